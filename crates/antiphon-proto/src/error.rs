@@ -1,0 +1,276 @@
+//! The error object of an answer and its code (JSON-RPC 2.0, section 5.1).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The number that says which kind of error an answer carries.
+///
+/// The set is open: a program chooses its own codes outside −32768…−32000. What the specification
+/// and Antiphon reserve is listed below as constants.
+///
+/// ```
+/// use antiphon_proto::ErrorCode;
+///
+/// const OUT_OF_STOCK: ErrorCode = ErrorCode(1404);
+/// assert!(!OUT_OF_STOCK.is_reserved());
+/// assert!(ErrorCode::METHOD_NOT_FOUND.is_reserved());
+/// assert_eq!(ErrorCode::INVALID_PARAMS.to_string(), "-32602");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ErrorCode(pub i64);
+
+impl ErrorCode {
+    /// The text is not JSON (section 5.1).
+    pub const PARSE_ERROR: Self = Self(-32700);
+    /// The JSON is not a request object (section 5.1).
+    pub const INVALID_REQUEST: Self = Self(-32600);
+    /// No such method, or none that this caller may see (section 5.1).
+    pub const METHOD_NOT_FOUND: Self = Self(-32601);
+    /// The parameters do not fit the method (section 5.1).
+    pub const INVALID_PARAMS: Self = Self(-32602);
+    /// The method failed in a way it did not foresee (section 5.1).
+    pub const INTERNAL_ERROR: Self = Self(-32603);
+    /// The server has as many calls in flight as it allows; nothing ran, try again later.
+    pub const OVERLOADED: Self = Self(-32000);
+    /// The call's deadline passed before it ended.
+    pub const TIMEOUT: Self = Self(-32001);
+    /// The result is longer than an answer may be.
+    pub const RESPONSE_TOO_LARGE: Self = Self(-32003);
+    /// The method needs a session or an event stream, and the call came without one.
+    pub const NEEDS_SESSION: Self = Self(-32004);
+    /// The caller cancelled the call (the Language Server Protocol's `RequestCancelled`).
+    pub const CANCELLED: Self = Self(-32800);
+
+    /// Whether the code lies in −32768…−32000, which the specification keeps for itself, or is
+    /// [`CANCELLED`](Self::CANCELLED).
+    #[must_use]
+    pub fn is_reserved(self) -> bool {
+        (-32768..=-32000).contains(&self.0) || self == Self::CANCELLED
+    }
+
+    /// The message that goes with a reserved code when nobody gives another one.
+    fn default_message(self) -> &'static str {
+        match self {
+            Self::PARSE_ERROR => "Parse error",
+            Self::INVALID_REQUEST => "Invalid Request",
+            Self::METHOD_NOT_FOUND => "Method not found",
+            Self::INVALID_PARAMS => "Invalid params",
+            Self::INTERNAL_ERROR => "Internal error",
+            Self::OVERLOADED => "Server overloaded",
+            Self::TIMEOUT => "Request timed out",
+            Self::RESPONSE_TOO_LARGE => "Response too large",
+            Self::NEEDS_SESSION => "Method needs a session",
+            Self::CANCELLED => "Request cancelled",
+            _ => "Server error",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<i64> for ErrorCode {
+    fn from(code: i64) -> Self {
+        Self(code)
+    }
+}
+
+/// What an answer carries in place of a result: code, message and, if given, data.
+///
+/// ```
+/// use antiphon_proto::{ErrorCode, ErrorObject};
+///
+/// let error = ErrorObject::new(1404, "out of stock").with_data(&["bolts", "nuts"]);
+/// assert_eq!(error.code(), ErrorCode(1404));
+/// assert_eq!(error.message(), "out of stock");
+/// assert_eq!(error.to_json(), r#"{"code":1404,"message":"out of stock","data":["bolts","nuts"]}"#);
+/// ```
+#[derive(Clone)]
+pub struct ErrorObject {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    data: Option<Box<RawValue>>,
+}
+
+impl ErrorObject {
+    /// An error of a program's own.
+    pub fn new(code: impl Into<ErrorCode>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// The error that goes with a reserved code, with the message of the specification.
+    ///
+    /// ```
+    /// # use antiphon_proto::{ErrorCode, ErrorObject};
+    /// let error = ErrorObject::of(ErrorCode::PARSE_ERROR);
+    /// assert_eq!(error.to_json(), r#"{"code":-32700,"message":"Parse error"}"#);
+    /// ```
+    #[must_use]
+    pub fn of(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: Cow::Borrowed(code.default_message()),
+            data: None,
+        }
+    }
+
+    /// −32602 with a reason of the method's own: `Invalid params: {reason}`.
+    pub fn invalid_params(reason: impl fmt::Display) -> Self {
+        Self::new(
+            ErrorCode::INVALID_PARAMS,
+            format!("Invalid params: {reason}"),
+        )
+    }
+
+    /// The same error with `data`, which says more to a program than the message can.
+    ///
+    /// Data that cannot be written as JSON is left out; the error stays.
+    #[must_use]
+    pub fn with_data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.data = serde_json::value::to_raw_value(data).ok();
+        self
+    }
+
+    /// Which kind of error it is.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// One sentence for a person.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The JSON text of `data`, if there is any.
+    #[must_use]
+    pub fn data(&self) -> Option<&str> {
+        self.data.as_deref().map(RawValue::get)
+    }
+
+    /// `data` read as a `T`; `None` if there is none or it is not a `T`.
+    #[must_use]
+    pub fn data_as<'de, T: Deserialize<'de>>(&'de self) -> Option<T> {
+        serde_json::from_str(self.data()?).ok()
+    }
+
+    /// The object as JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+
+    /// Appends the object as JSON text.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let wire = WireOut {
+            code: self.code.0,
+            message: &self.message,
+            data: self.data.as_deref(),
+        };
+        // A number, a string and raw text: there is nothing here that serde_json could refuse.
+        let _ = serde_json::to_writer(out, &wire);
+    }
+
+    /// Reads an error object; `None` if `code` is not an integer or `message` not a string.
+    #[must_use]
+    pub fn from_json(text: &str) -> Option<Self> {
+        let wire: WireIn = serde_json::from_str(text).ok()?;
+        Some(Self {
+            code: ErrorCode(wire.code),
+            message: Cow::Owned(wire.message),
+            data: wire.data,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct WireOut<'a> {
+    code: i64,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireIn {
+    code: i64,
+    message: String,
+    #[serde(default)]
+    data: Option<Box<RawValue>>,
+}
+
+impl fmt::Debug for ErrorObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
+}
+
+impl fmt::Display for ErrorObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for ErrorObject {}
+
+impl PartialEq for ErrorObject {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code && self.message == other.message && self.data() == other.data()
+    }
+}
+
+impl From<ErrorCode> for ErrorObject {
+    fn from(code: ErrorCode) -> Self {
+        Self::of(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_object_survives_the_wire() {
+        for text in [
+            r#"{"code":1,"message":"m"}"#,
+            r#"{"code":-32602,"message":"é\n","data":{"a":[1,2]}}"#,
+            r#"{"code":1,"message":"m","data":1e400}"#,
+        ] {
+            let error = ErrorObject::from_json(text).unwrap();
+            assert_eq!(error.to_json(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_object_is_refused() {
+        for text in [
+            "{}",
+            "null",
+            r#"{"code":"1","message":"m"}"#,
+            r#"{"code":1}"#,
+            r#"{"code":1.5,"message":"m"}"#,
+        ] {
+            assert_eq!(ErrorObject::from_json(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn data_that_cannot_be_json_is_left_out() {
+        let not_json = std::collections::HashMap::from([((1, 2), 3)]);
+        let error = ErrorObject::new(1, "m").with_data(&not_json);
+        assert_eq!(error.to_json(), r#"{"code":1,"message":"m"}"#);
+    }
+}

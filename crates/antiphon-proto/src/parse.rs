@@ -1,0 +1,382 @@
+//! Bytes → messages: one pass, and every decision about what is a request.
+//!
+//! The order of decisions is the order of this file: is it JSON, is it one object or a batch of a
+//! legal length, is each object a request, an answer or neither. A fault in the grammar anywhere in
+//! the text wins over all else, so that nothing of a broken message ever runs.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::{ErrorCode, ErrorObject};
+use crate::id;
+use crate::message::{Entry, Extensions, Incoming, Invalid, Name, Request, Response};
+use crate::raw::RawJson;
+use crate::scan::{Fault, Scanner, Span, Text};
+
+/// What a parser accepts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Rules {
+    /// How many entries a batch may have.
+    pub max_batch: usize,
+    /// What the member `jsonrpc` must say.
+    pub version: String,
+}
+
+impl Default for Rules {
+    /// Batches of at most 100, version `2.0`.
+    fn default() -> Self {
+        Self {
+            max_batch: 100,
+            version: "2.0".to_owned(),
+        }
+    }
+}
+
+impl Rules {
+    /// The same rules with another batch limit.
+    #[must_use]
+    pub fn max_batch(mut self, max: usize) -> Self {
+        self.max_batch = max;
+        self
+    }
+
+    /// The same rules for another version.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
+}
+
+/// A message of which nothing runs: it is answered with one error and the id null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Not UTF-8, not JSON, or nested deeper than 128 brackets; noticed at this byte.
+    Syntax {
+        /// How far the text was good.
+        at: usize,
+    },
+    /// JSON, but neither an object nor an array.
+    NotAnObject,
+    /// `[]`.
+    EmptyBatch,
+    /// A batch with more entries than [`Rules::max_batch`].
+    BatchTooLong,
+}
+
+impl Rejection {
+    /// The error to answer with. It carries no detail; the detail is for a log.
+    ///
+    /// ```
+    /// use antiphon_proto::{Rules, parse};
+    ///
+    /// let rejection = parse("{\"jsonrpc\"".into(), &Rules::default()).unwrap_err();
+    /// assert_eq!(rejection.error().to_json(), r#"{"code":-32700,"message":"Parse error"}"#);
+    /// ```
+    #[must_use]
+    pub fn error(self) -> ErrorObject {
+        ErrorObject::of(match self {
+            Self::Syntax { .. } => ErrorCode::PARSE_ERROR,
+            Self::NotAnObject | Self::EmptyBatch | Self::BatchTooLong => ErrorCode::INVALID_REQUEST,
+        })
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax { at } => write!(f, "not JSON, or nested too deep, at byte {at}"),
+            Self::NotAnObject => f.write_str("neither an object nor an array"),
+            Self::EmptyBatch => f.write_str("an empty batch"),
+            Self::BatchTooLong => f.write_str("a batch with too many entries"),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// Reads one message.
+///
+/// # Errors
+///
+/// [`Rejection`] if nothing of the message can run. An entry that is no request is not an error of
+/// the message: it comes back as [`Entry::Invalid`].
+///
+/// ```
+/// use antiphon_proto::{Entry, Incoming, Rules, parse};
+///
+/// let Ok(Incoming::Batch(entries)) = parse(br#"[1, {"jsonrpc":"2.0","method":"tick"}]"#[..].into(), &Rules::default())
+/// else { panic!() };
+/// assert!(matches!(entries[0], Entry::Invalid(_)));
+/// assert!(matches!(&entries[1], Entry::Request(tick) if tick.is_notification()));
+/// ```
+pub fn parse(message: Bytes, rules: &Rules) -> Result<Incoming, Rejection> {
+    if u32::try_from(message.len()).is_err() {
+        return Err(Rejection::Syntax { at: 0 });
+    }
+    if let Err(invalid) = std::str::from_utf8(&message) {
+        let at = invalid.valid_up_to();
+        return Err(Rejection::Syntax { at });
+    }
+    match shape(&message, rules.max_batch)? {
+        Shape::Object(members) => Ok(Incoming::Single(members.classify(message, rules))),
+        Shape::Array { too_long: true, .. } => Err(Rejection::BatchTooLong),
+        Shape::Array { elements, .. } if elements.is_empty() => Err(Rejection::EmptyBatch),
+        Shape::Array { elements, .. } => Ok(Incoming::Batch(
+            elements
+                .into_iter()
+                .map(|element| match element {
+                    Some(members) => members.classify(message.clone(), rules),
+                    None => invalid(None, "not an object"),
+                })
+                .collect(),
+        )),
+        Shape::Scalar => Err(Rejection::NotAnObject),
+    }
+}
+
+enum Shape {
+    Object(Members),
+    Array {
+        elements: Vec<Option<Members>>,
+        too_long: bool,
+    },
+    Scalar,
+}
+
+/// Scans the whole text. What comes back are places only, so the message can be moved after it.
+fn shape(message: &[u8], max_batch: usize) -> Result<Shape, Rejection> {
+    let mut scanner = Scanner::new(message);
+    scanner.space();
+    let shape = match scanner.peek() {
+        Some(b'{') => members(&mut scanner).map(Shape::Object),
+        Some(b'[') => elements(&mut scanner, max_batch),
+        _ => scanner.value().map(|_| Shape::Scalar),
+    };
+    scanner.space();
+    match shape {
+        Ok(shape) if scanner.peek().is_none() => Ok(shape),
+        _ => Err(Rejection::Syntax { at: scanner.at() }),
+    }
+}
+
+/// The elements of a batch; one that is no object is `None`. Beyond the limit only the grammar is
+/// looked at: nothing is stored of what will not run.
+fn elements(scanner: &mut Scanner<'_>, max: usize) -> Result<Shape, Fault> {
+    let mut elements = Vec::new();
+    let mut too_long = false;
+    scanner.open(b'[')?;
+    scanner.space();
+    if scanner.close(b']') {
+        return Ok(Shape::Array { elements, too_long });
+    }
+    loop {
+        if elements.len() >= max {
+            too_long = true;
+            scanner.value()?;
+        } else if scanner.peek() == Some(b'{') {
+            elements.push(Some(members(scanner)?));
+        } else {
+            scanner.value()?;
+            elements.push(None);
+        }
+        scanner.space();
+        if scanner.close(b']') {
+            return Ok(Shape::Array { elements, too_long });
+        }
+        scanner.expect(b',')?;
+        scanner.space();
+    }
+}
+
+/// Where the members of an envelope are.
+#[derive(Default)]
+struct Members {
+    jsonrpc: Option<Span>,
+    method: Option<Span>,
+    params: Option<Span>,
+    id: Option<Span>,
+    result: Option<Span>,
+    error: Option<Span>,
+    timeout: Option<Span>,
+    traceparent: Option<Span>,
+    tracestate: Option<Span>,
+    /// A member came twice, however it was spelled.
+    duplicate: bool,
+    duplicate_id: bool,
+}
+
+fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
+    let mut members = Members::default();
+    scanner.open(b'{')?;
+    scanner.space();
+    if scanner.close(b'}') {
+        return Ok(members);
+    }
+    loop {
+        let name = scanner.key()?;
+        let value = scanner.value()?;
+        members.note(scanner, name, value);
+        scanner.space();
+        if scanner.close(b'}') {
+            return Ok(members);
+        }
+        scanner.expect(b',')?;
+        scanner.space();
+    }
+}
+
+impl Members {
+    fn note(&mut self, scanner: &Scanner<'_>, name: Text, value: Span) {
+        let spelled = scanner.bytes(name);
+        let slot = if name.escaped {
+            // `"i\u0064"` is `id`, and must not pass for something else.
+            let unescaped = unescape(spelled).unwrap_or_default();
+            self.slot(unescaped.as_bytes())
+        } else {
+            self.slot(spelled)
+        };
+        let Some(slot) = slot else { return };
+        if slot.replace(value).is_some() {
+            self.duplicate = true;
+            self.duplicate_id |= self.id == Some(value);
+        }
+    }
+
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<Span>> {
+        Some(match name {
+            b"jsonrpc" => &mut self.jsonrpc,
+            b"method" => &mut self.method,
+            b"params" => &mut self.params,
+            b"id" => &mut self.id,
+            b"result" => &mut self.result,
+            b"error" => &mut self.error,
+            b"timeout" => &mut self.timeout,
+            b"traceparent" => &mut self.traceparent,
+            b"tracestate" => &mut self.tracestate,
+            _ => return None,
+        })
+    }
+
+    /// Request, answer or neither (sections 4 and 5).
+    fn classify(self, message: Bytes, rules: &Rules) -> Entry {
+        let at = |span: Span| message.get(span.range()).unwrap_or_default();
+        let first = |span: Span| at(span).first().copied();
+        let id = self
+            .id
+            .filter(|&id| !self.duplicate_id && id::is_valid(at(id)));
+        let refuse = |reason| invalid(id.map(|id| RawJson::cut(&message, id)), reason);
+
+        if self.duplicate {
+            return refuse("a member came twice");
+        }
+        if !self
+            .jsonrpc
+            .is_some_and(|version| is_string(at(version), &rules.version))
+        {
+            return refuse("the member jsonrpc is missing or names another version");
+        }
+        if id.is_none() && self.id.is_some() {
+            return refuse("the id is neither string, number nor null, or is too long");
+        }
+        let Some(method) = self.method else {
+            return match response(&message, id, self.result, self.error) {
+                Some(response) => Entry::Response(response),
+                None => refuse("neither a method nor one of result and error"),
+            };
+        };
+        if !self
+            .params
+            .is_none_or(|params| matches!(first(params), Some(b'[' | b'{')))
+        {
+            return refuse("params are neither an array nor an object");
+        }
+        let Some(method) = method_name(at(method), method) else {
+            return refuse("the method is not a string");
+        };
+        let extended =
+            self.timeout.is_some() || self.traceparent.is_some() || self.tracestate.is_some();
+        let extensions = extended.then(|| {
+            Box::new(Extensions {
+                timeout: self.timeout.and_then(|span| milliseconds(at(span))),
+                traceparent: self.traceparent.and_then(|span| string(at(span))),
+                tracestate: self.tracestate.and_then(|span| string(at(span))),
+            })
+        });
+        Entry::Request(Request {
+            method,
+            params: self.params,
+            id,
+            extensions,
+            text: message,
+        })
+    }
+}
+
+fn invalid(id: Option<RawJson>, reason: &'static str) -> Entry {
+    Entry::Invalid(Invalid { id, reason })
+}
+
+/// An answer has an id and exactly one of result and error (section 5).
+fn response(
+    message: &Bytes,
+    id: Option<Span>,
+    result: Option<Span>,
+    error: Option<Span>,
+) -> Option<Response> {
+    let outcome = match (result, error) {
+        (Some(result), None) => Ok(RawJson::cut(message, result)),
+        (None, Some(error)) => Err(ErrorObject::from_json(
+            RawJson::cut(message, error).as_str(),
+        )?),
+        _ => return None,
+    };
+    let id = RawJson::cut(message, id?);
+    Some(Response { id, outcome })
+}
+
+fn method_name(value: &[u8], span: Span) -> Option<Name> {
+    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inner.contains(&b'\\') {
+        // A name with half a surrogate pair can be no method of ours, but it is a string: the
+        // replacement character, which no method may contain, makes it one that is not found.
+        let name = unescape(inner).unwrap_or_else(|| "\u{fffd}".to_owned());
+        return Some(Name::Unescaped(name.into()));
+    }
+    let range = span.range();
+    Some(Name::Plain {
+        start: u32::try_from(range.start + 1).ok()?,
+        end: u32::try_from(range.end - 1).ok()?,
+    })
+}
+
+/// Whether this JSON value is the string `expected`, however it is spelled.
+fn is_string(value: &[u8], expected: &str) -> bool {
+    let Some(inner) = value
+        .strip_prefix(b"\"")
+        .and_then(|v| v.strip_suffix(b"\""))
+    else {
+        return false;
+    };
+    inner == expected.as_bytes()
+        || (inner.contains(&b'\\') && unescape(inner).as_deref() == Some(expected))
+}
+
+/// The characters between the quotes of a string; `None` for half a surrogate pair.
+fn unescape(inner: &[u8]) -> Option<String> {
+    string(&[b"\"", inner, b"\""].concat())
+}
+
+fn string(value: &[u8]) -> Option<String> {
+    serde_json::from_slice(value).ok()
+}
+
+fn milliseconds(value: &[u8]) -> Option<Duration> {
+    serde_json::from_slice(value)
+        .ok()
+        .map(Duration::from_millis)
+}

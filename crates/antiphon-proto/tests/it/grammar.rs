@@ -1,0 +1,48 @@
+//! The grammar of JSON, through the parser that every transport uses.
+
+use antiphon_proto::{Entry, ErrorCode, Incoming, Rules, parse};
+
+use crate::json_cases::{Verdict, cases};
+
+/// The code that the parser gives this text; `None` if it is a message that can run.
+fn code(text: Vec<u8>) -> Option<ErrorCode> {
+    parse(text.into(), &Rules::default())
+        .err()
+        .map(|rejection| rejection.error().code())
+}
+
+#[test]
+fn legal_json_is_never_a_parse_error_and_anything_else_always_is() {
+    for case in cases() {
+        let refused = code(case.text.to_vec()) == Some(ErrorCode::PARSE_ERROR);
+        let expected = matches!(case.verdict, Verdict::Invalid | Verdict::TooDeep);
+        assert_eq!(refused, expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn the_verdict_is_the_same_inside_of_params() {
+    for case in cases() {
+        let before = br#"{"jsonrpc":"2.0","id":1,"method":"m","params":["#;
+        let message = [before, case.text.as_ref(), b"]}"].concat();
+        let parsed = parse(message.into(), &Rules::default());
+        match case.verdict {
+            Verdict::Valid | Verdict::Range => assert!(
+                matches!(parsed, Ok(Incoming::Single(Entry::Request(_)))),
+                "{}: {parsed:?}",
+                case.name
+            ),
+            Verdict::Invalid | Verdict::TooDeep => {
+                // An empty text, or one that closes the array early, is legal in there.
+                let inner = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(
+                    &[b"[", case.text.as_ref(), b"]"].concat(),
+                )
+                .is_ok();
+                if !inner || matches!(case.verdict, Verdict::TooDeep) {
+                    let error = parsed.err().map(|rejection| rejection.error().code());
+                    assert_eq!(error, Some(ErrorCode::PARSE_ERROR), "{}", case.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! One call as layers and handlers see it, and its answer.
+//!
+//! A [`Call`] brings the buffer its result is written into, behind the envelope that dispatch has
+//! put there already; the [`Reply`] takes it back. So a result is written once, where it is sent
+//! from.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::context::{Context, Data};
+use crate::current::Current;
+use crate::error::internal_error;
+use crate::scope::{Scope, Transport};
+use crate::tree::MethodInfo;
+
+/// A call on its way to its method.
+///
+/// Call layers are `tower` layers over `Service<Call, Response = Reply>`. They see every call
+/// exactly once, also those inside a batch, and never a batch.
+///
+/// ```
+/// use antiphon::{Call, CallFuture, Reply, ErrorObject};
+///
+/// /// What a layer may do: look at the call, answer in its place, or pass it on.
+/// fn guard(call: &Call) -> Option<Reply> {
+///     (call.method() == "calc.divide").then(|| Reply::error(ErrorObject::new(403, "not today")))
+/// }
+/// ```
+pub struct Call {
+    pub(crate) request: Request,
+    pub(crate) scope: Arc<Scope>,
+    /// Index of the method in the scope's tree, once it has been looked up.
+    pub(crate) route: usize,
+    pub(crate) data: Option<Arc<Data>>,
+    pub(crate) output: Output,
+    pub(crate) limits: CallLimits,
+}
+
+/// What the server allows one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallLimits {
+    pub(crate) max_result: usize,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Call {
+    pub(crate) fn new(
+        request: Request,
+        scope: Arc<Scope>,
+        limits: CallLimits,
+        mut buffer: Vec<u8>,
+    ) -> Self {
+        if let Some(id) = request.id() {
+            message::begin_result(&mut buffer, id);
+        }
+        Self {
+            output: Output {
+                start: buffer.len(),
+                buffer,
+            },
+            request,
+            scope,
+            route: usize::MAX,
+            data: None,
+            limits,
+        }
+    }
+
+    /// The full name of the method, as the caller wrote it. It may not exist.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.request.method()
+    }
+
+    /// The JSON text of the parameters: an array or an object.
+    #[must_use]
+    pub fn params(&self) -> Option<&str> {
+        self.request.params()
+    }
+
+    /// The JSON text of the id; `None` for a notification.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.request.id()
+    }
+
+    /// Whether nobody waits for an answer.
+    #[must_use]
+    pub fn is_notification(&self) -> bool {
+        self.request.is_notification()
+    }
+
+    /// The address of the other end, where the transport has addresses.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
+        self.scope.connection.peer
+    }
+
+    /// How the call came in.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.scope.connection.transport
+    }
+
+    /// The headers of the HTTP request, if there was one.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn headers(&self) -> Option<&http::HeaderMap> {
+        self.scope.http.as_ref().map(|head| &head.headers)
+    }
+
+    /// Attaches a value for the method, which finds it with [`Context::get`].
+    pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        let data = self.data.get_or_insert_default();
+        Arc::make_mut(data).insert(value);
+    }
+
+    /// A value that an outer layer attached.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.data.as_ref()?.get()
+    }
+
+    /// The method's description, once it has been looked up.
+    #[must_use]
+    pub fn method_info(&self) -> Option<&MethodInfo> {
+        self.scope.tree.method(self.route)
+    }
+
+    /// How long this call may take: the server's limit, or less if the caller asks for less.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let asked = [
+            self.limits.timeout,
+            self.request.timeout(),
+            self.scope.timeout,
+        ];
+        asked.into_iter().flatten().min()
+    }
+
+    /// What calls made inside this one inherit.
+    pub(crate) fn current(&self) -> Current {
+        let own = |text: Option<&str>, outer: &Option<Arc<str>>| {
+            text.map(Arc::from).or_else(|| outer.clone())
+        };
+        Current {
+            deadline: self
+                .timeout()
+                .and_then(|timeout| Instant::now().checked_add(timeout)),
+            traceparent: own(self.request.traceparent(), &self.scope.traceparent),
+            tracestate: own(self.request.tracestate(), &self.scope.tracestate),
+        }
+    }
+
+    /// The method's view of the call.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        Context {
+            scope: Arc::clone(&self.scope),
+            method: self.route,
+            id: self.id().and_then(Id::from_json),
+            current: self.current(),
+            data: self.data.clone(),
+        }
+    }
+
+    /// Writes the answer. A result too long for an answer becomes −32003, one that has no JSON form
+    /// −32603. For a notification nothing is written.
+    pub fn answer<T: Serialize>(self, outcome: Result<T, ErrorObject>) -> Reply {
+        let result = match outcome {
+            Ok(result) => result,
+            Err(error) => return Reply::error(error),
+        };
+        if self.is_notification() {
+            return Reply(Ok(Output::default()));
+        }
+        let mut output = self.output;
+        let mut writer = Capped {
+            max: output.start.saturating_add(self.limits.max_result),
+            buffer: &mut output.buffer,
+            exceeded: false,
+        };
+        match serde_json::to_writer(&mut writer, &result) {
+            Ok(()) => Reply(Ok(output)),
+            Err(_) if writer.exceeded => Reply::error(ErrorCode::RESPONSE_TOO_LARGE),
+            Err(error) => Reply::error(internal_error(&format_args!(
+                "the result of {} cannot be written: {error}",
+                self.request.method()
+            ))),
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method())
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to one call: the JSON text of its result, or an error.
+pub struct Reply(pub(crate) Result<Output, ErrorObject>);
+
+/// A result at the end of a buffer; what stands before it is the call's envelope.
+#[derive(Default)]
+pub(crate) struct Output {
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) start: usize,
+}
+
+impl Output {
+    pub(crate) fn result(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+}
+
+impl Reply {
+    /// An answer of a layer's own.
+    pub fn ok<T: Serialize + ?Sized>(result: &T) -> Self {
+        match serde_json::to_vec(result) {
+            Ok(buffer) => Self(Ok(Output { buffer, start: 0 })),
+            Err(error) => Self::error(internal_error(&error)),
+        }
+    }
+
+    /// An error in place of a result.
+    pub fn error(error: impl Into<ErrorObject>) -> Self {
+        Self(Err(error.into()))
+    }
+
+    /// The JSON text of the result (empty for a notification), or the error.
+    ///
+    /// # Errors
+    ///
+    /// The error that the caller is going to get.
+    pub fn result(&self) -> Result<&str, &ErrorObject> {
+        let output = self.0.as_ref()?;
+        Ok(std::str::from_utf8(output.result()).unwrap_or_default())
+    }
+}
+
+impl Clone for Reply {
+    /// Copies the result alone: a clone may answer another call.
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Ok(output) => Ok(Output {
+                buffer: output.result().to_vec(),
+                start: 0,
+            }),
+            Err(error) => Err(error.clone()),
+        })
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reply").field(&self.result()).finish()
+    }
+}
+
+/// A writer that stops at a limit instead of building what cannot be sent.
+struct Capped<'a> {
+    buffer: &'a mut Vec<u8>,
+    max: usize,
+    exceeded: bool,
+}
+
+impl io::Write for Capped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + bytes.len() > self.max {
+            self.exceeded = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The answer, now or later.
+///
+/// What is ready at once is neither boxed nor timed nor counted; only what has to wait is.
+pub struct CallFuture(pub(crate) Work);
+
+pub(crate) enum Work {
+    Ready(Option<Reply>),
+    Async(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    /// Work on another thread, which counts as in flight by itself: it goes on when nobody waits.
+    Blocking(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
+impl CallFuture {
+    /// An answer that is there already.
+    #[must_use]
+    pub fn ready(reply: Reply) -> Self {
+        Self(Work::Ready(Some(reply)))
+    }
+
+    /// An answer to come. Calls made inside the future inherit the deadline and trace of `ctx`.
+    pub fn boxed(ctx: &Context, future: impl Future<Output = Reply> + Send + 'static) -> Self {
+        Self(Work::Async(Box::pin(ctx.current.clone().scope(future))))
+    }
+
+    /// An answer computed on a thread that may block. The caller may go, the work is finished all
+    /// the same; until then it counts as in flight.
+    pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
+        let current = ctx.current.clone();
+        let permit = ctx.scope.in_flight.enter();
+        Self(Work::Blocking(Box::pin(async move {
+            let work = move || {
+                let _permit = permit;
+                current.enter(work)
+            };
+            match tokio::task::spawn_blocking(work).await {
+                Ok(reply) => reply,
+                Err(_) => Reply::error(internal_error(&"a blocking method panicked")),
+            }
+        })))
+    }
+}
+
+impl Future for CallFuture {
+    type Output = Result<Reply, Infallible>;
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Result<Reply, Infallible>> {
+        let reply = match &mut self.0 {
+            Work::Ready(reply) => reply
+                .take()
+                .unwrap_or_else(|| Reply::error(internal_error(&"an answer was asked for twice"))),
+            Work::Async(future) | Work::Blocking(future) => ready!(future.as_mut().poll(cx)),
+        };
+        Poll::Ready(Ok(reply))
+    }
+}
+
+impl fmt::Debug for CallFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Work::Ready(_) => "CallFuture::Ready",
+            Work::Async(_) => "CallFuture::Async",
+            Work::Blocking(_) => "CallFuture::Blocking",
+        })
+    }
+}

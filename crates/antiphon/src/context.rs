@@ -1,0 +1,173 @@
+//! What a method may know about the call it answers.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use antiphon_proto::Id;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::current::Current;
+use crate::scope::{Scope, Transport};
+use crate::tree::{MethodInfo, Node, Tree};
+
+/// The call a method is answering: who calls, how long they wait, and where the method is.
+///
+/// A method asks for it with a parameter of this type; it is no parameter of the remote method.
+///
+/// ```
+/// # #[cfg(feature = "macros")] {
+/// use antiphon::{Context, rpc};
+///
+/// struct Clock;
+///
+/// #[rpc]
+/// impl Clock {
+///     /// Says how long the caller is still going to wait, in milliseconds.
+///     fn rpc_remaining(&self, ctx: &Context) -> Option<u64> {
+///         let left = ctx.deadline()?.saturating_duration_since(tokio::time::Instant::now());
+///         u64::try_from(left.as_millis()).ok()
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) method: usize,
+    pub(crate) id: Option<Id>,
+    pub(crate) current: Current,
+    pub(crate) data: Option<Arc<Data>>,
+}
+
+impl Context {
+    /// The id of the call; `None` for a notification.
+    #[must_use]
+    pub fn id(&self) -> Option<&Id> {
+        self.id.as_ref()
+    }
+
+    /// When the caller stops waiting: the shortest of the server's limit, the member `timeout` and
+    /// the header `RPC-Timeout-Ms`. A method that is still running then is dropped.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.current.deadline
+    }
+
+    /// Ends when nobody waits for the call any more: the request was closed or the deadline passed.
+    ///
+    /// An `async` method is dropped then and need not ask. A blocking one should ask now and then.
+    #[must_use]
+    pub fn cancellation(&self) -> CancellationToken {
+        self.scope.cancellation().clone()
+    }
+
+    /// The address of the other end, where the transport has addresses.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.scope.connection.peer
+    }
+
+    /// How the call came in.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.scope.connection.transport
+    }
+
+    /// A number that is the same for all calls on one connection, and for no other connection of
+    /// this process.
+    #[must_use]
+    pub fn connection_id(&self) -> u64 {
+        self.scope.connection.id
+    }
+
+    /// Whether the caller is on this machine and came here directly, not through a proxy.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.scope.local
+    }
+
+    /// The headers of the HTTP request, if there was one.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn headers(&self) -> Option<&http::HeaderMap> {
+        self.http().map(|head| &head.headers)
+    }
+
+    /// The head of the HTTP request, if there was one, with what HTTP layers left in its
+    /// extensions.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn http(&self) -> Option<&http::request::Parts> {
+        self.scope.http.as_ref()
+    }
+
+    /// What a call layer left with [`Call::insert`](crate::Call::insert).
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.data.as_ref()?.get()
+    }
+
+    /// The word given as the method's `format`.
+    #[must_use]
+    pub fn format(&self) -> &str {
+        self.method().map_or("json", MethodInfo::format)
+    }
+
+    /// The frozen tree of everything this server offers here.
+    #[must_use]
+    pub fn router(&self) -> &Tree {
+        &self.scope.tree
+    }
+
+    /// The method that is running.
+    #[must_use]
+    pub fn method(&self) -> Option<&MethodInfo> {
+        self.scope.tree.method(self.method)
+    }
+
+    /// The router the running method belongs to.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        match self.method() {
+            Some(method) => self.scope.tree.node_of(method),
+            None => self.scope.tree.root(),
+        }
+    }
+
+    /// Starts work that goes on after the method has answered. It ends with the connection, and
+    /// calls made in it inherit this call's deadline and trace.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.scope
+            .connection
+            .spawn(self.current.clone().scope(task));
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("method", &self.method().map(MethodInfo::name))
+            .field("id", &self.id)
+            .field("peer_addr", &self.peer_addr())
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Values that layers attach to a call, one of each type.
+#[derive(Default, Clone)]
+pub(crate) struct Data(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Data {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}

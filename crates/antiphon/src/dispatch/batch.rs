@@ -1,0 +1,191 @@
+//! A batch: its calls start in order, run concurrently within a bound, and are answered in order
+//! (JSON-RPC 2.0, section 6).
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::vec;
+
+use antiphon_proto::{Entry, ErrorCode};
+use tokio::time::Sleep;
+
+use crate::call::{CallLimits, Reply};
+use crate::dispatch::run::{Echo, Running, Started, start, timer};
+use crate::dispatch::{Shared, refuse};
+use crate::scope::Scope;
+
+pub(super) struct Batch {
+    entries: vec::IntoIter<Entry>,
+    /// Calls that wait, at most `batch_concurrency`.
+    running: Vec<Waiting>,
+    /// The answer as far as it goes: everything before the oldest call that still waits.
+    answer: Vec<u8>,
+    /// Answers behind it, in order; `None` is still to come.
+    window: VecDeque<Option<Vec<u8>>>,
+    /// How many answers have left the window.
+    written: usize,
+    /// Started when the batch first has to wait.
+    deadline: Option<Pin<Box<Sleep>>>,
+    timed: bool,
+    expired: bool,
+}
+
+struct Waiting {
+    running: Running,
+    echo: Echo,
+    /// Which answer of the batch it will be, counted from the first.
+    place: usize,
+}
+
+impl Batch {
+    pub(super) fn new(entries: Vec<Entry>) -> Self {
+        Self {
+            entries: entries.into_iter(),
+            running: Vec::new(),
+            answer: Vec::new(),
+            window: VecDeque::new(),
+            written: 0,
+            deadline: None,
+            timed: false,
+            expired: false,
+        }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        shared: &Shared,
+        scope: &Arc<Scope>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Vec<u8>>> {
+        self.poll_running(shared, cx);
+        loop {
+            while self.running.len() < shared.limits.batch_concurrency {
+                match self.entries.next() {
+                    Some(entry) => self.start(entry, shared, scope, cx),
+                    None => break,
+                }
+            }
+            if self.running.is_empty() {
+                return Poll::Ready(self.take_answer());
+            }
+            if !self.timed {
+                self.timed = true;
+                self.deadline = timer(shared.limits.batch_timeout);
+            }
+            let deadline = self.deadline.as_mut();
+            if !deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
+                return Poll::Pending;
+            }
+            self.expire(shared);
+        }
+    }
+
+    /// Starts the next entry and takes its answer if it is there already.
+    fn start(&mut self, entry: Entry, shared: &Shared, scope: &Arc<Scope>, cx: &mut Context<'_>) {
+        let Entry::Request(request) = entry else {
+            return self.push(Some(refuse(&entry)));
+        };
+        let room = self.room(shared);
+        let limits = CallLimits {
+            max_result: shared.limits.max_response.min(room),
+            ..shared.call_limits
+        };
+        let refused = match (self.expired, room) {
+            (true, _) => Some(ErrorCode::TIMEOUT),
+            (_, 0) => Some(ErrorCode::RESPONSE_TOO_LARGE),
+            _ => None,
+        };
+        if let Some(code) = refused
+            && !request.is_notification()
+        {
+            let echo = Echo::of(&request);
+            return self.push(echo.finish(Reply::error(code), 0));
+        }
+        let (started, echo) = start(shared, scope, request, limits, Vec::new(), cx);
+        match started {
+            Started::Replied(reply) => {
+                if let Some(answer) = echo.finish(reply, limits.max_result) {
+                    self.push(Some(answer));
+                }
+            }
+            Started::Waiting(running) => {
+                let place = self.written + self.window.len();
+                if !echo.is_notification() {
+                    self.push(None);
+                }
+                self.running.push(Waiting {
+                    running,
+                    echo,
+                    place,
+                });
+            }
+        }
+    }
+
+    fn poll_running(&mut self, shared: &Shared, cx: &mut Context<'_>) {
+        let mut at = 0;
+        while let Some(waiting) = self.running.get_mut(at) {
+            match waiting.running.poll(cx) {
+                Poll::Pending => at += 1,
+                Poll::Ready(reply) => {
+                    let done = self.running.remove(at);
+                    self.settle(&done, reply, shared);
+                }
+            }
+        }
+    }
+
+    /// The time is over: what runs is dropped and answered, what has not begun will not.
+    fn expire(&mut self, shared: &Shared) {
+        self.expired = true;
+        for waiting in std::mem::take(&mut self.running) {
+            self.settle(&waiting, Reply::error(ErrorCode::TIMEOUT), shared);
+        }
+    }
+
+    /// Puts the answer of a call that waited into its place.
+    fn settle(&mut self, waiting: &Waiting, reply: Reply, shared: &Shared) {
+        let limit = shared.limits.max_response.min(self.room(shared));
+        let Some(answer) = waiting.echo.finish(reply, limit) else {
+            return;
+        };
+        let place = waiting.place.checked_sub(self.written);
+        if let Some(slot) = place.and_then(|place| self.window.get_mut(place)) {
+            *slot = Some(answer);
+        }
+        self.flush();
+    }
+
+    fn push(&mut self, answer: Option<Vec<u8>>) {
+        self.window.push_back(answer);
+        self.flush();
+    }
+
+    /// Writes what is at the front of the window and there already.
+    fn flush(&mut self) {
+        while let Some(Some(answer)) = self.window.front() {
+            self.answer
+                .push(if self.written == 0 { b'[' } else { b',' });
+            self.answer.extend_from_slice(answer);
+            self.window.pop_front();
+            self.written += 1;
+        }
+    }
+
+    /// How many bytes of results still fit.
+    fn room(&self, shared: &Shared) -> usize {
+        let waiting: usize = self.window.iter().flatten().map(Vec::len).sum();
+        let used = self.answer.len() + waiting;
+        shared.limits.max_batch_response.saturating_sub(used)
+    }
+
+    /// Only notifications: no answer at all (section 6).
+    fn take_answer(&mut self) -> Option<Vec<u8>> {
+        if self.written == 0 {
+            return None;
+        }
+        self.answer.push(b']');
+        Some(std::mem::take(&mut self.answer))
+    }
+}

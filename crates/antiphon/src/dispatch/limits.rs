@@ -1,0 +1,100 @@
+//! What a dispatcher allows, with its defaults.
+
+use std::time::Duration;
+
+/// Bounds of one dispatcher. All of them are on by default.
+///
+/// ```
+/// use std::time::Duration;
+/// use antiphon::Limits;
+///
+/// let limits = Limits::default().max_batch(1000).call_timeout(Duration::from_secs(5));
+/// assert_eq!(limits.max_response, 10 * 1024 * 1024);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Entries in a batch; one more and nothing of it runs. 100.
+    pub max_batch: usize,
+    /// Calls of one batch that may wait at the same time. 8.
+    pub batch_concurrency: usize,
+    /// Bytes in one result; more becomes −32003. 10 MiB.
+    pub max_response: usize,
+    /// Bytes in the answer to a batch; calls that do not fit get −32003. 25 MiB.
+    pub max_batch_response: usize,
+    /// How long a call may take; longer becomes −32001. 30 s. A caller may ask for less.
+    pub call_timeout: Option<Duration>,
+    /// How long a batch may take; its unfinished calls get −32001. 60 s.
+    pub batch_timeout: Option<Duration>,
+    /// Calls that may wait at the same time, over all connections; more get −32000. 1024.
+    ///
+    /// Checked before a call starts. Calls that start on several threads at the same instant may
+    /// exceed it by as many.
+    pub max_in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_batch: 100,
+            batch_concurrency: 8,
+            max_response: 10 * 1024 * 1024,
+            max_batch_response: 25 * 1024 * 1024,
+            call_timeout: Some(Duration::from_secs(30)),
+            batch_timeout: Some(Duration::from_secs(60)),
+            max_in_flight: 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Sets [`max_batch`](Self::max_batch).
+    #[must_use]
+    pub fn max_batch(mut self, entries: usize) -> Self {
+        self.max_batch = entries;
+        self
+    }
+
+    /// Sets [`batch_concurrency`](Self::batch_concurrency), at least 1.
+    #[must_use]
+    pub fn batch_concurrency(mut self, calls: usize) -> Self {
+        self.batch_concurrency = calls.max(1);
+        self
+    }
+
+    /// Sets [`max_response`](Self::max_response).
+    #[must_use]
+    pub fn max_response(mut self, bytes: usize) -> Self {
+        self.max_response = bytes;
+        self
+    }
+
+    /// Sets [`max_batch_response`](Self::max_batch_response).
+    #[must_use]
+    pub fn max_batch_response(mut self, bytes: usize) -> Self {
+        self.max_batch_response = bytes;
+        self
+    }
+
+    /// Sets [`call_timeout`](Self::call_timeout); `None` is for ever, unless the caller asks for
+    /// less.
+    #[must_use]
+    pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.call_timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`batch_timeout`](Self::batch_timeout); `None` is for ever.
+    #[must_use]
+    pub fn batch_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.batch_timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`max_in_flight`](Self::max_in_flight).
+    #[must_use]
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+}

@@ -1,0 +1,258 @@
+//! Bytes → calls → bytes: the only place that knows messages and batches.
+//!
+//! Every call with an id gets exactly one answer, whatever happens to it; a notification gets none.
+//! Panics, deadlines and the count of calls in flight are guarded here, around the layers.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | [`Dispatcher`]: one message in, at most one message out |
+//! | `limits.rs` | [`Limits`]: what a dispatcher allows |
+//! | `run.rs` | one call: start it, guard it, write its answer |
+//! | `batch.rs` | many calls: bounded, concurrent, answered in order |
+
+mod batch;
+mod limits;
+mod run;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, Rules, message, parse};
+use bytes::Bytes;
+
+use crate::call::CallLimits;
+use crate::router::{Endpoint, Router, RouterError};
+use crate::scope::{Connection, InFlight, Scope, Transport};
+use crate::tree::Tree;
+use batch::Batch;
+pub use limits::Limits;
+use run::{Echo, Running, Started, start};
+
+/// A frozen router with its limits: takes messages, gives answers. Cheap to clone.
+///
+/// ```
+/// use antiphon::Router;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let dispatcher = Router::default().method_fn("add", |a: f64, b: f64| a + b).build().unwrap();
+///
+/// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":"x","method":"add","params":[3,7]}"#).await;
+/// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":"x","result":10.0}"#);
+///
+/// let notification = dispatcher.handle(r#"{"jsonrpc":"2.0","method":"add","params":[3,7]}"#).await;
+/// assert_eq!(notification, None);
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Shared>);
+
+struct Shared {
+    endpoint: Endpoint,
+    tree: Tree,
+    rules: Rules,
+    limits: Limits,
+    call_limits: CallLimits,
+    in_flight: Arc<InFlight>,
+    /// Where calls of this process come from.
+    in_process: Arc<Scope>,
+}
+
+impl Router {
+    /// Freezes the router, with the default [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with its names.
+    pub fn build(self) -> Result<Dispatcher, RouterError> {
+        self.build_with(Limits::default())
+    }
+
+    /// Freezes the router, with limits.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with its names.
+    pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
+        let frozen = self.freeze()?;
+        let in_flight = Arc::<InFlight>::default();
+        let connection = Connection::new(Transport::InProcess, None);
+        let in_process = Scope::new(
+            frozen.tree.clone(),
+            Arc::clone(&in_flight),
+            connection,
+            true,
+        );
+        Ok(Dispatcher(Arc::new(Shared {
+            endpoint: frozen.endpoint,
+            tree: frozen.tree,
+            rules: Rules::default().max_batch(limits.max_batch),
+            call_limits: CallLimits {
+                max_result: limits.max_response,
+                timeout: limits.call_timeout,
+            },
+            limits,
+            in_flight,
+            in_process: Arc::new(in_process),
+        })))
+    }
+}
+
+impl Dispatcher {
+    /// Answers a message from this process: a call, a notification or a batch.
+    ///
+    /// `None` if there is nothing to answer. Dropping the future cancels what still runs. It must be
+    /// polled inside a tokio runtime with its timer enabled if a method has to wait for anything.
+    pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
+        let scope = Arc::clone(&self.0.in_process);
+        let answer = self.dispatch(message.into(), scope).await;
+        answer.map(Bytes::from)
+    }
+
+    /// Everything that can be called here.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.0.tree
+    }
+
+    /// How many calls are waiting for something right now.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0.in_flight.count()
+    }
+
+    /// The place a message on this connection comes from.
+    #[allow(dead_code)] // for transports
+    pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
+        Scope::new(
+            self.0.tree.clone(),
+            Arc::clone(&self.0.in_flight),
+            connection,
+            local,
+        )
+    }
+
+    /// Answers a message. Calls that are ready at once are answered at the first poll.
+    pub(crate) fn dispatch(&self, message: Bytes, scope: Arc<Scope>) -> Dispatch {
+        Dispatch {
+            shared: Arc::clone(&self.0),
+            scope,
+            state: State::New(message),
+        }
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("endpoint", &self.0.endpoint)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future answer to one message.
+pub(crate) struct Dispatch {
+    shared: Arc<Shared>,
+    scope: Arc<Scope>,
+    state: State,
+}
+
+enum State {
+    New(Bytes),
+    Call(Running, Echo),
+    Batch(Box<Batch>),
+    Done,
+}
+
+impl Future for Dispatch {
+    type Output = Option<Vec<u8>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let answer = loop {
+            match &mut this.state {
+                State::New(message) => {
+                    let message = std::mem::take(message);
+                    match this.shared.open(message, &this.scope, cx) {
+                        Opened::Answer(answer) => break answer,
+                        Opened::Waiting(state) => {
+                            this.state = state;
+                            // A call has been polled once and waits; a batch has not begun.
+                            if matches!(this.state, State::Call(..)) {
+                                return Poll::Pending;
+                            }
+                        }
+                    }
+                }
+                State::Call(running, echo) => {
+                    let reply = ready!(running.poll(cx));
+                    break echo.finish(reply, this.shared.limits.max_response);
+                }
+                State::Batch(batch) => break ready!(batch.poll(&this.shared, &this.scope, cx)),
+                State::Done => return Poll::Ready(None),
+            }
+        };
+        this.state = State::Done;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Dispatch {
+    fn drop(&mut self) {
+        // Whoever waited has gone; what runs on another thread may want to know.
+        if matches!(self.state, State::Call(..) | State::Batch(_)) {
+            self.scope.cancel();
+        }
+    }
+}
+
+enum Opened {
+    Answer(Option<Vec<u8>>),
+    Waiting(State),
+}
+
+impl Shared {
+    /// Reads a message and starts it.
+    fn open(self: &Arc<Self>, message: Bytes, scope: &Arc<Scope>, cx: &mut Context<'_>) -> Opened {
+        match parse(message, &self.rules) {
+            Ok(Incoming::Single(Entry::Request(request))) => {
+                let (started, echo) = start(self, scope, request, self.call_limits, Vec::new(), cx);
+                match started {
+                    Started::Replied(reply) => {
+                        Opened::Answer(echo.finish(reply, self.limits.max_response))
+                    }
+                    Started::Waiting(running) => Opened::Waiting(State::Call(running, echo)),
+                }
+            }
+            Ok(Incoming::Single(entry)) => Opened::Answer(Some(refuse(&entry))),
+            Ok(Incoming::Batch(entries)) => {
+                Opened::Waiting(State::Batch(Box::new(Batch::new(entries))))
+            }
+            Err(rejection) => {
+                tracing::debug!("a message was rejected: {rejection}");
+                let mut answer = Vec::new();
+                message::write_error(&mut answer, "null", &rejection.error());
+                Opened::Answer(Some(answer))
+            }
+        }
+    }
+}
+
+/// What is no request is answered as one that is invalid; an answer where nobody asked, too.
+fn refuse(entry: &Entry) -> Vec<u8> {
+    let (id, reason) = match entry {
+        Entry::Invalid(invalid) => (invalid.id(), invalid.reason()),
+        Entry::Response(response) => (response.id(), "an answer to no call"),
+        Entry::Request(request) => (request.id().unwrap_or("null"), ""),
+    };
+    tracing::debug!("an invalid request: {reason}");
+    let mut answer = Vec::new();
+    message::write_error(
+        &mut answer,
+        id,
+        &ErrorObject::of(ErrorCode::INVALID_REQUEST),
+    );
+    answer
+}

@@ -1,0 +1,184 @@
+//! One call: start it, guard it, write its answer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
+use tokio::time::Sleep;
+
+use crate::call::{Call, CallLimits, Output, Reply, Work};
+use crate::dispatch::Shared;
+use crate::error::internal_error;
+use crate::scope::{Permit, Scope};
+
+/// What came of starting a call.
+pub(super) enum Started {
+    Replied(Reply),
+    Waiting(Running),
+}
+
+/// Calls the method and polls it once. Only what has to wait then is counted and timed.
+pub(super) fn start(
+    shared: &Shared,
+    scope: &Arc<Scope>,
+    request: Request,
+    limits: CallLimits,
+    buffer: Vec<u8>,
+    cx: &mut Context<'_>,
+) -> (Started, Echo) {
+    let echo = Echo::of(&request);
+    if shared.in_flight.count() >= shared.limits.max_in_flight {
+        return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
+    }
+    let call = Call::new(request, Arc::clone(scope), limits, buffer);
+    let timeout = call.timeout();
+    let first = guard(|| match shared.endpoint.route(call).0 {
+        Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
+        Work::Async(mut future) => match future.as_mut().poll(cx) {
+            Poll::Ready(reply) => Ok(reply),
+            Poll::Pending => Err((future, Some(shared.in_flight.enter()))),
+        },
+        Work::Blocking(mut future) => match future.as_mut().poll(cx) {
+            Poll::Ready(reply) => Ok(reply),
+            Poll::Pending => Err((future, None)),
+        },
+    });
+    let started = match first {
+        Err(error) => Started::Replied(Reply::error(error)),
+        Ok(Ok(reply)) => Started::Replied(reply),
+        Ok(Err((future, permit))) => {
+            let mut running = Running {
+                future,
+                deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
+                _permit: permit,
+            };
+            // The timer must know whom to wake, and a timeout of zero has passed already.
+            match running.expired(cx) {
+                true => Started::Replied(Reply::error(ErrorCode::TIMEOUT)),
+                false => Started::Waiting(running),
+            }
+        }
+    };
+    (started, echo)
+}
+
+/// Runs code of the user's; a panic becomes −32603, and nothing of its text leaves.
+fn guard<R>(f: impl FnOnce() -> R) -> Result<R, ErrorObject> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_| internal_error(&"a method panicked"))
+}
+
+fn lost() -> Reply {
+    Reply::error(internal_error(&"a call has lost its answer"))
+}
+
+/// A call that waits for something.
+pub(super) struct Running {
+    future: Pin<Box<dyn Future<Output = Reply> + Send>>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    _permit: Option<Permit>,
+}
+
+impl Running {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        match guard(|| self.future.as_mut().poll(cx)) {
+            Ok(Poll::Ready(reply)) => Poll::Ready(reply),
+            Err(error) => Poll::Ready(Reply::error(error)),
+            Ok(Poll::Pending) if self.expired(cx) => Poll::Ready(Reply::error(ErrorCode::TIMEOUT)),
+            Ok(Poll::Pending) => Poll::Pending,
+        }
+    }
+
+    fn expired(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline.as_mut();
+        deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
+    }
+}
+
+/// How long a batch still has.
+pub(super) fn timer(timeout: Option<Duration>) -> Option<Pin<Box<Sleep>>> {
+    timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)))
+}
+
+/// Whom to answer: the id's text, kept while the call is away. Short ids need no allocation.
+pub(super) enum Echo {
+    Notification,
+    Short([u8; 22], u8),
+    Long(Box<[u8]>),
+}
+
+impl Echo {
+    pub(super) fn of(request: &Request) -> Self {
+        let Some(id) = request.id() else {
+            return Self::Notification;
+        };
+        let id = id.as_bytes();
+        let mut short = [0; 22];
+        match (short.get_mut(..id.len()), u8::try_from(id.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(id);
+                Self::Short(short, length)
+            }
+            _ => Self::Long(id.into()),
+        }
+    }
+
+    pub(super) fn is_notification(&self) -> bool {
+        matches!(self, Self::Notification)
+    }
+
+    fn id(&self) -> &str {
+        let bytes = match self {
+            Self::Notification => b"null",
+            Self::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        };
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// The whole answer; `None` for a notification, whatever has become of it.
+    pub(super) fn finish(&self, reply: Reply, max_result: usize) -> Option<Vec<u8>> {
+        if self.is_notification() {
+            if let Err(error) = reply.0 {
+                tracing::debug!("a notification failed: {error}");
+            }
+            return None;
+        }
+        let id = self.id();
+        let error = match reply.0 {
+            Ok(output) if output.result().len() > max_result => {
+                ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)
+            }
+            Ok(output) if output.result().is_empty() => {
+                internal_error(&"a layer has answered a call as if it were a notification")
+            }
+            Ok(output) => return Some(enclose(output, id)),
+            Err(error) => error,
+        };
+        let mut answer = Vec::with_capacity(128);
+        message::write_error(&mut answer, id, &error);
+        Some(answer)
+    }
+}
+
+/// Completes a result in place if this call's envelope stands before it. A layer may have answered
+/// with a result of its own, or with that of another call: then the envelope is written anew.
+fn enclose(output: Output, id: &str) -> Vec<u8> {
+    let mut envelope = Vec::new();
+    let is_ours = output.start > 0 && {
+        message::begin_result(&mut envelope, id);
+        output.buffer.starts_with(&envelope) && output.start == envelope.len()
+    };
+    let mut answer = if is_ours {
+        output.buffer
+    } else {
+        envelope.clear();
+        message::begin_result(&mut envelope, id);
+        envelope.extend_from_slice(output.result());
+        envelope
+    };
+    answer.push(b'}');
+    answer
+}

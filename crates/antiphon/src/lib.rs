@@ -1,0 +1,27 @@
+//! Antiphon: JSON-RPC 2.0, call and response.
+
+// Macro output names `::antiphon::…`, also inside this crate.
+extern crate self as antiphon;
+
+#[doc(hidden)]
+pub mod __private;
+mod call;
+mod context;
+mod current;
+mod dispatch;
+mod error;
+mod router;
+mod scope;
+mod tree;
+
+pub use antiphon_proto::{ErrorCode, ErrorObject, Id, IntoParams, Params};
+pub use call::{Call, CallFuture, Reply};
+pub use context::Context;
+pub use dispatch::{Dispatcher, Limits};
+pub use error::Failure;
+pub use router::{
+    BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Problem, Router,
+    RouterError,
+};
+pub use scope::Transport;
+pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};

@@ -1,0 +1,137 @@
+//! Closures and functions as methods: `router.method_fn("add", |a: f64, b: f64| a + b)`.
+//!
+//! A function may take a [`Context`] first and then up to eight parameters; it may answer at once or
+//! with a future, plainly or with a `Result`. The marker types keep these apart for the compiler;
+//! nobody needs to name them.
+
+use antiphon_proto::ErrorObject;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::{Call, CallFuture};
+use crate::context::Context;
+use crate::router::method::Method;
+use crate::router::params::{Slot, decode};
+
+/// A function that can be a method. `Marker` is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a remote method",
+    note = "it must be a `Fn` that takes `Context` or nothing first, then at most eight owned \
+            arguments that implement `Deserialize`, and returns something that implements \
+            `Serialize`, a `Result` of it with an error that converts into `ErrorObject`, or a \
+            future of either"
+)]
+pub trait Function<Marker>: Send + Sync + 'static {
+    /// The method under this name.
+    fn into_method(self, name: String) -> Method;
+}
+
+/// What a function may return. `Marker` is inferred.
+pub trait Outcome<Marker> {
+    /// The result on success.
+    type Value: Serialize;
+
+    /// The result or the error to answer with.
+    ///
+    /// # Errors
+    ///
+    /// What the function has returned as its error.
+    fn outcome(self) -> Result<Self::Value, ErrorObject>;
+}
+
+/// Marks functions that return their result as it is.
+#[derive(Debug)]
+pub enum Plain {}
+
+/// Marks functions that return a `Result`.
+#[derive(Debug)]
+pub enum Fallible {}
+
+impl<T: Serialize> Outcome<Plain> for T {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, ErrorObject> {
+        Ok(self)
+    }
+}
+
+impl<T: Serialize, E: Into<ErrorObject>> Outcome<Fallible> for Result<T, E> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, ErrorObject> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Marks functions that answer at once; their arguments and their kind of outcome follow.
+#[derive(Debug)]
+pub struct Now<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
+
+/// Marks functions that return a future.
+#[derive(Debug)]
+pub struct Later<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
+
+fn refused(call: Call, error: ErrorObject) -> CallFuture {
+    CallFuture::ready(call.answer::<()>(Err(error)))
+}
+
+macro_rules! functions {
+    ($($name:ident)*) => {
+        functions!(@with () () () $($name)*);
+        functions!(@with (Context) (Context,) (ctx) $($name)*);
+    };
+    // The first group is part of the marker, the second of the signature; the third names the value.
+    (@with ($($mark:ident)?) ($($ctx:ty,)?) ($($value:ident)?) $($name:ident)*) => {
+        impl<Fun, Ret, Marker, $($name),*> Function<Now<($($mark,)? ($($name,)*),), Marker>> for Fun
+        where
+            Fun: Fn($($ctx,)? $($name),*) -> Ret + Send + Sync + 'static,
+            Ret: Outcome<Marker>,
+            $($name: DeserializeOwned,)*
+        {
+            #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
+            fn into_method(self, name: String) -> Method {
+                Method::new(name, move |call| {
+                    let ($($name,)*) = match decode(&call, ($(Slot::<$name>::nullable(),)*)) {
+                        Ok(arguments) => arguments,
+                        Err(error) => return refused(call, error),
+                    };
+                    $(let $value = call.context();)?
+                    let outcome = self($($value,)? $($name),*).outcome();
+                    CallFuture::ready(call.answer(outcome))
+                })
+            }
+        }
+
+        impl<Fun, Fut, Marker, $($name),*> Function<Later<($($mark,)? ($($name,)*),), Marker>> for Fun
+        where
+            Fun: Fn($($ctx,)? $($name),*) -> Fut + Send + Sync + 'static,
+            Fut: Future + Send + 'static,
+            Fut::Output: Outcome<Marker>,
+            $($name: DeserializeOwned,)*
+        {
+            #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
+            fn into_method(self, name: String) -> Method {
+                Method::new(name, move |call| {
+                    let ($($name,)*) = match decode(&call, ($(Slot::<$name>::nullable(),)*)) {
+                        Ok(arguments) => arguments,
+                        Err(error) => return refused(call, error),
+                    };
+                    let context = call.context();
+                    $(let $value = context.clone();)?
+                    let future = self($($value,)? $($name),*);
+                    CallFuture::boxed(&context, async move { call.answer(future.await.outcome()) })
+                })
+            }
+        }
+    };
+}
+
+functions!();
+functions!(A);
+functions!(A B);
+functions!(A B C);
+functions!(A B C D);
+functions!(A B C D E);
+functions!(A B C D E F);
+functions!(A B C D E F G);
+functions!(A B C D E F G H);

@@ -1,0 +1,203 @@
+//! The tree of handlers: methods under names, routers nested in routers.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | [`Router`], as a user builds it |
+//! | `method.rs` | [`Method`]: a handler and what documents say of it |
+//! | `function.rs` | closures as methods |
+//! | `params.rs` | parameters → Rust arguments, by position or by name |
+//! | `named.rs` | [`NamedParams`], which request handlers change |
+//! | `freeze.rs` | router → one table of full names |
+
+mod freeze;
+mod function;
+mod method;
+mod named;
+pub(crate) mod params;
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub use freeze::Endpoint;
+pub use freeze::{Problem, RouterError};
+pub use function::Function;
+pub use method::{IntoMethod, Method};
+pub use named::NamedParams;
+
+use crate::call::{Call, Reply};
+use freeze::{BoxLayer, box_layer};
+
+/// Methods under names, and routers nested under prefixes.
+///
+/// It is built up freely; what is wrong with it is said when it is frozen, all at once.
+///
+/// ```
+/// use antiphon::Router;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let math = Router::default()
+///     .method_fn("add", |a: f64, b: f64| a + b)
+///     .method_fn("negate", |x: f64| -x);
+/// let dispatcher = Router::default().nest("calc", math).build().unwrap();
+///
+/// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"calc.add","params":[3,7]}"#).await;
+/// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":1,"result":10.0}"#);
+/// # });
+/// ```
+#[derive(Default)]
+pub struct Router {
+    title: Option<String>,
+    documentation: Option<String>,
+    separator: Option<String>,
+    methods: Vec<Method>,
+    children: Vec<(String, Router)>,
+    /// Routers merged into this one that have layers of their own.
+    merged: Vec<Router>,
+    layers: Vec<BoxLayer>,
+}
+
+/// What can be mounted: a [`Router`], or an object whose `impl` block carries `#[rpc]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no remote methods",
+    note = "put `#[antiphon::rpc]` on its `impl` block"
+)]
+pub trait IntoRouter {
+    /// The router with the object's methods.
+    fn into_router(self) -> Router;
+}
+
+impl IntoRouter for Router {
+    fn into_router(self) -> Router {
+        self
+    }
+}
+
+impl Router {
+    /// A router with the methods of an object.
+    pub fn new(object: impl IntoRouter) -> Self {
+        object.into_router()
+    }
+
+    /// Hangs another router under a name: its `add` becomes `name.add`. Any depth.
+    ///
+    /// A name that is used already is an error when the router is frozen; see
+    /// [`replace`](Self::replace).
+    #[must_use]
+    pub fn nest(mut self, name: impl Into<String>, router: impl IntoRouter) -> Self {
+        self.children.push((name.into(), router.into_router()));
+        self
+    }
+
+    /// Like [`nest`](Self::nest), but takes the place of what hangs there.
+    #[must_use]
+    pub fn replace(mut self, name: impl Into<String>, router: impl IntoRouter) -> Self {
+        let name = name.into();
+        let router = router.into_router();
+        match self.children.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = router,
+            None => self.children.push((name, router)),
+        }
+        self
+    }
+
+    /// Adds the methods and nested routers of another router to this one, under no further name.
+    ///
+    /// Layers of the other router stay with its methods. Its title, documentation and separator are
+    /// not taken over.
+    #[must_use]
+    pub fn merge(mut self, router: impl IntoRouter) -> Self {
+        let other = router.into_router();
+        if other.layers.is_empty() {
+            self.methods.extend(other.methods);
+            self.children.extend(other.children);
+            self.merged.extend(other.merged);
+        } else {
+            self.merged.push(Self {
+                separator: None,
+                ..other
+            });
+        }
+        self
+    }
+
+    /// Adds one method: a function under `#[rpc_method]`, or a [`Method`] built by hand.
+    #[must_use]
+    pub fn method(mut self, method: impl IntoMethod) -> Self {
+        self.methods.push(method.into_method());
+        self
+    }
+
+    /// Adds a closure under a name. It takes its parameters by position; see
+    /// [`Method::function`] for names and docs.
+    #[must_use]
+    pub fn method_fn<Marker>(
+        self,
+        name: impl Into<String>,
+        function: impl Function<Marker>,
+    ) -> Self {
+        self.method(Method::function(name, function))
+    }
+
+    /// Wraps everything in this router, and in what is nested in it, in a `tower` layer.
+    ///
+    /// A layer sees every call exactly once, also those inside a batch. On the router that is
+    /// served it sees calls of unknown methods too; on a nested one it sees its own methods only.
+    /// The layer added last is the outermost. An error that it returns becomes −32001 if it is
+    /// `tower`'s `Elapsed`, −32000 if it is `Overloaded`, itself if it is an
+    /// [`ErrorObject`](crate::ErrorObject), and −32603 else.
+    ///
+    /// ```
+    /// use antiphon::Router;
+    /// use tower::limit::ConcurrencyLimitLayer;
+    ///
+    /// let router = Router::default()
+    ///     .method_fn("add", |a: f64, b: f64| a + b)
+    ///     .layer(ConcurrencyLimitLayer::new(16));
+    /// ```
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Endpoint> + Send + Sync + 'static,
+        L::Service: Service<Call, Response = Reply> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call>>::Error: Into<BoxError>,
+        <L::Service as Service<Call>>::Future: Send,
+    {
+        self.layers.push(box_layer(layer));
+        self
+    }
+
+    /// What documents call this router; the name of the type by default.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// What documents say about this router; the doc comment of the `#[rpc]` block by default.
+    #[must_use]
+    pub fn documentation(mut self, text: impl Into<String>) -> Self {
+        self.documentation = Some(text.into());
+        self
+    }
+
+    /// What stands between a nested router's name and its methods' names, here and below: `.` by
+    /// default.
+    #[must_use]
+    pub fn separator(mut self, separator: impl Into<String>) -> Self {
+        self.separator = Some(separator.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Router")
+            .field("title", &self.title)
+            .field("methods", &self.methods)
+            .field("children", &self.children)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Any error, as `tower` passes them on.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,106 @@
+//! The parameters of a call by name, for a request handler to look at and change.
+
+use antiphon_proto::ErrorObject;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::call::Call;
+use crate::router::params::{self, Slots, refuse};
+use crate::tree::{MethodInfo, ParamInfo};
+
+/// What a request handler changes before a method's arguments are decoded.
+///
+/// Positional parameters are here too, under the names of the method's parameters. What a handler
+/// inserts fills parameters the caller left open; what it replaces wins.
+///
+/// ```
+/// use antiphon::{Context, ErrorObject, NamedParams};
+///
+/// fn in_cents(_ctx: &Context, _format: &str, params: &mut NamedParams) -> Result<(), ErrorObject> {
+///     if let Some(euros) = params.get::<f64>("amount") {
+///         params.insert("amount", euros * 100.0);
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Default)]
+pub struct NamedParams(Vec<(String, Box<RawValue>)>);
+
+impl NamedParams {
+    /// The parameters of a call.
+    ///
+    /// # Errors
+    ///
+    /// −32602 if there are more positional parameters than the method takes.
+    pub(crate) fn of(call: &Call) -> Result<Self, ErrorObject> {
+        let info = call
+            .method_info()
+            .map(MethodInfo::params)
+            .unwrap_or_default();
+        let Some(text) = call.params() else {
+            return Ok(Self::default());
+        };
+        if text.starts_with('{') {
+            let object = antiphon_proto::params::members(text);
+            return object
+                .map(Self)
+                .map_err(|error| refuse(&error.to_string(), None, "value"));
+        }
+        let values: Vec<Box<RawValue>> = serde_json::from_str(text)
+            .map_err(|error| refuse(&error.to_string(), None, "value"))?;
+        if values.len() > info.len() {
+            let reason = format!("too many parameters, at most {} are taken", info.len());
+            return Err(refuse(&reason, None, "too_many"));
+        }
+        let names = info.iter().map(|param| param.name.clone());
+        Ok(Self(names.zip(values).collect()))
+    }
+
+    /// The value of a parameter; `None` if it is missing or not a `T`.
+    #[must_use]
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        serde_json::from_str(value.get()).ok()
+    }
+
+    /// Whether the parameter is there.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// Sets a parameter. A value that has no JSON form removes it, so that the call is refused as
+    /// one with a missing parameter.
+    pub fn insert<T: Serialize>(&mut self, name: impl Into<String>, value: T) {
+        let name = name.into();
+        self.remove(&name);
+        if let Ok(value) = to_raw_value(&value) {
+            self.0.push((name, value));
+        }
+    }
+
+    /// Takes a parameter away; says whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|(known, _)| known != name);
+        self.0.len() < before
+    }
+
+    /// The names, in the order of the call.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(crate) fn decode<S: Slots>(
+        &self,
+        info: &[ParamInfo],
+        slots: S,
+    ) -> Result<S::Values, ErrorObject> {
+        let members = self.0.iter().map(|(name, value)| {
+            format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())
+        });
+        let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        params::decode_text(Some(&text), info, slots)
+    }
+}

@@ -1,0 +1,402 @@
+//! Parameters → Rust arguments, by position or by name.
+//!
+//! Each argument is a [`Slot`]. The text of the parameters is walked once; each value is decoded
+//! where it stands, straight into its argument's type, so that an error can name the parameter.
+//! The walk is not generic: only the decoding of one value is compiled per type.
+
+use antiphon_proto::{ErrorCode, ErrorObject};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::call::Call;
+use crate::tree::ParamInfo;
+
+/// One argument of a method, before and after its value is known.
+#[derive(Debug)]
+pub struct Slot<T> {
+    value: Option<T>,
+    default: Option<fn() -> T>,
+    /// The members that no other argument took, if this one takes them.
+    rest: Option<String>,
+    given: bool,
+}
+
+impl<T> Slot<T> {
+    /// An argument that must be given.
+    #[must_use]
+    pub const fn required() -> Self {
+        Self {
+            value: None,
+            default: None,
+            rest: None,
+            given: false,
+        }
+    }
+
+    /// An argument that may be left out.
+    #[must_use]
+    pub const fn optional(default: fn() -> T) -> Self {
+        Self {
+            value: None,
+            default: Some(default),
+            rest: None,
+            given: false,
+        }
+    }
+
+    /// An argument that is `null` when it is left out, and missing if its type has no `null`.
+    #[must_use]
+    pub fn nullable() -> Self
+    where
+        T: DeserializeOwned,
+    {
+        Self {
+            value: serde_json::from_str("null").ok(),
+            default: None,
+            rest: None,
+            given: false,
+        }
+    }
+
+    /// An argument made of all named parameters that no other argument takes.
+    #[must_use]
+    pub const fn flatten() -> Self {
+        Self {
+            value: None,
+            default: None,
+            rest: Some(String::new()),
+            given: false,
+        }
+    }
+}
+
+/// A slot of any type, as the walk sees it.
+pub trait AnySlot {
+    /// Decodes the value at the start of `text` and says how long it was.
+    ///
+    /// # Errors
+    ///
+    /// When the value does not fit the type.
+    fn fill(&mut self, text: &str) -> Result<usize, serde_json::Error>;
+
+    /// Whether the call has given its value.
+    fn is_given(&self) -> bool;
+
+    /// Whether it takes the members that no other argument takes.
+    fn takes_rest(&self) -> bool;
+
+    /// Where those members go.
+    fn rest(&mut self) -> Option<&mut String>;
+}
+
+impl<T: DeserializeOwned> AnySlot for Slot<T> {
+    fn fill(&mut self, text: &str) -> Result<usize, serde_json::Error> {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
+        if let Some(value) = values.next() {
+            self.value = Some(value?);
+            self.given = true;
+        }
+        Ok(values.byte_offset())
+    }
+
+    fn is_given(&self) -> bool {
+        self.given
+    }
+
+    fn takes_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    fn rest(&mut self) -> Option<&mut String> {
+        self.rest.as_mut()
+    }
+}
+
+impl<T: DeserializeOwned> Slot<T> {
+    fn finish(self, at: usize, params: &[ParamInfo]) -> Result<T, ErrorObject> {
+        if let Some(rest) = self.rest {
+            return serde_json::from_str(&format!("{{{rest}}}"))
+                .map_err(|error| unfit(None, &error));
+        }
+        if let Some(value) = self.value {
+            return Ok(value);
+        }
+        self.default
+            .map(|default| default())
+            .ok_or_else(|| match name(params, at) {
+                Some(name) => refuse(
+                    &format!("missing parameter {}", quoted(name)),
+                    Some(name),
+                    "missing",
+                ),
+                None => refuse(
+                    &format!("missing parameter number {}", at + 1),
+                    None,
+                    "missing",
+                ),
+            })
+    }
+}
+
+/// The arguments of one method, as a tuple of slots.
+pub trait Slots {
+    /// The tuple of their values.
+    type Values;
+
+    /// Shows the slots to the walk.
+    fn with<R>(&mut self, f: impl FnOnce(&mut [&mut dyn AnySlot]) -> R) -> R;
+
+    /// The values; what is missing is an error.
+    ///
+    /// # Errors
+    ///
+    /// −32602 for the first argument that has no value and may not be left out.
+    fn finish(self, params: &[ParamInfo]) -> Result<Self::Values, ErrorObject>;
+}
+
+/// Decodes the parameters of a call.
+///
+/// # Errors
+///
+/// −32602; message and data say which parameter and why.
+pub fn decode<S: Slots>(call: &Call, slots: S) -> Result<S::Values, ErrorObject> {
+    let info = call.method_info().map(|info| info.params.as_slice());
+    decode_text(call.params(), info.unwrap_or_default(), slots)
+}
+
+pub(crate) fn decode_text<S: Slots>(
+    text: Option<&str>,
+    params: &[ParamInfo],
+    mut slots: S,
+) -> Result<S::Values, ErrorObject> {
+    if let Some(text) = text {
+        slots.with(|slots| fill(text, params, slots))?;
+    }
+    slots.finish(params)
+}
+
+/// Walks over the text of `params`, which has passed the grammar.
+fn fill(
+    text: &str,
+    params: &[ParamInfo],
+    slots: &mut [&mut dyn AnySlot],
+) -> Result<(), ErrorObject> {
+    let mut cursor = Cursor { text, at: 0 };
+    if cursor.accept(b'[') {
+        positional(&mut cursor, params, slots)
+    } else {
+        cursor.accept(b'{');
+        named(&mut cursor, params, slots)
+    }
+}
+
+fn positional(
+    cursor: &mut Cursor<'_>,
+    params: &[ParamInfo],
+    slots: &mut [&mut dyn AnySlot],
+) -> Result<(), ErrorObject> {
+    let limit = slots.len();
+    let mut given = 0;
+    while !cursor.accept(b']') {
+        let Some(slot) = slots.get_mut(given) else {
+            let reason = format!("too many parameters, at most {limit} are taken");
+            return Err(refuse(&reason, None, "too_many"));
+        };
+        if slot.takes_rest() {
+            return Err(refuse(
+                "this method takes parameters by name",
+                None,
+                "too_many",
+            ));
+        }
+        let used = slot
+            .fill(cursor.rest())
+            .map_err(|error| unfit(name(params, given), &error))?;
+        cursor.at += used;
+        given += 1;
+        cursor.accept(b',');
+    }
+    Ok(())
+}
+
+fn named(
+    cursor: &mut Cursor<'_>,
+    params: &[ParamInfo],
+    slots: &mut [&mut dyn AnySlot],
+) -> Result<(), ErrorObject> {
+    while !cursor.accept(b'}') {
+        let start = cursor.at;
+        let name = cursor.key()?;
+        let known = params.iter().position(|param| param.name == *name);
+        match known.and_then(|at| slots.get_mut(at)) {
+            Some(slot) if slot.is_given() => {
+                let reason = format!("parameter {} comes twice", quoted(&name));
+                return Err(refuse(&reason, Some(&name), "duplicate"));
+            }
+            Some(slot) if !slot.takes_rest() => {
+                let used = slot
+                    .fill(cursor.rest())
+                    .map_err(|error| unfit(Some(&name), &error))?;
+                cursor.at += used;
+            }
+            _ => {
+                let Some(rest) = slots.iter_mut().find_map(|slot| slot.rest()) else {
+                    if params.is_empty() && !slots.is_empty() {
+                        let reason = "this method takes parameters by position";
+                        return Err(refuse(reason, None, "unknown"));
+                    }
+                    let reason = format!("unknown parameter {}", quoted(&name));
+                    return Err(refuse(&reason, Some(&name), "unknown"));
+                };
+                cursor.skip();
+                if !rest.is_empty() {
+                    rest.push(',');
+                }
+                rest.push_str(cursor.text.get(start..cursor.at).unwrap_or_default());
+            }
+        }
+        cursor.accept(b',');
+    }
+    Ok(())
+}
+
+/// A place in JSON text that has passed the grammar.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Skips white space, takes `byte` if it is next, and the white space behind it.
+    fn accept(&mut self, byte: u8) -> bool {
+        self.space();
+        let here = self.text.as_bytes().get(self.at) == Some(&byte);
+        if here {
+            self.at += 1;
+            self.space();
+        }
+        // At the end of the text there is nothing left to take: a loop that waits must end.
+        here || self.at >= self.text.len()
+    }
+
+    fn space(&mut self) {
+        while matches!(
+            self.text.as_bytes().get(self.at),
+            Some(b' ' | b'\n' | b'\t' | b'\r')
+        ) {
+            self.at += 1;
+        }
+    }
+
+    /// A member's name, and the colon behind it.
+    fn key(&mut self) -> Result<std::borrow::Cow<'a, str>, ErrorObject> {
+        let quoted = self.rest();
+        self.skip();
+        let quoted = quoted
+            .get(..quoted.len() - self.rest().len())
+            .unwrap_or_default();
+        self.accept(b':');
+        let inner = quoted
+            .strip_prefix('"')
+            .and_then(|q| q.strip_suffix('"'))
+            .unwrap_or_default();
+        if inner.contains('\\') {
+            // Half a surrogate pair is legal text and can name no parameter.
+            let name =
+                serde_json::from_str::<String>(quoted).map_err(|error| unfit(None, &error))?;
+            return Ok(name.into());
+        }
+        Ok(inner.into())
+    }
+
+    /// Skips one value without a look at it.
+    fn skip(&mut self) {
+        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<&RawValue>();
+        let _value = values.next();
+        self.at += values.byte_offset().max(1);
+    }
+}
+
+fn name(params: &[ParamInfo], at: usize) -> Option<&str> {
+    params.get(at).map(|param| param.name.as_str())
+}
+
+/// −32602: a sentence for a person, and data for a program.
+pub(crate) fn refuse(message: &str, parameter: Option<&str>, reason: &'static str) -> ErrorObject {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parameter: Option<&'a str>,
+        reason: &'a str,
+    }
+    ErrorObject::new(
+        ErrorCode::INVALID_PARAMS,
+        format!("Invalid params: {message}"),
+    )
+    .with_data(&Data { parameter, reason })
+}
+
+/// A value that its type cannot hold. serde_json says where in the *text* it stopped, which means
+/// nothing to the caller: the place is cut off.
+fn unfit(parameter: Option<&str>, error: &serde_json::Error) -> ErrorObject {
+    let mut reason = error.to_string();
+    if let Some(place) = reason.rfind(" at line ") {
+        reason.truncate(place);
+    }
+    let kind = if reason.starts_with("invalid type") {
+        "type"
+    } else {
+        "value"
+    };
+    let message = match parameter {
+        Some(parameter) => format!("parameter {}: {reason}", quoted(parameter)),
+        None => reason,
+    };
+    refuse(&message, parameter, kind)
+}
+
+/// A peer's text in quotes, at most 64 characters of it.
+fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(64).collect();
+    serde_json::Value::from(short).to_string()
+}
+
+macro_rules! tuples {
+    ($($name:ident $at:tt),*) => {
+        impl<$($name: DeserializeOwned),*> Slots for ($(Slot<$name>,)*) {
+            type Values = ($($name,)*);
+
+            fn with<R>(&mut self, f: impl FnOnce(&mut [&mut dyn AnySlot]) -> R) -> R {
+                f(&mut [$(&mut self.$at),*])
+            }
+
+            #[allow(unused_variables, clippy::unused_unit)] // the empty tuple has no arguments
+            fn finish(self, params: &[ParamInfo]) -> Result<Self::Values, ErrorObject> {
+                Ok(($(self.$at.finish($at, params)?,)*))
+            }
+        }
+    };
+}
+
+tuples!();
+tuples!(A 0);
+tuples!(A 0, B 1);
+tuples!(A 0, B 1, C 2);
+tuples!(A 0, B 1, C 2, D 3);
+tuples!(A 0, B 1, C 2, D 3, E 4);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);

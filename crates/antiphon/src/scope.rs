@@ -1,0 +1,151 @@
+//! Where calls come from: the connection, and the one message that carried them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::tree::Tree;
+
+/// How a call came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Transport {
+    /// From the same process, through [`Dispatcher::handle`](crate::Dispatcher::handle).
+    InProcess,
+    /// HTTP/1 or HTTP/2.
+    Http,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InProcess => "in-process",
+            Self::Http => "http",
+        })
+    }
+}
+
+/// One connection: everything on it ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) transport: Transport,
+    pub(crate) peer: Option<SocketAddr>,
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport, peer: Option<SocketAddr>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            transport,
+            peer,
+            closed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Runs a task until it ends or the connection does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closed = self.closed.clone();
+        self.tasks.spawn(async move {
+            closed.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Ends the tasks. The connection itself knows when: it is shared with calls that may outlive
+    /// the socket by a moment.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+        self.tasks.close();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// How many calls are in flight: those that had to wait when they were first polled.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(AtomicUsize);
+
+impl InFlight {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn enter(self: &Arc<Self>) -> Permit {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Permit(Arc::clone(self))
+    }
+}
+
+/// One call in flight, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Permit(Arc<InFlight>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One message on a connection, shared by all the calls in it.
+pub(crate) struct Scope {
+    pub(crate) tree: Tree,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) connection: Arc<Connection>,
+    /// Whether the caller is on this machine and came here directly.
+    pub(crate) local: bool,
+    /// What the transport says about how long the caller waits.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) tracestate: Option<Arc<str>>,
+    /// The head of the HTTP request, if there was one.
+    #[cfg(feature = "http")]
+    pub(crate) http: Option<http::request::Parts>,
+    /// Made only if a method asks for it.
+    cancelled: OnceLock<CancellationToken>,
+}
+
+impl Scope {
+    pub(crate) fn new(
+        tree: Tree,
+        in_flight: Arc<InFlight>,
+        connection: Arc<Connection>,
+        local: bool,
+    ) -> Self {
+        Self {
+            tree,
+            in_flight,
+            connection,
+            local,
+            timeout: None,
+            traceparent: None,
+            tracestate: None,
+            #[cfg(feature = "http")]
+            http: None,
+            cancelled: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn cancellation(&self) -> &CancellationToken {
+        self.cancelled.get_or_init(CancellationToken::new)
+    }
+
+    /// Tells methods that nobody waits for them any more.
+    pub(crate) fn cancel(&self) {
+        if let Some(token) = self.cancelled.get() {
+            token.cancel();
+        }
+    }
+}

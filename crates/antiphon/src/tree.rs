@@ -1,0 +1,239 @@
+//! What a router offers, as data: the names, docs and parameters of its methods, and how they nest.
+//!
+//! A [`Tree`] is made once, when a router is frozen, and never changes. Methods see it through
+//! [`Context::router`](crate::Context::router).
+
+use std::sync::Arc;
+
+/// Who may see and call a method. To anybody else it does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Access {
+    /// Everybody.
+    #[default]
+    Public,
+    /// Calls from this machine only; see [`Context::is_local`](crate::Context::is_local).
+    Local,
+}
+
+impl Access {
+    pub(crate) fn allows(self, local: bool) -> bool {
+        match self {
+            Self::Public => true,
+            Self::Local => local,
+        }
+    }
+}
+
+/// A method as documents and listings show it.
+#[derive(Clone, Debug)]
+pub struct MethodInfo {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) format: String,
+    pub(crate) params: Vec<ParamInfo>,
+    pub(crate) access: Access,
+    /// Index of the node it belongs to.
+    pub(crate) node: usize,
+}
+
+impl MethodInfo {
+    /// The full name, as a caller writes it: `calc.add`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The doc comment; empty if there is none.
+    #[must_use]
+    pub fn doc(&self) -> &str {
+        &self.doc
+    }
+
+    /// The word given as `format`; `json` unless the method says otherwise.
+    #[must_use]
+    pub fn format(&self) -> &str {
+        &self.format
+    }
+
+    /// The parameters in order.
+    #[must_use]
+    pub fn params(&self) -> &[ParamInfo] {
+        &self.params
+    }
+
+    /// Who may call it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+}
+
+/// A parameter of a method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamInfo {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+}
+
+impl ParamInfo {
+    /// The name a caller uses.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a call without it is refused.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+}
+
+/// A frozen router: every method it has, and the place of each.
+#[derive(Clone, Debug)]
+pub struct Tree(Arc<Inner>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    pub(crate) methods: Vec<MethodInfo>,
+    pub(crate) nodes: Vec<NodeInner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct NodeInner {
+    /// What stands before the names of its methods: `calc.`, or nothing for the root.
+    pub(crate) prefix: String,
+    pub(crate) title: String,
+    pub(crate) documentation: String,
+    pub(crate) parent: Option<usize>,
+    /// The name it was nested under, and its index.
+    pub(crate) children: Vec<(String, usize)>,
+    /// Indexes of its own methods, in the order they were added.
+    pub(crate) methods: Vec<usize>,
+}
+
+impl Tree {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The router everything hangs on.
+    #[must_use]
+    pub fn root(&self) -> Node {
+        self.node(0)
+    }
+
+    /// All methods in a stable order: those of a router by name, then its nested routers in the
+    /// order they were nested.
+    ///
+    /// `local` says whether the reader may see what only local callers may call.
+    #[must_use]
+    pub fn methods(&self, local: bool) -> Vec<&MethodInfo> {
+        let mut found = Vec::with_capacity(self.0.methods.len());
+        self.collect(0, local, &mut found);
+        found
+    }
+
+    fn collect<'a>(&'a self, node: usize, local: bool, found: &mut Vec<&'a MethodInfo>) {
+        let Some(node) = self.0.nodes.get(node) else {
+            return;
+        };
+        let mut own: Vec<_> = node
+            .methods
+            .iter()
+            .filter_map(|&at| self.0.methods.get(at))
+            .collect();
+        own.sort_by(|a, b| a.name.cmp(&b.name));
+        found.extend(own.into_iter().filter(|method| method.access.allows(local)));
+        for &(_, child) in &node.children {
+            self.collect(child, local, found);
+        }
+    }
+
+    /// The router a method belongs to.
+    #[must_use]
+    pub fn node_of(&self, method: &MethodInfo) -> Node {
+        self.node(method.node)
+    }
+
+    pub(crate) fn node(&self, index: usize) -> Node {
+        Node {
+            tree: self.clone(),
+            index,
+        }
+    }
+
+    pub(crate) fn method(&self, index: usize) -> Option<&MethodInfo> {
+        self.0.methods.get(index)
+    }
+}
+
+/// One router of a [`Tree`]: the root, or one that was nested.
+#[derive(Clone, Debug)]
+pub struct Node {
+    tree: Tree,
+    index: usize,
+}
+
+impl Node {
+    /// What stands before the names of its methods: `calc.`, or nothing for the root.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.inner().map_or("", |node| &node.prefix)
+    }
+
+    /// The title: given, or the name of the type.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.inner().map_or("", |node| &node.title)
+    }
+
+    /// The documentation: given, or the doc comment of the `#[rpc]` block.
+    #[must_use]
+    pub fn documentation(&self) -> &str {
+        self.inner().map_or("", |node| &node.documentation)
+    }
+
+    /// The router this one is nested in; `None` for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let parent = self.inner()?.parent?;
+        Some(self.tree.node(parent))
+    }
+
+    /// The router everything hangs on.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        self.tree.root()
+    }
+
+    /// Whether it is the root.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.index == 0
+    }
+
+    /// The router nested under this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Self> {
+        let children = &self.inner()?.children;
+        let (_, child) = children.iter().find(|(known, _)| known == name)?;
+        Some(self.tree.node(*child))
+    }
+
+    /// The names of the routers nested in this one, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let children = self.inner().map(|node| node.children.as_slice());
+        children
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    fn inner(&self) -> Option<&NodeInner> {
+        self.tree.0.nodes.get(self.index)
+    }
+}

@@ -1,0 +1,3 @@
+//! The tests of the library, one binary: a file for each subject.
+
+mod spec;
