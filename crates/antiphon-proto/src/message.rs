@@ -99,6 +99,12 @@ impl Request {
         self.id.map(|span| self.str(span.range()))
     }
 
+    /// The same text as bytes, for an echo: it need not be looked at again.
+    #[must_use]
+    pub fn id_bytes(&self) -> Option<&[u8]> {
+        self.id.and_then(|span| self.text.get(span.range()))
+    }
+
     /// Whether it has no id: it runs, and is never answered (section 4.1).
     #[must_use]
     pub fn is_notification(&self) -> bool {
@@ -193,15 +199,27 @@ pub fn write_request(
 /// use antiphon_proto::message::begin_result;
 ///
 /// let mut out = Vec::new();
-/// begin_result(&mut out, "1");
+/// begin_result(&mut out, b"1");
 /// out.extend_from_slice(b"10}");
 /// assert_eq!(out, br#"{"jsonrpc":"2.0","id":1,"result":10}"#);
 /// ```
-pub fn begin_result(out: &mut Vec<u8>, id: &str) {
-    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(b",\"result\":");
+pub fn begin_result(out: &mut Vec<u8>, id: &[u8]) {
+    out.extend_from_slice(BEFORE_ID);
+    out.extend_from_slice(id);
+    out.extend_from_slice(BEFORE_RESULT);
 }
+
+/// Whether `text` is what [`begin_result`] writes for this id.
+#[must_use]
+pub fn begins_result(text: &[u8], id: &[u8]) -> bool {
+    let rest = text
+        .strip_prefix(BEFORE_ID)
+        .and_then(|rest| rest.strip_prefix(id));
+    rest == Some(BEFORE_RESULT)
+}
+
+const BEFORE_ID: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
+const BEFORE_RESULT: &[u8] = b",\"result\":";
 
 /// Appends an answer that carries an error.
 ///
@@ -209,12 +227,12 @@ pub fn begin_result(out: &mut Vec<u8>, id: &str) {
 /// use antiphon_proto::{ErrorObject, message::write_error};
 ///
 /// let mut out = Vec::new();
-/// write_error(&mut out, "null", &ErrorObject::new(7, "no"));
+/// write_error(&mut out, b"null", &ErrorObject::new(7, "no"));
 /// assert_eq!(out, br#"{"jsonrpc":"2.0","id":null,"error":{"code":7,"message":"no"}}"#);
 /// ```
-pub fn write_error(out: &mut Vec<u8>, id: &str, error: &ErrorObject) {
-    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    out.extend_from_slice(id.as_bytes());
+pub fn write_error(out: &mut Vec<u8>, id: &[u8], error: &ErrorObject) {
+    out.extend_from_slice(BEFORE_ID);
+    out.extend_from_slice(id);
     out.extend_from_slice(b",\"error\":");
     error.write(out);
     out.push(b'}');

@@ -45,7 +45,8 @@ pub(crate) struct Fault;
 
 pub(crate) struct Scanner<'a> {
     text: &'a [u8],
-    at: usize,
+    /// What has not been walked over yet; matching on slices needs no check of bounds.
+    rest: &'a [u8],
     depth: u32,
 }
 
@@ -53,13 +54,13 @@ impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
-            at: 0,
+            rest: text,
             depth: 0,
         }
     }
 
     pub(crate) fn at(&self) -> usize {
-        self.at
+        self.text.len() - self.rest.len()
     }
 
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
@@ -67,23 +68,30 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.rest.first().copied()
     }
 
     /// Skips white space (RFC 8259, section 2).
+    #[inline]
     pub(crate) fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
+        while let [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
     /// Takes the next byte if it is `byte`.
+    #[inline]
     pub(crate) fn accept(&mut self, byte: u8) -> bool {
-        let here = self.peek() == Some(byte);
-        self.at += usize::from(here);
-        here
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
+    #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         if self.accept(byte) {
             Ok(())
@@ -93,6 +101,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes an opening bracket and counts it.
+    #[inline]
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Fault> {
         self.expect(bracket)?;
         self.depth += 1;
@@ -104,6 +113,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a closing bracket if it is next.
+    #[inline]
     pub(crate) fn close(&mut self, bracket: u8) -> bool {
         let closed = self.accept(bracket);
         self.depth -= u32::from(closed);
@@ -111,6 +121,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A member's name and the colon behind it; stops before the value.
+    #[inline]
     pub(crate) fn key(&mut self) -> Result<Text, Fault> {
         let name = self.string()?;
         self.space();
@@ -120,17 +131,35 @@ impl<'a> Scanner<'a> {
     }
 
     /// Any value, with all that is in it.
+    #[inline]
     pub(crate) fn value(&mut self) -> Result<Span, Fault> {
-        let start = self.at;
+        let start = self.at();
+        match self.rest.first() {
+            Some(b'{' | b'[') => self.container()?,
+            _ => self.scalar()?,
+        }
+        Ok(Span::new(start, self.at()))
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Result<(), Fault> {
+        match self.rest.first() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            Some(b'n') => self.literal(b"null"),
+            _ => Err(Fault),
+        }
+    }
+
+    /// An array or an object.
+    fn container(&mut self) -> Result<(), Fault> {
         let outside = self.depth;
         // One bit for each bracket open in here, the innermost lowest: 1 is an object.
         let mut kinds: u128 = 0;
         loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.string()?;
-                }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
+            match self.rest.first() {
                 Some(b'{') => {
                     self.open(b'{')?;
                     self.space();
@@ -148,15 +177,12 @@ impl<'a> Scanner<'a> {
                         continue;
                     }
                 }
-                Some(b't') => self.literal(b"true")?,
-                Some(b'f') => self.literal(b"false")?,
-                Some(b'n') => self.literal(b"null")?,
-                _ => return Err(Fault),
+                _ => self.scalar()?,
             }
             // Behind a value: its container goes on or ends, and perhaps the one around it too.
             loop {
                 if self.depth == outside {
-                    return Ok(Span::new(start, self.at));
+                    return Ok(());
                 }
                 self.space();
                 let in_object = kinds & 1 == 1;
@@ -176,24 +202,26 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string (RFC 8259, section 7): no bare control character, escapes well formed.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Text, Fault> {
         self.expect(b'"')?;
-        let start = self.at;
+        let start = self.at();
         let mut escaped = false;
         loop {
-            self.at += plain_prefix(self.text.get(self.at..).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    let end = self.at;
-                    self.at += 1;
+            let plain = plain_prefix(self.rest);
+            match self.rest.get(plain..) {
+                Some([b'"', rest @ ..]) => {
+                    self.rest = rest;
+                    let end = self.at() - 1;
                     return Ok(Text {
                         start,
                         end,
                         escaped,
                     });
                 }
-                Some(b'\\') => {
+                Some([b'\\', rest @ ..]) => {
                     escaped = true;
+                    self.rest = rest;
                     self.escape()?;
                 }
                 _ => return Err(Fault),
@@ -201,25 +229,28 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// What follows a backslash.
     fn escape(&mut self) -> Result<(), Fault> {
-        self.at += 1;
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u') => {
-                self.at += 1;
-                for _ in 0..4 {
-                    match self.peek() {
-                        Some(digit) if digit.is_ascii_hexdigit() => self.at += 1,
-                        _ => return Err(Fault),
-                    }
-                }
+        match self.rest {
+            [
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                rest @ ..,
+            ] => {
+                self.rest = rest;
+                Ok(())
             }
-            _ => return Err(Fault),
+            [b'u', a, b, c, d, rest @ ..]
+                if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+            {
+                self.rest = rest;
+                Ok(())
+            }
+            _ => Err(Fault),
         }
-        Ok(())
     }
 
     /// A number (RFC 8259, section 6): no leading zero or plus, digits on both sides of a point.
+    #[inline]
     fn number(&mut self) -> Result<(), Fault> {
         self.accept(b'-');
         if !self.accept(b'0') {
@@ -228,57 +259,55 @@ impl<'a> Scanner<'a> {
         if self.accept(b'.') {
             self.digits()?;
         }
-        if self.accept(b'e') || self.accept(b'E') {
+        if let [b'e' | b'E', rest @ ..] = self.rest {
+            self.rest = rest;
             let _sign = self.accept(b'+') || self.accept(b'-');
             self.digits()?;
         }
         Ok(())
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<(), Fault> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
+        let [b'0'..=b'9', rest @ ..] = self.rest else {
+            return Err(Fault);
+        };
+        self.rest = rest;
+        while let [b'0'..=b'9', rest @ ..] = self.rest {
+            self.rest = rest;
         }
-        if self.at == start { Err(Fault) } else { Ok(()) }
+        Ok(())
     }
 
     fn literal(&mut self, word: &[u8]) -> Result<(), Fault> {
-        if !self
-            .text
-            .get(self.at..)
-            .unwrap_or_default()
-            .starts_with(word)
-        {
-            return Err(Fault);
-        }
-        self.at += word.len();
+        self.rest = self.rest.strip_prefix(word).ok_or(Fault)?;
         Ok(())
     }
 }
 
 /// How many bytes stand for themselves before a quote, a backslash or a control character.
 fn plain_prefix(bytes: &[u8]) -> usize {
-    let ends = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    let mut skipped = 0;
+    let mut length = 0;
     let mut rest = bytes;
-    // Names and short strings end within a few bytes; only longer ones are worth whole blocks,
-    // which are folded without a branch so that the compiler makes vector instructions of them.
-    if let Some((head, _)) = bytes.split_first_chunk::<16>() {
-        if let Some(end) = head.iter().position(|&byte| ends(byte)) {
-            return end;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        let ends = special(u64::from_le_bytes(*word));
+        if ends != 0 {
+            return length + ends.trailing_zeros() as usize / 8;
         }
-        let blocks = bytes.chunks_exact(32);
-        for block in blocks {
-            if block.iter().fold(false, |found, &byte| found | ends(byte)) {
-                break;
-            }
-            skipped += 32;
-        }
-        rest = bytes.get(skipped..).unwrap_or_default();
+        length += 8;
+        rest = behind;
     }
-    let tail = rest.iter().position(|&byte| ends(byte));
-    skipped + tail.unwrap_or(rest.len())
+    let is_special = |&byte: &u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    length + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// Eight bytes at once: the high bit of each byte that ends the plain part of a string. Only the
+/// lowest bit that is set can be trusted, since a borrow may run into the bytes above it.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
 
 #[cfg(test)]

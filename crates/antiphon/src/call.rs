@@ -59,7 +59,7 @@ impl Call {
         limits: CallLimits,
         mut buffer: Vec<u8>,
     ) -> Self {
-        if let Some(id) = request.id() {
+        if let Some(id) = request.id_bytes() {
             message::begin_result(&mut buffer, id);
         }
         Self {

@@ -30,6 +30,9 @@ use batch::Batch;
 pub use limits::Limits;
 use run::{Echo, Running, Started, start};
 
+/// Room for a usual answer, so that writing one does not grow its buffer step by step.
+const ANSWER_SIZE: usize = 128;
+
 /// A frozen router with its limits: takes messages, gives answers. Cheap to clone.
 ///
 /// ```
@@ -218,7 +221,14 @@ impl Shared {
     fn open(self: &Arc<Self>, message: Bytes, scope: &Arc<Scope>, cx: &mut Context<'_>) -> Opened {
         match parse(message, &self.rules) {
             Ok(Incoming::Single(Entry::Request(request))) => {
-                let (started, echo) = start(self, scope, request, self.call_limits, Vec::new(), cx);
+                let (started, echo) = start(
+                    self,
+                    scope,
+                    request,
+                    self.call_limits,
+                    Vec::with_capacity(ANSWER_SIZE),
+                    cx,
+                );
                 match started {
                     Started::Replied(reply) => {
                         Opened::Answer(echo.finish(reply, self.limits.max_response))
@@ -233,7 +243,7 @@ impl Shared {
             Err(rejection) => {
                 tracing::debug!("a message was rejected: {rejection}");
                 let mut answer = Vec::new();
-                message::write_error(&mut answer, "null", &rejection.error());
+                message::write_error(&mut answer, b"null", &rejection.error());
                 Opened::Answer(Some(answer))
             }
         }
@@ -251,7 +261,7 @@ fn refuse(entry: &Entry) -> Vec<u8> {
     let mut answer = Vec::new();
     message::write_error(
         &mut answer,
-        id,
+        id.as_bytes(),
         &ErrorObject::of(ErrorCode::INVALID_REQUEST),
     );
     answer

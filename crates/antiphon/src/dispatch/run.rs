@@ -10,7 +10,7 @@ use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 use tokio::time::Sleep;
 
 use crate::call::{Call, CallLimits, Output, Reply, Work};
-use crate::dispatch::Shared;
+use crate::dispatch::{ANSWER_SIZE, Shared};
 use crate::error::internal_error;
 use crate::scope::{Permit, Scope};
 
@@ -111,10 +111,9 @@ pub(super) enum Echo {
 
 impl Echo {
     pub(super) fn of(request: &Request) -> Self {
-        let Some(id) = request.id() else {
+        let Some(id) = request.id_bytes() else {
             return Self::Notification;
         };
-        let id = id.as_bytes();
         let mut short = [0; 22];
         match (short.get_mut(..id.len()), u8::try_from(id.len())) {
             (Some(place), Ok(length)) => {
@@ -129,13 +128,12 @@ impl Echo {
         matches!(self, Self::Notification)
     }
 
-    fn id(&self) -> &str {
-        let bytes = match self {
+    fn id(&self) -> &[u8] {
+        match self {
             Self::Notification => b"null",
             Self::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
             Self::Long(bytes) => bytes,
-        };
-        std::str::from_utf8(bytes).unwrap_or_default()
+        }
     }
 
     /// The whole answer; `None` for a notification, whatever has become of it.
@@ -157,7 +155,7 @@ impl Echo {
             Ok(output) => return Some(enclose(output, id)),
             Err(error) => error,
         };
-        let mut answer = Vec::with_capacity(128);
+        let mut answer = Vec::with_capacity(ANSWER_SIZE);
         message::write_error(&mut answer, id, &error);
         Some(answer)
     }
@@ -165,19 +163,15 @@ impl Echo {
 
 /// Completes a result in place if this call's envelope stands before it. A layer may have answered
 /// with a result of its own, or with that of another call: then the envelope is written anew.
-fn enclose(output: Output, id: &str) -> Vec<u8> {
-    let mut envelope = Vec::new();
-    let is_ours = output.start > 0 && {
-        message::begin_result(&mut envelope, id);
-        output.buffer.starts_with(&envelope) && output.start == envelope.len()
-    };
-    let mut answer = if is_ours {
+fn enclose(output: Output, id: &[u8]) -> Vec<u8> {
+    let envelope = output.buffer.get(..output.start).unwrap_or_default();
+    let mut answer = if message::begins_result(envelope, id) {
         output.buffer
     } else {
-        envelope.clear();
-        message::begin_result(&mut envelope, id);
-        envelope.extend_from_slice(output.result());
-        envelope
+        let mut answer = Vec::with_capacity(output.result().len() + ANSWER_SIZE);
+        message::begin_result(&mut answer, id);
+        answer.extend_from_slice(output.result());
+        answer
     };
     answer.push(b'}');
     answer

@@ -4,6 +4,8 @@
 //! where it stands, straight into its argument's type, so that an error can name the parameter.
 //! The walk is not generic: only the decoding of one value is compiled per type.
 
+use std::borrow::Cow;
+
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,58 +18,53 @@ use crate::tree::ParamInfo;
 #[derive(Debug)]
 pub struct Slot<T> {
     value: Option<T>,
-    default: Option<fn() -> T>,
-    /// The members that no other argument took, if this one takes them.
-    rest: Option<String>,
-    given: bool,
+    missing: Missing<T>,
+}
+
+/// What an argument becomes that the call does not give.
+#[derive(Debug)]
+enum Missing<T> {
+    Refused,
+    Default(fn() -> T),
+    /// The value of `null`, if the type has one.
+    Null(fn() -> Option<T>),
+    /// The members that no other argument took.
+    Rest(String),
 }
 
 impl<T> Slot<T> {
+    const fn new(missing: Missing<T>) -> Self {
+        Self {
+            value: None,
+            missing,
+        }
+    }
+
     /// An argument that must be given.
     #[must_use]
     pub const fn required() -> Self {
-        Self {
-            value: None,
-            default: None,
-            rest: None,
-            given: false,
-        }
+        Self::new(Missing::Refused)
     }
 
     /// An argument that may be left out.
     #[must_use]
     pub const fn optional(default: fn() -> T) -> Self {
-        Self {
-            value: None,
-            default: Some(default),
-            rest: None,
-            given: false,
-        }
+        Self::new(Missing::Default(default))
     }
 
     /// An argument that is `null` when it is left out, and missing if its type has no `null`.
     #[must_use]
-    pub fn nullable() -> Self
+    pub const fn nullable() -> Self
     where
         T: DeserializeOwned,
     {
-        Self {
-            value: serde_json::from_str("null").ok(),
-            default: None,
-            rest: None,
-            given: false,
-        }
+        Self::new(Missing::Null(|| serde_json::from_str("null").ok()))
     }
 
     /// An argument made of all named parameters that no other argument takes.
     #[must_use]
     pub const fn flatten() -> Self {
-        Self {
-            value: None,
-            default: None,
-            rest: Some(String::new()),
-            given: false,
-        }
+        Self::new(Missing::Rest(String::new()))
     }
 }
 
@@ -95,47 +92,56 @@ impl<T: DeserializeOwned> AnySlot for Slot<T> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
         if let Some(value) = values.next() {
             self.value = Some(value?);
-            self.given = true;
         }
         Ok(values.byte_offset())
     }
 
     fn is_given(&self) -> bool {
-        self.given
+        self.value.is_some()
     }
 
     fn takes_rest(&self) -> bool {
-        self.rest.is_some()
+        matches!(self.missing, Missing::Rest(_))
     }
 
     fn rest(&mut self) -> Option<&mut String> {
-        self.rest.as_mut()
+        match &mut self.missing {
+            Missing::Rest(rest) => Some(rest),
+            _ => None,
+        }
     }
 }
 
 impl<T: DeserializeOwned> Slot<T> {
     fn finish(self, at: usize, params: &[ParamInfo]) -> Result<T, ErrorObject> {
-        if let Some(rest) = self.rest {
-            return serde_json::from_str(&format!("{{{rest}}}"))
-                .map_err(|error| unfit(None, &error));
-        }
         if let Some(value) = self.value {
             return Ok(value);
         }
-        self.default
-            .map(|default| default())
-            .ok_or_else(|| match name(params, at) {
-                Some(name) => refuse(
-                    &format!("missing parameter {}", quoted(name)),
-                    Some(name),
-                    "missing",
-                ),
-                None => refuse(
-                    &format!("missing parameter number {}", at + 1),
-                    None,
-                    "missing",
-                ),
-            })
+        let value = match self.missing {
+            Missing::Refused => None,
+            Missing::Default(default) => Some(default()),
+            Missing::Null(null) => null(),
+            Missing::Rest(rest) => {
+                let object = format!("{{{rest}}}");
+                return serde_json::from_str(&object).map_err(|error| unfit(None, &error));
+            }
+        };
+        value.ok_or_else(|| missing(at, params))
+    }
+}
+
+fn missing(at: usize, params: &[ParamInfo]) -> ErrorObject {
+    match name(params, at) {
+        Some(name) => refuse(
+            &format!("missing parameter {}", quoted(name)),
+            Some(name),
+            "missing",
+        ),
+        None => refuse(
+            &format!("missing parameter number {}", at + 1),
+            None,
+            "missing",
+        ),
     }
 }
 
@@ -182,7 +188,7 @@ fn fill(
     params: &[ParamInfo],
     slots: &mut [&mut dyn AnySlot],
 ) -> Result<(), ErrorObject> {
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor { rest: text };
     if cursor.accept(b'[') {
         positional(&mut cursor, params, slots)
     } else {
@@ -211,9 +217,9 @@ fn positional(
             ));
         }
         let used = slot
-            .fill(cursor.rest())
+            .fill(cursor.rest)
             .map_err(|error| unfit(name(params, given), &error))?;
-        cursor.at += used;
+        cursor.skip(used);
         given += 1;
         cursor.accept(b',');
     }
@@ -226,7 +232,7 @@ fn named(
     slots: &mut [&mut dyn AnySlot],
 ) -> Result<(), ErrorObject> {
     while !cursor.accept(b'}') {
-        let start = cursor.at;
+        let member = cursor.rest;
         let name = cursor.key()?;
         let known = params.iter().position(|param| param.name == *name);
         match known.and_then(|at| slots.get_mut(at)) {
@@ -236,9 +242,9 @@ fn named(
             }
             Some(slot) if !slot.takes_rest() => {
                 let used = slot
-                    .fill(cursor.rest())
+                    .fill(cursor.rest)
                     .map_err(|error| unfit(Some(&name), &error))?;
-                cursor.at += used;
+                cursor.skip(used);
             }
             _ => {
                 let Some(rest) = slots.iter_mut().find_map(|slot| slot.rest()) else {
@@ -249,11 +255,12 @@ fn named(
                     let reason = format!("unknown parameter {}", quoted(&name));
                     return Err(refuse(&reason, Some(&name), "unknown"));
                 };
-                cursor.skip();
+                let _value = cursor.value();
                 if !rest.is_empty() {
                     rest.push(',');
                 }
-                rest.push_str(cursor.text.get(start..cursor.at).unwrap_or_default());
+                let length = member.len() - cursor.rest.len();
+                rest.push_str(member.get(..length).unwrap_or_default());
             }
         }
         cursor.accept(b',');
@@ -263,43 +270,41 @@ fn named(
 
 /// A place in JSON text that has passed the grammar.
 struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
+    rest: &'a str,
 }
 
 impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    /// Skips white space, takes `byte` if it is next, and the white space behind it.
+    /// Takes `byte` and the white space around it, if it is next. At the end of the text everything
+    /// is taken: a loop that waits for a bracket must end.
+    #[inline]
     fn accept(&mut self, byte: u8) -> bool {
         self.space();
-        let here = self.text.as_bytes().get(self.at) == Some(&byte);
-        if here {
-            self.at += 1;
-            self.space();
+        match self.rest.as_bytes() {
+            [] => true,
+            [first, ..] if *first == byte => {
+                self.skip(1);
+                self.space();
+                true
+            }
+            _ => false,
         }
-        // At the end of the text there is nothing left to take: a loop that waits must end.
-        here || self.at >= self.text.len()
     }
 
+    #[inline]
     fn space(&mut self) {
-        while matches!(
-            self.text.as_bytes().get(self.at),
-            Some(b' ' | b'\n' | b'\t' | b'\r')
-        ) {
-            self.at += 1;
+        while let [b' ' | b'\n' | b'\t' | b'\r', ..] = self.rest.as_bytes() {
+            self.skip(1);
         }
+    }
+
+    #[inline]
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
     /// A member's name, and the colon behind it.
-    fn key(&mut self) -> Result<std::borrow::Cow<'a, str>, ErrorObject> {
-        let quoted = self.rest();
-        self.skip();
-        let quoted = quoted
-            .get(..quoted.len() - self.rest().len())
-            .unwrap_or_default();
+    fn key(&mut self) -> Result<Cow<'a, str>, ErrorObject> {
+        let quoted = self.value();
         self.accept(b':');
         let inner = quoted
             .strip_prefix('"')
@@ -314,11 +319,15 @@ impl<'a> Cursor<'a> {
         Ok(inner.into())
     }
 
-    /// Skips one value without a look at it.
-    fn skip(&mut self) {
-        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<&RawValue>();
+    /// The text of one value, which is not looked at.
+    fn value(&mut self) -> &'a str {
+        let before = self.rest;
+        let mut values = serde_json::Deserializer::from_str(before).into_iter::<&RawValue>();
         let _value = values.next();
-        self.at += values.byte_offset().max(1);
+        self.skip(values.byte_offset().max(1));
+        before
+            .get(..before.len() - self.rest.len())
+            .unwrap_or_default()
     }
 }
 

@@ -1,0 +1,276 @@
+//! The grammar of the attributes: tokens → options.
+//!
+//! `#[rpc(…)]`, `#[method(…)]` and `#[arg(…)]` have one grammar: words and `word = value`, with commas
+//! between them. Helper attributes are taken away from the item: the compiler does not know them.
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token};
+
+use crate::errors::Errors;
+use crate::names::Rename;
+
+/// `#[rpc(…)]`.
+pub(crate) struct RpcOptions {
+    /// What the names of remote methods begin with, without the underscore.
+    pub(crate) serve_as: Option<LitStr>,
+    pub(crate) namespace: Option<LitStr>,
+    pub(crate) separator: Option<LitStr>,
+    pub(crate) title: Option<LitStr>,
+    pub(crate) rename_all: Option<Rename>,
+    /// Whether a client is generated.
+    pub(crate) client: bool,
+}
+
+impl RpcOptions {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self {
+            serve_as: None,
+            namespace: None,
+            separator: None,
+            title: None,
+            rename_all: None,
+            client: true,
+        };
+        for option in split(tokens, errors) {
+            match option.name.to_string().as_str() {
+                "serve_as" => options.serve_as = option.text(errors),
+                "namespace" => options.namespace = option.text(errors),
+                "separator" => options.separator = option.text(errors),
+                "title" => options.title = option.text(errors),
+                "rename_all" => options.rename_all = option.rename(errors),
+                "client" => options.client = option.boolean(errors),
+                _ => option.unknown(
+                    "`serve_as`, `namespace`, `separator`, `title`, `rename_all` and `client`",
+                    errors,
+                ),
+            }
+        }
+        if let Some(prefix) = &options.serve_as {
+            let text = prefix.value();
+            let is_name = syn::parse_str::<Ident>(&text).is_ok() && !text.ends_with('_');
+            if !is_name {
+                errors.at(
+                    prefix,
+                    "`serve_as` is what stands before the underscore: `serve_as = \"rpc\"` makes \
+                     `rpc_add` remote",
+                );
+                options.serve_as = None;
+            }
+        }
+        for name in options.namespace.iter().chain(&options.separator) {
+            if name.value().is_empty() {
+                errors.at(name, "this text may not be empty: remove the option instead");
+            }
+        }
+        options
+    }
+}
+
+/// `#[method(…)]`, and `#[rpc_method(…)]`, which has the same options but `skip`.
+#[derive(Default)]
+pub(crate) struct MethodOptions {
+    /// Whether the attribute is there at all: it makes a method remote.
+    pub(crate) given: bool,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) doc: Option<LitStr>,
+    pub(crate) format: Option<LitStr>,
+    pub(crate) request_handler: Option<Path>,
+    pub(crate) blocking: Option<Ident>,
+    pub(crate) local: bool,
+    pub(crate) skip: Option<Ident>,
+}
+
+impl MethodOptions {
+    /// Takes `#[method]` away from the attributes.
+    pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
+        let Some(tokens) = take(attrs, "method", errors) else {
+            return Self::default();
+        };
+        Self::parse(tokens, errors)
+    }
+
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self {
+            given: true,
+            ..Self::default()
+        };
+        let found = split(tokens, errors);
+        let is_alone = found.len() == 1;
+        for option in found {
+            match option.name.to_string().as_str() {
+                "name" => options.name = option.text(errors),
+                "doc" => options.doc = option.text(errors),
+                "format" => options.format = option.text(errors),
+                "request_handler" => options.request_handler = option.path(errors),
+                "blocking" => options.blocking = option.word(errors),
+                "local" => options.local = option.word(errors).is_some(),
+                "skip" if is_alone => options.skip = option.word(errors),
+                "skip" => errors.at(
+                    option.name,
+                    "`skip` makes the method private: it goes with no other option",
+                ),
+                _ => option.unknown(
+                    "`name`, `doc`, `format`, `request_handler`, `blocking`, `local` and `skip`",
+                    errors,
+                ),
+            }
+        }
+        options
+    }
+}
+
+/// `#[arg(…)]` and `#[ctx]` on a parameter.
+#[derive(Default)]
+pub(crate) struct ArgOptions {
+    /// Whether either attribute is there.
+    pub(crate) given: bool,
+    pub(crate) name: Option<LitStr>,
+    /// `default`, and the expression if there is one.
+    pub(crate) default: Option<(Ident, Option<Expr>)>,
+    pub(crate) flatten: Option<Ident>,
+    pub(crate) is_context: bool,
+}
+
+impl ArgOptions {
+    /// Takes the helper attributes away from a parameter.
+    pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
+        let is_context = take(attrs, "ctx", errors).is_some();
+        let arg = take(attrs, "arg", errors);
+        let mut options = Self {
+            given: is_context || arg.is_some(),
+            is_context,
+            ..Self::default()
+        };
+        for option in split(arg.unwrap_or_default(), errors) {
+            match option.name.to_string().as_str() {
+                "name" => options.name = option.text(errors),
+                "default" => options.default = Some((option.name, option.value)),
+                "flatten" => options.flatten = option.word(errors),
+                _ => option.unknown("`name`, `default` and `flatten`", errors),
+            }
+        }
+        options
+    }
+}
+
+/// Takes all attributes of this name away; their content, if there was one.
+fn take(attrs: &mut Vec<Attribute>, name: &str, errors: &mut Errors) -> Option<TokenStream> {
+    let mut content: Option<TokenStream> = None;
+    attrs.retain(|attr| {
+        if !attr.path().is_ident(name) {
+            return true;
+        }
+        if content.is_some() {
+            let message = format!("`#[{name}]` comes twice: gather the options in one");
+            errors.at(attr, message);
+            return false;
+        }
+        content = Some(match &attr.meta {
+            Meta::Path(_) => TokenStream::new(),
+            Meta::List(list) => list.tokens.clone(),
+            Meta::NameValue(_) => {
+                let message = format!("options stand in parentheses: `#[{name}(…)]`");
+                errors.at(attr, message);
+                TokenStream::new()
+            }
+        });
+        false
+    });
+    content
+}
+
+/// The options of one attribute. A name that comes twice is refused.
+fn split(tokens: TokenStream, errors: &mut Errors) -> Vec<Setting> {
+    let parser = Punctuated::<Setting, Token![,]>::parse_terminated;
+    let mut settings: Vec<Setting> = Vec::new();
+    match parser.parse2(tokens) {
+        Ok(all) => {
+            for setting in all {
+                if settings.iter().any(|known| known.name == setting.name) {
+                    let message = format!("`{}` is given twice: keep one", setting.name);
+                    errors.at(&setting.name, message);
+                } else {
+                    settings.push(setting);
+                }
+            }
+        }
+        Err(error) => errors.push(error),
+    }
+    settings
+}
+
+/// One option: `blocking`, or `name = "add"`.
+struct Setting {
+    name: Ident,
+    value: Option<Expr>,
+}
+
+impl Parse for Setting {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = input.call(Ident::parse_any)?;
+        let equals: Option<Token![=]> = input.parse()?;
+        let value = equals.map(|_| input.parse()).transpose()?;
+        Ok(Self { name, value })
+    }
+}
+
+impl Setting {
+    fn text(self, errors: &mut Errors) -> Option<LitStr> {
+        match self.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text),
+            _ => {
+                let message = format!("`{0}` takes a text: `{0} = \"…\"`", self.name);
+                errors.at(self.name, message);
+                None
+            }
+        }
+    }
+
+    fn path(self, errors: &mut Errors) -> Option<Path> {
+        match self.value {
+            Some(Expr::Path(path)) => Some(path.path),
+            _ => {
+                let message = format!("`{0}` takes the path of a function: `{0} = my_function`", self.name);
+                errors.at(self.name, message);
+                None
+            }
+        }
+    }
+
+    fn boolean(self, errors: &mut Errors) -> bool {
+        match self.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(LitBool { value, .. }), .. })) => value,
+            _ => {
+                let message = format!("`{0}` takes `true` or `false`: `{0} = false`", self.name);
+                errors.at(self.name, message);
+                true
+            }
+        }
+    }
+
+    fn rename(self, errors: &mut Errors) -> Option<Rename> {
+        let text = self.text(errors)?;
+        let rule = Rename::of(&text.value());
+        if rule.is_none() {
+            let known = Rename::ALL.map(|(name, _)| format!("\"{name}\"")).join(", ");
+            errors.at(text, format!("no such rule; there are {known}"));
+        }
+        rule
+    }
+
+    /// An option that stands alone.
+    fn word(self, errors: &mut Errors) -> Option<Ident> {
+        if let Some(value) = self.value {
+            errors.at(value, format!("`{0}` takes no value: write `{0}`", self.name));
+        }
+        Some(self.name)
+    }
+
+    fn unknown(self, known: &str, errors: &mut Errors) {
+        let message = format!("no such option: `{}`; there are {known}", self.name);
+        errors.at(self.name, message);
+    }
+}

@@ -1,0 +1,72 @@
+//! Doc comments as values: what documents say of a method is what rustdoc says of it.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
+
+/// The lines of a doc comment, or one text given in its place.
+#[derive(Default)]
+pub(crate) struct Doc(Vec<Expr>);
+
+impl Doc {
+    /// The doc comment among these attributes.
+    pub(crate) fn of(attrs: &[Attribute]) -> Self {
+        let lines = attrs.iter().filter_map(|attr| match &attr.meta {
+            Meta::NameValue(doc) if doc.path.is_ident("doc") => Some(doc.value.clone()),
+            _ => None,
+        });
+        Self(lines.collect())
+    }
+
+    pub(crate) fn text(text: &LitStr) -> Self {
+        Self(vec![Expr::Lit(ExprLit {
+            attrs: Vec::new(),
+            lit: Lit::Str(text.clone()),
+        })])
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first line that says something.
+    pub(crate) fn first_line(&self) -> Option<String> {
+        let lines = self.0.iter().filter_map(literal);
+        lines
+            .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+            .map(|line| line.trim().to_owned())
+            .find(|line| !line.is_empty())
+    }
+
+    /// The text as an expression. `#[doc = include_str!(…)]` stays what it is: the compiler reads
+    /// the file.
+    pub(crate) fn to_expr(&self) -> TokenStream {
+        let literals: Option<Vec<String>> = self.0.iter().map(literal).collect();
+        if let Some(lines) = literals {
+            let text = lines.join("\n");
+            return text.trim().to_token_stream();
+        }
+        let lines = self.0.iter().map(|line| match literal(line) {
+            Some(text) => text.to_token_stream(),
+            None => line.to_token_stream(),
+        });
+        quote!(::antiphon::__private::concat!(#(#lines, "\n"),*))
+    }
+
+    /// The text as attributes, for what is generated.
+    pub(crate) fn to_attrs(&self) -> TokenStream {
+        let lines = &self.0;
+        quote!(#(#[doc = #lines])*)
+    }
+}
+
+/// A line without the space that stands behind `///`.
+fn literal(line: &Expr) -> Option<String> {
+    match line {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let text = text.value();
+            Some(text.strip_prefix(' ').unwrap_or(&text).to_owned())
+        }
+        _ => None,
+    }
+}
