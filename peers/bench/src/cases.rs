@@ -1,0 +1,180 @@
+//! What is measured: the request of each case, the floor's fixed answer to it, and the check
+//! that an answer is the right one. Every peer offers the same three methods: `calc.add` of
+//! two numbers, `len` of one string, `blob` without parameters.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::Failure;
+
+/// How many calls the batch holds.
+const BATCH: usize = 100;
+
+/// The size of the large parameter and of the large result.
+const MEBIBYTE: usize = 1 << 20;
+
+/// The plain call, also that of the in-process case.
+pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"calc.add","params":[3,7]}"#;
+
+/// What `blob` returns. Handlers give out a reference where their library lets them.
+static BLOB: LazyLock<String> = LazyLock::new(|| "b".repeat(MEBIBYTE));
+
+/// The handler behind `calc.add` of every peer.
+pub(crate) fn add(a: f64, b: f64) -> f64 {
+    a + b
+}
+
+/// The handler behind `blob` of every peer.
+pub(crate) fn blob() -> &'static str {
+    &BLOB
+}
+
+/// One thing to measure, that is one block of rows of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// One call over HTTP.
+    Call,
+    /// A hundred calls in one HTTP request.
+    Batch100,
+    /// One call with 1 MiB of parameters.
+    Params1m,
+    /// One call with 1 MiB of result.
+    Result1m,
+    /// The plain call without any socket.
+    InProcess,
+    /// A client that calls one after the other.
+    Client,
+    /// A client with sixteen calls at a time.
+    Client16,
+}
+
+impl Case {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Call,
+        Self::Batch100,
+        Self::Params1m,
+        Self::Result1m,
+        Self::InProcess,
+        Self::Client,
+        Self::Client16,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Batch100 => "batch100",
+            Self::Params1m => "params1m",
+            Self::Result1m => "result1m",
+            Self::InProcess => "inprocess",
+            Self::Client => "client",
+            Self::Client16 => "client16",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Result<Self, Failure> {
+        Self::ALL
+            .into_iter()
+            .find(|case| case.name() == name)
+            .ok_or_else(|| format!("there is no case {name:?}").into())
+    }
+
+    /// The JSON a client sends.
+    pub(crate) fn request(self) -> String {
+        match self {
+            Self::Batch100 => batch(|id| {
+                format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"calc.add","params":[3,7]}}"#)
+            }),
+            Self::Params1m => format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"len","params":["{}"]}}"#,
+                "p".repeat(MEBIBYTE)
+            ),
+            Self::Result1m => r#"{"jsonrpc":"2.0","id":1,"method":"blob"}"#.to_owned(),
+            Self::Call | Self::InProcess | Self::Client | Self::Client16 => CALL.to_owned(),
+        }
+    }
+
+    /// The JSON that a server which does nothing at all gives back.
+    pub(crate) fn fixed_answer(self) -> String {
+        match self {
+            Self::Batch100 => batch(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":10.0}}"#)),
+            Self::Params1m => format!(r#"{{"jsonrpc":"2.0","id":1,"result":{MEBIBYTE}}}"#),
+            Self::Result1m => format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#, blob()),
+            Self::Call | Self::InProcess | Self::Client | Self::Client16 => {
+                r#"{"jsonrpc":"2.0","id":1,"result":10.0}"#.to_owned()
+            }
+        }
+    }
+
+    /// Parses an answer and compares it with what the specification asks for. The order of a
+    /// batch is free, so its answers are looked up by id.
+    pub(crate) fn verify(self, answer: &[u8]) -> Result<(), Failure> {
+        let value: Value = serde_json::from_slice(answer)?;
+        let right = match self {
+            Self::Batch100 => value.as_array().is_some_and(|answers| {
+                answers.len() == BATCH
+                    && (1..=BATCH).all(|id| {
+                        let mut with_id = answers.iter().filter(|one| one["id"] == id);
+                        with_id.next().is_some_and(is_ten) && with_id.next().is_none()
+                    })
+            }),
+            Self::Params1m => succeeded(&value) && value["result"] == MEBIBYTE,
+            Self::Result1m => succeeded(&value) && value["result"] == blob(),
+            Self::Call | Self::InProcess | Self::Client | Self::Client16 => {
+                value["id"] == 1 && is_ten(&value)
+            }
+        };
+        if right {
+            return Ok(());
+        }
+        let start = String::from_utf8_lossy(&answer[..answer.len().min(200)]);
+        Err(format!("a wrong answer to {}: {start}", self.name()).into())
+    }
+}
+
+fn batch(entry: impl Fn(usize) -> String) -> String {
+    let entries: Vec<_> = (1..=BATCH).map(entry).collect();
+    format!("[{}]", entries.join(","))
+}
+
+fn succeeded(answer: &Value) -> bool {
+    answer["jsonrpc"] == "2.0" && answer.get("error").is_none()
+}
+
+/// `10` and `10.0` are the same number in JSON.
+fn is_ten(answer: &Value) -> bool {
+    succeeded(answer) && answer["result"].as_f64() == Some(10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixed_answers_are_right_and_others_are_not() {
+        for case in Case::ALL {
+            case.verify(case.fixed_answer().as_bytes()).unwrap();
+            let other = if case == Case::Params1m {
+                Case::Call
+            } else {
+                Case::Params1m
+            };
+            case.verify(other.fixed_answer().as_bytes()).unwrap_err();
+            assert_eq!(Case::named(case.name()).unwrap(), case);
+        }
+    }
+
+    #[test]
+    fn a_batch_with_an_id_twice_is_wrong() {
+        let twice = Case::Batch100
+            .fixed_answer()
+            .replace("\"id\":2,", "\"id\":1,");
+        Case::Batch100.verify(twice.as_bytes()).unwrap_err();
+    }
+
+    #[test]
+    fn an_error_object_is_wrong() {
+        let error = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}"#;
+        Case::Call.verify(error).unwrap_err();
+    }
+}

@@ -1,0 +1,135 @@
+//! Measures JSON-RPC servers side by side. `bench run` is the one command; the others are
+//! the child processes it starts, each of use alone as well.
+
+mod cases;
+mod client;
+mod cpu;
+mod inprocess;
+mod load;
+mod run;
+mod servers;
+mod table;
+mod window;
+
+use std::error::Error;
+use std::future::Future;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::ExitCode;
+
+use cases::Case;
+use servers::Peer;
+use window::Plan;
+
+const USAGE: &str = "usage:
+bench run [--quick] [--peers A,B] [--cases A,B]   measure all, print one Markdown table
+bench serve PEER [CASE] [--port N]                one server; prints its port, ends with stdin
+bench load URL CASE [--pid N] [--quick]           load on a server; with --pid its CPU per call
+bench client PEER URL CASE [--quick]              a client's own CPU per call
+bench inprocess PEER [--quick]                    bytes to bytes inside one process
+bench list                                        the peers and the cases";
+
+/// Whatever ends a measurement. Nothing here recovers: a run with one failure has no result.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), Failure> {
+    let quick = arguments.iter().any(|word| word == "--quick");
+    let plan = if quick { Plan::QUICK } else { Plan::FULL };
+    let words = positional(arguments);
+    match words.as_slice() {
+        ["run"] => run::run(
+            quick,
+            &chosen(arguments, "--peers", &Peer::all(), Peer::named)?,
+            &chosen(arguments, "--cases", &Case::ALL, Case::named)?,
+        ),
+        ["serve", peer, case @ ..] => {
+            let case = Case::named(case.first().copied().unwrap_or("call"))?;
+            let port = option(arguments, "--port").map_or(Ok(0), str::parse)?;
+            serve(Peer::named(peer)?, case, port)
+        }
+        ["load", url, case] => {
+            let pid = option(arguments, "--pid").map(str::parse).transpose()?;
+            block_on(load::load(url, Case::named(case)?, plan, pid))?.print()
+        }
+        ["client", peer, url, case] => {
+            let (peer, case) = (Peer::named(peer)?, Case::named(case)?);
+            block_on(client::measure(peer, url, case, plan))?.print()
+        }
+        ["inprocess", peer] => inprocess::measure(Peer::named(peer)?, plan)?.print(),
+        ["list"] => {
+            let peers: Vec<_> = Peer::all().iter().map(|peer| peer.name).collect();
+            let cases: Vec<_> = Case::ALL.iter().map(|case| case.name()).collect();
+            println!("peers: {}\ncases: {}", peers.join(" "), cases.join(" "));
+            Ok(())
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Runs one server on a current-thread runtime until stdin ends.
+fn serve(peer: Peer, case: Case, port: u16) -> Result<(), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    println!("{}", listener.local_addr()?.port());
+    std::thread::spawn(|| {
+        // Whatever is read means nothing; the end, or an error, means: the parent has gone.
+        while matches!(std::io::stdin().read(&mut [0; 64]), Ok(1..)) {}
+        std::process::exit(0);
+    });
+    block_on(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        (peer.serve)(listener, case).await
+    })
+}
+
+/// Everything here runs on one thread, so that one core and one process is one server.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
+}
+
+/// The words that are neither a flag nor the value of one.
+fn positional(arguments: &[String]) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(word) = rest.next() {
+        match word {
+            "--quick" => {}
+            "--peers" | "--cases" | "--port" | "--pid" => drop(rest.next()),
+            word => words.push(word),
+        }
+    }
+    words
+}
+
+/// The word after `flag`.
+fn option<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
+    let place = arguments.iter().position(|word| word == flag)?;
+    arguments.get(place + 1).map(String::as_str)
+}
+
+/// The comma separated names after `flag`, or all there are.
+fn chosen<T: Copy>(
+    arguments: &[String],
+    flag: &str,
+    all: &[T],
+    named: fn(&str) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    match option(arguments, flag) {
+        Some(names) => names.split(',').map(named).collect(),
+        None => Ok(all.to_vec()),
+    }
+}

@@ -1,0 +1,36 @@
+//! ajj 0.7, mounted in axum as its documentation shows. It has no public way in without a
+//! socket, and no client.
+
+use ajj::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::serve::ListenerExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Peer;
+use crate::Failure;
+use crate::cases;
+
+/// axum stops at 2 MB by itself; jsonrpsee and the project's own server stop at 10 MiB.
+const MAX_BODY: usize = 10 << 20;
+
+pub(super) const PEER: Peer = Peer {
+    name: "ajj",
+    serve: |listener, _| Box::pin(serve(listener)),
+    in_process: None,
+    client: None,
+};
+
+async fn serve(listener: TcpListener) -> Result<(), Failure> {
+    let router = Router::<()>::new()
+        .route("calc.add", |(a, b): (f64, f64)| async move {
+            Ok::<_, ()>(cases::add(a, b))
+        })
+        .route("len", |(text,): (String,)| async move {
+            Ok::<_, ()>(text.len())
+        })
+        .route("blob", || async { Ok::<_, ()>(cases::blob()) });
+    let app = router.into_axum("/").layer(DefaultBodyLimit::max(MAX_BODY));
+    // The other peers switch Nagle's algorithm off themselves.
+    let listener = listener.tap_io(|stream: &mut TcpStream| drop(stream.set_nodelay(true)));
+    Ok(axum::serve(listener, app).await?)
+}

@@ -1,0 +1,129 @@
+//! The floor: the least that any peer has to do. As server it is bare hyper, which reads the
+//! body and gives a fixed answer; in process the parse of envelope and params alone; as client
+//! the raw connection of the load generator.
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::net::TcpListener;
+
+use super::Peer;
+use crate::Failure;
+use crate::cases::{CALL, Case};
+use crate::client::Caller;
+use crate::load::Connection;
+
+pub(super) const PEER: Peer = Peer {
+    name: "floor",
+    serve: |listener, case| Box::pin(serve(listener, case)),
+    in_process: Some(parse_alone),
+    client: Some(raw_client),
+};
+
+/// A careful hyper server has the header timer, so the floor has it too.
+async fn serve(listener: TcpListener, case: Case) -> Result<(), Failure> {
+    let fixed = Bytes::from(case.fixed_answer());
+    let echo_id = matches!(case, Case::Client | Case::Client16);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let fixed = fixed.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let fixed = fixed.clone();
+            async move {
+                let body = request.into_body().collect().await?.to_bytes();
+                Ok::<_, hyper::Error>(json(if echo_id { echo(&body) } else { fixed }))
+            }
+        });
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(30))
+                .pipeline_flush(true)
+                .serve_connection(TokioIo::new(stream), service),
+        );
+    }
+}
+
+fn json(body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The fixed answer with the request's id, which clients check. The ids of clients measured
+/// here are plain numbers, so looking for their end is enough.
+fn echo(request: &[u8]) -> Bytes {
+    const ID: &[u8] = b"\"id\":";
+    let id = request
+        .windows(ID.len())
+        .position(|bytes| bytes == ID)
+        .map(|start| &request[start + ID.len()..])
+        .and_then(|rest| rest.split(|byte| matches!(byte, b',' | b'}')).next())
+        .unwrap_or(b"null");
+    [br#"{"jsonrpc":"2.0","result":10.0,"id":"#, id, b"}"]
+        .concat()
+        .into()
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: &'a str,
+    #[serde(borrow)]
+    id: &'a RawValue,
+    #[serde(borrow)]
+    method: &'a str,
+    #[serde(borrow)]
+    params: &'a RawValue,
+}
+
+/// `parse + params`: UTF-8, the envelope, the two numbers, and nothing else.
+fn parse_alone(calls: u64) -> Result<(), Failure> {
+    for _ in 0..calls {
+        let text = std::str::from_utf8(black_box(CALL.as_bytes()))?;
+        let envelope: Envelope<'_> = serde_json::from_str(text)?;
+        let params: (f64, f64) = serde_json::from_str(envelope.params.get())?;
+        black_box((envelope.jsonrpc, envelope.id, envelope.method));
+        if black_box(params) != (3.0, 7.0) {
+            return Err("parsed wrongly".into());
+        }
+    }
+    Ok(())
+}
+
+/// Raw connections in a pool, opened when they are needed.
+fn raw_client(url: &str) -> Result<Caller, Failure> {
+    let url: Rc<str> = url.into();
+    let idle: Rc<RefCell<Vec<Connection>>> = Rc::default();
+    Ok(Rc::new(move || {
+        let (url, idle) = (Rc::clone(&url), Rc::clone(&idle));
+        Box::pin(async move {
+            let pooled = idle.borrow_mut().pop();
+            let mut connection = match pooled {
+                Some(connection) => connection,
+                None => Connection::open(&url, CALL).await?,
+            };
+            let right = connection.call().await? == echo(CALL.as_bytes());
+            idle.borrow_mut().push(connection);
+            if right {
+                Ok(10.0)
+            } else {
+                Err("a wrong answer".into())
+            }
+        })
+    }))
+}

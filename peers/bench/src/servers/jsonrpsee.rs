@@ -1,0 +1,69 @@
+//! jsonrpsee 0.26 with its default settings: server, `RpcModule::raw_json_request` in process,
+//! and its HTTP client.
+
+use std::hint::black_box;
+use std::rc::Rc;
+
+use jsonrpsee::RpcModule;
+use jsonrpsee::core::client::ClientT;
+use jsonrpsee::core::rpc_params;
+use jsonrpsee::server::Server;
+use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee_http_client::HttpClientBuilder;
+use tokio::net::TcpListener;
+
+use super::Peer;
+use crate::cases::{self, CALL};
+use crate::client::Caller;
+use crate::{Failure, block_on};
+
+pub(super) const PEER: Peer = Peer {
+    name: "jsonrpsee",
+    serve: |listener, _| Box::pin(serve(listener)),
+    in_process: Some(answer_raw),
+    client: Some(http_client),
+};
+
+fn module() -> Result<RpcModule<()>, Failure> {
+    let mut module = RpcModule::new(());
+    module.register_method("calc.add", |params, _, _| {
+        let (a, b): (f64, f64) = params.parse()?;
+        Ok::<_, ErrorObjectOwned>(cases::add(a, b))
+    })?;
+    module.register_method("len", |params, _, _| {
+        let (text,): (String,) = params.parse()?;
+        Ok::<_, ErrorObjectOwned>(text.len())
+    })?;
+    module.register_method("blob", |_, _, _| cases::blob())?;
+    Ok(module)
+}
+
+async fn serve(listener: TcpListener) -> Result<(), Failure> {
+    let server = Server::builder().build_from_tcp(listener.into_std()?)?;
+    server.start(module()?).stopped().await;
+    Ok(())
+}
+
+/// The library's own way in without a socket. It also makes the channel that a subscription
+/// would use, on each call; there is no other public way.
+fn answer_raw(calls: u64) -> Result<(), Failure> {
+    let module = module()?;
+    block_on(async {
+        for _ in 0..calls {
+            let text = std::str::from_utf8(black_box(CALL.as_bytes()))?;
+            let (answer, _) = module.raw_json_request(text, 1).await?;
+            if black_box(answer.get()) != r#"{"jsonrpc":"2.0","id":1,"result":10.0}"# {
+                return Err(format!("a wrong answer: {answer}").into());
+            }
+        }
+        Ok(())
+    })
+}
+
+fn http_client(url: &str) -> Result<Caller, Failure> {
+    let client = HttpClientBuilder::default().build(url)?;
+    Ok(Rc::new(move || {
+        let client = client.clone();
+        Box::pin(async move { Ok(client.request("calc.add", rpc_params![3, 7]).await?) })
+    }))
+}

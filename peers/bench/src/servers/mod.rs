@@ -1,0 +1,64 @@
+//! The peers. One file each: how it serves, how it answers without a socket, how its client
+//! calls. A new peer is a new file with a `PEER`, and its line in [`PEERS`].
+
+mod ajj;
+mod floor;
+mod jsonrpsee;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::net::TcpListener;
+
+use crate::Failure;
+use crate::cases::Case;
+use crate::client::Caller;
+
+/// All peers, in the order of the table's rows.
+const PEERS: [Peer; 3] = [floor::PEER, jsonrpsee::PEER, ajj::PEER];
+
+/// The peer that does nothing: what no server can be faster than.
+pub(crate) const FLOOR: Peer = floor::PEER;
+
+/// A server that runs until its process ends.
+pub(crate) type Serving = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
+
+/// Makes a client of the server at a URL.
+pub(crate) type Connect = fn(&str) -> Result<Caller, Failure>;
+
+/// One thing that can be measured, in the ways it can be.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    /// The name on the command line and in the table.
+    pub(crate) name: &'static str,
+    /// Serves `calc.add`, `len` and `blob` over HTTP at `/`, inside a current-thread runtime.
+    /// Only the floor looks at the case: it has nothing else to answer from.
+    pub(crate) serve: fn(TcpListener, Case) -> Serving,
+    /// Answers [`CALL`](crate::cases::CALL) so many times in a row, bytes to bytes on one
+    /// thread, and checks each answer.
+    pub(crate) in_process: Option<fn(u64) -> Result<(), Failure>>,
+    /// Called inside a current-thread runtime.
+    pub(crate) client: Option<Connect>,
+}
+
+impl Peer {
+    pub(crate) fn all() -> [Self; PEERS.len()] {
+        PEERS
+    }
+
+    pub(crate) fn named(name: &str) -> Result<Self, Failure> {
+        PEERS
+            .into_iter()
+            .find(|peer| peer.name == name)
+            .ok_or_else(|| format!("there is no peer {name:?}").into())
+    }
+
+    /// Whether this peer has a form for the case.
+    pub(crate) fn offers(&self, case: Case) -> bool {
+        match case {
+            Case::InProcess => self.in_process.is_some(),
+            Case::Client | Case::Client16 => self.client.is_some(),
+            Case::Call | Case::Batch100 | Case::Params1m | Case::Result1m => true,
+        }
+    }
+}
