@@ -62,7 +62,10 @@ impl RpcOptions {
         }
         for name in options.namespace.iter().chain(&options.separator) {
             if name.value().is_empty() {
-                errors.at(name, "this text may not be empty: remove the option instead");
+                errors.at(
+                    name,
+                    "this text may not be empty: remove the option instead",
+                );
             }
         }
         options
@@ -220,7 +223,10 @@ impl Parse for Setting {
 impl Setting {
     fn text(self, errors: &mut Errors) -> Option<LitStr> {
         match self.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text),
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            })) => Some(text),
             _ => {
                 let message = format!("`{0}` takes a text: `{0} = \"…\"`", self.name);
                 errors.at(self.name, message);
@@ -233,7 +239,10 @@ impl Setting {
         match self.value {
             Some(Expr::Path(path)) => Some(path.path),
             _ => {
-                let message = format!("`{0}` takes the path of a function: `{0} = my_function`", self.name);
+                let message = format!(
+                    "`{0}` takes the path of a function: `{0} = my_function`",
+                    self.name
+                );
                 errors.at(self.name, message);
                 None
             }
@@ -242,7 +251,10 @@ impl Setting {
 
     fn boolean(self, errors: &mut Errors) -> bool {
         match self.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Bool(LitBool { value, .. }), .. })) => value,
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Bool(LitBool { value, .. }),
+                ..
+            })) => value,
             _ => {
                 let message = format!("`{0}` takes `true` or `false`: `{0} = false`", self.name);
                 errors.at(self.name, message);
@@ -255,7 +267,9 @@ impl Setting {
         let text = self.text(errors)?;
         let rule = Rename::of(&text.value());
         if rule.is_none() {
-            let known = Rename::ALL.map(|(name, _)| format!("\"{name}\"")).join(", ");
+            let known = Rename::ALL
+                .map(|(name, _)| format!("\"{name}\""))
+                .join(", ");
             errors.at(text, format!("no such rule; there are {known}"));
         }
         rule
@@ -264,7 +278,10 @@ impl Setting {
     /// An option that stands alone.
     fn word(self, errors: &mut Errors) -> Option<Ident> {
         if let Some(value) = self.value {
-            errors.at(value, format!("`{0}` takes no value: write `{0}`", self.name));
+            errors.at(
+                value,
+                format!("`{0}` takes no value: write `{0}`", self.name),
+            );
         }
         Some(self.name)
     }

@@ -63,7 +63,10 @@ impl Doc {
 /// A line without the space that stands behind `///`.
 fn literal(line: &Expr) -> Option<String> {
     match line {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => {
             let text = text.value();
             Some(text.strip_prefix(' ').unwrap_or(&text).to_owned())
         }

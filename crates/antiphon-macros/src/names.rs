@@ -37,7 +37,13 @@ impl Rename {
             Self::Pascal => words.map(capital).collect(),
             Self::Camel => words
                 .enumerate()
-                .map(|(n, word)| if n == 0 { word.to_owned() } else { capital(word) })
+                .map(|(n, word)| {
+                    if n == 0 {
+                        word.to_owned()
+                    } else {
+                        capital(word)
+                    }
+                })
                 .collect(),
         }
     }
@@ -56,7 +62,7 @@ pub(crate) fn words(name: &str) -> String {
     let mut text = String::new();
     let mut before = None;
     for c in name.chars() {
-        let starts = c.is_uppercase() && before.is_some_and(|b: char| !b.is_uppercase());
+        let starts = c.is_uppercase() && before.is_some_and(|b: char| b.is_lowercase());
         if c == '_' || starts {
             text.push(' ');
         }
@@ -97,7 +103,13 @@ mod tests {
         let renamed = Rename::ALL.map(|(_, rule)| rule.apply("open_new_file"));
         assert_eq!(
             renamed,
-            ["openNewFile", "OpenNewFile", "open_new_file", "OPEN_NEW_FILE", "open-new-file"]
+            [
+                "openNewFile",
+                "OpenNewFile",
+                "open_new_file",
+                "OPEN_NEW_FILE",
+                "open-new-file"
+            ]
         );
         assert_eq!(Rename::Camel.apply("add"), "add");
     }

@@ -184,9 +184,14 @@ impl ErrorObject {
         let _ = serde_json::to_writer(out, &wire);
     }
 
-    /// Reads an error object; `None` if `code` is not an integer or `message` not a string.
+    /// Reads an error object; `None` if it is no object, `code` is not an integer or `message` not
+    /// a string.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
+        // What is derived for a structure would take its members from an array as well.
+        if !text.trim_start().starts_with('{') {
+            return None;
+        }
         let wire: WireIn = serde_json::from_str(text).ok()?;
         Some(Self {
             code: ErrorCode(wire.code),
@@ -259,6 +264,7 @@ mod tests {
         for text in [
             "{}",
             "null",
+            r#"[1,"m",null]"#,
             r#"{"code":"1","message":"m"}"#,
             r#"{"code":1}"#,
             r#"{"code":1.5,"message":"m"}"#,

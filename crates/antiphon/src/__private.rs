@@ -5,37 +5,72 @@
 //! name of the prelude, and contain no `cfg`: what a feature adds is decided here.
 
 pub use std::clone::Clone;
-pub use std::convert::From;
+pub use std::convert::{From, Into};
 pub use std::default::Default;
+pub use std::fmt::Debug;
 pub use std::future::Future;
-pub use std::marker::{Send, Sized, Sync};
+pub use std::marker::{Copy, Send, Sized, Sync};
 pub use std::option::Option::{self, None, Some};
 pub use std::result::Result::{self, Err, Ok};
 pub use std::string::String;
 pub use std::sync::Arc;
 pub use std::vec::Vec;
+pub use std::{concat, format};
 
-pub use antiphon_proto::ErrorObject;
+pub use antiphon_proto::{ErrorObject, Params};
+pub use serde::de::DeserializeOwned;
+pub use serde::{Deserialize, Serialize};
+
+pub use crate::__client as client;
 
 pub use crate::call::{Call, CallFuture, Reply};
+#[cfg(feature = "client")]
+pub use crate::client::{Client, Error as ClientError};
 pub use crate::context::Context;
 pub use crate::router::params::{Slot, decode};
 pub use crate::router::{IntoMethod, IntoRouter, Method, NamedParams, Router};
 pub use crate::tree::{Access, ParamInfo};
 
+use std::borrow::Cow;
+
 use antiphon_proto::ErrorCode;
-use serde::Serialize;
+use serde::Serializer;
+use serde::ser::SerializeMap as _;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::router::params::Slots;
 
+/// What a macro has made for a client: it is there if the library can be one.
+#[cfg(feature = "client")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __client {
+    ($($item:tt)*) => { $($item)* };
+}
+
+/// What a macro has made for a client: it is there if the library can be one.
+#[cfg(not(feature = "client"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __client {
+    ($($item:tt)*) => {};
+}
+
 /// What a method has returned. If it is a `Result`, the inherent method is found first and its error
 /// becomes the call's; anything else is the result itself, through the trait.
+///
+/// The bounds stand on the methods, not on the blocks: a `Result` whose error does not convert must
+/// be an error of the compiler, not a plain result that happens to have a JSON form.
 #[derive(Debug)]
 pub struct Outcome<T>(pub T);
 
-impl<T: Serialize, E: Into<ErrorObject>> Outcome<Result<T, E>> {
+impl<T, E> Outcome<Result<T, E>> {
     /// The result or the error.
-    pub fn outcome(self) -> Result<T, ErrorObject> {
+    pub fn outcome(self) -> Result<T, ErrorObject>
+    where
+        T: Serialize,
+        E: Into<ErrorObject>,
+    {
         self.0.map_err(Into::into)
     }
 }
@@ -43,11 +78,16 @@ impl<T: Serialize, E: Into<ErrorObject>> Outcome<Result<T, E>> {
 /// A plain result.
 pub trait PlainOutcome<T> {
     /// The result.
-    fn outcome(self) -> Result<T, ErrorObject>;
+    fn outcome(self) -> Result<T, ErrorObject>
+    where
+        T: Serialize;
 }
 
-impl<T: Serialize> PlainOutcome<T> for Outcome<T> {
-    fn outcome(self) -> Result<T, ErrorObject> {
+impl<T> PlainOutcome<T> for Outcome<T> {
+    fn outcome(self) -> Result<T, ErrorObject>
+    where
+        T: Serialize,
+    {
         Ok(self.0)
     }
 }
@@ -56,10 +96,10 @@ impl<T: Serialize> PlainOutcome<T> for Outcome<T> {
 #[derive(Debug)]
 pub struct Handled<T>(pub T);
 
-impl Handled<Result<(), ErrorObject>> {
+impl<E: Into<ErrorObject>> Handled<Result<(), E>> {
     /// The result.
     pub async fn settle(self) -> Result<(), ErrorObject> {
-        self.0
+        self.0.map_err(Into::into)
     }
 }
 
@@ -69,9 +109,13 @@ pub trait AsyncHandled {
     fn settle(self) -> impl Future<Output = Result<(), ErrorObject>> + Send;
 }
 
-impl<F: Future<Output = Result<(), ErrorObject>> + Send> AsyncHandled for Handled<F> {
+impl<F, E> AsyncHandled for Handled<F>
+where
+    F: Future<Output = Result<(), E>> + Send,
+    E: Into<ErrorObject>,
+{
     async fn settle(self) -> Result<(), ErrorObject> {
-        self.0.await
+        self.0.await.map_err(Into::into)
     }
 }
 
@@ -106,14 +150,70 @@ pub fn decode_named<S: Slots>(
     params.decode(info, slots)
 }
 
+/// An object that many calls share.
+pub fn share<T: Send + Sync + 'static>(object: T) -> Arc<T> {
+    Arc::new(object)
+}
+
 /// An object's router, to which its methods are added.
 #[must_use]
 pub fn object(title: &str, documentation: &str) -> Router {
     Router::default().title(title).documentation(documentation)
 }
 
-/// The code of an error under `#[derive(ErrorCodes)]`.
+/// An object's router under a name of the object's own.
 #[must_use]
-pub fn error_object(code: i64, message: String) -> ErrorObject {
+pub fn namespace(name: &str, router: Router) -> Router {
+    Router::default().nest(name, router)
+}
+
+/// A parameter that must be given.
+#[must_use]
+pub fn required<T: DeserializeOwned>() -> Slot<T> {
+    Slot::required()
+}
+
+/// A parameter that may be left out.
+pub fn optional<T: DeserializeOwned>(default: fn() -> T) -> Slot<T> {
+    Slot::optional(default)
+}
+
+/// A parameter made of all others.
+#[must_use]
+pub fn flatten<T: DeserializeOwned>() -> Slot<T> {
+    Slot::flatten()
+}
+
+/// The reply of work that follows a request handler.
+pub async fn settled(future: CallFuture) -> Reply {
+    match future.await {
+        Ok(reply) => reply,
+        Err(never) => match never {},
+    }
+}
+
+/// The error of a variant under `#[derive(ErrorCodes)]`.
+pub fn error_object(code: i64, message: impl Into<Cow<'static, str>>) -> ErrorObject {
     ErrorObject::new(ErrorCode(code), message)
+}
+
+/// The fields of a variant as the `data` of its error. One that has no JSON form is left out.
+#[derive(Debug)]
+pub struct Members<const N: usize>(pub [(&'static str, Option<Box<RawValue>>); N]);
+
+impl<const N: usize> Serialize for Members<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.0 {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// One field for [`Members`].
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Option<Box<RawValue>> {
+    to_raw_value(value).ok()
 }

@@ -113,14 +113,10 @@ impl FromStr for Address {
             }),
             ("http", rest) if rest.starts_with("//") => Self::parse_http(&rest[2..], Some(80)),
             // These need no `//`, so they are not to be taken for the name of a host.
-            (known @ ("http+unix" | "ws+unix" | "unix" | "stdio"), _) => {
-                Err(AddressError::Unsupported {
-                    scheme: known.to_owned(),
-                })
-            }
-            (scheme, rest) if rest.starts_with("//") => Err(AddressError::Unsupported {
-                scheme: scheme.to_owned(),
-            }),
+            #[cfg(not(unix))]
+            ("http+unix", _) => Err(unsupported(scheme)),
+            ("ws+unix" | "unix" | "stdio", _) => Err(unsupported(scheme)),
+            (_, rest) if rest.starts_with("//") => Err(unsupported(scheme)),
             _ => Self::parse_http(text, None),
         }
     }
@@ -185,6 +181,12 @@ fn parse_path(path: &str) -> Result<String, AddressError> {
         Err(_) => Err(malformed(
             "the path has characters that must be written as %XX".into(),
         )),
+    }
+}
+
+fn unsupported(scheme: &str) -> AddressError {
+    AddressError::Unsupported {
+        scheme: scheme.to_ascii_lowercase(),
     }
 }
 

@@ -12,8 +12,13 @@ mod dispatch;
 mod error;
 mod router;
 mod scope;
+#[cfg(feature = "server")]
+mod server;
+mod transport;
 mod tree;
 
+#[cfg(feature = "macros")]
+pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{ErrorCode, ErrorObject, Id, IntoParams, Params};
 pub use call::{Call, CallFuture, Reply};
 pub use context::Context;
@@ -24,4 +29,10 @@ pub use router::{
     RouterError,
 };
 pub use scope::Transport;
+#[cfg(feature = "server")]
+pub use server::{Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, Settings};
+#[cfg(feature = "cli")]
+pub use server::{ServeArgs, Size, Wait};
+#[cfg(feature = "http")]
+pub use transport::http::{Body, HttpService, Route};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};

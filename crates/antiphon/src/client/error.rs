@@ -132,6 +132,17 @@ impl Error {
         Self::new(subject, What::Local(reason)).because(cause)
     }
 
+    /// A call was dropped unfinished by the thread that drove it.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn panicked() -> Self {
+        Self::unknown("a call", Reason::Answer("it panicked".into()))
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn no_thread(cause: std::io::Error) -> Self {
+        Self::local("the client", "its thread cannot be started").because(cause)
+    }
+
     pub(super) fn because(mut self, cause: impl Into<BoxError>) -> Self {
         self.0.cause = Some(cause.into());
         self
@@ -212,6 +223,9 @@ impl Error {
     fn write_reason(&self, reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match reason {
             Reason::Connect(place) => write!(f, "cannot connect to {place}")?,
+            Reason::Deadline(waited) if matches!(self.0.what, What::NotSent(_)) => {
+                return write!(f, "its time of {waited:?} was over before");
+            }
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
             Reason::Answer(fault) => return write!(f, "what came is no answer to it: {fault}"),

@@ -53,12 +53,10 @@ pub struct Dispatcher(Arc<Shared>);
 
 struct Shared {
     endpoint: Endpoint,
-    tree: Tree,
     rules: Rules,
     limits: Limits,
     call_limits: CallLimits,
-    in_flight: Arc<InFlight>,
-    /// Where calls of this process come from.
+    /// Where calls of this process come from; it also has what all scopes share.
     in_process: Arc<Scope>,
 }
 
@@ -81,28 +79,39 @@ impl Router {
         let frozen = self.freeze()?;
         let in_flight = Arc::<InFlight>::default();
         let connection = Connection::new(Transport::InProcess, None);
-        let in_process = Scope::new(
-            frozen.tree.clone(),
-            Arc::clone(&in_flight),
-            connection,
-            true,
-        );
-        Ok(Dispatcher(Arc::new(Shared {
-            endpoint: frozen.endpoint,
-            tree: frozen.tree,
+        let in_process = Scope::new(frozen.tree, in_flight, connection, true);
+        Ok(Dispatcher::of(
+            frozen.endpoint,
+            Arc::new(in_process),
+            limits,
+        ))
+    }
+}
+
+impl Dispatcher {
+    fn of(endpoint: Endpoint, in_process: Arc<Scope>, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            endpoint,
             rules: Rules::default().max_batch(limits.max_batch),
             call_limits: CallLimits {
                 max_result: limits.max_response,
                 timeout: limits.call_timeout,
             },
             limits,
-            in_flight,
-            in_process: Arc::new(in_process),
-        })))
+            in_process,
+        }))
     }
-}
 
-impl Dispatcher {
+    /// The same router with other limits. Calls in flight are counted together.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self::of(
+            self.0.endpoint.clone(),
+            Arc::clone(&self.0.in_process),
+            limits,
+        )
+    }
+
     /// Answers a message from this process: a call, a notification or a batch.
     ///
     /// `None` if there is nothing to answer. Dropping the future cancels what still runs. It must be
@@ -116,24 +125,22 @@ impl Dispatcher {
     /// Everything that can be called here.
     #[must_use]
     pub fn tree(&self) -> &Tree {
-        &self.0.tree
+        &self.0.in_process.tree
     }
 
     /// How many calls are waiting for something right now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.0.in_flight.count()
+        self.0.in_process.in_flight.count()
     }
 
     /// The place a message on this connection comes from.
     #[allow(dead_code)] // for transports
     pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
-        Scope::new(
-            self.0.tree.clone(),
-            Arc::clone(&self.0.in_flight),
-            connection,
-            local,
-        )
+        let Scope {
+            tree, in_flight, ..
+        } = &*self.0.in_process;
+        Scope::new(tree.clone(), Arc::clone(in_flight), connection, local)
     }
 
     /// Answers a message. Calls that are ready at once are answered at the first poll.

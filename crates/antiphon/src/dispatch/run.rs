@@ -30,7 +30,7 @@ pub(super) fn start(
     cx: &mut Context<'_>,
 ) -> (Started, Echo) {
     let echo = Echo::of(&request);
-    if shared.in_flight.count() >= shared.limits.max_in_flight {
+    if scope.in_flight.count() >= shared.limits.max_in_flight {
         return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
     }
     let call = Call::new(request, Arc::clone(scope), limits, buffer);
@@ -39,7 +39,7 @@ pub(super) fn start(
         Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
         Work::Async(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),
-            Poll::Pending => Err((future, Some(shared.in_flight.enter()))),
+            Poll::Pending => Err((future, Some(scope.in_flight.enter()))),
         },
         Work::Blocking(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),

@@ -25,7 +25,7 @@ pub use method::{IntoMethod, Method};
 pub use named::NamedParams;
 
 use crate::call::{Call, Reply};
-use freeze::{BoxLayer, box_layer};
+pub(crate) use freeze::{BoxLayer, box_layer};
 
 /// Methods under names, and routers nested under prefixes.
 ///
@@ -163,6 +163,13 @@ impl Router {
         <L::Service as Service<Call>>::Future: Send,
     {
         self.layers.push(box_layer(layer));
+        self
+    }
+
+    /// Adds layers that are boxed already.
+    #[cfg(feature = "server")]
+    pub(crate) fn layers(mut self, layers: &[BoxLayer]) -> Self {
+        self.layers.extend(layers.iter().cloned());
         self
     }
 

@@ -210,11 +210,7 @@ fn positional(
             return Err(refuse(&reason, None, "too_many"));
         };
         if slot.takes_rest() {
-            return Err(refuse(
-                "this method takes parameters by name",
-                None,
-                "too_many",
-            ));
+            return Err(named_only());
         }
         let used = slot
             .fill(cursor.rest)
@@ -223,7 +219,16 @@ fn positional(
         given += 1;
         cursor.accept(b',');
     }
+    // A method that takes what is left over takes all by name, also when the list was too short to
+    // come to that parameter.
+    if given > 0 && slots.iter().skip(given).any(|slot| slot.takes_rest()) {
+        return Err(named_only());
+    }
     Ok(())
+}
+
+fn named_only() -> ErrorObject {
+    refuse("this method takes parameters by name", None, "too_many")
 }
 
 fn named(

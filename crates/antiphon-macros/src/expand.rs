@@ -1,0 +1,238 @@
+//! Puts the parts together: what each attribute leaves of its item, and what it adds.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{
+    FnArg, Item, ItemFn, ItemImpl, ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote,
+};
+
+use crate::attr::{MethodOptions, RpcOptions};
+use crate::client::{self, Source};
+use crate::errors::Errors;
+use crate::method::{self, Method};
+use crate::model::Service;
+use crate::{docs::Doc, server};
+
+/// `#[rpc]`.
+pub(crate) fn rpc(options: TokenStream, item: &TokenStream) -> TokenStream {
+    match syn::parse2(item.clone()) {
+        Ok(Item::Impl(block)) if block.trait_.is_none() => rpc_impl(options, block),
+        Ok(Item::Trait(interface)) => rpc_trait(options, interface),
+        Ok(other) => {
+            let message = "`#[rpc]` goes on a block `impl MyType { … }` or on a `trait`";
+            let error = match &other {
+                Item::Impl(block) => syn::Error::new(block.impl_token.span, message),
+                _ => syn::Error::new(Span::call_site(), message),
+            };
+            let error = error.into_compile_error();
+            quote!(#other #error)
+        }
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#item #error)
+        }
+    }
+}
+
+fn rpc_impl(options: TokenStream, mut item: ItemImpl) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = RpcOptions::parse(options, &mut errors);
+    let service = Service::of_impl(&mut item, options, &mut errors);
+    let generated = errors.or_print(|| {
+        let self_ty = &item.self_ty;
+        let cfgs = &service.cfgs;
+        let mut generics = item.generics.clone();
+        if !generics.params.is_empty() {
+            let shared = parse_quote! {
+                Self: ::antiphon::__private::Send + ::antiphon::__private::Sync + 'static
+            };
+            generics.make_where_clause().predicates.push(shared);
+        }
+        let (impl_generics, _, where_clause) = generics.split_for_impl();
+        let body = server::router(&service, &quote!(Self), self_ty.span());
+        let client = match method::last_segment(self_ty) {
+            Some(name) if service.options.client && generics.params.is_empty() => {
+                let source = Source::Block(self_ty);
+                Some(client::client(&service, name, &parse_quote!(pub), &source))
+            }
+            _ => None,
+        };
+        quote! {
+            #(#cfgs)*
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl #impl_generics ::antiphon::__private::IntoRouter for #self_ty #where_clause {
+                fn into_router(self) -> ::antiphon::__private::Router {
+                    #body
+                }
+            }
+
+            #client
+        }
+    });
+    quote!(#item #generated)
+}
+
+fn rpc_trait(options: TokenStream, mut item: ItemTrait) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = RpcOptions::parse(options, &mut errors);
+    let service = Service::of_trait(&mut item, options, &mut errors);
+    if service.options.client {
+        for span in service.methods.iter().filter_map(client::depends_on_self) {
+            errors.push(syn::Error::new(
+                span,
+                "a client cannot know who implements the trait: write the type in place of `Self` \
+                 (or `#[rpc(client = false)]`)",
+            ));
+        }
+    }
+    for inner in &mut item.items {
+        if let TraitItem::Fn(inner) = inner {
+            promise_send(inner);
+        }
+    }
+    let colon = syn::Token![:](item.ident.span());
+    item.colon_token.get_or_insert(colon);
+    for bound in [
+        parse_quote!(::antiphon::__private::Send),
+        parse_quote!(::antiphon::__private::Sync),
+        parse_quote!('static),
+    ] {
+        item.supertraits.push(bound);
+    }
+    let client = errors.or_print(|| {
+        let ident = &item.ident;
+        let body = server::router(&service, &quote!(<Self as #ident>), ident.span());
+        item.items.push(parse_quote! {
+            /// The router with the methods of this object, to be served or nested.
+            #[allow(deprecated)]
+            fn into_router(self) -> ::antiphon::__private::Router
+            where
+                Self: ::antiphon::__private::Sized,
+            {
+                #body
+            }
+        });
+        if service.options.client {
+            client::client(&service, ident, &item.vis, &Source::Trait)
+        } else {
+            TokenStream::new()
+        }
+    });
+    quote!(#item #client)
+}
+
+/// `async fn` in a trait does not promise a future that can be sent to another thread; the function
+/// it stands for can. Whoever implements the trait writes `async fn` all the same.
+fn promise_send(method: &mut TraitItemFn) {
+    if method.sig.asyncness.take().is_none() {
+        return;
+    }
+    let (output, span) = match &method.sig.output {
+        ReturnType::Default => (quote!(()), method.sig.ident.span()),
+        ReturnType::Type(_, ty) => (quote!(#ty), ty.span()),
+    };
+    let future = quote_spanned! {span=>
+        impl ::antiphon::__private::Future<Output = #output> + ::antiphon::__private::Send
+    };
+    method.sig.output = parse_quote!(-> #future);
+    if let Some(body) = &method.default {
+        method.default = Some(parse_quote!({ async move #body }));
+    }
+}
+
+/// `#[rpc_method]`.
+pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut item: ItemFn = match syn::parse2(item.clone()) {
+        Ok(item) => item,
+        Err(error) => {
+            let error = error.into_compile_error();
+            return quote!(#item #error);
+        }
+    };
+    let mut errors = Errors::default();
+    let options = MethodOptions::parse(options, &mut errors);
+    if let Some(skip) = &options.skip {
+        errors.at(
+            skip,
+            "nothing is left to do: remove `#[rpc_method]` instead",
+        );
+    }
+    if let Some(FnArg::Receiver(receiver)) = item.sig.inputs.first() {
+        errors.at(
+            receiver,
+            "a method of an object: put `#[rpc]` on its `impl` block instead",
+        );
+    }
+    let ident = item.sig.ident.clone();
+    let name = syn::ext::IdentExt::unraw(&ident).to_string();
+    let method = Method::new(
+        &item.attrs,
+        &mut item.sig,
+        options,
+        name.clone(),
+        name,
+        &mut errors,
+    );
+    method::check_contexts(&item.sig, &method.args, &mut errors);
+    item.attrs.extend(method.allowances());
+    let original = quote!(#item);
+    let mut has_failed = true;
+    let generated = errors.or_print(|| {
+        has_failed = false;
+        function(item, &method)
+    });
+    if has_failed {
+        return quote!(#original #generated);
+    }
+    generated
+}
+
+/// The function as an associated one, `divide::call`, of a type with its name, which is the method.
+fn function(mut item: ItemFn, method: &Method) -> TokenStream {
+    let ident = item.sig.ident.clone();
+    let vis = item.vis.clone();
+    let cfgs = &method.cfgs;
+    let docs = Doc::of(&item.attrs).to_attrs();
+    let is_on_type = |name: &str| matches!(name, "cfg" | "deprecated");
+    let attrs: Vec<_> = item
+        .attrs
+        .iter()
+        .filter(|attr| {
+            attr.path()
+                .get_ident()
+                .is_some_and(|name| is_on_type(&name.to_string()))
+        })
+        .cloned()
+        .collect();
+    item.attrs.retain(|attr| !attr.path().is_ident("cfg"));
+    item.sig.ident = syn::Ident::new("call", ident.span());
+    let definition = server::definition(method, &quote!(Self::call));
+    let is_documented = Doc::of(&item.attrs).is_empty();
+    let summary = is_documented.then(|| quote!(#[allow(missing_docs)]));
+    quote! {
+        #docs
+        #(#attrs)*
+        #summary
+        #[allow(non_camel_case_types)]
+        #[derive(::antiphon::__private::Clone, ::antiphon::__private::Copy, ::antiphon::__private::Debug)]
+        #vis struct #ident;
+
+        #(#cfgs)*
+        #[allow(deprecated)]
+        impl #ident {
+            #summary
+            #item
+        }
+
+        #(#cfgs)*
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl ::antiphon::__private::IntoMethod for #ident {
+            fn into_method(self) -> ::antiphon::__private::Method {
+                #definition
+            }
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Prints the handler side: a router with one `Method` for each remote method.
+//!
+//! Everything is named by its full path under `::antiphon::__private`, and no trait of the prelude
+//! is needed: a program may shadow any of them.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use crate::method::{Arg, Method, ParamKind};
+use crate::model::{Service, hidden};
+
+/// The names that the generated code gives its own values. They are hygienic: no expression of the
+/// user's sees them.
+struct Names {
+    object: Ident,
+    router: Ident,
+    call: Ident,
+    context: Ident,
+    own_context: Ident,
+    params: Ident,
+    decoded: Ident,
+    outcome: Ident,
+    error: Ident,
+}
+
+impl Names {
+    fn new() -> Self {
+        Self {
+            object: hidden("object"),
+            router: hidden("router"),
+            call: hidden("call"),
+            context: hidden("context"),
+            own_context: hidden("own_context"),
+            params: hidden("params"),
+            decoded: hidden("decoded"),
+            outcome: hidden("outcome"),
+            error: hidden("error"),
+        }
+    }
+}
+
+/// The body of `into_router(self)`. Methods are called as `owner::name`.
+pub(crate) fn router(service: &Service, owner: &TokenStream, type_span: Span) -> TokenStream {
+    let names = Names::new();
+    let Names { object, router, .. } = &names;
+    let title = &service.title;
+    let doc = service.doc.to_expr();
+    let methods = service.methods.iter().map(|method| {
+        let ident = &method.ident;
+        let cfgs = &method.cfgs;
+        let made = definition(method, &quote!(#owner::#ident));
+        let shared = method
+            .has_receiver
+            .then(|| quote!(let #object = ::antiphon::__private::Clone::clone(&#object);));
+        quote! {
+            #(#cfgs)*
+            let #router = #router.method({
+                #shared
+                #made
+            });
+        }
+    });
+    let namespace = service.options.namespace.as_ref().map(
+        |namespace| quote!(let #router = ::antiphon::__private::namespace(#namespace, #router);),
+    );
+    let separator = service
+        .options
+        .separator
+        .as_ref()
+        .map(|separator| quote!(let #router = #router.separator(#separator);));
+    // An object that cannot be shared is refused where its type is written.
+    let share = quote_spanned!(at(type_span)=> ::antiphon::__private::share);
+    quote! {
+        let #object = #share(self);
+        let #router = ::antiphon::__private::object(#title, #doc);
+        #(#methods)*
+        #namespace
+        #separator
+        #router
+    }
+}
+
+/// The expression that makes a `Method` which calls `callee`.
+pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
+    let names = Names::new();
+    let call = &names.call;
+    let name = &method.name;
+    let body = match method.request_handler {
+        Some(_) => handled(method, callee, &names),
+        None => decoded(method, callee, &names),
+    };
+    let doc = (!method.doc.is_empty()).then(|| {
+        let doc = method.doc.to_expr();
+        quote!(.doc(#doc))
+    });
+    let format = method
+        .format
+        .as_ref()
+        .map(|format| quote!(.format(#format)));
+    let access = method
+        .is_local
+        .then(|| quote!(.access(::antiphon::__private::Access::Local)));
+    let infos: Vec<_> = method
+        .params()
+        .map(|param| {
+            let name = &param.name;
+            match param.kind {
+                ParamKind::Required => quote!(::antiphon::__private::ParamInfo::required(#name)),
+                ParamKind::Optional(_) | ParamKind::Flatten => {
+                    quote!(::antiphon::__private::ParamInfo::optional(#name))
+                }
+            }
+        })
+        .collect();
+    let params = (!infos.is_empty()).then(|| quote!(.params([#(#infos),*])));
+    quote! {
+        ::antiphon::__private::Method::new(
+            #name,
+            move |#call: ::antiphon::__private::Call| { #body },
+        )
+        #doc
+        #format
+        #params
+        #access
+    }
+}
+
+/// A call whose parameters are decoded as they came.
+fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
+    let Names {
+        call,
+        context,
+        own_context,
+        outcome,
+        error,
+        ..
+    } = names;
+    let slots = slots(method);
+    let values = values(method);
+    let finish = finish(method, callee, names, own_context);
+    let run = if method.is_async || method.is_blocking {
+        let object = keep_object(method, names);
+        let own = keep_context(method, own_context, context);
+        let run = match method.is_blocking {
+            true => blocking(&quote!(&#context), &finish),
+            false => boxed(method, context, &finish),
+        };
+        quote! {
+            #object
+            let #context = #call.context();
+            #own
+            #run
+        }
+    } else {
+        let own = method
+            .takes_context()
+            .then(|| quote!(let #own_context = #call.context();));
+        let invoked = outcome_of(method, callee, names, own_context);
+        quote! {
+            #own
+            let #outcome = #invoked;
+            ::antiphon::__private::CallFuture::ready(#call.answer(#outcome))
+        }
+    };
+    quote! {
+        match ::antiphon::__private::decode(&#call, #slots) {
+            ::antiphon::__private::Ok(#values) => { #run }
+            ::antiphon::__private::Err(#error) => ::antiphon::__private::refuse(#call, #error),
+        }
+    }
+}
+
+/// A call whose parameters a request handler sees first.
+fn handled(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
+    let Names {
+        call,
+        context,
+        own_context,
+        params,
+        decoded,
+        outcome,
+        error,
+        ..
+    } = names;
+    let Some(handler) = &method.request_handler else {
+        return TokenStream::new();
+    };
+    let format = match &method.format {
+        Some(format) => format.value(),
+        None => "json".to_owned(),
+    };
+    let slots = slots(method);
+    let values = values(method);
+    let object = keep_object(method, names);
+    let settle = quote_spanned! {at(handler.span())=>
+        ::antiphon::__private::Handled(#handler(&#own_context, #format, &mut #params)).settle().await
+    };
+    let run = if method.is_blocking {
+        let kept = hidden("kept_context");
+        let keep = keep_context(method, &kept, own_context);
+        let finish = finish(method, callee, names, &kept);
+        let future = blocking(&quote!(&#own_context), &finish);
+        quote! {
+            #keep
+            ::antiphon::__private::settled(#future).await
+        }
+    } else {
+        finish(method, callee, names, own_context)
+    };
+    let then = quote! {
+        use ::antiphon::__private::AsyncHandled as _;
+        let #outcome = #settle;
+        if let ::antiphon::__private::Err(#error) = #outcome {
+            return ::antiphon::__private::Reply::error(#error);
+        }
+        let #decoded = ::antiphon::__private::decode_named(&#call, &#params, #slots);
+        match #decoded {
+            ::antiphon::__private::Ok(#values) => { #run }
+            ::antiphon::__private::Err(#error) => ::antiphon::__private::Reply::error(#error),
+        }
+    };
+    let future = boxed(method, context, &then);
+    quote! {
+        match ::antiphon::__private::named_params(&#call) {
+            ::antiphon::__private::Ok(mut #params) => {
+                #object
+                let #context = #call.context();
+                let #own_context = ::antiphon::__private::Clone::clone(&#context);
+                #future
+            }
+            ::antiphon::__private::Err(#error) => ::antiphon::__private::refuse(#call, #error),
+        }
+    }
+}
+
+/// Calls the method and writes the answer, as the end of a future or of blocking work. What the
+/// method has borrowed from its arguments is given back before they go.
+fn finish(method: &Method, callee: &TokenStream, names: &Names, context: &Ident) -> TokenStream {
+    let Names { call, outcome, .. } = names;
+    let invoked = outcome_of(method, callee, names, context);
+    quote! {
+        let #outcome = #invoked;
+        let #outcome = #call.answer(#outcome);
+        #outcome
+    }
+}
+
+/// The result or the error of the method. What does not convert is refused where the method's
+/// return type is written.
+fn outcome_of(
+    method: &Method,
+    callee: &TokenStream,
+    names: &Names,
+    context: &Ident,
+) -> TokenStream {
+    let object = &names.object;
+    let receiver = method.has_receiver.then(|| quote!(&#object,));
+    let mut value = 0..;
+    let args = method.args.iter().map(|arg| match arg {
+        Arg::Context { is_reference: true } => quote!(&#context),
+        Arg::Context {
+            is_reference: false,
+        } => context.to_token_stream(),
+        Arg::Param(_) => value_name(value.next().unwrap_or_default()).to_token_stream(),
+    });
+    let wait = method.is_async.then(|| quote!(.await));
+    let returned = quote!(#callee(#receiver #(#args),*) #wait);
+    let span = at(method.output_tokens().span());
+    quote_spanned! {span=> {
+        use ::antiphon::__private::PlainOutcome as _;
+        ::antiphon::__private::Outcome(#returned).outcome()
+    }}
+}
+
+/// A future that is not `Send` is refused where the method's name is written.
+fn boxed(method: &Method, context: &Ident, body: &TokenStream) -> TokenStream {
+    let boxed = quote_spanned!(at(method.ident.span())=> ::antiphon::__private::CallFuture::boxed);
+    quote!(#boxed(&#context, async move { #body }))
+}
+
+fn blocking(context: &TokenStream, body: &TokenStream) -> TokenStream {
+    quote!(::antiphon::__private::CallFuture::blocking(#context, move || { #body }))
+}
+
+/// The object for a future of its own: the handler may be called again before that one ends.
+fn keep_object(method: &Method, names: &Names) -> Option<TokenStream> {
+    let object = &names.object;
+    let keep = quote!(let #object = ::antiphon::__private::Clone::clone(&#object););
+    method.has_receiver.then_some(keep)
+}
+
+fn keep_context(method: &Method, kept: &Ident, context: &Ident) -> Option<TokenStream> {
+    let keep = quote!(let #kept = ::antiphon::__private::Clone::clone(&#context););
+    method.takes_context().then_some(keep)
+}
+
+/// The tuple of slots. A type that cannot be decoded is refused where it is written.
+fn slots(method: &Method) -> TokenStream {
+    let slots = method.params().map(|param| {
+        let ty = &param.ty;
+        match &param.kind {
+            ParamKind::Required => {
+                quote_spanned!(at(ty.span())=> ::antiphon::__private::required::<#ty>())
+            }
+            ParamKind::Optional(default) => {
+                let slot = quote_spanned!(at(ty.span())=> ::antiphon::__private::optional::<#ty>);
+                quote!(#slot(#default))
+            }
+            ParamKind::Flatten => {
+                quote_spanned!(at(ty.span())=> ::antiphon::__private::flatten::<#ty>())
+            }
+        }
+    });
+    quote!((#(#slots,)*))
+}
+
+/// The pattern for the tuple of decoded values.
+fn values(method: &Method) -> TokenStream {
+    let values = (0..method.params().count()).map(value_name);
+    quote!((#(#values,)*))
+}
+
+fn value_name(at: usize) -> Ident {
+    format_ident!("__value{at}", span = Span::mixed_site())
+}
+
+/// The place of a token of the user's, for what is ours: messages point there, lints see a macro.
+fn at(span: Span) -> Span {
+    span.resolved_at(Span::mixed_site())
+}

@@ -1,0 +1,258 @@
+//! The client for programs without `async`: the same calls, which block until they are answered.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use antiphon_proto::{Id, IntoParams};
+use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use crate::client::{self, ClientBuilder, Error, Full, PendingCall, Responses, Ticket};
+
+/// A client whose calls block. Cheap to clone; clones share one thread, its connections and its
+/// limits, and may be used from several threads at the same time.
+///
+/// ```no_run
+/// use antiphon::{blocking::Client, call};
+///
+/// # fn main() -> Result<(), antiphon::client::Error> {
+/// let client = Client::connect("http://localhost:8060")?;
+/// let sum: f64 = client.call("calc.add", (3, 4))?;
+/// let sum: f64 = call!(client.calc.add(a = 3, b = 4))?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The thread behind it drives all connections, so they live on between calls. It ends with the
+/// last clone. Inside `async` code a call works, but holds up the thread it is made on: use
+/// [`client::Client`](crate::client::Client) there.
+///
+/// What a single call cannot be given here, [`wait`](Self::wait) allows:
+///
+/// ```no_run
+/// # fn main() -> Result<(), antiphon::client::Error> {
+/// # let client = antiphon::blocking::Client::connect("http://localhost:8060")?;
+/// use std::time::Duration;
+///
+/// let call = client.as_async().call::<f64>("calc.add", (3, 4));
+/// let sum = client.wait(call.id("x").timeout(Duration::from_secs(1)))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    client: client::Client,
+    worker: Arc<Worker>,
+}
+
+/// The thread that drives a client's connections.
+struct Worker {
+    runtime: Handle,
+    /// The thread waits for its end.
+    _alive: oneshot::Sender<()>,
+}
+
+impl Worker {
+    fn start() -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (alive, ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("antiphon-client".to_owned())
+            .spawn(move || {
+                // The sender is never used, only dropped: with the last client.
+                let _ = runtime.block_on(ended);
+                // A name that is still being looked up must not hold up the end.
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            runtime: handle,
+            _alive: alive,
+        })
+    }
+}
+
+impl Client {
+    /// A client with all defaults. Nothing is sent and nothing connected before the first call.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Local`](client::Kind::Local) if `url` is no [`Address`](crate::Address), or no
+    /// thread can be started.
+    pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::builder(url).build_blocking()
+    }
+
+    /// A client with options; [`build_blocking`](ClientBuilder::build_blocking) completes it.
+    pub fn builder(url: impl AsRef<str>) -> ClientBuilder {
+        client::Client::builder(url)
+    }
+
+    /// Calls a method; see [`client::Client::call`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Client`].
+    pub fn call<R: DeserializeOwned + Send + 'static>(
+        &self,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Result<R, Error> {
+        let call: PendingCall<R> = self.client.call(method, params);
+        self.wait(call)
+    }
+
+    /// Calls a method and brings the HTTP answer along; see [`client::Client::call_full`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Client::call_full`].
+    pub fn call_full<R: DeserializeOwned + Send + 'static>(
+        &self,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Result<Full<R>, Error> {
+        self.wait(self.client.call_full(method, params))
+    }
+
+    /// Sends a notification; see [`client::Client::notify`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Client::notify`].
+    pub fn notify(&self, method: &str, params: impl IntoParams) -> Result<(), Error> {
+        self.wait(self.client.notify(method, params))
+    }
+
+    /// Calls to be sent together.
+    pub fn batch(&self) -> Batch {
+        Batch {
+            batch: self.client.batch(),
+            client: self.clone(),
+        }
+    }
+
+    /// The same client for the methods under a name; see [`client::Client::namespace`].
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Self {
+        Self {
+            client: self.client.namespace(name),
+            worker: Arc::clone(&self.worker),
+        }
+    }
+
+    /// The client itself, for calls with options. What it gives goes to [`wait`](Self::wait).
+    #[must_use]
+    pub fn as_async(&self) -> &client::Client {
+        &self.client
+    }
+
+    /// Drives something that the client gave to its end.
+    ///
+    /// # Errors
+    ///
+    /// What it ends with; [`Kind::Unknown`](client::Kind::Unknown) if it panicked, which only a
+    /// [`service`](ClientBuilder::service) of your own can make it do.
+    pub fn wait<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: IntoFuture<Output = Result<T, Error>>,
+        F::IntoFuture: Send + 'static,
+    {
+        let work = work.into_future();
+        // A plain channel: tokio's would refuse to block a thread that runs `async` code.
+        let (result, wait) = mpsc::sync_channel(1);
+        self.worker.runtime.spawn(async move {
+            let _ = result.send(work.await);
+        });
+        wait.recv().unwrap_or_else(|_| Err(Error::panicked()))
+    }
+}
+
+impl ClientBuilder {
+    /// The blocking client. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build), or when no thread can be started.
+    pub fn build_blocking(self) -> Result<Client, Error> {
+        Ok(Client {
+            client: self.build()?,
+            worker: Arc::new(Worker::start().map_err(Error::no_thread)?),
+        })
+    }
+}
+
+impl TryFrom<ClientBuilder> for Client {
+    type Error = Error;
+
+    fn try_from(builder: ClientBuilder) -> Result<Self, Error> {
+        builder.build_blocking()
+    }
+}
+
+/// Calls and notifications that are sent together; see [`client::Batch`].
+#[derive(Debug)]
+#[must_use = "a batch is sent by `send`"]
+pub struct Batch {
+    batch: client::Batch,
+    client: Client,
+}
+
+impl Batch {
+    /// Adds a call.
+    pub fn call<R: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Ticket<R> {
+        self.batch.call(method, params)
+    }
+
+    /// Adds a call with an id of your own.
+    pub fn call_with_id<R: DeserializeOwned>(
+        &mut self,
+        id: impl Into<Id>,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Ticket<R> {
+        self.batch.call_with_id(id, method, params)
+    }
+
+    /// Adds a notification.
+    pub fn notify(&mut self, method: &str, params: impl IntoParams) {
+        self.batch.notify(method, params);
+    }
+
+    /// How many calls and notifications it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Sends all of it in one request.
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Batch::send`].
+    pub fn send(self) -> Result<Responses, Error> {
+        self.client.wait(self.batch.send())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("blocking::Client")
+            .field(&self.client)
+            .finish()
+    }
+}

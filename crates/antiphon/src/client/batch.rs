@@ -1,0 +1,400 @@
+//! Many calls in one request, and which answer belongs to which.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use antiphon_proto::{Entry, Id, IntoParams, RawJson};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::Client;
+use super::answer::{BatchAnswer, Outcome};
+use super::call::decode;
+use super::error::{Error, Reason};
+use super::request::Outgoing;
+use crate::current::Current;
+
+/// What errors call a batch.
+const SUBJECT: &str = "the batch";
+
+/// Calls and notifications that are sent together.
+///
+/// Each call gives a [`Ticket`], which later fetches its result, in whatever order the server
+/// answers. A batch without entries sends nothing.
+///
+/// A server may refuse a long batch; Antiphon's takes 100 entries unless told otherwise.
+///
+/// ```no_run
+/// # async fn example(client: antiphon::client::Client) -> Result<(), antiphon::client::Error> {
+/// let mut batch = client.batch();
+/// let sum = batch.call::<f64>("calc.add", (3, 4));
+/// let quotient = batch.call::<f64>("calc.divide", (3, 0));
+/// batch.notify("log", ("done",));
+///
+/// let mut responses = batch.send().await?;
+/// assert_eq!(responses.take(sum)?, 7.0);
+/// assert!(responses.take(quotient).is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a batch is sent by `send`"]
+pub struct Batch {
+    client: Client,
+    /// Tells tickets of this batch from those of others.
+    serial: u64,
+    /// `[` and the entries with commas between them.
+    text: Vec<u8>,
+    entries: usize,
+    calls: Vec<Slot>,
+    /// Which of `calls` has an id.
+    ids: HashMap<Id, usize>,
+    timeout: Option<Duration>,
+    current: Current,
+    /// The first entry that cannot be sent; then nothing is.
+    fault: Option<Error>,
+}
+
+/// The right to one result of a batch.
+#[must_use = "the result is fetched with `Responses::take`"]
+pub struct Ticket<R> {
+    serial: u64,
+    index: usize,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R> Ticket<R> {
+    /// Once and no more.
+    fn redeem(self) -> (u64, usize) {
+        (self.serial, self.index)
+    }
+}
+
+/// A call of a batch, and its answer when there is one.
+struct Slot {
+    subject: String,
+    outcome: Option<Result<RawJson, Error>>,
+}
+
+impl Batch {
+    pub(super) fn new(client: Client) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        Self {
+            timeout: client.shared.timeout,
+            client,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            text: vec![b'['],
+            entries: 0,
+            calls: Vec::new(),
+            ids: HashMap::new(),
+            current: Current::get(),
+            fault: None,
+        }
+    }
+
+    /// Adds a call. Parameters that cannot be sent are told by [`send`](Self::send).
+    pub fn call<R: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Ticket<R> {
+        self.push_call(None, method, params)
+    }
+
+    /// Adds a call with an id of your own. Two calls of one id are an error of
+    /// [`send`](Self::send).
+    pub fn call_with_id<R: DeserializeOwned>(
+        &mut self,
+        id: impl Into<Id>,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Ticket<R> {
+        self.push_call(Some(id.into()), method, params)
+    }
+
+    /// Adds a notification, of which nothing comes back.
+    pub fn notify(&mut self, method: &str, params: impl IntoParams) {
+        let name = self.client.name(method);
+        let params = self.client.params(params);
+        self.push(None, &name, params);
+    }
+
+    /// Allows the batch another time than the client's; `None` is for ever.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// How many calls and notifications it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    fn push_call<R>(
+        &mut self,
+        id: Option<Id>,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Ticket<R> {
+        let name = self.client.name(method);
+        let subject = format!("`{name}`");
+        let params = self.client.params(params);
+        let index = self.calls.len();
+        match self.client.shared.id(&subject, id) {
+            Ok(id) => {
+                self.push(Some(&id), &name, params);
+                if self.ids.insert(id, index).is_some() {
+                    self.fail(|| Error::local(&subject, "another call of the batch has its id"));
+                }
+            }
+            Err(error) => self.fail(|| error),
+        }
+        self.calls.push(Slot {
+            subject,
+            outcome: None,
+        });
+        Ticket {
+            serial: self.serial,
+            index,
+            result: PhantomData,
+        }
+    }
+
+    fn push(&mut self, id: Option<&Id>, name: &str, params: Result<Option<String>, String>) {
+        if self.entries > 0 {
+            self.text.push(b',');
+        }
+        self.entries += 1;
+        match params {
+            Ok(params) => {
+                let shared = &self.client.shared;
+                shared.write(&mut self.text, id, name, params.as_deref());
+            }
+            Err(fault) => self.fail(|| Error::local(&format!("`{name}`"), fault)),
+        }
+    }
+
+    fn fail(&mut self, error: impl FnOnce() -> Error) {
+        self.fault.get_or_insert_with(error);
+    }
+
+    /// Sends all of it in one request.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be said of a single call: an entry cannot be sent (then nothing was), the
+    /// request failed, or what came back is no answer to a batch. What became of each call,
+    /// [`Responses::take`] tells.
+    pub fn send(self) -> impl Future<Output = Result<Responses, Error>> + Send + use<> {
+        let Self {
+            client,
+            serial,
+            mut text,
+            entries,
+            calls,
+            ids,
+            timeout,
+            current,
+            fault,
+        } = self;
+        async move {
+            let mut responses = Responses {
+                serial,
+                calls,
+                status: None,
+            };
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+            if entries == 0 {
+                return Ok(responses);
+            }
+            text.push(b']');
+            let shared = &client.shared;
+            let outgoing = Outgoing {
+                subject: SUBJECT,
+                text,
+                timeout,
+                current: &current,
+                max: shared.max_batch_response,
+            };
+            let answer = shared.post(outgoing).await?;
+            responses.status = Some(answer.status());
+            if ids.is_empty() {
+                answer.nothing(SUBJECT, &shared.version)?;
+                return Ok(responses);
+            }
+            let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.version)?;
+            responses.settle(answer, &ids, status);
+            Ok(responses)
+        }
+    }
+}
+
+/// What became of the calls of a batch.
+pub struct Responses {
+    serial: u64,
+    calls: Vec<Slot>,
+    status: Option<StatusCode>,
+}
+
+impl Responses {
+    /// The result of one call.
+    ///
+    /// # Errors
+    ///
+    /// As for a single call: the server's error, a result of another type, or
+    /// [`Kind::Unknown`](super::Kind::Unknown) if the server gave this call no answer, or two.
+    /// A ticket of another batch is [`Kind::Local`](super::Kind::Local).
+    pub fn take<R: DeserializeOwned>(&mut self, ticket: Ticket<R>) -> Result<R, Error> {
+        let (serial, index) = ticket.redeem();
+        let slot = self.calls.get_mut(index);
+        let Some(slot) = slot.filter(|_| serial == self.serial) else {
+            return Err(Error::local(SUBJECT, "the ticket is of another batch"));
+        };
+        match slot.outcome.take() {
+            Some(outcome) => decode(&slot.subject, &outcome?),
+            None => Err(Error::local(SUBJECT, "the result was taken already")),
+        }
+    }
+
+    /// How many calls it had; notifications do not count.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether there were no calls.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The HTTP status; none if nothing was sent.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// Gives every call its answer. Afterwards each has an outcome.
+    fn settle(&mut self, answer: BatchAnswer, ids: &HashMap<Id, usize>, status: StatusCode) {
+        let mut strangers = Strangers::default();
+        match answer {
+            BatchAnswer::Refused(error) => {
+                for slot in &mut self.calls {
+                    let error = Error::refused(&slot.subject, error.clone());
+                    slot.outcome = Some(Err(error.status_of(status)));
+                }
+            }
+            BatchAnswer::Entries(entries) => {
+                for entry in entries {
+                    let (id, outcome) = read(entry);
+                    let slot = Id::from_json(&id).and_then(|id| ids.get(&id));
+                    match slot.and_then(|&index| self.calls.get_mut(index)) {
+                        Some(slot) => slot.settle(outcome, status),
+                        None => strangers.note(&id, outcome),
+                    }
+                }
+            }
+        }
+        for slot in &mut self.calls {
+            let missing = || {
+                let fault = format!("the answer leaves it out{strangers}");
+                let error = Error::unknown(&slot.subject, Reason::Answer(fault.into()));
+                Err(error.status_of(status))
+            };
+            slot.outcome.get_or_insert_with(missing);
+        }
+    }
+}
+
+impl Slot {
+    /// The first answer counts only if it stays the only one.
+    fn settle(&mut self, outcome: Result<Outcome, &'static str>, status: StatusCode) {
+        let fault = |fault: &'static str| {
+            Error::unknown(&self.subject, Reason::Answer(fault.into())).status_of(status)
+        };
+        self.outcome = Some(match (&self.outcome, outcome) {
+            (Some(_), _) => Err(fault("it came twice")),
+            (None, Ok(Ok(result))) => Ok(result),
+            (None, Ok(Err(error))) => Err(Error::refused(&self.subject, error).status_of(status)),
+            (None, Err(reason)) => Err(fault(reason)),
+        });
+    }
+}
+
+/// The id of an entry and what it says, or why it says nothing.
+fn read(entry: Entry) -> (String, Result<Outcome, &'static str>) {
+    match entry {
+        Entry::Response(response) => (response.id().to_owned(), Ok(response.into_outcome())),
+        Entry::Invalid(invalid) => (invalid.id().to_owned(), Err(invalid.reason())),
+        Entry::Request(request) => {
+            let id = request.id().unwrap_or("null").to_owned();
+            (id, Err("it is a request"))
+        }
+    }
+}
+
+/// Answers to nobody, for the error of a call that was left out.
+#[derive(Default)]
+struct Strangers {
+    count: usize,
+    first: Option<String>,
+}
+
+impl Strangers {
+    fn note(&mut self, id: &str, outcome: Result<Outcome, &'static str>) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| match outcome {
+            Ok(Err(error)) => format!("id {id}: {error}"),
+            _ => format!("id {id}"),
+        });
+    }
+}
+
+impl fmt::Display for Strangers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.first {
+            Some(first) if self.count == 1 => write!(f, ", and has one to no call ({first})"),
+            Some(first) => write!(
+                f,
+                ", and has {} to no call (the first: {first})",
+                self.count
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("client", &self.client)
+            .field("len", &self.entries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> fmt::Debug for Ticket<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ticket").field(&self.index).finish()
+    }
+}
+
+impl fmt::Debug for Responses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responses")
+            .field("len", &self.calls.len())
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! One HTTP exchange: a request goes through a `tower` service, an answer is read up to a limit.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::response::Parts;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tower_service::Service;
+
+use crate::router::BoxError;
+
+/// The body of a request, as a service behind
+/// [`ClientBuilder::service`](super::ClientBuilder::service) gets it; also a ready-made body for
+/// its answers.
+///
+/// It is one piece of known length, and implements `http_body::Body`.
+///
+/// ```
+/// use antiphon::client::Body;
+///
+/// let body = Body::from("[1]");
+/// assert_eq!(body.into_bytes(), "[1]");
+/// ```
+#[derive(Clone, Default)]
+pub struct Body {
+    text: Bytes,
+    done: bool,
+    /// Whether anybody has asked for the bytes. Until then nothing of them can have left, whatever
+    /// the transport: this is how [`Kind::NotSent`](super::Kind::NotSent) is known.
+    taken: Arc<AtomicBool>,
+}
+
+impl Body {
+    /// The whole body.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.taken.store(true, Ordering::Relaxed);
+        self.text
+    }
+
+    /// Tells later whether the bytes were asked for.
+    pub(super) fn watch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.taken)
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.taken.store(true, Ordering::Relaxed);
+        let rest = !self.is_end_stream();
+        self.done = true;
+        Poll::Ready(rest.then(|| Ok(Frame::data(self.text.clone()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.done || self.text.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = if self.done { 0 } else { self.text.len() };
+        SizeHint::with_exact(u64::try_from(rest).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.text.len())
+    }
+}
+
+/// A response whose head has come. Whether the body can be read matters only to some.
+pub(super) struct Received {
+    pub(super) head: Parts,
+    pub(super) body: Result<Bytes, BodyFault>,
+}
+
+/// A body that was not read to its end.
+pub(super) enum BodyFault {
+    TooLong(usize),
+    Broken(BoxError),
+}
+
+type Sending = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
+
+/// A service without its types.
+pub(super) trait Exchange: Send + Sync {
+    fn send(&self, request: Request<Body>, max: usize) -> Sending;
+}
+
+/// Any service of HTTP requests.
+pub(super) struct Via<S>(pub(super) S);
+
+impl<S, B> Exchange for Via<S>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    fn send(&self, request: Request<Body>, max: usize) -> Sending {
+        let mut service = self.0.clone();
+        Box::pin(async move {
+            poll_fn(|cx| service.poll_ready(cx))
+                .await
+                .map_err(Into::into)?;
+            let response = service.call(request).await.map_err(Into::into)?;
+            let (head, body) = response.into_parts();
+            let body = read(body, max).await;
+            Ok(Received { head, body })
+        })
+    }
+}
+
+/// Reads a body, and stops as soon as it is known to be too long.
+///
+/// What is announced is not allocated: memory grows with what comes.
+async fn read<B>(body: B, max: usize) -> Result<Bytes, BodyFault>
+where
+    B: HttpBody,
+    B::Error: Into<BoxError>,
+{
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > max) {
+        return Err(BodyFault::TooLong(max));
+    }
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let frame = frame.map_err(|error| BodyFault::Broken(error.into()))?;
+        let Ok(mut data) = frame.into_data() else {
+            continue; // trailers say nothing about the answer
+        };
+        if first.len() + rest.len() + data.remaining() > max {
+            return Err(BodyFault::TooLong(max));
+        }
+        if first.is_empty() && rest.is_empty() {
+            // Most answers come in one piece, which is not copied.
+            first = data.copy_to_bytes(data.remaining());
+        } else {
+            rest.extend_from_slice(&std::mem::take(&mut first));
+            rest.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        }
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}

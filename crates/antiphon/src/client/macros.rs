@@ -1,0 +1,72 @@
+//! `call!`: a remote method written like a method.
+
+/// Calls a remote method, written as if it were one of the client's own.
+///
+/// The first name is the client, or any expression in parentheses; the rest, joined with `.`, is
+/// the method. Parameters go by position, or by name as `name = value`, never both.
+///
+/// It is short for [`Client::call`](crate::client::Client::call), so what it gives is awaited and
+/// its options can follow.
+#[cfg_attr(
+    feature = "blocking",
+    doc = "With a [`blocking::Client`](crate::blocking::Client) it gives the result itself."
+)]
+/// At most 16 parameters by position.
+///
+/// ```no_run
+/// use antiphon::{call, client::{Client, Error}};
+///
+/// struct Shop { rpc: Client }
+///
+/// impl Shop {
+///     async fn total(&self) -> Result<f64, Error> {
+///         let net: f64 = call!((self.rpc).calc.add(3, 4)).await?;
+///         call!((self.rpc).tax.gross(net = net, country = "IT")).await
+///     }
+/// }
+///
+/// # async fn example(client: Client) -> Result<(), Error> {
+/// let pong: String = call!(client.ping()).id("x").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// # use antiphon::{call, client::{Client, Error}};
+/// # async fn example(client: Client) -> Result<(), Error> {
+/// let sum: f64 = call!(client.calc.add(3, b = 4)).await?; // positions and names
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
+macro_rules! call {
+    // The parameters: by name, …
+    (@params [] $($name:ident = $value:expr),+ $(,)?) => {
+        $crate::Params::none()$(.insert(::core::stringify!($name), $value))+
+    };
+    // … or one after the other; a name among positions would otherwise pass for an assignment.
+    (@params [$($done:tt)*] $name:ident = $($rest:tt)*) => {
+        ::core::compile_error!("positional and named parameters cannot be mixed")
+    };
+    (@params [$($done:tt)*] $value:expr, $($rest:tt)*) => {
+        $crate::call!(@params [$($done)* ($value)] $($rest)*)
+    };
+    (@params [$($done:tt)*] $value:expr) => {
+        $crate::call!(@params [$($done)* ($value)])
+    };
+    (@params []) => {
+        ()
+    };
+    (@params [$($value:tt)+]) => {
+        ($($value,)+)
+    };
+    ($client:ident.$first:ident $(.$rest:ident)* ($($params:tt)*)) => {
+        $crate::call!(($client).$first $(.$rest)* ($($params)*))
+    };
+    (($client:expr).$first:ident $(.$rest:ident)* ($($params:tt)*)) => {
+        ($client).call(
+            ::core::concat!(::core::stringify!($first) $(, ".", ::core::stringify!($rest))*),
+            $crate::call!(@params [] $($params)*),
+        )
+    };
+}

@@ -1,0 +1,162 @@
+//! A request on its way: its text, its headers and its deadline.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use antiphon_proto::{Id, message};
+use http::header::{HeaderName, HeaderValue};
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::Answer;
+use super::connect::is_connect;
+use super::error::{Error, Reason};
+use super::http::Body;
+use super::{Encoding, Shared};
+use crate::current::Current;
+use crate::router::BoxError;
+
+/// How long the caller is still going to wait, in whole milliseconds.
+const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// One HTTP request.
+pub(super) struct Outgoing<'a> {
+    /// What the caller calls it, for errors.
+    pub(super) subject: &'a str,
+    pub(super) text: Vec<u8>,
+    /// What the caller allows; what a running call allows may be less.
+    pub(super) timeout: Option<Duration>,
+    pub(super) current: &'a Current,
+    /// Bytes in the answer.
+    pub(super) max: usize,
+}
+
+impl Shared {
+    /// Sends a request and reads what comes back, before the deadline.
+    pub(super) async fn post(&self, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
+        let subject = outgoing.subject;
+        let started = Instant::now();
+        let own = outgoing.timeout.and_then(|own| started.checked_add(own));
+        let deadline = own.into_iter().chain(outgoing.current.deadline).min();
+
+        let body = Body::from(outgoing.text);
+        let taken = body.watch();
+        let sending = async {
+            // The semaphore is never closed, and a call without a place just waits for its deadline.
+            let _place = self.places.acquire().await;
+            let request = self.request(body, outgoing.current, deadline);
+            self.exchange.send(request, outgoing.max).await
+        };
+        let outcome = match deadline {
+            None => Ok(sending.await),
+            // A call that is late already is not begun: `timeout_at` would poll it once.
+            Some(deadline) if deadline <= started => Err(()),
+            Some(deadline) => timeout_at(deadline, sending).await.map_err(|_| ()),
+        };
+        // What nobody has asked for cannot have left.
+        let failed = |reason| match taken.load(Ordering::Relaxed) {
+            true => Error::unknown(subject, reason),
+            false => Error::not_sent(subject, reason),
+        };
+        match outcome {
+            Ok(Ok(received)) => Ok(Answer::new(received, started.elapsed())),
+            Ok(Err(error)) => Err(failed(self.reason(&error)).because(error)),
+            Err(()) => {
+                let waited = deadline.map(|deadline| deadline.saturating_duration_since(started));
+                let milliseconds = waited.unwrap_or_default().as_millis();
+                let waited = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+                Err(failed(Reason::Deadline(waited)))
+            }
+        }
+    }
+
+    fn reason(&self, error: &BoxError) -> Reason {
+        if is_connect(&**error) {
+            Reason::Connect(self.place.as_str().into())
+        } else {
+            Reason::Transport
+        }
+    }
+
+    fn request(
+        &self,
+        body: Body,
+        current: &Current,
+        deadline: Option<Instant>,
+    ) -> http::Request<Body> {
+        let mut request = http::Request::new(body);
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+            headers.insert(TIMEOUT, left.into());
+        }
+        let trace = [
+            (TRACEPARENT, &current.traceparent),
+            (TRACESTATE, &current.tracestate),
+        ];
+        for (name, value) in trace {
+            // What a caller sent in a JSON member need not be fit for a header; then it ends here.
+            let value = value.as_deref().map(HeaderValue::from_str);
+            if let Some(Ok(value)) = value {
+                headers.insert(name, value);
+            }
+        }
+        request
+    }
+
+    /// Appends the text of one call, or of a notification if `id` is `None`.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        id: Option<&Id>,
+        method: &str,
+        params: Option<&str>,
+    ) {
+        let start = out.len();
+        message::write_request(out, &self.version, id.map(Id::as_str), method, params);
+        if self.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii) {
+            let text = out.split_off(start);
+            escape(&text, out);
+        }
+    }
+
+    /// The id as it is going to stand in the text, and so in the answer.
+    ///
+    /// # Errors
+    ///
+    /// When it could not identify an answer: null, or longer than servers take.
+    pub(super) fn id(&self, subject: &str, id: Option<Id>) -> Result<Id, Error> {
+        let id = id.unwrap_or_else(|| (self.next_id)());
+        if id.is_null() {
+            return Err(Error::local(subject, "the id null identifies no call"));
+        }
+        let mut text = Vec::new();
+        match self.encoding {
+            Encoding::Ascii => escape(id.as_str().as_bytes(), &mut text),
+            Encoding::Utf8 => text.extend_from_slice(id.as_str().as_bytes()),
+        }
+        let text = String::from_utf8(text).unwrap_or_default();
+        // Reading it back is what checks its length.
+        Id::from_json(&text).ok_or_else(|| Error::local(subject, "the id is too long"))
+    }
+}
+
+/// JSON text with everything beyond ASCII written as `\uXXXX`. It can only stand inside strings.
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    for c in String::from_utf8_lossy(text).chars() {
+        if let Ok(plain) = u8::try_from(c)
+            && plain.is_ascii()
+        {
+            out.push(plain);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+        }
+    }
+}

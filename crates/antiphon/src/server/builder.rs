@@ -1,0 +1,342 @@
+//! [`Server`], as a user sets it up.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::call::{Call, Reply};
+use crate::error::Printable;
+use crate::router::{BoxError, BoxLayer, Endpoint, IntoRouter, Router, box_layer};
+use crate::server::error::ServeError;
+use crate::server::listen::Listening;
+use crate::server::settings::{Profile, Settings};
+use crate::transport::http::connection::Entry;
+use crate::transport::http::{Body, Route};
+
+/// A server: routers on paths, addresses to listen on, and limits.
+///
+/// Safe with no configuration: it listens on loopback, answers to loopback names and to no web page
+/// but its own, and everything it does has a bound.
+///
+/// ```no_run
+/// use antiphon::{Router, Server};
+///
+/// fn main() -> std::process::ExitCode {
+///     let router = Router::default().method_fn("add", |a: f64, b: f64| a + b);
+///     Server::new(router).start()
+/// }
+/// ```
+pub struct Server {
+    pub(super) routes: Vec<(String, Source)>,
+    pub(super) settings: Settings,
+    pub(super) call_layers: Vec<BoxLayer>,
+    pub(super) http_layers: Vec<HttpLayer>,
+    pub(super) threads: Option<usize>,
+}
+
+/// What a route is made from, once the server knows its limits.
+pub(super) enum Source {
+    Router(Router),
+    Route(Route),
+    Lazy(LazyRouter),
+}
+
+type LazyRouter =
+    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Router, BoxError>> + Send>> + Send>;
+
+/// An HTTP layer of any type, applied to whatever is inside of it.
+pub(super) type HttpLayer = Arc<dyn Fn(Entry) -> Entry + Send + Sync>;
+
+/// What can be served on a path: a router, an object under `#[rpc]`, or a [`Route`].
+pub trait IntoRoute {
+    /// Puts it on the server.
+    fn on(self, path: String, server: Server) -> Server;
+}
+
+impl<T: IntoRouter> IntoRoute for T {
+    fn on(self, path: String, mut server: Server) -> Server {
+        server
+            .routes
+            .push((path, Source::Router(self.into_router())));
+        server
+    }
+}
+
+impl IntoRoute for Route {
+    fn on(self, path: String, mut server: Server) -> Server {
+        server.routes.push((path, Source::Route(self)));
+        server
+    }
+}
+
+impl Server {
+    /// A server with one router, at `/`.
+    pub fn new(router: impl IntoRoute) -> Self {
+        Self::builder().route("/", router)
+    }
+
+    /// A server without routes yet.
+    #[must_use]
+    pub fn builder() -> Self {
+        Self {
+            routes: Vec::new(),
+            settings: Settings::default(),
+            call_layers: Vec::new(),
+            http_layers: Vec::new(),
+            threads: None,
+        }
+    }
+
+    /// A server whose router, at `/`, is made when the server starts, inside its runtime: the place
+    /// for connections to databases and the like.
+    ///
+    /// ```no_run
+    /// use antiphon::{Router, Server};
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     Server::lazy(async || {
+    ///         let greeting = std::fs::read_to_string("greeting.txt")?;
+    ///         Ok::<_, std::io::Error>(Router::default().method_fn("greet", move || greeting.clone()))
+    ///     })
+    ///     .start()
+    /// }
+    /// ```
+    pub fn lazy<F, Fut, E>(make: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Router, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let make: LazyRouter = Box::new(|| {
+            let made = make();
+            Box::pin(async { made.await.map_err(Into::into) })
+        });
+        let mut server = Self::builder();
+        server.routes.push(("/".to_owned(), Source::Lazy(make)));
+        server
+    }
+
+    /// Serves a router, or a [`Route`] with answers of its own, at a path.
+    #[must_use]
+    pub fn route(self, path: impl Into<String>, router: impl IntoRoute) -> Self {
+        router.on(path.into(), self)
+    }
+
+    /// Listens here, in place of `127.0.0.1:8060`. Port 0 picks a free one. May be repeated.
+    #[must_use]
+    pub fn bind(mut self, address: impl Into<String>) -> Self {
+        if self.settings.bind == Settings::default().bind {
+            self.settings.bind.clear();
+        }
+        self.settings.bind.push(address.into());
+        self
+    }
+
+    /// Takes all settings from here.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Changes single settings.
+    ///
+    /// ```
+    /// # use antiphon::{Router, Server};
+    /// let server = Server::new(Router::default()).configure(|settings| {
+    ///     settings.max_connections = 100;
+    ///     settings.calls.max_batch = 20;
+    /// });
+    /// ```
+    #[must_use]
+    pub fn configure(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Also answers requests for this host name. The server is public then.
+    #[must_use]
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.settings.allow_host.push(host.into());
+        self
+    }
+
+    /// Lets web pages of this origin call: `https://app.example`, `http://localhost:3000`.
+    #[must_use]
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.settings.allow_origin.push(origin.into());
+        self
+    }
+
+    /// Whom to take for a local caller.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.settings.profile = profile;
+        self
+    }
+
+    /// Lets a server that strangers can reach start without authentication of its own: it has none,
+    /// or HTTP layers do it.
+    #[must_use]
+    pub fn allow_unauthenticated_public(mut self, allow: bool) -> Self {
+        self.settings.allow_unauthenticated_public = allow;
+        self
+    }
+
+    /// Threads of the runtime that [`start`](Self::start) makes; as many as cores by default.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Wraps every router of this server in a `tower` layer over calls; see
+    /// [`Router::layer`]. A [`Route`] that was frozen before keeps what it has.
+    #[must_use]
+    pub fn call_layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Endpoint> + Send + Sync + 'static,
+        L::Service: Service<Call, Response = Reply> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call>>::Error: Into<BoxError>,
+        <L::Service as Service<Call>>::Future: Send,
+    {
+        self.call_layers.push(box_layer(layer));
+        self
+    }
+
+    /// Wraps the whole server in a `tower` layer over HTTP requests: compression, authentication,
+    /// tracing. The layer added last is the outermost.
+    ///
+    /// ```
+    /// # use antiphon::{Router, Server};
+    /// use tower_http::set_header::SetResponseHeaderLayer;
+    /// use http::{HeaderValue, header::SERVER};
+    ///
+    /// let layer = SetResponseHeaderLayer::overriding(SERVER, HeaderValue::from_static("mine"));
+    /// let server = Server::new(Router::default()).http_layer(layer);
+    /// ```
+    #[must_use]
+    pub fn http_layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<HttpStack> + Send + Sync + 'static,
+        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<Body>>>::Future: Send,
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.http_layers.push(Arc::new(move |inside| {
+            let service = layer.layer(HttpStack(inside));
+            Entry::Layered(Arc::new(move |request| {
+                let mut service = service.clone();
+                Box::pin(async move {
+                    let ready = poll_fn(|cx| service.poll_ready(cx))
+                        .await
+                        .map_err(Into::into);
+                    let response = match ready {
+                        Ok(()) => service.call(request).await.map_err(Into::into),
+                        Err(error) => Err(error),
+                    };
+                    match response {
+                        Ok(response) => response.map(Body::layered),
+                        Err(error) => failed(&error),
+                    }
+                })
+            }))
+        }));
+        self
+    }
+
+    /// Binds the addresses without serving yet, so that a port that was picked can be asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the server cannot be started as it is.
+    pub async fn listen(self) -> Result<Listening, ServeError> {
+        Listening::new(self).await
+    }
+
+    /// Serves in the caller's runtime until something stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the server cannot be started as it is.
+    pub async fn serve(self) -> Result<(), ServeError> {
+        self.listen().await?.serve().await
+    }
+
+    /// Serves in the caller's runtime until `shutdown` is done, then stops gracefully.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the server cannot be started as it is.
+    pub async fn serve_with_shutdown(
+        self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let listening = self.listen().await?;
+        let handle = listening.handle();
+        let mut serving = pin!(listening.serve());
+        tokio::select! {
+            ended = serving.as_mut() => return ended,
+            () = shutdown => handle.stop(),
+        }
+        serving.await
+    }
+}
+
+/// An HTTP layer that fails has no answer; what it says goes to the log.
+fn failed(error: &BoxError) -> Response<Body> {
+    tracing::error!("an HTTP layer failed: {}", Printable(error));
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// What HTTP layers wrap: the service, or the layers inside of them.
+#[derive(Clone)]
+pub struct HttpStack(Entry);
+
+impl Service<Request<Body>> for HttpStack {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match &mut self.0 {
+            Entry::Plain(service) => service.call(request),
+            Entry::Layered(layers) => {
+                let response = layers(request);
+                Box::pin(async move { Ok(response.await) })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HttpStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpStack")
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<_> = self.routes.iter().map(|(path, _)| path).collect();
+        f.debug_struct("Server")
+            .field("routes", &paths)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a server does not start.
+
+use std::fmt;
+use std::io;
+
+use crate::router::{BoxError, RouterError};
+
+/// A server that cannot be started. The text says what to do about it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The names in a router do not fit together.
+    Router(RouterError),
+    /// There is nothing to serve: no route was given.
+    NoRoute,
+    /// Two routes have this path, or the path does not begin with a slash.
+    BadPath(String),
+    /// The text is no address that can be listened on.
+    BadAddress {
+        /// The address as it was given.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The address cannot be bound: in use, not of this machine, or not permitted.
+    Bind {
+        /// The address as it was given.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server would answer strangers, and nobody has said that it may.
+    Public {
+        /// What makes it public.
+        reason: String,
+    },
+    /// `Server::lazy` has failed to make its router.
+    Lazy(BoxError),
+    /// A setting has a value that makes no sense.
+    BadSetting(String),
+    /// The runtime, a signal handler or a file could not be set up.
+    Io(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Router(error) => write!(f, "the router cannot be served: {error}"),
+            Self::NoRoute => f.write_str("there is no route to serve"),
+            Self::BadPath(path) => {
+                write!(
+                    f,
+                    "{path:?} cannot be a route: paths begin with `/` and are used once"
+                )
+            }
+            Self::BadAddress { address, reason } => {
+                write!(f, "cannot listen on {address:?}: {reason}")
+            }
+            Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Public { reason } => write!(
+                f,
+                "refusing to start: {reason}, so anybody who reaches this server could call it, \
+                 and it has no authentication of its own; say `--allow-unauthenticated-public` (in \
+                 code: `.allow_unauthenticated_public(true)`) if that is what you want"
+            ),
+            Self::Lazy(error) => write!(f, "the router could not be made: {error}"),
+            Self::BadSetting(reason) => f.write_str(reason),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Router(error) => Some(error),
+            Self::Bind { source, .. } => Some(source),
+            Self::Lazy(error) => Some(&**error),
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<RouterError> for ServeError {
+    fn from(error: RouterError) -> Self {
+        Self::Router(error)
+    }
+}
+
+impl From<io::Error> for ServeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -1,0 +1,61 @@
+//! A server from outside: stop it, look at it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+/// Stops a server and says how it is. Cheap to clone.
+///
+/// ```
+/// use antiphon::{Router, Server};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let server = Server::new(Router::default()).bind("127.0.0.1:0").listen().await?;
+/// let handle = server.handle();
+/// let serving = tokio::spawn(server.serve());
+///
+/// handle.stop();
+/// serving.await.unwrap()?;
+/// assert_eq!(handle.connections(), 0);
+/// # Ok::<(), antiphon::ServeError>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Handle {
+    pub(super) stop: CancellationToken,
+    pub(super) kill: CancellationToken,
+    pub(super) connections: Arc<AtomicUsize>,
+    pub(super) accepted: Arc<AtomicUsize>,
+}
+
+impl Handle {
+    /// Stops gracefully: connections that wait in the queue are still accepted, calls in flight are
+    /// finished, idle connections end. After the graceful timeout what is left is cut.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops at once; calls in flight are cut off.
+    pub fn kill(&self) {
+        self.stop.cancel();
+        self.kill.cancel();
+    }
+
+    /// Whether the server has been told to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many connections have been accepted since the start.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
+    }
+}

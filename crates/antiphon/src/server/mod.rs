@@ -1,0 +1,31 @@
+//! A server: routes, listeners, limits and a life from start to stop.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `builder.rs` | [`Server`], as a user sets it up |
+//! | `settings.rs` | [`Settings`]: what may also come from a file, the environment or flags |
+//! | `listen.rs` | addresses → sockets; who may be reached from where |
+//! | `accept.rs` | accepting connections, within bounds, until the queue is empty |
+//! | `handle.rs` | [`Handle`]: stop a server and look at it |
+//! | `error.rs` | [`ServeError`]: why a server does not start |
+//! | `commands.rs` | [`ServerCommands`]: `ping`, `echo`, listings, `server_info` |
+//! | `args.rs`, `start.rs` | a whole program: arguments, file, log, signals, runtime |
+
+mod accept;
+#[cfg(feature = "cli")]
+mod args;
+mod builder;
+mod error;
+mod handle;
+mod listen;
+mod settings;
+#[cfg(feature = "cli")]
+mod start;
+
+#[cfg(feature = "cli")]
+pub use args::{ServeArgs, Size, Wait};
+pub use builder::{HttpStack, IntoRoute, Server};
+pub use error::ServeError;
+pub use handle::Handle;
+pub use listen::Listening;
+pub use settings::{Profile, Settings};

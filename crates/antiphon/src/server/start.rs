@@ -1,0 +1,207 @@
+//! A server as a whole program: arguments, file, log, runtime, signals.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::server::args::ServeArgs;
+use crate::server::builder::Server;
+use crate::server::error::ServeError;
+use crate::server::handle::Handle;
+use crate::server::settings::Settings;
+
+/// How long blocking work may go on when everything else has ended.
+const LAST_BLOCKING: Duration = Duration::from_millis(200);
+
+#[derive(Parser)]
+#[command(about = "Serves JSON-RPC 2.0 over HTTP", version = env!("CARGO_PKG_VERSION"))]
+struct Program {
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+impl Server {
+    /// Runs as the whole program: reads the command line, makes a runtime, serves until SIGINT or
+    /// SIGTERM, and stops gracefully; a second signal cuts.
+    ///
+    /// `--help` tells what can be said. The exit code is 0 after a stop that was asked for, 1 if the
+    /// server could not start, 2 if the command line was wrong.
+    ///
+    /// It is called from a plain `main`, not inside a runtime; there, use [`serve`](Self::serve).
+    #[must_use]
+    pub fn start(self) -> ExitCode {
+        self.start_with(Program::parse().serve)
+    }
+
+    /// Like [`start`](Self::start), with arguments that the program has read itself.
+    #[must_use]
+    pub fn start_with(self, args: ServeArgs) -> ExitCode {
+        match run(self, args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Err(ServeError::BadSetting(
+            "`start` makes a runtime of its own and cannot be called inside of one: use \
+             `.serve().await` there, or call `start` from a `main` that is not async"
+                .to_owned(),
+        ));
+    }
+    let base = server.settings.clone();
+    let flags = args.clone();
+    let args = args.with_file()?;
+    log_to_stderr(args.log.as_deref())?;
+    args.apply(&mut server.settings)?;
+    let threads = args.threads.or(server.threads);
+    let threads = threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let runtime = runtime(threads)?;
+    let served = runtime.block_on(serve(server, base, flags));
+    runtime.shutdown_timeout(LAST_BLOCKING);
+    served
+}
+
+/// One thread needs no scheduler that steals work between threads.
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
+    let mut builder = match threads {
+        0 | 1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    if threads > 1 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
+}
+
+async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
+    let mut signals = Signals::new()?;
+    let listening = server.listen().await?;
+    for address in listening.addresses() {
+        eprintln!("antiphon listening on http://{address}");
+    }
+    let handle = listening.handle();
+    let (reload, reloads) = watch::channel(None);
+    let serving = listening.serve_reloading(reloads);
+    tokio::pin!(serving);
+    loop {
+        tokio::select! {
+            ended = &mut serving => return ended,
+            signal = signals.next() => match signal {
+                Signal::Stop => stop(&handle),
+                Signal::Reload => {
+                    if let Some(settings) = read_again(&base, &flags) {
+                        reload.send_replace(Some(settings));
+                    }
+                }
+            },
+        }
+    }
+}
+
+fn stop(handle: &Handle) {
+    if handle.is_stopping() {
+        tracing::warn!("told to stop twice: cutting what is left");
+        handle.kill();
+    } else {
+        tracing::info!("stopping: {} connections are open", handle.connections());
+        handle.stop();
+    }
+}
+
+/// The settings as the file has them now; what is wrong with it leaves everything as it is.
+fn read_again(base: &Settings, flags: &ServeArgs) -> Option<Settings> {
+    let mut settings = base.clone();
+    let read = flags
+        .clone()
+        .with_file()
+        .and_then(|args| args.apply(&mut settings));
+    match read {
+        Ok(()) => {
+            tracing::info!(
+                "settings read again; they hold for new connections (bind, threads, log and \
+                 connection caps need a restart)"
+            );
+            Some(settings)
+        }
+        Err(error) => {
+            tracing::error!("the settings stay as they are: {error}");
+            None
+        }
+    }
+}
+
+fn log_to_stderr(filter: Option<&str>) -> Result<(), ServeError> {
+    let filter: Targets = filter.unwrap_or("info").parse().map_err(|error| {
+        ServeError::BadSetting(format!("the log level cannot be read: {error}"))
+    })?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    // A program that has set up its own log keeps it.
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init();
+    Ok(())
+}
+
+enum Signal {
+    Stop,
+    Reload,
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        let _ = tokio::signal::ctrl_c().await;
+        Signal::Stop
+    }
+}

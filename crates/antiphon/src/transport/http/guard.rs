@@ -1,0 +1,312 @@
+//! Who may come in: one matcher in front of every HTTP entry.
+//!
+//! A web page can make its reader's browser send requests to servers on the reader's own machine.
+//! Three headers tell such requests apart: `Host` says which name the browser believes it talks to
+//! (a page that rebinds its own name to 127.0.0.1 still says its own name), `Origin` which page
+//! asks, and `Sec-Fetch-Site` whether that page is another site's.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use http::header::{HOST, HeaderName, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, request::Parts};
+
+use crate::transport::http::reply::Refusal;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Which names and which web pages a server answers to.
+///
+/// By default: the loopback names, and no page but its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    /// Any canonical IP address is a name of ours: the listener is not bound to loopback.
+    any_address: bool,
+    /// Somebody else has looked at Host.
+    any_host: bool,
+}
+
+/// What the guard has found out about a request that may come in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    /// The page that may read the answer, if it was named to us: it gets CORS headers.
+    pub(crate) cors: Option<HeaderValue>,
+}
+
+impl Guard {
+    /// Also answers to this host name. The port is not compared.
+    pub(crate) fn allow_host(&mut self, host: &str) {
+        self.hosts.push(normal(host));
+    }
+
+    /// Also answers to pages of this origin, `https://app.example` or `http://localhost:3000`.
+    pub(crate) fn allow_origin(&mut self, origin: &str) {
+        self.origins
+            .push(origin.trim_end_matches('/').to_ascii_lowercase());
+    }
+
+    pub(crate) fn allow_any_address(&mut self) {
+        self.any_address = true;
+    }
+
+    pub(crate) fn allow_any_host(&mut self) {
+        self.any_host = true;
+    }
+
+    /// Whether names beyond the loopback ones are answered to.
+    pub(crate) fn is_loopback_only(&self) -> bool {
+        !self.any_address && !self.any_host && self.hosts.iter().all(|host| is_loopback_name(host))
+    }
+
+    /// Lets a request in or says why not.
+    pub(crate) fn check(&self, head: &Parts) -> Result<Admitted, Refusal> {
+        let host = host(&head.headers, &head.uri)?;
+        if !self.any_host && !self.is_our_name(&normal(host.host())) {
+            return Err(Refusal::forbidden(
+                "this server does not answer to that Host; `--allow-host NAME` would let it",
+            ));
+        }
+        self.check_origin(head, &host)
+    }
+
+    fn check_origin(&self, head: &Parts, host: &Authority) -> Result<Admitted, Refusal> {
+        let Some(origin) = head.headers.get(ORIGIN) else {
+            // Browsers send Origin with every POST; a cross-site request without one is a form or
+            // a link, and none of these may call anything.
+            if head
+                .headers
+                .get(SEC_FETCH_SITE)
+                .is_some_and(|site| site == "cross-site")
+            {
+                return Err(cross_site());
+            }
+            return Ok(Admitted { cors: None });
+        };
+        let text = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        if self.origins.iter().any(|allowed| *allowed == text) {
+            let cors = Some(origin.clone());
+            return Ok(Admitted { cors });
+        }
+        if self.is_own_page(&text, host) {
+            return Ok(Admitted { cors: None });
+        }
+        Err(cross_site())
+    }
+
+    /// Whether the page comes from this server: the same port, under a name of ours.
+    fn is_own_page(&self, origin: &str, host: &Authority) -> bool {
+        let Ok(origin) = origin.parse::<Uri>() else {
+            return false;
+        };
+        let (Some("http"), Some(page)) = (origin.scheme_str(), origin.authority()) else {
+            return false;
+        };
+        let ours = self.any_host || self.is_our_name(&normal(page.host()));
+        ours && page.port_u16().unwrap_or(80) == host.port_u16().unwrap_or(80)
+            && !page.as_str().contains('@')
+    }
+
+    fn is_our_name(&self, host: &str) -> bool {
+        is_loopback_name(host)
+            || self.hosts.iter().any(|ours| ours == host)
+            || (self.any_address && address(host).is_some())
+    }
+}
+
+fn cross_site() -> Refusal {
+    Refusal::forbidden(
+        "pages of that origin may not call this server; `--allow-origin ORIGIN` would let them",
+    )
+}
+
+/// The one name this request is for. A request with two, or with a target that disagrees with its
+/// `Host`, may mean different servers to different readers.
+fn host(headers: &HeaderMap, target: &Uri) -> Result<Authority, Refusal> {
+    let mut named = headers.get_all(HOST).iter();
+    let header = match (named.next(), named.next()) {
+        (Some(value), None) => Some(parse(value)?),
+        (None, _) => None,
+        (Some(_), Some(_)) => return Err(Refusal::bad_request("two Host headers")),
+    };
+    match (header, target.authority()) {
+        (Some(header), None) => Ok(header),
+        (None, Some(target)) => Ok(target.clone()),
+        (Some(header), Some(target)) if same(&header, target) => Ok(header),
+        (Some(_), Some(_)) => Err(Refusal::bad_request(
+            "Host and the request's target disagree",
+        )),
+        (None, None) => Err(Refusal::bad_request("no Host header")),
+    }
+}
+
+fn parse(value: &HeaderValue) -> Result<Authority, Refusal> {
+    let bad = || Refusal::new(StatusCode::BAD_REQUEST, "the Host header is no host");
+    let authority = Authority::try_from(value.as_bytes()).map_err(|_| bad())?;
+    if authority.as_str().contains('@') {
+        Err(bad())
+    } else {
+        Ok(authority)
+    }
+}
+
+fn same(a: &Authority, b: &Authority) -> bool {
+    normal(a.host()) == normal(b.host()) && a.port_u16() == b.port_u16()
+}
+
+/// Lower case, without the dot at the end.
+fn normal(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+pub(crate) fn is_loopback_name(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+/// An IP address in its one canonical spelling: no decimal, octal or short form, no zone.
+fn address(host: &str) -> Option<IpAddr> {
+    if let Some(inner) = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        let address: Ipv6Addr = inner.parse().ok()?;
+        return (address.to_string() == inner).then_some(address.into());
+    }
+    host.parse::<Ipv4Addr>().ok().map(IpAddr::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::post(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn status(guard: &Guard, target: &str, headers: &[(&str, &str)]) -> u16 {
+        guard
+            .check(&head(target, headers))
+            .map_or_else(|refusal| refusal.status().as_u16(), |_| 200)
+    }
+
+    #[test]
+    fn only_names_of_ours_are_answered_to() {
+        let local = Guard::default();
+        let mut public = Guard::default();
+        public.allow_any_address();
+        public.allow_host("API.example.");
+        for (host, on_local, on_public) in [
+            ("localhost", 200, 200),
+            ("localhost:8060", 200, 200),
+            ("LOCALHOST.", 200, 200),
+            ("127.0.0.1:1", 200, 200),
+            ("127.9.9.9", 200, 200),
+            ("[::1]:8060", 200, 200),
+            ("10.0.0.7", 403, 200),
+            ("[2001:db8::1]", 403, 200),
+            ("api.example", 403, 200),
+            ("api.EXAMPLE.:8060", 403, 200),
+            ("evil.example", 403, 403),
+            ("127.0.0.1.evil.example", 403, 403),
+            ("localhost.evil.example", 403, 403),
+            ("2130706433", 403, 403),
+            ("0x7f000001", 403, 403),
+            ("127.1", 403, 403),
+            ("0177.0.0.1", 403, 403),
+            ("[::ffff:127.0.0.1]", 403, 200),
+            ("[0:0:0:0:0:0:0:1]", 403, 403),
+            ("user@localhost", 400, 400),
+            ("local host", 400, 400),
+            ("", 400, 400),
+        ] {
+            assert_eq!(
+                status(&local, "/", &[("host", host)]),
+                on_local,
+                "local {host:?}"
+            );
+            assert_eq!(
+                status(&public, "/", &[("host", host)]),
+                on_public,
+                "public {host:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_request_must_have_one_name() {
+        let guard = Guard::default();
+        assert_eq!(status(&guard, "/", &[]), 400);
+        assert_eq!(
+            status(&guard, "/", &[("host", "localhost"), ("host", "localhost")]),
+            400
+        );
+        assert_eq!(status(&guard, "http://localhost/", &[]), 200);
+        assert_eq!(
+            status(&guard, "http://evil.example/", &[("host", "localhost")]),
+            400
+        );
+        assert_eq!(
+            status(&guard, "http://LOCALHOST:1/", &[("host", "localhost:1")]),
+            200
+        );
+        assert_eq!(status(&guard, "http://evil.example/", &[]), 403);
+    }
+
+    #[test]
+    fn only_pages_of_ours_and_those_named_may_call() {
+        let mut guard = Guard::default();
+        guard.allow_origin("https://App.example/");
+        for (origin, expected) in [
+            ("http://localhost:8060", 200),
+            ("http://127.0.0.1:8060", 200),
+            ("https://app.example", 200),
+            ("https://APP.example", 200),
+            ("http://localhost:3000", 403),
+            ("https://localhost:8060", 403),
+            ("http://app.example", 403),
+            ("https://app.example:8443", 403),
+            ("https://app.example.evil", 403),
+            ("https://evil-app.example", 403),
+            ("http://evil.example:8060", 403),
+            ("http://localhost:8060@evil.example", 403),
+            ("null", 403),
+            ("", 403),
+        ] {
+            let headers = [("host", "localhost:8060"), ("origin", origin)];
+            assert_eq!(status(&guard, "/", &headers), expected, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_cross_site_request_without_an_origin_is_refused() {
+        let guard = Guard::default();
+        let with = |site| [("host", "localhost"), ("sec-fetch-site", site)];
+        assert_eq!(status(&guard, "/", &with("cross-site")), 403);
+        assert_eq!(status(&guard, "/", &with("same-origin")), 200);
+        assert_eq!(status(&guard, "/", &with("none")), 200);
+    }
+
+    #[test]
+    fn cors_is_for_pages_that_were_named() {
+        let mut guard = Guard::default();
+        guard.allow_origin("https://app.example");
+        let named = head(
+            "/",
+            &[("host", "localhost"), ("origin", "https://app.example")],
+        );
+        let own = head(
+            "/",
+            &[("host", "localhost"), ("origin", "http://localhost")],
+        );
+        assert_eq!(
+            guard.check(&named).ok().unwrap().cors.unwrap(),
+            "https://app.example"
+        );
+        assert_eq!(guard.check(&own).ok().unwrap().cors, None);
+    }
+}

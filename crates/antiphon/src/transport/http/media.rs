@@ -1,0 +1,227 @@
+//! Media types: what a request's body is (RFC 9110, section 8.3), and what its sender accepts
+//! (section 12.5.1).
+
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
+
+/// Whether the body is JSON, by the essence of its media type; parameters do not matter.
+///
+/// A missing type is refused as well: a web page can send a body without one to another site, and
+/// no browser asks that site before.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let value = value.as_bytes();
+    if value == b"application/json" {
+        return true;
+    }
+    let Some((essence, parameters)) = split(value) else {
+        return false;
+    };
+    let known = [
+        "application/json",
+        "application/json-rpc",
+        "application/jsonrequest",
+    ];
+    known
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+        && are_parameters(parameters)
+}
+
+/// The essence and the rest behind the first semicolon.
+fn split(value: &[u8]) -> Option<(&str, &str)> {
+    let value = std::str::from_utf8(value).ok()?;
+    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+    Some((essence.trim_matches([' ', '\t']), parameters))
+}
+
+/// Parameters say nothing that matters here, but `a/b; application/json` is no list of them.
+fn are_parameters(text: &str) -> bool {
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let Some((name, value)) = rest.split_once('=') else {
+            return false;
+        };
+        if !name.trim_matches([' ', '\t', ';']).bytes().all(is_token) {
+            return false;
+        }
+        let value = value.trim_start();
+        let end = match value.strip_prefix('"') {
+            Some(quoted) => match end_of_quoted(quoted) {
+                Some(end) => end + 1,
+                None => return false,
+            },
+            None => value.find(';').unwrap_or(value.len()),
+        };
+        let (_, behind) = value.split_at(end);
+        rest = behind.trim_start();
+        if !rest.is_empty() && !rest.starts_with(';') {
+            return false;
+        }
+        rest = rest.trim_start_matches([' ', '\t', ';']);
+    }
+    true
+}
+
+/// Behind the closing quote of a quoted string (RFC 9110, section 5.6.4).
+fn end_of_quoted(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The first of our types that the sender accepts; `None` if it excludes them all.
+pub(crate) fn negotiate<'a>(headers: &HeaderMap, ours: &'a [String]) -> Option<&'a str> {
+    let mut asked = headers.get_all(ACCEPT).iter().peekable();
+    if asked.peek().is_none() {
+        return ours.first().map(String::as_str);
+    }
+    let ranges: Vec<Range<'_>> = asked
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(Range::parse)
+        .collect();
+    if ranges.is_empty() {
+        return ours.first().map(String::as_str);
+    }
+    ours.iter()
+        .find(|ours| accepts(&ranges, ours))
+        .map(String::as_str)
+}
+
+/// The most specific range decides; a weight of zero refuses.
+fn accepts(ranges: &[Range<'_>], ours: &str) -> bool {
+    let fitting = ranges
+        .iter()
+        .filter_map(|range| Some((range.fits(ours)?, range.refused)));
+    let decisive = fitting.max_by_key(|(precision, refused)| (*precision, !refused));
+    decisive.is_some_and(|(_, refused)| !refused)
+}
+
+struct Range<'a> {
+    essence: &'a str,
+    refused: bool,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let essence = essence.trim();
+        let weight = parameters.split(';').find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+        });
+        let refused = weight
+            .and_then(|q| q.parse::<f32>().ok())
+            .is_some_and(|q| q <= 0.0);
+        (!essence.is_empty()).then_some(Self { essence, refused })
+    }
+
+    /// How precisely the range names a type, if it does.
+    fn fits(&self, ours: &str) -> Option<u8> {
+        if self.essence.eq_ignore_ascii_case(ours) {
+            return Some(2);
+        }
+        let group = self.essence.strip_suffix("/*")?;
+        if group == "*" {
+            return Some(0);
+        }
+        let (ours, _) = ours.split_once('/')?;
+        group.eq_ignore_ascii_case(ours).then_some(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: http::HeaderName, values: &[&str]) -> HeaderMap {
+        values
+            .iter()
+            .map(|value| (name.clone(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn a_body_is_json_by_its_essence() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("Application/JSON", true),
+            ("application/json; charset=utf-8", true),
+            ("application/json; charset=\"utf-8\"", true),
+            ("application/json ; charset=utf-8; x=1", true),
+            ("application/json;indent=4", true),
+            ("application/json; a=\"x;y\\\"z\"", true),
+            ("application/json;", true),
+            ("application/json-rpc", true),
+            ("application/jsonrequest", true),
+            ("text/plain", false),
+            ("text/plain; application/json", false),
+            ("application/json; application/json", false),
+            ("application/json, text/plain", false),
+            ("application/jsonp", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=application/json", false),
+            ("application/json; a=\"", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                is_json(&headers(CONTENT_TYPE, &[value])),
+                expected,
+                "{value:?}"
+            );
+        }
+        assert!(!is_json(&HeaderMap::new()));
+        assert!(!is_json(&headers(
+            CONTENT_TYPE,
+            &["application/json", "application/json"]
+        )));
+    }
+
+    #[test]
+    fn accept_chooses_or_excludes() {
+        let ours = [
+            "application/json".to_owned(),
+            "application/json-rpc".to_owned(),
+        ];
+        let both = Some("application/json");
+        for (value, expected) in [
+            ("*/*", both),
+            ("application/*", both),
+            ("application/json", both),
+            ("text/html, application/json;q=0.1", both),
+            ("application/json-rpc", Some("application/json-rpc")),
+            ("application/json;q=0, */*", Some("application/json-rpc")),
+            ("application/json;q=0", None),
+            ("text/html", None),
+            ("text/*, image/png", None),
+            ("*/*;q=0", None),
+            ("", both),
+        ] {
+            assert_eq!(
+                negotiate(&headers(ACCEPT, &[value]), &ours),
+                expected,
+                "{value:?}"
+            );
+        }
+        assert_eq!(negotiate(&HeaderMap::new(), &ours), both);
+        assert_eq!(
+            negotiate(&headers(ACCEPT, &["text/html", "*/*"]), &ours),
+            both
+        );
+    }
+}

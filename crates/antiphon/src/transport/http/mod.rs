@@ -1,0 +1,26 @@
+//! JSON-RPC over HTTP/1 and HTTP/2.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `service.rs` | [`HttpService`]: a request in, a response out; mounts anywhere |
+//! | `guard.rs` | who may come in: Host, Origin, Sec-Fetch-Site |
+//! | `media.rs` | media types: Content-Type and Accept |
+//! | `body.rs` | bodies: read within bounds of size and time, written at once |
+//! | `reply.rs` | responses and refusals |
+//! | `clock.rs` | the deadline of every phase of a connection, around its socket |
+//! | `connection.rs` | one connection from its first byte to its last |
+
+pub(crate) mod body;
+#[cfg(feature = "server")]
+pub(crate) mod clock;
+#[cfg(feature = "server")]
+pub(crate) mod connection;
+pub(crate) mod guard;
+mod media;
+pub(crate) mod reply;
+mod service;
+
+pub use body::Body;
+#[cfg(feature = "server")]
+pub(crate) use service::Caller;
+pub use service::{HttpService, Route};

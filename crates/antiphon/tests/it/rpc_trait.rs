@@ -1,0 +1,184 @@
+//! `#[rpc]` on a trait: the interface of a service, apart from what implements it.
+
+use antiphon::{Context, ErrorObject, Router, rpc};
+
+use super::macros::check;
+
+/// What any calculator can do.
+#[rpc(title = "Calculators")]
+pub(crate) trait Calculator {
+    /// Adds two numbers.
+    async fn add(&self, a: f64, b: f64) -> f64;
+
+    /// Divides two numbers.
+    fn divide(&self, ctx: &Context, a: f64, b: f64) -> Result<f64, Self::Error>;
+
+    /// Adds two numbers, or one and its default, by the method above.
+    async fn double(&self, mut a: f64, #[arg(default = 2.0)] by: f64) -> Result<f64, ErrorObject> {
+        if by < 0.0 {
+            Err(ErrorObject::new(2, "negative"))?;
+        }
+        a += 0.0;
+        Ok(self.add(a, a).await * by / 2.0)
+    }
+
+    fn version() -> u32
+    where
+        Self: Sized,
+    {
+        1
+    }
+
+    #[method(skip)]
+    fn helper(&self, text: &str) -> usize {
+        text.len()
+    }
+
+    #[method(name = "slow", blocking, local)]
+    fn takes_long(&self, text: String) -> usize {
+        self.helper(&text)
+    }
+
+    type Error: Into<ErrorObject> + Send;
+}
+
+struct Exact;
+
+struct DivisionByZero;
+
+impl From<DivisionByZero> for ErrorObject {
+    fn from(_: DivisionByZero) -> Self {
+        Self::new(1, "division by zero")
+    }
+}
+
+impl Calculator for Exact {
+    type Error = DivisionByZero;
+
+    async fn add(&self, a: f64, b: f64) -> f64 {
+        tokio::task::yield_now().await;
+        a + b
+    }
+
+    fn divide(&self, ctx: &Context, a: f64, b: f64) -> Result<f64, DivisionByZero> {
+        match ctx.id() {
+            Some(_) if b != 0.0 => Ok(a / b),
+            _ => Err(DivisionByZero),
+        }
+    }
+}
+
+/// Another one, whose sums are wrong.
+struct Off(f64);
+
+impl Calculator for Off {
+    type Error = ErrorObject;
+
+    fn add(&self, a: f64, b: f64) -> impl Future<Output = f64> + Send {
+        std::future::ready(a + b + self.0)
+    }
+
+    fn divide(&self, _ctx: &Context, a: f64, b: f64) -> Result<f64, ErrorObject> {
+        Ok(a / b)
+    }
+}
+
+#[tokio::test]
+async fn every_method_of_a_trait_is_remote() {
+    check(
+        Router::new(Exact.into_router()),
+        &[
+            ("add", "[1,2]", "3.0"),
+            ("divide", r#"{"a":1,"b":2}"#, "0.5"),
+            (
+                "divide",
+                "[1,0]",
+                r#"!{"code":1,"message":"division by zero"}"#,
+            ),
+            ("double", "[2]", "4.0"),
+            ("double", "[2,4]", "8.0"),
+            ("double", "[2,-1]", r#"!{"code":2,"message":"negative"}"#),
+            ("version", "", "1"),
+            ("slow", r#"["abc"]"#, "3"),
+            (
+                "helper",
+                "",
+                r#"!{"code":-32601,"message":"Method not found"}"#,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn two_objects_of_one_interface_are_nested_side_by_side() {
+    let router = Router::default()
+        .nest("exact", Exact.into_router())
+        .nest("off", Off(1.0).into_router());
+    check(
+        router,
+        &[
+            ("exact.add", "[1,2]", "3.0"),
+            ("off.add", "[1,2]", "4.0"),
+            ("off.double", "[1]", "3.0"),
+        ],
+    )
+    .await;
+}
+
+#[test]
+fn documents_come_from_the_trait() {
+    let dispatcher = Exact.into_router().build().unwrap();
+    let root = dispatcher.tree().root();
+    assert_eq!(root.title(), "Calculators");
+    assert_eq!(root.documentation(), "What any calculator can do.");
+    let methods = dispatcher.tree().methods(true);
+    let add = methods
+        .iter()
+        .find(|method| method.name() == "add")
+        .unwrap();
+    assert_eq!(add.doc(), "Adds two numbers.");
+}
+
+#[rpc(
+    serve_as = "on",
+    namespace = "events",
+    separator = "/",
+    rename_all = "PascalCase"
+)]
+trait Events {
+    fn on_file_open(&self) -> &'static str;
+
+    #[method]
+    fn close(&self) -> u8 {
+        2
+    }
+
+    fn not_this(&self) {}
+}
+
+struct Editor;
+
+impl Events for Editor {
+    fn on_file_open(&self) -> &'static str {
+        self.not_this();
+        "open"
+    }
+}
+
+#[tokio::test]
+async fn the_options_of_a_block_work_on_a_trait() {
+    check(
+        Editor.into_router(),
+        &[
+            ("events/FileOpen", "", r#""open""#),
+            ("events/Close", "", "2"),
+            (
+                "events/NotThis",
+                "",
+                r#"!{"code":-32601,"message":"Method not found"}"#,
+            ),
+        ],
+    )
+    .await;
+}

@@ -1,0 +1,36 @@
+use antiphon::rpc;
+
+struct Jobs;
+
+#[rpc]
+impl Jobs {
+    #[method(blocking)]
+    async fn rpc_run(&self) {}
+
+    #[method(skip, name = "other")]
+    fn rpc_skip(&self) {}
+
+    #[method(names = "x")]
+    fn rpc_unknown(&self) {}
+
+    #[method(name = "x", name = "y")]
+    fn rpc_twice(&self) {}
+
+    #[method(name)]
+    fn rpc_no_text(&self) {}
+
+    #[method(request_handler = "path")]
+    fn rpc_no_path(&self) {}
+
+    #[method(local = true)]
+    fn rpc_no_flag(&self) {}
+
+    #[method = "x"]
+    fn rpc_no_list(&self) {}
+
+    #[method(local)]
+    #[method(blocking)]
+    fn rpc_two(&self) {}
+}
+
+fn main() {}
