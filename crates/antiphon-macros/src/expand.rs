@@ -175,7 +175,6 @@ pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStrea
         name,
         &mut errors,
     );
-    method::check_contexts(&item.sig, &method.args, &mut errors);
     item.attrs.extend(method.allowances());
     let original = quote!(#item);
     let mut has_failed = true;

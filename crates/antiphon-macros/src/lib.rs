@@ -95,7 +95,18 @@ use proc_macro::TokenStream;
 /// - `fn` with `#[method(blocking)]` runs on a thread for such work.
 ///
 /// It returns anything that implements `Serialize`, or a `Result` of it with any error that converts
-/// into `ErrorObject`; see [`macro@ErrorCodes`]. A [`Failure`] takes every error, for `?`.
+/// into `ErrorObject`; see [`macro@ErrorCodes`]. A [`Failure`] takes every error, for `?`. An error
+/// that does not convert is refused, also if it has a JSON form:
+///
+/// ```compile_fail,E0277
+/// # struct Numbers;
+/// #[antiphon::rpc]
+/// impl Numbers {
+///     fn rpc_parse(&self, text: String) -> Result<u8, String> {
+///         text.parse().map_err(|_| "no number".to_owned())
+///     }
+/// }
+/// ```
 ///
 /// `#[method(…)]` on a method has these options, and makes a method remote whatever its name is:
 ///
@@ -181,11 +192,31 @@ use proc_macro::TokenStream;
 ///
 /// # The client
 ///
-/// With feature `client` either form makes one: `CalculatorClient` with `new(client)` and an
-/// `async fn add(&self, a: f64, b: f64) -> Result<f64, antiphon::client::Error>`. A block's is `pub`
-/// where the block stands; a trait's is as visible as the trait. What a block's method borrows (`&'static str`) its
-/// client owns (`String`). A generic block makes none: it is not known under which types it is
-/// served.
+/// With feature `client` either form makes one, with an `async fn` for each remote method:
+///
+/// ```no_run
+/// use antiphon::{Client, rpc};
+/// use antiphon::client::Error;
+///
+/// #[rpc]
+/// pub trait Greeter {
+///     async fn greet(&self, name: String) -> String;
+/// }
+///
+/// # async fn example() -> Result<(), Error> {
+/// let greeter = GreeterClient::new(Client::connect("http://localhost:8060")?.namespace("again"));
+/// assert_eq!(greeter.greet("Ann".to_owned()).await?, "Good evening, Ann");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A block's client is `pub` where the block stands; a trait's is as visible as the trait. What a
+/// block's method borrows (`&'static str`), its client owns (`String`). A generic block makes none:
+/// nobody knows which types it is served with.
+///
+/// The result of a method is the `T` of what is called `Result<T, …>`. Where the type does not show
+/// it (`impl Serialize`, an alias `Result` without parameters), the caller says what to read:
+/// `client.list::<Vec<u8>>().await`.
 ///
 /// [`Failure`]: https://docs.rs/antiphon/latest/antiphon/struct.Failure.html
 #[proc_macro_attribute]
@@ -207,9 +238,9 @@ pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     a / b
 /// }
 ///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// assert_eq!(divide::call(1.0, 4.0), 0.25);
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let dispatcher = Router::default().method(divide).build().unwrap();
 /// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"divide","params":[3]}"#);
 /// assert_eq!(answer.await.unwrap(), r#"{"jsonrpc":"2.0","id":1,"result":1.5}"#);

@@ -3,7 +3,6 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, LitStr, Pat, PatType, Path,
@@ -81,7 +80,14 @@ impl Method {
                     has_receiver = true;
                     check_receiver(receiver, errors);
                 }
-                FnArg::Typed(typed) => args.extend(Arg::new(typed, errors)),
+                FnArg::Typed(typed) => {
+                    let arg = Arg::new(typed, errors);
+                    let is_context = |arg: &Arg| matches!(arg, Arg::Context { .. });
+                    if arg.as_ref().is_some_and(is_context) && args.iter().any(is_context) {
+                        errors.at(&typed.pat, "one context is enough: remove the second");
+                    }
+                    args.extend(arg);
+                }
             }
         }
         check_args(&args, errors);
@@ -271,14 +277,6 @@ fn check_args(args: &[Arg], errors: &mut Errors) {
     }
 }
 
-/// A second context has no place in the model, so it is looked for in the signature.
-pub(crate) fn check_contexts(sig: &Signature, args: &[Arg], errors: &mut Errors) {
-    let is_context = |arg: &&Arg| matches!(arg, Arg::Context { .. });
-    if args.iter().filter(is_context).count() > 1 {
-        errors.at(&sig.inputs, "one `Context` is enough: remove the others");
-    }
-}
-
 fn check_type(ty: &Type, errors: &mut Errors) {
     struct References<'a>(&'a mut Errors);
 
@@ -354,13 +352,12 @@ pub(crate) fn peel(ty: &Type) -> &Type {
 pub(crate) fn check_private(sig: &mut Signature, is_skipped: bool, errors: &mut Errors) {
     for input in &mut sig.inputs {
         let FnArg::Typed(typed) = input else { continue };
-        let span = typed.span();
         let options = ArgOptions::take(&mut typed.attrs, errors);
         if options.given && !is_skipped {
-            errors.push(syn::Error::new(
-                span,
+            errors.at(
+                &typed.pat,
                 "this method is not remote: put `#[method]` on it, or remove the attribute here",
-            ));
+            );
         }
     }
 }

@@ -117,7 +117,6 @@ impl Service {
             None => stem.clone(),
         };
         let method = Method::new(attrs, sig, options, stem, renamed, errors);
-        method::check_contexts(sig, &method.args, errors);
         attrs.extend(method.allowances());
         self.methods.push(method);
     }

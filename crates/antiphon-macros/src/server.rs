@@ -70,7 +70,7 @@ pub(crate) fn router(service: &Service, owner: &TokenStream, type_span: Span) ->
         .as_ref()
         .map(|separator| quote!(let #router = #router.separator(#separator);));
     // An object that cannot be shared is refused where its type is written.
-    let share = quote_spanned!(at(type_span)=> ::antiphon::__private::share);
+    let share = quote_spanned!(at(type_span)=> ::antiphon::__private::share::<Self>);
     quote! {
         let #object = #share(self);
         let #router = ::antiphon::__private::object(#title, #doc);
@@ -157,10 +157,11 @@ fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
             .takes_context()
             .then(|| quote!(let #own_context = #call.context();));
         let invoked = outcome_of(method, callee, names, own_context);
+        let answer = answer(method, names);
         quote! {
             #own
             let #outcome = #invoked;
-            ::antiphon::__private::CallFuture::ready(#call.answer(#outcome))
+            ::antiphon::__private::CallFuture::ready(#answer)
         }
     };
     quote! {
@@ -237,13 +238,21 @@ fn handled(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
 /// Calls the method and writes the answer, as the end of a future or of blocking work. What the
 /// method has borrowed from its arguments is given back before they go.
 fn finish(method: &Method, callee: &TokenStream, names: &Names, context: &Ident) -> TokenStream {
-    let Names { call, outcome, .. } = names;
+    let Names { outcome, .. } = names;
     let invoked = outcome_of(method, callee, names, context);
+    let answer = answer(method, names);
     quote! {
         let #outcome = #invoked;
-        let #outcome = #call.answer(#outcome);
+        let #outcome = #answer;
         #outcome
     }
+}
+
+/// Writes the answer. A result that has no JSON form is refused once, not here as well: both
+/// messages have the same place.
+fn answer(method: &Method, names: &Names) -> TokenStream {
+    let Names { call, outcome, .. } = names;
+    quote_spanned!(at(method.output_tokens().span())=> #call.answer(#outcome))
 }
 
 /// The result or the error of the method. What does not convert is refused where the method's

@@ -87,6 +87,18 @@ impl Request {
         }
     }
 
+    /// The same name as bytes, for a look-up: it need not be checked as UTF-8 again.
+    #[must_use]
+    pub fn method_bytes(&self) -> &[u8] {
+        match &self.method {
+            Name::Plain { start, end } => {
+                let range = *start as usize..*end as usize;
+                self.text.get(range).unwrap_or_default()
+            }
+            Name::Unescaped(name) => name.as_bytes(),
+        }
+    }
+
     /// The JSON text of `params`: an array or an object.
     #[must_use]
     pub fn params(&self) -> Option<&str> {

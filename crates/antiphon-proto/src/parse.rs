@@ -218,9 +218,7 @@ fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
         return Ok(members);
     }
     loop {
-        let name = scanner.key()?;
-        let value = scanner.value()?;
-        members.note(scanner, name, value);
+        members.read(scanner)?;
         scanner.space();
         if scanner.close(b'}') {
             return Ok(members);
@@ -231,24 +229,38 @@ fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
 }
 
 impl Members {
-    fn note(&mut self, scanner: &Scanner<'_>, name: Text, value: Span) {
-        let spelled = scanner.bytes(name);
-        let slot = if name.escaped {
-            // `"i\u0064"` is `id`, and must not pass for something else.
-            let unescaped = unescape(spelled).unwrap_or_default();
-            self.slot(unescaped.as_bytes())
+    /// One member: its name and its value.
+    #[inline]
+    fn read(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        let slot = if scanner.accept_key(b"\"jsonrpc\"")? {
+            Some(&mut self.jsonrpc)
+        } else if scanner.accept_key(b"\"id\"")? {
+            Some(&mut self.id)
+        } else if scanner.accept_key(b"\"method\"")? {
+            Some(&mut self.method)
+        } else if scanner.accept_key(b"\"params\"")? {
+            Some(&mut self.params)
         } else {
-            self.slot(spelled)
+            let name = scanner.key()?;
+            self.slot(scanner.bytes(name), name.escaped)
         };
-        let Some(slot) = slot else { return };
-        if slot.replace(value).is_some() {
+        let value = scanner.value()?;
+        if let Some(slot) = slot
+            && slot.replace(value).is_some()
+        {
             self.duplicate = true;
             self.duplicate_id |= self.id == Some(value);
         }
+        Ok(())
     }
 
-    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<Span>> {
-        Some(match name {
+    fn slot(&mut self, spelled: &[u8], escaped: bool) -> Option<&mut Option<Span>> {
+        if escaped {
+            // `"i\u0064"` is `id`, and must not pass for something else.
+            let name = unescape(spelled)?;
+            return self.slot(name.as_bytes(), false);
+        }
+        Some(match spelled {
             b"jsonrpc" => &mut self.jsonrpc,
             b"method" => &mut self.method,
             b"params" => &mut self.params,

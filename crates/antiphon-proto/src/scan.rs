@@ -74,7 +74,11 @@ impl<'a> Scanner<'a> {
     /// Skips white space (RFC 8259, section 2).
     #[inline]
     pub(crate) fn space(&mut self) {
-        while let [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] = self.rest {
+        // Most texts have no white space at all: one comparison settles that.
+        while let [byte @ ..=b' ', rest @ ..] = self.rest {
+            if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                return;
+            }
             self.rest = rest;
         }
     }
@@ -124,10 +128,28 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn key(&mut self) -> Result<Text, Fault> {
         let name = self.string()?;
+        self.colon()?;
+        Ok(name)
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<(), Fault> {
         self.space();
         self.expect(b':')?;
         self.space();
-        Ok(name)
+        Ok(())
+    }
+
+    /// Takes a member's name if it is `quoted`, which is how nearly everybody spells it.
+    #[inline]
+    pub(crate) fn accept_key(&mut self, quoted: &[u8]) -> Result<bool, Fault> {
+        match self.rest.strip_prefix(quoted) {
+            Some(rest) => {
+                self.rest = rest;
+                self.colon().map(|()| true)
+            }
+            None => Ok(false),
+        }
     }
 
     /// Any value, with all that is in it.
@@ -135,13 +157,13 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Result<Span, Fault> {
         let start = self.at();
         match self.rest.first() {
+            Some(b'"') => self.string().map(drop)?,
             Some(b'{' | b'[') => self.container()?,
             _ => self.scalar()?,
         }
         Ok(Span::new(start, self.at()))
     }
 
-    #[inline]
     fn scalar(&mut self) -> Result<(), Fault> {
         match self.rest.first() {
             Some(b'"') => self.string().map(drop),

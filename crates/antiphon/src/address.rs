@@ -229,7 +229,13 @@ impl fmt::Display for AddressError {
                 f,
                 "`{scheme}:` is not spoken by this build, which knows HOST:PORT, :PORT and http://"
             )
-            .and_then(|()| f.write_str(if cfg!(unix) { " and http+unix:PATH" } else { "" })),
+            .and_then(|()| {
+                f.write_str(if cfg!(unix) {
+                    " and http+unix:PATH"
+                } else {
+                    ""
+                })
+            }),
             Self::UserInfo => f.write_str(
                 "an address holds no user name or password; send them in a header instead",
             ),
@@ -275,7 +281,10 @@ mod tests {
             ("HTTP://h:81/a/b?c=d%20e", Ok("http://h:81/a/b?c=d%20e")),
             ("http://[::1]", Ok("http://[::1]:80/")),
             ("http://h?x", Ok("http://h:80/?x")),
-            ("http://my_host-1.example.", Ok("http://my_host-1.example.:80/")),
+            (
+                "http://my_host-1.example.",
+                Ok("http://my_host-1.example.:80/"),
+            ),
             ("http://h/a@b", Ok("http://h:80/a@b")),
         ]);
     }

@@ -16,7 +16,7 @@ use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::context::{Context, Data};
+use crate::context::{CancelOnDrop, Context, Data};
 use crate::current::Current;
 use crate::error::internal_error;
 use crate::scope::{Scope, Transport};
@@ -169,6 +169,7 @@ impl Call {
             id: self.id().and_then(Id::from_json),
             current: self.current(),
             data: self.data.clone(),
+            cancel: Arc::default(),
         }
     }
 
@@ -316,7 +317,13 @@ impl CallFuture {
 
     /// An answer to come. Calls made inside the future inherit the deadline and trace of `ctx`.
     pub fn boxed(ctx: &Context, future: impl Future<Output = Reply> + Send + 'static) -> Self {
-        Self(Work::Async(Box::pin(ctx.current.clone().scope(future))))
+        let unanswered = CancelOnDrop::new(ctx);
+        let work = ctx.current.clone().scope(future);
+        Self(Work::Async(Box::pin(async move {
+            let reply = work.await;
+            unanswered.answered();
+            reply
+        })))
     }
 
     /// An answer computed on a thread that may block. The caller may go, the work is finished all
@@ -324,15 +331,15 @@ impl CallFuture {
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
         let permit = ctx.scope.in_flight.enter();
+        let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Blocking(Box::pin(async move {
             let work = move || {
                 let _permit = permit;
                 current.enter(work)
             };
-            match tokio::task::spawn_blocking(work).await {
-                Ok(reply) => reply,
-                Err(_) => Reply::error(internal_error(&"a blocking method panicked")),
-            }
+            let done = tokio::task::spawn_blocking(work).await;
+            unanswered.answered();
+            done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method panicked")))
         })))
     }
 }

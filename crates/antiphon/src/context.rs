@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use antiphon_proto::Id;
 use tokio::time::Instant;
@@ -41,6 +41,7 @@ pub struct Context {
     pub(crate) id: Option<Id>,
     pub(crate) current: Current,
     pub(crate) data: Option<Arc<Data>>,
+    pub(crate) cancel: Arc<Cancel>,
 }
 
 impl Context {
@@ -62,7 +63,7 @@ impl Context {
     /// An `async` method is dropped then and need not ask. A blocking one should ask now and then.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
-        self.scope.cancellation().clone()
+        self.cancel.0.get_or_init(CancellationToken::new).clone()
     }
 
     /// The address of the other end, where the transport has addresses.
@@ -155,6 +156,32 @@ impl fmt::Debug for Context {
             .field("peer_addr", &self.peer_addr())
             .field("transport", &self.transport())
             .finish_non_exhaustive()
+    }
+}
+
+/// Tells a method that nobody waits for it any more; the token is made only if somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Cancel(OnceLock<CancellationToken>);
+
+/// Cancels a call that is dropped before it has answered.
+#[derive(Debug)]
+pub(crate) struct CancelOnDrop(Option<Arc<Cancel>>);
+
+impl CancelOnDrop {
+    pub(crate) fn new(ctx: &Context) -> Self {
+        Self(Some(Arc::clone(&ctx.cancel)))
+    }
+
+    pub(crate) fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(token) = self.0.as_ref().and_then(|cancel| cancel.0.get()) {
+            token.cancel();
+        }
     }
 }
 

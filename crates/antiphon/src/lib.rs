@@ -5,7 +5,13 @@ extern crate self as antiphon;
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "http")]
+mod address;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod call;
+#[cfg(feature = "client")]
+pub mod client;
 mod context;
 mod current;
 mod dispatch;
@@ -17,10 +23,14 @@ mod server;
 mod transport;
 mod tree;
 
+#[cfg(feature = "http")]
+pub use address::{Address, AddressError};
 #[cfg(feature = "macros")]
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{ErrorCode, ErrorObject, Id, IntoParams, Params};
 pub use call::{Call, CallFuture, Reply};
+#[cfg(feature = "client")]
+pub use client::Client;
 pub use context::Context;
 pub use dispatch::{Dispatcher, Limits};
 pub use error::Failure;

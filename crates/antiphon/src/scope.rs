@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -113,8 +113,6 @@ pub(crate) struct Scope {
     /// The head of the HTTP request, if there was one.
     #[cfg(feature = "http")]
     pub(crate) http: Option<http::request::Parts>,
-    /// Made only if a method asks for it.
-    cancelled: OnceLock<CancellationToken>,
 }
 
 impl Scope {
@@ -134,18 +132,6 @@ impl Scope {
             tracestate: None,
             #[cfg(feature = "http")]
             http: None,
-            cancelled: OnceLock::new(),
-        }
-    }
-
-    pub(crate) fn cancellation(&self) -> &CancellationToken {
-        self.cancelled.get_or_init(CancellationToken::new)
-    }
-
-    /// Tells methods that nobody waits for them any more.
-    pub(crate) fn cancel(&self) {
-        if let Some(token) = self.cancelled.get() {
-            token.cancel();
         }
     }
 }

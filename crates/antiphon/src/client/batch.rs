@@ -139,12 +139,7 @@ impl Batch {
         self.entries == 0
     }
 
-    fn push_call<R>(
-        &mut self,
-        id: Option<Id>,
-        method: &str,
-        params: impl IntoParams,
-    ) -> Ticket<R> {
+    fn push_call<R>(&mut self, id: Option<Id>, method: &str, params: impl IntoParams) -> Ticket<R> {
         let name = self.client.name(method);
         let subject = format!("`{name}`");
         let params = self.client.params(params);
@@ -224,7 +219,7 @@ impl Batch {
                 subject: SUBJECT,
                 text,
                 timeout,
-                current: &current,
+                current,
                 max: shared.max_batch_response,
             };
             let answer = shared.post(outgoing).await?;

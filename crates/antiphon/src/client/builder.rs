@@ -238,9 +238,8 @@ impl ClientBuilder {
             }
             _ => ("http", self.url.parse()),
         };
-        let address = address.map_err(|error| {
-            Error::local(subject, "the address cannot be used").because(error)
-        })?;
+        let address = address
+            .map_err(|error| Error::local(subject, "the address cannot be used").because(error))?;
         let http2 = self.http2;
         let (place, host, path, exchange) = match address {
             Address::Http { host, port, path } => {
@@ -262,9 +261,7 @@ impl ClientBuilder {
             .authority(host)
             .path_and_query(path)
             .build()
-            .map_err(|error| {
-                Error::local(subject, "the address cannot be used").because(error)
-            })?;
+            .map_err(|error| Error::local(subject, "the address cannot be used").because(error))?;
         let shared = Shared {
             place,
             uri,

@@ -107,11 +107,7 @@ impl Prepared {
     }
 
     /// `id`: none for a notification, some none for an id of the client's.
-    fn send<T>(
-        self,
-        id: Option<Option<Id>>,
-        read: fn(Asked) -> Result<T, Error>,
-    ) -> CallFuture<T> {
+    fn send<T>(self, id: Option<Option<Id>>, read: fn(Asked) -> Result<T, Error>) -> CallFuture<T> {
         let asking = Box::pin(async move {
             let subject = format!("`{}`", self.method);
             let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
@@ -123,7 +119,7 @@ impl Prepared {
                 subject: &subject,
                 text,
                 timeout: self.timeout,
-                current: &self.current,
+                current: self.current,
                 max: shared.max_response,
             };
             let answer = shared.post(outgoing).await?;

@@ -27,7 +27,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) text: Vec<u8>,
     /// What the caller allows; what a running call allows may be less.
     pub(super) timeout: Option<Duration>,
-    pub(super) current: &'a Current,
+    /// The running call in which this one was made, if it was made in one.
+    pub(super) current: Current,
     /// Bytes in the answer.
     pub(super) max: usize,
 }
@@ -36,16 +37,25 @@ impl Shared {
     /// Sends a request and reads what comes back, before the deadline.
     pub(super) async fn post(&self, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
         let subject = outgoing.subject;
+        // A method may make a call before its future begins; then it belongs to who awaits it.
+        let current = match outgoing.current {
+            Current {
+                deadline: None,
+                traceparent: None,
+                tracestate: None,
+            } => Current::get(),
+            current => current,
+        };
         let started = Instant::now();
         let own = outgoing.timeout.and_then(|own| started.checked_add(own));
-        let deadline = own.into_iter().chain(outgoing.current.deadline).min();
+        let deadline = own.into_iter().chain(current.deadline).min();
 
         let body = Body::from(outgoing.text);
         let taken = body.watch();
         let sending = async {
             // The semaphore is never closed, and a call without a place just waits for its deadline.
             let _place = self.places.acquire().await;
-            let request = self.request(body, outgoing.current, deadline);
+            let request = self.request(body, &current, deadline);
             self.exchange.send(request, outgoing.max).await
         };
         let outcome = match deadline {

@@ -12,15 +12,24 @@ use tokio::time::Sleep;
 
 use crate::call::{CallLimits, Reply};
 use crate::dispatch::run::{Echo, Running, Started, start, timer};
-use crate::dispatch::{Shared, refuse};
+use crate::dispatch::{ANSWER_SIZE, Shared, refuse};
 use crate::scope::Scope;
+
+/// Bytes of a usual answer in a batch.
+const USUAL: usize = 48;
+/// The largest buffer that is kept from one call to the next.
+const KEPT: usize = 16 * 1024;
 
 pub(super) struct Batch {
     entries: vec::IntoIter<Entry>,
+    scope: Arc<Scope>,
     /// Calls that wait, at most `batch_concurrency`.
     running: Vec<Waiting>,
     /// The answer as far as it goes: everything before the oldest call that still waits.
     answer: Vec<u8>,
+    /// The buffer that calls write their answers into, one after the other. It is not the answer
+    /// itself: a call that panics takes it along.
+    scratch: Vec<u8>,
     /// Answers behind it, in order; `None` is still to come.
     window: VecDeque<Option<Vec<u8>>>,
     /// How many answers have left the window.
@@ -39,11 +48,13 @@ struct Waiting {
 }
 
 impl Batch {
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
+    pub(super) fn new(entries: Vec<Entry>, scope: Arc<Scope>) -> Self {
         Self {
+            answer: Vec::with_capacity(entries.len() * USUAL),
             entries: entries.into_iter(),
+            scope,
             running: Vec::new(),
-            answer: Vec::new(),
+            scratch: Vec::new(),
             window: VecDeque::new(),
             written: 0,
             deadline: None,
@@ -52,17 +63,12 @@ impl Batch {
         }
     }
 
-    pub(super) fn poll(
-        &mut self,
-        shared: &Shared,
-        scope: &Arc<Scope>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Vec<u8>>> {
+    pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
         self.poll_running(shared, cx);
         loop {
             while self.running.len() < shared.limits.batch_concurrency {
                 match self.entries.next() {
-                    Some(entry) => self.start(entry, shared, scope, cx),
+                    Some(entry) => self.start(entry, shared, cx),
                     None => break,
                 }
             }
@@ -82,7 +88,7 @@ impl Batch {
     }
 
     /// Starts the next entry and takes its answer if it is there already.
-    fn start(&mut self, entry: Entry, shared: &Shared, scope: &Arc<Scope>, cx: &mut Context<'_>) {
+    fn start(&mut self, entry: Entry, shared: &Shared, cx: &mut Context<'_>) {
         let Entry::Request(request) = entry else {
             return self.push(Some(refuse(&entry)));
         };
@@ -102,13 +108,19 @@ impl Batch {
             let echo = Echo::of(&request);
             return self.push(echo.finish(Reply::error(code), 0));
         }
-        let (started, echo) = start(shared, scope, request, limits, Vec::new(), cx);
+        let mut buffer = std::mem::take(&mut self.scratch);
+        buffer.reserve(ANSWER_SIZE);
+        let scope = Arc::clone(&self.scope);
+        let (started, echo) = start(shared, scope, request, limits, buffer, cx);
         match started {
-            Started::Replied(reply) => {
-                if let Some(answer) = echo.finish(reply, limits.max_result) {
-                    self.push(Some(answer));
+            Started::Replied(reply) => match echo.finish(reply, limits.max_result) {
+                Some(answer) if self.window.is_empty() => {
+                    self.write(&answer);
+                    self.keep(answer);
                 }
-            }
+                Some(answer) => self.push(Some(answer)),
+                None => {}
+            },
             Started::Waiting(running) => {
                 let place = self.written + self.window.len();
                 if !echo.is_notification() {
@@ -164,12 +176,25 @@ impl Batch {
 
     /// Writes what is at the front of the window and there already.
     fn flush(&mut self) {
-        while let Some(Some(answer)) = self.window.front() {
-            self.answer
-                .push(if self.written == 0 { b'[' } else { b',' });
-            self.answer.extend_from_slice(answer);
-            self.window.pop_front();
-            self.written += 1;
+        while matches!(self.window.front(), Some(Some(_))) {
+            if let Some(Some(answer)) = self.window.pop_front() {
+                self.write(&answer);
+            }
+        }
+    }
+
+    fn write(&mut self, answer: &[u8]) {
+        self.answer
+            .push(if self.written == 0 { b'[' } else { b',' });
+        self.answer.extend_from_slice(answer);
+        self.written += 1;
+    }
+
+    /// Keeps a buffer for the next call, unless a large result has passed through it.
+    fn keep(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= KEPT {
+            buffer.clear();
+            self.scratch = buffer;
         }
     }
 

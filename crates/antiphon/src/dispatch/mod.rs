@@ -144,11 +144,10 @@ impl Dispatcher {
     }
 
     /// Answers a message. Calls that are ready at once are answered at the first poll.
-    pub(crate) fn dispatch(&self, message: Bytes, scope: Arc<Scope>) -> Dispatch {
+    pub(crate) fn dispatch(&self, message: Bytes, scope: Arc<Scope>) -> Dispatch<'_> {
         Dispatch {
-            shared: Arc::clone(&self.0),
-            scope,
-            state: State::New(message),
+            shared: &self.0,
+            state: State::New(message, scope),
         }
     }
 }
@@ -163,90 +162,77 @@ impl fmt::Debug for Dispatcher {
 }
 
 /// The future answer to one message.
-pub(crate) struct Dispatch {
-    shared: Arc<Shared>,
-    scope: Arc<Scope>,
+pub(crate) struct Dispatch<'a> {
+    shared: &'a Shared,
     state: State,
 }
 
 enum State {
-    New(Bytes),
+    New(Bytes, Arc<Scope>),
     Call(Running, Echo),
     Batch(Box<Batch>),
     Done,
 }
 
-impl Future for Dispatch {
+impl Future for Dispatch<'_> {
     type Output = Option<Vec<u8>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let answer = loop {
-            match &mut this.state {
-                State::New(message) => {
-                    let message = std::mem::take(message);
-                    match this.shared.open(message, &this.scope, cx) {
-                        Opened::Answer(answer) => break answer,
-                        Opened::Waiting(state) => {
-                            this.state = state;
-                            // A call has been polled once and waits; a batch has not begun.
-                            if matches!(this.state, State::Call(..)) {
-                                return Poll::Pending;
-                            }
-                        }
+        let answer = match &mut this.state {
+            State::New(..) => {
+                let State::New(message, scope) = std::mem::replace(&mut this.state, State::Done)
+                else {
+                    return Poll::Ready(None);
+                };
+                match this.shared.open(message, scope, cx) {
+                    Opened::Answer(answer) => return Poll::Ready(answer),
+                    Opened::Call(running, echo) => {
+                        // It has been polled once, and waits.
+                        this.state = State::Call(running, echo);
+                        return Poll::Pending;
+                    }
+                    Opened::Batch(batch) => {
+                        this.state = State::Batch(batch);
+                        return self.poll(cx);
                     }
                 }
-                State::Call(running, echo) => {
-                    let reply = ready!(running.poll(cx));
-                    break echo.finish(reply, this.shared.limits.max_response);
-                }
-                State::Batch(batch) => break ready!(batch.poll(&this.shared, &this.scope, cx)),
-                State::Done => return Poll::Ready(None),
             }
+            State::Call(running, echo) => {
+                let reply = ready!(running.poll(cx));
+                echo.finish(reply, this.shared.limits.max_response)
+            }
+            State::Batch(batch) => ready!(batch.poll(this.shared, cx)),
+            State::Done => None,
         };
         this.state = State::Done;
         Poll::Ready(answer)
     }
 }
 
-impl Drop for Dispatch {
-    fn drop(&mut self) {
-        // Whoever waited has gone; what runs on another thread may want to know.
-        if matches!(self.state, State::Call(..) | State::Batch(_)) {
-            self.scope.cancel();
-        }
-    }
-}
-
+/// What came of reading a message.
 enum Opened {
     Answer(Option<Vec<u8>>),
-    Waiting(State),
+    Call(Running, Echo),
+    Batch(Box<Batch>),
 }
 
 impl Shared {
     /// Reads a message and starts it.
-    fn open(self: &Arc<Self>, message: Bytes, scope: &Arc<Scope>, cx: &mut Context<'_>) -> Opened {
+    fn open(&self, message: Bytes, scope: Arc<Scope>, cx: &mut Context<'_>) -> Opened {
         match parse(message, &self.rules) {
             Ok(Incoming::Single(Entry::Request(request))) => {
-                let (started, echo) = start(
-                    self,
-                    scope,
-                    request,
-                    self.call_limits,
-                    Vec::with_capacity(ANSWER_SIZE),
-                    cx,
-                );
+                let buffer = Vec::with_capacity(ANSWER_SIZE);
+                let (started, echo) = start(self, scope, request, self.call_limits, buffer, cx);
                 match started {
                     Started::Replied(reply) => {
                         Opened::Answer(echo.finish(reply, self.limits.max_response))
                     }
-                    Started::Waiting(running) => Opened::Waiting(State::Call(running, echo)),
+                    Started::Waiting(running) => Opened::Call(running, echo),
                 }
             }
             Ok(Incoming::Single(entry)) => Opened::Answer(Some(refuse(&entry))),
-            Ok(Incoming::Batch(entries)) => {
-                Opened::Waiting(State::Batch(Box::new(Batch::new(entries))))
-            }
+            Ok(Incoming::Batch(entries)) => Opened::Batch(Box::new(Batch::new(entries, scope))),
             Err(rejection) => {
                 tracing::debug!("a message was rejected: {rejection}");
                 let mut answer = Vec::new();

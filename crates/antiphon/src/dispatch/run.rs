@@ -23,23 +23,23 @@ pub(super) enum Started {
 /// Calls the method and polls it once. Only what has to wait then is counted and timed.
 pub(super) fn start(
     shared: &Shared,
-    scope: &Arc<Scope>,
+    scope: Arc<Scope>,
     request: Request,
     limits: CallLimits,
     buffer: Vec<u8>,
     cx: &mut Context<'_>,
 ) -> (Started, Echo) {
     let echo = Echo::of(&request);
-    if scope.in_flight.count() >= shared.limits.max_in_flight {
+    if shared.in_process.in_flight.count() >= shared.limits.max_in_flight {
         return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
     }
-    let call = Call::new(request, Arc::clone(scope), limits, buffer);
+    let call = Call::new(request, scope, limits, buffer);
     let timeout = call.timeout();
     let first = guard(|| match shared.endpoint.route(call).0 {
         Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
         Work::Async(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),
-            Poll::Pending => Err((future, Some(scope.in_flight.enter()))),
+            Poll::Pending => Err((future, Some(shared.in_process.in_flight.enter()))),
         },
         Work::Blocking(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),

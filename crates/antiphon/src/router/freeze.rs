@@ -101,7 +101,8 @@ enum Target {
     Layers(Handler),
 }
 
-type Table = HashMap<Box<str>, Entry, BuildHasherDefault<NameHasher>>;
+/// By the bytes of the name: a call's need not be checked as UTF-8 to be looked up.
+type Table = HashMap<Box<[u8]>, Entry, BuildHasherDefault<NameHasher>>;
 
 struct Entry {
     handler: Handler,
@@ -116,7 +117,7 @@ impl Endpoint {
             Target::Table(table) => table,
             Target::Layers(handler) => return handler(call),
         };
-        if let Some(entry) = table.get(call.method()) {
+        if let Some(entry) = table.get(call.request.method_bytes()) {
             call.route = entry.route;
             let local = call.scope.local;
             if call
@@ -147,7 +148,10 @@ impl Service<Call> for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Target::Table(table) => f.debug_set().entries(table.keys()).finish(),
+            Target::Table(table) => f
+                .debug_set()
+                .entries(table.keys().map(|name| String::from_utf8_lossy(name)))
+                .finish(),
             Target::Layers(_) => f.write_str("Endpoint with layers"),
         }
     }
@@ -328,10 +332,10 @@ impl Build {
     fn table(&mut self, entries: Entries) -> Endpoint {
         let mut table = Table::default();
         for (name, entry) in entries {
-            if table.contains_key(&name) {
+            if table.contains_key(name.as_bytes()) {
                 self.problems.push(Problem::DuplicateMethod(name.into()));
             } else {
-                table.insert(name, entry);
+                table.insert(name.into_boxed_bytes(), entry);
             }
         }
         Endpoint(Target::Table(Arc::new(table)))

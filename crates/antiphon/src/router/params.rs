@@ -284,20 +284,19 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn accept(&mut self, byte: u8) -> bool {
         self.space();
-        match self.rest.as_bytes() {
-            [] => true,
-            [first, ..] if *first == byte => {
+        match self.rest.as_bytes().first() {
+            None => true,
+            Some(first) if *first == byte => {
                 self.skip(1);
-                self.space();
                 true
             }
-            _ => false,
+            Some(_) => false,
         }
     }
 
     #[inline]
     fn space(&mut self) {
-        while let [b' ' | b'\n' | b'\t' | b'\r', ..] = self.rest.as_bytes() {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.rest.as_bytes().first() {
             self.skip(1);
         }
     }

@@ -40,6 +40,7 @@ pub struct Server {
     pub(super) call_layers: Vec<BoxLayer>,
     pub(super) http_layers: Vec<HttpLayer>,
     pub(super) threads: Option<usize>,
+    pub(super) listeners: Vec<std::net::TcpListener>,
 }
 
 /// What a route is made from, once the server knows its limits.
@@ -92,6 +93,7 @@ impl Server {
             call_layers: Vec::new(),
             http_layers: Vec::new(),
             threads: None,
+            listeners: Vec::new(),
         }
     }
 
@@ -137,6 +139,17 @@ impl Server {
             self.settings.bind.clear();
         }
         self.settings.bind.push(address.into());
+        self
+    }
+
+    /// Serves on a socket that listens already, besides the addresses given with
+    /// [`bind`](Self::bind); without any of these the default address is not bound.
+    #[must_use]
+    pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
+        if self.settings.bind == Settings::default().bind {
+            self.settings.bind.clear();
+        }
+        self.listeners.push(listener);
         self
     }
 

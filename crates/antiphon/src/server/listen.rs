@@ -39,11 +39,17 @@ impl Listening {
             settings,
             call_layers,
             http_layers,
+            listeners: adopted,
             ..
         } = server;
         let routes = open(routes, &call_layers, &settings).await?;
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
+        for listener in adopted {
+            listener.set_nonblocking(true)?;
+            addresses.push(listener.local_addr()?);
+            listeners.push(TcpListener::from_std(listener)?);
+        }
         for address in settings.bind.iter().flat_map(|list| list.split(',')) {
             for socket in resolve(address.trim()).await? {
                 let listener = bind(socket).map_err(|source| ServeError::Bind {

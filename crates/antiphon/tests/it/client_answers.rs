@@ -16,8 +16,14 @@ async fn a_right_answer_is_a_result_however_it_is_spelled() {
     for (body, result) in [
         (r#"{"jsonrpc":"2.0","id":1,"result":7}"#, "7"),
         (r#"{"jsonrpc":"2.0","result":null,"id":1}"#, "null"),
-        (" {\"id\" : 1 ,\n\"jsonrpc\":\"2.0\",\"result\":[1 , 2]}\r\n", "[1,2]"),
-        (r#"{"jsonrpc":"2\u002e0","i\u0064":1,"result":"é"}"#, "\"é\""),
+        (
+            " {\"id\" : 1 ,\n\"jsonrpc\":\"2.0\",\"result\":[1 , 2]}\r\n",
+            "[1,2]",
+        ),
+        (
+            r#"{"jsonrpc":"2\u002e0","i\u0064":1,"result":"é"}"#,
+            "\"é\"",
+        ),
         (r#"{"jsonrpc":"2.0","id":1,"result":7,"more":[]}"#, "7"),
     ] {
         assert_eq!(outcome(body).await.unwrap().to_string(), result, "{body}");
@@ -35,31 +41,76 @@ async fn what_is_no_answer_to_the_call_is_no_result() {
     let bomb = deep(100_000);
     let table = [
         (r#"{"jsonrpc":"2.0","id":2,"result":7}"#, "its id is 2"),
-        (r#"{"jsonrpc":"2.0","id":"1","result":7}"#, "its id is \"1\""),
+        (
+            r#"{"jsonrpc":"2.0","id":"1","result":7}"#,
+            "its id is \"1\"",
+        ),
         (r#"{"jsonrpc":"2.0","id":1.0,"result":7}"#, "its id is 1.0"),
         (r#"{"jsonrpc":"2.0","id":1e0,"result":7}"#, "its id is 1e0"),
-        (r#"{"jsonrpc":"2.0","id":null,"result":7}"#, "its id is null"),
-        (r#"{"jsonrpc":"2.0","id":[1],"result":7}"#, "the id is neither"),
-        (r#"{"jsonrpc":"2.0","id":true,"result":7}"#, "the id is neither"),
-        (r#"{"jsonrpc":"2.0","result":7}"#, "neither a method nor one of result and error"),
-        (r#"{"jsonrpc":"2.0","error":{"code":1,"message":""}}"#, "neither a method"),
+        (
+            r#"{"jsonrpc":"2.0","id":null,"result":7}"#,
+            "its id is null",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":[1],"result":7}"#,
+            "the id is neither",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":true,"result":7}"#,
+            "the id is neither",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","result":7}"#,
+            "neither a method nor one of result and error",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","error":{"code":1,"message":""}}"#,
+            "neither a method",
+        ),
         (r#"{"jsonrpc":"2.0","id":1}"#, "neither a method"),
-        (r#"{"jsonrpc":"2.0","id":1,"result":7,"error":null}"#, "neither a method"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"result":7,"error":null}"#,
+            "neither a method",
+        ),
         (
             r#"{"jsonrpc":"2.0","id":1,"result":7,"error":{"code":1,"message":""}}"#,
             "neither a method",
         ),
-        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":"1","message":""}}"#, "neither a method"),
-        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#, "neither a method"),
-        (r#"{"jsonrpc":"2.0","id":1,"error":[1,"message"]}"#, "neither a method"),
-        (r#"{"jsonrpc":"2.0","id":1,"error":null}"#, "neither a method"),
-        (r#"{"jsonrpc":"2.0","id":1,"result":7,"result":8}"#, "a member came twice"),
-        (r#"{"jsonrpc":"2.0","id":1,"result":7,"\u0069d":1}"#, "a member came twice"),
-        (r#"{"jsonrpc":"2.0","id":2,"id":1,"result":7}"#, "a member came twice"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":"1","message":""}}"#,
+            "neither a method",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#,
+            "neither a method",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"error":[1,"message"]}"#,
+            "neither a method",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"error":null}"#,
+            "neither a method",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"result":7,"result":8}"#,
+            "a member came twice",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"result":7,"\u0069d":1}"#,
+            "a member came twice",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":2,"id":1,"result":7}"#,
+            "a member came twice",
+        ),
         (r#"{"jsonrpc":"1.0","id":1,"result":7}"#, "another version"),
         (r#"{"jsonrpc":2.0,"id":1,"result":7}"#, "another version"),
         (r#"{"id":1,"result":7}"#, "another version"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"m","result":7}"#, "it is a request"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","result":7}"#,
+            "it is a request",
+        ),
         (r#"{"jsonrpc":"2.0","method":"m"}"#, "it is a request"),
         (r#"[{"jsonrpc":"2.0","id":1,"result":7}]"#, "it is an array"),
         ("[]", "an empty batch"),
@@ -71,7 +122,10 @@ async fn what_is_no_answer_to_the_call_is_no_result() {
         (r#"{"jsonrpc":"2.0","id":1,"result":7}{}"#, "not JSON"),
         (r#"{"jsonrpc":"2.0","id":1,"result":7"#, "not JSON"),
         (r#"{"jsonrpc":"2.0","id":1,"result":NaN}"#, "not JSON"),
-        ("\u{feff}{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":7}", "not JSON"),
+        (
+            "\u{feff}{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":7}",
+            "not JSON",
+        ),
         (too_deep.as_str(), "nested too deep"),
         (bomb.as_str(), "nested too deep"),
     ];
@@ -91,7 +145,12 @@ async fn invalid_utf_8_is_no_result() {
         let text = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"\xff\"}";
         http::Response::new(antiphon::client::Body::from(&text[..]))
     });
-    let error = builder.build().unwrap().call::<Value>("m", ()).await.unwrap_err();
+    let error = builder
+        .build()
+        .unwrap()
+        .call::<Value>("m", ())
+        .await
+        .unwrap_err();
     assert!(error.is_invalid_answer(), "{error}");
 }
 
@@ -195,7 +254,11 @@ async fn an_answer_of_the_maximal_length_is_read_and_one_byte_more_is_not() {
     let body = r#"{"jsonrpc":"2.0","id":1,"result":7}"#;
     for (max, fits) in [(body.len(), true), (body.len() - 1, false)] {
         let (builder, _) = scripted(move |_| json(200, body));
-        let client = builder.max_response(max).max_batch_response(0).build().unwrap();
+        let client = builder
+            .max_response(max)
+            .max_batch_response(0)
+            .build()
+            .unwrap();
         let outcome = client.call::<u8>("m", ()).await;
         assert_eq!(outcome.is_ok(), fits, "{outcome:?}");
         let Err(error) = outcome else { continue };
@@ -256,14 +319,22 @@ fn is_answer(text: &[u8], result: &Value) -> bool {
     };
     let only = |name: &str| {
         let mut found = members.iter().filter(|(known, _)| known == name);
-        found.next().filter(|_| found.next().is_none()).map(|(_, value)| value.get())
+        found
+            .next()
+            .filter(|_| found.next().is_none())
+            .map(|(_, value)| value.get())
     };
     let version = only("jsonrpc").and_then(|version| serde_json::from_str::<String>(version).ok());
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
         && version.as_deref() == Some("2.0")
         && only("id") == Some("1")
-        && only("result").and_then(|text| serde_json::from_str(text).ok()).as_ref() == Some(result)
-        && !members.iter().any(|(name, _)| name == "error" || name == "method")
+        && only("result")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .as_ref()
+            == Some(result)
+        && !members
+            .iter()
+            .any(|(name, _)| name == "error" || name == "method")
 }
 
 #[tokio::test]
@@ -279,9 +350,8 @@ async fn no_mutation_of_an_answer_delivers_what_it_does_not_say() {
     for round in 0..10_000 {
         let text = random.mutate(answers[round % answers.len()]);
         let body = text.clone();
-        let (builder, _) = scripted(move |_| {
-            http::Response::new(antiphon::client::Body::from(body.clone()))
-        });
+        let (builder, _) =
+            scripted(move |_| http::Response::new(antiphon::client::Body::from(body.clone())));
         let client = builder.build().unwrap();
         if let Ok(result) = client.call::<Value>("m", ()).await {
             let shown = String::from_utf8_lossy(&text);
@@ -289,5 +359,8 @@ async fn no_mutation_of_an_answer_delivers_what_it_does_not_say() {
             delivered += 1;
         }
     }
-    assert!(delivered > 100, "{delivered}: the mutations are too wild to prove anything");
+    assert!(
+        delivered > 100,
+        "{delivered}: the mutations are too wild to prove anything"
+    );
 }

@@ -52,9 +52,14 @@ async fn check(body: &str, expected: [&str; 3]) {
 
 #[tokio::test]
 async fn answers_may_come_in_any_order() {
-    for order in ["1=1 2=2 3=3", "1=1 3=3 2=2", "2=2 1=1 3=3", "2=2 3=3 1=1", "3=3 1=1 2=2",
-        "3=3 2=2 1=1"]
-    {
+    for order in [
+        "1=1 2=2 3=3",
+        "1=1 3=3 2=2",
+        "2=2 1=1 3=3",
+        "2=2 3=3 1=1",
+        "3=3 1=1 2=2",
+        "3=3 2=2 1=1",
+    ] {
         check(&entries(order), ["1", "2", "3"]).await;
     }
     check(&entries("3!no 1=[1] 2=null"), ["[1]", "null", "!no"]).await;
@@ -64,12 +69,30 @@ async fn answers_may_come_in_any_order() {
 async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
     for (body, expected) in [
         (entries("1=1 3=3"), ["1", "?leaves it out", "3"]),
-        (entries("1=1 1=1 3=3"), ["?came twice", "?leaves it out", "3"]),
-        (entries("1=1 1!x 3=3"), ["?came twice", "?leaves it out", "3"]),
-        (entries("3=3 2=2 4=1"), ["?leaves it out, and has one to no call (id 4)", "2", "3"]),
-        (entries("\"1\"=1 2=2 3=3"), ["?to no call (id \"1\")", "2", "3"]),
-        (entries("1.0=1 2.0=2 3=3"), ["?has 2 to no call (the first: id 1.0)", "?", "3"]),
-        (entries("null!bad 2=2 3=3"), ["?to no call (id null: bad (5))", "2", "3"]),
+        (
+            entries("1=1 1=1 3=3"),
+            ["?came twice", "?leaves it out", "3"],
+        ),
+        (
+            entries("1=1 1!x 3=3"),
+            ["?came twice", "?leaves it out", "3"],
+        ),
+        (
+            entries("3=3 2=2 4=1"),
+            ["?leaves it out, and has one to no call (id 4)", "2", "3"],
+        ),
+        (
+            entries("\"1\"=1 2=2 3=3"),
+            ["?to no call (id \"1\")", "2", "3"],
+        ),
+        (
+            entries("1.0=1 2.0=2 3=3"),
+            ["?has 2 to no call (the first: id 1.0)", "?", "3"],
+        ),
+        (
+            entries("null!bad 2=2 3=3"),
+            ["?to no call (id null: bad (5))", "2", "3"],
+        ),
         (entries("null!bad"), ["?bad", "?bad", "?bad"]),
         (
             r#"[1, {"jsonrpc":"2.0","id":2}, {"jsonrpc":"2.0","id":3,"result":3}]"#.to_owned(),
@@ -81,7 +104,10 @@ async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
             ["?another version", "?it is a request", "?leaves it out"],
         ),
         // One error for all of it.
-        (entries("null!busy").trim_matches(['[', ']']).to_owned(), ["!busy", "!busy", "!busy"]),
+        (
+            entries("null!busy").trim_matches(['[', ']']).to_owned(),
+            ["!busy", "!busy", "!busy"],
+        ),
     ] {
         check(&body, expected).await;
     }
@@ -92,7 +118,11 @@ async fn what_is_no_answer_to_a_batch_is_an_error_of_the_batch() {
     let single = entries("1=1");
     let table = [
         (200, entries("1=1 2=2 3=3"), "too many entries"),
-        (200, single.trim_matches(['[', ']']).to_owned(), "its id is 1"),
+        (
+            200,
+            single.trim_matches(['[', ']']).to_owned(),
+            "its id is 1",
+        ),
         (200, "[]".to_owned(), "an empty batch"),
         (200, "[1".to_owned(), "not JSON"),
         (200, String::new(), "the body is empty"),
@@ -155,7 +185,12 @@ async fn an_empty_batch_sends_nothing() {
 
 #[tokio::test]
 async fn a_batch_of_notifications_expects_no_body() {
-    for (status, body, fits) in [(204, "", true), (202, "", true), (200, "[1]", true), (403, "", false)] {
+    for (status, body, fits) in [
+        (204, "", true),
+        (202, "", true),
+        (200, "[1]", true),
+        (403, "", false),
+    ] {
         let (client, log) = answered(status, body);
         let mut batch = client.batch();
         batch.notify("a", ());
@@ -174,13 +209,19 @@ async fn a_batch_with_an_entry_that_cannot_be_sent_sends_nothing() {
     let _ = batch.call::<u8>("b", (1,));
     batch.notify("c", (2,));
     let error = batch.send().await.unwrap_err();
-    assert_eq!(error.to_string(), "`b`: cannot mix positional and named parameters");
+    assert_eq!(
+        error.to_string(),
+        "`b`: cannot mix positional and named parameters"
+    );
 
     let mut batch = client.batch();
     let _ = batch.call_with_id::<u8>(5, "a", ());
     let _ = batch.call_with_id::<u8>(5, "b", ());
     let error = batch.send().await.unwrap_err();
-    assert_eq!(error.to_string(), "`b`: another call of the batch has its id");
+    assert_eq!(
+        error.to_string(),
+        "`b`: another call of the batch has its id"
+    );
 
     let mut batch = client.batch();
     let _ = batch.call_with_id::<u8>(Id::null(), "a", ());
@@ -208,7 +249,12 @@ async fn a_server_answers_a_batch_entry_by_entry() {
         Some(quotient) => Ok(quotient),
         None => Err(ErrorObject::new(1, "division by zero")),
     };
-    let client = in_process(Router::default().method_fn("divide", divide).build().unwrap());
+    let client = in_process(
+        Router::default()
+            .method_fn("divide", divide)
+            .build()
+            .unwrap(),
+    );
     let mut batch = client.batch();
     let good = batch.call::<i64>("divide", (7, 2));
     let bad = batch.call::<i64>("divide", (7, 0));
@@ -218,6 +264,9 @@ async fn a_server_answers_a_batch_entry_by_entry() {
     let mut responses = batch.send().await.unwrap();
     assert_eq!(responses.take(good).unwrap(), 3);
     assert_eq!(responses.take(bad).unwrap_err().code().unwrap().0, 1);
-    assert_eq!(responses.take(unknown).unwrap_err().code().unwrap().0, -32601);
+    assert_eq!(
+        responses.take(unknown).unwrap_err().code().unwrap().0,
+        -32601
+    );
     assert!(responses.take(other_type).unwrap_err().is_decode());
 }

@@ -76,7 +76,10 @@ async fn data_goes_into_the_named_parameters_of_every_call() {
     let options = |builder: ClientBuilder| builder.data("token", "t").data("a", 9);
     let named = Params::none().insert("a", 1).insert("b", 2);
     let text = sent(options, named).await.unwrap();
-    assert!(text.ends_with(r#""params":{"a":9,"b":2,"token":"t"}}"#), "{text}");
+    assert!(
+        text.ends_with(r#""params":{"a":9,"b":2,"token":"t"}}"#),
+        "{text}"
+    );
     let text = sent(options, ()).await.unwrap();
     assert!(text.ends_with(r#""params":{"token":"t","a":9}}"#), "{text}");
 }
@@ -84,7 +87,11 @@ async fn data_goes_into_the_named_parameters_of_every_call() {
 #[tokio::test]
 async fn a_version_is_sent_verbatim_and_must_come_back() {
     let one = |seen: &crate::client_support::Seen| {
-        assert!(seen.body.starts_with(r#"{"jsonrpc":"1.\u0000","#), "{}", seen.body);
+        assert!(
+            seen.body.starts_with(r#"{"jsonrpc":"1.\u0000","#),
+            "{}",
+            seen.body
+        );
         crate::client_support::json(200, r#"{"jsonrpc":"1.\u0000","id":1,"result":5}"#)
     };
     let (builder, _) = scripted(one);
@@ -126,7 +133,12 @@ async fn ids_count_from_one_unless_told_otherwise() {
     client.clone().call::<u8>("m", ()).id("x\"y").await.unwrap();
     client.call::<u8>("m", ()).id(7).await.unwrap();
     client.call::<u8>("m", ()).await.unwrap();
-    let ids: Vec<_> = log.lock().unwrap().iter().map(|seen| seen.json()["id"].clone()).collect();
+    let ids: Vec<_> = log
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|seen| seen.json()["id"].clone())
+        .collect();
     assert_eq!(ids, [json!(1), json!(2), json!("x\"y"), json!(7), json!(3)]);
 
     let (builder, log) = scripted(|seen| seen.answer("1"));
@@ -161,10 +173,19 @@ async fn names_are_joined_by_the_separator() {
 
     let (builder, other) = scripted(|seen| seen.answer("1"));
     let client = builder.separator("/").build().unwrap();
-    client.namespace("a").namespace("b").call::<u8>("c", ()).await.unwrap();
+    client
+        .namespace("a")
+        .namespace("b")
+        .call::<u8>("c", ())
+        .await
+        .unwrap();
 
     let names = |log: &crate::client_support::Log| -> Vec<_> {
-        log.lock().unwrap().iter().map(|seen| seen.json()["method"].clone()).collect()
+        log.lock()
+            .unwrap()
+            .iter()
+            .map(|seen| seen.json()["method"].clone())
+            .collect()
     };
     assert_eq!(names(&log), ["a.b.c", "a.d", "e"]);
     assert_eq!(names(&other), ["a/b/c"]);
@@ -173,7 +194,9 @@ async fn names_are_joined_by_the_separator() {
 #[tokio::test]
 async fn headers_say_what_is_sent_and_what_was_asked_for() {
     let (builder, log) = scripted(|seen| seen.answer("1"));
-    let builder = builder.header("X-One", "1").header("Authorization", "Bearer s");
+    let builder = builder
+        .header("X-One", "1")
+        .header("Authorization", "Bearer s");
     let client = builder.header("accept", "text/plain").build().unwrap();
     client.call::<u8>("m", ()).await.unwrap();
     let seen = log.lock().unwrap()[0].clone();
@@ -194,7 +217,11 @@ async fn without_a_timeout_none_is_told() {
     let (builder, log) = scripted(|seen| seen.answer("1"));
     let client = builder.timeout(None).build().unwrap();
     client.call::<u8>("m", ()).await.unwrap();
-    client.call::<u8>("m", ()).timeout(Duration::from_secs(3600)).await.unwrap();
+    client
+        .call::<u8>("m", ())
+        .timeout(Duration::from_secs(3600))
+        .await
+        .unwrap();
     let log = log.lock().unwrap();
     assert_eq!(log[0].header("rpc-timeout-ms"), None);
     assert!(log[1].header("rpc-timeout-ms").is_some());
@@ -206,9 +233,15 @@ fn a_client_that_cannot_be_is_refused_when_it_is_built() {
     let not_json = std::collections::HashMap::from([((1, 2), 3)]);
     let table = [
         (Client::builder("localhost"), "names no port"),
-        (Client::builder("http://u:secret@h"), "no user name or password"),
+        (
+            Client::builder("http://u:secret@h"),
+            "no user name or password",
+        ),
         (Client::builder("https://h"), "not spoken by this build"),
-        (plain.header("a b", "c"), "the header \"a b\" cannot be sent"),
+        (
+            plain.header("a b", "c"),
+            "the header \"a b\" cannot be sent",
+        ),
         (
             Client::builder(":1").header("a", "secret\r\nb: c"),
             "the header \"a\" cannot be sent",
@@ -229,11 +262,13 @@ fn a_client_that_cannot_be_is_refused_when_it_is_built() {
 
 #[tokio::test]
 async fn a_service_of_ones_own_may_speak_https() {
-    let service = tower::service_fn(|request: http::Request<antiphon::client::Body>| async move {
-        assert_eq!(request.uri(), "https://server.test:443/rpc?x=1");
-        let text = r#"{"jsonrpc":"2.0","id":1,"result":5}"#;
-        Ok::<_, std::io::Error>(http::Response::new(antiphon::client::Body::from(text)))
-    });
+    let service = tower::service_fn(
+        |request: http::Request<antiphon::client::Body>| async move {
+            assert_eq!(request.uri(), "https://server.test:443/rpc?x=1");
+            let text = r#"{"jsonrpc":"2.0","id":1,"result":5}"#;
+            Ok::<_, std::io::Error>(http::Response::new(antiphon::client::Body::from(text)))
+        },
+    );
     let client = Client::builder("https://server.test/rpc?x=1").service(service);
     let five: u8 = client.build().unwrap().call("m", ()).await.unwrap();
     assert_eq!(five, 5);
@@ -256,11 +291,22 @@ async fn the_type_of_a_result_follows_from_its_use() {
     let point: Point = client.call("calc.point", ()).await.unwrap();
     assert_eq!(point, Point { x: 1.5 });
     client.call::<()>("calc.nothing", ()).await.unwrap();
-    assert_eq!(client.call::<Value>("calc.nothing", ()).await.unwrap(), Value::Null);
+    assert_eq!(
+        client.call::<Value>("calc.nothing", ()).await.unwrap(),
+        Value::Null
+    );
 
     let error = client.call::<String>("calc.add", (3, 4)).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Local) && error.is_decode(), "{error}");
-    assert!(error.to_string().contains("is no alloc::string::String: invalid type"), "{error}");
+    assert!(
+        matches!(error.kind(), Kind::Local) && error.is_decode(),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("is no alloc::string::String: invalid type"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -269,25 +315,40 @@ async fn call_reads_like_a_method() {
         rpc: Client,
     }
     let (builder, log) = scripted(|seen| seen.answer("1"));
-    let shop = Shop { rpc: builder.build().unwrap() };
+    let shop = Shop {
+        rpc: builder.build().unwrap(),
+    };
     let client = &shop.rpc;
     let (x, xs) = (1, [2, 3]);
     let _: u8 = call!(client.ping()).await.unwrap();
     let _: u8 = call!(client.calc.add(3, 4)).await.unwrap();
-    let _: u8 = call!(client.a.b.type_.c(x, xs[0] + x, (1, "two"),)).id("i").await.unwrap();
+    let _: u8 = call!(client.a.b.type_.c(x, xs[0] + x, (1, "two"),))
+        .id("i")
+        .await
+        .unwrap();
     let _: u8 = call!((shop.rpc).calc.add(a = 3, b = x + 1)).await.unwrap();
-    let _: u8 = call!((&shop.rpc.namespace("n")).match(type = x == 2,)).await.unwrap();
-    let sent: Vec<_> = log.lock().unwrap().iter().map(|seen| {
-        let seen = seen.json();
-        (seen["method"].clone(), seen["params"].clone())
-    }).collect();
-    assert_eq!(sent, [
-        (json!("ping"), json!(null)),
-        (json!("calc.add"), json!([3, 4])),
-        (json!("a.b.type_.c"), json!([1, 3, [1, "two"]])),
-        (json!("calc.add"), json!({"a": 3, "b": 2})),
-        (json!("n.match"), json!({"type": false})),
-    ]);
+    let _: u8 = call!((&shop.rpc.namespace("n")).match(type = x == 2,))
+        .await
+        .unwrap();
+    let sent: Vec<_> = log
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|seen| {
+            let seen = seen.json();
+            (seen["method"].clone(), seen["params"].clone())
+        })
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            (json!("ping"), json!(null)),
+            (json!("calc.add"), json!([3, 4])),
+            (json!("a.b.type_.c"), json!([1, 3, [1, "two"]])),
+            (json!("calc.add"), json!({"a": 3, "b": 2})),
+            (json!("n.match"), json!({"type": false})),
+        ]
+    );
 }
 
 #[test]
@@ -302,5 +363,7 @@ fn a_call_is_a_future_that_can_be_sent_anywhere() {
     drop(anywhere(client.notify("m", ())));
     drop(anywhere(client.call_full::<f64>("m", (&String::new(),))));
     drop(anywhere(client.batch().send()));
-    drop(anywhere(async move { client.call::<f64>("m", (&String::new(),)).await }));
+    drop(anywhere(async move {
+        client.call::<f64>("m", (&String::new(),)).await
+    }));
 }

@@ -97,9 +97,7 @@ pub(crate) fn answered(body: &str) -> Client {
 }
 
 /// Serves every connection on a port of its own with a function; ends with the test's runtime.
-pub(crate) async fn listen<F>(
-    serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
-) -> SocketAddr
+pub(crate) async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> SocketAddr
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {

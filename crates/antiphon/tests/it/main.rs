@@ -1,5 +1,24 @@
 //! The tests of the library, one binary: a file for each subject.
 
+// A test that cannot go on has failed, also in its helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[cfg(feature = "client")]
+mod client_answers;
+#[cfg(feature = "client")]
+mod client_batch;
+#[cfg(feature = "blocking")]
+mod client_blocking;
+#[cfg(feature = "client")]
+mod client_options;
+#[cfg(all(feature = "client", feature = "server"))]
+mod client_server;
+#[cfg(feature = "client")]
+mod client_socket;
+#[cfg(feature = "client")]
+mod client_support;
+#[cfg(feature = "client")]
+mod client_time;
 #[cfg(feature = "macros")]
 mod macros;
 #[cfg(feature = "macros")]

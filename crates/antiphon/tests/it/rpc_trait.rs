@@ -182,3 +182,34 @@ async fn the_options_of_a_block_work_on_a_trait() {
     )
     .await;
 }
+
+#[cfg(feature = "client")]
+#[tokio::test]
+async fn a_traits_client_calls_any_implementation() {
+    use super::macros::client::client;
+
+    let router = Router::default().nest("exact", Exact.into_router());
+    let client = client(router);
+    let exact = CalculatorClient::new(client.namespace("exact"));
+    assert_eq!(exact.add(1.0, 2.0).await.unwrap(), 3.0);
+    assert_eq!(exact.divide(1.0, 2.0).await.unwrap(), 0.5);
+    let error = exact.clone().divide(1.0, 0.0).await.unwrap_err();
+    assert_eq!(error.code(), Some(antiphon::ErrorCode(1)));
+    let hidden = exact.takes_long("four".to_owned()).await.unwrap_err();
+    assert_eq!(hidden.code(), Some(antiphon::ErrorCode::METHOD_NOT_FOUND));
+    assert_eq!(exact.version().await.unwrap(), 1);
+
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    assert_eq!(is_send(exact.double(2.0, 2.0)).await.unwrap(), 4.0);
+}
+
+#[cfg(feature = "client")]
+#[tokio::test]
+async fn a_clients_names_carry_the_namespace() {
+    use super::macros::client::client;
+
+    let events = EventsClient::new(client(Editor.into_router()));
+    assert_eq!(events.close().await.unwrap(), 2);
+}

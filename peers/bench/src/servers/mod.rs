@@ -2,6 +2,7 @@
 //! calls. A new peer is a new file with a `PEER`, and its line in [`PEERS`].
 
 mod ajj;
+mod antiphon;
 mod floor;
 mod jsonrpsee;
 
@@ -15,7 +16,7 @@ use crate::cases::Case;
 use crate::client::Caller;
 
 /// All peers, in the order of the table's rows.
-const PEERS: [Peer; 3] = [floor::PEER, jsonrpsee::PEER, ajj::PEER];
+const PEERS: [Peer; 4] = [floor::PEER, antiphon::PEER, jsonrpsee::PEER, ajj::PEER];
 
 /// The peer that does nothing: what no server can be faster than.
 pub(crate) const FLOOR: Peer = floor::PEER;
