@@ -208,12 +208,13 @@ fn function(mut item: ItemFn, method: &Method) -> TokenStream {
     item.attrs.retain(|attr| !attr.path().is_ident("cfg"));
     item.sig.ident = syn::Ident::new("call", ident.span());
     let definition = server::definition(method, &quote!(Self::call));
-    let is_documented = Doc::of(&item.attrs).is_empty();
-    let summary = is_documented.then(|| quote!(#[allow(missing_docs)]));
+    // What is not documented is said once, of the type.
+    let undocumented = Doc::of(&item.attrs)
+        .is_empty()
+        .then(|| quote!(#[allow(missing_docs)]));
     quote! {
         #docs
         #(#attrs)*
-        #summary
         #[allow(non_camel_case_types)]
         #[derive(::antiphon::__private::Clone, ::antiphon::__private::Copy, ::antiphon::__private::Debug)]
         #vis struct #ident;
@@ -221,7 +222,7 @@ fn function(mut item: ItemFn, method: &Method) -> TokenStream {
         #(#cfgs)*
         #[allow(deprecated)]
         impl #ident {
-            #summary
+            #undocumented
             #item
         }
 

@@ -13,7 +13,7 @@ use crate::error::{ErrorCode, ErrorObject};
 use crate::id;
 use crate::message::{Entry, Extensions, Incoming, Invalid, Name, Request, Response};
 use crate::raw::RawJson;
-use crate::scan::{Fault, Scanner, Span, Text};
+use crate::scan::{Fault, Scanner, Span};
 
 /// What a parser accepts.
 #[derive(Clone, Debug)]

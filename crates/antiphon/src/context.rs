@@ -139,6 +139,12 @@ impl Context {
         }
     }
 
+    /// How many calls are waiting for something right now, this one perhaps included.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.scope.in_flight.count()
+    }
+
     /// Starts work that goes on after the method has answered. It ends with the connection, and
     /// calls made in it inherit this call's deadline and trace.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

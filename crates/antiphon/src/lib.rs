@@ -14,6 +14,8 @@ mod call;
 pub mod client;
 mod context;
 mod current;
+#[cfg(all(feature = "macros", feature = "server"))]
+mod describe;
 mod dispatch;
 mod error;
 mod router;
@@ -43,6 +45,8 @@ pub use scope::Transport;
 pub use server::{Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, Settings};
 #[cfg(feature = "cli")]
 pub use server::{ServeArgs, Size, Wait};
+#[cfg(all(feature = "macros", feature = "server"))]
+pub use server::{ServerCommands, ServerInfo};
 #[cfg(feature = "http")]
 pub use transport::http::{Body, HttpService, Route};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};

@@ -15,6 +15,8 @@ mod accept;
 #[cfg(feature = "cli")]
 mod args;
 mod builder;
+#[cfg(feature = "macros")]
+mod commands;
 mod error;
 mod handle;
 mod listen;
@@ -25,6 +27,8 @@ mod start;
 #[cfg(feature = "cli")]
 pub use args::{ServeArgs, Size, Wait};
 pub use builder::{HttpStack, IntoRoute, Server};
+#[cfg(feature = "macros")]
+pub use commands::{ServerCommands, ServerInfo};
 pub use error::ServeError;
 pub use handle::Handle;
 pub use listen::Listening;

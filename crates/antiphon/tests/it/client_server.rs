@@ -68,7 +68,8 @@ async fn calls_notifications_and_batches_reach_the_server() {
         for (n, sum) in (1..).zip(sums) {
             assert_eq!(responses.take(sum).unwrap(), f64::from(n));
         }
-        assert_eq!(server.handle.accepted(), 1);
+        // HTTP/1 may open a second connection while the first is just coming free.
+        assert!(server.handle.accepted() == 1 || !http2);
     }
 }
 

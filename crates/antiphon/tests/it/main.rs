@@ -19,10 +19,14 @@ mod client_socket;
 mod client_support;
 #[cfg(feature = "client")]
 mod client_time;
+mod dispatch;
+#[cfg(feature = "server")]
+mod http;
 #[cfg(feature = "macros")]
 mod macros;
 #[cfg(feature = "macros")]
 mod rpc_trait;
 mod spec;
+mod support;
 #[cfg(feature = "macros")]
 mod ui;

@@ -1,0 +1,3 @@
+//! Documents made from a router's [`Tree`](crate::Tree).
+
+pub(crate) mod rst;

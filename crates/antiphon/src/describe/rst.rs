@@ -1,0 +1,56 @@
+//! reStructuredText: one labelled section for each method.
+
+use std::fmt::Write as _;
+
+use crate::tree::Tree;
+
+/// The text that the method `documentation` answers with. `local` says whether the reader may see
+/// what only local callers may call.
+pub(crate) fn document(tree: &Tree, local: bool) -> String {
+    let mut text = String::new();
+    for method in tree.methods(local) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let name = method.name();
+        let doc = if method.doc().is_empty() {
+            NO_DOCS
+        } else {
+            method.doc()
+        };
+        let underline = "-".repeat(name.chars().count() + 2);
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            ".. _functions-{name}:\n\n{name}\n{underline}\n\n{doc}\n\n"
+        );
+    }
+    text
+}
+
+/// What stands where a method has no doc comment.
+pub(crate) const NO_DOCS: &str = "No docs";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Method, Router};
+
+    #[test]
+    fn sections_have_labels_and_underlines() {
+        let calc = Router::default()
+            .method(Method::function("add", || 1).doc("Adds.\nTwo lines."))
+            .method_fn("bare", || 1);
+        let dispatcher = Router::default()
+            .method(Method::function("ping", || 1).doc("Ping the server."))
+            .nest("calc", calc)
+            .build()
+            .unwrap();
+        assert_eq!(
+            document(dispatcher.tree(), true),
+            ".. _functions-ping:\n\nping\n------\n\nPing the server.\n\n\n\
+             .. _functions-calc.add:\n\ncalc.add\n----------\n\nAdds.\nTwo lines.\n\n\n\
+             .. _functions-calc.bare:\n\ncalc.bare\n-----------\n\nNo docs\n\n"
+        );
+    }
+}

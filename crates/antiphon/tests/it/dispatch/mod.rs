@@ -1,0 +1,8 @@
+//! Dispatch in process: bytes in, bytes out, no transport.
+
+mod batch;
+mod cancel;
+mod layers;
+mod message;
+mod panics;
+mod time;

@@ -1,0 +1,57 @@
+//! What the tests of dispatch and of the HTTP server share.
+
+#[cfg(feature = "server")]
+pub(crate) mod http2;
+#[cfg(feature = "server")]
+pub(crate) mod site;
+pub(crate) mod tally;
+#[cfg(feature = "server")]
+pub(crate) mod wire;
+
+use antiphon::Dispatcher;
+use serde_json::Value;
+
+/// The text of a call.
+pub(crate) fn call(id: &str, method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+}
+
+/// The text of a notification.
+pub(crate) fn notification(method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#)
+}
+
+/// The text of a batch.
+pub(crate) fn batch<T: AsRef<str>>(entries: impl IntoIterator<Item = T>) -> String {
+    let entries: Vec<_> = entries
+        .into_iter()
+        .map(|entry| entry.as_ref().to_owned())
+        .collect();
+    format!("[{}]", entries.join(","))
+}
+
+/// The answer in process, as a value; null for none, which no message is answered with.
+pub(crate) async fn ask(dispatcher: &Dispatcher, message: impl Into<String>) -> Value {
+    match dispatcher.handle(message.into()).await {
+        Some(answer) => serde_json::from_slice(&answer).unwrap(),
+        None => Value::Null,
+    }
+}
+
+/// The code of an answer's error; 0 for a result.
+pub(crate) fn code(answer: &Value) -> i64 {
+    answer["error"]["code"].as_i64().unwrap_or_default()
+}
+
+/// The codes of a batch's answers, in order.
+pub(crate) fn codes(answers: &Value) -> Vec<i64> {
+    answers.as_array().unwrap().iter().map(code).collect()
+}
+
+/// The answer to a message that is no request.
+pub(crate) const PARSE_ERROR: &str =
+    r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
+
+/// The answer to an object that is no request and has no id that could be echoed.
+pub(crate) const INVALID_REQUEST: &str =
+    r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}"#;

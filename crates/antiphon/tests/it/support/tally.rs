@@ -1,0 +1,74 @@
+//! Counting what happens, and waiting until it has happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// A count that tests can wait for. Clones count together.
+#[derive(Clone)]
+pub(crate) struct Tally(Arc<watch::Sender<usize>>);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl Tally {
+    pub(crate) fn add(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        *self.0.borrow()
+    }
+
+    /// Waits until it has been counted this far.
+    pub(crate) async fn reach(&self, count: usize) {
+        let mut changes = self.0.subscribe();
+        let reached = changes.wait_for(|&now| now >= count);
+        let waited = tokio::time::timeout(Duration::from_secs(20), reached).await;
+        assert!(waited.is_ok(), "{} of {count}", self.get());
+    }
+
+    /// Something whose end is counted.
+    pub(crate) fn guard(&self) -> Guard {
+        Guard(self.clone())
+    }
+}
+
+/// Counts when it is dropped.
+pub(crate) struct Guard(Tally);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
+
+/// How many are in it now, and how many have been at most.
+#[derive(Clone, Default)]
+pub(crate) struct Gauge(Arc<std::sync::Mutex<(usize, usize)>>);
+
+impl Gauge {
+    /// One more until what is returned is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        let mut counts = self.0.lock().unwrap();
+        counts.0 += 1;
+        counts.1 = counts.1.max(counts.0);
+        Entered(self.clone())
+    }
+
+    pub(crate) fn peak(&self) -> usize {
+        self.0.lock().unwrap().1
+    }
+}
+
+pub(crate) struct Entered(Gauge);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().0 -= 1;
+    }
+}
