@@ -118,10 +118,6 @@ pub fn parse(message: Bytes, rules: &Rules) -> Result<Incoming, Rejection> {
     if u32::try_from(message.len()).is_err() {
         return Err(Rejection::Syntax { at: 0 });
     }
-    if let Err(invalid) = std::str::from_utf8(&message) {
-        let at = invalid.valid_up_to();
-        return Err(Rejection::Syntax { at });
-    }
     match shape(&message, rules.max_batch)? {
         Shape::Object(members) => Ok(Incoming::Single(members.classify(message, rules))),
         Shape::Array { too_long: true, .. } => Err(Rejection::BatchTooLong),
@@ -158,10 +154,18 @@ fn shape(message: &[u8], max_batch: usize) -> Result<Shape, Rejection> {
         _ => scanner.value().map(|_| Shape::Scalar),
     };
     scanner.space();
-    match shape {
-        Ok(shape) if scanner.peek().is_none() => Ok(shape),
-        _ => Err(Rejection::Syntax { at: scanner.at() }),
+    let at = scanner.at();
+    let shape = match shape {
+        Ok(shape) if scanner.peek().is_none() => shape,
+        _ => return Err(Rejection::Syntax { at }),
+    };
+    if !scanner.is_ascii()
+        && let Err(invalid) = std::str::from_utf8(message)
+    {
+        let at = invalid.valid_up_to();
+        return Err(Rejection::Syntax { at });
     }
+    Ok(shape)
 }
 
 /// The elements of a batch; one that is no object is `None`. Beyond the limit only the grammar is
@@ -232,17 +236,16 @@ impl Members {
     /// One member: its name and its value.
     #[inline]
     fn read(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-        let slot = if scanner.accept_key(b"\"jsonrpc\"")? {
-            Some(&mut self.jsonrpc)
-        } else if scanner.accept_key(b"\"id\"")? {
-            Some(&mut self.id)
-        } else if scanner.accept_key(b"\"method\"")? {
-            Some(&mut self.method)
-        } else if scanner.accept_key(b"\"params\"")? {
-            Some(&mut self.params)
-        } else {
-            let name = scanner.key()?;
-            self.slot(scanner.bytes(name), name.escaped)
+        // Nearly everybody spells the usual names plainly, so these are looked for first.
+        let slot = match scanner.second() {
+            Some(b'j') if scanner.accept_key(b"\"jsonrpc\"")? => Some(&mut self.jsonrpc),
+            Some(b'i') if scanner.accept_key(b"\"id\"")? => Some(&mut self.id),
+            Some(b'm') if scanner.accept_key(b"\"method\"")? => Some(&mut self.method),
+            Some(b'p') if scanner.accept_key(b"\"params\"")? => Some(&mut self.params),
+            _ => {
+                let name = scanner.key()?;
+                self.slot(scanner.bytes(name), name.escaped)
+            }
         };
         let value = scanner.value()?;
         if let Some(slot) = slot

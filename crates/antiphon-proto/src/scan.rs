@@ -48,6 +48,8 @@ pub(crate) struct Scanner<'a> {
     /// What has not been walked over yet; matching on slices needs no check of bounds.
     rest: &'a [u8],
     depth: u32,
+    /// All bytes of strings, one over the other: the high bits say whether all were ASCII.
+    seen: u64,
 }
 
 impl<'a> Scanner<'a> {
@@ -56,11 +58,18 @@ impl<'a> Scanner<'a> {
             text,
             rest: text,
             depth: 0,
+            seen: 0,
         }
     }
 
     pub(crate) fn at(&self) -> usize {
         self.text.len() - self.rest.len()
+    }
+
+    /// Whether everything walked over was ASCII, and so is UTF-8 without a further look. Outside of
+    /// strings the grammar has no other characters.
+    pub(crate) fn is_ascii(&self) -> bool {
+        self.seen & (ONES << 7) == 0
     }
 
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
@@ -69,6 +78,11 @@ impl<'a> Scanner<'a> {
 
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
+    }
+
+    /// The byte behind the next one.
+    pub(crate) fn second(&self) -> Option<u8> {
+        self.rest.get(1).copied()
     }
 
     /// Skips white space (RFC 8259, section 2).
@@ -157,7 +171,6 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Result<Span, Fault> {
         let start = self.at();
         match self.rest.first() {
-            Some(b'"') => self.string().map(drop)?,
             Some(b'{' | b'[') => self.container()?,
             _ => self.scalar()?,
         }
@@ -230,7 +243,7 @@ impl<'a> Scanner<'a> {
         let start = self.at();
         let mut escaped = false;
         loop {
-            let plain = plain_prefix(self.rest);
+            let plain = self.plain_prefix();
             match self.rest.get(plain..) {
                 Some([b'"', rest @ ..]) => {
                     self.rest = rest;
@@ -249,6 +262,31 @@ impl<'a> Scanner<'a> {
                 _ => return Err(Fault),
             }
         }
+    }
+
+    /// How many bytes stand for themselves before a quote, a backslash or a control character.
+    #[inline]
+    fn plain_prefix(&mut self) -> usize {
+        let mut length = 0;
+        let mut rest = self.rest;
+        while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            self.seen |= word;
+            let ends = special(word);
+            if ends != 0 {
+                return length + ends.trailing_zeros() as usize / 8;
+            }
+            length += 8;
+            rest = behind;
+        }
+        for &byte in rest {
+            if byte < 0x20 || byte == b'"' || byte == b'\\' {
+                break;
+            }
+            self.seen |= u64::from(byte);
+            length += 1;
+        }
+        length
     }
 
     /// What follows a backslash.
@@ -307,30 +345,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes stand for themselves before a quote, a backslash or a control character.
-fn plain_prefix(bytes: &[u8]) -> usize {
-    let mut length = 0;
-    let mut rest = bytes;
-    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
-        let ends = special(u64::from_le_bytes(*word));
-        if ends != 0 {
-            return length + ends.trailing_zeros() as usize / 8;
-        }
-        length += 8;
-        rest = behind;
-    }
-    let is_special = |&byte: &u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    length + rest.iter().position(is_special).unwrap_or(rest.len())
-}
-
 /// Eight bytes at once: the high bit of each byte that ends the plain part of a string. Only the
 /// lowest bit that is set can be trusted, since a borrow may run into the bytes above it.
+#[inline]
 fn special(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
     let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
     (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
+
+/// A one in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 #[cfg(test)]
 mod tests {

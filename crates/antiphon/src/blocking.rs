@@ -28,7 +28,7 @@ use crate::client::{self, ClientBuilder, Error, Full, PendingCall, Responses, Ti
 ///
 /// The thread behind it drives all connections, so they live on between calls. It ends with the
 /// last clone. Inside `async` code a call works, but holds up the thread it is made on: use
-/// [`client::Client`](crate::client::Client) there.
+/// [`client::Client`] there.
 ///
 /// What a single call cannot be given here, [`wait`](Self::wait) allows:
 ///

@@ -4,6 +4,7 @@
 //! put there already; the [`Reply`] takes it back. So a result is written once, where it is sent
 //! from.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -303,9 +304,17 @@ pub struct CallFuture(pub(crate) Work);
 
 pub(crate) enum Work {
     Ready(Option<Reply>),
-    Async(Pin<Box<dyn Future<Output = Reply> + Send>>),
-    /// Work on another thread, which counts as in flight by itself: it goes on when nobody waits.
-    Blocking(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
+thread_local! {
+    static SENT_TO_THREADS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many calls have gone from this thread to others, which may block. Such a call counts as in
+/// flight by itself: it goes on when nobody waits.
+pub(crate) fn sent_to_threads() -> usize {
+    SENT_TO_THREADS.get()
 }
 
 impl CallFuture {
@@ -319,7 +328,7 @@ impl CallFuture {
     pub fn boxed(ctx: &Context, future: impl Future<Output = Reply> + Send + 'static) -> Self {
         let unanswered = CancelOnDrop::new(ctx);
         let work = ctx.current.clone().scope(future);
-        Self(Work::Async(Box::pin(async move {
+        Self(Work::Later(Box::pin(async move {
             let reply = work.await;
             unanswered.answered();
             reply
@@ -331,8 +340,9 @@ impl CallFuture {
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
         let permit = ctx.scope.in_flight.enter();
+        SENT_TO_THREADS.set(sent_to_threads().wrapping_add(1));
         let unanswered = CancelOnDrop::new(ctx);
-        Self(Work::Blocking(Box::pin(async move {
+        Self(Work::Later(Box::pin(async move {
             let work = move || {
                 let _permit = permit;
                 current.enter(work)
@@ -355,7 +365,7 @@ impl Future for CallFuture {
             Work::Ready(reply) => reply
                 .take()
                 .unwrap_or_else(|| Reply::error(internal_error(&"an answer was asked for twice"))),
-            Work::Async(future) | Work::Blocking(future) => ready!(future.as_mut().poll(cx)),
+            Work::Later(future) => ready!(future.as_mut().poll(cx)),
         };
         Poll::Ready(Ok(reply))
     }
@@ -365,8 +375,7 @@ impl fmt::Debug for CallFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
             Work::Ready(_) => "CallFuture::Ready",
-            Work::Async(_) => "CallFuture::Async",
-            Work::Blocking(_) => "CallFuture::Blocking",
+            Work::Later(_) => "CallFuture::Later",
         })
     }
 }

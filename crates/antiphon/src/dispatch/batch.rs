@@ -66,7 +66,7 @@ impl Batch {
     pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
         self.poll_running(shared, cx);
         loop {
-            while self.running.len() < shared.limits.batch_concurrency {
+            while self.running.len() < shared.limits.batch_concurrency.max(1) {
                 match self.entries.next() {
                     Some(entry) => self.start(entry, shared, cx),
                     None => break,
@@ -99,14 +99,14 @@ impl Batch {
         };
         let refused = match (self.expired, room) {
             (true, _) => Some(ErrorCode::TIMEOUT),
-            (_, 0) => Some(ErrorCode::RESPONSE_TOO_LARGE),
+            (_, 0) if !request.is_notification() => Some(ErrorCode::RESPONSE_TOO_LARGE),
             _ => None,
         };
-        if let Some(code) = refused
-            && !request.is_notification()
-        {
-            let echo = Echo::of(&request);
-            return self.push(echo.finish(Reply::error(code), 0));
+        if let Some(code) = refused {
+            if let Some(answer) = Echo::of(&request).finish(Reply::error(code), 0) {
+                self.push(Some(answer));
+            }
+            return;
         }
         let mut buffer = std::mem::take(&mut self.scratch);
         buffer.reserve(ANSWER_SIZE);

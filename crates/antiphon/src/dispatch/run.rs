@@ -1,5 +1,7 @@
 //! One call: start it, guard it, write its answer.
 
+use std::any::Any;
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 use tokio::time::Sleep;
 
-use crate::call::{Call, CallLimits, Output, Reply, Work};
+use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Shared};
 use crate::error::internal_error;
 use crate::scope::{Permit, Scope};
@@ -35,25 +37,24 @@ pub(super) fn start(
     }
     let call = Call::new(request, scope, limits, buffer);
     let timeout = call.timeout();
+    let threads = sent_to_threads();
     let first = guard(|| match shared.endpoint.route(call).0 {
         Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
-        Work::Async(mut future) => match future.as_mut().poll(cx) {
+        Work::Later(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),
-            Poll::Pending => Err((future, Some(shared.in_process.in_flight.enter()))),
-        },
-        Work::Blocking(mut future) => match future.as_mut().poll(cx) {
-            Poll::Ready(reply) => Ok(reply),
-            Poll::Pending => Err((future, None)),
+            Poll::Pending => Err(future),
         },
     });
     let started = match first {
         Err(error) => Started::Replied(Reply::error(error)),
         Ok(Ok(reply)) => Started::Replied(reply),
-        Ok(Err((future, permit))) => {
+        Ok(Err(future)) => {
+            // Work on another thread counts by itself, also when nobody waits any more.
+            let counts = sent_to_threads() == threads;
             let mut running = Running {
                 future,
                 deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
-                _permit: permit,
+                permit: counts.then(|| shared.in_process.in_flight.enter()),
             };
             // The timer must know whom to wake, and a timeout of zero has passed already.
             match running.expired(cx) {
@@ -67,7 +68,16 @@ pub(super) fn start(
 
 /// Runs code of the user's; a panic becomes −32603, and nothing of its text leaves.
 fn guard<R>(f: impl FnOnce() -> R) -> Result<R, ErrorObject> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|_| internal_error(&"a method panicked"))
+    catch_unwind(AssertUnwindSafe(f)).map_err(panicked)
+}
+
+/// What a panic carries is the user's as well, and may panic when it is dropped.
+#[cold]
+fn panicked(payload: Box<dyn Any + Send>) -> ErrorObject {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
+    internal_error(&"a method panicked")
 }
 
 fn lost() -> Reply {
@@ -78,12 +88,18 @@ fn lost() -> Reply {
 pub(super) struct Running {
     future: Pin<Box<dyn Future<Output = Reply> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
-    _permit: Option<Permit>,
+    /// `None` if the call counts elsewhere.
+    permit: Option<Permit>,
 }
 
 impl Running {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        match guard(|| self.future.as_mut().poll(cx)) {
+        let threads = sent_to_threads();
+        let polled = guard(|| self.future.as_mut().poll(cx));
+        if sent_to_threads() != threads {
+            self.permit = None;
+        }
+        match polled {
             Ok(Poll::Ready(reply)) => Poll::Ready(reply),
             Err(error) => Poll::Ready(Reply::error(error)),
             Ok(Poll::Pending) if self.expired(cx) => Poll::Ready(Reply::error(ErrorCode::TIMEOUT)),
@@ -94,6 +110,15 @@ impl Running {
     fn expired(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.deadline.as_mut();
         deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
+    }
+}
+
+impl Drop for Running {
+    /// A method that is cut off may panic: of several in a batch, the second panic would end the
+    /// process.
+    fn drop(&mut self) {
+        let future = std::mem::replace(&mut self.future, Box::pin(pending()));
+        let _ = guard(|| drop(future));
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Router {
     separator: Option<String>,
     methods: Vec<Method>,
     children: Vec<(String, Router)>,
-    /// Routers merged into this one that have layers of their own.
+    /// Routers merged into this one that have layers or a separator of their own.
     merged: Vec<Router>,
     layers: Vec<BoxLayer>,
 }
@@ -102,20 +102,17 @@ impl Router {
 
     /// Adds the methods and nested routers of another router to this one, under no further name.
     ///
-    /// Layers of the other router stay with its methods. Its title, documentation and separator are
-    /// not taken over.
+    /// Layers and separator of the other router stay with what it brings. Its title and
+    /// documentation are not taken over.
     #[must_use]
     pub fn merge(mut self, router: impl IntoRouter) -> Self {
         let other = router.into_router();
-        if other.layers.is_empty() {
+        if other.layers.is_empty() && other.separator.is_none() {
             self.methods.extend(other.methods);
             self.children.extend(other.children);
             self.merged.extend(other.merged);
         } else {
-            self.merged.push(Self {
-                separator: None,
-                ..other
-            });
+            self.merged.push(other);
         }
         self
     }

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::address::{Address, AddressError};
 use crate::router::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::builder::{HttpLayer, Server, Source};
@@ -51,14 +52,13 @@ impl Listening {
             listeners.push(TcpListener::from_std(listener)?);
         }
         for address in settings.bind.iter().flat_map(|list| list.split(',')) {
-            for socket in resolve(address.trim()).await? {
-                let listener = bind(socket).map_err(|source| ServeError::Bind {
-                    address: socket.to_string(),
-                    source,
-                })?;
-                addresses.push(listener.local_addr()?);
-                listeners.push(listener);
-            }
+            let socket = resolve(address.trim()).await?;
+            let listener = bind(socket).map_err(|source| ServeError::Bind {
+                address: socket.to_string(),
+                source,
+            })?;
+            addresses.push(listener.local_addr()?);
+            listeners.push(listener);
         }
         let site = Site {
             routes,
@@ -263,34 +263,26 @@ async fn open(
     Ok(routes)
 }
 
-/// `HOST:PORT`, or `:PORT` for every address of this machine; `http://` may stand before it.
-async fn resolve(address: &str) -> Result<Vec<SocketAddr>, ServeError> {
-    let bad = |reason: &str| ServeError::BadAddress {
+/// The socket address that an address of ours stands for.
+async fn resolve(address: &str) -> Result<SocketAddr, ServeError> {
+    let bad = |reason: String| ServeError::BadAddress {
         address: address.to_owned(),
-        reason: reason.to_owned(),
+        reason,
     };
-    let place = match address.split_once("://") {
-        Some(("http", place)) => place.strip_suffix('/').unwrap_or(place),
-        Some((scheme, _)) => return Err(bad(&format!("`{scheme}://` is not served"))),
-        None => address,
+    let parsed: Address = address.parse().map_err(|error: AddressError| bad(error.to_string()))?;
+    let (host, port, path) = match parsed {
+        Address::Http { host, port, path } => (host, port, path),
+        other => return Err(bad(format!("{other} is not served yet"))),
     };
-    if let Some(port) = place.strip_prefix(':') {
-        let port = port
-            .parse()
-            .map_err(|_| bad("the port must be a number up to 65535"))?;
-        return Ok(vec![SocketAddr::from(([0, 0, 0, 0], port))]);
+    if path != "/" {
+        return Err(bad("an address has no path: routes have".to_owned()));
     }
-    if !place.contains(':') {
-        return Err(bad("give it as HOST:PORT"));
-    }
-    let found = lookup_host(place)
-        .await
-        .map_err(|error| bad(&error.to_string()))?;
+    let Some(host) = host else {
+        return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
+    };
+    let mut found = lookup_host((host, port)).await.map_err(|error| bad(error.to_string()))?;
     // A name such as localhost has several addresses; one listener is what was asked for.
-    match found.into_iter().next() {
-        Some(first) => Ok(vec![first]),
-        None => Err(bad("the name has no address")),
-    }
+    found.next().ok_or_else(|| bad("the name has no address".to_owned()))
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

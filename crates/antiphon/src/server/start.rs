@@ -89,6 +89,7 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
 
 async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
+    let bound = server.settings.bind.clone();
     let listening = server.listen().await?;
     for address in listening.addresses() {
         eprintln!("antiphon listening on http://{address}");
@@ -103,7 +104,7 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
             signal = signals.next() => match signal {
                 Signal::Stop => stop(&handle),
                 Signal::Reload => {
-                    if let Some(settings) = read_again(&base, &flags) {
+                    if let Some(settings) = read_again(&base, &flags, &bound) {
                         reload.send_replace(Some(settings));
                     }
                 }
@@ -123,7 +124,7 @@ fn stop(handle: &Handle) {
 }
 
 /// The settings as the file has them now; what is wrong with it leaves everything as it is.
-fn read_again(base: &Settings, flags: &ServeArgs) -> Option<Settings> {
+fn read_again(base: &Settings, flags: &ServeArgs, bound: &[String]) -> Option<Settings> {
     let mut settings = base.clone();
     let read = flags
         .clone()
@@ -131,10 +132,10 @@ fn read_again(base: &Settings, flags: &ServeArgs) -> Option<Settings> {
         .and_then(|args| args.apply(&mut settings));
     match read {
         Ok(()) => {
-            tracing::info!(
-                "settings read again; they hold for new connections (bind, threads, log and \
-                 connection caps need a restart)"
-            );
+            tracing::info!("the settings were read again and hold for new connections");
+            if settings.bind != bound {
+                tracing::warn!("`bind` has changed: that needs a restart");
+            }
             Some(settings)
         }
         Err(error) => {

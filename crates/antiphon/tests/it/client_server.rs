@@ -32,7 +32,7 @@ async fn serve() -> Running {
     let router = Router::default()
         .nest("calc", calculator)
         .method_fn("echo", |text: String| text)
-        .method_fn("never", || std::future::pending::<()>())
+        .method_fn("never", std::future::pending::<()>)
         .method_fn("note", move |text: String| drop(note.send(text)));
     let listening = Server::new(router)
         .bind("127.0.0.1:0")

@@ -223,7 +223,8 @@ async fn dropping_a_call_drops_its_request() {
         .build()
         .unwrap();
     let mut call = Box::pin(client.call::<u8>("m", ()).into_future());
-    poll_fn(|cx| Poll::Ready(assert!(call.as_mut().poll(cx).is_pending()))).await;
+    let waits = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await;
+    assert!(waits);
     assert_eq!(dropped.load(Ordering::SeqCst), 0);
     drop(call);
     assert_eq!(dropped.load(Ordering::SeqCst), 1);

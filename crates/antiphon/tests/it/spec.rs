@@ -1,10 +1,10 @@
 //! JSON-RPC 2.0, section 7: every example of the specification, in process.
 
-use antiphon::{Dispatcher, Method, Router};
+use antiphon::{Method, Router};
 use serde_json::Value;
 
 /// The methods that the examples call.
-fn dispatcher() -> Dispatcher {
+pub(crate) fn router() -> Router {
     let subtract = Method::function("subtract", |minuend: i64, subtrahend: i64| {
         minuend - subtrahend
     })
@@ -16,13 +16,12 @@ fn dispatcher() -> Dispatcher {
         .method_fn("update", |_a: i64, _b: i64, _c: i64, _d: i64, _e: i64| ())
         .method_fn("notify_hello", |_n: i64| ())
         .method_fn("notify_sum", |_a: i64, _b: i64, _c: i64| ())
-        .build()
-        .unwrap()
 }
 
 /// Equal up to the order of members; `None` is no answer at all.
 async fn check(request: &str, expected: Option<&str>) {
-    let answer = dispatcher().handle(request.to_owned()).await;
+    let dispatcher = router().build().unwrap();
+    let answer = dispatcher.handle(request.to_owned()).await;
     let value = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap();
     assert_eq!(
         answer.map(|text| value(&text)),
@@ -31,81 +30,80 @@ async fn check(request: &str, expected: Option<&str>) {
     );
 }
 
-#[tokio::test]
-async fn every_example_of_the_specification_is_answered_as_it_says() {
-    let cases: &[(&str, Option<&str>)] = &[
-        (
-            r#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#,
-            Some(r#"{"jsonrpc": "2.0", "result": 19, "id": 1}"#),
+/// Each example: what is sent, and what comes back if anything does.
+pub(crate) const EXAMPLES: &[(&str, Option<&str>)] = &[
+    (
+        r#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#,
+        Some(r#"{"jsonrpc": "2.0", "result": 19, "id": 1}"#),
+    ),
+    (
+        r#"{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}"#,
+        Some(r#"{"jsonrpc": "2.0", "result": -19, "id": 2}"#),
+    ),
+    (
+        r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}"#,
+        Some(r#"{"jsonrpc": "2.0", "result": 19, "id": 3}"#),
+    ),
+    (
+        r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"minuend": 42, "subtrahend": 23}, "id": 4}"#,
+        Some(r#"{"jsonrpc": "2.0", "result": 19, "id": 4}"#),
+    ),
+    (
+        r#"{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}"#,
+        None,
+    ),
+    (r#"{"jsonrpc": "2.0", "method": "foobar"}"#, None),
+    (
+        r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
+        Some(
+            r#"{"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "1"}"#,
         ),
-        (
-            r#"{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}"#,
-            Some(r#"{"jsonrpc": "2.0", "result": -19, "id": 2}"#),
+    ),
+    (
+        r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
+        Some(
+            r#"{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}"#,
         ),
-        (
-            r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}"#,
-            Some(r#"{"jsonrpc": "2.0", "result": 19, "id": 3}"#),
+    ),
+    (
+        r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
+        Some(
+            r#"{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}"#,
         ),
-        (
-            r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"minuend": 42, "subtrahend": 23}, "id": 4}"#,
-            Some(r#"{"jsonrpc": "2.0", "result": 19, "id": 4}"#),
-        ),
-        (
-            r#"{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}"#,
-            None,
-        ),
-        (r#"{"jsonrpc": "2.0", "method": "foobar"}"#, None),
-        (
-            r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
-            Some(
-                r#"{"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "1"}"#,
-            ),
-        ),
-        (
-            r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
-            Some(
-                r#"{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}"#,
-            ),
-        ),
-        (
-            r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
-            Some(
-                r#"{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}"#,
-            ),
-        ),
-        (
-            r#"[
+    ),
+    (
+        r#"[
                 {"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},
                 {"jsonrpc": "2.0", "method"
             ]"#,
-            Some(
-                r#"{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}"#,
-            ),
+        Some(
+            r#"{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}"#,
         ),
-        (
-            "[]",
-            Some(
-                r#"{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}"#,
-            ),
+    ),
+    (
+        "[]",
+        Some(
+            r#"{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}"#,
         ),
-        (
-            "[1]",
-            Some(
-                r#"[{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}]"#,
-            ),
+    ),
+    (
+        "[1]",
+        Some(
+            r#"[{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}]"#,
         ),
-        (
-            "[1,2,3]",
-            Some(
-                r#"[
+    ),
+    (
+        "[1,2,3]",
+        Some(
+            r#"[
                     {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null},
                     {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null},
                     {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}
                 ]"#,
-            ),
         ),
-        (
-            r#"[
+    ),
+    (
+        r#"[
                 {"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},
                 {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]},
                 {"jsonrpc": "2.0", "method": "subtract", "params": [42,23], "id": "2"},
@@ -113,25 +111,28 @@ async fn every_example_of_the_specification_is_answered_as_it_says() {
                 {"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"},
                 {"jsonrpc": "2.0", "method": "get_data", "id": "9"}
             ]"#,
-            Some(
-                r#"[
+        Some(
+            r#"[
                     {"jsonrpc": "2.0", "result": 7, "id": "1"},
                     {"jsonrpc": "2.0", "result": 19, "id": "2"},
                     {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null},
                     {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "5"},
                     {"jsonrpc": "2.0", "result": ["hello", 5], "id": "9"}
                 ]"#,
-            ),
         ),
-        (
-            r#"[
+    ),
+    (
+        r#"[
                 {"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]},
                 {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}
             ]"#,
-            None,
-        ),
-    ];
-    for (request, expected) in cases {
+        None,
+    ),
+];
+
+#[tokio::test]
+async fn every_example_of_the_specification_is_answered_as_it_says() {
+    for (request, expected) in EXAMPLES {
         check(request, *expected).await;
     }
 }

@@ -1,20 +1,22 @@
 //! Antiphon with its default settings: every limit, deadline and check is on.
 
 use std::hint::black_box;
+use std::rc::Rc;
 
-use antiphon::{Dispatcher, Router, Server};
+use antiphon::{Client, Dispatcher, Router, Server};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
 use super::Peer;
 use crate::cases::{self, CALL};
+use crate::client::Caller;
 use crate::{Failure, block_on};
 
 pub(super) const PEER: Peer = Peer {
     name: "antiphon",
     serve: |listener, _| Box::pin(serve(listener)),
     in_process: Some(answer),
-    client: None,
+    client: Some(http_client),
 };
 
 fn router() -> Router {
@@ -42,4 +44,12 @@ fn answer(calls: u64) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+fn http_client(url: &str) -> Result<Caller, Failure> {
+    let client = Client::connect(url)?;
+    Ok(Rc::new(move || {
+        let client = client.clone();
+        Box::pin(async move { Ok(client.call("calc.add", (3, 7)).await?) })
+    }))
 }

@@ -185,28 +185,33 @@ async fn beyond_the_cap_of_an_answer_every_call_gets_an_error_of_its_own() {
         })
         .build()
         .unwrap();
-    let mebibyte = 1 << 20;
-    for method in ["now", "later"] {
-        let message = calls(40, method, &format!("[{mebibyte}]"));
+    let (kibibyte, mebibyte) = (1 << 10, 1 << 20);
+    let small = dispatcher.with_limits(Limits::default().max_batch_response(25 * kibibyte));
+    for (method, size, dispatcher) in [
+        ("now", kibibyte, &small),
+        ("later", kibibyte, &small),
+        ("now", mebibyte, &dispatcher),
+    ] {
+        let message = calls(28, method, &format!("[{size}]"));
         let answer = dispatcher.handle(message).await.unwrap();
-        assert!(answer.len() <= 25 * mebibyte + 40 * 200, "{}", answer.len());
+        assert!(answer.len() <= 25 * size + 28 * 200, "{}", answer.len());
         let answers: Value = serde_json::from_slice(&answer).unwrap();
         let answers = answers.as_array().unwrap();
         let ids: Vec<_> = answers.iter().map(|a| a["id"].as_u64().unwrap()).collect();
-        assert_eq!(ids, (0..40).collect::<Vec<_>>(), "{method}");
+        assert_eq!(ids, (0..28).collect::<Vec<_>>(), "{method}");
         let fitting = answers.iter().filter(|a| code(a) == 0).count();
-        assert_eq!(fitting, 24, "{method}");
+        assert_eq!(fitting, if size == kibibyte { 23 } else { 24 }, "{method}");
         let refused = answers.iter().filter(|a| code(a) == -32003).count();
-        assert_eq!(refused, 16, "{method}");
+        assert_eq!(refused, 28 - fitting, "{method}");
     }
 
     let before = ran.get();
     let mut entries: Vec<_> = (0..3)
-        .map(|_| call("1", "now", &format!("[{}]", 9 * mebibyte)))
+        .map(|_| call("1", "now", &format!("[{}]", 9 * kibibyte)))
         .collect();
     entries.push(notification("now", "[1]"));
     entries.push(call("2", "now", "[1]"));
-    let answers = ask(&dispatcher, batch(entries)).await;
+    let answers = ask(&small, batch(entries)).await;
     assert_eq!(codes(&answers), [0, 0, -32003, 0]);
     assert_eq!(ran.get() - before, 5, "what is small still fits");
 }

@@ -201,7 +201,7 @@ async fn a_notification_runs_once_and_is_never_answered() {
 async fn any_amount_of_white_space_surrounds_a_message() {
     let dispatcher = dispatcher(&Tally::default());
     for (before, after) in [(129, 0), (0, 129), (100_000, 100_000)] {
-        let space = |count| " \t\r\n".repeat(count / 4) + " ";
+        let space = |count: usize| " \t\r\n".repeat(count / 4) + " ";
         let message = space(before) + &call("1", "count", "[]") + &space(after);
         assert_eq!(code(&ask(&dispatcher, message).await), 0);
     }

@@ -6,3 +6,5 @@ mod layers;
 mod message;
 mod panics;
 mod time;
+
+pub(crate) use panics::quiet;

@@ -12,7 +12,6 @@ use serde_json::Value;
 use tower::layer::layer_fn;
 use tower::service_fn;
 
-use crate::support::tally::Tally;
 use crate::support::{ask, batch, call, code, codes, notification};
 
 /// Stands in every panic, and must stand in no answer.
@@ -85,7 +84,7 @@ fn router() -> Router {
             tokio::task::yield_now().await;
             bang();
         })
-        .method_fn("any", || panic_any(Mine))
+        .method_fn("any", || -> bool { panic_any(Mine) })
         .method_fn("serialize", || PanicsInSerialize)
         .method_fn("serialize_later", || async {
             tokio::task::yield_now().await;

@@ -1,1 +1,18 @@
-//! The HTTP server over sockets.
+//! The HTTP server over sockets, HTTP/1 and HTTP/2.
+
+mod answers;
+mod body;
+mod calls;
+mod desync;
+mod grammar;
+mod guard;
+mod head;
+mod http2;
+mod keep_alive;
+mod layers;
+mod mounted;
+mod room;
+mod routes;
+mod start;
+mod stop;
+mod time;

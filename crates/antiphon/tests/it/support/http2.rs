@@ -1,1 +1,110 @@
-//! Soon.
+//! HTTP/2 with prior knowledge, close enough to the frames to misbehave.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Builder, ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{Request, Response};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::support::call;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection.
+pub(crate) struct Http2 {
+    requests: SendRequest<Bytes>,
+    /// The task that drives it; it ends with the connection.
+    pub(crate) driver: JoinHandle<Result<(), h2::Error>>,
+    authority: String,
+}
+
+impl Http2 {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self::configured(address, &Builder::new()).await
+    }
+
+    pub(crate) async fn configured(address: SocketAddr, builder: &Builder) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (requests, connection) = builder.handshake(stream).await.unwrap();
+        Self {
+            requests,
+            driver: tokio::spawn(connection),
+            authority: address.to_string(),
+        }
+    }
+
+    /// The usual head, for tests that change it.
+    pub(crate) fn head(&self) -> http::request::Builder {
+        Request::post(format!("http://{}/", self.authority))
+            .header("content-type", "application/json")
+    }
+
+    /// Begins a request; its body goes into the stream unless this ends it.
+    pub(crate) async fn begin(
+        &mut self,
+        head: Request<()>,
+        ends: bool,
+    ) -> (ResponseFuture, SendStream<Bytes>) {
+        let ready = timeout(PATIENCE, self.requests.clone().ready()).await;
+        self.requests = ready.expect("no room for a stream").unwrap();
+        self.requests.send_request(head, ends).unwrap()
+    }
+
+    /// Sends a message and gives its answer to come.
+    pub(crate) async fn post(&mut self, body: &str) -> ResponseFuture {
+        let head = self.head().body(()).unwrap();
+        let (response, mut stream) = self.begin(head, false).await;
+        stream.send_data(body.to_owned().into(), true).unwrap();
+        response
+    }
+
+    /// Sends any request and reads its answer.
+    pub(crate) async fn ask(&mut self, head: http::request::Builder, body: &str) -> (u16, String) {
+        let head = head.body(()).unwrap();
+        let (response, mut stream) = self.begin(head, body.is_empty()).await;
+        if !body.is_empty() {
+            // A server that has refused already may have closed the stream.
+            let _ = stream.send_data(body.to_owned().into(), true);
+        }
+        read(response).await
+    }
+
+    pub(crate) async fn call(&mut self, id: &str, method: &str, params: &str) -> Value {
+        let response = self.post(&call(id, method, params)).await;
+        let (status, body) = read(response).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+/// A whole answer: status and body.
+pub(crate) async fn read(response: ResponseFuture) -> (u16, String) {
+    let response = timeout(PATIENCE, response).await.expect("no answer");
+    let (head, mut body) = response.unwrap().into_parts();
+    let text = text(&mut body).await;
+    assert_eq!(head.version, http::Version::HTTP_2);
+    (head.status.as_u16(), text)
+}
+
+/// The head of an answer alone, and its body to come.
+pub(crate) async fn begin(response: ResponseFuture) -> Response<RecvStream> {
+    let response = timeout(PATIENCE, response).await.expect("no answer");
+    response.unwrap()
+}
+
+/// The rest of a body, with room given for more as it comes.
+pub(crate) async fn text(body: &mut RecvStream) -> String {
+    let mut all = Vec::new();
+    while let Some(data) = timeout(PATIENCE, body.data()).await.expect("no data") {
+        let data = data.unwrap();
+        body.flow_control().release_capacity(data.len()).unwrap();
+        all.extend_from_slice(&data);
+    }
+    String::from_utf8(all).unwrap()
+}

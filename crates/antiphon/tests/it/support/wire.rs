@@ -1,1 +1,200 @@
-//! Soon.
+//! HTTP/1 by hand: bytes out, answers in, so that tests can say what no client would.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::call;
+
+/// Longer than anything takes; what takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection.
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
+    /// Read, and not yet part of an answer.
+    pub(crate) read: Vec<u8>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header that is there once.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.head.lines().filter_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then(|| value.trim())
+        });
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} is there twice");
+        value
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn closes(&self) -> bool {
+        self.header("connection") == Some("close")
+    }
+}
+
+/// A request with the usual head, and more header lines (each ends with CRLF).
+pub(crate) fn post(more: &str, body: &str) -> String {
+    let length = format!("Content-Length: {}\r\n{more}", body.len());
+    format!("{}{body}", head(&length))
+}
+
+/// The usual head, without a length.
+pub(crate) fn head(more: &str) -> String {
+    format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\r\n"
+    )
+}
+
+/// A body in chunks of this size, with its end.
+pub(crate) fn chunked(body: &str, size: usize) -> String {
+    let chunks = body.as_bytes().chunks(size).map(|chunk| {
+        let text = std::str::from_utf8(chunk).unwrap();
+        format!("{:x}\r\n{text}\r\n", chunk.len())
+    });
+    chunks.collect::<String>() + "0\r\n\r\n"
+}
+
+impl Wire {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).await.unwrap();
+    }
+
+    /// Sends to a peer that may have closed already.
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let sent = self.stream.write_all(bytes.as_ref());
+        timeout(PATIENCE, sent).await.expect("nobody reads")
+    }
+
+    /// Reads on; false at the end.
+    async fn more(&mut self) -> io::Result<bool> {
+        let read = self.stream.read_buf(&mut self.read);
+        let count = timeout(PATIENCE, read).await.expect("nothing comes")?;
+        Ok(count > 0)
+    }
+
+    /// The next answer; an error if the connection ends before it is complete.
+    pub(crate) async fn try_answer(&mut self) -> io::Result<Answer> {
+        self.answer_to("POST").await
+    }
+
+    pub(crate) async fn answer(&mut self) -> Answer {
+        self.try_answer().await.unwrap()
+    }
+
+    /// The next answer, to a request with this method.
+    pub(crate) async fn answer_to(&mut self, method: &str) -> io::Result<Answer> {
+        let end = loop {
+            if let Some(end) = find(&self.read, b"\r\n\r\n") {
+                break end;
+            }
+            if !self.more().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let head = String::from_utf8(self.read.drain(..end + 4).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut answer = Answer {
+            status,
+            head,
+            body: Vec::new(),
+        };
+        if method == "HEAD" || status < 200 || status == 204 {
+            return Ok(answer);
+        }
+        if answer.header("transfer-encoding") == Some("chunked") {
+            while let Some(chunk) = self.chunk().await? {
+                answer.body.extend(chunk);
+            }
+        } else {
+            let length = answer.header("content-length").expect("no length");
+            answer.body = self.take(length.parse().unwrap()).await?;
+        }
+        Ok(answer)
+    }
+
+    /// The next chunk of a chunked body.
+    async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let line = loop {
+            if let Some(end) = find(&self.read, b"\r\n") {
+                break self.take(end + 2).await?;
+            }
+            if !self.more().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let size = std::str::from_utf8(&line).unwrap().trim();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        let mut chunk = self.take(size + 2).await?;
+        chunk.truncate(size);
+        Ok((size > 0).then_some(chunk))
+    }
+
+    async fn take(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        while self.read.len() < count {
+            if !self.more().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(self.read.drain(..count).collect())
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
+        self.send(request).await;
+        self.answer().await
+    }
+
+    /// Sends a message and reads the answer to it.
+    pub(crate) async fn call(&mut self, id: &str, method: &str, params: &str) -> Value {
+        let request = post("", &call(id, method, params));
+        self.ask(request).await.json()
+    }
+
+    /// Reads until the peer closes; what it said before. A reset is an end as well.
+    pub(crate) async fn rest(mut self) -> Vec<u8> {
+        while matches!(self.more().await, Ok(true)) {}
+        self.read
+    }
+
+    /// Waits for the peer to close, which it does without another word.
+    pub(crate) async fn closed(self) {
+        let rest = self.rest().await;
+        assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|part| part == what)
+}

@@ -1,0 +1,45 @@
+//! The service inside an axum application, beside its other routes.
+//!
+//! Run with
+//!
+//! ```console
+//! $ cargo run --example axum_mount
+//! $ curl http://127.0.0.1:8060/rpc -H 'Content-Type: application/json' \
+//!     -d '{"jsonrpc":"2.0","id":1,"method":"greet","params":["Ann"]}'
+//! $ curl http://127.0.0.1:8060/
+//! ```
+//!
+//! Listening, time limits for connections and stopping are axum's here. What the service checks all
+//! the same: `Host` and `Origin`, media types, the size of a body, and everything about calls.
+
+use std::error::Error;
+
+use antiphon::{HttpService, Limits, Route, Router, rpc};
+use axum::routing::get;
+
+struct Greeter;
+
+#[rpc]
+impl Greeter {
+    /// Greets somebody.
+    fn rpc_greet(&self, name: String) -> String {
+        format!("hello {name}")
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // With all defaults it is one line: `let rpc = Router::new(Greeter).into_service()?;`
+    let dispatcher = Router::new(Greeter).build_with(Limits::default().max_batch(20))?;
+    let rpc = HttpService::new(Route::new(dispatcher))
+        .allow_host("api.example") // the name this program is known by, besides the loopback ones
+        .max_request(64 * 1024);
+
+    let app = axum::Router::new()
+        .route("/", get(|| async { "POST to /rpc" }))
+        .route_service("/rpc", rpc);
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8060").await?;
+    axum::serve(listener, app).await?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Layers around calls: one that counts them, and tower's own that limits how many run.
+//!
+//! Run with
+//!
+//! ```console
+//! $ cargo run --example call_layers
+//! $ curl http://127.0.0.1:8060 -H 'Content-Type: application/json' \
+//!     -d '[{"jsonrpc":"2.0","id":1,"method":"wait","params":[100]},
+//!          {"jsonrpc":"2.0","id":2,"method":"count"}]'
+//! ```
+//!
+//! A layer sees every call exactly once, also those inside a batch, and never a batch.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use antiphon::{Call, Router, Server};
+use tower::limit::ConcurrencyLimitLayer;
+use tower::util::MapRequestLayer;
+
+fn main() -> ExitCode {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+
+    let slow = Router::default()
+        .method_fn("wait", |ms: u64| {
+            tokio::time::sleep(Duration::from_millis(ms))
+        })
+        // Around the methods of this router only: at most two of them at the same time.
+        .layer(ConcurrencyLimitLayer::new(2));
+
+    let router = Router::default()
+        .method_fn("count", move || calls.load(Ordering::Relaxed))
+        .merge(slow);
+
+    // Around everything, calls of unknown methods included.
+    let count = MapRequestLayer::new(move |call: Call| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        call
+    });
+    Server::new(router).call_layer(count).start()
+}

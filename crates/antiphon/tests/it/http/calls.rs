@@ -1,0 +1,171 @@
+//! Calls over HTTP/1 and HTTP/2: the specification's examples, and what others get wrong.
+
+use serde_json::{Value, json};
+
+use crate::spec::{EXAMPLES, router as examples};
+use crate::support::site::{Log, Site};
+use crate::support::wire::post;
+use crate::support::{INVALID_REQUEST, batch, call, codes, notification};
+use antiphon::Server;
+
+#[tokio::test]
+async fn every_example_of_the_specification_is_answered_as_it_says() {
+    let site = Site::of(Server::new(examples()), Log::default()).await;
+    let mut http1 = site.connect().await;
+    let mut http2 = site.http2().await;
+    for (request, expected) in EXAMPLES {
+        let first = http1.ask(post("", request)).await;
+        let head = http2.head();
+        let second = http2.ask(head, request).await;
+        let status = if expected.is_some() { 200 } else { 204 };
+        assert_eq!((first.status, second.0), (status, status), "{request}");
+        if let Some(expected) = expected {
+            let expected: Value = serde_json::from_str(expected).unwrap();
+            assert_eq!(first.json(), expected, "{request}");
+            let second: Value = serde_json::from_str(&second.1).unwrap();
+            assert_eq!(second, expected, "{request}");
+        } else {
+            assert_eq!((first.text(), &*second.1), ("", ""), "{request}");
+        }
+    }
+    assert_eq!(site.handle.accepted(), 2);
+}
+
+#[tokio::test]
+async fn ids_that_others_lose_come_back_byte_for_byte() {
+    let site = Site::new().await;
+    let mut http1 = site.connect().await;
+    let mut http2 = site.http2().await;
+    for (n, id) in [
+        "-1",
+        "1.5",
+        "1.0",
+        "18446744073709551616",
+        "1e400",
+        "123456789012345678901234567890",
+        r#""\ud800""#,
+        "null",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":null}}"#);
+        let answer = http1.ask(post("", &call(id, "count", "[]"))).await;
+        assert_eq!(answer.text(), expected);
+        let head = http2.head();
+        let answer = http2.ask(head, &call(id, "count", "[]")).await;
+        assert_eq!(answer, (200, expected));
+        assert_eq!(site.log.counted.get(), 2 * (n + 1));
+    }
+    for id in ["true", "[1]", "{}"] {
+        let answer = http1.ask(post("", &call(id, "count", "[]"))).await;
+        assert_eq!(answer.text(), INVALID_REQUEST, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn parameters_must_be_structured_and_white_space_is_no_matter() {
+    let site = Site::new().await;
+    let mut wire = site.connect().await;
+    for params in ["5", r#""x""#, "null", "true"] {
+        let answer = wire.ask(post("", &call("1", "take", params))).await;
+        assert_eq!(answer.json()["error"]["code"], -32600, "{params}");
+    }
+    for spaces in [1, 129, 5_000] {
+        let body = " ".repeat(spaces) + &call("1", "add", "[1,2]");
+        assert_eq!(wire.ask(post("", &body)).await.json()["result"], 3);
+    }
+}
+
+#[tokio::test]
+async fn the_calls_of_a_batch_run_at_the_same_time_and_are_answered_in_order() {
+    let site = Site::new().await;
+    let mut wire = site.connect().await;
+    let entries = (0..10).map(|id| call(&format!("{id}"), "sleep", &format!("[{}]", 220 - id)));
+    let with_notification = entries.chain([notification("count", "[]")]);
+    let answers = wire.ask(post("", &batch(with_notification))).await.json();
+    let expected: Vec<_> = (0..10)
+        .map(|id| json!({"jsonrpc": "2.0", "id": id, "result": 220 - id}))
+        .collect();
+    assert_eq!(answers, Value::from(expected));
+    assert_eq!(site.log.sleeping.peak(), 8);
+    assert_eq!(site.log.counted.get(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_too_long_is_refused_as_a_whole() {
+    let site = Site::new().await;
+    let mut wire = site.connect().await;
+    let entries = |count| batch((0..count).map(|id| call(&format!("{id}"), "count", "[]")));
+    let answers = wire.ask(post("", &entries(100))).await.json();
+    assert_eq!(codes(&answers), [0; 100]);
+    for count in [101, 100_000] {
+        let answer = wire.ask(post("", &entries(count))).await;
+        assert_eq!(answer.text(), INVALID_REQUEST);
+    }
+    assert_eq!(site.log.counted.get(), 100);
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_on_a_connection_that_lives_on() {
+    crate::dispatch::quiet();
+    let site = Site::new().await;
+    let mut http1 = site.connect().await;
+    let mut http2 = site.http2().await;
+    for n in 0..50 {
+        let id = n.to_string();
+        for answer in [
+            http1.call(&id, "panic", "[]").await,
+            http2.call(&id, "panic", "[]").await,
+        ] {
+            assert_eq!(answer["id"], n);
+            assert_eq!(answer["error"]["code"], -32603);
+            assert!(!answer.to_string().contains("S3CR3T"));
+        }
+    }
+    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(site.handle.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_may_ask_for_less_time_in_a_header() {
+    let site = Site::with(|settings| {
+        settings.calls = antiphon::Limits::default().call_timeout(std::time::Duration::from_secs(5));
+    })
+    .await;
+    let mut wire = site.connect().await;
+    let hold = call("1", "hold", "[]");
+    let answer = wire.ask(post("RPC-Timeout-Ms: 50\r\n", &hold)).await;
+    assert_eq!(answer.json()["error"]["code"], -32001);
+    assert_eq!(site.log.dropped.get(), 1);
+    // Nonsense is no limit, nor does it prolong the server's.
+    let sleep = call("1", "sleep", "[60]");
+    for value in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
+        let header = format!("RPC-Timeout-Ms: {value}\r\n");
+        let answer = wire.ask(post(&header, &sleep)).await;
+        assert_eq!(answer.json()["result"], 60, "{value:?}");
+    }
+    let mut http2 = site.http2().await;
+    let head = http2.head().header("rpc-timeout-ms", "50");
+    let (_, text) = http2.ask(head, &batch([hold, call("2", "add", "[1,2]")])).await;
+    assert_eq!(codes(&serde_json::from_str(&text).unwrap()), [-32001, 0]);
+}
+
+#[tokio::test]
+async fn a_method_sees_who_calls_and_how() {
+    let site = Site::new().await;
+    let mut wire = site.connect().await;
+    let request = post("User-Agent: test\r\n", &call("1", "whoami", "[]"));
+    let first = wire.ask(&request).await.json();
+    let again = wire.ask(&request).await.json();
+    assert_eq!(first, again, "the same connection");
+    assert_eq!(first["result"]["local"], true);
+    assert_eq!(first["result"]["transport"], "http");
+    assert_eq!(first["result"]["peer"], "127.0.0.1");
+    assert_eq!(first["result"]["agent"], "test");
+    assert_eq!(first["result"]["path"], "/");
+    let other = site.connect().await.call("1", "whoami", "[]").await;
+    assert_ne!(other["result"]["connection"], first["result"]["connection"]);
+    assert_eq!(other["result"]["agent"], Value::Null);
+}

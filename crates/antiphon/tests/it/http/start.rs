@@ -1,0 +1,125 @@
+//! What a server refuses to start with, and says so.
+
+use std::net::TcpListener;
+
+use antiphon::{Profile, Router, ServeError, Server};
+
+use crate::support::site::{Log, Site};
+
+fn server() -> Server {
+    Server::new(Router::default()).bind("127.0.0.1:0")
+}
+
+async fn refused(server: Server) -> (ServeError, String) {
+    let error = server.listen().await.unwrap_err();
+    let text = error.to_string();
+    (error, text)
+}
+
+#[tokio::test]
+async fn a_public_server_starts_only_if_somebody_has_said_so() {
+    let public: [fn(Server) -> Server; 5] = [
+        |server| server.bind("0.0.0.0:0"),
+        |server| server.bind(":0"),
+        |server| server.bind("[::]:0"),
+        |server| server.profile(Profile::Public),
+        |server| server.allow_host("api.example"),
+    ];
+    for make in public {
+        let (error, text) = refused(make(server())).await;
+        assert!(matches!(error, ServeError::Public { .. }), "{text}");
+        assert!(text.contains("--allow-unauthenticated-public"), "{text}");
+        let allowed = make(server()).allow_unauthenticated_public(true);
+        assert!(allowed.listen().await.is_ok());
+    }
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        assert!(server().allow_host(host).listen().await.is_ok(), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (error, text) = refused(Server::new(Router::default()).bind(&address)).await;
+    assert!(matches!(error, ServeError::Bind { .. }), "{text}");
+    assert!(text.contains(&address), "{text}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_named() {
+    for address in [
+        "",
+        "localhost",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:65536",
+        "127.0.0.1:http",
+        "::1",
+        "ftp://localhost:1",
+        "https://localhost:1",
+        "http://localhost:1/path",
+        "local host:1",
+        ":x",
+    ] {
+        let (error, text) = refused(Server::new(Router::default()).bind(address)).await;
+        assert!(matches!(error, ServeError::BadAddress { .. }), "{address}: {text}");
+        assert!(text.contains(&format!("{address:?}")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn routes_must_fit_together() {
+    let (error, _) = refused(Server::builder().bind("127.0.0.1:0")).await;
+    assert!(matches!(error, ServeError::NoRoute));
+    for path in ["", "a", "/"] {
+        let (error, text) = refused(server().route(path, Router::default())).await;
+        assert!(matches!(error, ServeError::BadPath(_)), "{text}");
+    }
+    let twice = Router::default().method_fn("a", || 1).method_fn("a", || 2);
+    let (error, text) = refused(Server::new(twice).bind("127.0.0.1:0")).await;
+    assert!(matches!(error, ServeError::Router(_)), "{text}");
+    assert!(text.contains("\"a\""), "{text}");
+}
+
+#[tokio::test]
+async fn several_addresses_and_sockets_that_listen_already_are_served_together() {
+    let adopted = TcpListener::bind("127.0.0.1:0").unwrap();
+    let its_address = adopted.local_addr().unwrap();
+    let log = Log::default();
+    let router = crate::support::site::router(&log);
+    let listening = Server::new(router)
+        .listener(adopted)
+        .bind("127.0.0.1:0,http://127.0.0.1:0/")
+        .bind("localhost:0")
+        .listen()
+        .await
+        .unwrap();
+    let addresses = listening.addresses().to_vec();
+    assert_eq!(addresses.len(), 4);
+    assert_eq!(addresses.first(), Some(&its_address));
+    let handle = listening.handle();
+    let serving = tokio::spawn(listening.serve());
+    for address in addresses {
+        let mut wire = crate::support::wire::Wire::connect(address).await;
+        assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
+    }
+    handle.stop();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_may_make_its_router_when_it_starts_and_fail() {
+    let log = Log::default();
+    let methods = log.clone();
+    let lazy = Server::lazy(async move || {
+        tokio::task::yield_now().await;
+        Ok::<_, std::io::Error>(crate::support::site::router(&methods))
+    });
+    let site = Site::of(lazy, log).await;
+    site.answers_others().await;
+    let failing = Server::lazy(async || Err(std::io::Error::other("no database")));
+    let (error, text) = refused(failing.bind("127.0.0.1:0")).await;
+    assert!(matches!(error, ServeError::Lazy(_)));
+    assert!(text.contains("no database"), "{text}");
+}
