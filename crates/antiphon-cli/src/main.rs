@@ -1,2 +1,103 @@
-//! x
-fn main() {}
+//! `antiphon`: serves the calculator, calls methods and sends batches, from a command line.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `main.rs` | the command line; the one place that prints errors |
+//! | `serve.rs` | `antiphon serve` |
+//! | `calculator.rs` | the object that it serves |
+//! | `call.rs` | `antiphon call` |
+//! | `batch.rs` | `antiphon batch` |
+//! | `remote.rs` | the server that `call` and `batch` talk to, and Ctrl-C |
+//! | `args.rs` | parameters from words, files and standard input |
+//! | `output.rs` | what is printed, and where |
+//! | `json.rs` | JSON text, indented and coloured as it stands |
+//! | `exit.rs` | exit codes |
+//!
+//! Standard output carries answers only; everything said about them goes to standard error.
+
+mod args;
+mod batch;
+mod calculator;
+mod call;
+mod exit;
+mod json;
+mod output;
+mod remote;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Failure;
+use crate::output::{Color, Output};
+
+/// JSON-RPC 2.0 on the command line: call methods, send batches, serve a calculator to try it on
+#[derive(Parser)]
+#[command(version, after_help = HELP)]
+struct Cli {
+    /// Colour in what `call` and `batch` print; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    color: Color,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a calculator, and commands that tell about the server
+    Serve(serve::ServeCommand),
+    /// Call one method and print its result
+    Call(call::CallCommand),
+    /// Send calls together, one JSON object a line
+    Batch(batch::BatchCommand),
+}
+
+const HELP: &str = "\
+Examples:
+  antiphon serve                             answer on 127.0.0.1:8060
+  antiphon call :8060 calc.add 3 4           parameters by position
+  antiphon call :8060 calc.add a=3 b=4       parameters by name
+  antiphon call :8060 functions_list         what can be called
+  antiphon batch :8060 calls.jsonl           many calls in one request
+
+Exit codes:
+    0  done
+    1  the server answered with an error (`serve`: it could not start)
+    2  wrong usage, or a file that cannot be read or written
+    3  no connection, or it broke
+    4  no answer in time
+    5  what came is no answer of JSON-RPC, or HTTP refused the request
+    6  some calls of a batch failed, others did not
+  130  interrupted";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.color);
+    match run(cli.command, &output) {
+        Ok(code) => code,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve(command) => Ok(command.run()),
+        Command::Call(command) => command.run(output).map(ExitCode::from),
+        Command::Batch(command) => command.run(output).map(ExitCode::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        super::Cli::command().debug_assert();
+    }
+}

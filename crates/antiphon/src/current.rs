@@ -14,7 +14,9 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Current {
     pub(crate) deadline: Option<Instant>,
+    #[cfg_attr(not(feature = "client"), allow(dead_code))] // only clients pass it on
     pub(crate) traceparent: Option<Arc<str>>,
+    #[cfg_attr(not(feature = "client"), allow(dead_code))]
     pub(crate) tracestate: Option<Arc<str>>,
 }
 
@@ -24,7 +26,7 @@ thread_local! {
 
 impl Current {
     /// What the running call passes on; nothing outside of one.
-    #[allow(dead_code)] // read by clients only
+    #[cfg(feature = "client")]
     pub(crate) fn get() -> Self {
         CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
     }

@@ -68,12 +68,14 @@ impl Answer {
         outcome.map_err(|error| Error::refused(subject, error).status_of(status))
     }
 
-    /// The fate of a notification: there is nothing to read unless it was refused.
+    /// The fate of a notification: there is nothing to read unless it was refused, which a server
+    /// of JSON-RPC says with status 200. What else it may write there is nobody's concern.
     pub(super) fn nothing(self, subject: &str, version: &str) -> Result<(), Error> {
-        if self.status().is_success() {
-            return Ok(());
+        let success = self.status().is_success();
+        match self.single(subject, None, version) {
+            Err(error) if !success || error.code().is_some() => Err(error),
+            _ => Ok(()),
         }
-        self.single(subject, None, version).map(|_| ())
     }
 
     /// The answers to a batch of `calls` calls.

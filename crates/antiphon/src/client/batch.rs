@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use antiphon_proto::{Entry, Id, IntoParams, RawJson};
+use antiphon_proto::{Entry, ErrorObject, Id, IntoParams, RawJson};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
@@ -206,6 +206,7 @@ impl Batch {
                 serial,
                 calls,
                 status: None,
+                refused: None,
             };
             if let Some(fault) = fault {
                 return Err(fault);
@@ -240,6 +241,7 @@ pub struct Responses {
     serial: u64,
     calls: Vec<Slot>,
     status: Option<StatusCode>,
+    refused: Option<ErrorObject>,
 }
 
 impl Responses {
@@ -280,6 +282,13 @@ impl Responses {
         self.status
     }
 
+    /// The one error that the server gave for all of it, as for a batch that is too long: then it
+    /// has looked at no single call, and [`take`](Self::take) tells this error for each.
+    #[must_use]
+    pub fn refused(&self) -> Option<&ErrorObject> {
+        self.refused.as_ref()
+    }
+
     /// Gives every call its answer. Afterwards each has an outcome.
     fn settle(&mut self, answer: BatchAnswer, ids: &HashMap<Id, usize>, status: StatusCode) {
         let mut strangers = Strangers::default();
@@ -289,6 +298,7 @@ impl Responses {
                     let error = Error::refused(&slot.subject, error.clone());
                     slot.outcome = Some(Err(error.status_of(status)));
                 }
+                self.refused = Some(error);
             }
             BatchAnswer::Entries(entries) => {
                 for entry in entries {

@@ -135,7 +135,7 @@ impl Dispatcher {
     }
 
     /// The place a message on this connection comes from.
-    #[allow(dead_code)] // for transports
+    #[cfg(feature = "http")]
     pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
         let Scope {
             tree, in_flight, ..

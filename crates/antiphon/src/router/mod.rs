@@ -50,9 +50,9 @@ pub struct Router {
     documentation: Option<String>,
     separator: Option<String>,
     methods: Vec<Method>,
-    children: Vec<(String, Router)>,
+    children: Vec<(String, Self)>,
     /// Routers merged into this one that have layers or a separator of their own.
-    merged: Vec<Router>,
+    merged: Vec<Self>,
     layers: Vec<BoxLayer>,
 }
 

@@ -115,12 +115,15 @@ fn refuse(socket: &TcpStream) {
     let _ = socket.try_write(FULL);
 }
 
+/// How many connections each address has open.
+type PerIp = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// The connections that may be open.
 #[derive(Clone)]
 struct Places {
     max: usize,
     open: Arc<AtomicUsize>,
-    per_ip: Option<(usize, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    per_ip: Option<(usize, PerIp)>,
 }
 
 impl Places {
@@ -149,7 +152,7 @@ impl Places {
 /// One open connection, until it is dropped.
 struct Place {
     open: Arc<AtomicUsize>,
-    of: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    of: Option<(IpAddr, PerIp)>,
 }
 
 impl Drop for Place {

@@ -184,9 +184,9 @@ where
     let mut all = BytesMut::new();
     loop {
         let received = first.as_ref().map_or(all.len(), Bytes::len);
-        let frame = match next_frame(body.as_mut(), &mut clock, received, limits.timeout).await? {
-            Some(frame) => frame,
-            None => break,
+        let next = next_frame(body.as_mut(), &mut clock, received, limits.timeout);
+        let Some(frame) = next.await? else {
+            break;
         };
         let Ok(mut data) = frame.into_data() else {
             continue; // trailers say nothing to us

@@ -47,6 +47,7 @@ impl Guard {
             .push(origin.trim_end_matches('/').to_ascii_lowercase());
     }
 
+    #[cfg(feature = "server")]
     pub(crate) fn allow_any_address(&mut self) {
         self.any_address = true;
     }
@@ -56,6 +57,7 @@ impl Guard {
     }
 
     /// Whether names beyond the loopback ones are answered to.
+    #[cfg(feature = "server")]
     pub(crate) fn is_loopback_only(&self) -> bool {
         !self.any_address && !self.any_host && self.hosts.iter().all(|host| is_loopback_name(host))
     }
@@ -85,7 +87,7 @@ impl Guard {
             return Ok(Admitted { cors: None });
         };
         let text = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-        if self.origins.iter().any(|allowed| *allowed == text) {
+        if self.origins.contains(&text) {
             let cors = Some(origin.clone());
             return Ok(Admitted { cors });
         }
@@ -176,7 +178,7 @@ fn address(host: &str) -> Option<IpAddr> {
     host.parse::<Ipv4Addr>().ok().map(IpAddr::from)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
 

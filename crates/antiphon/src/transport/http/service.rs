@@ -46,6 +46,7 @@ pub struct Route {
     values: Vec<HeaderValue>,
     notification_status: StatusCode,
     /// Whether the calls' limits are the server's.
+    #[cfg(feature = "server")]
     limited_by_server: bool,
 }
 
@@ -58,6 +59,7 @@ impl Route {
             types: vec!["application/json".to_owned()],
             values: vec![HeaderValue::from_static("application/json")],
             notification_status: StatusCode::NO_CONTENT,
+            #[cfg(feature = "server")]
             limited_by_server: false,
         }
     }

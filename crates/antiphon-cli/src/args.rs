@@ -1,0 +1,183 @@
+//! Parameters from what stands on a command line, in a file or on standard input.
+//!
+//! A value is JSON if it can be read as JSON, and a string if not. It is sent as it was written:
+//! a number of 30 digits arrives with 30 digits.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+
+use antiphon::Params;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::exit::Failure;
+
+/// How much is read from a file or standard input, in bytes.
+const MAX_INPUT: u64 = 256 * 1024 * 1024;
+
+/// Parameters from words: all by position (`3 4`), or all by name (`a=3 b=4`).
+///
+/// # Errors
+///
+/// If both kinds are there, or a name twice.
+pub(crate) fn from_words(words: &[String]) -> Result<Params, Failure> {
+    let mut names = HashSet::new();
+    let mut params = Params::none();
+    for (n, word) in words.iter().enumerate() {
+        match named(word) {
+            _ if n > 0 && named(word).is_some() == names.is_empty() => {
+                return Err(Failure::usage(format!(
+                    "`{word}`: parameters go all by position (3 4) or all by name (a=3 b=4); a text \
+                     that looks like a name is written in JSON: '\"a=3\"'"
+                )));
+            }
+            Some((name, _)) if !names.insert(name) => {
+                return Err(Failure::usage(format!("`{name}` is given twice")));
+            }
+            Some((name, text)) => params = params.insert(name.to_owned(), value(text)?),
+            None => params = params.push(value(word)?),
+        }
+    }
+    Ok(params)
+}
+
+/// Parameters from `JSON`, `@FILE`, or `@-` for standard input.
+///
+/// # Errors
+///
+/// If it cannot be read, or is neither an array nor an object.
+pub(crate) fn from_data(data: &str) -> Result<Params, Failure> {
+    match data.strip_prefix('@') {
+        Some(path) => from_json(&read(path)?),
+        None => from_json(data),
+    }
+    .map_err(|reason| Failure::usage(format!("the parameters cannot be sent: {reason}")))
+}
+
+/// Parameters from JSON text.
+///
+/// # Errors
+///
+/// If it is neither an array nor an object; the text says why.
+pub(crate) fn from_json(text: &str) -> Result<Params, String> {
+    let structured = text.trim_start().starts_with(['[', '{']);
+    let params = Params::from_json(text);
+    match params.to_json() {
+        _ if !structured => Err("they are a JSON array (by position) or object (by name)".into()),
+        Err(error) => Err(error.to_string()),
+        Ok(_) => Ok(params),
+    }
+}
+
+/// What a file holds; `-`, or no name, is standard input.
+///
+/// # Errors
+///
+/// If it cannot be read, is too long, or is no UTF-8.
+pub(crate) fn read(path: &str) -> Result<String, Failure> {
+    let fail = |error: io::Error| Failure::io(&named_input(path), &error);
+    let mut text = String::new();
+    let input: &mut dyn Read = match path {
+        "" | "-" => &mut io::stdin(),
+        path => &mut File::open(path).map_err(fail)?,
+    };
+    let read = input.take(MAX_INPUT + 1).read_to_string(&mut text);
+    if read.map_err(fail)? as u64 > MAX_INPUT {
+        return Err(Failure::usage(format!(
+            "{}: longer than {MAX_INPUT} bytes",
+            named_input(path)
+        )));
+    }
+    Ok(text)
+}
+
+/// What a file is called in errors.
+pub(crate) fn named_input(path: &str) -> String {
+    match path {
+        "" | "-" => "standard input".to_owned(),
+        path => path.to_owned(),
+    }
+}
+
+/// Name and value, if this is `name=value`.
+fn named(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let letters = |c: char| c.is_alphanumeric() || c == '_';
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    (begins && name.chars().all(letters)).then_some((name, value))
+}
+
+/// JSON as it stands, or else a string.
+fn value(text: &str) -> Result<Box<RawValue>, Failure> {
+    serde_json::from_str(text)
+        .or_else(|_| to_raw_value(text))
+        .map_err(|error| Failure::usage(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(words: &[&str]) -> Result<Option<String>, String> {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let params = from_words(&words).map_err(|failure| failure.to_string())?;
+        params.to_json().map_err(ToString::to_string)
+    }
+
+    #[test]
+    fn words_become_parameters() {
+        let table: &[(&[&str], Option<&str>)] = &[
+            (&[], None),
+            (&["3", "4"], Some("[3,4]")),
+            (&["a=3", "b=4"], Some(r#"{"a":3,"b":4}"#)),
+            (&["null", "true", "[1, 2]"], Some("[null,true,[1, 2]]")),
+            (
+                &["x", "", "01", "1.", "nan"],
+                Some(r#"["x","","01","1.","nan"]"#),
+            ),
+            (&["\"3\"", " 3 "], Some(r#"["3",3]"#)),
+            (&["\"a=3\"", "4"], Some(r#"["a=3",4]"#)),
+            (
+                &["1=2", "a-b=3", "a:=4", "=5"],
+                Some(r#"["1=2","a-b=3","a:=4","=5"]"#),
+            ),
+            (
+                &["a=", "b==", "_c1=x=y"],
+                Some(r#"{"a":"","b":"=","_c1":"x=y"}"#),
+            ),
+            (&["1e400", "-0.10"], Some("[1e400,-0.10]")),
+            (
+                &["123456789012345678901234567890"],
+                Some("[123456789012345678901234567890]"),
+            ),
+            (&["{\"a\":1e999}"], Some(r#"[{"a":1e999}]"#)),
+        ];
+        for (words, expected) in table {
+            let sent = sent(words).unwrap();
+            assert_eq!(sent.as_deref(), *expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_both_kinds_are_refused() {
+        let table: &[(&[&str], &str)] = &[
+            (&["3", "b=4"], "`b=4`: parameters go all by position"),
+            (&["a=3", "4"], "`4`: parameters go all by position"),
+            (&["a=3", "b=4", "a=5"], "`a` is given twice"),
+        ];
+        for (words, part) in table {
+            let error = sent(words).unwrap_err();
+            assert!(error.contains(part), "{words:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn data_is_an_array_or_an_object() {
+        for good in ["[]", "{}", " [1e400]\n", r#"{"a":[{}]}"#] {
+            assert!(from_json(good).is_ok(), "{good}");
+        }
+        for bad in ["", "3", "null", "\"[]\"", "[1", "{a:1}", "[1] 2"] {
+            assert!(from_json(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The server that a command talks to, and the time and signals that bound the talk.
+
+use std::future::Future;
+use std::pin::pin;
+
+use antiphon::client::Client;
+use antiphon::{Address, Wait};
+use clap::Args;
+use tokio::runtime::Builder;
+
+use crate::args;
+use crate::exit::{Exit, Failure};
+
+/// Where the server is, and what every request carries.
+#[derive(Args)]
+pub(crate) struct Remote {
+    /// The server: HOST:PORT, :PORT, http://HOST[:PORT][/PATH] or http+unix:PATH
+    #[arg(value_name = "URL")]
+    url: String,
+
+    /// A header of the request, as 'Name: value'; @FILE reads one a line, so that a secret stays
+    /// out of the list of processes
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+
+    /// Time to wait for the answer: 30, 30s, 500ms, 2m or none [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Wait>,
+}
+
+impl Remote {
+    /// A client of the server. Nothing is connected yet.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        // Checked here because its text says it all.
+        let _: Address = self
+            .url
+            .parse()
+            .map_err(|error| Failure::usage(format!("the address `{}`: {error}", self.url)))?;
+        let mut builder = Client::builder(&self.url);
+        if let Some(Wait(time)) = self.timeout {
+            builder = builder.timeout(time);
+        }
+        for header in &self.headers {
+            let text = match header.strip_prefix('@') {
+                Some(path) => &args::read(path)?,
+                None => header,
+            };
+            for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                let Some((name, value)) = line.split_once(':') else {
+                    // The line itself may be a secret.
+                    return Err(Failure::usage("a header is written as 'Name: value'"));
+                };
+                builder = builder.header(name.trim(), value.trim());
+            }
+        }
+        Ok(builder.build()?)
+    }
+}
+
+/// Runs a future to its end, or until Ctrl-C.
+pub(crate) fn run<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let failed = |error| Failure::io("the runtime cannot be started", &error);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let outcome = runtime.block_on(async {
+        let mut interrupted = pin!(tokio::signal::ctrl_c());
+        tokio::select! {
+            // First of all, so that there is no moment in which the signal is not heard.
+            biased;
+            heard = &mut interrupted => Err(match heard {
+                Ok(()) => Failure::new(Exit::Interrupted, "interrupted; what was sent may have run"),
+                Err(error) => Failure::io("Ctrl-C cannot be heard", &error),
+            }),
+            outcome = future => outcome,
+        }
+    });
+    // A look-up of a name cannot be broken off, and need not be waited for.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,42 @@
+//! `antiphon serve`: the calculator, and commands that tell about the server.
+
+use std::process::ExitCode;
+
+use antiphon::{Router, ServeArgs, Server, ServerCommands};
+use clap::Args;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+
+use crate::calculator::Calculator;
+
+/// Answers of this many bytes and more are compressed for callers that take it.
+const COMPRESS_FROM: u64 = 200;
+
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub(crate) struct ServeCommand {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+const HELP: &str = "\
+It serves ping, echo, functions_list, documentation, server_info, and a calculator: calc.add,
+calc.subtract, calc.multiply, calc.divide and calc.randompaths. When it is ready it says where, on
+standard error. SIGINT or SIGTERM lets the calls that run end first, a second one does not.
+
+Examples:
+  antiphon serve
+  antiphon serve --bind 127.0.0.1:0 --call-timeout 5s
+  curl -H 'Content-Type: application/json' 127.0.0.1:8060 \\
+    -d '{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"calc.add\", \"params\": [3, 4]}'";
+
+impl ServeCommand {
+    /// Runs until it is told to stop. What goes wrong is printed by the library.
+    pub(crate) fn run(self) -> ExitCode {
+        let router = Router::new(ServerCommands::new()).nest("calc", Calculator);
+        let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM));
+        Server::new(router)
+            .http_layer(compression)
+            .start_with(self.args)
+    }
+}
