@@ -1,0 +1,24 @@
+//! Writes the seeds to `corpus/`, where `cargo fuzz` looks for them.
+//!
+//! Run with `cargo run --example seeds --no-default-features`, in `fuzz/`.
+
+use std::fs;
+use std::path::Path;
+
+use antiphon_fuzz::seeds;
+
+fn main() -> std::io::Result<()> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    for (target, seeds) in [
+        ("parse", seeds::parse()),
+        ("framing", seeds::framing()),
+        ("dispatch", seeds::dispatch()),
+    ] {
+        let folder = corpus.join(target);
+        fs::create_dir_all(&folder)?;
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(folder.join(format!("seed-{number:03}")), seed)?;
+        }
+    }
+    Ok(())
+}

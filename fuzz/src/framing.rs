@@ -1,0 +1,108 @@
+//! A byte stream: how it arrives never changes what it comes to.
+
+use antiphon_proto::Framing;
+use antiphon_proto::framing::{Decoder, FramingError};
+use bytes::{Bytes, BytesMut};
+
+/// The messages of a stream, and how it ended.
+type Outcome = (Vec<Bytes>, Result<(), FramingError>);
+
+/// Cuts the stream whole, byte by byte and in pieces. The first three bytes of the input choose the
+/// framing, the largest message and the pieces; the rest is the stream.
+///
+/// # Panics
+///
+/// If the outcomes differ, or if a message is not what its framing promises.
+pub fn check(input: &[u8]) {
+    let Some((&[framing, max, pieces], stream)) = input.split_first_chunk() else {
+        return;
+    };
+    let framing = match framing % 2 {
+        0 => Framing::Newline,
+        _ => Framing::ContentLength,
+    };
+    let max = usize::from(max);
+
+    let whole = cut(framing, max, [stream]);
+    assert_eq!(cut(framing, max, stream.chunks(1)), whole, "byte by byte");
+    let sizes = Sizes(u32::from(pieces) + 1);
+    assert_eq!(cut(framing, max, sizes.of(stream)), whole, "in pieces");
+
+    for message in &whole.0 {
+        assert!(message.len() <= max, "{} bytes of {max}", message.len());
+        if framing == Framing::Newline {
+            assert!(matches!(message.first(), Some(b'{' | b'[')));
+            assert!(!message.contains(&b'\n'));
+        }
+    }
+
+    // What came out goes in again. A lone `\r` is a space then, and one at the end is dropped.
+    let mut again = BytesMut::new();
+    for message in &whole.0 {
+        framing.encode(message, &mut again);
+    }
+    let (messages, end) = cut(framing, max, [&again[..]]);
+    assert_eq!(end, Ok(()));
+    assert_eq!(messages.len(), whole.0.len());
+    for (before, after) in whole.0.iter().zip(&messages) {
+        let expected: Vec<u8> = match framing {
+            Framing::Newline => before.iter().map(|&byte| blank(byte)).collect(),
+            _ => before.to_vec(),
+        };
+        assert_eq!(expected, after[..]);
+    }
+}
+
+fn blank(byte: u8) -> u8 {
+    match byte {
+        b'\r' => b' ',
+        other => other,
+    }
+}
+
+fn cut<'a>(framing: Framing, max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let (mut decoder, mut buffer) = (Decoder::new(framing, max), BytesMut::new());
+    let mut messages = Vec::new();
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            match decoder.decode(&mut buffer) {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) => return (messages, Err(stays(decoder, error))),
+            }
+        }
+    }
+    loop {
+        match decoder.finish(&mut buffer) {
+            Ok(Some(message)) => messages.push(message),
+            Ok(None) => return (messages, Ok(())),
+            Err(error) => return (messages, Err(stays(decoder, error))),
+        }
+    }
+}
+
+/// Nothing behind an error becomes a message.
+fn stays(mut decoder: Decoder, error: FramingError) -> FramingError {
+    let mut good = BytesMut::from("\r\n{}\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!(decoder.decode(&mut good), Err(error));
+    assert_eq!(decoder.finish(&mut good), Err(error));
+    error
+}
+
+/// Sizes of pieces, all following from one number.
+struct Sizes(u32);
+
+impl Sizes {
+    fn of(mut self, mut stream: &[u8]) -> Vec<&[u8]> {
+        let mut pieces = Vec::new();
+        while !stream.is_empty() {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let size = 1 + (self.0 >> 24) as usize % 24;
+            let (piece, rest) = stream.split_at(size.min(stream.len()));
+            pieces.push(piece);
+            stream = rest;
+        }
+        pieces
+    }
+}
