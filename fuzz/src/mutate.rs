@@ -1,64 +1,54 @@
 //! Runs the targets without a fuzzer: all seeds, then changed ones.
+//!
+//! Half of the changes are of bytes, and ruin most texts; the other half are of tokens, and keep most
+//! of them JSON.
 
+use std::ops::Range;
 use std::thread;
 
 use crate::seeds::{self, Seed};
 use crate::{dispatch, framing, parse};
 
 /// What is put into inputs: what means something to a parser, and what must not.
+#[rustfmt::skip]
 const WORDS: &[&[u8]] = &[
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b",",
-    b":",
-    b"\"",
-    b"\\",
-    b" ",
-    b"\n",
-    b"\r",
-    b"\r\n",
-    b"\t",
-    b"0",
-    b"-",
-    b".",
-    b"e",
-    b"E+9",
-    b"1e400",
-    b"-0",
-    b"01",
-    b"true",
-    b"null",
-    b"\\u0000",
-    b"\\ud800",
-    b"\\udc00",
-    b"\\u00",
-    b"\\x",
-    b"\0",
-    b"\x1F",
-    b"\x7F",
-    b"\x80",
-    b"\xC0\x80",
-    b"\xC3\xA9",
-    b"\xED\xA0\x80",
-    b"\xEF\xBB\xBF",
-    b"\xF0\x9F\x98\x80",
-    b"\xF4\x90\x80\x80",
-    b"\xFF",
-    b"\"id\":",
-    b"\"i\\u0064\":1,",
-    b"\"jsonrpc\":\"2.0\",",
-    b"\"method\":\"tick\",",
-    b"\"params\":[]",
-    b"\"result\":1",
-    b"\"error\":{}",
-    b"\"timeout\":1,",
-    b"Content-Length: 5\r\n",
-    b"Content-Type: a/b; charset=utf-8\r\n",
-    b"[[[[[[[[[[[[[[[[",
-    b"]]]]]]]]]]]]]]]]",
+    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\\", b" ", b"\n", b"\r", b"\r\n", b"\t", b"0",
+    b"-", b".", b"e", b"E+9", b"1e400", b"-0", b"01", b"true", b"null", b"\\u0000", b"\\ud800",
+    b"\\udc00", b"\\u00", b"\\x", b"\0", b"\x1F", b"\x7F", b"\x80", b"\xC0\x80", b"\xC3\xA9",
+    b"\xED\xA0\x80", b"\xEF\xBB\xBF", b"\xF0\x9F\x98\x80", b"\xF4\x90\x80\x80", b"\xFF", b"\"id\":",
+    b"\"i\\u0064\":1,", b"\"jsonrpc\":\"2.0\",", b"\"method\":\"tick\",", b"\"params\":[]",
+    b"\"result\":1", b"\"error\":{}", b"\"timeout\":1,", b"Content-Length: 5\r\n",
+    b"Content-Type: a/b; charset=utf-8\r\n", b"[[[[[[[[[[[[[[[[", b"]]]]]]]]]]]]]]]]",
     b"{\"\":{\"\":{\"\":{\"\":",
+];
+
+/// What may stand where a value stands.
+#[rustfmt::skip]
+const VALUES: &[&str] = &[
+    "0", "-1", "1.50", "-0", "1e400", "123456789012345678901234567890", "null", "true", "false",
+    "[]", "{}", "[3,7]", "[[1],[]]", r#"{"a":3,"b":7}"#, r#"{"id":1}"#, r#""""#, r#""x""#,
+    r#""\ud800""#, r#""\"]}""#, r#""2.0""#, r#""tick""#, r#""later""#, r#""echo""#, r#""text""#,
+    r#""calc.add""#, r#""id""#, r#""method""#, r#""params""#, r#""jsonrpc""#, r#""timeout""#,
+    "\"\u{fc}\u{1f600}\"",
+];
+
+/// What may stand where a member stands.
+#[rustfmt::skip]
+const MEMBERS: &[&str] = &[
+    r#""id":1"#, r#""id":"x""#, r#""i\u0064":2"#, r#""method":"tick""#, r#""method":"later""#,
+    r#""params":[]"#, r#""params":{}"#, r#""params":["a"]"#, r#""jsonrpc":"2.0""#, r#""result":1"#,
+    r#""error":{"code":1,"message":""}"#, r#""timeout":0"#, r#""traceparent":"0""#,
+    r#""foo":{"id":1}"#, r#""\ud800":1"#, r#""":[[]]"#,
+];
+
+/// Entries of a batch.
+const ENTRIES: &[&str] = &[
+    r#"{"jsonrpc":"2.0","id":1,"method":"tick"}"#,
+    r#"{"jsonrpc":"2.0","method":"tick"}"#,
+    r#"{"jsonrpc":"2.0","id":2,"method":"later"}"#,
+    r#"{"jsonrpc":"2.0","method":"later"}"#,
+    r#"{"jsonrpc":"2.0","id":3}"#,
+    "1",
 ];
 
 /// Longer inputs are run as they are and not changed: they would take all the time.
@@ -88,7 +78,45 @@ impl Random {
         &text[start..start + length]
     }
 
-    /// One to four changes.
+    /// Puts a JSON text together differently.
+    fn rearrange(&mut self, input: &mut Vec<u8>) {
+        let tokens = tokens(input);
+        let Range { start, end } = match tokens.len() {
+            0 => 0..0,
+            count => tokens[self.below(count)].clone(),
+        };
+        let first = input.get(start).copied().unwrap_or_default();
+        let is_value = matches!(first, b'"' | b'-' | b'0'..=b'9' | b'a'..=b'z');
+        match (self.below(6), first) {
+            (0 | 1, _) if is_value => {
+                input.splice(start..end, self.one(VALUES).bytes());
+            }
+            (2, b'"') if end - start > 2 => {
+                let at = start + 1 + self.below(end - start - 2);
+                if input[at].is_ascii_alphanumeric() && input[at - 1] != b'\\' {
+                    let spelled = format!("\\u{:04x}", input[at]);
+                    input.splice(at..=at, spelled.bytes());
+                }
+            }
+            (_, b'{') if input.get(end) == Some(&b'"') => {
+                let member = format!("{},", self.one(MEMBERS));
+                input.splice(end..end, member.bytes());
+            }
+            (_, b'[') if input.get(end) != Some(&b']') => {
+                let value = self.one(if start == 0 { ENTRIES } else { VALUES });
+                input.splice(end..end, format!("{value},").bytes());
+            }
+            (3, _) => drop(input.splice(start..start, self.one(&[" ", "\n", "\t\r "]).bytes())),
+            (4, _) if self.below(4) == 0 => {
+                let before = format!("[{},", self.one(ENTRIES));
+                input.splice(0..0, before.bytes());
+                input.push(b']');
+            }
+            _ => {}
+        }
+    }
+
+    /// One to four changes of bytes.
     fn change(&mut self, input: &mut Vec<u8>, others: &[Seed]) {
         for _ in 0..=self.below(4) {
             let at = self.below(input.len() + 1);
@@ -111,8 +139,35 @@ impl Random {
                 _ => {}
             }
         }
-        input.truncate(GROWN);
     }
+}
+
+/// Where strings, words, numbers and marks are in a JSON text; roughly, if it is none.
+fn tokens(text: &[u8]) -> Vec<Range<usize>> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(&first) = text.get(at) {
+        let rest = &text[at + 1..];
+        let more = match first {
+            b'"' => {
+                let mut escaped = false;
+                let end = rest.iter().position(|&byte| {
+                    let ends = byte == b'"' && !escaped;
+                    escaped = byte == b'\\' && !escaped;
+                    ends
+                });
+                end.map_or(rest.len(), |end| end + 1)
+            }
+            b'-' | b'0'..=b'9' | b'a'..=b'z' => {
+                let word = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+                rest.iter().take_while(word).count()
+            }
+            _ => 0,
+        };
+        tokens.push(at..at + 1 + more);
+        at += 1 + more;
+    }
+    tokens
 }
 
 /// Says which input it was if a check panics.
@@ -126,12 +181,14 @@ impl Drop for Shown<'_> {
     }
 }
 
-fn run(check: fn(&[u8]), seeds: &[Seed]) {
+fn run(check: fn(&[u8]) -> bool, seeds: &[Seed]) {
     let check = |input: &[u8]| {
         let shown = Shown(input);
-        check(shown.0);
+        check(shown.0)
     };
-    seeds.iter().for_each(|seed| check(seed));
+    for seed in seeds {
+        check(seed);
+    }
 
     let usual = if cfg!(debug_assertions) {
         50_000
@@ -144,15 +201,27 @@ fn run(check: fn(&[u8]), seeds: &[Seed]) {
     let mut random = Random(start.max(1));
 
     let short: Vec<_> = seeds.iter().filter(|seed| seed.len() <= CHANGED).collect();
-    // Every second input is a change of the one before, so that changes add up.
-    let mut input = Vec::new();
+    // Changes add up, for a while.
+    let (mut input, mut good) = (Vec::new(), 0);
     for round in 0..rounds {
-        if round % 8 == 0 {
+        if round % 8 == 0 || input.len() > GROWN {
             input = random.one(&short).to_vec();
         }
-        random.change(&mut input, seeds);
-        check(&input);
+        match round % 16 {
+            0..8 => random.rearrange(&mut input),
+            _ => {
+                input = random.one(&short).to_vec();
+                random.change(&mut input, seeds);
+            }
+        }
+        good += u64::from(check(&input));
     }
+    // Changes that always ruin an input, or never, would prove little.
+    let share = 100 * good / rounds.max(1);
+    assert!(
+        (10..90).contains(&share),
+        "{share} % of {rounds} inputs were good"
+    );
 }
 
 #[test]

@@ -5,13 +5,14 @@ use bytes::Bytes;
 
 use crate::model::{self, Message, Nothing};
 
-/// Reads the text with both parsers.
+/// Reads the text with both parsers, and says whether anything of it could run.
 ///
 /// # Panics
 ///
 /// If they disagree.
-pub fn check(text: &[u8]) {
+pub fn check(text: &[u8]) -> bool {
     let ours = parse(Bytes::copy_from_slice(text), &Rules::default());
+    let taken = ours.is_ok();
     match (model::read(text), ours) {
         (Message::Syntax, Err(Rejection::Syntax { at })) => {
             assert!(at <= text.len(), "at {at} of {}", text.len());
@@ -28,6 +29,7 @@ pub fn check(text: &[u8]) {
         }
         (expected, ours) => panic!("expected {expected:?}, came {ours:?}"),
     }
+    taken
 }
 
 fn compare(expected: &model::Entry<'_>, entry: &Entry) {

@@ -21,22 +21,23 @@ const MAX_INPUT: u64 = 256 * 1024 * 1024;
 ///
 /// If both kinds are there, or a name twice.
 pub(crate) fn from_words(words: &[String]) -> Result<Params, Failure> {
+    let by_name = words.first().is_some_and(|word| named(word).is_some());
     let mut names = HashSet::new();
     let mut params = Params::none();
-    for (n, word) in words.iter().enumerate() {
-        match named(word) {
-            _ if n > 0 && named(word).is_some() == names.is_empty() => {
-                return Err(Failure::usage(format!(
-                    "`{word}`: parameters go all by position (3 4) or all by name (a=3 b=4); a text \
-                     that looks like a name is written in JSON: '\"a=3\"'"
-                )));
-            }
-            Some((name, _)) if !names.insert(name) => {
+    for word in words {
+        params = match (by_name, named(word)) {
+            (true, Some((name, _))) if !names.insert(name) => {
                 return Err(Failure::usage(format!("`{name}` is given twice")));
             }
-            Some((name, text)) => params = params.insert(name.to_owned(), value(text)?),
-            None => params = params.push(value(word)?),
-        }
+            (true, Some((name, text))) => params.insert(name.to_owned(), value(text)?),
+            (false, None) => params.push(value(word)?),
+            _ => {
+                return Err(Failure::usage(format!(
+                    "`{word}`: parameters go all by position (3 4) or all by name (a=3 b=4); a \
+                     text that looks like a name is written in JSON: '\"a=3\"'"
+                )));
+            }
+        };
     }
     Ok(params)
 }

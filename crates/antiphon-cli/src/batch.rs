@@ -1,7 +1,7 @@
 //! `antiphon batch`: many calls in one request, written one a line.
 
-use antiphon::Params;
 use antiphon::client::{Batch, Error, Kind, Responses, Ticket};
+use antiphon::{ErrorCode, ErrorObject, Params};
 use clap::Args;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -70,15 +70,15 @@ impl BatchCommand {
         })?;
         let entries = batch.len();
         let sending = batch.send();
-        let mut responses = remote::run(async { Ok(sending.await?) }).map_err(|failure| {
-            // Also a batch of notifications only, to which an error is the only answer.
-            match failure.exit() {
-                Exit::Refused => refused(entries, &failure.to_string()),
-                _ => failure,
-            }
+        let mut responses = remote::run(async {
+            sending.await.map_err(|error| match error.kind() {
+                // Notifications only: an error for all of them is the only answer they can have.
+                Kind::Refused(object) => refused(entries, object),
+                _ => error.into(),
+            })
         })?;
-        if let Some(error) = responses.refused() {
-            return Err(refused(entries, &error.to_string()));
+        if let Some(object) = responses.refused() {
+            return Err(refused(entries, object));
         }
         let mut tally = Tally::default();
         let lines = places
@@ -130,11 +130,11 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// The server has not looked at a single call.
-fn refused(entries: usize, error: &str) -> Failure {
-    let text = format!(
-        "the server refused the batch of {entries} as a whole, and ran nothing of it: {error}; \
-         a server takes only so many at once (Antiphon's 100, unless told otherwise)"
-    );
+fn refused(entries: usize, error: &ErrorObject) -> Failure {
+    let mut text = format!("the server refused the batch of {entries} as a whole: {error}");
+    if error.code() == ErrorCode::INVALID_REQUEST {
+        text += "; servers take only so many calls at once (Antiphon's 100, unless told otherwise)";
+    }
     Failure::new(Exit::Refused, text)
 }
 

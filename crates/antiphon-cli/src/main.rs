@@ -34,7 +34,7 @@ use crate::output::{Color, Output};
 
 /// JSON-RPC 2.0 on the command line: call methods, send batches, serve a calculator to try it on
 #[derive(Parser)]
-#[command(version, after_help = HELP)]
+#[command(name = "antiphon", version, after_help = HELP)]
 struct Cli {
     /// Colour in what `call` and `batch` print; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]

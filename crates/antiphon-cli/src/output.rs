@@ -11,15 +11,12 @@ use clap::ValueEnum;
 use crate::exit::Failure;
 use crate::json::{self, Style};
 
-/// When to use colour.
+/// When to use colour. The variants have no documentation: help would spread it over many lines.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Color {
-    /// On a terminal, unless the environment has `NO_COLOR` or `TERM=dumb`.
     #[default]
     Auto,
-    /// Also into a file or a pipe.
     Always,
-    /// Not at all.
     Never,
 }
 
@@ -97,23 +94,25 @@ impl Output {
         note(&json::render(text, self.err));
     }
 
-    /// Something about an answer, which came from a peer: nothing in it reaches a terminal as a
-    /// command.
+    /// Something about an answer.
     pub(crate) fn about(&self, text: &str) {
-        let safe: String = text
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect();
-        note(&safe);
+        note(&harmless(text));
     }
 
     /// Why the tool ends without an answer.
     pub(crate) fn failure(&self, failure: &Failure) {
+        let text = harmless(&failure.to_string());
         match self.err.color {
-            true => note(&format!("\u{1b}[1;31merror\u{1b}[0m: {failure}")),
-            false => note(&format!("error: {failure}")),
+            true => note(&format!("\u{1b}[1;31merror\u{1b}[0m: {text}")),
+            false => note(&format!("error: {text}")),
         }
     }
+}
+
+/// One line, in which nothing that came from a peer is a command to a terminal.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
 }
 
 /// There is nobody to tell that standard error cannot be written.

@@ -35,10 +35,10 @@ fn prepare(ctx: &Context, format: &str, params: &mut NamedParams) -> Result<(), 
     };
     // What is inserted wins, so a caller cannot pay with somebody else's money.
     params.insert("user", user);
-    if format == "euros" {
-        if let Some(euros) = params.get::<f64>("amount") {
-            params.insert("amount", euros * 100.0);
-        }
+    if format == "euros"
+        && let Some(euros) = params.get::<f64>("amount")
+    {
+        params.insert("amount", euros * 100.0);
     }
     Ok(())
 }

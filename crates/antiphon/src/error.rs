@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher as _, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -74,6 +75,17 @@ pub(crate) fn internal_error(reason: &dyn fmt::Display) -> ErrorObject {
     tracing::error!(incident, "{}", Printable(reason));
     ErrorObject::of(ErrorCode::INTERNAL_ERROR).with_data(&Data {
         incident: &incident,
+    })
+}
+
+/// Runs code of the user's; a panic becomes −32603, and nothing of its text leaves.
+pub(crate) fn guard<R>(panicked: &'static str, f: impl FnOnce() -> R) -> Result<R, ErrorObject> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        // It is the user's as well, and may panic when it is dropped.
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+        internal_error(&panicked)
     })
 }
 

@@ -233,6 +233,8 @@ mod current;
 mod describe;
 mod dispatch;
 mod error;
+#[cfg(feature = "server")]
+mod life;
 mod router;
 mod scope;
 #[cfg(feature = "server")]

@@ -1,8 +1,6 @@
 //! One call: start it, guard it, write its answer.
 
-use std::any::Any;
 use std::future::pending;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +11,7 @@ use tokio::time::Sleep;
 
 use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Shared};
-use crate::error::internal_error;
+use crate::error::{guard, internal_error};
 use crate::scope::{Permit, Scope};
 
 /// What came of starting a call.
@@ -38,7 +36,7 @@ pub(super) fn start(
     let call = Call::new(request, scope, limits, buffer);
     let timeout = call.timeout();
     let threads = sent_to_threads();
-    let first = guard(|| match shared.endpoint.route(call).0 {
+    let first = guard(PANICKED, || match shared.endpoint.route(call).0 {
         Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
         Work::Later(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),
@@ -66,19 +64,8 @@ pub(super) fn start(
     (started, echo)
 }
 
-/// Runs code of the user's; a panic becomes −32603, and nothing of its text leaves.
-fn guard<R>(f: impl FnOnce() -> R) -> Result<R, ErrorObject> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(panicked)
-}
-
-/// What a panic carries is the user's as well, and may panic when it is dropped.
-#[cold]
-fn panicked(payload: Box<dyn Any + Send>) -> ErrorObject {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(again);
-    }
-    internal_error(&"a method panicked")
-}
+/// What the log says of a call that panicked.
+const PANICKED: &str = "a method panicked";
 
 fn lost() -> Reply {
     Reply::error(internal_error(&"a call has lost its answer"))
@@ -95,7 +82,7 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         let threads = sent_to_threads();
-        let polled = guard(|| self.future.as_mut().poll(cx));
+        let polled = guard(PANICKED, || self.future.as_mut().poll(cx));
         if sent_to_threads() != threads {
             self.permit = None;
         }
@@ -118,7 +105,7 @@ impl Drop for Running {
     /// process.
     fn drop(&mut self) {
         let future = std::mem::replace(&mut self.future, Box::pin(pending()));
-        let _ = guard(|| drop(future));
+        let _ = guard(PANICKED, || drop(future));
     }
 }
 

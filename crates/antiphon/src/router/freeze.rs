@@ -452,8 +452,17 @@ mod tests {
             .collect();
         assert_eq!(names, ["a_b_c", "a_b_d/e"]);
         let slashed = Router::default().separator("/").nest("x", one("y"));
-        let merged = Router::default().merge(slashed).nest("x2", one("y")).freeze().unwrap();
-        let names: Vec<_> = merged.tree.methods(true).iter().map(|m| m.name.clone()).collect();
+        let merged = Router::default()
+            .merge(slashed)
+            .nest("x2", one("y"))
+            .freeze()
+            .unwrap();
+        let names: Vec<_> = merged
+            .tree
+            .methods(true)
+            .iter()
+            .map(|m| m.name.clone())
+            .collect();
         assert_eq!(names, ["x2.y", "x/y"]);
         let deepest = frozen
             .tree

@@ -1,15 +1,18 @@
 //! Accepting connections, within bounds, until the server stops and the queue is empty.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::scope::{Connection, Transport};
@@ -18,6 +21,9 @@ use crate::server::settings::Settings;
 use crate::transport::http::Caller;
 use crate::transport::http::connection::Http;
 
+/// How many peers are told at the same time that there is no room.
+const REFUSALS: usize = 64;
+
 /// What the listeners of a server share.
 #[derive(Clone)]
 pub(super) struct Acceptor {
@@ -25,6 +31,8 @@ pub(super) struct Acceptor {
     handle: Handle,
     tasks: TaskTracker,
     places: Places,
+    /// Peers that may be told at the same time that there is no room.
+    refusals: Arc<Semaphore>,
     local: bool,
 }
 
@@ -46,6 +54,7 @@ impl Acceptor {
                 open: Arc::clone(&handle.connections),
                 per_ip: per_ip.map(|max| (max, Arc::default())),
             },
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
             local,
         }
     }
@@ -56,7 +65,7 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.handle.stop.cancelled() => break,
+                () = self.handle.life.stopped() => break,
             };
             match accepted {
                 Ok((socket, peer)) => {
@@ -75,7 +84,12 @@ impl Acceptor {
         let Ok(listener) = listener.into_std() else {
             return;
         };
-        while let Ok((socket, peer)) = listener.accept() {
+        loop {
+            let (socket, peer) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if has_gone(&error) => continue,
+                Err(_) => return,
+            };
             let ready = socket
                 .set_nonblocking(true)
                 .and_then(|()| TcpStream::from_std(socket));
@@ -88,7 +102,7 @@ impl Acceptor {
     fn open(&self, socket: TcpStream, peer: SocketAddr) {
         self.handle.accepted.fetch_add(1, Ordering::Relaxed);
         let Some(place) = self.places.take(peer.ip()) else {
-            return refuse(&socket);
+            return self.refuse(socket);
         };
         // Answers are written whole; waiting for more to send with them only costs time.
         let _ = socket.set_nodelay(true);
@@ -97,22 +111,46 @@ impl Acceptor {
             local: self.local,
         };
         let http = self.http.borrow().clone();
-        let stop = self.handle.stop.clone();
-        let kill = self.handle.kill.clone();
+        let life = self.handle.life.clone();
         self.tasks.spawn(async move {
             let _place = place;
-            kill.run_until_cancelled(http.serve(socket, caller, stop))
-                .await;
+            http.serve(socket, caller, life).await;
+        });
+    }
+
+    /// Tells a peer that there is no room. When too many have to be told, some are not.
+    fn refuse(&self, socket: TcpStream) {
+        let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() else {
+            return;
+        };
+        let life = self.handle.life.clone();
+        self.tasks.spawn(async move {
+            let _turn = turn;
+            let told = timeout(Duration::from_secs(1), say_full(socket));
+            let _ = life.until_killed(told).await;
         });
     }
 }
 
-/// Says that there is no room. The socket is new, so a few bytes fit without waiting.
-fn refuse(socket: &TcpStream) {
+/// Says that there is no room, and waits a moment until the peer has read it: closing a socket with
+/// unread bytes in it would take the answer back.
+async fn say_full(mut socket: TcpStream) -> io::Result<()> {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
-        Retry-After: 1\r\nConnection: close\r\nContent-Length: 34\r\n\r\n\
-        there are too many connections\r\n\r\n";
-    let _ = socket.try_write(FULL);
+        Retry-After: 1\r\nConnection: close\r\nContent-Length: 31\r\n\r\n\
+        there are too many connections\n";
+    socket.writable().await?;
+    // The socket is new: so few bytes fit.
+    socket.try_write(FULL)?;
+    poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await?;
+    let mut waste = [0; 4096];
+    loop {
+        socket.readable().await?;
+        match socket.try_read(&mut waste) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
 }
 
 /// How many connections each address has open.
@@ -182,14 +220,7 @@ impl Default for Backoff {
 
 impl Backoff {
     async fn wait(&mut self, error: &io::Error) {
-        let the_peer_has_gone = matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::Interrupted
-        );
-        if the_peer_has_gone {
+        if has_gone(error) {
             return;
         }
         // Out of descriptors or memory: the connection stays in the queue until there is room.
@@ -199,4 +230,15 @@ impl Backoff {
         sleep(self.0).await;
         self.0 = (self.0 * 2).min(Duration::from_secs(1));
     }
+}
+
+/// Whether the error is of this one connection, whose peer has gone again.
+fn has_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
 }

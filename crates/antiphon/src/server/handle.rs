@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio_util::sync::CancellationToken;
+use crate::life::Life;
 
 /// Stops a server and says how it is. Cheap to clone.
 ///
@@ -22,8 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
-    pub(super) stop: CancellationToken,
-    pub(super) kill: CancellationToken,
+    pub(super) life: Life,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) accepted: Arc<AtomicUsize>,
 }
@@ -32,19 +31,18 @@ impl Handle {
     /// Stops gracefully: connections that wait in the queue are still accepted, calls in flight are
     /// finished, idle connections end. After the graceful timeout what is left is cut.
     pub fn stop(&self) {
-        self.stop.cancel();
+        self.life.stop();
     }
 
     /// Stops at once; calls in flight are cut off.
     pub fn kill(&self) {
-        self.stop.cancel();
-        self.kill.cancel();
+        self.life.kill();
     }
 
     /// Whether the server has been told to stop.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.stop.is_cancelled()
+        self.life.is_stopping()
     }
 
     /// How many connections are open.

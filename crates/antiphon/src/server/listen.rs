@@ -65,6 +65,7 @@ impl Listening {
             http_layers,
             budget: Budget::new(settings.max_request_memory),
             loopback: addresses.iter().all(|address| address.ip().is_loopback()),
+            ports: addresses.iter().map(SocketAddr::port).collect(),
         };
         site.permitted(&settings)?;
         let (http, _) = watch::channel(site.http(&settings));
@@ -149,10 +150,10 @@ impl Listening {
                 if finished.is_err() {
                     let left = handle.connections();
                     tracing::warn!("cutting {left} connections: the graceful timeout is over");
-                    handle.kill.cancel();
+                    handle.kill();
                 }
             }
-            () = handle.kill.cancelled() => {}
+            () = handle.life.killed() => {}
         }
         connections.wait().await;
         Ok(())
@@ -166,6 +167,7 @@ struct Site {
     budget: Budget,
     /// Whether every listener is bound to loopback.
     loopback: bool,
+    ports: Vec<u16>,
 }
 
 impl Site {
@@ -186,6 +188,7 @@ impl Site {
 
     fn guard(&self, settings: &Settings) -> Guard {
         let mut guard = Guard::default();
+        self.ports.iter().for_each(|port| guard.note_port(*port));
         if !self.loopback {
             guard.allow_any_address();
         }
@@ -269,7 +272,9 @@ async fn resolve(address: &str) -> Result<SocketAddr, ServeError> {
         address: address.to_owned(),
         reason,
     };
-    let parsed: Address = address.parse().map_err(|error: AddressError| bad(error.to_string()))?;
+    let parsed: Address = address
+        .parse()
+        .map_err(|error: AddressError| bad(error.to_string()))?;
     let (host, port, path) = match parsed {
         Address::Http { host, port, path } => (host, port, path),
         other => return Err(bad(format!("{other} is not served yet"))),
@@ -280,9 +285,13 @@ async fn resolve(address: &str) -> Result<SocketAddr, ServeError> {
     let Some(host) = host else {
         return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
     };
-    let mut found = lookup_host((host, port)).await.map_err(|error| bad(error.to_string()))?;
+    let mut found = lookup_host((host, port))
+        .await
+        .map_err(|error| bad(error.to_string()))?;
     // A name such as localhost has several addresses; one listener is what was asked for.
-    found.next().ok_or_else(|| bad("the name has no address".to_owned()))
+    found
+        .next()
+        .ok_or_else(|| bad("the name has no address".to_owned()))
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

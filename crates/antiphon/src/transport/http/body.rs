@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "server")]
+use std::task::ready;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, sleep};
 
 use crate::router::BoxError;
+#[cfg(feature = "server")]
+use crate::transport::http::clock::InRequest;
 use crate::transport::http::reply::Refusal;
 
 /// The body of a request or a response.
@@ -273,16 +277,43 @@ fn too_slow() -> Refusal {
     )
 }
 
-/// A response's body that lets go of something when it has been sent or dropped.
+/// A response's body, and the request it answers.
+///
+/// HTTP/2 gets it in pieces: what hyper has taken counts as sent, and it takes a piece as soon as
+/// the peer has room for its first byte.
 #[cfg(feature = "server")]
 #[derive(Debug)]
-pub(crate) struct Tracked<G> {
-    pub(crate) body: Body,
-    pub(crate) _guard: G,
+pub(crate) struct Tracked {
+    body: Body,
+    /// What is left of the piece that came last.
+    rest: Bytes,
+    request: InRequest,
+}
+
+/// Bytes that HTTP/2 gets at a time.
+#[cfg(feature = "server")]
+const PIECE: usize = 64 * 1024;
+
+#[cfg(feature = "server")]
+impl Tracked {
+    pub(crate) fn new(body: Body, mut request: InRequest) -> Self {
+        request.answered();
+        Self {
+            body,
+            rest: Bytes::new(),
+            request,
+        }
+    }
+
+    fn piece(&mut self) -> Frame<Bytes> {
+        self.request.moved();
+        let piece = self.rest.split_to(PIECE.min(self.rest.len()));
+        Frame::data(piece)
+    }
 }
 
 #[cfg(feature = "server")]
-impl<G: Unpin> HttpBody for Tracked<G> {
+impl HttpBody for Tracked {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -290,14 +321,37 @@ impl<G: Unpin> HttpBody for Tracked<G> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if !self.request.is_multiplexed() {
+            return Poll::Ready(frame);
+        }
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => Some(Ok(match frame.into_data() {
+                Ok(data) => {
+                    self.rest = data;
+                    self.piece()
+                }
+                Err(trailers) => trailers,
+            })),
+            other => other,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let body = self.body.size_hint();
+        let mut size = SizeHint::new();
+        if let Some(upper) = body.upper() {
+            size.set_upper(upper + rest);
+        }
+        size.set_lower(body.lower() + rest);
+        size
     }
 }

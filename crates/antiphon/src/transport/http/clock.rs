@@ -8,6 +8,7 @@
 //! a deadline that moves further away is noticed when the timer fires. So a busy connection touches
 //! its timer once in ten seconds, not once per request.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::transport::http::streams::{NEVER, Streams};
+
 /// How long each phase may last; `None` is for ever.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Phases {
@@ -25,16 +28,16 @@ pub(crate) struct Phases {
     pub(crate) header: Option<Duration>,
     /// Between an answer and the next byte.
     pub(crate) idle: Option<Duration>,
-    /// Without the peer reading anything.
+    /// Without the peer reading anything; over HTTP/2 of any one answer.
     pub(crate) write: Option<Duration>,
 }
 
 /// How long a connection stays open for a byte that is on its way when the server stops.
-const LAST_BYTE: Duration = Duration::from_millis(100);
+pub(super) const LAST_BYTE: Duration = Duration::from_millis(100);
+/// The same over HTTP/2, where the peer is told first, and says that it has heard.
+const LAST_FRAMES: Duration = Duration::from_secs(5);
 /// After a refusal with the body unread: how long the peer may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
-/// No deadline.
-const NEVER: u64 = u64::MAX;
 
 /// What a connection is doing, shared by its socket and its requests.
 #[derive(Debug)]
@@ -50,6 +53,7 @@ pub(crate) struct Clock {
     multiplexed: AtomicBool,
     /// Nanoseconds after `began` by which a byte must come.
     read_by: AtomicU64,
+    streams: Streams,
 }
 
 impl Clock {
@@ -62,6 +66,7 @@ impl Clock {
             draining: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             read_by: AtomicU64::new(NEVER),
+            streams: Streams::default(),
         };
         clock.expect(clock.phases.header);
         Arc::new(clock)
@@ -78,15 +83,40 @@ impl Clock {
         self.active.fetch_add(1, Ordering::Relaxed);
         self.idle.store(false, Ordering::Relaxed);
         self.read_by.store(NEVER, Ordering::Relaxed);
-        InRequest(Arc::clone(self))
+        InRequest {
+            clock: Arc::clone(self),
+            answered: false,
+            stream: None,
+        }
     }
 
     /// The server stops: a connection without a request ends soon.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
-        if self.active.load(Ordering::Relaxed) == 0 && self.idle.load(Ordering::Relaxed) {
-            self.expect(Some(LAST_BYTE));
+        let between = self.idle.load(Ordering::Relaxed) || self.is_multiplexed();
+        if self.active.load(Ordering::Relaxed) == 0 && between {
+            self.rest();
         }
+    }
+
+    /// Nothing is to be done until the next byte.
+    fn rest(&self) {
+        self.expect(match (self.is_draining(), self.is_multiplexed()) {
+            (false, _) => self.phases.idle,
+            (true, false) => Some(LAST_BYTE),
+            (true, true) => Some(LAST_FRAMES),
+        });
+    }
+
+    /// The peer has read again: it has all its time for whatever comes next.
+    fn written(&self) {
+        if self.idle.load(Ordering::Relaxed) {
+            self.rest();
+        }
+    }
+
+    fn is_multiplexed(&self) -> bool {
+        self.multiplexed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -94,13 +124,17 @@ impl Clock {
     }
 
     fn expect(&self, within: Option<Duration>) {
-        let by = within.map_or(NEVER, |within| nanos(self.began.elapsed() + within));
-        self.read_by.store(by, Ordering::Relaxed);
+        self.read_by.store(self.after(within), Ordering::Relaxed);
+    }
+
+    /// Now and so much later.
+    fn after(&self, time: Option<Duration>) -> u64 {
+        time.map_or(NEVER, |time| nanos(self.began.elapsed() + time))
     }
 
     /// Bytes have come. The first after an answer begin the next head.
     fn received(&self) {
-        let begins = !self.multiplexed.load(Ordering::Relaxed) && self.idle.load(Ordering::Relaxed);
+        let begins = !self.is_multiplexed() && self.idle.load(Ordering::Relaxed);
         if begins {
             self.idle.store(false, Ordering::Relaxed);
             self.expect(self.phases.header);
@@ -114,18 +148,49 @@ fn nanos(duration: Duration) -> u64 {
 
 /// One request, until its response has been sent.
 #[derive(Debug)]
-pub(crate) struct InRequest(Arc<Clock>);
+pub(crate) struct InRequest {
+    clock: Arc<Clock>,
+    answered: bool,
+    /// The number of the answer among those of its connection, if it is one of several.
+    stream: Option<u64>,
+}
+
+impl InRequest {
+    /// There is an answer; it begins to be sent.
+    pub(crate) fn answered(&mut self) {
+        self.answered = true;
+        if self.clock.is_multiplexed() {
+            let by = self.clock.after(self.clock.phases.write);
+            self.stream = Some(self.clock.streams.begin(by));
+        }
+    }
+
+    /// The peer has taken some of the answer.
+    pub(crate) fn moved(&self) {
+        if let Some(stream) = self.stream {
+            let by = self.clock.after(self.clock.phases.write);
+            self.clock.streams.moved(stream, by);
+        }
+    }
+
+    /// Whether its answer is sent beside others.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.clock.is_multiplexed()
+    }
+}
 
 impl Drop for InRequest {
     fn drop(&mut self) {
-        let clock = &self.0;
+        let clock = &self.clock;
+        if let Some(stream) = self.stream {
+            clock.streams.end(stream);
+        }
+        if !self.answered {
+            clock.streams.abandoned();
+        }
         if clock.active.fetch_sub(1, Ordering::Relaxed) == 1 {
             clock.idle.store(true, Ordering::Relaxed);
-            clock.expect(if clock.is_draining() {
-                Some(LAST_BYTE)
-            } else {
-                clock.phases.idle
-            });
+            clock.rest();
         }
     }
 }
@@ -175,40 +240,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
         }
     }
 
-    /// Reads until it is clear which protocol this is; what was read is read again afterwards.
+    /// Reads until it is clear which protocol this is. What was read is read again afterwards, also
+    /// if this is dropped and begun anew.
     pub(crate) async fn sniff(&mut self) -> io::Result<Version> {
-        let mut prefix = Prefix::default();
         loop {
-            let read = prefix.bytes.get(..prefix.filled).unwrap_or_default();
+            let read = self
+                .prefix
+                .bytes
+                .get(..self.prefix.filled)
+                .unwrap_or_default();
             if !PREFACE.starts_with(read) {
-                self.prefix = prefix;
                 return Ok(Version::Http1);
             }
             if read.len() == PREFACE.len() {
-                self.prefix = prefix;
                 return Ok(Version::Http2);
             }
-            let filled = std::future::poll_fn(|cx| {
-                let room = prefix.bytes.get_mut(prefix.filled..).unwrap_or_default();
-                let mut buffer = ReadBuf::new(room);
-                ready!(Pin::new(&mut *self).poll_read(cx, &mut buffer))?;
-                Poll::Ready(io::Result::Ok(buffer.filled().len()))
-            });
-            match filled.await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                more => prefix.filled += more,
+            if poll_fn(|cx| self.poll_prefix(cx)).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
+        }
+    }
+
+    /// Whether anything has been read of it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.prefix.filled > 0
+    }
+
+    /// Reads more of the prefix; 0 is the end of the stream.
+    fn poll_prefix(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Prefix { bytes, filled, .. } = &mut self.prefix;
+        let mut buffer = ReadBuf::new(bytes.get_mut(*filled..).unwrap_or_default());
+        match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+            Poll::Ready(result) => {
+                let more = buffer.filled().len();
+                *filled += more;
+                Poll::Ready(result.map(|()| more))
+            }
+            Poll::Pending => match self.poll_deadline(cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
         }
     }
 
     /// An error once a deadline has passed; wakes the task when one does.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         loop {
-            let by = self
-                .clock
-                .read_by
-                .load(Ordering::Relaxed)
-                .min(self.write_by);
+            // As long as the peer has yet to read, it need not say anything.
+            let by = match self.write_by {
+                NEVER => self.clock.read_by.load(Ordering::Relaxed),
+                by => by,
+            };
+            let by = by.min(self.clock.streams.stalled_by());
             if by == NEVER {
                 return Ok(());
             }
@@ -243,7 +326,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
         result: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.write_by = NEVER;
+            if self.write_by != NEVER {
+                self.write_by = NEVER;
+                self.clock.written();
+            }
             return result;
         }
         if self.write_by == NEVER
@@ -276,6 +362,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Timed<S> {
             buffer.put_slice(waiting.get(..length).unwrap_or_default());
             *given += length;
             return Poll::Ready(Ok(()));
+        }
+        if this.clock.streams.flooded() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.socket).poll_read(cx, buffer) {

@@ -1,21 +1,25 @@
 //! One HTTP connection from its first byte to its last.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
+use crate::error::guard;
+use crate::life::Life;
 use crate::transport::http::body::{Body, Tracked};
-use crate::transport::http::clock::{Clock, InRequest, Phases, Timed, Version};
+use crate::transport::http::clock::{Clock, LAST_BYTE, Phases, Timed, Version};
+use crate::transport::http::reply;
 use crate::transport::http::service::{Caller, HttpService};
 
 /// What answers requests: the service itself, or layers around it.
@@ -63,8 +67,7 @@ impl Http {
             .header_read_timeout(None) // the clock around the socket has it
             .max_headers(limits.max_headers)
             .max_header_size(limits.max_header_size)
-            .max_buf_size(limits.max_header_size.max(64 * 1024))
-            .pipeline_flush(true);
+            .max_buf_size(limits.max_header_size.max(64 * 1024));
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         let ping = std::time::Duration::from_secs(20);
         http2
@@ -83,34 +86,22 @@ impl Http {
     }
 
     /// Serves a connection until it ends, or until the server stops and its last answer is sent.
-    pub(crate) async fn serve<S>(self, socket: S, caller: Caller, stop: CancellationToken)
+    pub(crate) async fn serve<S>(self, socket: S, caller: Caller, life: Life)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let clock = Clock::new(self.phases);
         let mut socket = Timed::new(socket, Arc::clone(&clock));
-        let connection = Arc::clone(&caller.connection);
-        let version = tokio::select! {
-            version = socket.sniff() => version,
-            // Nothing has come yet; what is on its way comes within the time for the last byte.
-            () = stop.cancelled() => {
-                let patience = std::time::Duration::from_millis(100);
-                match tokio::time::timeout(patience, socket.sniff()).await {
-                    Ok(version) => version,
-                    Err(_) => return,
-                }
-            }
-        };
-        let ended = match version {
+        let ended = match first_bytes(&mut socket, &life).await {
+            Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &life).await,
+            Ok(Version::Http2) => self.serve_http2(socket, &caller, &clock, &life).await,
             Err(error) => Err(error.to_string()),
-            Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, stop).await,
-            Ok(Version::Http2) => self.serve_http2(socket, &caller, &clock, stop).await,
         };
         if let Err(reason) = ended {
-            let id = connection.id;
+            let id = caller.connection.id;
             tracing::debug!(connection = id, "the connection broke off: {reason}");
         }
-        connection.close();
+        caller.connection.close();
     }
 
     async fn serve_http1<S>(
@@ -118,18 +109,21 @@ impl Http {
         socket: Timed<S>,
         caller: &Caller,
         clock: &Arc<Clock>,
-        stop: CancellationToken,
+        life: &Life,
     ) -> Result<(), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request| self.answer(request, caller, clock));
-        let mut serving = pin!(self.http1.serve_connection(TokioIo::new(socket), service));
-        tokio::select! {
-            ended = serving.as_mut() => return ended.map_err(|error| error.to_string()),
-            () = stop.cancelled() => clock.drain(),
+        if life.is_stopping() {
+            clock.drain();
         }
-        serving.await.map_err(|error| error.to_string())
+        let service = service_fn(|request| self.answer(request, caller, clock, life));
+        let mut serving = pin!(self.http1.serve_connection(TokioIo::new(socket), service));
+        if let Some(ended) = life.until_stopped(serving.as_mut()).await {
+            return ended.map_err(|error| error.to_string());
+        }
+        clock.drain();
+        finished(life.until_killed(serving).await)
     }
 
     async fn serve_http2<S>(
@@ -137,27 +131,27 @@ impl Http {
         socket: Timed<S>,
         caller: &Caller,
         clock: &Arc<Clock>,
-        stop: CancellationToken,
+        life: &Life,
     ) -> Result<(), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         clock.multiplexed();
         let (this, caller, of) = (self.clone(), caller.clone(), Arc::clone(clock));
+        let ends = life.clone();
         // hyper runs each stream as a task of its own, so the service owns what it needs.
         let service = service_fn(move |request| {
             let (this, caller, clock) = (this.clone(), caller.clone(), Arc::clone(&of));
-            async move { this.answer(request, &caller, &clock).await }
+            let life = ends.clone();
+            async move { this.answer(request, &caller, &clock, &life).await }
         });
         let mut serving = pin!(self.http2.serve_connection(TokioIo::new(socket), service));
-        tokio::select! {
-            ended = serving.as_mut() => return ended.map_err(|error| error.to_string()),
-            () = stop.cancelled() => {
-                clock.drain();
-                serving.as_mut().graceful_shutdown();
-            }
+        if let Some(ended) = life.until_stopped(serving.as_mut()).await {
+            return ended.map_err(|error| error.to_string());
         }
-        serving.await.map_err(|error| error.to_string())
+        clock.drain();
+        serving.as_mut().graceful_shutdown();
+        finished(life.until_killed(serving).await)
     }
 
     async fn answer(
@@ -165,17 +159,18 @@ impl Http {
         mut request: Request<Incoming>,
         caller: &Caller,
         clock: &Arc<Clock>,
-    ) -> Result<Response<Tracked<InRequest>>, Infallible> {
+        life: &Life,
+    ) -> Result<Response<Tracked>, Infallible> {
         let guard = clock.request();
         let version = request.version();
         let mut response = match &self.entry {
             Entry::Plain(service) => service.answer(request, caller).await,
             Entry::Layered(layered) => {
                 request.extensions_mut().insert(caller.clone());
-                layered(request.map(Body::from)).await
+                through(layered, request.map(Body::from)).await
             }
         };
-        if clock.is_draining() && version < http::Version::HTTP_2 {
+        if life.is_stopping() && version < http::Version::HTTP_2 {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -183,9 +178,45 @@ impl Http {
         if version >= http::Version::HTTP_2 {
             response.headers_mut().remove(CONNECTION);
         }
-        Ok(response.map(|body| Tracked {
-            body,
-            _guard: guard,
-        }))
+        Ok(response.map(|body| Tracked::new(body, guard)))
+    }
+}
+
+/// What the layers answer. One that panics does not take the connection along.
+async fn through(layers: &Layered, request: Request<Body>) -> Response<Body> {
+    const PANICKED: &str = "an HTTP layer panicked";
+    let failed = |_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = match guard(PANICKED, || layers(request)) {
+        Ok(answer) => answer,
+        Err(error) => return failed(error),
+    };
+    let answered = poll_fn(|cx| match guard(PANICKED, || answer.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(error) => Poll::Ready(Err(error)),
+    });
+    answered.await.unwrap_or_else(failed)
+}
+
+/// Which protocol a connection begins with. When the server stops before anything has come, what is
+/// on its way still has the time for a last byte; what has begun has the time for a head.
+async fn first_bytes<S>(socket: &mut Timed<S>, life: &Life) -> io::Result<Version>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if let Some(version) = life.until_stopped(pin!(socket.sniff())).await {
+        return version;
+    }
+    match tokio::time::timeout(LAST_BYTE, socket.sniff()).await {
+        Ok(version) => version,
+        Err(_) if socket.has_begun() => socket.sniff().await,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// How a connection has ended after the server was told to stop.
+fn finished(ended: Option<hyper::Result<()>>) -> Result<(), String> {
+    match ended {
+        Some(ended) => ended.map_err(|error| error.to_string()),
+        None => Err("the server has cut it".to_owned()),
     }
 }

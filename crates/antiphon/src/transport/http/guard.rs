@@ -7,13 +7,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::header::{HOST, HeaderName, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, request::Parts};
+use http::{HeaderValue, StatusCode, Uri};
 
+use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::reply::Refusal;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Which names and which web pages a server answers to.
 ///
@@ -26,6 +24,8 @@ pub(crate) struct Guard {
     any_address: bool,
     /// Somebody else has looked at Host.
     any_host: bool,
+    /// Spellings of `Host` that need no further look: loopback names with the port we listen on.
+    usual: Vec<HeaderValue>,
 }
 
 /// What the guard has found out about a request that may come in.
@@ -38,13 +38,26 @@ pub(crate) struct Admitted {
 impl Guard {
     /// Also answers to this host name. The port is not compared.
     pub(crate) fn allow_host(&mut self, host: &str) {
-        self.hosts.push(normal(host));
+        if host.parse::<Ipv6Addr>().is_ok() {
+            return self.hosts.push(format!("[{}]", normal(host)));
+        }
+        let authority = host.parse::<Authority>();
+        let name = authority.as_ref().map_or(host, Authority::host);
+        self.hosts.push(normal(name));
     }
 
     /// Also answers to pages of this origin, `https://app.example` or `http://localhost:3000`.
     pub(crate) fn allow_origin(&mut self, origin: &str) {
         self.origins
             .push(origin.trim_end_matches('/').to_ascii_lowercase());
+    }
+
+    /// Notes a port that this server listens on.
+    #[cfg(feature = "server")]
+    pub(crate) fn note_port(&mut self, port: u16) {
+        let names = ["127.0.0.1", "localhost", "[::1]"];
+        let spelled = names.map(|name| HeaderValue::from_str(&format!("{name}:{port}")));
+        self.usual.extend(spelled.into_iter().flatten());
     }
 
     #[cfg(feature = "server")]
@@ -63,28 +76,44 @@ impl Guard {
     }
 
     /// Lets a request in or says why not.
-    pub(crate) fn check(&self, head: &Parts) -> Result<Admitted, Refusal> {
-        let host = host(&head.headers, &head.uri)?;
+    pub(crate) fn check(&self, fields: &Fields<'_>, target: &Uri) -> Result<Admitted, Refusal> {
+        if self.is_usual(fields, target) {
+            return Ok(Admitted { cors: None });
+        }
+        let host = host(fields, target)?;
         if !self.any_host && !self.is_our_name(&normal(host.host())) {
             return Err(Refusal::forbidden(
                 "this server does not answer to that Host; `--allow-host NAME` would let it",
             ));
         }
-        self.check_origin(head, &host)
+        self.check_origin(fields, &host)
     }
 
-    fn check_origin(&self, head: &Parts, host: &Authority) -> Result<Admitted, Refusal> {
-        let Some(origin) = head.headers.get(ORIGIN) else {
-            // Browsers send Origin with every POST; a cross-site request without one is a form or
-            // a link, and none of these may call anything.
-            if head
-                .headers
-                .get(SEC_FETCH_SITE)
-                .is_some_and(|site| site == "cross-site")
+    /// Whether the request names this server as nearly all do, and comes from no page: then there is
+    /// nothing to take apart.
+    fn is_usual(&self, fields: &Fields<'_>, target: &Uri) -> bool {
+        let (Occurs::Once(host), Occurs::Never, None) =
+            (fields.host, fields.origin, fields.sec_fetch_site)
+        else {
+            return false;
+        };
+        target.authority().is_none() && self.usual.iter().any(|usual| usual == host)
+    }
+
+    fn check_origin(&self, fields: &Fields<'_>, host: &Authority) -> Result<Admitted, Refusal> {
+        let origin = match fields.origin {
+            Occurs::Once(origin) => origin,
+            Occurs::Often => return Err(cross_site()),
+            // Browsers send Origin with every POST; a cross-site request without one is a form or a
+            // link, and none of these may call anything.
+            Occurs::Never
+                if fields
+                    .sec_fetch_site
+                    .is_some_and(|site| site == "cross-site") =>
             {
                 return Err(cross_site());
             }
-            return Ok(Admitted { cors: None });
+            Occurs::Never => return Ok(Admitted { cors: None }),
         };
         let text = origin.to_str().unwrap_or_default().to_ascii_lowercase();
         if self.origins.contains(&text) {
@@ -97,7 +126,8 @@ impl Guard {
         Err(cross_site())
     }
 
-    /// Whether the page comes from this server: the same port, under a name of ours.
+    /// Whether the page comes from this server: the same port, under the name it was asked by or
+    /// another of ours. That any address is a name of ours does not make any page ours.
     fn is_own_page(&self, origin: &str, host: &Authority) -> bool {
         let Ok(origin) = origin.parse::<Uri>() else {
             return false;
@@ -105,7 +135,9 @@ impl Guard {
         let (Some("http"), Some(page)) = (origin.scheme_str(), origin.authority()) else {
             return false;
         };
-        let ours = self.any_host || self.is_our_name(&normal(page.host()));
+        let name = normal(page.host());
+        let ours =
+            name == normal(host.host()) || is_loopback_name(&name) || self.hosts.contains(&name);
         ours && page.port_u16().unwrap_or(80) == host.port_u16().unwrap_or(80)
             && !page.as_str().contains('@')
     }
@@ -125,12 +157,11 @@ fn cross_site() -> Refusal {
 
 /// The one name this request is for. A request with two, or with a target that disagrees with its
 /// `Host`, may mean different servers to different readers.
-fn host(headers: &HeaderMap, target: &Uri) -> Result<Authority, Refusal> {
-    let mut named = headers.get_all(HOST).iter();
-    let header = match (named.next(), named.next()) {
-        (Some(value), None) => Some(parse(value)?),
-        (None, _) => None,
-        (Some(_), Some(_)) => return Err(Refusal::bad_request("two Host headers")),
+fn host(fields: &Fields<'_>, target: &Uri) -> Result<Authority, Refusal> {
+    let header = match fields.host {
+        Occurs::Once(value) => Some(parse(value)?),
+        Occurs::Never => None,
+        Occurs::Often => return Err(Refusal::bad_request("two Host headers")),
     };
     match (header, target.authority()) {
         (Some(header), None) => Ok(header),
@@ -181,6 +212,11 @@ fn address(host: &str) -> Option<IpAddr> {
 #[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
+    use http::request::Parts;
+
+    fn check(guard: &Guard, head: &Parts) -> Result<Admitted, Refusal> {
+        guard.check(&Fields::of(&head.headers), &head.uri)
+    }
 
     fn head(target: &str, headers: &[(&str, &str)]) -> Parts {
         let mut request = http::Request::post(target);
@@ -191,8 +227,7 @@ mod tests {
     }
 
     fn status(guard: &Guard, target: &str, headers: &[(&str, &str)]) -> u16 {
-        guard
-            .check(&head(target, headers))
+        check(guard, &head(target, headers))
             .map_or_else(|refusal| refusal.status().as_u16(), |_| 200)
     }
 
@@ -306,9 +341,9 @@ mod tests {
             &[("host", "localhost"), ("origin", "http://localhost")],
         );
         assert_eq!(
-            guard.check(&named).ok().unwrap().cors.unwrap(),
+            check(&guard, &named).ok().unwrap().cors.unwrap(),
             "https://app.example"
         );
-        assert_eq!(guard.check(&own).ok().unwrap().cors, None);
+        assert_eq!(check(&guard, &own).ok().unwrap().cors, None);
     }
 }

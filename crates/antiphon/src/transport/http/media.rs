@@ -1,16 +1,16 @@
 //! Media types: what a request's body is (RFC 9110, section 8.3), and what its sender accepts
 //! (section 12.5.1).
 
-use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::ACCEPT;
+
+use crate::transport::http::fields::{Fields, Occurs};
 
 /// Whether the body is JSON, by the essence of its media type; parameters do not matter.
 ///
 /// A missing type is refused as well: a web page can send a body without one to another site, and
 /// no browser asks that site before.
-pub(crate) fn is_json(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(value), None) = (types.next(), types.next()) else {
+pub(crate) fn is_json(content_type: Occurs<'_>) -> bool {
+    let Occurs::Once(value) = content_type else {
         return false;
     };
     let value = value.as_bytes();
@@ -84,23 +84,25 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// The first of our types that the sender accepts; `None` if it excludes them all.
-pub(crate) fn negotiate<'a>(headers: &HeaderMap, ours: &'a [String]) -> Option<&'a str> {
-    let mut asked = headers.get_all(ACCEPT).iter().peekable();
-    if asked.peek().is_none() {
-        return ours.first().map(String::as_str);
+/// Which of our types is the first that the sender accepts; `None` if it excludes them all.
+pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Option<usize> {
+    let first = (!ours.is_empty()).then_some(0);
+    match fields.accept {
+        Occurs::Never => return first,
+        Occurs::Once(value) if value == "*/*" => return first,
+        Occurs::Once(value) if ours.first().is_some_and(|ours| value == ours) => return first,
+        Occurs::Once(_) | Occurs::Often => {}
     }
+    let asked = fields.all.get_all(ACCEPT).iter();
     let ranges: Vec<Range<'_>> = asked
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(Range::parse)
         .collect();
     if ranges.is_empty() {
-        return ours.first().map(String::as_str);
+        return first;
     }
-    ours.iter()
-        .find(|ours| accepts(&ranges, ours))
-        .map(String::as_str)
+    ours.iter().position(|ours| accepts(&ranges, ours))
 }
 
 /// The most specific range decides; a weight of zero refuses.
@@ -131,8 +133,10 @@ impl<'a> Range<'a> {
         (!essence.is_empty()).then_some(Self { essence, refused })
     }
 
-    /// How precisely the range names a type, if it does.
+    /// How precisely the range names a type, if it does. Parameters of ours are no matter.
     fn fits(&self, ours: &str) -> Option<u8> {
+        let (ours, _) = ours.split_once(';').unwrap_or((ours, ""));
+        let ours = ours.trim_end();
         if self.essence.eq_ignore_ascii_case(ours) {
             return Some(2);
         }
@@ -148,12 +152,22 @@ impl<'a> Range<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderMap;
+    use http::header::CONTENT_TYPE;
 
     fn headers(name: http::HeaderName, values: &[&str]) -> HeaderMap {
         values
             .iter()
             .map(|value| (name.clone(), value.parse().unwrap()))
             .collect()
+    }
+
+    fn json(headers: &HeaderMap) -> bool {
+        is_json(Fields::of(headers).content_type)
+    }
+
+    fn choose<'a>(headers: &HeaderMap, ours: &'a [String]) -> Option<&'a str> {
+        negotiate(&Fields::of(headers), ours).map(|at| ours[at].as_str())
     }
 
     #[test]
@@ -180,13 +194,13 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(
-                is_json(&headers(CONTENT_TYPE, &[value])),
+                json(&headers(CONTENT_TYPE, &[value])),
                 expected,
                 "{value:?}"
             );
         }
-        assert!(!is_json(&HeaderMap::new()));
-        assert!(!is_json(&headers(
+        assert!(!json(&HeaderMap::new()));
+        assert!(!json(&headers(
             CONTENT_TYPE,
             &["application/json", "application/json"]
         )));
@@ -213,15 +227,12 @@ mod tests {
             ("", both),
         ] {
             assert_eq!(
-                negotiate(&headers(ACCEPT, &[value]), &ours),
+                choose(&headers(ACCEPT, &[value]), &ours),
                 expected,
                 "{value:?}"
             );
         }
-        assert_eq!(negotiate(&HeaderMap::new(), &ours), both);
-        assert_eq!(
-            negotiate(&headers(ACCEPT, &["text/html", "*/*"]), &ours),
-            both
-        );
+        assert_eq!(choose(&HeaderMap::new(), &ours), both);
+        assert_eq!(choose(&headers(ACCEPT, &["text/html", "*/*"]), &ours), both);
     }
 }

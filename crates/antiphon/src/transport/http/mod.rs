@@ -3,8 +3,10 @@
 //! | file | what it does |
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: a request in, a response out; mounts anywhere |
+//! | `fields.rs` | the header fields that matter, found in one pass |
 //! | `guard.rs` | who may come in: Host, Origin, Sec-Fetch-Site |
 //! | `media.rs` | media types: Content-Type and Accept |
+//! | `streams.rs` | what the streams of one HTTP/2 connection may cost |
 //! | `body.rs` | bodies: read within bounds of size and time, written at once |
 //! | `reply.rs` | responses and refusals |
 //! | `clock.rs` | the deadline of every phase of a connection, around its socket |
@@ -15,9 +17,12 @@ pub(crate) mod body;
 pub(crate) mod clock;
 #[cfg(feature = "server")]
 pub(crate) mod connection;
+mod fields;
 pub(crate) mod guard;
 mod media;
 pub(crate) mod reply;
+#[cfg(feature = "server")]
+mod streams;
 mod service;
 
 pub use body::Body;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, FORWARDED, HeaderName, HeaderValue, ORIGIN};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tower_service::Service;
 
@@ -19,13 +20,10 @@ use crate::dispatch::Dispatcher;
 use crate::router::BoxError;
 use crate::scope::{Connection, Transport};
 use crate::transport::http::body::{self, Body, BodyLimits, Budget};
+use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::{Admitted, Guard};
 use crate::transport::http::media;
 use crate::transport::http::reply::{self, Refusal};
-
-const RPC_TIMEOUT_MS: HeaderName = HeaderName::from_static("rpc-timeout-ms");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// One path of a server: a frozen router, and how its answers look over HTTP.
 ///
@@ -84,7 +82,7 @@ impl Route {
     /// The media types it can answer with, the preferred one first. A request whose `Accept`
     /// excludes them all is refused with 406 before anything runs.
     ///
-    /// Types that are no header values are left out.
+    /// Types that are no header values are left out; if none is left, all stays as it was.
     #[must_use]
     pub fn response_content_types<T: Into<String>>(
         mut self,
@@ -97,7 +95,10 @@ impl Route {
                 let value = HeaderValue::from_str(&name).ok()?;
                 Some((name, value))
             });
-        (self.types, self.values) = usable.unzip();
+        let (types, values): (Vec<_>, _) = usable.unzip();
+        if !types.is_empty() {
+            (self.types, self.values) = (types, values);
+        }
         self
     }
 
@@ -226,51 +227,74 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
-        let admitted = match self.0.guard.check(&head) {
+        let fields = Fields::of(&head.headers);
+        let admitted = match self.0.guard.check(&fields, &head.uri) {
             Ok(admitted) => admitted,
             Err(refusal) => return refusal.into_response(),
         };
-        let mut response = match self.call(head, body, caller, &admitted).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.into_response(),
+        let called = match self.accept(&head, &fields, &admitted) {
+            Ok(Accepted::Call(route, media_type)) => {
+                let context = Arrival::of(&fields, caller);
+                self.call(head, body, route, media_type, context).await
+            }
+            Ok(Accepted::Preflight) => Ok(reply::preflight()),
+            Err(refusal) => Err(refusal),
         };
+        let mut response = called.unwrap_or_else(Refusal::into_response);
         if let Some(origin) = admitted.cors {
             reply::share(&mut response, origin);
         }
         response
     }
 
-    async fn call<B>(
+    /// Everything that can be said before the body is read.
+    fn accept(
         &self,
-        head: http::request::Parts,
-        body: B,
-        caller: &Caller,
+        head: &Parts,
+        fields: &Fields<'_>,
         admitted: &Admitted,
-    ) -> Result<Response<Body>, Refusal>
-    where
-        B: HttpBody,
-        B::Error: Into<BoxError>,
-    {
+    ) -> Result<Accepted<'_>, Refusal> {
         let route = self.route(head.uri.path())?;
         if head.method != Method::POST {
-            return not_post(&head, admitted);
+            return not_post(head, fields, admitted);
         }
-        if !media::is_json(&head.headers) {
+        if !media::is_json(fields.content_type) {
             return Err(Refusal::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the body must be application/json, and Content-Type must say so",
             ));
         }
-        let media_type = route.media_type(&head.headers)?;
-        let (message, _held) = body::read(body, &self.0.body).await?;
+        let encoded = match fields.content_encoding {
+            Occurs::Never => false,
+            Occurs::Once(encoding) => encoding != "identity",
+            Occurs::Often => true,
+        };
+        if encoded {
+            return Err(Refusal::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must not be compressed",
+            ));
+        }
+        Ok(Accepted::Call(route, route.media_type(fields)?))
+    }
 
-        let local = caller.local && !is_forwarded(&head.headers);
-        let mut scope = route
-            .dispatcher
-            .scope(Arc::clone(&caller.connection), local);
-        scope.timeout = timeout(&head.headers);
-        scope.traceparent = text(&head.headers, &TRACEPARENT);
-        scope.tracestate = text(&head.headers, &TRACESTATE);
+    async fn call<B>(
+        &self,
+        head: Parts,
+        body: B,
+        route: &Route,
+        media_type: HeaderValue,
+        arrival: Arrival,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        B: HttpBody,
+        B::Error: Into<BoxError>,
+    {
+        let (message, _held) = body::read(body, &self.0.body).await?;
+        let mut scope = route.dispatcher.scope(arrival.connection, arrival.local);
+        scope.timeout = arrival.timeout;
+        scope.traceparent = arrival.traceparent;
+        scope.tracestate = arrival.tracestate;
         scope.http = Some(head);
         let answer = route.dispatcher.dispatch(message, Arc::new(scope)).await;
         Ok(match answer {
@@ -292,10 +316,9 @@ impl HttpService {
 }
 
 impl Route {
-    fn media_type(&self, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
-        let chosen = media::negotiate(headers, &self.types);
-        let at = chosen.and_then(|chosen| self.types.iter().position(|known| known == chosen));
-        match at.and_then(|at| self.values.get(at)) {
+    fn media_type(&self, fields: &Fields<'_>) -> Result<HeaderValue, Refusal> {
+        let chosen = media::negotiate(fields, &self.types);
+        match chosen.and_then(|at| self.values.get(at)) {
             Some(value) => Ok(value.clone()),
             None => Err(Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,
@@ -305,38 +328,58 @@ impl Route {
     }
 }
 
+/// A request that may go on.
+enum Accepted<'a> {
+    /// Its body is a message for this route, to be answered with this media type.
+    Call(&'a Route, HeaderValue),
+    /// A page asks whether it may call.
+    Preflight,
+}
+
 /// A page asks before it calls; anything else that is no POST is told what to do.
-fn not_post(head: &http::request::Parts, admitted: &Admitted) -> Result<Response<Body>, Refusal> {
-    let asks = head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    if head.method == Method::OPTIONS && asks && head.headers.contains_key(ORIGIN) {
-        return match &admitted.cors {
-            Some(_) => Ok(reply::preflight()),
-            None => Err(Refusal::forbidden(
-                "only pages of a named origin are asked before",
-            )),
-        };
+fn not_post(
+    head: &Parts,
+    fields: &Fields<'_>,
+    admitted: &Admitted,
+) -> Result<Accepted<'static>, Refusal> {
+    let asks = head.method == Method::OPTIONS
+        && fields.origin != Occurs::Never
+        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    match (asks, &admitted.cors) {
+        (true, Some(_)) => Ok(Accepted::Preflight),
+        (true, None) => Err(Refusal::forbidden(
+            "only pages of a named origin are asked before",
+        )),
+        (false, _) => Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "JSON-RPC is called with POST",
+        )),
     }
-    Err(Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "JSON-RPC is called with POST",
-    ))
 }
 
-/// Whether the request came through somebody else.
-fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.contains_key(FORWARDED)
-        || headers
-            .keys()
-            .any(|name| name.as_str().starts_with("x-forwarded-"))
+/// What the head says about the calls in the body.
+struct Arrival {
+    connection: Arc<Connection>,
+    local: bool,
+    timeout: Option<Duration>,
+    traceparent: Option<Arc<str>>,
+    tracestate: Option<Arc<str>>,
 }
 
-fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let milliseconds = headers.get(RPC_TIMEOUT_MS)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_millis(milliseconds))
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
-    headers.get(name)?.to_str().ok().map(Arc::from)
+impl Arrival {
+    fn of(fields: &Fields<'_>, caller: &Caller) -> Self {
+        let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
+        let milliseconds = fields
+            .timeout
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        Self {
+            connection: Arc::clone(&caller.connection),
+            local: caller.local && !fields.forwarded,
+            timeout: milliseconds.map(Duration::from_millis),
+            traceparent: text(fields.traceparent),
+            tracestate: text(fields.tracestate),
+        }
+    }
 }
 
 impl<B> Service<Request<B>> for HttpService

@@ -36,10 +36,30 @@ async fn a_request_that_is_no_call_is_told_why_in_one_sentence() {
         ("OPTIONS *", "", "", 404),
         ("POST /", "", &*body, 415),
         ("POST /", "Content-Type: text/plain\r\n", &*body, 415),
-        ("POST /", "Content-Type: text/plain; application/json\r\n", &*body, 415),
-        ("POST /", "Content-Type: application/x-www-form-urlencoded\r\n", &*body, 415),
-        ("POST /", "Content-Type: multipart/form-data; boundary=x\r\n", &*body, 415),
-        ("POST /", "Content-Type: application/json, text/plain\r\n", &*body, 415),
+        (
+            "POST /",
+            "Content-Type: text/plain; application/json\r\n",
+            &*body,
+            415,
+        ),
+        (
+            "POST /",
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            &*body,
+            415,
+        ),
+        (
+            "POST /",
+            "Content-Type: multipart/form-data; boundary=x\r\n",
+            &*body,
+            415,
+        ),
+        (
+            "POST /",
+            "Content-Type: application/json, text/plain\r\n",
+            &*body,
+            415,
+        ),
         (
             "POST /",
             "Content-Type: application/json\r\nContent-Type: application/json\r\n",
@@ -100,7 +120,11 @@ async fn the_body_is_json_by_the_essence_of_its_type() {
         "application/json ; charset=utf-8; x=1",
         "application/json; indent=4",
     ] {
-        for accept in ["", "Accept: */*\r\n", "Accept: text/html, application/*\r\n"] {
+        for accept in [
+            "",
+            "Accept: */*\r\n",
+            "Accept: text/html, application/*\r\n",
+        ] {
             let headers = format!("Content-Type: {media_type}\r\n{accept}");
             let answer = wire
                 .ask(request("POST /", &headers, &call("1", "add", "[1,2]")))

@@ -131,7 +131,8 @@ async fn a_panic_is_answered_on_a_connection_that_lives_on() {
 #[tokio::test]
 async fn a_caller_may_ask_for_less_time_in_a_header() {
     let site = Site::with(|settings| {
-        settings.calls = antiphon::Limits::default().call_timeout(std::time::Duration::from_secs(5));
+        settings.calls =
+            antiphon::Limits::default().call_timeout(std::time::Duration::from_secs(5));
     })
     .await;
     let mut wire = site.connect().await;
@@ -148,7 +149,9 @@ async fn a_caller_may_ask_for_less_time_in_a_header() {
     }
     let mut http2 = site.http2().await;
     let head = http2.head().header("rpc-timeout-ms", "50");
-    let (_, text) = http2.ask(head, &batch([hold, call("2", "add", "[1,2]")])).await;
+    let (_, text) = http2
+        .ask(head, &batch([hold, call("2", "add", "[1,2]")]))
+        .await;
     assert_eq!(codes(&serde_json::from_str(&text).unwrap()), [-32001, 0]);
 }
 

@@ -219,7 +219,12 @@ async fn secret(site: &Site, headers: &str) -> String {
 #[tokio::test]
 async fn what_is_for_local_callers_does_not_exist_for_others() {
     let site = Site::new().await;
-    let hidden = site.connect().await.call("1", "none", "[]").await.to_string();
+    let hidden = site
+        .connect()
+        .await
+        .call("1", "none", "[]")
+        .await
+        .to_string();
     let shown = r#"{"jsonrpc":"2.0","id":1,"result":1}"#;
     let value = |text: String| {
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();

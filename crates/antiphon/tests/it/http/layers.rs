@@ -1,8 +1,8 @@
 //! Layers over HTTP requests and over calls, together.
 
 use std::io::Read as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon::{Body, BoxError, Call, Endpoint, HttpStack, Server};
 use http::{HeaderValue, Request, Response};
@@ -66,7 +66,10 @@ async fn answers_may_be_compressed_and_marked_while_calls_are_counted() {
 
     // Also what the server refuses passes through the layers, and bodies stream through them.
     let refused = wire.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    assert_eq!((refused.status, refused.header("x-marked")), (405, Some("yes")));
+    assert_eq!(
+        (refused.status, refused.header("x-marked")),
+        (405, Some("yes"))
+    );
     let body = chunked(&call("1", "add", "[1,2]"), 7);
     let request = head("Transfer-Encoding: chunked\r\n") + &body;
     assert_eq!(wire.ask(request).await.json()["result"], 3);
@@ -81,7 +84,10 @@ async fn a_caller_is_as_local_behind_layers_as_without() {
     let site = Site::of(Server::new(router(&log)).http_layer(layer), log).await;
     let mut wire = site.connect().await;
     assert_eq!(wire.call("1", "secret", "[]").await["result"], 1);
-    assert_eq!(wire.call("1", "whoami", "[]").await["result"]["peer"], "127.0.0.1");
+    assert_eq!(
+        wire.call("1", "whoami", "[]").await["result"]["peer"],
+        "127.0.0.1"
+    );
     let request = post("X-Forwarded-For: 1.1.1.1\r\n", &call("1", "secret", "[]"));
     let answer = wire.ask(request).await.json();
     assert_eq!(answer["error"]["code"], -32601);
@@ -111,7 +117,12 @@ async fn a_layer_that_fails_or_panics_is_500_and_the_connection_lives() {
     let mut wire = site.connect().await;
     let mut http2 = site.http2().await;
     let body = call("1", "add", "[1,2]");
-    for (kind, status) in [("fails", 500), ("panics", 500), ("at-once", 500), ("answers", 200)] {
+    for (kind, status) in [
+        ("fails", 500),
+        ("panics", 500),
+        ("at-once", 500),
+        ("answers", 200),
+    ] {
         let answer = wire.ask(post(&format!("X-Kind: {kind}\r\n"), &body)).await;
         assert_eq!(answer.status, status, "{kind}");
         assert!(!answer.text().contains("S3CR3T"), "{kind}");

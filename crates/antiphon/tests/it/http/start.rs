@@ -63,7 +63,10 @@ async fn an_address_that_is_none_is_named() {
         ":x",
     ] {
         let (error, text) = refused(Server::new(Router::default()).bind(address)).await;
-        assert!(matches!(error, ServeError::BadAddress { .. }), "{address}: {text}");
+        assert!(
+            matches!(error, ServeError::BadAddress { .. }),
+            "{address}: {text}"
+        );
         assert!(text.contains(&format!("{address:?}")), "{text}");
     }
 }

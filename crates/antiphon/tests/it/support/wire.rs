@@ -63,9 +63,7 @@ pub(crate) fn post(more: &str, body: &str) -> String {
 
 /// The usual head, without a length.
 pub(crate) fn head(more: &str) -> String {
-    format!(
-        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\r\n"
-    )
+    format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\r\n")
 }
 
 /// A body in chunks of this size, with its end.

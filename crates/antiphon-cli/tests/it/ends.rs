@@ -1,0 +1,186 @@
+//! How `antiphon call` and `antiphon batch` end when there is no answer.
+
+use std::net::TcpListener;
+
+use crate::support::{Process, Server, http, peer, run};
+
+/// What a command ends with when this peer is all there is.
+fn check(url: &str, flags: &[&str], code: i32, parts: &[&str]) {
+    let call = [&["call", url, "m"], flags].concat();
+    let ended = run(&call, "");
+    assert_eq!(ended.code, Some(code), "{call:?}: {}", ended.err);
+    assert_eq!(ended.out, "", "{call:?}");
+    assert!(ended.err.starts_with("error: "), "{}", ended.err);
+    assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+    for part in parts {
+        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+    }
+}
+
+#[test]
+fn nobody_there() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = free.local_addr().unwrap().to_string();
+    drop(free);
+    check(
+        &url,
+        &[],
+        3,
+        &["was not sent", "cannot connect to", "refused"],
+    );
+    let ended = run(&["batch", &url], "{\"method\":\"m\"}");
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+}
+
+#[test]
+fn hung_up() {
+    let (address, _requests) = peer(" ");
+    check(
+        &address.to_string(),
+        &[],
+        3,
+        &["may have run", "the connection failed"],
+    );
+}
+
+#[test]
+fn silent() {
+    // The system takes connections; nobody takes them from the system.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = listener.local_addr().unwrap().to_string();
+    check(
+        &url,
+        &["--timeout", "200ms"],
+        4,
+        &["no answer within 200ms"],
+    );
+    check(&url, &["--timeout", "0"], 4, &["was not sent"]);
+    let ended = run(&["batch", &url, "--timeout", "200ms"], "{\"method\":\"m\"}");
+    assert_eq!(ended.code, Some(4), "{}", ended.err);
+}
+
+#[test]
+fn not_json_rpc() {
+    let html = "<html>\u{1b}[2J</html>";
+    let table = [
+        (http("200 OK", "text/html", html), "no answer to it"),
+        (
+            http("200 OK", "application/json", "{\"ok\":true}"),
+            "no answer to it",
+        ),
+        (
+            http(
+                "200 OK",
+                "application/json",
+                r#"{"jsonrpc":"2.0","id":9,"result":1}"#,
+            ),
+            "its id is 9",
+        ),
+        (
+            http("204 No Content", "application/json", ""),
+            "the body is empty",
+        ),
+        (http("404 Not Found", "text/html", html), "404 Not Found"),
+        (
+            http("403 Forbidden", "text/plain", "not\nyou"),
+            "403 Forbidden: not\\nyou",
+        ),
+        (
+            http("302 Found", "text/plain", ""),
+            "redirects are not followed",
+        ),
+        (
+            http("502 Bad Gateway", "text/html", html),
+            "502 Bad Gateway",
+        ),
+    ];
+    for (answer, part) in table {
+        let (address, _requests) = peer(answer);
+        check(&address.to_string(), &[], 5, &[part]);
+    }
+    let (address, _requests) = peer(http("200 OK", "text/html", html));
+    let ended = run(&["batch", &address.to_string()], "{\"method\":\"m\"}");
+    assert_eq!((ended.code, &*ended.out), (Some(5), ""), "{}", ended.err);
+}
+
+#[test]
+fn what_is_no_answer_can_be_looked_at() {
+    let (address, _requests) = peer(http("404 Not Found", "text/html", "<p>no</p>"));
+    let ended = run(&["call", &address.to_string(), "m", "--raw", "-i"], "");
+    assert_eq!((ended.code, &*ended.out), (Some(5), "<p>no</p>"));
+    assert!(
+        ended.err.starts_with("HTTP 404 Not Found\n"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn refused_by_http() {
+    let server = Server::start(&[]);
+    check(
+        &format!("{}/x", server.url),
+        &[],
+        5,
+        &["404 Not Found: nothing is served"],
+    );
+    let origin = ["-H", "Origin: http://other.example"];
+    check(
+        &server.url,
+        &origin,
+        5,
+        &["403 Forbidden: ", "--allow-origin"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted() {
+    use crate::support::PATIENCE;
+
+    for (args, rest) in [(&["call"], &["m"][..]), (&["batch"], &[])] {
+        let (address, requests) = peer("");
+        let url = address.to_string();
+        let process = Process::start(&[args, &[&url], rest].concat(), "{\"method\":\"m\"}");
+        requests.recv_timeout(PATIENCE).unwrap();
+        process.signal("INT");
+        let ended = process.end();
+        assert_eq!(ended.code, Some(130), "{}", ended.err);
+        assert_eq!(
+            ended.err,
+            "error: interrupted; what was sent may have run\n"
+        );
+    }
+}
+
+/// As with `antiphon … | head`: the reader goes, and nobody panics.
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let server = Server::start(&[]);
+    let input = "{\"method\":\"calc.randompaths\",\"params\":[100]}\n";
+    for args in [
+        &["call", &server.url, "calc.randompaths", "num_paths=100"][..],
+        &["call", &server.url, "ping", "--raw"],
+        &["batch", &server.url],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = Process::start_with(args, input, writer).end();
+        assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure() {
+    let server = Server::start(&[]);
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let ended = Process::start_with(&["call", &server.url, "ping"], "", full.unwrap()).end();
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.err.starts_with("error: standard output: "),
+        "{}",
+        ended.err
+    );
+}

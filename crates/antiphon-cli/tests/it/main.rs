@@ -1,0 +1,10 @@
+//! The tests of the tool: the program itself, with its output and its exit codes.
+
+// A test that cannot go on has failed, also in its helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod batch;
+mod call;
+mod ends;
+mod serve;
+mod support;

@@ -1,0 +1,188 @@
+//! Processes of the tool, which end with the test, and peers for them to talk to.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take, on a slow machine under load.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `antiphon`, killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    out: Receiver<String>,
+    err: Receiver<String>,
+}
+
+/// How one ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Process {
+    pub(crate) fn start(args: &[&str], input: &str) -> Self {
+        Self::start_with(args, input, Stdio::piped())
+    }
+
+    /// With a standard output of its own, of which the test then reads nothing.
+    pub(crate) fn start_with(args: &[&str], input: &str, stdout: impl Into<Stdio>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_antiphon"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ANTIPHON_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_owned();
+        // It need not read what it is given.
+        thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let stdout = child.stdout.take();
+        Self {
+            out: stdout.map_or_else(|| channel().1, lines),
+            err: lines(child.stderr.take().unwrap()),
+            child,
+        }
+    }
+
+    /// The next line on standard error.
+    pub(crate) fn note(&self) -> String {
+        self.err.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Ended {
+        let until = Instant::now() + PATIENCE;
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.code();
+            }
+            assert!(Instant::now() < until, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        Ended {
+            code,
+            out: self.out.iter().collect(),
+            err: self.err.iter().collect(),
+        }
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Every line that comes, with its end.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|read| read > 0)
+        {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            if sender.send(text).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    receiver
+}
+
+/// Runs it to its end.
+pub(crate) fn run(args: &[&str], input: &str) -> Ended {
+    Process::start(args, input).end()
+}
+
+/// A running `antiphon serve`.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let args = [&["serve", "--bind", "127.0.0.1:0"], flags].concat();
+        let process = Process::start(&args, "");
+        let ready = process.note();
+        let url = ready.trim_end().strip_prefix("antiphon listening on ");
+        let url = url.expect(&ready).to_owned();
+        Self { process, url }
+    }
+
+    /// `antiphon call URL …`
+    pub(crate) fn call(&self, args: &[&str]) -> Ended {
+        self.call_with(args, "")
+    }
+
+    pub(crate) fn call_with(&self, args: &[&str], input: &str) -> Ended {
+        run(&[&["call", &self.url], args].concat(), input)
+    }
+
+    /// `antiphon batch URL` with this input.
+    pub(crate) fn batch(&self, input: &str) -> Ended {
+        run(&["batch", &self.url], input)
+    }
+}
+
+/// A peer that takes one request and answers it with these bytes; then the test is told.
+pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = answer.into();
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = Vec::new();
+        let mut piece = [0; 4096];
+        // The requests of these tests end with the first closing bracket of an object.
+        while !request.ends_with(b"}") && !request.ends_with(b"]") {
+            match socket.read(&mut piece) {
+                Ok(read @ 1..) => request.extend_from_slice(&piece[..read]),
+                _ => return,
+            }
+        }
+        let _ = sender.send(String::from_utf8_lossy(&request).into_owned());
+        if answer.is_empty() {
+            // Silent, until the caller has gone.
+            let _ = socket.read(&mut piece);
+        }
+        let _ = socket.write_all(&answer);
+    });
+    (address, receiver)
+}
+
+/// An HTTP answer.
+pub(crate) fn http(status: &str, kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    )
+}

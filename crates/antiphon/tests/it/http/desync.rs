@@ -1,0 +1,344 @@
+//! HTTP/1 heads and bodies that two readers may understand in two ways.
+//!
+//! Each is sent with a second request hidden where only one of the readings would find it. It is
+//! either refused and the connection closed, or read in the one way the standard gives it (RFC
+//! 9112); the hidden request never runs.
+
+use crate::support::call;
+use crate::support::site::Site;
+use crate::support::wire::{chunked, head, post};
+
+/// The request that must not run.
+fn hidden() -> String {
+    post("", &call("66", "count", "[]"))
+}
+
+/// A call that may run, in chunks.
+fn in_chunks() -> String {
+    chunked(&call("1", "add", "[1,2]"), 1000)
+}
+
+/// Headers, then a body; `{n}` in the headers is the length of the hidden request.
+fn framed(headers: &str, body: &str) -> String {
+    let length = (body.len() + hidden().len()).to_string();
+    head(&headers.replace("{n}", &length)) + body + &hidden()
+}
+
+/// What is refused with a status of the 400s, or by closing at once.
+fn refused() -> Vec<(&'static str, String)> {
+    let te = "Transfer-Encoding: chunked\r\n";
+    let zero = "0\r\n\r\n";
+    let own = call("1", "add", "[1,2]");
+    let size = format!("{:x}", own.len());
+    let with_size = |size: &str| framed(te, &format!("{size}\r\n{own}\r\n{zero}"));
+    let body = post("", &own);
+    let line = |from: &str, to: &str| body.replacen(from, to, 1) + &hidden();
+    vec![
+        ("a length with a plus", framed("Content-Length: +0\r\n", "")),
+        ("a negative length", framed("Content-Length: -1\r\n", "")),
+        (
+            "a hexadecimal length",
+            framed("Content-Length: 0x0\r\n", ""),
+        ),
+        (
+            "a length with a fraction",
+            framed("Content-Length: 0.0\r\n", ""),
+        ),
+        ("an empty length", framed("Content-Length:\r\n", "")),
+        (
+            "a length with a space in it",
+            framed("Content-Length: 0 {n}\r\n", ""),
+        ),
+        (
+            "a length with a letter",
+            framed("Content-Length: 0x\r\n", ""),
+        ),
+        (
+            "a length beyond 64 bits",
+            framed("Content-Length: 18446744073709551616\r\n", ""),
+        ),
+        (
+            "a length just below 2^64",
+            framed("Content-Length: 18446744073709551615\r\n", ""),
+        ),
+        (
+            "two lengths that differ",
+            framed("Content-Length: 0\r\nContent-Length: {n}\r\n", ""),
+        ),
+        (
+            "two that differ, the other way",
+            framed("Content-Length: {n}\r\nContent-Length: 0\r\n", ""),
+        ),
+        (
+            "two lengths in one field",
+            framed("Content-Length: 0, {n}\r\n", ""),
+        ),
+        (
+            "chunked, but not last",
+            framed("Transfer-Encoding: chunked, identity\r\n", zero),
+        ),
+        (
+            "an unknown encoding",
+            framed("Transfer-Encoding: cow\r\n", zero),
+        ),
+        (
+            "identity",
+            framed("Transfer-Encoding: identity\r\nContent-Length: 0\r\n", ""),
+        ),
+        (
+            "chunked with a prefix",
+            framed("Transfer-Encoding: xchunked\r\n", zero),
+        ),
+        (
+            "chunked with a vertical tab",
+            framed("Transfer-Encoding: \x0bchunked\r\n", zero),
+        ),
+        (
+            "chunked, then something else",
+            framed(
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: cow\r\n",
+                zero,
+            ),
+        ),
+        (
+            "an empty encoding",
+            framed("Transfer-Encoding:\r\nContent-Length: 0\r\n", ""),
+        ),
+        (
+            "a space before the colon",
+            framed(
+                "Transfer-Encoding : chunked\r\nContent-Length: {n}\r\n",
+                zero,
+            ),
+        ),
+        (
+            "a tab before the colon",
+            framed("Content-Length\t: 0\r\n", ""),
+        ),
+        (
+            "a folded line",
+            framed(
+                "X: y\r\n Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
+                "",
+            ),
+        ),
+        ("a folded length", framed("Content-Length:\r\n 0\r\n", "")),
+        ("a line that begins with a space", line("Host:", " Host:")),
+        ("a line without a colon", framed("Content-Length 0\r\n", "")),
+        (
+            "a name with a zero in it",
+            framed("Content\0-Length: 0\r\n", ""),
+        ),
+        (
+            "a zero in a value",
+            framed("X: a\0b\r\nContent-Length: 0\r\n", ""),
+        ),
+        (
+            "a return in a value",
+            framed("X: a\rContent-Length: 0\r\n", ""),
+        ),
+        (
+            "chunked in HTTP/1.0",
+            framed(te, zero).replacen("HTTP/1.1", "HTTP/1.0", 1),
+        ),
+        ("a chunk size with a plus", with_size(&format!("+{size}"))),
+        ("a chunk size with a minus", with_size(&format!("-{size}"))),
+        (
+            "a chunk size with a prefix",
+            with_size(&format!("0x{size}")),
+        ),
+        (
+            "a chunk size with a space before it",
+            with_size(&format!(" {size}")),
+        ),
+        (
+            "a chunk size with a word behind it",
+            with_size(&format!("{size} x")),
+        ),
+        ("no chunk size", with_size("")),
+        ("a chunk size of no hexadecimal digits", with_size("zz")),
+        (
+            "a chunk size of 2^64",
+            with_size(&format!("1{:016x}", own.len())),
+        ),
+        ("a chunk size of 2^64-1", with_size("ffffffffffffffff")),
+        (
+            "a chunk that is longer than it says",
+            framed(te, &format!("1\r\n{own}\r\n{zero}")),
+        ),
+        (
+            "a chunk without its line break",
+            framed(te, &format!("{size}\r\n{own}{zero}")),
+        ),
+        (
+            "a chunk extension of a megabyte",
+            with_size(&format!("{size};{}", "x".repeat(1 << 20))),
+        ),
+        (
+            "a line feed in a chunk extension",
+            with_size(&format!("{size};a\nb")),
+        ),
+        (
+            "trailers without end",
+            framed(te, &format!("0\r\n{}\r\n", "X: y\r\n".repeat(100_000))),
+        ),
+        ("another version", line("HTTP/1.1", "HTTP/1.2")),
+        ("version two in words", line("HTTP/1.1", "HTTP/2.0")),
+        ("no version", line(" HTTP/1.1", "")),
+        ("two spaces in the request line", line("POST /", "POST  /")),
+        ("a tab in the request line", line("POST /", "POST\t/")),
+        ("a method with a bracket", line("POST", "PO(ST")),
+        (
+            "a control character in the target",
+            line("POST /", "POST /\x01"),
+        ),
+        (
+            "a handshake of TLS",
+            "\x16\x03\x01\x02\0\x01\0\x01\x7f\x03\x03\r\n\r\n".to_owned(),
+        ),
+        ("no HTTP", call("1", "count", "[]") + "\r\n\r\n"),
+    ]
+}
+
+#[tokio::test]
+async fn what_may_be_read_in_two_ways_is_refused_and_ends_the_connection() {
+    let site = Site::new().await;
+    for (name, request) in refused() {
+        let mut wire = site.connect().await;
+        let _ = wire.try_send(&request).await;
+        // Whoever waits for more of a body is told that no more comes.
+        let _ = tokio::io::AsyncWriteExt::shutdown(&mut wire.stream).await;
+        let said = wire.rest().await;
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 4") || said.starts_with("HTTP/1.0 4"),
+            "{name}: {said}"
+        );
+        let answers = said.matches("HTTP/1.").count();
+        assert!(answers <= 1, "{name}: {said}");
+        assert_eq!(site.log.counted.get(), 0, "{name}");
+    }
+    site.answers_others().await;
+}
+
+/// A length and chunks together. A server may refuse that or go by the chunks, and has to close
+/// after it either way (RFC 9112, section 6.1). hyper goes by the chunks, in whatever order the two
+/// come, hides the length from us and closes: what stands behind the last chunk is never looked at.
+#[tokio::test]
+async fn a_request_with_a_length_and_chunks_is_the_last_on_its_connection() {
+    let site = Site::new().await;
+    let te = "Transfer-Encoding: chunked\r\n";
+    for (name, headers) in [
+        ("length first", format!("Content-Length: {{n}}\r\n{te}")),
+        ("chunks first", format!("{te}Content-Length: {{n}}\r\n")),
+        (
+            "a length that fits",
+            format!("{te}Content-Length: {}\r\n", in_chunks().len()),
+        ),
+        ("a length of nothing", format!("Content-Length: 0\r\n{te}")),
+        (
+            "in other letters",
+            "content-length: {n}\r\ntransfer-encoding: CHUNKED\r\n".to_owned(),
+        ),
+        (
+            "kept alive by name",
+            format!("Connection: keep-alive\r\nContent-Length: {{n}}\r\n{te}"),
+        ),
+    ] {
+        let mut wire = site.connect().await;
+        wire.send(framed(&headers, &in_chunks())).await;
+        let answer = wire.answer().await;
+        match answer.status {
+            200 => assert_eq!(answer.json()["result"], 3, "{name}"),
+            status => assert_eq!(status, 400, "{name}"),
+        }
+        assert!(answer.closes(), "{name}");
+        wire.closed().await;
+        assert_eq!(site.log.counted.get(), 0, "{name}");
+    }
+}
+
+/// What looks odd and has one meaning; the request behind it is a second one, and no secret.
+#[tokio::test]
+async fn what_has_one_meaning_is_served() {
+    let site = Site::new().await;
+    let own = call("1", "add", "[1,2]");
+    let length = own.len();
+    let te = "Transfer-Encoding: chunked\r\n";
+    for (name, request) in [
+        (
+            "the same length twice",
+            head(&format!(
+                "Content-Length: {length}\r\nContent-Length: {length}\r\n"
+            )) + &own,
+        ),
+        (
+            "a length with zeros before it",
+            head(&format!("Content-Length: 000{length}\r\n")) + &own,
+        ),
+        (
+            "space around a length",
+            head(&format!("Content-Length: \t {length} \t\r\n")) + &own,
+        ),
+        (
+            "chunked in capitals",
+            head("TRANSFER-ENCODING: Chunked\r\n") + &in_chunks(),
+        ),
+        (
+            "a chunk extension",
+            head(te) + &in_chunks().replacen("\r\n", ";a=b\r\n", 1),
+        ),
+        ("empty lines before", format!("\r\n\r\n{}", post("", &own))),
+        ("an empty value", post("X:\r\n", &own)),
+    ] {
+        let mut wire = site.connect().await;
+        let before = site.log.counted.get();
+        wire.send(request + &hidden()).await;
+        assert_eq!(wire.answer().await.json()["result"], 3, "{name}");
+        assert_eq!(wire.answer().await.json()["id"], 66, "{name}");
+        assert_eq!(site.log.counted.get(), before + 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn bare_line_feeds_end_lines_for_everybody_or_nobody() {
+    // A reader may take a line feed alone for the end of a line (RFC 9112, section 2.2). Whatever
+    // is made of it, the head ends in one place, and what is behind it is at most a second request.
+    let site = Site::new().await;
+    let own = post("", &call("1", "add", "[1,2]"));
+    let (head, body) = own.split_once("\r\n\r\n").unwrap();
+    for request in [
+        format!("{}\n\n{body}", head.replace("\r\n", "\n")),
+        format!("{head}\n\n{body}"),
+        format!("{head}\n\r\n{body}"),
+    ] {
+        let mut wire = site.connect().await;
+        wire.send(&request).await;
+        let answer = wire.answer().await;
+        assert!([200, 400].contains(&answer.status), "{answer:?}");
+        if answer.status == 200 {
+            assert_eq!(answer.json()["result"], 3);
+            assert_eq!(wire.call("2", "add", "[3,4]").await["result"], 7);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_behind_a_refusal_that_closes_is_read() {
+    let site = Site::with(|settings| settings.max_request = 1000).await;
+    for refused in [
+        "BAD\r\n\r\n".to_owned(),
+        "POST / HTTP/1.1\r\n\r\n".to_owned(),
+        post("Host: localhost\r\n", "{}"),
+        post("", &" ".repeat(1001)),
+        head("Transfer-Encoding: chunked\r\n") + &chunked(&" ".repeat(1001), 500),
+    ] {
+        let mut wire = site.connect().await;
+        wire.send(refused.clone() + &hidden()).await;
+        let answer = wire.answer().await;
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+        assert!(answer.closes(), "{refused:.40}");
+        wire.closed().await;
+        assert_eq!(site.log.counted.get(), 0, "{refused:.40}");
+    }
+}

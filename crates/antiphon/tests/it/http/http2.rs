@@ -1,0 +1,143 @@
+//! What is special about HTTP/2: many calls at once, floods, and frames that make no sense.
+
+use crate::support::call;
+use crate::support::http2::{Http2, read};
+use crate::support::site::Site;
+use crate::support::wire::Wire;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A frame of this type on this stream.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A connection on which the settings have been said.
+async fn greeted(site: &Site) -> Wire {
+    let mut wire = site.connect().await;
+    wire.send([PREFACE, &frame(4, 0, 0, &[])].concat()).await;
+    wire
+}
+
+#[tokio::test]
+async fn calls_on_one_connection_run_at_the_same_time() {
+    let site = Site::new().await;
+    let mut http2 = site.http2().await;
+    let mut responses = Vec::new();
+    for id in 0..50 {
+        let body = call(&id.to_string(), "sleep", &format!("[{}]", 300 - id));
+        responses.push(http2.post(&body).await);
+    }
+    for (id, response) in responses.into_iter().enumerate() {
+        let (status, text) = read(response).await;
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &answer["id"]), (200, &id.into()));
+    }
+    assert_eq!(site.log.sleeping.peak(), 50);
+}
+
+#[tokio::test]
+async fn an_answer_has_no_headers_of_one_connection() {
+    let site = Site::with(|settings| settings.max_request = 100).await;
+    let mut http2 = site.http2().await;
+    for body in [call("1", "add", "[1,2]"), " ".repeat(101), "{".to_owned()] {
+        let response = http2.post(&body).await;
+        let head = crate::support::http2::begin(response).await;
+        for name in ["connection", "keep-alive", "transfer-encoding", "upgrade"] {
+            assert_eq!(head.headers().get(name), None, "{body:.20}");
+        }
+    }
+    assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
+}
+
+#[tokio::test]
+async fn floods_of_frames_end_their_connection_and_no_other() {
+    let site = Site::new().await;
+    let headers = |stream: u32| {
+        // POST, http, "/" from the static table, and an authority.
+        let fields = [&[0x83, 0x86, 0x84, 0x41, 9][..], b"localhost"].concat();
+        frame(1, 4, stream, &fields)
+    };
+    let mut other = site.http2().await;
+    for name in ["resets", "continuations", "settings", "pings", "empty data"] {
+        let mut wire = greeted(&site).await;
+        if name == "continuations" {
+            wire.send(frame(1, 0, 1, &[0x83])).await;
+        }
+        if name == "empty data" {
+            wire.send(headers(1)).await;
+        }
+        let mut ended = false;
+        for n in 0..20_000_u32 {
+            let stream = 2 * n + 1;
+            let flood = match name {
+                "resets" => [headers(stream), frame(3, 0, stream, &8_u32.to_be_bytes())].concat(),
+                "continuations" => frame(9, 0, 1, &[0x84; 100]),
+                "settings" => frame(4, 0, 0, &[0, 3, 0, 0, 0, 100]),
+                "pings" => frame(6, 0, 0, &[0; 8]),
+                _ => frame(0, 0, 1, &[]),
+            };
+            if wire.try_send(flood).await.is_err() {
+                ended = true;
+                break;
+            }
+        }
+        assert_eq!(other.call("1", "add", "[1,2]").await["result"], 3, "{name}");
+        // What is answered frame by frame costs no more than it brings: it need not end.
+        let answered = name == "settings" || name == "pings";
+        assert!(ended || answered, "a flood of {name} is taken");
+        drop(wire);
+        site.until_open(1).await;
+    }
+}
+
+#[tokio::test]
+async fn frames_that_make_no_sense_end_the_connection() {
+    let site = Site::new().await;
+    for (name, bytes) in [
+        ("data on no stream", frame(0, 0, 0, b"x")),
+        (
+            "a stream of the server's",
+            frame(1, 5, 2, &[0x83, 0x86, 0x84]),
+        ),
+        ("a frame that is too long", frame(0, 0, 1, &vec![0; 20_000])),
+        ("a window of nothing", frame(8, 0, 0, &[0; 4])),
+        ("a head that is none", frame(1, 5, 1, &[0xff; 40])),
+        ("a push", frame(5, 4, 1, &[0, 0, 0, 2, 0x82])),
+        ("settings of an odd length", frame(4, 0, 0, &[0; 5])),
+    ] {
+        let mut wire = greeted(&site).await;
+        let _ = wire.try_send(bytes).await;
+        let _said = wire.rest().await;
+        site.until_open(0).await;
+        let _ = name;
+    }
+    site.answers_others().await;
+}
+
+#[tokio::test]
+async fn after_the_preface_only_frames_are_understood() {
+    let site = Site::new().await;
+    for rest in ["", "POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut wire = site.connect().await;
+        // It comes byte by byte, and is recognised all the same.
+        for byte in PREFACE {
+            wire.send([*byte]).await;
+            tokio::task::yield_now().await;
+        }
+        wire.send(rest).await;
+        if rest.is_empty() {
+            wire.send(frame(4, 0, 0, &[])).await;
+            drop(wire);
+        } else {
+            let said = wire.rest().await;
+            assert!(!said.starts_with(b"HTTP/1"));
+        }
+        site.until_open(0).await;
+    }
+    let _ = Http2::connect(site.address)
+        .await
+        .call("1", "add", "[1,2]")
+        .await;
+}

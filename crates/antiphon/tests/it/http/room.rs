@@ -1,0 +1,120 @@
+//! How many connections and streams there may be.
+
+use antiphon::Server;
+
+use crate::support::call;
+use crate::support::site::{Log, Site, router};
+use crate::support::wire::post;
+
+#[tokio::test]
+async fn there_is_room_for_as_many_connections_as_the_limit_silent_ones_included() {
+    let site = Site::with(|settings| settings.max_connections = 3).await;
+    for _ in 0..3 {
+        let mut served = site.connect().await;
+        assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
+        let silent = site.connect().await;
+        let mut begun = site.connect().await;
+        begun.send("POST / HT").await;
+        site.until_open(3).await;
+
+        // Whether it has spoken or not, the one too many is told.
+        for words in [String::new(), post("", &call("1", "count", "[]"))] {
+            let mut refused = site.connect().await;
+            let _ = refused.try_send(words).await;
+            let answer = refused.answer().await;
+            assert_eq!(answer.status, 503);
+            assert_eq!(answer.header("retry-after"), Some("1"));
+            assert!(answer.closes());
+            refused.closed().await;
+        }
+        assert_eq!(site.log.counted.get(), 0);
+        assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
+
+        drop(silent);
+        site.until_open(2).await;
+        site.answers_others().await;
+        drop((served, begun));
+        site.until_open(0).await;
+    }
+}
+
+#[tokio::test]
+async fn many_that_are_refused_at_once_do_not_hold_up_the_server() {
+    let site = Site::with(|settings| settings.max_connections = 1).await;
+    let mut served = site.connect().await;
+    assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
+    let mut refused = Vec::new();
+    for _ in 0..200 {
+        refused.push(site.connect().await);
+    }
+    assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
+    for wire in refused {
+        let said = wire.rest().await;
+        assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 503 "));
+    }
+    assert_eq!(site.handle.connections(), 1);
+}
+
+#[tokio::test]
+async fn one_address_may_not_take_all_connections_of_a_public_server() {
+    let log = Log::default();
+    let server = Server::new(router(&log))
+        .allow_host("api.example")
+        .allow_unauthenticated_public(true)
+        .configure(|settings| settings.max_connections_per_ip = 2);
+    let site = Site::of(server, log).await;
+    let mut first = site.connect().await;
+    assert_eq!(first.call("1", "add", "[1,2]").await["result"], 3);
+    let second = site.connect().await;
+    site.until_open(2).await;
+    let mut third = site.connect().await;
+    assert_eq!(third.answer().await.status, 503);
+    drop(second);
+    site.until_open(1).await;
+    site.answers_others().await;
+}
+
+#[tokio::test]
+async fn a_connection_has_as_many_streams_as_the_limit() {
+    let site = Site::with(|settings| settings.max_streams = 4).await;
+    let mut http2 = site.http2().await;
+    // The server's settings are known with its first answer.
+    assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
+    let mut held = Vec::new();
+    for n in 0..4 {
+        held.push(http2.post(&call("1", "hold", "[]")).await);
+        site.log.held.reach(n + 1).await;
+    }
+    let fifth = tokio::spawn(async move {
+        let answer = http2.call("1", "add", "[1,2]").await;
+        (answer, http2)
+    });
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!fifth.is_finished(), "it waits for a stream");
+    held.pop();
+    let (answer, _http2) = fifth.await.unwrap();
+    assert_eq!(answer["result"], 3);
+}
+
+#[tokio::test]
+async fn calls_in_flight_are_counted_over_all_connections() {
+    let site = Site::with(|settings| settings.calls.max_in_flight = 2).await;
+    let hold = post("", &call("1", "hold", "[]"));
+    let [mut first, mut second] = [site.connect().await, site.connect().await];
+    first.send(&hold).await;
+    second.send(&hold).await;
+    site.log.held.reach(2).await;
+    let mut third = site.connect().await;
+    for _ in 0..2 {
+        let answer = third.call("7", "add", "[1,2]").await;
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&7.into(), &(-32000).into())
+        );
+    }
+    drop(first);
+    site.log.dropped.reach(1).await;
+    assert_eq!(third.call("7", "add", "[1,2]").await["result"], 3);
+}

@@ -1,0 +1,212 @@
+//! Every phase of a connection ends, and meanwhile others are served.
+//!
+//! The times are short here, and nothing is said of how long things take: only that they end, and
+//! that what must go on does.
+
+use std::time::Duration;
+
+use antiphon::Settings;
+use tokio::time::sleep;
+
+use crate::support::call;
+use crate::support::site::Site;
+use crate::support::wire::{Wire, head, post};
+
+const SHORT: Option<Duration> = Some(Duration::from_millis(150));
+
+/// A server with this phase short and all others without end.
+async fn site(phase: impl FnOnce(&mut Settings)) -> Site {
+    Site::with(|settings| {
+        settings.header_timeout = None;
+        settings.body_timeout = None;
+        settings.idle_timeout = None;
+        settings.write_timeout = None;
+        phase(settings);
+    })
+    .await
+}
+
+/// After one good call.
+async fn used(site: &Site) -> Wire {
+    let mut wire = site.connect().await;
+    assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
+    wire
+}
+
+/// Sends a byte now and then until it is cut off.
+async fn drip(mut wire: Wire) {
+    for _ in 0..400 {
+        if wire.try_send("x").await.is_err() {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it is not cut off");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let site = site(|settings| settings.header_timeout = SHORT).await;
+    let silent = site.connect().await;
+    let mut begun = site.connect().await;
+    begun.send("POST / HTTP/1.1\r\nHost: loc").await;
+    let mut preface = site.connect().await;
+    preface.send("PRI * HTTP/2.0\r\n\r\n").await;
+    let mut second = used(&site).await;
+    second.send("POST / HTTP/1.1\r\n").await;
+    let mut third = used(&site).await;
+    third.send("\r\n").await;
+    let mut dripping = site.connect().await;
+    dripping.send("POST / HTTP/1.1\r\nX: ").await;
+    site.answers_others().await;
+    // Whoever is idle between requests or waits for an answer is not meant.
+    let mut idle = used(&site).await;
+    let mut waiting = site.connect().await;
+    waiting.send(post("", &call("1", "sleep", "[600]"))).await;
+    tokio::join!(
+        silent.closed(),
+        begun.rest(),
+        preface.closed(),
+        second.rest(),
+        third.rest(),
+        drip(dripping),
+    );
+    assert_eq!(waiting.answer().await.json()["result"], 600);
+    assert_eq!(idle.call("1", "add", "[1,2]").await["result"], 3);
+    site.answers_others().await;
+}
+
+#[tokio::test]
+async fn a_part_of_the_next_head_that_came_with_a_request_is_not_waited_for_either() {
+    // It lies in the parser's buffer already, so the connection counts as idle.
+    let site = site(|settings| settings.idle_timeout = SHORT).await;
+    let mut wire = site.connect().await;
+    let request = post("", &call("1", "add", "[1,2]")) + "POST / HTTP/1.1\r\n";
+    assert_eq!(wire.ask(request).await.json()["result"], 3);
+    wire.rest().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_ends_and_a_busy_one_does_not() {
+    let site = site(|settings| settings.idle_timeout = SHORT).await;
+    let idle = used(&site).await;
+    let mut busy = used(&site).await;
+    let http2 = site.http2().await;
+    let mut waiting = site.http2().await;
+    let response = waiting.post(&call("1", "sleep", "[600]")).await;
+    for _ in 0..30 {
+        assert_eq!(busy.call("1", "add", "[1,2]").await["result"], 3);
+        sleep(Duration::from_millis(20)).await;
+    }
+    idle.closed().await;
+    let _ = http2.driver.await.unwrap();
+    let (status, _) = crate::support::http2::read(response).await;
+    assert_eq!(status, 200);
+    let _ = waiting.driver.await.unwrap();
+    site.answers_others().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_refused_and_nothing_runs() {
+    let site = site(|settings| settings.body_timeout = SHORT).await;
+    let body = call("1", "count", "[]");
+    let most = &body[..body.len() - 1];
+    let mut wires = Vec::new();
+    for begun in [
+        head(&format!("Content-Length: {}\r\n", body.len())),
+        head(&format!("Content-Length: {}\r\n", body.len())) + most,
+        head("Transfer-Encoding: chunked\r\n"),
+        head("Transfer-Encoding: chunked\r\n") + &format!("{:x}\r\n{body}\r\n", body.len()),
+    ] {
+        let mut wire = used(&site).await;
+        wire.send(begun).await;
+        wires.push(wire);
+    }
+    site.answers_others().await;
+    for mut wire in wires {
+        let answer = wire.answer().await;
+        assert_eq!(answer.status, 408);
+        assert!(answer.closes());
+        wire.closed().await;
+    }
+    let mut http2 = site.http2().await;
+    let head = http2.head().body(()).unwrap();
+    let (response, _stream) = http2.begin(head, false).await;
+    assert_eq!(crate::support::http2::read(response).await.0, 408);
+    assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(site.log.counted.get(), 0);
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_cut_off() {
+    let site = site(|settings| settings.write_timeout = SHORT).await;
+    let mut wire = site.connect().await;
+    let request = post("", &call("1", "big", "[9000000]"));
+    // One answer may fit into the buffers of the system; several do not.
+    wire.send(request.repeat(4)).await;
+    site.until_open(1).await;
+    site.answers_others().await;
+    site.until_open(0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_gives_no_room_for_frames_is_cut_off() {
+    let site = site(|settings| settings.write_timeout = SHORT).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(0);
+    let mut http2 = crate::support::http2::Http2::configured(site.address, &builder).await;
+    let response = http2.post(&call("1", "big", "[1000000]")).await;
+    let mut answer = crate::support::http2::begin(response).await;
+    site.answers_others().await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), answer.body_mut().data()).await;
+    let ended = ended.expect("the answer waits for ever");
+    assert!(ended.is_none_or(|data| data.is_err()));
+}
+
+/// Reads a large answer a little at a time, for longer than any phase lasts.
+async fn read_slowly(wire: &mut Wire) -> usize {
+    let mut read = 0;
+    let mut buffer = vec![0; 100_000];
+    for _ in 0..10_000 {
+        let count = tokio::io::AsyncReadExt::read(&mut wire.stream, &mut buffer).await;
+        match count.unwrap_or_default() {
+            0 => break,
+            count => read += count,
+        }
+        if read % 10 == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        if read >= 9_000_000 {
+            break;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    read
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_slowly_gets_all_of_it() {
+    let site = Site::with(|settings| {
+        settings.header_timeout = SHORT;
+        settings.body_timeout = SHORT;
+        settings.idle_timeout = SHORT;
+        settings.write_timeout = SHORT;
+    })
+    .await;
+    let mut wire = site.connect().await;
+    wire.send(post("", &call("1", "big", "[9000000]"))).await;
+    assert!(read_slowly(&mut wire).await >= 9_000_000);
+
+    let mut http2 = site.http2().await;
+    let response = http2.post(&call("1", "big", "[2000000]")).await;
+    let mut answer = crate::support::http2::begin(response).await;
+    let body = answer.body_mut();
+    let mut read = 0;
+    while let Some(data) = body.data().await {
+        let data = data.expect("the answer is cut off");
+        read += data.len();
+        sleep(Duration::from_millis(20)).await;
+        body.flow_control().release_capacity(data.len()).unwrap();
+    }
+    assert!(read > 2_000_000);
+}
