@@ -4,7 +4,7 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | [`parse`] | bytes → [`Incoming`]: one pass over the text, nothing copied |
+//! | [`mod@parse`] | bytes → [`Incoming`]: one pass over the text, nothing copied |
 //! | [`message`] | what one message is, and how requests and answers are written |
 //! | [`error`] | [`ErrorCode`] and [`ErrorObject`] |
 //! | [`id`], [`params`], [`raw`] | the parts of a message, as JSON text |

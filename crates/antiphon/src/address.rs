@@ -227,15 +227,13 @@ impl fmt::Display for AddressError {
         match self {
             Self::Unsupported { scheme } => write!(
                 f,
-                "`{scheme}:` is not spoken by this build, which knows HOST:PORT, :PORT and http://"
-            )
-            .and_then(|()| {
-                f.write_str(if cfg!(unix) {
+                "`{scheme}:` is not spoken by this build, which knows HOST:PORT, :PORT, http://{}",
+                if cfg!(unix) {
                     " and http+unix:PATH"
                 } else {
                     ""
-                })
-            }),
+                }
+            ),
             Self::UserInfo => f.write_str(
                 "an address holds no user name or password; send them in a header instead",
             ),

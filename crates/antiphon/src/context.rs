@@ -79,7 +79,8 @@ impl Context {
     }
 
     /// A number that is the same for all calls on one connection, and for no other connection of
-    /// this process.
+    /// this process. A service that is mounted in another server sees no connections: all its calls
+    /// share one number.
     #[must_use]
     pub fn connection_id(&self) -> u64 {
         self.scope.connection.id
@@ -145,8 +146,9 @@ impl Context {
         self.scope.in_flight.count()
     }
 
-    /// Starts work that goes on after the method has answered. It ends with the connection, and
-    /// calls made in it inherit this call's deadline and trace.
+    /// Starts work that goes on after the method has answered. It ends with the connection (of a
+    /// service that is mounted in another server: with the service), and calls made in it inherit
+    /// this call's deadline and trace.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.scope
             .connection

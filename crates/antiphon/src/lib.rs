@@ -2,6 +2,8 @@
 //! write an object; its methods become remote methods; a client calls them as if they were local.
 //!
 //! ```no_run
+//! # #[cfg(all(feature = "cli", feature = "macros"))]
+//! # mod program {
 //! use antiphon::{ErrorObject, Router, Server, ServerCommands, rpc};
 //!
 //! struct Calculator;
@@ -26,9 +28,12 @@
 //!     let router = Router::new(ServerCommands::new()).nest("calc", Calculator);
 //!     Server::new(router).start() // on 127.0.0.1:8060, until SIGINT or SIGTERM
 //! }
+//! # }
+//! # fn main() {}
 //! ```
 //!
 //! ```no_run
+//! # #[cfg(feature = "client")] {
 //! use antiphon::{Client, call};
 //!
 //! # async fn example() -> Result<(), antiphon::client::Error> {
@@ -36,6 +41,7 @@
 //! let sum: f64 = call!(client.calc.add(3, 4)).await?;
 //! let quotient: f64 = call!(client.calc.divide(b = 8, a = 1)).await?;
 //! # Ok(())
+//! # }
 //! # }
 //! ```
 //!
@@ -85,6 +91,7 @@
 //!   log gets the id and the chain of causes. A panic ends the same way.
 //!
 //! ```
+//! # #[cfg(feature = "macros")] {
 //! use antiphon::{ErrorCodes, ErrorObject};
 //!
 //! #[derive(ErrorCodes)]
@@ -99,6 +106,7 @@
 //!
 //! let error = ErrorObject::from(ShopError::OutOfStock { left: 2 });
 //! assert_eq!(error.to_json(), r#"{"code":1404,"message":"only 2 left","data":2}"#);
+//! # }
 //! ```
 //!
 //! [`ErrorCode`] lists the codes that the specification and this crate reserve.
@@ -115,6 +123,8 @@
 //! [`Client`] calls by name; what `#[rpc]` generates beside an object or a trait calls by type:
 //!
 //! ```
+//! # #[cfg(all(feature = "client", feature = "macros"))]
+//! # mod program {
 //! use antiphon::{Client, Router, rpc};
 //!
 //! #[rpc]
@@ -131,7 +141,7 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A client speaks to any service over HTTP requests; this one is in the same process.
 //! let service = Router::new(Polite.into_router()).into_service()?;
 //! let client = Client::builder("http://localhost").service(service).build()?;
@@ -146,6 +156,11 @@
 //! assert_eq!(responses.take(ben)?, "good evening, Ben");
 //! assert_eq!(responses.take(ann)?, "good evening, Ann");
 //! # Ok(())
+//! # }
+//! # }
+//! # fn main() {
+//! #     #[cfg(all(feature = "client", feature = "macros"))]
+//! #     program::main().unwrap();
 //! # }
 //! ```
 //!

@@ -33,7 +33,6 @@ pub(super) struct Acceptor {
     places: Places,
     /// Peers that may be told at the same time that there is no room.
     refusals: Arc<Semaphore>,
-    local: bool,
 }
 
 impl Acceptor {
@@ -42,7 +41,6 @@ impl Acceptor {
         handle: &Handle,
         tasks: &TaskTracker,
         settings: &Settings,
-        local: bool,
         per_ip: Option<usize>,
     ) -> Self {
         Self {
@@ -55,7 +53,6 @@ impl Acceptor {
                 per_ip: per_ip.map(|max| (max, Arc::default())),
             },
             refusals: Arc::new(Semaphore::new(REFUSALS)),
-            local,
         }
     }
 
@@ -106,11 +103,11 @@ impl Acceptor {
         };
         // Answers are written whole; waiting for more to send with them only costs time.
         let _ = socket.set_nodelay(true);
+        let http = self.http.borrow().clone();
         let caller = Caller {
             connection: Connection::new(Transport::Http, Some(peer)),
-            local: self.local,
+            local: http.local,
         };
-        let http = self.http.borrow().clone();
         let life = self.handle.life.clone();
         self.tasks.spawn(async move {
             let _place = place;

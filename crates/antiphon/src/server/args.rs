@@ -71,7 +71,7 @@ pub struct ServeArgs {
     )]
     pub allow_host: Vec<String>,
 
-    /// Origins of web pages that may call, e.g. https://app.example
+    /// Origins of web pages that may call, e.g. `https://app.example`
     #[arg(
         long,
         value_name = "ORIGIN",

@@ -126,9 +126,9 @@ impl Listening {
         } = self;
         let connections = TaskTracker::new();
         let acceptors = TaskTracker::new();
-        let local = site.is_local(&settings);
-        let per_ip = (!local).then_some(settings.max_connections_per_ip);
-        let shared = Acceptor::new(&http, &handle, &connections, &settings, local, per_ip);
+        let public = !site.is_local(&settings);
+        let per_ip = public.then_some(settings.max_connections_per_ip);
+        let shared = Acceptor::new(&http, &handle, &connections, &settings, per_ip);
         for listener in listeners {
             acceptors.spawn(shared.clone().run(listener));
         }
@@ -138,7 +138,10 @@ impl Listening {
                 () = acceptors.wait() => break,
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
-                        http.send_replace(site.http(new));
+                        match site.permitted(new) {
+                            Ok(()) => drop(http.send_replace(site.http(new))),
+                            Err(error) => tracing::error!("the settings stay as they are: {error}"),
+                        }
                     }
                 }
             }
@@ -183,7 +186,8 @@ impl Site {
         );
         let layers = self.http_layers.iter();
         let entry = layers.fold(Entry::Plain(service), |inside, layer| layer(inside));
-        Http::new(entry, settings.phases(), settings.head_limits())
+        let local = self.is_local(settings);
+        Http::new(entry, local, settings.phases(), settings.head_limits())
     }
 
     fn guard(&self, settings: &Settings) -> Guard {
@@ -277,7 +281,7 @@ async fn resolve(address: &str) -> Result<SocketAddr, ServeError> {
         .map_err(|error: AddressError| bad(error.to_string()))?;
     let (host, port, path) = match parsed {
         Address::Http { host, port, path } => (host, port, path),
-        other => return Err(bad(format!("{other} is not served yet"))),
+        other => return Err(bad(format!("{other} can be called, but not served"))),
     };
     if path != "/" {
         return Err(bad("an address has no path: routes have".to_owned()));

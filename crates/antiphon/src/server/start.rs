@@ -1,6 +1,6 @@
 //! A server as a whole program: arguments, file, log, runtime, signals.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Server {
         match run(self, args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: {error}");
+                say(&format_args!("error: {error}"));
                 ExitCode::FAILURE
             }
         }
@@ -75,6 +75,11 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
     served
 }
 
+/// A line on stderr. Where nobody listens there, nothing is lost.
+fn say(line: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// One thread needs no scheduler that steals work between threads.
 fn runtime(threads: usize) -> std::io::Result<Runtime> {
     let mut builder = match threads {
@@ -92,7 +97,7 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
     let bound = server.settings.bind.clone();
     let listening = server.listen().await?;
     for address in listening.addresses() {
-        eprintln!("antiphon listening on http://{address}");
+        say(&format_args!("antiphon listening on http://{address}"));
     }
     let handle = listening.handle();
     let (reload, reloads) = watch::channel(None);
@@ -132,7 +137,7 @@ fn read_again(base: &Settings, flags: &ServeArgs, bound: &[String]) -> Option<Se
         .and_then(|args| args.apply(&mut settings));
     match read {
         Ok(()) => {
-            tracing::info!("the settings were read again and hold for new connections");
+            tracing::info!("the settings were read again, for connections to come");
             if settings.bind != bound {
                 tracing::warn!("`bind` has changed: that needs a restart");
             }

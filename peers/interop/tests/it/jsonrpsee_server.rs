@@ -87,7 +87,7 @@ async fn a_notification_is_taken_but_its_method_never_runs() {
 #[tokio::test]
 async fn ids_that_it_knows_come_back() {
     let (_site, client) = site().await;
-    for id in ["0", "18446744073709551615", r#""x""#, r#""ü\"""#, "null"] {
+    for id in ["0", "18446744073709551615", r#""x""#, r#""ü\"""#] {
         let id = Id::from_json(id).unwrap();
         let pong = client.call::<String>("ping", ()).id(id.clone()).await;
         assert_eq!(pong.unwrap(), "pong", "{id}");

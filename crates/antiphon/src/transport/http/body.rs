@@ -297,7 +297,7 @@ const PIECE: usize = 64 * 1024;
 #[cfg(feature = "server")]
 impl Tracked {
     pub(crate) fn new(body: Body, mut request: InRequest) -> Self {
-        request.answered();
+        request.answered(body.is_end_stream());
         Self {
             body,
             rest: Bytes::new(),

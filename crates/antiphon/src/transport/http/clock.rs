@@ -85,7 +85,7 @@ impl Clock {
         self.read_by.store(NEVER, Ordering::Relaxed);
         InRequest {
             clock: Arc::clone(self),
-            answered: false,
+            taken: false,
             stream: None,
         }
     }
@@ -150,15 +150,16 @@ fn nanos(duration: Duration) -> u64 {
 #[derive(Debug)]
 pub(crate) struct InRequest {
     clock: Arc<Clock>,
-    answered: bool,
+    /// Whether the peer has begun to take the answer.
+    taken: bool,
     /// The number of the answer among those of its connection, if it is one of several.
     stream: Option<u64>,
 }
 
 impl InRequest {
     /// There is an answer; it begins to be sent.
-    pub(crate) fn answered(&mut self) {
-        self.answered = true;
+    pub(crate) fn answered(&mut self, is_empty: bool) {
+        self.taken = is_empty;
         if self.clock.is_multiplexed() {
             let by = self.clock.after(self.clock.phases.write);
             self.stream = Some(self.clock.streams.begin(by));
@@ -166,7 +167,8 @@ impl InRequest {
     }
 
     /// The peer has taken some of the answer.
-    pub(crate) fn moved(&self) {
+    pub(crate) fn moved(&mut self) {
+        self.taken = true;
         if let Some(stream) = self.stream {
             let by = self.clock.after(self.clock.phases.write);
             self.clock.streams.moved(stream, by);
@@ -185,9 +187,7 @@ impl Drop for InRequest {
         if let Some(stream) = self.stream {
             clock.streams.end(stream);
         }
-        if !self.answered {
-            clock.streams.abandoned();
-        }
+        clock.streams.settle(self.taken);
         if clock.active.fetch_sub(1, Ordering::Relaxed) == 1 {
             clock.idle.store(true, Ordering::Relaxed);
             clock.rest();

@@ -48,6 +48,8 @@ pub(crate) type Layered = Arc<
 pub(crate) struct Http {
     pub(crate) entry: Entry,
     pub(crate) phases: Phases,
+    /// Whether callers are taken for local, unless they came through a proxy.
+    pub(crate) local: bool,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
@@ -61,7 +63,7 @@ pub(crate) struct HeadLimits {
 }
 
 impl Http {
-    pub(crate) fn new(entry: Entry, phases: Phases, limits: HeadLimits) -> Self {
+    pub(crate) fn new(entry: Entry, local: bool, phases: Phases, limits: HeadLimits) -> Self {
         let mut http1 = http1::Builder::new();
         http1
             .header_read_timeout(None) // the clock around the socket has it
@@ -79,6 +81,7 @@ impl Http {
             .keep_alive_timeout(ping);
         Self {
             entry,
+            local,
             phases,
             http1,
             http2,

@@ -21,9 +21,9 @@ mod fields;
 pub(crate) mod guard;
 mod media;
 pub(crate) mod reply;
+mod service;
 #[cfg(feature = "server")]
 mod streams;
-mod service;
 
 pub use body::Body;
 #[cfg(feature = "server")]

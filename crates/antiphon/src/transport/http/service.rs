@@ -150,6 +150,8 @@ pub(crate) struct Inner {
     pub(crate) routes: Vec<(Option<String>, Route)>,
     pub(crate) guard: Guard,
     pub(crate) body: BodyLimits,
+    /// Who calls where nobody says who: a service that is mounted sees no connections.
+    stranger: Caller,
 }
 
 impl crate::router::Router {
@@ -160,6 +162,15 @@ impl crate::router::Router {
     /// All that is wrong with the router's names.
     pub fn into_service(self) -> Result<HttpService, crate::router::RouterError> {
         Ok(HttpService::new(Route::new(self.build()?)))
+    }
+}
+
+impl Caller {
+    fn stranger() -> Self {
+        Self {
+            connection: Connection::new(Transport::Http, None),
+            local: false,
+        }
     }
 }
 
@@ -175,6 +186,7 @@ impl HttpService {
                 timeout: Some(Duration::from_secs(30)),
                 budget: Budget::new(256 * 1024 * 1024),
             },
+            stranger: Caller::stranger(),
         }))
     }
 
@@ -188,6 +200,7 @@ impl HttpService {
             routes,
             guard,
             body,
+            stranger: Caller::stranger(),
         }))
     }
 
@@ -400,10 +413,7 @@ where
         let service = self.clone();
         // The server puts the caller here when it has HTTP layers around this service.
         let caller = request.extensions_mut().remove::<Caller>();
-        let caller = caller.unwrap_or_else(|| Caller {
-            connection: Connection::new(Transport::Http, None),
-            local: false,
-        });
+        let caller = caller.unwrap_or_else(|| self.0.stranger.clone());
         Box::pin(async move { Ok(service.answer(request, &caller).await) })
     }
 }

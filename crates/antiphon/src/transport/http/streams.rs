@@ -45,10 +45,6 @@ impl Default for Streams {
 impl Streams {
     /// An answer begins; what comes back is its number.
     pub(super) fn begin(&self, by: u64) -> u64 {
-        let gives_back = |spare: usize| (spare < ABANDONED).then_some(spare + 1);
-        let _ = self
-            .spare
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, gives_back);
         self.change(|moving| {
             moving.last += 1;
             moving.due.push((moving.last, by));
@@ -71,12 +67,16 @@ impl Streams {
         self.change(|moving| moving.due.retain(|known| known.0 != answer));
     }
 
-    /// A request was taken back before there was an answer.
-    pub(super) fn abandoned(&self) {
-        let one_less = |spare: usize| Some(spare.saturating_sub(1));
+    /// A request is over: its answer was taken, or it was taken back itself.
+    pub(super) fn settle(&self, taken: bool) {
+        eprintln!("settle {taken} {:?}", self.spare);
+        let count = |spare: usize| match taken {
+            true => (spare < ABANDONED).then_some(spare + 1),
+            false => spare.checked_sub(1),
+        };
         let _ = self
             .spare
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
     }
 
     /// Whether the peer does little else than to take requests back.
@@ -121,14 +121,14 @@ mod tests {
     fn requests_may_be_taken_back_as_often_as_others_are_answered_and_some_more() {
         let streams = Streams::default();
         for _ in 0..10_000 {
-            streams.abandoned();
-            streams.end(streams.begin(1));
+            streams.settle(false);
+            streams.settle(true);
         }
         for _ in 1..ABANDONED {
-            streams.abandoned();
+            streams.settle(false);
         }
         assert!(!streams.flooded());
-        streams.abandoned();
+        streams.settle(false);
         assert!(streams.flooded());
     }
 }

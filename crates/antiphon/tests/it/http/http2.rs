@@ -55,9 +55,14 @@ async fn an_answer_has_no_headers_of_one_connection() {
 async fn floods_of_frames_end_their_connection_and_no_other() {
     let site = Site::new().await;
     let headers = |stream: u32| {
-        // POST, http, "/" from the static table, and an authority.
-        let fields = [&[0x83, 0x86, 0x84, 0x41, 9][..], b"localhost"].concat();
-        frame(1, 4, stream, &fields)
+        // POST, http, "/" from the static table, an authority, and a type of content.
+        let fields = [
+            &[0x83, 0x86, 0x84, 0x41, 9][..],
+            b"localhost",
+            &[0x0f, 0x10, 16],
+            b"application/json",
+        ];
+        frame(1, 4, stream, &fields.concat())
     };
     let mut other = site.http2().await;
     for name in ["resets", "continuations", "settings", "pings", "empty data"] {

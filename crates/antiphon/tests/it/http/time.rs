@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use antiphon::Settings;
-use tokio::time::sleep;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{sleep, timeout};
 
 use crate::support::call;
+use crate::support::http2::{Http2, begin, read};
 use crate::support::site::Site;
 use crate::support::wire::{Wire, head, post};
 
@@ -100,7 +102,7 @@ async fn an_idle_connection_ends_and_a_busy_one_does_not() {
     }
     idle.closed().await;
     let _ = http2.driver.await.unwrap();
-    let (status, _) = crate::support::http2::read(response).await;
+    let (status, _) = read(response).await;
     assert_eq!(status, 200);
     let _ = waiting.driver.await.unwrap();
     site.answers_others().await;
@@ -132,7 +134,7 @@ async fn a_body_that_does_not_come_is_refused_and_nothing_runs() {
     let mut http2 = site.http2().await;
     let head = http2.head().body(()).unwrap();
     let (response, _stream) = http2.begin(head, false).await;
-    assert_eq!(crate::support::http2::read(response).await.0, 408);
+    assert_eq!(read(response).await.0, 408);
     assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
     assert_eq!(site.log.counted.get(), 0);
 }
@@ -154,58 +156,53 @@ async fn a_peer_that_gives_no_room_for_frames_is_cut_off() {
     let site = site(|settings| settings.write_timeout = SHORT).await;
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(0);
-    let mut http2 = crate::support::http2::Http2::configured(site.address, &builder).await;
+    let mut http2 = Http2::configured(site.address, &builder).await;
     let response = http2.post(&call("1", "big", "[1000000]")).await;
-    let mut answer = crate::support::http2::begin(response).await;
+    let mut answer = begin(response).await;
     site.answers_others().await;
-    let ended = tokio::time::timeout(Duration::from_secs(20), answer.body_mut().data()).await;
+    let ended = timeout(Duration::from_secs(20), answer.body_mut().data()).await;
     let ended = ended.expect("the answer waits for ever");
     assert!(ended.is_none_or(|data| data.is_err()));
 }
 
-/// Reads a large answer a little at a time, for longer than any phase lasts.
-async fn read_slowly(wire: &mut Wire) -> usize {
+/// Reads a large answer a little at a time.
+async fn read_slowly(wire: &mut Wire, size: usize) -> usize {
     let mut read = 0;
     let mut buffer = vec![0; 100_000];
-    for _ in 0..10_000 {
-        let count = tokio::io::AsyncReadExt::read(&mut wire.stream, &mut buffer).await;
-        match count.unwrap_or_default() {
+    while read < size {
+        match wire.stream.read(&mut buffer).await.unwrap_or_default() {
             0 => break,
             count => read += count,
         }
-        if read % 10 == 0 {
-            sleep(Duration::from_millis(1)).await;
-        }
-        if read >= 9_000_000 {
-            break;
-        }
-        sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     read
 }
 
 #[tokio::test]
 async fn a_peer_that_reads_slowly_gets_all_of_it() {
+    // Each reads for longer than any of these times.
+    let time = Some(Duration::from_millis(600));
     let site = Site::with(|settings| {
-        settings.header_timeout = SHORT;
-        settings.body_timeout = SHORT;
-        settings.idle_timeout = SHORT;
-        settings.write_timeout = SHORT;
+        settings.header_timeout = time;
+        settings.body_timeout = time;
+        settings.idle_timeout = time;
+        settings.write_timeout = time;
     })
     .await;
     let mut wire = site.connect().await;
     wire.send(post("", &call("1", "big", "[9000000]"))).await;
-    assert!(read_slowly(&mut wire).await >= 9_000_000);
+    assert!(read_slowly(&mut wire, 9_000_000).await >= 9_000_000);
 
     let mut http2 = site.http2().await;
     let response = http2.post(&call("1", "big", "[2000000]")).await;
-    let mut answer = crate::support::http2::begin(response).await;
+    let mut answer = begin(response).await;
     let body = answer.body_mut();
     let mut read = 0;
     while let Some(data) = body.data().await {
         let data = data.expect("the answer is cut off");
         read += data.len();
-        sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(10)).await;
         body.flow_control().release_capacity(data.len()).unwrap();
     }
     assert!(read > 2_000_000);
