@@ -3,14 +3,12 @@
 //! What is said later wins: the builder, then the file, then the environment, then the flags.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
 
 use crate::server::error::ServeError;
 use crate::server::settings::{Profile, Settings};
+use crate::server::units::{Size, Wait};
 
 /// The flags of a server. A program with flags of its own flattens them into its own and passes
 /// them to [`Server::start_with`](crate::Server::start_with).
@@ -116,6 +114,105 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SIZE", env = "ANTIPHON_MAX_RESPONSE")]
     pub max_response: Option<Size>,
 
+    /// Time for the whole head of a request [default: 10s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ANTIPHON_HEADER_TIMEOUT",
+        hide_short_help = true
+    )]
+    pub header_timeout: Option<Wait>,
+
+    /// Time for the whole body of a request [default: 30s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ANTIPHON_BODY_TIMEOUT",
+        hide_short_help = true
+    )]
+    pub body_timeout: Option<Wait>,
+
+    /// Time for a peer that reads nothing of its answer [default: 30s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ANTIPHON_WRITE_TIMEOUT",
+        hide_short_help = true
+    )]
+    pub write_timeout: Option<Wait>,
+
+    /// Time for a whole batch [default: 60s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ANTIPHON_BATCH_TIMEOUT",
+        hide_short_help = true
+    )]
+    pub batch_timeout: Option<Wait>,
+
+    /// Calls of one batch that may wait at the same time [default: 8]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_BATCH_CONCURRENCY",
+        hide_short_help = true
+    )]
+    pub batch_concurrency: Option<usize>,
+
+    /// Size of the answer to a batch [default: 25MiB]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "ANTIPHON_MAX_BATCH_RESPONSE",
+        hide_short_help = true
+    )]
+    pub max_batch_response: Option<Size>,
+
+    /// Connections from one address, on a public listener [default: 256]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_MAX_CONNECTIONS_PER_IP",
+        hide_short_help = true
+    )]
+    pub max_connections_per_ip: Option<usize>,
+
+    /// Size of all requests that are being received [default: 256MiB]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "ANTIPHON_MAX_REQUEST_MEMORY",
+        hide_short_help = true
+    )]
+    pub max_request_memory: Option<Size>,
+
+    /// Header fields in a request [default: 64]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_MAX_HEADERS",
+        hide_short_help = true
+    )]
+    pub max_headers: Option<usize>,
+
+    /// Size of the head of a request [default: 16KiB]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "ANTIPHON_MAX_HEADER_SIZE",
+        hide_short_help = true
+    )]
+    pub max_header_size: Option<Size>,
+
+    /// Requests at the same time on an HTTP/2 connection [default: 100]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_MAX_STREAMS",
+        hide_short_help = true
+    )]
+    pub max_streams: Option<u32>,
+
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or `off` [default: info]
     #[arg(long, value_name = "LEVEL", env = "ANTIPHON_LOG")]
     pub log: Option<String>,
@@ -145,6 +242,17 @@ impl ServeArgs {
             max_batch: self.max_batch.or(file.max_batch),
             max_request: self.max_request.or(file.max_request),
             max_response: self.max_response.or(file.max_response),
+            header_timeout: self.header_timeout.or(file.header_timeout),
+            body_timeout: self.body_timeout.or(file.body_timeout),
+            write_timeout: self.write_timeout.or(file.write_timeout),
+            batch_timeout: self.batch_timeout.or(file.batch_timeout),
+            batch_concurrency: self.batch_concurrency.or(file.batch_concurrency),
+            max_batch_response: self.max_batch_response.or(file.max_batch_response),
+            max_connections_per_ip: self.max_connections_per_ip.or(file.max_connections_per_ip),
+            max_request_memory: self.max_request_memory.or(file.max_request_memory),
+            max_headers: self.max_headers.or(file.max_headers),
+            max_header_size: self.max_header_size.or(file.max_header_size),
+            max_streams: self.max_streams.or(file.max_streams),
             log: self.log.or(file.log),
             config: self.config,
         })
@@ -178,6 +286,44 @@ impl ServeArgs {
             &mut settings.calls.max_response,
             self.max_response.map(|Size(bytes)| bytes),
         );
+        set(
+            &mut settings.header_timeout,
+            self.header_timeout.map(|Wait(time)| time),
+        );
+        set(
+            &mut settings.body_timeout,
+            self.body_timeout.map(|Wait(time)| time),
+        );
+        set(
+            &mut settings.write_timeout,
+            self.write_timeout.map(|Wait(time)| time),
+        );
+        set(
+            &mut settings.calls.batch_timeout,
+            self.batch_timeout.map(|Wait(time)| time),
+        );
+        set(
+            &mut settings.calls.batch_concurrency,
+            self.batch_concurrency,
+        );
+        set(
+            &mut settings.calls.max_batch_response,
+            self.max_batch_response.map(|Size(bytes)| bytes),
+        );
+        set(
+            &mut settings.max_connections_per_ip,
+            self.max_connections_per_ip,
+        );
+        set(
+            &mut settings.max_request_memory,
+            self.max_request_memory.map(|Size(bytes)| bytes),
+        );
+        set(&mut settings.max_headers, self.max_headers);
+        set(
+            &mut settings.max_header_size,
+            self.max_header_size.map(|Size(bytes)| bytes),
+        );
+        set(&mut settings.max_streams, self.max_streams);
         if let Some(Wait(time)) = self.graceful_timeout {
             settings.graceful_timeout = time.ok_or_else(|| {
                 ServeError::BadSetting("graceful-timeout must be a time, not `none`".to_owned())
@@ -199,133 +345,10 @@ fn read(path: &Path) -> Result<ServeArgs, ServeError> {
     toml::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 
-/// A time: `30`, `30s`, `500ms`, `2m`, or `none` for no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Wait(pub Option<Duration>);
-
-impl FromStr for Wait {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self(None));
-        }
-        let bad = || format!("{text:?} is no time; write 30s, 500ms, 2m or none");
-        let (number, unit) = split(text);
-        let number: u64 = number.parse().map_err(|_| bad())?;
-        let milliseconds = match unit {
-            "ms" => Some(number),
-            "" | "s" => number.checked_mul(1000),
-            "m" | "min" => number.checked_mul(60_000),
-            _ => None,
-        };
-        Ok(Self(Some(Duration::from_millis(
-            milliseconds.ok_or_else(bad)?,
-        ))))
-    }
-}
-
-/// A size: `4096`, `64KiB`, `10MiB`, `1GiB`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Size(pub usize);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no size; write 4096, 64KiB, 10MiB or 1GiB");
-        let (number, unit) = split(text);
-        let number: usize = number.parse().map_err(|_| bad())?;
-        let factor: usize = match unit {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return Err(bad()),
-        };
-        number.checked_mul(factor).map(Self).ok_or_else(bad)
-    }
-}
-
-/// A number and its unit.
-fn split(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    (number, unit.trim())
-}
-
-impl FromStr for Profile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "public" => Ok(Self::Public),
-            _ => Err(format!("{text:?} is no profile; write auto or public")),
-        }
-    }
-}
-
-/// In a file each of them is written as in a flag; a bare number will do.
-fn from_file<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(d: D) -> Result<T, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Number(u64),
-        Text(String),
-    }
-    let text = match Written::deserialize(d)? {
-        Written::Number(number) => number.to_string(),
-        Written::Text(text) => text,
-    };
-    text.parse().map_err(D::Error::custom)
-}
-
-impl<'de> Deserialize<'de> for Wait {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        from_file(d)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        from_file(d)
-    }
-}
-
-impl<'de> Deserialize<'de> for Profile {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        from_file(d)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_and_sizes_are_read_with_their_units() {
-        let time = |text: &str| {
-            text.parse::<Wait>()
-                .map(|Wait(time)| time.map(|t| t.as_millis()))
-        };
-        assert_eq!(time("30"), Ok(Some(30_000)));
-        assert_eq!(time("30s"), Ok(Some(30_000)));
-        assert_eq!(time("500ms"), Ok(Some(500)));
-        assert_eq!(time("2m"), Ok(Some(120_000)));
-        assert_eq!(time("none"), Ok(None));
-        for bad in ["", "s", "-1s", "1h", "1.5s", "99999999999999999999"] {
-            assert!(time(bad).is_err(), "{bad}");
-        }
-        let size = |text: &str| text.parse::<Size>().map(|Size(bytes)| bytes);
-        assert_eq!(size("4096"), Ok(4096));
-        assert_eq!(size("10MiB"), Ok(10 << 20));
-        for bad in ["", "MiB", "10 TB", "10mb", "99999999999999GiB"] {
-            assert!(size(bad).is_err(), "{bad}");
-        }
-    }
+    use std::time::Duration;
 
     #[test]
     fn a_file_stands_below_flags_and_above_the_builder() {

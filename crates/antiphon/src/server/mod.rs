@@ -9,7 +9,7 @@
 //! | `handle.rs` | [`Handle`]: stop a server and look at it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
 //! | `commands.rs` | [`ServerCommands`]: `ping`, `echo`, listings, `server_info` |
-//! | `args.rs`, `start.rs` | a whole program: arguments, file, log, signals, runtime |
+//! | `args.rs`, `units.rs`, `start.rs` | a whole program: arguments, file, log, signals, runtime |
 
 mod accept;
 #[cfg(feature = "cli")]
@@ -23,9 +23,11 @@ mod listen;
 mod settings;
 #[cfg(feature = "cli")]
 mod start;
+#[cfg(feature = "cli")]
+mod units;
 
 #[cfg(feature = "cli")]
-pub use args::{ServeArgs, Size, Wait};
+pub use args::ServeArgs;
 pub use builder::{HttpStack, IntoRoute, Server};
 #[cfg(feature = "macros")]
 pub use commands::{ServerCommands, ServerInfo};
@@ -33,3 +35,5 @@ pub use error::ServeError;
 pub use handle::Handle;
 pub use listen::Listening;
 pub use settings::{Profile, Settings};
+#[cfg(feature = "cli")]
+pub use units::{Size, Wait};

@@ -22,7 +22,7 @@ use crate::server::settings::Settings;
 const LAST_BLOCKING: Duration = Duration::from_millis(200);
 
 #[derive(Parser)]
-#[command(about = "Serves JSON-RPC 2.0 over HTTP", version = env!("CARGO_PKG_VERSION"))]
+#[command(about = "Serves JSON-RPC 2.0 over HTTP")]
 struct Program {
     #[command(flatten)]
     serve: ServeArgs,

@@ -19,6 +19,8 @@ mod client_socket;
 mod client_support;
 #[cfg(feature = "client")]
 mod client_time;
+#[cfg(all(feature = "macros", feature = "server"))]
+mod commands;
 mod dispatch;
 #[cfg(feature = "server")]
 mod http;

@@ -69,7 +69,6 @@ impl Streams {
 
     /// A request is over: its answer was taken, or it was taken back itself.
     pub(super) fn settle(&self, taken: bool) {
-        eprintln!("settle {taken} {:?}", self.spare);
         let count = |spare: usize| match taken {
             true => (spare < ABANDONED).then_some(spare + 1),
             false => spare.checked_sub(1),

@@ -73,26 +73,25 @@ async fn floods_of_frames_end_their_connection_and_no_other() {
         if name == "empty data" {
             wire.send(headers(1)).await;
         }
-        let mut ended = false;
         for n in 0..20_000_u32 {
             let stream = 2 * n + 1;
             let flood = match name {
-                "resets" => [headers(stream), frame(3, 0, stream, &8_u32.to_be_bytes())].concat(),
+                "resets" => [headers(stream), frame(3, 0, stream, &[0, 0, 0, 8])].concat(),
                 "continuations" => frame(9, 0, 1, &[0x84; 100]),
                 "settings" => frame(4, 0, 0, &[0, 3, 0, 0, 0, 100]),
                 "pings" => frame(6, 0, 0, &[0; 8]),
                 _ => frame(0, 0, 1, &[]),
             };
             if wire.try_send(flood).await.is_err() {
-                ended = true;
                 break;
             }
         }
         assert_eq!(other.call("1", "add", "[1,2]").await["result"], 3, "{name}");
         // What is answered frame by frame costs no more than it brings: it need not end.
-        let answered = name == "settings" || name == "pings";
-        assert!(ended || answered, "a flood of {name} is taken");
-        drop(wire);
+        match name {
+            "settings" | "pings" => drop(wire),
+            _ => drop(wire.rest().await),
+        }
         site.until_open(1).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Several requests on one connection: in turn, at once, and after a client has gone.
 
+use crate::support::http2::Http2;
 use crate::support::site::Site;
 use crate::support::wire::{chunked, head, post};
 use crate::support::{batch, call};
@@ -96,15 +97,33 @@ async fn a_client_that_resets_a_stream_cancels_that_call_alone() {
     site.until_open(0).await;
 }
 
+/// Asks and takes it back, with the method running in between.
+async fn cancel(site: &Site, http2: &mut Http2, times: usize) {
+    for _ in 0..times {
+        let (held, dropped) = (site.log.held.get(), site.log.dropped.get());
+        let call = http2.post(&call("1", "hold", "[]")).await;
+        site.log.held.reach(held + 1).await;
+        drop(call);
+        site.log.dropped.reach(dropped + 1).await;
+    }
+}
+
 #[tokio::test]
-async fn three_hundred_cancelled_calls_do_not_cost_the_connection() {
+async fn who_cancels_many_calls_keeps_the_connection_and_who_does_nothing_else_loses_it() {
     let site = Site::new().await;
     let mut http2 = site.http2().await;
-    for n in 0..300 {
-        let call = http2.post(&call("1", "hold", "[]")).await;
-        site.log.held.reach(n + 1).await;
-        drop(call);
-        site.log.dropped.reach(n + 1).await;
+    cancel(&site, &mut http2, 300).await;
+    for _ in 0..100 {
+        assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
     }
+    cancel(&site, &mut http2, 300).await;
+    assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
+
+    cancel(&site, &mut http2, 1).await;
+    let mut other = site.http2().await;
+    cancel(&site, &mut other, 500).await;
+    let refused = other.post(&call("1", "add", "[1,2]")).await;
+    assert!(refused.await.is_err());
+    site.until_open(1).await;
     assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
 }

@@ -1,0 +1,139 @@
+//! Times and sizes as people write them, on a command line and in a file.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use crate::server::settings::Profile;
+
+/// A time: `30`, `30s`, `500ms`, `2m`, `1h`, or `none` for no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wait(pub Option<Duration>);
+
+impl FromStr for Wait {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let bad = || format!("{text:?} is no time; write 30s, 500ms, 2m, 1h or none");
+        let (number, unit) = split(text);
+        let number: u64 = number.parse().map_err(|_| bad())?;
+        let milliseconds = match unit {
+            "ms" => Some(number),
+            "" | "s" => number.checked_mul(1000),
+            "m" | "min" => number.checked_mul(60_000),
+            "h" => number.checked_mul(3_600_000),
+            _ => None,
+        };
+        Ok(Self(Some(Duration::from_millis(
+            milliseconds.ok_or_else(bad)?,
+        ))))
+    }
+}
+
+/// A size: `4096`, `64KiB`, `10MiB`, `1GiB`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size(pub usize);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no size; write 4096, 64KiB, 10MiB or 1GiB");
+        let (number, unit) = split(text);
+        let number: usize = number.parse().map_err(|_| bad())?;
+        let factor: usize = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(bad()),
+        };
+        number.checked_mul(factor).map(Self).ok_or_else(bad)
+    }
+}
+
+/// A number and its unit.
+fn split(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "public" => Ok(Self::Public),
+            _ => Err(format!("{text:?} is no profile; write auto or public")),
+        }
+    }
+}
+
+/// In a file each of them is written as in a flag; a bare number will do.
+fn from_file<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(d: D) -> Result<T, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(u64),
+        Text(String),
+    }
+    let text = match Written::deserialize(d)? {
+        Written::Number(number) => number.to_string(),
+        Written::Text(text) => text,
+    };
+    text.parse().map_err(D::Error::custom)
+}
+
+impl<'de> Deserialize<'de> for Wait {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        from_file(d)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        from_file(d)
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        from_file(d)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_read_with_their_units() {
+        let time = |text: &str| {
+            text.parse::<Wait>()
+                .map(|Wait(time)| time.map(|t| t.as_millis()))
+        };
+        assert_eq!(time("30"), Ok(Some(30_000)));
+        assert_eq!(time("30s"), Ok(Some(30_000)));
+        assert_eq!(time("500ms"), Ok(Some(500)));
+        assert_eq!(time("2m"), Ok(Some(120_000)));
+        assert_eq!(time("none"), Ok(None));
+        for bad in ["", "s", "-1s", "1d", "1.5s", "99999999999999999999"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+        let size = |text: &str| text.parse::<Size>().map(|Size(bytes)| bytes);
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("10MiB"), Ok(10 << 20));
+        for bad in ["", "MiB", "10 TB", "10mb", "99999999999999GiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}
