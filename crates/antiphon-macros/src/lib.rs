@@ -1,4 +1,4 @@
-//! The attribute macros of [Antiphon](https://docs.rs/antiphon): `#[rpc]`, `#[rpc_method]` and
+//! The attribute macros of Antiphon: `#[rpc]`, `#[rpc_method]` and
 //! `#[derive(ErrorCodes)]`.
 //!
 //! A program uses them through the library, which exports them: `use antiphon::rpc;`.
@@ -95,7 +95,7 @@ use proc_macro::TokenStream;
 /// - `fn` with `#[method(blocking)]` runs on a thread for such work.
 ///
 /// It returns anything that implements `Serialize`, or a `Result` of it with any error that converts
-/// into `ErrorObject`; see [`macro@ErrorCodes`]. A [`Failure`] takes every error, for `?`. An error
+/// into `ErrorObject`; see [`macro@ErrorCodes`]. A `Failure` takes every error, for `?`. An error
 /// that does not convert is refused, also if it has a JSON form:
 ///
 /// ```compile_fail,E0277
@@ -218,7 +218,6 @@ use proc_macro::TokenStream;
 /// it (`impl Serialize`, an alias `Result` without parameters), the caller says what to read:
 /// `client.list::<Vec<u8>>().await`.
 ///
-/// [`Failure`]: https://docs.rs/antiphon/latest/antiphon/struct.Failure.html
 #[proc_macro_attribute]
 pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::rpc(options.into(), &item.into()).into()

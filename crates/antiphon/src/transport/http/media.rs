@@ -155,7 +155,7 @@ mod tests {
     use http::HeaderMap;
     use http::header::CONTENT_TYPE;
 
-    fn headers(name: http::HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &http::HeaderName, values: &[&str]) -> HeaderMap {
         values
             .iter()
             .map(|value| (name.clone(), value.parse().unwrap()))
@@ -194,14 +194,14 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(
-                json(&headers(CONTENT_TYPE, &[value])),
+                json(&headers(&CONTENT_TYPE, &[value])),
                 expected,
                 "{value:?}"
             );
         }
         assert!(!json(&HeaderMap::new()));
         assert!(!json(&headers(
-            CONTENT_TYPE,
+            &CONTENT_TYPE,
             &["application/json", "application/json"]
         )));
     }
@@ -227,12 +227,12 @@ mod tests {
             ("", both),
         ] {
             assert_eq!(
-                choose(&headers(ACCEPT, &[value]), &ours),
+                choose(&headers(&ACCEPT, &[value]), &ours),
                 expected,
                 "{value:?}"
             );
         }
         assert_eq!(choose(&HeaderMap::new(), &ours), both);
-        assert_eq!(choose(&headers(ACCEPT, &["text/html", "*/*"]), &ours), both);
+        assert_eq!(choose(&headers(&ACCEPT, &["text/html", "*/*"]), &ours), both);
     }
 }

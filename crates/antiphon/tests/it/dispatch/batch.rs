@@ -200,7 +200,7 @@ async fn beyond_the_cap_of_an_answer_every_call_gets_an_error_of_its_own() {
         let ids: Vec<_> = answers.iter().map(|a| a["id"].as_u64().unwrap()).collect();
         assert_eq!(ids, (0..28).collect::<Vec<_>>(), "{method}");
         let fitting = answers.iter().filter(|a| code(a) == 0).count();
-        assert_eq!(fitting, if size == kibibyte { 23 } else { 24 }, "{method}");
+        assert_eq!(fitting, 24, "{method}");
         let refused = answers.iter().filter(|a| code(a) == -32003).count();
         assert_eq!(refused, 28 - fitting, "{method}");
     }
