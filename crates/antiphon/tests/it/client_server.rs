@@ -125,3 +125,21 @@ async fn a_call_that_takes_too_long_is_a_timeout_on_either_side() {
     // The connection is good for the next call, or another one is made.
     assert_eq!(client.call::<f64>("calc.add", (1, 1)).await.unwrap(), 2.0);
 }
+
+/// Over HTTP/1 nothing is counted that a long-lived connection could use up.
+#[tokio::test]
+async fn a_connection_lives_for_as_many_calls_as_its_client_makes() {
+    let server = Router::default().method_fn("add", |a: i64, b: i64| a + b);
+    let listening = Server::new(server).bind("127.0.0.1:0").listen().await.unwrap();
+    let url = listening.url();
+    let handle = listening.handle();
+    let serving = tokio::spawn(listening.serve());
+    let client = Client::connect(url).unwrap();
+    for n in 0..2_000_i64 {
+        let sum: i64 = client.call("add", (n, 1)).await.unwrap();
+        assert_eq!(sum, n + 1);
+    }
+    assert_eq!(handle.accepted(), 1);
+    handle.stop();
+    serving.await.unwrap().unwrap();
+}

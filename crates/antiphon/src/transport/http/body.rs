@@ -278,21 +278,42 @@ fn too_slow() -> Refusal {
 }
 
 /// A response's body, and the request it answers.
-///
-/// HTTP/2 gets it in pieces: what hyper has taken counts as sent, and it takes a piece as soon as
-/// the peer has room for its first byte.
 #[cfg(feature = "server")]
 #[derive(Debug)]
 pub(crate) struct Tracked {
     body: Body,
-    /// What is left of the piece that came last.
+    /// What is left of the data that came last.
     rest: Bytes,
-    request: InRequest,
+    request: Asked,
 }
 
-/// Bytes that HTTP/2 gets at a time.
 #[cfg(feature = "server")]
-const PIECE: usize = 64 * 1024;
+#[derive(Debug)]
+enum Asked {
+    /// It has been answered when the body is gone.
+    Alone { _request: InRequest },
+    /// Over HTTP/2 the body is gone as soon as it has been queued, so each piece knows its request.
+    Among(Arc<InRequest>),
+}
+
+/// Bytes that HTTP/2 gets at a time: when it takes the next ones, the peer has read. Each border
+/// costs a few small frames, and far smaller pieces would be nothing but borders.
+#[cfg(feature = "server")]
+const PIECE: usize = 256 * 1024;
+
+/// Data on its way to the peer, dropped when it has been sent.
+#[cfg(feature = "server")]
+struct Piece {
+    data: Bytes,
+    _request: Arc<InRequest>,
+}
+
+#[cfg(feature = "server")]
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
 
 #[cfg(feature = "server")]
 impl Tracked {
@@ -301,14 +322,12 @@ impl Tracked {
         Self {
             body,
             rest: Bytes::new(),
-            request,
+            request: if request.is_multiplexed() {
+                Asked::Among(Arc::new(request))
+            } else {
+                Asked::Alone { _request: request }
+            },
         }
-    }
-
-    fn piece(&mut self) -> Frame<Bytes> {
-        self.request.moved();
-        let piece = self.rest.split_to(PIECE.min(self.rest.len()));
-        Frame::data(piece)
     }
 }
 
@@ -321,23 +340,25 @@ impl HttpBody for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if !self.rest.is_empty() {
-            return Poll::Ready(Some(Ok(self.piece())));
+        let this = &mut *self;
+        let Asked::Among(request) = &this.request else {
+            return Pin::new(&mut this.body).poll_frame(cx);
+        };
+        if this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end),
+            }
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if !self.request.is_multiplexed() {
-            return Poll::Ready(frame);
-        }
-        Poll::Ready(match frame {
-            Some(Ok(frame)) => Some(Ok(match frame.into_data() {
-                Ok(data) => {
-                    self.rest = data;
-                    self.piece()
-                }
-                Err(trailers) => trailers,
-            })),
-            other => other,
-        })
+        request.moved();
+        let piece = Piece {
+            data: this.rest.split_to(PIECE.min(this.rest.len())),
+            _request: Arc::clone(request),
+        };
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }
 
     fn is_end_stream(&self) -> bool {

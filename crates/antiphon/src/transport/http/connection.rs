@@ -18,9 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::error::guard;
 use crate::life::Life;
 use crate::transport::http::body::{Body, Tracked};
-use crate::transport::http::clock::{Clock, LAST_BYTE, Phases, Timed, Version};
+use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
 use crate::transport::http::reply;
 use crate::transport::http::service::{Caller, HttpService};
+use crate::transport::http::socket::{Timed, Version};
 
 /// What answers requests: the service itself, or layers around it.
 #[derive(Clone)]
@@ -69,7 +70,10 @@ impl Http {
             .header_read_timeout(None) // the clock around the socket has it
             .max_headers(limits.max_headers)
             .max_header_size(limits.max_header_size)
-            .max_buf_size(limits.max_header_size.max(64 * 1024));
+            .max_buf_size(limits.max_header_size.max(64 * 1024))
+            // Head and body in one piece; `pipeline_flush` would do that as well, and keep an answer
+            // back for as long as a part of the next request is there.
+            .writev(false);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         let ping = std::time::Duration::from_secs(20);
         http2

@@ -233,6 +233,9 @@ mod tests {
             );
         }
         assert_eq!(choose(&HeaderMap::new(), &ours), both);
-        assert_eq!(choose(&headers(&ACCEPT, &["text/html", "*/*"]), &ours), both);
+        assert_eq!(
+            choose(&headers(&ACCEPT, &["text/html", "*/*"]), &ours),
+            both
+        );
     }
 }

@@ -9,7 +9,8 @@
 //! | `streams.rs` | what the streams of one HTTP/2 connection may cost |
 //! | `body.rs` | bodies: read within bounds of size and time, written at once |
 //! | `reply.rs` | responses and refusals |
-//! | `clock.rs` | the deadline of every phase of a connection, around its socket |
+//! | `clock.rs` | what a connection is doing, and until when |
+//! | `socket.rs` | a socket that keeps that time |
 //! | `connection.rs` | one connection from its first byte to its last |
 
 pub(crate) mod body;
@@ -22,6 +23,8 @@ pub(crate) mod guard;
 mod media;
 pub(crate) mod reply;
 mod service;
+#[cfg(feature = "server")]
+mod socket;
 #[cfg(feature = "server")]
 mod streams;
 
