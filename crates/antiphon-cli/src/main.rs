@@ -47,7 +47,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve a calculator, and commands that tell about the server
-    Serve(serve::ServeCommand),
+    Serve(Box<serve::ServeCommand>),
     /// Call one method and print its result
     Call(call::CallCommand),
     /// Send calls together, one JSON object a line

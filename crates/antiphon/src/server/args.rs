@@ -369,8 +369,10 @@ mod tests {
         };
         let merged = flags.with_file().unwrap();
         std::fs::remove_file(path).unwrap();
-        let mut settings = Settings::default();
-        settings.max_connections = 3;
+        let mut settings = Settings {
+            max_connections: 3,
+            ..Settings::default()
+        };
         merged.apply(&mut settings).unwrap();
         assert_eq!(settings.bind, ["127.0.0.1:1"]);
         assert_eq!(settings.calls.max_batch, 9);

@@ -1,8 +1,11 @@
 //! Stopping: what has been accepted is answered, what is idle ends, what hangs is cut.
 
+use std::io::ErrorKind::ConnectionReset;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use antiphon::{Context, Router, Server};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::support::call;
@@ -41,7 +44,7 @@ async fn calls_in_flight_are_finished_and_idle_connections_end() {
     assert_eq!((status, text.contains("300")), (200, true));
     http2.driver.await.unwrap().unwrap();
     site.ended().await;
-    assert!(tokio::net::TcpStream::connect(site.address).await.is_err());
+    assert!(TcpStream::connect(site.address).await.is_err());
 }
 
 #[tokio::test]
@@ -212,29 +215,30 @@ async fn work_that_methods_have_started_ends_with_its_connection_however_that_en
     ended.reach(3).await;
 }
 
-/// What became of the calls of one client.
+/// What became of the connections and calls of one client.
 #[derive(Default, Debug)]
 struct Outcomes {
+    connected: usize,
     answered: usize,
-    /// Connections that could not be made, or that ended before anything was sent on them.
-    refused: usize,
+    /// Connections that were reset before their first answer.
+    reset: usize,
     lost: Vec<String>,
 }
 
 /// Calls until the server is gone. `reuse`: on one connection for as long as it lives.
-async fn client(address: std::net::SocketAddr, reuse: bool) -> Outcomes {
+async fn client(address: SocketAddr, reuse: bool) -> Outcomes {
     let mut outcomes = Outcomes::default();
+    let more = if reuse { "" } else { "Connection: close\r\n" };
     for id in 0..10_000 {
-        let Ok(stream) = tokio::net::TcpStream::connect(address).await else {
-            outcomes.refused += 1;
+        let Ok(stream) = TcpStream::connect(address).await else {
             return outcomes;
         };
+        outcomes.connected += 1;
         let mut wire = Wire {
             stream,
             read: Vec::new(),
         };
         for turn in 0..10_000 {
-            let more = if reuse { "" } else { "Connection: close\r\n" };
             let request = post(more, &call(&id.to_string(), "sleep", "[1]"));
             let sent = wire.try_send(request).await;
             match wire.try_answer().await {
@@ -245,21 +249,24 @@ async fn client(address: std::net::SocketAddr, reuse: bool) -> Outcomes {
                         break;
                     }
                 }
+                Err(error) if turn == 0 && error.kind() == ConnectionReset => {
+                    outcomes.reset += 1;
+                    break;
+                }
                 Err(error) => {
-                    outcomes
-                        .lost
-                        .push(format!("call {turn} on its connection: {sent:?}, {error}"));
+                    let call = format!("call {turn} on its connection");
+                    outcomes.lost.push(format!("{call}: {sent:?}, {error}"));
                     break;
                 }
             }
         }
     }
-    outcomes
+    panic!("the server does not go away");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_call_is_lost_when_the_server_stops() {
-    let (mut answered, mut lost) = (0, Vec::new());
+    let (mut answered, mut late) = (0, 0);
     for round in 0..50 {
         let mut site = Site::new().await;
         let clients: Vec<_> = (0..32)
@@ -267,19 +274,20 @@ async fn under_load_no_call_is_lost_when_the_server_stops() {
             .collect();
         site.log.slept.reach(100 + 10 * round).await;
         site.handle.stop();
+        let (mut connected, mut reset) = (0, 0);
         for client in clients {
             let outcomes = client.await.unwrap();
+            assert_eq!(outcomes.lost, [""; 0]);
             answered += outcomes.answered;
-            lost.extend(outcomes.lost);
-            assert_eq!(outcomes.refused, 1, "every client ends at a closed door");
+            connected += outcomes.connected;
+            reset += outcomes.reset;
         }
         site.ended().await;
-        assert!(site.log.slept.get() > 0);
+        // Whoever was accepted has been answered. What is left are connections that the system made
+        // after the queue was found empty, in the moment before the listener closed.
+        assert_eq!(connected, site.handle.accepted() + reset);
+        late += usize::from(reset > 0);
     }
     assert!(answered > 5_000, "{answered}");
-    assert!(
-        lost.is_empty(),
-        "{} lost of {answered}: {lost:#?}",
-        lost.len()
-    );
+    assert!(late <= 5, "in {late} of 50 stops");
 }
