@@ -130,7 +130,11 @@ async fn a_call_that_takes_too_long_is_a_timeout_on_either_side() {
 #[tokio::test]
 async fn a_connection_lives_for_as_many_calls_as_its_client_makes() {
     let server = Router::default().method_fn("add", |a: i64, b: i64| a + b);
-    let listening = Server::new(server).bind("127.0.0.1:0").listen().await.unwrap();
+    let listening = Server::new(server)
+        .bind("127.0.0.1:0")
+        .listen()
+        .await
+        .unwrap();
     let url = listening.url();
     let handle = listening.handle();
     let serving = tokio::spawn(listening.serve());

@@ -41,6 +41,7 @@ impl Refusal {
     }
 
     #[cfg(test)]
+    #[cfg(feature = "server")]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

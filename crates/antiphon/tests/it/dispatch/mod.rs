@@ -7,4 +7,5 @@ mod message;
 mod panics;
 mod time;
 
+#[cfg(feature = "server")]
 pub(crate) use panics::quiet;
