@@ -209,6 +209,8 @@ struct Members {
     timeout: Option<Span>,
     traceparent: Option<Span>,
     tracestate: Option<Span>,
+    /// No string up to the end of the object has an escape in it.
+    plain: bool,
     /// A member came twice, however it was spelled.
     duplicate: bool,
     duplicate_id: bool,
@@ -225,6 +227,7 @@ fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
         members.read(scanner)?;
         scanner.space();
         if scanner.close(b'}') {
+            members.plain = scanner.is_plain();
             return Ok(members);
         }
         scanner.expect(b',')?;
@@ -310,7 +313,7 @@ impl Members {
         {
             return refuse("params are neither an array nor an object");
         }
-        let Some(method) = method_name(at(method), method) else {
+        let Some(method) = method_name(at(method), method, self.plain) else {
             return refuse("the method is not a string");
         };
         let extended =
@@ -354,9 +357,9 @@ fn response(
     Some(Response { id, outcome })
 }
 
-fn method_name(value: &[u8], span: Span) -> Option<Name> {
+fn method_name(value: &[u8], span: Span, plain: bool) -> Option<Name> {
     let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if inner.contains(&b'\\') {
+    if !plain && inner.contains(&b'\\') {
         // A name with half a surrogate pair can be no method of ours, but it is a string: the
         // replacement character, which no method may contain, makes it one that is not found.
         let name = unescape(inner).unwrap_or_else(|| "\u{fffd}".to_owned());

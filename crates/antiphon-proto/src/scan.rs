@@ -50,6 +50,8 @@ pub(crate) struct Scanner<'a> {
     depth: u32,
     /// All bytes of strings, one over the other: the high bits say whether all were ASCII.
     seen: u64,
+    /// Whether any string had an escape in it.
+    escapes: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -59,6 +61,7 @@ impl<'a> Scanner<'a> {
             rest: text,
             depth: 0,
             seen: 0,
+            escapes: false,
         }
     }
 
@@ -70,6 +73,11 @@ impl<'a> Scanner<'a> {
     /// strings the grammar has no other characters.
     pub(crate) fn is_ascii(&self) -> bool {
         self.seen & (ONES << 7) == 0
+    }
+
+    /// Whether all strings so far are written as they are meant.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.escapes
     }
 
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
@@ -256,6 +264,7 @@ impl<'a> Scanner<'a> {
                 }
                 Some([b'\\', rest @ ..]) => {
                     escaped = true;
+                    self.escapes = true;
                     self.rest = rest;
                     self.escape()?;
                 }

@@ -204,14 +204,20 @@ fn positional(
 ) -> Result<(), ErrorObject> {
     let limit = slots.len();
     let mut given = 0;
+    // A method that takes what is left over takes all by name.
+    let named_only = slots.iter().any(|slot| slot.takes_rest());
     while !cursor.accept(b']') {
+        if named_only {
+            return Err(refuse(
+                "this method takes parameters by name",
+                None,
+                "too_many",
+            ));
+        }
         let Some(slot) = slots.get_mut(given) else {
             let reason = format!("too many parameters, at most {limit} are taken");
             return Err(refuse(&reason, None, "too_many"));
         };
-        if slot.takes_rest() {
-            return Err(named_only());
-        }
         let used = slot
             .fill(cursor.rest)
             .map_err(|error| unfit(name(params, given), &error))?;
@@ -219,16 +225,7 @@ fn positional(
         given += 1;
         cursor.accept(b',');
     }
-    // A method that takes what is left over takes all by name, also when the list was too short to
-    // come to that parameter.
-    if given > 0 && slots.iter().skip(given).any(|slot| slot.takes_rest()) {
-        return Err(named_only());
-    }
     Ok(())
-}
-
-fn named_only() -> ErrorObject {
-    refuse("this method takes parameters by name", None, "too_many")
 }
 
 fn named(
