@@ -278,7 +278,10 @@ impl<'a> Scanner<'a> {
     fn plain_prefix(&mut self) -> usize {
         let mut length = 0;
         let mut rest = self.rest;
-        while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        for _ in 0..SHORT / 8 {
+            let Some((word, behind)) = rest.split_first_chunk::<8>() else {
+                break;
+            };
             let word = u64::from_le_bytes(*word);
             self.seen |= word;
             let ends = special(word);
@@ -288,8 +291,34 @@ impl<'a> Scanner<'a> {
             length += 8;
             rest = behind;
         }
-        for &byte in rest {
-            if byte < 0x20 || byte == b'"' || byte == b'\\' {
+        if length < SHORT {
+            return length + self.plain_tail(rest);
+        }
+        let blocks = self.plain_blocks(rest);
+        length + blocks + self.plain_tail(rest.get(blocks..).unwrap_or_default())
+    }
+
+    /// Long strings: blocks without a way out in the middle, of which the compiler makes vector
+    /// instructions.
+    fn plain_blocks(&mut self, bytes: &[u8]) -> usize {
+        let mut length = 0;
+        for block in bytes.chunks_exact(32) {
+            let (ends, all) = block.iter().fold((false, 0), |(ends, all), &byte| {
+                (ends | is_special(byte), all | byte)
+            });
+            if ends {
+                break;
+            }
+            self.seen |= u64::from(all);
+            length += 32;
+        }
+        length
+    }
+
+    fn plain_tail(&mut self, bytes: &[u8]) -> usize {
+        let mut length = 0;
+        for &byte in bytes {
+            if is_special(byte) {
                 break;
             }
             self.seen |= u64::from(byte);
@@ -362,6 +391,13 @@ fn special(word: u64) -> u64 {
     let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
     (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Strings up to this length are walked over in words.
+const SHORT: usize = 32;
 
 /// A one in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
