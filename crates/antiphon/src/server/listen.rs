@@ -139,7 +139,10 @@ impl Listening {
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
                         match site.permitted(new) {
-                            Ok(()) => drop(http.send_replace(site.http(new))),
+                            Ok(()) => {
+                                http.send_replace(site.http(new));
+                                tracing::info!("the new settings hold for connections to come");
+                            }
                             Err(error) => tracing::error!("the settings stay as they are: {error}"),
                         }
                     }

@@ -137,7 +137,6 @@ fn read_again(base: &Settings, flags: &ServeArgs, bound: &[String]) -> Option<Se
         .and_then(|args| args.apply(&mut settings));
     match read {
         Ok(()) => {
-            tracing::info!("the settings were read again, for connections to come");
             if settings.bind != bound {
                 tracing::warn!("`bind` has changed: that needs a restart");
             }
