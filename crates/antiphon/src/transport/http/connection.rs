@@ -144,13 +144,19 @@ impl Http {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         clock.multiplexed();
-        let (this, caller, of) = (self.clone(), caller.clone(), Arc::clone(clock));
-        let ends = life.clone();
-        // hyper runs each stream as a task of its own, so the service owns what it needs.
+        // hyper runs each stream as a task of its own, so they share what a request needs.
+        let shared = Arc::new((
+            self.clone(),
+            caller.clone(),
+            Arc::clone(clock),
+            life.clone(),
+        ));
         let service = service_fn(move |request| {
-            let (this, caller, clock) = (this.clone(), caller.clone(), Arc::clone(&of));
-            let life = ends.clone();
-            async move { this.answer(request, &caller, &clock, &life).await }
+            let shared = Arc::clone(&shared);
+            async move {
+                let (http, caller, clock, life) = &*shared;
+                http.answer(request, caller, clock, life).await
+            }
         });
         let mut serving = pin!(self.http2.serve_connection(TokioIo::new(socket), service));
         if let Some(ended) = life.until_stopped(serving.as_mut()).await {

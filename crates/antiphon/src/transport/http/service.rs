@@ -206,31 +206,31 @@ impl HttpService {
 
     /// Also answers requests for this host name; by default only loopback names are answered.
     #[must_use]
-    pub fn allow_host(mut self, host: &str) -> Self {
+    pub fn allow_host(self, host: &str) -> Self {
         self.edit(|inner| inner.guard.allow_host(host))
     }
 
     /// Leaves the check of `Host` to whatever stands in front of this service.
     #[must_use]
-    pub fn allow_any_host(mut self) -> Self {
+    pub fn allow_any_host(self) -> Self {
         self.edit(|inner| inner.guard.allow_any_host())
     }
 
     /// Lets pages of this origin call, and answers their preflights.
     #[must_use]
-    pub fn allow_origin(mut self, origin: &str) -> Self {
+    pub fn allow_origin(self, origin: &str) -> Self {
         self.edit(|inner| inner.guard.allow_origin(origin))
     }
 
     /// The largest request body, in bytes; 10 MiB by default.
     #[must_use]
-    pub fn max_request(mut self, bytes: usize) -> Self {
+    pub fn max_request(self, bytes: usize) -> Self {
         self.edit(|inner| inner.body.max = bytes)
     }
 
-    fn edit(&mut self, f: impl FnOnce(&mut Inner)) -> Self {
+    fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
-        self.clone()
+        self
     }
 
     /// Answers one request.
