@@ -84,6 +84,12 @@ pub(crate) struct MethodOptions {
     pub(crate) blocking: Option<Ident>,
     pub(crate) local: bool,
     pub(crate) skip: Option<Ident>,
+    /// `stream`, and what a client reads as an item if that is given.
+    pub(crate) stream: Option<(Ident, Option<LitStr>)>,
+    pub(crate) notification: Option<LitStr>,
+    pub(crate) unsubscribe: Option<LitStr>,
+    pub(crate) plain: Option<Ident>,
+    pub(crate) overflow: Option<LitStr>,
 }
 
 impl MethodOptions {
@@ -110,13 +116,23 @@ impl MethodOptions {
                 "request_handler" => options.request_handler = option.path(errors),
                 "blocking" => options.blocking = option.word(errors),
                 "local" => options.local = option.word(errors).is_some(),
+                "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
+                "stream" => {
+                    let name = option.name.clone();
+                    options.stream = Some((name, option.text(errors)));
+                }
+                "notification" => options.notification = option.text(errors),
+                "unsubscribe" => options.unsubscribe = option.text(errors),
+                "plain" => options.plain = option.word(errors),
+                "overflow" => options.overflow = option.text(errors),
                 "skip" if is_alone => options.skip = option.word(errors),
                 "skip" => errors.at(
                     option.name,
                     "`skip` makes the method private: it goes with no other option",
                 ),
                 _ => option.unknown(
-                    "`name`, `doc`, `format`, `request_handler`, `blocking`, `local` and `skip`",
+                    "`name`, `doc`, `format`, `request_handler`, `blocking`, `local`, `skip`, and for \
+                     streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }

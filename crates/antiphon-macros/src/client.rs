@@ -86,7 +86,7 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
         })
         .collect();
     // What has no name here is for the caller of the client to name.
-    let result = method.output.as_ref().map_or(Some(unit()), success);
+    let result = result(method);
     let (generics, result) = match result {
         Some(ty) => {
             let ty = source.owned(&ty);
@@ -103,6 +103,22 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
     };
     let bounds = (!bounds.is_empty()).then(|| quote!(where #(#bounds),*));
     let params = params(method);
+    if let Some(subscription) = &method.subscription {
+        let unsubscribe = subscription.unsubscribe.as_ref();
+        let unsubscribe = unsubscribe.map(|name| quote!(.unsubscribe_method(#name)));
+        return quote! {
+            #docs
+            #(#attrs)*
+            pub fn #ident #generics (
+                &self,
+                #(#args),*
+            ) -> ::antiphon::__private::PendingSubscription<#result>
+            #bounds
+            {
+                self.0.subscribe::<#result>(#remote, #params) #unsubscribe
+            }
+        };
+    }
     quote! {
         #docs
         #(#attrs)*
@@ -114,6 +130,15 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
         {
             self.0.call(#remote, #params).await
         }
+    }
+}
+
+/// What a client reads: the result, or the items of a subscription; `None` if it has no name here.
+fn result(method: &Method) -> Option<Type> {
+    match (&method.subscription, &method.output) {
+        (Some(subscription), _) => subscription.item.as_ref().and_then(success),
+        (None, Some(ty)) => success(ty),
+        (None, None) => Some(unit()),
     }
 }
 
@@ -253,8 +278,7 @@ pub(crate) fn depends_on_self(method: &Method) -> Option<Span> {
         })
     }
     let params = method.params().map(|param| param.ty.to_token_stream());
-    let result = method.output.as_ref().and_then(success);
     params
-        .chain(result.map(ToTokens::into_token_stream))
+        .chain(result(method).map(ToTokens::into_token_stream))
         .find_map(find)
 }

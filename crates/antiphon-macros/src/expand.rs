@@ -12,7 +12,7 @@ use crate::client::{self, Source};
 use crate::errors::Errors;
 use crate::method::{self, Method};
 use crate::model::Service;
-use crate::{docs::Doc, server};
+use crate::{docs::Doc, server, stream};
 
 /// `#[rpc]`.
 pub(crate) fn rpc(options: TokenStream, item: &TokenStream) -> TokenStream {
@@ -89,6 +89,7 @@ fn rpc_trait(options: TokenStream, mut item: ItemTrait) -> TokenStream {
     }
     for inner in &mut item.items {
         if let TraitItem::Fn(inner) = inner {
+            stream::promise_send(&mut inner.sig.output);
             promise_send(inner);
         }
     }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `attr.rs` | the grammar of the attributes: tokens → options |
 //! | `model.rs`, `method.rs` | a block or a trait → a service and its methods, with all checks |
+//! | `stream.rs` | what a method that returns a stream says of its subscriptions |
 //! | `server.rs` | prints the handler side |
 //! | `client.rs` | prints the client |
 //! | `expand.rs` | puts the parts together |
@@ -24,6 +25,7 @@ mod method;
 mod model;
 mod names;
 mod server;
+mod stream;
 
 use proc_macro::TokenStream;
 
@@ -119,6 +121,7 @@ use proc_macro::TokenStream;
 /// | `blocking` | for a `fn` that blocks |
 /// | `local` | only callers on this machine see it |
 /// | `skip` | not remote, in spite of its name |
+/// | `stream` and four more | for [subscriptions](#subscriptions) |
 ///
 /// ## Parameters
 ///
@@ -160,11 +163,86 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
+/// ## Subscriptions
+///
+/// A method that returns a stream, at once or as an `async fn`, is answered with the id of a
+/// subscription; the stream's items follow as notifications. That is any method whose return type is
+/// written `impl Stream<Item = T>`, or `Result<impl Stream<Item = T>, E>` if it may refuse. An item
+/// may be a `Result` as well: its error ends the stream and is told.
+///
+/// ```
+/// use antiphon::{ErrorObject, Router, rpc};
+/// use futures_util::stream::{self, Stream, StreamExt};
+///
+/// struct Library { books: Vec<String> }
+///
+/// #[rpc]
+/// impl Library {
+///     /// All titles that begin like this, one after the other.
+///     fn rpc_titles(&self, start: String) -> impl Stream<Item = &str> {
+///         let titles = self.books.iter().map(String::as_str);
+///         stream::iter(titles.filter(move |title| title.starts_with(&start)))
+///     }
+///
+///     /// Counts down, if there is anything to count.
+///     #[method(notification = "remaining", overflow = "latest_only")]
+///     async fn rpc_countdown(&self, from: u8) -> Result<impl Stream<Item = u8>, ErrorObject> {
+///         if from == 0 {
+///             return Err(ErrorObject::new(1, "nothing left"));
+///         }
+///         Ok(stream::iter((0..from).rev()))
+///     }
+///
+///     /// A type that is not written `impl Stream`, whose items a client reads as texts.
+///     #[method(stream = "String")]
+///     fn rpc_all(&self) -> stream::BoxStream<'_, &String> {
+///         stream::iter(&self.books).boxed()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let dispatcher = Router::new(Library { books: vec![] }).build().unwrap();
+/// assert!(dispatcher.tree().methods(true).iter().all(|method| method.is_subscription()));
+///
+/// // Whom no stream can be sent is told so, and the method does not run.
+/// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"all"}"#).await.unwrap();
+/// assert_eq!(
+///     answer,
+///     r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32004,"message":"Method needs a session"}}"#
+/// );
+/// # }
+/// ```
+///
+/// A stream must be `Send`. It may borrow from `&self` and from a `&Context`, which live as long as
+/// the subscription; so `+ use<>` and `+ 'static` are allowed and not needed. It is asked for items
+/// where other work of its connection runs, and must not block.
+///
+/// | option | what it does |
+/// |---|---|
+/// | `stream`, `stream = "T"` | the method returns a stream, though its type does not say so; a client reads the items as `T` |
+/// | `notification = "…"` | the full name of the notifications, in place of the method's own |
+/// | `unsubscribe = "…"` | the full name of a method that ends subscriptions, besides `rpc.unsubscribe` |
+/// | `plain` | messages without `seq` and `end`, as Ethereum's clients know them |
+/// | `overflow = "…"` | for a subscriber that does not keep up: `disconnect` (the default), `drop_oldest`, `latest_only` or `block` |
+///
+/// The error of an item must convert into `ErrorObject`, as that of a method must:
+///
+/// ```compile_fail,E0277
+/// # use futures_util::stream::{self, Stream};
+/// # struct Numbers;
+/// #[antiphon::rpc]
+/// impl Numbers {
+///     fn rpc_all(&self) -> impl Stream<Item = Result<u8, String>> {
+///         stream::iter([Ok(1), Err("no number".to_owned())])
+///     }
+/// }
+/// ```
+///
 /// # On a trait
 ///
 /// All methods of the trait are remote, whatever implements it. The trait gets a method
 /// `into_router(self)`, and `Send + Sync + 'static` as supertraits; its `async fn`s promise futures
-/// that are `Send`. A program that only calls the service needs the crate with the trait, and that
+/// that are `Send`, and what is written `impl Stream` promises to be `Send`, too. A program that only calls the service needs the crate with the trait, and that
 /// crate needs this library with `default-features = false, features = ["macros", "client"]`.
 ///
 /// ```
@@ -218,6 +296,10 @@ use proc_macro::TokenStream;
 /// it (`impl Serialize`, an alias `Result` without parameters), the caller says what to read:
 /// `client.list::<Vec<u8>>().await`.
 ///
+/// For a method that streams the client has a plain `fn`. It gives an
+/// `antiphon::client::PendingSubscription<T>`, which begins when it is awaited. `T` is the value of an
+/// item. Where neither `Stream<Item = T>` nor `stream = "T"` shows it, the caller says what to read:
+/// `client.ticks::<u8>().await`.
 #[proc_macro_attribute]
 pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::rpc(options.into(), &item.into()).into()

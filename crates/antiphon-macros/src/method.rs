@@ -12,6 +12,7 @@ use syn::{
 use crate::attr::{ArgOptions, MethodOptions};
 use crate::docs::Doc;
 use crate::errors::Errors;
+use crate::stream::Subscription;
 
 /// As many parameters as the library decodes at once.
 const MAX_PARAMS: usize = 16;
@@ -33,6 +34,8 @@ pub(crate) struct Method {
     pub(crate) has_receiver: bool,
     pub(crate) args: Vec<Arg>,
     pub(crate) output: Option<Type>,
+    /// Set if it returns a stream.
+    pub(crate) subscription: Option<Subscription>,
     /// `#[cfg]`: what is registered goes with the method.
     pub(crate) cfgs: Vec<Attribute>,
     /// What the client's method carries too.
@@ -91,6 +94,11 @@ impl Method {
             }
         }
         check_args(&args, errors);
+        let output = match &sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(ty.as_ref().clone()),
+        };
+        let subscription = Subscription::of(output.as_ref(), &options, errors);
         let doc = match &options.doc {
             Some(text) => Doc::text(text),
             None => Doc::of(attrs),
@@ -111,10 +119,8 @@ impl Method {
             is_async: sig.asyncness.is_some(),
             has_receiver,
             args,
-            output: match &sig.output {
-                ReturnType::Default => None,
-                ReturnType::Type(_, ty) => Some(ty.as_ref().clone()),
-            },
+            output,
+            subscription,
             cfgs: keep(&["cfg"]),
             client_attrs: keep(&["cfg", "deprecated", "allow"]),
         }

@@ -9,6 +9,7 @@ use syn::spanned::Spanned;
 
 use crate::method::{Arg, Method, ParamKind};
 use crate::model::{Service, hidden};
+use crate::stream::Subscription;
 
 /// The names that the generated code gives its own values. They are hygienic: no expression of the
 /// user's sees them.
@@ -22,6 +23,8 @@ struct Names {
     decoded: Ident,
     outcome: Ident,
     error: Ident,
+    producer: Ident,
+    item: Ident,
 }
 
 impl Names {
@@ -36,6 +39,8 @@ impl Names {
             decoded: hidden("decoded"),
             outcome: hidden("outcome"),
             error: hidden("error"),
+            producer: hidden("producer"),
+            item: hidden("item"),
         }
     }
 }
@@ -90,6 +95,14 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         Some(_) => handled(method, callee, &names),
         None => decoded(method, callee, &names),
     };
+    let may_stream = method.subscription.as_ref().map(|_| {
+        let error = &names.error;
+        quote! {
+            if let ::antiphon::__private::Err(#error) = ::antiphon::__private::may_stream(&#call) {
+                return ::antiphon::__private::refuse(#call, #error);
+            }
+        }
+    });
     let doc = (!method.doc.is_empty()).then(|| {
         let doc = method.doc.to_expr();
         quote!(.doc(#doc))
@@ -98,6 +111,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         .format
         .as_ref()
         .map(|format| quote!(.format(#format)));
+    let subscription = method.subscription.as_ref().map(Subscription::to_setters);
     let access = method
         .is_local
         .then(|| quote!(.access(::antiphon::__private::Access::Local)));
@@ -117,12 +131,13 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     quote! {
         ::antiphon::__private::Method::new(
             #name,
-            move |#call: ::antiphon::__private::Call| { #body },
+            move |#call: ::antiphon::__private::Call| { #may_stream #body },
         )
         #doc
         #format
         #params
         #access
+        #subscription
     }
 }
 
@@ -139,7 +154,7 @@ fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
     let slots = slots(method);
     let values = values(method);
     let finish = finish(method, callee, names, own_context);
-    let run = if method.is_async || method.is_blocking {
+    let run = if method.is_async || method.is_blocking || method.subscription.is_some() {
         let object = keep_object(method, names);
         let own = keep_context(method, own_context, context);
         let run = match method.is_blocking {
@@ -239,6 +254,9 @@ fn handled(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
 /// method has borrowed from its arguments is given back before they go.
 fn finish(method: &Method, callee: &TokenStream, names: &Names, context: &Ident) -> TokenStream {
     let Names { outcome, .. } = names;
+    if method.subscription.is_some() {
+        return subscribed(method, callee, names, context);
+    }
     let invoked = outcome_of(method, callee, names, context);
     let answer = answer(method, names);
     quote! {
@@ -246,6 +264,36 @@ fn finish(method: &Method, callee: &TokenStream, names: &Names, context: &Ident)
         let #outcome = #answer;
         #outcome
     }
+}
+
+/// Calls a method that streams, in a future that stays where it is: so the stream may borrow from the
+/// object, the context and whatever else is in there. A future that is not `Send` is refused where
+/// the method's name is written, an item that does not convert where its return type is.
+fn subscribed(
+    method: &Method,
+    callee: &TokenStream,
+    names: &Names,
+    context: &Ident,
+) -> TokenStream {
+    let span = at(method.output_tokens().span());
+    // Whatever is wrong with the stream is told once, if all of this has one place.
+    let placed = |name: &Ident| Ident::new(&name.to_string(), span);
+    let [outcome, producer, item] = [&names.outcome, &names.producer, &names.item].map(placed);
+    let call = &names.call;
+    let returned = returned(method, callee, names, context);
+    let body = quote_spanned! {span=>
+        let #outcome = {
+            use ::antiphon::__private::PlainOpened as _;
+            ::antiphon::__private::Opened(#returned).stream()?
+        };
+        let #outcome = #producer.run(#outcome, |#item| {
+            use ::antiphon::__private::PlainOutcome as _;
+            ::antiphon::__private::Outcome(#item).outcome()
+        }).await;
+        #outcome
+    };
+    let subscribe = quote_spanned!(at(method.ident.span())=> ::antiphon::__private::subscribe);
+    quote!(#subscribe(#call, move |#producer| async move { #body }).await)
 }
 
 /// Writes the answer. A result that has no JSON form is refused once, not here as well: both
@@ -263,6 +311,16 @@ fn outcome_of(
     names: &Names,
     context: &Ident,
 ) -> TokenStream {
+    let returned = returned(method, callee, names, context);
+    let span = at(method.output_tokens().span());
+    quote_spanned! {span=> {
+        use ::antiphon::__private::PlainOutcome as _;
+        ::antiphon::__private::Outcome(#returned).outcome()
+    }}
+}
+
+/// What the method returns, awaited if it has to be.
+fn returned(method: &Method, callee: &TokenStream, names: &Names, context: &Ident) -> TokenStream {
     let object = &names.object;
     let receiver = method.has_receiver.then(|| quote!(&#object,));
     let mut value = 0..;
@@ -274,12 +332,7 @@ fn outcome_of(
         Arg::Param(_) => value_name(value.next().unwrap_or_default()).to_token_stream(),
     });
     let wait = method.is_async.then(|| quote!(.await));
-    let returned = quote!(#callee(#receiver #(#args),*) #wait);
-    let span = at(method.output_tokens().span());
-    quote_spanned! {span=> {
-        use ::antiphon::__private::PlainOutcome as _;
-        ::antiphon::__private::Outcome(#returned).outcome()
-    }}
+    quote!(#callee(#receiver #(#args),*) #wait)
 }
 
 /// A future that is not `Send` is refused where the method's name is written.

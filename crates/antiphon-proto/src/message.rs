@@ -36,6 +36,13 @@ pub struct Invalid {
 }
 
 impl Invalid {
+    /// A request that must not run after all, such as one whose id is in use.
+    #[must_use]
+    pub fn request(request: &Request, reason: &'static str) -> Self {
+        let id = request.id.map(|span| RawJson::cut(&request.text, span));
+        Self { id, reason }
+    }
+
     /// The id to echo, as JSON text: the entry's own if it has exactly one and that one is valid,
     /// else `null`.
     #[must_use]
@@ -105,6 +112,12 @@ impl Request {
         self.params.map(|span| self.str(span.range()))
     }
 
+    /// The same text as a piece of the message, which is not copied for it.
+    #[must_use]
+    pub fn raw_params(&self) -> Option<RawJson> {
+        self.params.map(|span| RawJson::cut(&self.text, span))
+    }
+
     /// The JSON text of the id; `None` is a notification. `null` is an id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
@@ -172,6 +185,18 @@ impl Response {
     }
 }
 
+/// The members beyond the specification that a request may bring; see [`Request::timeout`] and
+/// [`Request::traceparent`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// How long the caller is willing to wait, sent in whole milliseconds, at least one.
+    pub timeout: Option<Duration>,
+    /// The caller's place in a trace.
+    pub traceparent: Option<&'a str>,
+    /// What tracing systems pass along.
+    pub tracestate: Option<&'a str>,
+}
+
 /// Appends a request, or a notification if `id` is `None`.
 ///
 /// `params` and `id` are JSON text, `version` is what the member `jsonrpc` shall say.
@@ -190,6 +215,28 @@ pub fn write_request(
     method: &str,
     params: Option<&str>,
 ) {
+    write_request_with(out, version, id, method, params, Extras::default());
+}
+
+/// Appends a request as [`write_request`] does, with members beyond the specification.
+///
+/// ```
+/// use std::time::Duration;
+/// use antiphon_proto::message::{Extras, write_request_with};
+///
+/// let mut out = Vec::new();
+/// let extras = Extras { timeout: Some(Duration::from_millis(1500)), ..Extras::default() };
+/// write_request_with(&mut out, "2.0", None, "tick", None, extras);
+/// assert_eq!(out, br#"{"jsonrpc":"2.0","method":"tick","timeout":1500}"#);
+/// ```
+pub fn write_request_with(
+    out: &mut Vec<u8>,
+    version: &str,
+    id: Option<&str>,
+    method: &str,
+    params: Option<&str>,
+    extras: Extras<'_>,
+) {
     out.extend_from_slice(b"{\"jsonrpc\":");
     write_string(out, version);
     if let Some(id) = id {
@@ -201,6 +248,18 @@ pub fn write_request(
     if let Some(params) = params {
         out.extend_from_slice(b",\"params\":");
         out.extend_from_slice(params.as_bytes());
+    }
+    if let Some(timeout) = extras.timeout {
+        out.extend_from_slice(b",\"timeout\":");
+        out.extend_from_slice(timeout.as_millis().max(1).to_string().as_bytes());
+    }
+    if let Some(traceparent) = extras.traceparent {
+        out.extend_from_slice(b",\"traceparent\":");
+        write_string(out, traceparent);
+    }
+    if let Some(tracestate) = extras.tracestate {
+        out.extend_from_slice(b",\"tracestate\":");
+        write_string(out, tracestate);
     }
     out.push(b'}');
 }

@@ -113,6 +113,18 @@ impl<T> Pending<T> {
         Some(call.value)
     }
 
+    /// What was entered first of all that is still in the table. It looks at every call.
+    pub fn oldest(&self) -> Option<&T> {
+        let oldest = self.calls.values().min_by_key(|call| call.order);
+        oldest.map(|call| &call.value)
+    }
+
+    /// Takes every call out whose value fits, each with its id, in no order.
+    pub fn take_all(&mut self, mut fits: impl FnMut(&T) -> bool) -> Vec<(Box<[u8]>, T)> {
+        let taken = self.calls.extract_if(|_, call| fits(&call.value));
+        taken.map(|(id, call)| (id, call.value)).collect()
+    }
+
     /// How many calls await an answer.
     pub fn len(&self) -> usize {
         self.calls.len()
@@ -308,6 +320,21 @@ mod tests {
             }
             assert!(pending.calls.capacity() < 4 * KEPT, "{round}");
         }
+    }
+
+    #[test]
+    fn the_oldest_and_those_that_fit() {
+        let mut pending = Pending::new(10);
+        assert_eq!(pending.oldest(), None);
+        for id in 0..6_u8 {
+            pending.insert(id.to_string(), id).unwrap();
+        }
+        assert_eq!(pending.oldest(), Some(&0));
+        let mut even = pending.take_all(|value| value % 2 == 0);
+        even.sort();
+        let ids: Vec<_> = even.iter().map(|(id, value)| (&**id, *value)).collect();
+        assert_eq!(ids, [(&b"0"[..], 0), (b"2", 2), (b"4", 4)]);
+        assert_eq!((pending.oldest(), pending.len()), (Some(&1), 3));
     }
 
     #[test]

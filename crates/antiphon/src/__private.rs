@@ -25,10 +25,11 @@ pub use crate::__client as client;
 
 pub use crate::call::{Call, CallFuture, Reply};
 #[cfg(feature = "client")]
-pub use crate::client::{Client, Error as ClientError};
+pub use crate::client::{Client, Error as ClientError, PendingSubscription};
 pub use crate::context::Context;
 pub use crate::router::params::{Slot, decode};
 pub use crate::router::{IntoMethod, IntoRouter, Method, NamedParams, Router};
+pub use crate::subscription::{Overflow, Producer};
 pub use crate::tree::{Access, ParamInfo};
 
 use std::borrow::Cow;
@@ -39,6 +40,7 @@ use serde::ser::SerializeMap as _;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::router::params::Slots;
+use crate::subscription::Produced;
 
 /// What a macro has made for a client: it is there if the library can be one.
 #[cfg(feature = "client")]
@@ -89,6 +91,60 @@ impl<T> PlainOutcome<T> for Outcome<T> {
         T: Serialize,
     {
         Ok(self.0)
+    }
+}
+
+/// What a method that streams has returned: a stream, or a `Result` of one. Items are told apart by
+/// [`Outcome`].
+#[derive(Debug)]
+pub struct Opened<T>(pub T);
+
+impl<S, E> Opened<Result<S, E>> {
+    /// The stream or the error.
+    pub fn stream(self) -> Result<S, ErrorObject>
+    where
+        E: Into<ErrorObject>,
+    {
+        self.0.map_err(Into::into)
+    }
+}
+
+/// A stream as it is.
+pub trait PlainOpened<S> {
+    /// The stream.
+    fn stream(self) -> Result<S, ErrorObject>;
+}
+
+impl<S> PlainOpened<S> for Opened<S> {
+    fn stream(self) -> Result<S, ErrorObject> {
+        Ok(self.0)
+    }
+}
+
+/// Whether the caller can be sent a stream.
+///
+/// # Errors
+///
+/// What the call is answered with if not: its method does not run.
+pub fn may_stream(call: &Call) -> Result<(), ErrorObject> {
+    call.may_stream()
+}
+
+/// Answers a call with the subscription that its method opens, or with the method's error. `method`
+/// makes the future in which the method runs and then gives its stream to the producer.
+pub fn subscribe<F>(
+    call: Call,
+    method: impl FnOnce(Producer) -> F,
+) -> impl Future<Output = Reply> + Send
+where
+    F: Future<Output = Result<(), ErrorObject>> + Send + 'static,
+{
+    let produced = Produced::new(method);
+    async move {
+        match produced.open().await {
+            Ok(items) => call.subscribe(items),
+            Err(error) => Reply::error(error),
+        }
     }
 }
 

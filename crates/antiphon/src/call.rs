@@ -21,6 +21,7 @@ use crate::context::{CancelOnDrop, Context, Data};
 use crate::current::Current;
 use crate::error::internal_error;
 use crate::scope::{Scope, Transport};
+use crate::subscription::{Items, Opening};
 use crate::tree::MethodInfo;
 
 /// A call on its way to its method.
@@ -51,6 +52,8 @@ pub struct Call {
 pub(crate) struct CallLimits {
     pub(crate) max_result: usize,
     pub(crate) timeout: Option<Duration>,
+    /// Whether it is one of a batch.
+    pub(crate) in_batch: bool,
 }
 
 impl Call {
@@ -67,6 +70,7 @@ impl Call {
             output: Output {
                 start: buffer.len(),
                 buffer,
+                stream: None,
             },
             request,
             scope,
@@ -201,6 +205,48 @@ impl Call {
     }
 }
 
+/// Subscriptions.
+impl Call {
+    /// Whether the caller can be sent a stream: on a session, or as the only call of an HTTP request
+    /// that accepts an event stream.
+    ///
+    /// # Errors
+    ///
+    /// −32004 if not, −32000 if it has too many already.
+    pub(crate) fn may_stream(&self) -> Result<(), ErrorObject> {
+        match &self.scope.link {
+            Some(link) if link.is_duplex() || !self.limits.in_batch => match link.may_subscribe() {
+                true => Ok(()),
+                false => Err(ErrorObject::of(ErrorCode::OVERLOADED)),
+            },
+            _ => Err(ErrorObject::of(ErrorCode::NEEDS_SESSION)),
+        }
+    }
+
+    /// Answers with the id of a subscription, which begins when the answer is on its way.
+    pub(crate) fn subscribe(self, items: Items) -> Reply {
+        if self.is_notification() {
+            // Nobody would learn its id.
+            return Reply(Ok(Output::default()));
+        }
+        let options = self
+            .method_info()
+            .and_then(|info| info.subscription.clone());
+        let opening = Opening::new(
+            self.method(),
+            &options.unwrap_or_default(),
+            items,
+            self.limits.max_result,
+            self.current(),
+        );
+        let mut reply = self.answer(Ok(&opening.id));
+        if let Ok(output) = &mut reply.0 {
+            output.stream = Some(Box::new(opening));
+        }
+        reply
+    }
+}
+
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
@@ -218,6 +264,8 @@ pub struct Reply(pub(crate) Result<Output, ErrorObject>);
 pub(crate) struct Output {
     pub(crate) buffer: Vec<u8>,
     pub(crate) start: usize,
+    /// What follows the answer.
+    pub(crate) stream: Option<Box<Opening>>,
 }
 
 impl Output {
@@ -230,7 +278,10 @@ impl Reply {
     /// An answer of a layer's own.
     pub fn ok<T: Serialize + ?Sized>(result: &T) -> Self {
         match serde_json::to_vec(result) {
-            Ok(buffer) => Self(Ok(Output { buffer, start: 0 })),
+            Ok(buffer) => Self(Ok(Output {
+                buffer,
+                ..Output::default()
+            })),
             Err(error) => Self::error(internal_error(&error)),
         }
     }
@@ -252,12 +303,13 @@ impl Reply {
 }
 
 impl Clone for Reply {
-    /// Copies the result alone: a clone may answer another call.
+    /// Copies the result alone: a clone may answer another call. A subscription has one stream,
+    /// which stays with the original.
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Ok(output) => Ok(Output {
                 buffer: output.result().to_vec(),
-                start: 0,
+                ..Output::default()
             }),
             Err(error) => Err(error.clone()),
         })

@@ -3,16 +3,21 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use antiphon_proto::Id;
+use antiphon_proto::{Id, message};
+use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::current::Current;
 use crate::scope::{Scope, Transport};
 use crate::tree::{MethodInfo, Node, Tree};
+
+/// The notification that tells of the progress of a call, as LSP names it.
+pub(crate) const PROGRESS: &str = "$/progress";
 
 /// The call a method is answering: who calls, how long they wait, and where the method is.
 ///
@@ -144,6 +149,34 @@ impl Context {
     #[must_use]
     pub fn calls_in_flight(&self) -> usize {
         self.scope.in_flight.count()
+    }
+
+    /// Tells the caller how far the call is: the notification `$/progress` with the call's id as its
+    /// `token` and this `value`. It waits while too much waits to be written.
+    ///
+    /// Without a session, for a notification, and for a value without a JSON form nothing is sent.
+    ///
+    /// ```
+    /// use antiphon::{Context, Router};
+    ///
+    /// let router = Router::default().method_fn("copy", |ctx: Context, files: u32| async move {
+    ///     for file in 0..files {
+    ///         ctx.progress(&file).await;
+    ///     }
+    /// });
+    /// ```
+    pub async fn progress<T: Serialize + ?Sized + Sync>(&self, value: &T) {
+        let (Some(link), Some(id)) = (&self.scope.link, &self.id) else {
+            return;
+        };
+        let Ok(value) = serde_json::to_string(value) else {
+            return;
+        };
+        poll_fn(|cx| link.poll_room(cx)).await;
+        let params = format!("{{\"token\":{id},\"value\":{value}}}");
+        let mut text = Vec::with_capacity(64 + params.len());
+        message::write_request(&mut text, "2.0", None, PROGRESS, Some(&params));
+        link.post(text);
     }
 
     /// Starts work that goes on after the method has answered. It ends with the connection (of a

@@ -233,9 +233,11 @@
 // Macro output names `::antiphon::…`, also inside this crate.
 extern crate self as antiphon;
 
+// Sessions have two ends and several transports. A build that lacks some of these has code left over
+// which the others need; whether any is of no use at all, the builds with both ends tell.
 #[doc(hidden)]
 pub mod __private;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "client", feature = "server"))]
 mod address;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -246,22 +248,42 @@ mod context;
 mod current;
 #[cfg(all(feature = "macros", feature = "server"))]
 mod describe;
+#[cfg_attr(
+    not(all(feature = "client", feature = "server", feature = "ws")),
+    allow(dead_code, unused_imports)
+)]
 mod dispatch;
 mod error;
 #[cfg(feature = "server")]
 mod life;
+#[cfg_attr(
+    not(all(feature = "client", feature = "server", feature = "ws")),
+    allow(dead_code, unused_imports)
+)]
+mod link;
 mod router;
 mod scope;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(any(feature = "client", feature = "server"))]
+#[cfg_attr(
+    not(all(feature = "client", feature = "server", feature = "ws")),
+    allow(dead_code, unused_imports)
+)]
+mod session;
+mod subscription;
+#[cfg_attr(
+    not(all(feature = "client", feature = "server", feature = "ws")),
+    allow(dead_code, unused_imports)
+)]
 mod transport;
 mod tree;
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub use address::{Address, AddressError};
 #[cfg(feature = "macros")]
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
-pub use antiphon_proto::{ErrorCode, ErrorObject, Id, IntoParams, Params};
+pub use antiphon_proto::{ErrorCode, ErrorObject, Framing, Id, IntoParams, Params};
 pub use call::{Call, CallFuture, Reply};
 #[cfg(feature = "client")]
 pub use client::Client;
@@ -279,6 +301,9 @@ pub use server::{Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, S
 pub use server::{ServeArgs, Size, Wait};
 #[cfg(all(feature = "macros", feature = "server"))]
 pub use server::{ServerCommands, ServerInfo};
+#[cfg(any(feature = "client", feature = "server"))]
+pub use session::SessionLimits;
+pub use subscription::Overflow;
 #[cfg(feature = "http")]
 pub use transport::http::{Body, HttpService, Route};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};

@@ -36,6 +36,11 @@ impl Life {
         self.stop.cancelled().await;
     }
 
+    /// For those who wait for the stop on their own. It is not for them to cancel.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     pub(crate) async fn killed(&self) {
         self.kill.cancelled().await;
     }

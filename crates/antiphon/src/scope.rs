@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::link::Link;
 use crate::tree::Tree;
 
 /// How a call came in.
@@ -19,6 +20,14 @@ pub enum Transport {
     InProcess,
     /// HTTP/1 or HTTP/2.
     Http,
+    /// A WebSocket.
+    WebSocket,
+    /// A raw TCP stream.
+    Tcp,
+    /// A Unix socket.
+    Unix,
+    /// Standard input and output.
+    Stdio,
 }
 
 impl fmt::Display for Transport {
@@ -26,6 +35,10 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Self::InProcess => "in-process",
             Self::Http => "http",
+            Self::WebSocket => "websocket",
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+            Self::Stdio => "stdio",
         })
     }
 }
@@ -106,6 +119,8 @@ pub(crate) struct Scope {
     pub(crate) connection: Arc<Connection>,
     /// Whether the caller is on this machine and came here directly.
     pub(crate) local: bool,
+    /// The session, where there is one; also where only messages to the caller can follow.
+    pub(crate) link: Option<Link>,
     /// What the transport says about how long the caller waits.
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<Arc<str>>,
@@ -127,6 +142,7 @@ impl Scope {
             in_flight,
             connection,
             local,
+            link: None,
             timeout: None,
             traceparent: None,
             tracestate: None,

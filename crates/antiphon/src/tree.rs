@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::subscription::Options;
+
 /// Who may see and call a method. To anybody else it does not exist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -33,6 +35,8 @@ pub struct MethodInfo {
     pub(crate) format: String,
     pub(crate) params: Vec<ParamInfo>,
     pub(crate) access: Access,
+    /// Set if its result is a subscription.
+    pub(crate) subscription: Option<Options>,
     /// Index of the node it belongs to.
     pub(crate) node: usize,
 }
@@ -60,6 +64,12 @@ impl MethodInfo {
     #[must_use]
     pub fn params(&self) -> &[ParamInfo] {
         &self.params
+    }
+
+    /// Whether it is answered with a subscription, whose items follow as notifications.
+    #[must_use]
+    pub fn is_subscription(&self) -> bool {
+        self.subscription.is_some()
     }
 
     /// Who may call it.

@@ -1,6 +1,6 @@
 //! What is measured: the request of each case, the floor's fixed answer to it, and the check
-//! that an answer is the right one. Every peer offers the same three methods: `calc.add` of
-//! two numbers, `len` of one string, `blob` without parameters.
+//! that an answer is the right one. Every peer offers the same methods: `calc.add` of two
+//! numbers, `len` and `echo` of one string, `blob` without parameters.
 
 use std::sync::LazyLock;
 
@@ -47,10 +47,41 @@ pub(crate) enum Case {
     Client,
     /// A client with sixteen calls at a time.
     Client16,
+    /// WebSocket, four connections, 64 calls in flight on each.
+    Ws64,
+    /// WebSocket, 32 connections, one call in flight on each.
+    Ws1,
+    /// Newline TCP, four connections, 64 calls in flight on each.
+    Tcp64,
+    /// A client with 64 calls at a time over one WebSocket.
+    Client64,
+    /// Memory of idle WebSockets.
+    Idle,
+    /// Memory of idle TCP connections.
+    IdleTcp,
+    /// Memory of WebSockets that had one large call each.
+    IdleBig,
+    /// Memory for a WebSocket that calls and never reads.
+    Unread,
+}
+
+/// How a case is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Load over HTTP on a server.
+    Http,
+    /// Load over sessions on a server.
+    Session,
+    /// Memory of a server.
+    Memory,
+    /// No socket at all.
+    InProcess,
+    /// A client, with the floor as its server.
+    Client,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Call,
         Self::Batch100,
         Self::Params1m,
@@ -58,6 +89,14 @@ impl Case {
         Self::InProcess,
         Self::Client,
         Self::Client16,
+        Self::Ws64,
+        Self::Ws1,
+        Self::Tcp64,
+        Self::Client64,
+        Self::Idle,
+        Self::IdleTcp,
+        Self::IdleBig,
+        Self::Unread,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -69,6 +108,34 @@ impl Case {
             Self::InProcess => "inprocess",
             Self::Client => "client",
             Self::Client16 => "client16",
+            Self::Ws64 => "ws64",
+            Self::Ws1 => "ws1",
+            Self::Tcp64 => "tcp64",
+            Self::Client64 => "client64",
+            Self::Idle => "idle",
+            Self::IdleTcp => "idle-tcp",
+            Self::IdleBig => "idle-big",
+            Self::Unread => "unread",
+        }
+    }
+
+    pub(crate) fn form(self) -> Form {
+        match self {
+            Self::Call | Self::Batch100 | Self::Params1m | Self::Result1m => Form::Http,
+            Self::Ws64 | Self::Ws1 | Self::Tcp64 => Form::Session,
+            Self::Idle | Self::IdleTcp | Self::IdleBig | Self::Unread => Form::Memory,
+            Self::InProcess => Form::InProcess,
+            Self::Client | Self::Client16 | Self::Client64 => Form::Client,
+        }
+    }
+
+    /// What the server of this case speaks, as a URL begins.
+    pub(crate) fn scheme(self) -> &'static str {
+        match self {
+            Self::Tcp64 | Self::IdleTcp => "tcp",
+            Self::Ws64 | Self::Ws1 | Self::Client64 => "ws",
+            Self::Idle | Self::IdleBig | Self::Unread => "ws",
+            _ => "http",
         }
     }
 
@@ -79,7 +146,7 @@ impl Case {
             .ok_or_else(|| format!("there is no case {name:?}").into())
     }
 
-    /// The JSON a client sends.
+    /// The JSON that the load over HTTP sends.
     pub(crate) fn request(self) -> String {
         match self {
             Self::Batch100 => batch(|id| {
@@ -90,7 +157,7 @@ impl Case {
                 "p".repeat(MEBIBYTE)
             ),
             Self::Result1m => r#"{"jsonrpc":"2.0","id":1,"method":"blob"}"#.to_owned(),
-            Self::Call | Self::InProcess | Self::Client | Self::Client16 => CALL.to_owned(),
+            _ => CALL.to_owned(),
         }
     }
 
@@ -100,9 +167,7 @@ impl Case {
             Self::Batch100 => batch(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":10.0}}"#)),
             Self::Params1m => format!(r#"{{"jsonrpc":"2.0","id":1,"result":{MEBIBYTE}}}"#),
             Self::Result1m => format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#, blob()),
-            Self::Call | Self::InProcess | Self::Client | Self::Client16 => {
-                r#"{"jsonrpc":"2.0","id":1,"result":10.0}"#.to_owned()
-            }
+            _ => r#"{"jsonrpc":"2.0","id":1,"result":10.0}"#.to_owned(),
         }
     }
 
@@ -120,9 +185,7 @@ impl Case {
             }),
             Self::Params1m => succeeded(&value) && value["result"] == MEBIBYTE,
             Self::Result1m => succeeded(&value) && value["result"] == blob(),
-            Self::Call | Self::InProcess | Self::Client | Self::Client16 => {
-                value["id"] == 1 && is_ten(&value)
-            }
+            _ => value["id"] == 1 && is_ten(&value),
         };
         if right {
             return Ok(());
@@ -142,7 +205,7 @@ fn succeeded(answer: &Value) -> bool {
 }
 
 /// `10` and `10.0` are the same number in JSON.
-fn is_ten(answer: &Value) -> bool {
+pub(crate) fn is_ten(answer: &Value) -> bool {
     succeeded(answer) && answer["result"].as_f64() == Some(10.0)
 }
 

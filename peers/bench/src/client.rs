@@ -8,8 +8,9 @@ use crate::cases::Case;
 use crate::servers::Peer;
 use crate::window::{self, LocalFuture, Loop, Plan, Progress, Sample};
 
-/// How many calls the concurrent case has in flight.
+/// How many calls the concurrent case has in flight over HTTP, and over one WebSocket.
 const CONCURRENT: usize = 16;
+const CONCURRENT_WS: usize = 64;
 
 /// One call of `calc.add` with 3 and 7, and its result. The box costs some 30 ns of the some
 /// 10 µs of a call.
@@ -21,6 +22,12 @@ pub(crate) async fn measure(
     case: Case,
     plan: Plan,
 ) -> Result<Sample, Failure> {
+    if case == Case::Client64 {
+        let measure = peer
+            .ws_client
+            .ok_or_else(|| format!("{} has no WebSocket client", peer.name))?;
+        return measure(url.to_owned(), plan).await;
+    }
     let connect = peer
         .client
         .ok_or_else(|| format!("{} has no client", peer.name))?;
@@ -29,10 +36,18 @@ pub(crate) async fn measure(
         Case::Client16 => CONCURRENT,
         other => return Err(format!("{} is no case for a client", other.name()).into()),
     };
-    let caller = connect(url)?;
+    calls_at_a_time(&connect(url)?, at_a_time, plan).await
+}
+
+/// The calls of the WebSocket case with a client that has connected.
+pub(crate) async fn concurrent(caller: &Caller, plan: Plan) -> Result<Sample, Failure> {
+    calls_at_a_time(caller, CONCURRENT_WS, plan).await
+}
+
+async fn calls_at_a_time(caller: &Caller, at_a_time: usize, plan: Plan) -> Result<Sample, Failure> {
     let progress = Rc::new(Progress::default());
     let loops = (0..at_a_time)
-        .map(|_| Box::pin(call_with(Rc::clone(&caller), Rc::clone(&progress))) as Loop)
+        .map(|_| Box::pin(call_with(Rc::clone(caller), Rc::clone(&progress))) as Loop)
         .collect();
     window::measure(loops, progress, plan, Some(std::process::id())).await
 }

@@ -4,12 +4,18 @@
 mod cases;
 mod client;
 mod cpu;
+mod finding;
 mod inprocess;
 mod load;
+mod memory;
+mod messages;
+mod process;
 mod run;
 mod servers;
+mod session;
 mod table;
 mod window;
+mod wire;
 
 use std::error::Error;
 use std::future::Future;
@@ -17,14 +23,16 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 
-use cases::Case;
-use servers::Peer;
+use cases::{Case, Form};
+use finding::{Finding, Refused};
+use servers::{Peer, Serving};
 use window::Plan;
 
 const USAGE: &str = "usage:
 bench run [--quick] [--peers A,B] [--cases A,B]   measure all, print one Markdown table
 bench serve PEER [CASE] [--port N]                one server; prints its port, ends with stdin
 bench load URL CASE [--pid N] [--quick]           load on a server; with --pid its CPU per call
+bench memory URL CASE --pid N                     memory that a server holds for connections
 bench client PEER URL CASE [--quick]              a client's own CPU per call
 bench inprocess PEER [--quick]                    bytes to bytes inside one process
 bench list                                        the peers and the cases";
@@ -60,13 +68,24 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         }
         ["load", url, case] => {
             let pid = option(arguments, "--pid").map(str::parse).transpose()?;
-            block_on(load::load(url, Case::named(case)?, plan, pid))?.print()
+            let case = Case::named(case)?;
+            let found = match case.form() {
+                Form::Session => block_on(session::load(url, case, plan, pid)),
+                _ => block_on(load::load(url, case, plan, pid)),
+            };
+            Finding::of(found.map(Finding::Cpu))?.print()
+        }
+        ["memory", url, case] => {
+            let pid = option(arguments, "--pid").ok_or("memory needs --pid")?;
+            let found = block_on(memory::measure(url, Case::named(case)?, pid.parse()?));
+            Finding::of(found.map(Finding::Memory))?.print()
         }
         ["client", peer, url, case] => {
             let (peer, case) = (Peer::named(peer)?, Case::named(case)?);
-            block_on(client::measure(peer, url, case, plan))?.print()
+            let found = block_on(client::measure(peer, url, case, plan));
+            Finding::of(found.map(Finding::Cpu))?.print()
         }
-        ["inprocess", peer] => inprocess::measure(Peer::named(peer)?, plan)?.print(),
+        ["inprocess", peer] => Finding::Cpu(inprocess::measure(Peer::named(peer)?, plan)?).print(),
         ["list"] => {
             let peers: Vec<_> = Peer::all().iter().map(|peer| peer.name).collect();
             let cases: Vec<_> = Case::ALL.iter().map(|case| case.name()).collect();
@@ -77,20 +96,44 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// Runs one server on a current-thread runtime until stdin ends.
+/// Runs one server on a current-thread runtime until stdin ends. The first line it prints is
+/// its port, or why it does not serve this case.
 fn serve(peer: Peer, case: Case, port: u16) -> Result<(), Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    listener.set_nonblocking(true)?;
-    println!("{}", listener.local_addr()?.port());
+    if case.form() == Form::Memory {
+        memory::allow_connections()?;
+    }
     std::thread::spawn(|| {
         // Whatever is read means nothing; the end, or an error, means: the parent has gone.
         while matches!(std::io::stdin().read(&mut [0; 64]), Ok(1..)) {}
         std::process::exit(0);
     });
     block_on(async move {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        (peer.serve)(listener, case).await
+        let listening = match case.scheme() {
+            "tcp" => {
+                let serve = peer.serve_lines.ok_or("no newline TCP")?;
+                serve(case).await
+            }
+            _ => listen(peer, case, port),
+        };
+        match listening {
+            Ok((port, serving)) => {
+                println!("{port}");
+                serving.await
+            }
+            Err(failure) => {
+                println!("{}", failure.downcast::<Refused>()?);
+                Ok(())
+            }
+        }
     })
+}
+
+fn listen(peer: Peer, case: Case, port: u16) -> Result<(u16, Serving), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    Ok((port, (peer.serve)(listener, case)))
 }
 
 /// Everything here runs on one thread, so that one core and one process is one server.

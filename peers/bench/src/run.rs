@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::cases::Case;
+use crate::cases::{Case, Form};
 use crate::cpu::Pinning;
+use crate::finding::{Finding, Refused};
 use crate::servers::{FLOOR, Peer};
 use crate::table::{self, Row};
-use crate::window::Sample;
 
 const SERVER_CORE: u32 = 0;
 const LOAD_CORE: u32 = 1;
@@ -24,7 +24,7 @@ const CHILD_LIMIT: Duration = Duration::from_secs(60);
 const SERVER_END: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(quick: bool, peers: &[Peer], cases: &[Case]) -> Result<(), Failure> {
-    let rounds = if quick { 3 } else { 9 };
+    let rounds = rounds_of(Form::Http, quick);
     let bench = Bench {
         program: std::env::current_exe()?,
         pinning: Pinning::detect(),
@@ -33,31 +33,38 @@ pub(crate) fn run(quick: bool, peers: &[Peer], cases: &[Case]) -> Result<(), Fai
     let mut rows: Vec<Row> = Vec::new();
     for &case in cases {
         for peer in peers.iter().filter(|peer| peer.offers(case)) {
-            let (peer, samples) = (peer.name, Vec::new());
-            rows.push(Row {
-                case,
-                peer,
-                samples,
-            });
+            rows.push(Row::new(case, peer.name));
         }
     }
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for index in order(&rows, round) {
             let row = &mut rows[index];
-            let sample = bench
-                .sample(Peer::named(row.peer)?, row.case)
+            if round >= rounds_of(row.case.form(), quick) {
+                continue;
+            }
+            let found = bench
+                .find(Peer::named(row.peer)?, row.case)
                 .map_err(|failure| format!("{} {}: {failure}", row.peer, row.case.name()))?;
-            row.samples.push(sample);
+            row.add(found);
         }
     }
     println!(
-        "{} cores, {}; medians of {rounds} rounds.\n\n{}",
+        "{} cores, {}; medians of {rounds} rounds, memory of one.\n\n{}",
         thread::available_parallelism()?,
         bench.pinning.sentence(),
         table::markdown(&rows)
     );
     Ok(())
+}
+
+/// Memory moves far less than time does, and one round of it takes much longer.
+fn rounds_of(form: Form, quick: bool) -> usize {
+    match (form, quick) {
+        (Form::Memory, _) => 1,
+        (_, true) => 3,
+        (_, false) => 9,
+    }
 }
 
 /// The peers of a case are measured one right after the other, and each round begins with
@@ -79,19 +86,21 @@ struct Bench {
 
 impl Bench {
     /// One measurement of one peer, in processes of its own.
-    fn sample(&self, peer: Peer, case: Case) -> Result<Sample, Failure> {
-        let name = case.name();
-        match case {
-            Case::Call | Case::Batch100 | Case::Params1m | Case::Result1m => {
-                let server = self.server(peer, case)?;
-                let pid = server.child.id().to_string();
-                self.measure(LOAD_CORE, &["load", &server.url, name, "--pid", &pid])
-            }
-            Case::InProcess => self.measure(SERVER_CORE, &["inprocess", peer.name]),
-            Case::Client | Case::Client16 => {
-                let server = self.server(FLOOR, case)?;
-                self.measure(LOAD_CORE, &["client", peer.name, &server.url, name])
-            }
+    fn find(&self, peer: Peer, case: Case) -> Result<Finding, Failure> {
+        let form = case.form();
+        if form == Form::InProcess {
+            return self.measure(SERVER_CORE, &["inprocess", peer.name]);
+        }
+        let served = if form == Form::Client { FLOOR } else { peer };
+        let server = match self.server(served, case) {
+            Ok(server) => server,
+            Err(failure) => return Finding::of(Err(failure)),
+        };
+        let (url, name, pid) = (&server.url, case.name(), server.child.id().to_string());
+        match form {
+            Form::Client => self.measure(LOAD_CORE, &["client", peer.name, url, name]),
+            Form::Memory => self.measure(LOAD_CORE, &["memory", url, name, "--pid", &pid]),
+            _ => self.measure(LOAD_CORE, &["load", url, name, "--pid", &pid]),
         }
     }
 
@@ -109,16 +118,19 @@ impl Bench {
         };
         let mut line = String::new();
         BufReader::new(stdout.ok_or("a server without stdout")?).read_line(&mut line)?;
+        if let Some(why) = line.trim().strip_prefix("refused: ") {
+            return Err(Refused(why.to_owned()).into());
+        }
         let port: u16 = line
             .trim()
             .parse()
             .map_err(|_| "the server did not start")?;
-        server.url = format!("http://127.0.0.1:{port}/");
+        server.url = format!("{}://127.0.0.1:{port}/", case.scheme());
         Ok(server)
     }
 
-    /// Runs a child that prints one sample.
-    fn measure(&self, core: u32, arguments: &[&str]) -> Result<Sample, Failure> {
+    /// Runs a child that prints one finding.
+    fn measure(&self, core: u32, arguments: &[&str]) -> Result<Finding, Failure> {
         let mut command: Command = self.pinning.command(core, &self.program);
         command.args(arguments);
         if self.quick {

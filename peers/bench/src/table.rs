@@ -1,20 +1,48 @@
-//! The Markdown table: medians of the rounds, and what they are beside jsonrpsee and the floor.
+//! The Markdown tables, one of CPU and one of memory: medians of the rounds, and what they are
+//! beside jsonrpsee and the floor.
 
-use crate::cases::Case;
+use crate::cases::{Case, Form};
+use crate::finding::{Finding, Memory};
 use crate::window::Sample;
 
 /// The peer whose figures the others are compared with, besides the floor.
 const YARDSTICK: &str = "jsonrpsee";
 
-/// All samples of one peer in one case.
+/// The peer that does nothing.
+const FLOOR: &str = "floor";
+
+/// What a row has instead of a figure that does not exist.
+const NONE: &str = "–";
+
+/// All that was found of one peer in one case.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) case: Case,
     pub(crate) peer: &'static str,
-    pub(crate) samples: Vec<Sample>,
+    samples: Vec<Sample>,
+    memory: Vec<Memory>,
+    refused: Option<String>,
 }
 
 impl Row {
+    pub(crate) fn new(case: Case, peer: &'static str) -> Self {
+        Self {
+            case,
+            peer,
+            samples: Vec::new(),
+            memory: Vec::new(),
+            refused: None,
+        }
+    }
+
+    pub(crate) fn add(&mut self, found: Finding) {
+        match found {
+            Finding::Cpu(sample) => self.samples.push(sample),
+            Finding::Memory(memory) => self.memory.push(memory),
+            Finding::Refused(why) => self.refused = Some(why),
+        }
+    }
+
     fn figures(&self, figure: impl Fn(&Sample) -> f64) -> Vec<f64> {
         self.samples.iter().map(figure).collect()
     }
@@ -23,23 +51,71 @@ impl Row {
         quantile(self.figures(figure), 0.5)
     }
 
-    /// The median of the ratios of each round. A round measures the peers of a case one right
-    /// after the other, so a slow minute of the machine is in both figures and goes out.
-    fn ratio_to(&self, other: &Self, figure: fn(&Sample) -> f64) -> Option<f64> {
-        let pairs = self.samples.iter().zip(&other.samples);
-        let ratios: Vec<f64> = pairs
-            .map(|(ours, theirs)| figure(ours) / figure(theirs))
-            .filter(|ratio| ratio.is_finite())
-            .collect();
-        (!ratios.is_empty()).then(|| quantile(ratios, 0.5))
-    }
-
     /// How far the middle half of the rounds lies apart, as a part of the median.
     fn spread(&self) -> f64 {
         let figures = self.figures(Sample::cpu_us);
         let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(figures.clone(), part));
         (high - low) / middle
     }
+
+    /// The cells of the CPU table behind case and peer.
+    fn cpu_cells(&self, rows: &[Self]) -> [String; 7] {
+        let beside =
+            |peer, figure: fn(&Sample) -> f64| self.beside(rows, peer, |row| row.figures(figure));
+        [
+            format!("{:.0}", self.median(|sample| sample.calls_per_second)),
+            significant(self.median(|sample| sample.user_us)),
+            significant(self.median(|sample| sample.kernel_us)),
+            beside(YARDSTICK, |sample| sample.user_us),
+            beside(YARDSTICK, Sample::cpu_us),
+            beside(FLOOR, Sample::cpu_us),
+            format!("{:.0} %", self.spread() * 100.0),
+        ]
+    }
+
+    /// The cells of the memory table behind case and peer.
+    fn memory_cells(&self, rows: &[Self]) -> [String; 5] {
+        let held = |row: &Self| row.memory.iter().map(|memory| memory.kib).collect();
+        let called = self.memory.iter().filter_map(|memory| memory.called_kib);
+        let seconds = self.memory.iter().filter_map(|memory| memory.cut_seconds);
+        [
+            significant(quantile(held(self), 0.5)),
+            median_or_none(called.collect()),
+            self.beside(rows, YARDSTICK, held),
+            self.beside(rows, FLOOR, held),
+            match self.case {
+                Case::Unread => {
+                    let cut = median_or_none(seconds.collect());
+                    if cut == NONE { "never".to_owned() } else { cut }
+                }
+                _ => NONE.to_owned(),
+            },
+        ]
+    }
+
+    /// The median of the ratios of each round to another peer's. A round measures the peers of
+    /// a case one right after the other, so a slow minute of the machine is in both figures and
+    /// goes out.
+    fn beside(&self, rows: &[Self], peer: &str, figures: impl Fn(&Self) -> Vec<f64>) -> String {
+        let other = rows
+            .iter()
+            .find(|other| other.case == self.case && other.peer == peer);
+        let theirs = other.map(&figures).unwrap_or_default();
+        let ratios = figures(self).into_iter().zip(theirs);
+        median_or_none(
+            ratios
+                .map(|(ours, theirs)| ours / theirs)
+                .filter(|ratio| ratio.is_finite())
+                .collect(),
+        )
+    }
+}
+
+fn median_or_none(figures: Vec<f64>) -> String {
+    if figures.is_empty() {
+        return NONE.to_owned();
+    }
+    significant(quantile(figures, 0.5))
 }
 
 /// The figure below which this part of the figures lies; between two it is interpolated.
@@ -53,34 +129,48 @@ fn quantile(mut figures: Vec<f64>, part: f64) -> f64 {
     low + (high - low) * place.fract()
 }
 
-/// Renders the rows that have samples.
+/// Renders a table for each kind of rows there is, then why peers have refused.
 pub(crate) fn markdown(rows: &[Row]) -> String {
-    let rows: Vec<&Row> = rows.iter().filter(|row| !row.samples.is_empty()).collect();
-    let mut text = String::from(
-        "| case | peer | calls/s | user µs | kernel µs | user ÷ jsonrpsee | CPU ÷ jsonrpsee | CPU ÷ floor | spread |\n\
-         |---|---|---:|---:|---:|---:|---:|---:|---:|\n",
-    );
-    for row in &rows {
-        let beside = |peer: &str, figure: fn(&Sample) -> f64| {
-            rows.iter()
-                .find(|other| other.case == row.case && other.peer == peer)
-                .and_then(|other| row.ratio_to(other, figure))
-                .map_or("–".to_owned(), significant)
+    let cpu = "| case | peer | calls/s | user µs | kernel µs | user ÷ jsonrpsee | CPU ÷ jsonrpsee | CPU ÷ floor | spread |\n\
+               |---|---|---:|---:|---:|---:|---:|---:|---:|\n";
+    let memory = "| case | peer | KiB held | after a call | held ÷ jsonrpsee | held ÷ floor | cut after s |\n\
+                  |---|---|---:|---:|---:|---:|---:|\n";
+    let refusals = rows.iter().filter_map(|row| {
+        let why = row.refused.as_deref()?;
+        Some(format!("{} refused {}: {why}\n", row.peer, row.case.name()))
+    });
+    let parts = [
+        table(cpu, rows, false, |row| row.cpu_cells(rows)),
+        table(memory, rows, true, |row| row.memory_cells(rows)),
+        refusals.collect(),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}
+
+/// One table, or nothing if no row is of its kind.
+fn table<const N: usize>(
+    head: &str,
+    rows: &[Row],
+    memory: bool,
+    cells: impl Fn(&Row) -> [String; N],
+) -> String {
+    let mut text = String::new();
+    for row in rows {
+        if memory != (row.case.form() == Form::Memory) {
+            continue;
+        }
+        let cells = match row.refused {
+            Some(_) => std::array::from_fn(|column| ["refused", NONE][column.min(1)].to_owned()),
+            None => cells(row),
         };
-        let cells = [
-            row.case.name().to_owned(),
-            row.peer.to_owned(),
-            format!("{:.0}", row.median(|sample| sample.calls_per_second)),
-            significant(row.median(|sample| sample.user_us)),
-            significant(row.median(|sample| sample.kernel_us)),
-            beside(YARDSTICK, |sample| sample.user_us),
-            beside(YARDSTICK, Sample::cpu_us),
-            beside("floor", Sample::cpu_us),
-            format!("{:.0} %", row.spread() * 100.0),
-        ];
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        let (case, peer) = (row.case.name(), row.peer);
+        text.push_str(&format!("| {case} | {peer} | {} |\n", cells.join(" | ")));
     }
-    text
+    if text.is_empty() {
+        return text;
+    }
+    format!("{head}{text}")
 }
 
 /// Three significant digits, without an exponent.
@@ -100,17 +190,16 @@ mod tests {
     use super::*;
 
     fn row(peer: &'static str, user: &[f64]) -> Row {
-        let sample = |&user_us| Sample {
-            calls: 1,
-            calls_per_second: 1e6 / user_us,
-            user_us,
-            kernel_us: 1.0,
-        };
-        Row {
-            case: Case::Call,
-            peer,
-            samples: user.iter().map(sample).collect(),
+        let mut row = Row::new(Case::Call, peer);
+        for &user_us in user {
+            row.add(Finding::Cpu(Sample {
+                calls: 1,
+                calls_per_second: 1e6 / user_us,
+                user_us,
+                kernel_us: 1.0,
+            }));
         }
+        row
     }
 
     #[test]
@@ -124,6 +213,26 @@ mod tests {
             last,
             "| call | jsonrpsee | 200000 | 5.00 | 1.00 | 1.00 | 1.00 | 2.00 | 133 % |"
         );
+    }
+
+    #[test]
+    fn memory_and_refusals() {
+        let mut held = Row::new(Case::Unread, "floor");
+        held.add(Finding::Memory(Memory {
+            kib: 12.5,
+            called_kib: None,
+            cut_seconds: None,
+        }));
+        let mut refused = Row::new(Case::Ws64, "antiphon");
+        refused.add(Finding::Refused("404".to_owned()));
+        let text = markdown(&[held, refused]);
+        for line in [
+            "| unread | floor | 12.5 | – | – | 1.00 | never |",
+            "| ws64 | antiphon | refused | – | – | – | – | – | – |",
+            "antiphon refused ws64: 404",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{text}");
+        }
     }
 
     #[test]

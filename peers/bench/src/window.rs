@@ -72,12 +72,6 @@ impl Sample {
     pub(crate) fn cpu_us(&self) -> f64 {
         self.user_us + self.kernel_us
     }
-
-    /// One line of JSON: how a child tells `bench run`.
-    pub(crate) fn print(&self) -> Result<(), Failure> {
-        println!("{}", serde_json::to_string(self)?);
-        Ok(())
-    }
 }
 
 /// Runs the loops side by side through warm-up and window. Without a process to watch the CPU

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use antiphon_proto::message::Extras;
 use antiphon_proto::{Entry, ErrorObject, Id, IntoParams, RawJson};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
@@ -13,9 +14,12 @@ use serde::de::DeserializeOwned;
 use super::Client;
 use super::answer::{BatchAnswer, Outcome};
 use super::call::decode;
+use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::request::Outgoing;
+use super::session::{Journey, outcome};
 use crate::current::Current;
+use crate::link::{CallEnd, NewCall};
 
 /// What errors call a batch.
 const SUBJECT: &str = "the batch";
@@ -172,7 +176,8 @@ impl Batch {
         match params {
             Ok(params) => {
                 let shared = &self.client.shared;
-                shared.write(&mut self.text, id, name, params.as_deref());
+                let extras = Extras::default();
+                shared.write(&mut self.text, id, name, params.as_deref(), extras);
             }
             Err(fault) => self.fail(|| Error::local(&format!("`{name}`"), fault)),
         }
@@ -216,21 +221,39 @@ impl Batch {
             }
             text.push(b']');
             let shared = &client.shared;
-            let outgoing = Outgoing {
-                subject: SUBJECT,
-                text,
-                timeout,
-                current,
-                max: shared.max_batch_response,
+            let lane = match &shared.channel {
+                Channel::Session(lane) => lane,
+                Channel::Http(http) => {
+                    let outgoing = Outgoing {
+                        subject: SUBJECT,
+                        text,
+                        timeout,
+                        current,
+                        max: shared.max_batch_response,
+                    };
+                    let answer = shared.post(http, outgoing).await?;
+                    responses.status = Some(answer.status());
+                    if ids.is_empty() {
+                        answer.nothing(SUBJECT, &shared.version)?;
+                        return Ok(responses);
+                    }
+                    let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.version)?;
+                    responses.settle(answer, &ids, status);
+                    return Ok(responses);
+                }
             };
-            let answer = shared.post(outgoing).await?;
-            responses.status = Some(answer.status());
-            if ids.is_empty() {
-                answer.nothing(SUBJECT, &shared.version)?;
-                return Ok(responses);
+            let journey = Journey::new(SUBJECT, lane, timeout, current);
+            let link = journey.link(ids.len()).await?;
+            let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
+            let calls = ids.into_iter().map(NewCall::from).collect();
+            let (waiting, serial) = journey.post(&link, calls, text)?;
+            if waiting.is_empty() {
+                journey.written(&link, serial).await?;
             }
-            let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.version)?;
-            responses.settle(answer, &ids, status);
+            for (waiting, place) in waiting.into_iter().zip(places) {
+                let end = journey.answer(waiting).await?;
+                responses.settle_one(place, end, shared.max_response);
+            }
             Ok(responses)
         }
     }
@@ -287,6 +310,18 @@ impl Responses {
     #[must_use]
     pub fn refused(&self) -> Option<&ErrorObject> {
         self.refused.as_ref()
+    }
+
+    /// Gives one call its answer.
+    fn settle_one(&mut self, place: usize, end: CallEnd, max: usize) {
+        if let CallEnd::Unreadable(error) = &end {
+            self.refused.get_or_insert_with(|| error.clone());
+        }
+        if let Some(slot) = self.calls.get_mut(place) {
+            let outcome = outcome(&slot.subject, end, max);
+            let refused = |error| Error::refused(&slot.subject, error);
+            slot.outcome = Some(outcome.and_then(|outcome| outcome.map_err(refused)));
+        }
     }
 
     /// Gives every call its answer. Afterwards each has an outcome.

@@ -1,23 +1,28 @@
 //! Every option of a client, with its default and its limit.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use antiphon_proto::{Id, Params};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::error::Error;
+#[cfg(feature = "tls")]
+use super::build::Tls;
+use super::driver::Reconnect;
 use super::http::{Body, Exchange, Via};
-use super::{Client, Shared, connect};
-use crate::address::{Address, authority};
-use crate::router::BoxError;
+use crate::dispatch::Dispatcher;
+use crate::router::{BoxError, IntoRouter, Router};
+use crate::session::SessionLimits;
+
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const MAX_RESPONSE: usize = 10 * 1024 * 1024;
+pub(super) const MAX_BATCH_RESPONSE: usize = 25 * 1024 * 1024;
 
 /// How text beyond ASCII is written in requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,20 +49,27 @@ pub enum Encoding {
 /// ```
 #[must_use = "nothing is there before `build`"]
 pub struct ClientBuilder {
-    url: String,
-    version: String,
-    separator: String,
-    data: Params,
-    next_id: Box<dyn Fn() -> Id + Send + Sync>,
-    encoding: Encoding,
-    timeout: Option<Duration>,
-    headers: HeaderMap,
-    max_response: usize,
-    max_batch_response: usize,
-    max_in_flight: usize,
-    http2: bool,
-    exchange: Option<Box<dyn Exchange>>,
-    fault: Option<String>,
+    pub(super) url: String,
+    pub(super) version: String,
+    pub(super) separator: String,
+    pub(super) data: Params,
+    pub(super) next_id: Box<dyn Fn() -> Id + Send + Sync>,
+    pub(super) encoding: Encoding,
+    pub(super) timeout: Option<Duration>,
+    pub(super) headers: HeaderMap,
+    pub(super) max_response: usize,
+    pub(super) max_batch_response: usize,
+    pub(super) max_in_flight: usize,
+    pub(super) http2: bool,
+    pub(super) exchange: Option<Box<dyn Exchange>>,
+    pub(super) in_process: Option<Dispatcher>,
+    pub(super) router: Option<Router>,
+    pub(super) reconnect: Option<Reconnect>,
+    pub(super) sessions: SessionLimits,
+    pub(super) tells_deadlines: bool,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Tls,
+    pub(super) fault: Option<String>,
 }
 
 impl ClientBuilder {
@@ -72,17 +84,24 @@ impl ClientBuilder {
             data: Params::none(),
             next_id: Box::new(move || Id::from(counter.fetch_add(1, Ordering::Relaxed))),
             encoding: Encoding::Utf8,
-            timeout: Some(Duration::from_secs(30)),
+            timeout: Some(TIMEOUT),
             headers: HeaderMap::from_iter([
                 (header::ACCEPT, json.clone()),
                 (header::CONTENT_TYPE, json),
                 (header::USER_AGENT, HeaderValue::from_static(agent)),
             ]),
-            max_response: 10 * 1024 * 1024,
-            max_batch_response: 25 * 1024 * 1024,
+            max_response: MAX_RESPONSE,
+            max_batch_response: MAX_BATCH_RESPONSE,
             max_in_flight: 1024,
             http2: false,
             exchange: None,
+            in_process: None,
+            router: None,
+            reconnect: None,
+            sessions: SessionLimits::default(),
+            tells_deadlines: true,
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
             fault: None,
         }
     }
@@ -166,7 +185,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether to speak HTTP/2 from the first byte, to a server that is known to. `false`: HTTP/1.
+    /// Whether to speak HTTP/2 from the first byte, to a server that is known to. `false`: HTTP/1,
+    /// and over TLS what the server prefers.
     ///
     /// A [`service`](Self::service) of your own decides that for itself.
     pub fn http2_prior_knowledge(mut self, yes: bool) -> Self {
@@ -174,11 +194,59 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends requests through a service in place of the client's own connections: one that speaks
-    /// TLS, that tries again, that is in the same process.
+    /// A certificate authority that the server's certificate may come from, in PEM; may be said more
+    /// than once, and several may be in one text. The machine's own authorities are trusted only if
+    /// this is never said.
     ///
-    /// With it `https://` addresses are accepted. A failure before the service has asked for the
-    /// request's body counts as [`Kind::NotSent`].
+    /// It is for `https:`, `wss:` and `tls:` addresses and has no meaning for others, nor with a
+    /// [`service`](Self::service). That certificates are checked cannot be switched off; to reach a
+    /// server whose certificate is signed by itself, give that certificate here.
+    ///
+    /// # Errors
+    ///
+    /// [`build`](Self::build) tells of text without a certificate, or with one that cannot be read.
+    ///
+    /// ```no_run
+    /// use antiphon::Client;
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder("https://calculator.internal:8443")
+    ///     .ca_certificate(std::fs::read("/etc/ssl/internal.pem")?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn ca_certificate(mut self, pem: impl AsRef<[u8]>) -> Self {
+        let all = self.tls.ca.get_or_insert_default();
+        all.extend_from_slice(pem.as_ref());
+        // The next one begins on a line of its own.
+        all.push(b'\n');
+        self
+    }
+
+    /// The name (or IP address) that has to be in the server's certificate, in place of the host in
+    /// the address: for a server that is reached through a tunnel or by its number.
+    ///
+    /// # Errors
+    ///
+    /// [`build`](Self::build) tells of text that is no name.
+    ///
+    /// ```
+    /// # use antiphon::Client;
+    /// let client = Client::builder("https://127.0.0.1:9443").server_name("calculator.internal");
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.tls.server_name = Some(name.into());
+        self
+    }
+
+    /// Sends requests through a service in place of the client's own connections: one that tries
+    /// again, that goes through a proxy, that is in the same process.
+    ///
+    /// With it `https://` addresses are accepted also without the feature `tls`. A failure before
+    /// the service has asked for the request's body counts as [`Kind::NotSent`].
     ///
     /// [`Kind::NotSent`]: super::Kind::NotSent
     ///
@@ -214,76 +282,66 @@ impl ClientBuilder {
         self
     }
 
-    /// The client. Nothing is connected yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Local`](super::Kind::Local) if the address or an option cannot be used; the first
-    /// one is told.
-    pub fn build(mut self) -> Result<Client, Error> {
-        let subject = "the client";
-        if let Err(error) = self.data.to_json() {
-            let fault = error.to_string();
-            self.fail(fault);
-        }
-        if let Some(fault) = self.fault {
-            return Err(Error::local(subject, fault));
-        }
-        let (scheme, address) = match self.url.split_once("://") {
-            // A service that is given may speak what this build does not.
-            Some((https, rest))
-                if https.eq_ignore_ascii_case("https") && self.exchange.is_some() =>
-            {
-                ("https", Address::parse_http(rest, Some(443)))
-            }
-            _ => ("http", self.url.parse()),
-        };
-        let address = address
-            .map_err(|error| Error::local(subject, "the address cannot be used").because(error))?;
-        let http2 = self.http2;
-        let (place, host, path, exchange) = match address {
-            Address::Http { host, port, path } => {
-                let host = authority(host.as_deref().unwrap_or("127.0.0.1"), port);
-                let exchange = self.exchange.unwrap_or_else(|| connect::tcp(http2));
-                (host.clone(), host, path, exchange)
-            }
-            #[cfg(unix)]
-            Address::HttpUnix { socket } => {
-                let place = format!("http+unix:{}", socket.display());
-                let exchange = self
-                    .exchange
-                    .unwrap_or_else(|| connect::unix(socket, http2));
-                (place, "localhost".to_owned(), "/".to_owned(), exchange)
-            }
-        };
-        let uri = Uri::builder()
-            .scheme(scheme)
-            .authority(host)
-            .path_and_query(path)
-            .build()
-            .map_err(|error| Error::local(subject, "the address cannot be used").because(error))?;
-        let shared = Shared {
-            place,
-            uri,
-            exchange,
-            headers: self.headers,
-            version: self.version,
-            separator: self.separator,
-            data: self.data,
-            next_id: self.next_id,
-            encoding: self.encoding,
-            timeout: self.timeout,
-            max_response: self.max_response,
-            max_batch_response: self.max_batch_response,
-            places: Semaphore::new(self.max_in_flight),
-        };
-        Ok(Client {
-            shared: Arc::new(shared),
-            prefix: None,
-        })
+    /// Calls a router of this process, over a session; the address is not looked at.
+    pub fn in_process(mut self, dispatcher: &Dispatcher) -> Self {
+        self.in_process = Some(dispatcher.clone());
+        self
     }
 
-    fn fail(&mut self, fault: String) {
+    /// What the server may call here, over a session. Over HTTP no server can.
+    ///
+    /// ```
+    /// use antiphon::{Context, ErrorObject, Router, call, client::Client};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// async fn greet(ctx: Context) -> Result<String, ErrorObject> {
+    ///     let name: String = call!((ctx.peer()?).name()).await?;
+    ///     Ok(format!("good evening, {name}"))
+    /// }
+    /// let server = Router::default().method_fn("greet", greet).build()?;
+    ///
+    /// let here = Router::default().method_fn("name", || "Ann");
+    /// let client = Client::builder("").in_process(&server).router(here).build()?;
+    /// assert_eq!(client.call::<String>("greet", ()).await?, "good evening, Ann");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn router(mut self, router: impl IntoRouter) -> Self {
+        self.router = Some(router.into_router());
+        self
+    }
+
+    /// Makes the connection again when it is lost. Without this a session that has ended stays so,
+    /// and calls are errors of [`Kind::NotSent`].
+    ///
+    /// Calls that have not left wait for the new connection, as long as their time lasts; calls that
+    /// have are errors of [`Kind::Unknown`] unless they are marked with
+    /// [`idempotent`](super::PendingCall::idempotent). Subscriptions are made again, and tell that
+    /// they were interrupted.
+    ///
+    /// [`Kind::NotSent`]: super::Kind::NotSent
+    /// [`Kind::Unknown`]: super::Kind::Unknown
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = Some(reconnect);
+        self
+    }
+
+    /// Bounds of the session: what the server may ask of this side, and how long silence may last.
+    pub fn session_limits(mut self, limits: SessionLimits) -> Self {
+        self.sessions = limits;
+        self
+    }
+
+    /// Whether calls over a session say how long they wait, in the member `timeout`. `true`.
+    ///
+    /// It is beyond the specification, which lets a server ignore it. Some refuse what they do not
+    /// know.
+    pub fn tell_deadlines(mut self, yes: bool) -> Self {
+        self.tells_deadlines = yes;
+        self
+    }
+
+    pub(super) fn fail(&mut self, fault: String) {
         self.fault.get_or_insert(fault);
     }
 }

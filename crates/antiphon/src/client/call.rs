@@ -7,16 +7,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon_proto::{Id, RawJson};
+use antiphon_proto::message::Extras;
+use antiphon_proto::{ErrorObject, Id, RawJson};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::answer::Answer;
+use super::channel::{Channel, Http};
+use super::driver::Lane;
 use super::error::Error;
 use super::request::Outgoing;
+use super::session::Sending;
 use crate::current::Current;
+use crate::link::{NewCall, Progress};
 
 /// A call that is sent when it is awaited.
 #[must_use = "a call is sent when it is awaited"]
@@ -32,6 +38,8 @@ struct Prepared {
     method: String,
     params: Result<Option<String>, String>,
     timeout: Option<Duration>,
+    idempotent: bool,
+    progress: Option<Progress>,
     /// Taken when the call is made, so that a call made in a method and awaited elsewhere still
     /// belongs to that method.
     current: Current,
@@ -64,6 +72,28 @@ impl<R: DeserializeOwned> PendingCall<R> {
     /// It cannot outlast the call of a server's method in which it is made.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.prepared.timeout = timeout.into();
+        self
+    }
+
+    /// Says that the call may run twice without harm. A client that reconnects makes it again when
+    /// the connection was lost before the answer came.
+    pub fn idempotent(mut self) -> Self {
+        self.prepared.idempotent = true;
+        self
+    }
+
+    /// Hears of the progress that the method reports, as long as the call lasts; see
+    /// [`Context::progress`](crate::Context::progress). It needs a session, and must be quick.
+    /// Values that are no `P` are left out.
+    pub fn on_progress<P: DeserializeOwned>(
+        mut self,
+        tell: impl Fn(P) + Send + Sync + 'static,
+    ) -> Self {
+        self.prepared.progress = Some(Arc::new(move |value: RawJson| {
+            if let Ok(value) = value.decode() {
+                tell(value);
+            }
+        }));
         self
     }
 
@@ -102,6 +132,8 @@ impl Prepared {
             shared,
             method,
             params,
+            idempotent: false,
+            progress: None,
             current: Current::get(),
         }
     }
@@ -110,27 +142,84 @@ impl Prepared {
     fn send<T>(self, id: Option<Option<Id>>, read: fn(Asked) -> Result<T, Error>) -> CallFuture<T> {
         let asking = Box::pin(async move {
             let subject = format!("`{}`", self.method);
-            let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
-            let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
-            let mut text = Vec::new();
-            let (shared, params) = (&self.shared, params.as_deref());
-            shared.write(&mut text, id.as_ref(), &self.method, params);
-            let outgoing = Outgoing {
-                subject: &subject,
-                text,
-                timeout: self.timeout,
-                current: self.current,
-                max: shared.max_response,
-            };
-            let answer = shared.post(outgoing).await?;
-            Ok(Asked {
-                shared: self.shared,
-                subject,
-                id,
-                answer,
-            })
+            let shared = Arc::clone(&self.shared);
+            match &shared.channel {
+                Channel::Http(http) => self.ask(http, subject, id).await,
+                Channel::Session(lane) => self.ask_over(lane, subject, id).await,
+            }
         });
         CallFuture { asking, read }
+    }
+
+    /// Asks in an HTTP request.
+    async fn ask(
+        self,
+        http: &Http,
+        subject: String,
+        id: Option<Option<Id>>,
+    ) -> Result<Asked, Error> {
+        let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
+        let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
+        let mut text = Vec::new();
+        let (shared, params) = (&self.shared, params.as_deref());
+        // How long it waits, and its place in a trace, are in the headers.
+        let extras = Extras::default();
+        shared.write(&mut text, id.as_ref(), &self.method, params, extras);
+        let outgoing = Outgoing {
+            subject: &subject,
+            text,
+            timeout: self.timeout,
+            current: self.current,
+            max: shared.max_response,
+        };
+        let answer = shared.post(http, outgoing).await?;
+        Ok(Asked {
+            shared: self.shared,
+            subject,
+            came: Came::Http(answer, id),
+        })
+    }
+
+    /// Asks over a session.
+    async fn ask_over(
+        self,
+        lane: &Lane,
+        subject: String,
+        id: Option<Option<Id>>,
+    ) -> Result<Asked, Error> {
+        let started = Instant::now();
+        let shared = &self.shared;
+        let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
+        let sending = Sending {
+            subject: &subject,
+            method: &self.method,
+            params: params.as_deref(),
+            timeout: self.timeout,
+            current: self.current,
+            idempotent: self.idempotent,
+        };
+        let came = match id {
+            None => {
+                shared.notify_over(lane, sending).await?;
+                Came::Nothing
+            }
+            Some(id) => {
+                // Checked before anything is sent; an id of the caller's own is the same each time.
+                let id = id.map(|id| shared.id(&subject, Some(id))).transpose()?;
+                let call = || NewCall {
+                    id: id.clone().unwrap_or_else(|| (shared.next_id)()),
+                    opens: None,
+                    progress: self.progress.clone(),
+                };
+                let (outcome, _) = shared.call_over(lane, sending, call).await?;
+                Came::Session(outcome, started.elapsed())
+            }
+        };
+        Ok(Asked {
+            shared: self.shared,
+            subject,
+            came,
+        })
     }
 }
 
@@ -138,25 +227,52 @@ impl Prepared {
 struct Asked {
     shared: Arc<Shared>,
     subject: String,
-    id: Option<Id>,
-    answer: Answer,
+    came: Came,
+}
+
+/// What has come back.
+enum Came {
+    Http(Answer, Option<Id>),
+    Session(Result<RawJson, ErrorObject>, Duration),
+    /// A notification has left.
+    Nothing,
 }
 
 impl Asked {
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
         let subject = &self.subject;
-        let id = self.id.as_ref();
-        let raw = self.answer.single(subject, id, &self.shared.version)?;
+        let raw = match self.came {
+            Came::Http(answer, id) => answer.single(subject, id.as_ref(), &self.shared.version)?,
+            Came::Session(outcome, _) => outcome.map_err(|error| Error::refused(subject, error))?,
+            Came::Nothing => return Err(Error::local(subject, "nothing was asked")),
+        };
         decode(subject, &raw)
     }
 
     fn nothing(self) -> Result<(), Error> {
-        self.answer.nothing(&self.subject, &self.shared.version)
+        match self.came {
+            Came::Http(answer, _) => answer.nothing(&self.subject, &self.shared.version),
+            Came::Session(..) | Came::Nothing => Ok(()),
+        }
     }
 
     fn full<R: DeserializeOwned>(self) -> Result<Full<R>, Error> {
-        let (body, elapsed) = (self.answer.bytes(), self.answer.elapsed);
-        let (status, headers) = (self.answer.status(), self.answer.head.headers.clone());
+        let (status, headers, elapsed, body) = match &self.came {
+            Came::Http(answer, _) => (
+                answer.status(),
+                answer.head.headers.clone(),
+                answer.elapsed,
+                answer.bytes(),
+            ),
+            Came::Session(outcome, elapsed) => {
+                let text = match outcome {
+                    Ok(result) => result.clone().into(),
+                    Err(error) => error.to_json().into(),
+                };
+                (StatusCode::OK, HeaderMap::new(), *elapsed, text)
+            }
+            Came::Nothing => return Err(Error::local(&self.subject, "nothing was asked")),
+        };
         Ok(Full {
             result: self.result(),
             status,
@@ -205,7 +321,8 @@ impl<T> fmt::Debug for CallFuture<T> {
     }
 }
 
-/// An HTTP answer with what it says of the call.
+/// An HTTP answer with what it says of the call. Over a session there is no such thing: then the
+/// status is 200, there are no headers, and the body is the JSON text of the result or error.
 ///
 /// ```no_run
 /// # async fn example(client: antiphon::client::Client) -> Result<(), antiphon::client::Error> {

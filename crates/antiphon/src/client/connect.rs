@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::http::{Exchange, Via};
 
 /// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept without use: less than the 75 s after which servers commonly
 /// close it, so that a call seldom meets a connection that is just being closed.
@@ -23,14 +23,18 @@ const MAX_BUFFER: usize = 64 * 1024;
 
 /// A pool of connections over TCP.
 pub(super) fn tcp(http2: bool) -> Box<dyn Exchange> {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let client: Client<_, super::Body> = pool(http2).build(connector);
+    let client: Client<_, super::Body> = pool(http2).build(connector());
     Box::new(Via(client))
 }
 
-fn pool(http2: bool) -> Builder {
+pub(super) fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector
+}
+
+pub(super) fn pool(http2: bool) -> Builder {
     let mut builder = Client::builder(TokioExecutor::new());
     builder
         .http2_only(http2)

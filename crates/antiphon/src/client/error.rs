@@ -62,6 +62,8 @@ pub(super) enum Reason {
     Deadline(Duration),
     /// The transport failed; the cause says how.
     Transport,
+    /// The session has ended, for this reason.
+    Closed(Cow<'static, str>),
     /// The body is no answer to the call.
     Answer(Cow<'static, str>),
     /// The body is longer than this.
@@ -181,6 +183,12 @@ impl Error {
         matches!(self.reason(), Some(Reason::Connect(_)))
     }
 
+    /// Whether the connection has ended on which the call was made, or was to be.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.reason(), Some(Reason::Closed(_)))
+    }
+
     /// Whether something answered that is no answer to this call: no JSON-RPC, another version,
     /// another id, too long, or an HTTP status such as 502.
     #[must_use]
@@ -228,6 +236,7 @@ impl Error {
             }
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
+            Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
             Reason::Answer(fault) => return write!(f, "what came is no answer to it: {fault}"),
             Reason::TooLong(max) => return write!(f, "the answer is longer than {max} bytes"),
             Reason::Status => {

@@ -4,39 +4,60 @@
 //! |---|---|
 //! | `mod.rs` | [`Client`] |
 //! | `builder.rs` | [`ClientBuilder`]: every option, its default and its limit |
+//! | `build.rs` | options → client |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs` | [`Batch`]: many calls in one request |
-//! | `request.rs` | text, headers and deadline of a request |
-//! | `answer.rs` | what came back, held against what was asked |
-//! | `http.rs` | one HTTP exchange through any `tower` service |
-//! | `connect.rs` | the default service: a pool of connections |
+//! | `subscribe.rs` | [`Subscription`]: a remote stream |
+//! | `channel.rs` | how messages go: over HTTP, or over a session |
+//! | `request.rs` | HTTP: text, headers and deadline of a request |
+//! | `answer.rs` | HTTP: what came back, held against what was asked |
+//! | `http.rs` | HTTP: one exchange through any `tower` service |
+//! | `connect.rs` | HTTP: the default service, a pool of connections |
+//! | `https.rs` | HTTP: the same over TLS |
+//! | `session.rs` | sessions: a call on its way |
+//! | `driver.rs` | sessions: the connection, kept and made again |
+//! | `dial.rs` | sessions: connections, by what they lead to |
+//! | `peer.rs` | sessions: the caller of a method as a client's server |
 //! | `error.rs` | [`Error`]: why there is no result, and whether the call has run |
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod answer;
 mod batch;
+mod build;
 mod builder;
 mod call;
+mod channel;
 mod connect;
+mod dial;
+mod driver;
 mod error;
 mod http;
+#[cfg(feature = "tls")]
+mod https;
 mod macros;
+mod peer;
 mod request;
+mod session;
+mod subscribe;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{HeaderMap, Uri};
 use antiphon_proto::{Id, IntoParams, Params};
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+
+use crate::dispatch::Dispatcher;
+use crate::link::NewCall;
+use channel::Channel;
 
 pub use batch::{Batch, Responses, Ticket};
 pub use builder::{ClientBuilder, Encoding};
 pub use call::{CallFuture, Full, PendingCall};
+pub use driver::{ConnectionState, ConnectionWatch, Reconnect};
 pub use error::{Error, Kind};
 pub use http::Body;
+pub use subscribe::{PendingSubscription, StreamError, Subscription};
 
 /// A client of one server. Cheap to clone; clones share connections, ids and limits.
 ///
@@ -83,10 +104,7 @@ pub struct Client {
 struct Shared {
     /// The server, as errors name it: without path and query.
     place: String,
-    uri: Uri,
-    exchange: Box<dyn http::Exchange>,
-    /// What every request carries.
-    headers: HeaderMap,
+    channel: Channel,
     version: String,
     separator: String,
     /// Merged into the named parameters of every call.
@@ -96,8 +114,18 @@ struct Shared {
     timeout: Option<Duration>,
     max_response: usize,
     max_batch_response: usize,
-    /// One for each request that may be under way.
-    places: Semaphore,
+}
+
+impl Shared {
+    /// A call with an id of the client's.
+    fn new_call(&self) -> NewCall {
+        NewCall::from((self.next_id)())
+    }
+
+    /// Whether a connection that is lost is made again.
+    fn reconnects(&self) -> bool {
+        matches!(&self.channel, Channel::Session(lane) if lane.reconnects())
+    }
 }
 
 impl Client {
@@ -108,6 +136,28 @@ impl Client {
     /// [`Kind::Local`] if `url` is no [`Address`](crate::Address).
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build()
+    }
+
+    /// A client of a router in the same process, over a session: both sides may call, and streams
+    /// work. For tests, and for parts of a program that may be apart one day.
+    ///
+    /// ```
+    /// use antiphon::{Router, client::Client};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let dispatcher = Router::default().method_fn("add", |a: i64, b: i64| a + b).build()?;
+    /// let client = Client::in_process(&dispatcher);
+    /// let client = Client::in_process(&dispatcher)?;
+    /// assert_eq!(client.call::<i64>("add", (3, 4)).await?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None: it is a `Result` because [`ClientBuilder::build`] is.
+    pub fn in_process(dispatcher: &Dispatcher) -> Result<Self, Error> {
+        Self::builder("").in_process(dispatcher).build()
     }
 
     /// A client with options.
@@ -171,6 +221,53 @@ impl Client {
             self.name(method),
             self.params(params),
         )
+    }
+
+    /// Subscribes to a method that answers with a stream. It needs a session: a `ws:`, `tcp:`,
+    /// `unix:` or `stdio:` address.
+    ///
+    /// `T` is the type of the items.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it gives an [`Error`], as a call does. What happens later, the stream tells.
+    pub fn subscribe<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl IntoParams,
+    ) -> PendingSubscription<T> {
+        PendingSubscription::new(
+            Arc::clone(&self.shared),
+            self.name(method),
+            self.params(params),
+        )
+    }
+
+    /// Watches the connection of a client that speaks over a session.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionWatch {
+        match &self.shared.channel {
+            Channel::Session(lane) => lane.watch(),
+            Channel::Http(_) => ConnectionWatch::none(),
+        }
+    }
+
+    /// Makes the connection now, without a call. Over HTTP there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotSent`] if there is no connection to be had within the client's time.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let Channel::Session(lane) = &self.shared.channel else {
+            return Ok(());
+        };
+        let journey = session::Journey::new(
+            "the connection",
+            lane,
+            self.shared.timeout,
+            crate::current::Current::get(),
+        );
+        journey.link(0).await.map(drop)
     }
 
     /// Calls to be sent together, in one request.

@@ -3,11 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use antiphon_proto::{Id, message};
+use antiphon_proto::Id;
+use antiphon_proto::message::{self, Extras};
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
+use super::channel::Http;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
 use super::http::Body;
@@ -33,30 +35,39 @@ pub(super) struct Outgoing<'a> {
     pub(super) max: usize,
 }
 
+/// When a call that starts now must be over, and what it is part of.
+pub(super) fn deadline_of(
+    started: Instant,
+    timeout: Option<Duration>,
+    current: Current,
+) -> (Option<Instant>, Current) {
+    // A method may make a call before its future begins; then it belongs to who awaits it.
+    let current = match current {
+        Current {
+            deadline: None,
+            traceparent: None,
+            tracestate: None,
+        } => Current::get(),
+        current => current,
+    };
+    let own = timeout.and_then(|own| started.checked_add(own));
+    (own.into_iter().chain(current.deadline).min(), current)
+}
+
 impl Shared {
     /// Sends a request and reads what comes back, before the deadline.
-    pub(super) async fn post(&self, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
+    pub(super) async fn post(&self, http: &Http, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
         let subject = outgoing.subject;
-        // A method may make a call before its future begins; then it belongs to who awaits it.
-        let current = match outgoing.current {
-            Current {
-                deadline: None,
-                traceparent: None,
-                tracestate: None,
-            } => Current::get(),
-            current => current,
-        };
         let started = Instant::now();
-        let own = outgoing.timeout.and_then(|own| started.checked_add(own));
-        let deadline = own.into_iter().chain(current.deadline).min();
+        let (deadline, current) = deadline_of(started, outgoing.timeout, outgoing.current);
 
         let body = Body::from(outgoing.text);
         let taken = body.watch();
         let sending = async {
             // The semaphore is never closed, and a call without a place just waits for its deadline.
-            let _place = self.places.acquire().await;
-            let request = self.request(body, &current, deadline);
-            self.exchange.send(request, outgoing.max).await
+            let _place = http.places.acquire().await;
+            let request = http.request(body, &current, deadline);
+            http.exchange.send(request, outgoing.max).await
         };
         let outcome = match deadline {
             None => Ok(sending.await),
@@ -89,6 +100,46 @@ impl Shared {
         }
     }
 
+    /// Appends the text of one call, or of a notification if `id` is `None`.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        id: Option<&Id>,
+        method: &str,
+        params: Option<&str>,
+        extras: Extras<'_>,
+    ) {
+        let start = out.len();
+        let id = id.map(Id::as_str);
+        message::write_request_with(out, &self.version, id, method, params, extras);
+        if self.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii) {
+            let text = out.split_off(start);
+            escape(&text, out);
+        }
+    }
+
+    /// The id as it is going to stand in the text, and so in the answer.
+    ///
+    /// # Errors
+    ///
+    /// When it could not identify an answer: null, or longer than servers take.
+    pub(super) fn id(&self, subject: &str, id: Option<Id>) -> Result<Id, Error> {
+        let id = id.unwrap_or_else(|| (self.next_id)());
+        if id.is_null() {
+            return Err(Error::local(subject, "the id null identifies no call"));
+        }
+        let mut text = Vec::new();
+        match self.encoding {
+            Encoding::Ascii => escape(id.as_str().as_bytes(), &mut text),
+            Encoding::Utf8 => text.extend_from_slice(id.as_str().as_bytes()),
+        }
+        let text = String::from_utf8(text).unwrap_or_default();
+        // Reading it back is what checks its length.
+        Id::from_json(&text).ok_or_else(|| Error::local(subject, "the id is too long"))
+    }
+}
+
+impl Http {
     fn request(
         &self,
         body: Body,
@@ -117,42 +168,6 @@ impl Shared {
             }
         }
         request
-    }
-
-    /// Appends the text of one call, or of a notification if `id` is `None`.
-    pub(super) fn write(
-        &self,
-        out: &mut Vec<u8>,
-        id: Option<&Id>,
-        method: &str,
-        params: Option<&str>,
-    ) {
-        let start = out.len();
-        message::write_request(out, &self.version, id.map(Id::as_str), method, params);
-        if self.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii) {
-            let text = out.split_off(start);
-            escape(&text, out);
-        }
-    }
-
-    /// The id as it is going to stand in the text, and so in the answer.
-    ///
-    /// # Errors
-    ///
-    /// When it could not identify an answer: null, or longer than servers take.
-    pub(super) fn id(&self, subject: &str, id: Option<Id>) -> Result<Id, Error> {
-        let id = id.unwrap_or_else(|| (self.next_id)());
-        if id.is_null() {
-            return Err(Error::local(subject, "the id null identifies no call"));
-        }
-        let mut text = Vec::new();
-        match self.encoding {
-            Encoding::Ascii => escape(id.as_str().as_bytes(), &mut text),
-            Encoding::Utf8 => text.extend_from_slice(id.as_str().as_bytes()),
-        }
-        let text = String::from_utf8(text).unwrap_or_default();
-        // Reading it back is what checks its length.
-        Id::from_json(&text).ok_or_else(|| Error::local(subject, "the id is too long"))
     }
 }
 

@@ -12,8 +12,10 @@ use tokio::time::Sleep;
 
 use crate::call::{CallLimits, Reply};
 use crate::dispatch::run::{Echo, Running, Started, start, timer};
-use crate::dispatch::{ANSWER_SIZE, Shared, refuse};
+use crate::dispatch::{ANSWER_SIZE, Answered, Shared, refuse};
+use crate::link::Cancels;
 use crate::scope::Scope;
+use crate::subscription::Opening;
 
 /// Bytes of a usual answer in a batch.
 const USUAL: usize = 48;
@@ -38,6 +40,10 @@ pub(super) struct Batch {
     deadline: Option<Pin<Box<Sleep>>>,
     timed: bool,
     expired: bool,
+    /// The subscriptions whose ids are in the answer.
+    streams: Vec<Opening>,
+    /// Calls of it that the peer has cancelled, on a session.
+    cancels: Option<Arc<Cancels>>,
 }
 
 struct Waiting {
@@ -48,7 +54,11 @@ struct Waiting {
 }
 
 impl Batch {
-    pub(super) fn new(entries: Vec<Entry>, scope: Arc<Scope>) -> Self {
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        scope: Arc<Scope>,
+        cancels: Option<Arc<Cancels>>,
+    ) -> Self {
         Self {
             answer: Vec::with_capacity(entries.len() * USUAL),
             entries: entries.into_iter(),
@@ -60,11 +70,14 @@ impl Batch {
             deadline: None,
             timed: false,
             expired: false,
+            streams: Vec::new(),
+            cancels,
         }
     }
 
-    pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+    pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Answered> {
         self.poll_running(shared, cx);
+        self.poll_cancels(shared, cx);
         loop {
             while self.running.len() < shared.limits.batch_concurrency.max(1) {
                 match self.entries.next() {
@@ -73,7 +86,10 @@ impl Batch {
                 }
             }
             if self.running.is_empty() {
-                return Poll::Ready(self.take_answer());
+                return Poll::Ready(Answered {
+                    text: self.take_answer(),
+                    streams: std::mem::take(&mut self.streams),
+                });
             }
             if !self.timed {
                 self.timed = true;
@@ -95,6 +111,7 @@ impl Batch {
         let room = self.room(shared);
         let limits = CallLimits {
             max_result: shared.limits.max_response.min(room),
+            in_batch: true,
             ..shared.call_limits
         };
         let refused = match (self.expired, room) {
@@ -103,7 +120,8 @@ impl Batch {
             _ => None,
         };
         if let Some(code) = refused {
-            if let Some(answer) = Echo::of(&request).finish(Reply::error(code), 0) {
+            let answered = Echo::of(&request).finish(Reply::error(code), 0);
+            if let Some(answer) = answered.text {
                 self.push(Some(answer));
             }
             return;
@@ -113,7 +131,7 @@ impl Batch {
         let scope = Arc::clone(&self.scope);
         let (started, echo) = start(shared, scope, request, limits, buffer, cx);
         match started {
-            Started::Replied(reply) => match echo.finish(reply, limits.max_result) {
+            Started::Replied(reply) => match self.finish(&echo, reply, limits.max_result) {
                 Some(answer) if self.window.is_empty() => {
                     self.write(&answer);
                     self.keep(answer);
@@ -148,6 +166,27 @@ impl Batch {
         }
     }
 
+    /// Drops what the peer has cancelled, and answers it.
+    fn poll_cancels(&mut self, shared: &Shared, cx: &Context<'_>) {
+        let Some(cancels) = &self.cancels else {
+            return;
+        };
+        for id in cancels.take(cx) {
+            let mut running = self.running.iter();
+            if let Some(at) = running.position(|waiting| waiting.echo.id() == &*id) {
+                let waiting = self.running.remove(at);
+                self.settle(&waiting, Reply::error(ErrorCode::CANCELLED), shared);
+            }
+        }
+    }
+
+    /// The text of an answer; a stream that it opens is kept for later.
+    fn finish(&mut self, echo: &Echo, reply: Reply, limit: usize) -> Option<Vec<u8>> {
+        let Answered { text, streams } = echo.finish(reply, limit);
+        self.streams.extend(streams);
+        text
+    }
+
     /// The time is over: what runs is dropped and answered, what has not begun will not.
     fn expire(&mut self, shared: &Shared) {
         self.expired = true;
@@ -159,7 +198,7 @@ impl Batch {
     /// Puts the answer of a call that waited into its place.
     fn settle(&mut self, waiting: &Waiting, reply: Reply, shared: &Shared) {
         let limit = shared.limits.max_response.min(self.room(shared));
-        let Some(answer) = waiting.echo.finish(reply, limit) else {
+        let Some(answer) = self.finish(&waiting.echo, reply, limit) else {
             return;
         };
         let place = waiting.place.checked_sub(self.written);

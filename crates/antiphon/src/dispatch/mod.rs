@@ -19,12 +19,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, Rules, message, parse};
+use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, Rejection, Rules, message, parse};
 use bytes::Bytes;
 
 use crate::call::CallLimits;
+use crate::link::Cancels;
 use crate::router::{Endpoint, Router, RouterError};
 use crate::scope::{Connection, InFlight, Scope, Transport};
+use crate::subscription::Opening;
 use crate::tree::Tree;
 use batch::Batch;
 pub use limits::Limits;
@@ -96,6 +98,7 @@ impl Dispatcher {
             call_limits: CallLimits {
                 max_result: limits.max_response,
                 timeout: limits.call_timeout,
+                in_batch: false,
             },
             limits,
             in_process,
@@ -118,8 +121,8 @@ impl Dispatcher {
     /// polled inside a tokio runtime with its timer enabled if a method has to wait for anything.
     pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
         let scope = Arc::clone(&self.0.in_process);
-        let answer = self.dispatch(message.into(), scope).await;
-        answer.map(Bytes::from)
+        let answered = self.dispatch(message.into(), scope).await;
+        answered.text.map(Bytes::from)
     }
 
     /// Everything that can be called here.
@@ -135,7 +138,7 @@ impl Dispatcher {
     }
 
     /// The place a message on this connection comes from.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", feature = "client", feature = "server"))]
     pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
         let Scope {
             tree, in_flight, ..
@@ -150,6 +153,61 @@ impl Dispatcher {
             state: State::New(message, scope),
         }
     }
+
+    /// What a message is; an array may have as many entries as `max`, answers to calls of ours
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a message of which nothing runs.
+    pub(crate) fn read(&self, message: Bytes, max: usize) -> Result<Incoming, Vec<u8>> {
+        let rules = &self.0.rules;
+        let read = if max <= rules.max_batch {
+            parse(message, rules)
+        } else {
+            parse(message, &rules.clone().max_batch(max))
+        };
+        read.map_err(|rejection| reject(&rejection))
+    }
+
+    /// How many calls a batch may have.
+    pub(crate) fn max_batch(&self) -> usize {
+        self.0.limits.max_batch
+    }
+
+    /// How many calls a batch may run at a time.
+    pub(crate) fn batch_concurrency(&self) -> usize {
+        self.0.limits.batch_concurrency
+    }
+
+    /// Starts a message that was read before. What is ready at once is answered at once, in `buffer`
+    /// if it is a single call; the rest waits on its own, and a batch hears of its `cancels`.
+    pub(crate) fn begin(
+        &self,
+        entry: Incoming,
+        scope: Arc<Scope>,
+        buffer: Vec<u8>,
+        cancels: Option<&Arc<Cancels>>,
+        cx: &mut Context<'_>,
+    ) -> Begun {
+        let state = match entry {
+            Incoming::Single(entry) => match self.0.open_single(entry, scope, buffer, cx) {
+                Opened::Answer(answered) => return Begun::Answered(answered),
+                Opened::Call(running, echo) => State::Call(running, echo),
+            },
+            Incoming::Batch(entries) => {
+                let mut batch = Box::new(Batch::new(entries, scope, cancels.cloned()));
+                match batch.poll(&self.0, cx) {
+                    Poll::Ready(answered) => return Begun::Answered(answered),
+                    Poll::Pending => State::Batch(batch),
+                }
+            }
+        };
+        Begun::Waiting(Work {
+            shared: Arc::clone(&self.0),
+            state,
+        })
+    }
 }
 
 impl fmt::Debug for Dispatcher {
@@ -161,7 +219,58 @@ impl fmt::Debug for Dispatcher {
     }
 }
 
-/// The future answer to one message.
+/// The answer to a message, and what follows it.
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    /// `None` if there is nothing to answer.
+    pub(crate) text: Option<Vec<u8>>,
+    /// The subscriptions whose ids are in the answer.
+    pub(crate) streams: Vec<Opening>,
+}
+
+impl From<Vec<u8>> for Answered {
+    fn from(text: Vec<u8>) -> Self {
+        Self {
+            text: Some(text),
+            streams: Vec::new(),
+        }
+    }
+}
+
+/// What came of starting a message.
+pub(crate) enum Begun {
+    Answered(Answered),
+    Waiting(Work),
+}
+
+/// A message that waits, on its own.
+pub(crate) struct Work {
+    shared: Arc<Shared>,
+    state: State,
+}
+
+impl Work {
+    /// The id of a single call.
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Call(_, echo) if !echo.is_notification() => {
+                Some(echo.id()).filter(|id| *id != b"null")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Future for Work {
+    type Output = Answered;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
+        let this = &mut *self;
+        this.state.poll(&this.shared, cx)
+    }
+}
+
+/// The future answer to one message, which borrows from its dispatcher.
 pub(crate) struct Dispatch<'a> {
     shared: &'a Shared,
     state: State,
@@ -175,72 +284,84 @@ enum State {
 }
 
 impl Future for Dispatch<'_> {
-    type Output = Option<Vec<u8>>;
+    type Output = Answered;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let answer = match &mut this.state {
-            State::New(..) => {
-                let State::New(message, scope) = std::mem::replace(&mut this.state, State::Done)
-                else {
-                    return Poll::Ready(None);
-                };
-                match this.shared.open(message, scope, cx) {
-                    Opened::Answer(answer) => return Poll::Ready(answer),
-                    Opened::Call(running, echo) => {
-                        // It has been polled once, and waits.
-                        this.state = State::Call(running, echo);
-                        return Poll::Pending;
-                    }
-                    Opened::Batch(batch) => {
-                        this.state = State::Batch(batch);
-                        return self.poll(cx);
-                    }
-                }
-            }
-            State::Call(running, echo) => {
-                let reply = ready!(running.poll(cx));
-                echo.finish(reply, this.shared.limits.max_response)
-            }
-            State::Batch(batch) => ready!(batch.poll(this.shared, cx)),
-            State::Done => None,
-        };
-        this.state = State::Done;
-        Poll::Ready(answer)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
+        let shared = self.shared;
+        self.state.poll(shared, cx)
     }
 }
 
-/// What came of reading a message.
+impl State {
+    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Answered> {
+        let answered = match self {
+            Self::New(..) => {
+                let Self::New(message, scope) = std::mem::replace(self, Self::Done) else {
+                    return Poll::Ready(Answered::default());
+                };
+                match parse(message, &shared.rules) {
+                    Ok(Incoming::Single(entry)) => {
+                        let buffer = Vec::with_capacity(ANSWER_SIZE);
+                        match shared.open_single(entry, scope, buffer, cx) {
+                            Opened::Answer(answered) => return Poll::Ready(answered),
+                            Opened::Call(running, echo) => {
+                                // It has been polled once, and waits.
+                                *self = Self::Call(running, echo);
+                                return Poll::Pending;
+                            }
+                        }
+                    }
+                    Ok(Incoming::Batch(entries)) => {
+                        *self = Self::Batch(Box::new(Batch::new(entries, scope, None)));
+                        return self.poll(shared, cx);
+                    }
+                    Err(rejection) => return Poll::Ready(reject(&rejection).into()),
+                }
+            }
+            Self::Call(running, echo) => {
+                let reply = ready!(running.poll(cx));
+                echo.finish(reply, shared.limits.max_response)
+            }
+            Self::Batch(batch) => ready!(batch.poll(shared, cx)),
+            Self::Done => Answered::default(),
+        };
+        *self = Self::Done;
+        Poll::Ready(answered)
+    }
+}
+
+/// What came of starting a single entry.
 enum Opened {
-    Answer(Option<Vec<u8>>),
+    Answer(Answered),
     Call(Running, Echo),
-    Batch(Box<Batch>),
 }
 
 impl Shared {
-    /// Reads a message and starts it.
-    fn open(&self, message: Bytes, scope: Arc<Scope>, cx: &mut Context<'_>) -> Opened {
-        match parse(message, &self.rules) {
-            Ok(Incoming::Single(Entry::Request(request))) => {
-                let buffer = Vec::with_capacity(ANSWER_SIZE);
-                let (started, echo) = start(self, scope, request, self.call_limits, buffer, cx);
-                match started {
-                    Started::Replied(reply) => {
-                        Opened::Answer(echo.finish(reply, self.limits.max_response))
-                    }
-                    Started::Waiting(running) => Opened::Call(running, echo),
-                }
+    fn open_single(
+        &self,
+        entry: Entry,
+        scope: Arc<Scope>,
+        buffer: Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Opened {
+        let Entry::Request(request) = entry else {
+            return Opened::Answer(refuse(&entry).into());
+        };
+        match start(self, scope, request, self.call_limits, buffer, cx) {
+            (Started::Replied(reply), echo) => {
+                Opened::Answer(echo.finish(reply, self.limits.max_response))
             }
-            Ok(Incoming::Single(entry)) => Opened::Answer(Some(refuse(&entry))),
-            Ok(Incoming::Batch(entries)) => Opened::Batch(Box::new(Batch::new(entries, scope))),
-            Err(rejection) => {
-                tracing::debug!("a message was rejected: {rejection}");
-                let mut answer = Vec::new();
-                message::write_error(&mut answer, b"null", &rejection.error());
-                Opened::Answer(Some(answer))
-            }
+            (Started::Waiting(running), echo) => Opened::Call(running, echo),
         }
     }
+}
+
+/// The answer to a message of which nothing runs.
+fn reject(rejection: &Rejection) -> Vec<u8> {
+    tracing::debug!("a message was rejected: {rejection}");
+    let mut answer = Vec::new();
+    message::write_error(&mut answer, b"null", &rejection.error());
+    answer
 }
 
 /// What is no request is answered as one that is invalid; an answer where nobody asked, too.

@@ -10,7 +10,7 @@ use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 use tokio::time::Sleep;
 
 use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
-use crate::dispatch::{ANSWER_SIZE, Shared};
+use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
 use crate::error::{guard, internal_error};
 use crate::scope::{Permit, Scope};
 
@@ -140,7 +140,7 @@ impl Echo {
         matches!(self, Self::Notification)
     }
 
-    fn id(&self) -> &[u8] {
+    pub(super) fn id(&self) -> &[u8] {
         match self {
             Self::Notification => b"null",
             Self::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
@@ -148,13 +148,13 @@ impl Echo {
         }
     }
 
-    /// The whole answer; `None` for a notification, whatever has become of it.
-    pub(super) fn finish(&self, reply: Reply, max_result: usize) -> Option<Vec<u8>> {
+    /// The whole answer; nothing for a notification, whatever has become of it.
+    pub(super) fn finish(&self, reply: Reply, max_result: usize) -> Answered {
         if self.is_notification() {
             if let Err(error) = reply.0 {
                 tracing::debug!("a notification failed: {error}");
             }
-            return None;
+            return Answered::default();
         }
         let id = self.id();
         let error = match reply.0 {
@@ -164,12 +164,21 @@ impl Echo {
             Ok(output) if output.result().is_empty() => {
                 internal_error(&"a layer has answered a call as if it were a notification")
             }
-            Ok(output) => return Some(enclose(output, id)),
+            Ok(mut output) => {
+                let streams = match output.stream.take() {
+                    Some(opening) => vec![*opening],
+                    None => Vec::new(),
+                };
+                return Answered {
+                    text: Some(enclose(output, id)),
+                    streams,
+                };
+            }
             Err(error) => error,
         };
         let mut answer = Vec::with_capacity(ANSWER_SIZE);
         message::write_error(&mut answer, id, &error);
-        Some(answer)
+        answer.into()
     }
 }
 

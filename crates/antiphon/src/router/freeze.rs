@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use crate::call::{Call, CallFuture, Reply};
 use crate::error::internal_error;
+use crate::router::builtin::{UNSUBSCRIBE, unsubscribe};
 use crate::router::method::{Handler, Method};
 use crate::router::{BoxError, Router};
 use crate::tree::{Inner, MethodInfo, NodeInner, Tree};
@@ -122,7 +123,7 @@ impl Endpoint {
             let local = call.scope.local;
             if call
                 .method_info()
-                .is_some_and(|info| info.access.allows(local))
+                .is_none_or(|info| info.access.allows(local))
             {
                 return (entry.handler)(call);
             }
@@ -204,7 +205,8 @@ impl Router {
     pub(crate) fn freeze(self) -> Result<Frozen, RouterError> {
         let mut build = Build::default();
         let layers = self.layers.clone();
-        let entries = build.node(self, "", ".", None);
+        let mut entries = build.node(self, "", ".", None);
+        build.endings(&mut entries);
         let table = build.table(entries);
         if !build.problems.is_empty() {
             return Err(RouterError(build.problems));
@@ -306,9 +308,28 @@ impl Build {
             format: method.format,
             params: method.params,
             access: method.access,
+            subscription: method.subscription,
             node,
         });
         (name.into(), Entry { handler, route })
+    }
+
+    /// Adds the methods that end subscriptions, unless the user has methods of these names.
+    fn endings(&self, entries: &mut Entries) {
+        let options = self.tree.methods.iter();
+        let options: Vec<_> = options.filter_map(|m| m.subscription.as_ref()).collect();
+        if options.is_empty() {
+            return;
+        }
+        let named = options.iter().filter_map(|o| o.unsubscribe.as_deref());
+        for name in named.chain([UNSUBSCRIBE]) {
+            if !entries.iter().any(|(known, _)| &**known == name) {
+                let handler: Handler = Arc::new(unsubscribe);
+                // It is in no document: those tell of it where a method is a subscription.
+                let route = usize::MAX;
+                entries.push((name.into(), Entry { handler, route }));
+            }
+        }
     }
 
     /// The same entries, all going through one instance of the layers.

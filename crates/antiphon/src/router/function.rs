@@ -1,10 +1,11 @@
 //! Closures and functions as methods: `router.method_fn("add", |a: f64, b: f64| a + b)`.
 //!
 //! A function may take a [`Context`] first and then up to eight parameters; it may answer at once or
-//! with a future, plainly or with a `Result`. The marker types keep these apart for the compiler;
+//! with a future, plainly or with a `Result`, or return a stream of either. The marker types keep these apart for the compiler;
 //! nobody needs to name them.
 
 use antiphon_proto::ErrorObject;
+use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,6 +13,7 @@ use crate::call::{Call, CallFuture};
 use crate::context::Context;
 use crate::router::method::Method;
 use crate::router::params::{Slot, decode};
+use crate::subscription::erase;
 
 /// A function that can be a method. `Marker` is inferred.
 #[diagnostic::on_unimplemented(
@@ -19,7 +21,7 @@ use crate::router::params::{Slot, decode};
     note = "it must be a `Fn` that takes `Context` or nothing first, then at most eight owned \
             arguments that implement `Deserialize`, and returns something that implements \
             `Serialize`, a `Result` of it with an error that converts into `ErrorObject`, or a \
-            future of either"
+            future or stream of either"
 )]
 pub trait Function<Marker>: Send + Sync + 'static {
     /// The method under this name.
@@ -71,6 +73,10 @@ pub struct Now<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
 #[derive(Debug)]
 pub struct Later<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
 
+/// Marks functions that return a stream.
+#[derive(Debug)]
+pub struct Streams<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
+
 fn refused(call: Call, error: ErrorObject) -> CallFuture {
     CallFuture::ready(call.answer::<()>(Err(error)))
 }
@@ -99,6 +105,33 @@ macro_rules! functions {
                     let outcome = self($($value,)? $($name),*).outcome();
                     CallFuture::ready(call.answer(outcome))
                 })
+            }
+        }
+
+        impl<Fun, Ret, Marker, $($name),*> Function<Streams<($($mark,)? ($($name,)*),), Marker>> for Fun
+        where
+            Fun: Fn($($ctx,)? $($name),*) -> Ret + Send + Sync + 'static,
+            Ret: Stream + Send + 'static,
+            Marker: 'static,
+            Ret::Item: Outcome<Marker>,
+            <Ret::Item as Outcome<Marker>>::Value: 'static,
+            $($name: DeserializeOwned,)*
+        {
+            #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
+            fn into_method(self, name: String) -> Method {
+                Method::new(name, move |call| {
+                    if let Err(error) = call.may_stream() {
+                        return refused(call, error);
+                    }
+                    let ($($name,)*) = match decode(&call, ($(Slot::<$name>::nullable(),)*)) {
+                        Ok(arguments) => arguments,
+                        Err(error) => return refused(call, error),
+                    };
+                    $(let $value = call.context();)?
+                    let stream = self($($value,)? $($name),*);
+                    CallFuture::ready(call.subscribe(erase(stream, Outcome::outcome)))
+                })
+                .subscription()
             }
         }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::{Call, CallFuture};
 use crate::router::function::Function;
+use crate::subscription::{Options, Overflow};
 use crate::tree::{Access, ParamInfo};
 
 pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
@@ -27,6 +28,7 @@ pub struct Method {
     pub(crate) format: String,
     pub(crate) params: Vec<ParamInfo>,
     pub(crate) access: Access,
+    pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
 }
 
@@ -59,6 +61,7 @@ impl Method {
             format: "json".to_owned(),
             params: Vec::new(),
             access: Access::Public,
+            subscription: None,
             handler: Arc::new(handler),
         }
     }
@@ -96,6 +99,49 @@ impl Method {
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
+    }
+}
+
+/// Subscriptions: what a method that returns a stream may say of its messages.
+impl Method {
+    /// The method returns a stream. Those made of functions know that by themselves.
+    #[must_use]
+    pub fn subscription(mut self) -> Self {
+        self.subscription.get_or_insert_default();
+        self
+    }
+
+    fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(self.subscription.get_or_insert_default());
+        self
+    }
+
+    /// The name of the notifications that carry the items; the method's own by default.
+    #[must_use]
+    pub fn notification(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.options(|options| options.notification = Some(name))
+    }
+
+    /// The full name of a method that ends subscriptions by their id, besides `rpc.unsubscribe`.
+    /// Several methods may share it.
+    #[must_use]
+    pub fn unsubscribe(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.options(|options| options.unsubscribe = Some(name))
+    }
+
+    /// Messages without `seq` and `end`, as Ethereum's clients know them. Such a subscription ends
+    /// without a word, unless it ends with an error.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        self.options(|options| options.plain = true)
+    }
+
+    /// What happens to a subscriber that does not keep up; [`Overflow::Disconnect`] by default.
+    #[must_use]
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        self.options(|options| options.overflow = overflow)
     }
 }
 

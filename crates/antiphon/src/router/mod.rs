@@ -7,8 +7,10 @@
 //! | `function.rs` | closures as methods |
 //! | `params.rs` | parameters → Rust arguments, by position or by name |
 //! | `named.rs` | [`NamedParams`], which request handlers change |
+//! | `builtin.rs` | methods that the protocol adds |
 //! | `freeze.rs` | router → one table of full names |
 
+mod builtin;
 mod freeze;
 mod function;
 mod method;

@@ -9,25 +9,52 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
-use tokio::net::{TcpListener, TcpStream};
+#[cfg(all(unix, feature = "stdio"))]
+use antiphon_proto::Framing;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::life::Life;
 use crate::scope::{Connection, Transport};
+use crate::server::door::{Door, Entrance, Guest, Speaks};
 use crate::server::handle::Handle;
+#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+use crate::server::raw::Raw;
 use crate::server::settings::Settings;
 use crate::transport::http::Caller;
 use crate::transport::http::connection::Http;
+#[cfg(all(unix, feature = "stdio"))]
+use crate::transport::stdio;
+#[cfg(feature = "tls")]
+use crate::transport::tls::server::{Carries, HANDSHAKE_TIMEOUT, ServerTls};
 
 /// How many peers are told at the same time that there is no room.
 const REFUSALS: usize = 64;
 
+/// What connections are offered.
+#[derive(Clone)]
+pub(super) struct Offer {
+    pub(super) http: Http,
+    /// None if there is no route, which cannot be.
+    #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+    pub(super) raw: Option<Raw>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<ServerTls>,
+}
+
+impl std::fmt::Debug for Offer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Offer").finish_non_exhaustive()
+    }
+}
+
 /// What the listeners of a server share.
 #[derive(Clone)]
 pub(super) struct Acceptor {
-    http: watch::Receiver<Http>,
+    offer: watch::Receiver<Offer>,
     handle: Handle,
     tasks: TaskTracker,
     places: Places,
@@ -37,14 +64,14 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) fn new(
-        http: &watch::Sender<Http>,
+        offer: &watch::Sender<Offer>,
         handle: &Handle,
         tasks: &TaskTracker,
         settings: &Settings,
         per_ip: Option<usize>,
     ) -> Self {
         Self {
-            http: http.subscribe(),
+            offer: offer.subscribe(),
             handle: handle.clone(),
             tasks: tasks.clone(),
             places: Places {
@@ -57,66 +84,87 @@ impl Acceptor {
     }
 
     /// Accepts until the server stops, then what has queued up before.
-    pub(super) async fn run(self, listener: TcpListener) {
+    pub(super) async fn run(self, door: Door) {
         let mut backoff = Backoff::default();
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = door.accept() => accepted,
                 () = self.handle.life.stopped() => break,
             };
             match accepted {
-                Ok((socket, peer)) => {
+                Ok(guest) => {
                     backoff = Backoff::default();
-                    self.open(socket, peer);
+                    self.open(guest, door.entrance);
                 }
                 Err(error) => backoff.wait(&error).await,
             }
         }
-        self.drain(listener);
+        self.drain(door);
     }
 
     /// Clients whose connection the system has taken for us believe that they are connected: they
     /// are served before the listener closes.
-    fn drain(&self, listener: TcpListener) {
-        let Ok(listener) = listener.into_std() else {
+    fn drain(&self, door: Door) {
+        let entrance = door.entrance;
+        let Ok(queue) = door.into_queue() else {
             return;
         };
         loop {
-            let (socket, peer) = match listener.accept() {
-                Ok(accepted) => accepted,
-                Err(error) if has_gone(&error) => continue,
+            match queue.accept() {
+                Ok(guest) => self.open(guest, entrance),
+                Err(error) if has_gone(&error) => {}
                 Err(_) => return,
-            };
-            let ready = socket
-                .set_nonblocking(true)
-                .and_then(|()| TcpStream::from_std(socket));
-            if let Ok(socket) = ready {
-                self.open(socket, peer);
             }
         }
     }
 
-    fn open(&self, socket: TcpStream, peer: SocketAddr) {
+    /// Serves standard input and output; the server stops when they end.
+    #[cfg(all(unix, feature = "stdio"))]
+    pub(super) fn stdio(&self, framing: Framing) -> io::Result<impl Future<Output = ()> + use<>> {
+        let stream = stdio::own::own()?;
+        let (offer, handle) = (self.offer.borrow().clone(), self.handle.clone());
+        Ok(async move {
+            let connection = Connection::new(Transport::Stdio, None);
+            if let Some(raw) = offer.raw {
+                let life = handle.life.clone();
+                raw.serve(stream, framing, connection, life).await;
+            }
+            handle.stop();
+        })
+    }
+
+    fn open(&self, guest: Guest, entrance: Entrance) {
         self.handle.accepted.fetch_add(1, Ordering::Relaxed);
-        let Some(place) = self.places.take(peer.ip()) else {
-            return self.refuse(socket);
+        let Some(place) = self.places.take(guest.address().map(|peer| peer.ip())) else {
+            return self.refuse(guest, entrance);
         };
-        // Answers are written whole; waiting for more to send with them only costs time.
-        let _ = socket.set_nodelay(true);
-        let http = self.http.borrow().clone();
-        let caller = Caller {
-            connection: Connection::new(Transport::Http, Some(peer)),
-            local: http.local,
-        };
+        let offer = self.offer.borrow().clone();
         let life = self.handle.life.clone();
         self.tasks.spawn(async move {
             let _place = place;
-            http.serve(socket, caller, life).await;
+            match guest {
+                Guest::Tcp(socket, peer) => {
+                    // Answers are written whole; waiting for more to send only costs time.
+                    let _ = socket.set_nodelay(true);
+                    offer.welcome(socket, entrance, peer, life).await;
+                }
+                #[cfg(all(unix, feature = "unix"))]
+                Guest::Unix(socket) => {
+                    offer
+                        .serve(socket, entrance.speaks, Transport::Unix, None, life)
+                        .await;
+                }
+            }
         });
     }
 
     /// Tells a peer that there is no room. When too many have to be told, some are not.
-    fn refuse(&self, socket: TcpStream) {
+    fn refuse(&self, guest: Guest, entrance: Entrance) {
+        // Only HTTP has words for it.
+        let socket = match guest {
+            Guest::Tcp(socket, _) if entrance.speaks == Speaks::Http && !entrance.secure => socket,
+            _ => return,
+        };
         let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };
@@ -126,6 +174,72 @@ impl Acceptor {
             let told = timeout(Duration::from_secs(1), say_full(socket));
             let _ = life.until_killed(told).await;
         });
+    }
+}
+
+impl Offer {
+    /// Serves a TCP connection, after a handshake if there is to be one.
+    async fn welcome(self, socket: TcpStream, entrance: Entrance, peer: SocketAddr, life: Life) {
+        let speaks = entrance.speaks;
+        #[cfg(feature = "tls")]
+        if entrance.secure {
+            let Some(tls) = self.tls.clone() else {
+                return;
+            };
+            let carries = match speaks {
+                Speaks::Http => Carries::Http,
+                #[cfg(any(feature = "tcp", feature = "unix"))]
+                Speaks::Raw(_) => Carries::Raw,
+            };
+            let handshake = Box::pin(tls.accept(socket, carries, HANDSHAKE_TIMEOUT));
+            match life.until_killed(handshake).await {
+                Some(Ok(socket)) => {
+                    self.serve(socket, speaks, Transport::Tcp, Some(peer), life)
+                        .await;
+                }
+                Some(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
+                None => {}
+            }
+            return;
+        }
+        self.serve(socket, speaks, Transport::Tcp, Some(peer), life)
+            .await;
+    }
+
+    /// Serves a connection until it ends, or the server does.
+    async fn serve<S>(
+        self,
+        socket: S,
+        speaks: Speaks,
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        life: Life,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match speaks {
+            Speaks::Http => {
+                let caller = Caller {
+                    connection: Connection::new(Transport::Http, peer),
+                    local: self.http.local,
+                    named: transport == Transport::Tcp,
+                    stopping: life.stopping(),
+                    #[cfg(feature = "ws")]
+                    slot: None,
+                };
+                // What HTTP needs is given back before a session goes on.
+                if let Some(session) = Box::pin(self.http.serve(socket, caller, life)).await {
+                    session.await;
+                }
+            }
+            #[cfg(any(feature = "tcp", feature = "unix"))]
+            Speaks::Raw(framing) => {
+                let connection = Connection::new(transport, peer);
+                if let Some(raw) = self.raw {
+                    Box::pin(raw.serve(socket, framing, connection, life)).await;
+                }
+            }
+        }
     }
 }
 
@@ -162,7 +276,7 @@ struct Places {
 }
 
 impl Places {
-    fn take(&self, ip: IpAddr) -> Option<Place> {
+    fn take(&self, ip: Option<IpAddr>) -> Option<Place> {
         let one_more = |open: usize| (open < self.max).then_some(open + 1);
         self.open
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
@@ -171,7 +285,9 @@ impl Places {
             open: Arc::clone(&self.open),
             of: None,
         };
-        if let Some((max, counts)) = &self.per_ip {
+        if let Some((max, counts)) = &self.per_ip
+            && let Some(ip) = ip
+        {
             let mut table = counts.lock().unwrap_or_else(PoisonError::into_inner);
             let count = table.entry(ip).or_default();
             if *count >= *max {

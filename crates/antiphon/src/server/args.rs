@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(all(unix, feature = "stdio"))]
+use antiphon_proto::Framing;
 use serde::Deserialize;
 
 use crate::server::error::ServeError;
@@ -47,6 +49,19 @@ pub struct ServeArgs {
     )]
     pub bind: Vec<String>,
 
+    /// Serve standard input and output, with messages as lines or under LSP headers; nothing else is
+    /// served unless an address is given
+    #[cfg(all(unix, feature = "stdio"))]
+    #[arg(
+        long,
+        value_name = "FRAMING",
+        num_args = 0..=1,
+        default_missing_value = "newline",
+        env = "ANTIPHON_STDIO"
+    )]
+    #[serde(skip)]
+    pub stdio: Option<Framing>,
+
     /// Threads of the runtime [default: as many as cores]
     #[arg(long, value_name = "N", env = "ANTIPHON_THREADS")]
     pub threads: Option<usize>,
@@ -81,6 +96,16 @@ pub struct ServeArgs {
     /// Let anybody call a server that others than this machine can reach
     #[arg(long, env = "ANTIPHON_ALLOW_UNAUTHENTICATED_PUBLIC")]
     pub allow_unauthenticated_public: bool,
+
+    /// Certificate chain (PEM), to speak TLS; read again on SIGHUP
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's key (PEM)
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
 
     /// Time for one call [default: 30s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_CALL_TIMEOUT")]
@@ -228,8 +253,14 @@ impl ServeArgs {
         let list = |ours: Vec<String>, file: Vec<String>| if ours.is_empty() { file } else { ours };
         Ok(Self {
             bind: list(self.bind, file.bind),
+            #[cfg(all(unix, feature = "stdio"))]
+            stdio: self.stdio,
             threads: self.threads.or(file.threads),
             profile: self.profile.or(file.profile),
+            #[cfg(feature = "tls")]
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            #[cfg(feature = "tls")]
+            tls_key: self.tls_key.or(file.tls_key),
             allow_host: list(self.allow_host, file.allow_host),
             allow_origin: list(self.allow_origin, file.allow_origin),
             allow_unauthenticated_public: self.allow_unauthenticated_public
@@ -267,6 +298,11 @@ impl ServeArgs {
         settings.allow_origin.extend_from_slice(&self.allow_origin);
         settings.allow_unauthenticated_public |= self.allow_unauthenticated_public;
         set(&mut settings.profile, self.profile);
+        #[cfg(feature = "tls")]
+        {
+            set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
+            set(&mut settings.tls_key, self.tls_key.clone().map(Some));
+        }
         set(&mut settings.max_connections, self.max_connections);
         set(
             &mut settings.max_request,

@@ -41,6 +41,9 @@ pub struct Server {
     pub(super) http_layers: Vec<HttpLayer>,
     pub(super) threads: Option<usize>,
     pub(super) listeners: Vec<std::net::TcpListener>,
+    /// How messages on standard input and output are told apart, if these are served.
+    #[cfg(all(unix, feature = "stdio"))]
+    pub(super) stdio: Option<antiphon_proto::Framing>,
 }
 
 /// What a route is made from, once the server knows its limits.
@@ -94,6 +97,8 @@ impl Server {
             http_layers: Vec::new(),
             threads: None,
             listeners: Vec::new(),
+            #[cfg(all(unix, feature = "stdio"))]
+            stdio: None,
         }
     }
 
@@ -150,6 +155,45 @@ impl Server {
             self.settings.bind.clear();
         }
         self.listeners.push(listener);
+        self
+    }
+
+    /// Speaks TLS with this certificate chain and key, both files in PEM, on every address that has
+    /// no scheme or one that says so: `https://`, `wss://`, `tls://`.
+    ///
+    /// The files are read when the server starts, and again when it is told to reload.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(
+        mut self,
+        certificate: impl Into<std::path::PathBuf>,
+        key: impl Into<std::path::PathBuf>,
+    ) -> Self {
+        self.settings.tls_cert = Some(certificate.into());
+        self.settings.tls_key = Some(key.into());
+        self
+    }
+
+    /// Serves standard input and output, one message a line: for a program that is started by its
+    /// client. Without [`bind`](Self::bind) nothing else is served.
+    ///
+    /// The server stops when its input ends, after the calls in flight. Whatever else in the program
+    /// prints to standard output goes to standard error; logs belong there anyway.
+    #[cfg(all(unix, feature = "stdio"))]
+    #[must_use]
+    pub fn stdio(self) -> Self {
+        self.stdio_framed(antiphon_proto::Framing::Newline)
+    }
+
+    /// The same with another framing: language servers use
+    /// [`Framing::ContentLength`](crate::Framing::ContentLength).
+    #[cfg(all(unix, feature = "stdio"))]
+    #[must_use]
+    pub fn stdio_framed(mut self, framing: antiphon_proto::Framing) -> Self {
+        if self.settings.bind == Settings::default().bind {
+            self.settings.bind.clear();
+        }
+        self.stdio = Some(framing);
         self
     }
 

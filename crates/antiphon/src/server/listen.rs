@@ -1,36 +1,39 @@
-//! Addresses → sockets, and who can be reached from where.
+//! A server that has opened its doors, and who can be reached from where.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use crate::address::{Address, AddressError};
 use crate::router::BoxLayer;
-use crate::server::accept::Acceptor;
+use crate::server::accept::{Acceptor, Offer};
 use crate::server::builder::{HttpLayer, Server, Source};
+use crate::server::door::Door;
 use crate::server::error::ServeError;
 use crate::server::handle::Handle;
+#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+use crate::server::raw::Raw;
 use crate::server::settings::{Profile, Settings};
+use crate::session::Terms;
 use crate::transport::http::body::Budget;
 use crate::transport::http::connection::{Entry, Http};
 use crate::transport::http::guard::Guard;
 use crate::transport::http::{HttpService, Route};
-
-/// Connections that the system keeps for us until we accept them.
-const BACKLOG: u32 = 1024;
+#[cfg(feature = "tls")]
+use crate::transport::tls::server::ServerTls;
 
 /// A server that has bound its addresses and serves when it is told to.
 #[derive(Debug)]
 pub struct Listening {
-    listeners: Vec<TcpListener>,
+    doors: Vec<Door>,
     addresses: Vec<SocketAddr>,
     settings: Settings,
     site: Site,
-    http: watch::Sender<Http>,
+    offer: watch::Sender<Offer>,
     handle: Handle,
+    #[cfg(all(unix, feature = "stdio"))]
+    stdio: Option<antiphon_proto::Framing>,
 }
 
 impl Listening {
@@ -41,45 +44,45 @@ impl Listening {
             call_layers,
             http_layers,
             listeners: adopted,
+            #[cfg(all(unix, feature = "stdio"))]
+            stdio,
             ..
         } = server;
         let routes = open(routes, &call_layers, &settings).await?;
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
+        #[cfg(feature = "tls")]
+        let tls = settings.tls()?;
+        let mut doors = Vec::new();
         for listener in adopted {
-            listener.set_nonblocking(true)?;
-            addresses.push(listener.local_addr()?);
-            listeners.push(TcpListener::from_std(listener)?);
+            doors.push(Door::adopt(listener)?);
         }
         for address in settings.bind.iter().flat_map(|list| list.split(',')) {
-            let socket = resolve(address.trim()).await?;
-            let listener = bind(socket).map_err(|source| ServeError::Bind {
-                address: socket.to_string(),
-                source,
-            })?;
-            addresses.push(listener.local_addr()?);
-            listeners.push(listener);
+            doors.push(Door::open(address.trim(), &settings).await?);
         }
+        let addresses: Vec<_> = doors.iter().filter_map(Door::address).collect();
         let site = Site {
             routes,
             http_layers,
+            #[cfg(feature = "tls")]
+            tls,
             budget: Budget::new(settings.max_request_memory),
-            loopback: addresses.iter().all(|address| address.ip().is_loopback()),
+            loopback: doors.iter().all(Door::is_local),
             ports: addresses.iter().map(SocketAddr::port).collect(),
         };
         site.permitted(&settings)?;
-        let (http, _) = watch::channel(site.http(&settings));
+        let (offer, _) = watch::channel(site.offer(&settings));
         Ok(Self {
-            listeners,
+            doors,
             addresses,
             settings,
             site,
-            http,
+            offer,
             handle: Handle::default(),
+            #[cfg(all(unix, feature = "stdio"))]
+            stdio,
         })
     }
 
-    /// The addresses that it listens on, with the ports that were picked.
+    /// The TCP addresses that it listens on, with the ports that were picked.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -88,10 +91,14 @@ impl Listening {
     /// The first address as a URL, for a client.
     #[must_use]
     pub fn url(&self) -> String {
-        self.addresses
-            .first()
-            .map(|address| format!("http://{address}"))
-            .unwrap_or_default()
+        self.urls().into_iter().next().unwrap_or_default()
+    }
+
+    /// All addresses as URLs, for clients. Where it says `http:` there is WebSocket as well, under
+    /// `ws:`, if the feature is on.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.doors.iter().map(ToString::to_string).collect()
     }
 
     /// Stops the server and looks at it, from anywhere.
@@ -105,7 +112,8 @@ impl Listening {
     ///
     /// # Errors
     ///
-    /// None at present: what goes wrong with a connection ends that connection.
+    /// [`ServeError::Io`] if standard input and output are to be served and cannot be. What goes
+    /// wrong with a connection ends that connection.
     pub async fn serve(self) -> Result<(), ServeError> {
         let (_keep, never) = watch::channel(None);
         self.serve_reloading(never).await
@@ -117,20 +125,29 @@ impl Listening {
         mut reload: watch::Receiver<Option<Settings>>,
     ) -> Result<(), ServeError> {
         let Self {
-            listeners,
+            doors,
             settings,
             site,
-            http,
+            offer,
             handle,
+            #[cfg(all(unix, feature = "stdio"))]
+            stdio,
             ..
         } = self;
         let connections = TaskTracker::new();
         let acceptors = TaskTracker::new();
         let public = !site.is_local(&settings);
         let per_ip = public.then_some(settings.max_connections_per_ip);
-        let shared = Acceptor::new(&http, &handle, &connections, &settings, per_ip);
-        for listener in listeners {
-            acceptors.spawn(shared.clone().run(listener));
+        let shared = Acceptor::new(&offer, &handle, &connections, &settings, per_ip);
+        for door in doors {
+            acceptors.spawn(shared.clone().run(door));
+        }
+        #[cfg(all(unix, feature = "stdio"))]
+        if let Some(framing) = stdio {
+            let serving = shared.stdio(framing)?;
+            connections.spawn(serving);
+            let life = handle.life.clone();
+            acceptors.spawn(async move { life.stopped().await });
         }
         acceptors.close();
         loop {
@@ -140,7 +157,9 @@ impl Listening {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
                         match site.permitted(new) {
                             Ok(()) => {
-                                http.send_replace(site.http(new));
+                                #[cfg(feature = "tls")]
+                                site.reload_tls();
+                                offer.send_replace(site.offer(new));
                                 tracing::info!("the new settings hold for connections to come");
                             }
                             Err(error) => tracing::error!("the settings stay as they are: {error}"),
@@ -170,6 +189,8 @@ impl Listening {
 struct Site {
     routes: Vec<(Option<String>, Route)>,
     http_layers: Vec<HttpLayer>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
     budget: Budget,
     /// Whether every listener is bound to loopback.
     loopback: bool,
@@ -177,7 +198,41 @@ struct Site {
 }
 
 impl Site {
-    /// How connections are served under these settings.
+    /// What connections are offered under these settings.
+    fn offer(&self, settings: &Settings) -> Offer {
+        Offer {
+            #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+            raw: self.raw(settings),
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            http: self.http(settings),
+        }
+    }
+
+    #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+    fn raw(&self, settings: &Settings) -> Option<Raw> {
+        let root = self
+            .routes
+            .iter()
+            .find(|(path, _)| path.as_deref() == Some("/"));
+        let (_, route) = root.or_else(|| self.routes.first())?;
+        Some(Raw {
+            dispatcher: route.clone().with_limits(&settings.calls).dispatcher(),
+            terms: Terms::new(settings.sessions.clone()),
+            max_message: settings.max_request,
+            local: self.is_local(settings),
+        })
+    }
+
+    /// Reads certificate and key again. A pair that cannot be used changes nothing.
+    #[cfg(feature = "tls")]
+    fn reload_tls(&self) {
+        if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
+            tracing::error!("the certificate stays as it is: {error}");
+        }
+    }
+
+    /// How requests are answered under these settings.
     fn http(&self, settings: &Settings) -> Http {
         let limit = |(path, route): &(Option<String>, Route)| {
             (path.clone(), route.clone().with_limits(&settings.calls))
@@ -186,6 +241,7 @@ impl Site {
             self.routes.iter().map(limit).collect(),
             self.guard(settings),
             settings.body_limits(self.budget.clone()),
+            &Terms::new(settings.sessions.clone()),
         );
         let layers = self.http_layers.iter();
         let entry = layers.fold(Entry::Plain(service), |inside, layer| layer(inside));
@@ -271,44 +327,4 @@ async fn open(
         return Err(ServeError::NoRoute);
     }
     Ok(routes)
-}
-
-/// The socket address that an address of ours stands for.
-async fn resolve(address: &str) -> Result<SocketAddr, ServeError> {
-    let bad = |reason: String| ServeError::BadAddress {
-        address: address.to_owned(),
-        reason,
-    };
-    let parsed: Address = address
-        .parse()
-        .map_err(|error: AddressError| bad(error.to_string()))?;
-    let (host, port, path) = match parsed {
-        Address::Http { host, port, path } => (host, port, path),
-        other => return Err(bad(format!("{other} can be called, but not served"))),
-    };
-    if path != "/" {
-        return Err(bad("an address has no path: routes have".to_owned()));
-    }
-    let Some(host) = host else {
-        return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
-    };
-    let mut found = lookup_host((host, port))
-        .await
-        .map_err(|error| bad(error.to_string()))?;
-    // A name such as localhost has several addresses; one listener is what was asked for.
-    found
-        .next()
-        .ok_or_else(|| bad("the name has no address".to_owned()))
-}
-
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    // A server that has just stopped leaves connections behind that would block its port.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

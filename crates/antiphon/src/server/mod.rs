@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `builder.rs` | [`Server`], as a user sets it up |
 //! | `settings.rs` | [`Settings`]: what may also come from a file, the environment or flags |
-//! | `listen.rs` | addresses → sockets; who may be reached from where |
+//! | `door.rs` | addresses → sockets that listen |
+//! | `listen.rs` | [`Listening`]: all doors open; who can be reached from where |
 //! | `accept.rs` | accepting connections, within bounds, until the queue is empty |
+//! | `raw.rs` | connections that carry messages and nothing else |
 //! | `handle.rs` | [`Handle`]: stop a server and look at it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
 //! | `commands.rs` | [`ServerCommands`]: `ping`, `echo`, listings, `server_info` |
@@ -17,9 +19,12 @@ mod args;
 mod builder;
 #[cfg(feature = "macros")]
 mod commands;
+mod door;
 mod error;
 mod handle;
 mod listen;
+#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+mod raw;
 mod settings;
 #[cfg(feature = "cli")]
 mod start;

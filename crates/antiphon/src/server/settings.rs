@@ -1,12 +1,19 @@
 //! What a server can be told besides its routes. Everything here may also come from a file, the
 //! environment or flags when the server is a program of its own.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dispatch::Limits;
+#[cfg(feature = "tls")]
+use crate::server::error::ServeError;
+use crate::session::SessionLimits;
 use crate::transport::http::body::{BodyLimits, Budget};
 use crate::transport::http::clock::Phases;
 use crate::transport::http::connection::HeadLimits;
+#[cfg(feature = "tls")]
+use crate::transport::tls::server::ServerTls;
 
 /// Whom a server takes for a local caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -43,6 +50,12 @@ pub struct Settings {
     pub allow_origin: Vec<String>,
     /// Whether strangers may call a server that has no authentication of its own. No.
     pub allow_unauthenticated_public: bool,
+    /// A file with the certificate chain, in PEM. With it, addresses without a scheme speak TLS.
+    #[cfg(feature = "tls")]
+    pub tls_cert: Option<PathBuf>,
+    /// A file with the certificate's key, in PEM.
+    #[cfg(feature = "tls")]
+    pub tls_key: Option<PathBuf>,
     /// Connections at the same time, idle ones included; more get 503. 10 000.
     pub max_connections: usize,
     /// Connections from one address at the same time, on a public listener. 256.
@@ -69,6 +82,8 @@ pub struct Settings {
     pub graceful_timeout: Duration,
     /// Bounds of calls and batches.
     pub calls: Limits,
+    /// Bounds of connections on which both sides may call.
+    pub sessions: SessionLimits,
 }
 
 impl Default for Settings {
@@ -79,6 +94,10 @@ impl Default for Settings {
             allow_host: Vec::new(),
             allow_origin: Vec::new(),
             allow_unauthenticated_public: false,
+            #[cfg(feature = "tls")]
+            tls_cert: None,
+            #[cfg(feature = "tls")]
+            tls_key: None,
             max_connections: 10_000,
             max_connections_per_ip: 256,
             max_request: 10 * 1024 * 1024,
@@ -92,11 +111,35 @@ impl Default for Settings {
             write_timeout: Some(Duration::from_secs(30)),
             graceful_timeout: Duration::from_secs(30),
             calls: Limits::default(),
+            sessions: SessionLimits::default(),
         }
     }
 }
 
 impl Settings {
+    /// Whether there is a certificate.
+    pub(super) fn has_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls_cert.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// Reads certificate and key, if there are any.
+    #[cfg(feature = "tls")]
+    pub(super) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(cert), Some(key)) => match ServerTls::load(cert, key) {
+                Ok(tls) => Ok(Some(tls)),
+                Err(error) => Err(ServeError::BadSetting(error.to_string())),
+            },
+            _ => Err(ServeError::BadSetting(
+                "a certificate needs its key, and a key its certificate".to_owned(),
+            )),
+        }
+    }
+
     pub(super) fn phases(&self) -> Phases {
         Phases {
             header: self.header_timeout,

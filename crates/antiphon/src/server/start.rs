@@ -66,6 +66,10 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
     let flags = args.clone();
     let args = args.with_file()?;
     log_to_stderr(args.log.as_deref())?;
+    #[cfg(all(unix, feature = "stdio"))]
+    if let Some(framing) = args.stdio {
+        server = server.stdio_framed(framing);
+    }
     args.apply(&mut server.settings)?;
     let threads = args.threads.or(server.threads);
     let threads = threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
@@ -96,8 +100,8 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
     let mut signals = Signals::new()?;
     let bound = server.settings.bind.clone();
     let listening = server.listen().await?;
-    for address in listening.addresses() {
-        say(&format_args!("antiphon listening on http://{address}"));
+    for url in listening.urls() {
+        say(&format_args!("antiphon listening on {url}"));
     }
     let handle = listening.handle();
     let (reload, reloads) = watch::channel(None);

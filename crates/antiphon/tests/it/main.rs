@@ -19,6 +19,8 @@ mod client_socket;
 mod client_support;
 #[cfg(feature = "client")]
 mod client_time;
+#[cfg(all(feature = "client", feature = "tls"))]
+mod client_tls;
 #[cfg(all(feature = "macros", feature = "server"))]
 mod commands;
 mod dispatch;
@@ -28,6 +30,8 @@ mod http;
 mod macros;
 #[cfg(feature = "macros")]
 mod rpc_trait;
+#[cfg(feature = "client")]
+mod session;
 mod spec;
 mod support;
 #[cfg(feature = "macros")]

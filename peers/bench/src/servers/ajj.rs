@@ -1,5 +1,5 @@
 //! ajj 0.7, mounted in axum as its documentation shows. It has no public way in without a
-//! socket, and no client.
+//! socket, and no client. Its sessions are not measured.
 
 use ajj::Router;
 use axum::extract::DefaultBodyLimit;
@@ -16,8 +16,11 @@ const MAX_BODY: usize = 10 << 20;
 pub(super) const PEER: Peer = Peer {
     name: "ajj",
     serve: |listener, _| Box::pin(serve(listener)),
+    upgrades: false,
+    serve_lines: None,
     in_process: None,
     client: None,
+    ws_client: None,
 };
 
 async fn serve(listener: TcpListener) -> Result<(), Failure> {

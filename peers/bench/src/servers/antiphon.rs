@@ -1,4 +1,5 @@
-//! Antiphon with its default settings: every limit, deadline and check is on.
+//! Antiphon with its default settings: every limit, deadline and check is on. Only that all
+//! connections come from one address needs more room.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -7,28 +8,59 @@ use antiphon::{Client, Dispatcher, Router, Server};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-use super::Peer;
+use super::{Listening, Peer, Serving};
 use crate::cases::{self, CALL};
-use crate::client::Caller;
+use crate::client::{self, Caller};
+use crate::finding::Refused;
 use crate::{Failure, block_on};
 
 pub(super) const PEER: Peer = Peer {
     name: "antiphon",
     serve: |listener, _| Box::pin(serve(listener)),
+    // On the port of HTTP, as soon as the library speaks it.
+    upgrades: true,
+    serve_lines: Some(|_| Box::pin(serve_lines())),
     in_process: Some(answer),
-    client: Some(http_client),
+    client: Some(client_of),
+    ws_client: Some(|url, plan| {
+        Box::pin(async move {
+            // A build that does not speak `ws:` says so here.
+            let caller = client_of(&url).map_err(|why| Refused(why.to_string()))?;
+            client::concurrent(&caller, plan).await
+        })
+    }),
 };
+
+/// The default from one address is 256.
+const MAX_CONNECTIONS: usize = 10_000;
 
 fn router() -> Router {
     Router::default()
         .nest("calc", Router::default().method_fn("add", cases::add))
         .method_fn("len", |text: String| text.len())
+        .method_fn("echo", |text: String| text)
         .method_fn("blob", cases::blob)
 }
 
+fn server() -> Server {
+    Server::new(router()).configure(|settings| settings.max_connections_per_ip = MAX_CONNECTIONS)
+}
+
 async fn serve(listener: TcpListener) -> Result<(), Failure> {
-    let server = Server::new(router()).listener(listener.into_std()?);
-    Ok(server.serve().await?)
+    Ok(server().listener(listener.into_std()?).serve().await?)
+}
+
+async fn serve_lines() -> Result<Listening, Failure> {
+    // A build that does not speak `tcp:` says so here.
+    let listening = server()
+        .bind("tcp://127.0.0.1:0")
+        .listen()
+        .await
+        .map_err(|why| Refused(why.to_string()))?;
+    let address = listening.addresses().first().ok_or("no address is bound")?;
+    let port = address.port();
+    let serving: Serving = Box::pin(async move { Ok(listening.serve().await?) });
+    Ok((port, serving))
 }
 
 /// Bytes to bytes, through the same dispatch that HTTP uses.
@@ -47,7 +79,7 @@ fn answer(calls: u64) -> Result<(), Failure> {
     })
 }
 
-fn http_client(url: &str) -> Result<Caller, Failure> {
+fn client_of(url: &str) -> Result<Caller, Failure> {
     let client = Client::connect(url)?;
     Ok(Rc::new(move || {
         let client = client.clone();

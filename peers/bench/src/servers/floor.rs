@@ -1,9 +1,10 @@
 //! The floor: the least that any peer has to do. As server it is bare hyper, which reads the
-//! body and gives a fixed answer; in process the parse of envelope and params alone; as client
-//! the raw connection of the load generator.
+//! body and gives a fixed answer, or what `floor_session.rs` does; in process the parse of
+//! envelope and params alone; as client the raw connection of the load generator.
 
 use std::cell::RefCell;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,17 +19,30 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 
-use super::Peer;
+use super::{Listening, Peer, Serving, floor_session};
 use crate::Failure;
 use crate::cases::{CALL, Case};
 use crate::client::Caller;
 use crate::load::Connection;
+use crate::messages;
+use crate::session;
 
 pub(super) const PEER: Peer = Peer {
     name: "floor",
-    serve: |listener, case| Box::pin(serve(listener, case)),
+    serve: |listener, case| match case.scheme() {
+        "ws" => Box::pin(floor_session::serve_ws(listener, case)),
+        _ => Box::pin(serve(listener, case)),
+    },
+    upgrades: true,
+    serve_lines: Some(|case| Box::pin(serve_lines(case))),
     in_process: Some(parse_alone),
     client: Some(raw_client),
+    ws_client: Some(|url, plan| {
+        Box::pin(async move {
+            let this = std::process::id();
+            session::load(&url, Case::Client64, plan, Some(this)).await
+        })
+    }),
 };
 
 /// A careful hyper server has the header timer, so the floor has it too.
@@ -56,6 +70,13 @@ async fn serve(listener: TcpListener, case: Case) -> Result<(), Failure> {
     }
 }
 
+async fn serve_lines(case: Case) -> Result<Listening, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    let serving: Serving = Box::pin(floor_session::serve_lines(listener, case));
+    Ok((port, serving))
+}
+
 fn json(body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     response
@@ -64,16 +85,9 @@ fn json(body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-/// The fixed answer with the request's id, which clients check. The ids of clients measured
-/// here are plain numbers, so looking for their end is enough.
+/// The fixed answer with the request's id, which clients check.
 fn echo(request: &[u8]) -> Bytes {
-    const ID: &[u8] = b"\"id\":";
-    let id = request
-        .windows(ID.len())
-        .position(|bytes| bytes == ID)
-        .map(|start| &request[start + ID.len()..])
-        .and_then(|rest| rest.split(|byte| matches!(byte, b',' | b'}')).next())
-        .unwrap_or(b"null");
+    let id = messages::id_of(request);
     [br#"{"jsonrpc":"2.0","result":10.0,"id":"#, id, b"}"]
         .concat()
         .into()

@@ -1,5 +1,5 @@
 //! jsonrpsee 0.26 with its default settings: server, `RpcModule::raw_json_request` in process,
-//! and its HTTP client.
+//! and its clients.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -7,21 +7,27 @@ use std::rc::Rc;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::client::ClientT;
 use jsonrpsee::core::rpc_params;
-use jsonrpsee::server::Server;
+use jsonrpsee::server::{Server, ServerConfig};
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee_http_client::HttpClientBuilder;
+use jsonrpsee_ws_client::WsClientBuilder;
 use tokio::net::TcpListener;
 
 use super::Peer;
 use crate::cases::{self, CALL};
-use crate::client::Caller;
+use crate::client::{self, Caller};
 use crate::{Failure, block_on};
 
 pub(super) const PEER: Peer = Peer {
     name: "jsonrpsee",
     serve: |listener, _| Box::pin(serve(listener)),
+    upgrades: true,
+    serve_lines: None,
     in_process: Some(answer_raw),
     client: Some(http_client),
+    ws_client: Some(|url, plan| {
+        Box::pin(async move { client::concurrent(&ws_client(&url).await?, plan).await })
+    }),
 };
 
 fn module() -> Result<RpcModule<()>, Failure> {
@@ -34,12 +40,22 @@ fn module() -> Result<RpcModule<()>, Failure> {
         let (text,): (String,) = params.parse()?;
         Ok::<_, ErrorObjectOwned>(text.len())
     })?;
+    module.register_method("echo", |params, _, _| {
+        let (text,): (String,) = params.parse()?;
+        Ok::<_, ErrorObjectOwned>(text)
+    })?;
     module.register_method("blob", |_, _, _| cases::blob())?;
     Ok(module)
 }
 
+/// More connections than the default of 100, for the cases of idle ones.
+const MAX_CONNECTIONS: u32 = 10_000;
+
 async fn serve(listener: TcpListener) -> Result<(), Failure> {
-    let server = Server::builder().build_from_tcp(listener.into_std()?)?;
+    let config = ServerConfig::builder().max_connections(MAX_CONNECTIONS);
+    let server = Server::builder()
+        .set_config(config.build())
+        .build_from_tcp(listener.into_std()?)?;
     server.start(module()?).stopped().await;
     Ok(())
 }
@@ -64,6 +80,14 @@ fn http_client(url: &str) -> Result<Caller, Failure> {
     let client = HttpClientBuilder::default().build(url)?;
     Ok(Rc::new(move || {
         let client = client.clone();
+        Box::pin(async move { Ok(client.request("calc.add", rpc_params![3, 7]).await?) })
+    }))
+}
+
+async fn ws_client(url: &str) -> Result<Caller, Failure> {
+    let client = Rc::new(WsClientBuilder::default().build(url).await?);
+    Ok(Rc::new(move || {
+        let client = Rc::clone(&client);
         Box::pin(async move { Ok(client.request("calc.add", rpc_params![3, 7]).await?) })
     }))
 }

@@ -18,11 +18,12 @@ use tokio::time::{Instant, sleep};
 use crate::router::BoxError;
 #[cfg(feature = "server")]
 use crate::transport::http::clock::InRequest;
+use crate::transport::http::events::Events;
 use crate::transport::http::reply::Refusal;
 
 /// The body of a request or a response.
 ///
-/// A response's body is there as a whole. A request's body that [`Server`](crate::Server) hands to
+/// A response's body is there as a whole, unless it is an event stream. A request's body that [`Server`](crate::Server) hands to
 /// an HTTP layer streams in.
 #[derive(Default)]
 pub struct Body(Kind);
@@ -32,6 +33,7 @@ enum Kind {
     #[default]
     Empty,
     Whole(Bytes),
+    Events(Box<Events>),
     #[cfg(feature = "server")]
     Incoming(hyper::body::Incoming),
     /// What an HTTP layer has made of a response.
@@ -42,6 +44,12 @@ enum Kind {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self(Kind::Whole(bytes))
+    }
+}
+
+impl From<Events> for Body {
+    fn from(events: Events) -> Self {
+        Self(Kind::Events(Box::new(events)))
     }
 }
 
@@ -72,13 +80,16 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let _ = &cx;
         match &mut self.0 {
             Kind::Empty => Poll::Ready(None),
             Kind::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.0 = Kind::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Kind::Events(events) => {
+                let next = events.poll_next(cx);
+                next.map(|text| text.map(|text| Ok(Frame::data(text))))
             }
             #[cfg(feature = "server")]
             Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
@@ -91,6 +102,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Events(_) => false,
             #[cfg(feature = "server")]
             Kind::Incoming(body) => body.is_end_stream(),
             #[cfg(feature = "server")]
@@ -102,6 +114,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Events(_) => SizeHint::default(),
             #[cfg(feature = "server")]
             Kind::Incoming(body) => body.size_hint(),
             #[cfg(feature = "server")]
@@ -296,7 +309,7 @@ enum Asked {
     Among(Arc<InRequest>),
 }
 
-/// Bytes that HTTP/2 gets at a time: when it takes the next ones, the peer has read. Each border
+/// Bytes that HTTP/2 gets at a time: when they are gone, the peer has read. Each border
 /// costs a few small frames, and far smaller pieces would be nothing but borders.
 #[cfg(feature = "server")]
 const PIECE: usize = 256 * 1024;
@@ -305,13 +318,23 @@ const PIECE: usize = 256 * 1024;
 #[cfg(feature = "server")]
 struct Piece {
     data: Bytes,
-    _request: Arc<InRequest>,
+    request: Arc<InRequest>,
 }
 
 #[cfg(feature = "server")]
 impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
         &self.data
+    }
+}
+
+#[cfg(feature = "server")]
+impl Drop for Piece {
+    fn drop(&mut self) {
+        // With the last piece of all the request is over anyway.
+        if Arc::strong_count(&self.request) > 1 {
+            self.request.sent();
+        }
     }
 }
 
@@ -345,7 +368,11 @@ impl HttpBody for Tracked {
             return Pin::new(&mut this.body).poll_frame(cx);
         };
         if this.rest.is_empty() {
-            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+            let next = Pin::new(&mut this.body).poll_frame(cx);
+            if next.is_pending() {
+                request.waits();
+            }
+            match ready!(next) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.rest = data,
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
@@ -353,10 +380,10 @@ impl HttpBody for Tracked {
                 end => return Poll::Ready(end),
             }
         }
-        request.moved();
+        request.taken();
         let piece = Piece {
             data: this.rest.split_to(PIECE.min(this.rest.len())),
-            _request: Arc::clone(request),
+            request: Arc::clone(request),
         };
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }

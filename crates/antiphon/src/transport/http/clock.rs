@@ -184,12 +184,27 @@ impl InRequest {
         }
     }
 
-    /// The peer has taken some of the answer.
-    pub(crate) fn moved(&self) {
+    /// A piece of the answer is on its way.
+    pub(crate) fn taken(&self) {
         self.taken.store(true, Ordering::Relaxed);
         if let Some(stream) = self.stream {
             let by = self.clock.write_by();
-            self.clock.streams.moved(stream, by);
+            self.clock.streams.taken(stream, by);
+        }
+    }
+
+    /// The peer has been sent a whole piece of it.
+    pub(crate) fn sent(&self) {
+        if let Some(stream) = self.stream {
+            let by = self.clock.write_by();
+            self.clock.streams.sent(stream, by);
+        }
+    }
+
+    /// There is nothing more of it to be sent yet.
+    pub(crate) fn waits(&self) {
+        if let Some(stream) = self.stream {
+            self.clock.streams.waits(stream);
         }
     }
 

@@ -22,6 +22,12 @@ use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
 use crate::transport::http::reply;
 use crate::transport::http::service::{Caller, HttpService};
 use crate::transport::http::socket::{Timed, Version};
+#[cfg(feature = "ws")]
+use crate::transport::http::switch::{Driven, Slot};
+
+/// Without WebSockets no connection becomes a session.
+#[cfg(not(feature = "ws"))]
+type Driven = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What answers requests: the service itself, or layers around it.
 #[derive(Clone)]
@@ -92,12 +98,24 @@ impl Http {
         }
     }
 
-    /// Serves a connection until it ends, or until the server stops and its last answer is sent.
-    pub(crate) async fn serve<S>(self, socket: S, caller: Caller, life: Life)
+    /// Serves a connection until it ends, or until the server stops and its last answer is sent. It
+    /// may have become a session by then, which is left to be driven.
+    pub(crate) async fn serve<S>(self, socket: S, caller: Caller, life: Life) -> Option<Driven>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        #[cfg(feature = "ws")]
+        let (slot, caller) = {
+            let slot = Slot::default();
+            let given = slot.clone();
+            let slotted = Caller {
+                slot: Some(given),
+                ..caller
+            };
+            (slot, slotted)
+        };
         let clock = Clock::new(self.phases);
+        let caller = Arc::new(caller);
         let mut socket = Timed::new(socket, Arc::clone(&clock));
         let ended = match first_bytes(&mut socket, &life).await {
             Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &life).await,
@@ -109,12 +127,16 @@ impl Http {
             tracing::debug!(connection = id, "the connection broke off: {reason}");
         }
         caller.connection.close();
+        #[cfg(feature = "ws")]
+        return slot.take::<S>(life).await;
+        #[cfg(not(feature = "ws"))]
+        None
     }
 
     async fn serve_http1<S>(
         &self,
         socket: Timed<S>,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         clock: &Arc<Clock>,
         life: &Life,
     ) -> Result<(), String>
@@ -125,7 +147,10 @@ impl Http {
             clock.drain();
         }
         let service = service_fn(|request| self.answer(request, caller, clock, life));
-        let mut serving = pin!(self.http1.serve_connection(TokioIo::new(socket), service));
+        let serving = self.http1.serve_connection(TokioIo::new(socket), service);
+        #[cfg(feature = "ws")]
+        let serving = serving.with_upgrades();
+        let mut serving = pin!(serving);
         if let Some(ended) = life.until_stopped(serving.as_mut()).await {
             return ended.map_err(|error| error.to_string());
         }
@@ -136,7 +161,7 @@ impl Http {
     async fn serve_http2<S>(
         &self,
         socket: Timed<S>,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         clock: &Arc<Clock>,
         life: &Life,
     ) -> Result<(), String>
@@ -147,7 +172,7 @@ impl Http {
         // hyper runs each stream as a task of its own, so they share what a request needs.
         let shared = Arc::new((
             self.clone(),
-            caller.clone(),
+            Arc::clone(caller),
             Arc::clone(clock),
             life.clone(),
         ));
@@ -170,7 +195,7 @@ impl Http {
     async fn answer(
         &self,
         mut request: Request<Incoming>,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         clock: &Arc<Clock>,
         life: &Life,
     ) -> Result<Response<Tracked>, Infallible> {
@@ -179,7 +204,7 @@ impl Http {
         let mut response = match &self.entry {
             Entry::Plain(service) => service.answer(request, caller).await,
             Entry::Layered(layered) => {
-                request.extensions_mut().insert(caller.clone());
+                request.extensions_mut().insert(Arc::clone(caller));
                 through(layered, request.map(Body::from)).await
             }
         };

@@ -3,6 +3,7 @@
 
 use http::header::ACCEPT;
 
+use crate::transport::http::events;
 use crate::transport::http::fields::{Fields, Occurs};
 
 /// Whether the body is JSON, by the essence of its media type; parameters do not matter.
@@ -84,9 +85,25 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Which of our types is the first that the sender accepts; `None` if it excludes them all.
-pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Option<usize> {
-    let first = (!ours.is_empty()).then_some(0);
+/// What the sender of a request accepts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Choice {
+    /// Which of our types is the first that it accepts; `None` if it excludes them all.
+    pub(crate) whole: Option<usize>,
+    /// Whether it names event streams. Who accepts anything does not expect one.
+    pub(crate) events: bool,
+}
+
+impl Choice {
+    fn whole(whole: Option<usize>) -> Self {
+        let events = false;
+        Self { whole, events }
+    }
+}
+
+/// How a request may be answered, with these types of ours or as an event stream.
+pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
+    let first = Choice::whole((!ours.is_empty()).then_some(0));
     match fields.accept {
         Occurs::Never => return first,
         Occurs::Once(value) if value == "*/*" => return first,
@@ -102,7 +119,11 @@ pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Option<usize> {
     if ranges.is_empty() {
         return first;
     }
-    ours.iter().position(|ours| accepts(&ranges, ours))
+    let named = |range: &Range<'_>| range.is(events::MEDIA_TYPE) && !range.refused;
+    Choice {
+        whole: ours.iter().position(|ours| accepts(&ranges, ours)),
+        events: ranges.iter().any(named),
+    }
 }
 
 /// The most specific range decides; a weight of zero refuses.
@@ -133,11 +154,15 @@ impl<'a> Range<'a> {
         (!essence.is_empty()).then_some(Self { essence, refused })
     }
 
+    fn is(&self, essence: &str) -> bool {
+        self.essence.eq_ignore_ascii_case(essence)
+    }
+
     /// How precisely the range names a type, if it does. Parameters of ours are no matter.
     fn fits(&self, ours: &str) -> Option<u8> {
         let (ours, _) = ours.split_once(';').unwrap_or((ours, ""));
         let ours = ours.trim_end();
-        if self.essence.eq_ignore_ascii_case(ours) {
+        if self.is(ours) {
             return Some(2);
         }
         let group = self.essence.strip_suffix("/*")?;
@@ -167,7 +192,8 @@ mod tests {
     }
 
     fn choose<'a>(headers: &HeaderMap, ours: &'a [String]) -> Option<&'a str> {
-        negotiate(&Fields::of(headers), ours).map(|at| ours[at].as_str())
+        let chosen = negotiate(&Fields::of(headers), ours).whole;
+        chosen.map(|at| ours[at].as_str())
     }
 
     #[test]
@@ -237,5 +263,30 @@ mod tests {
             choose(&headers(&ACCEPT, &["text/html", "*/*"]), &ours),
             both
         );
+    }
+
+    #[test]
+    fn event_streams_are_for_those_who_name_them() {
+        let ours = ["application/json".to_owned()];
+        for (values, whole, events) in [
+            (&[][..], true, false),
+            (&["*/*"][..], true, false),
+            (&["text/*"], false, false),
+            (&["text/*, */*"], true, false),
+            (&["text/event-stream"], false, true),
+            (&["Text/Event-Stream;q=0.1"], false, true),
+            (&["text/event-stream; charset=utf-8"], false, true),
+            (&["text/event-stream;q=0"], false, false),
+            (&["text/event-stream;q=0, */*"], true, false),
+            (&["text/event-stream, */*;q=0.1"], true, true),
+            (&["application/json, text/event-stream"], true, true),
+            (&["application/json", "text/event-stream"], true, true),
+            (&["text/event-streams"], false, false),
+        ] {
+            let headers = headers(&ACCEPT, values);
+            let choice = negotiate(&Fields::of(&headers), &ours);
+            let whole = whole.then_some(0);
+            assert_eq!(choice, Choice { whole, events }, "{values:?}");
+        }
     }
 }

@@ -9,8 +9,10 @@
 //! | `streams.rs` | what the streams of one HTTP/2 connection may cost |
 //! | `body.rs` | bodies: read within bounds of size and time, written at once |
 //! | `reply.rs` | responses and refusals |
+//! | `events.rs` | event streams: subscriptions as bodies of responses |
 //! | `clock.rs` | what a connection is doing, and until when |
 //! | `socket.rs` | a socket that keeps that time |
+//! | `switch.rs` | from a request to a session: WebSockets |
 //! | `connection.rs` | one connection from its first byte to its last |
 
 pub(crate) mod body;
@@ -18,6 +20,7 @@ pub(crate) mod body;
 pub(crate) mod clock;
 #[cfg(feature = "server")]
 pub(crate) mod connection;
+mod events;
 mod fields;
 pub(crate) mod guard;
 mod media;
@@ -27,6 +30,8 @@ mod service;
 mod socket;
 #[cfg(feature = "server")]
 mod streams;
+#[cfg(all(feature = "ws", feature = "server"))]
+mod switch;
 
 pub use body::Body;
 #[cfg(feature = "server")]

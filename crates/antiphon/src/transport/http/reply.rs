@@ -5,6 +5,7 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::transport::http::body::Body;
+use crate::transport::http::events;
 
 /// A request that does not become a call. It is told so in one plain sentence.
 #[derive(Debug)]
@@ -72,6 +73,16 @@ pub(crate) fn answer(text: Vec<u8>, media_type: HeaderValue) -> Response<Body> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
+/// An event stream, of one event or many.
+pub(crate) fn events(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let media_type = HeaderValue::from_static(events::MEDIA_TYPE);
+    headers.insert(header::CONTENT_TYPE, media_type);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

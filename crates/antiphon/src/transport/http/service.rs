@@ -10,20 +10,30 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
+use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Answered, Dispatcher};
+use crate::link::{Link, LinkLimits};
 use crate::router::BoxError;
 use crate::scope::{Connection, Transport};
+#[cfg(feature = "server")]
+use crate::session::Terms;
 use crate::transport::http::body::{self, Body, BodyLimits, Budget};
+use crate::transport::http::events::{self, Events};
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::{Admitted, Guard};
 use crate::transport::http::media;
 use crate::transport::http::reply::{self, Refusal};
+#[cfg(all(feature = "ws", feature = "server"))]
+use crate::transport::http::switch::{Offer, Slot, switch};
+#[cfg(all(feature = "ws", feature = "server"))]
+use crate::transport::ws::upgrade::{self, Handshake};
 
 /// One path of a server: a frozen router, and how its answers look over HTTP.
 ///
@@ -71,6 +81,15 @@ impl Route {
         }
     }
 
+    /// What answers on it.
+    #[cfg(all(
+        feature = "server",
+        any(feature = "tcp", feature = "unix", feature = "stdio")
+    ))]
+    pub(crate) fn dispatcher(self) -> Dispatcher {
+        self.dispatcher
+    }
+
     #[cfg(feature = "server")]
     pub(crate) fn with_limits(mut self, limits: &crate::dispatch::Limits) -> Self {
         if self.limited_by_server {
@@ -80,7 +99,8 @@ impl Route {
     }
 
     /// The media types it can answer with, the preferred one first. A request whose `Accept`
-    /// excludes them all is refused with 406 before anything runs.
+    /// excludes them all, and does not name `text/event-stream` either, is refused with 406 before
+    /// anything runs.
     ///
     /// Types that are no header values are left out; if none is left, all stays as it was.
     #[must_use]
@@ -117,6 +137,13 @@ pub(crate) struct Caller {
     pub(crate) connection: Arc<Connection>,
     /// Whether the listener can be reached from this machine alone.
     pub(crate) local: bool,
+    /// Whether it was reached by a name that a web page could know: not through a Unix socket.
+    pub(crate) named: bool,
+    /// Where the connection finds what it has become.
+    #[cfg(all(feature = "ws", feature = "server"))]
+    pub(crate) slot: Option<Slot>,
+    /// Cancelled when the server is told to stop; event streams end then.
+    pub(crate) stopping: CancellationToken,
 }
 
 /// A `tower` service that answers JSON-RPC over HTTP: mount it in axum, hyper or tonic.
@@ -141,6 +168,28 @@ pub(crate) struct Caller {
 /// assert_eq!(response.status(), 200);
 /// # });
 /// ```
+///
+/// # Subscriptions
+///
+/// A method that returns a stream is for requests whose `Accept` names `text/event-stream`; `*/*` is
+/// not enough, and all others are answered −32004, also in a batch. The response is an event stream:
+/// its first event is the answer, whose result is the subscription's id, then comes one for each
+/// message, with its number as `id`. After 15 seconds of silence there is a comment. The response ends
+/// with the subscription, and closing it ends the subscription; it has no deadline and no bound on its
+/// size. A subscriber that does not read meets the method's [`Overflow`](crate::Overflow) once
+/// what its connection holds is full.
+///
+/// All other answers to such a request are of a type of the route's if `Accept` has one as well, and
+/// an event stream of one event if it has none. Notifications alone are answered as ever.
+///
+/// ```console
+/// $ curl -N http://127.0.0.1:8060 -H 'Content-Type: application/json' \
+///     -H 'Accept: text/event-stream' -d '{"jsonrpc":"2.0","id":1,"method":"ticks"}'
+/// data: {"jsonrpc":"2.0","id":1,"result":"0x9c0d…"}
+///
+/// id: 1
+/// data: {"jsonrpc":"2.0","method":"ticks","params":{"subscription":"0x9c0d…","seq":1,"result":1}}
+/// ```
 #[derive(Clone)]
 pub struct HttpService(Arc<Inner>);
 
@@ -150,8 +199,13 @@ pub(crate) struct Inner {
     pub(crate) routes: Vec<(Option<String>, Route)>,
     pub(crate) guard: Guard,
     pub(crate) body: BodyLimits,
+    /// For requests that become sessions.
+    #[cfg(all(feature = "ws", feature = "server"))]
+    pub(crate) terms: Terms,
+    /// What one event stream may hold.
+    links: Arc<LinkLimits>,
     /// Who calls where nobody says who: a service that is mounted sees no connections.
-    stranger: Caller,
+    stranger: Arc<Caller>,
 }
 
 impl crate::router::Router {
@@ -166,11 +220,15 @@ impl crate::router::Router {
 }
 
 impl Caller {
-    fn stranger() -> Self {
-        Self {
+    fn stranger() -> Arc<Self> {
+        Arc::new(Self {
             connection: Connection::new(Transport::Http, None),
             local: false,
-        }
+            named: true,
+            #[cfg(all(feature = "ws", feature = "server"))]
+            slot: None,
+            stopping: CancellationToken::new(),
+        })
     }
 }
 
@@ -186,6 +244,9 @@ impl HttpService {
                 timeout: Some(Duration::from_secs(30)),
                 budget: Budget::new(256 * 1024 * 1024),
             },
+            #[cfg(all(feature = "ws", feature = "server"))]
+            terms: Terms::default(),
+            links: Arc::default(),
             stranger: Caller::stranger(),
         }))
     }
@@ -195,11 +256,15 @@ impl HttpService {
         routes: Vec<(Option<String>, Route)>,
         guard: Guard,
         body: BodyLimits,
+        terms: &Terms,
     ) -> Self {
         Self(Arc::new(Inner {
             routes,
             guard,
             body,
+            links: Arc::clone(&terms.link),
+            #[cfg(feature = "ws")]
+            terms: terms.clone(),
             stranger: Caller::stranger(),
         }))
     }
@@ -241,14 +306,26 @@ impl HttpService {
     {
         let (head, body) = request.into_parts();
         let fields = Fields::of(&head.headers);
-        let admitted = match self.0.guard.check(&fields, &head.uri) {
+        let admitted = match caller.named {
+            true => self.0.guard.check(&fields, &head.uri),
+            false => Ok(Admitted { cors: None }),
+        };
+        let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => return refusal.into_response(),
         };
+        #[cfg(all(feature = "ws", feature = "server"))]
+        match upgrade::examine(&head) {
+            Handshake::NotAnUpgrade => {}
+            handshake => {
+                let local = caller.local && !fields.forwarded;
+                return self.open(head, handshake, caller, local);
+            }
+        }
         let called = match self.accept(&head, &fields, &admitted) {
-            Ok(Accepted::Call(route, media_type)) => {
+            Ok(Accepted::Call(route, form)) => {
                 let context = Arrival::of(&fields, caller);
-                self.call(head, body, route, media_type, context).await
+                self.call(head, body, route, form, context).await
             }
             Ok(Accepted::Preflight) => Ok(reply::preflight()),
             Err(refusal) => Err(refusal),
@@ -258,6 +335,29 @@ impl HttpService {
             reply::share(&mut response, origin);
         }
         response
+    }
+
+    /// Answers a request for a WebSocket.
+    #[cfg(all(feature = "ws", feature = "server"))]
+    fn open(
+        &self,
+        head: Parts,
+        handshake: Handshake,
+        caller: &Caller,
+        local: bool,
+    ) -> Response<Body> {
+        let route = match self.route(head.uri.path()) {
+            Ok(route) => route,
+            Err(refusal) => return refusal.into_response(),
+        };
+        let offer = Offer {
+            dispatcher: &route.dispatcher,
+            caller,
+            local,
+            terms: &self.0.terms,
+            max_message: self.0.body.max,
+        };
+        switch(head, handshake, &offer)
     }
 
     /// Everything that can be said before the body is read.
@@ -288,7 +388,7 @@ impl HttpService {
                 "the body must not be compressed",
             ));
         }
-        Ok(Accepted::Call(route, route.media_type(fields)?))
+        Ok(Accepted::Call(route, route.form(fields)?))
     }
 
     async fn call<B>(
@@ -296,8 +396,8 @@ impl HttpService {
         head: Parts,
         body: B,
         route: &Route,
-        media_type: HeaderValue,
-        arrival: Arrival,
+        form: Form,
+        arrival: Arrival<'_>,
     ) -> Result<Response<Body>, Refusal>
     where
         B: HttpBody,
@@ -309,10 +409,24 @@ impl HttpService {
         scope.traceparent = arrival.traceparent;
         scope.tracestate = arrival.tracestate;
         scope.http = Some(head);
-        let answer = route.dispatcher.dispatch(message, Arc::new(scope)).await;
-        Ok(match answer {
-            Some(answer) => reply::answer(answer, media_type),
-            None => reply::empty(route.notification_status),
+        let link = form
+            .events
+            .then(|| Link::new(Arc::clone(&self.0.links), false));
+        scope.link.clone_from(&link);
+        let answered = route.dispatcher.dispatch(message, Arc::new(scope)).await;
+        let Answered { text, streams } = answered;
+        let Some(text) = text else {
+            return Ok(reply::empty(route.notification_status));
+        };
+        if let Some(link) = link
+            && !streams.is_empty()
+        {
+            let events = Events::new(&text, streams, link, arrival.stopping);
+            return Ok(reply::events(Body::from(events)));
+        }
+        Ok(match form.whole {
+            Some(media_type) => reply::answer(text, media_type),
+            None => reply::events(Body::from(Bytes::from(events::event(&text)))),
         })
     }
 
@@ -329,22 +443,35 @@ impl HttpService {
 }
 
 impl Route {
-    fn media_type(&self, fields: &Fields<'_>) -> Result<HeaderValue, Refusal> {
+    fn form(&self, fields: &Fields<'_>) -> Result<Form, Refusal> {
         let chosen = media::negotiate(fields, &self.types);
-        match chosen.and_then(|at| self.values.get(at)) {
-            Some(value) => Ok(value.clone()),
-            None => Err(Refusal::new(
+        let form = Form {
+            whole: chosen.whole.and_then(|at| self.values.get(at)).cloned(),
+            events: chosen.events,
+        };
+        if form.whole.is_none() && !form.events {
+            return Err(Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "Accept excludes every media type this path answers with",
-            )),
+            ));
         }
+        Ok(form)
     }
+}
+
+/// What an answer may look like.
+#[derive(Debug)]
+struct Form {
+    /// The media type of an answer that is there as a whole, unless only an event stream will do.
+    whole: Option<HeaderValue>,
+    /// Whether it may be an event stream.
+    events: bool,
 }
 
 /// A request that may go on.
 enum Accepted<'a> {
-    /// Its body is a message for this route, to be answered with this media type.
-    Call(&'a Route, HeaderValue),
+    /// Its body is a message for this route, to be answered in this form.
+    Call(&'a Route, Form),
     /// A page asks whether it may call.
     Preflight,
 }
@@ -371,22 +498,24 @@ fn not_post(
 }
 
 /// What the head says about the calls in the body.
-struct Arrival {
+struct Arrival<'a> {
     connection: Arc<Connection>,
+    stopping: &'a CancellationToken,
     local: bool,
     timeout: Option<Duration>,
     traceparent: Option<Arc<str>>,
     tracestate: Option<Arc<str>>,
 }
 
-impl Arrival {
-    fn of(fields: &Fields<'_>, caller: &Caller) -> Self {
+impl<'a> Arrival<'a> {
+    fn of(fields: &Fields<'_>, caller: &'a Caller) -> Self {
         let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
         let milliseconds = fields
             .timeout
             .and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             connection: Arc::clone(&caller.connection),
+            stopping: &caller.stopping,
             local: caller.local && !fields.forwarded,
             timeout: milliseconds.map(Duration::from_millis),
             traceparent: text(fields.traceparent),
@@ -412,8 +541,8 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let service = self.clone();
         // The server puts the caller here when it has HTTP layers around this service.
-        let caller = request.extensions_mut().remove::<Caller>();
-        let caller = caller.unwrap_or_else(|| self.0.stranger.clone());
+        let caller = request.extensions_mut().remove::<Arc<Caller>>();
+        let caller = caller.unwrap_or_else(|| Arc::clone(&self.0.stranger));
         Box::pin(async move { Ok(service.answer(request, &caller).await) })
     }
 }

@@ -45,6 +45,9 @@ struct Prefix {
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// What a TLS client says first: the type of a handshake record.
+const TLS: u8 = 0x16;
+
 /// Which protocol a connection begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Version {
@@ -65,6 +68,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
         }
     }
 
+    /// The socket itself, when HTTP is over. What was read ahead has been read again by then.
+    #[cfg(feature = "ws")]
+    pub(super) fn into_inner(self) -> S {
+        self.socket
+    }
+
     /// Reads until it is clear which protocol this is. What was read is read again afterwards, also
     /// if this is dropped and begun anew.
     pub(crate) async fn sniff(&mut self) -> io::Result<Version> {
@@ -74,6 +83,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
                 .bytes
                 .get(..self.prefix.filled)
                 .unwrap_or_default();
+            if read.first() == Some(&TLS) {
+                // It could read nothing that is answered here.
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             if !PREFACE.starts_with(read) {
                 return Ok(Version::Http1);
             }

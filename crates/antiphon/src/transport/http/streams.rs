@@ -28,8 +28,17 @@ pub(super) struct Streams {
 struct Moving {
     /// The number of the answer that began last.
     last: u64,
-    /// The number of each answer, and by when it has to move on.
-    due: Vec<(u64, u64)>,
+    answers: Vec<Answer>,
+}
+
+/// An answer on its way.
+#[derive(Debug)]
+struct Answer {
+    number: u64,
+    /// By when it has to move on.
+    by: u64,
+    /// Pieces that have not been sent. Without one the peer has nothing to read.
+    pieces: usize,
 }
 
 impl Default for Streams {
@@ -47,24 +56,43 @@ impl Streams {
     pub(super) fn begin(&self, by: u64) -> u64 {
         self.change(|moving| {
             moving.last += 1;
-            moving.due.push((moving.last, by));
+            moving.answers.push(Answer {
+                number: moving.last,
+                by,
+                pieces: 0,
+            });
             moving.last
         })
     }
 
-    /// The peer has taken some of it.
-    pub(super) fn moved(&self, answer: u64, by: u64) {
-        self.change(|moving| {
-            let mut due = moving.due.iter_mut();
-            if let Some(known) = due.find(|known| known.0 == answer) {
-                known.1 = by;
+    /// One more piece of it waits to be sent. It is asked for when all but the last have gone.
+    pub(super) fn taken(&self, answer: u64, by: u64) {
+        self.with(answer, |answer| {
+            answer.pieces += 1;
+            answer.by = by;
+        });
+    }
+
+    /// A piece of it has been sent.
+    pub(super) fn sent(&self, answer: u64, by: u64) {
+        self.with(answer, |answer| {
+            answer.pieces = answer.pieces.saturating_sub(1);
+            answer.by = if answer.pieces > 0 { by } else { NEVER };
+        });
+    }
+
+    /// Its next piece is yet to be made. That is not the peer's fault, but older pieces may be.
+    pub(super) fn waits(&self, answer: u64) {
+        self.with(answer, |answer| {
+            if answer.pieces == 0 {
+                answer.by = NEVER;
             }
         });
     }
 
     /// It has ended, well or not.
     pub(super) fn end(&self, answer: u64) {
-        self.change(|moving| moving.due.retain(|known| known.0 != answer));
+        self.change(|moving| moving.answers.retain(|known| known.number != answer));
     }
 
     /// A request is over: its answer was taken, or it was taken back itself.
@@ -87,10 +115,19 @@ impl Streams {
         self.stalled_by.load(Ordering::Relaxed)
     }
 
+    fn with(&self, answer: u64, f: impl FnOnce(&mut Answer)) {
+        self.change(|moving| {
+            let mut answers = moving.answers.iter_mut();
+            if let Some(known) = answers.find(|known| known.number == answer) {
+                f(known);
+            }
+        });
+    }
+
     fn change<R>(&self, f: impl FnOnce(&mut Moving) -> R) -> R {
         let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut moving);
-        let earliest = moving.due.iter().map(|&(_, by)| by).min();
+        let earliest = moving.answers.iter().map(|answer| answer.by).min();
         self.stalled_by
             .store(earliest.unwrap_or(NEVER), Ordering::Relaxed);
         result
@@ -108,12 +145,31 @@ mod tests {
         let first = streams.begin(10);
         let second = streams.begin(20);
         assert_eq!(streams.stalled_by(), 10);
-        streams.moved(first, 30);
+        streams.taken(first, 30);
         assert_eq!(streams.stalled_by(), 20);
         streams.end(second);
         assert_eq!(streams.stalled_by(), 30);
         streams.end(first);
         assert_eq!(streams.stalled_by(), NEVER);
+    }
+
+    #[test]
+    fn an_answer_with_nothing_to_read_is_not_waited_for() {
+        let streams = Streams::default();
+        let answer = streams.begin(10);
+        streams.waits(answer);
+        assert_eq!(streams.stalled_by(), NEVER);
+        streams.taken(answer, 20);
+        streams.taken(answer, 30);
+        // The next piece is not there, but two older ones are.
+        streams.waits(answer);
+        assert_eq!(streams.stalled_by(), 30);
+        streams.sent(answer, 40);
+        assert_eq!(streams.stalled_by(), 40);
+        streams.sent(answer, 50);
+        assert_eq!(streams.stalled_by(), NEVER);
+        streams.taken(answer, 60);
+        assert_eq!(streams.stalled_by(), 60);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod answers;
 mod body;
 mod calls;
 mod desync;
+mod events;
 mod grammar;
 mod guard;
 mod head;

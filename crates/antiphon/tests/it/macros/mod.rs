@@ -7,12 +7,14 @@
 //! | `errors.rs` | errors of a program's own |
 //! | `shadowed.rs` | programs that shadow the prelude |
 //! | `client.rs` | the clients of blocks |
+//! | `streams.rs` | methods that return streams |
 
 #[cfg(feature = "client")]
 pub(crate) mod client;
 mod errors;
 mod params;
 mod shadowed;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

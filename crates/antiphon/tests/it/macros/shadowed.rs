@@ -79,6 +79,32 @@ impl Object {
         ctx.is_local()
     }
 
+    fn rpc_stream(
+        &self,
+        ctx: &Context,
+        a: u8,
+    ) -> ::std::result::Result<
+        impl ::futures_util::Stream<Item = ::std::result::Result<u8, Trouble>>,
+        Trouble,
+    > {
+        let _ = ctx.is_local();
+        ::std::result::Result::Ok(::futures_util::stream::iter([
+            ::std::result::Result::Ok(a),
+            ::std::result::Result::Err(Trouble::Plain),
+        ]))
+    }
+
+    #[method(
+        stream,
+        plain,
+        notification = "n",
+        unsubscribe = "u",
+        overflow = "block"
+    )]
+    async fn rpc_named(&self) -> ::futures_util::stream::Empty<u8> {
+        ::futures_util::stream::empty()
+    }
+
     #[method(request_handler = handle, format = "x")]
     async fn rpc_handled(&self, a: u8) -> u8 {
         a
@@ -91,6 +117,9 @@ pub(super) struct Rest {}
 #[rpc]
 pub(super) trait Interface {
     fn one(&self) -> u8;
+    fn three(&self) -> impl ::futures_util::Stream<Item = u8> {
+        ::futures_util::stream::iter([self.one()])
+    }
     async fn two(&self, a: u8) -> ::std::result::Result<u8, Trouble> {
         ::std::result::Result::Ok(a + self.one())
     }

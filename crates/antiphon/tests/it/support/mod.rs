@@ -1,6 +1,8 @@
 //! What the tests of dispatch and of the HTTP server share.
 
 #[cfg(feature = "server")]
+pub(crate) mod events;
+#[cfg(feature = "server")]
 pub(crate) mod http2;
 #[cfg(feature = "server")]
 pub(crate) mod site;

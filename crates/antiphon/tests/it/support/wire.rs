@@ -113,21 +113,8 @@ impl Wire {
 
     /// The next answer, to a request with this method.
     pub(crate) async fn answer_to(&mut self, method: &str) -> io::Result<Answer> {
-        let end = loop {
-            if let Some(end) = find(&self.read, b"\r\n\r\n") {
-                break end;
-            }
-            if !self.more().await? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        };
-        let head = String::from_utf8(self.read.drain(..end + 4).collect()).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer {
-            status,
-            head,
-            body: Vec::new(),
-        };
+        let mut answer = self.head().await?;
+        let status = answer.status;
         if method == "HEAD" || status < 200 || status == 204 {
             return Ok(answer);
         }
@@ -142,8 +129,27 @@ impl Wire {
         Ok(answer)
     }
 
+    /// The head of the next answer alone.
+    pub(crate) async fn head(&mut self) -> io::Result<Answer> {
+        let end = loop {
+            if let Some(end) = find(&self.read, b"\r\n\r\n") {
+                break end;
+            }
+            if !self.more().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let head = String::from_utf8(self.read.drain(..end + 4).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Ok(Answer {
+            status,
+            head,
+            body: Vec::new(),
+        })
+    }
+
     /// The next chunk of a chunked body.
-    async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let line = loop {
             if let Some(end) = find(&self.read, b"\r\n") {
                 break self.take(end + 2).await?;

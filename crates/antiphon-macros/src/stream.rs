@@ -1,0 +1,211 @@
+//! Subscriptions: methods that return a stream, and what their attributes say of the messages.
+//!
+//! A macro sees names, not types. So a stream is what is called `impl Stream<…>`, alone or as the
+//! first argument of a `Result`, and what carries `#[method(stream)]`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    GenericArgument, LitStr, PathArguments, ReturnType, TraitBound, Type, TypeImplTrait,
+    TypeParamBound, parse_quote,
+};
+
+use crate::attr::MethodOptions;
+use crate::errors::Errors;
+use crate::method::peel;
+
+/// The words of `overflow`, and the variants they stand for.
+const OVERFLOWS: [(&str, &str); 4] = [
+    ("disconnect", "Disconnect"),
+    ("drop_oldest", "DropOldest"),
+    ("latest_only", "LatestOnly"),
+    ("block", "Block"),
+];
+
+/// What is known of the subscriptions of a method.
+pub(crate) struct Subscription {
+    /// The items, perhaps a `Result`; `None` if their type has no name here.
+    pub(crate) item: Option<Type>,
+    pub(crate) unsubscribe: Option<LitStr>,
+    notification: Option<LitStr>,
+    is_plain: bool,
+    /// A variant of the library's `Overflow`.
+    overflow: Option<&'static str>,
+}
+
+impl Subscription {
+    /// The subscriptions of a method that returns a stream. For any other method the options are
+    /// refused.
+    pub(crate) fn of(
+        output: Option<&Type>,
+        options: &MethodOptions,
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        if options.stream.is_none() && !output.is_some_and(is_stream) {
+            refuse_options(options, errors);
+            return None;
+        }
+        if let Some(blocking) = &options.blocking {
+            errors.at(
+                blocking,
+                "a stream has no thread to block: remove `blocking`, and do such work with \
+                 `spawn_blocking` inside of the stream",
+            );
+        }
+        let given = options.stream.as_ref().and_then(|(_, item)| item.as_ref());
+        let item = match given {
+            Some(text) => given_item(text, errors),
+            None => output.and_then(shown_item),
+        };
+        Some(Self {
+            item,
+            unsubscribe: options.unsubscribe.clone(),
+            notification: options.notification.clone(),
+            is_plain: options.plain.is_some(),
+            overflow: options
+                .overflow
+                .as_ref()
+                .and_then(|word| overflow(word, errors)),
+        })
+    }
+
+    /// What makes a `Method` one that streams.
+    pub(crate) fn to_setters(&self) -> TokenStream {
+        let notification = self.notification.iter();
+        let unsubscribe = self.unsubscribe.iter();
+        let plain = self.is_plain.then(|| quote!(.plain()));
+        let overflow = self.overflow.map(|variant| {
+            let variant = quote::format_ident!("{variant}");
+            quote!(.overflow(::antiphon::__private::Overflow::#variant))
+        });
+        quote! {
+            .subscription()
+            #(.notification(#notification))*
+            #(.unsubscribe(#unsubscribe))*
+            #plain
+            #overflow
+        }
+    }
+}
+
+/// A stream in a trait goes to another thread, whatever implements the trait.
+pub(crate) fn promise_send(output: &mut ReturnType) {
+    if let ReturnType::Type(_, ty) = output
+        && let Some(stream) = anonymous(ty)
+    {
+        stream
+            .bounds
+            .push(parse_quote!(::antiphon::__private::Send));
+    }
+}
+
+fn refuse_options(options: &MethodOptions, errors: &mut Errors) {
+    let texts = [
+        ("notification", &options.notification),
+        ("unsubscribe", &options.unsubscribe),
+        ("overflow", &options.overflow),
+    ];
+    let texts = texts
+        .iter()
+        .filter_map(|(name, text)| Some((*name, text.as_ref()?.to_token_stream())));
+    let plain = options.plain.iter();
+    let plain = plain.map(|word| ("plain", word.to_token_stream()));
+    for (name, tokens) in texts.chain(plain) {
+        let message = format!(
+            "`{name}` is for methods that return `impl Stream<Item = T>`; for a stream with another \
+             name add `stream`"
+        );
+        errors.at(tokens, message);
+    }
+}
+
+fn overflow(word: &LitStr, errors: &mut Errors) -> Option<&'static str> {
+    let text = word.value();
+    let found = OVERFLOWS.iter().find(|(known, _)| *known == text);
+    if found.is_none() {
+        let known = OVERFLOWS.map(|(word, _)| format!("\"{word}\"")).join(", ");
+        errors.at(word, format!("no such word; there are {known}"));
+    }
+    found.map(|(_, variant)| *variant)
+}
+
+fn given_item(text: &LitStr, errors: &mut Errors) -> Option<Type> {
+    let item = text.parse().ok();
+    if item.is_none() {
+        errors.at(
+            text,
+            "write the type of the items: `stream = \"Vec<String>\"`",
+        );
+    }
+    item
+}
+
+fn is_stream(ty: &Type) -> bool {
+    anonymous(&mut ty.clone()).is_some()
+}
+
+/// The `impl Stream<…>` in a return type.
+fn anonymous(ty: &mut Type) -> Option<&mut TypeImplTrait> {
+    match ty {
+        Type::Group(group) => anonymous(&mut group.elem),
+        Type::Paren(paren) => anonymous(&mut paren.elem),
+        Type::ImplTrait(stream) => stream
+            .bounds
+            .iter()
+            .any(|bound| stream_bound(bound).is_some())
+            .then_some(stream),
+        Type::Path(path) => {
+            let segment = path.path.segments.last_mut()?;
+            let PathArguments::AngleBracketed(arguments) = &mut segment.arguments else {
+                return None;
+            };
+            let success = arguments.args.first_mut();
+            match success {
+                Some(GenericArgument::Type(ty)) if segment.ident == "Result" => {
+                    matches!(peel(ty), Type::ImplTrait(_)).then(|| anonymous(ty))?
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn stream_bound(bound: &TypeParamBound) -> Option<&TraitBound> {
+    match bound {
+        TypeParamBound::Trait(bound) => {
+            (bound.path.segments.last()?.ident == "Stream").then_some(bound)
+        }
+        _ => None,
+    }
+}
+
+/// The `T` of the first `Stream<Item = T>` in a type, also if it stands in a box.
+fn shown_item(ty: &Type) -> Option<Type> {
+    struct Find(Option<Type>);
+
+    impl VisitMut for Find {
+        fn visit_type_param_bound_mut(&mut self, bound: &mut TypeParamBound) {
+            let found = stream_bound(bound).and_then(item_of);
+            if self.0.is_none() {
+                self.0 = found;
+            }
+            visit_mut::visit_type_param_bound_mut(self, bound);
+        }
+    }
+
+    let mut find = Find(None);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
+}
+
+fn item_of(bound: &TraitBound) -> Option<Type> {
+    let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(item) if item.ident == "Item" => Some(item.ty.clone()),
+        _ => None,
+    })
+}

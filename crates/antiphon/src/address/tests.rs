@@ -1,0 +1,142 @@
+//! What is an address, and what is none.
+
+use super::*;
+
+/// Text → its canonical form, or a part of the error.
+fn check(table: &[(&str, Result<&str, &str>)]) {
+    for (text, expected) in table {
+        match (text.parse::<Address>(), expected) {
+            (Ok(address), Ok(shown)) => {
+                assert_eq!(address.to_string(), *shown, "{text}");
+                assert_eq!(shown.parse(), Ok(address), "{text}");
+            }
+            (Err(error), Err(part)) => {
+                let error = error.to_string();
+                assert!(error.contains(part), "{text}: {error}");
+                assert!(!error.contains("secret"), "{text}: {error}");
+            }
+            (got, _) => panic!("{text}: {got:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_an_address() {
+    check(&[
+        ("localhost:8060", Ok("http://localhost:8060/")),
+        ("127.0.0.1:0", Ok("http://127.0.0.1:0/")),
+        (":8060", Ok(":8060")),
+        (":8060/rpc?x=1", Ok(":8060/rpc?x=1")),
+        ("[::1]:8060", Ok("http://[::1]:8060/")),
+        ("[0:0::1]:8060/rpc", Ok("http://[::1]:8060/rpc")),
+        ("http://h", Ok("http://h:80/")),
+        ("HTTP://h:81/a/b?c=d%20e", Ok("http://h:81/a/b?c=d%20e")),
+        ("http://[::1]", Ok("http://[::1]:80/")),
+        ("http://h?x", Ok("http://h:80/?x")),
+        (
+            "http://my_host-1.example.",
+            Ok("http://my_host-1.example.:80/"),
+        ),
+        ("http://h/a@b", Ok("http://h:80/a@b")),
+    ]);
+}
+
+#[test]
+fn what_is_none() {
+    check(&[
+        ("", Err("names no port")),
+        ("localhost", Err("write `localhost:8060`")),
+        ("localhost:", Err("no port")),
+        ("localhost:+1", Err("no port")),
+        ("localhost:65536", Err("no port")),
+        ("localhost:http", Err("no port")),
+        ("::1", Err("brackets")),
+        ("::1:8060", Err("brackets")),
+        ("[::1", Err("closing bracket")),
+        ("[::1]8060", Err("behind the bracket")),
+        ("[localhost]:1", Err("no IPv6 address")),
+        ("[fe80::1%25eth0]:1", Err("no IPv6 address")),
+        ("http://", Ok(":80")),
+        ("http://a b:1", Err("no host name")),
+        ("http://é:1", Err("no host name")),
+        ("http://h:1/a b", Err("%XX")),
+        ("http://h:1/\r\nx", Err("%XX")),
+        ("http://h:1/#secret", Err("fragment")),
+        ("http://user:secret@h:1/", Err("user name or password")),
+        ("user:secret@h:1", Err("user name or password")),
+        ("gopher://h", Err("`gopher:` is not spoken by this build")),
+    ]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_is_an_address() {
+    check(&[
+        ("http+unix:/run/x.sock", Ok("http+unix:/run/x.sock")),
+        ("http+unix:x", Ok("http+unix:x")),
+        ("http+unix:", Err("needs the path of a socket")),
+    ]);
+}
+
+/// Every scheme is known everywhere; what a build lacks it says.
+#[test]
+fn the_schemes() {
+    for (text, shown) in [
+        ("http://h", "http://h:80/"),
+        ("https://h/x", "https://h:443/x"),
+        ("WSS://[::1]?x", "wss://[::1]:443/?x"),
+        ("ws://h:8060/rpc", "ws://h:8060/rpc"),
+        ("ws://:8060", "ws://:8060/"),
+        ("tcp://h:1", "tcp://h:1"),
+        ("tcp://h:1/?framing=newline", "tcp://h:1"),
+        (
+            "tls://h:1?framing=content-length",
+            "tls://h:1?framing=content-length",
+        ),
+        ("stdio:cat -u", "stdio:cat -u"),
+        ("stdio: cat", "stdio:cat"),
+        ("stdio+content-length:a://b", "stdio+content-length:a://b"),
+    ] {
+        let scheme = text.split(':').next().unwrap().to_ascii_lowercase();
+        match SCHEMES.iter().find(|(name, _)| *name == scheme).unwrap().1 {
+            true => check(&[(text, Ok(shown))]),
+            false => check(&[(text, Err("is not spoken by this build"))]),
+        }
+    }
+}
+
+#[cfg(feature = "tcp")]
+#[test]
+fn raw_streams() {
+    check(&[
+        ("tcp://h", Err("names no port")),
+        ("tcp://h:1/x", Err("no path")),
+        ("tcp://h:1?framing=lines", Err("`?framing=newline` or")),
+        ("tcp://h:1?x", Err("`?framing=newline` or")),
+        ("tcp://u:secret@h:1", Err("user name or password")),
+        ("tcp:1", Ok("http://tcp:1/")),
+    ]);
+}
+
+#[cfg(all(unix, feature = "unix"))]
+#[test]
+fn raw_sockets() {
+    check(&[
+        ("unix:/run/x.sock", Ok("unix:/run/x.sock")),
+        (
+            "unix:x?framing=content-length",
+            Ok("unix:x?framing=content-length"),
+        ),
+        ("unix:", Err("needs the path of a socket")),
+        ("unix:?framing=newline", Err("needs the path of a socket")),
+    ]);
+}
+
+#[cfg(feature = "stdio")]
+#[test]
+fn programs() {
+    check(&[
+        ("stdio:", Err("needs a command")),
+        ("stdio:  ", Err("needs a command")),
+    ]);
+}

@@ -1,0 +1,187 @@
+//! Options → client.
+
+use std::sync::Arc;
+
+use http::Uri;
+use http::header;
+use tokio::sync::Semaphore;
+
+use super::builder::ClientBuilder;
+use super::channel::{Channel, Http};
+use super::dial::{Dialer, Target, leads_to_session};
+use super::driver::{Driver, Lane};
+use super::error::Error;
+#[cfg(feature = "tls")]
+use super::https;
+use super::{Client, Shared, connect};
+use crate::address::{Address, authority};
+use crate::dispatch::Dispatcher;
+use crate::router::BoxError;
+use crate::session::Terms;
+#[cfg(feature = "tls")]
+use crate::transport::tls::client::ClientTls;
+
+/// What errors call a client that cannot be made.
+const SUBJECT: &str = "the client";
+
+/// What was said about TLS.
+#[cfg(feature = "tls")]
+#[derive(Default)]
+pub(super) struct Tls {
+    /// The authorities to trust, in PEM; `None` for those of the machine.
+    pub(super) ca: Option<Vec<u8>>,
+    pub(super) server_name: Option<String>,
+}
+
+#[cfg(feature = "tls")]
+impl Tls {
+    fn client(&self) -> Result<ClientTls, Error> {
+        let made = match &self.ca {
+            Some(pem) => ClientTls::with_ca(pem),
+            None => ClientTls::platform(),
+        };
+        let named = match &self.server_name {
+            Some(name) => made.and_then(|tls| tls.with_server_name(name)),
+            None => made,
+        };
+        named.map_err(|error| Error::local(SUBJECT, error.to_string()))
+    }
+}
+
+impl ClientBuilder {
+    /// The client. Nothing is connected yet.
+    ///
+    /// For an address that means TLS the authorities that the machine trusts are read here, on some
+    /// systems from files, unless others are given.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Local`](super::Kind::Local) if the address or an option cannot be used; the first
+    /// one is told.
+    pub fn build(mut self) -> Result<Client, Error> {
+        if let Err(error) = self.data.to_json() {
+            let fault = error.to_string();
+            self.fail(fault);
+        }
+        if let Some(fault) = self.fault.take() {
+            return Err(Error::local(SUBJECT, fault));
+        }
+        let offered = self.router.take().unwrap_or_default();
+        let offered = offered.build().map_err(|error| {
+            Error::local(SUBJECT, "its own router cannot be served").because(error)
+        })?;
+        let (place, channel) = match self.in_process.take() {
+            Some(server) => self.session(Target::InProcess(server), "this process", offered),
+            None => self.reach(offered)?,
+        };
+        Ok(self.assemble(place, channel))
+    }
+
+    /// The way to the address.
+    fn reach(&mut self, offered: Dispatcher) -> Result<(String, Channel), Error> {
+        let unusable =
+            |error: BoxError| Error::local(SUBJECT, "the address cannot be used").because(error);
+        let address = match self.url.split_once("://") {
+            // A service that is given may speak what this build does not.
+            Some((https, rest))
+                if https.eq_ignore_ascii_case("https") && self.exchange.is_some() =>
+            {
+                Address::parse_http(rest, Some(443)).map(Address::secured)
+            }
+            _ => self.url.parse(),
+        };
+        let address = address.map_err(|error| unusable(error.into()))?;
+        if let Some(place) = leads_to_session(&address) {
+            #[cfg(all(feature = "tls", any(feature = "tcp", feature = "ws")))]
+            if address.is_secure() {
+                let tls = self.tls.client()?;
+                return Ok(self.session(Target::Secure(address, tls), &place, offered));
+            }
+            return Ok(self.session(Target::Address(address), &place, offered));
+        }
+        let http2 = self.http2;
+        let given = self.exchange.take();
+        let mut scheme = "http";
+        let (place, host, path, exchange) = match address {
+            Address::Http {
+                secure,
+                host,
+                port,
+                path,
+            } => {
+                let host = authority(host.as_deref().unwrap_or("127.0.0.1"), port);
+                if secure {
+                    scheme = "https";
+                }
+                let exchange = match given {
+                    Some(exchange) => exchange,
+                    #[cfg(feature = "tls")]
+                    None if secure => https::https(self.tls.client()?, http2),
+                    None => connect::tcp(http2),
+                };
+                (host.clone(), host, path, exchange)
+            }
+            #[cfg(unix)]
+            Address::HttpUnix { socket } => {
+                let place = format!("http+unix:{}", socket.display());
+                let exchange = given.unwrap_or_else(|| connect::unix(socket, http2));
+                (place, "localhost".to_owned(), "/".to_owned(), exchange)
+            }
+            other => {
+                let fault = format!("{other} cannot be called");
+                return Err(Error::local(SUBJECT, fault));
+            }
+        };
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(host)
+            .path_and_query(path)
+            .build();
+        let channel = Channel::Http(Box::new(Http {
+            uri: uri.map_err(|error| unusable(error.into()))?,
+            exchange,
+            headers: std::mem::take(&mut self.headers),
+            places: Semaphore::new(self.max_in_flight),
+        }));
+        drop(offered);
+        Ok((place, channel))
+    }
+
+    /// The way to a session.
+    fn session(&mut self, target: Target, place: &str, offered: Dispatcher) -> (String, Channel) {
+        // A handshake has no body.
+        for name in [header::ACCEPT, header::CONTENT_TYPE] {
+            self.headers.remove(name);
+        }
+        let dialer = Dialer {
+            target,
+            place: place.to_owned(),
+            dispatcher: offered,
+            terms: Terms::new(self.sessions.clone()),
+            headers: std::mem::take(&mut self.headers),
+            // The envelope of a result, and of a whole batch, comes on top.
+            max_message: self.max_response.max(self.max_batch_response) + 4096,
+        };
+        let driver = Driver::new(dialer, self.reconnect.take(), self.tells_deadlines);
+        (place.to_owned(), Channel::Session(Lane::Own(driver)))
+    }
+
+    fn assemble(self, place: String, channel: Channel) -> Client {
+        let shared = Shared {
+            place,
+            channel,
+            version: self.version,
+            separator: self.separator,
+            data: self.data,
+            next_id: self.next_id,
+            encoding: self.encoding,
+            timeout: self.timeout,
+            max_response: self.max_response,
+            max_batch_response: self.max_batch_response,
+        };
+        Client {
+            shared: Arc::new(shared),
+            prefix: None,
+        }
+    }
+}

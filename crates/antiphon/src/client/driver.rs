@@ -1,0 +1,368 @@
+//! The connection of a client that speaks over a session: made when it is needed, watched, and made
+//! again if that is wanted.
+//!
+//! One task owns the connection. It belongs to the client: with the last clone it says goodbye.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use super::dial::{Dialer, Dialled};
+use crate::link::{End, Link};
+use crate::router::BoxError;
+
+/// How a client that has lost its connection makes a new one.
+///
+/// The pauses grow twofold from attempt to attempt; each is a random part of the whole, so that
+/// clients who were cut off at the same time do not come back at the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use antiphon::client::Reconnect;
+///
+/// let reconnect = Reconnect::default().max_attempts(5);
+/// assert_eq!(reconnect.longest, Duration::from_secs(10));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Reconnect {
+    /// The longest first pause. 100 ms.
+    pub first: Duration,
+    /// The longest pause of all. 10 s.
+    pub longest: Duration,
+    /// Attempts in a row; `None` goes on for as long as the client is there. `None`.
+    pub max_attempts: Option<u32>,
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(10),
+            max_attempts: None,
+        }
+    }
+}
+
+impl Reconnect {
+    /// Sets [`first`](Self::first).
+    #[must_use]
+    pub fn first(mut self, pause: Duration) -> Self {
+        self.first = pause;
+        self
+    }
+
+    /// Sets [`longest`](Self::longest).
+    #[must_use]
+    pub fn longest(mut self, pause: Duration) -> Self {
+        self.longest = pause;
+        self
+    }
+
+    /// Sets [`max_attempts`](Self::max_attempts).
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// A random part of what this attempt may wait.
+    fn pause(&self, attempt: u32) -> Duration {
+        let whole = self.first.saturating_mul(1 << attempt.min(20));
+        let whole = whole.min(self.longest);
+        // A hash with fresh random keys is a random number.
+        let part = RandomState::new().hash_one(attempt) >> 32;
+        whole.mul_f64(part as f64 / f64::from(u32::MAX))
+    }
+}
+
+/// Where the connection of a client is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// Not made yet: that is for the first call.
+    Idle,
+    /// Being made; the number counts attempts in a row, from 1.
+    Connecting(u32),
+    /// There.
+    Open,
+    /// Gone, or not to be had; the text says why. A client that reconnects goes on to try.
+    Lost(String),
+}
+
+/// Watches the connection of a client; see [`Client::connection`](super::Client::connection).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), antiphon::client::Error> {
+/// use antiphon::client::{Client, ConnectionState, Reconnect};
+///
+/// let client = Client::builder("tcp://localhost:8061").reconnect(Reconnect::default()).build()?;
+/// let mut connection = client.connection();
+/// tokio::spawn(async move {
+///     while let Some(state) = connection.changed().await {
+///         if let ConnectionState::Lost(reason) = state {
+///             eprintln!("the connection is gone: {reason}");
+///         }
+///     }
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConnectionWatch(watch::Receiver<State>);
+
+impl ConnectionWatch {
+    /// A client whose connections cannot be watched.
+    pub(super) fn none() -> Self {
+        Self(watch::channel(State::Idle).1)
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.0.borrow().public()
+    }
+
+    /// Waits for the next state; states that pass quickly may be left out. `None` when the client
+    /// is gone, and always for clients that speak HTTP, whose connections come and go.
+    pub async fn changed(&mut self) -> Option<ConnectionState> {
+        self.0.changed().await.ok()?;
+        Some(self.0.borrow_and_update().public())
+    }
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Idle,
+    Connecting(u32),
+    Open(Link),
+    /// It was there, and is no more.
+    Lost(Arc<End>),
+    /// It could not be made.
+    Failed(Arc<BoxError>),
+}
+
+impl State {
+    fn public(&self) -> ConnectionState {
+        match self {
+            Self::Idle => ConnectionState::Idle,
+            Self::Connecting(attempt) => ConnectionState::Connecting(*attempt),
+            Self::Open(_) => ConnectionState::Open,
+            Self::Lost(end) => ConnectionState::Lost(end.reason.clone().into_owned()),
+            Self::Failed(error) => ConnectionState::Lost(error.to_string()),
+        }
+    }
+}
+
+/// The way to a session.
+pub(super) enum Lane {
+    /// A connection of the client's own.
+    Own(Driver),
+    /// The session of a call that is being answered.
+    Peer(Link),
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(super) enum LinkError {
+    /// No connection to this place.
+    Connect(Box<str>, BoxError),
+    /// A server that speaks HTTP has refused it.
+    Refused(StatusCode, String),
+    /// The session has ended, and no other is made.
+    Over(Arc<End>),
+}
+
+impl Lane {
+    pub(super) async fn link(&self) -> Result<Link, LinkError> {
+        match self {
+            Self::Own(driver) => driver.link().await,
+            Self::Peer(link) => match link.end() {
+                Some(end) => Err(LinkError::Over(end)),
+                None => Ok(link.clone()),
+            },
+        }
+    }
+
+    pub(super) fn reconnects(&self) -> bool {
+        match self {
+            Self::Own(driver) => driver.core.reconnect.is_some(),
+            Self::Peer(_) => false,
+        }
+    }
+
+    pub(super) fn tells_deadlines(&self) -> bool {
+        match self {
+            Self::Own(driver) => driver.core.tells_deadlines,
+            Self::Peer(_) => true,
+        }
+    }
+
+    pub(super) fn watch(&self) -> ConnectionWatch {
+        match self {
+            Self::Own(driver) => ConnectionWatch(driver.core.state.subscribe()),
+            Self::Peer(_) => ConnectionWatch::none(),
+        }
+    }
+}
+
+/// Makes and keeps the connection of a client. Dropping it ends the connection.
+pub(super) struct Driver {
+    core: Arc<Core>,
+}
+
+struct Core {
+    dialer: Dialer,
+    reconnect: Option<Reconnect>,
+    tells_deadlines: bool,
+    state: watch::Sender<State>,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Driver {
+    pub(super) fn new(dialer: Dialer, reconnect: Option<Reconnect>, tells_deadlines: bool) -> Self {
+        Self {
+            core: Arc::new(Core {
+                dialer,
+                reconnect,
+                tells_deadlines,
+                state: watch::Sender::new(State::Idle),
+                task: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The session; made if there is none yet, waited for if it is being made.
+    async fn link(&self) -> Result<Link, LinkError> {
+        let mut states = self.core.state.subscribe();
+        // A failure that was there before is not the answer to this call.
+        let mut begun = self.core.begin();
+        loop {
+            let state = states.borrow_and_update().clone();
+            match state {
+                State::Open(link) if link.end().is_none() => return Ok(link),
+                State::Lost(end) if self.core.reconnect.is_none() => {
+                    return Err(LinkError::Over(end));
+                }
+                State::Failed(error) if begun => {
+                    if let Some((status, text)) = refusal(&error) {
+                        return Err(LinkError::Refused(status, text.to_owned()));
+                    }
+                    let place = self.core.dialer.place().into();
+                    return Err(LinkError::Connect(place, Box::new(Shared(error))));
+                }
+                State::Idle | State::Failed(_) => begun = self.core.begin() || begun,
+                _ => begun = true,
+            }
+            // The sender is in `core`, so it is there.
+            let _ = states.changed().await;
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let task = self.core.task().take();
+        let state = self.core.state.borrow().clone();
+        match (state, task) {
+            // The task ends when all is written.
+            (State::Open(link), _) => link.shut_down(),
+            (_, Some(task)) => task.abort(),
+            _ => {}
+        }
+    }
+}
+
+impl Core {
+    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the task unless it is at work, or has done all it will do.
+    fn begin(self: &Arc<Self>) -> bool {
+        let mut task = self.task();
+        if task.as_ref().is_some_and(|task| !task.is_finished()) {
+            return false;
+        }
+        if matches!(&*self.state.borrow(), State::Lost(_) | State::Open(_))
+            && self.reconnect.is_none()
+        {
+            return false;
+        }
+        self.state.send_replace(State::Connecting(1));
+        *task = Some(tokio::spawn(Arc::clone(self).run()).abort_handle());
+        true
+    }
+
+    async fn run(self: Arc<Self>) {
+        let mut attempt = 0;
+        loop {
+            self.state.send_replace(State::Connecting(attempt + 1));
+            match self.dialer.dial().await {
+                Ok(Dialled { link, session }) => {
+                    attempt = 0;
+                    tracing::debug!("connected to {}", self.dialer.place());
+                    self.state.send_replace(State::Open(link));
+                    let end = session.await;
+                    tracing::debug!("the connection has ended: {}", end.reason);
+                    let ours = end.ours;
+                    self.state.send_replace(State::Lost(end));
+                    if ours {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!("no connection to {}: {error}", self.dialer.place());
+                    let failed = State::Failed(Arc::new(error));
+                    let last = |max: u32| attempt + 1 >= max;
+                    if self
+                        .reconnect
+                        .as_ref()
+                        .is_none_or(|r| r.max_attempts.is_some_and(last))
+                    {
+                        self.state.send_replace(failed);
+                        return;
+                    }
+                    attempt += 1;
+                }
+            }
+            let Some(reconnect) = &self.reconnect else {
+                return;
+            };
+            sleep(reconnect.pause(attempt)).await;
+        }
+    }
+}
+
+/// What an HTTP server has said in place of opening a WebSocket.
+#[cfg_attr(not(feature = "ws"), allow(unused_variables))]
+fn refusal(error: &BoxError) -> Option<(StatusCode, &str)> {
+    #[cfg(feature = "ws")]
+    return error
+        .downcast_ref::<crate::transport::ws::connect::ConnectError>()?
+        .refusal();
+    #[cfg(not(feature = "ws"))]
+    None
+}
+
+/// One error for several callers.
+#[derive(Debug)]
+struct Shared(Arc<BoxError>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}

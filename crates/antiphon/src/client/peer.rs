@@ -1,0 +1,54 @@
+//! The caller of a method as somebody to be called.
+
+use std::sync::Arc;
+
+use antiphon_proto::{ErrorCode, ErrorObject, Params};
+
+use super::channel::Channel;
+use super::driver::Lane;
+use super::{Client, Encoding, Shared, builder};
+use crate::context::Context;
+
+impl Context {
+    /// The caller, to be called back or notified: on a session both sides may call.
+    ///
+    /// It is a [`Client`] like any other, and may be kept: it works for as long as the connection
+    /// lasts. Calls to it inherit this call's deadline, and the connection's end is theirs.
+    ///
+    /// # Errors
+    ///
+    /// −32004 if the call did not come in over a session: over HTTP nobody can be called back.
+    ///
+    /// ```
+    /// use antiphon::{Context, ErrorObject, Router, call};
+    ///
+    /// async fn greet(ctx: Context) -> Result<String, ErrorObject> {
+    ///     let peer = ctx.peer()?;
+    ///     let name: String = call!(peer.name()).await?;
+    ///     Ok(format!("good evening, {name}"))
+    /// }
+    ///
+    /// let router = Router::default().method_fn("greet", greet);
+    /// ```
+    pub fn peer(&self) -> Result<Client, ErrorObject> {
+        let link = self.scope.link.as_ref().filter(|link| link.is_duplex());
+        let link = link.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
+        let ids = link.clone();
+        let shared = Shared {
+            place: "the caller".to_owned(),
+            channel: Channel::Session(Lane::Peer(link.clone())),
+            version: "2.0".to_owned(),
+            separator: ".".to_owned(),
+            data: Params::none(),
+            next_id: Box::new(move || ids.next_id()),
+            encoding: Encoding::Utf8,
+            timeout: Some(builder::TIMEOUT),
+            max_response: builder::MAX_RESPONSE,
+            max_batch_response: builder::MAX_BATCH_RESPONSE,
+        };
+        Ok(Client {
+            shared: Arc::new(shared),
+            prefix: None,
+        })
+    }
+}

@@ -1,0 +1,225 @@
+//! Calls over a session: one message out, and its answers as they come in.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::time::Duration;
+
+use antiphon_proto::message::Extras;
+use antiphon_proto::{ErrorObject, Id, RawJson};
+use tokio::time::{Instant, timeout_at};
+
+use super::Shared;
+use super::driver::{Lane, LinkError};
+use super::error::{Error, Reason};
+use super::request::deadline_of;
+use crate::current::Current;
+use crate::link::{CallEnd, End, Link, NewCall, Refused, Waiting};
+
+/// A call or a notification, about to be made.
+pub(super) struct Sending<'a> {
+    /// What the caller calls it, for errors.
+    pub(super) subject: &'a str,
+    pub(super) method: &'a str,
+    pub(super) params: Option<&'a str>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) current: Current,
+    /// Whether it may run twice.
+    pub(super) idempotent: bool,
+}
+
+/// What a call over a session needs on its way: a deadline, and words for what goes wrong.
+pub(super) struct Journey<'a> {
+    subject: &'a str,
+    lane: &'a Lane,
+    started: Instant,
+    deadline: Option<Instant>,
+    current: Current,
+}
+
+impl<'a> Journey<'a> {
+    pub(super) fn new(
+        subject: &'a str,
+        lane: &'a Lane,
+        timeout: Option<Duration>,
+        current: Current,
+    ) -> Self {
+        let started = Instant::now();
+        let (deadline, current) = deadline_of(started, timeout, current);
+        Self {
+            subject,
+            lane,
+            started,
+            deadline,
+            current,
+        }
+    }
+
+    /// A session with room for so many calls.
+    pub(super) async fn link(&self, calls: usize) -> Result<Link, Error> {
+        let ready = async {
+            let link = self.lane.link().await?;
+            poll_fn(|cx| link.poll_place(calls, cx)).await;
+            Ok(link)
+        };
+        match self.within(ready).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(LinkError::Connect(place, cause))) => {
+                Err(Error::not_sent(self.subject, Reason::Connect(place)).because(cause))
+            }
+            Ok(Err(LinkError::Refused(status, text))) => {
+                Err(Error::rejected(self.subject, status, text))
+            }
+            Ok(Err(LinkError::Over(end))) => Err(self.over(&end)),
+            Err(()) => Err(Error::not_sent(self.subject, self.late())),
+        }
+    }
+
+    /// Waits for something, but not beyond the deadline.
+    pub(super) async fn within<F: Future>(&self, future: F) -> Result<F::Output, ()> {
+        match self.deadline {
+            None => Ok(future.await),
+            Some(deadline) if deadline <= Instant::now() => Err(()),
+            Some(deadline) => timeout_at(deadline, future).await.map_err(|_| ()),
+        }
+    }
+
+    fn late(&self) -> Reason {
+        let waited = self
+            .deadline
+            .map(|at| at.saturating_duration_since(self.started));
+        let milliseconds = waited.unwrap_or_default().as_millis();
+        Reason::Deadline(Duration::from_millis(
+            u64::try_from(milliseconds).unwrap_or(u64::MAX),
+        ))
+    }
+
+    fn over(&self, end: &End) -> Error {
+        Error::not_sent(self.subject, Reason::Closed(end.reason.clone()))
+    }
+
+    /// What a message tells beyond the specification.
+    pub(super) fn extras(&self) -> Extras<'_> {
+        let left = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Extras {
+            timeout: left.filter(|_| self.lane.tells_deadlines()),
+            traceparent: self.current.traceparent.as_deref(),
+            tracestate: self.current.tracestate.as_deref(),
+        }
+    }
+
+    /// Posts a message.
+    pub(super) fn post(
+        &self,
+        link: &Link,
+        calls: Vec<NewCall>,
+        text: Vec<u8>,
+    ) -> Result<(Vec<Waiting>, u64), Error> {
+        link.call(calls, text).map_err(|refused| match refused {
+            Refused::Over(end) => self.over(&end),
+            Refused::Duplicate(id) => {
+                let fault = format!("the id {id} is that of a call that still waits");
+                Error::local(self.subject, fault)
+            }
+        })
+    }
+
+    /// The answer to a call that was posted.
+    pub(super) async fn answer(&self, waiting: Waiting) -> Result<CallEnd, Error> {
+        match self.within(waiting).await {
+            Ok(end) => Ok(end),
+            Err(()) => Err(Error::unknown(self.subject, self.late())),
+        }
+    }
+
+    /// Waits until a message without an answer has left.
+    pub(super) async fn written(&self, link: &Link, serial: u64) -> Result<(), Error> {
+        match self
+            .within(poll_fn(|cx| link.poll_written(serial, cx)))
+            .await
+        {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let reason = link
+                    .end()
+                    .map_or(Cow::Borrowed(""), |end| end.reason.clone());
+                Err(Error::unknown(self.subject, Reason::Closed(reason)))
+            }
+            Err(()) => Err(Error::unknown(self.subject, self.late())),
+        }
+    }
+}
+
+/// What a call that has ended says to its caller.
+pub(super) fn outcome(
+    subject: &str,
+    end: CallEnd,
+    max: usize,
+) -> Result<Result<RawJson, ErrorObject>, Error> {
+    match end {
+        CallEnd::Answered(Ok(result)) if result.as_str().len() > max => {
+            Err(Error::unknown(subject, Reason::TooLong(max)))
+        }
+        CallEnd::Answered(outcome) => Ok(outcome),
+        CallEnd::Unreadable(error) => Ok(Err(error)),
+        CallEnd::Lost { sent, end } => {
+            let reason = Reason::Closed(end.reason.clone());
+            Err(match sent {
+                true => Error::unknown(subject, reason),
+                false => Error::not_sent(subject, reason),
+            })
+        }
+    }
+}
+
+impl Shared {
+    /// Makes a call and waits for its answer. `call` gives the call for an attempt, since one that
+    /// may run twice is made again when the connection is lost and comes back.
+    pub(super) async fn call_over(
+        &self,
+        lane: &Lane,
+        sending: Sending<'_>,
+        call: impl Fn() -> NewCall,
+    ) -> Result<(Result<RawJson, ErrorObject>, Link), Error> {
+        let subject = sending.subject;
+        let journey = Journey::new(subject, lane, sending.timeout, sending.current);
+        loop {
+            let link = journey.link(1).await?;
+            let call = call();
+            let mut text = Vec::with_capacity(128);
+            let id: Id = call.id.clone();
+            let extras = journey.extras();
+            self.write(&mut text, Some(&id), sending.method, sending.params, extras);
+            let (mut waiting, _) = match journey.post(&link, vec![call], text) {
+                Err(error) if error.is_closed() && lane.reconnects() => continue,
+                posted => posted?,
+            };
+            let Some(waiting) = waiting.pop() else {
+                return Err(Error::local(subject, "it was lost"));
+            };
+            let end = journey.answer(waiting).await?;
+            let again = match &end {
+                CallEnd::Lost { sent, .. } => lane.reconnects() && (!sent || sending.idempotent),
+                _ => false,
+            };
+            if !again {
+                return Ok((outcome(subject, end, self.max_response)?, link));
+            }
+        }
+    }
+
+    /// Sends a notification and waits until it has left.
+    pub(super) async fn notify_over(&self, lane: &Lane, sending: Sending<'_>) -> Result<(), Error> {
+        let journey = Journey::new(sending.subject, lane, sending.timeout, sending.current);
+        let link = journey.link(0).await?;
+        let mut text = Vec::with_capacity(128);
+        let extras = Extras {
+            timeout: None,
+            ..journey.extras()
+        };
+        self.write(&mut text, None, sending.method, sending.params, extras);
+        let (_, serial) = journey.post(&link, Vec::new(), text)?;
+        journey.written(&link, serial).await
+    }
+}

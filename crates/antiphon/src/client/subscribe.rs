@@ -1,0 +1,411 @@
+//! Subscriptions: a method that answers with a stream, as a stream here.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use antiphon_proto::{ErrorObject, RawJson};
+use futures_core::Stream;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::Shared;
+use super::channel::Channel;
+use super::error::{Error, Reason};
+use super::session::Sending;
+use crate::current::Current;
+use crate::link::{Inbox, InboxEnd, InboxSpec, Link, NewCall};
+
+/// Items that may wait here unless the caller says otherwise.
+const BUFFER: usize = 1024;
+
+/// A subscription that begins when it is awaited; see
+/// [`Client::subscribe`](super::Client::subscribe).
+#[must_use = "a subscription begins when it is awaited"]
+pub struct PendingSubscription<T> {
+    request: Request,
+    item: PhantomData<fn() -> T>,
+}
+
+/// What it takes to subscribe, and to do so again.
+#[derive(Clone)]
+struct Request {
+    shared: Arc<Shared>,
+    method: String,
+    params: Result<Option<String>, String>,
+    unsubscribe: String,
+    buffer: usize,
+    timeout: Option<Duration>,
+    current: Current,
+}
+
+impl<T: DeserializeOwned> PendingSubscription<T> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        method: String,
+        params: Result<Option<String>, String>,
+    ) -> Self {
+        Self {
+            request: Request {
+                timeout: shared.timeout,
+                shared,
+                method,
+                params,
+                unsubscribe: "rpc.unsubscribe".to_owned(),
+                buffer: BUFFER,
+                current: Current::get(),
+            },
+            item: PhantomData,
+        }
+    }
+
+    /// The method by which the server ends subscriptions: `eth_unsubscribe`, for one.
+    /// `rpc.unsubscribe`.
+    pub fn unsubscribe_method(mut self, name: impl Into<String>) -> Self {
+        self.request.unsubscribe = name.into();
+        self
+    }
+
+    /// How many items may wait until they are taken, at least 1; at most 4 MiB of them do. One more
+    /// ends the subscription with [`StreamError::Lagged`]. 1024.
+    pub fn buffer(mut self, items: usize) -> Self {
+        self.request.buffer = items.max(1);
+        self
+    }
+
+    /// Allows the server another time than the client's to agree; `None` is for ever.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.request.timeout = timeout.into();
+        self
+    }
+}
+
+impl<T: DeserializeOwned + 'static> IntoFuture for PendingSubscription<T> {
+    type Output = Result<Subscription<T>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let open = self.request.clone().open().await?;
+            Ok(Subscription {
+                request: self.request,
+                open: Some(open),
+                reopening: None,
+                ready: VecDeque::new(),
+                item: PhantomData,
+            })
+        })
+    }
+}
+
+impl Request {
+    async fn open(self) -> Result<Open, Error> {
+        let subject = format!("`{}`", self.method);
+        let Channel::Session(lane) = &self.shared.channel else {
+            return Err(Error::local(
+                &subject,
+                "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
+            ));
+        };
+        let params = self.params.as_ref();
+        let params = params.map_err(|fault| Error::local(&subject, fault.clone()))?;
+        let inbox = Mutex::new(None);
+        let sending = Sending {
+            subject: &subject,
+            method: &self.method,
+            params: params.as_deref(),
+            timeout: self.timeout,
+            current: self.current.clone(),
+            // A subscription that was lost with its connection does no harm.
+            idempotent: true,
+        };
+        let call = || {
+            let (spec, receiver) = InboxSpec::new(self.buffer, &self.unsubscribe);
+            *inbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+            NewCall {
+                opens: Some(spec),
+                ..self.shared.new_call()
+            }
+        };
+        let (outcome, link) = self.shared.call_over(lane, sending, call).await?;
+        let id = outcome.map_err(|error| Error::refused(&subject, error))?;
+        let is_id = matches!(
+            id.as_str().as_bytes().first(),
+            Some(b'"' | b'-' | b'0'..=b'9')
+        );
+        match inbox.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(inbox) if is_id => Ok(Open {
+                link,
+                id: id.as_str().into(),
+                inbox,
+                next: 1,
+                over: false,
+            }),
+            _ => {
+                let fault = "the result is no id of a subscription";
+                Err(Error::unknown(&subject, Reason::Answer(fault.into())))
+            }
+        }
+    }
+}
+
+/// The items of a subscription, as they come.
+///
+/// It is a `Stream`; [`next`](Self::next) does for those who have no use for the trait. An item that
+/// is missing is never passed over in silence: an error stands in its place. The stream ends after
+/// an error for which [`StreamError::is_end`] holds, or, when the server has nothing more to say,
+/// without one. Dropping it unsubscribes.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), antiphon::client::Error> {
+/// use antiphon::client::{Client, StreamError};
+///
+/// let client = Client::connect("ws://localhost:8060")?;
+/// let mut prices = client.subscribe::<f64>("prices", ("gold",)).await?;
+/// while let Some(price) = prices.next().await {
+///     match price {
+///         Ok(price) => println!("{price}"),
+///         Err(StreamError::Gap { missed }) => println!("… {missed} left out"),
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it is over when it is dropped"]
+pub struct Subscription<T> {
+    request: Request,
+    open: Option<Open>,
+    reopening: Option<Opening>,
+    /// What is to be told before the next item is looked at.
+    ready: VecDeque<Result<RawJson, StreamError>>,
+    item: PhantomData<fn() -> T>,
+}
+
+/// A subscription that is made again.
+type Opening = Pin<Box<dyn Future<Output = Result<Open, Error>> + Send>>;
+
+/// A subscription that the server has agreed to.
+struct Open {
+    link: Link,
+    /// The JSON text of its id.
+    id: Box<str>,
+    inbox: Inbox,
+    /// The number that the next item should have.
+    next: u64,
+    over: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.over {
+            self.link.forget(&self.id, &self.inbox);
+        }
+    }
+}
+
+/// What stands in a stream where an item should.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The server has left out items, because they were not taken in time. The stream goes on.
+    Gap {
+        /// How many.
+        missed: u64,
+    },
+    /// The connection was lost and is there again, and so is the subscription; what happened between
+    /// is missing. The stream goes on.
+    Interrupted,
+    /// An item is not of the type asked for. The stream goes on.
+    Decode(Error),
+    /// Too many items have waited, there or here: the subscription is over.
+    Lagged,
+    /// The server stops: the subscription is over.
+    Shutdown,
+    /// The server's stream has failed: the subscription is over.
+    Failed(ErrorObject),
+    /// The connection is lost, or could not be made again: the subscription is over.
+    Lost(Error),
+}
+
+impl StreamError {
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        !matches!(self, Self::Gap { .. } | Self::Interrupted | Self::Decode(_))
+    }
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gap { missed } => write!(f, "{missed} items were left out"),
+            Self::Interrupted => f.write_str("the connection was lost for a while"),
+            Self::Decode(error) | Self::Lost(error) => error.fmt(f),
+            Self::Lagged => f.write_str("too many items have waited"),
+            Self::Shutdown => f.write_str("the server stops"),
+            Self::Failed(error) => crate::error::Printable(error).fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StreamError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Decode(error) | Self::Lost(error) => Some(error),
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// The parameters of a notification that carries an item.
+#[derive(Deserialize)]
+struct Item<'a> {
+    seq: Option<u64>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    end: Option<String>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+impl<T: DeserializeOwned> Subscription<T> {
+    /// The id that the server has given it, as JSON text; none while the connection is lost.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.open.as_ref().map(|open| &*open.id)
+    }
+
+    /// The next item; `None` when the stream has ended. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<T, StreamError>> {
+        poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, StreamError>>> {
+        loop {
+            if let Some(next) = self.ready.pop_front() {
+                return Poll::Ready(Some(next.and_then(|raw| self.decode(&raw))));
+            }
+            if let Some(reopening) = &mut self.reopening {
+                let reopened = ready!(reopening.as_mut().poll(cx));
+                self.reopening = None;
+                match reopened {
+                    Ok(open) => {
+                        self.open = Some(open);
+                        return Poll::Ready(Some(Err(StreamError::Interrupted)));
+                    }
+                    Err(error) => return Poll::Ready(Some(Err(StreamError::Lost(error)))),
+                }
+            }
+            let Some(open) = &mut self.open else {
+                return Poll::Ready(None);
+            };
+            match ready!(open.inbox.poll_next(cx)) {
+                Some(event) => self.read(event.0.as_str()),
+                None => self.lose(),
+            }
+        }
+    }
+
+    fn decode(&self, raw: &RawJson) -> Result<T, StreamError> {
+        let subject = format!("an item of `{}`", self.request.method);
+        super::call::decode(&subject, raw).map_err(StreamError::Decode)
+    }
+
+    /// Reads a notification.
+    fn read(&mut self, params: &str) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        let item: Item<'_> = match serde_json::from_str(params) {
+            Ok(item) => item,
+            Err(error) => {
+                let error = Error::decode::<T>(&format!("an item of `{}`", open.id), error);
+                return self.ready.push_back(Err(StreamError::Decode(error)));
+            }
+        };
+        // Servers that do not count leave it out.
+        if let Some(seq) = item.seq {
+            if seq > open.next {
+                let missed = seq - open.next;
+                self.ready.push_back(Err(StreamError::Gap { missed }));
+            }
+            open.next = seq.saturating_add(1);
+        }
+        let end = match (item.result, item.error, item.end.as_deref()) {
+            (_, Some(error), _) => {
+                let fallback = || ErrorObject::new(0, "the stream has failed");
+                let error = ErrorObject::from_json(error.get()).unwrap_or_else(fallback);
+                Some(StreamError::Failed(error))
+            }
+            (_, _, Some("lagged")) => Some(StreamError::Lagged),
+            (_, _, Some("shutdown")) => Some(StreamError::Shutdown),
+            (_, _, Some(_)) => None,
+            (Some(result), None, None) => {
+                let raw = RawJson::from_value(result);
+                let item =
+                    raw.map_err(|error| StreamError::Decode(Error::decode::<T>("an item", error)));
+                return self.ready.push_back(item);
+            }
+            (None, None, None) => return,
+        };
+        open.over = true;
+        self.open = None;
+        self.ready.extend(end.map(Err));
+    }
+
+    /// Nothing more comes, and the server has not said why.
+    fn lose(&mut self) {
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
+        open.over = true;
+        let end = match open.inbox.end() {
+            Some(InboxEnd::Lagged) => StreamError::Lagged,
+            Some(InboxEnd::Lost(end)) if !end.ours && self.request.shared.reconnects() => {
+                let again = self.request.clone();
+                self.reopening = Some(Box::pin(again.open()));
+                return;
+            }
+            Some(InboxEnd::Lost(end)) => {
+                let subject = format!("the subscription to `{}`", self.request.method);
+                let reason = Reason::Closed(end.reason.clone());
+                StreamError::Lost(Error::unknown(&subject, reason))
+            }
+            None => return,
+        };
+        self.ready.push_back(Err(end));
+    }
+}
+
+impl<T: DeserializeOwned> Stream for Subscription<T> {
+    type Item = Result<T, StreamError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_item(cx)
+    }
+}
+
+impl<T> fmt::Debug for PendingSubscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingSubscription")
+            .field("method", &self.request.method)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("method", &self.request.method)
+            .field("id", &self.open.as_ref().map(|open| &*open.id))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,190 @@
+//! Calls of the peer's that wait for a method: found by their id, cancelled, answered once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
+
+use antiphon_proto::{ErrorCode, ErrorObject, message};
+use tokio::task::AbortHandle;
+
+use super::Link;
+use crate::subscription::Opening;
+
+/// What runs for the peer.
+#[derive(Default)]
+pub(super) struct Running {
+    next: u64,
+    tasks: HashMap<u64, Task>,
+    /// The ids of what runs. The peer chooses them, so they are hashed with keys of our own.
+    ids: HashMap<Box<[u8]>, Place>,
+}
+
+struct Task {
+    abort: Option<AbortHandle>,
+    weight: usize,
+    ids: Vec<Box<[u8]>>,
+}
+
+/// Where the call of an id runs.
+enum Place {
+    Task(u64),
+    Batch(Arc<Cancels>),
+}
+
+/// A task that runs for the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ticket(u64);
+
+impl Link {
+    /// How many calls run for the peer.
+    pub(crate) fn running(&self) -> usize {
+        self.0.running.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call of this id runs.
+    pub(crate) fn is_running(&self, id: &[u8]) -> bool {
+        self.running() > 0 && self.lock().running.ids.contains_key(id)
+    }
+
+    /// Whether this task is still at work.
+    pub(crate) fn is_at_work(&self, ticket: Ticket) -> bool {
+        self.lock().running.tasks.contains_key(&ticket.0)
+    }
+
+    /// Enters a task before it begins, with the ids of its calls. Those of a batch are cancelled one
+    /// by one, through its `cancels`.
+    pub(crate) fn enter(
+        &self,
+        ids: Vec<Box<[u8]>>,
+        cancels: Option<&Arc<Cancels>>,
+        weight: usize,
+    ) -> Ticket {
+        self.0.running.fetch_add(weight, Ordering::Relaxed);
+        let mut state = self.lock();
+        let running = &mut state.running;
+        let serial = running.next;
+        running.next += 1;
+        for id in &ids {
+            let place = match cancels {
+                Some(cancels) => Place::Batch(Arc::clone(cancels)),
+                None => Place::Task(serial),
+            };
+            running.ids.insert(id.clone(), place);
+        }
+        let abort = None;
+        running.tasks.insert(serial, Task { abort, weight, ids });
+        Ticket(serial)
+    }
+
+    /// Notes how to cut a task off, unless it is done already. After the end it is cut off at once.
+    pub(crate) fn attach(&self, ticket: Ticket, abort: AbortHandle) {
+        let mut state = self.lock();
+        let over = state.end.is_some();
+        match state.running.tasks.get_mut(&ticket.0) {
+            Some(task) => task.abort = Some(abort),
+            None if over => abort.abort(),
+            None => {}
+        }
+    }
+
+    /// A task is done: its answer goes out, and the streams it has opened follow. Nothing happens if
+    /// it was cancelled before.
+    pub(crate) fn finish(&self, ticket: Ticket, text: Option<Vec<u8>>, streams: Vec<Opening>) {
+        self.change(|state| {
+            if !self.leave(state, ticket.0) {
+                return;
+            }
+            if let Some(text) = text {
+                self.put(state, text);
+            }
+            for opening in streams {
+                self.begin_feed(state, opening);
+            }
+        });
+    }
+
+    /// Takes a task out; false if it was not there.
+    fn leave(&self, state: &mut super::State, serial: u64) -> bool {
+        let Some(task) = state.running.tasks.remove(&serial) else {
+            return false;
+        };
+        for id in &task.ids {
+            state.running.ids.remove(id);
+        }
+        self.0.running.fetch_sub(task.weight, Ordering::Relaxed);
+        true
+    }
+
+    /// Cancels a call that runs and answers it; false if there is none of this id.
+    pub(crate) fn cancel(&self, id: &[u8]) -> bool {
+        let mut state = self.lock();
+        let serial = match state.running.ids.get(id) {
+            None => return false,
+            Some(Place::Batch(cancels)) => {
+                let cancels = Arc::clone(cancels);
+                drop(state);
+                cancels.cancel(id);
+                return true;
+            }
+            Some(Place::Task(serial)) => *serial,
+        };
+        let task = state.running.tasks.get_mut(&serial);
+        let abort = task.and_then(|task| task.abort.take());
+        self.leave(&mut state, serial);
+        drop(state);
+        // Its method may do anything when it is dropped.
+        if let Some(abort) = abort {
+            abort.abort();
+        }
+        let mut text = Vec::new();
+        message::write_error(&mut text, id, &ErrorObject::of(ErrorCode::CANCELLED));
+        self.post(text);
+        true
+    }
+}
+
+impl Running {
+    pub(super) fn abort(self) {
+        for abort in self.tasks.into_values().filter_map(|task| task.abort) {
+            abort.abort();
+        }
+    }
+}
+
+/// The calls of one batch that are to be cancelled.
+#[derive(Default)]
+pub(crate) struct Cancels(Mutex<Cancelled>);
+
+#[derive(Default)]
+struct Cancelled {
+    ids: Vec<Box<[u8]>>,
+    /// The batch, if it waits.
+    batch: Option<Waker>,
+}
+
+impl Cancels {
+    fn cancel(&self, id: &[u8]) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.ids.push(id.into());
+        let waker = inner.batch.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The ids that were cancelled since; the batch is woken by the next one.
+    pub(crate) fn take(&self, cx: &Context<'_>) -> Vec<Box<[u8]>> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.batch = Some(cx.waker().clone());
+        std::mem::take(&mut inner.ids)
+    }
+}
+
+impl fmt::Debug for Cancels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancels")
+    }
+}

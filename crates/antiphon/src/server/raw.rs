@@ -1,0 +1,47 @@
+//! Connections that carry messages and nothing else.
+
+use std::sync::Arc;
+
+use antiphon_proto::Framing;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::dispatch::Dispatcher;
+use crate::life::Life;
+use crate::scope::Connection;
+use crate::session::{Session, Terms, run};
+use crate::transport::stream::StreamWire;
+
+/// What all raw connections of a server share.
+#[derive(Clone, Debug)]
+pub(super) struct Raw {
+    /// The route at `/`, or the first: a raw stream has no paths.
+    pub(super) dispatcher: Dispatcher,
+    pub(super) terms: Terms,
+    /// Bytes in one message.
+    pub(super) max_message: usize,
+    pub(super) local: bool,
+}
+
+impl Raw {
+    /// Serves a connection until it ends, or the server does.
+    pub(super) async fn serve<S>(
+        self,
+        stream: S,
+        framing: Framing,
+        connection: Arc<Connection>,
+        life: Life,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let wire = StreamWire::new(stream, framing, self.max_message);
+        let session = Session::new(
+            wire,
+            self.dispatcher,
+            connection,
+            self.local,
+            &self.terms,
+            |_| {},
+        );
+        run(session, life).await;
+    }
+}

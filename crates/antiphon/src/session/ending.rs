@@ -1,0 +1,195 @@
+//! How a session ends: because of the peer, the time, the server, or somebody here.
+
+use std::borrow::Cow;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::Session;
+use super::wire::{Broken, Goodbye, Wire};
+use crate::link::End;
+use crate::scope::Transport;
+
+/// How long saying goodbye may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long after a server was told to stop calls are still begun: what the peer sent before it
+/// could know.
+const LATE: Duration = Duration::from_millis(100);
+
+/// The answer to what is no message, before the connection closes.
+const PARSE_ERROR: &[u8] =
+    br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
+
+/// Where a session is in its life.
+pub(crate) enum Phase {
+    Open,
+    /// The server stops: what has been asked is finished; what is asked later than a moment is not.
+    Stopping(Instant),
+    /// The peer has said all it has to say, and still listens: what it has asked is finished.
+    Finishing,
+    /// Goodbye is being said.
+    Closing(Box<Farewell>),
+}
+
+pub(crate) struct Farewell {
+    end: Arc<End>,
+    goodbye: Goodbye,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Phase {
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self, Self::Stopping(_))
+    }
+}
+
+/// Why a session stops.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    reason: Cow<'static, str>,
+    goodbye: Goodbye,
+    /// Whether the peer gets a parse error first.
+    answered: bool,
+    /// Whether this side wants it.
+    ours: bool,
+    /// Whether the peer has only stopped to talk.
+    half: bool,
+}
+
+impl Stop {
+    fn new(reason: impl Into<Cow<'static, str>>, goodbye: Goodbye) -> Self {
+        Self {
+            reason: reason.into(),
+            goodbye,
+            answered: false,
+            ours: false,
+            half: false,
+        }
+    }
+
+    /// The peer has closed the connection.
+    pub(super) fn gone() -> Self {
+        Self {
+            half: true,
+            ..Self::new("the peer has closed the connection", Goodbye::Normal)
+        }
+    }
+
+    /// A deadline has passed.
+    pub(super) fn late(reason: &'static str, goodbye: Goodbye) -> Self {
+        Self::new(reason, goodbye)
+    }
+
+    /// The peer has broken a rule of ours.
+    pub(super) fn policy(reason: &'static str) -> Self {
+        Self::new(reason, Goodbye::Policy)
+    }
+
+    /// The server stops, and all is done.
+    pub(super) fn server() -> Self {
+        Self {
+            ours: true,
+            ..Self::new("the server has stopped", Goodbye::GoingAway)
+        }
+    }
+
+    /// Nobody here needs the session any more.
+    fn done() -> Self {
+        Self {
+            ours: true,
+            ..Self::new("it was closed", Goodbye::Normal)
+        }
+    }
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self {
+            answered: broken.answered,
+            ..Self::new(broken.reason, broken.goodbye)
+        }
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::from(Broken::from(error))
+    }
+}
+
+impl<W: Wire> Session<W> {
+    /// The server stops: subscriptions end, calls are finished, later ones refused.
+    pub(crate) fn stop(&mut self) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Stopping(Instant::now() + LATE);
+            self.link.end_feeds();
+        }
+    }
+
+    /// Whether calls that come now are too late.
+    pub(super) fn refuses(&self) -> bool {
+        match &self.phase {
+            Phase::Stopping(late) => *late <= Instant::now(),
+            _ => false,
+        }
+    }
+
+    /// Whether the session has nothing left to do for which it was kept.
+    pub(super) fn wants_to_stop(&self) -> Option<Stop> {
+        let quiet = || {
+            self.link.running() == 0
+                && self.parked.is_empty()
+                && self.wire.unwritten() == 0
+                && !self.link.has_mail()
+        };
+        match self.phase {
+            Phase::Finishing if quiet() => Some(Stop::gone()),
+            _ if self.link.is_closing() && self.wire.unwritten() == 0 => Some(Stop::done()),
+            _ => None,
+        }
+    }
+
+    /// Ends everything that belongs to the session, and begins to say goodbye.
+    pub(super) fn begin_closing(&mut self, stop: Stop) {
+        // A program that has been given all its input on a pipe still wants the answers.
+        let pipe = self.scope.connection.transport == Transport::Stdio;
+        if stop.half && pipe && !matches!(self.phase, Phase::Finishing) {
+            self.phase = Phase::Finishing;
+            return;
+        }
+        let id = self.scope.connection.id;
+        tracing::debug!(connection = id, "a session ends: {}", stop.reason);
+        if stop.answered {
+            self.wire.send(&mut PARSE_ERROR.to_vec());
+        }
+        let end = End {
+            reason: stop.reason,
+            ours: stop.ours,
+        };
+        let end = self.link.close(end);
+        self.scope.connection.close();
+        self.phase = Phase::Closing(Box::new(Farewell {
+            end,
+            goodbye: stop.goodbye,
+            deadline: Box::pin(sleep(FAREWELL)),
+        }));
+    }
+
+    pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Arc<End>> {
+        let Phase::Closing(farewell) = &mut self.phase else {
+            return Poll::Pending;
+        };
+        let said = farewell.goodbye == Goodbye::Dead
+            || self.wire.poll_close(cx, farewell.goodbye).is_ready()
+            || farewell.deadline.as_mut().poll(cx).is_ready();
+        match said {
+            true => Poll::Ready(Arc::clone(&farewell.end)),
+            false => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What becomes of a message that has come: answers and cancellations at once, calls in their turn.
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use antiphon_proto::message::{self, Invalid};
+use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, RawJson, Request, Response};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::wire::Wire;
+use super::{KEPT, Session, Stop};
+use crate::context::PROGRESS;
+use crate::dispatch::{Answered, Begun, Work};
+use crate::link::{Link, Progress, Ticket};
+
+impl<W: Wire> Session<W> {
+    /// Takes a message in.
+    pub(super) fn take(&mut self, message: Bytes, cx: &mut Context<'_>) -> Result<(), Stop> {
+        let length = message.len();
+        let max_batch = self.dispatcher.max_batch();
+        // An array may hold the answers to a batch of ours, which may be longer than we allow others.
+        let max = match message.trim_ascii_start().first() {
+            Some(b'[') => max_batch.max(self.link.largest_batch()),
+            _ => max_batch,
+        };
+        let entry = match self.dispatcher.read(message, max) {
+            Ok(incoming) => incoming,
+            Err(mut answer) => {
+                self.answer(&mut answer);
+                return Ok(());
+            }
+        };
+        match entry {
+            Incoming::Single(Entry::Response(response)) => self.answered(response)?,
+            Incoming::Single(Entry::Request(request))
+                if request.is_notification() && self.intercept(&request) => {}
+            Incoming::Batch(entries) => self.take_batch(entries, length, cx)?,
+            entry => self.admit(entry, length, cx),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, response: Response) -> Result<(), Stop> {
+        let id = response.id().to_owned();
+        let told = self.link.answered(&id, response.into_outcome());
+        told.map_err(|_| Stop::policy("the peer answers what nobody has asked"))
+    }
+
+    /// Answers to a batch of ours go where they are awaited; what else is in it is one message.
+    fn take_batch(
+        &mut self,
+        entries: Vec<Entry>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Stop> {
+        let mut rest = Vec::with_capacity(entries.len());
+        let mut seen = HashSet::new();
+        for entry in entries {
+            match entry {
+                Entry::Response(response) => self.answered(response)?,
+                Entry::Request(request) if request.is_notification() => {
+                    if !self.intercept(&request) {
+                        rest.push(Entry::Request(request));
+                    }
+                }
+                Entry::Request(request) => {
+                    let id = request.id().unwrap_or_default();
+                    let used = id != "null" && !seen.insert(id.to_owned());
+                    rest.push(match used {
+                        true => Entry::Invalid(Invalid::request(&request, "its id is in use")),
+                        false => Entry::Request(request),
+                    });
+                }
+                invalid => rest.push(invalid),
+            }
+        }
+        if rest.len() > self.dispatcher.max_batch() {
+            self.refuse(b"null", ErrorCode::INVALID_REQUEST);
+        } else if !rest.is_empty() {
+            self.admit(Incoming::Batch(rest), length, cx);
+        }
+        Ok(())
+    }
+
+    /// Deals with notifications that concern the session itself, ahead of all that waits.
+    fn intercept(&mut self, request: &Request) -> bool {
+        let method = request.method();
+        if method == self.limits.cancel_method {
+            if let Some(id) = request.params().and_then(cancelled) {
+                self.cancel(id.get());
+            }
+            return true;
+        }
+        if method == PROGRESS
+            && let Some(progress) = request.params().and_then(|text| self.progress(text))
+        {
+            let (tell, value) = progress;
+            tell(value);
+            return true;
+        }
+        self.deliver(request)
+    }
+
+    fn cancel(&mut self, id: &str) {
+        if self.link.cancel(id.as_bytes()) || !self.parked.cancel(id.as_bytes()) {
+            return;
+        }
+        self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
+    }
+
+    /// Who wants to hear of this progress.
+    fn progress(&self, params: &str) -> Option<(Progress, RawJson)> {
+        #[derive(Deserialize)]
+        struct Told<'a> {
+            #[serde(borrow)]
+            token: &'a RawValue,
+            #[serde(borrow)]
+            value: &'a RawValue,
+        }
+        let told: Told<'_> = serde_json::from_str(params).ok()?;
+        let tell = self.link.progress(told.token.get().as_bytes())?;
+        let value = RawJson::from_value(told.value).ok()?;
+        Some((tell, value))
+    }
+
+    /// Delivers an item of a subscription of ours; false if it is none.
+    fn deliver(&mut self, request: &Request) -> bool {
+        #[derive(Deserialize)]
+        struct Item<'a> {
+            #[serde(borrow)]
+            subscription: &'a RawValue,
+            #[serde(borrow)]
+            end: Option<&'a RawValue>,
+            #[serde(borrow)]
+            error: Option<&'a RawValue>,
+        }
+        if !self.link.has_inboxes() {
+            return false;
+        }
+        let Some(params) = request.raw_params() else {
+            return false;
+        };
+        let Ok(item) = serde_json::from_str::<Item<'_>>(params.as_str()) else {
+            return false;
+        };
+        let last = item.end.is_some() || item.error.is_some();
+        let id = item.subscription.get().to_owned();
+        self.link.deliver(&id, params, last)
+    }
+
+    /// Starts a message if its turn has come; else it waits, or is refused.
+    fn admit(&mut self, entry: Incoming, length: usize, cx: &mut Context<'_>) {
+        if self.refuses() {
+            self.overload(&entry);
+        } else if self.parked.is_empty() && self.may_start(&entry) {
+            self.start(entry, cx);
+        } else if !self.parked.is_full(&self.limits) {
+            self.parked.push(entry, length);
+        } else {
+            self.overload(&entry);
+        }
+    }
+
+    pub(super) fn start_parked(&mut self, cx: &mut Context<'_>) {
+        while let Some(entry) = self.parked.front() {
+            if !self.may_start(entry) {
+                return;
+            }
+            if let Some(entry) = self.parked.pop() {
+                self.start(entry, cx);
+            }
+        }
+    }
+
+    fn may_start(&self, entry: &Incoming) -> bool {
+        let running = self.link.running();
+        self.barrier.is_none()
+            && self.wire.unwritten() <= self.limits.max_unwritten
+            && (running == 0 || running + self.weight(entry) <= self.limits.max_running)
+    }
+
+    /// How many calls a message may run at a time.
+    fn weight(&self, entry: &Incoming) -> usize {
+        match entry {
+            Incoming::Single(_) => 1,
+            Incoming::Batch(entries) => entries.len().min(self.dispatcher.batch_concurrency()),
+        }
+    }
+
+    fn start(&mut self, entry: Incoming, cx: &mut Context<'_>) {
+        let entry = match self.without_duplicates(entry) {
+            Ok(entry) => entry,
+            Err(id) => return self.refuse(&id, ErrorCode::INVALID_REQUEST),
+        };
+        let notification = match &entry {
+            Incoming::Single(Entry::Request(request)) => request.is_notification(),
+            _ => false,
+        };
+        let weight = self.weight(&entry);
+        let (ids, cancels) = match &entry {
+            Incoming::Single(_) => (Vec::new(), None),
+            Incoming::Batch(entries) => (ids(entries), Some(Arc::default())),
+        };
+        let buffer = std::mem::take(&mut self.scratch);
+        let scope = Arc::clone(&self.scope);
+        match self
+            .dispatcher
+            .begin(entry, scope, buffer, cancels.as_ref(), cx)
+        {
+            Begun::Answered(Answered { text, streams }) => {
+                if let Some(mut text) = text {
+                    self.answer(&mut text);
+                    if text.capacity() <= KEPT {
+                        self.scratch = text;
+                    }
+                }
+                if !streams.is_empty() {
+                    self.link.open(streams);
+                }
+            }
+            Begun::Waiting(work) => {
+                let mut ids = ids;
+                ids.extend(work.id().map(Box::from));
+                let ticket = self.link.enter(ids, cancels.as_ref(), weight);
+                if notification {
+                    self.barrier = Some(ticket);
+                }
+                spawn(work, &self.link, ticket);
+            }
+        }
+    }
+
+    /// The same message without calls whose ids are in use; the id if nothing else is in it.
+    fn without_duplicates(&self, entry: Incoming) -> Result<Incoming, Vec<u8>> {
+        if self.link.running() == 0 {
+            return Ok(entry);
+        }
+        let used = |request: &Request| {
+            let id = request.id_bytes().filter(|id| *id != b"null");
+            id.is_some_and(|id| self.link.is_running(id))
+        };
+        match entry {
+            Incoming::Single(Entry::Request(request)) if used(&request) => {
+                Err(request.id_bytes().unwrap_or_default().to_vec())
+            }
+            Incoming::Batch(mut entries) => {
+                for entry in &mut entries {
+                    if let Entry::Request(request) = entry
+                        && used(request)
+                    {
+                        *entry = Entry::Invalid(Invalid::request(request, "its id is in use"));
+                    }
+                }
+                Ok(Incoming::Batch(entries))
+            }
+            entry => Ok(entry),
+        }
+    }
+
+    /// Answers all that could be answered in a message that does not run.
+    fn overload(&mut self, entry: &Incoming) {
+        let entries = match entry {
+            Incoming::Single(entry) => std::slice::from_ref(entry),
+            Incoming::Batch(entries) => entries,
+        };
+        let error = ErrorObject::of(ErrorCode::OVERLOADED);
+        let mut text = Vec::new();
+        for entry in entries {
+            let id = match entry {
+                Entry::Request(request) => request.id_bytes(),
+                Entry::Invalid(invalid) => Some(invalid.id().as_bytes()),
+                Entry::Response(response) => Some(response.id().as_bytes()),
+            };
+            match id {
+                None => tracing::warn!("a notification was dropped: its session is overloaded"),
+                Some(id) => {
+                    text.push(if text.is_empty() { b'[' } else { b',' });
+                    message::write_error(&mut text, id, &error);
+                }
+            }
+        }
+        if text.is_empty() {
+            return;
+        }
+        match entry {
+            Incoming::Single(_) => drop(text.remove(0)),
+            Incoming::Batch(_) => text.push(b']'),
+        }
+        self.answer(&mut text);
+    }
+
+    fn refuse(&mut self, id: &[u8], code: ErrorCode) {
+        let mut text = Vec::new();
+        message::write_error(&mut text, id, &ErrorObject::of(code));
+        self.answer(&mut text);
+    }
+
+    /// Sends an answer that was made here, behind all that was posted before.
+    fn answer(&mut self, text: &mut Vec<u8>) {
+        self.fetch();
+        self.wire.send(text);
+    }
+}
+
+/// The ids of the calls in a batch.
+fn ids(entries: &[Entry]) -> Vec<Box<[u8]>> {
+    let id = |entry: &Entry| match entry {
+        Entry::Request(request) => {
+            let id = request.id_bytes().filter(|id| *id != b"null");
+            id.map(Box::from)
+        }
+        _ => None,
+    };
+    entries.iter().filter_map(id).collect()
+}
+
+/// Lets a message that waits go on by itself. While too much waits to be written it is not asked:
+/// what it answers would only wait as well.
+fn spawn(mut work: Work, link: &Link, ticket: Ticket) {
+    let answers = link.clone();
+    let task = tokio::spawn(async move {
+        let answered = poll_fn(|cx| match answers.poll_room(cx) {
+            Poll::Ready(()) => Pin::new(&mut work).poll(cx),
+            Poll::Pending => Poll::Pending,
+        });
+        let Answered { text, streams } = answered.await;
+        answers.finish(ticket, text, streams);
+    });
+    link.attach(ticket, task.abort_handle());
+}
+
+/// The id in the parameters of a cancellation, under the name that LSP gives it or that of the Model
+/// Context Protocol.
+fn cancelled(params: &str) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Cancelled {
+        id: Option<Box<RawValue>>,
+        #[serde(rename = "requestId")]
+        request_id: Option<Box<RawValue>>,
+    }
+    let cancelled: Cancelled = serde_json::from_str(params).ok()?;
+    cancelled.id.or(cancelled.request_id)
+}

@@ -1,0 +1,88 @@
+//! What a session allows, with its defaults.
+
+use std::time::Duration;
+
+use crate::link::LinkLimits;
+
+/// Bounds of one session: a connection on which both sides may call. All of them are on by default.
+///
+/// ```
+/// use std::time::Duration;
+/// use antiphon::Settings;
+///
+/// let mut settings = Settings::default();
+/// settings.sessions.max_running = 32;
+/// settings.sessions.idle_timeout = Some(Duration::from_secs(600));
+/// assert_eq!(settings.sessions.max_parked, 256);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionLimits {
+    /// Calls of the peer that may wait for their methods at the same time. 128.
+    pub max_running: usize,
+    /// Messages that may wait for a place among these. Then reading pauses; only while a call to
+    /// this peer waits for its answer, reading goes on and further calls get −32000. 256.
+    pub max_parked: usize,
+    /// Bytes of such messages. 256 KiB.
+    pub max_parked_bytes: usize,
+    /// Bytes that may wait to be written. While there are more, nothing is read, and no method is
+    /// asked for more. 4 MiB.
+    pub max_unwritten: usize,
+    /// Calls to the peer that may wait for their answers; more wait for a place. 1024.
+    pub max_calls: usize,
+    /// Subscriptions that the peer may have; more get −32000. 1024.
+    pub max_subscriptions: usize,
+    /// Items that may wait for one subscriber; see [`Overflow`](crate::Overflow). 256.
+    pub max_queued: usize,
+    /// Bytes of such items. 1 MiB.
+    pub max_queued_bytes: usize,
+    /// Silence after which a WebSocket is asked for a sign of life. 20 s.
+    pub ping_interval: Option<Duration>,
+    /// How long that may take to come. 20 s.
+    pub ping_timeout: Duration,
+    /// Silence after which a connection that cannot be asked is closed, unless a call or a
+    /// subscription is open. Standard input and output never are. 1 h.
+    pub idle_timeout: Option<Duration>,
+    /// For a whole message, from its first byte. 30 s.
+    pub message_timeout: Option<Duration>,
+    /// For a peer that reads nothing of what is written. 30 s.
+    pub write_timeout: Option<Duration>,
+    /// The notification that cancels a call: `$/cancelRequest` with the member `id` (or, as the
+    /// Model Context Protocol has it, `requestId`).
+    pub cancel_method: String,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        let link = LinkLimits::default();
+        Self {
+            max_running: 128,
+            max_parked: 256,
+            max_parked_bytes: 256 * 1024,
+            max_unwritten: link.max_unwritten,
+            max_calls: link.max_calls,
+            max_subscriptions: link.max_subscriptions,
+            max_queued: link.max_queued,
+            max_queued_bytes: link.max_queued_bytes,
+            ping_interval: Some(Duration::from_secs(20)),
+            ping_timeout: Duration::from_secs(20),
+            idle_timeout: Some(Duration::from_secs(3600)),
+            message_timeout: Some(Duration::from_secs(30)),
+            write_timeout: Some(Duration::from_secs(30)),
+            cancel_method: link.cancel.to_string(),
+        }
+    }
+}
+
+impl SessionLimits {
+    pub(crate) fn link(&self) -> LinkLimits {
+        LinkLimits {
+            max_unwritten: self.max_unwritten,
+            max_calls: self.max_calls,
+            max_subscriptions: self.max_subscriptions,
+            max_queued: self.max_queued,
+            max_queued_bytes: self.max_queued_bytes,
+            cancel: self.cancel_method.as_str().into(),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! One connection on which both sides may call.
+//!
+//! A [`Session`] is one future over one [`Wire`]: it reads what is there, starts each call where it
+//! was read, and writes all that is ready in one go. It has no tasks of its own; a call that has to
+//! wait becomes one, and leaves its answer with the [`Link`].
+//!
+//! What it never does is wait for a method. Answers to our calls and cancellations go past requests
+//! that queue up, and when nothing more fits, the socket is not read: the peer notices.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | [`Session`]: the loop of reading, starting and writing |
+//! | `intake.rs` | what becomes of a message that has come |
+//! | `parking.rs` | messages that wait for a place |
+//! | `clock.rs` | deadlines |
+//! | `ending.rs` | stopping, and saying goodbye |
+//! | `limits.rs` | [`SessionLimits`] |
+//! | `wire.rs` | what a session needs of a connection |
+
+mod clock;
+mod ending;
+mod intake;
+mod limits;
+mod parking;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::dispatch::Dispatcher;
+use crate::link::{End, Link, LinkLimits, Outgoing, Ticket};
+use crate::scope::{Connection, Scope, Transport};
+use clock::{Clock, Facts, Verdict};
+pub(crate) use ending::{Phase, Stop};
+pub use limits::SessionLimits;
+use parking::Parking;
+pub(crate) use wire::{Broken, Goodbye, Moved, Wire};
+
+/// Messages that are read before what is ready is written.
+const READ_AHEAD: usize = 256;
+
+/// While less than this waits to be written, items of subscriptions are fetched.
+const WRITE_AHEAD: usize = 64 * 1024;
+
+/// The largest buffer that is kept for the next answer.
+const KEPT: usize = 4 * 1024;
+
+/// What all sessions of a server, or those of a client, have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) limits: Arc<SessionLimits>,
+    pub(crate) link: Arc<LinkLimits>,
+}
+
+impl Terms {
+    pub(crate) fn new(limits: SessionLimits) -> Self {
+        Self {
+            link: Arc::new(limits.link()),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::new(SessionLimits::default())
+    }
+}
+
+/// A session, as its task drives it. It is done when the connection is.
+pub(crate) struct Session<W> {
+    wire: W,
+    link: Link,
+    dispatcher: Dispatcher,
+    /// Where all calls of this session come from.
+    scope: Arc<Scope>,
+    limits: Arc<SessionLimits>,
+    parked: Parking,
+    /// A notification that runs: nothing else starts before it is done.
+    barrier: Option<Ticket>,
+    /// The buffer that answers are written in.
+    scratch: Vec<u8>,
+    mail: VecDeque<Outgoing>,
+    /// Whether items of subscriptions wait until there is room for them.
+    items: bool,
+    /// Whether a whole message has come since the clock was asked.
+    received: bool,
+    clock: Clock,
+    waker: Option<Waker>,
+    phase: Phase,
+}
+
+impl<W: Wire> Session<W> {
+    /// A session over a connection that is open. `change` completes the scope of its calls.
+    pub(crate) fn new(
+        wire: W,
+        dispatcher: Dispatcher,
+        connection: Arc<Connection>,
+        local: bool,
+        terms: &Terms,
+        change: impl FnOnce(&mut Scope),
+    ) -> Self {
+        let patient = matches!(
+            connection.transport,
+            Transport::Stdio | Transport::InProcess
+        );
+        let link = Link::new(Arc::clone(&terms.link), true);
+        let mut scope = dispatcher.scope(connection, local);
+        scope.link = Some(link.clone());
+        change(&mut scope);
+        Self {
+            wire,
+            link,
+            dispatcher,
+            scope: Arc::new(scope),
+            limits: Arc::clone(&terms.limits),
+            parked: Parking::default(),
+            barrier: None,
+            scratch: Vec::new(),
+            mail: VecDeque::new(),
+            items: false,
+            received: false,
+            clock: Clock::new(patient),
+            waker: None,
+            phase: Phase::Open,
+        }
+    }
+
+    /// What others need to use this session.
+    pub(crate) fn link(&self) -> Link {
+        self.link.clone()
+    }
+
+    /// Does all that can be done now.
+    fn work(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
+        if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            self.link.listen(cx.waker());
+        }
+        let mut left = READ_AHEAD;
+        loop {
+            self.fetch();
+            self.start_parked(cx);
+            self.read(&mut left, cx)?;
+            if self.link.has_mail() {
+                continue;
+            }
+            let flushed = self.wire.poll_flush(cx);
+            self.link.wrote(self.wire.unwritten());
+            match flushed {
+                Poll::Ready(Err(error)) => return Err(Stop::from(error)),
+                Poll::Ready(Ok(())) if self.items => continue,
+                _ => {}
+            }
+            if left == 0 {
+                // Others are to have their turn; there may be more to read.
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            if !self.link.has_mail() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes what others have left, and items of subscriptions as far as they fit.
+    fn fetch(&mut self) {
+        let room = WRITE_AHEAD.saturating_sub(self.wire.unwritten());
+        let wanted = self.link.has_mail() || (self.items && room > 0);
+        if !wanted {
+            return;
+        }
+        self.items = self.link.fetch(room, &mut self.mail);
+        while let Some(mut outgoing) = self.mail.pop_front() {
+            self.wire.send(&mut outgoing.text);
+        }
+        if self.mail.capacity() > 64 {
+            self.mail = VecDeque::new();
+        }
+        if self
+            .barrier
+            .is_some_and(|ticket| !self.link.is_at_work(ticket))
+        {
+            self.barrier = None;
+        }
+    }
+
+    fn read(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), Stop> {
+        while *left > 0 && self.may_read() {
+            match self.wire.poll_receive(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Some(Ok(message))) => {
+                    *left -= 1;
+                    self.received = true;
+                    self.take(message, cx)?;
+                }
+                Poll::Ready(Some(Err(broken))) => return Err(Stop::from(broken)),
+                Poll::Ready(None) => return Err(Stop::gone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for another message. While a method waits for an answer of this peer,
+    /// there always is: that answer may be the next message.
+    fn may_read(&self) -> bool {
+        !matches!(self.phase, Phase::Finishing)
+            && self.wire.unwritten() <= self.limits.max_unwritten
+            && (!self.parked.is_full(&self.limits) || self.link.awaits_answers())
+    }
+
+    fn facts(&mut self) -> Facts {
+        let unwritten = self.wire.unwritten() > 0;
+        let working = self.link.running() > 0 || !self.parked.is_empty();
+        Facts {
+            moved: self.wire.moved(),
+            message: std::mem::take(&mut self.received),
+            partial: self.wire.is_partial(),
+            unwritten,
+            paused: !self.may_read(),
+            busy: working || self.link.is_busy(),
+            done: self.phase.is_stopping() && !working && !unwritten,
+        }
+    }
+}
+
+impl<W: Wire> Future for Session<W> {
+    type Output = Arc<End>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Arc<End>> {
+        let this = &mut *self;
+        loop {
+            if let Phase::Closing(_) = this.phase {
+                return this.poll_closing(cx);
+            }
+            if let Err(stop) = this.work(cx) {
+                this.begin_closing(stop);
+                continue;
+            }
+            if let Some(stop) = this.wants_to_stop() {
+                this.begin_closing(stop);
+                continue;
+            }
+            let facts = this.facts();
+            match ready!(this.clock.poll(facts, &this.limits, cx)) {
+                Verdict::Rest => this.wire.rest(),
+                Verdict::Ping if this.wire.ping() => {}
+                Verdict::Ping => this.clock.pings = false,
+                Verdict::Dead => this.begin_closing(Stop::late("no sign of life", Goodbye::Dead)),
+                Verdict::Idle => this.begin_closing(Stop::late("it was idle", Goodbye::Normal)),
+                Verdict::SlowMessage => {
+                    this.begin_closing(Stop::late("a message took too long", Goodbye::Policy));
+                }
+                Verdict::NotReading => {
+                    this.begin_closing(Stop::late("the peer does not read", Goodbye::Dead));
+                }
+                Verdict::Drained => this.begin_closing(Stop::server()),
+            }
+        }
+    }
+}
+
+/// Drives a session of a server: until it ends by itself, or the server has stopped.
+#[cfg(feature = "server")]
+pub(crate) async fn run<W: Wire>(mut session: Session<W>, life: crate::life::Life) {
+    if life.until_stopped(Pin::new(&mut session)).await.is_none() {
+        session.stop();
+        life.until_killed(&mut session).await;
+    }
+}
+
+impl<W> Drop for Session<W> {
+    /// Whoever drops a session ends it: nothing that belongs to it lives on.
+    fn drop(&mut self) {
+        self.link.close(End {
+            reason: "the connection was dropped".into(),
+            ours: true,
+        });
+        self.scope.connection.close();
+    }
+}

@@ -1,0 +1,142 @@
+//! The text of a subscription's messages.
+//!
+//! ```text
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"result":…}}
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"end":"complete"}}
+//! ```
+
+use std::io::Write as _;
+
+use antiphon_proto::ErrorObject;
+
+/// Why a subscription is over.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// The stream has ended.
+    Complete,
+    /// The subscriber has asked for it.
+    Unsubscribed,
+    /// The subscriber did not keep up.
+    Lagged,
+    /// The server stops.
+    Shutdown,
+    /// The stream has ended with an error.
+    Error(ErrorObject),
+}
+
+/// What all messages of one subscription begin with.
+#[derive(Clone, Debug)]
+pub(crate) struct Wording {
+    head: Box<[u8]>,
+    plain: bool,
+}
+
+impl Wording {
+    pub(crate) fn new(method: &str, id: &str, plain: bool) -> Self {
+        let mut head = b"{\"jsonrpc\":\"2.0\",\"method\":".to_vec();
+        // A string always has a JSON form.
+        let _ = serde_json::to_writer(&mut head, method);
+        head.extend_from_slice(b",\"params\":{\"subscription\":");
+        let _ = serde_json::to_writer(&mut head, id);
+        Self {
+            head: head.into(),
+            plain,
+        }
+    }
+
+    /// What stands before an item; [`TAIL`](Self::TAIL) stands behind it.
+    pub(crate) fn begin(&self, seq: u64) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.head.len() + 128);
+        self.head(seq, &mut text);
+        text.extend_from_slice(b",\"result\":");
+        text
+    }
+
+    pub(crate) const TAIL: &'static [u8] = b"}}";
+
+    /// The last message; `None` if the subscriber expects none of this kind.
+    pub(crate) fn end(&self, seq: u64, ending: &Ending) -> Option<Vec<u8>> {
+        let word = match ending {
+            Ending::Error(_) => "",
+            _ if self.plain => return None,
+            Ending::Complete => "complete",
+            Ending::Unsubscribed => "unsubscribed",
+            Ending::Lagged => "lagged",
+            Ending::Shutdown => "shutdown",
+        };
+        let mut text = Vec::with_capacity(self.head.len() + 64);
+        self.head(seq, &mut text);
+        match ending {
+            Ending::Error(error) => {
+                text.extend_from_slice(b",\"error\":");
+                text.extend_from_slice(error.to_json().as_bytes());
+            }
+            _ => {
+                text.extend_from_slice(b",\"end\":\"");
+                text.extend_from_slice(word.as_bytes());
+                text.push(b'"');
+            }
+        }
+        text.extend_from_slice(Self::TAIL);
+        Some(text)
+    }
+
+    fn head(&self, seq: u64, text: &mut Vec<u8>) {
+        text.extend_from_slice(&self.head);
+        if !self.plain {
+            // Writing to memory does not fail.
+            let _ = write!(text, ",\"seq\":{seq}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_messages_of_a_subscription() {
+        let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
+        let item = |wording: &Wording| {
+            let mut text = wording.begin(7);
+            text.extend_from_slice(b"[1]");
+            text.extend_from_slice(Wording::TAIL);
+            Some(String::from_utf8(text).unwrap())
+        };
+        let error = Ending::Error(ErrorObject::new(7, "no"));
+
+        let full = Wording::new("tick\"s", "0x1", false);
+        let head = r#"{"jsonrpc":"2.0","method":"tick\"s","params":{"subscription":"0x1""#;
+        let with = |rest: &str| Some(format!("{head},\"seq\":7,{rest}}}}}"));
+        assert_eq!(item(&full), with(r#""result":[1]"#));
+        assert_eq!(
+            text(full.end(7, &Ending::Complete)),
+            with(r#""end":"complete""#)
+        );
+        assert_eq!(
+            text(full.end(7, &Ending::Unsubscribed)),
+            with(r#""end":"unsubscribed""#)
+        );
+        assert_eq!(
+            text(full.end(7, &Ending::Lagged)),
+            with(r#""end":"lagged""#)
+        );
+        assert_eq!(
+            text(full.end(7, &Ending::Shutdown)),
+            with(r#""end":"shutdown""#)
+        );
+        assert_eq!(
+            text(full.end(7, &error)),
+            with(r#""error":{"code":7,"message":"no"}"#)
+        );
+
+        let plain = Wording::new("tick\"s", "0x1", true);
+        let with = |rest: &str| Some(format!("{head},{rest}}}}}"));
+        assert_eq!(item(&plain), with(r#""result":[1]"#));
+        assert_eq!(plain.end(7, &Ending::Complete), None);
+        assert_eq!(
+            text(plain.end(7, &error)),
+            with(r#""error":{"code":7,"message":"no"}"#)
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! From a request to a session: WebSockets on the paths of HTTP.
+//!
+//! The service examines the request and answers 101; whoever drives the connection goes on with what
+//! is left in its [`Slot`] when HTTP is over. A service that is mounted elsewhere has no slot: there
+//! the session becomes a task of its own.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::dispatch::Dispatcher;
+use crate::life::Life;
+use crate::scope::{Connection, Transport};
+use crate::session::{Session, Terms, run};
+use crate::transport::http::body::Body;
+use crate::transport::http::reply::Refusal;
+use crate::transport::http::service::Caller;
+use crate::transport::http::socket::Timed;
+use crate::transport::ws::WsWire;
+use crate::transport::ws::upgrade::Handshake;
+
+/// Where a connection finds the session it has become.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot(Arc<Mutex<Option<Switched>>>);
+
+/// A session that begins when the answer to its request is sent.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    upgrade: OnUpgrade,
+    dispatcher: Dispatcher,
+    head: Parts,
+    connection: Arc<Connection>,
+    local: bool,
+    terms: Terms,
+    max_message: usize,
+}
+
+/// What a service knows of the sessions it may begin.
+pub(crate) struct Offer<'a> {
+    pub(crate) dispatcher: &'a Dispatcher,
+    pub(crate) caller: &'a Caller,
+    /// Whether the request came here directly.
+    pub(crate) local: bool,
+    pub(crate) terms: &'a Terms,
+    pub(crate) max_message: usize,
+}
+
+/// The answer to a request that asks for a WebSocket.
+pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -> Response<Body> {
+    let headers = match handshake {
+        Handshake::Accepted(headers) => headers,
+        Handshake::Refused {
+            status,
+            sentence,
+            headers,
+        } => {
+            let mut response = Refusal::new(status, sentence).into_response();
+            response.headers_mut().extend(headers);
+            return response;
+        }
+        Handshake::NotAnUpgrade => return impossible(),
+    };
+    // Somebody between us and the socket may not pass upgrades on.
+    let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
+        return impossible();
+    };
+    let caller = offer.caller;
+    let switched = Switched {
+        upgrade,
+        dispatcher: offer.dispatcher.clone(),
+        head: kept(&head),
+        connection: Connection::new(Transport::WebSocket, caller.connection.peer),
+        local: offer.local,
+        terms: offer.terms.clone(),
+        max_message: offer.max_message,
+    };
+    match &caller.slot {
+        Some(slot) => {
+            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(switched);
+        }
+        None => drop(tokio::spawn(switched.alone())),
+    }
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn impossible() -> Response<Body> {
+    let reason = "no WebSocket can be opened here";
+    Refusal::new(StatusCode::NOT_IMPLEMENTED, reason).into_response()
+}
+
+/// The head as methods see it for as long as the session lasts. The values are copied: those that
+/// came lie in the buffer they were read into, which would be kept with them.
+fn kept(head: &Parts) -> Parts {
+    let of_the_handshake = |name: &HeaderName| {
+        [header::CONNECTION, header::UPGRADE].contains(name)
+            || name.as_str().starts_with("sec-websocket-")
+    };
+    let own = |(name, value): (&HeaderName, &HeaderValue)| {
+        let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        copy.set_sensitive(value.is_sensitive());
+        (!of_the_handshake(name)).then(|| (name.clone(), copy))
+    };
+    let headers: HeaderMap = head.headers.iter().filter_map(own).collect();
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.uri = head.uri.to_string().parse().unwrap_or_default();
+    parts.version = head.version;
+    parts.headers = headers;
+    parts
+}
+
+/// A session that is ready to be driven.
+pub(crate) type Driven = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Slot {
+    /// The session that a connection has become, if it has. It is taken out of HTTP's hands with the
+    /// socket it was given.
+    pub(crate) async fn take<S>(&self, life: Life) -> Option<Driven>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let switched = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut switched = switched?;
+        let upgraded = (&mut switched.upgrade).await.ok()?;
+        Some(match upgraded.downcast::<TokioIo<Timed<S>>>() {
+            Ok(parts) => {
+                let socket = parts.io.into_inner().into_inner();
+                switched.over(socket, parts.read_buf, life)
+            }
+            Err(upgraded) => switched.over(TokioIo::new(upgraded), Bytes::new(), life),
+        })
+    }
+}
+
+impl Switched {
+    fn over<S>(self, socket: S, ahead: Bytes, life: Life) -> Driven
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let wire = WsWire::server(socket, ahead, self.max_message);
+        let Self {
+            dispatcher,
+            head,
+            connection,
+            local,
+            terms,
+            ..
+        } = self;
+        let session = Session::new(wire, dispatcher, connection, local, &terms, |scope| {
+            scope.http = Some(head);
+        });
+        Box::pin(run(session, life))
+    }
+
+    async fn alone(mut self) {
+        if let Ok(upgraded) = (&mut self.upgrade).await {
+            let socket = TokioIo::new(upgraded);
+            self.over(socket, Bytes::new(), Life::default()).await;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Two ends of a connection within one process: whole messages, handed over without a copy.
+//!
+//! Like a socket it holds so much and no more; what the other end does not take waits on this side,
+//! where the session counts it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use crate::session::{Broken, Goodbye, Moved, Wire};
+
+/// Bytes on their way from one end to the other; a longer message goes alone.
+const CAPACITY: usize = 64 * 1024;
+
+/// Two wires, each the other's peer.
+pub(crate) fn pair() -> (MemoryWire, MemoryWire) {
+    let (one, other) = (Arc::<Pipe>::default(), Arc::<Pipe>::default());
+    let wire = |incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>| MemoryWire {
+        incoming: Arc::clone(incoming),
+        outgoing: Arc::clone(outgoing),
+        waiting: VecDeque::new(),
+        unwritten: 0,
+        moved: Moved::default(),
+    };
+    (wire(&one, &other), wire(&other, &one))
+}
+
+/// One end.
+#[derive(Debug)]
+pub(crate) struct MemoryWire {
+    incoming: Arc<Pipe>,
+    outgoing: Arc<Pipe>,
+    waiting: VecDeque<Bytes>,
+    unwritten: usize,
+    moved: Moved,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Pipe(Mutex<Flow>);
+
+#[derive(Debug, Default)]
+struct Flow {
+    messages: VecDeque<Bytes>,
+    bytes: usize,
+    closed: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Pipe {
+    fn lock(&self) -> MutexGuard<'_, Flow> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing goes through any more; what is in it can still be taken.
+    fn close(&self) {
+        let mut flow = self.lock();
+        flow.closed = true;
+        let wake = [flow.reader.take(), flow.writer.take()];
+        drop(flow);
+        wake.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Wire for MemoryWire {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        let mut flow = self.incoming.lock();
+        let Some(message) = flow.messages.pop_front() else {
+            if flow.closed {
+                return Poll::Ready(None);
+            }
+            flow.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        flow.bytes -= message.len();
+        self.moved.received += message.len() as u64;
+        let writer = flow.writer.take();
+        drop(flow);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        Poll::Ready(Some(Ok(message)))
+    }
+
+    fn send(&mut self, message: &mut Vec<u8>) {
+        self.unwritten += message.len();
+        self.waiting.push_back(std::mem::take(message).into());
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.waiting.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut flow = self.outgoing.lock();
+        if flow.closed {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        while let Some(message) = self.waiting.front() {
+            if flow.bytes > 0 && flow.bytes + message.len() > CAPACITY {
+                break;
+            }
+            flow.bytes += message.len();
+            self.unwritten -= message.len();
+            self.moved.written += message.len() as u64;
+            flow.messages.extend(self.waiting.pop_front());
+        }
+        let done = self.waiting.is_empty();
+        if !done {
+            flow.writer = Some(cx.waker().clone());
+        }
+        let reader = flow.reader.take();
+        drop(flow);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        match done {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
+    }
+
+    fn unwritten(&self) -> usize {
+        self.unwritten
+    }
+
+    fn moved(&self) -> Moved {
+        self.moved
+    }
+
+    fn is_partial(&self) -> bool {
+        false
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {
+        let flushed = self.poll_flush(cx);
+        if flushed.is_ready() {
+            self.outgoing.close();
+        }
+        flushed
+    }
+}
+
+impl Drop for MemoryWire {
+    fn drop(&mut self) {
+        self.incoming.close();
+        self.outgoing.close();
+    }
+}

@@ -1,0 +1,167 @@
+//! A program that is started, and talked to over its standard input and output.
+
+use std::io;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use super::words::split;
+
+/// How long a program has to end when its input has, and again when it is told to.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The pipes to a program. Dropping them ends it: its input is closed; after a second it is told to
+/// terminate, after another it is killed.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    child: Option<Child>,
+}
+
+/// Starts a program. No shell looks at the command; what the program writes to its standard error
+/// goes where ours goes.
+pub(crate) fn spawn(command: &str) -> io::Result<Pipes> {
+    let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidInput, text.to_owned());
+    let words = split(command).ok_or_else(|| invalid("a quote of the command is not closed"))?;
+    let [program, arguments @ ..] = words.as_slice() else {
+        return Err(invalid("there is no command"));
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (stdin @ Some(_), Some(stdout)) => Ok(Pipes {
+            stdin,
+            stdout,
+            child: Some(child),
+        }),
+        _ => Err(io::ErrorKind::BrokenPipe.into()),
+    }
+}
+
+impl AsyncRead for Pipes {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stdout).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Pipes {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_write(cx, bytes),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(stdin) = &mut self.stdin {
+            ready!(Pin::new(stdin).poll_shutdown(cx))?;
+            self.stdin = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Pipes {
+    fn drop(&mut self) {
+        self.stdin = None;
+        // Without a runtime there is nobody to wait: then it is killed at once.
+        if let Some(child) = self.child.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(end(child));
+        }
+    }
+}
+
+/// Waits until a program has ended, and helps if it does not.
+async fn end(mut child: Child) {
+    if timeout(PATIENCE, child.wait()).await.is_ok() {
+        return;
+    }
+    #[cfg(unix)]
+    if let Some(pid) = child.id()
+        && let Ok(pid) = i32::try_from(pid)
+        && let Some(pid) = rustix::process::Pid::from_raw(pid)
+    {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        if timeout(PATIENCE, child.wait()).await.is_ok() {
+            return;
+        }
+    }
+    let _ = child.kill().await;
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_program_is_talked_to_and_ends_with_its_input() {
+        let mut pipes = spawn("cat").unwrap();
+        pipes.write_all(b"hello").await.unwrap();
+        pipes.shutdown().await.unwrap();
+        let mut said = String::new();
+        pipes.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "hello");
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_end_is_made_to() {
+        // It listens neither to the end of its input nor to what it is told.
+        let script = r#"sh -c 'trap "" TERM; echo $$; while :; do sleep 0.1; done'"#;
+        let mut pipes = spawn(script).unwrap();
+        let mut pid = [0; 16];
+        let length = pipes.read(&mut pid).await.unwrap();
+        let pid: i32 = std::str::from_utf8(&pid[..length])
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        drop(pipes);
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let gone = async {
+            while rustix::process::test_kill_process(pid).is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(timeout(Duration::from_secs(20), gone).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_started() {
+        for (command, kind) in [
+            ("", io::ErrorKind::InvalidInput),
+            ("'cat", io::ErrorKind::InvalidInput),
+            ("/no/such/program", io::ErrorKind::NotFound),
+        ] {
+            let error = spawn(command).map(|_| ()).unwrap_err();
+            assert_eq!(error.kind(), kind, "{command}");
+        }
+    }
+}

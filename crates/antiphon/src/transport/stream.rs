@@ -1,0 +1,248 @@
+//! Messages on a byte stream: TCP, Unix sockets, pipes.
+//!
+//! What comes is read into one buffer, from which whole messages are cut without a copy; what goes is
+//! gathered in another, so that all that is ready leaves in one write. At rest there is neither.
+
+use std::collections::VecDeque;
+use std::io::{self, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use antiphon_proto::framing::{Decoder, Framing, FramingError};
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+use crate::session::{Broken, Goodbye, Moved, Wire};
+
+/// What is read at once of small messages, and of large ones.
+const READ: usize = 4 * 1024;
+const READ_MORE: usize = 64 * 1024;
+
+/// A message shorter than this is copied out of a buffer that it would keep alive.
+const SMALL: usize = 512;
+
+/// How many pieces are written at once.
+const PIECES: usize = 16;
+
+/// Messages up to this length are gathered; a longer one is written from where it is.
+const GATHERED: usize = 16 * 1024;
+
+/// A byte stream that carries messages.
+#[derive(Debug)]
+pub(crate) struct StreamWire<S> {
+    stream: S,
+    framing: Framing,
+    decoder: Decoder,
+    input: BytesMut,
+    /// The pieces that wait to be written; the last may still grow.
+    output: VecDeque<Vec<u8>>,
+    /// How much of the first piece is written.
+    written: usize,
+    unwritten: usize,
+    moved: Moved,
+    /// The decoder has asked for more bytes.
+    hungry: bool,
+    ended: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> StreamWire<S> {
+    pub(crate) fn new(stream: S, framing: Framing, max_message: usize) -> Self {
+        Self {
+            stream,
+            framing,
+            decoder: Decoder::new(framing, max_message),
+            input: BytesMut::new(),
+            output: VecDeque::new(),
+            written: 0,
+            unwritten: 0,
+            moved: Moved::default(),
+            hungry: true,
+            ended: false,
+        }
+    }
+
+    /// Where the next bytes are gathered.
+    fn gather(&mut self, room: usize) -> &mut Vec<u8> {
+        let fits = |piece: &Vec<u8>| piece.len() + room <= GATHERED;
+        if !self.output.back().is_some_and(fits) {
+            self.output.push_back(Vec::new());
+        }
+        let last = self.output.len().saturating_sub(1);
+        // It was just made sure that there is one.
+        &mut self.output[last]
+    }
+
+    /// Writes as many pieces at once as the stream takes.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        let mut pieces = self.output.iter();
+        let first = pieces.next().and_then(|first| first.get(self.written..));
+        let first = first.unwrap_or_default();
+        if self.output.len() == 1 || !stream.is_write_vectored() {
+            return stream.poll_write(cx, first);
+        }
+        let mut slices = [io::IoSlice::new(&[]); PIECES];
+        slices[0] = io::IoSlice::new(first);
+        for (slice, piece) in slices.iter_mut().skip(1).zip(pieces) {
+            *slice = io::IoSlice::new(piece);
+        }
+        stream.poll_write_vectored(cx, &slices)
+    }
+
+    /// Lets go of what is written. The last piece is kept if it is small: the next answers go there.
+    fn wrote(&mut self, mut bytes: usize) {
+        self.unwritten -= bytes;
+        self.moved.written += bytes as u64;
+        let mut pieces = self.output.len();
+        while let Some(first) = self.output.front_mut() {
+            let rest = first.len() - self.written;
+            if bytes < rest {
+                self.written += bytes;
+                return;
+            }
+            bytes -= rest;
+            self.written = 0;
+            if pieces == 1 && first.capacity() <= GATHERED {
+                first.clear();
+                return;
+            }
+            self.output.pop_front();
+            pieces -= 1;
+        }
+    }
+
+    fn cut(&mut self) -> Result<Option<Bytes>, FramingError> {
+        match self.ended {
+            true => self.decoder.finish(&mut self.input),
+            false => self.decoder.decode(&mut self.input),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for StreamWire<S> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        loop {
+            if !self.hungry {
+                match self.cut() {
+                    // What lies in a call that waits must not keep a large buffer alive.
+                    Ok(Some(message)) if message.len() < SMALL && self.input.capacity() > READ => {
+                        return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&message))));
+                    }
+                    Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                    Ok(None) if self.ended => return Poll::Ready(None),
+                    Ok(None) => self.hungry = true,
+                    Err(error) => {
+                        // Who begins with a TLS handshake could read nothing that is answered.
+                        let tls = self.input.first() == Some(&0x16);
+                        return Poll::Ready(Some(Err(broken(error, !tls))));
+                    }
+                }
+            }
+            let partial = self.input.len();
+            self.input.reserve(match partial {
+                0..READ => READ,
+                _ => READ_MORE.min(partial),
+            });
+            let stream = Pin::new(&mut self.stream);
+            match ready!(poll_read_buf(stream, cx, &mut self.input)) {
+                Ok(0) => self.ended = true,
+                Ok(bytes) => self.moved.received += bytes as u64,
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+            self.hungry = false;
+        }
+    }
+
+    fn send(&mut self, message: &mut Vec<u8>) {
+        match self.framing {
+            Framing::ContentLength => {
+                let length = message.len();
+                let piece = self.gather(32);
+                let start = piece.len();
+                // Writing to memory does not fail.
+                let _ = write!(piece, "Content-Length: {length}\r\n\r\n");
+                self.unwritten += piece.len() - start;
+            }
+            _ => {
+                // A line break is white space in JSON: a space means the same.
+                if message.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+                    for byte in message.iter_mut() {
+                        if matches!(byte, b'\n' | b'\r') {
+                            *byte = b' ';
+                        }
+                    }
+                }
+                message.push(b'\n');
+            }
+        }
+        self.unwritten += message.len();
+        if message.len() < GATHERED {
+            self.gather(message.len()).extend_from_slice(message);
+            message.clear();
+        } else {
+            // A piece that is kept empty would come first.
+            self.output.retain(|piece| !piece.is_empty());
+            self.output.push_back(std::mem::take(message));
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.unwritten > 0 {
+            let bytes = ready!(self.poll_write(cx))?;
+            if bytes == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.wrote(bytes);
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn unwritten(&self) -> usize {
+        self.unwritten
+    }
+
+    fn moved(&self) -> Moved {
+        self.moved
+    }
+
+    fn is_partial(&self) -> bool {
+        self.decoder.is_partial(&self.input)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        // Closing a socket with unread bytes in it would take back what the peer has not read yet.
+        let mut waste = BytesMut::with_capacity(READ);
+        for _ in 0..READ_MORE {
+            if self.ended {
+                break;
+            }
+            let stream = Pin::new(&mut self.stream);
+            self.ended = ready!(poll_read_buf(stream, cx, &mut waste))? == 0;
+            waste.clear();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn rest(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.unwritten == 0 {
+            self.output = VecDeque::new();
+        }
+    }
+}
+
+fn broken(error: FramingError, may_answer: bool) -> Broken {
+    let goodbye = match error {
+        FramingError::TooLong(_) => Goodbye::TooBig,
+        _ => Goodbye::Protocol,
+    };
+    Broken {
+        answered: error.is_answered() && may_answer,
+        ..Broken::new(error.to_string(), goodbye)
+    }
+}

@@ -1,0 +1,138 @@
+//! The client's half of TLS: whom it trusts, and one handshake.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_platform_verifier::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::trust::Explaining;
+use super::{TlsError, VERSIONS, protocols, provider, unusable};
+
+/// Servers whose sessions are remembered. A client has one, under one name.
+const SESSIONS: usize = 4;
+
+/// What a client needs to shake hands. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ClientTls {
+    config: Arc<ClientConfig>,
+    /// Stands in for the host in the certificate and in what the server is told.
+    name: Option<ServerName<'static>>,
+}
+
+impl ClientTls {
+    /// Trusts whom this machine trusts. Reads the machine's list of authorities on some systems.
+    ///
+    /// # Errors
+    ///
+    /// When the machine has no such list.
+    pub(crate) fn platform() -> Result<Self, TlsError> {
+        let provider = provider();
+        let inner = Verifier::new(Arc::clone(&provider)).map_err(|error| {
+            unusable(format!(
+                "the certificate authorities of this machine cannot be used: {error}"
+            ))
+        })?;
+        Self::new(Arc::new(inner), provider)
+    }
+
+    /// Trusts these authorities (PEM) and no others.
+    ///
+    /// # Errors
+    ///
+    /// When there is no certificate in it, or one that cannot be read.
+    pub(crate) fn with_ca(pem: &[u8]) -> Result<Self, TlsError> {
+        let provider = provider();
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate
+                .map_err(|error| unusable(format!("a CA certificate cannot be read: {error}")))?;
+            roots
+                .add(certificate)
+                .map_err(|error| unusable(format!("a CA certificate cannot be used: {error}")))?;
+        }
+        if roots.is_empty() {
+            return Err(unusable("there is no CA certificate in what was given"));
+        }
+        let inner =
+            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .build()
+                .map_err(|error| {
+                    unusable(format!("the CA certificates cannot be used: {error}"))
+                })?;
+        Self::new(inner, provider)
+    }
+
+    fn new(
+        inner: Arc<dyn ServerCertVerifier>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, TlsError> {
+        let verifier = Explaining::new(inner, Arc::clone(&provider));
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(VERSIONS)
+            .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?
+            .dangerous() // as the library calls every verifier that is not its own
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Ok(Self {
+            config: Arc::new(config),
+            name: None,
+        })
+    }
+
+    /// Asks for this name in the certificate, whatever the address says.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no name and no address.
+    pub(crate) fn with_server_name(mut self, name: &str) -> Result<Self, TlsError> {
+        self.name = Some(server_name(name)?);
+        Ok(self)
+    }
+
+    /// Shakes hands, and offers these protocols (ALPN), the best first; none is fine.
+    ///
+    /// # Errors
+    ///
+    /// When the certificate is not to be trusted, the two do not come to terms, or not within
+    /// `deadline`; the stream is gone then, and nothing of what it was for was sent.
+    pub(crate) async fn connect<S>(
+        &self,
+        host: &str,
+        stream: S,
+        alpn: &[&[u8]],
+        deadline: Duration,
+    ) -> Result<TlsStream<S>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => server_name(host)?,
+        };
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connector = connector.with_alpn(protocols(alpn));
+        match timeout(deadline, connector.connect(name, stream)).await {
+            Ok(result) => result.map_err(|error| TlsError::of_handshake(&error)),
+            Err(_) => Err(TlsError::Deadline),
+        }
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    ServerName::try_from(inner.unwrap_or(host).to_owned())
+        .map_err(|_| unusable(format!("no certificate can be for `{host}`")))
+}

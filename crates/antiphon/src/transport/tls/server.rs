@@ -1,0 +1,233 @@
+//! The server's half of TLS: a certificate and its key from two files, replaced while it runs.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs::Ticketer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::server::TlsStream;
+
+use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
+
+/// How long a handshake may take unless somebody says otherwise.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes in a file: a chain of certificates has a few thousand.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// What a stream carries, which the handshake tells to the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Carries {
+    /// HTTP/2 or HTTP/1.1, as the client prefers; also one that says nothing.
+    Http,
+    /// Messages of our own, which have no name in a handshake.
+    Raw,
+}
+
+/// A certificate and its key. Cheap to clone; clones see each other's [`reload`](Self::reload).
+///
+/// What a peer can make grow is bounded: a message of a handshake has 64 KiB at most, and what a
+/// resumed connection needs is kept by the client, encrypted. Nothing is accepted before the
+/// handshake is complete (no 0-RTT), so nothing can be played again.
+#[derive(Clone)]
+pub(crate) struct ServerTls {
+    files: Arc<Files>,
+    now: Arc<RwLock<Configs>>,
+}
+
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Clone)]
+struct Configs {
+    http: Arc<ServerConfig>,
+    raw: Arc<ServerConfig>,
+}
+
+impl ServerTls {
+    /// Reads a chain of certificates, the server's own first, and the key of that one; both are
+    /// PEM and may be in one file.
+    ///
+    /// # Errors
+    ///
+    /// A file that is not there, that has not in it what it should, or that does not fit the other.
+    pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let files = Files {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        };
+        let now = Arc::new(RwLock::new(files.read()?));
+        Ok(Self {
+            files: Arc::new(files),
+            now,
+        })
+    }
+
+    /// Reads the files again. Handshakes that begin from now on use what is in them; connections
+    /// that are there stay.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load); then nothing changes.
+    pub(crate) fn reload(&self) -> Result<(), TlsError> {
+        let new = self.files.read()?;
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// Shakes hands. A peer that does not speak TLS gets an alert at most, never cleartext.
+    ///
+    /// # Errors
+    ///
+    /// When the two do not come to terms, or not within `deadline`; the stream is gone then.
+    pub(crate) async fn accept<S>(
+        &self,
+        stream: S,
+        carries: Carries,
+        deadline: Duration,
+    ) -> Result<TlsStream<S>, TlsError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = {
+            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+            match carries {
+                Carries::Http => Arc::clone(&now.http),
+                Carries::Raw => Arc::clone(&now.raw),
+            }
+        };
+        match timeout(deadline, TlsAcceptor::from(config).accept(stream)).await {
+            Ok(result) => result.map_err(|error| TlsError::of_handshake(&error)),
+            Err(_) => Err(TlsError::Deadline),
+        }
+    }
+}
+
+impl Files {
+    fn read(&self) -> Result<Configs, TlsError> {
+        let chain = certificates(&self.certificate)?;
+        let key = private_key(&self.key)?;
+        let mut raw = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(VERSIONS)
+            .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| self.unfit(&error))?;
+        // New keys for the tickets with every certificate: a replaced one is not resumed.
+        raw.ticketer =
+            Ticketer::new().map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?;
+        let mut http = raw.clone();
+        http.alpn_protocols = protocols(&[H2, HTTP1]);
+        Ok(Configs {
+            http: Arc::new(http),
+            raw: Arc::new(raw),
+        })
+    }
+
+    fn unfit(&self, error: &rustls::Error) -> TlsError {
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        unusable(match error {
+            rustls::Error::InconsistentKeys(_) => {
+                format!(
+                    "the private key in {key} is not the key of the certificate in {certificate}"
+                )
+            }
+            rustls::Error::InvalidCertificate(why) => {
+                format!("the certificate in {certificate} cannot be used: {why}")
+            }
+            error => format!("the private key in {key} cannot be used: {error}"),
+        })
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(&open(path)?, path)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match chain {
+        Ok(chain) if chain.is_empty() => Err(unusable(format!(
+            "there is no certificate (PEM) in {}",
+            path.display()
+        ))),
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(unusable(format!(
+            "the certificates in {} cannot be read: {error}",
+            path.display()
+        ))),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let file = open(path)?;
+    warn_if_open_to_all(&file, path);
+    let text = read(&file, path)?;
+    let shown = path.display();
+    match PrivateKeyDer::pem_slice_iter(&text).next() {
+        _ if is_encrypted(&text) => Err(unusable(format!(
+            "the private key in {shown} is encrypted; it has to be there without a passphrase"
+        ))),
+        Some(Ok(key)) => Ok(key),
+        Some(Err(error)) => Err(unusable(format!(
+            "the private key in {shown} cannot be read: {error}"
+        ))),
+        None => Err(unusable(format!(
+            "there is no private key (PEM) in {shown}"
+        ))),
+    }
+}
+
+/// Whether a key says of itself that it needs a passphrase, in either of the two ways there are.
+/// The library passes over the one and cannot read the other.
+fn is_encrypted(text: &[u8]) -> bool {
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
+}
+
+fn open(path: &Path) -> Result<File, TlsError> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+fn read(file: &File, path: &Path) -> Result<Vec<u8>, TlsError> {
+    let mut text = Vec::new();
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| unreadable(path, &error))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        let path = path.display();
+        return Err(unusable(format!("{path} is longer than {MAX_FILE} bytes")));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> TlsError {
+    unusable(format!("cannot read {}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+fn warn_if_open_to_all(file: &File, path: &Path) {
+    if is_open_to_all(file) {
+        let path = path.display();
+        tracing::warn!("every user of this machine can read the private key in {path}");
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn is_open_to_all(file: &File) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    // Of the file that was opened, not of what lies at its path by now.
+    file.metadata()
+        .is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn warn_if_open_to_all(_: &File, _: &Path) {}

@@ -1,0 +1,70 @@
+//! TLS over streams in memory. Certificates are made when the tests run.
+
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "server")]
+mod server;
+
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
+
+/// Names of protocols, as a handshake has them.
+type Names = &'static [&'static [u8]];
+
+/// A certificate and its key, in PEM.
+struct Pair {
+    certificate: String,
+    key: String,
+}
+
+impl Pair {
+    fn new(certificate: &Certificate, key: &KeyPair) -> Self {
+        Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// Signed by itself, for this name.
+    fn self_signed(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        Self::new(&params(name).self_signed(&key).unwrap(), &key)
+    }
+}
+
+/// Somebody who issues certificates.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pair: Pair,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = params(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pair = Pair::new(&params.self_signed(&key).unwrap(), &key);
+        let issuer = Issuer::new(params, key);
+        Self { issuer, pair }
+    }
+
+    /// A certificate for a name, changed before it is signed.
+    fn issue_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Pair {
+        let key = KeyPair::generate().unwrap();
+        let mut params = params(name);
+        change(&mut params);
+        Pair::new(&params.signed_by(&key, &self.issuer).unwrap(), &key)
+    }
+
+    fn issue(&self, name: &str) -> Pair {
+        self.issue_with(name, |_| ())
+    }
+}
+
+fn params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    // An issuer is found by this name, not by those that a server has.
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    params
+}

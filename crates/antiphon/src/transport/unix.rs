@@ -1,0 +1,212 @@
+//! Unix sockets: made without an instant at which others could connect, replaced when nobody listens
+//! there any more, and removed in the end.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// The longest path that anybody can connect to, in bytes.
+const MAX_PATH: usize = 107;
+
+/// How long a connection may take to come about. It is the system's doing and takes no time, unless
+/// the server's queue is full.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects to a socket.
+#[cfg_attr(not(feature = "client"), allow(dead_code))]
+pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
+    timeout(CONNECT_TIMEOUT, UnixStream::connect(path)).await?
+}
+
+/// Removes a socket's file when it is dropped, if it is still the one that was made.
+#[derive(Debug)]
+pub(crate) struct Cleanup {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.inode);
+        if ours {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens at a path, for nobody but the user who runs this (mode 0600).
+///
+/// The socket is made in a folder of its own that nobody else can enter, and moved to its place when
+/// its mode is right. Whoever wants the place holds the lock of its folder meanwhile, so that of two
+/// servers that start at the same time one finds the other.
+///
+/// # Errors
+///
+/// `AddrInUse` if another server answers there; `AlreadyExists` if something else than a socket is
+/// there, which stays as it is; `InvalidInput` if the path is longer than 107 bytes, and what the
+/// system says if the folder is missing.
+pub(crate) fn listen(path: &Path) -> io::Result<(UnixListener, Cleanup)> {
+    if path.as_os_str().len() > MAX_PATH {
+        let text = format!("the path of a socket has at most {MAX_PATH} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let lock = File::open(folder)?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    check(path)?;
+    let room = Room::new(folder)?;
+    let socket = room.0.join("s");
+    let listener = UnixListener::bind(&socket)?;
+    fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+    let made = fs::symlink_metadata(&socket)?;
+    fs::rename(&socket, path)?;
+    let cleanup = Cleanup {
+        path: path.to_owned(),
+        inode: (made.dev(), made.ino()),
+    };
+    Ok((listener, cleanup))
+}
+
+/// Whether the place is free, or held by a socket at which nobody listens.
+fn check(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !found.file_type().is_socket() {
+        let text = "something that is no socket is there already, and stays";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        // It was removed just now.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        // Its queue is full, or it has taken us: somebody is there.
+        _ => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another server answers there",
+        )),
+    }
+}
+
+/// A folder that nobody else can enter, gone when it is dropped.
+struct Room(PathBuf);
+
+impl Room {
+    fn new(beside: &Path) -> io::Result<Self> {
+        // A name as short as can be: the path of a socket has 108 bytes at most.
+        for number in 0..100 {
+            let path = beside.join(format!(".{}{number}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.0.join("s"));
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that is gone with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("antiphon-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn kind(path: &Path) -> io::ErrorKind {
+        listen(path).map(|_| ()).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_socket_is_private_and_goes_with_its_server() {
+        let folder = Folder::new("private");
+        let path = folder.0.join("x.sock");
+        let (_listener, cleanup) = listen(&path).unwrap();
+        let found = fs::symlink_metadata(&path).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+        drop(cleanup);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_dead_server_is_replaced_and_a_live_one_is_not() {
+        let folder = Folder::new("stale");
+        let path = folder.0.join("x.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let (_listener, first) = listen(&path).unwrap();
+        assert_eq!(kind(&path), io::ErrorKind::AddrInUse);
+        assert!(path.exists());
+        // Somebody else's socket in its place is not removed.
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(first);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn nothing_but_a_socket_is_replaced() {
+        let folder = Folder::new("other");
+        let (file, link) = (folder.0.join("file"), folder.0.join("link"));
+        fs::write(&file, "mine").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for path in [&file, &link, &folder.0] {
+            assert_eq!(kind(path), io::ErrorKind::AlreadyExists, "{path:?}");
+        }
+        assert_eq!(fs::read_to_string(&link).unwrap(), "mine");
+        assert_eq!(kind(&folder.0.join("no/x.sock")), io::ErrorKind::NotFound);
+        let long = folder.0.join("x".repeat(200));
+        assert_eq!(kind(&long), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn of_many_that_start_together_one_listens() {
+        let folder = Folder::new("race");
+        let path = folder.0.join("x.sock");
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || listen(&path))
+            })
+            .collect();
+        let started = starts.into_iter().map(|start| start.join().unwrap());
+        let listening: Vec<_> = started.filter_map(Result::ok).collect();
+        assert_eq!(listening.len(), 1);
+        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+    }
+}

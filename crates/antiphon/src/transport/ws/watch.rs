@@ -1,0 +1,268 @@
+//! A socket whose incoming bytes are counted, and walked from frame to frame.
+//!
+//! The library sees single frames. What only adds up over many of them is bounded here, at the
+//! header, before a byte of the payload is kept: the size of a message in all its fragments, their
+//! number, and control frames over time. The walk also knows where a message ends, so it can be told
+//! when nothing of a message is kept anywhere.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
+
+use crate::session::{Broken, Goodbye, Moved};
+
+/// Fragments that a message may come in, however short they are.
+const MAX_FRAGMENTS: u64 = 1024;
+/// How many bytes earn a message one fragment more: who sends a long one in small pieces may do so,
+/// who sends nothing but headers may not.
+const BYTES_PER_FRAGMENT: u64 = 64;
+/// Control frames that may come at once, and the time after which one more may.
+const BURST: u32 = 100;
+const REFILL: Duration = Duration::from_millis(100);
+/// What a control frame may carry (RFC 6455, section 5.5).
+const MAX_CONTROL: u64 = 125;
+
+/// A socket below a WebSocket.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) moved: Moved,
+    /// What was read before this was a WebSocket.
+    ahead: Bytes,
+    walk: Walk,
+    fault: Option<Fault>,
+}
+
+/// A rule that the peer has broken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    TooBig,
+    TooManyFragments,
+    TooManyControls,
+    LongControl,
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    pub(super) fn new(stream: S, ahead: Bytes, max_message: usize) -> Self {
+        Self {
+            stream,
+            moved: Moved::default(),
+            ahead,
+            walk: Walk::new(max_message),
+            fault: None,
+        }
+    }
+
+    /// Reads, up to the frame that breaks a rule: what came before it is still good. From there on
+    /// nothing but an error comes, and [`fault`](Self::fault) has the reason.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.fault.is_some() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let count = if self.ahead.is_empty() {
+            let mut buffer = ReadBuf::new(room);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            buffer.filled().len()
+        } else {
+            let count = room.len().min(self.ahead.len());
+            let (room, _) = room.split_at_mut(count);
+            self.ahead.copy_to_slice(room);
+            count
+        };
+        self.moved.received += count as u64;
+        let come = room.get(..count).unwrap_or_default();
+        match self.walk.over(come) {
+            Ok(()) => Poll::Ready(Ok(count)),
+            Err((fault, good)) => {
+                self.fault = Some(fault);
+                if good == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                }
+                Poll::Ready(Ok(good))
+            }
+        }
+    }
+
+    /// Reads and forgets; 0 is the end of the stream.
+    pub(super) fn poll_waste(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut waste = [0; 4096];
+        let mut buffer = ReadBuf::new(&mut waste);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        let count = buffer.filled().len();
+        self.moved.received += count as u64;
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl<S> Watched<S> {
+    /// Whether something has begun to come and is not complete.
+    pub(super) fn is_partial(&self) -> bool {
+        self.walk.is_partial()
+    }
+
+    /// Why reading has failed, if the peer has broken a rule of this file.
+    pub(super) fn fault(&self) -> Option<Broken> {
+        let (reason, goodbye) = match self.fault? {
+            Fault::TooBig => ("a message beyond the limit", Goodbye::TooBig),
+            Fault::TooManyFragments => ("a message in too many fragments", Goodbye::Policy),
+            Fault::TooManyControls => ("too many control frames", Goodbye::Policy),
+            Fault::LongControl => ("a control frame of more than 125 bytes", Goodbye::Protocol),
+        };
+        Some(Broken::new(reason, goodbye))
+    }
+}
+
+/// The place in a stream of frames. What is wrong with a single frame is left to the library.
+#[derive(Debug)]
+struct Walk {
+    /// The header that is coming: up to its length, without the mask.
+    head: [u8; 10],
+    filled: usize,
+    /// Bytes of the frame that are still to come, its mask among them.
+    left: u64,
+    /// Whether the last data frame was not the last of its message.
+    open: bool,
+    fragments: u64,
+    size: u64,
+    max_size: u64,
+    controls: Allowance,
+}
+
+impl Walk {
+    fn new(max_message: usize) -> Self {
+        Self {
+            head: [0; 10],
+            filled: 0,
+            left: 0,
+            open: false,
+            fragments: 0,
+            size: 0,
+            max_size: max_message as u64,
+            controls: Allowance::new(),
+        }
+    }
+
+    fn is_partial(&self) -> bool {
+        self.open || self.left > 0 || self.filled > 0
+    }
+
+    /// # Errors
+    ///
+    /// The rule that is broken, and how many of the bytes come before the frame that breaks it.
+    fn over(&mut self, mut bytes: &[u8]) -> Result<(), (Fault, usize)> {
+        let all = bytes.len();
+        let mut good = 0;
+        loop {
+            let skipped = bytes
+                .len()
+                .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            self.left -= skipped as u64;
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            if self.filled == 0 {
+                good = all - bytes.len();
+            }
+            loop {
+                let Some((&byte, rest)) = bytes.split_first() else {
+                    return Ok(());
+                };
+                bytes = rest;
+                if let Some(place) = self.head.get_mut(self.filled) {
+                    *place = byte;
+                }
+                self.filled += 1;
+                if self.filled >= self.head_length() {
+                    break;
+                }
+            }
+            self.filled = 0;
+            self.frame().map_err(|fault| (fault, good))?;
+        }
+    }
+
+    /// How long the header is, as far as its bytes tell by now.
+    fn head_length(&self) -> usize {
+        match self.head[1] & 0x7f {
+            _ if self.filled < 2 => 2,
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        }
+    }
+
+    /// A header is complete.
+    fn frame(&mut self) -> Result<(), Fault> {
+        let [first, second, a, b, c, d, e, f, g, h] = self.head;
+        let length = match second & 0x7f {
+            126 => u16::from_be_bytes([a, b]).into(),
+            127 => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            short => short.into(),
+        };
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
+        self.left = length.saturating_add(mask);
+        match first & 0x0f {
+            0x8.. if length > MAX_CONTROL => return Err(Fault::LongControl),
+            0x9 | 0xa if !self.controls.take() => return Err(Fault::TooManyControls),
+            0x8.. => return Ok(()),
+            0x0 => {
+                self.fragments += 1;
+                self.size = self.size.saturating_add(length);
+            }
+            _ => {
+                self.fragments = 1;
+                self.size = length;
+            }
+        }
+        self.open = first & 0x80 == 0;
+        if self.size > self.max_size {
+            return Err(Fault::TooBig);
+        }
+        if self.fragments > MAX_FRAGMENTS + self.size / BYTES_PER_FRAGMENT {
+            return Err(Fault::TooManyFragments);
+        }
+        Ok(())
+    }
+}
+
+/// Ten control frames a second on average. The clock is read when a burst is used up, not for every
+/// frame: then the time since the last look says how many more there may be.
+#[derive(Debug)]
+struct Allowance {
+    left: u32,
+    since: Instant,
+}
+
+impl Allowance {
+    fn new() -> Self {
+        Self {
+            left: BURST,
+            since: Instant::now(),
+        }
+    }
+
+    fn take(&mut self) -> bool {
+        if self.left == 0 {
+            let passed = self.since.elapsed();
+            let earned = passed.as_millis() / REFILL.as_millis();
+            self.left = u32::try_from(earned).unwrap_or(BURST).min(BURST);
+            if self.left == 0 {
+                return false;
+            }
+            // What is beyond a burst is lost, the fraction of one frame is not.
+            self.since = match self.left {
+                BURST => Instant::now(),
+                few => self.since + REFILL * few,
+            };
+        }
+        self.left -= 1;
+        true
+    }
+}

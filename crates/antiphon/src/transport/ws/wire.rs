@@ -1,0 +1,317 @@
+//! One end of a WebSocket.
+//!
+//! The library reads frames and makes those of control; it does so without a socket of its own, on a
+//! bridge that lives for one call. All that goes out, whoever made it, lies in one outbox, so that a
+//! pong never gets between the halves of a frame and everything leaves in one write.
+
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tungstenite::error::{Error, ProtocolError};
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Message, Utf8Bytes};
+
+use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::transport::ws::outbox::Outbox;
+use crate::transport::ws::watch::Watched;
+
+/// What is read at once. The library clears as much memory before every read, so more is not better.
+const READ: usize = 4 * 1024;
+/// Reads of a peer's last bytes before other tasks have their turn.
+const WASTED_AT_ONCE: usize = 16;
+
+/// A connection that carries WebSocket messages, after its handshake.
+#[derive(Debug)]
+pub(crate) struct WsWire<S> {
+    socket: Watched<S>,
+    outbox: Outbox,
+    role: Role,
+    max_message: usize,
+    /// The library's half of the work. A connection at rest has none, and with it no buffer.
+    frames: Option<WebSocketContext>,
+    /// What kind the last message was; answers are the same.
+    kind: Data,
+    /// Whether the library has used up all it was given.
+    is_dry: bool,
+    /// Whether nothing more is to be read.
+    has_ended: bool,
+    /// Whether our close frame is in the outbox.
+    has_parted: bool,
+    /// Whether the peer's close frame has come.
+    was_dismissed: bool,
+    is_shut: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
+    /// The server's end. `ahead` is what was read behind the request.
+    #[cfg(any(feature = "server", test))]
+    pub(crate) fn server(stream: S, ahead: Bytes, max_message: usize) -> Self {
+        Self::new(Role::Server, stream, ahead, max_message)
+    }
+
+    /// The client's end. `ahead` is what was read behind the response.
+    #[cfg(any(feature = "client", test))]
+    pub(crate) fn client(stream: S, ahead: Bytes, max_message: usize) -> Self {
+        Self::new(Role::Client, stream, ahead, max_message)
+    }
+
+    fn new(role: Role, stream: S, ahead: Bytes, max_message: usize) -> Self {
+        Self {
+            socket: Watched::new(stream, ahead, max_message),
+            outbox: Outbox::default(),
+            role,
+            max_message,
+            frames: None,
+            kind: Data::Text,
+            is_dry: true,
+            has_ended: false,
+            has_parted: false,
+            was_dismissed: false,
+            is_shut: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.frames.is_none() && self.outbox.holds_nothing()
+    }
+
+    /// Lets the library do something. With a task's context it may read.
+    fn with_frames<T>(
+        &mut self,
+        cx: Option<&mut Context<'_>>,
+        act: impl FnOnce(&mut WebSocketContext, &mut Bridge<'_, '_, S>) -> T,
+    ) -> T {
+        let (role, max_message) = (self.role, self.max_message);
+        let frames = self
+            .frames
+            .get_or_insert_with(|| WebSocketContext::new(role, Some(config(max_message))));
+        let mut bridge = Bridge {
+            socket: &mut self.socket,
+            outbox: &mut self.outbox,
+            cx,
+        };
+        act(frames, &mut bridge)
+    }
+
+    /// Puts a frame without payload of its own into the outbox, or only the header of one.
+    fn header(&mut self, opcode: OpCode, length: usize) {
+        let header = FrameHeader {
+            opcode,
+            ..FrameHeader::default()
+        };
+        // Memory takes all that is written.
+        let _ = header.format(length as u64, &mut self.outbox);
+    }
+
+    /// The peer has said goodbye: so do we.
+    fn dismissed(&mut self) {
+        // For a server the flush is the end, and says so with an error.
+        let _ = self.with_frames(None, |frames, bridge| frames.flush(bridge));
+        self.frames = None;
+        self.has_ended = true;
+        self.was_dismissed = true;
+        self.has_parted = true;
+    }
+
+    /// What an error of the library means: the end, or a broken connection.
+    fn ended(&mut self, error: Error) -> Option<Broken> {
+        self.has_ended = true;
+        self.frames = None;
+        if let Some(broken) = self.socket.fault() {
+            return Some(broken);
+        }
+        match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => None,
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                let reason = "the stream ended within a message";
+                let is_partial = self.socket.is_partial();
+                is_partial.then(|| Broken::new(reason, Goodbye::Dead))
+            }
+            Error::Io(error) => Some(error.into()),
+            Error::Capacity(_) => Some(Broken::new("a message beyond the limit", Goodbye::TooBig)),
+            Error::Utf8(_) => Some(Broken::new("text that is not UTF-8", Goodbye::BadText)),
+            // These errors have numbers in their text, but nothing that the peer wrote.
+            Error::Protocol(error) => Some(Broken::new(error.to_string(), Goodbye::Protocol)),
+            _ => Some(Broken::new("not a WebSocket", Goodbye::Protocol)),
+        }
+    }
+
+    /// Reads what the peer still sends, until it closes too: closing a socket with unread bytes in
+    /// it would take back what the peer has not read yet.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..WASTED_AT_ONCE {
+            match ready!(self.socket.poll_waste(cx)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for WsWire<S> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        let was_resting = self.frames.is_none();
+        let before = self.socket.moved.received;
+        // Control frames are dealt with here, and there are few of them.
+        loop {
+            let read = self.with_frames(Some(cx), |frames, bridge| frames.read(bridge));
+            let (kind, message) = match read {
+                Ok(Message::Text(text)) => (Data::Text, Bytes::from(text)),
+                Ok(Message::Binary(bytes)) => (Data::Binary, bytes),
+                // The next read puts the pong into the outbox.
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                Ok(Message::Close(_)) => {
+                    self.dismissed();
+                    return Poll::Ready(None);
+                }
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_dry = true;
+                    if was_resting && self.socket.moved.received == before {
+                        // Who has been silent so far goes on without a buffer.
+                        self.frames = None;
+                    }
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(self.ended(error).map(Err)),
+            };
+            self.kind = kind;
+            self.is_dry = false;
+            return Poll::Ready(Some(Ok(message)));
+        }
+    }
+
+    fn send(&mut self, message: &mut Vec<u8>) {
+        if self.has_parted {
+            message.clear();
+            return;
+        }
+        let opcode = OpCode::Data(self.kind);
+        if self.role == Role::Server {
+            self.header(opcode, message.len());
+            self.outbox.take(message);
+        } else {
+            // What a client sends is masked, which the library does on its way.
+            let bytes = Bytes::copy_from_slice(message);
+            message.clear();
+            let frame = Message::Frame(Frame::message(bytes, opcode, true));
+            let _ = self.with_frames(None, |frames, bridge| frames.write(bridge, frame));
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Watched { stream, moved, .. } = &mut self.socket;
+        self.outbox
+            .poll_write(cx, Pin::new(stream), &mut moved.written)
+    }
+
+    fn unwritten(&self) -> usize {
+        self.outbox.unwritten()
+    }
+
+    fn moved(&self) -> Moved {
+        self.socket.moved
+    }
+
+    fn is_partial(&self) -> bool {
+        self.socket.is_partial()
+    }
+
+    fn ping(&mut self) -> bool {
+        if self.has_parted {
+            return false;
+        }
+        if self.role == Role::Server {
+            self.header(OpCode::Control(Control::Ping), 0);
+        } else {
+            let ping = Message::Ping(Bytes::new());
+            let _ = self.with_frames(None, |frames, bridge| frames.write(bridge, ping));
+        }
+        true
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>, why: Goodbye) -> Poll<io::Result<()>> {
+        if why != Goodbye::Dead {
+            if !self.has_parted {
+                self.has_parted = true;
+                self.has_ended = true;
+                // The library would say nothing once the stream has ended, although the peer may
+                // still listen. A fresh one knows nothing of that.
+                self.frames = None;
+                let frame = CloseFrame {
+                    code: (why as u16).into(),
+                    reason: Utf8Bytes::from_static(""),
+                };
+                let _ = self.with_frames(None, |frames, bridge| frames.close(bridge, Some(frame)));
+                self.frames = None;
+            }
+            ready!(self.poll_flush(cx))?;
+        }
+        if !self.is_shut {
+            ready!(Pin::new(&mut self.socket.stream).poll_shutdown(cx))?;
+            self.is_shut = true;
+        }
+        if why != Goodbye::Dead && !self.was_dismissed {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn rest(&mut self) {
+        // Between messages the library knows nothing that a fresh one does not.
+        if self.is_dry && !self.socket.is_partial() {
+            self.frames = None;
+            self.outbox.rest();
+        }
+    }
+}
+
+fn config(max_message: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ)
+        // Every frame goes to the outbox at once, so nothing stays in the library's buffer.
+        .write_buffer_size(0)
+        .max_write_buffer_size(usize::MAX)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
+}
+
+/// What the library takes for its socket. Writing never waits; reading does if there is a task.
+struct Bridge<'a, 'b, S> {
+    socket: &'a mut Watched<S>,
+    outbox: &'a mut Outbox,
+    cx: Option<&'a mut Context<'b>>,
+}
+
+impl<S: AsyncRead + Unpin> Read for Bridge<'_, '_, S> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let Some(cx) = &mut self.cx else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        match self.socket.poll_read(cx, room) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl<S> Write for Bridge<'_, '_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outbox.append(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

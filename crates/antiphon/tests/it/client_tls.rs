@@ -1,0 +1,307 @@
+//! The client over TLS: which HTTP is spoken, and what is told when there is no connection.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use antiphon::client::{Body, Client, ClientBuilder, Kind};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::client_support::{listen, wire};
+
+/// An authority, and servers that it vouches for.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let text = rcgen::DnType::CommonName;
+        params.distinguished_name.push(text, name);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params, key);
+        Self { issuer, pem }
+    }
+
+    fn server(&self, name: &str, alpn: &[&str]) -> TlsAcceptor {
+        self.server_with(name, alpn, |_| ())
+    }
+
+    fn server_with(
+        &self,
+        name: &str,
+        alpn: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        acceptor(certificate.der(), &key, alpn)
+    }
+}
+
+fn acceptor(certificate: &CertificateDer<'static>, key: &KeyPair, alpn: &[&str]) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A server whose only result is the version of HTTP it was asked in; counts its connections.
+async fn serve(acceptor: TlsAcceptor, http2: bool) -> (SocketAddr, Arc<AtomicUsize>) {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let address = listen(move |stream| {
+        let (acceptor, count) = (acceptor.clone(), Arc::clone(&count));
+        async move {
+            let stream = acceptor.accept(stream).await?;
+            count.fetch_add(1, Ordering::SeqCst);
+            let http2 = http2 || stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                let (version, uri) = (request.version(), request.uri().clone());
+                let seen = uri.authority().map_or("", |authority| authority.as_str());
+                let body =
+                    format!(r#"{{"jsonrpc":"2.0","id":1,"result":["{version:?}","{seen}"]}}"#);
+                Ok::<_, Infallible>(http::Response::new(Body::from(body)))
+            });
+            let stream = TokioIo::new(stream);
+            if http2 {
+                let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let serving = builder.serve_connection(stream, service);
+                serving.await.map_err(io::Error::other)
+            } else {
+                let builder = hyper::server::conn::http1::Builder::new();
+                let serving = builder.serve_connection(stream, service);
+                serving.await.map_err(io::Error::other)
+            }
+        }
+    })
+    .await;
+    (address, connections)
+}
+
+fn builder(host: &str, address: SocketAddr) -> ClientBuilder {
+    let url = format!("HTTPS://{host}:{}/rpc", address.port());
+    Client::builder(url).id_generator(|| 1.into())
+}
+
+/// A call that brings no result because there is no connection; what is told of it.
+async fn refused(builder: ClientBuilder) -> String {
+    let client = builder.build().unwrap();
+    let error = client.call::<String>("m", ()).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    assert!(error.is_connect(), "{error}");
+    error.to_string()
+}
+
+#[tokio::test]
+async fn which_http_is_spoken_is_settled_in_the_handshake() {
+    let authority = Authority::new("authority.test");
+    let table: [(&[&str], bool, &str); 5] = [
+        (&["h2", "http/1.1"], false, "HTTP/2.0"),
+        (&["http/1.1"], false, "HTTP/1.1"),
+        (&[], false, "HTTP/1.1"),
+        (&["h2", "http/1.1"], true, "HTTP/2.0"),
+        // A server that settles nothing, and is known to speak HTTP/2.
+        (&[], true, "HTTP/2.0"),
+    ];
+    for (alpn, known, expected) in table {
+        let acceptor = authority.server("localhost", alpn);
+        let (address, connections) = serve(acceptor, known && alpn.is_empty()).await;
+        let builder = builder("localhost", address)
+            .ca_certificate(&authority.pem)
+            .http2_prior_knowledge(known);
+        let client = builder.build().unwrap();
+        for _ in 0..3 {
+            let seen: [String; 2] = client.call("m", ()).await.unwrap();
+            assert_eq!(seen[0], expected, "{alpn:?}");
+            if expected == "HTTP/2.0" {
+                assert_eq!(seen[1], format!("localhost:{}", address.port()));
+            }
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "{alpn:?}");
+    }
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_share_a_connection_of_http_2() {
+    let authority = Authority::new("authority.test");
+    let (address, connections) = serve(authority.server("localhost", &["h2"]), false).await;
+    let client = builder("localhost", address).ca_certificate(&authority.pem);
+    let client = client.build().unwrap();
+    let _: [String; 2] = client.call("m", ()).await.unwrap();
+    let calls: Vec<_> = (0..20)
+        .map(|_| tokio::spawn(client.call::<[String; 2]>("m", ()).into_future()))
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_gets_nothing() {
+    let authority = Authority::new("authority.test");
+    let other = Authority::new("other.test");
+    let key = KeyPair::generate().unwrap();
+    let alone = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let alone = acceptor(alone.self_signed(&key).unwrap().der(), &key, &[]);
+    let expired = authority.server_with("localhost", &[], |params| {
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    });
+    let early = authority.server_with("localhost", &[], |params| {
+        params.not_before = rcgen::date_time_ymd(2999, 1, 1);
+    });
+    for (acceptor, part) in [
+        (
+            authority.server("other.test", &[]),
+            "is not for `localhost`, but for `other.test`",
+        ),
+        (
+            other.server("localhost", &[]),
+            "an authority that is not trusted here",
+        ),
+        (alone, "is signed by itself only"),
+        (expired, "has expired"),
+        (early, "is not valid yet"),
+    ] {
+        let (address, connections) = serve(acceptor, false).await;
+        let text = refused(builder("localhost", address).ca_certificate(&authority.pem)).await;
+        let begin = format!(
+            "`m` was not sent: cannot connect to localhost:{}: the server's certificate ",
+            address.port()
+        );
+        assert!(text.starts_with(&begin) && text.contains(part), "{text}");
+        assert_eq!(connections.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_authorities_of_the_machine_do_not_know_the_tests() {
+    let authority = Authority::new("authority.test");
+    let (address, _) = serve(authority.server("localhost", &[]), false).await;
+    // A machine without any says so when the client is built.
+    if let Err(error) = builder("localhost", address).build() {
+        assert!(error.to_string().contains("of this machine"), "{error}");
+        return;
+    }
+    let text = refused(builder("localhost", address)).await;
+    assert!(text.contains("the server's certificate"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_shake_hands_gets_nothing() {
+    let authority = Authority::new("authority.test");
+    let cleartext = listen(|mut stream| async move {
+        let mut some = [0; 5];
+        stream.read_exact(&mut some).await?;
+        assert_eq!(some[..2], [0x16, 0x03]);
+        stream.write_all(wire("200 OK", "").as_bytes()).await?;
+        stream.shutdown().await
+    })
+    .await;
+    let text = refused(builder("localhost", cleartext).ca_certificate(&authority.pem)).await;
+    assert!(text.ends_with("the other end does not speak TLS"), "{text}");
+
+    let gone = listen(|mut stream| async move {
+        stream.read_u8().await?;
+        Ok(())
+    })
+    .await;
+    refused(builder("localhost", gone).ca_certificate(&authority.pem)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_does_not_end_is_given_up() {
+    let authority = Authority::new("authority.test");
+    let address = listen(|stream| async move {
+        let _held = stream;
+        std::future::pending().await
+    })
+    .await;
+    let begun = tokio::time::Instant::now();
+    let builder = builder("127.0.0.1", address).ca_certificate(&authority.pem);
+    refused(builder.timeout(None)).await;
+    assert_eq!(begun.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn a_server_that_goes_after_the_request_may_have_run_it() {
+    let authority = Authority::new("authority.test");
+    let acceptor = authority.server("localhost", &[]);
+    let address = listen(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await?;
+            stream.read_u8().await?;
+            // Cut off in the middle of an answer, without a goodbye.
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{").await?;
+            stream.flush().await
+        }
+    })
+    .await;
+    let builder = builder("localhost", address).ca_certificate(&authority.pem);
+    let error = builder.build().unwrap().call::<String>("m", ()).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Unknown), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_can_be_asked_for_by_another_name() {
+    let (one, two) = (Authority::new("one.test"), Authority::new("two.test"));
+    let (address, _) = serve(two.server("server.test", &[]), false).await;
+    // What is said twice is said together, also without a line break between.
+    let both = || {
+        builder("127.0.0.1", address)
+            .ca_certificate(one.pem.trim_end())
+            .ca_certificate(two.pem.trim_end())
+    };
+    let text = refused(both()).await;
+    assert!(text.contains("is not for `127.0.0.1`"), "{text}");
+    let client = both().server_name("server.test").build().unwrap();
+    let _: [String; 2] = client.call("m", ()).await.unwrap();
+}
+
+#[test]
+fn options_that_cannot_be_used_are_told() {
+    let pem = Authority::new("authority.test").pem;
+    for (builder, part) in [
+        (
+            Client::builder("https://h").ca_certificate("nothing"),
+            "there is no CA certificate",
+        ),
+        (
+            Client::builder("https://h")
+                .ca_certificate(&pem)
+                .server_name("a b"),
+            "no certificate can be for `a b`",
+        ),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error.kind(), Kind::Local), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    // Without TLS they have no meaning.
+    let plain = Client::builder("http://h").ca_certificate("nothing");
+    assert!(plain.build().is_ok());
+}

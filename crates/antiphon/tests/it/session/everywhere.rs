@@ -1,0 +1,334 @@
+//! The same cases over every transport: what a session promises, it promises everywhere.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use antiphon::client::{Client, ClientBuilder, Kind, StreamError};
+use antiphon::{
+    Context, Dispatcher, ErrorCode, ErrorObject, Handle, Limits, Params, Router, Server, call,
+};
+use futures_core::Stream;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::support::tally::Tally;
+
+/// Numbers from 1.
+struct Count(u64, u64);
+
+impl Stream for Count {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<u64>> {
+        if self.0 >= self.1 {
+            return Poll::Ready(None);
+        }
+        self.0 += 1;
+        Poll::Ready(Some(self.0))
+    }
+}
+
+fn seen_nothing() -> bool {
+    false
+}
+
+/// What the methods have seen.
+#[derive(Clone, Default)]
+struct Seen {
+    noted: Tally,
+    held: Tally,
+    dropped: Tally,
+}
+
+async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
+    Ok(2 * call!((ctx.peer()?).same(n)).await.map(|n: u64| n)?)
+}
+
+fn router(seen: &Seen) -> Router {
+    let (noted, held) = (seen.noted.clone(), seen.clone());
+    Router::default()
+        .method(
+            antiphon::Method::function("subtract", |minuend: i64, subtrahend: i64| {
+                minuend - subtrahend
+            })
+            .params(["minuend", "subtrahend"]),
+        )
+        .method_fn("note", move |_: String| noted.add())
+        .method_fn("refuse", || -> Result<(), ErrorObject> {
+            Err(ErrorObject::new(7, "no").with_data(&"because"))
+        })
+        .method_fn("boom", || -> i64 { panic!("S3CR3T") })
+        .method_fn("boom_later", || async {
+            sleep(Duration::from_millis(1)).await;
+            assert!(seen_nothing(), "S3CR3T");
+        })
+        .method_fn("hold", move || {
+            held.held.add();
+            let guard = held.dropped.guard();
+            async move {
+                pending::<()>().await;
+                drop(guard);
+            }
+        })
+        .method_fn("sleep", |ms: u64| async move {
+            sleep(Duration::from_millis(ms)).await;
+            ms
+        })
+        .method_fn("echo", |text: String| text)
+        .method_fn("count", |last: u64| Count(0, last))
+        .method_fn("twice", twice)
+        .method_fn("steps", |ctx: Context, n: u32| async move {
+            for step in 1..=n {
+                ctx.progress(&step).await;
+            }
+        })
+        .method_fn("transport", |ctx: Context| ctx.transport().to_string())
+}
+
+/// One way to the methods.
+struct Way {
+    name: &'static str,
+    client: Client,
+    server: Option<(Handle, JoinHandle<()>)>,
+}
+
+fn here() -> Router {
+    Router::default().method_fn("same", |n: u64| n)
+}
+
+fn limits() -> Limits {
+    Limits::default().max_batch(5).max_response(100_000)
+}
+
+fn in_process(seen: &Seen) -> Way {
+    let server: Dispatcher = router(seen).build_with(limits()).unwrap();
+    Way {
+        name: "in-process",
+        client: Client::builder("")
+            .in_process(&server)
+            .router(here())
+            .build()
+            .unwrap(),
+        server: None,
+    }
+}
+
+async fn served(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
+    let server = Server::new(router(seen))
+        .bind(bind)
+        .configure(|settings| settings.calls = limits());
+    let listening = server.listen().await.unwrap();
+    let url = listening.url();
+    let url = match scheme {
+        Some(scheme) => url.replacen("http", scheme, 1),
+        None => url,
+    };
+    let handle = listening.handle();
+    let serving = tokio::spawn(async move { listening.serve().await.unwrap() });
+    let builder: ClientBuilder = Client::builder(url).router(here());
+    Way {
+        name,
+        client: builder.build().unwrap(),
+        server: Some((handle, serving)),
+    }
+}
+
+/// A path for a socket of this test.
+#[cfg(unix)]
+fn socket(name: &str) -> std::path::PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    let file = format!("antiphon-{}-{name}{next}.sock", std::process::id());
+    std::env::temp_dir().join(file)
+}
+
+impl Way {
+    async fn end(self) {
+        drop(self.client);
+        if let Some((handle, serving)) = self.server {
+            handle.stop();
+            timeout(Duration::from_secs(20), serving)
+                .await
+                .unwrap()
+                .unwrap();
+        }
+    }
+}
+
+async fn check(way: Way, seen: Seen) {
+    let Way { name, client, .. } = &way;
+    let transport: String = call!(client.transport()).await.unwrap();
+    assert!(name.starts_with(&transport), "{name}: {transport}");
+
+    // By position, by name, alone and in batches.
+    assert_eq!(
+        call!(client.subtract(42, 23)).await.ok(),
+        Some(19_i64),
+        "{name}"
+    );
+    let named = Params::none()
+        .insert("subtrahend", 23)
+        .insert("minuend", 42);
+    assert_eq!(
+        client.call("subtract", named).await.ok(),
+        Some(19_i64),
+        "{name}"
+    );
+    client.notify("note", ("a",)).await.unwrap();
+    let mut batch = client.batch();
+    let slow = batch.call::<u64>("sleep", (5,));
+    let difference = batch.call::<i64>("subtract", (1, 2));
+    let refused = batch.call::<()>("refuse", ());
+    batch.notify("note", ("b",));
+    let mut responses = batch.send().await.unwrap();
+    assert_eq!(responses.take(difference).ok(), Some(-1), "{name}");
+    assert_eq!(responses.take(slow).ok(), Some(5), "{name}");
+    assert_eq!(
+        responses.take(refused).unwrap_err().code(),
+        Some(ErrorCode(7)),
+        "{name}"
+    );
+    seen.noted.reach(2).await;
+
+    // Errors and panics: the caller gets its answer, and nobody else is hurt.
+    let refused = call!(client.refuse()).await.map(|(): ()| ()).unwrap_err();
+    match refused.kind() {
+        Kind::Refused(error) => {
+            assert_eq!((error.code().0, error.message()), (7, "no"), "{name}");
+            assert_eq!(error.data_as(), Some("because"), "{name}");
+        }
+        other => panic!("{name}: {other:?}"),
+    }
+    for method in ["boom", "boom_later"] {
+        let error = client.call::<Option<i64>>(method, ()).await.unwrap_err();
+        assert_eq!(
+            error.code(),
+            Some(ErrorCode::INTERNAL_ERROR),
+            "{name}: {error}"
+        );
+        assert!(!error.to_string().contains("S3CR3T"), "{name}");
+    }
+    let unknown = client.call::<i64>("nothing", ()).await.unwrap_err();
+    assert_eq!(unknown.code(), Some(ErrorCode::METHOD_NOT_FOUND), "{name}");
+
+    // Limits.
+    let long = "x".repeat(200_000);
+    let error = call!(client.echo(long))
+        .await
+        .map(|_: String| ())
+        .unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::RESPONSE_TOO_LARGE), "{name}");
+    let big = "é".repeat(40_000);
+    assert_eq!(call!(client.echo(&big)).await.ok(), Some(big), "{name}");
+    let mut batch = client.batch();
+    let tickets: Vec<_> = (0..6)
+        .map(|n| batch.call::<i64>("subtract", (n, 1)))
+        .collect();
+    let mut responses = batch.send().await.unwrap();
+    for ticket in tickets {
+        let error = responses.take(ticket).unwrap_err();
+        assert_eq!(
+            error.code(),
+            Some(ErrorCode::INVALID_REQUEST),
+            "{name}: {error}"
+        );
+    }
+
+    // Cancel and deadline: the method is dropped.
+    let dropped = seen.dropped.get();
+    let held = seen.held.get();
+    let holding = tokio::spawn(client.call::<()>("hold", ()).into_future());
+    seen.held.reach(held + 1).await;
+    holding.abort();
+    seen.dropped.reach(dropped + 1).await;
+    let hold = call!(client.hold()).timeout(Duration::from_millis(20));
+    let error = hold.await.map(|(): ()| ()).unwrap_err();
+    assert!(error.is_timeout(), "{name}: {error}");
+    seen.dropped.reach(dropped + 2).await;
+}
+
+/// What only sessions have.
+async fn check_session(way: Way) {
+    let Way { name, client, .. } = &way;
+    assert_eq!(call!(client.twice(21)).await.ok(), Some(42_u64), "{name}");
+
+    let steps = Tally::default();
+    let tally = steps.clone();
+    let told = call!(client.steps(3)).on_progress(move |_: u32| tally.add());
+    told.await.map(|(): ()| ()).unwrap();
+    assert_eq!(steps.get(), 3, "{name}");
+
+    let mut numbers = client.subscribe::<u64>("count", (100,)).await.unwrap();
+    for expected in 1..=100 {
+        assert_eq!(numbers.next().await.unwrap().unwrap(), expected, "{name}");
+    }
+    assert!(numbers.next().await.is_none(), "{name}");
+
+    // What does not fit is told, in whatever way.
+    let mut flood = client
+        .subscribe::<u64>("count", (1_000_000,))
+        .buffer(2)
+        .await
+        .unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let mut last = None;
+    while let Some(next) = flood.next().await {
+        last = Some(next);
+    }
+    assert!(
+        matches!(last, Some(Err(StreamError::Lagged))),
+        "{name}: {last:?}"
+    );
+    assert_eq!(
+        call!(client.subtract(2, 1)).await.ok(),
+        Some(1_i64),
+        "{name}"
+    );
+    way.end().await;
+}
+
+macro_rules! everywhere {
+    ($($(#[$cfg:meta])* $test:ident: $way:expr;)*) => {$(
+        $(#[$cfg])*
+        #[tokio::test]
+        async fn $test() {
+            let seen = Seen::default();
+            let way = async |seen: &Seen| -> Way { $way(seen).await };
+            check(way(&seen).await, seen.clone()).await;
+            check_session(way(&seen).await).await;
+        }
+    )*};
+}
+
+everywhere! {
+    over_memory: async |seen: &Seen| in_process(seen);
+    #[cfg(feature = "ws")]
+    over_web_socket: async |seen: &Seen| served(seen, "websocket", "127.0.0.1:0", Some("ws")).await;
+    #[cfg(feature = "tcp")]
+    over_tcp: async |seen: &Seen| served(seen, "tcp", "tcp://127.0.0.1:0", None).await;
+    #[cfg(all(unix, feature = "unix"))]
+    over_unix: async |seen: &Seen| {
+        let socket = format!("unix:{}", socket("raw").display());
+        served(seen, "unix", &socket, None).await
+    };
+    #[cfg(all(unix, feature = "unix", feature = "ws"))]
+    over_web_socket_on_unix: async |seen: &Seen| {
+        let socket = format!("http+unix:{}", socket("web").display());
+        served(seen, "websocket", &socket, Some("ws")).await
+    };
+    #[cfg(feature = "tcp")]
+    over_tcp_with_headers: async |seen: &Seen| {
+        served(seen, "tcp, headed", "tcp://127.0.0.1:0?framing=content-length", None).await
+    };
+}
+
+/// HTTP has no session: calls alone.
+#[tokio::test]
+async fn over_http() {
+    let seen = Seen::default();
+    let way = served(&seen, "http", "127.0.0.1:0", None).await;
+    check(way, seen).await;
+}

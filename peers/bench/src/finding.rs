@@ -1,0 +1,74 @@
+//! What one measurement found, in the form in which a child process tells it to `bench run`.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+use crate::window::Sample;
+
+/// The result of one measurement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Finding {
+    /// CPU per call.
+    Cpu(Sample),
+    /// Memory of the server.
+    Memory(Memory),
+    /// The peer does not speak the transport of the case. A row for the table, no failure.
+    Refused(String),
+}
+
+/// Memory that a server holds. Each case says of what.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) kib: f64,
+    /// The same after one small call on each connection.
+    pub(crate) called_kib: Option<f64>,
+    /// When the server cut the connection; `None` if it did not, or if no case of that kind.
+    pub(crate) cut_seconds: Option<f64>,
+}
+
+impl Finding {
+    /// A refusal is a finding; every other failure stays one.
+    pub(crate) fn of(result: Result<Self, Failure>) -> Result<Self, Failure> {
+        match result {
+            Err(failure) => match failure.downcast::<Refused>() {
+                Ok(refused) => Ok(Self::Refused(refused.0)),
+                Err(failure) => Err(failure),
+            },
+            found => found,
+        }
+    }
+
+    /// One line of JSON.
+    pub(crate) fn print(&self) -> Result<(), Failure> {
+        println!("{}", serde_json::to_string(self)?);
+        Ok(())
+    }
+}
+
+/// The failure of a peer that does not take part, with its reason.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {}", self.0)
+    }
+}
+
+impl Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_found_and_a_failure_is_not() {
+        let refusal: Failure = Refused("404".into()).into();
+        assert!(matches!(Finding::of(Err(refusal)), Ok(Finding::Refused(why)) if why == "404"));
+        Finding::of(Err("broken".into())).unwrap_err();
+    }
+}

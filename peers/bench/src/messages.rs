@@ -1,0 +1,108 @@
+//! The messages of sessions: requests with ids, the floor's answers to them, and the checks of
+//! answers.
+
+use serde_json::Value;
+
+use crate::Failure;
+use crate::cases::{self, Case};
+
+/// `calc.add [3,7]`.
+pub(crate) fn call(id: usize) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"calc.add","params":[3,7]}}"#)
+}
+
+/// `echo` with one string that needs no escapes.
+pub(crate) fn echo(text: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"echo","params":["{text}"]}}"#)
+}
+
+/// `blob`, whose result is 1 MiB.
+pub(crate) fn blob(id: usize) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"blob"}}"#)
+}
+
+/// The id of a right answer to [`call`].
+pub(crate) fn id_of_ten(answer: &[u8]) -> Result<usize, Failure> {
+    let value: Value = serde_json::from_slice(answer)?;
+    value["id"]
+        .as_u64()
+        .and_then(|id| usize::try_from(id).ok())
+        .filter(|_| cases::is_ten(&value))
+        .ok_or_else(|| wrong("calc.add", answer))
+}
+
+/// Whether an answer to [`echo`] brings the same text.
+pub(crate) fn check_echo(answer: &[u8], text: &str) -> Result<(), Failure> {
+    let value: Value = serde_json::from_slice(answer)?;
+    if value["id"] == 1 && value["result"] == text {
+        return Ok(());
+    }
+    Err(wrong("echo", answer))
+}
+
+fn wrong(method: &str, answer: &[u8]) -> Failure {
+    let start = String::from_utf8_lossy(&answer[..answer.len().min(200)]);
+    format!("a wrong answer to {method}: {start}").into()
+}
+
+/// What the floor answers: the result is fixed by the case, the id is that of the request.
+pub(crate) fn floor_answer(case: Case, request: &[u8]) -> String {
+    let id = String::from_utf8_lossy(id_of(request));
+    match case {
+        Case::Unread => format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":"{}"}}"#,
+            cases::blob()
+        ),
+        Case::IdleBig => {
+            let text = String::from_utf8_lossy(only_param(request));
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{text}}}"#)
+        }
+        _ => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":10.0}}"#),
+    }
+}
+
+/// The id of a request. The ids of clients measured here are plain numbers, so looking for
+/// their end is enough.
+pub(crate) fn id_of(request: &[u8]) -> &[u8] {
+    const ID: &[u8] = b"\"id\":";
+    request
+        .windows(ID.len())
+        .position(|bytes| bytes == ID)
+        .map(|start| &request[start + ID.len()..])
+        .and_then(|rest| rest.split(|byte| matches!(byte, b',' | b'}')).next())
+        .unwrap_or(b"null")
+}
+
+/// What stands between the brackets of the params.
+fn only_param(request: &[u8]) -> &[u8] {
+    let start = request.iter().position(|&byte| byte == b'[');
+    let end = request.iter().rposition(|&byte| byte == b']');
+    match (start, end) {
+        (Some(start), Some(end)) if start < end => &request[start + 1..end],
+        _ => b"null",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ten_is_right() {
+        let ten = br#"{"jsonrpc":"2.0","id":1007,"result":10}"#;
+        assert_eq!(id_of_ten(ten).unwrap(), 1007);
+        id_of_ten(br#"{"jsonrpc":"2.0","id":1007,"result":11}"#).unwrap_err();
+        id_of_ten(br#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":""}}"#).unwrap_err();
+    }
+
+    #[test]
+    fn the_floor_answers_rightly() {
+        let answer = floor_answer(Case::Ws64, call(1234).as_bytes());
+        assert_eq!(id_of_ten(answer.as_bytes()).unwrap(), 1234);
+        let answer = floor_answer(Case::IdleBig, echo("eee").as_bytes());
+        check_echo(answer.as_bytes(), "eee").unwrap();
+        check_echo(answer.as_bytes(), "ee").unwrap_err();
+        let answer = floor_answer(Case::Unread, blob(3).as_bytes());
+        assert!(answer.len() > 1 << 20);
+    }
+}
