@@ -4,8 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderMap;
-#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio", feature = "ws"))]
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::{Address, authority};
 use crate::dispatch::Dispatcher;
@@ -14,6 +12,8 @@ use crate::router::BoxError;
 use crate::scope::{Connection, Transport};
 use crate::session::{Session, Terms, Wire};
 use crate::transport::memory;
+#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio", feature = "ws"))]
+use crate::transport::socket::Socket;
 #[cfg(feature = "stdio")]
 use crate::transport::stdio;
 #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
@@ -179,7 +179,7 @@ impl Dialer {
     #[cfg(feature = "ws")]
     async fn web_socket<S>(&self, stream: S, host: &str, path: &str) -> Result<Dialled, BoxError>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         let handshake = ws::connect::handshake(stream, host, path, &self.headers, self.max_message);
         let wire = tokio::time::timeout(tcp::CONNECT_TIMEOUT, handshake).await??;
@@ -194,7 +194,7 @@ impl Dialer {
         transport: Transport,
     ) -> Dialled
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         self.session(
             StreamWire::new(stream, framing, self.max_message),
@@ -212,7 +212,8 @@ impl Dialer {
             false,
             &self.terms,
             |_| {},
-        );
+        )
+        .patient();
         Dialled {
             link: session.link(),
             session: Box::pin(session),

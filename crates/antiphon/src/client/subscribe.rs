@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use antiphon_proto::{ErrorObject, RawJson};
 use futures_core::Stream;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Shared;
@@ -269,11 +269,25 @@ impl std::error::Error for StreamError {
 #[derive(Deserialize)]
 struct Item<'a> {
     seq: Option<u64>,
-    #[serde(borrow)]
+    /// Of a stream of nulls, each is an item.
+    #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     end: Option<String>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(d).map(Some)
+}
+
+/// What a server says of the end of its stream: an error object, or whatever others send.
+fn failure(error: &RawValue) -> ErrorObject {
+    let text = error.get();
+    ErrorObject::from_json(text).unwrap_or_else(|| match serde_json::from_str::<String>(text) {
+        Ok(text) => ErrorObject::new(0, text),
+        Err(_) => ErrorObject::new(0, "the stream has failed").with_data(error),
+    })
 }
 
 impl<T: DeserializeOwned> Subscription<T> {
@@ -340,11 +354,7 @@ impl<T: DeserializeOwned> Subscription<T> {
             open.next = seq.saturating_add(1);
         }
         let end = match (item.result, item.error, item.end.as_deref()) {
-            (_, Some(error), _) => {
-                let fallback = || ErrorObject::new(0, "the stream has failed");
-                let error = ErrorObject::from_json(error.get()).unwrap_or_else(fallback);
-                Some(StreamError::Failed(error))
-            }
+            (_, Some(error), _) => Some(StreamError::Failed(failure(error))),
             (_, _, Some("lagged")) => Some(StreamError::Lagged),
             (_, _, Some("shutdown")) => Some(StreamError::Shutdown),
             (_, _, Some(_)) => None,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[cfg(all(unix, feature = "stdio"))]
 use antiphon_proto::Framing;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -26,6 +26,7 @@ use crate::server::raw::Raw;
 use crate::server::settings::Settings;
 use crate::transport::http::Caller;
 use crate::transport::http::connection::Http;
+use crate::transport::socket::Socket;
 #[cfg(all(unix, feature = "stdio"))]
 use crate::transport::stdio;
 #[cfg(feature = "tls")]
@@ -215,7 +216,7 @@ impl Offer {
         peer: Option<SocketAddr>,
         life: Life,
     ) where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         match speaks {
             Speaks::Http => {

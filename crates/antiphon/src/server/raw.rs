@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use antiphon_proto::Framing;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::dispatch::Dispatcher;
 use crate::life::Life;
 use crate::scope::Connection;
 use crate::session::{Session, Terms, run};
+use crate::transport::socket::Socket;
 use crate::transport::stream::StreamWire;
 
 /// What all raw connections of a server share.
@@ -31,7 +31,7 @@ impl Raw {
         connection: Arc<Connection>,
         life: Life,
     ) where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         let wire = StreamWire::new(stream, framing, self.max_message);
         let session = Session::new(

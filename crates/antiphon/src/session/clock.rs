@@ -35,6 +35,8 @@ pub(super) struct Facts {
 pub(super) enum Verdict {
     /// Nothing has come for a moment: memory can be given back.
     Rest,
+    /// Nothing is read: see whether the peer is still there.
+    Look,
     /// Ask the peer for a sign of life.
     Ping,
     /// No sign of life has come.
@@ -53,6 +55,9 @@ pub(super) enum Verdict {
 /// sent before it knew of that is still served.
 const LAST_BYTE: Duration = Duration::from_millis(100);
 
+/// How often a peer is looked at that is not read.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// How long a connection must be silent before it gives memory back that it would need again.
 const REST: Duration = Duration::from_secs(1);
 
@@ -66,12 +71,14 @@ pub(super) struct Clock {
     /// Since when something waits to be written.
     unwritten: bool,
     pinged: Option<Instant>,
+    /// When a peer that is not read was last looked at.
+    looked: Option<Instant>,
     /// Whether memory was given back since something has come.
     rested: bool,
     /// Whether the transport knows pings.
     pub(super) pings: bool,
     /// Whether silence may last for ever.
-    patient: bool,
+    pub(super) patient: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -85,6 +92,7 @@ impl Clock {
             partial: None,
             unwritten: false,
             pinged: None,
+            looked: None,
             rested: false,
             pings: true,
             patient,
@@ -112,6 +120,7 @@ impl Clock {
                 match verdict {
                     Verdict::Ping => self.pinged = Some(now),
                     Verdict::Rest => self.rested = true,
+                    Verdict::Look => self.looked = Some(now),
                     _ => {}
                 }
                 return Poll::Ready(verdict);
@@ -141,6 +150,10 @@ impl Clock {
         if facts.moved.written != self.moved.written || !self.unwritten {
             self.written = now;
         }
+        self.looked = match facts.paused {
+            true => self.looked.or(Some(now)),
+            false => None,
+        };
         self.unwritten = facts.unwritten;
         self.partial = match self.partial {
             Some(since) if facts.partial && !facts.message && !facts.paused => Some(since),
@@ -149,7 +162,7 @@ impl Clock {
         self.moved = facts.moved;
     }
 
-    fn due(&self, facts: Facts, limits: &SessionLimits) -> [Option<(Instant, Verdict)>; 5] {
+    fn due(&self, facts: Facts, limits: &SessionLimits) -> [Option<(Instant, Verdict)>; 6] {
         let after = |since: Instant, wait: Option<Duration>, verdict| {
             Some((since.checked_add(wait?)?, verdict))
         };
@@ -167,6 +180,8 @@ impl Clock {
         let at_rest = !self.rested && !facts.partial && !facts.unwritten;
         [
             silence,
+            self.looked
+                .and_then(|last| after(last, Some(LOOK), Verdict::Look)),
             match at_rest {
                 true => after(self.received.max(self.written), Some(REST), Verdict::Rest),
                 false => None,

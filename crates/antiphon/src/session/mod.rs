@@ -130,6 +130,13 @@ impl<W: Wire> Session<W> {
         }
     }
 
+    /// Never ends because of silence: that is the server's to decide.
+    #[cfg(feature = "client")]
+    pub(crate) fn patient(mut self) -> Self {
+        self.clock.patient = true;
+        self
+    }
+
     /// What others need to use this session.
     pub(crate) fn link(&self) -> Link {
         self.link.clone()
@@ -248,6 +255,8 @@ impl<W: Wire> Future for Session<W> {
             let facts = this.facts();
             match ready!(this.clock.poll(facts, &this.limits, cx)) {
                 Verdict::Rest => this.wire.rest(),
+                Verdict::Look if this.wire.is_hung_up() => this.begin_closing(Stop::gone()),
+                Verdict::Look => {}
                 Verdict::Ping if this.wire.ping() => {}
                 Verdict::Ping => this.clock.pings = false,
                 Verdict::Dead => this.begin_closing(Stop::late("no sign of life", Goodbye::Dead)),

@@ -42,6 +42,12 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// Whether a message has begun to come and is not complete.
     fn is_partial(&self) -> bool;
 
+    /// Whether the peer is known to have gone while what it sent is not read. Asked now and then when
+    /// reading has paused; a wire that cannot know says no.
+    fn is_hung_up(&self) -> bool {
+        false
+    }
+
     /// Queues a question for a sign of life, which counts as received when it comes. `false` if the
     /// transport has none.
     fn ping(&mut self) -> bool {

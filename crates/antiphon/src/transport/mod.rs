@@ -5,6 +5,8 @@
 pub(crate) mod http;
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod memory;
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) mod socket;
 #[cfg(feature = "stdio")]
 pub(crate) mod stdio;
 #[cfg(all(

@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 
 use antiphon_proto::framing::{Decoder, Framing, FramingError};
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::transport::socket::Socket;
 
 /// What is read at once of small messages, and of large ones.
 const READ: usize = 4 * 1024;
@@ -46,7 +46,7 @@ pub(crate) struct StreamWire<S> {
     ended: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> StreamWire<S> {
+impl<S: Socket> StreamWire<S> {
     pub(crate) fn new(stream: S, framing: Framing, max_message: usize) -> Self {
         Self {
             stream,
@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> StreamWire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for StreamWire<S> {
+impl<S: Socket> Wire for StreamWire<S> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         loop {
             if !self.hungry {
@@ -208,6 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for StreamWire<S> 
 
     fn is_partial(&self) -> bool {
         self.decoder.is_partial(&self.input)
+    }
+
+    fn is_hung_up(&self) -> bool {
+        self.stream.is_hung_up()
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {

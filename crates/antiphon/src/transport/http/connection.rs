@@ -24,6 +24,7 @@ use crate::transport::http::service::{Caller, HttpService};
 use crate::transport::http::socket::{Timed, Version};
 #[cfg(feature = "ws")]
 use crate::transport::http::switch::{Driven, Slot};
+use crate::transport::socket::Socket;
 
 /// Without WebSockets no connection becomes a session.
 #[cfg(not(feature = "ws"))]
@@ -102,7 +103,7 @@ impl Http {
     /// may have become a session by then, which is left to be driven.
     pub(crate) async fn serve<S>(self, socket: S, caller: Caller, life: Life) -> Option<Driven>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         #[cfg(feature = "ws")]
         let (slot, caller) = {

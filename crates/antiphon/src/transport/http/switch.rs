@@ -13,7 +13,6 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::dispatch::Dispatcher;
 use crate::life::Life;
@@ -23,6 +22,7 @@ use crate::transport::http::body::Body;
 use crate::transport::http::reply::Refusal;
 use crate::transport::http::service::Caller;
 use crate::transport::http::socket::Timed;
+use crate::transport::socket::Socket;
 use crate::transport::ws::WsWire;
 use crate::transport::ws::upgrade::Handshake;
 
@@ -126,7 +126,7 @@ impl Slot {
     /// socket it was given.
     pub(crate) async fn take<S>(&self, life: Life) -> Option<Driven>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         let switched = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut switched = switched?;
@@ -144,7 +144,7 @@ impl Slot {
 impl Switched {
     fn over<S>(self, socket: S, ahead: Bytes, life: Life) -> Driven
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Socket,
     {
         let wire = WsWire::server(socket, ahead, self.max_message);
         let Self {

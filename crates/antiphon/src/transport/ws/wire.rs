@@ -17,6 +17,7 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
 use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::transport::socket::Socket;
 use crate::transport::ws::outbox::Outbox;
 use crate::transport::ws::watch::Watched;
 
@@ -156,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for WsWire<S> {
+impl<S: Socket> Wire for WsWire<S> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         if self.has_ended {
             return Poll::Ready(None);
@@ -221,6 +222,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for WsWire<S> {
 
     fn moved(&self) -> Moved {
         self.socket.moved
+    }
+
+    fn is_hung_up(&self) -> bool {
+        self.socket.stream.is_hung_up()
     }
 
     fn is_partial(&self) -> bool {
