@@ -33,6 +33,19 @@ pub enum Entry {
 pub struct Invalid {
     pub(crate) id: Option<RawJson>,
     pub(crate) reason: &'static str,
+    pub(crate) kind: Likeness,
+}
+
+/// What an entry that is invalid was meant to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Likeness {
+    /// It names a method.
+    Request,
+    /// It names none, but a result or an error.
+    Answer,
+    /// It cannot be told.
+    Neither,
 }
 
 impl Invalid {
@@ -40,7 +53,17 @@ impl Invalid {
     #[must_use]
     pub fn request(request: &Request, reason: &'static str) -> Self {
         let id = request.id.map(|span| RawJson::cut(&request.text, span));
-        Self { id, reason }
+        Self {
+            id,
+            reason,
+            kind: Likeness::Request,
+        }
+    }
+
+    /// What it was meant to be: an answer of the peer's is not to be answered with an error.
+    #[must_use]
+    pub fn likeness(&self) -> Likeness {
+        self.kind
     }
 
     /// The id to echo, as JSON text: the entry's own if it has exactly one and that one is valid,

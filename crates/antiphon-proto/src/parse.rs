@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::error::{ErrorCode, ErrorObject};
 use crate::id;
-use crate::message::{Entry, Extensions, Incoming, Invalid, Name, Request, Response};
+use crate::message::{Entry, Extensions, Incoming, Invalid, Likeness, Name, Request, Response};
 use crate::raw::RawJson;
 use crate::scan::{Fault, Scanner, Span};
 
@@ -287,7 +287,15 @@ impl Members {
         let id = self
             .id
             .filter(|&id| !self.duplicate_id && id::is_valid(at(id)));
-        let refuse = |reason| invalid(id.map(|id| RawJson::cut(&message, id)), reason);
+        let kind = match (self.method, self.result.or(self.error)) {
+            (None, Some(_)) => Likeness::Answer,
+            (None, None) => Likeness::Neither,
+            (Some(_), _) => Likeness::Request,
+        };
+        let refuse = |reason| {
+            let id = id.map(|id| RawJson::cut(&message, id));
+            Entry::Invalid(Invalid { id, reason, kind })
+        };
 
         if self.duplicate {
             return refuse("a member came twice");
@@ -336,7 +344,11 @@ impl Members {
 }
 
 fn invalid(id: Option<RawJson>, reason: &'static str) -> Entry {
-    Entry::Invalid(Invalid { id, reason })
+    Entry::Invalid(Invalid {
+        id,
+        reason,
+        kind: Likeness::Neither,
+    })
 }
 
 /// An answer has an id and exactly one of result and error (section 5).

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::context::{CancelOnDrop, Context, Data};
 use crate::current::Current;
 use crate::error::internal_error;
+use crate::link::Link;
 use crate::scope::{Scope, Transport};
 use crate::subscription::{Items, Opening};
 use crate::tree::MethodInfo;
@@ -229,6 +230,10 @@ impl Call {
             // Nobody would learn its id.
             return Reply(Ok(Output::default()));
         }
+        // Between the question whether it may and this, others may have taken the last place.
+        let Some(place) = self.scope.link.as_ref().and_then(Link::take_place) else {
+            return Reply::error(ErrorCode::OVERLOADED);
+        };
         let options = self
             .method_info()
             .and_then(|info| info.subscription.clone());
@@ -238,6 +243,7 @@ impl Call {
             items,
             self.limits.max_result,
             self.current(),
+            place,
         );
         let mut reply = self.answer(Ok(&opening.id));
         if let Ok(output) = &mut reply.0 {

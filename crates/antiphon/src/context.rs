@@ -166,14 +166,28 @@ impl Context {
     /// });
     /// ```
     pub async fn progress<T: Serialize + ?Sized + Sync>(&self, value: &T) {
-        let (Some(link), Some(id)) = (&self.scope.link, &self.id) else {
-            return;
-        };
-        let Ok(value) = serde_json::to_string(value) else {
+        if let Some(id) = &self.id {
+            self.tell_progress(id.as_str(), value).await;
+        }
+    }
+
+    /// The same with a token that the caller has given, as editors do: `workDoneToken` in LSP.
+    pub async fn progress_to<T, V>(&self, token: &T, value: &V)
+    where
+        T: Serialize + ?Sized + Sync,
+        V: Serialize + ?Sized + Sync,
+    {
+        if let Ok(token) = serde_json::to_string(token) {
+            self.tell_progress(&token, value).await;
+        }
+    }
+
+    async fn tell_progress<T: Serialize + ?Sized + Sync>(&self, token: &str, value: &T) {
+        let (Some(link), Ok(value)) = (&self.scope.link, serde_json::to_string(value)) else {
             return;
         };
         poll_fn(|cx| link.poll_room(cx)).await;
-        let params = format!("{{\"token\":{id},\"value\":{value}}}");
+        let params = format!("{{\"token\":{token},\"value\":{value}}}");
         let mut text = Vec::with_capacity(64 + params.len());
         message::write_request(&mut text, "2.0", None, PROGRESS, Some(&params));
         link.post(text);

@@ -1,12 +1,16 @@
 //! The methods behind `jsonrpsee`.
 
+use std::future::pending;
+use std::time::Duration;
+
 use jsonrpsee::RpcModule;
-use jsonrpsee::server::Server;
+use jsonrpsee::core::{SubscriptionError, to_json_raw_value};
+use jsonrpsee::server::{PendingSubscriptionSink, Server};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Params};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use crate::{DIVISION, Dividend, Failure, Site, note};
+use crate::{DIVISION, Dividend, Failure, Seen, Site, note};
 
 /// Its `parse` reads positions and names into a struct.
 #[derive(Deserialize)]
@@ -35,12 +39,17 @@ pub async fn start() -> Result<Site, Failure> {
         Ok::<_, ErrorObjectOwned>(())
     })?;
 
+    let seen = Seen::default();
+    subscriptions(&mut module, &seen)?;
+
     let server = Server::builder().build("127.0.0.1:0").await?;
-    let url = format!("http://{}", server.local_addr()?);
+    let address = server.local_addr()?;
     let handle = server.start(module);
     Ok(Site {
-        url,
+        url: format!("http://{address}"),
+        address,
         noted,
+        seen,
         stop: Some(Box::new(move || {
             // It may have stopped by itself.
             let _ = handle.stop();
@@ -53,4 +62,78 @@ fn divide(params: &Params<'_>) -> Result<i64, ErrorObjectOwned> {
     let (code, message) = DIVISION;
     let error = || ErrorObject::owned(code, message, Some(Dividend { dividend: a }));
     a.checked_div(b).ok_or_else(error)
+}
+
+/// What it offers on a WebSocket alone.
+fn subscriptions(module: &mut RpcModule<()>, seen: &Seen) -> Result<(), Failure> {
+    for (name, item, stop, end) in [
+        ("numbers", "numbers_item", "numbers_stop", End::Never),
+        ("ending", "ending_item", "ending_stop", End::Silent),
+        ("failing", "failing_item", "failing_stop", End::Object),
+        ("saying", "saying_item", "saying_stop", End::Text),
+    ] {
+        let seen = seen.clone();
+        module.register_subscription(name, item, stop, move |params, sink, _, _| {
+            numbers(seen.clone(), params, sink, end)
+        })?;
+    }
+    module.register_async_method("sleep", |params, _, _| async move {
+        let ms: u64 = params.one()?;
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        Ok::<_, ErrorObjectOwned>(ms)
+    })?;
+    let seen = seen.clone();
+    module.register_async_method("hold", move |_, _, _| {
+        let seen = seen.clone();
+        async move {
+            let _gone = seen.gone.guard();
+            seen.begun.add();
+            pending::<()>().await;
+        }
+    })?;
+    Ok(())
+}
+
+/// What a subscription does when it has no more items.
+#[derive(Clone, Copy)]
+enum End {
+    /// It waits for its subscriber to go.
+    Never,
+    /// It ends, and nothing says so.
+    Silent,
+    /// It ends with an error object.
+    Object,
+    /// It ends with an error that is a text: what `?` makes of most errors.
+    Text,
+}
+
+async fn numbers(
+    seen: Seen,
+    params: Params<'static>,
+    pending: PendingSubscriptionSink,
+    end: End,
+) -> Result<(), SubscriptionError> {
+    let last: u64 = match params.one() {
+        Ok(last) => last,
+        Err(error) => {
+            pending.reject(error).await;
+            return Ok(());
+        }
+    };
+    seen.begun.add();
+    let _gone = seen.gone.guard();
+    let sink = pending.accept().await?;
+    for n in 1..=last {
+        sink.send(to_json_raw_value(&n)?).await?;
+    }
+    match end {
+        End::Never => sink.closed().await,
+        End::Silent => {}
+        End::Object => {
+            let error = ErrorObject::owned(9, "no more", Some("dry"));
+            return Err(SubscriptionError::from_json(to_json_raw_value(&error)?));
+        }
+        End::Text => return Err("the well is dry".into()),
+    }
+    Ok(())
 }

@@ -162,6 +162,7 @@ pub(super) fn outcome(
             Err(Error::unknown(subject, Reason::TooLong(max)))
         }
         CallEnd::Answered(outcome) => Ok(outcome),
+        CallEnd::Malformed(reason) => Err(Error::unknown(subject, Reason::Answer(reason.into()))),
         CallEnd::Unreadable(error) => Ok(Err(error)),
         CallEnd::Lost { sent, end } => {
             let reason = Reason::Closed(end.reason.clone());

@@ -28,6 +28,8 @@ const MAX_ABANDONED: usize = 1024;
 pub(crate) enum CallEnd {
     /// The peer's answer.
     Answered(Result<RawJson, ErrorObject>),
+    /// What the peer has answered is no answer, for this reason.
+    Malformed(&'static str),
     /// The peer could not read a message, perhaps this one.
     Unreadable(ErrorObject),
     /// The session has ended; `sent` says whether the call had left before.
@@ -222,6 +224,28 @@ impl Link {
         let _ = waiter.tell.send(CallEnd::Answered(outcome));
         room.into_iter().for_each(std::task::Waker::wake);
         Ok(())
+    }
+
+    /// Takes an answer that is none to whoever asked; false if nobody did.
+    pub(crate) fn answered_badly(&self, id: &str, reason: &'static str) -> bool {
+        let mut state = self.lock();
+        let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
+            return false;
+        };
+        let room = std::mem::take(&mut state.room);
+        drop(state);
+        let _ = waiter.tell.send(CallEnd::Malformed(reason));
+        room.into_iter().for_each(std::task::Waker::wake);
+        true
+    }
+
+    /// Counts an answer that nobody has asked for.
+    ///
+    /// # Errors
+    ///
+    /// When there were too many.
+    pub(crate) fn stranger(&self) -> Result<(), TooManyStrangers> {
+        self.lock().stranger()
     }
 
     /// The peer could not read something. Which message that was it cannot say, and the oldest is

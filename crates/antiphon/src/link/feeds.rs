@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use antiphon_proto::{ErrorCode, ErrorObject};
@@ -39,12 +40,24 @@ struct Feed {
     /// The task that fills the queue, if it waits for room.
     room: Option<Waker>,
     pump: Option<AbortHandle>,
+    _place: Box<dyn Send + Sync>,
 }
 
 impl Link {
     /// Whether one more subscription may begin.
     pub(crate) fn may_subscribe(&self) -> bool {
-        self.lock().feeds.table.len() < self.0.limits.max_subscriptions
+        self.0.subscriptions.load(Ordering::Relaxed) < self.0.limits.max_subscriptions
+    }
+
+    /// Room for one subscription, if there is any, until it is dropped.
+    pub(crate) fn take_place(&self) -> Option<Box<dyn Send + Sync>> {
+        let max = self.0.limits.max_subscriptions;
+        let one_more = |held: usize| (held < max).then_some(held + 1);
+        self.0
+            .subscriptions
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
+        Some(Box::new(Place(self.clone())))
     }
 
     /// Begins the subscriptions that a call without a task has opened; its answer was sent before.
@@ -58,7 +71,7 @@ impl Link {
 
     /// The first item comes behind the answer: that is in the outbox already, and the pump runs
     /// later.
-    pub(super) fn begin_feed(&self, state: &mut State, opening: Opening) {
+    pub(super) fn begin_feed(&self, state: &mut State, mut opening: Opening) {
         if state.end.is_some() {
             return;
         }
@@ -73,6 +86,7 @@ impl Link {
             over: false,
             room: None,
             pump: None,
+            _place: std::mem::replace(&mut opening.place, Box::new(())),
         };
         state.feeds.table.insert(id.clone(), feed);
         let pump = tokio::spawn(pump(self.clone(), id.clone(), opening));
@@ -134,6 +148,15 @@ impl Link {
         }
         feed.room = Some(cx.waker().clone());
         Poll::Pending
+    }
+}
+
+/// A subscription that is open, or about to be.
+struct Place(Link);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.subscriptions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -81,6 +81,8 @@ struct Inner {
     taken: AtomicUsize,
     /// Calls that run for the peer; a batch counts as the calls it may run at a time.
     running: AtomicUsize,
+    /// Subscriptions of the peer's, those that are about to begin included.
+    subscriptions: AtomicUsize,
     /// Whether the session is to end when all is written.
     closing: AtomicBool,
     /// Whether somebody waits for room.
@@ -140,6 +142,7 @@ impl Link {
             posted: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
+            subscriptions: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
             watched: AtomicBool::new(false),

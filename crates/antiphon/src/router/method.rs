@@ -132,7 +132,7 @@ impl Method {
     }
 
     /// Messages without `seq` and `end`, as Ethereum's clients know them. Such a subscription ends
-    /// without a word, unless it ends with an error.
+    /// without a word, unless it ends with an error; that its subscriber has lagged is one (−32000).
     #[must_use]
     pub fn plain(self) -> Self {
         self.options(|options| options.plain = true)

@@ -25,7 +25,7 @@ use crate::server::handle::Handle;
 use crate::server::raw::Raw;
 use crate::server::settings::Settings;
 use crate::transport::http::Caller;
-use crate::transport::http::connection::Http;
+use crate::transport::http::connection::{Driven, Http};
 use crate::transport::socket::Socket;
 #[cfg(all(unix, feature = "stdio"))]
 use crate::transport::stdio;
@@ -143,18 +143,10 @@ impl Acceptor {
         let life = self.handle.life.clone();
         self.tasks.spawn(async move {
             let _place = place;
-            match guest {
-                Guest::Tcp(socket, peer) => {
-                    // Answers are written whole; waiting for more to send only costs time.
-                    let _ = socket.set_nodelay(true);
-                    offer.welcome(socket, entrance, peer, life).await;
-                }
-                #[cfg(all(unix, feature = "unix"))]
-                Guest::Unix(socket) => {
-                    offer
-                        .serve(socket, entrance.speaks, Transport::Unix, None, life)
-                        .await;
-                }
+            // Boxed, and gone before what comes next: an idle session holds nothing of HTTP's.
+            let welcome = Box::pin(offer.welcome(guest, entrance, life));
+            if let Some(session) = welcome.await {
+                session.await;
             }
         });
     }
@@ -179,35 +171,44 @@ impl Acceptor {
 }
 
 impl Offer {
-    /// Serves a TCP connection, after a handshake if there is to be one.
-    async fn welcome(self, socket: TcpStream, entrance: Entrance, peer: SocketAddr, life: Life) {
+    /// Begins with a guest. What the connection becomes is left to be driven.
+    async fn welcome(self, guest: Guest, entrance: Entrance, life: Life) -> Option<Driven> {
         let speaks = entrance.speaks;
+        let (socket, peer) = match guest {
+            Guest::Tcp(socket, peer) => (socket, peer),
+            #[cfg(all(unix, feature = "unix"))]
+            Guest::Unix(socket) => {
+                return self
+                    .serve(socket, speaks, Transport::Unix, None, life)
+                    .await;
+            }
+        };
+        // Answers are written whole; waiting for more to send only costs time.
+        let _ = socket.set_nodelay(true);
         #[cfg(feature = "tls")]
         if entrance.secure {
-            let Some(tls) = self.tls.clone() else {
-                return;
-            };
             let carries = match speaks {
                 Speaks::Http => Carries::Http,
                 #[cfg(any(feature = "tcp", feature = "unix"))]
                 Speaks::Raw(_) => Carries::Raw,
             };
-            let handshake = Box::pin(tls.accept(socket, carries, HANDSHAKE_TIMEOUT));
-            match life.until_killed(handshake).await {
-                Some(Ok(socket)) => {
+            let tls = self.tls.clone()?;
+            let handshake = tls.accept(socket, carries, HANDSHAKE_TIMEOUT);
+            return match life.until_killed(handshake).await? {
+                Ok(socket) => {
                     self.serve(socket, speaks, Transport::Tcp, Some(peer), life)
-                        .await;
+                        .await
                 }
-                Some(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
-                None => {}
-            }
-            return;
+                Err(error) => {
+                    tracing::debug!("a TLS handshake failed: {error}");
+                    None
+                }
+            };
         }
         self.serve(socket, speaks, Transport::Tcp, Some(peer), life)
-            .await;
+            .await
     }
 
-    /// Serves a connection until it ends, or the server does.
     async fn serve<S>(
         self,
         socket: S,
@@ -215,7 +216,8 @@ impl Offer {
         transport: Transport,
         peer: Option<SocketAddr>,
         life: Life,
-    ) where
+    ) -> Option<Driven>
+    where
         S: Socket,
     {
         match speaks {
@@ -228,17 +230,12 @@ impl Offer {
                     #[cfg(feature = "ws")]
                     slot: None,
                 };
-                // What HTTP needs is given back before a session goes on.
-                if let Some(session) = Box::pin(self.http.serve(socket, caller, life)).await {
-                    session.await;
-                }
+                self.http.serve(socket, caller, life).await
             }
             #[cfg(any(feature = "tcp", feature = "unix"))]
             Speaks::Raw(framing) => {
                 let connection = Connection::new(transport, peer);
-                if let Some(raw) = self.raw {
-                    Box::pin(raw.serve(socket, framing, connection, life)).await;
-                }
+                Some(self.raw?.serve(socket, framing, connection, life))
             }
         }
     }

@@ -177,7 +177,7 @@ impl Server {
     /// Serves standard input and output, one message a line: for a program that is started by its
     /// client. Without [`bind`](Self::bind) nothing else is served.
     ///
-    /// The server stops when its input ends, after the calls in flight. Whatever else in the program
+    /// The server stops when its input ends; calls in flight have one second more. Whatever else in the program
     /// prints to standard output goes to standard error; logs belong there anyway.
     #[cfg(all(unix, feature = "stdio"))]
     #[must_use]

@@ -8,6 +8,7 @@ use crate::dispatch::Dispatcher;
 use crate::life::Life;
 use crate::scope::Connection;
 use crate::session::{Session, Terms, run};
+use crate::transport::http::connection::Driven;
 use crate::transport::socket::Socket;
 use crate::transport::stream::StreamWire;
 
@@ -24,13 +25,14 @@ pub(super) struct Raw {
 
 impl Raw {
     /// Serves a connection until it ends, or the server does.
-    pub(super) async fn serve<S>(
+    pub(super) fn serve<S>(
         self,
         stream: S,
         framing: Framing,
         connection: Arc<Connection>,
         life: Life,
-    ) where
+    ) -> Driven
+    where
         S: Socket,
     {
         let wire = StreamWire::new(stream, framing, self.max_message);
@@ -42,6 +44,6 @@ impl Raw {
             &self.terms,
             |_| {},
         );
-        run(session, life).await;
+        Box::pin(run(session, life))
     }
 }

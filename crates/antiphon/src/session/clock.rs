@@ -28,13 +28,13 @@ pub(super) struct Facts {
     pub(super) busy: bool,
     /// The server stops, and nothing is left to be done.
     pub(super) done: bool,
+    /// When the session is over at the latest.
+    pub(super) until: Option<Instant>,
 }
 
 /// What the time says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Nothing has come for a moment: memory can be given back.
-    Rest,
     /// Nothing is read: see whether the peer is still there.
     Look,
     /// Ask the peer for a sign of life.
@@ -49,6 +49,8 @@ pub(super) enum Verdict {
     NotReading,
     /// The server stops, and this connection is at rest.
     Drained,
+    /// Whatever is left is not waited for.
+    Over,
 }
 
 /// How long a connection must be silent before it is closed when the server stops: what the peer
@@ -57,9 +59,6 @@ const LAST_BYTE: Duration = Duration::from_millis(100);
 
 /// How often a peer is looked at that is not read.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How long a connection must be silent before it gives memory back that it would need again.
-const REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -73,8 +72,6 @@ pub(super) struct Clock {
     pinged: Option<Instant>,
     /// When a peer that is not read was last looked at.
     looked: Option<Instant>,
-    /// Whether memory was given back since something has come.
-    rested: bool,
     /// Whether the transport knows pings.
     pub(super) pings: bool,
     /// Whether silence may last for ever.
@@ -93,7 +90,6 @@ impl Clock {
             unwritten: false,
             pinged: None,
             looked: None,
-            rested: false,
             pings: true,
             patient,
             timer: None,
@@ -119,7 +115,6 @@ impl Clock {
             if at <= now {
                 match verdict {
                     Verdict::Ping => self.pinged = Some(now),
-                    Verdict::Rest => self.rested = true,
                     Verdict::Look => self.looked = Some(now),
                     _ => {}
                 }
@@ -145,7 +140,6 @@ impl Clock {
         if facts.moved.received != self.moved.received || facts.paused {
             self.received = now;
             self.pinged = None;
-            self.rested = false;
         }
         if facts.moved.written != self.moved.written || !self.unwritten {
             self.written = now;
@@ -177,15 +171,11 @@ impl Clock {
             }
         };
         let partial = self.partial.filter(|_| !facts.paused);
-        let at_rest = !self.rested && !facts.partial && !facts.unwritten;
         [
+            facts.until.map(|until| (until, Verdict::Over)),
             silence,
             self.looked
                 .and_then(|last| after(last, Some(LOOK), Verdict::Look)),
-            match at_rest {
-                true => after(self.received.max(self.written), Some(REST), Verdict::Rest),
-                false => None,
-            },
             partial.and_then(|since| after(since, limits.message_timeout, Verdict::SlowMessage)),
             match facts.unwritten {
                 true => after(self.written, limits.write_timeout, Verdict::NotReading),

@@ -21,6 +21,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// could know.
 const LATE: Duration = Duration::from_millis(100);
 
+/// How long a program's calls may go on when its input has ended: who has started it may be gone.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The answer to what is no message, before the connection closes.
 const PARSE_ERROR: &[u8] =
     br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
@@ -30,8 +33,9 @@ pub(crate) enum Phase {
     Open,
     /// The server stops: what has been asked is finished; what is asked later than a moment is not.
     Stopping(Instant),
-    /// The peer has said all it has to say, and still listens: what it has asked is finished.
-    Finishing,
+    /// The peer has said all it has to say, and still listens: what it has asked is finished, if
+    /// that takes no longer than to this moment.
+    Finishing(Instant),
     /// Goodbye is being said.
     Closing(Box<Farewell>),
 }
@@ -45,6 +49,14 @@ pub(crate) struct Farewell {
 impl Phase {
     pub(super) fn is_stopping(&self) -> bool {
         matches!(self, Self::Stopping(_))
+    }
+
+    /// When it is over at the latest.
+    pub(super) fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Finishing(until) => Some(*until),
+            _ => None,
+        }
     }
 }
 
@@ -148,7 +160,7 @@ impl<W: Wire> Session<W> {
                 && !self.link.has_mail()
         };
         match self.phase {
-            Phase::Finishing if quiet() => Some(Stop::gone()),
+            Phase::Finishing(_) if quiet() => Some(Stop::gone()),
             _ if self.link.is_closing() && self.wire.unwritten() == 0 => Some(Stop::done()),
             _ => None,
         }
@@ -158,8 +170,8 @@ impl<W: Wire> Session<W> {
     pub(super) fn begin_closing(&mut self, stop: Stop) {
         // A program that has been given all its input on a pipe still wants the answers.
         let pipe = self.scope.connection.transport == Transport::Stdio;
-        if stop.half && pipe && !matches!(self.phase, Phase::Finishing) {
-            self.phase = Phase::Finishing;
+        if stop.half && pipe && !matches!(self.phase, Phase::Finishing(_)) {
+            self.phase = Phase::Finishing(Instant::now() + LAST_WORDS);
             return;
         }
         let id = self.scope.connection.id;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use antiphon_proto::message::{self, Invalid};
+use antiphon_proto::message::{self, Invalid, Likeness};
 use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, RawJson, Request, Response};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -37,6 +37,7 @@ impl<W: Wire> Session<W> {
         };
         match entry {
             Incoming::Single(Entry::Response(response)) => self.answered(response)?,
+            Incoming::Single(Entry::Invalid(invalid)) if self.is_bad_answer(&invalid)? => {}
             Incoming::Single(Entry::Request(request))
                 if request.is_notification() && self.intercept(&request) => {}
             Incoming::Batch(entries) => self.take_batch(entries, length, cx)?,
@@ -51,6 +52,20 @@ impl<W: Wire> Session<W> {
         told.map_err(|_| Stop::policy("the peer answers what nobody has asked"))
     }
 
+    /// Tells whoever waits for an answer that it has come, and is none. Nothing is sent back: two
+    /// peers that answer each other's answers would never stop.
+    fn is_bad_answer(&self, invalid: &Invalid) -> Result<bool, Stop> {
+        let awaited = invalid.likeness() != Likeness::Request
+            && self.link.answered_badly(invalid.id(), invalid.reason());
+        if awaited || invalid.likeness() != Likeness::Answer {
+            return Ok(awaited);
+        }
+        match self.link.stranger() {
+            Ok(()) => Ok(true),
+            Err(_) => Err(Stop::policy("the peer answers what nobody has asked")),
+        }
+    }
+
     /// Answers to a batch of ours go where they are awaited; what else is in it is one message.
     fn take_batch(
         &mut self,
@@ -63,6 +78,7 @@ impl<W: Wire> Session<W> {
         for entry in entries {
             match entry {
                 Entry::Response(response) => self.answered(response)?,
+                Entry::Invalid(invalid) if self.is_bad_answer(&invalid)? => {}
                 Entry::Request(request) if request.is_notification() => {
                     if !self.intercept(&request) {
                         rest.push(Entry::Request(request));

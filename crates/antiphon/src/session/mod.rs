@@ -215,7 +215,7 @@ impl<W: Wire> Session<W> {
     /// Whether there is room for another message. While a method waits for an answer of this peer,
     /// there always is: that answer may be the next message.
     fn may_read(&self) -> bool {
-        !matches!(self.phase, Phase::Finishing)
+        !matches!(self.phase, Phase::Finishing(_))
             && self.wire.unwritten() <= self.limits.max_unwritten
             && (!self.parked.is_full(&self.limits) || self.link.awaits_answers())
     }
@@ -231,6 +231,7 @@ impl<W: Wire> Session<W> {
             paused: !self.may_read(),
             busy: working || self.link.is_busy(),
             done: self.phase.is_stopping() && !working && !unwritten,
+            until: self.phase.until(),
         }
     }
 }
@@ -253,8 +254,11 @@ impl<W: Wire> Future for Session<W> {
                 continue;
             }
             let facts = this.facts();
+            if !facts.partial && !facts.unwritten {
+                // Between messages a connection holds no buffer: most are idle most of the time.
+                this.wire.rest();
+            }
             match ready!(this.clock.poll(facts, &this.limits, cx)) {
-                Verdict::Rest => this.wire.rest(),
                 Verdict::Look if this.wire.is_hung_up() => this.begin_closing(Stop::gone()),
                 Verdict::Look => {}
                 Verdict::Ping if this.wire.ping() => {}
@@ -267,6 +271,7 @@ impl<W: Wire> Future for Session<W> {
                 Verdict::NotReading => {
                     this.begin_closing(Stop::late("the peer does not read", Goodbye::Dead));
                 }
+                Verdict::Over => this.begin_closing(Stop::gone()),
                 Verdict::Drained => this.begin_closing(Stop::server()),
             }
         }

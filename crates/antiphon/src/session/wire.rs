@@ -59,7 +59,7 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// The engine stops asking after a short time.
     fn poll_close(&mut self, cx: &mut Context<'_>, why: Goodbye) -> Poll<io::Result<()>>;
 
-    /// Gives memory back that only a busy connection needs. Called when there is nothing to read
+    /// Gives memory back that only a busy connection needs. Called whenever there is nothing to read
     /// and nothing to write.
     fn rest(&mut self) {}
 }

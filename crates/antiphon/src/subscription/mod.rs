@@ -68,6 +68,8 @@ pub(crate) struct Opening {
     pub(crate) max_item: usize,
     /// What calls made by the stream inherit: the trace, not the deadline.
     pub(crate) current: Current,
+    /// Its place among the subscriptions of its peer, given back when it is dropped.
+    pub(crate) place: Box<dyn Send + Sync>,
 }
 
 impl Opening {
@@ -77,6 +79,7 @@ impl Opening {
         items: Items,
         max_item: usize,
         current: Current,
+        place: Box<dyn Send + Sync>,
     ) -> Self {
         let id = new_id();
         let name = options.notification.as_deref().unwrap_or(method);
@@ -90,6 +93,7 @@ impl Opening {
                 deadline: None,
                 ..current
             },
+            place,
         }
     }
 }

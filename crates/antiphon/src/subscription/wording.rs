@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 
-use antiphon_proto::ErrorObject;
+use antiphon_proto::{ErrorCode, ErrorObject};
 
 /// Why a subscription is over.
 #[derive(Clone, Debug)]
@@ -58,6 +58,11 @@ impl Wording {
     pub(crate) fn end(&self, seq: u64, ending: &Ending) -> Option<Vec<u8>> {
         let word = match ending {
             Ending::Error(_) => "",
+            // Whoever knows no `end` would wait for ever.
+            Ending::Lagged if self.plain => {
+                let error = ErrorObject::new(ErrorCode::OVERLOADED, "the subscriber lagged");
+                return self.end(seq, &Ending::Error(error));
+            }
             _ if self.plain => return None,
             Ending::Complete => "complete",
             Ending::Unsubscribed => "unsubscribed",
@@ -134,6 +139,8 @@ mod tests {
         let with = |rest: &str| Some(format!("{head},{rest}}}}}"));
         assert_eq!(item(&plain), with(r#""result":[1]"#));
         assert_eq!(plain.end(7, &Ending::Complete), None);
+        let lagged = with(r#""error":{"code":-32000,"message":"the subscriber lagged"}"#);
+        assert_eq!(text(plain.end(7, &Ending::Lagged)), lagged);
         assert_eq!(
             text(plain.end(7, &error)),
             with(r#""error":{"code":7,"message":"no"}"#)

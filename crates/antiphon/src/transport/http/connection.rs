@@ -23,12 +23,11 @@ use crate::transport::http::reply;
 use crate::transport::http::service::{Caller, HttpService};
 use crate::transport::http::socket::{Timed, Version};
 #[cfg(feature = "ws")]
-use crate::transport::http::switch::{Driven, Slot};
+use crate::transport::http::switch::Slot;
 use crate::transport::socket::Socket;
 
-/// Without WebSockets no connection becomes a session.
-#[cfg(not(feature = "ws"))]
-type Driven = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What a connection has become, ready to be driven.
+pub(crate) type Driven = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What answers requests: the service itself, or layers around it.
 #[derive(Clone)]

@@ -200,7 +200,7 @@ mod tests {
     fn events(options: &Options) -> (Events, Feed, CancellationToken) {
         let (feed, items) = unbounded_channel();
         let items = erase(Channel(items), |item| item);
-        let opening = Opening::new("n", options, items, 1000, Current::default());
+        let opening = Opening::new("n", options, items, 1000, Current::default(), Box::new(()));
         let link = Link::new(Arc::new(LinkLimits::default()), false);
         let stopping = CancellationToken::new();
         let events = Events::new(b"{}", vec![opening], link, &stopping);

@@ -4,7 +4,6 @@
 //! is left in its [`Slot`] when HTTP is over. A service that is mounted elsewhere has no slot: there
 //! the session becomes a task of its own.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use crate::life::Life;
 use crate::scope::{Connection, Transport};
 use crate::session::{Session, Terms, run};
 use crate::transport::http::body::Body;
+use crate::transport::http::connection::Driven;
 use crate::transport::http::reply::Refusal;
 use crate::transport::http::service::Caller;
 use crate::transport::http::socket::Timed;
@@ -118,9 +118,6 @@ fn kept(head: &Parts) -> Parts {
     parts
 }
 
-/// A session that is ready to be driven.
-pub(crate) type Driven = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 impl Slot {
     /// The session that a connection has become, if it has. It is taken out of HTTP's hands with the
     /// socket it was given.
@@ -134,7 +131,9 @@ impl Slot {
         Some(match upgraded.downcast::<TokioIo<Timed<S>>>() {
             Ok(parts) => {
                 let socket = parts.io.into_inner().into_inner();
-                switched.over(socket, parts.read_buf, life)
+                // Copied, be it empty: it is a part of the buffer that HTTP has read into.
+                let ahead = Bytes::copy_from_slice(&parts.read_buf);
+                switched.over(socket, ahead, life)
             }
             Err(upgraded) => switched.over(TokioIo::new(upgraded), Bytes::new(), life),
         })

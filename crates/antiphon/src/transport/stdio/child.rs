@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use super::words::split;
 
 /// How long a program has to end when its input has, and again when it is told to.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pipes to a program. Dropping them ends it: its input is closed; after a second it is told to
-/// terminate, after another it is killed.
+/// The pipes to a program. Dropping them ends it: its input is closed; after two seconds it is told
+/// to terminate, after two more it is killed.
 #[derive(Debug)]
 pub(crate) struct Pipes {
     stdin: Option<ChildStdin>,
