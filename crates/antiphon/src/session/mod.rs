@@ -22,8 +22,6 @@ mod ending;
 mod intake;
 mod limits;
 mod parking;
-#[cfg(test)]
-mod tests;
 mod wire;
 
 use std::collections::VecDeque;

@@ -150,3 +150,34 @@ impl Drop for MemoryWire {
         self.outgoing.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_taken_waits_on_the_side_that_sent_it() {
+        let (mut one, mut other) = pair();
+        for _ in 0..10 {
+            one.send(&mut vec![b'x'; CAPACITY / 4]);
+        }
+        let flushed = poll_fn(|cx| Poll::Ready(one.poll_flush(cx).is_ready())).await;
+        assert!(!flushed);
+        assert_eq!(one.unwritten(), 6 * CAPACITY / 4);
+        for left in (0..6).rev() {
+            let message = poll_fn(|cx| other.poll_receive(cx)).await.unwrap().unwrap();
+            assert_eq!(message.len(), CAPACITY / 4);
+            let _ = poll_fn(|cx| Poll::Ready(one.poll_flush(cx).is_ready())).await;
+            assert_eq!(one.unwritten(), left * CAPACITY / 4);
+        }
+        drop(one);
+        for _ in 0..4 {
+            assert!(poll_fn(|cx| other.poll_receive(cx)).await.is_some());
+        }
+        assert!(poll_fn(|cx| other.poll_receive(cx)).await.is_none());
+        other.send(&mut vec![1]);
+        assert!(poll_fn(|cx| other.poll_flush(cx)).await.is_err());
+    }
+}

@@ -3,6 +3,9 @@
 //! What comes is read into one buffer, from which whole messages are cut without a copy; what goes is
 //! gathered in another, so that all that is ready leaves in one write. At rest there is neither.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::pin::Pin;

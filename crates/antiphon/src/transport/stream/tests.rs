@@ -1,0 +1,181 @@
+//! Streams cut anywhere, messages of every length, and peers that break the framing.
+
+use std::future::poll_fn;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+
+const LIMIT: usize = 1_000_000;
+
+fn wire(framing: Framing, buffer: usize) -> (DuplexStream, StreamWire<DuplexStream>) {
+    let (peer, ours) = duplex(buffer);
+    (peer, StreamWire::new(ours, framing, LIMIT))
+}
+
+async fn receive(wire: &mut StreamWire<DuplexStream>) -> Option<Result<Bytes, Broken>> {
+    poll_fn(|cx| wire.poll_receive(cx)).await
+}
+
+fn framed(framing: Framing, messages: &[String]) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    for message in messages {
+        framing.encode(message.as_bytes(), &mut out);
+    }
+    out.to_vec()
+}
+
+/// Short ones, and one that is longer than every buffer.
+fn messages() -> Vec<String> {
+    let lengths = [0, 1, 100, SMALL, READ, GATHERED - 20, GATHERED, 300_000, 3];
+    let text = |length| format!("[\"{}\"]", "x".repeat(length));
+    lengths.map(text).to_vec()
+}
+
+const FRAMINGS: [Framing; 2] = [Framing::Newline, Framing::ContentLength];
+
+#[tokio::test]
+async fn messages_come_whole_wherever_the_stream_is_cut() {
+    for framing in FRAMINGS {
+        for piece in [1, 7, 4096, 1 << 20] {
+            let (mut peer, mut wire) = wire(framing, 1 << 16);
+            let all = messages();
+            let bytes = framed(framing, &all);
+            let sent = bytes.len() as u64;
+            let sending = tokio::spawn(async move {
+                for piece in bytes.chunks(piece) {
+                    peer.write_all(piece).await.unwrap();
+                }
+            });
+            for expected in &all {
+                let message = receive(&mut wire).await.unwrap().unwrap();
+                assert_eq!(message, expected.as_bytes());
+                wire.rest();
+            }
+            assert!(receive(&mut wire).await.is_none());
+            assert_eq!(wire.moved().received, sent);
+            sending.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_go_whole_in_their_order() {
+    for framing in FRAMINGS {
+        let (mut peer, mut wire) = wire(framing, 1000);
+        let all = messages();
+        for message in &all {
+            wire.send(&mut message.clone().into_bytes());
+        }
+        let expected = framed(framing, &all);
+        assert_eq!(wire.unwritten(), expected.len());
+        let reading = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            peer.read_to_end(&mut bytes).await.unwrap();
+            bytes
+        });
+        poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+        assert_eq!(
+            (wire.unwritten(), wire.moved().written),
+            (0, expected.len() as u64)
+        );
+        // The buffer that is kept does not get into the way of a long message.
+        wire.send(&mut b"[1]".to_vec());
+        poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+        wire.send(&mut vec![b' '; GATHERED]);
+        poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+        drop(wire);
+        assert!(reading.await.unwrap().starts_with(&expected));
+    }
+}
+
+#[tokio::test]
+async fn a_line_break_in_a_message_does_not_end_it() {
+    let (mut peer, mut wire) = wire(Framing::Newline, 1000);
+    let mut message = b"{\r\n\"a\":\n1}".to_vec();
+    wire.send(&mut message);
+    assert!(message.is_empty());
+    poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+    drop(wire);
+    let mut line = String::new();
+    peer.read_to_string(&mut line).await.unwrap();
+    assert_eq!(line, "{  \"a\": 1}\n");
+}
+
+#[tokio::test]
+async fn what_breaks_a_stream() {
+    let long = format!("[\"{}\"]\n", "x".repeat(LIMIT));
+    let rows: &[(Framing, &[u8], bool, Goodbye)] = &[
+        (
+            Framing::Newline,
+            b"POST / HTTP/1.1\r\n\r\n{}\n",
+            true,
+            Goodbye::Protocol,
+        ),
+        (Framing::Newline, b"\x16\x03\x01", false, Goodbye::Protocol),
+        (Framing::Newline, long.as_bytes(), false, Goodbye::TooBig),
+        (
+            Framing::ContentLength,
+            b"POST / HTTP/1.1\r\n\r\n",
+            false,
+            Goodbye::Protocol,
+        ),
+        (
+            Framing::ContentLength,
+            b"Content-Length: 2147483648\r\n\r\n",
+            false,
+            Goodbye::TooBig,
+        ),
+        (
+            Framing::ContentLength,
+            b"Content-Length: 5\r\n\r\n{",
+            false,
+            Goodbye::Protocol,
+        ),
+    ];
+    for (framing, bytes, answered, goodbye) in rows {
+        let (mut peer, mut wire) = wire(*framing, 1 << 16);
+        let bytes = bytes.to_vec();
+        let sending = tokio::spawn(async move {
+            // It may be refused before its end.
+            let _ = peer.write_all(&bytes).await;
+        });
+        let broken = receive(&mut wire).await.unwrap().unwrap_err();
+        assert_eq!(
+            (broken.answered, broken.goodbye),
+            (*answered, *goodbye),
+            "{broken:?}"
+        );
+        drop(wire);
+        sending.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn at_rest_there_is_no_buffer() {
+    let (mut peer, mut wire) = wire(Framing::Newline, 1 << 20);
+    let big = framed(
+        Framing::Newline,
+        &[format!("[\"{}\"]", "x".repeat(900_000))],
+    );
+    peer.write_all(&big).await.unwrap();
+    let message = receive(&mut wire).await.unwrap().unwrap();
+    wire.send(&mut message.to_vec());
+    let mut back = vec![0; big.len()];
+    let (read, written) = tokio::join!(
+        peer.read_exact(&mut back),
+        poll_fn(|cx| wire.poll_flush(cx))
+    );
+    (read.unwrap(), written.unwrap());
+    assert!(!wire.is_partial());
+    drop(message);
+    wire.rest();
+    assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
+    // A part of a message is not thrown away.
+    peer.write_all(b"[1").await.unwrap();
+    let pending = poll_fn(|cx| Poll::Ready(wire.poll_receive(cx).is_pending()));
+    assert!(pending.await && wire.is_partial());
+    wire.rest();
+    peer.write_all(b"]\n").await.unwrap();
+    assert_eq!(receive(&mut wire).await.unwrap().unwrap(), "[1]");
+}
