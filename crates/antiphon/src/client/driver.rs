@@ -326,7 +326,10 @@ impl Core {
                         .as_ref()
                         .is_none_or(|r| r.max_attempts.is_some_and(last))
                     {
+                        // Together: who sees the failure can begin anew.
+                        let mut task = self.task();
                         self.state.send_replace(failed);
+                        *task = None;
                         return;
                     }
                     attempt += 1;

@@ -205,7 +205,7 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.over {
-            self.link.forget(&self.id, &self.inbox);
+            self.link.forget(&self.id, &self.inbox.mark());
         }
     }
 }
@@ -388,6 +388,11 @@ impl<T: DeserializeOwned> Subscription<T> {
                 let subject = format!("the subscription to `{}`", self.request.method);
                 let reason = Reason::Closed(end.reason.clone());
                 StreamError::Lost(Error::unknown(&subject, reason))
+            }
+            Some(InboxEnd::Confused) => {
+                let subject = format!("the subscription to `{}`", self.request.method);
+                let fault = "the server has given its id to another subscription";
+                StreamError::Lost(Error::unknown(&subject, Reason::Answer(fault.into())))
             }
             None => return,
         };

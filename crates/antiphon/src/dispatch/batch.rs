@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::vec;
 
-use antiphon_proto::{Entry, ErrorCode};
+use antiphon_proto::{Entry, ErrorCode, Request};
 use tokio::time::Sleep;
 
 use crate::call::{CallLimits, Reply};
@@ -44,6 +44,8 @@ pub(super) struct Batch {
     streams: Vec<Opening>,
     /// Calls of it that the peer has cancelled, on a session.
     cancels: Option<Arc<Cancels>>,
+    /// Those among them whose turn has not come.
+    cancelled: Vec<Box<[u8]>>,
 }
 
 struct Waiting {
@@ -72,6 +74,7 @@ impl Batch {
             expired: false,
             streams: Vec::new(),
             cancels,
+            cancelled: Vec::new(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Batch {
             ..shared.call_limits
         };
         let refused = match (self.expired, room) {
+            _ if self.is_cancelled(&request) => Some(ErrorCode::CANCELLED),
             (true, _) => Some(ErrorCode::TIMEOUT),
             (_, 0) if !request.is_notification() => Some(ErrorCode::RESPONSE_TOO_LARGE),
             _ => None,
@@ -176,8 +180,23 @@ impl Batch {
             if let Some(at) = running.position(|waiting| waiting.echo.id() == &*id) {
                 let waiting = self.running.remove(at);
                 self.settle(&waiting, Reply::error(ErrorCode::CANCELLED), shared);
+            } else if self.is_to_come(&id) {
+                self.cancelled.push(id);
             }
         }
+    }
+
+    fn is_cancelled(&self, request: &Request) -> bool {
+        let id = request.id_bytes();
+        self.cancelled.iter().any(|known| id == Some(&**known))
+    }
+
+    fn is_to_come(&self, id: &[u8]) -> bool {
+        let mut entries = self.entries.as_slice().iter();
+        entries.any(|entry| match entry {
+            Entry::Request(request) => request.id_bytes() == Some(id),
+            _ => false,
+        })
     }
 
     /// The text of an answer; a stream that it opens is kept for later.

@@ -14,7 +14,7 @@ use antiphon_proto::pending::{InsertError, Pending};
 use antiphon_proto::{ErrorObject, Id, RawJson, message};
 use tokio::sync::oneshot;
 
-use super::inboxes::InboxSpec;
+use super::inboxes::{InboxSpec, Mark};
 use super::{End, Link, State};
 
 /// Answers to no call that a peer may send before it is cut off.
@@ -68,7 +68,8 @@ pub(crate) enum Refused {
 
 pub(super) struct Calls {
     pending: Pending<Waiter>,
-    abandoned: VecDeque<Box<[u8]>>,
+    /// With what a subscription among them is ended by.
+    abandoned: VecDeque<(Box<[u8]>, Option<Mark>)>,
     strangers: usize,
     /// The most calls in one message of ours that may still be answered.
     largest: usize,
@@ -114,11 +115,11 @@ impl Calls {
         }
     }
 
-    fn abandon(&mut self, id: &[u8]) {
+    fn abandon(&mut self, id: &[u8], opens: Option<Mark>) {
         if self.abandoned.len() >= MAX_ABANDONED {
             self.abandoned.pop_front();
         }
-        self.abandoned.push_back(id.into());
+        self.abandoned.push_back((id.into(), opens));
     }
 }
 
@@ -167,6 +168,7 @@ impl Link {
             let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
             for call in calls {
                 let (tell, told) = oneshot::channel();
+                let opens = call.opens.as_ref().map(InboxSpec::mark);
                 let waiter = Waiter {
                     serial,
                     tell,
@@ -184,6 +186,7 @@ impl Link {
                 waiting.push(Waiting {
                     link: Some(self.clone()),
                     id: call.id,
+                    opens,
                     told,
                 });
             }
@@ -204,8 +207,14 @@ impl Link {
         let mut state = self.lock();
         let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
             let known = &mut state.calls.abandoned;
-            if let Some(at) = known.iter().position(|known| **known == *id.as_bytes()) {
-                known.remove(at);
+            if let Some(at) = known
+                .iter()
+                .position(|(known, _)| **known == *id.as_bytes())
+            {
+                let opens = known.remove(at).and_then(|(_, opens)| opens);
+                if let (Some(mark), Ok(result)) = (opens, &outcome) {
+                    self.decline(&mut state, result.as_str(), &mark);
+                }
                 return Ok(());
             }
             return match (id, outcome) {
@@ -256,9 +265,13 @@ impl Link {
             return;
         };
         for (id, waiter) in calls.pending.take_all(|waiter| waiter.serial == oldest) {
-            calls.abandon(&id);
+            calls.abandon(&id, waiter.opens.as_ref().map(InboxSpec::mark));
             let _ = waiter.tell.send(CallEnd::Unreadable(error.clone()));
         }
+        // Their places are free.
+        std::mem::take(&mut state.room)
+            .into_iter()
+            .for_each(std::task::Waker::wake);
     }
 
     /// Whom to tell of the progress of a call.
@@ -271,7 +284,7 @@ impl Link {
         state.calls.next += 1;
         // A text, so that it meets none of the numbers that callers use.
         let id = Id::from(format!("antiphon-{}", state.calls.next));
-        state.calls.abandon(id.as_str().as_bytes());
+        state.calls.abandon(id.as_str().as_bytes(), None);
         let mut text = Vec::new();
         message::write_request(&mut text, "2.0", Some(id.as_str()), method, Some(params));
         self.put(state, text);
@@ -283,8 +296,9 @@ impl Link {
             let Some(waiter) = state.calls.pending.take(id.as_ref()) else {
                 return;
             };
+            let opens = waiter.opens.as_ref().map(InboxSpec::mark);
             drop(waiter);
-            state.calls.abandon(id.as_ref());
+            state.calls.abandon(id.as_ref(), opens);
             let mut text = Vec::new();
             let params = format!("{{\"id\":{id}}}");
             let cancel = &self.0.limits.cancel;
@@ -315,6 +329,8 @@ pub(crate) struct Waiting {
     /// None once there is nothing to cancel.
     link: Option<Link>,
     id: Id,
+    /// The subscription that the answer opens.
+    opens: Option<Mark>,
     told: oneshot::Receiver<CallEnd>,
 }
 
@@ -339,11 +355,14 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // What is told already needs no cancel.
-        if let Some(link) = self.link.take()
-            && self.told.try_recv().is_err()
-        {
-            link.abandon(&self.id);
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        match (self.told.try_recv(), &self.opens) {
+            (Err(_), _) => link.abandon(&self.id),
+            // What is told already needs no cancel, but a subscription has begun.
+            (Ok(CallEnd::Answered(Ok(id))), Some(mark)) => link.forget(id.as_str(), mark),
+            _ => {}
         }
     }
 }

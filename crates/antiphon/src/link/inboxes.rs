@@ -31,6 +31,13 @@ pub(crate) struct InboxSpec {
     unsubscribe: Arc<str>,
 }
 
+/// Tells a subscription from all others, and says how it is ended.
+#[derive(Clone)]
+pub(crate) struct Mark {
+    shared: Arc<Shared>,
+    unsubscribe: Arc<str>,
+}
+
 #[derive(Default)]
 struct Shared {
     bytes: AtomicUsize,
@@ -48,6 +55,8 @@ pub(crate) enum InboxEnd {
     Lagged,
     /// The session is over.
     Lost(Arc<End>),
+    /// The peer has given its id to two subscriptions.
+    Confused,
 }
 
 /// The subscriber's half.
@@ -78,6 +87,13 @@ impl InboxSpec {
         )
     }
 
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            shared: Arc::clone(&self.shared),
+            unsubscribe: Arc::clone(&self.unsubscribe),
+        }
+    }
+
     /// False if the subscriber has no room for it.
     fn deliver(&self, params: RawJson) -> bool {
         let bytes = params.as_str().len();
@@ -100,17 +116,31 @@ impl Inbox {
         next
     }
 
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            shared: Arc::clone(&self.shared),
+            unsubscribe: Arc::clone(&self.unsubscribe),
+        }
+    }
+
     /// Why nothing more comes, if the peer has not said it.
     pub(crate) fn end(&self) -> Option<&InboxEnd> {
         self.shared.end.get()
     }
 }
 
+/// Whether a result can be the id of a subscription.
+fn is_id(result: &str) -> bool {
+    matches!(result.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
+}
+
 impl Inboxes {
     /// The peer has agreed: its items may come from now on. An answer that is no id opens nothing,
-    /// which the subscriber sees in the answer itself.
+    /// which the subscriber sees in the answer itself. One that is in use is the first subscriber's.
     pub(super) fn open(&mut self, id: &str, spec: InboxSpec) {
-        if matches!(id.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9')) {
+        if self.table.contains_key(id) {
+            let _ = spec.shared.end.set(InboxEnd::Confused);
+        } else if is_id(id) {
             self.table.insert(id.into(), spec);
         }
     }
@@ -155,12 +185,22 @@ impl Link {
     }
 
     /// Ends a subscription of ours; the peer is told.
-    pub(crate) fn forget(&self, id: &str, inbox: &Inbox) {
+    pub(crate) fn forget(&self, id: &str, mark: &Mark) {
         self.change(|state| {
-            if state.inboxes.table.remove(id).is_some() {
-                self.tell_unsubscribed(state, id, &inbox.unsubscribe);
+            let known = state.inboxes.table.get(id);
+            if known.is_some_and(|spec| Arc::ptr_eq(&spec.shared, &mark.shared)) {
+                state.inboxes.table.remove(id);
+                self.tell_unsubscribed(state, id, &mark.unsubscribe);
             }
         });
+    }
+
+    /// The peer agrees to a subscription that nobody wants any more: it is ended.
+    pub(super) fn decline(&self, state: &mut State, id: &str, mark: &Mark) {
+        if is_id(id) {
+            self.tell_unsubscribed(state, id, &mark.unsubscribe);
+            self.0.mail.store(true, Ordering::Release);
+        }
     }
 
     fn tell_unsubscribed(&self, state: &mut State, id: &str, method: &str) {

@@ -165,7 +165,7 @@ struct Cancelled {
 }
 
 impl Cancels {
-    fn cancel(&self, id: &[u8]) {
+    pub(crate) fn cancel(&self, id: &[u8]) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.ids.push(id.into());
         let waker = inner.batch.take();

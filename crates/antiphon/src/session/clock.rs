@@ -73,14 +73,14 @@ pub(super) struct Clock {
     /// When a peer that is not read was last looked at.
     looked: Option<Instant>,
     /// Whether the transport knows pings.
-    pub(super) pings: bool,
+    pings: bool,
     /// Whether silence may last for ever.
     pub(super) patient: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Clock {
-    pub(super) fn new(patient: bool) -> Self {
+    pub(super) fn new(patient: bool, pings: bool) -> Self {
         let now = Instant::now();
         Self {
             moved: Moved::default(),
@@ -90,10 +90,16 @@ impl Clock {
             unwritten: false,
             pinged: None,
             looked: None,
-            pings: true,
+            pings,
             patient,
             timer: None,
         }
+    }
+
+    /// Nobody could be asked: no answer is awaited, now or later.
+    pub(super) fn cannot_ping(&mut self) {
+        self.pings = false;
+        self.pinged = None;
     }
 
     /// Notes the facts; says what is due, or waits until something is.
@@ -141,7 +147,8 @@ impl Clock {
             self.received = now;
             self.pinged = None;
         }
-        if facts.moved.written != self.moved.written || !self.unwritten {
+        let begins_to_wait = facts.unwritten && !self.unwritten;
+        if facts.moved.written != self.moved.written || begins_to_wait {
             self.written = now;
         }
         self.looked = match facts.paused {
@@ -163,7 +170,9 @@ impl Clock {
         let silence = match self.pinged {
             _ if facts.paused => None,
             Some(pinged) => after(pinged, Some(limits.ping_timeout), Verdict::Dead),
-            None if self.pings => after(self.received, limits.ping_interval, Verdict::Ping),
+            None if self.pings && limits.ping_interval.is_some() => {
+                after(self.received, limits.ping_interval, Verdict::Ping)
+            }
             None if facts.busy || self.patient => None,
             None => {
                 let moved = self.received.max(self.written);

@@ -16,7 +16,7 @@ use super::wire::Wire;
 use super::{KEPT, Session, Stop};
 use crate::context::PROGRESS;
 use crate::dispatch::{Answered, Begun, Work};
-use crate::link::{Link, Progress, Ticket};
+use crate::link::{Cancels, Link, Progress, Ticket};
 
 impl<W: Wire> Session<W> {
     /// Takes a message in.
@@ -174,7 +174,7 @@ impl<W: Wire> Session<W> {
         if self.refuses() {
             self.overload(&entry);
         } else if self.parked.is_empty() && self.may_start(&entry) {
-            self.start(entry, cx);
+            self.start(entry, None, cx);
         } else if !self.parked.is_full(&self.limits) {
             self.parked.push(entry, length);
         } else {
@@ -187,8 +187,8 @@ impl<W: Wire> Session<W> {
             if !self.may_start(entry) {
                 return;
             }
-            if let Some(entry) = self.parked.pop() {
-                self.start(entry, cx);
+            if let Some((entry, cancels)) = self.parked.pop() {
+                self.start(entry, cancels, cx);
             }
         }
     }
@@ -196,7 +196,7 @@ impl<W: Wire> Session<W> {
     fn may_start(&self, entry: &Incoming) -> bool {
         let running = self.link.running();
         self.barrier.is_none()
-            && self.wire.unwritten() <= self.limits.max_unwritten
+            && !self.is_full()
             && (running == 0 || running + self.weight(entry) <= self.limits.max_running)
     }
 
@@ -208,7 +208,8 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    fn start(&mut self, entry: Incoming, cx: &mut Context<'_>) {
+    /// Starts a message; `cancels` says what of a batch was cancelled while it waited.
+    fn start(&mut self, entry: Incoming, cancels: Option<Arc<Cancels>>, cx: &mut Context<'_>) {
         let entry = match self.without_duplicates(entry) {
             Ok(entry) => entry,
             Err(id) => return self.refuse(&id, ErrorCode::INVALID_REQUEST),
@@ -220,7 +221,7 @@ impl<W: Wire> Session<W> {
         let weight = self.weight(&entry);
         let (ids, cancels) = match &entry {
             Incoming::Single(_) => (Vec::new(), None),
-            Incoming::Batch(entries) => (ids(entries), Some(Arc::default())),
+            Incoming::Batch(entries) => (ids(entries), Some(cancels.unwrap_or_default())),
         };
         let buffer = std::mem::take(&mut self.scratch);
         let scope = Arc::clone(&self.scope);

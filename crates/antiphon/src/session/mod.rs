@@ -122,7 +122,7 @@ impl<W: Wire> Session<W> {
             mail: VecDeque::new(),
             items: false,
             received: false,
-            clock: Clock::new(patient),
+            clock: Clock::new(patient, W::PINGS),
             waker: None,
             phase: Phase::Open,
         }
@@ -154,11 +154,14 @@ impl<W: Wire> Session<W> {
             if self.link.has_mail() {
                 continue;
             }
+            let was_full = self.is_full();
             let flushed = self.wire.poll_flush(cx);
             self.link.wrote(self.wire.unwritten());
             match flushed {
                 Poll::Ready(Err(error)) => return Err(Stop::from(error)),
                 Poll::Ready(Ok(())) if self.items => continue,
+                // What has stopped because of it goes on: nobody else would wake it.
+                _ if was_full && !self.is_full() => continue,
                 _ => {}
             }
             if left == 0 {
@@ -214,8 +217,13 @@ impl<W: Wire> Session<W> {
     /// there always is: that answer may be the next message.
     fn may_read(&self) -> bool {
         !matches!(self.phase, Phase::Finishing(_))
-            && self.wire.unwritten() <= self.limits.max_unwritten
+            && !self.is_full()
             && (!self.parked.is_full(&self.limits) || self.link.awaits_answers())
+    }
+
+    /// Whether so much waits to be written that nothing may be made that adds to it.
+    fn is_full(&self) -> bool {
+        self.wire.unwritten() > self.limits.max_unwritten
     }
 
     fn facts(&mut self) -> Facts {
@@ -260,7 +268,7 @@ impl<W: Wire> Future for Session<W> {
                 Verdict::Look if this.wire.is_hung_up() => this.begin_closing(Stop::gone()),
                 Verdict::Look => {}
                 Verdict::Ping if this.wire.ping() => {}
-                Verdict::Ping => this.clock.pings = false,
+                Verdict::Ping => this.clock.cannot_ping(),
                 Verdict::Dead => this.begin_closing(Stop::late("no sign of life", Goodbye::Dead)),
                 Verdict::Idle => this.begin_closing(Stop::late("it was idle", Goodbye::Normal)),
                 Verdict::SlowMessage => {

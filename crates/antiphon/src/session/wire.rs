@@ -11,6 +11,9 @@ use bytes::Bytes;
 
 /// One end of a connection that carries messages.
 pub(crate) trait Wire: Send + Unpin + 'static {
+    /// Whether the transport can ask for a sign of life.
+    const PINGS: bool = false;
+
     /// Takes the next whole message.
     ///
     /// `None` is the end of the stream in good order; nothing comes after it, nor after an error.
@@ -48,8 +51,8 @@ pub(crate) trait Wire: Send + Unpin + 'static {
         false
     }
 
-    /// Queues a question for a sign of life, which counts as received when it comes. `false` if the
-    /// transport has none.
+    /// Queues a question for a sign of life, which counts as received when it comes. `false` if
+    /// nothing can be asked (any more).
     fn ping(&mut self) -> bool {
         false
     }

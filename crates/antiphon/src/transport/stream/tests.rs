@@ -166,7 +166,8 @@ async fn at_rest_there_is_no_buffer() {
         peer.read_exact(&mut back),
         poll_fn(|cx| wire.poll_flush(cx))
     );
-    (read.unwrap(), written.unwrap());
+    read.unwrap();
+    written.unwrap();
     assert!(!wire.is_partial());
     drop(message);
     wire.rest();

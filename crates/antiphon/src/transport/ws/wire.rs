@@ -158,6 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
 }
 
 impl<S: Socket> Wire for WsWire<S> {
+    const PINGS: bool = true;
+
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         if self.has_ended {
             return Poll::Ready(None);

@@ -1,0 +1,162 @@
+//! Connections that are cut within a message: what a caller is told is true.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use antiphon::client::{Client, Kind};
+use antiphon::{Server, call};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::raw::{PATIENCE, Place, Raw, Seen, router};
+
+/// Which way is cut.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Way {
+    Request,
+    Reply,
+}
+
+/// Passes on so many bytes of one way, and all of the other, then closes both connections.
+async fn proxy(server: SocketAddr, way: Way, bytes: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let client = Raw::accept(&listener).await.stream;
+        let server = TcpStream::connect(server).await.unwrap();
+        let (mut client_in, mut client_out) = client.into_split();
+        let (mut server_in, mut server_out) = server.into_split();
+        let (mut asked, mut answered) = match way {
+            Way::Request => (bytes, usize::MAX),
+            Way::Reply => (usize::MAX, bytes),
+        };
+        // As soon as one way is used up, both are dropped.
+        tokio::select! {
+            () = pass(&mut client_in, &mut server_out, &mut asked) => {}
+            () = pass(&mut server_in, &mut client_out, &mut answered) => {}
+        }
+    });
+    address
+}
+
+async fn pass<R, W>(from: &mut R, to: &mut W, left: &mut usize)
+where
+    R: tokio::io::AsyncRead + Unpin,
+    W: tokio::io::AsyncWrite + Unpin,
+{
+    let mut buffer = [0; 4096];
+    while *left > 0 {
+        let most = buffer.len().min(*left);
+        match from.read(&mut buffer[..most]).await {
+            Ok(count @ 1..) => {
+                *left -= count;
+                if to.write_all(&buffer[..count]).await.is_err() {
+                    return;
+                }
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Cuts at 20 places, the first byte and the last one among them.
+async fn check(name: &str, url: impl Fn(SocketAddr) -> String, place: &Place, seen: &Seen) {
+    let (mut results, mut not_sent, mut unknown) = (0, 0, 0);
+    for way in [Way::Request, Way::Reply] {
+        for step in 0..20_usize {
+            let bytes = match step {
+                0..10 => step,
+                more => more * more - 90,
+            };
+            let address = proxy(place.address, way, bytes).await;
+            let before = seen.counted.get();
+            let client = Client::builder(url(address)).timeout(PATIENCE).build();
+            let client = client.unwrap();
+            let called = timeout(PATIENCE, call!(client.count()).into_future()).await;
+            let called: Result<(), _> = called.expect("it hangs");
+            drop(client);
+            place.until_open(0).await;
+            let ran = seen.counted.get() - before;
+            let context = format!("{name}, {way:?} cut after {bytes}: ran {ran}, {called:?}");
+            assert!(ran <= 1, "{context}");
+            match called {
+                Ok(()) => {
+                    assert_eq!(ran, 1, "{context}");
+                    results += 1;
+                }
+                Err(error) => match error.kind() {
+                    Kind::NotSent => {
+                        assert_eq!(ran, 0, "{context}");
+                        not_sent += 1;
+                    }
+                    Kind::Unknown => unknown += 1,
+                    _ => panic!("{context}"),
+                },
+            }
+        }
+    }
+    assert_eq!(results + not_sent + unknown, 40);
+    assert!(
+        results > 0 && unknown > 0,
+        "{name}: {results} {not_sent} {unknown}"
+    );
+}
+
+#[tokio::test]
+async fn lines() {
+    let seen = Seen::default();
+    let place = Place::raw(Server::new(router(&seen))).await;
+    check("lines", |at| format!("tcp://{at}"), &place, &seen).await;
+}
+
+#[tokio::test]
+async fn headed_messages() {
+    let seen = Seen::default();
+    let server = Server::new(router(&seen)).bind("tcp://127.0.0.1:0?framing=content-length");
+    let place = Place::bound(server).await;
+    let url = |at| format!("tcp://{at}?framing=content-length");
+    check("headed", url, &place, &seen).await;
+}
+
+/// The handshake is among what is cut.
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn web_sockets() {
+    let seen = Seen::default();
+    let place = Place::bound(Server::new(router(&seen)).bind("127.0.0.1:0")).await;
+    check("web sockets", |at| format!("ws://{at}"), &place, &seen).await;
+}
+
+/// Many calls are out when the connection is cut: those that ran and those that are said to have
+/// not been sent are never the same.
+#[tokio::test]
+async fn many_calls_at_once() {
+    for bytes in [1, 100, 1_000, 3_000, 5_000] {
+        let seen = Seen::default();
+        let place = Place::raw(Server::new(router(&seen))).await;
+        let address = proxy(place.address, Way::Request, bytes).await;
+        let client = Client::builder(format!("tcp://{address}"));
+        let client = client.timeout(PATIENCE).build().unwrap();
+        let possible = Arc::new(AtomicUsize::new(0));
+        let calls: Vec<_> = (0..100)
+            .map(|_| {
+                let (client, possible) = (client.clone(), Arc::clone(&possible));
+                tokio::spawn(async move {
+                    let called: Result<(), _> = call!(client.count()).await;
+                    if !matches!(called.as_ref().map_err(|e| e.kind()), Err(Kind::NotSent)) {
+                        possible.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        for call in calls {
+            timeout(PATIENCE, call).await.expect("it hangs").unwrap();
+        }
+        drop(client);
+        place.until_open(0).await;
+        let (ran, possible) = (seen.counted.get(), possible.load(Ordering::Relaxed));
+        assert!(ran <= possible, "{bytes}: {ran} ran, {possible} may have");
+    }
+}

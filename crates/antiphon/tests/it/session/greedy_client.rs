@@ -1,0 +1,452 @@
+//! A client that wants too much, too long: floods, silence, answers that nobody reads.
+
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use antiphon::{Context, ErrorObject, Router, Server, Settings};
+use futures_core::Stream;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::sleep;
+
+#[cfg(feature = "ws")]
+use super::raw::RawWs;
+use super::raw::{Place, Raw, Seen, cancel, result, router};
+use crate::support::tally::Tally;
+use crate::support::{call, code};
+
+const OVERLOADED: i64 = -32000;
+const CANCELLED: i64 = -32800;
+
+async fn place(seen: &Seen, change: impl FnOnce(&mut Settings)) -> Place {
+    Place::raw(Server::new(router(seen)).configure(change)).await
+}
+
+fn holds(ids: std::ops::Range<u32>) -> Vec<String> {
+    ids.map(|id| call(&id.to_string(), "hold", "[]")).collect()
+}
+
+#[tokio::test]
+async fn of_a_thousand_slow_calls_128_run() {
+    let seen = Seen::default();
+    let place = place(&seen, |_| {}).await;
+    let mut peer = place.connect().await;
+    let calls: Vec<_> = (0..1_000)
+        .map(|id: u32| call(&id.to_string(), "sleep", "[10]"))
+        .collect();
+    peer.say(calls).await;
+    seen.slept.reach(128).await;
+    place.connect().await.answers("another connection").await;
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..1_000 {
+        let answer = peer.next().await;
+        assert_eq!(answer["result"], 10, "{answer}");
+        assert!(ids.insert(answer["id"].as_u64()), "{answer}");
+    }
+    assert_eq!(seen.busy.peak(), 128);
+    peer.answers("afterwards").await;
+}
+
+#[tokio::test]
+async fn a_cancel_overtakes_what_waits() {
+    let seen = Seen::default();
+    let place = place(&seen, |_| {}).await;
+    let mut peer = place.connect().await;
+    peer.say(holds(0..200)).await;
+    seen.held.reach(128).await;
+    peer.say([cancel("150")]).await;
+    let answer = peer.next().await;
+    assert_eq!((&answer["id"], code(&answer)), (&150.into(), CANCELLED));
+    assert_eq!((seen.held.get(), seen.dropped.get()), (128, 0));
+    peer.say([cancel("5")]).await;
+    let answer = peer.next().await;
+    assert_eq!((&answer["id"], code(&answer)), (&5.into(), CANCELLED));
+    // Its place is taken by the next one that waits.
+    seen.held.reach(129).await;
+    // One that is cancelled is dropped a moment after it has left its place.
+    assert!(seen.busy.peak() <= 129);
+    drop(peer);
+    seen.dropped.reach(129).await;
+    place.until_open(0).await;
+    assert_eq!(seen.held.get(), 129);
+}
+
+/// What is cancelled frees its place at once, but not without bound.
+#[tokio::test]
+async fn calls_that_are_cancelled_at_once_do_not_pile_up() {
+    const CALLS: u32 = 5_000;
+    let seen = Seen::default();
+    let place = place(&seen, |_| {}).await;
+    let peer = place.connect().await;
+    let text: String = (0..CALLS)
+        .map(|id| {
+            format!(
+                "{}\n{}\n",
+                call(&id.to_string(), "hold", "[]"),
+                cancel(&id.to_string())
+            )
+        })
+        .collect();
+    let (mut reading, mut writing) = peer.stream.into_split();
+    let sending = tokio::spawn(async move {
+        writing.write_all(text.as_bytes()).await.unwrap();
+        writing
+    });
+    let mut answers = Vec::new();
+    while answers.iter().filter(|byte| **byte == b'\n').count() < CALLS as usize {
+        let read = tokio::io::AsyncReadExt::read_buf(&mut reading, &mut answers);
+        let read = tokio::time::timeout(super::raw::PATIENCE, read).await;
+        assert!(read.expect("nothing comes").unwrap() > 0);
+    }
+    drop(sending.await.unwrap());
+    seen.dropped.reach(seen.held.get()).await;
+    let peak = seen.busy.peak();
+    assert!(peak <= 3 * 128, "{peak} at a time");
+}
+
+/// A server that has stopped to read notices all the same that its peer is gone: nothing runs for
+/// nobody until its deadline, and what is parked does not begin.
+#[tokio::test]
+async fn a_peer_that_is_gone_is_missed_also_while_nothing_is_read() {
+    let seen = Seen::default();
+    let place = place(&seen, |settings| {
+        settings.sessions.max_running = 4;
+        settings.sessions.max_parked = 4;
+    })
+    .await;
+    let mut peer = place.connect().await;
+    peer.say(holds(0..1_000)).await;
+    seen.held.reach(4).await;
+    drop(peer);
+    seen.dropped.reach(4).await;
+    place.until_open(0).await;
+    assert_eq!(seen.dropped.get(), seen.held.get());
+}
+
+/// Without a call of ours the flood waits; with one, it is refused beyond the bound, so that the
+/// answer gets through.
+#[tokio::test]
+async fn calls_are_refused_only_while_an_answer_is_awaited() {
+    async fn ask(ctx: Context) -> Result<u64, ErrorObject> {
+        let answer = ctx.peer()?.call::<u64>("question", ()).await;
+        answer.map_err(|_| ErrorObject::new(1, "no answer"))
+    }
+    let seen = Seen::default();
+    let server = Server::new(router(&seen).method_fn("ask", ask)).configure(|settings| {
+        settings.sessions.max_running = 4;
+        settings.sessions.max_parked = 8;
+    });
+    let place = Place::raw(server).await;
+
+    let mut patient = place.connect().await;
+    let calls = (0..60).map(|id: u32| call(&id.to_string(), "sleep", "[5]"));
+    patient.say(calls).await;
+    for _ in 0..60 {
+        assert_eq!(patient.next().await["result"], 5);
+    }
+    assert_eq!(seen.busy.peak(), 4);
+
+    let mut asked = place.connect().await;
+    asked.say([call("\"a\"", "ask", "[]")]).await;
+    let question = asked.next().await;
+    assert_eq!(question["method"], "question");
+    // Three run, eight wait, the rest is refused.
+    asked.say(holds(0..40)).await;
+    for id in 11..40 {
+        let answer = asked.next().await;
+        assert_eq!((&answer["id"], code(&answer)), (&id.into(), OVERLOADED));
+    }
+    asked.say([result(&question["id"].to_string(), "42")]).await;
+    assert_eq!(asked.next().await["result"], 42);
+    asked
+        .say((0..11).map(|id: u32| cancel(&id.to_string())))
+        .await;
+    for _ in 0..11 {
+        assert_eq!(code(&asked.next().await), CANCELLED);
+    }
+    asked.answers("afterwards").await;
+}
+
+/// Sends for as long as somebody reads.
+fn flood(mut peer: Raw, text: String) -> tokio::task::JoinHandle<Raw> {
+    tokio::spawn(async move {
+        let _ = peer.stream.write_all(text.as_bytes()).await;
+        peer
+    })
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_not_made_without_end() {
+    const CALLS: usize = 4_000;
+    let seen = Seen::default();
+    let made = Tally::default();
+    let making = made.clone();
+    let router = router(&seen).method_fn("make", move || {
+        making.add();
+        "x".repeat(64 * 1024)
+    });
+    let server = Server::new(router).configure(|settings| {
+        settings.sessions.max_unwritten = 256 * 1024;
+        settings.sessions.write_timeout = Some(Duration::from_millis(300));
+    });
+    let place = Place::raw(server).await;
+    let text: String = (0..CALLS)
+        .map(|id| call(&id.to_string(), "make", "[]") + "\n")
+        .collect();
+    let flooding = flood(place.connect().await, text);
+    made.reach(1).await;
+    place.connect().await.answers("another connection").await;
+    place.until_open(0).await;
+    // What the system keeps for both ends is a few MiB.
+    assert!(made.get() < CALLS / 4, "{} answers were made", made.get());
+    drop(flooding.await.unwrap());
+}
+
+/// Numbers without end, counted as they are made.
+struct Endless(u64, Tally);
+
+impl Stream for Endless {
+    type Item = String;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<String>> {
+        self.0 += 1;
+        self.1.add();
+        Poll::Ready(Some("x".repeat(16 * 1024)))
+    }
+}
+
+/// Nothing, for ever, and its end is counted.
+struct Quiet(#[allow(dead_code)] crate::support::tally::Guard); // kept, not looked at
+
+impl Stream for Quiet {
+    type Item = u64;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<u64>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn items_that_nobody_reads_are_not_made_without_end() {
+    for overflow in [antiphon::Overflow::Block, antiphon::Overflow::Disconnect] {
+        let made = Tally::default();
+        let making = made.clone();
+        let endless = move || Endless(0, making.clone());
+        let method = antiphon::Method::function("endless", endless).overflow(overflow);
+        let server = Server::new(Router::default().method(method)).configure(|settings| {
+            settings.sessions.max_queued = 16;
+            settings.sessions.max_unwritten = 256 * 1024;
+            settings.sessions.write_timeout = Some(Duration::from_millis(300));
+        });
+        let place = Place::raw(server).await;
+        let mut peer = place.connect().await;
+        peer.say([call("1", "endless", "[]")]).await;
+        assert!(peer.next().await["result"].is_string());
+        if overflow == antiphon::Overflow::Block {
+            place.until_open(0).await;
+            assert!(made.get() < 2_000, "{} items were made", made.get());
+        } else {
+            // The stream is cut off, and what was queued is read in the end.
+            let last = loop {
+                sleep(Duration::from_millis(1)).await;
+                let message = peer.next().await;
+                if message["params"].get("end").is_some() {
+                    break message;
+                }
+            };
+            assert_eq!(last["params"]["end"], "lagged");
+        }
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_are_counted_and_end_with_their_session() {
+    let ended = Tally::default();
+    let ending = ended.clone();
+    let router = Router::default()
+        .method_fn("add", |a: i64, b: i64| a + b)
+        .method_fn("quiet", move || Quiet(ending.guard()));
+    let server = Server::new(router).configure(|settings| settings.sessions.max_subscriptions = 3);
+    let place = Place::raw(server).await;
+    let mut peer = place.connect().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(peer.call("1", "quiet", "[]").await["result"].to_string());
+    }
+    assert_eq!(code(&peer.call("1", "quiet", "[]").await), OVERLOADED);
+    let many = crate::support::batch([call("1", "quiet", "[]"), call("2", "add", "[1,2]")]);
+    peer.say([many]).await;
+    assert_eq!(crate::support::codes(&peer.next().await), [OVERLOADED, 0]);
+
+    // Nobody ends what is another's, nor what is not there.
+    let mut other = place.connect().await;
+    for (params, expected) in [
+        (format!("[{}]", ids[0]), false),
+        ("[\"x\"]".to_owned(), false),
+    ] {
+        let answer = other.call("1", "rpc.unsubscribe", &params).await;
+        assert_eq!(answer["result"], expected, "{params}");
+    }
+    for params in ["[]", "[7]", r#"["a","b"]"#, "[null]"] {
+        let answer = other.call("1", "rpc.unsubscribe", params).await;
+        assert!(answer["result"] != true, "{params}: {answer}");
+    }
+    let first = format!("[{}]", ids[0]);
+    peer.say([call("1", "rpc.unsubscribe", &first)]).await;
+    let mut answers = [peer.next().await, peer.next().await];
+    answers.sort_by_key(|answer| answer.get("method").is_some());
+    assert_eq!(answers[0]["result"], true);
+    assert_eq!(answers[1]["params"]["end"], "unsubscribed");
+    ended.reach(1).await;
+    assert_eq!(
+        peer.call("1", "rpc.unsubscribe", &first).await["result"],
+        false
+    );
+    // There is room again.
+    assert!(peer.call("1", "quiet", "[]").await["result"].is_string());
+    drop(peer);
+    ended.reach(4).await;
+}
+
+/// A batch that subscribes more often than is allowed.
+#[tokio::test]
+async fn a_batch_of_subscriptions_is_counted_as_well() {
+    let ended = Tally::default();
+    let ending = ended.clone();
+    let router = Router::default().method_fn("quiet", move || Quiet(ending.guard()));
+    let server = Server::new(router).configure(|settings| settings.sessions.max_subscriptions = 3);
+    let place = Place::raw(server).await;
+    let mut peer = place.connect().await;
+    let calls = (0..10).map(|id: u32| call(&id.to_string(), "quiet", "[]"));
+    peer.say([crate::support::batch(calls)]).await;
+    let codes = crate::support::codes(&peer.next().await);
+    assert_eq!(
+        codes.iter().filter(|code| **code == 0).count(),
+        3,
+        "{codes:?}"
+    );
+    drop(peer);
+    place.until_open(0).await;
+}
+
+#[tokio::test]
+async fn silence_ends_a_connection_that_nobody_needs() {
+    let short = Some(Duration::from_millis(50));
+    let hour = Some(Duration::from_secs(3600));
+    for ping_interval in [None, short, hour] {
+        let seen = Seen::default();
+        let place = place(&seen, |settings| {
+            settings.sessions.idle_timeout = short;
+            settings.sessions.ping_interval = ping_interval;
+        })
+        .await;
+        let mut busy = place.connect().await;
+        busy.say([call("1", "hold", "[]")]).await;
+        seen.held.reach(1).await;
+        let idle = place.connect().await;
+        assert_eq!(idle.rest().await, [""; 0], "{ping_interval:?}");
+        sleep(Duration::from_millis(200)).await;
+        busy.say([cancel("1")]).await;
+        assert_eq!(code(&busy.next().await), CANCELLED, "{ping_interval:?}");
+        assert_eq!(busy.rest().await, [""; 0], "{ping_interval:?}");
+    }
+}
+
+/// Where nobody can be asked for a sign of life, a call or a subscription keeps the connection.
+#[tokio::test(start_paused = true)]
+async fn silence_in_process_is_no_end() {
+    let seen = Seen::default();
+    let limits = antiphon::Limits::default().call_timeout(None);
+    let server = router(&seen).build_with(limits).unwrap();
+    let client = antiphon::Client::in_process(&server).unwrap();
+    client.ready().await.unwrap();
+    sleep(Duration::from_secs(100_000)).await;
+    let sum = client.call::<i64>("add", (3, 4)).await;
+    assert_eq!(sum.ok(), Some(7));
+    let slept = client.call::<u64>("sleep", (100_000_000,)).timeout(None);
+    assert_eq!(slept.await.ok(), Some(100_000_000));
+}
+
+/// The defaults ask for a sign of life; a raw stream has none to give.
+#[tokio::test]
+async fn silence_on_a_raw_stream_is_no_death() {
+    let seen = Seen::default();
+    let place = place(&seen, |settings| {
+        settings.sessions.ping_interval = Some(Duration::from_millis(20));
+        settings.sessions.ping_timeout = Duration::from_millis(20);
+    })
+    .await;
+    let mut busy = place.connect().await;
+    let mut idle = place.connect().await;
+    busy.say([call("1", "hold", "[]")]).await;
+    seen.held.reach(1).await;
+    sleep(Duration::from_millis(300)).await;
+    idle.answers("idle").await;
+    busy.answers("busy").await;
+}
+
+#[cfg(feature = "ws")]
+async fn pinging(seen: &Seen) -> Place {
+    let server = Server::new(router(seen)).bind("127.0.0.1:0");
+    let server = server.configure(|settings| {
+        settings.sessions.ping_interval = Some(Duration::from_millis(50));
+        settings.sessions.ping_timeout = Duration::from_millis(500);
+    });
+    Place::bound(server).await
+}
+
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn a_sign_of_life_keeps_a_web_socket() {
+    let seen = Seen::default();
+    let place = pinging(&seen).await;
+    let mut peer = RawWs::connect(place.address).await;
+    for _ in 0..20 {
+        let (opcode, payload) = peer.frame().await.unwrap();
+        assert_eq!(opcode, RawWs::PING);
+        peer.send(RawWs::PONG, &payload).await;
+    }
+    peer.send(RawWs::TEXT, call("1", "add", "[3,4]").as_bytes())
+        .await;
+    assert_eq!(peer.next().await["result"], 7);
+    assert_eq!(place.handle.connections(), 1);
+}
+
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn without_one_it_is_cut_and_its_calls_with_it() {
+    let seen = Seen::default();
+    let place = pinging(&seen).await;
+    let mut peer = RawWs::connect(place.address).await;
+    peer.send(RawWs::TEXT, call("1", "hold", "[]").as_bytes())
+        .await;
+    seen.held.reach(1).await;
+    let mut pings = 0;
+    while let Some((opcode, _)) = peer.frame().await {
+        assert_eq!(opcode, RawWs::PING);
+        pings += 1;
+    }
+    assert_eq!(pings, 1);
+    seen.dropped.reach(1).await;
+    place.until_open(0).await;
+}
+
+/// Frames that say goodbye are answered, and calls end with the connection.
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn a_web_socket_that_is_closed_takes_its_calls_along() {
+    let seen = Seen::default();
+    let server = Server::new(router(&seen)).bind("127.0.0.1:0");
+    let place = Place::bound(server).await;
+    let mut peer = RawWs::connect(place.address).await;
+    peer.send(RawWs::TEXT, call("1", "hold", "[]").as_bytes())
+        .await;
+    seen.held.reach(1).await;
+    peer.send(RawWs::CLOSE, &1000_u16.to_be_bytes()).await;
+    assert_eq!(
+        peer.frame().await,
+        Some((RawWs::CLOSE, 1000_u16.to_be_bytes().to_vec()))
+    );
+    seen.dropped.reach(1).await;
+    place.until_open(0).await;
+}

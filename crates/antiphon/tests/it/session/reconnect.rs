@@ -1,0 +1,284 @@
+//! A client whose server goes and comes back.
+
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use antiphon::client::{Client, ClientBuilder, ConnectionState, Kind, Reconnect, StreamError};
+use antiphon::{Server, call};
+use futures_core::Stream;
+use tokio::time::timeout;
+
+use super::raw::{PATIENCE, Place, Seen, router};
+use crate::support::tally::{Guard, Tally};
+
+/// One number, and then nothing for ever.
+struct One(bool, #[allow(dead_code)] Guard); // kept, not looked at
+
+impl Stream for One {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+        match std::mem::replace(&mut self.0, true) {
+            false => Poll::Ready(Some(1)),
+            true => Poll::Pending,
+        }
+    }
+}
+
+/// A port that nobody listens on; it is taken by whoever asks for it by its number.
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+async fn serve(address: SocketAddr, seen: &Seen, streams: &Tally) -> Place {
+    let streams = streams.clone();
+    let router = router(seen).method_fn("numbers", move || One(false, streams.guard()));
+    Place::bound(Server::new(router).bind(format!("tcp://{address}"))).await
+}
+
+async fn down(mut place: Place) {
+    place.handle.kill();
+    place.ended().await;
+}
+
+fn builder(address: SocketAddr) -> ClientBuilder {
+    Client::builder(format!("tcp://{address}")).timeout(PATIENCE)
+}
+
+fn soon() -> Reconnect {
+    Reconnect::default()
+        .first(Duration::from_millis(1))
+        .longest(Duration::from_millis(20))
+}
+
+#[tokio::test]
+async fn what_was_under_way_is_unknown_unless_it_may_run_twice() {
+    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
+    let place = serve(address, &seen, &streams).await;
+    let client = builder(address).reconnect(soon()).build().unwrap();
+    let once = tokio::spawn(call!(client.hold()).into_future());
+    let again = tokio::spawn(call!(client.sleep(300)).idempotent().into_future());
+    seen.held.reach(1).await;
+    seen.slept.reach(1).await;
+    down(place).await;
+    let once: Result<(), _> = once.await.unwrap();
+    let error = once.unwrap_err();
+    assert!(
+        matches!(error.kind(), Kind::Unknown) && error.is_closed(),
+        "{error}"
+    );
+    let place = serve(address, &seen, &streams).await;
+    let again: Result<u64, _> = timeout(PATIENCE, again).await.expect("it hangs").unwrap();
+    assert_eq!(again.ok(), Some(300));
+    assert_eq!((seen.held.get(), seen.slept.get()), (1, 2));
+    drop(place);
+}
+
+#[tokio::test]
+async fn what_is_called_meanwhile_waits() {
+    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
+    let place = serve(address, &seen, &streams).await;
+    let client = builder(address).reconnect(soon()).build().unwrap();
+    let mut connection = client.connection();
+    assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
+    down(place).await;
+    while matches!(connection.state(), ConnectionState::Open) {
+        timeout(PATIENCE, connection.changed()).await.unwrap();
+    }
+    let calls: Vec<_> = (0..20)
+        .map(|n: i64| tokio::spawn(call!(client.add(n, 1)).into_future()))
+        .collect();
+    let mut batch = client.batch();
+    let ticket = batch.call::<i64>("add", (1, 1));
+    let batch = tokio::spawn(batch.send());
+    let told = tokio::spawn(client.notify("count", ()).into_future());
+    // One that does not want to wait that long is told that nothing has happened.
+    let error = call!(client.add(1, 1)).timeout(Duration::from_millis(50));
+    let error = error.await.map(|_: i64| ()).unwrap_err();
+    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+
+    let place = serve(address, &seen, &streams).await;
+    for (n, call) in (0_i64..).zip(calls) {
+        let sum: Result<i64, _> = timeout(PATIENCE, call).await.expect("it hangs").unwrap();
+        assert_eq!(sum.ok(), Some(n + 1));
+    }
+    let mut responses = batch.await.unwrap().unwrap();
+    assert_eq!(responses.take(ticket).ok(), Some(2));
+    told.await.unwrap().unwrap();
+    seen.counted.reach(1).await;
+    drop(place);
+}
+
+#[tokio::test]
+async fn a_subscription_goes_on_and_tells_of_the_gap() {
+    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
+    let mut place = serve(address, &seen, &streams).await;
+    let client = builder(address).reconnect(soon()).build().unwrap();
+    let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
+    for round in 1..=3 {
+        let before = numbers.id().map(str::to_owned);
+        down(place).await;
+        streams.reach(round).await;
+        place = serve(address, &seen, &streams).await;
+        let next = timeout(PATIENCE, numbers.next()).await.expect("it hangs");
+        assert!(
+            matches!(next, Some(Err(StreamError::Interrupted))),
+            "{next:?}"
+        );
+        assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
+        assert_ne!(numbers.id().map(str::to_owned), before);
+    }
+    // It ends at the server that it is with now.
+    drop(numbers);
+    streams.reach(4).await;
+    assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
+}
+
+#[tokio::test]
+async fn without_it_the_end_is_the_end() {
+    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
+    let place = serve(address, &seen, &streams).await;
+    let client = builder(address).build().unwrap();
+    let mut connection = client.connection();
+    assert!(matches!(connection.state(), ConnectionState::Idle));
+    assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
+    assert!(matches!(connection.state(), ConnectionState::Open));
+    let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
+    down(place).await;
+    let place = serve(address, &seen, &streams).await;
+    let next = numbers.next().await.unwrap().unwrap_err();
+    assert!(matches!(next, StreamError::Lost(_)), "{next}");
+    assert!(numbers.next().await.is_none());
+    for _ in 0..3 {
+        let error = call!(client.add(3, 4)).await.map(|_: i64| ()).unwrap_err();
+        assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+        assert!(error.is_closed() && !error.is_connect(), "{error}");
+    }
+    let error = client.ready().await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    while !matches!(connection.state(), ConnectionState::Lost(_)) {
+        timeout(PATIENCE, connection.changed()).await.unwrap();
+    }
+    assert_eq!(place.handle.accepted(), 0);
+    // The watch ends with the client.
+    drop((numbers, client));
+    let gone = async { while connection.changed().await.is_some() {} };
+    timeout(PATIENCE, gone).await.expect("it goes on");
+}
+
+#[tokio::test]
+async fn the_states_of_a_connection_can_be_watched() {
+    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
+    let place = serve(address, &seen, &streams).await;
+    let client = builder(address).reconnect(soon()).build().unwrap();
+    let mut connection = client.connection();
+    let mut until = async |wanted: fn(&ConnectionState) -> bool| {
+        let mut state = connection.state();
+        while !wanted(&state) {
+            let changed = timeout(PATIENCE, connection.changed()).await;
+            state = changed.expect("it never comes").unwrap();
+        }
+    };
+    until(|state| matches!(state, ConnectionState::Idle)).await;
+    client.ready().await.unwrap();
+    until(|state| matches!(state, ConnectionState::Open)).await;
+    down(place).await;
+    until(|state| matches!(state, ConnectionState::Connecting(3..))).await;
+    let _place = serve(address, &seen, &streams).await;
+    until(|state| matches!(state, ConnectionState::Open)).await;
+}
+
+#[tokio::test]
+async fn attempts_are_counted() {
+    let address = free_port();
+    let reconnect = soon().max_attempts(3);
+    let client = builder(address).reconnect(reconnect).build().unwrap();
+    let mut connection = client.connection();
+    let calling = tokio::spawn(call!(client.add(3, 4)).into_future());
+    let mut attempts = 0;
+    let reason = loop {
+        match timeout(PATIENCE, connection.changed()).await.unwrap() {
+            Some(ConnectionState::Connecting(attempt)) => {
+                assert!(attempt > attempts, "{attempt} after {attempts}");
+                attempts = attempt;
+            }
+            Some(ConnectionState::Lost(reason)) => break reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(attempts <= 3 && !reason.is_empty(), "{attempts}: {reason}");
+    let error = timeout(PATIENCE, calling).await.expect("it hangs").unwrap();
+    let error = error.map(|_: i64| ()).unwrap_err();
+    assert!(
+        matches!(error.kind(), Kind::NotSent) && error.is_connect(),
+        "{error}"
+    );
+
+    // The next call tries anew, and finds a server.
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let _place = serve(address, &seen, &streams).await;
+    assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
+}
+
+/// Callers that come just when an attempt has failed do not wait for what will not come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failed_attempt_is_told_to_everybody() {
+    let address = free_port();
+    let client = builder(address).build().unwrap();
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for _ in 0..500 {
+                    let error = call!(client.add(3, 4)).await.map(|_: i64| ()).unwrap_err();
+                    assert!(error.is_connect(), "{error}");
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_dropped_takes_its_connection_along() {
+    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
+    let place = serve(address, &seen, &streams).await;
+    for reconnect in [None, Some(soon())] {
+        let mut builder = builder(address);
+        if let Some(reconnect) = reconnect {
+            builder = builder.reconnect(reconnect);
+        }
+        let client = builder.build().unwrap();
+        let other = client.clone();
+        assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
+        let before = streams.get();
+        let numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
+        drop(client);
+        assert_eq!(call!(other.add(3, 4)).await.ok(), Some(7));
+        assert_eq!(place.handle.connections(), 1);
+        drop((other, numbers));
+        streams.reach(before + 1).await;
+        place.until_open(0).await;
+    }
+    // Also one that has not found its server yet.
+    let nowhere = Client::builder(format!("tcp://{}", free_port()));
+    let nowhere = nowhere.reconnect(soon()).build().unwrap();
+    let mut connection = nowhere.connection();
+    let waiting = tokio::spawn(call!(nowhere.add(3, 4)).into_future());
+    while !matches!(connection.state(), ConnectionState::Connecting(2..)) {
+        connection.changed().await.unwrap();
+    }
+    waiting.abort();
+    drop(nowhere);
+    let gone = async { while connection.changed().await.is_some() {} };
+    timeout(PATIENCE, gone).await.expect("it goes on");
+    let result = waiting.await.map(|result: Result<i64, _>| result.is_ok());
+    assert!(result.unwrap_err().is_cancelled());
+}

@@ -1,0 +1,189 @@
+//! A server that stops while sessions are open: what was asked is finished, nobody is kept waiting.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use antiphon::client::{Client, Kind, StreamError};
+use antiphon::{Server, call};
+use futures_core::Stream;
+use tokio::time::sleep;
+
+#[cfg(feature = "ws")]
+use super::raw::RawWs;
+use super::raw::{Place, Seen, router};
+use crate::support::tally::{Guard, Tally};
+use crate::support::{call as request, code, notification};
+
+/// One number, and then nothing for ever.
+struct One(bool, #[allow(dead_code)] Guard); // kept, not looked at
+
+impl Stream for One {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+        match std::mem::replace(&mut self.0, true) {
+            false => Poll::Ready(Some(1)),
+            true => Poll::Pending,
+        }
+    }
+}
+
+fn server(seen: &Seen, streams: &Tally) -> Server {
+    let streams = streams.clone();
+    let router = router(seen).method_fn("numbers", move || One(false, streams.guard()));
+    Server::new(router)
+}
+
+#[tokio::test]
+async fn calls_are_finished_subscriptions_end_and_then_the_connection() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let mut place = Place::raw(server(&seen, &streams)).await;
+    let idle = place.connect().await;
+    let mut peer = place.connect().await;
+    let id = peer.call("1", "numbers", "[]").await["result"].clone();
+    assert_eq!(peer.next().await["params"]["result"], 1);
+    peer.say([
+        notification("sleep", "[100]"),
+        request("2", "sleep", "[200]"),
+    ])
+    .await;
+    seen.slept.reach(1).await;
+    place.handle.stop();
+
+    let end = peer.next().await;
+    assert_eq!(
+        (&end["params"]["subscription"], &end["params"]["end"]),
+        (&id, &"shutdown".into())
+    );
+    assert_eq!(peer.next().await["result"], 200);
+    assert_eq!(peer.rest().await, [""; 0]);
+    assert_eq!(idle.rest().await, [""; 0]);
+    streams.reach(1).await;
+    assert_eq!(seen.slept.get(), 2);
+    place.ended().await;
+}
+
+/// What comes while others are finished is refused, and said so.
+#[tokio::test]
+async fn a_call_long_after_the_stop_is_refused() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let mut place = Place::raw(server(&seen, &streams)).await;
+    let mut peer = place.connect().await;
+    peer.say([request("1", "sleep", "[1500]")]).await;
+    seen.slept.reach(1).await;
+    place.handle.stop();
+    peer.answers("what was on its way").await;
+    sleep(Duration::from_millis(300)).await;
+    let late = peer.call("3", "add", "[3,4]").await;
+    assert_eq!(code(&late), -32000, "{late}");
+    assert_eq!(peer.next().await["result"], 1500);
+    assert_eq!(peer.rest().await, [""; 0]);
+    place.ended().await;
+}
+
+#[tokio::test]
+async fn what_does_not_end_is_cut_after_a_while() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let server = server(&seen, &streams);
+    let server = server.configure(|s| s.graceful_timeout = Duration::from_millis(200));
+    let mut place = Place::raw(server).await;
+    let mut peer = place.connect().await;
+    peer.say([request("1", "hold", "[]")]).await;
+    seen.held.reach(1).await;
+    place.handle.stop();
+    assert_eq!(peer.rest().await, [""; 0]);
+    seen.dropped.reach(1).await;
+    place.ended().await;
+}
+
+#[tokio::test]
+async fn kill_cuts_everything_off() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let mut place = Place::raw(server(&seen, &streams)).await;
+    let client = Client::connect(&place.url).unwrap();
+    let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
+    let holding = tokio::spawn(call!(client.hold()).into_future());
+    seen.held.reach(1).await;
+    place.handle.kill();
+    let held: Result<(), _> = holding.await.unwrap();
+    assert!(matches!(held.unwrap_err().kind(), Kind::Unknown));
+    let end = numbers.next().await.unwrap().unwrap_err();
+    assert!(matches!(end, StreamError::Lost(_)), "{end}");
+    assert!(numbers.next().await.is_none());
+    seen.dropped.reach(1).await;
+    streams.reach(1).await;
+    place.ended().await;
+}
+
+/// The library's own client, over every transport that a server has.
+async fn check(mut place: Place, seen: Seen, url: String) {
+    let client = Client::connect(&url).unwrap();
+    let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
+    let sleeping = tokio::spawn(call!(client.sleep(200)).into_future());
+    seen.slept.reach(1).await;
+    place.handle.stop();
+    let slept: u64 = sleeping.await.unwrap().unwrap();
+    assert_eq!(slept, 200, "{url}");
+    let end = numbers.next().await.unwrap().unwrap_err();
+    assert!(matches!(end, StreamError::Shutdown), "{url}: {end}");
+    assert!(numbers.next().await.is_none(), "{url}");
+    place.ended().await;
+    let error = call!(client.add(3, 4)).await.map(|_: u64| ()).unwrap_err();
+    assert!(matches!(error.kind(), Kind::NotSent), "{url}: {error}");
+    assert!(error.is_closed(), "{url}: {error}");
+}
+
+#[tokio::test]
+async fn a_client_over_tcp() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let place = Place::raw(server(&seen, &streams)).await;
+    let url = place.url.clone();
+    check(place, seen, url).await;
+}
+
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn a_client_over_web_socket() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let place = Place::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
+    let url = place.url.replacen("http", "ws", 1);
+    check(place, seen, url).await;
+}
+
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn a_web_socket_is_told_that_the_server_goes_away() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let mut place = Place::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
+    let mut idle = RawWs::connect(place.address).await;
+    let mut busy = RawWs::connect(place.address).await;
+    let sleeping = request("1", "sleep", "[200]");
+    busy.send(RawWs::TEXT, sleeping.as_bytes()).await;
+    seen.slept.reach(1).await;
+    place.handle.stop();
+    assert_eq!(busy.next().await["result"], 200);
+    for peer in [&mut idle, &mut busy] {
+        let (opcode, payload) = peer.frame().await.unwrap();
+        assert_eq!(opcode, RawWs::CLOSE);
+        assert_eq!(payload.get(..2), Some(&1001_u16.to_be_bytes()[..]));
+        peer.send(RawWs::CLOSE, &1001_u16.to_be_bytes()).await;
+        assert_eq!(peer.frame().await, None);
+    }
+    place.ended().await;
+}
+
+/// A WebSocket that does not answer the goodbye does not keep the server.
+#[cfg(feature = "ws")]
+#[tokio::test]
+async fn nobody_has_to_answer_the_goodbye() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let mut place = Place::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
+    let silent = RawWs::connect(place.address).await;
+    place.until_open(1).await;
+    place.handle.stop();
+    place.ended().await;
+    drop(silent);
+}
