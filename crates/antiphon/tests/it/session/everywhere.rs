@@ -116,9 +116,17 @@ fn in_process(seen: &Seen) -> Way {
 }
 
 async fn served(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
-    let server = Server::new(router(seen))
-        .bind(bind)
-        .configure(|settings| settings.calls = limits());
+    let server = Server::new(router(seen)).bind(bind);
+    serve(server, name, scheme, |builder| builder).await
+}
+
+async fn serve(
+    server: Server,
+    name: &'static str,
+    scheme: Option<&str>,
+    change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Way {
+    let server = server.configure(|settings| settings.calls = limits());
     let listening = server.listen().await.unwrap();
     let url = listening.url();
     let url = match scheme {
@@ -127,12 +135,52 @@ async fn served(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str
     };
     let handle = listening.handle();
     let serving = tokio::spawn(async move { listening.serve().await.unwrap() });
-    let builder: ClientBuilder = Client::builder(url).router(here());
+    let builder = change(Client::builder(url).router(here()));
     Way {
         name,
         client: builder.build().unwrap(),
         server: Some((handle, serving)),
     }
+}
+
+/// A server that speaks TLS, and a client that trusts it.
+#[cfg(feature = "tls")]
+async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let pem = made.cert.pem();
+    let folder = std::env::temp_dir().join(format!("antiphon-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, &pem).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let server = Server::new(router(seen)).bind(bind).tls(cert, key);
+    let way = serve(server, name, scheme, |builder| builder.ca_certificate(pem)).await;
+    std::fs::remove_dir_all(folder).unwrap();
+    way
+}
+
+/// A program that passes its standard input and output on to a server's socket.
+#[cfg(all(unix, feature = "unix", feature = "stdio"))]
+async fn bridged(seen: &Seen) -> Way {
+    const BRIDGE: &str = "import os, socket, sys, threading\n\
+        s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n\
+        def up():\n\
+        \x20while (data := os.read(0, 65536)): s.sendall(data)\n\
+        \x20s.close(); os._exit(0)\n\
+        threading.Thread(target=up, daemon=True).start()\n\
+        while (data := s.recv(65536)):\n\
+        \x20while data: data = data[os.write(1, data):]\n";
+    let path = socket("bridged");
+    let mut way = served(
+        seen,
+        "unix, bridged",
+        &format!("unix:{}", path.display()),
+        None,
+    )
+    .await;
+    let command = format!("stdio:python3 -c '{BRIDGE}' {}", path.display());
+    way.client = Client::builder(command).router(here()).build().unwrap();
+    way
 }
 
 /// A path for a socket of this test.
@@ -319,10 +367,26 @@ everywhere! {
         let socket = format!("http+unix:{}", socket("web").display());
         served(seen, "websocket", &socket, Some("ws")).await
     };
+    #[cfg(all(unix, feature = "unix", feature = "stdio"))]
+    over_stdio: async |seen: &Seen| bridged(seen).await;
+    #[cfg(all(feature = "tls", feature = "tcp"))]
+    over_tls: async |seen: &Seen| secured(seen, "tcp, secure", "tls://127.0.0.1:0", None).await;
+    #[cfg(all(feature = "tls", feature = "ws"))]
+    over_secure_web_socket: async |seen: &Seen| {
+        secured(seen, "websocket, secure", "127.0.0.1:0", Some("ws")).await
+    };
     #[cfg(feature = "tcp")]
     over_tcp_with_headers: async |seen: &Seen| {
         served(seen, "tcp, headed", "tcp://127.0.0.1:0?framing=content-length", None).await
     };
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn over_https() {
+    let seen = Seen::default();
+    let way = secured(&seen, "http, secure", "https://127.0.0.1:0", None).await;
+    check(way, seen).await;
 }
 
 /// HTTP has no session: calls alone.
