@@ -243,16 +243,28 @@ impl Batch {
                 }
             };
             let journey = Journey::new(SUBJECT, lane, timeout, current);
-            let link = journey.link(ids.len()).await?;
             let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
-            let calls = ids.into_iter().map(NewCall::from).collect();
-            let (waiting, serial) = journey.post(&link, calls, text)?;
+            let calls = || ids.iter().cloned().map(NewCall::from).collect();
+            let (link, waiting, serial) = journey.send(text, calls).await?;
             if waiting.is_empty() {
                 journey.written(&link, serial).await?;
             }
+            let calls = waiting.len();
+            let mut missing = Vec::new();
             for (waiting, place) in waiting.into_iter().zip(places) {
-                let end = journey.answer(waiting).await?;
-                responses.settle_one(place, end, shared.max_response);
+                match journey.answer(waiting).await {
+                    Ok(end) => responses.settle_one(place, end, shared.max_response),
+                    Err(error) => missing.push((place, error)),
+                }
+            }
+            // What has come by then is not lost; without any of it there is nothing to tell apart.
+            if missing.len() == calls
+                && let Some((_, error)) = missing.pop()
+            {
+                return Err(error);
+            }
+            for (place, error) in missing {
+                responses.miss_one(place, error);
             }
             Ok(responses)
         }
@@ -321,6 +333,13 @@ impl Responses {
             let outcome = outcome(&slot.subject, end, max);
             let refused = |error| Error::refused(&slot.subject, error);
             slot.outcome = Some(outcome.and_then(|outcome| outcome.map_err(refused)));
+        }
+    }
+
+    /// Tells of a call that no answer has come.
+    fn miss_one(&mut self, place: usize, error: Error) {
+        if let Some(slot) = self.calls.get_mut(place) {
+            slot.outcome = Some(Err(error));
         }
     }
 

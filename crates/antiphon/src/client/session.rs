@@ -125,12 +125,30 @@ impl<'a> Journey<'a> {
         })
     }
 
+    /// Posts a message on a session with room for it; on the next one if that ends just now.
+    pub(super) async fn send(
+        &self,
+        text: Vec<u8>,
+        calls: impl Fn() -> Vec<NewCall>,
+    ) -> Result<(Link, Vec<Waiting>, u64), Error> {
+        loop {
+            let calls = calls();
+            let link = self.link(calls.len()).await?;
+            match self.post(&link, calls, text.clone()) {
+                Err(error) if error.is_closed() && self.lane.reconnects() => {}
+                posted => return posted.map(|(waiting, serial)| (link, waiting, serial)),
+            }
+        }
+    }
+
     /// The answer to a call that was posted.
     pub(super) async fn answer(&self, waiting: Waiting) -> Result<CallEnd, Error> {
-        match self.within(waiting).await {
-            Ok(end) => Ok(end),
-            Err(()) => Err(Error::unknown(self.subject, self.late())),
-        }
+        let Some(deadline) = self.deadline else {
+            return Ok(waiting.await);
+        };
+        // What has come already counts, however late it is asked for.
+        let answered = timeout_at(deadline, waiting).await;
+        answered.map_err(|_| Error::unknown(self.subject, self.late()))
     }
 
     /// Waits until a message without an answer has left.
@@ -213,14 +231,13 @@ impl Shared {
     /// Sends a notification and waits until it has left.
     pub(super) async fn notify_over(&self, lane: &Lane, sending: Sending<'_>) -> Result<(), Error> {
         let journey = Journey::new(sending.subject, lane, sending.timeout, sending.current);
-        let link = journey.link(0).await?;
         let mut text = Vec::with_capacity(128);
         let extras = Extras {
             timeout: None,
             ..journey.extras()
         };
         self.write(&mut text, None, sending.method, sending.params, extras);
-        let (_, serial) = journey.post(&link, Vec::new(), text)?;
+        let (link, _, serial) = journey.send(text, Vec::new).await?;
         journey.written(&link, serial).await
     }
 }

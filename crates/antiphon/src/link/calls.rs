@@ -141,7 +141,7 @@ impl Link {
         if state.end.is_some() || waiting == 0 || waiting + more <= self.0.limits.max_calls {
             return Poll::Ready(());
         }
-        state.room.push(cx.waker().clone());
+        state.waits_for_room(cx);
         Poll::Pending
     }
 

@@ -109,6 +109,15 @@ struct State {
     end: Option<Arc<End>>,
 }
 
+impl State {
+    fn waits_for_room(&mut self, cx: &Context<'_>) {
+        let waker = cx.waker();
+        if !self.room.iter().any(|known| known.will_wake(waker)) {
+            self.room.push(waker.clone());
+        }
+    }
+}
+
 #[derive(Default)]
 struct Serial {
     posted: u64,
@@ -207,7 +216,7 @@ impl Link {
             return Poll::Ready(());
         }
         self.0.crowded.store(true, Ordering::Release);
-        state.room.push(cx.waker().clone());
+        state.waits_for_room(cx);
         // The task may have written all of it just now, and not have seen the mark.
         match self.has_room() {
             true => Poll::Ready(()),
