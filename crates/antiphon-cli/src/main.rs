@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `main.rs` | the command line; the one place that prints errors |
 //! | `serve.rs` | `antiphon serve` |
-//! | `calculator.rs` | the object that it serves |
+//! | `calculator.rs`, `ticks.rs` | what it serves |
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
-//! | `remote.rs` | the server that `call` and `batch` talk to, and Ctrl-C |
+//! | `listen.rs` | `antiphon listen` |
+//! | `remote.rs` | the server that these talk to, and Ctrl-C |
 //! | `args.rs` | parameters from words, files and standard input |
 //! | `output.rs` | what is printed, and where |
 //! | `json.rs` | JSON text, indented and coloured as it stands |
@@ -21,9 +22,11 @@ mod calculator;
 mod call;
 mod exit;
 mod json;
+mod listen;
 mod output;
 mod remote;
 mod serve;
+mod ticks;
 
 use std::process::ExitCode;
 
@@ -52,6 +55,8 @@ enum Command {
     Call(call::CallCommand),
     /// Send calls together, one JSON object a line
     Batch(batch::BatchCommand),
+    /// Subscribe to a method and print its items, one a line
+    Listen(listen::ListenCommand),
 }
 
 const HELP: &str = "\
@@ -61,6 +66,7 @@ Examples:
   antiphon call :8060 calc.add a=3 b=4       parameters by name
   antiphon call :8060 functions_list         what can be called
   antiphon batch :8060 calls.jsonl           many calls in one request
+  antiphon listen ws://localhost:8060 ticks  a stream, one item a line
 
 Exit codes:
     0  done
@@ -89,6 +95,7 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Serve(command) => Ok(command.run()),
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),
+        Command::Listen(command) => command.run(output).map(ExitCode::from),
     }
 }
 

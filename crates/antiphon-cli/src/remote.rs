@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 
-use antiphon::client::Client;
+use antiphon::client::{Client, ClientBuilder};
 use antiphon::{Address, Wait};
 use clap::Args;
 use tokio::runtime::Builder;
@@ -14,11 +14,12 @@ use crate::exit::{Exit, Failure};
 /// Where the server is, and what every request carries.
 #[derive(Args)]
 pub(crate) struct Remote {
-    /// The server: HOST:PORT, :PORT, http://HOST[:PORT][/PATH] or http+unix:PATH
+    /// The server: HOST:PORT, http(s)://, ws(s)://, tcp://, tls://, unix:PATH, http+unix:PATH,
+    /// ws+unix:PATH, or stdio:COMMAND
     #[arg(value_name = "URL")]
     url: String,
 
-    /// A header of the request, as 'Name: value'; @FILE reads one a line, so that a secret stays
+    /// A header of the request, or of a WebSocket's first one, as 'Name: value'; @FILE reads one a line, so that a secret stays
     /// out of the list of processes
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     headers: Vec<String>,
@@ -26,17 +27,40 @@ pub(crate) struct Remote {
     /// Time to wait for the answer: 30, 30s, 500ms, 2m or none [default: 30s]
     #[arg(long, value_name = "TIME")]
     timeout: Option<Wait>,
+
+    /// Certificate authorities to trust in place of the machine's own (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca_cert: Option<String>,
 }
 
 impl Remote {
     /// A client of the server. Nothing is connected yet.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
+        self.client_with(|builder| builder)
+    }
+
+    /// Whether both sides can call there.
+    pub(crate) fn has_sessions(&self) -> bool {
+        !matches!(
+            self.url.parse(),
+            Ok(Address::Http { .. } | Address::HttpUnix { .. })
+        )
+    }
+
+    /// The same with options of one command.
+    pub(crate) fn client_with(
+        &self,
+        change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client, Failure> {
         // Checked here because its text says it all.
         let _: Address = self
             .url
             .parse()
             .map_err(|error| Failure::usage(format!("the address `{}`: {error}", self.url)))?;
-        let mut builder = Client::builder(&self.url);
+        let mut builder = change(Client::builder(&self.url));
+        if let Some(path) = &self.ca_cert {
+            builder = builder.ca_certificate(args::read(path)?);
+        }
         if let Some(Wait(time)) = self.timeout {
             builder = builder.timeout(time);
         }

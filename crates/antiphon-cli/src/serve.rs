@@ -8,6 +8,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::calculator::Calculator;
+use crate::ticks;
 
 /// Answers of this many bytes and more are compressed for callers that take it.
 const COMPRESS_FROM: u64 = 200;
@@ -21,7 +22,7 @@ pub(crate) struct ServeCommand {
 
 const HELP: &str = "\
 It serves ping, echo, functions_list, documentation, server_info, and a calculator: calc.add,
-calc.subtract, calc.multiply, calc.divide and calc.randompaths. When it is ready it says where, on
+calc.subtract, calc.multiply, calc.divide and calc.randompaths; and ticks, a stream. When it is ready it says where, on
 standard error. SIGINT or SIGTERM lets the calls that run end first, a second one does not.
 
 Examples:
@@ -33,7 +34,9 @@ Examples:
 impl ServeCommand {
     /// Runs until it is told to stop. What goes wrong is printed by the library.
     pub(crate) fn run(self) -> ExitCode {
-        let router = Router::new(ServerCommands::new()).nest("calc", Calculator);
+        let router = Router::new(ServerCommands::new())
+            .nest("calc", Calculator)
+            .method(ticks::method());
         let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM));
         Server::new(router)
             .http_layer(compression)

@@ -168,6 +168,58 @@
 //! have run. A client called inside a method passes the caller's deadline and trace on. Programs
 //! without `async` have the same client in `blocking`.
 //!
+//! # Sessions
+//!
+//! Over WebSocket, TCP, Unix sockets, standard input and output, or [in process](Client::in_process)
+//! the connection is a session: both sides call, at any time, and cancel what they no longer wait for
+//! (`$/cancelRequest`, answered with −32800). A method finds its caller in `Context::peer`; a client
+//! says what may be called there with [`ClientBuilder::router`](client::ClientBuilder::router). A
+//! method that returns a stream makes a subscription, which [`Client::subscribe`] reads; [`Overflow`]
+//! says what happens when nobody does. Over HTTP such a method is read as an event stream, and
+//! nobody can be called back.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "macros"))]
+//! # mod program {
+//! use antiphon::{Client, Context, ErrorObject, Router, call, rpc};
+//! use futures_util::stream::{self, Stream};
+//!
+//! struct Lift;
+//!
+//! #[rpc]
+//! impl Lift {
+//!     /// The floors on the way, after the caller was asked where to.
+//!     async fn rpc_ride(&self, ctx: &Context) -> Result<impl Stream<Item = u8>, ErrorObject> {
+//!         let floor: u8 = call!((ctx.peer()?).floor()).await?;
+//!         Ok(stream::iter(1..=floor))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Router::new(Lift).build()?; // or a `Server`, and its address in place of `in_process`
+//! let passenger = Router::default().method_fn("floor", || 3);
+//! let client = Client::builder("").in_process(&server).router(passenger).build()?;
+//!
+//! let mut floors = client.subscribe::<u8>("ride", ()).await?;
+//! let mut seen = Vec::new();
+//! while let Some(floor) = floors.next().await {
+//!     seen.push(floor?);
+//! }
+//! assert_eq!(seen, [1, 2, 3]);
+//! # Ok(())
+//! # }
+//! # }
+//! # fn main() {
+//! #     #[cfg(all(feature = "client", feature = "macros"))]
+//! #     program::main().unwrap();
+//! # }
+//! ```
+//!
+//! A publisher lives in one process, and subscriptions are not resumed: a client that
+//! [reconnects](client::ClientBuilder::reconnect) subscribes again, and is told. WebSocket over HTTP/2
+//! is not offered.
+//!
 //! # Layers
 //!
 //! [`Router::layer`] and [`Server::call_layer`] take `tower` layers over `Service<Call>`. They see
@@ -207,7 +259,7 @@
 //!
 //! Everything that a peer could make grow has a bound, and every wait a deadline: [`Settings`] has
 //! those of connections, [`Limits`] those of calls,
-//! [`ClientBuilder`](client::ClientBuilder) those of clients.
+//! [`SessionLimits`] those of sessions, [`ClientBuilder`](client::ClientBuilder) those of clients.
 //!
 //! # A whole program
 //!
@@ -227,6 +279,11 @@
 //! | `server` | yes | [`Server`], and with `macros` [`ServerCommands`]; turns on `http` |
 //! | `cli` | yes | [`Server::start`], [`ServeArgs`], the log; turns on `server` |
 //! | `blocking` | no | `blocking::Client`; turns on `client` |
+//! | `ws` | no | WebSocket, on every path of a server; turns on `http` |
+//! | `tcp` | no | raw TCP streams |
+//! | `unix` | no | Unix sockets, raw and for HTTP (Unix only) |
+//! | `stdio` | no | standard input and output: `Server::stdio`, and `stdio:` addresses (Unix only) |
+//! | `tls` | no | TLS: `Server::tls`, and `https:`, `wss:` and `tls:` addresses |
 //!
 //! Without any of them there are routers, [`Dispatcher`] and calls in process.
 

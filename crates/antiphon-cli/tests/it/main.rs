@@ -6,5 +6,6 @@
 mod batch;
 mod call;
 mod ends;
+mod listen;
 mod serve;
 mod support;

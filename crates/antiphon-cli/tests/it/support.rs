@@ -62,6 +62,12 @@ impl Process {
         self.err.recv_timeout(PATIENCE).unwrap()
     }
 
+    /// The next line on standard output.
+    #[cfg(unix)]
+    pub(crate) fn line(&self) -> String {
+        self.out.recv_timeout(PATIENCE).unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let until = Instant::now() + PATIENCE;

@@ -179,7 +179,7 @@ impl ClientBuilder {
         self
     }
 
-    /// What stands between a [`namespace`](Client::namespace) and a name. `.`
+    /// What stands between a [`namespace`](super::Client::namespace) and a name. `.`
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = separator.into();
         self

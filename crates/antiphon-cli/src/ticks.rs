@@ -1,0 +1,46 @@
+//! A stream to try subscriptions on.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use antiphon::{Method, ParamInfo};
+use futures_core::Stream;
+use tokio::time::{Interval, interval};
+
+/// Counts from 1, a number each time its interval has passed.
+struct Ticks {
+    interval: Interval,
+    told: u64,
+    left: u64,
+}
+
+/// The method `ticks`.
+pub(crate) fn method() -> Method {
+    let ticks = |count: Option<u64>, milliseconds: Option<u64>| Ticks {
+        // An interval of nothing is refused by the timer.
+        interval: interval(Duration::from_millis(milliseconds.unwrap_or(1000).max(1))),
+        told: 0,
+        left: count.unwrap_or(u64::MAX),
+    };
+    Method::function("ticks", ticks)
+        .params([
+            ParamInfo::optional("count"),
+            ParamInfo::optional("milliseconds"),
+        ])
+        .doc("Counts from 1, once a second or as often as is asked for, to `count` or for ever.")
+}
+
+impl Stream for Ticks {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u64>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        ready!(self.interval.poll_tick(cx));
+        self.left -= 1;
+        self.told += 1;
+        Poll::Ready(Some(self.told))
+    }
+}

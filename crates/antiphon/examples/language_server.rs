@@ -1,0 +1,60 @@
+//! What a language server consists of: messages with heads, on standard input and output.
+//!
+//! Run with
+//!
+//! ```console
+//! $ cargo build --example language_server --features stdio
+//! $ antiphon call stdio+content-length:target/debug/examples/language_server \
+//!     textDocument/hover 'position={"line":1,"character":2}'
+//! ```
+//!
+//! or from an editor, which starts it and ends it by closing its input.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use antiphon::{Context, ErrorObject, Framing, Server, rpc};
+use serde_json::{Map, Value, json};
+
+struct Language;
+
+/// The members of `params`. A real server has a struct with its types for each method.
+type Members = Map<String, Value>;
+
+#[rpc]
+impl Language {
+    /// What the server can do.
+    fn rpc_initialize(&self, #[arg(flatten)] _params: Members) -> Value {
+        json!({"capabilities": {"hoverProvider": true, "workspaceSymbolProvider": true}})
+    }
+
+    /// Tells the editor: it is the client, and a server may talk to it at any time.
+    #[method(name = "textDocument/didOpen")]
+    async fn rpc_did_open(
+        &self,
+        ctx: &Context,
+        #[arg(name = "textDocument")] document: Value,
+    ) -> Result<(), ErrorObject> {
+        let message = json!({"type": 3, "message": format!("opened {}", document["uri"])});
+        Ok(ctx.peer()?.notify("window/logMessage", message).await?)
+    }
+
+    /// What stands under the pointer.
+    #[method(name = "textDocument/hover")]
+    fn rpc_hover(&self, position: Value, #[arg(flatten)] _rest: Members) -> Value {
+        json!({"contents": format!("line {}", position["line"])})
+    }
+
+    /// Takes its time. `$/cancelRequest` drops it where it waits, and −32800 is the answer.
+    #[method(name = "workspace/symbol")]
+    async fn rpc_symbol(&self, query: String, #[arg(flatten)] _rest: Members) -> Vec<Value> {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        vec![json!({"name": query, "kind": 12})]
+    }
+}
+
+fn main() -> ExitCode {
+    Server::new(Language)
+        .stdio_framed(Framing::ContentLength)
+        .start()
+}

@@ -1,0 +1,56 @@
+//! Publish and subscribe over WebSocket: what one client publishes, all that subscribed receive.
+//!
+//! Run with
+//!
+//! ```console
+//! $ cargo run --example pubsub --features ws
+//! $ antiphon listen ws://127.0.0.1:8060 news.subscribe weather
+//! $ antiphon call ws://127.0.0.1:8060 news.publish weather "it rains"
+//! ```
+//!
+//! `publish` answers how many subscribers there are. A page in a browser can do both, too, with
+//! `new WebSocket("ws://127.0.0.1:8060")`, once its origin was given as `--allow-origin`. A publisher
+//! lives in one process: several servers need a broker of yours between them.
+
+use std::process::ExitCode;
+
+use antiphon::{Router, Server, rpc};
+use futures_util::stream::{Stream, unfold};
+use tokio::sync::broadcast::{Sender, error::RecvError};
+
+struct News {
+    /// Topic and text.
+    channel: Sender<(String, String)>,
+}
+
+#[rpc]
+impl News {
+    /// Everything that is published under a topic from now on.
+    #[method(overflow = "drop_oldest")]
+    fn rpc_subscribe(&self, topic: String) -> impl Stream<Item = String> {
+        unfold(
+            (self.channel.subscribe(), topic),
+            |(mut news, topic)| async {
+                loop {
+                    match news.recv().await {
+                        Ok((about, text)) if about == topic => return Some((text, (news, topic))),
+                        // Not ours; or so much came at once that the channel forgot the oldest.
+                        Ok(_) | Err(RecvError::Lagged(_)) => {}
+                        Err(RecvError::Closed) => return None,
+                    }
+                }
+            },
+        )
+    }
+
+    /// Tells all subscribers, and returns how many there are.
+    fn rpc_publish(&self, topic: String, text: String) -> usize {
+        // It fails only where nobody listens.
+        self.channel.send((topic, text)).unwrap_or(0)
+    }
+}
+
+fn main() -> ExitCode {
+    let (channel, _) = tokio::sync::broadcast::channel(256);
+    Server::new(Router::default().nest("news", News { channel })).start()
+}
