@@ -30,7 +30,7 @@ fn what_is_no_stream_is_an_error() {
     let url = web_socket(&server);
     for (args, code, said) in [
         (
-            &["listen", &url, "ping"][..],
+            &["listen", &url, "functions_list"][..],
             Some(5),
             "no id of a subscription",
         ),
