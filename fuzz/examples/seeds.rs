@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use antiphon_fuzz::seeds;
+use antiphon_fuzz::{scripts, seeds};
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -13,6 +13,9 @@ fn main() -> std::io::Result<()> {
         ("parse", seeds::parse()),
         ("framing", seeds::framing()),
         ("dispatch", seeds::dispatch()),
+        ("batch", scripts::batch()),
+        ("session", scripts::session()),
+        ("client", scripts::client()),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;

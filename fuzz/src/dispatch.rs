@@ -8,7 +8,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::model::{self, Entry, Members, Message, Nothing, decoded, is_id};
+use crate::model::{self, Entry, Message, Nothing, decoded};
+use crate::verdict::{Verdict, verdict};
 
 thread_local! {
     static SITE: Site = Site::new();
@@ -133,30 +134,15 @@ fn refused(answer: Option<&RawValue>, id: Option<&str>, code: i64) {
     assert_eq!(outcome(answer, id.unwrap_or("null")), Some(code));
 }
 
-/// The code of an answer with this id, `None` for a result. It is an answer in every detail
-/// (section 5).
+/// The code of an answer with this id, `None` for a result.
 fn outcome(answer: Option<&RawValue>, id: &str) -> Option<i64> {
     let Some(answer) = answer else {
         panic!("no answer to {id}");
     };
-    let Members(members) = decoded(answer);
-    let [version, echo, (what, value)] = &members[..] else {
-        panic!("{answer}");
-    };
-    assert_eq!((&*version.0, version.1.get()), ("jsonrpc", r#""2.0""#));
-    assert_eq!((&*echo.0, echo.1.get()), ("id", id));
-    assert!(is_id(id));
-    if what == "result" {
-        return None;
+    let (echo, verdict) = verdict(answer);
+    assert_eq!(echo, id);
+    match verdict {
+        Verdict::Result(_) => None,
+        Verdict::Code(code) => Some(code),
     }
-    assert_eq!(what, "error");
-    let Members(error) = decoded(value);
-    let names: Vec<_> = error.iter().map(|(name, _)| &**name).collect();
-    assert!(
-        matches!(*names, ["code", "message"] | ["code", "message", "data"]),
-        "{value}"
-    );
-    let text: String = decoded(error[1].1);
-    assert!(!text.is_empty());
-    Some(decoded(error[0].1))
 }

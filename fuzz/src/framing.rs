@@ -5,7 +5,7 @@ use antiphon_proto::framing::{Decoder, FramingError};
 use bytes::{Bytes, BytesMut};
 
 /// The messages of a stream, and how it ended.
-type Outcome = (Vec<Bytes>, Result<(), FramingError>);
+pub(crate) type Outcome = (Vec<Bytes>, Result<(), FramingError>);
 
 /// Cuts the stream whole, byte by byte and in pieces. The first three bytes of the input choose the
 /// framing, the largest message and the pieces; the rest is the stream. Says whether it came to a good
@@ -61,7 +61,11 @@ fn blank(byte: u8) -> u8 {
     }
 }
 
-fn cut<'a>(framing: Framing, max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+pub(crate) fn cut<'a>(
+    framing: Framing,
+    max: usize,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Outcome {
     let (mut decoder, mut buffer) = (Decoder::new(framing, max), BytesMut::new());
     let mut messages = Vec::new();
     for piece in pieces {
@@ -112,11 +116,11 @@ fn stays(mut decoder: Decoder, error: FramingError) -> FramingError {
     error
 }
 
-/// Sizes of pieces, all following from one number.
-struct Sizes(u32);
+/// Sizes of pieces, up to 24 bytes, all following from one number.
+pub(crate) struct Sizes(pub(crate) u32);
 
 impl Sizes {
-    fn of(mut self, mut stream: &[u8]) -> Vec<&[u8]> {
+    pub(crate) fn of(mut self, mut stream: &[u8]) -> Vec<&[u8]> {
         let mut pieces = Vec::new();
         while !stream.is_empty() {
             self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

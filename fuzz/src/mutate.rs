@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::thread;
 
 use crate::seeds::{self, Seed};
-use crate::{dispatch, framing, parse};
+use crate::{batch, client, dispatch, framing, parse, scripts, session};
 
 /// What is put into inputs: what means something to a parser, and what must not.
 #[rustfmt::skip]
@@ -181,7 +181,12 @@ impl Drop for Shown<'_> {
     }
 }
 
-fn run(check: fn(&[u8]) -> bool, seeds: &[Seed]) {
+/// A batch, and a connection, take as long as so many messages.
+const BATCH: u64 = 5;
+const CONNECTION: u64 = 20;
+
+/// Runs the seeds, then changed ones; fewer of them if a check has a `cost`.
+fn run(check: fn(&[u8]) -> bool, seeds: &[Seed], cost: u64) {
     let check = |input: &[u8]| {
         let shown = Shown(input);
         check(shown.0)
@@ -196,7 +201,7 @@ fn run(check: fn(&[u8]) -> bool, seeds: &[Seed]) {
         200_000
     };
     let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
-    let rounds = number("ANTIPHON_FUZZ_ROUNDS").unwrap_or(usual);
+    let rounds = number("ANTIPHON_FUZZ_ROUNDS").unwrap_or(usual) / cost;
     let start = number("ANTIPHON_FUZZ_SEED").unwrap_or(0x9E37_79B9_7F4A_7C15);
     let mut random = Random(start.max(1));
 
@@ -226,7 +231,7 @@ fn run(check: fn(&[u8]) -> bool, seeds: &[Seed]) {
 
 #[test]
 fn the_parser_agrees_with_serde_json() {
-    run(parse::check, &seeds::parse());
+    run(parse::check, &seeds::parse(), 1);
 }
 
 #[test]
@@ -240,10 +245,25 @@ fn the_table_of_json_texts_and_serde_json_agree() {
 
 #[test]
 fn pieces_of_a_stream_never_change_its_messages() {
-    run(framing::check, &seeds::framing());
+    run(framing::check, &seeds::framing(), 1);
 }
 
 #[test]
 fn every_call_has_one_answer_and_no_notification_has_any() {
-    run(dispatch::check, &seeds::dispatch());
+    run(dispatch::check, &seeds::dispatch(), 1);
+}
+
+#[test]
+fn every_entry_of_a_batch_is_answered_in_its_place() {
+    run(batch::check, &scripts::batch(), BATCH);
+}
+
+#[test]
+fn a_hostile_client_gets_one_answer_to_each_call() {
+    run(session::check, &scripts::session(), CONNECTION);
+}
+
+#[test]
+fn a_hostile_server_ends_every_call_and_mixes_up_none() {
+    run(client::check, &scripts::client(), CONNECTION);
 }
