@@ -83,6 +83,7 @@ pub(crate) struct MethodOptions {
     pub(crate) request_handler: Option<Path>,
     pub(crate) blocking: Option<Ident>,
     pub(crate) local: bool,
+    pub(crate) admin: bool,
     pub(crate) skip: Option<Ident>,
     /// `stream`, and what a client reads as an item if that is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
@@ -116,6 +117,7 @@ impl MethodOptions {
                 "request_handler" => options.request_handler = option.path(errors),
                 "blocking" => options.blocking = option.word(errors),
                 "local" => options.local = option.word(errors).is_some(),
+                "admin" => options.admin = option.word(errors).is_some(),
                 "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
                 "stream" => {
                     let name = option.name.clone();
@@ -131,8 +133,8 @@ impl MethodOptions {
                     "`skip` makes the method private: it goes with no other option",
                 ),
                 _ => option.unknown(
-                    "`name`, `doc`, `format`, `request_handler`, `blocking`, `local`, `skip`, and for \
-                     streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                    "`name`, `doc`, `format`, `request_handler`, `blocking`, `local`, `admin`, `skip`, and \
+                     for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }

@@ -119,7 +119,8 @@ use proc_macro::TokenStream;
 /// | `format = "csv"` | a word for request handlers and `ctx.format()`; the wire stays JSON |
 /// | `request_handler = path` | a function that changes the parameters first |
 /// | `blocking` | for a `fn` that blocks |
-/// | `local` | only callers on this machine see it |
+/// | `local` | only callers on this machine see it, and admins |
+/// | `admin` | only callers with the server's admin token see it |
 /// | `skip` | not remote, in spite of its name |
 /// | `stream` and four more | for [subscriptions](#subscriptions) |
 ///

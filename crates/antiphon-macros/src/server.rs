@@ -112,9 +112,11 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         .as_ref()
         .map(|format| quote!(.format(#format)));
     let subscription = method.subscription.as_ref().map(Subscription::to_setters);
-    let access = method
-        .is_local
-        .then(|| quote!(.access(::antiphon::__private::Access::Local)));
+    let access = match (method.is_admin, method.is_local) {
+        (true, _) => Some(quote!(.access(::antiphon::__private::Access::Admin))),
+        (false, true) => Some(quote!(.access(::antiphon::__private::Access::Local))),
+        (false, false) => None,
+    };
     let infos: Vec<_> = method
         .params()
         .map(|param| {

@@ -139,7 +139,7 @@ impl Call {
     /// The method's description, once it has been looked up.
     #[must_use]
     pub fn method_info(&self) -> Option<&MethodInfo> {
-        self.scope.tree.method(self.route)
+        self.scope.common.tree.method(self.route)
     }
 
     /// How long this call may take: the server's limit, or less if the caller asks for less.
@@ -397,7 +397,7 @@ impl CallFuture {
     /// the same; until then it counts as in flight.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
-        let permit = ctx.scope.in_flight.enter();
+        let permit = ctx.scope.common.tally.enter();
         SENT_TO_THREADS.set(sent_to_threads().wrapping_add(1));
         let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Later(Box::pin(async move {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::current::Current;
 use crate::scope::{Scope, Transport};
-use crate::tree::{MethodInfo, Node, Tree};
+use crate::tree::{Access, MethodInfo, Node, Tree};
 
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";
@@ -97,6 +97,12 @@ impl Context {
         self.scope.local
     }
 
+    /// What this caller may see and call.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.scope.access()
+    }
+
     /// The headers of the HTTP request, if there was one.
     #[cfg(feature = "http")]
     #[must_use]
@@ -127,28 +133,28 @@ impl Context {
     /// The frozen tree of everything this server offers here.
     #[must_use]
     pub fn router(&self) -> &Tree {
-        &self.scope.tree
+        &self.scope.common.tree
     }
 
     /// The method that is running.
     #[must_use]
     pub fn method(&self) -> Option<&MethodInfo> {
-        self.scope.tree.method(self.method)
+        self.scope.common.tree.method(self.method)
     }
 
     /// The router the running method belongs to.
     #[must_use]
     pub fn node(&self) -> Node {
         match self.method() {
-            Some(method) => self.scope.tree.node_of(method),
-            None => self.scope.tree.root(),
+            Some(method) => self.scope.common.tree.node_of(method),
+            None => self.scope.common.tree.root(),
         }
     }
 
     /// How many calls are waiting for something right now, this one perhaps included.
     #[must_use]
     pub fn calls_in_flight(&self) -> usize {
-        self.scope.in_flight.count()
+        self.scope.common.tally.in_flight()
     }
 
     /// Tells the caller how far the call is: the notification `$/progress` with the call's id as its

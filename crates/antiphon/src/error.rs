@@ -90,7 +90,7 @@ pub(crate) fn guard<R>(panicked: &'static str, f: impl FnOnce() -> R) -> Result<
 }
 
 /// Sixteen hexadecimal digits: unique enough to find a line in a log, and no secret.
-fn incident_id() -> String {
+pub(crate) fn incident_id() -> String {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);

@@ -75,7 +75,7 @@
 //!     .method_fn("ping", || "pong")
 //!     .nest("science", Router::default().nest("math", math)); // science.math.add
 //! # let methods = router.build()?;
-//! # let names: Vec<_> = methods.tree().methods(true).iter().map(|m| m.name().to_owned()).collect();
+//! # let names: Vec<_> = methods.tree().methods(Access::Admin).iter().map(|m| m.name().to_owned()).collect();
 //! # assert_eq!(names, ["ping", "science.math.add"]);
 //! # Ok::<(), antiphon::RouterError>(())
 //! ```
@@ -296,6 +296,8 @@ extern crate self as antiphon;
 pub mod __private;
 #[cfg(any(feature = "client", feature = "server"))]
 mod address;
+#[cfg(all(unix, feature = "server"))]
+mod admin;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod call;
@@ -318,6 +320,10 @@ mod life;
     allow(dead_code, unused_imports)
 )]
 mod link;
+#[cfg(feature = "cli")]
+mod program;
+#[cfg(all(feature = "macros", feature = "server"))]
+mod report;
 mod router;
 mod scope;
 #[cfg(feature = "server")]
@@ -329,12 +335,21 @@ mod server;
 )]
 mod session;
 mod subscription;
+#[cfg(all(unix, feature = "supervisor"))]
+mod supervision;
+#[cfg(all(unix, feature = "supervisor"))]
+mod supervisor;
+#[cfg_attr(not(all(feature = "macros", feature = "server")), allow(dead_code))]
+mod tally;
 #[cfg_attr(
     not(all(feature = "client", feature = "server", feature = "ws")),
     allow(dead_code, unused_imports)
 )]
 mod transport;
 mod tree;
+#[cfg(feature = "server")]
+#[cfg_attr(not(feature = "macros"), allow(dead_code))]
+mod vitals;
 
 #[cfg(any(feature = "client", feature = "server"))]
 pub use address::{Address, AddressError};
@@ -347,6 +362,8 @@ pub use client::Client;
 pub use context::Context;
 pub use dispatch::{Dispatcher, Limits};
 pub use error::Failure;
+#[cfg(feature = "cli")]
+pub use program::{ServeArgs, Size, Wait};
 pub use router::{
     BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Problem, Router,
     RouterError,
@@ -354,13 +371,13 @@ pub use router::{
 pub use scope::Transport;
 #[cfg(feature = "server")]
 pub use server::{Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, Settings};
-#[cfg(feature = "cli")]
-pub use server::{ServeArgs, Size, Wait};
 #[cfg(all(feature = "macros", feature = "server"))]
 pub use server::{ServerCommands, ServerInfo};
 #[cfg(any(feature = "client", feature = "server"))]
 pub use session::SessionLimits;
 pub use subscription::Overflow;
+#[cfg(all(unix, feature = "supervisor"))]
+pub use supervision::Supervision;
 #[cfg(feature = "http")]
 pub use transport::http::{Body, HttpService, Route};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};

@@ -6,14 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Whether a server has been told to stop, and whether to cut what is left.
+/// Whether a server has been told to stop, whether calls still have time, and whether connections
+/// have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Life {
     /// Set before the token is cancelled, so that looking needs no lock.
     stopping: Arc<AtomicBool>,
+    /// Whether others take care of connections that have queued up.
+    queue_is_left: Arc<AtomicBool>,
     stop: CancellationToken,
+    /// Calls in flight are answered with an error.
+    overdue: CancellationToken,
     kill: CancellationToken,
 }
 
@@ -23,9 +28,28 @@ impl Life {
         self.stop.cancel();
     }
 
+    #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
+    pub(crate) fn leave_queue(&self) {
+        self.queue_is_left.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn leaves_queue(&self) -> bool {
+        self.queue_is_left.load(Ordering::Acquire)
+    }
+
+    /// The time of calls in flight is over. Connections have a moment more, to tell.
+    pub(crate) fn end_calls(&self) {
+        self.stop();
+        self.overdue.cancel();
+    }
+
     pub(crate) fn kill(&self) {
         self.stop();
         self.kill.cancel();
+    }
+
+    pub(crate) async fn killed(&self) {
+        self.kill.cancelled().await;
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -41,8 +65,9 @@ impl Life {
         self.stop.clone()
     }
 
-    pub(crate) async fn killed(&self) {
-        self.kill.cancelled().await;
+    /// Waits until calls in flight have to end.
+    pub(crate) fn overdue(&self) -> WaitForCancellationFutureOwned {
+        self.overdue.clone().cancelled_owned()
     }
 
     /// Runs a future until it is done or the server is told to stop; then it is `None`.

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::link::Link;
-use crate::tree::Tree;
+use crate::tally::Tally;
+use crate::tree::{Access, Tree};
+#[cfg(feature = "server")]
+use crate::vitals::Vitals;
 
 /// How a call came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,38 +90,23 @@ impl Drop for Connection {
     }
 }
 
-/// How many calls are in flight: those that had to wait when they were first polled.
-#[derive(Debug, Default)]
-pub(crate) struct InFlight(AtomicUsize);
-
-impl InFlight {
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn enter(self: &Arc<Self>) -> Permit {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Permit(Arc::clone(self))
-    }
-}
-
-/// One call in flight, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<InFlight>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// What all calls of a router have in common.
+pub(crate) struct Common {
+    pub(crate) tree: Tree,
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// One message on a connection, shared by all the calls in it.
 pub(crate) struct Scope {
-    pub(crate) tree: Tree,
-    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) common: Arc<Common>,
+    /// The server that was called, where it is one.
+    #[cfg(feature = "server")]
+    pub(crate) server: Option<Arc<Vitals>>,
     pub(crate) connection: Arc<Connection>,
     /// Whether the caller is on this machine and came here directly.
     pub(crate) local: bool,
+    /// Whether the caller has shown that the server is theirs.
+    pub(crate) admin: bool,
     /// The session, where there is one; also where only messages to the caller can follow.
     pub(crate) link: Option<Link>,
     /// What the transport says about how long the caller waits.
@@ -131,23 +119,29 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    pub(crate) fn new(
-        tree: Tree,
-        in_flight: Arc<InFlight>,
-        connection: Arc<Connection>,
-        local: bool,
-    ) -> Self {
+    pub(crate) fn new(common: Arc<Common>, connection: Arc<Connection>, local: bool) -> Self {
         Self {
-            tree,
-            in_flight,
+            common,
+            #[cfg(feature = "server")]
+            server: None,
             connection,
             local,
+            admin: false,
             link: None,
             timeout: None,
             traceparent: None,
             tracestate: None,
             #[cfg(feature = "http")]
             http: None,
+        }
+    }
+
+    /// What the caller may see and call.
+    pub(crate) fn access(&self) -> Access {
+        match (self.admin, self.local) {
+            (true, _) => Access::Admin,
+            (false, true) => Access::Local,
+            (false, false) => Access::Public,
         }
     }
 }

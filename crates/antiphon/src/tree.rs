@@ -7,24 +7,18 @@ use std::sync::Arc;
 
 use crate::subscription::Options;
 
-/// Who may see and call a method. To anybody else it does not exist.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// Who may see and call a method, and what a caller may see: whoever has more may also do what is
+/// open to those with less. To anybody else a method does not exist.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[non_exhaustive]
 pub enum Access {
     /// Everybody.
     #[default]
     Public,
-    /// Calls from this machine only; see [`Context::is_local`](crate::Context::is_local).
+    /// Callers on this machine; see [`Context::is_local`](crate::Context::is_local).
     Local,
-}
-
-impl Access {
-    pub(crate) fn allows(self, local: bool) -> bool {
-        match self {
-            Self::Public => true,
-            Self::Local => local,
-        }
-    }
+    /// Who runs the server: callers with its admin token, or on its control socket.
+    Admin,
 }
 
 /// A method as documents and listings show it.
@@ -137,15 +131,15 @@ impl Tree {
     /// All methods in a stable order: those of a router by name, then its nested routers in the
     /// order they were nested.
     ///
-    /// `local` says whether the reader may see what only local callers may call.
+    /// `reader` is what whoever reads them may call: what is beyond that does not exist for them.
     #[must_use]
-    pub fn methods(&self, local: bool) -> Vec<&MethodInfo> {
+    pub fn methods(&self, reader: Access) -> Vec<&MethodInfo> {
         let mut found = Vec::with_capacity(self.0.methods.len());
-        self.collect(0, local, &mut found);
+        self.collect(0, reader, &mut found);
         found
     }
 
-    fn collect<'a>(&'a self, node: usize, local: bool, found: &mut Vec<&'a MethodInfo>) {
+    fn collect<'a>(&'a self, node: usize, reader: Access, found: &mut Vec<&'a MethodInfo>) {
         let Some(node) = self.0.nodes.get(node) else {
             return;
         };
@@ -155,9 +149,9 @@ impl Tree {
             .filter_map(|&at| self.0.methods.get(at))
             .collect();
         own.sort_by(|a, b| a.name.cmp(&b.name));
-        found.extend(own.into_iter().filter(|method| method.access.allows(local)));
+        found.extend(own.into_iter().filter(|method| method.access <= reader));
         for &(_, child) in &node.children {
-            self.collect(child, local, found);
+            self.collect(child, reader, found);
         }
     }
 

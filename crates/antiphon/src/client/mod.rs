@@ -57,6 +57,8 @@ pub use call::{CallFuture, Full, PendingCall};
 pub use driver::{ConnectionState, ConnectionWatch, Reconnect};
 pub use error::{Error, Kind};
 pub use http::Body;
+#[cfg(all(unix, feature = "supervisor"))]
+pub(crate) use peer::over;
 pub use subscribe::{PendingSubscription, StreamError, Subscription};
 
 /// A client of one server. Cheap to clone; clones share connections, ids and limits.

@@ -1,4 +1,4 @@
-//! The caller of a method as somebody to be called.
+//! The other end of a session as somebody to be called.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::channel::Channel;
 use super::driver::Lane;
 use super::{Client, Encoding, Shared, builder};
 use crate::context::Context;
+use crate::link::Link;
 
 impl Context {
     /// The caller, to be called back or notified: on a session both sides may call.
@@ -33,22 +34,27 @@ impl Context {
     pub fn peer(&self) -> Result<Client, ErrorObject> {
         let link = self.scope.link.as_ref().filter(|link| link.is_duplex());
         let link = link.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
-        let ids = link.clone();
-        let shared = Shared {
-            place: "the caller".to_owned(),
-            channel: Channel::Session(Lane::Peer(link.clone())),
-            version: "2.0".to_owned(),
-            separator: ".".to_owned(),
-            data: Params::none(),
-            next_id: Box::new(move || ids.next_id()),
-            encoding: Encoding::Utf8,
-            timeout: Some(builder::TIMEOUT),
-            max_response: builder::MAX_RESPONSE,
-            max_batch_response: builder::MAX_BATCH_RESPONSE,
-        };
-        Ok(Client {
-            shared: Arc::new(shared),
-            prefix: None,
-        })
+        Ok(over(link.clone(), "the caller"))
+    }
+}
+
+/// A client that calls whoever is at the other end of a session. `place` names them in errors.
+pub(crate) fn over(link: Link, place: &str) -> Client {
+    let ids = link.clone();
+    let shared = Shared {
+        place: place.to_owned(),
+        channel: Channel::Session(Lane::Peer(link)),
+        version: "2.0".to_owned(),
+        separator: ".".to_owned(),
+        data: Params::none(),
+        next_id: Box::new(move || ids.next_id()),
+        encoding: Encoding::Utf8,
+        timeout: Some(builder::TIMEOUT),
+        max_response: builder::MAX_RESPONSE,
+        max_batch_response: builder::MAX_BATCH_RESPONSE,
+    };
+    Client {
+        shared: Arc::new(shared),
+        prefix: None,
     }
 }

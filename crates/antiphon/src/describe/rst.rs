@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::tree::Tree;
+use crate::tree::{Access, Tree};
 
-/// The text that the method `documentation` answers with. `local` says whether the reader may see
-/// what only local callers may call.
-pub(crate) fn document(tree: &Tree, local: bool) -> String {
+/// The text that the method `documentation` answers with, for a reader with this access.
+pub(crate) fn document(tree: &Tree, reader: Access) -> String {
     let mut text = String::new();
-    for method in tree.methods(local) {
+    for method in tree.methods(reader) {
         if !text.is_empty() {
             text.push('\n');
         }
@@ -47,7 +46,7 @@ mod tests {
             .build()
             .unwrap();
         assert_eq!(
-            document(dispatcher.tree(), true),
+            document(dispatcher.tree(), Access::Admin),
             ".. _functions-ping:\n\nping\n------\n\nPing the server.\n\n\n\
              .. _functions-calc.add:\n\ncalc.add\n----------\n\nAdds.\nTwo lines.\n\n\n\
              .. _functions-calc.bare:\n\ncalc.bare\n-----------\n\nNo docs\n\n"

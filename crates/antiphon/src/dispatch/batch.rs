@@ -124,7 +124,7 @@ impl Batch {
             _ => None,
         };
         if let Some(code) = refused {
-            let answered = Echo::of(&request).finish(Reply::error(code), 0);
+            let answered = Echo::of(&request).finish(Reply::error(code), 0, shared.tally());
             if let Some(answer) = answered.text {
                 self.push(Some(answer));
             }
@@ -135,7 +135,7 @@ impl Batch {
         let scope = Arc::clone(&self.scope);
         let (started, echo) = start(shared, scope, request, limits, buffer, cx);
         match started {
-            Started::Replied(reply) => match self.finish(&echo, reply, limits.max_result) {
+            Started::Replied(reply) => match self.finish(&echo, reply, limits.max_result, shared) {
                 Some(answer) if self.window.is_empty() => {
                     self.write(&answer);
                     self.keep(answer);
@@ -200,8 +200,14 @@ impl Batch {
     }
 
     /// The text of an answer; a stream that it opens is kept for later.
-    fn finish(&mut self, echo: &Echo, reply: Reply, limit: usize) -> Option<Vec<u8>> {
-        let Answered { text, streams } = echo.finish(reply, limit);
+    fn finish(
+        &mut self,
+        echo: &Echo,
+        reply: Reply,
+        limit: usize,
+        shared: &Shared,
+    ) -> Option<Vec<u8>> {
+        let Answered { text, streams } = echo.finish(reply, limit, shared.tally());
         self.streams.extend(streams);
         text
     }
@@ -217,7 +223,7 @@ impl Batch {
     /// Puts the answer of a call that waited into its place.
     fn settle(&mut self, waiting: &Waiting, reply: Reply, shared: &Shared) {
         let limit = shared.limits.max_response.min(self.room(shared));
-        let Some(answer) = self.finish(&waiting.echo, reply, limit) else {
+        let Some(answer) = self.finish(&waiting.echo, reply, limit, shared) else {
             return;
         };
         let place = waiting.place.checked_sub(self.written);

@@ -25,9 +25,12 @@ use bytes::Bytes;
 use crate::call::CallLimits;
 use crate::link::Cancels;
 use crate::router::{Endpoint, Router, RouterError};
-use crate::scope::{Connection, InFlight, Scope, Transport};
+use crate::scope::{Common, Connection, Scope, Transport};
 use crate::subscription::Opening;
+use crate::tally::Tally;
 use crate::tree::Tree;
+#[cfg(feature = "server")]
+use crate::vitals::Vitals;
 use batch::Batch;
 pub use limits::Limits;
 use run::{Echo, Running, Started, start};
@@ -79,9 +82,12 @@ impl Router {
     /// All that is wrong with its names.
     pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
         let frozen = self.freeze()?;
-        let in_flight = Arc::<InFlight>::default();
+        let common = Arc::new(Common {
+            tree: frozen.tree,
+            tally: Arc::default(),
+        });
         let connection = Connection::new(Transport::InProcess, None);
-        let in_process = Scope::new(frozen.tree, in_flight, connection, true);
+        let in_process = Scope::new(common, connection, true);
         Ok(Dispatcher::of(
             frozen.endpoint,
             Arc::new(in_process),
@@ -115,6 +121,24 @@ impl Dispatcher {
         )
     }
 
+    /// The same router as a part of a server, with its limits.
+    #[cfg(feature = "server")]
+    pub(crate) fn served(&self, server: &Arc<Vitals>, limits: Option<Limits>) -> Self {
+        let limits = limits.unwrap_or_else(|| self.0.limits.clone());
+        let Scope {
+            common, connection, ..
+        } = &*self.0.in_process;
+        let mut in_process = Scope::new(Arc::clone(common), Arc::clone(connection), true);
+        in_process.server = Some(Arc::clone(server));
+        Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits)
+    }
+
+    /// How many calls there have been.
+    #[cfg(feature = "server")]
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(self.0.tally())
+    }
+
     /// Answers a message from this process: a call, a notification or a batch.
     ///
     /// `None` if there is nothing to answer. Dropping the future cancels what still runs. It must be
@@ -128,22 +152,26 @@ impl Dispatcher {
     /// Everything that can be called here.
     #[must_use]
     pub fn tree(&self) -> &Tree {
-        &self.0.in_process.tree
+        &self.0.in_process.common.tree
     }
 
     /// How many calls are waiting for something right now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.0.in_process.in_flight.count()
+        self.0.tally().in_flight()
     }
 
     /// The place a message on this connection comes from.
     #[cfg(any(feature = "http", feature = "client", feature = "server"))]
     pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
-        let Scope {
-            tree, in_flight, ..
-        } = &*self.0.in_process;
-        Scope::new(tree.clone(), Arc::clone(in_flight), connection, local)
+        let common = Arc::clone(&self.0.in_process.common);
+        let scope = Scope::new(common, connection, local);
+        #[cfg(feature = "server")]
+        let scope = Scope {
+            server: self.0.in_process.server.clone(),
+            ..scope
+        };
+        scope
     }
 
     /// Answers a message. Calls that are ready at once are answered at the first poll.
@@ -320,7 +348,7 @@ impl State {
             }
             Self::Call(running, echo) => {
                 let reply = ready!(running.poll(cx));
-                echo.finish(reply, shared.limits.max_response)
+                echo.finish(reply, shared.limits.max_response, shared.tally())
             }
             Self::Batch(batch) => ready!(batch.poll(shared, cx)),
             Self::Done => Answered::default(),
@@ -337,6 +365,10 @@ enum Opened {
 }
 
 impl Shared {
+    fn tally(&self) -> &Arc<Tally> {
+        &self.in_process.common.tally
+    }
+
     fn open_single(
         &self,
         entry: Entry,
@@ -349,7 +381,7 @@ impl Shared {
         };
         match start(self, scope, request, self.call_limits, buffer, cx) {
             (Started::Replied(reply), echo) => {
-                Opened::Answer(echo.finish(reply, self.limits.max_response))
+                Opened::Answer(echo.finish(reply, self.limits.max_response, self.tally()))
             }
             (Started::Waiting(running), echo) => Opened::Call(running, echo),
         }

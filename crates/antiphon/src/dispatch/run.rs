@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 use tokio::time::Sleep;
+#[cfg(feature = "server")]
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
 use crate::error::{guard, internal_error};
-use crate::scope::{Permit, Scope};
+use crate::scope::Scope;
+use crate::tally::{Permit, Tally};
 
 /// What came of starting a call.
 pub(super) enum Started {
@@ -30,7 +33,8 @@ pub(super) fn start(
     cx: &mut Context<'_>,
 ) -> (Started, Echo) {
     let echo = Echo::of(&request);
-    if shared.in_process.in_flight.count() >= shared.limits.max_in_flight {
+    shared.tally().called();
+    if shared.tally().in_flight() >= shared.limits.max_in_flight {
         return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
     }
     let call = Call::new(request, scope, limits, buffer);
@@ -52,12 +56,15 @@ pub(super) fn start(
             let mut running = Running {
                 future,
                 deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
-                permit: counts.then(|| shared.in_process.in_flight.enter()),
+                #[cfg(feature = "server")]
+                overdue: (shared.in_process.server.as_ref())
+                    .map(|server| Box::pin(server.overdue())),
+                permit: counts.then(|| shared.tally().enter()),
             };
             // The timer must know whom to wake, and a timeout of zero has passed already.
-            match running.expired(cx) {
-                true => Started::Replied(Reply::error(ErrorCode::TIMEOUT)),
-                false => Started::Waiting(running),
+            match running.too_late(cx) {
+                Some(error) => Started::Replied(Reply::error(error)),
+                None => Started::Waiting(running),
             }
         }
     };
@@ -75,6 +82,9 @@ fn lost() -> Reply {
 pub(super) struct Running {
     future: Pin<Box<dyn Future<Output = Reply> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Done when the server ends before the call.
+    #[cfg(feature = "server")]
+    overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// `None` if the call counts elsewhere.
     permit: Option<Permit>,
 }
@@ -89,14 +99,29 @@ impl Running {
         match polled {
             Ok(Poll::Ready(reply)) => Poll::Ready(reply),
             Err(error) => Poll::Ready(Reply::error(error)),
-            Ok(Poll::Pending) if self.expired(cx) => Poll::Ready(Reply::error(ErrorCode::TIMEOUT)),
-            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Pending) => match self.too_late(cx) {
+                Some(error) => Poll::Ready(Reply::error(error)),
+                None => Poll::Pending,
+            },
         }
     }
 
-    fn expired(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Why the call has no more time, if it has not.
+    fn too_late(&mut self, cx: &mut Context<'_>) -> Option<ErrorObject> {
         let deadline = self.deadline.as_mut();
-        deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
+        if deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
+            return Some(ErrorObject::of(ErrorCode::TIMEOUT));
+        }
+        #[cfg(feature = "server")]
+        if let Some(overdue) = self.overdue.as_mut()
+            && overdue.as_mut().poll(cx).is_ready()
+        {
+            return Some(ErrorObject::new(
+                ErrorCode::OVERLOADED,
+                "The server is stopping",
+            ));
+        }
+        None
     }
 }
 
@@ -149,7 +174,10 @@ impl Echo {
     }
 
     /// The whole answer; nothing for a notification, whatever has become of it.
-    pub(super) fn finish(&self, reply: Reply, max_result: usize) -> Answered {
+    pub(super) fn finish(&self, reply: Reply, max_result: usize, tally: &Tally) -> Answered {
+        if reply.0.is_err() {
+            tally.failed();
+        }
         if self.is_notification() {
             if let Err(error) = reply.0 {
                 tracing::debug!("a notification failed: {error}");

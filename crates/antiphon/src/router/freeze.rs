@@ -120,11 +120,8 @@ impl Endpoint {
         };
         if let Some(entry) = table.get(call.request.method_bytes()) {
             call.route = entry.route;
-            let local = call.scope.local;
-            if call
-                .method_info()
-                .is_none_or(|info| info.access.allows(local))
-            {
+            let caller = call.scope.access();
+            if call.method_info().is_none_or(|info| info.access <= caller) {
                 return (entry.handler)(call);
             }
         }
@@ -396,6 +393,7 @@ impl Hasher for NameHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Access;
 
     fn problems(router: Router) -> Vec<Problem> {
         router
@@ -451,7 +449,7 @@ mod tests {
         let frozen = router.freeze().unwrap();
         let names: Vec<_> = frozen
             .tree
-            .methods(true)
+            .methods(Access::Admin)
             .iter()
             .map(|m| m.name.clone())
             .collect();
@@ -467,7 +465,7 @@ mod tests {
         let frozen = router.freeze().unwrap();
         let names: Vec<_> = frozen
             .tree
-            .methods(true)
+            .methods(Access::Admin)
             .iter()
             .map(|m| m.name.clone())
             .collect();
@@ -480,7 +478,7 @@ mod tests {
             .unwrap();
         let names: Vec<_> = merged
             .tree
-            .methods(true)
+            .methods(Access::Admin)
             .iter()
             .map(|m| m.name.clone())
             .collect();

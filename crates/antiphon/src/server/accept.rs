@@ -14,7 +14,7 @@ use antiphon_proto::Framing;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::life::Life;
@@ -94,7 +94,7 @@ impl Acceptor {
             };
             match accepted {
                 Ok(guest) => {
-                    backoff = Backoff::default();
+                    backoff.pause = FIRST_PAUSE;
                     self.open(guest, door.entrance);
                 }
                 Err(error) => backoff.wait(&error).await,
@@ -106,10 +106,14 @@ impl Acceptor {
     /// Clients whose connection the system has taken for us believe that they are connected: they
     /// are served before the listener closes.
     fn drain(&self, door: Door) {
+        if self.handle.life.leaves_queue() {
+            return;
+        }
         let entrance = door.entrance;
         let Ok(queue) = door.into_queue() else {
             return;
         };
+        queue.close_to_newcomers();
         loop {
             match queue.accept() {
                 Ok(guest) => self.open(guest, entrance),
@@ -321,11 +325,26 @@ impl Drop for Place {
 }
 
 /// What to do when accepting fails: the loop never ends and never spins.
-struct Backoff(Duration);
+struct Backoff {
+    pause: Duration,
+    /// When the log was told last.
+    said: Option<Instant>,
+}
+
+/// The pause after a first failure, and the longest: whoever waits in the queue is let in soon
+/// after there is room.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The log is told of failures this often at most.
+const SILENCE: Duration = Duration::from_secs(1);
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self(Duration::from_millis(10))
+        Self {
+            pause: FIRST_PAUSE,
+            said: None,
+        }
     }
 }
 
@@ -335,11 +354,12 @@ impl Backoff {
             return;
         }
         // Out of descriptors or memory: the connection stays in the queue until there is room.
-        if self.0 >= Duration::from_secs(1) || self.0 == Self::default().0 {
+        if self.said.is_none_or(|said| said.elapsed() > SILENCE) {
+            self.said = Some(Instant::now());
             tracing::warn!("cannot accept connections: {error}");
         }
-        sleep(self.0).await;
-        self.0 = (self.0 * 2).min(Duration::from_secs(1));
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -35,19 +35,22 @@ use crate::transport::http::{Body, Route};
 /// }
 /// ```
 pub struct Server {
-    pub(super) routes: Vec<(String, Source)>,
-    pub(super) settings: Settings,
-    pub(super) call_layers: Vec<BoxLayer>,
-    pub(super) http_layers: Vec<HttpLayer>,
-    pub(super) threads: Option<usize>,
-    pub(super) listeners: Vec<std::net::TcpListener>,
+    pub(crate) routes: Vec<(String, Source)>,
+    pub(crate) settings: Settings,
+    pub(crate) call_layers: Vec<BoxLayer>,
+    pub(crate) http_layers: Vec<HttpLayer>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) listeners: Vec<std::net::TcpListener>,
+    /// Run once before anything is served.
+    #[cfg(all(unix, feature = "supervisor"))]
+    pub(crate) on_supervisor_start: Option<Hook>,
     /// How messages on standard input and output are told apart, if these are served.
     #[cfg(all(unix, feature = "stdio"))]
-    pub(super) stdio: Option<antiphon_proto::Framing>,
+    pub(crate) stdio: Option<antiphon_proto::Framing>,
 }
 
 /// What a route is made from, once the server knows its limits.
-pub(super) enum Source {
+pub(crate) enum Source {
     Router(Router),
     Route(Route),
     Lazy(LazyRouter),
@@ -56,8 +59,13 @@ pub(super) enum Source {
 type LazyRouter =
     Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Router, BoxError>> + Send>> + Send>;
 
+/// What runs once at the start.
+#[cfg(all(unix, feature = "supervisor"))]
+pub(crate) type Hook =
+    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send>;
+
 /// An HTTP layer of any type, applied to whatever is inside of it.
-pub(super) type HttpLayer = Arc<dyn Fn(Entry) -> Entry + Send + Sync>;
+pub(crate) type HttpLayer = Arc<dyn Fn(Entry) -> Entry + Send + Sync>;
 
 /// What can be served on a path: a router, an object under `#[rpc]`, or a [`Route`].
 pub trait IntoRoute {
@@ -97,6 +105,8 @@ impl Server {
             http_layers: Vec::new(),
             threads: None,
             listeners: Vec::new(),
+            #[cfg(all(unix, feature = "supervisor"))]
+            on_supervisor_start: None,
             #[cfg(all(unix, feature = "stdio"))]
             stdio: None,
         }
@@ -252,6 +262,48 @@ impl Server {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Serves with this many worker processes when [`start`](Self::start) runs the program; with 0,
+    /// the default, in the process itself.
+    ///
+    /// A worker is the same program executed again: its `main` runs up to `start` in each of them.
+    /// What is to happen once in each worker belongs into [`lazy`](Self::lazy), what is to happen
+    /// once at all into [`on_supervisor_start`](Self::on_supervisor_start).
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.supervision.workers = workers;
+        self
+    }
+
+    /// Runs this once when [`start`](Self::start) has opened the listeners and before anything is
+    /// served: in the supervisor if there are workers, never in a worker. An error ends the program.
+    ///
+    /// ```no_run
+    /// use antiphon::{Router, Server};
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     Server::new(Router::default())
+    ///         .workers(2)
+    ///         .on_supervisor_start(async || std::fs::create_dir_all("cache"))
+    ///         .start()
+    /// }
+    /// ```
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[must_use]
+    pub fn on_supervisor_start<F, Fut, E>(mut self, hook: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let hook: Hook = Box::new(|| {
+            let made = hook();
+            Box::pin(async { made.await.map_err(Into::into) })
+        });
+        self.on_supervisor_start = Some(hook);
         self
     }
 

@@ -3,15 +3,19 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use antiphon_proto::ErrorObject;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::describe::rst;
+use crate::error::Printable;
+use crate::report::System;
 use crate::rpc;
+use crate::vitals::Vitals;
 
 /// Commands that tell a client whom it talks to. Mount them beside your own methods:
 ///
@@ -33,7 +37,10 @@ use crate::rpc;
 /// | `echo(message = "")` | the message, byte for byte |
 /// | `functions_list` | every method the caller may call: `[name, {"doc", "section"}]` |
 /// | `documentation` | the same as reStructuredText |
-/// | `server_info` | how this process is; for local callers only, to others it does not exist |
+/// | `server_info` | how the server and its workers are; for local callers and admins |
+/// | `kill_actor(aid)` | ends a worker, which is replaced, or with `arbiter` the server; for admins |
+///
+/// To those who may not call them, the last two do not exist.
 pub struct ServerCommands {
     began: Instant,
     extra: Option<Extra>,
@@ -125,61 +132,124 @@ impl ServerCommands {
             };
             (method.name().to_owned(), function)
         };
-        tree.methods(ctx.is_local()).into_iter().map(line).collect()
+        tree.methods(ctx.access()).into_iter().map(line).collect()
     }
 
     /// Documentation of every function, as reStructuredText.
     fn rpc_documentation(&self, ctx: &Context) -> String {
-        rst::document(ctx.router(), ctx.is_local())
+        rst::document(ctx.router(), ctx.access())
     }
 
     /// Information about this server: for callers on the same machine only.
     #[method(local)]
     async fn rpc_server_info(&self, ctx: &Context) -> ServerInfo {
-        let info = info(self.began, ctx);
+        let info = match of_supervisor(ctx).await {
+            Some(info) => info,
+            None => alone(self.began, ctx),
+        };
         match &self.extra {
             Some(extra) => extra(ctx.clone(), info).await,
             None => info,
         }
     }
+
+    /// End a worker, which is replaced; `arbiter` stops the server. Null if it does not end in time.
+    #[method(admin)]
+    async fn rpc_kill_actor(&self, ctx: &Context, aid: String) -> Result<Value, ErrorObject> {
+        tracing::warn!(peer = ?ctx.peer_addr(), "`kill_actor` was called for {}", Printable(&aid));
+        let server = ctx.scope.server.as_ref();
+        if let Some(uplink) = server.and_then(|server| server.uplink()) {
+            return uplink.ask("kill_actor", vec![aid.into()]).await;
+        }
+        match server {
+            Some(server) if aid == SERVER => {
+                server.stop();
+                Ok(format!("killed {aid}").into())
+            }
+            _ => Err(ErrorObject::invalid_params(format!(
+                "there is no worker {aid:?}"
+            ))),
+        }
+    }
 }
+
+/// What the process that looks after all others is called.
+const SERVER: &str = "arbiter";
+
+/// What the supervisor knows, if there is one and it answers.
+async fn of_supervisor(ctx: &Context) -> Option<ServerInfo> {
+    let asked = ctx
+        .scope
+        .server
+        .as_ref()?
+        .uplink()?
+        .ask("status", Vec::new());
+    match tokio::time::timeout(SUPERVISOR, asked).await {
+        Ok(Ok(Value::Object(info))) => Some(info),
+        _ => None,
+    }
+}
+
+/// How long the supervisor may take to answer.
+const SUPERVISOR: Duration = Duration::from_secs(1);
 
 fn empty() -> Box<RawValue> {
     serde_json::value::to_raw_value("").unwrap_or_default()
 }
 
-fn info(began: Instant, ctx: &Context) -> ServerInfo {
-    let server = json!({
-        "name": "antiphon",
-        "version": env!("CARGO_PKG_VERSION"),
-        "state": "running",
-        "process_id": std::process::id(),
-        "uptime": began.elapsed().as_secs_f64(),
-        "in_flight": ctx.calls_in_flight(),
-        "number_of_monitors": 0,
+/// What this process knows about itself, in the shape in which a supervisor says it.
+fn alone(began: Instant, ctx: &Context) -> ServerInfo {
+    let server = ctx.scope.server.as_deref();
+    let uptime = server.map_or(began, Vitals::began).elapsed().as_secs_f64();
+    let stopping = server.is_some_and(Vitals::is_stopping);
+    let state = if stopping { "stopping" } else { "running" };
+    let listeners = server.map_or(&[][..], Vitals::listeners);
+    let sockets: Vec<_> = listeners
+        .iter()
+        .map(|url| json!({ "address": url }))
+        .collect();
+    let counts = server.map(Vitals::counts).unwrap_or_default();
+    let info = json!({
+        "server": {
+            "name": "antiphon",
+            "version": env!("CARGO_PKG_VERSION"),
+            "state": state,
+            "actor_id": SERVER,
+            "process_id": std::process::id(),
+            "uptime": uptime,
+            "number_of_monitors": 1,
+            "listeners": listeners,
+        },
+        "monitors": {
+            // It has no workers: it serves by itself.
+            "rpc": {
+                "server": {
+                    "name": "rpc",
+                    "state": state,
+                    "actor_id": "monitor",
+                    "process_id": std::process::id(),
+                    "is_process": false,
+                    "age": 2,
+                    "uptime": uptime,
+                },
+                "rpcserver": {
+                    "server": { "uptime_in_seconds": uptime, "sockets": sockets },
+                    "clients": {
+                        "processed_clients": counts.accepted,
+                        "connected_clients": counts.connections,
+                        "requests_processed": counts.calls,
+                        "requests_failed": counts.errors,
+                        "requests_in_flight": counts.in_flight.max(ctx.calls_in_flight()),
+                    },
+                },
+                "extra": {},
+            },
+        },
+        "system": System::now(),
+        "extra": {},
     });
-    let mut info = ServerInfo::new();
-    info.insert("server".to_owned(), server);
-    // Worker processes are watched by monitors; a server of one process has none.
-    info.insert("monitors".to_owned(), json!({}));
-    info.insert("system".to_owned(), system());
-    info.insert("extra".to_owned(), json!({}));
-    info
-}
-
-/// What the system says about this process; nothing where it cannot be asked.
-fn system() -> Value {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
-        return json!({});
-    };
-    let field = |name: &str| -> Option<u64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse().ok()
-    };
-    let bytes = |name| field(name).map(|kibibytes| kibibytes * 1024);
-    json!({
-        "memory": bytes("VmRSS:"),
-        "memory_virtual": bytes("VmSize:"),
-        "num_threads": field("Threads:"),
-    })
+    match info {
+        Value::Object(info) => info,
+        _ => ServerInfo::new(),
+    }
 }

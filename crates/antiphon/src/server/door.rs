@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(all(unix, feature = "unix"))]
+use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
@@ -15,9 +17,13 @@ use crate::transport::unix::{self, Cleanup};
 /// Connections that the system keeps for us until we accept them.
 const BACKLOG: u32 = 1024;
 
+/// The instruction `ret #0` of a packet filter.
+#[cfg(target_os = "linux")]
+const RETURN_NOTHING: u16 = 0x06;
+
 /// What is spoken on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Speaks {
+pub(crate) enum Speaks {
     /// HTTP, and WebSocket on the same paths.
     Http,
     /// Messages and nothing else.
@@ -27,7 +33,7 @@ pub(super) enum Speaks {
 
 /// How a connection begins.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entrance {
+pub(crate) struct Entrance {
     pub(super) speaks: Speaks,
     /// Whether with a TLS handshake.
     pub(super) secure: bool,
@@ -35,11 +41,11 @@ pub(super) struct Entrance {
 
 /// A socket that listens.
 #[derive(Debug)]
-enum Socket {
+pub(super) enum Socket {
     Tcp(TcpListener),
-    /// With what removes its file in the end.
+    /// With what removes its file in the end, unless somebody else does.
     #[cfg(all(unix, feature = "unix"))]
-    Unix(tokio::net::UnixListener, Cleanup),
+    Unix(tokio::net::UnixListener, Option<Cleanup>),
 }
 
 /// A connection that has come in.
@@ -63,79 +69,138 @@ impl Guest {
 
 /// A place where connections come in.
 #[derive(Debug)]
-pub(super) struct Door {
-    socket: Socket,
+pub(crate) struct Door {
+    pub(super) socket: Socket,
     pub(super) entrance: Entrance,
+    /// The address as it was asked for.
+    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
+    pub(super) asked: String,
     /// The address as clients write it.
-    url: String,
+    pub(super) url: String,
 }
 
-impl Door {
-    /// A socket that listens already, for HTTP.
-    pub(super) fn adopt(listener: std::net::TcpListener) -> Result<Self, ServeError> {
-        listener.set_nonblocking(true)?;
-        Self::tcp(TcpListener::from_std(listener)?, Speaks::Http, false)
-    }
+/// What an address asks for, before anything is opened.
+pub(super) struct Plan {
+    pub(super) entrance: Entrance,
+    pub(super) place: Place,
+}
 
-    /// Opens an address.
-    pub(super) async fn open(text: &str, settings: &Settings) -> Result<Self, ServeError> {
-        let bad = |reason: String| ServeError::BadAddress {
-            address: text.to_owned(),
-            reason,
-        };
-        let parsed = text.parse();
-        let address: Address = parsed.map_err(|error: AddressError| bad(error.to_string()))?;
-        // An address without a scheme is whatever the server can speak best.
+pub(super) enum Place {
+    /// All addresses of this machine, if there is no host.
+    Tcp(Option<String>, u16),
+    #[cfg(all(unix, feature = "unix"))]
+    Unix(PathBuf),
+}
+
+impl Plan {
+    /// Reads an address. One without a scheme means whatever the server can speak best.
+    pub(super) fn of(text: &str, has_tls: bool) -> Result<Self, String> {
+        let address: Address = text
+            .parse()
+            .map_err(|error: AddressError| error.to_string())?;
         let plain = !text.contains("://");
-        let (host, port, speaks, secure) = match address {
+        let (speaks, secure, place) = match address {
             Address::Http { path, .. } | Address::WebSocket { path, .. } if path != "/" => {
-                return Err(bad("an address has no path: routes have".to_owned()));
+                return Err("an address has no path: routes have".to_owned());
             }
             Address::Http {
                 secure, host, port, ..
             } => (
-                host,
-                port,
                 Speaks::Http,
-                secure || plain && settings.has_tls(),
+                secure || plain && has_tls,
+                Place::Tcp(host, port),
             ),
             Address::WebSocket {
                 secure, host, port, ..
-            } => (host, port, Speaks::Http, secure),
+            } => (Speaks::Http, secure, Place::Tcp(host, port)),
             #[cfg(feature = "tcp")]
             Address::Tcp {
                 secure,
                 host,
                 port,
                 framing,
-            } => (host, port, Speaks::Raw(framing), secure),
+            } => (Speaks::Raw(framing), secure, Place::Tcp(host, port)),
             #[cfg(all(unix, feature = "unix"))]
             Address::HttpUnix { socket } | Address::WebSocketUnix { socket } => {
-                return Self::unix(
-                    &socket,
-                    Speaks::Http,
-                    format!("http+unix:{}", socket.display()),
-                );
+                (Speaks::Http, false, Place::Unix(socket))
             }
             #[cfg(all(unix, feature = "unix"))]
-            Address::Unix {
-                ref socket,
-                framing,
-            } => {
-                return Self::unix(socket, Speaks::Raw(framing), address.to_string());
-            }
-            other => return Err(bad(format!("{other} can be called, but not served"))),
+            Address::Unix { socket, framing } => (Speaks::Raw(framing), false, Place::Unix(socket)),
+            other => return Err(format!("{other} can be called, but not served")),
         };
-        if secure && !settings.has_tls() {
+        Ok(Self {
+            entrance: Entrance { speaks, secure },
+            place,
+        })
+    }
+}
+
+impl Entrance {
+    /// The address of a socket, as clients write it.
+    fn tcp_url(self, address: SocketAddr) -> String {
+        let place = authority(&address.ip().to_string(), address.port());
+        match (self.speaks, self.secure) {
+            (Speaks::Http, false) => format!("http://{place}"),
+            (Speaks::Http, true) => format!("https://{place}"),
+            #[cfg(any(feature = "tcp", feature = "unix"))]
+            (Speaks::Raw(framing), secure) => Address::Tcp {
+                secure,
+                host: Some(address.ip().to_string()),
+                port: address.port(),
+                framing,
+            }
+            .to_string(),
+        }
+    }
+
+    #[cfg(all(unix, feature = "unix"))]
+    fn unix_url(self, path: &Path) -> String {
+        match self.speaks {
+            Speaks::Http => format!("http+unix:{}", path.display()),
+            Speaks::Raw(framing) => Address::Unix {
+                socket: path.to_owned(),
+                framing,
+            }
+            .to_string(),
+        }
+    }
+}
+
+impl Door {
+    /// A socket that listens already, for HTTP.
+    pub(super) fn adopt(listener: std::net::TcpListener) -> Result<Self, ServeError> {
+        let entrance = Entrance {
+            speaks: Speaks::Http,
+            secure: false,
+        };
+        listener.set_nonblocking(true)?;
+        let asked = format!("listener {}", listener.local_addr()?);
+        Ok(Self::tcp(
+            TcpListener::from_std(listener)?,
+            entrance,
+            asked,
+        )?)
+    }
+
+    /// Opens an address.
+    pub(crate) async fn open(text: &str, settings: &Settings) -> Result<Self, ServeError> {
+        let bad = |reason: String| ServeError::BadAddress {
+            address: text.to_owned(),
+            reason,
+        };
+        let Plan { entrance, place } = Plan::of(text, settings.has_tls()).map_err(bad)?;
+        if entrance.secure && !settings.has_tls() {
             return Err(bad(
-                "it needs a certificate: give one with `--tls-cert` and \
-                            `--tls-key` (in code: `Server::tls`)"
+                "it needs a certificate: give one with `--tls-cert` and `--tls-key` (in code: \
+                 `Server::tls`)"
                     .to_owned(),
             ));
         }
-        let socket = match host {
-            None => SocketAddr::from(([0, 0, 0, 0], port)),
-            Some(host) => {
+        let socket = match place {
+            #[cfg(all(unix, feature = "unix"))]
+            Place::Unix(path) => return Self::open_unix(&path, entrance, text),
+            Place::Tcp(None, port) => SocketAddr::from(([0, 0, 0, 0], port)),
+            Place::Tcp(Some(host), port) => {
                 let found = lookup_host((host, port)).await;
                 let mut found = found.map_err(|error| bad(error.to_string()))?;
                 // A name such as localhost has several addresses; one listener was asked for.
@@ -148,37 +213,26 @@ impl Door {
             address: socket.to_string(),
             source,
         })?;
-        Self::tcp(listener, speaks, secure)
+        Ok(Self::tcp(listener, entrance, text.to_owned())?)
     }
 
-    fn tcp(listener: TcpListener, speaks: Speaks, secure: bool) -> Result<Self, ServeError> {
-        let address = listener.local_addr()?;
-        let place = authority(&address.ip().to_string(), address.port());
-        let url = match (speaks, secure) {
-            (Speaks::Http, false) => format!("http://{place}"),
-            (Speaks::Http, true) => format!("https://{place}"),
-            #[cfg(any(feature = "tcp", feature = "unix"))]
-            (Speaks::Raw(framing), _) => Address::Tcp {
-                secure,
-                host: Some(address.ip().to_string()),
-                port: address.port(),
-                framing,
-            }
-            .to_string(),
-        };
+    fn tcp(listener: TcpListener, entrance: Entrance, asked: String) -> io::Result<Self> {
+        let url = entrance.tcp_url(listener.local_addr()?);
         Ok(Self {
             socket: Socket::Tcp(listener),
-            entrance: Entrance { speaks, secure },
+            entrance,
+            asked,
             url,
         })
     }
 
     #[cfg(all(unix, feature = "unix"))]
-    fn unix(path: &std::path::Path, speaks: Speaks, url: String) -> Result<Self, ServeError> {
+    fn open_unix(path: &Path, entrance: Entrance, asked: &str) -> Result<Self, ServeError> {
+        let url = entrance.unix_url(path);
         let listening = unix::listen(path).and_then(|(listener, cleanup)| {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::UnixListener::from_std(listener)?;
-            Ok(Socket::Unix(listener, cleanup))
+            Ok(Socket::Unix(listener, Some(cleanup)))
         });
         let socket = listening.map_err(|source| ServeError::Bind {
             address: url.clone(),
@@ -186,10 +240,8 @@ impl Door {
         })?;
         Ok(Self {
             socket,
-            entrance: Entrance {
-                speaks,
-                secure: false,
-            },
+            entrance,
+            asked: asked.to_owned(),
             url,
         })
     }
@@ -217,8 +269,14 @@ impl Door {
         })
     }
 
+    /// The address as it was asked for.
+    #[cfg(all(unix, feature = "supervisor"))]
+    pub(crate) fn asked(&self) -> &str {
+        &self.asked
+    }
+
     /// The socket address, where there is one.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().ok(),
             #[cfg(all(unix, feature = "unix"))]
@@ -227,7 +285,7 @@ impl Door {
     }
 
     /// Whether nobody beyond this machine can come in.
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         match &self.socket {
             Socket::Tcp(listener) => listener
                 .local_addr()
@@ -244,11 +302,29 @@ pub(super) enum Queue {
     #[cfg(all(unix, feature = "unix"))]
     Unix(
         std::os::unix::net::UnixListener,
-        #[allow(dead_code)] Cleanup,
+        #[allow(dead_code)] Option<Cleanup>,
     ), // kept, not looked at
 }
 
 impl Queue {
+    /// Lets nobody else in: what has not queued up by now is told nothing, and refused when the
+    /// socket closes. Without it a connection that comes between the last look into the queue and
+    /// the end of the socket would be cut.
+    pub(super) fn close_to_newcomers(&self) {
+        #[cfg(target_os = "linux")]
+        match self {
+            Self::Tcp(listener) => {
+                // A filter that drops every packet to the listener; connections have their own sockets.
+                let drop_all = [socket2::SockFilter::new(RETURN_NOTHING, 0, 0, 0)];
+                if let Err(error) = socket2::SockRef::from(listener).attach_filter(&drop_all) {
+                    tracing::debug!("a listener stays open while its queue is emptied: {error}");
+                }
+            }
+            #[cfg(feature = "unix")]
+            Self::Unix(..) => {}
+        }
+    }
+
     /// The next one. None was there if the error says that it would block.
     pub(super) fn accept(&self) -> io::Result<Guest> {
         match self {

@@ -36,6 +36,8 @@ pub enum ServeError {
     },
     /// `Server::lazy` has failed to make its router.
     Lazy(BoxError),
+    /// No worker process has come up.
+    Workers(String),
     /// A setting has a value that makes no sense.
     BadSetting(String),
     /// The runtime, a signal handler or a file could not be set up.
@@ -64,6 +66,7 @@ impl fmt::Display for ServeError {
                  code: `.allow_unauthenticated_public(true)`) if that is what you want"
             ),
             Self::Lazy(error) => write!(f, "the router could not be made: {error}"),
+            Self::Workers(reason) => write!(f, "no worker has come up: {reason}"),
             Self::BadSetting(reason) => f.write_str(reason),
             Self::Io(error) => error.fmt(f),
         }

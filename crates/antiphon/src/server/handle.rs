@@ -34,7 +34,21 @@ impl Handle {
         self.life.stop();
     }
 
-    /// Stops at once; calls in flight are cut off.
+    /// Stops gracefully, but leaves connections that wait in the queue to other processes that
+    /// accept on the same sockets.
+    #[cfg(all(unix, feature = "supervisor"))]
+    pub(crate) fn retire(&self) {
+        self.life.leave_queue();
+        self.life.stop();
+    }
+
+    /// Stops now: calls in flight are dropped and answered with −32000, and a moment (100 ms) later
+    /// what is left is cut.
+    pub fn cut(&self) {
+        self.life.end_calls();
+    }
+
+    /// Stops at once: connections are cut, and nobody is told anything.
     pub fn kill(&self) {
         self.life.kill();
     }

@@ -2,10 +2,15 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+#[cfg(unix)]
+use crate::admin::{AdminToken, TokenFile};
 use crate::router::BoxLayer;
 use crate::server::accept::{Acceptor, Offer};
 use crate::server::builder::{HttpLayer, Server, Source};
@@ -22,6 +27,10 @@ use crate::transport::http::guard::Guard;
 use crate::transport::http::{HttpService, Route};
 #[cfg(feature = "tls")]
 use crate::transport::tls::server::ServerTls;
+use crate::vitals::{Uplink, Vitals};
+
+/// How long connections have for the answers to calls that were ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 /// A server that has bound its addresses and serves when it is told to.
 #[derive(Debug)]
@@ -32,18 +41,43 @@ pub struct Listening {
     site: Site,
     offer: watch::Sender<Offer>,
     handle: Handle,
+    /// Gone when the server is.
+    #[cfg(unix)]
+    token_file: Option<TokenFile>,
     #[cfg(all(unix, feature = "stdio"))]
     stdio: Option<antiphon_proto::Framing>,
 }
 
+/// What a server need not make for itself, because its supervisor has.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) doors: Option<Vec<Door>>,
+    #[cfg(unix)]
+    pub(crate) admin: Option<AdminToken>,
+    pub(crate) uplink: Option<Box<dyn Uplink>>,
+}
+
 impl Listening {
     pub(super) async fn new(server: Server) -> Result<Self, ServeError> {
+        Self::with(server, Given::default()).await
+    }
+
+    /// A server that does not make for itself what it is given.
+    pub(crate) async fn with(mut server: Server, given: Given) -> Result<Self, ServeError> {
+        #[cfg(unix)]
+        let token_file = match (&given.admin, &server.settings.admin_token_file) {
+            (None, Some(path)) => Some(token_file(path)?),
+            _ => None,
+        };
+        let doors = match given.doors {
+            Some(doors) => doors,
+            None => open_doors(&mut server).await?,
+        };
         let Server {
             routes,
             settings,
             call_layers,
             http_layers,
-            listeners: adopted,
             #[cfg(all(unix, feature = "stdio"))]
             stdio,
             ..
@@ -51,24 +85,32 @@ impl Listening {
         let routes = open(routes, &call_layers, &settings).await?;
         #[cfg(feature = "tls")]
         let tls = settings.tls()?;
-        let mut doors = Vec::new();
-        for listener in adopted {
-            doors.push(Door::adopt(listener)?);
-        }
-        for address in settings.bind.iter().flat_map(|list| list.split(',')) {
-            doors.push(Door::open(address.trim(), &settings).await?);
-        }
+        let handle = Handle::default();
+        let vitals = Vitals::new(
+            (routes.iter())
+                .map(|(_, route)| route.dispatcher().tally())
+                .collect(),
+            handle.life.clone(),
+            Arc::clone(&handle.connections),
+            Arc::clone(&handle.accepted),
+            doors.iter().map(ToString::to_string).collect(),
+            given.uplink,
+        );
         let addresses: Vec<_> = doors.iter().filter_map(Door::address).collect();
         let site = Site {
             routes,
+            vitals: Arc::new(vitals),
+            #[cfg(unix)]
+            admin: given
+                .admin
+                .or_else(|| token_file.as_ref().map(|file| file.token.clone())),
             http_layers,
             #[cfg(feature = "tls")]
             tls,
             budget: Budget::new(settings.max_request_memory),
-            loopback: doors.iter().all(Door::is_local),
-            ports: addresses.iter().map(SocketAddr::port).collect(),
+            reach: Reach::of(&doors),
         };
-        site.permitted(&settings)?;
+        site.reach.permits(&settings)?;
         let (offer, _) = watch::channel(site.offer(&settings));
         Ok(Self {
             doors,
@@ -76,7 +118,9 @@ impl Listening {
             settings,
             site,
             offer,
-            handle: Handle::default(),
+            handle,
+            #[cfg(unix)]
+            token_file,
             #[cfg(all(unix, feature = "stdio"))]
             stdio,
         })
@@ -99,6 +143,12 @@ impl Listening {
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.doors.iter().map(ToString::to_string).collect()
+    }
+
+    /// What the server knows about itself.
+    #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
+    pub(crate) fn vitals(&self) -> Arc<Vitals> {
+        Arc::clone(&self.site.vitals)
     }
 
     /// Stops the server and looks at it, from anywhere.
@@ -130,13 +180,15 @@ impl Listening {
             site,
             offer,
             handle,
+            #[cfg(unix)]
+                token_file: _kept,
             #[cfg(all(unix, feature = "stdio"))]
             stdio,
             ..
         } = self;
         let connections = TaskTracker::new();
         let acceptors = TaskTracker::new();
-        let public = !site.is_local(&settings);
+        let public = !site.reach.is_local(&settings);
         let per_ip = public.then_some(settings.max_connections_per_ip);
         let shared = Acceptor::new(&offer, &handle, &connections, &settings, per_ip);
         for door in doors {
@@ -155,7 +207,7 @@ impl Listening {
                 () = acceptors.wait() => break,
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
-                        match site.permitted(new) {
+                        match site.reach.permits(new) {
                             Ok(()) => {
                                 #[cfg(feature = "tls")]
                                 site.reload_tls();
@@ -169,18 +221,21 @@ impl Listening {
             }
         }
         connections.close();
-        let finished = tokio::time::timeout(settings.graceful_timeout, connections.wait());
         tokio::select! {
-            finished = finished => {
-                if finished.is_err() {
-                    let left = handle.connections();
-                    tracing::warn!("cutting {left} connections: the graceful timeout is over");
-                    handle.kill();
-                }
-            }
+            () = connections.wait() => return Ok(()),
             () = handle.life.killed() => {}
+            () = handle.life.overdue() => {}
+            () = tokio::time::sleep(settings.graceful_timeout) => {
+                let left = handle.connections();
+                tracing::warn!("cutting {left} connections: the graceful timeout is over");
+                handle.life.end_calls();
+            }
         }
-        connections.wait().await;
+        // Their callers are told, if they listen.
+        if timeout(LAST_ANSWERS, connections.wait()).await.is_err() {
+            handle.life.kill();
+            connections.wait().await;
+        }
         Ok(())
     }
 }
@@ -188,10 +243,18 @@ impl Listening {
 /// What a server offers, apart from its settings.
 struct Site {
     routes: Vec<(Option<String>, Route)>,
+    vitals: Arc<Vitals>,
+    #[cfg(unix)]
+    admin: Option<AdminToken>,
     http_layers: Vec<HttpLayer>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
     budget: Budget,
+    reach: Reach,
+}
+
+/// Who can come to a server, by where it listens.
+pub(crate) struct Reach {
     /// Whether every listener is bound to loopback.
     loopback: bool,
     ports: Vec<u16>,
@@ -217,10 +280,13 @@ impl Site {
             .find(|(path, _)| path.as_deref() == Some("/"));
         let (_, route) = root.or_else(|| self.routes.first())?;
         Some(Raw {
-            dispatcher: route.clone().with_limits(&settings.calls).dispatcher(),
+            dispatcher: (route.clone())
+                .served(&self.vitals, &settings.calls)
+                .dispatcher()
+                .clone(),
             terms: Terms::new(settings.sessions.clone()),
             max_message: settings.max_request,
-            local: self.is_local(settings),
+            local: self.reach.is_local(settings),
         })
     }
 
@@ -235,18 +301,31 @@ impl Site {
     /// How requests are answered under these settings.
     fn http(&self, settings: &Settings) -> Http {
         let limit = |(path, route): &(Option<String>, Route)| {
-            (path.clone(), route.clone().with_limits(&settings.calls))
+            let route = route.clone().served(&self.vitals, &settings.calls);
+            (path.clone(), route)
         };
         let service = HttpService::with(
             self.routes.iter().map(limit).collect(),
-            self.guard(settings),
+            self.reach.guard(settings),
             settings.body_limits(self.budget.clone()),
             &Terms::new(settings.sessions.clone()),
+            #[cfg(unix)]
+            self.admin.clone(),
         );
         let layers = self.http_layers.iter();
         let entry = layers.fold(Entry::Plain(service), |inside, layer| layer(inside));
-        let local = self.is_local(settings);
+        let local = self.reach.is_local(settings);
         Http::new(entry, local, settings.phases(), settings.head_limits())
+    }
+}
+
+impl Reach {
+    pub(crate) fn of(doors: &[Door]) -> Self {
+        let addresses = doors.iter().filter_map(Door::address);
+        Self {
+            loopback: doors.iter().all(Door::is_local),
+            ports: addresses.map(|address| address.port()).collect(),
+        }
     }
 
     fn guard(&self, settings: &Settings) -> Guard {
@@ -275,7 +354,11 @@ impl Site {
     }
 
     /// A server that strangers can reach must have been meant to.
-    fn permitted(&self, settings: &Settings) -> Result<(), ServeError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Public`] otherwise.
+    pub(crate) fn permits(&self, settings: &Settings) -> Result<(), ServeError> {
         if settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());
         }
@@ -298,6 +381,58 @@ impl std::fmt::Debug for Site {
             .field("routes", &self.routes)
             .finish_non_exhaustive()
     }
+}
+
+/// Opens all addresses of a server.
+pub(crate) async fn open_doors(server: &mut Server) -> Result<Vec<Door>, ServeError> {
+    let mut doors = Vec::new();
+    for listener in std::mem::take(&mut server.listeners) {
+        doors.push(Door::adopt(listener)?);
+    }
+    let settings = &server.settings;
+    for address in settings.bind.iter().flat_map(|list| list.split(',')) {
+        doors.push(Door::open(address.trim(), settings).await?);
+    }
+    Ok(doors)
+}
+
+#[cfg(unix)]
+fn token_file(path: &std::path::Path) -> Result<TokenFile, ServeError> {
+    TokenFile::write(path).map_err(|error| {
+        let path = path.display();
+        ServeError::BadSetting(format!(
+            "the admin token cannot be written to {path}: {error}"
+        ))
+    })
+}
+
+/// Opens the addresses of a server, which is also to serve on some that are open.
+#[cfg(all(unix, feature = "supervisor"))]
+pub(crate) async fn listen_also(
+    mut server: Server,
+    mut doors: Vec<Door>,
+) -> Result<Listening, ServeError> {
+    #[cfg(feature = "tls")]
+    server.settings.tls()?;
+    doors.extend(open_doors(&mut server).await?);
+    let given = Given {
+        doors: Some(doors),
+        ..Given::default()
+    };
+    Listening::with(server, given).await
+}
+
+/// Whether the routes can be served, as far as that can be known without making what is made lazily.
+#[cfg(all(unix, feature = "supervisor"))]
+pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
+    let routes = std::mem::take(&mut server.routes);
+    let is_lazy = |(_, source): &(String, Source)| matches!(source, Source::Lazy(_));
+    let (lazy, ready): (Vec<_>, Vec<_>) = routes.into_iter().partition(is_lazy);
+    if ready.is_empty() && !lazy.is_empty() {
+        return Ok(());
+    }
+    open(ready, &server.call_layers, &server.settings).await?;
+    Ok(())
 }
 
 /// Freezes the routers, and makes those that were to be made at the start.

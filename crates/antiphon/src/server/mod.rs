@@ -5,34 +5,28 @@
 //! | `builder.rs` | [`Server`], as a user sets it up |
 //! | `settings.rs` | [`Settings`]: what may also come from a file, the environment or flags |
 //! | `door.rs` | addresses → sockets that listen |
+//! | `handed.rs` | doors that another process has opened |
 //! | `listen.rs` | [`Listening`]: all doors open; who can be reached from where |
 //! | `accept.rs` | accepting connections, within bounds, until the queue is empty |
 //! | `raw.rs` | connections that carry messages and nothing else |
 //! | `handle.rs` | [`Handle`]: stop a server and look at it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
 //! | `commands.rs` | [`ServerCommands`]: `ping`, `echo`, listings, `server_info` |
-//! | `args.rs`, `units.rs`, `start.rs` | a whole program: arguments, file, log, signals, runtime |
 
 mod accept;
-#[cfg(feature = "cli")]
-mod args;
 mod builder;
 #[cfg(feature = "macros")]
 mod commands;
-mod door;
+pub(crate) mod door;
 mod error;
+#[cfg(all(unix, feature = "supervisor"))]
+mod handed;
 mod handle;
-mod listen;
+pub(crate) mod listen;
 #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
 mod raw;
 mod settings;
-#[cfg(feature = "cli")]
-mod start;
-#[cfg(feature = "cli")]
-mod units;
 
-#[cfg(feature = "cli")]
-pub use args::ServeArgs;
 pub use builder::{HttpStack, IntoRoute, Server};
 #[cfg(feature = "macros")]
 pub use commands::{ServerCommands, ServerInfo};
@@ -40,5 +34,3 @@ pub use error::ServeError;
 pub use handle::Handle;
 pub use listen::Listening;
 pub use settings::{Profile, Settings};
-#[cfg(feature = "cli")]
-pub use units::{Size, Wait};

@@ -1,7 +1,7 @@
 //! What a server can be told besides its routes. Everything here may also come from a file, the
 //! environment or flags when the server is a program of its own.
 
-#[cfg(feature = "tls")]
+#[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use crate::dispatch::Limits;
 #[cfg(feature = "tls")]
 use crate::server::error::ServeError;
 use crate::session::SessionLimits;
+#[cfg(all(unix, feature = "supervisor"))]
+use crate::supervision::Supervision;
 use crate::transport::http::body::{BodyLimits, Budget};
 use crate::transport::http::clock::Phases;
 use crate::transport::http::connection::HeadLimits;
@@ -56,6 +58,10 @@ pub struct Settings {
     /// A file with the certificate's key, in PEM.
     #[cfg(feature = "tls")]
     pub tls_key: Option<PathBuf>,
+    /// Where to write the admin token when the server starts, a file for its owner alone. Whoever
+    /// shows the token may call what is for admins ([`Access::Admin`](crate::Access::Admin)).
+    #[cfg(unix)]
+    pub admin_token_file: Option<PathBuf>,
     /// Connections at the same time, idle ones included; more get 503. 10 000.
     pub max_connections: usize,
     /// Connections from one address at the same time, on a public listener. 256.
@@ -84,6 +90,9 @@ pub struct Settings {
     pub calls: Limits,
     /// Bounds of connections on which both sides may call.
     pub sessions: SessionLimits,
+    /// Worker processes, where [`start`](crate::Server::start) runs the program.
+    #[cfg(all(unix, feature = "supervisor"))]
+    pub supervision: Supervision,
 }
 
 impl Default for Settings {
@@ -98,6 +107,8 @@ impl Default for Settings {
             tls_cert: None,
             #[cfg(feature = "tls")]
             tls_key: None,
+            #[cfg(unix)]
+            admin_token_file: None,
             max_connections: 10_000,
             max_connections_per_ip: 256,
             max_request: 10 * 1024 * 1024,
@@ -112,13 +123,21 @@ impl Default for Settings {
             graceful_timeout: Duration::from_secs(30),
             calls: Limits::default(),
             sessions: SessionLimits::default(),
+            #[cfg(all(unix, feature = "supervisor"))]
+            supervision: Supervision::default(),
         }
     }
 }
 
 impl Settings {
+    /// Whether nobody has said where to listen.
+    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
+    pub(crate) fn binds_by_default(&self) -> bool {
+        self.bind == Self::default().bind
+    }
+
     /// Whether there is a certificate.
-    pub(super) fn has_tls(&self) -> bool {
+    pub(crate) fn has_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls_cert.is_some();
         #[cfg(not(feature = "tls"))]
@@ -127,7 +146,7 @@ impl Settings {
 
     /// Reads certificate and key, if there are any.
     #[cfg(feature = "tls")]
-    pub(super) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
+    pub(crate) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
         match (&self.tls_cert, &self.tls_key) {
             (None, None) => Ok(None),
             (Some(cert), Some(key)) => match ServerTls::load(cert, key) {

@@ -32,6 +32,23 @@ pub(crate) struct Cleanup {
     inode: (u64, u64),
 }
 
+#[cfg(feature = "supervisor")]
+impl Cleanup {
+    /// For a socket that another process has made.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let made = fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            inode: (made.dev(), made.ino()),
+        })
+    }
+
+    /// Leaves the file where it is.
+    pub(crate) fn leave(mut self) {
+        self.inode = (0, 0);
+    }
+}
+
 impl Drop for Cleanup {
     fn drop(&mut self) {
         let ours = fs::symlink_metadata(&self.path)

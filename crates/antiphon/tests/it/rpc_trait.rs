@@ -132,7 +132,7 @@ fn documents_come_from_the_trait() {
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculators");
     assert_eq!(root.documentation(), "What any calculator can do.");
-    let methods = dispatcher.tree().methods(true);
+    let methods = dispatcher.tree().methods(antiphon::Access::Admin);
     let add = methods
         .iter()
         .find(|method| method.name() == "add")

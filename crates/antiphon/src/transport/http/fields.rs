@@ -13,6 +13,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) accept: Occurs<'a>,
     pub(crate) origin: Occurs<'a>,
     pub(crate) content_encoding: Occurs<'a>,
+    #[cfg_attr(not(all(unix, feature = "server")), allow(dead_code))]
+    pub(crate) authorization: Occurs<'a>,
     pub(crate) sec_fetch_site: Option<&'a HeaderValue>,
     pub(crate) timeout: Option<&'a HeaderValue>,
     pub(crate) traceparent: Option<&'a HeaderValue>,
@@ -48,6 +50,7 @@ impl<'a> Fields<'a> {
             accept: Occurs::Never,
             origin: Occurs::Never,
             content_encoding: Occurs::Never,
+            authorization: Occurs::Never,
             sec_fetch_site: None,
             timeout: None,
             traceparent: None,
@@ -58,6 +61,7 @@ impl<'a> Fields<'a> {
         for (name, value) in headers {
             match name.as_str() {
                 "host" => fields.host.note(value),
+                "authorization" => fields.authorization.note(value),
                 "content-type" => fields.content_type.note(value),
                 "accept" => fields.accept.note(value),
                 "origin" => fields.origin.note(value),

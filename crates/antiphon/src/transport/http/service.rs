@@ -18,6 +18,10 @@ use http_body::Body as HttpBody;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
+#[cfg(all(unix, feature = "server"))]
+use crate::admin::AdminToken;
+#[cfg(feature = "server")]
+use crate::dispatch::Limits;
 use crate::dispatch::{Answered, Dispatcher};
 use crate::link::{Link, LinkLimits};
 use crate::router::BoxError;
@@ -34,6 +38,8 @@ use crate::transport::http::reply::{self, Refusal};
 use crate::transport::http::switch::{Offer, Slot, switch};
 #[cfg(all(feature = "ws", feature = "server"))]
 use crate::transport::ws::upgrade::{self, Handshake};
+#[cfg(feature = "server")]
+use crate::vitals::Vitals;
 
 /// One path of a server: a frozen router, and how its answers look over HTTP.
 ///
@@ -82,19 +88,16 @@ impl Route {
     }
 
     /// What answers on it.
-    #[cfg(all(
-        feature = "server",
-        any(feature = "tcp", feature = "unix", feature = "stdio")
-    ))]
-    pub(crate) fn dispatcher(self) -> Dispatcher {
-        self.dispatcher
+    #[cfg(feature = "server")]
+    pub(crate) fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
     }
 
+    /// The route as a part of a server.
     #[cfg(feature = "server")]
-    pub(crate) fn with_limits(mut self, limits: &crate::dispatch::Limits) -> Self {
-        if self.limited_by_server {
-            self.dispatcher = self.dispatcher.with_limits(limits.clone());
-        }
+    pub(crate) fn served(mut self, server: &Arc<Vitals>, limits: &Limits) -> Self {
+        let limits = self.limited_by_server.then(|| limits.clone());
+        self.dispatcher = self.dispatcher.served(server, limits);
         self
     }
 
@@ -202,6 +205,9 @@ pub(crate) struct Inner {
     /// For requests that become sessions.
     #[cfg(all(feature = "ws", feature = "server"))]
     pub(crate) terms: Terms,
+    /// What shows that a caller is the server's owner.
+    #[cfg(all(unix, feature = "server"))]
+    admin: Option<AdminToken>,
     /// What one event stream may hold.
     links: Arc<LinkLimits>,
     /// Who calls where nobody says who: a service that is mounted sees no connections.
@@ -246,6 +252,8 @@ impl HttpService {
             },
             #[cfg(all(feature = "ws", feature = "server"))]
             terms: Terms::default(),
+            #[cfg(all(unix, feature = "server"))]
+            admin: None,
             links: Arc::default(),
             stranger: Caller::stranger(),
         }))
@@ -257,9 +265,12 @@ impl HttpService {
         guard: Guard,
         body: BodyLimits,
         terms: &Terms,
+        #[cfg(unix)] admin: Option<AdminToken>,
     ) -> Self {
         Self(Arc::new(Inner {
             routes,
+            #[cfg(unix)]
+            admin,
             guard,
             body,
             links: Arc::clone(&terms.link),
@@ -319,12 +330,14 @@ impl HttpService {
             Handshake::NotAnUpgrade => {}
             handshake => {
                 let local = caller.local && !fields.forwarded;
-                return self.open(head, handshake, caller, local);
+                let admin = self.is_admin(&fields);
+                return self.open(head, handshake, caller, local, admin);
             }
         }
         let called = match self.accept(&head, &fields, &admitted) {
             Ok(Accepted::Call(route, form)) => {
-                let context = Arrival::of(&fields, caller);
+                let admin = self.is_admin(&fields);
+                let context = Arrival::of(&fields, caller, admin);
                 self.call(head, body, route, form, context).await
             }
             Ok(Accepted::Preflight) => Ok(reply::preflight()),
@@ -337,6 +350,16 @@ impl HttpService {
         response
     }
 
+    /// Whether the caller shows the admin token.
+    fn is_admin(&self, fields: &Fields<'_>) -> bool {
+        #[cfg(all(unix, feature = "server"))]
+        if let (Some(token), Occurs::Once(shown)) = (&self.0.admin, fields.authorization) {
+            return token.is_shown_by(shown.as_bytes());
+        }
+        let _ = fields;
+        false
+    }
+
     /// Answers a request for a WebSocket.
     #[cfg(all(feature = "ws", feature = "server"))]
     fn open(
@@ -345,6 +368,7 @@ impl HttpService {
         handshake: Handshake,
         caller: &Caller,
         local: bool,
+        admin: bool,
     ) -> Response<Body> {
         let route = match self.route(head.uri.path()) {
             Ok(route) => route,
@@ -354,6 +378,7 @@ impl HttpService {
             dispatcher: &route.dispatcher,
             caller,
             local,
+            admin,
             terms: &self.0.terms,
             max_message: self.0.body.max,
         };
@@ -405,6 +430,7 @@ impl HttpService {
     {
         let (message, _held) = body::read(body, &self.0.body).await?;
         let mut scope = route.dispatcher.scope(arrival.connection, arrival.local);
+        scope.admin = arrival.admin;
         scope.timeout = arrival.timeout;
         scope.traceparent = arrival.traceparent;
         scope.tracestate = arrival.tracestate;
@@ -502,13 +528,14 @@ struct Arrival<'a> {
     connection: Arc<Connection>,
     stopping: &'a CancellationToken,
     local: bool,
+    admin: bool,
     timeout: Option<Duration>,
     traceparent: Option<Arc<str>>,
     tracestate: Option<Arc<str>>,
 }
 
 impl<'a> Arrival<'a> {
-    fn of(fields: &Fields<'_>, caller: &'a Caller) -> Self {
+    fn of(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
         let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
         let milliseconds = fields
             .timeout
@@ -517,6 +544,7 @@ impl<'a> Arrival<'a> {
             connection: Arc::clone(&caller.connection),
             stopping: &caller.stopping,
             local: caller.local && !fields.forwarded,
+            admin,
             timeout: milliseconds.map(Duration::from_millis),
             traceparent: text(fields.traceparent),
             tracestate: text(fields.tracestate),

@@ -38,6 +38,7 @@ pub(crate) struct Switched {
     head: Parts,
     connection: Arc<Connection>,
     local: bool,
+    admin: bool,
     terms: Terms,
     max_message: usize,
 }
@@ -48,6 +49,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) caller: &'a Caller,
     /// Whether the request came here directly.
     pub(crate) local: bool,
+    /// Whether it shows the admin token.
+    pub(crate) admin: bool,
     pub(crate) terms: &'a Terms,
     pub(crate) max_message: usize,
 }
@@ -78,6 +81,7 @@ pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -
         head: kept(&head),
         connection: Connection::new(Transport::WebSocket, caller.connection.peer),
         local: offer.local,
+        admin: offer.admin,
         terms: offer.terms.clone(),
         max_message: offer.max_message,
     };
@@ -151,11 +155,13 @@ impl Switched {
             head,
             connection,
             local,
+            admin,
             terms,
             ..
         } = self;
         let session = Session::new(wire, dispatcher, connection, local, &terms, |scope| {
             scope.http = Some(head);
+            scope.admin = admin;
         });
         Box::pin(run(session, life))
     }

@@ -144,7 +144,7 @@ async fn connections_that_queue_for_us_are_served_before_the_listener_closes() {
 }
 
 #[tokio::test]
-async fn what_is_not_finished_in_time_is_cut() {
+async fn what_is_not_finished_in_time_is_cut_and_told() {
     let mut site = Site::with(|settings| {
         settings.graceful_timeout = Duration::from_millis(100);
     })
@@ -155,9 +155,12 @@ async fn what_is_not_finished_in_time_is_cut() {
     let _stream = http2.post(&call("1", "hold", "[]")).await;
     site.log.held.reach(2).await;
     site.handle.stop();
+    let answer = http1.answer().await;
+    assert_eq!(answer.json()["error"]["code"], -32000);
+    assert_eq!(answer.json()["error"]["message"], "The server is stopping");
+    http1.closed().await;
     site.ended().await;
     site.log.dropped.reach(2).await;
-    http1.closed().await;
     let _ = http2.driver.await.unwrap();
 }
 

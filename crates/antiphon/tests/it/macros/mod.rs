@@ -19,7 +19,7 @@ mod streams;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use antiphon::{Context, Dispatcher, ErrorObject, Router, rpc, rpc_method};
+use antiphon::{Access, Context, Dispatcher, ErrorObject, Router, rpc, rpc_method};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn unfit(parameter: &str, reason: &str, text: &str) -> String {
 
 fn names(router: Router) -> Vec<String> {
     let methods = router.build().unwrap();
-    let methods = methods.tree().methods(true);
+    let methods = methods.tree().methods(Access::Admin);
     methods.iter().map(|m| m.name().to_owned()).collect()
 }
 
@@ -183,7 +183,7 @@ fn documents_say_what_the_comments_say() {
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculator");
     assert_eq!(root.documentation(), "Does sums.\n\nAnd more.");
-    let methods = dispatcher.tree().methods(true);
+    let methods = dispatcher.tree().methods(Access::Admin);
     let add = methods.iter().find(|m| m.name() == "add").unwrap();
     assert_eq!(add.doc(), "Adds two numbers.");
     let params: Vec<_> = add
@@ -318,7 +318,7 @@ impl Hidden {
 async fn a_method_is_registered_if_it_is_compiled() {
     assert_eq!(names(Router::new(Hidden)), ["old", "secret", "sometimes"]);
     let dispatcher = Router::new(Hidden).build().unwrap();
-    let remote = dispatcher.tree().methods(false);
+    let remote = dispatcher.tree().methods(Access::Public);
     let remote: Vec<_> = remote.iter().map(|method| method.name()).collect();
     assert_eq!(remote, ["old", "sometimes"], "local methods are hidden");
     check(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use antiphon::{Context, ErrorObject, Failure, NamedParams, Router, rpc};
+use antiphon::{Access, Context, ErrorObject, Failure, NamedParams, Router, rpc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ async fn parameters_may_be_left_out_renamed_and_gathered() {
     .await;
     let dispatcher = Router::new(Options).build().unwrap();
     assert_eq!(dispatcher.tree().root().title(), "All options");
-    let methods = dispatcher.tree().methods(true);
+    let methods = dispatcher.tree().methods(Access::Admin);
     let named = methods.iter().find(|m| m.name() == "other name").unwrap();
     assert_eq!((named.doc(), named.format()), ("Said here.", "xml"));
     let defaults = methods.iter().find(|m| m.name() == "withDefaults").unwrap();
@@ -151,7 +151,7 @@ impl Contexts {
     }
 
     fn rpc_all(&self, ctx: &Context) -> usize {
-        ctx.router().methods(ctx.is_local()).len()
+        ctx.router().methods(ctx.access()).len()
     }
 
     #[method(blocking)]

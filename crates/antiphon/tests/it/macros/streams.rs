@@ -234,7 +234,7 @@ pub(super) fn router(clock: &Clock) -> Router {
 #[test]
 fn a_method_that_returns_a_stream_is_a_subscription() {
     let dispatcher = router(&Clock::default()).build().unwrap();
-    let methods = dispatcher.tree().methods(true);
+    let methods = dispatcher.tree().methods(antiphon::Access::Admin);
     let kinds = |is_subscription: bool| -> Vec<_> {
         let wanted = methods
             .iter()
@@ -311,7 +311,7 @@ async fn without_a_session_no_method_runs() {
 #[tokio::test]
 async fn an_unsubscribe_method_is_there_and_in_no_list() {
     let dispatcher = router(&Clock::default()).build().unwrap();
-    let listed = dispatcher.tree().methods(true);
+    let listed = dispatcher.tree().methods(antiphon::Access::Admin);
     for method in ["eth_unsubscribe", "rpc.unsubscribe"] {
         assert!(listed.iter().all(|known| known.name() != method));
         let answer = call(&dispatcher, method, r#"["0x1"]"#).await;

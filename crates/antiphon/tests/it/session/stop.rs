@@ -83,7 +83,7 @@ async fn a_call_long_after_the_stop_is_refused() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_cut_after_a_while() {
+async fn what_does_not_end_is_cut_after_a_while_and_told() {
     let (seen, streams) = (Seen::default(), Tally::default());
     let server = server(&seen, &streams);
     let server = server.configure(|s| s.graceful_timeout = Duration::from_millis(200));
@@ -92,7 +92,23 @@ async fn what_does_not_end_is_cut_after_a_while() {
     peer.say([request("1", "hold", "[]")]).await;
     seen.held.reach(1).await;
     place.handle.stop();
-    assert_eq!(peer.rest().await, [""; 0]);
+    assert_eq!(peer.rest().await, [STOPPING]);
+    seen.dropped.reach(1).await;
+    place.ended().await;
+}
+
+const STOPPING: &str =
+    r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"The server is stopping"}}"#;
+
+#[tokio::test]
+async fn cut_ends_calls_with_an_answer() {
+    let (seen, streams) = (Seen::default(), Tally::default());
+    let mut place = Place::raw(server(&seen, &streams)).await;
+    let mut peer = place.connect().await;
+    peer.say([request("1", "hold", "[]")]).await;
+    seen.held.reach(1).await;
+    place.handle.cut();
+    assert_eq!(peer.rest().await, [STOPPING]);
     seen.dropped.reach(1).await;
     place.ended().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use crate::server::settings::Profile;
+use crate::server::Profile;
 
 /// A time: `30`, `30s`, `500ms`, `2m`, `1h`, or `none` for no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

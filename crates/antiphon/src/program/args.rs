@@ -3,14 +3,14 @@
 //! What is said later wins: the builder, then the file, then the environment, then the flags.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[cfg(all(unix, feature = "stdio"))]
 use antiphon_proto::Framing;
 use serde::Deserialize;
 
-use crate::server::error::ServeError;
-use crate::server::settings::{Profile, Settings};
-use crate::server::units::{Size, Wait};
+use crate::program::units::{Size, Wait};
+use crate::server::{Profile, ServeError, Settings};
 
 /// The flags of a server. A program with flags of its own flattens them into its own and passes
 /// them to [`Server::start_with`](crate::Server::start_with).
@@ -62,7 +62,12 @@ pub struct ServeArgs {
     #[serde(skip)]
     pub stdio: Option<Framing>,
 
-    /// Threads of the runtime [default: as many as cores]
+    /// Worker processes; 0 serves in this one [default: 0]
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[arg(short, long, value_name = "N", env = "ANTIPHON_WORKERS")]
+    pub workers: Option<usize>,
+
+    /// Threads of the runtime [default: as many as cores; one in each of several workers]
     #[arg(long, value_name = "N", env = "ANTIPHON_THREADS")]
     pub threads: Option<usize>,
 
@@ -106,6 +111,41 @@ pub struct ServeArgs {
     #[cfg(feature = "tls")]
     #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+
+    /// Where to write the admin token, with which callers may do what is for admins
+    #[cfg(unix)]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_ADMIN_TOKEN_FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// Path of the control socket [default: one in $XDG_RUNTIME_DIR/antiphon]
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[arg(long, value_name = "PATH", env = "ANTIPHON_CONTROL")]
+    pub control: Option<PathBuf>,
+
+    /// Where to write the number of the supervisor's process
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_PID_FILE")]
+    pub pid_file: Option<PathBuf>,
+
+    /// Time without a sign of life after which a worker is replaced [default: 30s]
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[arg(long, value_name = "TIME", env = "ANTIPHON_WORKER_TIMEOUT")]
+    pub worker_timeout: Option<Wait>,
+
+    /// Time for a worker to be ready [default: 30s]
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ANTIPHON_BOOT_TIMEOUT",
+        hide_short_help = true
+    )]
+    pub boot_timeout: Option<Wait>,
+
+    /// Calls after which a worker is replaced, give or take a fifth [default: never]
+    #[cfg(all(unix, feature = "supervisor"))]
+    #[arg(long, value_name = "N", env = "ANTIPHON_MAX_REQUESTS")]
+    pub max_requests: Option<u64>,
 
     /// Time for one call [default: 30s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_CALL_TIMEOUT")]
@@ -244,17 +284,40 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The same arguments with what the file says where nothing else was said.
-    pub(super) fn with_file(self) -> Result<Self, ServeError> {
+    /// The text of the settings file, if there is one.
+    pub(super) fn read_file(&self) -> Result<Option<String>, ServeError> {
         let Some(path) = &self.config else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| bad(path, &error))?;
+        Ok(Some(text))
+    }
+
+    /// The same arguments with what the file says where nothing else was said.
+    pub(super) fn with_text(self, text: Option<&str>) -> Result<Self, ServeError> {
+        let (Some(path), Some(text)) = (&self.config, text) else {
             return Ok(self);
         };
-        let file = read(path)?;
+        let file: Self = toml::from_str(text).map_err(|error| bad(path, &error))?;
         let list = |ours: Vec<String>, file: Vec<String>| if ours.is_empty() { file } else { ours };
         Ok(Self {
             bind: list(self.bind, file.bind),
             #[cfg(all(unix, feature = "stdio"))]
             stdio: self.stdio,
+            #[cfg(all(unix, feature = "supervisor"))]
+            workers: self.workers.or(file.workers),
+            #[cfg(unix)]
+            admin_token_file: self.admin_token_file.or(file.admin_token_file),
+            #[cfg(all(unix, feature = "supervisor"))]
+            control: self.control.or(file.control),
+            #[cfg(all(unix, feature = "supervisor"))]
+            pid_file: self.pid_file.or(file.pid_file),
+            #[cfg(all(unix, feature = "supervisor"))]
+            worker_timeout: self.worker_timeout.or(file.worker_timeout),
+            #[cfg(all(unix, feature = "supervisor"))]
+            boot_timeout: self.boot_timeout.or(file.boot_timeout),
+            #[cfg(all(unix, feature = "supervisor"))]
+            max_requests: self.max_requests.or(file.max_requests),
             threads: self.threads.or(file.threads),
             profile: self.profile.or(file.profile),
             #[cfg(feature = "tls")]
@@ -360,11 +423,36 @@ impl ServeArgs {
             self.max_header_size.map(|Size(bytes)| bytes),
         );
         set(&mut settings.max_streams, self.max_streams);
-        if let Some(Wait(time)) = self.graceful_timeout {
-            settings.graceful_timeout = time.ok_or_else(|| {
-                ServeError::BadSetting("graceful-timeout must be a time, not `none`".to_owned())
-            })?;
-        }
+        settings.graceful_timeout = finite(
+            self.graceful_timeout,
+            settings.graceful_timeout,
+            "graceful-timeout",
+        )?;
+        #[cfg(unix)]
+        set(
+            &mut settings.admin_token_file,
+            self.admin_token_file.clone().map(Some),
+        );
+        #[cfg(all(unix, feature = "supervisor"))]
+        self.apply_supervision(&mut settings.supervision)?;
+        Ok(())
+    }
+
+    #[cfg(all(unix, feature = "supervisor"))]
+    fn apply_supervision(
+        &self,
+        supervision: &mut crate::supervision::Supervision,
+    ) -> Result<(), ServeError> {
+        set(&mut supervision.workers, self.workers);
+        set(&mut supervision.control, self.control.clone().map(Some));
+        set(&mut supervision.pid_file, self.pid_file.clone().map(Some));
+        set(
+            &mut supervision.worker_timeout,
+            self.worker_timeout.map(|Wait(time)| time),
+        );
+        supervision.boot_timeout =
+            finite(self.boot_timeout, supervision.boot_timeout, "boot-timeout")?;
+        set(&mut supervision.max_requests, self.max_requests.map(Some));
         Ok(())
     }
 }
@@ -375,16 +463,24 @@ fn set<T>(setting: &mut T, said: Option<T>) {
     }
 }
 
-fn read(path: &Path) -> Result<ServeArgs, ServeError> {
-    let bad = |reason: String| ServeError::BadSetting(format!("{}: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| bad(error.to_string()))
+/// A time that cannot be left out.
+fn finite(said: Option<Wait>, known: Duration, name: &str) -> Result<Duration, ServeError> {
+    match said {
+        None => Ok(known),
+        Some(Wait(Some(time))) => Ok(time),
+        Some(Wait(None)) => Err(ServeError::BadSetting(format!(
+            "{name} must be a time, not `none`"
+        ))),
+    }
+}
+
+fn bad(path: &Path, reason: &dyn std::fmt::Display) -> ServeError {
+    ServeError::BadSetting(format!("{}: {reason}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_file_stands_below_flags_and_above_the_builder() {
@@ -403,7 +499,8 @@ mod tests {
             config: Some(path.clone()),
             ..ServeArgs::default()
         };
-        let merged = flags.with_file().unwrap();
+        let text = flags.read_file().unwrap();
+        let merged = flags.with_text(text.as_deref()).unwrap();
         std::fs::remove_file(path).unwrap();
         let mut settings = Settings {
             max_connections: 3,

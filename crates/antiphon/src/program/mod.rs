@@ -1,7 +1,17 @@
-//! A server as a whole program: arguments, file, log, runtime, signals.
+//! A server as a whole program: arguments, file, log, runtime, signals, workers.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | [`Server::start`]: from the command line to the end |
+//! | `args.rs`, `units.rs` | [`ServeArgs`] and the settings file; times and sizes as people write them |
+
+mod args;
+mod units;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+#[cfg(all(unix, feature = "supervisor"))]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -12,11 +22,13 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::server::args::ServeArgs;
-use crate::server::builder::Server;
-use crate::server::error::ServeError;
-use crate::server::handle::Handle;
-use crate::server::settings::Settings;
+#[cfg(all(unix, feature = "supervisor"))]
+use crate::server::listen::listen_also;
+use crate::server::{Handle, ServeError, Server, Settings};
+#[cfg(all(unix, feature = "supervisor"))]
+use crate::supervisor::{Brief, Post, Role, activated, supervise, work};
+pub use args::ServeArgs;
+pub use units::{Size, Wait};
 
 /// How long blocking work may go on when everything else has ended.
 const LAST_BLOCKING: Duration = Duration::from_millis(200);
@@ -62,9 +74,19 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
                 .to_owned(),
         ));
     }
+    #[cfg(all(unix, feature = "supervisor"))]
+    let role = Role::find()?;
+    let told = told(
+        #[cfg(all(unix, feature = "supervisor"))]
+        &role,
+    );
     let base = server.settings.clone();
     let flags = args.clone();
-    let args = args.with_file()?;
+    let config = match told {
+        Some(config) => config,
+        None => args.read_file()?,
+    };
+    let args = args.with_text(config.as_deref())?;
     log_to_stderr(args.log.as_deref())?;
     #[cfg(all(unix, feature = "stdio"))]
     if let Some(framing) = args.stdio {
@@ -72,11 +94,118 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
     }
     args.apply(&mut server.settings)?;
     let threads = args.threads.or(server.threads);
-    let threads = threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let available = || available_parallelism().map_or(1, usize::from);
+    #[cfg(all(unix, feature = "supervisor"))]
+    {
+        let supervision = &server.settings.supervision;
+        match role {
+            Role::Worker(post) => {
+                name_process();
+                return block_on(threads.unwrap_or(1), work(server, post));
+            }
+            Role::Successor(_) if supervision.workers == 0 => return Err(unsupervised()),
+            Role::Own if supervision.workers == 0 => {}
+            Role::Own | Role::Successor(_) => {
+                let post = match role {
+                    Role::Successor(post) => Some(post),
+                    _ => None,
+                };
+                return supervised(server, base, flags, config, post);
+            }
+        }
+    }
+    block_on(
+        threads.unwrap_or_else(available),
+        serve(server, base, flags),
+    )
+}
+
+/// The file with settings as the supervisor has read it, if there is one.
+fn told(#[cfg(all(unix, feature = "supervisor"))] role: &Role) -> Option<Option<String>> {
+    #[cfg(all(unix, feature = "supervisor"))]
+    if let Role::Worker(post) = role {
+        return Some(post.charge.config.clone());
+    }
+    None
+}
+
+/// Runs a future to its end on a runtime of its own.
+fn block_on(
+    threads: usize,
+    future: impl Future<Output = Result<(), ServeError>>,
+) -> Result<(), ServeError> {
     let runtime = runtime(threads)?;
-    let served = runtime.block_on(serve(server, base, flags));
+    let served = runtime.block_on(future);
     runtime.shutdown_timeout(LAST_BLOCKING);
     served
+}
+
+#[cfg(all(unix, feature = "supervisor"))]
+fn unsupervised() -> ServeError {
+    ServeError::BadSetting(
+        "a server with workers can only be replaced by one that has workers, too".to_owned(),
+    )
+}
+
+/// Runs workers, each of which comes here once more.
+#[cfg(all(unix, feature = "supervisor"))]
+fn supervised(
+    server: Server,
+    base: Settings,
+    flags: ServeArgs,
+    config: Option<String>,
+    post: Option<Post>,
+) -> Result<(), ServeError> {
+    static SUPERVISED: AtomicBool = AtomicBool::new(false);
+    if SUPERVISED.swap(true, Ordering::SeqCst) {
+        return Err(ServeError::BadSetting(
+            "a program supervises workers once: they would come to its first `start` again"
+                .to_owned(),
+        ));
+    }
+    #[cfg(feature = "stdio")]
+    if server.stdio.is_some() {
+        return Err(ServeError::BadSetting(
+            "standard input and output cannot be served by workers".to_owned(),
+        ));
+    }
+    let brief = |settings: &Settings, config: Option<String>| Brief {
+        supervision: settings.supervision.clone(),
+        graceful_timeout: settings.graceful_timeout,
+        config,
+    };
+    let first = brief(&server.settings, config);
+    let bound = server.settings.bind.clone();
+    let reread = Box::new(move || {
+        let config = flags.read_file()?;
+        let mut settings = base.clone();
+        flags
+            .clone()
+            .with_text(config.as_deref())?
+            .apply(&mut settings)?;
+        if settings.bind != bound {
+            tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
+        }
+        if settings.supervision.workers == 0 {
+            let text = "`workers` cannot become 0 without a restart".to_owned();
+            return Err(ServeError::BadSetting(text));
+        }
+        Ok(brief(&settings, config))
+    });
+    let announce = |url: &str| say(&format_args!("antiphon listening on {url}"));
+    block_on(1, supervise(server, first, reread, post, announce))
+}
+
+/// The system has named the process after the link that it was executed through.
+#[cfg(all(unix, feature = "supervisor"))]
+fn name_process() {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&program)
+        .file_name()
+        .unwrap_or_default();
+    if let Ok(name) = std::ffi::CString::new(name.as_encoded_bytes()) {
+        let _ = rustix::thread::set_name(&name);
+    }
 }
 
 /// A line on stderr. Where nobody listens there, nothing is lost.
@@ -99,6 +228,19 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
 async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     let bound = server.settings.bind.clone();
+    #[cfg(all(unix, feature = "supervisor"))]
+    let listening = {
+        let mut server = server;
+        if let Some(hook) = server.on_supervisor_start.take() {
+            hook().await.map_err(ServeError::Lazy)?;
+        }
+        let activated = activated(server.settings.has_tls())?;
+        if !activated.is_empty() && server.settings.binds_by_default() {
+            server.settings.bind.clear();
+        }
+        listen_also(server, activated).await?
+    };
+    #[cfg(not(all(unix, feature = "supervisor")))]
     let listening = server.listen().await?;
     for url in listening.urls() {
         say(&format_args!("antiphon listening on {url}"));
@@ -125,7 +267,7 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
 fn stop(handle: &Handle) {
     if handle.is_stopping() {
         tracing::warn!("told to stop twice: cutting what is left");
-        handle.kill();
+        handle.cut();
     } else {
         tracing::info!("stopping: {} connections are open", handle.connections());
         handle.stop();
@@ -136,8 +278,8 @@ fn stop(handle: &Handle) {
 fn read_again(base: &Settings, flags: &ServeArgs, bound: &[String]) -> Option<Settings> {
     let mut settings = base.clone();
     let read = flags
-        .clone()
-        .with_file()
+        .read_file()
+        .and_then(|config| flags.clone().with_text(config.as_deref()))
         .and_then(|args| args.apply(&mut settings));
     match read {
         Ok(()) => {

@@ -1,0 +1,68 @@
+//! Signals to the supervisor and to its workers.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What the operator wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wish {
+    Stop,
+    Reload,
+    Upgrade,
+}
+
+/// The signals of a supervisor.
+#[derive(Debug)]
+pub(crate) struct Wishes {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    user2: Signal,
+}
+
+impl Wishes {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            user2: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    pub(crate) async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.user2.recv() => Wish::Upgrade,
+        }
+    }
+}
+
+/// The signals of a worker. Those that a terminal sends to all its processes are meant for the
+/// supervisor, and are nothing here.
+#[derive(Debug)]
+pub(crate) struct WorkerSignals {
+    terminate: Signal,
+    _ignored: [Signal; 3],
+}
+
+impl WorkerSignals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            _ignored: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::user_defined2())?,
+            ],
+        })
+    }
+
+    /// Waits until the worker is told to end.
+    pub(crate) async fn terminated(&mut self) {
+        self.terminate.recv().await;
+    }
+}
