@@ -322,8 +322,6 @@ mod life;
 mod link;
 #[cfg(feature = "cli")]
 mod program;
-#[cfg(all(feature = "macros", feature = "server"))]
-mod report;
 mod router;
 mod scope;
 #[cfg(feature = "server")]
@@ -339,6 +337,8 @@ mod subscription;
 mod supervision;
 #[cfg(all(unix, feature = "supervisor"))]
 mod supervisor;
+#[cfg(all(feature = "macros", feature = "server"))]
+mod system;
 #[cfg_attr(not(all(feature = "macros", feature = "server")), allow(dead_code))]
 mod tally;
 #[cfg_attr(

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::describe::rst;
 use crate::error::Printable;
-use crate::report::System;
 use crate::rpc;
+use crate::system::System;
 use crate::vitals::Vitals;
 
 /// Commands that tell a client whom it talks to. Mount them beside your own methods:

@@ -7,9 +7,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::member::Id;
+use super::report::Report;
 use crate::context::Context;
 use crate::dispatch::Dispatcher;
-use crate::report::Report;
 use crate::router::{Router, RouterError};
 
 /// Events that may wait. Who says more waits until there is room.

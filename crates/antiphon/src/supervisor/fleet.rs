@@ -20,11 +20,11 @@ use super::event::{self, Event, Events, Question, Word};
 use super::member::{Id, Member, Mourner, State};
 use super::process::{self, Recipe, Which};
 use super::reload::{Reload, Reread};
+use super::report::Report;
 use super::restart::Restarts;
 use super::role;
 use super::upgrade::Upgrade;
 use crate::error::incident_id;
-use crate::report::Report;
 use crate::server::ServeError;
 use crate::supervision::Supervision;
 

@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::process::Signaller;
+use super::report::Report;
 use crate::client::Client;
-use crate::report::Report;
 
 /// What a worker is called: eight characters, never the same twice.
 pub(crate) type Id = String;

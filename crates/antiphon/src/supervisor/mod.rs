@@ -10,7 +10,7 @@
 //! | `role.rs` | whether this process is a worker, or takes over from another supervisor |
 //! | `charge.rs`, `control.rs` | what a process is told at its start; the line after that |
 //! | `process.rs` | starting a process, and signals to it |
-//! | `worker.rs` | the worker's side |
+//! | `worker.rs`, `report.rs` | the worker's side |
 //! | `fleet.rs`, `settle.rs` | the supervisor's loop: what happens, and what follows from it |
 //! | `event.rs`, `member.rs` | what it hears, and what it knows of each worker |
 //! | `restart.rs` | how often workers that die are replaced |
@@ -29,6 +29,7 @@ mod pid_file;
 mod place;
 mod process;
 mod reload;
+mod report;
 mod restart;
 mod role;
 mod settle;

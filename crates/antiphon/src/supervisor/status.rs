@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::fleet::{Fleet, Phase};
 use super::member::Member;
-use crate::report::System;
+use crate::system::System;
 
 /// The monitor that watches the workers, and the key of what they say about serving.
 const MONITOR: &str = "rpc";

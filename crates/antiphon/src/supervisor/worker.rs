@@ -12,11 +12,11 @@ use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::control;
+use super::report::Report;
 use super::role::Post;
 use super::signals::WorkerSignals;
 use crate::admin::AdminToken;
 use crate::client::Client;
-use crate::report::Report;
 use crate::router::Router;
 use crate::server::door::Door;
 use crate::server::listen::Given;

@@ -1,27 +1,11 @@
-//! What a worker tells its supervisor about itself, again and again.
+//! What the system says about this process.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vitals::Vitals;
-
 /// What the system counts processor time in, in milliseconds.
 const TICK: u64 = 10;
-
-/// One sign of life.
-#[derive(Serialize, Deserialize, Clone, Debug, Default)]
-pub(crate) struct Report {
-    /// Calls and notifications since the start, and those of them that ended with an error.
-    pub(crate) calls: u64,
-    pub(crate) errors: u64,
-    /// Calls that wait right now.
-    pub(crate) in_flight: usize,
-    /// Connections that are open, and those since the start.
-    pub(crate) connections: usize,
-    pub(crate) accepted: usize,
-    pub(crate) system: System,
-}
 
 /// What the system says about a process.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
@@ -32,20 +16,6 @@ pub(crate) struct System {
     /// Time on a processor since the start, in seconds.
     pub(crate) cpu_seconds: f64,
     pub(crate) num_threads: u64,
-}
-
-impl Report {
-    pub(crate) fn of(server: &Vitals) -> Self {
-        let counts = server.counts();
-        Self {
-            calls: counts.calls,
-            errors: counts.errors,
-            in_flight: counts.in_flight,
-            connections: counts.connections,
-            accepted: counts.accepted,
-            system: System::now(),
-        }
-    }
 }
 
 impl System {

@@ -1,0 +1,34 @@
+//! What a worker tells its supervisor about itself, again and again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::system::System;
+use crate::vitals::Vitals;
+
+/// One sign of life.
+#[derive(Serialize, Deserialize, Clone, Debug, Default)]
+pub(crate) struct Report {
+    /// Calls and notifications since the start, and those of them that ended with an error.
+    pub(crate) calls: u64,
+    pub(crate) errors: u64,
+    /// Calls that wait right now.
+    pub(crate) in_flight: usize,
+    /// Connections that are open, and those since the start.
+    pub(crate) connections: usize,
+    pub(crate) accepted: usize,
+    pub(crate) system: System,
+}
+
+impl Report {
+    pub(crate) fn of(server: &Vitals) -> Self {
+        let counts = server.counts();
+        Self {
+            calls: counts.calls,
+            errors: counts.errors,
+            in_flight: counts.in_flight,
+            connections: counts.connections,
+            accepted: counts.accepted,
+            system: System::now(),
+        }
+    }
+}
