@@ -42,7 +42,7 @@ impl Handle {
         self.life.stop();
     }
 
-    /// Stops now: calls in flight are dropped and answered with −32000, and a moment (100 ms) later
+    /// Stops now: calls in flight are dropped and answered with −32000, and a moment (50 ms) later
     /// what is left is cut.
     pub fn cut(&self) {
         self.life.end_calls();

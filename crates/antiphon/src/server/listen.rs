@@ -30,7 +30,7 @@ use crate::transport::tls::server::ServerTls;
 use crate::vitals::{Uplink, Vitals};
 
 /// How long connections have for the answers to calls that were ended.
-const LAST_ANSWERS: Duration = Duration::from_millis(100);
+const LAST_ANSWERS: Duration = Duration::from_millis(50);
 
 /// A server that has bound its addresses and serves when it is told to.
 #[derive(Debug)]

@@ -1,0 +1,213 @@
+//! The subject in a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::{Value, json};
+
+use crate::http::{Outcome, call};
+
+/// What a test waits for comes within this time, or not at all.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A server, ended with everything that belongs to it when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    printed: Arc<Mutex<Vec<String>>>,
+    pub address: SocketAddr,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// Starts the subject with these arguments, on a free port, and waits until it serves.
+    pub fn start(program: impl AsRef<Path>, arguments: &[&str]) -> Self {
+        let mut server = Self::launch(program, arguments);
+        let address = until("the server serves", || {
+            if let Ok(Some(status)) = server.child.try_wait() {
+                panic!("it has ended ({status}): {:#?}", server.printed());
+            }
+            let printed = server.printed();
+            let line = printed
+                .iter()
+                .find_map(|line| line.strip_prefix("antiphon listening on http://"));
+            line.and_then(|address| address.parse().ok())
+        });
+        server.address = address;
+        server
+    }
+
+    /// Starts the subject, and waits for nothing.
+    pub fn launch(program: impl AsRef<Path>, arguments: &[&str]) -> Self {
+        let folder = folder();
+        let mut child = Command::new(program.as_ref())
+            .args(["--bind", "127.0.0.1:0", "--control"])
+            .arg(folder.join("control.sock"))
+            .args(arguments)
+            .env_remove("XDG_RUNTIME_DIR")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let printed = Arc::<Mutex<Vec<String>>>::default();
+        let (lines, stderr) = (Arc::clone(&printed), child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        Self {
+            child,
+            printed,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder,
+        }
+    }
+
+    /// What it has printed so far.
+    pub fn printed(&self) -> Vec<String> {
+        self.printed.lock().unwrap().clone()
+    }
+
+    /// Whether a line with these words was printed.
+    pub fn says(&self, words: &str) -> bool {
+        self.printed().iter().any(|line| line.contains(words))
+    }
+
+    pub fn control(&self) -> PathBuf {
+        self.folder.join("control.sock")
+    }
+
+    /// A place for files of this server's.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        until("the server has ended", || child.try_wait().unwrap())
+    }
+
+    /// How it is, as it says itself.
+    pub fn info(&self) -> Value {
+        until("the server tells how it is", || {
+            match call(self.address, "server_info", &json!([])) {
+                Outcome::Answered(info) => Some(info),
+                _ => None,
+            }
+        })
+    }
+
+    /// Its workers that are in this state: their ids and processes.
+    pub fn workers(&self, state: &str) -> Vec<(String, u32)> {
+        let info = self.info();
+        let workers = info["monitors"]["rpc"]["workers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let these = workers
+            .iter()
+            .filter(|worker| worker["actor"]["state"] == state);
+        these
+            .map(|worker| {
+                let pid = worker["actor"]["process_id"].as_u64().unwrap();
+                let id = worker["actor"]["actor_id"].as_str().unwrap();
+                (id.to_owned(), u32::try_from(pid).unwrap())
+            })
+            .collect()
+    }
+
+    /// Waits until so many workers run, and none is starting or leaving.
+    pub fn settled(&self, workers: usize) -> Vec<(String, u32)> {
+        until("all workers run", || {
+            let info = self.info();
+            let all = info["monitors"]["rpc"]["workers"]
+                .as_array()
+                .map_or(0, Vec::len);
+            let running = self.workers("running");
+            (running.len() == workers && all == workers).then_some(running)
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its workers notice, and end by themselves.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+        if std::thread::panicking() {
+            eprintln!("the server has printed: {:#?}", self.printed());
+        }
+    }
+}
+
+impl Server {
+    /// Sends a signal to one of its workers.
+    pub fn signal_worker(&self, pid: u32, signal: Signal) {
+        send(pid, signal);
+    }
+}
+
+fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Whether there is such a process.
+pub fn alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    test_kill_process(pid).is_ok() && !stat.contains(") Z ")
+}
+
+/// The time a process has spent on a processor.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// Waits for something to come about.
+pub fn until<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = there() {
+            return found;
+        }
+        assert!(
+            begin.elapsed() < PATIENCE,
+            "it never came about that {what}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn folder() -> PathBuf {
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    let name = format!("antiphon-faults-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
