@@ -8,6 +8,7 @@
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
+//! | `ctl/` | `antiphon ctl` |
 //! | `remote.rs` | the server that these talk to, and Ctrl-C |
 //! | `args.rs` | parameters from words, files and standard input |
 //! | `output.rs` | what is printed, and where |
@@ -20,6 +21,8 @@ mod args;
 mod batch;
 mod calculator;
 mod call;
+#[cfg(unix)]
+mod ctl;
 mod exit;
 mod json;
 mod listen;
@@ -57,6 +60,9 @@ enum Command {
     Batch(batch::BatchCommand),
     /// Subscribe to a method and print its items, one a line
     Listen(listen::ListenCommand),
+    /// Look at a server with workers, and tell it what to do
+    #[cfg(unix)]
+    Ctl(ctl::CtlCommand),
 }
 
 const HELP: &str = "\
@@ -67,6 +73,8 @@ Examples:
   antiphon call :8060 functions_list         what can be called
   antiphon batch :8060 calls.jsonl           many calls in one request
   antiphon listen ws://localhost:8060 ticks  a stream, one item a line
+  antiphon serve --workers 2                 the same server, by two processes
+  antiphon ctl status --watch                how they are
 
 Exit codes:
     0  done
@@ -96,6 +104,8 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),
+        #[cfg(unix)]
+        Command::Ctl(command) => command.run(output).map(ExitCode::from),
     }
 }
 

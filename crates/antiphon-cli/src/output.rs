@@ -85,6 +85,11 @@ impl Output {
         settle(out.write_all(bytes).and_then(|()| out.flush()))
     }
 
+    /// Text that is ours.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        self.line(text)
+    }
+
     fn line(&self, line: &str) -> Result<(), Failure> {
         self.raw(format!("{line}\n").as_bytes())
     }

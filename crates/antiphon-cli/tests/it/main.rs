@@ -5,6 +5,8 @@
 
 mod batch;
 mod call;
+#[cfg(unix)]
+mod ctl;
 mod ends;
 mod listen;
 mod serve;

@@ -96,6 +96,9 @@ impl Acceptor {
                 Ok(guest) => {
                     backoff.pause = FIRST_PAUSE;
                     self.open(guest, door.entrance);
+                    // What has come in goes first; and where several processes accept, none of them
+                    // takes all that has queued up.
+                    tokio::task::yield_now().await;
                 }
                 Err(error) => backoff.wait(&error).await,
             }

@@ -13,7 +13,7 @@ use crate::server::ServeError;
 /// A reload that has begun.
 pub(crate) struct Reload {
     pub(crate) generation: u64,
-    brief: Brief,
+    pub(crate) brief: Brief,
     replies: Vec<Reply>,
 }
 

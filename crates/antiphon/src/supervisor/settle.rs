@@ -126,16 +126,23 @@ impl Fleet {
     }
 
     /// Starts as many workers as are missing: at once those that replace others which leave, and
-    /// those that replace dead ones as often as that makes sense.
+    /// those that replace dead ones as often as that makes sense. During a reload the new generation
+    /// is what has to be complete.
     fn fill_up(&mut self, now: Instant, next: &mut Next) {
-        if self.reload.is_some() {
-            return;
+        let (brief, generation) = match &self.reload {
+            Some(reload) => (reload.brief.clone(), reload.generation),
+            None => (self.brief.clone(), self.generation),
+        };
+        let reloading = self.reload.is_some();
+        let present = (self.members.iter())
+            .filter(|member| member.counts() && (!reloading || member.generation == generation))
+            .count();
+        let missing = brief.supervision.workers.saturating_sub(present);
+        if !reloading {
+            self.debts = self.debts.min(missing);
         }
-        let present = self.members.iter().filter(|member| member.counts()).count();
-        let missing = self.brief.supervision.workers.saturating_sub(present);
-        self.debts = self.debts.min(missing);
         for _ in 0..missing {
-            if self.debts > 0 {
+            if self.debts > 0 && !reloading {
                 let moment = self.restarts.next(now);
                 if moment > now {
                     next.at(moment);
@@ -144,8 +151,7 @@ impl Fleet {
                 self.debts -= 1;
                 self.restarts.restarted(now);
             }
-            let brief = self.brief.clone();
-            if let Err(error) = self.spawn(&brief, self.generation) {
+            if let Err(error) = self.spawn(&brief, generation) {
                 tracing::error!("a worker cannot be started: {error}");
                 self.debts += 1;
                 self.restarts.died(now);
