@@ -165,7 +165,8 @@ impl Server {
 
 fn send(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
+    // It may have ended just now.
+    let _ = kill_process(pid, signal);
 }
 
 /// Whether there is such a process.
