@@ -266,7 +266,8 @@
 //! [`Server::start`] belongs into a plain `main`. It reads the command line, the environment
 //! (`ANTIPHON_*`) and a TOML file, makes the runtime, writes a log to stderr, stops gracefully on
 //! SIGINT and SIGTERM and reads the file again on SIGHUP. [`ServeArgs`] are its arguments, for
-//! programs that have some of their own. [`Server::serve`] does none of this: it serves in the runtime
+//! programs that have some of their own. With the feature `supervisor` it also runs worker processes
+//! (`--workers N`): `docs/deploy.md` tells how. [`Server::serve`] does none of this: it serves in the runtime
 //! that you have.
 //!
 //! # Features
@@ -284,6 +285,7 @@
 //! | `unix` | no | Unix sockets, raw and for HTTP (Unix only) |
 //! | `stdio` | no | standard input and output: `Server::stdio`, and `stdio:` addresses (Unix only) |
 //! | `tls` | no | TLS: `Server::tls`, and `https:`, `wss:` and `tls:` addresses |
+//! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli`, `client`, `macros`, `unix` |
 //!
 //! Without any of them there are routers, [`Dispatcher`] and calls in process.
 
@@ -395,3 +397,6 @@ struct FromPulsar;
 #[cfg(all(doctest, feature = "cli", feature = "client", feature = "macros"))]
 #[doc = include_str!("../../../docs/limits.md")]
 struct LimitsOfAll;
+#[cfg(all(doctest, unix, feature = "supervisor", feature = "macros"))]
+#[doc = include_str!("../../../docs/deploy.md")]
+struct InProduction;

@@ -7,6 +7,8 @@ mod batch;
 mod call;
 #[cfg(unix)]
 mod ctl;
+#[cfg(target_os = "linux")]
+mod deploy;
 mod ends;
 mod listen;
 mod serve;

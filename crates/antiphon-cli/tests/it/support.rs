@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take, on a slow machine under load.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The tool.
+pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_antiphon");
+
 /// A running `antiphon`, killed when it is dropped.
 pub(crate) struct Process {
     child: Child,
@@ -32,14 +35,23 @@ impl Process {
 
     /// With a standard output of its own, of which the test then reads nothing.
     pub(crate) fn start_with(args: &[&str], input: &str, stdout: impl Into<Stdio>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_antiphon"));
+        let mut command = Command::new(TOOL);
+        command.args(args);
+        Self::start_command(command, input, stdout)
+    }
+
+    /// Another program, which becomes the tool.
+    pub(crate) fn start_command(
+        mut command: Command,
+        input: &str,
+        stdout: impl Into<Stdio>,
+    ) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("ANTIPHON_") {
                 command.env_remove(name);
             }
         }
         let mut child = command
-            .args(args)
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::piped())
@@ -66,6 +78,12 @@ impl Process {
     #[cfg(unix)]
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// The number of the process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.

@@ -26,7 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::server::listen::listen_also;
 use crate::server::{Handle, ServeError, Server, Settings};
 #[cfg(all(unix, feature = "supervisor"))]
-use crate::supervisor::{Brief, Post, Role, activated, supervise, work};
+use crate::supervisor::{Brief, News, Post, Role, activated, supervise, work};
 pub use args::ServeArgs;
 pub use units::{Size, Wait};
 
@@ -245,6 +245,7 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
     for url in listening.urls() {
         say(&format_args!("antiphon listening on {url}"));
     }
+    manager(News::Ready);
     let handle = listening.handle();
     let (reload, reloads) = watch::channel(None);
     let serving = listening.serve_reloading(reloads);
@@ -253,16 +254,37 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
         tokio::select! {
             ended = &mut serving => return ended,
             signal = signals.next() => match signal {
-                Signal::Stop => stop(&handle),
+                Signal::Stop => {
+                    manager(News::Stopping);
+                    stop(&handle);
+                }
                 Signal::Reload => {
+                    manager(News::Reloading);
                     if let Some(settings) = read_again(&base, &flags, &bound) {
                         reload.send_replace(Some(settings));
                     }
+                    manager(News::Reloaded);
                 }
             },
         }
     }
 }
+
+/// Tells the service manager, if there is one.
+#[cfg(all(unix, feature = "supervisor"))]
+use crate::supervisor::notify as manager;
+
+/// Without it nobody is told.
+#[cfg(not(all(unix, feature = "supervisor")))]
+enum News {
+    Ready,
+    Reloading,
+    Reloaded,
+    Stopping,
+}
+
+#[cfg(not(all(unix, feature = "supervisor")))]
+fn manager(_: News) {}
 
 fn stop(handle: &Handle) {
     if handle.is_stopping() {

@@ -109,7 +109,7 @@ impl Acceptor {
     /// Clients whose connection the system has taken for us believe that they are connected: they
     /// are served before the listener closes.
     fn drain(&self, door: Door) {
-        if self.handle.life.leaves_queue() {
+        if self.handle.life.leaves_queue() || door.lent {
             return;
         }
         let entrance = door.entrance;

@@ -77,6 +77,8 @@ pub(crate) struct Door {
     pub(super) asked: String,
     /// The address as clients write it.
     pub(super) url: String,
+    /// Whether somebody else keeps the socket when this server has ended, and what is in its queue.
+    pub(super) lent: bool,
 }
 
 /// What an address asks for, before anything is opened.
@@ -223,6 +225,7 @@ impl Door {
             entrance,
             asked,
             url,
+            lent: false,
         })
     }
 
@@ -243,6 +246,7 @@ impl Door {
             entrance,
             asked: asked.to_owned(),
             url,
+            lent: false,
         })
     }
 

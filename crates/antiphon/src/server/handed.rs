@@ -43,7 +43,17 @@ impl Door {
             entrance,
             asked: asked.to_owned(),
             url: url.to_owned(),
+            lent: false,
         })
+    }
+
+    /// Says whether the system keeps the socket, for whoever serves it next.
+    pub(crate) fn lent(self, lent: bool) -> Self {
+        Self { lent, ..self }
+    }
+
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent
     }
 
     /// Takes out what removes the file of a Unix socket in the end.

@@ -46,6 +46,9 @@ pub(crate) struct DoorPlan {
     pub(crate) asked: String,
     /// The address as clients write it.
     pub(crate) url: String,
+    /// Whether the socket is the system's, which keeps it.
+    #[serde(default)]
+    pub(crate) lent: bool,
 }
 
 impl Charge {
@@ -128,6 +131,7 @@ mod tests {
         let plan = DoorPlan {
             asked: "127.0.0.1:0".to_owned(),
             url: "http://127.0.0.1:1".to_owned(),
+            lent: false,
         };
         Charge {
             id: "i1234567".to_owned(),

@@ -52,15 +52,15 @@ use crate::server::{Handle, Listening, ServeError, Server};
 use crate::transport::unix::Cleanup;
 use charge::{Charge, DoorPlan};
 use commands::ControlCommands;
-use fleet::{Fleet, News};
+use fleet::Fleet;
 use pid_file::PidFile;
 use process::Recipe;
 use signals::{Wish, Wishes};
 
-pub(crate) use fleet::Brief;
+pub(crate) use fleet::{Brief, News};
 pub(crate) use reload::Reread;
 pub(crate) use role::{Post, Role};
-pub(crate) use systemd::activated;
+pub(crate) use systemd::{activated, notify};
 pub(crate) use worker::work;
 
 /// How long callers on the control socket have for their last answers.
@@ -125,11 +125,13 @@ pub(crate) async fn supervise(
                     std::mem::take(&mut cleanups)
                         .into_iter()
                         .for_each(Cleanup::leave);
+                    // The service goes on.
+                    continue;
                 }
                 News::Stopping => cleanups.clear(),
                 _ => {}
             }
-            systemd::notify(news);
+            notify(news);
         }
         if fleet.is_over() {
             break;
@@ -195,6 +197,7 @@ fn inherit(post: Post) -> Result<(Inherited, Option<Client>), ServeError> {
 /// system, and new ones for the rest.
 async fn doors(server: &mut Server, inherited: &mut Inherited) -> Result<Vec<Door>, ServeError> {
     let has_tls = server.settings.has_tls();
+    let binds_by_default = server.settings.binds_by_default();
     #[cfg(feature = "tls")]
     server.settings.tls()?;
     let split = |list: &String| {
@@ -208,18 +211,17 @@ async fn doors(server: &mut Server, inherited: &mut Inherited) -> Result<Vec<Doo
     for (plan, socket) in known {
         let bind = &mut server.settings.bind;
         let asked = bind.iter().position(|address| *address == plan.asked);
-        // Those of the system have no address that could be asked for.
-        let systems = plan.asked == plan.url;
-        if asked.is_some() || systems {
+        // Those of the system need not be asked for.
+        if asked.is_some() || plan.lent {
             asked.map(|at| bind.remove(at));
-            doors.push(Door::handed(socket, &plan.url, &plan.asked, !systems)?);
+            let door = Door::handed(socket, &plan.url, &plan.asked, !plan.lent)?;
+            doors.push(door.lent(plan.lent));
         }
     }
-    let activated = activated(has_tls)?;
-    if !activated.is_empty() && server.settings.binds_by_default() {
+    doors.extend(activated(has_tls)?);
+    if doors.iter().any(Door::is_lent) && binds_by_default {
         server.settings.bind.clear();
     }
-    doors.extend(activated);
     doors.extend(open_doors(server).await?);
     Ok(doors)
 }
@@ -234,6 +236,7 @@ fn share(doors: Vec<Door>) -> Result<Shared, ServeError> {
         let plan = DoorPlan {
             asked: door.asked().to_owned(),
             url: door.to_string(),
+            lent: door.is_lent(),
         };
         sockets.push((plan, door.into_socket()?));
     }
@@ -284,6 +287,7 @@ impl Control {
         let plan = DoorPlan {
             asked: CONTROL.to_owned(),
             url: door.to_string(),
+            lent: false,
         };
         fleet.control = Some((plan, door.share()?));
         let given = Given {

@@ -72,7 +72,9 @@ impl Recipe {
             // A worker is nothing without us; what takes over from us stays.
             .kill_on_drop(which == Which::Running);
         for variable in role::PRIVATE {
-            command.env_remove(variable);
+            if which == Which::Running || !role::MANAGED.contains(&variable) {
+                command.env_remove(variable);
+            }
         }
         command.env(marker, std::process::id().to_string());
         let child = command.spawn()?;

@@ -33,6 +33,9 @@ pub(crate) const PRIVATE: [&str; 10] = [
     "FDSTORE",
 ];
 
+/// Of these, what a successor needs to speak to the service manager.
+pub(crate) const MANAGED: [&str; 2] = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
+
 /// What this process is.
 #[derive(Debug)]
 pub(crate) enum Role {

@@ -80,6 +80,10 @@ fn door(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Door> {
         Some(scheme) => (scheme, "?framing=content-length"),
         None => (name, ""),
     };
+    if !has_tls && ["https", "tls"].contains(&scheme) {
+        let text = "it needs a certificate: give one with `--tls-cert` and `--tls-key`";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
     let family = rustix::net::sockopt::socket_domain(socket.as_fd())?;
     let url = if family == AddressFamily::UNIX {
         let listener = UnixListener::from(socket.try_clone()?);
@@ -100,7 +104,7 @@ fn door(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Door> {
             _ => format!("http://{address}"),
         }
     };
-    Door::handed(socket, &url, &url, false)
+    Ok(Door::handed(socket, &url, &url, false)?.lent(true))
 }
 
 /// Tells whoever manages services how this one is.

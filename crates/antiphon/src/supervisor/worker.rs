@@ -57,7 +57,10 @@ pub(crate) async fn work(server: Server, post: Post) -> Result<(), ServeError> {
     say(&supervisor, "reached", "").await;
 
     let doors = charge.doors.iter().zip(sockets);
-    let doors = doors.map(|(plan, socket)| Door::handed(socket, &plan.url, &plan.asked, false));
+    let doors = doors.map(|(plan, socket)| {
+        let door = Door::handed(socket, &plan.url, &plan.asked, false)?;
+        Ok(door.lent(plan.lent))
+    });
     let max_requests = server.settings.supervision.max_requests;
     let given = Given {
         doors: Some(doors.collect::<io::Result<_>>()?),
