@@ -135,6 +135,12 @@ impl Request {
         self.params.map(|span| self.str(span.range()))
     }
 
+    /// The length of that text in bytes; 0 if there is none.
+    #[must_use]
+    pub fn params_len(&self) -> usize {
+        self.params.map_or(0, |span| span.range().len())
+    }
+
     /// The same text as a piece of the message, which is not copied for it.
     #[must_use]
     pub fn raw_params(&self) -> Option<RawJson> {

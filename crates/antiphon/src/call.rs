@@ -397,7 +397,7 @@ impl CallFuture {
     /// the same; until then it counts as in flight.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
-        let permit = ctx.scope.common.tally.enter();
+        let permit = ctx.scope.common.tally.enter(ctx.method);
         SENT_TO_THREADS.set(sent_to_threads().wrapping_add(1));
         let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Later(Box::pin(async move {

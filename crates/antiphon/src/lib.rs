@@ -322,6 +322,9 @@ mod life;
     allow(dead_code, unused_imports)
 )]
 mod link;
+#[cfg(feature = "metrics")]
+#[cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
+mod metrics;
 #[cfg(feature = "cli")]
 mod program;
 mod router;

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::link::Link;
-use crate::tally::Tally;
-use crate::tree::{Access, Tree};
+use crate::tally::Common;
+use crate::tree::Access;
 #[cfg(feature = "server")]
 use crate::vitals::Vitals;
 
@@ -88,12 +88,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// What all calls of a router have in common.
-pub(crate) struct Common {
-    pub(crate) tree: Tree,
-    pub(crate) tally: Arc<Tally>,
 }
 
 /// One message on a connection, shared by all the calls in it.

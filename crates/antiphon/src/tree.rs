@@ -139,6 +139,11 @@ impl Tree {
         found
     }
 
+    /// How many methods there are, for whomever.
+    pub(crate) fn len(&self) -> usize {
+        self.0.methods.len()
+    }
+
     fn collect<'a>(&'a self, node: usize, reader: Access, found: &mut Vec<&'a MethodInfo>) {
         let Some(node) = self.0.nodes.get(node) else {
             return;

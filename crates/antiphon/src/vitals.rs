@@ -11,14 +11,18 @@ use serde_json::Value;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::life::Life;
-use crate::tally::Tally;
+#[cfg(feature = "metrics")]
+use crate::metrics::Snapshot;
+use crate::tally::Common;
+#[cfg(feature = "metrics")]
+use crate::tree::MethodInfo;
 
 /// One server that serves.
 #[derive(Debug)]
 pub(crate) struct Vitals {
     began: Instant,
     /// One for each route.
-    tallies: Vec<Arc<Tally>>,
+    routers: Vec<Arc<Common>>,
     life: Life,
     open: Arc<AtomicUsize>,
     accepted: Arc<AtomicUsize>,
@@ -55,7 +59,7 @@ pub(crate) struct Counts {
 
 impl Vitals {
     pub(crate) fn new(
-        tallies: Vec<Arc<Tally>>,
+        routers: Vec<Arc<Common>>,
         life: Life,
         open: Arc<AtomicUsize>,
         accepted: Arc<AtomicUsize>,
@@ -64,7 +68,7 @@ impl Vitals {
     ) -> Self {
         Self {
             began: Instant::now(),
-            tallies,
+            routers,
             life,
             open,
             accepted,
@@ -103,12 +107,33 @@ impl Vitals {
             accepted: self.accepted.load(Ordering::Relaxed),
             ..Counts::default()
         };
-        for tally in &self.tallies {
+        for Common { tally, .. } in self.routers.iter().map(|router| &**router) {
             counts.calls += tally.calls();
             counts.errors += tally.errors();
             counts.in_flight += tally.in_flight();
         }
         counts
+    }
+
+    /// What was counted of each method in this process.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let counts = self.counts();
+        let mut snapshot = Snapshot {
+            connections: counts.connections as u64,
+            accepted: counts.accepted as u64,
+            processes: 1,
+            ..Snapshot::default()
+        };
+        for Common { tree, tally } in self.routers.iter().map(|router| &**router) {
+            for route in 0..=tree.len() {
+                let name = tree.method(route).map_or("", MethodInfo::name);
+                if let Some(method) = tally.method(route) {
+                    snapshot.count(name, method);
+                }
+            }
+        }
+        snapshot
     }
 
     /// Waits until calls that are still in flight have to end, because the server does.

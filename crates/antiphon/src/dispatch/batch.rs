@@ -124,6 +124,7 @@ impl Batch {
             _ => None,
         };
         if let Some(code) = refused {
+            shared.tally().called(usize::MAX);
             let answered = Echo::of(&request).finish(Reply::error(code), 0, shared.tally());
             if let Some(answer) = answered.text {
                 self.push(Some(answer));

@@ -25,9 +25,9 @@ use bytes::Bytes;
 use crate::call::CallLimits;
 use crate::link::Cancels;
 use crate::router::{Endpoint, Router, RouterError};
-use crate::scope::{Common, Connection, Scope, Transport};
+use crate::scope::{Connection, Scope, Transport};
 use crate::subscription::Opening;
-use crate::tally::Tally;
+use crate::tally::{Common, Tally};
 use crate::tree::Tree;
 #[cfg(feature = "server")]
 use crate::vitals::Vitals;
@@ -83,8 +83,8 @@ impl Router {
     pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
         let frozen = self.freeze()?;
         let common = Arc::new(Common {
+            tally: Arc::new(Tally::new(frozen.tree.len())),
             tree: frozen.tree,
-            tally: Arc::default(),
         });
         let connection = Connection::new(Transport::InProcess, None);
         let in_process = Scope::new(common, connection, true);
@@ -133,10 +133,10 @@ impl Dispatcher {
         Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits)
     }
 
-    /// How many calls there have been.
+    /// What its calls have in common.
     #[cfg(feature = "server")]
-    pub(crate) fn tally(&self) -> Arc<Tally> {
-        Arc::clone(self.0.tally())
+    pub(crate) fn common(&self) -> Arc<Common> {
+        Arc::clone(&self.0.in_process.common)
     }
 
     /// Answers a message from this process: a call, a notification or a batch.

@@ -14,6 +14,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
 use crate::error::{guard, internal_error};
+#[cfg(feature = "metrics")]
+use crate::metrics::Stopwatch;
 use crate::scope::Scope;
 use crate::tally::{Permit, Tally};
 
@@ -32,21 +34,29 @@ pub(super) fn start(
     buffer: Vec<u8>,
     cx: &mut Context<'_>,
 ) -> (Started, Echo) {
-    let echo = Echo::of(&request);
-    shared.tally().called();
+    let mut echo = Echo::of(&request);
     if shared.tally().in_flight() >= shared.limits.max_in_flight {
+        shared.tally().called(usize::MAX);
         return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
     }
     let call = Call::new(request, scope, limits, buffer);
     let timeout = call.timeout();
     let threads = sent_to_threads();
-    let first = guard(PANICKED, || match shared.endpoint.route(call).0 {
+    let mut route = usize::MAX;
+    let mut called = |call| {
+        let (future, found) = shared.endpoint.route(call);
+        route = found;
+        future.0
+    };
+    let first = guard(PANICKED, || match called(call) {
         Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
         Work::Later(mut future) => match future.as_mut().poll(cx) {
             Poll::Ready(reply) => Ok(reply),
             Poll::Pending => Err(future),
         },
     });
+    echo.route = route;
+    shared.tally().called(route);
     let started = match first {
         Err(error) => Started::Replied(Reply::error(error)),
         Ok(Ok(reply)) => Started::Replied(reply),
@@ -59,12 +69,16 @@ pub(super) fn start(
                 #[cfg(feature = "server")]
                 overdue: (shared.in_process.server.as_ref())
                     .map(|server| Box::pin(server.overdue())),
-                permit: counts.then(|| shared.tally().enter()),
+                permit: counts.then(|| shared.tally().enter(route)),
             };
             // The timer must know whom to wake, and a timeout of zero has passed already.
             match running.too_late(cx) {
                 Some(error) => Started::Replied(Reply::error(error)),
-                None => Started::Waiting(running),
+                None => {
+                    #[cfg(feature = "metrics")]
+                    echo.watch.waits();
+                    Started::Waiting(running)
+                }
             }
         }
     };
@@ -139,8 +153,17 @@ pub(super) fn timer(timeout: Option<Duration>) -> Option<Pin<Box<Sleep>>> {
     timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)))
 }
 
-/// Whom to answer: the id's text, kept while the call is away. Short ids need no allocation.
-pub(super) enum Echo {
+/// Whom to answer, and what is to be counted then; kept while the call is away.
+pub(super) struct Echo {
+    id: EchoId,
+    /// The index of the method.
+    route: usize,
+    #[cfg(feature = "metrics")]
+    watch: Stopwatch,
+}
+
+/// The id's text. Short ones need no allocation.
+enum EchoId {
     Notification,
     Short([u8; 22], u8),
     Long(Box<[u8]>),
@@ -148,44 +171,41 @@ pub(super) enum Echo {
 
 impl Echo {
     pub(super) fn of(request: &Request) -> Self {
-        let Some(id) = request.id_bytes() else {
-            return Self::Notification;
-        };
-        let mut short = [0; 22];
-        match (short.get_mut(..id.len()), u8::try_from(id.len())) {
-            (Some(place), Ok(length)) => {
-                place.copy_from_slice(id);
-                Self::Short(short, length)
-            }
-            _ => Self::Long(id.into()),
+        Self {
+            id: EchoId::of(request),
+            route: usize::MAX,
+            #[cfg(feature = "metrics")]
+            watch: Stopwatch::start(request.params_len()),
         }
     }
 
     pub(super) fn is_notification(&self) -> bool {
-        matches!(self, Self::Notification)
+        matches!(self.id, EchoId::Notification)
     }
 
     pub(super) fn id(&self) -> &[u8] {
-        match self {
-            Self::Notification => b"null",
-            Self::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
-            Self::Long(bytes) => bytes,
+        match &self.id {
+            EchoId::Notification => b"null",
+            EchoId::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            EchoId::Long(bytes) => bytes,
         }
     }
 
     /// The whole answer; nothing for a notification, whatever has become of it.
     pub(super) fn finish(&self, reply: Reply, max_result: usize, tally: &Tally) -> Answered {
-        if reply.0.is_err() {
-            tally.failed();
+        let answered = self.answer(reply, max_result, tally);
+        #[cfg(feature = "metrics")]
+        if let Some(method) = tally.method(self.route) {
+            let sent = answered.text.as_ref().map_or(0, Vec::len);
+            self.watch.stop(&method.series, sent);
         }
-        if self.is_notification() {
-            if let Err(error) = reply.0 {
-                tracing::debug!("a notification failed: {error}");
-            }
-            return Answered::default();
-        }
-        let id = self.id();
+        answered
+    }
+
+    fn answer(&self, reply: Reply, max_result: usize, tally: &Tally) -> Answered {
         let error = match reply.0 {
+            Err(error) => error,
+            Ok(_) if self.is_notification() => return Answered::default(),
             Ok(output) if output.result().len() > max_result => {
                 ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)
             }
@@ -198,15 +218,37 @@ impl Echo {
                     None => Vec::new(),
                 };
                 return Answered {
-                    text: Some(enclose(output, id)),
+                    text: Some(enclose(output, self.id())),
                     streams,
                 };
             }
-            Err(error) => error,
         };
+        if let Some(method) = tally.method(self.route) {
+            method.failed(&error);
+        }
+        if self.is_notification() {
+            tracing::debug!("a notification failed: {error}");
+            return Answered::default();
+        }
         let mut answer = Vec::with_capacity(ANSWER_SIZE);
-        message::write_error(&mut answer, id, &error);
+        message::write_error(&mut answer, self.id(), &error);
         answer.into()
+    }
+}
+
+impl EchoId {
+    fn of(request: &Request) -> Self {
+        let Some(id) = request.id_bytes() else {
+            return Self::Notification;
+        };
+        let mut short = [0; 22];
+        match (short.get_mut(..id.len()), u8::try_from(id.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(id);
+                Self::Short(short, length)
+            }
+            _ => Self::Long(id.into()),
+        }
     }
 }
 

@@ -147,6 +147,15 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_REQUESTS")]
     pub max_requests: Option<u64>,
 
+    /// Show what is offered to browsers, or not [default: where only this machine can come]
+    #[arg(long, value_name = "YES/NO", env = "ANTIPHON_PAGE", num_args = 0..=1, default_missing_value = "true")]
+    pub page: Option<bool>,
+
+    /// Serve what was counted, or not [default: where only this machine can come]
+    #[cfg(feature = "metrics")]
+    #[arg(long, value_name = "YES/NO", env = "ANTIPHON_METRICS", num_args = 0..=1, default_missing_value = "true")]
+    pub metrics: Option<bool>,
+
     /// Time for one call [default: 30s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_CALL_TIMEOUT")]
     pub call_timeout: Option<Wait>,
@@ -328,6 +337,9 @@ impl ServeArgs {
             allow_origin: list(self.allow_origin, file.allow_origin),
             allow_unauthenticated_public: self.allow_unauthenticated_public
                 || file.allow_unauthenticated_public,
+            page: self.page.or(file.page),
+            #[cfg(feature = "metrics")]
+            metrics: self.metrics.or(file.metrics),
             call_timeout: self.call_timeout.or(file.call_timeout),
             idle_timeout: self.idle_timeout.or(file.idle_timeout),
             graceful_timeout: self.graceful_timeout.or(file.graceful_timeout),
@@ -366,6 +378,9 @@ impl ServeArgs {
             set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
             set(&mut settings.tls_key, self.tls_key.clone().map(Some));
         }
+        set(&mut settings.page, self.page.map(Some));
+        #[cfg(feature = "metrics")]
+        set(&mut settings.metrics, self.metrics.map(Some));
         set(&mut settings.max_connections, self.max_connections);
         set(
             &mut settings.max_request,

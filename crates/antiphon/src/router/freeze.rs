@@ -94,12 +94,10 @@ pub(crate) struct Frozen {
 ///
 /// It is the service that call layers wrap.
 #[derive(Clone)]
-pub struct Endpoint(Target);
-
-#[derive(Clone)]
-enum Target {
-    Table(Arc<Table>),
-    Layers(Handler),
+pub struct Endpoint {
+    table: Arc<Table>,
+    /// Where calls go first, if there are any.
+    layers: Option<Handler>,
 }
 
 /// By the bytes of the name: a call's need not be checked as UTF-8 to be looked up.
@@ -112,20 +110,23 @@ struct Entry {
 }
 
 impl Endpoint {
-    /// Looks up the method's full name and calls it, through the layers if there are any.
-    pub(crate) fn route(&self, mut call: Call) -> CallFuture {
-        let table = match &self.0 {
-            Target::Table(table) => table,
-            Target::Layers(handler) => return handler(call),
-        };
-        if let Some(entry) = table.get(call.request.method_bytes()) {
-            call.route = entry.route;
+    /// Looks up the method's full name and calls it, through the layers if there are any. Also says
+    /// which method that is: its index in the tree.
+    pub(crate) fn route(&self, mut call: Call) -> (CallFuture, usize) {
+        let entry = self.table.get(call.request.method_bytes());
+        let route = entry.map_or(usize::MAX, |entry| entry.route);
+        if let Some(layers) = &self.layers {
+            return (layers(call), route);
+        }
+        if let Some(entry) = entry {
+            call.route = route;
             let caller = call.scope.access();
             if call.method_info().is_none_or(|info| info.access <= caller) {
-                return (entry.handler)(call);
+                return ((entry.handler)(call), route);
             }
         }
-        CallFuture::ready(Reply::error(ErrorCode::METHOD_NOT_FOUND))
+        let unknown = Reply::error(ErrorCode::METHOD_NOT_FOUND);
+        (CallFuture::ready(unknown), usize::MAX)
     }
 }
 
@@ -139,19 +140,14 @@ impl Service<Call> for Endpoint {
     }
 
     fn call(&mut self, call: Call) -> CallFuture {
-        self.route(call)
+        self.route(call).0
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Target::Table(table) => f
-                .debug_set()
-                .entries(table.keys().map(|name| String::from_utf8_lossy(name)))
-                .finish(),
-            Target::Layers(_) => f.write_str("Endpoint with layers"),
-        }
+        let names = self.table.keys().map(|name| String::from_utf8_lossy(name));
+        f.debug_set().entries(names).finish()
     }
 }
 
@@ -166,8 +162,9 @@ where
     <L::Service as Service<Call>>::Future: Send,
 {
     Arc::new(move |inside| {
+        let table = Arc::clone(&inside.table);
         let service = layer.layer(inside);
-        Endpoint(Target::Layers(Arc::new(move |call| {
+        let layers: Handler = Arc::new(move |call: Call| {
             let context = call.context();
             let mut service = service.clone();
             CallFuture::boxed(&context, async move {
@@ -180,7 +177,11 @@ where
                 };
                 reply.unwrap_or_else(|error| Reply::error(layer_error(error)))
             })
-        })))
+        });
+        Endpoint {
+            table,
+            layers: Some(layers),
+        }
     })
 }
 
@@ -339,7 +340,7 @@ impl Build {
             .map(|(name, entry)| (name.clone(), entry.route))
             .collect();
         let endpoint = stack(self.table(entries), layers);
-        let handler: Handler = Arc::new(move |call| endpoint.route(call));
+        let handler: Handler = Arc::new(move |call| endpoint.route(call).0);
         let through = |(name, route)| {
             let handler = Arc::clone(&handler);
             (name, Entry { handler, route })
@@ -356,7 +357,10 @@ impl Build {
                 table.insert(name.into_boxed_bytes(), entry);
             }
         }
-        Endpoint(Target::Table(Arc::new(table)))
+        Endpoint {
+            table: Arc::new(table),
+            layers: None,
+        }
     }
 }
 

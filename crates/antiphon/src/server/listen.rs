@@ -17,6 +17,7 @@ use crate::server::builder::{HttpLayer, Server, Source};
 use crate::server::door::Door;
 use crate::server::error::ServeError;
 use crate::server::handle::Handle;
+use crate::server::pages::Documents;
 #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
 use crate::server::raw::Raw;
 use crate::server::settings::{Profile, Settings};
@@ -88,7 +89,7 @@ impl Listening {
         let handle = Handle::default();
         let vitals = Vitals::new(
             (routes.iter())
-                .map(|(_, route)| route.dispatcher().tally())
+                .map(|(_, route)| route.dispatcher().common())
                 .collect(),
             handle.life.clone(),
             Arc::clone(&handle.connections),
@@ -298,6 +299,16 @@ impl Site {
         }
     }
 
+    /// What is shown to who does not call: by default to who could be local, and to nobody else.
+    fn documents(&self, settings: &Settings) -> Documents {
+        let shown = |said: Option<bool>| said.unwrap_or_else(|| self.reach.is_local(settings));
+        Documents {
+            server: Arc::clone(&self.vitals),
+            page: shown(settings.page),
+            metrics: shown(settings.metrics),
+        }
+    }
+
     /// How requests are answered under these settings.
     fn http(&self, settings: &Settings) -> Http {
         let limit = |(path, route): &(Option<String>, Route)| {
@@ -309,6 +320,7 @@ impl Site {
             self.reach.guard(settings),
             settings.body_limits(self.budget.clone()),
             &Terms::new(settings.sessions.clone()),
+            Arc::new(self.documents(settings)),
             #[cfg(unix)]
             self.admin.clone(),
         );

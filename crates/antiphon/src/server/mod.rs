@@ -6,6 +6,7 @@
 //! | `settings.rs` | [`Settings`]: what may also come from a file, the environment or flags |
 //! | `door.rs` | addresses → sockets that listen |
 //! | `handed.rs` | doors that another process has opened |
+//! | `pages.rs` | documents: health, metrics, what is offered |
 //! | `listen.rs` | [`Listening`]: all doors open; who can be reached from where |
 //! | `accept.rs` | accepting connections, within bounds, until the queue is empty |
 //! | `raw.rs` | connections that carry messages and nothing else |
@@ -23,6 +24,7 @@ mod error;
 mod handed;
 mod handle;
 pub(crate) mod listen;
+mod pages;
 #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
 mod raw;
 mod settings;

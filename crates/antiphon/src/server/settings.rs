@@ -62,6 +62,12 @@ pub struct Settings {
     /// shows the token may call what is for admins ([`Access::Admin`](crate::Access::Admin)).
     #[cfg(unix)]
     pub admin_token_file: Option<PathBuf>,
+    /// Whether the page that shows what is offered, and the document it is made from, are served. If
+    /// nothing is said, on servers that can be reached from this machine alone.
+    pub page: Option<bool>,
+    /// Whether what was counted is served, at `metrics` below the path of each route. If nothing is
+    /// said, on servers that can be reached from this machine alone.
+    pub metrics: Option<bool>,
     /// Connections at the same time, idle ones included; more get 503. 10 000.
     pub max_connections: usize,
     /// Connections from one address at the same time, on a public listener. 256.
@@ -109,6 +115,8 @@ impl Default for Settings {
             tls_key: None,
             #[cfg(unix)]
             admin_token_file: None,
+            page: None,
+            metrics: None,
             max_connections: 10_000,
             max_connections_per_ip: 256,
             max_request: 10 * 1024 * 1024,

@@ -39,6 +39,9 @@ pub(crate) enum Word {
 #[derive(Debug)]
 pub(crate) enum Question {
     Status,
+    /// What was counted of all methods, by all workers.
+    #[cfg(feature = "metrics")]
+    Metrics,
     /// `by` is the worker that passes it on.
     Kill {
         id: Id,
@@ -80,7 +83,15 @@ pub(crate) fn offered(id: &Id, events: &Events) -> Result<Dispatcher, RouterErro
     };
     let (asking, by) = (events.clone(), id.clone());
     let asked = events.clone();
-    Router::default()
+    #[cfg(feature = "metrics")]
+    let measured = events.clone();
+    let router = Router::default();
+    #[cfg(feature = "metrics")]
+    let router = router.method_fn("metrics", move || {
+        let events = measured.clone();
+        async move { ask(&events, Question::Metrics).await }
+    });
+    router
         .method_fn("reached", say(|_| Some(Word::Reached)))
         .method_fn("ready", say(|_| Some(Word::Ready)))
         .method_fn(

@@ -77,6 +77,9 @@ pub(crate) struct Fleet {
     /// Workers that have died and were not replaced yet.
     pub(crate) debts: usize,
     pub(crate) restarts: Restarts,
+    /// What workers that have ended had counted.
+    #[cfg(feature = "metrics")]
+    buried: crate::metrics::Snapshot,
     pub(crate) reload: Option<Reload>,
     pub(crate) upgrade: Option<Upgrade>,
     /// Whether another supervisor has taken over.
@@ -124,6 +127,8 @@ impl Fleet {
             age: 1,
             debts: 0,
             restarts: Restarts::default(),
+            #[cfg(feature = "metrics")]
+            buried: crate::metrics::Snapshot::default(),
             reload: None,
             upgrade: None,
             succeeded: false,
@@ -202,6 +207,9 @@ impl Fleet {
             return;
         };
         let mut member = self.members.remove(at);
+        #[cfg(feature = "metrics")]
+        self.buried
+            .add(&std::mem::take(&mut member.report.metrics).bury());
         for mourner in member.mourners.drain(..) {
             let _ = mourner.told.send(true);
         }
@@ -231,6 +239,11 @@ impl Fleet {
     fn asked(&mut self, question: Question, reply: Reply) {
         match question {
             Question::Status => drop(reply.send(Ok(self.status()))),
+            #[cfg(feature = "metrics")]
+            Question::Metrics => {
+                let sum = serde_json::to_value(self.metrics()).unwrap_or_default();
+                let _ = reply.send(Ok(sum));
+            }
             Question::Kill { id, by } => self.kill(&id, by.as_ref(), reply),
             Question::Reload => self.begin_reload(Some(reply)),
             Question::Upgrade => self.begin_upgrade(Some(reply)),
@@ -239,6 +252,16 @@ impl Fleet {
                 let _ = reply.send(Ok(Value::Bool(true)));
             }
         }
+    }
+
+    /// What all workers have counted since the start, those that have ended included.
+    #[cfg(feature = "metrics")]
+    fn metrics(&self) -> crate::metrics::Snapshot {
+        let mut sum = self.buried.clone();
+        self.members
+            .iter()
+            .for_each(|member| sum.add(&member.report.metrics));
+        sum
     }
 
     /// Ends one worker, or everything; another worker takes its place.

@@ -17,6 +17,9 @@ pub(crate) struct Report {
     pub(crate) connections: usize,
     pub(crate) accepted: usize,
     pub(crate) system: System,
+    /// What was counted of each method.
+    #[cfg(feature = "metrics")]
+    pub(crate) metrics: crate::metrics::Snapshot,
 }
 
 impl Report {
@@ -29,6 +32,8 @@ impl Report {
             connections: counts.connections,
             accepted: counts.accepted,
             system: System::now(),
+            #[cfg(feature = "metrics")]
+            metrics: server.snapshot(),
         }
     }
 }

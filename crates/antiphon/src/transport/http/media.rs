@@ -126,6 +126,22 @@ pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
     }
 }
 
+/// Whether a media type is named among those that are accepted; `*/*` does not name it.
+#[cfg(feature = "server")]
+pub(crate) fn is_wanted(fields: &Fields<'_>, media_type: &str) -> bool {
+    let accepted = fields.all.get_all(ACCEPT).iter();
+    let mut ranges = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','));
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(media_type));
+        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
 /// The most specific range decides; a weight of zero refuses.
 fn accepts(ranges: &[Range<'_>], ours: &str) -> bool {
     let fitting = ranges

@@ -10,6 +10,7 @@
 //! | `body.rs` | bodies: read within bounds of size and time, written at once |
 //! | `reply.rs` | responses and refusals |
 //! | `events.rs` | event streams: subscriptions as bodies of responses |
+//! | `pages.rs` | documents, for who does not call |
 //! | `clock.rs` | what a connection is doing, and until when |
 //! | `socket.rs` | a socket that keeps that time |
 //! | `switch.rs` | from a request to a session: WebSockets |
@@ -24,6 +25,8 @@ mod events;
 mod fields;
 pub(crate) mod guard;
 mod media;
+#[cfg(feature = "server")]
+pub(crate) mod pages;
 pub(crate) mod reply;
 mod service;
 #[cfg(feature = "server")]

@@ -33,6 +33,8 @@ use crate::transport::http::events::{self, Events};
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::{Admitted, Guard};
 use crate::transport::http::media;
+#[cfg(feature = "server")]
+use crate::transport::http::pages::Pages;
 use crate::transport::http::reply::{self, Refusal};
 #[cfg(all(feature = "ws", feature = "server"))]
 use crate::transport::http::switch::{Offer, Slot, switch};
@@ -85,6 +87,12 @@ impl Route {
             limited_by_server: true,
             ..Self::new(dispatcher)
         }
+    }
+
+    /// What can be called on it.
+    #[cfg(feature = "server")]
+    pub(crate) fn tree(&self) -> &crate::tree::Tree {
+        self.dispatcher.tree()
     }
 
     /// What answers on it.
@@ -208,6 +216,9 @@ pub(crate) struct Inner {
     /// What shows that a caller is the server's owner.
     #[cfg(all(unix, feature = "server"))]
     admin: Option<AdminToken>,
+    /// What is answered to GET.
+    #[cfg(feature = "server")]
+    pages: Option<Arc<dyn Pages>>,
     /// What one event stream may hold.
     links: Arc<LinkLimits>,
     /// Who calls where nobody says who: a service that is mounted sees no connections.
@@ -254,6 +265,8 @@ impl HttpService {
             terms: Terms::default(),
             #[cfg(all(unix, feature = "server"))]
             admin: None,
+            #[cfg(feature = "server")]
+            pages: None,
             links: Arc::default(),
             stranger: Caller::stranger(),
         }))
@@ -265,12 +278,14 @@ impl HttpService {
         guard: Guard,
         body: BodyLimits,
         terms: &Terms,
+        pages: Arc<dyn Pages>,
         #[cfg(unix)] admin: Option<AdminToken>,
     ) -> Self {
         Self(Arc::new(Inner {
             routes,
             #[cfg(unix)]
             admin,
+            pages: Some(pages),
             guard,
             body,
             links: Arc::clone(&terms.link),
@@ -304,6 +319,18 @@ impl HttpService {
         self.edit(|inner| inner.body.max = bytes)
     }
 
+    #[cfg(feature = "server")]
+    pub(super) fn pages(&self) -> Option<&dyn Pages> {
+        self.0.pages.as_deref()
+    }
+
+    /// All routes that have a path.
+    #[cfg(feature = "server")]
+    pub(super) fn routes(&self) -> impl Iterator<Item = (&str, &Route)> {
+        let routes = self.0.routes.iter();
+        routes.filter_map(|(path, route)| Some((path.as_deref()?, route)))
+    }
+
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self
@@ -316,6 +343,10 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
+        #[cfg(feature = "server")]
+        if let Some(health) = self.health(&head) {
+            return health;
+        }
         let fields = Fields::of(&head.headers);
         let admitted = match caller.named {
             true => self.0.guard.check(&fields, &head.uri),
@@ -333,6 +364,13 @@ impl HttpService {
                 let admin = self.is_admin(&fields);
                 return self.open(head, handshake, caller, local, admin);
             }
+        }
+        #[cfg(feature = "server")]
+        if let Some(page) = self
+            .page(&head, &fields, caller, self.is_admin(&fields))
+            .await
+        {
+            return page;
         }
         let called = match self.accept(&head, &fields, &admitted) {
             Ok(Accepted::Call(route, form)) => {
@@ -457,7 +495,12 @@ impl HttpService {
     }
 
     fn route(&self, path: &str) -> Result<&Route, Refusal> {
-        let fits = |known: &Option<String>| known.as_deref().is_none_or(|known| known == path);
+        // The page of a route stands behind a slash, and calls what it stands on.
+        let page = path.strip_suffix('/');
+        let fits = |known: &Option<String>| {
+            let is = |known: &str| known == path || (known != "/" && Some(known) == page);
+            known.as_deref().is_none_or(is)
+        };
         match self.0.routes.iter().find(|(known, _)| fits(known)) {
             Some((_, route)) => Ok(route),
             None => Err(Refusal::new(

@@ -12,6 +12,7 @@ mod http2;
 mod keep_alive;
 mod layers;
 mod mounted;
+mod pages;
 mod room;
 mod routes;
 mod start;

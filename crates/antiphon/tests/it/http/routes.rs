@@ -34,11 +34,14 @@ async fn every_path_has_its_own_methods() {
         ("/a", "a"),
         ("/a?x#y", "a"),
         ("/a/b", "b"),
+        // Where the page of a route is, its calls are answered, too.
+        ("/a/", "a"),
+        ("/a/b/", "b"),
     ] {
         let answer = ask(&site, path, "", "name").await;
         assert_eq!(answer.json()["result"], expected, "{path}");
     }
-    for path in ["/a/", "/A", "/a/b/c", "/a%2fb", "/a/../", "/%61"] {
+    for path in ["/a//", "/A", "/a/b/c", "/a%2fb", "/a/../", "/%61"] {
         assert_eq!(ask(&site, path, "", "name").await.status, 404, "{path}");
     }
 }

@@ -1,0 +1,112 @@
+//! All counters at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BOUNDS, CODES, Series};
+use crate::tally::MethodTally;
+
+/// What a process, or all workers of a server together, have counted.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub(crate) struct Snapshot {
+    /// By the names of methods; calls of methods that there are none have an empty one.
+    pub(crate) methods: BTreeMap<String, MethodSnapshot>,
+    pub(crate) connections: u64,
+    pub(crate) accepted: u64,
+    /// The processes that are summed up here.
+    pub(crate) processes: u64,
+}
+
+/// What has been counted of one method.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub(crate) struct MethodSnapshot {
+    pub(crate) calls: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) nanoseconds: u64,
+    /// In the order of [`CODES`], and then all others.
+    pub(crate) codes: Vec<u64>,
+    /// In the order of [`BOUNDS`], and then what took longer.
+    pub(crate) buckets: Vec<u64>,
+}
+
+impl Snapshot {
+    /// Adds what another process has counted.
+    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (name, method) in &other.methods {
+            self.methods.entry(name.clone()).or_default().add(method);
+        }
+        self.connections += other.connections;
+        self.accepted += other.accepted;
+        self.processes += other.processes;
+    }
+
+    /// Adds the counters of a method of this process.
+    pub(crate) fn count(&mut self, name: &str, tally: &MethodTally) {
+        let now = MethodSnapshot::of(tally);
+        if now.calls > 0 {
+            self.methods.entry(name.to_owned()).or_default().add(&now);
+        }
+    }
+
+    /// Takes out what is counted of things that are there right now: those of a process that has
+    /// ended are there no more, but what it has done stays done.
+    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
+    pub(crate) fn bury(mut self) -> Self {
+        for method in self.methods.values_mut() {
+            method.in_flight = 0;
+        }
+        Self {
+            connections: 0,
+            processes: 0,
+            ..self
+        }
+    }
+}
+
+impl MethodSnapshot {
+    fn of(tally: &MethodTally) -> Self {
+        let Series {
+            codes,
+            buckets,
+            nanoseconds,
+            in_flight,
+            received,
+            sent,
+        } = &tally.series;
+        Self {
+            calls: tally.calls(),
+            in_flight: in_flight.load(Ordering::Relaxed) as u64,
+            received: received.load(Ordering::Relaxed),
+            sent: sent.load(Ordering::Relaxed),
+            nanoseconds: nanoseconds.load(Ordering::Relaxed),
+            codes: codes
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed))
+                .collect(),
+            buckets: buckets
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed))
+                .collect(),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.in_flight += other.in_flight;
+        self.received += other.received;
+        self.sent += other.sent;
+        self.nanoseconds += other.nanoseconds;
+        add_all(&mut self.codes, &other.codes, CODES.len() + 1);
+        add_all(&mut self.buckets, &other.buckets, BOUNDS.len() + 1);
+    }
+}
+
+fn add_all(to: &mut Vec<u64>, from: &[u64], length: usize) {
+    to.resize(length, 0);
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+}

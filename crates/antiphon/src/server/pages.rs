@@ -1,0 +1,66 @@
+//! The documents of a server: whether it is well, what it has counted, what it offers.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::transport::http::pages::{Fetched, Page, Pages, Wanted};
+use crate::vitals::Vitals;
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// All documents of a server.
+pub(super) struct Documents {
+    pub(super) server: Arc<Vitals>,
+    /// Whether what it offers is shown to who comes with a browser.
+    pub(super) page: bool,
+    /// Whether what it has counted is.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
+    pub(super) metrics: bool,
+}
+
+impl Pages for Documents {
+    fn health(&self, path: &str) -> Option<Page> {
+        match path {
+            // It answers.
+            "/healthz" => Some(Page::new(PLAIN, "ok\n")),
+            "/readyz" if self.server.is_stopping() => Some(Page {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                ..Page::new(PLAIN, "stopping\n")
+            }),
+            "/readyz" => Some(Page::new(PLAIN, "ready\n")),
+            _ => None,
+        }
+    }
+
+    fn get<'a>(&'a self, wanted: Wanted<'a>) -> Fetched<'a> {
+        Box::pin(async move {
+            match wanted.name {
+                #[cfg(feature = "metrics")]
+                "metrics" if self.metrics => Some(self.measured().await),
+                _ => self.document(&wanted),
+            }
+        })
+    }
+}
+
+impl Documents {
+    /// What has been counted: by all workers, if there are any.
+    #[cfg(feature = "metrics")]
+    async fn measured(&self) -> Page {
+        use crate::metrics::{MEDIA_TYPE, render};
+        let of_all = match self.server.uplink() {
+            Some(supervisor) => supervisor.ask("metrics", Vec::new()).await.ok(),
+            None => None,
+        };
+        let snapshot = of_all.and_then(|sum| serde_json::from_value(sum).ok());
+        let snapshot = snapshot.unwrap_or_else(|| self.server.snapshot());
+        Page::new(MEDIA_TYPE, render(&snapshot))
+    }
+
+    /// What is offered, in the form that is wanted.
+    fn document(&self, wanted: &Wanted<'_>) -> Option<Page> {
+        let _ = (self.page, wanted.html, wanted.tree, wanted.reader);
+        None
+    }
+}
