@@ -89,7 +89,10 @@ impl ListenCommand {
                 None => return Ok(Exit::Done),
                 Some(Ok(item)) => {
                     left -= 1;
-                    output.json_lines([item.get().to_owned()])?;
+                    if !output.json_line(item.get())? {
+                        // Nobody reads any more.
+                        return Ok(Exit::Done);
+                    }
                 }
                 Some(Err(error)) if !error.is_end() => output.about(&error.to_string()),
                 Some(Err(StreamError::Failed(object))) => {

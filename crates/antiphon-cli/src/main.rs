@@ -21,7 +21,6 @@ mod args;
 mod batch;
 mod calculator;
 mod call;
-#[cfg(unix)]
 mod ctl;
 mod exit;
 mod json;
@@ -42,7 +41,7 @@ use crate::output::{Color, Output};
 #[derive(Parser)]
 #[command(name = "antiphon", version, after_help = HELP)]
 struct Cli {
-    /// Colour in what `call` and `batch` print; `auto` means on a terminal, unless NO_COLOR is set
+    /// Colour in what is printed; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     color: Color,
 
@@ -60,8 +59,7 @@ enum Command {
     Batch(batch::BatchCommand),
     /// Subscribe to a method and print its items, one a line
     Listen(listen::ListenCommand),
-    /// Look at a server with workers, and tell it what to do
-    #[cfg(unix)]
+    /// Look after a server with worker processes: status, kill, reload, upgrade, stop
     Ctl(ctl::CtlCommand),
 }
 
@@ -73,8 +71,7 @@ Examples:
   antiphon call :8060 functions_list         what can be called
   antiphon batch :8060 calls.jsonl           many calls in one request
   antiphon listen ws://localhost:8060 ticks  a stream, one item a line
-  antiphon serve --workers 2                 the same server, by two processes
-  antiphon ctl status --watch                how they are
+  antiphon ctl status --watch                a server with workers, each second
 
 Exit codes:
     0  done
@@ -104,7 +101,6 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),
-        #[cfg(unix)]
         Command::Ctl(command) => command.run(output).map(ExitCode::from),
     }
 }

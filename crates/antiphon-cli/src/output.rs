@@ -40,6 +40,8 @@ impl Color {
 pub(crate) struct Output {
     out: Style,
     err: Style,
+    /// Whether standard output is a screen, on which what stands there can be replaced.
+    screen: bool,
 }
 
 impl Output {
@@ -49,9 +51,11 @@ impl Output {
             guard: terminal,
             color: color.on(terminal),
         };
+        let terminal = io::stdout().is_terminal();
         Self {
-            out: style(io::stdout().is_terminal()),
+            out: style(terminal),
             err: style(io::stderr().is_terminal()),
+            screen: terminal && env::var_os("TERM").is_none_or(|term| term != "dumb"),
         }
     }
 
@@ -81,13 +85,53 @@ impl Output {
 
     /// An answer as it came, byte for byte.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        settle(out.write_all(bytes).and_then(|()| out.flush()))
+        self.attempt(bytes).map(drop)
     }
 
-    /// Text that is ours.
+    /// A word or a sentence that is the answer.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        self.line(&harmless(text))
+    }
+
+    /// Lines in which all that came from a peer is [`harmless`].
+    pub(crate) fn lines(&self, text: &str) -> Result<(), Failure> {
         self.line(text)
+    }
+
+    /// Whether what is written for people may have colours.
+    pub(crate) fn has_color(&self) -> bool {
+        self.out.color
+    }
+
+    /// A picture of lines, in which all that came from a peer is [`harmless`]. On a screen it takes
+    /// the place of all that is there; elsewhere an empty line parts it from the one before. False
+    /// when the reader has gone: there is nobody to paint another one for.
+    pub(crate) fn picture(&self, text: &str, first: bool) -> Result<bool, Failure> {
+        let text = match (self.screen, first) {
+            (true, _) => repainted(text),
+            (false, true) => format!("{text}\n"),
+            (false, false) => format!("\n{text}\n"),
+        };
+        self.attempt(text.as_bytes())
+    }
+
+    /// One more line of JSON. False when the reader has gone.
+    pub(crate) fn json_line(&self, text: &str) -> Result<bool, Failure> {
+        let style = Style {
+            indent: false,
+            ..self.out
+        };
+        self.attempt(format!("{}\n", json::render(text, style)).as_bytes())
+    }
+
+    /// Writes it, if there is still a reader.
+    fn attempt(&self, bytes: &[u8]) -> Result<bool, Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::io("standard output", &error)),
+        }
     }
 
     fn line(&self, line: &str) -> Result<(), Failure> {
@@ -115,9 +159,16 @@ impl Output {
 }
 
 /// One line, in which nothing that came from a peer is a command to a terminal.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
+}
+
+/// Text that is written over a screen from its first line on. Every line, and then the screen, is
+/// cleared behind it: cleared before, it would flicker.
+fn repainted(text: &str) -> String {
+    let lines = text.replace('\n', "\u{1b}[K\n");
+    format!("\u{1b}[H{lines}\u{1b}[K\n\u{1b}[J")
 }
 
 /// There is nobody to tell that standard error cannot be written.
@@ -125,11 +176,20 @@ fn note(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-fn settle(written: io::Result<()>) -> Result<(), Failure> {
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::io("standard output", &error))
-        }
-        _ => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_covers_what_was_there() {
+        assert_eq!(repainted("a\nb"), "\u{1b}[Ha\u{1b}[K\nb\u{1b}[K\n\u{1b}[J");
+    }
+
+    #[test]
+    fn no_peer_commands_a_terminal() {
+        assert_eq!(
+            harmless("a\u{1b}[2J\r\nb\u{9b}é"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}é"
+        );
     }
 }

@@ -129,7 +129,7 @@ impl Vitals {
             for route in 0..=tree.len() {
                 let name = tree.method(route).map_or("", MethodInfo::name);
                 if let Some(method) = tally.method(route) {
-                    snapshot.count(name, method);
+                    snapshot.count(name, method.calls(), &method.series);
                 }
             }
         }

@@ -1,50 +1,174 @@
-//! The control socket of the server that is meant when nobody says which.
+//! Which server is meant: the one at a path, or the only one that there is.
 
-use std::os::unix::net::UnixStream;
+use std::env;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use antiphon::Params;
+use antiphon::client::{Client, Error};
 
 use crate::exit::{Exit, Failure};
 
-/// The only one of this user's at which somebody answers.
-pub(super) fn find() -> Result<PathBuf, Failure> {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default();
-    let folder = Path::new(&runtime).join("antiphon");
-    let mut live = sockets(&folder);
-    match (live.pop(), live.as_slice()) {
-        (Some(path), []) => Ok(path),
-        (Some(last), others) => {
-            let mut names: Vec<_> = others
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            names.push(last.display().to_string());
-            Err(Failure::usage(format!(
-                "several servers are running, say which with --control: {}",
-                names.join(", ")
-            )))
-        }
-        (None, _) => Err(Failure::new(
-            Exit::Connection,
-            "no server with workers was found; give its control socket with --control (a server \
-             says at its start where that is)",
-        )),
+/// How long to wait for one of many to answer. Who takes longer is there, and slow.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// How many servers are told of, where there are too many.
+const LISTED: usize = 20;
+
+/// How to say which one is meant.
+const HOW: &str = "say which with --control PATH or ANTIPHON_CONTROL";
+
+/// A control socket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    url: String,
+}
+
+impl Socket {
+    /// # Errors
+    ///
+    /// If the path cannot stand in an address.
+    fn at(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let usage = |reason: &str| Failure::usage(format!("the control socket {shown}: {reason}"));
+        let path = std::path::absolute(path).map_err(|error| usage(&error.to_string()))?;
+        let text = path.to_str().ok_or_else(|| usage("its path is no UTF-8"))?;
+        Ok(Self {
+            url: format!("unix:{text}"),
+        })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether somebody listens there.
+    async fn is_live(&self) -> bool {
+        let ping = async {
+            let client = Client::builder(&self.url).timeout(PROBE).build()?;
+            client.call::<String>("ping", Params::none()).await
+        };
+        // Any other answer, or none, is still somebody's.
+        !ping.await.is_err_and(|error: Error| error.is_connect())
     }
 }
 
-/// All at which somebody answers, by name.
-fn sockets(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
+impl fmt::Display for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url.strip_prefix("unix:").unwrap_or(&self.url))
+    }
+}
+
+/// The socket that was given; else the only one in the folder for them that is live.
+///
+/// # Errors
+///
+/// If there is none, or more than one.
+pub(super) async fn find(given: Option<PathBuf>) -> Result<Socket, Failure> {
+    if let Some(path) = given {
+        return Socket::at(&path);
+    }
+    // Servers take no other path as one either.
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let Some(runtime) = runtime.filter(|path| path.is_absolute()) else {
+        return Err(Failure::usage(format!(
+            "XDG_RUNTIME_DIR names no folder, so there is no place to look for a server; {HOW}"
+        )));
     };
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "sock")
-        })
-        // What is left of a server that was killed refuses.
-        .filter(|path| UnixStream::connect(path).is_ok())
-        .collect();
-    found.sort();
-    found
+    let folder = runtime.join("antiphon");
+    let mut live = Vec::new();
+    for path in candidates(&folder)? {
+        let socket = Socket::at(&path)?;
+        if socket.is_live().await {
+            live.push(socket);
+        }
+    }
+    the_only(live, &folder)
+}
+
+/// All that may be sockets there, by their names.
+fn candidates(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let fail = |error| Failure::io(&folder.display().to_string(), &error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(fail)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(fail)?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "sock")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The one socket of a list of one.
+fn the_only(mut live: Vec<Socket>, folder: &Path) -> Result<Socket, Failure> {
+    match (live.pop(), live.len()) {
+        (Some(socket), 0) => Ok(socket),
+        (None, _) => Err(Failure::new(
+            Exit::Connection,
+            format!(
+                "no server with workers has its control socket in {}; {HOW}",
+                folder.display()
+            ),
+        )),
+        (Some(last), others) => {
+            let all = live.iter().chain([&last]);
+            let mut names: Vec<_> = all.take(LISTED).map(ToString::to_string).collect();
+            let more = (others + 1).saturating_sub(LISTED);
+            if more > 0 {
+                names.push(format!("and {more} more"));
+            }
+            Err(Failure::usage(format!(
+                "{} servers are running, {HOW}: {}",
+                others + 1,
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_socket_is_used_and_any_other_number_is_told() {
+        let folder = Path::new("/run/antiphon");
+        type Expected = Result<&'static str, (Exit, &'static str)>;
+        let table: &[(usize, Expected)] = &[
+            (0, Err((Exit::Connection, "in /run/antiphon; say which"))),
+            (1, Ok("/run/antiphon/s0.sock")),
+            (
+                2,
+                Err((
+                    Exit::Usage,
+                    ": /run/antiphon/s0.sock, /run/antiphon/s1.sock",
+                )),
+            ),
+            (23, Err((Exit::Usage, "s19.sock, and 3 more"))),
+        ];
+        for (number, expected) in table {
+            let live = (0..*number)
+                .map(|at| Socket::at(&folder.join(format!("s{at}.sock"))).unwrap())
+                .collect();
+            match (the_only(live, folder), expected) {
+                (Ok(socket), Ok(path)) => assert_eq!(socket.to_string(), *path),
+                (Err(failure), Err((exit, part))) => {
+                    assert_eq!(failure.exit(), *exit);
+                    assert!(failure.to_string().contains(part), "{failure}");
+                }
+                (other, _) => panic!("{number}: {other:?}"),
+            }
+        }
+    }
 }

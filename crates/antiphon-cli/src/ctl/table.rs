@@ -1,215 +1,372 @@
-//! The status of a server as a table for people.
+//! What a server says of itself, as a few lines and a table of its workers.
+//!
+//! Whatever is missing, or of another kind than it should be, is a dash: servers of other versions
+//! are shown as well as they can be.
 
 use serde_json::Value;
 
-/// The columns of the table of workers.
-const COLUMNS: [&str; 11] = [
-    "ID", "PID", "STATE", "UP", "CALLS", "PER S", "ERRORS", "BUSY", "CONNS", "MEMORY", "CPU",
+use super::human;
+use super::rates::{Rate, Rates};
+use crate::output::harmless;
+
+/// What fits on a line of most terminals, in characters.
+const WIDTH: usize = 80;
+
+/// What is shown of one text, in characters: nobody else's name makes a table unreadable.
+const CELL: usize = 24;
+const FACT: usize = 200;
+
+/// How many workers and listeners are shown.
+const ROWS: usize = 1000;
+const LISTENERS: usize = 50;
+
+/// In place of what is not known.
+const UNKNOWN: &str = "-";
+
+/// A column: its name, whether its cells stand on the right, and what stands there.
+type Column = (&'static str, bool, fn(&Worker<'_>) -> Option<String>);
+
+const COLUMNS: [Column; 11] = [
+    ("ID", false, |w| w.text("/actor/actor_id")),
+    ("PID", true, |w| w.text("/actor/process_id")),
+    ("STATE", false, |w| w.text("/actor/state")),
+    ("UPTIME", true, |w| {
+        w.number("/actor/uptime").map(human::time)
+    }),
+    ("CALLS", true, |w| w.count("requests_processed")),
+    ("ERRS", true, |w| w.count("requests_failed")),
+    ("BUSY", true, |w| w.count("requests_in_flight")),
+    ("CONNS", true, |w| w.count("connected_clients")),
+    ("MEM", true, |w| {
+        w.number("/system/memory").map(human::bytes)
+    }),
+    ("CPU", true, |w| w.cpu().map(human::share)),
+    ("SEEN", true, |w| {
+        w.number("/seconds_since_notified").map(human::time)
+    }),
 ];
 
-/// The first columns that are texts; figures are aligned to the right.
-const TEXTS: [usize; 2] = [0, 2];
+/// The column that needs more than one look; it stands before the last.
+const CALLS_A_SECOND: Column = ("CALLS/S", true, |w| {
+    w.rate.map(|rate| human::rate(rate.calls))
+});
 
-/// The whole status. With the one before it, rates are those since then, and else over all.
-pub(super) fn of(status: &Value, before: Option<&Value>) -> String {
-    let server = &status["server"];
-    let mut text = format!(
-        "{} {}, {} for {}, process {}",
-        word(&server["name"]),
-        word(&server["version"]),
-        word(&server["state"]),
-        span(server["uptime"].as_f64()),
-        count(&server["process_id"]),
-    );
-    for (member, said) in [("reloading", "; reloading"), ("upgrading", "; upgrading")] {
-        if server[member] == true {
-            text.push_str(said);
-        }
-    }
-    for listener in server["listeners"].as_array().into_iter().flatten() {
-        text.push_str("\nlistening on ");
-        text.push_str(&word(listener));
-    }
+/// How a table is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look<'a> {
+    /// What is known from earlier looks, if there is more than one.
+    pub(super) rates: Option<&'a Rates>,
+    pub(super) color: bool,
+}
+
+/// The server and its workers, without a line's end behind the last line.
+pub(super) fn render(status: &Value, look: Look<'_>) -> String {
+    let mut lines = facts(status);
+    lines.push(String::new());
     let workers = workers(status);
-    let mut rows = vec![COLUMNS.map(str::to_owned)];
-    rows.extend(workers.iter().map(|worker| row(worker, before)));
-    text.push_str("\n\n");
-    text.push_str(&align(&rows));
-    let wanted = status["monitors"]["rpc"]["server"]["wanted_actors"].as_u64();
-    if let Some(wanted) = wanted.filter(|wanted| *wanted > workers.len() as u64) {
-        text.push_str(&format!(
-            "\n{} of {wanted} workers are there",
-            workers.len()
-        ));
+    match workers.is_empty() {
+        true => lines.push("no workers".to_owned()),
+        false => lines.extend(rows(&workers, look)),
     }
-    text
+    if let Some(more) = workers.len().checked_sub(ROWS).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
 }
 
-fn workers(status: &Value) -> Vec<&Value> {
-    let workers = status["monitors"]["rpc"]["workers"].as_array();
-    workers.into_iter().flatten().collect()
+/// All workers, whatever watches over them.
+pub(super) fn workers(status: &Value) -> Vec<&Value> {
+    let monitors = status.get("monitors").and_then(Value::as_object);
+    let lists = monitors.into_iter().flat_map(|monitors| monitors.values());
+    lists
+        .filter_map(|monitor| monitor.get("workers")?.as_array())
+        .flatten()
+        .collect()
 }
 
-fn row(worker: &Value, before: Option<&Value>) -> [String; 11] {
-    let actor = &worker["actor"];
-    let clients = &worker["rpcserver"]["clients"];
-    let earlier = before.map(workers).unwrap_or_default();
-    let earlier =
-        (earlier.into_iter()).find(|other| other["actor"]["actor_id"] == actor["actor_id"]);
-    // What has changed, for each second in which it has.
-    let rate = |value: &dyn Fn(&Value) -> Option<f64>| -> Option<f64> {
-        let zero = || Some(0.0);
-        let then = earlier.map_or_else(zero, value)?;
-        let since = earlier.map_or_else(zero, |earlier| earlier["actor"]["uptime"].as_f64())?;
-        let seconds = actor["uptime"].as_f64()? - since;
-        (seconds > 0.0).then_some((value(worker)? - then) / seconds)
+/// The lines about the server itself.
+fn facts(status: &Value) -> Vec<String> {
+    let server = |name: &str| status.get("server").and_then(|server| server.get(name));
+    let text = |name: &str| cell(server(name), CELL).unwrap_or_else(|| UNKNOWN.to_owned());
+    let uptime = server("uptime").and_then(Value::as_f64).map(human::time);
+    let mut facts = vec![(
+        "server",
+        format!(
+            "{}, pid {}, up {}, {} {}",
+            text("state"),
+            text("process_id"),
+            uptime.as_deref().unwrap_or(UNKNOWN),
+            text("name"),
+            text("version"),
+        ),
+    )];
+    let under_way: Vec<_> = ["reloading", "upgrading"]
+        .into_iter()
+        .filter(|name| server(name) == Some(&Value::Bool(true)))
+        .collect();
+    if !under_way.is_empty() {
+        facts.push(("now", under_way.join(", ")));
+    }
+    let listeners = server("listeners").and_then(Value::as_array);
+    let listeners = listeners.map_or(&[][..], Vec::as_slice);
+    for listener in listeners.iter().take(LISTENERS) {
+        let url = cell(Some(listener), FACT).unwrap_or_else(|| UNKNOWN.to_owned());
+        facts.push(("listener", url));
+    }
+    if listeners.len() > LISTENERS {
+        let more = listeners.len() - LISTENERS;
+        facts.push(("listener", format!("and {more} more")));
+    }
+    let line = |(name, fact): (&str, String)| format!("{name:<8}  {fact}");
+    facts.into_iter().map(line).collect()
+}
+
+/// The head of the table, and a line for every worker.
+fn rows(workers: &[&Value], look: Look<'_>) -> Vec<String> {
+    let mut columns = COLUMNS.to_vec();
+    if look.rates.is_some() {
+        columns.insert(columns.len() - 1, CALLS_A_SECOND);
+    }
+    let heads = columns.iter().map(|(head, ..)| (*head).to_owned());
+    let mut table = vec![heads.collect::<Vec<_>>()];
+    for &value in workers.iter().take(ROWS) {
+        let rate = look.rates.and_then(|rates| rates.of(value));
+        let worker = Worker { value, rate };
+        let cells = columns.iter().map(|(.., of)| of(&worker));
+        table.push(
+            cells
+                .map(|cell| cell.unwrap_or_else(|| UNKNOWN.to_owned()))
+                .collect(),
+        );
+    }
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|at| table.iter().map(|row| width(&row[at])).max().unwrap_or(0))
+        .collect();
+    let gaps = columns.len() - 1;
+    let gap = match widths.iter().sum::<usize>() + 2 * gaps <= WIDTH {
+        true => "  ",
+        false => " ",
     };
-    let calls = rate(&|one| one["rpcserver"]["clients"]["requests_processed"].as_f64());
-    let cpu = rate(&|one| one["system"]["cpu_seconds"].as_f64());
-    [
-        word(&actor["actor_id"]),
-        count(&actor["process_id"]),
-        word(&actor["state"]),
-        span(actor["uptime"].as_f64()),
-        count(&clients["requests_processed"]),
-        calls.map_or_else(none, |calls| format!("{calls:.0}")),
-        count(&clients["requests_failed"]),
-        count(&clients["requests_in_flight"]),
-        count(&clients["connected_clients"]),
-        size(worker["system"]["memory"].as_f64()),
-        cpu.map_or_else(none, |share| format!("{:.0}%", share * 100.0)),
-    ]
+    let aligned = table.iter().map(|row| {
+        let cells = row.iter().zip(&columns).zip(&widths);
+        let cells = cells.map(|((cell, (_, right, _)), &width)| match right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
+        cells.collect::<Vec<_>>().join(gap)
+    });
+    let mut lines: Vec<String> = aligned.collect();
+    if let Some(head) = lines.first_mut().filter(|_| look.color) {
+        *head = format!("\u{1b}[1m{head}\u{1b}[0m");
+    }
+    lines
 }
 
-/// Columns as wide as they have to be.
-fn align(rows: &[[String; 11]]) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..COLUMNS.len()).map(width).collect();
-    let line = |row: &[String; 11]| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells: Vec<_> = cells
-            .map(|(column, (cell, &width))| match TEXTS.contains(&column) {
-                true => format!("{cell:<width$}"),
-                false => format!("{cell:>width$}"),
-            })
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+fn width(cell: &str) -> usize {
+    cell.chars().count()
 }
 
-/// A text of the server's, without anything that a terminal would obey.
-fn word(value: &Value) -> String {
-    let text = value.as_str().unwrap_or("?");
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().take(120).map(shown).collect()
+/// A worker, as it is asked for its cells.
+struct Worker<'a> {
+    value: &'a Value,
+    rate: Option<Rate>,
 }
 
-fn count(value: &Value) -> String {
-    value
-        .as_u64()
-        .map_or_else(none, |number| number.to_string())
-}
+impl Worker<'_> {
+    fn text(&self, path: &str) -> Option<String> {
+        cell(self.value.pointer(path), CELL)
+    }
 
-fn none() -> String {
-    "-".to_owned()
-}
+    fn number(&self, path: &str) -> Option<f64> {
+        let number = self.value.pointer(path)?.as_f64();
+        number.filter(|number| *number >= 0.0)
+    }
 
-/// Seconds, as people say them.
-fn span(seconds: Option<f64>) -> String {
-    let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) else {
-        return none();
-    };
-    let seconds = seconds as u64;
-    match (
-        seconds / 86400,
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60,
-    ) {
-        (0, 0, 0, s) => format!("{s}s"),
-        (0, 0, m, s) => format!("{m}m{s:02}s"),
-        (0, h, m, _) => format!("{h}h{m:02}m"),
-        (d, h, ..) => format!("{d}d{h:02}h"),
+    /// A number of what the worker has told about serving.
+    fn count(&self, name: &str) -> Option<String> {
+        let number = self.number(&format!("/rpcserver/clients/{name}"));
+        number.map(human::count)
+    }
+
+    /// The share of a processor: of late if that is known, else since the worker began.
+    fn cpu(&self) -> Option<f64> {
+        if let Some(rate) = self.rate {
+            return Some(rate.cpu);
+        }
+        let uptime = self
+            .number("/actor/uptime")
+            .filter(|uptime| *uptime > 0.0)?;
+        Some(self.number("/system/cpu_seconds")? / uptime)
     }
 }
 
-/// Bytes, as people say them.
-fn size(bytes: Option<f64>) -> String {
-    let Some(bytes) = bytes.filter(|bytes| *bytes > 0.0) else {
-        return none();
+/// What stands in one place: a text or a whole number, harmless and not too long.
+fn cell(value: Option<&Value>, max: usize) -> Option<String> {
+    let text = match value? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
     };
-    let mebibytes = bytes / (1024.0 * 1024.0);
-    match mebibytes {
-        few if few < 10.0 => format!("{few:.1}M"),
-        some if some < 1024.0 => format!("{some:.0}M"),
-        many => format!("{:.1}G", many / 1024.0),
+    let mut cut: String = text.chars().take(max + 1).collect();
+    if width(&cut) > max {
+        cut = cut.chars().take(max - 1).chain(['…']).collect();
     }
+    (!cut.is_empty()).then(|| harmless(&cut))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
-    fn status(calls: u64, uptime: f64) -> Value {
+    use super::*;
+
+    fn worker(id: &str, uptime: f64, calls: u64) -> Value {
         json!({
-            "server": {
-                "name": "antiphon", "version": "0.1.0", "state": "running", "uptime": 3725.2,
-                "process_id": 17, "listeners": ["http://127.0.0.1:8060"], "reloading": true,
+            "actor": {
+                "actor_id": id, "process_id": 15829, "state": "running", "uptime": uptime,
             },
-            "monitors": { "rpc": { "server": { "wanted_actors": 2 }, "workers": [{
-                "actor": {
-                    "actor_id": "i1f3a9c2", "process_id": 4711, "state": "running", "uptime": uptime,
-                },
-                "rpcserver": { "clients": {
-                    "requests_processed": calls, "requests_failed": 3, "requests_in_flight": 1,
-                    "connected_clients": 12,
-                } },
-                "system": { "memory": 19_000_000, "cpu_seconds": uptime / 4.0 },
-            }] } },
+            "rpcserver": {"clients": {
+                "connected_clients": 3, "requests_processed": calls, "requests_failed": 7,
+                "requests_in_flight": 2,
+            }},
+            "system": {"cpu_seconds": 1.5, "memory": 17_936_384},
+            "seconds_since_notified": 0.97,
+        })
+    }
+
+    fn server() -> Value {
+        json!({
+            "name": "antiphon", "version": "0.1.0", "state": "running", "process_id": 15827,
+            "uptime": 3725.2, "listeners": ["http://127.0.0.1:8060"],
+            "reloading": false, "upgrading": false,
         })
     }
 
     #[test]
-    fn a_status_is_a_table() {
-        let expected = "\
-antiphon 0.1.0, running for 1h02m, process 17; reloading
-listening on http://127.0.0.1:8060
+    fn a_status_becomes_a_table() {
+        let mut busy = server();
+        busy["reloading"] = json!(true);
+        busy["listeners"] = json!(["http://h:1", "unix:/s\u{1b}[2J"]);
+        let odd = json!({
+            "actor": {"actor_id": "a\u{1b}]0;x\u{7}\nb", "state": "x".repeat(30), "uptime": "1"},
+            "rpcserver": {"clients": {"requests_processed": -1, "requests_failed": null}},
+            "system": [],
+        });
+        let table = [
+            (
+                "two workers",
+                json!({
+                    "server": server(),
+                    "monitors": {"rpc": {"workers": [
+                        worker("i359219d", 30.0, 12), worker("i07db5db", 3600.0, 1_234_567),
+                    ]}},
+                }),
+                "\
+server    running, pid 15827, up 1h02m, antiphon 0.1.0
+listener  http://127.0.0.1:8060
 
-ID         PID  STATE     UP  CALLS  PER S  ERRORS  BUSY  CONNS  MEMORY  CPU
-i1f3a9c2  4711  running  50s   1000     20       3     1     12     18M  25%
-1 of 2 workers are there";
-        assert_eq!(of(&status(1000, 50.0), None), expected);
-        let later = of(&status(1300, 52.0), Some(&status(1000, 50.0)));
-        assert!(later.contains("   1300    150  "), "{later}");
+ID          PID  STATE    UPTIME  CALLS  ERRS  BUSY  CONNS    MEM   CPU  SEEN
+i359219d  15829  running     30s     12     7     2      3  17.1M  5.0%  1.0s
+i07db5db  15829  running   1h00m  1.23M     7     2      3  17.1M  0.0%  1.0s",
+            ),
+            (
+                "none, and a reload",
+                json!({"server": busy, "monitors": {"rpc": {"workers": []}}}),
+                "\
+server    running, pid 15827, up 1h02m, antiphon 0.1.0
+now       reloading
+listener  http://h:1
+listener  unix:/s\u{fffd}[2J
+
+no workers",
+            ),
+            (
+                "nothing at all",
+                json!(null),
+                "server    -, pid -, up -, - -\n\nno workers",
+            ),
+            (
+                "everything of another kind",
+                json!({"server": 3, "monitors": {"a": 1, "b": {"workers": {}}}}),
+                "server    -, pid -, up -, - -\n\nno workers",
+            ),
+            (
+                "odd workers",
+                json!({"monitors": {"a": {"workers": [odd]}, "b": {"workers": [5]}}}),
+                "\
+server    -, pid -, up -, - -
+
+ID        PID STATE                    UPTIME CALLS ERRS BUSY CONNS MEM CPU SEEN
+a\u{fffd}]0;x\u{fffd}\u{fffd}b   - xxxxxxxxxxxxxxxxxxxxxxx…      -     -    -    -     -   -   -    -
+-           - -                             -     -    -    -     -   -   -    -",
+            ),
+        ];
+        for (what, status, expected) in table {
+            let text = render(&status, Look::default());
+            assert_eq!(text, expected, "{what}:\n{text}");
+        }
     }
 
     #[test]
-    fn what_is_missing_or_hostile_is_shown_as_such() {
-        let text = of(&json!({}), None);
-        assert!(text.starts_with("? ?, ? for -, process -\n\nID"), "{text}");
-        let hostile = json!({ "server": { "name": "\u{1b}[2Jboo" } });
-        assert!(!of(&hostile, None).contains('\u{1b}'));
+    fn later_looks_know_what_happens_in_a_second() {
+        let status = |uptime, calls| json!({"monitors": {"rpc": {"workers": [worker("i359219d", uptime, calls)]}}});
+        let mut rates = Rates::default();
+        let mut row = |status: &Value| {
+            rates.look(&workers(status));
+            let look = Look {
+                rates: Some(&rates),
+                color: false,
+            };
+            let text = render(status, look);
+            text.lines().last().map(str::to_owned)
+        };
+        let first = row(&status(30.0, 12)).unwrap();
+        assert!(first.ends_with(" 17.1M 5.0%       - 1.0s"), "{first}");
+        let second = row(&status(32.0, 17)).unwrap();
+        assert!(second.ends_with(" 17.1M 0.0%     2.5 1.0s"), "{second}");
     }
 
     #[test]
-    fn spans_and_sizes() {
-        for (seconds, text) in [
-            (0.4, "0s"),
-            (61.0, "1m01s"),
-            (7260.0, "2h01m"),
-            (90_000.0, "1d01h"),
-        ] {
-            assert_eq!(span(Some(seconds)), text);
+    fn a_full_table_fits_a_terminal() {
+        let mut large = worker("i359219d", 8_640_000.0, u64::MAX);
+        large["actor"]["process_id"] = json!(4_194_304);
+        large["actor"]["state"] = json!("starting");
+        let status = json!({"monitors": {"rpc": {"workers": [large]}}});
+        let rates = Rates::default();
+        for rates in [None, Some(&rates)] {
+            let look = Look {
+                rates,
+                color: false,
+            };
+            for line in render(&status, look).lines() {
+                assert!(width(line) <= WIDTH, "{}: {line}", width(line));
+            }
         }
-        for (bytes, text) in [(0.0, "-"), (3e6, "2.9M"), (5e8, "477M"), (5e9, "4.7G")] {
-            assert_eq!(size(Some(bytes)), text);
-        }
+    }
+
+    #[test]
+    fn only_the_head_has_a_colour() {
+        let status = json!({"monitors": {"rpc": {"workers": [worker("i1", 1.0, 1)]}}});
+        let plain = render(&status, Look::default());
+        let look = Look {
+            rates: None,
+            color: true,
+        };
+        let colored = render(&status, look);
+        assert_eq!(colored.matches('\u{1b}').count(), 2);
+        let bare = colored.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
+        assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted() {
+        let many: Vec<_> = (0..ROWS + 2).map(|_| worker("i1", 1.0, 1)).collect();
+        let listeners: Vec<_> = (0..LISTENERS + 1).map(|at| format!("h:{at}")).collect();
+        let status = json!({
+            "server": {"listeners": listeners}, "monitors": {"rpc": {"workers": many}},
+        });
+        let text = render(&status, Look::default());
+        assert!(text.contains("listener  and 1 more"), "{text}");
+        assert!(text.ends_with("\nand 2 more"), "{text}");
     }
 }

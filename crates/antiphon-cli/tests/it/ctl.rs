@@ -1,45 +1,86 @@
-//! `antiphon ctl`, against servers with workers.
+//! `antiphon ctl`, at servers with worker processes and at peers that say what they like.
 
-use std::path::PathBuf;
-use std::thread::sleep;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Ended, PATIENCE, Process, run};
+use crate::support::{Ended, PATIENCE, Process, Server, run};
 
-/// A server with two workers, and the folder of its control socket.
-struct Server {
-    process: Process,
-    folder: PathBuf,
-}
+/// A folder that goes with the test. Its name is short: paths of sockets are.
+struct Folder(PathBuf);
 
-impl Server {
-    fn start(name: &str, flags: &[&str]) -> Self {
-        let folder = std::env::temp_dir().join(format!("antiphon-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let socket = folder.join("c.sock");
-        let own = [
-            "serve",
-            "--workers",
-            "2",
-            "--bind",
-            "127.0.0.1:0",
-            "--control",
-        ];
-        let process = Process::start(&[&own[..], &[socket.to_str().unwrap()], flags].concat(), "");
-        while !process.note().starts_with("antiphon listening on ") {}
-        let server = Self { process, folder };
-        server.settled();
-        server
+impl Folder {
+    fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("antiphon-ctl-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
     }
 
-    fn ctl(&self, order: &[&str]) -> Ended {
-        let socket = self.folder.join("c.sock");
-        run(
-            &[&["ctl", "--control", socket.to_str().unwrap()], order].concat(),
-            "",
-        )
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server with two workers, which stop with it and with the test.
+struct Fleet {
+    process: Option<Process>,
+    control: String,
+    folder: Folder,
+}
+
+impl Fleet {
+    fn start() -> Self {
+        let folder = Folder::new();
+        let control = folder.path("c.sock");
+        Self::start_with(folder, &[], &["--control", &control], control.clone())
+    }
+
+    fn start_with(
+        folder: Folder,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+        control: String,
+    ) -> Self {
+        let args = ["serve", "--workers", "2", "--bind", "127.0.0.1:0"];
+        let args = [&args, flags].concat();
+        let process = Process::start_among(variables, &args, "", Stdio::piped());
+        let fleet = Self {
+            process: Some(process),
+            control,
+            folder,
+        };
+        // Before it says so, there may be a few lines of its log.
+        let noted = |_| fleet.process().note();
+        let ready = (0..20)
+            .map(noted)
+            .find(|line| line.starts_with("antiphon listening on "));
+        assert!(ready.is_some(), "it does not listen");
+        fleet
+    }
+
+    fn process(&self) -> &Process {
+        self.process.as_ref().unwrap()
+    }
+
+    /// `antiphon ctl --control PATH …`
+    fn ctl(&self, args: &[&str]) -> Ended {
+        run(&[&["ctl", "--control", &self.control], args].concat(), "")
     }
 
     fn status(&self) -> Value {
@@ -48,181 +89,321 @@ impl Server {
         serde_json::from_str(&ended.out).unwrap()
     }
 
-    /// The ids of the workers, when both run and nothing else is there.
-    fn settled(&self) -> Vec<String> {
+    /// The ids of two workers that serve, as soon as there are no others.
+    fn ids(&self) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         loop {
             let status = self.status();
             let workers = status["monitors"]["rpc"]["workers"].as_array().unwrap();
-            let running = workers
-                .iter()
-                .all(|worker| worker["actor"]["state"] == "running");
-            if running && workers.len() == 2 {
-                let id = |worker: &Value| worker["actor"]["actor_id"].as_str().unwrap().to_owned();
+            if workers.len() == 2 && workers.iter().all(|one| one["actor"]["state"] == "running") {
+                let id = |one: &Value| one["actor"]["actor_id"].as_str().unwrap().to_owned();
                 return workers.iter().map(id).collect();
             }
             assert!(Instant::now() < until, "{status}");
-            sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-impl Drop for Server {
+impl Drop for Fleet {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        self.process.take().into_iter().for_each(Process::retire);
     }
 }
 
+/// `antiphon ctl …` with these variables.
+fn ctl_among(variables: &[(&str, &str)], args: &[&str]) -> Ended {
+    let args = [&["ctl"], args].concat();
+    Process::start_among(variables, &args, "", Stdio::piped()).end()
+}
+
+/// A peer at a path that answers one call with a result or an error.
+fn peer(path: &str, member: &'static str, value: Value) {
+    let listener = UnixListener::bind(path).unwrap();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = String::new();
+        BufReader::new(&socket).read_line(&mut request).unwrap();
+        let request: Value = serde_json::from_str(&request).unwrap();
+        let mut answer = json!({"jsonrpc": "2.0", "id": request["id"]});
+        answer[member] = value;
+        let _ = socket.write_all(format!("{answer}\n").as_bytes());
+    });
+}
+
 #[test]
-fn the_status_is_a_table() {
-    let server = Server::start("table", &[]);
-    let ids = server.settled();
-    for order in [&["status"][..], &[]] {
-        let ended = server.ctl(order);
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
+fn a_server_and_its_workers_are_shown() {
+    let fleet = Fleet::start();
+    let ids = fleet.ids();
+    let control = fleet.control.as_str();
+    for args in [
+        &["--control", control][..],
+        &["--control", control, "status"],
+        &["status", "--control", control, "--timeout", "20s"],
+    ] {
+        // What is written on the command line goes before what is in the environment.
+        let ended = ctl_among(&[("ANTIPHON_CONTROL", "/nowhere")], args);
+        assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{args:?}");
         let lines: Vec<_> = ended.out.lines().collect();
+        assert_eq!(lines.len(), 6, "{}", ended.out);
+        assert!(lines[0].starts_with("server    running, pid "), "{lines:?}");
         assert!(
-            lines[0].starts_with("antiphon 0.1.0, running for "),
-            "{}",
-            ended.out
+            lines[1].starts_with("listener  http://127.0.0.1:"),
+            "{lines:?}"
         );
-        assert!(
-            lines[1].starts_with("listening on http://127.0.0.1:"),
-            "{}",
-            ended.out
-        );
-        assert!(lines[3].starts_with("ID "), "{}", ended.out);
-        for id in &ids {
-            assert!(
-                lines[4..].iter().any(|line| line.starts_with(id)),
-                "{}",
-                ended.out
-            );
+        assert!(lines[3].starts_with("ID "), "{lines:?}");
+        for (line, id) in lines[4..].iter().zip(&ids) {
+            assert!(line.starts_with(id.as_str()), "{line}");
+            assert!(line.contains(" running "), "{line}");
         }
+        assert!(lines.iter().all(|line| line.len() <= 80), "{}", ended.out);
     }
+    let ended = ctl_among(&[("ANTIPHON_CONTROL", control)], &["status", "--json"]);
+    assert_eq!((ended.code, &*ended.err), (Some(0), ""));
+    assert_eq!(ended.out.lines().count(), 1, "{}", ended.out);
+    let status: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(status["server"]["actor_id"], "arbiter");
 }
 
 #[test]
-fn it_is_painted_again_and_again_until_the_server_is_gone() {
-    let server = Server::start("watch", &[]);
-    let socket = server.folder.join("c.sock");
-    let watch = [
-        "ctl",
-        "--control",
-        socket.to_str().unwrap(),
-        "status",
-        "--watch",
-        "0.1",
-    ];
-    let watching = Process::start(&watch, "");
-    let mut seen = 0;
-    while seen < 3 {
-        seen += usize::from(watching.line().starts_with("ID "));
+fn a_worker_is_ended_and_replaced() {
+    let fleet = Fleet::start();
+    let before = fleet.ids();
+    let ended = fleet.ctl(&["kill", &before[0]]);
+    let killed = format!("killed {}\n", before[0]);
+    assert_eq!((ended.code, ended.out, &*ended.err), (Some(0), killed, ""));
+    let after = fleet.ids();
+    assert!(!after.contains(&before[0]), "{before:?} {after:?}");
+    assert!(after.contains(&before[1]), "{before:?} {after:?}");
+
+    for id in [&before[0], "nobody", ""] {
+        let ended = fleet.ctl(&["kill", id]);
+        assert_eq!((ended.code, &*ended.out), (Some(1), ""), "{}", ended.err);
+        let said = format!("there is no worker {id:?}");
+        assert!(ended.err.contains(&said), "{}", ended.err);
     }
-    assert_eq!(server.ctl(&["stop"]).out, "stopping\n");
-    let ended = watching.end();
-    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert_eq!(fleet.ids(), after);
 }
 
 #[test]
-fn a_worker_is_ended_and_another_takes_its_place() {
-    let server = Server::start("kill", &[]);
-    let before = server.settled();
-    let killed = server.ctl(&["kill", &before[0]]);
-    assert_eq!(killed.code, Some(0), "{}", killed.err);
-    assert_eq!(killed.out, format!("killed {}\n", before[0]));
-    let after = server.settled();
-    assert!(!after.contains(&before[0]) && after.contains(&before[1]));
-    let unknown = server.ctl(&["kill", "nobody"]);
-    assert_eq!(unknown.code, Some(1));
-    assert!(
-        unknown.err.contains("there is no worker"),
-        "{}",
-        unknown.err
-    );
+fn all_workers_are_replaced_or_none() {
+    let folder = Folder::new();
+    let (control, config) = (folder.path("c.sock"), folder.path("c.toml"));
+    fs::write(&config, "").unwrap();
+    let flags = ["--control", &control, "--config", &config];
+    let fleet = Fleet::start_with(folder, &[], &flags, control.clone());
+    let before = fleet.ids();
+    let ended = fleet.ctl(&["reload"]);
+    let (code, out, err) = (ended.code, &*ended.out, &*ended.err);
+    assert_eq!((code, out, err), (Some(0), "reloaded\n", ""));
+    let after = fleet.ids();
+    assert!(after.iter().all(|id| !before.contains(id)), "{after:?}");
+
+    fs::write(&config, "nonsense = [").unwrap();
+    let ended = fleet.ctl(&["reload"]);
+    assert_eq!((ended.code, &*ended.out), (Some(1), ""), "{}", ended.err);
+    assert!(ended.err.starts_with("error: "), "{}", ended.err);
+    assert!(ended.err.contains("c.toml"), "{}", ended.err);
+    assert_eq!(fleet.ids(), after);
 }
 
 #[test]
-fn a_reload_brings_new_workers_and_a_broken_one_says_so() {
-    let file = std::env::temp_dir().join(format!("antiphon-ctl-{}.toml", std::process::id()));
-    std::fs::write(&file, "max-batch = 7\n").unwrap();
-    let server = Server::start("reload", &["--config", file.to_str().unwrap()]);
-    let before = server.settled();
-    let reloaded = server.ctl(&["reload"]);
-    assert_eq!(
-        (reloaded.code, &*reloaded.out),
-        (Some(0), "reloaded\n"),
-        "{}",
-        reloaded.err
-    );
-    let after = server.settled();
-    assert!(after.iter().all(|id| !before.contains(id)));
-    std::fs::write(&file, "max-bacth = 7\n").unwrap();
-    let refused = server.ctl(&["reload"]);
-    assert_eq!(refused.code, Some(1));
-    assert!(refused.err.contains("max-bacth"), "{}", refused.err);
-    assert_eq!(server.settled(), after);
-    std::fs::remove_file(&file).unwrap();
-}
-
-#[test]
-fn a_server_is_stopped_and_its_socket_is_gone() {
-    let mut server = Server::start("stop", &[]);
-    let socket = server.folder.join("c.sock");
-    assert!(socket.exists());
-    assert_eq!(server.ctl(&["stop"]).code, Some(0));
-    let process = std::mem::replace(&mut server.process, Process::start(&["--version"], ""));
-    assert_eq!(process.end().code, Some(0));
-    assert!(!socket.exists());
-    let ended = server.ctl(&["status"]);
-    assert_eq!(ended.code, Some(3), "{}", ended.err);
-}
-
-#[test]
-fn the_only_server_is_found_and_several_are_told_apart() {
-    let folder = std::env::temp_dir().join(format!("antiphon-runtime-{}", std::process::id()));
-    let inside = folder.join("antiphon");
-    std::fs::create_dir_all(&inside).unwrap();
-    let ctl = || {
-        let variable = format!("XDG_RUNTIME_DIR={}", folder.display());
-        let tool = env!("CARGO_BIN_EXE_antiphon");
-        let ended = std::process::Command::new("env")
-            .args(["-u", "ANTIPHON_CONTROL", &variable, tool, "ctl"])
-            .output()
-            .unwrap();
-        (
-            ended.status.code(),
-            String::from_utf8_lossy(&ended.stderr).into_owned(),
-        )
-    };
-    let (code, text) = ctl();
-    assert_eq!(code, Some(3));
-    assert!(text.contains("no server with workers was found"), "{text}");
-    // What a dead server has left is none.
-    drop(std::os::unix::net::UnixListener::bind(inside.join("dead-1.sock")).unwrap());
-    assert_eq!(ctl().0, Some(3));
-    let start = |name: &str| {
-        let socket = inside.join(name);
-        let flags = [
-            "serve",
-            "--workers",
-            "1",
-            "--bind",
-            "127.0.0.1:0",
+fn a_server_is_stopped_and_its_watchers_are_told() {
+    let mut fleet = Fleet::start();
+    let ids = fleet.ids();
+    let watch = |flags: &[&str]| {
+        let args = [
+            "ctl",
             "--control",
+            &fleet.control,
+            "status",
+            "--watch",
+            "0.1",
         ];
-        let process = Process::start(&[&flags[..], &[socket.to_str().unwrap()]].concat(), "");
-        while !process.note().starts_with("antiphon listening on ") {}
-        process
+        Process::start(&[&args, flags].concat(), "")
     };
-    let _one = start("one.sock");
-    assert_eq!(ctl().0, Some(0));
-    let _two = start("two.sock");
-    let (code, text) = ctl();
-    assert_eq!(code, Some(2));
-    assert!(
-        text.contains("one.sock") && text.contains("two.sock"),
-        "{text}"
-    );
-    std::fs::remove_dir_all(&folder).unwrap();
+    let (table, json) = (watch(&[]), watch(&["--json"]));
+    // Two pictures of six lines, with an empty one between them.
+    let lines: Vec<_> = (0..13).map(|_| table.line()).collect();
+    assert_eq!(lines[6], "\n", "{lines:?}");
+    for at in [0, 7] {
+        assert!(lines[at].starts_with("server    running"), "{lines:?}");
+        assert!(lines[at + 3].contains(" CALLS/S "), "{lines:?}");
+        assert!(lines[at + 4].starts_with(&ids[0]), "{lines:?}");
+    }
+    for _ in 0..2 {
+        let status: Value = serde_json::from_str(&json.line()).unwrap();
+        assert_eq!(status["server"]["state"], "running");
+    }
+
+    let ended = fleet.ctl(&["stop"]);
+    let (code, out, err) = (ended.code, &*ended.out, &*ended.err);
+    assert_eq!((code, out, err), (Some(0), "stopping\n", ""));
+    let server = fleet.process.take().unwrap().end();
+    assert_eq!(server.code, Some(0), "{}", server.err);
+    for watching in [table, json] {
+        let ended = watching.end();
+        assert_eq!(ended.code, Some(3), "{}", ended.err);
+        assert!(ended.err.ends_with("has gone\n"), "{}", ended.err);
+    }
+    let ended = fleet.ctl(&[]);
+    assert_eq!((ended.code, &*ended.out), (Some(3), ""));
+    assert!(ended.err.contains("cannot connect to"), "{}", ended.err);
+    assert!(!Path::new(&fleet.folder.path("c.sock")).exists());
+}
+
+#[test]
+fn a_watch_ends_with_its_reader_and_with_a_signal() {
+    let fleet = Fleet::start();
+    let args = ["ctl", "--control", &fleet.control, "status", "--watch=0.1"];
+    let watching = Process::start(&args, "");
+    watching.line();
+    watching.signal("INT");
+    assert_eq!(watching.end().code, Some(130));
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = Process::start_with(&args, "", writer).end();
+    assert_eq!((ended.code, &*ended.err), (Some(0), ""));
+}
+
+#[test]
+fn the_only_server_needs_no_name() {
+    let folder = Folder::new();
+    let runtime = folder.path("");
+    let variables = [("XDG_RUNTIME_DIR", &*runtime)];
+    let fleet = Fleet::start_with(folder, &variables, &[], String::new());
+    // Left behind by somebody who was killed, and something else altogether.
+    drop(UnixListener::bind(fleet.folder.path("antiphon/a.sock")).unwrap());
+    fs::write(fleet.folder.path("antiphon/b.sock"), "").unwrap();
+    let ended = ctl_among(&variables, &[]);
+    assert_eq!((ended.code, &*ended.err), (Some(0), ""));
+    assert!(ended.out.starts_with("server    "), "{}", ended.out);
+
+    // Somebody who does not answer is there all the same.
+    let other = fleet.folder.path("antiphon/z.sock");
+    let _silent = UnixListener::bind(&other).unwrap();
+    let ended = ctl_among(&variables, &[]);
+    assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{}", ended.err);
+    for part in ["2 servers", "--control PATH", "ANTIPHON_CONTROL", &other] {
+        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+    }
+    assert!(!ended.err.contains("a.sock"), "{}", ended.err);
+}
+
+#[test]
+fn no_server_is_told_as_such() {
+    let folder = Folder::new();
+    let runtime = folder.path("");
+    let stale = folder.path("stale");
+    fs::create_dir_all(folder.path("stale/antiphon")).unwrap();
+    drop(UnixListener::bind(folder.path("stale/antiphon/a.sock")).unwrap());
+    let nowhere = folder.path("c.sock");
+    let table: &[(&str, &[&str], i32, &str)] = &[
+        (&runtime, &[], 3, "--control PATH"),
+        (&stale, &["stop"], 3, "no server with workers"),
+        ("", &[], 2, "XDG_RUNTIME_DIR names no folder"),
+        ("a/b", &[], 2, "XDG_RUNTIME_DIR names no folder"),
+        (
+            &runtime,
+            &["--control", &nowhere, "reload"],
+            3,
+            "was not sent: cannot connect",
+        ),
+        (&runtime, &["kill"], 2, "<ID>"),
+        (
+            &runtime,
+            &["status", "--watch", "0"],
+            2,
+            "from 0.1 to 86400",
+        ),
+        (
+            &runtime,
+            &["--control", &nowhere, "--timeout", "0", "stop"],
+            4,
+            "was not sent",
+        ),
+    ];
+    for (runtime, args, code, part) in table {
+        let ended = ctl_among(&[("XDG_RUNTIME_DIR", runtime)], args);
+        let found = (ended.code, &*ended.out);
+        assert_eq!(found, (Some(*code), ""), "{args:?}: {}", ended.err);
+        assert!(ended.err.contains(part), "{args:?}: {}", ended.err);
+    }
+}
+
+#[test]
+fn whatever_a_peer_says_is_told_harmlessly() {
+    let error = json!({"code": -32000, "message": "a new worker\u{1b}[2J has failed"});
+    let status = json!({"server": {"state": "\u{1b}[2Jgone", "version": ["\u{7}"]}});
+    let shown = "server    \u{fffd}[2Jgone, pid -, up -, - -\n\nno workers\n";
+    /// Arguments, the answer, and what becomes of it: exit code, standard output and error.
+    type Case<'a> = (&'a [&'a str], &'static str, Value, i32, &'a str, &'a str);
+    let table: &[Case<'_>] = &[
+        (
+            &["kill", "i1"],
+            "result",
+            json!(null),
+            1,
+            "",
+            "the worker i1 has not ended yet",
+        ),
+        (
+            &["kill", "i1"],
+            "result",
+            json!("killed i1\u{1b}c"),
+            0,
+            "killed i1\u{fffd}c\n",
+            "",
+        ),
+        (
+            &["reload"],
+            "error",
+            error,
+            1,
+            "",
+            "error: a new worker\u{fffd}[2J has failed\n",
+        ),
+        (&["upgrade"], "result", json!(true), 0, "upgraded\n", ""),
+        (
+            &["upgrade"],
+            "result",
+            json!("\u{1b}no"),
+            5,
+            "",
+            "no answer of a control socket",
+        ),
+        (&["status"], "result", status, 0, shown, ""),
+        (
+            &["status"],
+            "error",
+            json!({"code": -32601, "message": "no"}),
+            1,
+            "",
+            "is no control socket",
+        ),
+    ];
+    let folder = Folder::new();
+    for (at, (args, member, value, code, out, err)) in table.iter().enumerate() {
+        let path = folder.path(&format!("{at}.sock"));
+        peer(&path, member, value.clone());
+        let ended = ctl_among(&[("ANTIPHON_CONTROL", &path)], args);
+        let found = (ended.code, &*ended.out);
+        assert_eq!(found, (Some(*code), *out), "{args:?}: {}", ended.err);
+        assert!(ended.err.contains(err), "{args:?}: {}", ended.err);
+        assert_eq!(ended.err.is_empty(), *code == 0, "{args:?}: {}", ended.err);
+        assert!(!ended.err.contains('\u{1b}'), "{args:?}: {}", ended.err);
+    }
+}
+
+#[test]
+fn other_servers_have_no_such_socket() {
+    let folder = Folder::new();
+    let path = folder.path("s.sock");
+    let server = Server::start(&["--bind", &format!("unix:{path}")]);
+    server.process.note();
+    let ended = run(&["ctl", "--control", &path], "");
+    assert_eq!((ended.code, &*ended.out), (Some(1), ""), "{}", ended.err);
+    assert!(ended.err.contains("is no control socket"), "{}", ended.err);
 }

@@ -35,13 +35,29 @@ impl Process {
 
     /// With a standard output of its own, of which the test then reads nothing.
     pub(crate) fn start_with(args: &[&str], input: &str, stdout: impl Into<Stdio>) -> Self {
+        Self::start_among(&[], args, input, stdout)
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_among(
+        variables: &[(&str, &str)],
+        args: &[&str],
+        input: &str,
+        stdout: impl Into<Stdio>,
+    ) -> Self {
         let mut command = Command::new(TOOL);
         command.args(args);
-        Self::start_command(command, input, stdout)
+        Self::start_command_among(variables, command, input, stdout)
     }
 
     /// Another program, which becomes the tool.
-    pub(crate) fn start_command(
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_command(command: Command, input: &str, stdout: impl Into<Stdio>) -> Self {
+        Self::start_command_among(&[], command, input, stdout)
+    }
+
+    fn start_command_among(
+        variables: &[(&str, &str)],
         mut command: Command,
         input: &str,
         stdout: impl Into<Stdio>,
@@ -52,6 +68,7 @@ impl Process {
             }
         }
         let mut child = command
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::piped())
@@ -100,6 +117,18 @@ impl Process {
             code,
             out: self.out.iter().collect(),
             err: self.err.iter().collect(),
+        }
+    }
+
+    /// Lets it stop with all that it has started, and kills it if it does not. A test that fails
+    /// does so too, so nothing here may fail.
+    #[cfg(unix)]
+    pub(crate) fn retire(mut self) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 

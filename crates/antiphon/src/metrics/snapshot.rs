@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 
 use super::{BOUNDS, CODES, Series};
-use crate::tally::MethodTally;
 
 /// What a process, or all workers of a server together, have counted.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -46,8 +45,8 @@ impl Snapshot {
     }
 
     /// Adds the counters of a method of this process.
-    pub(crate) fn count(&mut self, name: &str, tally: &MethodTally) {
-        let now = MethodSnapshot::of(tally);
+    pub(crate) fn count(&mut self, name: &str, calls: u64, series: &Series) {
+        let now = MethodSnapshot::of(calls, series);
         if now.calls > 0 {
             self.methods.entry(name.to_owned()).or_default().add(&now);
         }
@@ -69,7 +68,7 @@ impl Snapshot {
 }
 
 impl MethodSnapshot {
-    fn of(tally: &MethodTally) -> Self {
+    fn of(calls: u64, series: &Series) -> Self {
         let Series {
             codes,
             buckets,
@@ -77,9 +76,9 @@ impl MethodSnapshot {
             in_flight,
             received,
             sent,
-        } = &tally.series;
+        } = series;
         Self {
-            calls: tally.calls(),
+            calls,
             in_flight: in_flight.load(Ordering::Relaxed) as u64,
             received: received.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),

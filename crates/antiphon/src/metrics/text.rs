@@ -158,33 +158,28 @@ fn label(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Series;
     use super::*;
-    use crate::tally::Tally;
-    use antiphon_proto::{ErrorCode, ErrorObject};
+    use antiphon_proto::ErrorCode;
     use std::time::Duration;
 
     #[test]
     fn what_two_processes_have_counted_is_one_text() {
-        let tally = Tally::new(1);
-        let (known, unknown) = (tally.method(0).unwrap(), tally.method(usize::MAX).unwrap());
-        for _ in 0..3 {
-            tally.called(0);
-        }
-        known.failed(&ErrorObject::of(ErrorCode::TIMEOUT));
-        known.failed(&ErrorObject::new(7, "seven"));
-        known.series.took(Duration::from_micros(40), 8);
-        known.series.took(Duration::from_secs(60), 1);
-        known.series.received(10);
-        known.series.sent(20);
-        tally.called(usize::MAX);
+        let (known, unknown) = (Series::default(), Series::default());
+        known.failed(ErrorCode::TIMEOUT);
+        known.failed(ErrorCode(7));
+        known.took(Duration::from_micros(40), 8);
+        known.took(Duration::from_secs(60), 1);
+        known.received(10);
+        known.sent(20);
         let mut one = Snapshot {
             connections: 2,
             accepted: 5,
             processes: 1,
             ..Snapshot::default()
         };
-        one.count("a\"b", known);
-        one.count("", unknown);
+        one.count("a\"b", 3, &known);
+        one.count("", 1, &unknown);
         let ended = one.clone().bury();
         let mut both = one.clone();
         both.add(&ended);
