@@ -285,6 +285,7 @@
 //! | `unix` | no | Unix sockets, raw and for HTTP (Unix only) |
 //! | `stdio` | no | standard input and output: `Server::stdio`, and `stdio:` addresses (Unix only) |
 //! | `tls` | no | TLS: `Server::tls`, and `https:`, `wss:` and `tls:` addresses |
+//! | `metrics` | no | what was counted of each method, at `GET /metrics` |
 //! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli`, `client`, `macros`, `unix` |
 //!
 //! Without any of them there are routers, [`Dispatcher`] and calls in process.

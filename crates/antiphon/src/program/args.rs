@@ -148,12 +148,12 @@ pub struct ServeArgs {
     pub max_requests: Option<u64>,
 
     /// Show what is offered to browsers, or not [default: where only this machine can come]
-    #[arg(long, value_name = "YES/NO", env = "ANTIPHON_PAGE", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", env = "ANTIPHON_PAGE", num_args = 0..=1, default_missing_value = "true")]
     pub page: Option<bool>,
 
     /// Serve what was counted, or not [default: where only this machine can come]
     #[cfg(feature = "metrics")]
-    #[arg(long, value_name = "YES/NO", env = "ANTIPHON_METRICS", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", env = "ANTIPHON_METRICS", num_args = 0..=1, default_missing_value = "true")]
     pub metrics: Option<bool>,
 
     /// Time for one call [default: 30s]
