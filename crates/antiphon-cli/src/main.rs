@@ -9,6 +9,7 @@
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
 //! | `ctl/` | `antiphon ctl` |
+//! | `shell.rs` | `antiphon completions`, `antiphon man` |
 //! | `remote.rs` | the server that these talk to, and Ctrl-C |
 //! | `args.rs` | parameters from words, files and standard input |
 //! | `output.rs` | what is printed, and where |
@@ -28,11 +29,12 @@ mod listen;
 mod output;
 mod remote;
 mod serve;
+mod shell;
 mod ticks;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Failure;
 use crate::output::{Color, Output};
@@ -61,6 +63,10 @@ enum Command {
     Listen(listen::ListenCommand),
     /// Look after a server with worker processes: status, kill, reload, upgrade, stop
     Ctl(ctl::CtlCommand),
+    /// Print a script with which a shell completes this command line
+    Completions(shell::CompletionsCommand),
+    /// Print the manual, for `man -l -`
+    Man,
 }
 
 const HELP: &str = "\
@@ -102,15 +108,16 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),
         Command::Ctl(command) => command.run(output).map(ExitCode::from),
+        Command::Completions(command) => command.run(Cli::command(), output).map(ExitCode::from),
+        Command::Man => shell::manual(Cli::command(), output).map(ExitCode::from),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
+        use clap::CommandFactory as _;
         super::Cli::command().debug_assert();
     }
 }

@@ -12,4 +12,5 @@ mod deploy;
 mod ends;
 mod listen;
 mod serve;
+mod shell;
 mod support;
