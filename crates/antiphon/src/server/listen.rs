@@ -1,4 +1,4 @@
-//! A server that has opened its doors, and who can be reached from where.
+//! A server that has opened its doors.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -13,21 +13,15 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{AdminToken, TokenFile};
 use crate::router::BoxLayer;
 use crate::server::accept::{Acceptor, Offer};
-use crate::server::builder::{HttpLayer, Server, Source};
+use crate::server::builder::{Server, Source};
 use crate::server::door::Door;
 use crate::server::error::ServeError;
 use crate::server::handle::Handle;
-use crate::server::pages::Documents;
-#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
-use crate::server::raw::Raw;
-use crate::server::settings::{Profile, Settings};
-use crate::session::Terms;
+use crate::server::reach::Reach;
+use crate::server::settings::Settings;
+use crate::server::site::Site;
+use crate::transport::http::Route;
 use crate::transport::http::body::Budget;
-use crate::transport::http::connection::{Entry, Http};
-use crate::transport::http::guard::Guard;
-use crate::transport::http::{HttpService, Route};
-#[cfg(feature = "tls")]
-use crate::transport::tls::server::ServerTls;
 use crate::vitals::{Uplink, Vitals};
 
 /// How long connections have for the answers to calls that were ended.
@@ -238,160 +232,6 @@ impl Listening {
             connections.wait().await;
         }
         Ok(())
-    }
-}
-
-/// What a server offers, apart from its settings.
-struct Site {
-    routes: Vec<(Option<String>, Route)>,
-    vitals: Arc<Vitals>,
-    #[cfg(unix)]
-    admin: Option<AdminToken>,
-    http_layers: Vec<HttpLayer>,
-    #[cfg(feature = "tls")]
-    tls: Option<ServerTls>,
-    budget: Budget,
-    reach: Reach,
-}
-
-/// Who can come to a server, by where it listens.
-pub(crate) struct Reach {
-    /// Whether every listener is bound to loopback.
-    loopback: bool,
-    ports: Vec<u16>,
-}
-
-impl Site {
-    /// What connections are offered under these settings.
-    fn offer(&self, settings: &Settings) -> Offer {
-        Offer {
-            #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
-            raw: self.raw(settings),
-            #[cfg(feature = "tls")]
-            tls: self.tls.clone(),
-            http: self.http(settings),
-        }
-    }
-
-    #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
-    fn raw(&self, settings: &Settings) -> Option<Raw> {
-        let root = self
-            .routes
-            .iter()
-            .find(|(path, _)| path.as_deref() == Some("/"));
-        let (_, route) = root.or_else(|| self.routes.first())?;
-        Some(Raw {
-            dispatcher: (route.clone())
-                .served(&self.vitals, &settings.calls)
-                .dispatcher()
-                .clone(),
-            terms: Terms::new(settings.sessions.clone()),
-            max_message: settings.max_request,
-            local: self.reach.is_local(settings),
-        })
-    }
-
-    /// Reads certificate and key again. A pair that cannot be used changes nothing.
-    #[cfg(feature = "tls")]
-    fn reload_tls(&self) {
-        if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
-            tracing::error!("the certificate stays as it is: {error}");
-        }
-    }
-
-    /// What is shown to who does not call: by default to who could be local, and to nobody else.
-    fn documents(&self, settings: &Settings) -> Documents {
-        let shown = |said: Option<bool>| said.unwrap_or_else(|| self.reach.is_local(settings));
-        Documents {
-            server: Arc::clone(&self.vitals),
-            page: shown(settings.page),
-            metrics: shown(settings.metrics),
-        }
-    }
-
-    /// How requests are answered under these settings.
-    fn http(&self, settings: &Settings) -> Http {
-        let limit = |(path, route): &(Option<String>, Route)| {
-            let route = route.clone().served(&self.vitals, &settings.calls);
-            (path.clone(), route)
-        };
-        let service = HttpService::with(
-            self.routes.iter().map(limit).collect(),
-            self.reach.guard(settings),
-            settings.body_limits(self.budget.clone()),
-            &Terms::new(settings.sessions.clone()),
-            Arc::new(self.documents(settings)),
-            #[cfg(unix)]
-            self.admin.clone(),
-        );
-        let layers = self.http_layers.iter();
-        let entry = layers.fold(Entry::Plain(service), |inside, layer| layer(inside));
-        let local = self.reach.is_local(settings);
-        Http::new(entry, local, settings.phases(), settings.head_limits())
-    }
-}
-
-impl Reach {
-    pub(crate) fn of(doors: &[Door]) -> Self {
-        let addresses = doors.iter().filter_map(Door::address);
-        Self {
-            loopback: doors.iter().all(Door::is_local),
-            ports: addresses.map(|address| address.port()).collect(),
-        }
-    }
-
-    fn guard(&self, settings: &Settings) -> Guard {
-        let mut guard = Guard::default();
-        self.ports.iter().for_each(|port| guard.note_port(*port));
-        if !self.loopback {
-            guard.allow_any_address();
-        }
-        settings
-            .allow_host
-            .iter()
-            .for_each(|host| guard.allow_host(host));
-        settings
-            .allow_origin
-            .iter()
-            .for_each(|origin| guard.allow_origin(origin));
-        guard
-    }
-
-    /// Whether callers can be taken for local: nobody else can reach any listener, and the server
-    /// is known by loopback names only.
-    fn is_local(&self, settings: &Settings) -> bool {
-        settings.profile == Profile::Auto
-            && self.loopback
-            && self.guard(settings).is_loopback_only()
-    }
-
-    /// A server that strangers can reach must have been meant to.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Public`] otherwise.
-    pub(crate) fn permits(&self, settings: &Settings) -> Result<(), ServeError> {
-        if settings.allow_unauthenticated_public || self.is_local(settings) {
-            return Ok(());
-        }
-        let reason = if !self.loopback {
-            "it listens beyond this machine"
-        } else if settings.profile == Profile::Public {
-            "its profile is public"
-        } else {
-            "it answers to names beyond the loopback ones"
-        };
-        Err(ServeError::Public {
-            reason: reason.to_owned(),
-        })
-    }
-}
-
-impl std::fmt::Debug for Site {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Site")
-            .field("routes", &self.routes)
-            .finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,8 @@
 //! | `door.rs` | addresses → sockets that listen |
 //! | `handed.rs` | doors that another process has opened |
 //! | `pages.rs` | documents: health, metrics, what is offered |
-//! | `listen.rs` | [`Listening`]: all doors open; who can be reached from where |
+//! | `listen.rs` | [`Listening`]: all doors open |
+//! | `site.rs`, `reach.rs` | what connections are offered; who can come, and who is local |
 //! | `accept.rs` | accepting connections, within bounds, until the queue is empty |
 //! | `raw.rs` | connections that carry messages and nothing else |
 //! | `handle.rs` | [`Handle`]: stop a server and look at it |
@@ -27,7 +28,9 @@ pub(crate) mod listen;
 mod pages;
 #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
 mod raw;
+pub(crate) mod reach;
 mod settings;
+mod site;
 
 pub use builder::{HttpStack, IntoRoute, Server};
 #[cfg(feature = "macros")]
