@@ -75,7 +75,7 @@
 //!     .method_fn("ping", || "pong")
 //!     .nest("science", Router::default().nest("math", math)); // science.math.add
 //! # let methods = router.build()?;
-//! # let names: Vec<_> = methods.tree().methods(Access::Admin).iter().map(|m| m.name().to_owned()).collect();
+//! # let names: Vec<_> = methods.tree().methods(antiphon::Access::Admin).iter().map(|m| m.name().to_owned()).collect();
 //! # assert_eq!(names, ["ping", "science.math.add"]);
 //! # Ok::<(), antiphon::RouterError>(())
 //! ```

@@ -225,12 +225,17 @@ impl Link {
                 _ => state.stranger(),
             };
         };
+        let opens = waiter.opens.as_ref().map(InboxSpec::mark);
         if let (Some(spec), Ok(result)) = (waiter.opens, &outcome) {
             state.inboxes.open(result.as_str(), spec);
         }
         let room = std::mem::take(&mut state.room);
         drop(state);
-        let _ = waiter.tell.send(CallEnd::Answered(outcome));
+        let told = waiter.tell.send(CallEnd::Answered(outcome));
+        // Who asked has gone in this moment, too late to cancel: what has begun is ended here.
+        if let (Err(CallEnd::Answered(Ok(id))), Some(mark)) = (told, opens) {
+            self.forget(id.as_str(), &mark);
+        }
         room.into_iter().for_each(std::task::Waker::wake);
         Ok(())
     }
@@ -358,6 +363,9 @@ impl Drop for Waiting {
         let Some(link) = self.link.take() else {
             return;
         };
+        // From here on it is the sender that learns that nobody listens; what it has told before is
+        // found below. Without this an answer could fall between the two.
+        self.told.close();
         match (self.told.try_recv(), &self.opens) {
             (Err(_), _) => link.abandon(&self.id),
             // What is told already needs no cancel, but a subscription has begun.
@@ -370,5 +378,50 @@ impl Drop for Waiting {
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Waiting").field(&self.id).finish()
+    }
+}
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Barrier};
+    use std::thread;
+
+    use antiphon_proto::RawJson;
+
+    use super::super::{InboxSpec, Link};
+    use super::NewCall;
+
+    /// Whoever comes first, the answer or the drop: the subscription that has begun is ended.
+    #[test]
+    fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
+        for round in 0..5_000 {
+            let link = Link::new(Arc::default(), true);
+            let (opens, _inbox) = InboxSpec::new(1, "unsubscribe");
+            let call = NewCall {
+                id: 1.into(),
+                opens: Some(opens),
+                progress: None,
+            };
+            let (waiting, _) = link.call(vec![call], Vec::new()).unwrap();
+            let both = Arc::new(Barrier::new(2));
+            let dropper = {
+                let both = Arc::clone(&both);
+                thread::spawn(move || {
+                    both.wait();
+                    drop(waiting);
+                })
+            };
+            let id = RawJson::from_value("s1").unwrap();
+            both.wait();
+            link.answered("1", Ok(id)).unwrap();
+            dropper.join().unwrap();
+            let mut posted = VecDeque::new();
+            link.fetch(1024, &mut posted);
+            let last = posted.pop_back().unwrap().text;
+            let last = String::from_utf8(last).unwrap();
+            assert!(last.contains("unsubscribe"), "round {round}: {last}");
+            assert!(!link.has_inboxes());
+        }
     }
 }

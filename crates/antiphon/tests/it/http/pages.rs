@@ -1,9 +1,7 @@
 //! What is answered to GET.
 
-use antiphon::{Router, Server};
-
 use crate::support::call;
-use crate::support::site::{Log, Site, router};
+use crate::support::site::Site;
 use crate::support::wire::{Answer, post};
 
 async fn get(site: &Site, method: &str, path: &str, host: &str) -> Answer {
@@ -43,6 +41,10 @@ async fn whether_it_is_well_is_told_to_everybody() {
 #[cfg(feature = "metrics")]
 #[tokio::test]
 async fn what_was_counted_is_a_text_for_prometheus() {
+    use antiphon::{Router, Server};
+
+    use crate::support::site::{Log, router};
+
     let log = Log::default();
     let server = Server::builder()
         .route("/", router(&log))

@@ -184,7 +184,7 @@ async fn bridged(seen: &Seen) -> Way {
 }
 
 /// A path for a socket of this test.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "unix"))]
 fn socket(name: &str) -> std::path::PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
