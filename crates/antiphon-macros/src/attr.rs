@@ -10,6 +10,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token};
 
 use crate::errors::Errors;
+use crate::json::check_example;
 use crate::names::Rename;
 
 /// `#[rpc(…)]`.
@@ -81,6 +82,10 @@ pub(crate) struct MethodOptions {
     pub(crate) doc: Option<LitStr>,
     pub(crate) format: Option<LitStr>,
     pub(crate) request_handler: Option<Path>,
+    pub(crate) example: Option<LitStr>,
+    pub(crate) errors: Option<Path>,
+    /// The reason; empty if there is none.
+    pub(crate) deprecated: Option<LitStr>,
     pub(crate) blocking: Option<Ident>,
     pub(crate) local: bool,
     pub(crate) admin: bool,
@@ -114,7 +119,10 @@ impl MethodOptions {
                 "name" => options.name = option.text(errors),
                 "doc" => options.doc = option.text(errors),
                 "format" => options.format = option.text(errors),
-                "request_handler" => options.request_handler = option.path(errors),
+                "request_handler" => options.request_handler = option.path("a function", errors),
+                "example" => options.example = option.example(errors),
+                "errors" => options.errors = option.path("an enum", errors),
+                "deprecated" => options.deprecated = option.reason(errors),
                 "blocking" => options.blocking = option.word(errors),
                 "local" => options.local = option.word(errors).is_some(),
                 "admin" => options.admin = option.word(errors).is_some(),
@@ -133,8 +141,8 @@ impl MethodOptions {
                     "`skip` makes the method private: it goes with no other option",
                 ),
                 _ => option.unknown(
-                    "`name`, `doc`, `format`, `request_handler`, `blocking`, `local`, `admin`, `skip`, and \
-                     for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                    "`name`, `doc`, `format`, `request_handler`, `example`, `errors`, `deprecated`, \
+                     `blocking`, `local`, `admin`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }
@@ -253,17 +261,41 @@ impl Setting {
         }
     }
 
-    fn path(self, errors: &mut Errors) -> Option<Path> {
+    /// The path of an item of this kind.
+    fn path(self, kind: &str, errors: &mut Errors) -> Option<Path> {
         match self.value {
             Some(Expr::Path(path)) => Some(path.path),
             _ => {
+                let example = match kind {
+                    "a function" => "my_function",
+                    _ => "MyErrors",
+                };
                 let message = format!(
-                    "`{0}` takes the path of a function: `{0} = my_function`",
+                    "`{0}` takes the path of {kind}: `{0} = {example}`",
                     self.name
                 );
                 errors.at(self.name, message);
                 None
             }
+        }
+    }
+
+    fn example(self, errors: &mut Errors) -> Option<LitStr> {
+        let text = self.text(errors)?;
+        if let Err(reason) = check_example(&text.value()) {
+            let message = format!(
+                "an example is JSON like {{\"params\": [3, 4], \"result\": 7}}, and in this one {reason}"
+            );
+            errors.at(&text, message);
+        }
+        Some(text)
+    }
+
+    /// A text, or nothing.
+    fn reason(self, errors: &mut Errors) -> Option<LitStr> {
+        match self.value {
+            None => Some(LitStr::new("", self.name.span())),
+            Some(_) => self.text(errors),
         }
     }
 

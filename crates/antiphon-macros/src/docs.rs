@@ -38,6 +38,12 @@ impl Doc {
             .find(|line| !line.is_empty())
     }
 
+    /// Whether it says nothing but this.
+    pub(crate) fn is_only(&self, text: &str) -> bool {
+        let lines: Option<Vec<String>> = self.0.iter().map(literal).collect();
+        lines.is_some_and(|lines| lines.join("\n").trim() == text)
+    }
+
     /// The text as an expression. `#[doc = include_str!(…)]` stays what it is: the compiler reads
     /// the file.
     pub(crate) fn to_expr(&self) -> TokenStream {
@@ -58,6 +64,27 @@ impl Doc {
         let lines = &self.0;
         quote!(#(#[doc = #lines])*)
     }
+}
+
+/// The reason in `#[deprecated]`, empty if there is none; `None` without the attribute.
+pub(crate) fn deprecation(attrs: &[Attribute]) -> Option<TokenStream> {
+    let attr = attrs
+        .iter()
+        .find(|attr| attr.path().is_ident("deprecated"))?;
+    let mut note = None;
+    match &attr.meta {
+        Meta::NameValue(reason) => note = Some(reason.value.clone()),
+        // What is wrong in it the compiler says.
+        Meta::List(_) => drop(attr.parse_nested_meta(|meta| {
+            let value: Expr = meta.value()?.parse()?;
+            if meta.path.is_ident("note") {
+                note = Some(value);
+            }
+            Ok(())
+        })),
+        Meta::Path(_) => {}
+    }
+    Some(note.map_or_else(|| quote!(""), |note| note.to_token_stream()))
 }
 
 /// A line without the space that stands behind `///`.

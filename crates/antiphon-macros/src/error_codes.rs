@@ -34,11 +34,11 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         return errors.or_print(TokenStream::new);
     };
     let mut codes = Vec::new();
-    let arms: Vec<_> = data
+    let (arms, infos): (Vec<_>, Vec<_>) = data
         .variants
         .iter()
         .map(|variant| arm(&input.ident, variant, &mut codes, &mut errors))
-        .collect();
+        .unzip();
     errors.or_print(|| {
         let ident = &input.ident;
         let (generics, arguments, where_clause) = input.generics.split_for_impl();
@@ -55,12 +55,23 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
                     }
                 }
             }
+
+            #[automatically_derived]
+            impl #generics ::antiphon::__private::ErrorCodes for #ident #arguments #where_clause {
+                const ERRORS: &'static [::antiphon::__private::ErrorInfo] = &[#(#infos,)*];
+            }
         }
     })
 }
 
-/// One arm of the match: a variant and those of its fields that message or data need.
-fn arm(owner: &Ident, variant: &Variant, codes: &mut Vec<i64>, errors: &mut Errors) -> TokenStream {
+/// One arm of the match, with those fields of a variant that message or data need; and what documents
+/// say of it.
+fn arm(
+    owner: &Ident,
+    variant: &Variant,
+    codes: &mut Vec<i64>,
+    errors: &mut Errors,
+) -> (TokenStream, TokenStream) {
     let names = field_names(&variant.fields);
     let code = code(variant, codes, errors);
     let message = message(variant, &names, errors);
@@ -76,11 +87,23 @@ fn arm(owner: &Ident, variant: &Variant, codes: &mut Vec<i64>, errors: &mut Erro
         .attrs
         .iter()
         .filter(|attr| attr.path().is_ident("cfg"));
+    let cfgs: Vec<_> = cfgs.collect();
     let text = message.to_expr(binding);
-    quote! {
+    let arm = quote! {
         #(#cfgs)*
         #owner::#ident { #(#fields)* .. } => ::antiphon::__private::error_object(#code, #text) #data,
-    }
+    };
+    let shown = &message.shown;
+    let doc = Doc::of(&variant.attrs);
+    let doc = match doc.is_only(shown) {
+        true => quote!(""),
+        false => doc.to_expr(),
+    };
+    let info = quote! {
+        #(#cfgs)*
+        ::antiphon::__private::error_info(#code, #shown, #doc)
+    };
+    (arm, info)
 }
 
 fn code(variant: &Variant, codes: &mut Vec<i64>, errors: &mut Errors) -> i64 {

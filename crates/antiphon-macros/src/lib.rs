@@ -9,17 +9,20 @@
 //! | `model.rs`, `method.rs` | a block or a trait → a service and its methods, with all checks |
 //! | `stream.rs` | what a method that returns a stream says of its subscriptions |
 //! | `server.rs` | prints the handler side |
+//! | `describe.rs` | prints what documents say of a method |
 //! | `client.rs` | prints the client |
 //! | `expand.rs` | puts the parts together |
 //! | `error_codes.rs`, `message.rs` | the derive |
-//! | `errors.rs`, `docs.rs`, `names.rs` | what all of them need |
+//! | `errors.rs`, `docs.rs`, `names.rs`, `json.rs` | what all of them need |
 
 mod attr;
 mod client;
+mod describe;
 mod docs;
 mod error_codes;
 mod errors;
 mod expand;
+mod json;
 mod message;
 mod method;
 mod model;
@@ -118,6 +121,9 @@ use proc_macro::TokenStream;
 /// | `doc = "…"` | the documentation, in place of the doc comment |
 /// | `format = "csv"` | a word for request handlers and `ctx.format()`; the wire stays JSON |
 /// | `request_handler = path` | a function that changes the parameters first |
+/// | `example = "…"` | a call for documents: `{"params": [3, 4], "result": 7}` |
+/// | `errors = ShopError` | the enum under [`macro@ErrorCodes`] whose errors documents list here |
+/// | `deprecated`, `deprecated = "…"` | tells callers to use something else; so does `#[deprecated]` |
 /// | `blocking` | for a `fn` that blocks |
 /// | `local` | only callers on this machine see it, and admins |
 /// | `admin` | only callers with the server's admin token see it |
@@ -135,6 +141,8 @@ use proc_macro::TokenStream;
 /// | `default`, `default = 10` | may be left out: the type's default value, or this one |
 /// | `name = "type"` | the name callers use |
 /// | `flatten` | takes all members that no other parameter takes; the method is called by name only |
+///
+/// A doc comment on a parameter goes into documents.
 ///
 /// ```
 /// use antiphon::{Context, ErrorObject, NamedParams, rpc};

@@ -11,6 +11,8 @@ pub(crate) struct Message {
     /// With `{f0}` in place of the first field's name, so that a number, a keyword or any other name
     /// is an argument that `format!` takes.
     text: String,
+    /// As documents show it, with the names of the fields.
+    pub(crate) shown: String,
     /// Whether `text` is a template. A text from a doc comment may have braces in it.
     is_template: bool,
     span: Span,
@@ -21,6 +23,7 @@ impl Message {
     /// A text in which braces are braces.
     pub(crate) fn plain(text: String) -> Self {
         Self {
+            shown: text.clone(),
             text,
             is_template: false,
             span: Span::mixed_site(),
@@ -32,6 +35,7 @@ impl Message {
     pub(crate) fn parse(template: &LitStr, names: &[String], errors: &mut Errors) -> Self {
         let mut message = Self {
             text: String::new(),
+            shown: template.value().replace("{{", "{").replace("}}", "}"),
             is_template: true,
             span: template.span(),
             fields: Vec::new(),

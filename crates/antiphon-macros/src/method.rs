@@ -10,7 +10,7 @@ use syn::{
 };
 
 use crate::attr::{ArgOptions, MethodOptions};
-use crate::docs::Doc;
+use crate::docs::{self, Doc};
 use crate::errors::Errors;
 use crate::stream::Subscription;
 
@@ -28,6 +28,10 @@ pub(crate) struct Method {
     pub(crate) doc: Doc,
     pub(crate) format: Option<LitStr>,
     pub(crate) request_handler: Option<Path>,
+    pub(crate) example: Option<LitStr>,
+    pub(crate) errors: Option<Path>,
+    /// The reason; empty if there is none.
+    pub(crate) deprecated: Option<TokenStream>,
     pub(crate) is_blocking: bool,
     pub(crate) is_local: bool,
     pub(crate) is_admin: bool,
@@ -54,6 +58,7 @@ pub(crate) struct Param {
     pub(crate) ident: Ident,
     /// The name a caller uses.
     pub(crate) name: String,
+    pub(crate) doc: Doc,
     pub(crate) ty: Type,
     pub(crate) kind: ParamKind,
 }
@@ -115,6 +120,12 @@ impl Method {
             doc,
             format: options.format,
             request_handler: options.request_handler,
+            example: options.example,
+            errors: options.errors,
+            deprecated: match options.deprecated {
+                Some(reason) => Some(reason.to_token_stream()),
+                None => docs::deprecation(attrs),
+            },
             is_blocking: options.blocking.is_some(),
             is_local: options.local,
             is_admin: options.admin,
@@ -159,6 +170,9 @@ impl Method {
 impl Arg {
     fn new(typed: &mut PatType, errors: &mut Errors) -> Option<Self> {
         let options = ArgOptions::take(&mut typed.attrs, errors);
+        // The compiler has no doc comments on parameters.
+        let doc = Doc::of(&typed.attrs);
+        typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
         if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
             errors.at(
                 cfg,
@@ -184,6 +198,7 @@ impl Arg {
                 None => ident.unraw().to_string(),
             },
             ident,
+            doc,
             ty: typed.ty.as_ref().clone(),
             kind,
         })))

@@ -7,6 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
+use crate::describe::described;
 use crate::method::{Arg, Method, ParamKind};
 use crate::model::{Service, hidden};
 use crate::stream::Subscription;
@@ -103,10 +104,6 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
             }
         }
     });
-    let doc = (!method.doc.is_empty()).then(|| {
-        let doc = method.doc.to_expr();
-        quote!(.doc(#doc))
-    });
     let format = method
         .format
         .as_ref()
@@ -117,30 +114,16 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         (false, true) => Some(quote!(.access(::antiphon::__private::Access::Local))),
         (false, false) => None,
     };
-    let infos: Vec<_> = method
-        .params()
-        .map(|param| {
-            let name = &param.name;
-            match param.kind {
-                ParamKind::Required => quote!(::antiphon::__private::ParamInfo::required(#name)),
-                ParamKind::Optional(_) | ParamKind::Flatten => {
-                    quote!(::antiphon::__private::ParamInfo::optional(#name))
-                }
-            }
-        })
-        .collect();
-    let params = (!infos.is_empty()).then(|| quote!(.params([#(#infos),*])));
-    quote! {
+    let made = quote! {
         ::antiphon::__private::Method::new(
             #name,
             move |#call: ::antiphon::__private::Call| { #may_stream #body },
         )
-        #doc
         #format
-        #params
         #access
         #subscription
-    }
+    };
+    described(method, &made)
 }
 
 /// A call whose parameters are decoded as they came.

@@ -22,13 +22,22 @@ pub use serde::de::DeserializeOwned;
 pub use serde::{Deserialize, Serialize};
 
 pub use crate::__client as client;
+pub use crate::{
+    __default_of as default_of, __schema_of as schema_of, __schema_of_outcome as schema_of_outcome,
+};
 
 pub use crate::call::{Call, CallFuture, Reply};
 #[cfg(feature = "client")]
 pub use crate::client::{Client, Error as ClientError, PendingSubscription};
+pub use crate::codes::{ErrorCodes, ErrorInfo};
 pub use crate::context::Context;
 pub use crate::router::params::{Slot, decode};
 pub use crate::router::{IntoMethod, IntoRouter, Method, NamedParams, Router};
+#[cfg(feature = "describe")]
+pub use crate::schema::with_schemas::{
+    DefaultOf, OutcomeOf, PlainSchema, SchemaOf, WithoutJson, WithoutSchema,
+};
+pub use crate::schema::{DefaultSource, SchemaSource};
 pub use crate::subscription::{Overflow, Producer};
 pub use crate::tree::{Access, ParamInfo};
 
@@ -206,6 +215,35 @@ pub fn decode_named<S: Slots>(
     params.decode(info, slots)
 }
 
+/// A parameter with what documents may say of its values.
+#[must_use]
+pub fn param(info: ParamInfo, schema: SchemaSource, default: DefaultSource) -> ParamInfo {
+    ParamInfo {
+        schema,
+        default,
+        ..info
+    }
+}
+
+/// A parameter made of all members that no other one takes.
+#[must_use]
+pub fn flattened(info: ParamInfo, schema: SchemaSource) -> ParamInfo {
+    ParamInfo {
+        schema,
+        flattened: true,
+        ..info
+    }
+}
+
+/// A method with the schema of its result, or of an item.
+#[must_use]
+pub fn returning(method: Method, schema: SchemaSource) -> Method {
+    Method {
+        result: schema,
+        ..method
+    }
+}
+
 /// An object that many calls share.
 pub fn share<T: Send + Sync + 'static>(object: T) -> Arc<T> {
     Arc::new(object)
@@ -251,6 +289,12 @@ pub async fn settled(future: CallFuture) -> Reply {
 /// The error of a variant under `#[derive(ErrorCodes)]`.
 pub fn error_object(code: i64, message: impl Into<Cow<'static, str>>) -> ErrorObject {
     ErrorObject::new(ErrorCode(code), message)
+}
+
+/// What documents say of a variant under `#[derive(ErrorCodes)]`.
+#[must_use]
+pub const fn error_info(code: i64, message: &'static str, doc: &'static str) -> ErrorInfo {
+    ErrorInfo::new(code, message).doc(doc)
 }
 
 /// The fields of a variant as the `data` of its error. One that has no JSON form is left out.

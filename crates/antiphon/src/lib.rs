@@ -280,6 +280,7 @@
 //! | `server` | yes | [`Server`], and with `macros` [`ServerCommands`]; turns on `http` |
 //! | `cli` | yes | [`Server::start`], [`ServeArgs`], the log; turns on `server` |
 //! | `blocking` | no | `blocking::Client`; turns on `client` |
+//! | `describe` | no | [`OpenRpc`] documents, JSON Schemas of parameters and results, `rpc.discover` |
 //! | `ws` | no | WebSocket, on every path of a server; turns on `http` |
 //! | `tcp` | no | raw TCP streams |
 //! | `unix` | no | Unix sockets, raw and for HTTP (Unix only) |
@@ -306,9 +307,10 @@ pub mod blocking;
 mod call;
 #[cfg(feature = "client")]
 pub mod client;
+mod codes;
 mod context;
 mod current;
-#[cfg(all(feature = "macros", feature = "server"))]
+#[cfg(any(feature = "describe", all(feature = "macros", feature = "server")))]
 mod describe;
 #[cfg_attr(
     not(all(feature = "client", feature = "server", feature = "ws")),
@@ -329,6 +331,7 @@ mod metrics;
 #[cfg(feature = "cli")]
 mod program;
 mod router;
+mod schema;
 mod scope;
 #[cfg(feature = "server")]
 mod server;
@@ -365,7 +368,10 @@ pub use antiphon_proto::{ErrorCode, ErrorObject, Framing, Id, IntoParams, Params
 pub use call::{Call, CallFuture, Reply};
 #[cfg(feature = "client")]
 pub use client::Client;
+pub use codes::{ErrorCodes, ErrorInfo};
 pub use context::Context;
+#[cfg(feature = "describe")]
+pub use describe::{OpenRpc, Specification};
 pub use dispatch::{Dispatcher, Limits};
 pub use error::Failure;
 #[cfg(feature = "cli")]
@@ -374,6 +380,11 @@ pub use router::{
     BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Problem, Router,
     RouterError,
 };
+/// The library that JSON Schemas come from, in the version that documents are made with. A program
+/// that derives schemas has it as a dependency of its own, or says
+/// `#[schemars(crate = "antiphon::schemars")]`.
+#[cfg(feature = "describe")]
+pub use schemars;
 pub use scope::Transport;
 #[cfg(feature = "server")]
 pub use server::{Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, Settings};

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::codes::ErrorInfo;
+use crate::schema::{DefaultSource, SchemaSource};
 use crate::subscription::Options;
 
 /// Who may see and call a method, and what a caller may see: whoever has more may also do what is
@@ -28,6 +30,12 @@ pub struct MethodInfo {
     pub(crate) doc: String,
     pub(crate) format: String,
     pub(crate) params: Vec<ParamInfo>,
+    /// Of the result, or of an item.
+    #[cfg_attr(not(feature = "describe"), allow(dead_code))]
+    pub(crate) result: SchemaSource,
+    pub(crate) errors: Vec<ErrorInfo>,
+    pub(crate) examples: Vec<String>,
+    pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
     /// Set if its result is a subscription.
     pub(crate) subscription: Option<Options>,
@@ -66,6 +74,47 @@ impl MethodInfo {
         self.subscription.is_some()
     }
 
+    /// The name of the notifications that carry the items; `None` if it is no subscription.
+    #[must_use]
+    pub fn notification(&self) -> Option<&str> {
+        let options = self.subscription.as_ref()?;
+        Some(options.notification.as_deref().unwrap_or(&self.name))
+    }
+
+    /// The name of the method that ends such a subscription: `rpc.unsubscribe`, unless the method
+    /// says otherwise. `None` if it is no subscription.
+    #[must_use]
+    pub fn unsubscribe(&self) -> Option<&str> {
+        let options = self.subscription.as_ref()?;
+        Some(options.unsubscribe.as_deref().unwrap_or("rpc.unsubscribe"))
+    }
+
+    /// Whether the notifications of its subscriptions come without `seq` and `end`.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.subscription
+            .as_ref()
+            .is_some_and(|options| options.plain)
+    }
+
+    /// The errors of the program's own that it may answer with, as far as it says so.
+    #[must_use]
+    pub fn errors(&self) -> &[ErrorInfo] {
+        &self.errors
+    }
+
+    /// The examples, as JSON texts: `{"params": [3, 4], "result": 7}`.
+    #[must_use]
+    pub fn examples(&self) -> &[String] {
+        &self.examples
+    }
+
+    /// Whether callers should use something else, and the reason; the reason may be empty.
+    #[must_use]
+    pub fn deprecated(&self) -> Option<&str> {
+        self.deprecated.as_deref()
+    }
+
     /// Who may call it.
     #[must_use]
     pub fn access(&self) -> Access {
@@ -74,23 +123,43 @@ impl MethodInfo {
 }
 
 /// A parameter of a method.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ParamInfo {
     pub(crate) name: String,
+    pub(crate) doc: String,
     pub(crate) required: bool,
+    pub(crate) flattened: bool,
+    #[cfg_attr(not(feature = "describe"), allow(dead_code))]
+    pub(crate) schema: SchemaSource,
+    #[cfg_attr(not(feature = "describe"), allow(dead_code))]
+    pub(crate) default: DefaultSource,
 }
 
 impl ParamInfo {
-    /// The name a caller uses.
+    /// The name a caller uses. One that is [flattened](Self::is_flattened) has a name that no
+    /// caller uses.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What documents say about it; empty if there is nothing.
+    #[must_use]
+    pub fn documentation(&self) -> &str {
+        &self.doc
     }
 
     /// Whether a call without it is refused.
     #[must_use]
     pub fn is_required(&self) -> bool {
         self.required
+    }
+
+    /// Whether it takes all members that no other parameter takes. Such a method is called by name
+    /// only.
+    #[must_use]
+    pub fn is_flattened(&self) -> bool {
+        self.flattened
     }
 }
 
@@ -110,6 +179,7 @@ pub(crate) struct NodeInner {
     pub(crate) prefix: String,
     pub(crate) title: String,
     pub(crate) documentation: String,
+    pub(crate) version: String,
     pub(crate) parent: Option<usize>,
     /// The name it was nested under, and its index.
     pub(crate) children: Vec<(String, usize)>,
@@ -192,6 +262,20 @@ impl Node {
         self.inner().map_or("", |node| &node.prefix)
     }
 
+    /// The prefix without the separator behind it: `calc`, or nothing for the root.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        let prefix = self.prefix();
+        let Some(parent) = self.parent() else {
+            return prefix;
+        };
+        let siblings = parent.inner().map(|node| node.children.as_slice());
+        let mut siblings = siblings.unwrap_or_default().iter();
+        let own = siblings.find(|(_, index)| *index == self.index);
+        let length = parent.prefix().len() + own.map_or(0, |(name, _)| name.len());
+        prefix.get(..length).unwrap_or(prefix)
+    }
+
     /// The title: given, or the name of the type.
     #[must_use]
     pub fn title(&self) -> &str {
@@ -202,6 +286,12 @@ impl Node {
     #[must_use]
     pub fn documentation(&self) -> &str {
         self.inner().map_or("", |node| &node.documentation)
+    }
+
+    /// The version of the interface; empty if none is given.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.inner().map_or("", |node| &node.version)
     }
 
     /// The router this one is nested in; `None` for the root.

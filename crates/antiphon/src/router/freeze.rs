@@ -17,6 +17,8 @@ use tower_service::Service;
 
 use crate::call::{Call, CallFuture, Reply};
 use crate::error::internal_error;
+#[cfg(feature = "describe")]
+use crate::router::builtin::{DISCOVER, Documents};
 use crate::router::builtin::{UNSUBSCRIBE, unsubscribe};
 use crate::router::method::{Handler, Method};
 use crate::router::{BoxError, Router};
@@ -205,6 +207,8 @@ impl Router {
         let layers = self.layers.clone();
         let mut entries = build.node(self, "", ".", None);
         build.endings(&mut entries);
+        #[cfg(feature = "describe")]
+        discovery(&mut entries);
         let table = build.table(entries);
         if !build.problems.is_empty() {
             return Err(RouterError(build.problems));
@@ -244,6 +248,7 @@ impl Build {
             prefix: prefix.to_owned(),
             title: router.title.clone().unwrap_or_default(),
             documentation: router.documentation.clone().unwrap_or_default(),
+            version: router.version.clone().unwrap_or_default(),
             parent,
             children: Vec::new(),
             methods: Vec::new(),
@@ -305,6 +310,10 @@ impl Build {
             doc: method.doc,
             format: method.format,
             params: method.params,
+            result: method.result,
+            errors: method.errors,
+            examples: method.examples,
+            deprecated: method.deprecated,
             access: method.access,
             subscription: method.subscription,
             node,
@@ -361,6 +370,17 @@ impl Build {
             table: Arc::new(table),
             layers: None,
         }
+    }
+}
+
+/// Adds the method that describes all others. As what ends subscriptions it is in no document.
+#[cfg(feature = "describe")]
+fn discovery(entries: &mut Entries) {
+    if !entries.iter().any(|(known, _)| &**known == DISCOVER) {
+        let documents = Documents::default();
+        let handler: Handler = Arc::new(move |call| documents.discover(call));
+        let route = usize::MAX;
+        entries.push((DISCOVER.into(), Entry { handler, route }));
     }
 }
 

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::{Call, CallFuture};
+use crate::codes::{ErrorCodes, ErrorInfo};
 use crate::router::function::Function;
+use crate::schema::{DefaultSource, SchemaSource};
 use crate::subscription::{Options, Overflow};
 use crate::tree::{Access, ParamInfo};
 
@@ -27,6 +29,10 @@ pub struct Method {
     pub(crate) doc: String,
     pub(crate) format: String,
     pub(crate) params: Vec<ParamInfo>,
+    pub(crate) result: SchemaSource,
+    pub(crate) errors: Vec<ErrorInfo>,
+    pub(crate) examples: Vec<String>,
+    pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
     pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
@@ -60,6 +66,10 @@ impl Method {
             doc: String::new(),
             format: "json".to_owned(),
             params: Vec::new(),
+            result: SchemaSource::default(),
+            errors: Vec::new(),
+            examples: Vec::new(),
+            deprecated: None,
             access: Access::Public,
             subscription: None,
             handler: Arc::new(handler),
@@ -91,6 +101,38 @@ impl Method {
     #[must_use]
     pub fn params<P: Into<ParamInfo>>(mut self, params: impl IntoIterator<Item = P>) -> Self {
         self.params = params.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The type of the result, for documents; of an item, if the method is a subscription. The macros
+    /// know it by themselves.
+    #[cfg(feature = "describe")]
+    #[must_use]
+    pub fn returns<T: schemars::JsonSchema>(mut self) -> Self {
+        self.result = SchemaSource::of::<T>();
+        self
+    }
+
+    /// Errors of the program's own that it may answer with, besides those added before.
+    #[must_use]
+    pub fn errors<E: ErrorCodes>(mut self) -> Self {
+        self.errors.extend_from_slice(E::ERRORS);
+        self
+    }
+
+    /// An example of a call, besides those added before: a JSON text, as
+    /// `{"params": [3, 4], "result": 7}`. The parameters may be named, and each of the two may be
+    /// missing. Documents leave out what is not of this form.
+    #[must_use]
+    pub fn example(mut self, example: impl Into<String>) -> Self {
+        self.examples.push(example.into());
+        self
+    }
+
+    /// Tells callers to use something else, and why; the reason may be empty.
+    #[must_use]
+    pub fn deprecated(mut self, reason: impl Into<String>) -> Self {
+        self.deprecated = Some(reason.into());
         self
     }
 
@@ -157,18 +199,38 @@ impl fmt::Debug for Method {
 impl ParamInfo {
     /// A parameter that a call must give.
     pub fn required(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            required: true,
-        }
+        Self::new(name.into(), true)
     }
 
     /// A parameter that a call may leave out.
     pub fn optional(name: impl Into<String>) -> Self {
+        Self::new(name.into(), false)
+    }
+
+    fn new(name: String, required: bool) -> Self {
         Self {
-            name: name.into(),
-            required: false,
+            name,
+            doc: String::new(),
+            required,
+            flattened: false,
+            schema: SchemaSource::default(),
+            default: DefaultSource::default(),
         }
+    }
+
+    /// What documents say about it.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        self.doc = doc.into();
+        self
+    }
+
+    /// Its type, for documents. The macros know it by themselves.
+    #[cfg(feature = "describe")]
+    #[must_use]
+    pub fn typed<T: schemars::JsonSchema>(mut self) -> Self {
+        self.schema = SchemaSource::of::<T>();
+        self
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) use freeze::{BoxLayer, box_layer};
 pub struct Router {
     title: Option<String>,
     documentation: Option<String>,
+    version: Option<String>,
     separator: Option<String>,
     methods: Vec<Method>,
     children: Vec<(String, Self)>,
@@ -183,6 +184,14 @@ impl Router {
     #[must_use]
     pub fn documentation(mut self, text: impl Into<String>) -> Self {
         self.documentation = Some(text.into());
+        self
+    }
+
+    /// The version of the interface, as documents tell it: `1.2.0`. That of the router which is served
+    /// counts.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
         self
     }
 

@@ -23,6 +23,8 @@ mod client_time;
 mod client_tls;
 #[cfg(all(feature = "macros", feature = "server"))]
 mod commands;
+#[cfg(all(feature = "describe", feature = "macros"))]
+mod describe;
 mod dispatch;
 #[cfg(feature = "server")]
 mod http;

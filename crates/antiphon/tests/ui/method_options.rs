@@ -31,6 +31,15 @@ impl Jobs {
     #[method(local)]
     #[method(blocking)]
     fn rpc_two(&self) {}
+
+    #[method(example = r#"{"params": [3,]}"#)]
+    fn rpc_no_json(&self, _value: u8) {}
+
+    #[method(errors = "Trouble")]
+    fn rpc_no_enum(&self) {}
+
+    #[method(deprecated = 3)]
+    fn rpc_no_reason(&self) {}
 }
 
 fn main() {}

@@ -1,0 +1,48 @@
+//! `rpc.discover`: the document as every router answers with it.
+
+use antiphon::{Access, Router};
+use serde_json::{Value, json};
+
+use super::library::Library;
+
+async fn ask(router: Router, message: &str) -> String {
+    let dispatcher = router.build().unwrap();
+    let answer = dispatcher.handle(message.to_owned()).await.unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
+fn call(params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"rpc.discover"{params}}}"#)
+}
+
+#[tokio::test]
+async fn every_router_describes_itself() {
+    for params in ["", r#","params":[]"#, r#","params":{}"#, r#","params":[ ]"#] {
+        let answer = ask(Router::new(Library), &call(params)).await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let dispatcher = Router::new(Library).build().unwrap();
+        // A caller in the same program that gives no scope counts as one of the machine.
+        let document = dispatcher.tree().openrpc(Access::Local);
+        assert_eq!(answer["result"], document, "{params}");
+    }
+}
+
+#[tokio::test]
+async fn it_takes_no_parameters() {
+    let answer = ask(Router::new(Library), &call(r#","params":[1]"#)).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["error"]["code"], json!(-32602));
+}
+
+#[cfg(all(feature = "macros", feature = "server"))]
+#[tokio::test]
+async fn no_listing_shows_it() {
+    use antiphon::ServerCommands;
+
+    for method in ["functions_list", "documentation", "rpc.discover"] {
+        let message = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+        let answer = ask(Router::new(ServerCommands::new()), &message).await;
+        assert!(answer.contains("functions_list"), "{answer}");
+        assert!(!answer.contains("rpc.discover"), "{answer}");
+    }
+}

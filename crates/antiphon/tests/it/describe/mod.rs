@@ -1,0 +1,116 @@
+//! Documents made from routers: OpenRPC, Markdown, `rpc.discover`, schemas of single methods.
+//!
+//! What whole documents must be stands in the files beside this one. `ANTIPHON_BLESS=1` writes them
+//! anew; what has changed is for the reader of the difference to judge.
+
+mod discover;
+mod library;
+mod sources;
+
+use std::path::Path;
+
+use antiphon::{Access, OpenRpc, Router, Specification, Tree};
+use serde_json::{Value, json};
+
+use library::{Calculator, Library};
+
+fn tree(router: Router) -> Tree {
+    router.build().unwrap().tree().clone()
+}
+
+/// A router with everything that documents tell of.
+fn everything() -> Tree {
+    let deep = Router::default()
+        .title("Deep")
+        .separator("/")
+        .nest("sums", Calculator);
+    tree(
+        Router::new(Library)
+            .version("2.1.0")
+            .nest("calc", Calculator)
+            .nest("deep", deep),
+    )
+}
+
+fn compare(file: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/describe")
+        .join(file);
+    if std::env::var_os("ANTIPHON_BLESS").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        found == expected,
+        "{file} is not what is expected; ANTIPHON_BLESS=1 writes it anew. Found:\n{found}"
+    );
+}
+
+#[test]
+fn documents_are_what_they_were() {
+    let everything = everything();
+    let all = OpenRpc::of(&everything)
+        .access(Access::Admin)
+        .server("http://localhost:8060/");
+    compare("everything.json", &all.to_json());
+    compare("everything.md", &all.to_markdown());
+
+    let calculator = OpenRpc::of(&tree(Router::new(Calculator)));
+    compare("calculator.json", &calculator.to_json());
+    compare("calculator.md", &calculator.to_markdown());
+
+    let empty = OpenRpc::of(&tree(Router::default()));
+    compare("empty.json", &empty.to_json());
+}
+
+#[test]
+fn two_documents_of_one_router_are_the_same() {
+    let [one, other] = [everything(), everything()].map(|tree| OpenRpc::of(&tree).to_json());
+    assert_eq!(one, other);
+}
+
+#[test]
+fn a_document_has_what_it_is_asked_for() {
+    let tree = everything();
+    let document = OpenRpc::of(&tree)
+        .title("Books")
+        .version("3.0.0")
+        .specification(Specification::V1_4)
+        .server("ws://one/")
+        .server("ws://two/")
+        .to_value();
+    assert_eq!(document["openrpc"], "1.4.0");
+    assert_eq!(document["info"]["title"], "Books");
+    assert_eq!(document["info"]["version"], "3.0.0");
+    let servers =
+        json!([{"name": "Books", "url": "ws://one/"}, {"name": "Books", "url": "ws://two/"}]);
+    assert_eq!(document["servers"], servers);
+}
+
+fn names(document: &Value) -> Vec<&str> {
+    let methods = document["methods"].as_array().unwrap();
+    methods
+        .iter()
+        .map(|method| method["name"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_reader_sees_the_methods_that_the_reader_may_call() {
+    let tree = everything();
+    for (reader, sees_local, sees_admin) in [
+        (Access::Public, false, false),
+        (Access::Local, true, false),
+        (Access::Admin, true, true),
+    ] {
+        let document = tree.openrpc(reader);
+        let names = names(&document);
+        assert_eq!(names.contains(&"shelves"), sees_local, "{reader:?}");
+        assert_eq!(names.contains(&"burn"), sees_admin, "{reader:?}");
+        // Types that only hidden methods have are hidden, too.
+        let types = document["components"]["schemas"].as_object().unwrap();
+        assert_eq!(types.contains_key("Shelf"), sees_local, "{reader:?}");
+        let all: Vec<_> = tree.methods(reader).iter().map(|m| m.name()).collect();
+        assert_eq!(names, all);
+    }
+}
