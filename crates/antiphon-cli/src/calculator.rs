@@ -16,21 +16,25 @@ pub(crate) struct Calculator;
 #[rpc(client = false)]
 impl Calculator {
     /// Add two numbers.
+    #[method(example = r#"{"params": [3, 4], "result": 7}"#)]
     fn rpc_add(&self, a: f64, b: f64) -> Result<f64, ErrorObject> {
         number(a + b)
     }
 
     /// Subtract the second number from the first.
+    #[method(example = r#"{"params": [10, 4], "result": 6}"#)]
     fn rpc_subtract(&self, a: f64, b: f64) -> Result<f64, ErrorObject> {
         number(a - b)
     }
 
     /// Multiply two numbers.
+    #[method(example = r#"{"params": {"a": 3, "b": 5}, "result": 15}"#)]
     fn rpc_multiply(&self, a: f64, b: f64) -> Result<f64, ErrorObject> {
         number(a * b)
     }
 
     /// Divide the first number by the second.
+    #[method(example = r#"{"params": [16, 4], "result": 4}"#)]
     fn rpc_divide(&self, a: f64, b: f64) -> Result<f64, ErrorObject> {
         match b {
             0.0 => Err(ErrorObject::invalid_params("division by zero")),
@@ -43,10 +47,18 @@ impl Calculator {
     #[method(blocking)]
     fn rpc_randompaths(
         &self,
-        #[arg(default = 1)] num_paths: usize,
-        #[arg(default = 250)] size: usize,
-        #[arg(default = 0.0)] mu: f64,
-        #[arg(default = 1.0)] sigma: f64,
+        /// How many walks.
+        #[arg(default = 1)]
+        num_paths: usize,
+        /// How many steps each has.
+        #[arg(default = 250)]
+        size: usize,
+        /// The mean of a step.
+        #[arg(default = 0.0)]
+        mu: f64,
+        /// The standard deviation of a step; not negative.
+        #[arg(default = 1.0)]
+        sigma: f64,
     ) -> Result<Vec<Vec<f64>>, ErrorObject> {
         let numbers = size
             .checked_add(1)

@@ -9,6 +9,8 @@
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
 //! | `ctl/` | `antiphon ctl` |
+//! | `docs.rs` | `antiphon docs` |
+//! | `source.rs` | where it has its document from |
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
 //! | `remote.rs` | the server that these talk to, and Ctrl-C |
 //! | `args.rs` | parameters from words, files and standard input |
@@ -23,6 +25,7 @@ mod batch;
 mod calculator;
 mod call;
 mod ctl;
+mod docs;
 mod exit;
 mod json;
 mod listen;
@@ -30,6 +33,7 @@ mod output;
 mod remote;
 mod serve;
 mod shell;
+mod source;
 mod ticks;
 
 use std::process::ExitCode;
@@ -61,6 +65,8 @@ enum Command {
     Batch(batch::BatchCommand),
     /// Subscribe to a method and print its items, one a line
     Listen(listen::ListenCommand),
+    /// Write what a server offers as Markdown, HTML, reStructuredText or OpenRPC
+    Docs(docs::DocsCommand),
     /// Look after a server with worker processes: status, kill, reload, upgrade, stop
     Ctl(ctl::CtlCommand),
     /// Print a script with which a shell completes this command line
@@ -77,6 +83,7 @@ Examples:
   antiphon call :8060 functions_list         what can be called
   antiphon batch :8060 calls.jsonl           many calls in one request
   antiphon listen ws://localhost:8060 ticks  a stream, one item a line
+  antiphon docs :8060 -f html -o api.html     what is offered, for people
   antiphon ctl status --watch                a server with workers, each second
 
 Exit codes:
@@ -107,6 +114,7 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),
+        Command::Docs(command) => command.run(output).map(ExitCode::from),
         Command::Ctl(command) => command.run(output).map(ExitCode::from),
         Command::Completions(command) => command.run(Cli::command(), output).map(ExitCode::from),
         Command::Man => shell::manual(Cli::command(), output).map(ExitCode::from),

@@ -19,6 +19,13 @@ pub(crate) struct Remote {
     #[arg(value_name = "URL")]
     url: String,
 
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What every request carries, wherever it goes.
+#[derive(Args)]
+pub(crate) struct Options {
     /// A header of the request, or of a WebSocket's first one, as 'Name: value'; @FILE reads one a line, so that a secret stays
     /// out of the list of processes
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
@@ -52,12 +59,22 @@ impl Remote {
         &self,
         change: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Client, Failure> {
+        self.options.client(&self.url, change)
+    }
+}
+
+impl Options {
+    /// A client of the server at this address. Nothing is connected yet.
+    pub(crate) fn client(
+        &self,
+        url: &str,
+        change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client, Failure> {
         // Checked here because its text says it all.
-        let _: Address = self
-            .url
+        let _: Address = url
             .parse()
-            .map_err(|error| Failure::usage(format!("the address `{}`: {error}", self.url)))?;
-        let mut builder = change(Client::builder(&self.url));
+            .map_err(|error| Failure::usage(format!("the address `{url}`: {error}")))?;
+        let mut builder = change(Client::builder(url));
         if let Some(path) = &self.ca_cert {
             builder = builder.ca_certificate(args::read(path)?);
         }

@@ -35,6 +35,8 @@ impl ServeCommand {
     /// Runs until it is told to stop. What goes wrong is printed by the library.
     pub(crate) fn run(self) -> ExitCode {
         let router = Router::new(ServerCommands::new())
+            .title("Antiphon calculator")
+            .version(env!("CARGO_PKG_VERSION"))
             .nest("calc", Calculator)
             .method(ticks::method());
         let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM));

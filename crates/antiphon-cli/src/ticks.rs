@@ -25,9 +25,14 @@ pub(crate) fn method() -> Method {
     };
     Method::function("ticks", ticks)
         .params([
-            ParamInfo::optional("count"),
-            ParamInfo::optional("milliseconds"),
+            ParamInfo::optional("count")
+                .typed::<u64>()
+                .doc("The last number; for ever if it is not given."),
+            ParamInfo::optional("milliseconds")
+                .typed::<u64>()
+                .doc("From one number to the next: 1000 if it is not given."),
         ])
+        .returns::<u64>()
         .doc("Counts from 1, once a second or as often as is asked for, to `count` or for ever.")
 }
 

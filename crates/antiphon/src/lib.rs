@@ -371,7 +371,7 @@ pub use client::Client;
 pub use codes::{ErrorCodes, ErrorInfo};
 pub use context::Context;
 #[cfg(feature = "describe")]
-pub use describe::{OpenRpc, Specification};
+pub use describe::{OpenRpc, OpenRpcDocument, Specification};
 pub use dispatch::{Dispatcher, Limits};
 pub use error::Failure;
 #[cfg(feature = "cli")]

@@ -4,6 +4,11 @@
 //! [`Context::router`](crate::Context::router).
 
 use std::sync::Arc;
+#[cfg(feature = "describe")]
+use std::sync::OnceLock;
+
+#[cfg(feature = "describe")]
+use serde_json::value::RawValue;
 
 use crate::codes::ErrorInfo;
 use crate::schema::{DefaultSource, SchemaSource};
@@ -171,7 +176,14 @@ pub struct Tree(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) methods: Vec<MethodInfo>,
     pub(crate) nodes: Vec<NodeInner>,
+    /// The documents of the router, each made when it is asked for first: they never change.
+    #[cfg(feature = "describe")]
+    documents: Made,
 }
+
+/// Places for what is made of a router: one for each kind of reader and each form.
+#[cfg(feature = "describe")]
+pub(crate) type Made = [OnceLock<Option<Box<RawValue>>>; 6];
 
 #[derive(Debug)]
 pub(crate) struct NodeInner {
@@ -241,6 +253,11 @@ impl Tree {
             tree: self.clone(),
             index,
         }
+    }
+
+    #[cfg(feature = "describe")]
+    pub(crate) fn documents(&self) -> &Made {
+        &self.0.documents
     }
 
     pub(crate) fn method(&self, index: usize) -> Option<&MethodInfo> {

@@ -9,6 +9,7 @@ mod call;
 mod ctl;
 #[cfg(target_os = "linux")]
 mod deploy;
+mod docs;
 mod ends;
 mod listen;
 mod serve;

@@ -12,10 +12,10 @@ pub(super) fn text(document: &Document) -> String {
     let mut page = Page::default();
     let info = &document.info;
     page.paragraph(&format!("# {}", info.title));
-    if info.version != NO_VERSION {
+    if !matches!(info.version.as_str(), "" | NO_VERSION) {
         page.paragraph(&format!("Version {}", info.version));
     }
-    page.paragraph(&info.description);
+    page.documentation(&info.description);
     let servers: Vec<_> = document.servers.iter().map(|server| &server.url).collect();
     if !servers.is_empty() {
         let servers = servers.iter().map(|url| format!("<{url}>"));
@@ -29,7 +29,7 @@ pub(super) fn text(document: &Document) -> String {
         if namespace != Some(name) {
             namespace = Some(name);
             page.paragraph(&format!("## {name}"));
-            page.paragraph(tag.map_or("", |tag| tag.documentation.as_str()));
+            page.documentation(tag.map_or("", |tag| document.about(tag)));
         }
         page.method(method);
     }
@@ -59,6 +59,20 @@ impl Page {
         self.0.push('\n');
     }
 
+    /// What somebody has written as Markdown. Its headings are put below those of the page.
+    fn documentation(&mut self, text: &str) {
+        let mut fenced = false;
+        let lines = text.lines().map(|line| {
+            let start = line.trim_start();
+            fenced ^= start.starts_with("```") || start.starts_with("~~~");
+            match start.starts_with('#') && !fenced {
+                true => format!("###{start}"),
+                false => line.to_owned(),
+            }
+        });
+        self.paragraph(&lines.collect::<Vec<_>>().join("\n"));
+    }
+
     /// A table; without rows there is none.
     fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
         if rows.is_empty() {
@@ -86,10 +100,7 @@ impl Page {
         if let Some(access) = method.extensions.get("x-access").and_then(Value::as_str) {
             self.paragraph(&format!("For callers with access `{access}`."));
         }
-        match method.description.is_empty() {
-            true => self.paragraph(&method.summary),
-            false => self.paragraph(&method.description),
-        }
+        self.documentation(method.doc());
         let rows: Vec<_> = method.params.iter().map(param).collect();
         self.table(
             ["Parameter", "Type", "Required", "Default", "Description"],
@@ -103,9 +114,12 @@ impl Page {
         }
         match &method.subscription {
             Some(subscription) => self.subscription(subscription),
-            None => self.paragraph(&format!("Result: {}.", shown(&method.result))),
+            None => match &method.result {
+                Some(result) => self.paragraph(&format!("Result: {}.", shown(result))),
+                None => self.paragraph("It is not answered."),
+            },
         }
-        let rows: Vec<_> = method.errors.iter().map(error).collect();
+        let rows: Vec<_> = method.errors.iter().map(|e| error(method, e)).collect();
         self.table(["Error", "Message", "Description"], &rows);
         for example in &method.examples {
             self.example(method, example);
@@ -158,7 +172,7 @@ impl Page {
             code(name)
         ));
         let description = schema.get("description").and_then(Value::as_str);
-        self.paragraph(description.unwrap_or_default());
+        self.documentation(description.unwrap_or_default());
         let (values, rows) = (values(schema), members(schema));
         if values.is_empty() && rows.is_empty() {
             let mut schema = schema.clone();
@@ -202,12 +216,10 @@ fn param(param: &Content) -> [String; 5] {
     ]
 }
 
-fn error(error: &Error) -> [String; 3] {
-    [
-        error.code.to_string(),
-        error.message.to_owned(),
-        error.doc.to_owned(),
-    ]
+fn error(method: &Method, error: &Error) -> [String; 3] {
+    let code = error.code.to_string();
+    let doc = method.error_docs.get(&code).cloned().unwrap_or_default();
+    [code, error.message.clone(), doc]
 }
 
 pub(super) fn yes(is_so: bool) -> String {

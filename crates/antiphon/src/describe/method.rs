@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 use crate::codes::ErrorInfo;
 use crate::describe::model::{Content, Error, Example, ExampleValue, Method, Subscription, Tag};
 use crate::describe::schemas::Schemas;
-use crate::tree::{Access, MethodInfo, ParamInfo, Tree};
+use crate::tree::{Access, MethodInfo, Node, ParamInfo, Tree};
 
 pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> Method {
     let mut extensions = BTreeMap::new();
     let params = params(info, schemas, &mut extensions);
     if info.access() != Access::Public {
         let access = format!("{:?}", info.access()).to_lowercase();
-        extensions.insert("x-access", access.into());
+        extensions.insert("x-access".to_owned(), access.into());
     }
     if let Some(reason) = info.deprecated().filter(|reason| !reason.is_empty()) {
-        extensions.insert("x-deprecated-reason", reason.into());
+        extensions.insert("x-deprecated-reason".to_owned(), reason.into());
     }
     let summary = summary(info.doc());
     let description = match info.doc().trim() == summary {
@@ -31,14 +31,15 @@ pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> M
         summary,
         description,
         params,
-        result: result(info, schemas),
+        result: Some(result(info, schemas)),
         deprecated: info.deprecated().map(|_| true),
         errors: info.errors().iter().map(Error::of).collect(),
         param_structure: match info.params().iter().any(ParamInfo::is_flattened) {
-            true => "by-name",
-            false => "either",
+            true => "by-name".to_owned(),
+            false => "either".to_owned(),
         },
         examples: examples(info),
+        error_docs: error_docs(info),
         extensions,
         subscription: subscription(info, schemas),
     }
@@ -61,28 +62,31 @@ fn tags(tree: &Tree, info: &MethodInfo) -> Vec<Tag> {
     if node.is_root() {
         return Vec::new();
     }
-    let documentation = match node.documentation() {
-        "" => node.title().to_owned(),
-        documentation => documentation.to_owned(),
-    };
     vec![Tag {
         name: node.namespace().to_owned(),
-        description: summary(&documentation),
-        documentation,
+        description: summary(about(&node)),
     }]
+}
+
+/// What there is to say of a namespace.
+pub(super) fn about(node: &Node) -> &str {
+    match node.documentation() {
+        "" => node.title(),
+        documentation => documentation,
+    }
 }
 
 fn params(
     info: &MethodInfo,
     schemas: &mut Schemas,
-    extensions: &mut BTreeMap<&'static str, Value>,
+    extensions: &mut BTreeMap<String, Value>,
 ) -> Vec<Content> {
     let mut params = Vec::new();
     for param in info.params() {
         if param.is_flattened() {
             let rest = members(param, schemas, &mut params);
             if rest != Value::Bool(false) {
-                extensions.insert("x-additional-params", rest);
+                extensions.insert("x-additional-params".to_owned(), rest);
             }
         } else {
             params.push(one_param(param, schemas));
@@ -184,10 +188,17 @@ impl Error {
     fn of(info: &ErrorInfo) -> Self {
         Self {
             code: info.code().0,
-            message: info.message(),
-            doc: info.documentation(),
+            message: info.message().to_owned(),
         }
     }
+}
+
+/// What is told of the errors beyond their messages; a document's errors have no place for it.
+fn error_docs(info: &MethodInfo) -> BTreeMap<String, String> {
+    let told = info.errors().iter();
+    let told = told.filter(|error| !error.documentation().is_empty());
+    told.map(|error| (error.code().0.to_string(), error.documentation().to_owned()))
+        .collect()
 }
 
 /// The examples that have the form they should have; the macros refuse any other.

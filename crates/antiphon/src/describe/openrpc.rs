@@ -1,9 +1,9 @@
 //! OpenRPC: what a document is asked for, and how it is put together.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::describe::markdown;
-use crate::describe::method::method;
+use crate::describe::document::OpenRpcDocument;
+use crate::describe::method::{about, method, summary};
 use crate::describe::model::{Components, Document, Info, Server};
 use crate::describe::schemas::Schemas;
 use crate::tree::{Access, Tree};
@@ -16,7 +16,7 @@ pub(super) const NO_VERSION: &str = "0.0.0";
 /// The document of a router: its methods, their types, errors and examples.
 ///
 /// It is [OpenRPC](https://spec.open-rpc.org), from which other programs make clients, pages and
-/// tests. The same can be had as Markdown. Every router answers `rpc.discover` with it, as far as the
+/// tests; [`OpenRpcDocument`] has the other forms. Every router answers `rpc.discover` with it, as far as the
 /// caller may see. Two documents of one router are the same, byte for byte.
 ///
 /// Types have schemas if they implement [`JsonSchema`](schemars::JsonSchema). Of any other type the
@@ -29,6 +29,10 @@ pub(super) const NO_VERSION: &str = "0.0.0";
 /// | `x-additional-params` | the schema of further parameters that may be given by name |
 /// | `x-access` | `local` or `admin`, if not everybody sees the method |
 /// | `x-deprecated-reason` | what to use instead |
+/// | `x-error-docs` | what is said of errors beyond their messages, by code |
+///
+/// The document itself may have `x-namespaces`: the documentation of namespaces that is longer than a
+/// sentence, by name.
 ///
 /// ```
 /// use antiphon::{Access, Method, OpenRpc, ParamInfo, Router};
@@ -41,6 +45,7 @@ pub(super) const NO_VERSION: &str = "0.0.0";
 /// let document = OpenRpc::of(dispatcher.tree())
 ///     .access(Access::Public)
 ///     .server("http://localhost:8060/")
+///     .document()
 ///     .to_value();
 /// assert_eq!(document["info"]["title"], "Sums");
 /// assert_eq!(document["methods"][0]["params"][1]["schema"]["type"], "number");
@@ -65,6 +70,15 @@ pub enum Specification {
     V1_3,
     /// 1.4.0.
     V1_4,
+}
+
+impl Specification {
+    pub(super) fn number(self) -> &'static str {
+        match self {
+            Self::V1_3 => "1.3.2",
+            Self::V1_4 => "1.4.0",
+        }
+    }
 }
 
 impl OpenRpc {
@@ -110,29 +124,13 @@ impl OpenRpc {
         self
     }
 
-    /// The document as JSON.
+    /// The document, to be written as JSON, Markdown, reStructuredText or HTML.
     #[must_use]
-    pub fn to_value(&self) -> Value {
-        // All of it are texts, numbers and values that are JSON already: this cannot fail.
-        serde_json::to_value(self.document()).unwrap_or_default()
+    pub fn document(&self) -> OpenRpcDocument {
+        OpenRpcDocument(self.assemble())
     }
 
-    /// The document as a JSON text of many lines, with members in the order of the specification.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        // As above.
-        let mut text = serde_json::to_string_pretty(&self.document()).unwrap_or_default();
-        text.push('\n');
-        text
-    }
-
-    /// The document as Markdown, for people.
-    #[must_use]
-    pub fn to_markdown(&self) -> String {
-        markdown::text(&self.document())
-    }
-
-    fn document(&self) -> Document {
+    fn assemble(&self) -> Document {
         let root = self.tree.root();
         let mut schemas = Schemas::new();
         let methods = self.tree.methods(self.access).into_iter();
@@ -141,7 +139,9 @@ impl OpenRpc {
             .collect();
         let definitions = schemas.into_definitions();
         for method in &mut methods {
-            definitions.correct(&mut method.result.schema);
+            if let Some(result) = &mut method.result {
+                definitions.correct(&mut result.schema);
+            }
             if let Some(subscription) = &mut method.subscription {
                 definitions.correct(&mut subscription.item.schema);
             }
@@ -157,10 +157,7 @@ impl OpenRpc {
             url: url.clone(),
         });
         Document {
-            openrpc: match self.specification {
-                Specification::V1_3 => "1.3.2",
-                Specification::V1_4 => "1.4.0",
-            },
+            openrpc: self.specification.number().to_owned(),
             servers: servers.collect(),
             info: Info {
                 title,
@@ -171,7 +168,21 @@ impl OpenRpc {
             components: Components {
                 schemas: definitions.schemas,
             },
+            namespaces: self.namespaces(),
         }
+    }
+
+    /// What there is to say of namespaces beyond a sentence, which stands at each method.
+    fn namespaces(&self) -> BTreeMap<String, String> {
+        let mut told = BTreeMap::new();
+        for method in self.tree.methods(self.access) {
+            let node = self.tree.node_of(method);
+            let about = about(&node);
+            if !node.is_root() && about.trim() != summary(about) {
+                told.insert(node.namespace().to_owned(), about.to_owned());
+            }
+        }
+        told
     }
 }
 
@@ -179,7 +190,7 @@ impl OpenRpc {
 impl Tree {
     /// The OpenRPC document of this router, for a reader with this access; [`OpenRpc`] has choices.
     #[must_use]
-    pub fn openrpc(&self, reader: Access) -> Value {
-        OpenRpc::of(self).access(reader).to_value()
+    pub fn openrpc(&self, reader: Access) -> OpenRpcDocument {
+        OpenRpc::of(self).access(reader).document()
     }
 }

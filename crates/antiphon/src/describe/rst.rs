@@ -2,21 +2,24 @@
 
 use std::fmt::Write as _;
 
+#[cfg(all(feature = "macros", feature = "server"))]
 use crate::tree::{Access, Tree};
 
 /// The text that the method `documentation` answers with, for a reader with this access.
+#[cfg(all(feature = "macros", feature = "server"))]
 pub(crate) fn document(tree: &Tree, reader: Access) -> String {
+    let methods = tree.methods(reader).into_iter();
+    text(methods.map(|method| (method.name(), method.doc())))
+}
+
+/// Methods, each with its doc comment.
+pub(super) fn text<'a>(methods: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
-    for method in tree.methods(reader) {
+    for (name, doc) in methods {
         if !text.is_empty() {
             text.push('\n');
         }
-        let name = method.name();
-        let doc = if method.doc().is_empty() {
-            NO_DOCS
-        } else {
-            method.doc()
-        };
+        let doc = if doc.is_empty() { NO_DOCS } else { doc };
         let underline = "-".repeat(name.chars().count() + 2);
         // Writing to a string cannot fail.
         let _ = write!(
@@ -30,7 +33,7 @@ pub(crate) fn document(tree: &Tree, reader: Access) -> String {
 /// What stands where a method has no doc comment.
 pub(crate) const NO_DOCS: &str = "No docs";
 
-#[cfg(test)]
+#[cfg(all(test, feature = "macros", feature = "server"))]
 mod tests {
     use super::*;
     use crate::{Method, Router};

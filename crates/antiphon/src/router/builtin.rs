@@ -1,16 +1,11 @@
 //! Methods that the protocol adds: what ends subscriptions, and what describes the others.
 
-#[cfg(feature = "describe")]
-use std::sync::OnceLock;
-
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::Deserialize;
-#[cfg(feature = "describe")]
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::call::{Call, CallFuture, Reply};
 #[cfg(feature = "describe")]
-use crate::tree::Access;
+use crate::describe::Specification;
 
 /// Ends a subscription, under whatever name a client knows this.
 pub(super) const UNSUBSCRIBE: &str = "rpc.unsubscribe";
@@ -45,40 +40,60 @@ pub(super) fn unsubscribe(call: Call) -> CallFuture {
     })
 }
 
-/// The documents of one router, each made when it is asked for first: they never change.
+/// Answers with the document of the router that it is called on.
 #[cfg(feature = "describe")]
-#[derive(Default)]
-pub(super) struct Documents {
-    public: OnceLock<Option<Box<RawValue>>>,
-    local: OnceLock<Option<Box<RawValue>>>,
-    admin: OnceLock<Option<Box<RawValue>>>,
-}
-
-#[cfg(feature = "describe")]
-impl Documents {
-    pub(super) fn discover(&self, call: Call) -> CallFuture {
-        if !call.params().is_none_or(is_empty) {
-            let error = ErrorObject::invalid_params("no parameters are expected");
+pub(super) fn discover(call: Call) -> CallFuture {
+    let specification = match call.params().map(serde_json::from_str) {
+        None => Specification::default(),
+        Some(Ok(wanted)) => match wanted {
+            Wanted::Nothing([]) => Specification::default(),
+            Wanted::Positional([version]) | Wanted::Named(Named { version }) => version.into(),
+        },
+        Some(Err(_)) => {
+            let fault = "expected nothing, or a `version` of OpenRPC: \"1.3\" or \"1.4\"";
+            let error = ErrorObject::invalid_params(fault);
             return CallFuture::ready(Reply::error(error));
         }
-        let context = call.context();
-        let reader = context.access();
-        let document = match reader {
-            Access::Public => &self.public,
-            Access::Local => &self.local,
-            Access::Admin => &self.admin,
-        };
-        let document =
-            document.get_or_init(|| to_raw_value(&context.router().openrpc(reader)).ok());
-        CallFuture::ready(call.answer(Ok(document)))
-    }
+    };
+    let context = call.context();
+    let document = context.router().made(context.access(), specification);
+    CallFuture::ready(call.answer(Ok(document)))
 }
 
-/// Whether parameters are an empty list or an empty object.
+/// The version of the document, by position or by name.
 #[cfg(feature = "describe")]
-fn is_empty(params: &str) -> bool {
-    let params = params.trim();
-    let inside = params.strip_prefix(['[', '{']);
-    let inside = inside.and_then(|rest| rest.strip_suffix([']', '}']));
-    inside.is_some_and(|inside| inside.trim().is_empty())
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Wanted {
+    Nothing([(); 0]),
+    Positional([Version; 1]),
+    Named(Named),
+}
+
+#[cfg(feature = "describe")]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    #[serde(default)]
+    version: Version,
+}
+
+#[cfg(feature = "describe")]
+#[derive(Default, Deserialize)]
+enum Version {
+    #[default]
+    #[serde(rename = "1.3", alias = "1.3.2")]
+    V1_3,
+    #[serde(rename = "1.4", alias = "1.4.0")]
+    V1_4,
+}
+
+#[cfg(feature = "describe")]
+impl From<Version> for Specification {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::V1_3 => Self::V1_3,
+            Version::V1_4 => Self::V1_4,
+        }
+    }
 }

@@ -18,7 +18,7 @@ use tower_service::Service;
 use crate::call::{Call, CallFuture, Reply};
 use crate::error::internal_error;
 #[cfg(feature = "describe")]
-use crate::router::builtin::{DISCOVER, Documents};
+use crate::router::builtin::{DISCOVER, discover};
 use crate::router::builtin::{UNSUBSCRIBE, unsubscribe};
 use crate::router::method::{Handler, Method};
 use crate::router::{BoxError, Router};
@@ -377,8 +377,7 @@ impl Build {
 #[cfg(feature = "describe")]
 fn discovery(entries: &mut Entries) {
     if !entries.iter().any(|(known, _)| &**known == DISCOVER) {
-        let documents = Documents::default();
-        let handler: Handler = Arc::new(move |call| documents.discover(call));
+        let handler: Handler = Arc::new(discover);
         let route = usize::MAX;
         entries.push((DISCOVER.into(), Entry { handler, route }));
     }

@@ -98,6 +98,7 @@ impl std::fmt::Debug for ServerCommands {
 
 /// A line of `functions_list`.
 #[derive(Serialize)]
+#[cfg_attr(feature = "describe", derive(schemars::JsonSchema))]
 pub(crate) struct Function {
     /// The doc comment on one line.
     doc: String,

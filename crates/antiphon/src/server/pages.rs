@@ -9,6 +9,9 @@ use crate::vitals::Vitals;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
+#[cfg(feature = "describe")]
+const JSON: &str = "application/json";
+
 /// All documents of a server.
 pub(super) struct Documents {
     pub(super) server: Arc<Vitals>,
@@ -58,7 +61,30 @@ impl Documents {
         Page::new(MEDIA_TYPE, render(&snapshot))
     }
 
-    /// What is offered, in the form that is wanted.
+    /// What is offered: for people as a page and its parts, for programs as OpenRPC.
+    #[cfg(feature = "describe")]
+    fn document(&self, wanted: &Wanted<'_>) -> Option<Page> {
+        use crate::Specification::{V1_3, V1_4};
+        use crate::describe::page;
+
+        if !self.page {
+            return None;
+        }
+        let openrpc = |specification| {
+            let document = wanted.tree.made(wanted.reader, specification)?;
+            Some(Page::new(JSON, document.get().to_owned()))
+        };
+        match wanted.name {
+            // Whoever wants no HTML has come to the wrong place, and is told how to call.
+            "" if !wanted.html => None,
+            "openrpc.json" => openrpc(V1_3),
+            "openrpc-1.4.json" => openrpc(V1_4),
+            name => page::part(name).map(|(media_type, text)| Page::new(media_type, text)),
+        }
+    }
+
+    /// What is offered is told to nobody.
+    #[cfg(not(feature = "describe"))]
     fn document(&self, wanted: &Wanted<'_>) -> Option<Page> {
         let _ = (self.page, wanted.html, wanted.tree, wanted.reader);
         None

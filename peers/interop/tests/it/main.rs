@@ -10,6 +10,7 @@ mod jsonrpsee_server;
 mod jsonrpsee_ws_client;
 mod jsonrpsee_ws_server;
 mod node;
+mod openrpc;
 mod python;
 mod stdio;
 mod vscode_client;

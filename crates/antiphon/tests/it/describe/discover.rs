@@ -22,16 +22,31 @@ async fn every_router_describes_itself() {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let dispatcher = Router::new(Library).build().unwrap();
         // A caller in the same program that gives no scope counts as one of the machine.
-        let document = dispatcher.tree().openrpc(Access::Local);
+        let document = dispatcher.tree().openrpc(Access::Local).to_value();
         assert_eq!(answer["result"], document, "{params}");
     }
 }
 
 #[tokio::test]
-async fn it_takes_no_parameters() {
-    let answer = ask(Router::new(Library), &call(r#","params":[1]"#)).await;
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    assert_eq!(answer["error"]["code"], json!(-32602));
+async fn it_has_two_versions() {
+    for (params, answered) in [
+        (r#","params":{"version":"1.3"}"#, "1.3.2"),
+        (r#","params":["1.4"]"#, "1.4.0"),
+        (r#","params":{"version":"1.4.0"}"#, "1.4.0"),
+    ] {
+        let answer = ask(Router::new(Library), &call(params)).await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["result"]["openrpc"], json!(answered), "{params}");
+    }
+    for params in ["[1]", r#"["2.0"]"#, r#"["1.3", 1]"#, r#"{"other":"1.3"}"#] {
+        let answer = ask(
+            Router::new(Library),
+            &call(&format!(r#","params":{params}"#)),
+        )
+        .await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["error"]["code"], json!(-32602), "{params}");
+    }
 }
 
 #[cfg(all(feature = "macros", feature = "server"))]

@@ -9,7 +9,7 @@ mod sources;
 
 use std::path::Path;
 
-use antiphon::{Access, OpenRpc, Router, Specification, Tree};
+use antiphon::{Access, OpenRpc, OpenRpcDocument, Router, Specification, Tree};
 use serde_json::{Value, json};
 
 use library::{Calculator, Library};
@@ -52,20 +52,48 @@ fn documents_are_what_they_were() {
     let all = OpenRpc::of(&everything)
         .access(Access::Admin)
         .server("http://localhost:8060/");
+    let all = all.document();
     compare("everything.json", &all.to_json());
     compare("everything.md", &all.to_markdown());
+    compare("everything.rst", &all.to_rst());
+    compare("everything.html", &all.to_html());
+    // What is read from a text says the same as what was made here.
+    let read: OpenRpcDocument = all.to_json().parse().unwrap();
+    assert_eq!(read.to_json(), all.to_json());
+    assert_eq!(read.to_markdown(), all.to_markdown());
 
-    let calculator = OpenRpc::of(&tree(Router::new(Calculator)));
+    let calculator = OpenRpc::of(&tree(Router::new(Calculator))).document();
     compare("calculator.json", &calculator.to_json());
     compare("calculator.md", &calculator.to_markdown());
 
-    let empty = OpenRpc::of(&tree(Router::default()));
+    let empty = OpenRpc::of(&tree(Router::default())).document();
     compare("empty.json", &empty.to_json());
 }
 
 #[test]
+fn what_is_no_document_is_refused() {
+    for (text, fault) in [
+        ("", "EOF"),
+        ("[]", "invalid length"),
+        ("{}", "missing field"),
+        (
+            r#"{"openrpc":"1.3.2","info":{"title":"a"},"methods":[{}]}"#,
+            "`name`",
+        ),
+        (
+            r##"{"openrpc":"1.3.2","info":{"title":"a"},"methods":[{"name":"a","params":[{"$ref":"#/components/x"}]}]}"##,
+            "`name`",
+        ),
+    ] {
+        let error = text.parse::<OpenRpcDocument>().unwrap_err().to_string();
+        assert!(error.contains(fault), "{text}: {error}");
+    }
+}
+
+#[test]
 fn two_documents_of_one_router_are_the_same() {
-    let [one, other] = [everything(), everything()].map(|tree| OpenRpc::of(&tree).to_json());
+    let [one, other] =
+        [everything(), everything()].map(|tree| OpenRpc::of(&tree).document().to_json());
     assert_eq!(one, other);
 }
 
@@ -78,6 +106,7 @@ fn a_document_has_what_it_is_asked_for() {
         .specification(Specification::V1_4)
         .server("ws://one/")
         .server("ws://two/")
+        .document()
         .to_value();
     assert_eq!(document["openrpc"], "1.4.0");
     assert_eq!(document["info"]["title"], "Books");
@@ -103,7 +132,7 @@ fn a_reader_sees_the_methods_that_the_reader_may_call() {
         (Access::Local, true, false),
         (Access::Admin, true, true),
     ] {
-        let document = tree.openrpc(reader);
+        let document = tree.openrpc(reader).to_value();
         let names = names(&document);
         assert_eq!(names.contains(&"shelves"), sees_local, "{reader:?}");
         assert_eq!(names.contains(&"burn"), sees_admin, "{reader:?}");

@@ -62,7 +62,7 @@ fn double(n: i32) -> i32 {
 
 /// The type of each parameter and of the result, by the names of methods.
 fn types(router: Router) -> Vec<(String, Vec<Value>)> {
-    let document = tree(router).openrpc(Access::Public);
+    let document = tree(router).openrpc(Access::Public).to_value();
     let methods = document["methods"].as_array().unwrap();
     let of = |content: &Value| match content.get("x-no-schema") {
         Some(_) => Value::Null,
@@ -122,7 +122,9 @@ fn what_is_sent_and_what_is_got_may_differ() {
     let method = Method::new("both", |_| unreachable!())
         .params([ParamInfo::required("value").typed::<Outer>()])
         .returns::<Outer>();
-    let document = tree(Router::default().method(method)).openrpc(Access::Public);
+    let document = tree(Router::default().method(method))
+        .openrpc(Access::Public)
+        .to_value();
     let method = &document["methods"][0];
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     assert_eq!(method["params"][0]["schema"], reference("Outer"));
@@ -166,7 +168,7 @@ fn a_method_made_by_hand_says_what_it_is_given() {
     assert_eq!(info.params()[1].schema(&mut generator).unwrap(), number);
     assert_eq!(info.params()[1].default_value(), None);
 
-    let method = &OpenRpc::of(&tree).to_value()["methods"][0];
+    let method = &OpenRpc::of(&tree).document().to_value()["methods"][0];
     assert_eq!(
         *method,
         json!({
@@ -178,6 +180,7 @@ fn a_method_made_by_hand_says_what_it_is_given() {
             "result": {"name": "result", "schema": number},
             "deprecated": true,
             "x-deprecated-reason": "use `plus`",
+            "x-error-docs": {"7": "Of nine."},
             "errors": [{"code": 7, "message": "seven"}],
             "paramStructure": "either",
             "examples": [
@@ -186,8 +189,9 @@ fn a_method_made_by_hand_says_what_it_is_given() {
                     "params": [{"name": "a", "value": 1}],
                     "result": {"name": "result", "value": 2},
                 },
-                {"name": "example 2", "params": [{"name": "b", "value": 3}]},
+                {"name": "example 2", "params": [{"name": "b", "value": 3}], "x-by-name": true},
             ],
+            "x-error-docs": {"7": "Of nine."},
         })
     );
 }

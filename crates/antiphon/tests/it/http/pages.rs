@@ -122,3 +122,97 @@ async fn strangers_are_shown_nothing_unless_it_was_meant() {
         404
     );
 }
+
+#[cfg(feature = "describe")]
+mod described {
+    use antiphon::{Access, Method, Router, Server};
+    use serde_json::Value;
+
+    use super::get;
+    use crate::support::site::{Log, Site};
+    use crate::support::wire::Answer;
+
+    async fn shown(page: Option<bool>) -> Site {
+        let router = Router::default()
+            .method_fn("open", || 1)
+            .method(Method::function("near", || 1).access(Access::Local))
+            .method(Method::function("secret", || 1).access(Access::Admin));
+        let server = Server::builder()
+            .route("/api/v1", router)
+            .configure(move |settings| settings.page = page);
+        Site::of(server, Log::default()).await
+    }
+
+    async fn browse(site: &Site, path: &str) -> Answer {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html,*/*;q=0.8\r\n\r\n"
+        );
+        site.connect().await.ask(request).await
+    }
+
+    #[tokio::test]
+    async fn programs_are_given_a_document_of_what_they_may_call() {
+        let site = shown(None).await;
+        for (name, version) in [("openrpc.json", "1.3.2"), ("openrpc-1.4.json", "1.4.0")] {
+            let answer = get(&site, "GET", &format!("/api/v1/{name}"), "localhost").await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+            let document: Value = answer.json();
+            assert_eq!(document["openrpc"], version);
+            let methods = document["methods"].as_array().unwrap().iter();
+            let names: Vec<_> = methods
+                .map(|method| method["name"].as_str().unwrap())
+                .collect();
+            assert_eq!(names, ["near", "open"]);
+        }
+        // Somebody has passed this on: its caller may be anybody.
+        let passed_on = "GET /api/v1/openrpc.json HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
+        let answer = site.connect().await.ask(passed_on).await;
+        assert!(!answer.text().contains("near"), "{}", answer.text());
+    }
+
+    #[tokio::test]
+    async fn browsers_are_given_a_page_below_the_path_of_the_route() {
+        let site = shown(None).await;
+        let answer = browse(&site, "/api/v1/").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self';"),
+            "{policy}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        for (name, media_type) in [("style.css", "text/css"), ("main.js", "text/javascript")] {
+            let part = browse(&site, &format!("/api/v1/assets/{name}")).await;
+            assert_eq!(part.status, 200);
+            assert!(part.header("content-type").unwrap().starts_with(media_type));
+            assert!(answer.text().contains(&format!("\"assets/{name}\"")));
+        }
+        // Its parts are named relative to it, so the slash matters.
+        let moved = browse(&site, "/api/v1").await;
+        assert_eq!((moved.status, moved.header("location")), (308, Some("v1/")));
+        for path in [
+            "/api/v1/assets/mod.rs",
+            "/api/v1/assets/",
+            "/api/v1/index.html",
+            "/",
+        ] {
+            assert_eq!(browse(&site, path).await.status, 404, "{path}");
+        }
+        // Who wants no page is told how to call.
+        assert_eq!(get(&site, "GET", "/api/v1/", "localhost").await.status, 405);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_shown_where_it_was_turned_off() {
+        let site = shown(Some(false)).await;
+        for path in ["/api/v1/openrpc.json", "/api/v1/assets/main.js"] {
+            assert_eq!(browse(&site, path).await.status, 404, "{path}");
+        }
+        assert_eq!(browse(&site, "/api/v1/").await.status, 405);
+    }
+}

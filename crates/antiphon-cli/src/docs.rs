@@ -1,0 +1,83 @@
+//! `antiphon docs`: what a server offers, as a document for people or programs.
+
+use std::fs;
+
+use antiphon::OpenRpcDocument;
+use clap::{Args, ValueEnum};
+use serde_json::value::RawValue;
+
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::source::Source;
+
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub(crate) struct DocsCommand {
+    #[command(flatten)]
+    source: Source,
+
+    /// The form of the document
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t)]
+    format: Format,
+
+    /// Write into this file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<String>,
+}
+
+const HELP: &str = "\
+A server gives its document as the result of rpc.discover. It tells of the methods that the caller
+may use: with -H 'Authorization: Bearer …' of those for admins, too.
+
+  markdown     for people
+  html         for people, as one file that loads nothing
+  rst          reStructuredText, with a label for each method
+  openrpc      for programs, in the version of the server or the file: OpenRPC 1.3.2, from Antiphon
+  openrpc-1.4  the same, as OpenRPC 1.4.0
+
+Examples:
+  antiphon docs :8060
+  antiphon docs :8060 --format html -o methods.html
+  antiphon docs openrpc.json --format rst";
+
+/// The variants have no documentation: help would spread it over many lines.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Markdown,
+    Html,
+    Rst,
+    Openrpc,
+    #[value(name = "openrpc-1.4")]
+    Openrpc14,
+}
+
+impl DocsCommand {
+    pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
+        let text = self.source.text()?;
+        let wrong = |error: serde_json::Error| {
+            Failure::usage(format!("{}: no OpenRPC: {error}", self.source.name()))
+        };
+        let document: OpenRpcDocument = text.parse().map_err(wrong)?;
+        let made = match self.format {
+            Format::Markdown => document.to_markdown(),
+            Format::Html => document.to_html(),
+            Format::Rst => document.to_rst(),
+            // As it was written: there may be more in it than we know of.
+            Format::Openrpc if self.output.is_none() => {
+                let whole: &RawValue = serde_json::from_str(&text).map_err(wrong)?;
+                output.json(whole.get())?;
+                return Ok(Exit::Done);
+            }
+            Format::Openrpc => text,
+            Format::Openrpc14 => document
+                .specification(antiphon::Specification::V1_4)
+                .to_json(),
+        };
+        match &self.output {
+            Some(path) => fs::write(path, made).map_err(|error| Failure::io(path, &error))?,
+            None => output.raw(made.as_bytes())?,
+        }
+        Ok(Exit::Done)
+    }
+}

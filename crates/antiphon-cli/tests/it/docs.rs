@@ -1,0 +1,92 @@
+//! `antiphon docs`: documents of servers and of files.
+
+use std::fs;
+
+use crate::support::{Server, run};
+
+#[test]
+fn a_server_is_described_in_every_form() {
+    let server = Server::start(&[]);
+    for (form, said) in [
+        ("markdown", "### `calc.add(a, b)`"),
+        (
+            "html",
+            "<h3 id=\"calc-add\"><code>calc.add(a, b)</code></h3>",
+        ),
+        (
+            "rst",
+            ".. _functions-calc.add:\n\ncalc.add\n----------\n\nAdd two numbers.\n",
+        ),
+        ("openrpc", "\"openrpc\": \"1.3.2\""),
+        ("openrpc-1.4", "\"openrpc\": \"1.4.0\""),
+    ] {
+        let ended = run(&["docs", &server.url, "--format", form], "");
+        assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{form}");
+        assert!(ended.out.contains(said), "{form}: {}", ended.out);
+    }
+    // Sessions are asked in the same way, and one form is made from another.
+    let url = server.url.replacen("http", "ws", 1);
+    let document = run(&["docs", &url, "-f", "openrpc"], "").out;
+    let here = run(&["docs", "-", "-f", "rst"], &document).out;
+    assert_eq!(here, run(&["docs", &server.url, "-f", "rst"], "").out);
+}
+
+#[test]
+fn a_document_goes_into_a_file_and_comes_from_one() {
+    let server = Server::start(&[]);
+    let folder = std::env::temp_dir().join(format!("antiphon-docs-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (json, html) = (path("openrpc.json"), path("methods.html"));
+    for args in [
+        ["docs", &server.url, "-f", "openrpc", "-o", &json],
+        ["docs", &json, "-f", "html", "-o", &html],
+    ] {
+        let ended = run(&args, "");
+        assert_eq!(
+            (ended.code, &*ended.out, &*ended.err),
+            (Some(0), "", ""),
+            "{args:?}"
+        );
+    }
+    assert!(
+        fs::read_to_string(&html)
+            .unwrap()
+            .starts_with("<!DOCTYPE html>")
+    );
+    let lost = path("no/such/folder");
+    let ended = run(&["docs", &json, "-o", &lost], "");
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.err.contains(&lost), "{}", ended.err);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_is_no_document_is_an_error() {
+    for (args, input, code, said) in [
+        (
+            &["docs", "-"][..],
+            "{",
+            Some(2),
+            "standard input: no OpenRPC",
+        ),
+        (
+            &["docs", "-"],
+            "{\"methods\": []}",
+            Some(2),
+            "missing field",
+        ),
+        (
+            &["docs", "/no/such/file"],
+            "",
+            Some(2),
+            "neither a file nor the address",
+        ),
+        (&["docs", "127.0.0.1:1"], "", Some(3), "cannot connect"),
+        (&["docs", "-", "-f", "pdf"], "", Some(2), "possible values"),
+    ] {
+        let ended = run(args, input);
+        assert_eq!((ended.code, &*ended.out), (code, ""), "{args:?}");
+        assert!(ended.err.contains(said), "{args:?}: {}", ended.err);
+    }
+}
