@@ -4,9 +4,9 @@ use std::fs;
 
 use antiphon::OpenRpcDocument;
 use clap::{Args, ValueEnum};
-use serde_json::value::RawValue;
 
 use crate::exit::{Exit, Failure};
+use crate::json;
 use crate::output::Output;
 use crate::source::Source;
 
@@ -63,21 +63,25 @@ impl DocsCommand {
             Format::Markdown => document.to_markdown(),
             Format::Html => document.to_html(),
             Format::Rst => document.to_rst(),
-            // As it was written: there may be more in it than we know of.
-            Format::Openrpc if self.output.is_none() => {
-                let whole: &RawValue = serde_json::from_str(&text).map_err(wrong)?;
-                output.json(whole.get())?;
-                return Ok(Exit::Done);
-            }
-            Format::Openrpc => text,
+            // As it was written, with all its members: there may be more than we know of.
+            Format::Openrpc => indented(&text),
             Format::Openrpc14 => document
                 .specification(antiphon::Specification::V1_4)
                 .to_json(),
         };
         match &self.output {
             Some(path) => fs::write(path, made).map_err(|error| Failure::io(path, &error))?,
-            None => output.raw(made.as_bytes())?,
+            None => output.document(&made)?,
         }
         Ok(Exit::Done)
     }
+}
+
+/// JSON with a line for every member.
+fn indented(text: &str) -> String {
+    let style = json::Style {
+        indent: true,
+        ..json::Style::default()
+    };
+    json::render(text, style) + "\n"
 }

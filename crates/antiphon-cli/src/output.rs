@@ -88,6 +88,15 @@ impl Output {
         self.attempt(bytes).map(drop)
     }
 
+    /// A text of many lines, which a terminal cannot take for commands.
+    pub(crate) fn document(&self, text: &str) -> Result<(), Failure> {
+        if !self.out.guard {
+            return self.raw(text.as_bytes());
+        }
+        let lines: Vec<_> = text.lines().map(harmless).collect();
+        self.line(&lines.join("\n"))
+    }
+
     /// A word or a sentence that is the answer.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         self.line(&harmless(text))

@@ -211,7 +211,7 @@ use proc_macro::TokenStream;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let dispatcher = Router::new(Library { books: vec![] }).build().unwrap();
-/// assert!(dispatcher.tree().methods(true).iter().all(|method| method.is_subscription()));
+/// assert!(dispatcher.tree().methods(antiphon::Access::Admin).iter().all(|method| method.is_subscription()));
 ///
 /// // Whom no stream can be sent is told so, and the method does not run.
 /// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"all"}"#).await.unwrap();

@@ -280,7 +280,7 @@
 //! | `server` | yes | [`Server`], and with `macros` [`ServerCommands`]; turns on `http` |
 //! | `cli` | yes | [`Server::start`], [`ServeArgs`], the log; turns on `server` |
 //! | `blocking` | no | `blocking::Client`; turns on `client` |
-//! | `describe` | no | [`OpenRpc`] documents, JSON Schemas of parameters and results, `rpc.discover` |
+//! | `describe` | no | [`OpenRpc`] documents, JSON Schemas of parameters and results, `rpc.discover`, the page for browsers |
 //! | `ws` | no | WebSocket, on every path of a server; turns on `http` |
 //! | `tcp` | no | raw TCP streams |
 //! | `unix` | no | Unix sockets, raw and for HTTP (Unix only) |
@@ -415,3 +415,6 @@ struct LimitsOfAll;
 #[cfg(all(doctest, unix, feature = "supervisor", feature = "macros"))]
 #[doc = include_str!("../../../docs/deploy.md")]
 struct InProduction;
+#[cfg(all(doctest, feature = "describe", feature = "macros"))]
+#[doc = include_str!("../../../docs/describe.md")]
+struct Described;

@@ -1,0 +1,117 @@
+//! A server that describes itself: types with schemas, errors, examples, what is not to be used any
+//! more; and the same as a page in the browser.
+//!
+//! ```console
+//! $ cargo run --example described --features describe,metrics,ws
+//! $ curl http://127.0.0.1:8060/openrpc.json
+//! ```
+//!
+//! and http://127.0.0.1:8060/ in a browser. With the tool: `antiphon docs :8060`, and
+//! `antiphon codegen :8060 --lang python` for a client.
+
+use std::process::ExitCode;
+
+use antiphon::schemars::{self, JsonSchema};
+use antiphon::{ErrorCodes, Router, Server, ServerCommands, rpc};
+use futures_util::stream::{self, Stream};
+use serde::{Deserialize, Serialize};
+
+/// A shop for books.
+struct Shop;
+
+/// A book on the shelf.
+// `crate` spares the program a dependency of its own on schemars.
+#[derive(Clone, Deserialize, JsonSchema, Serialize)]
+#[schemars(crate = "schemars")]
+struct Book {
+    /// As it stands on the cover.
+    title: String,
+    kind: Kind,
+    /// In cents; unknown until somebody asks for it.
+    price: Option<u32>,
+    /// What it refers to.
+    #[serde(default)]
+    references: Vec<Book>,
+}
+
+/// What kind of book it is.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[schemars(crate = "schemars")]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Novel,
+    /// Many of them, in one volume.
+    ShortStories,
+}
+
+#[derive(Debug, ErrorCodes)]
+enum ShopError {
+    /// The book is sold out, or never was there.
+    #[code(1404)]
+    #[message("there is no {title:?}")]
+    Missing { title: String },
+}
+
+#[rpc]
+impl Shop {
+    /// Sells books.
+    ///
+    /// The price is that of all of them, in cents.
+    #[method(
+        errors = ShopError,
+        example = r#"{"params": {"title": "Moby-Dick", "count": 2}, "result": 1980}"#
+    )]
+    fn rpc_buy(
+        &self,
+        /// As it stands on the cover.
+        title: String,
+        /// How many.
+        #[arg(default = 1)]
+        count: u32,
+    ) -> Result<u32, ShopError> {
+        let books = shelf().into_iter();
+        let price = books
+            .filter(|book| book.title == title)
+            .find_map(|book| book.price);
+        let price = price.ok_or(ShopError::Missing { title })?;
+        Ok(price.saturating_mul(count))
+    }
+
+    /// All books of a kind.
+    fn rpc_list(&self, kind: Option<Kind>) -> Vec<Book> {
+        let wanted = |book: &Book| kind.is_none_or(|kind| book.kind == kind);
+        shelf().into_iter().filter(wanted).collect()
+    }
+
+    /// The books as they come in.
+    fn rpc_arrivals(&self) -> impl Stream<Item = Book> {
+        stream::iter(shelf())
+    }
+
+    /// All titles.
+    #[method(deprecated = "use `list`")]
+    fn rpc_titles(&self) -> Vec<String> {
+        shelf().into_iter().map(|book| book.title).collect()
+    }
+}
+
+fn shelf() -> Vec<Book> {
+    let book = |title: &str, kind, price, references| Book {
+        title: title.to_owned(),
+        kind,
+        price,
+        references,
+    };
+    let whale = book("Moby-Dick", Kind::Novel, Some(990), Vec::new());
+    let dubliners = book("Dubliners", Kind::ShortStories, Some(750), Vec::new());
+    let letters = book("Letters", Kind::Novel, None, vec![whale.clone()]);
+    vec![whale, dubliners, letters]
+}
+
+fn main() -> ExitCode {
+    let router = Router::new(ServerCommands::new())
+        .title("Shop")
+        .version("1.0.0")
+        .nest("shop", Shop);
+    Server::new(router).start()
+}
