@@ -31,7 +31,7 @@ struct Book {
     price: Option<u32>,
     /// What it refers to.
     #[serde(default)]
-    references: Vec<Book>,
+    references: Vec<Self>,
 }
 
 /// What kind of book it is.
