@@ -10,7 +10,8 @@
 //! | `listen.rs` | `antiphon listen` |
 //! | `ctl/` | `antiphon ctl` |
 //! | `docs.rs` | `antiphon docs` |
-//! | `source.rs` | where it has its document from |
+//! | `codegen/` | `antiphon codegen` |
+//! | `source.rs` | where these two have their document from |
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
 //! | `remote.rs` | the server that these talk to, and Ctrl-C |
 //! | `args.rs` | parameters from words, files and standard input |
@@ -24,6 +25,7 @@ mod args;
 mod batch;
 mod calculator;
 mod call;
+mod codegen;
 mod ctl;
 mod docs;
 mod exit;
@@ -67,6 +69,8 @@ enum Command {
     Listen(listen::ListenCommand),
     /// Write what a server offers as Markdown, HTML, reStructuredText or OpenRPC
     Docs(docs::DocsCommand),
+    /// Write a client in Rust, TypeScript or Python from an OpenRPC document
+    Codegen(codegen::CodegenCommand),
     /// Look after a server with worker processes: status, kill, reload, upgrade, stop
     Ctl(ctl::CtlCommand),
     /// Print a script with which a shell completes this command line
@@ -84,6 +88,7 @@ Examples:
   antiphon batch :8060 calls.jsonl           many calls in one request
   antiphon listen ws://localhost:8060 ticks  a stream, one item a line
   antiphon docs :8060 -f html -o api.html     what is offered, for people
+  antiphon codegen api.json --lang python    a client in another language
   antiphon ctl status --watch                a server with workers, each second
 
 Exit codes:
@@ -115,6 +120,7 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),
         Command::Docs(command) => command.run(output).map(ExitCode::from),
+        Command::Codegen(command) => command.run(output).map(ExitCode::from),
         Command::Ctl(command) => command.run(output).map(ExitCode::from),
         Command::Completions(command) => command.run(Cli::command(), output).map(ExitCode::from),
         Command::Man => shell::manual(Cli::command(), output).map(ExitCode::from),

@@ -418,3 +418,6 @@ struct InProduction;
 #[cfg(all(doctest, feature = "describe", feature = "macros"))]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;
+#[cfg(all(doctest, feature = "describe", feature = "macros"))]
+#[doc = include_str!("../../../docs/codegen.md")]
+struct Generated;

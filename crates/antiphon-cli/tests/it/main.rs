@@ -5,6 +5,7 @@
 
 mod batch;
 mod call;
+mod codegen;
 #[cfg(unix)]
 mod ctl;
 #[cfg(target_os = "linux")]

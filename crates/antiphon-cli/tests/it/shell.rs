@@ -7,7 +7,15 @@ fn every_shell_has_a_script_with_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = run(&["completions", shell], "");
         assert_eq!(ended.code, Some(0), "{}", ended.err);
-        for word in ["serve", "call", "batch", "listen", "docs", "completions"] {
+        for word in [
+            "serve",
+            "call",
+            "batch",
+            "listen",
+            "docs",
+            "codegen",
+            "completions",
+        ] {
             assert!(ended.out.contains(word), "{shell}: {word}");
         }
     }

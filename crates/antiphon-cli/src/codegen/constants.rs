@@ -1,0 +1,63 @@
+//! Values that a schema lists: enumerations of texts, and other constants.
+
+use super::model::{EnumValue, Literal, Shape, Type};
+use super::schema::doc;
+use super::tagging;
+use super::value::Json;
+
+/// Texts of one enumeration; one of more is any text.
+pub(crate) const MAX_VALUES: usize = 1000;
+
+/// What a schema is that lists its values.
+pub(crate) fn constants(values: &[&Json]) -> Shape {
+    if values.len() > MAX_VALUES {
+        let texts = values.iter().all(|value| value.as_str().is_some());
+        return Shape::Alias(if texts { Type::String } else { Type::Any });
+    }
+    if let (true, Some(values)) = (values.len() > 1, values_of(values)) {
+        return Shape::Enum(values);
+    }
+    let literal = |value: &&Json| match value {
+        Json::String(text) => Some(Literal::String(text.clone())),
+        Json::Bool(value) => Some(Literal::Bool(*value)),
+        Json::Number(number) => number.as_i64().map(Literal::Integer),
+        _ => None,
+    };
+    Shape::Alias(
+        match values.iter().map(literal).collect::<Option<Vec<_>>>() {
+            Some(literals) if !literals.is_empty() => Type::Literal(literals),
+            _ if values == [&Json::Null] => Type::Null,
+            _ => Type::Any,
+        },
+    )
+}
+
+fn values_of(values: &[&Json]) -> Option<Vec<EnumValue>> {
+    let mut texts: Vec<EnumValue> = Vec::new();
+    for value in values {
+        let value = value.as_str()?.to_owned();
+        if texts.iter().all(|other| other.value != value) {
+            texts.push(EnumValue {
+                value,
+                doc: String::new(),
+            });
+        }
+    }
+    Some(texts)
+}
+
+/// The values of variants that are nothing but texts, each with its own documentation.
+pub(crate) fn texts(variants: &[&Json]) -> Option<Vec<EnumValue>> {
+    let mut values: Vec<EnumValue> = Vec::new();
+    for variant in variants {
+        for value in tagging::texts(variant)? {
+            if values.iter().all(|other| other.value != value) {
+                values.push(EnumValue {
+                    value: value.to_owned(),
+                    doc: doc(variant),
+                });
+            }
+        }
+    }
+    Some(values)
+}

@@ -1,0 +1,469 @@
+T = TypeVar("T")
+
+#: Parameters as they are sent: by position, by name, or none.
+Params = Union[None, List[Any], Dict[str, Any]]
+
+
+class Unset(enum.Enum):
+    """The type of :data:`UNSET`, which stands for a parameter that is not sent."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset.UNSET
+
+
+class ClientError(Exception):
+    """A call that brought no result. Every error of this client is one."""
+
+
+class NotSentError(ClientError):
+    """There was no connection: the call has not run."""
+
+
+class CallTimeoutError(ClientError):
+    """No answer came in time. The call may have run."""
+
+
+class TransportError(ClientError):
+    """The connection broke, or HTTP refused the request; ``status`` is None or says how.
+
+    With a status of 4xx the call has not run; else it may have.
+    """
+
+    def __init__(self, message: str, status: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ProtocolError(ClientError):
+    """What came is no answer to what was sent. The call may have run."""
+
+
+class RpcError(ClientError):
+    """The server answered with an error. Codes that are declared have classes of their own."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(code, message, data)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
+
+class Call(Generic[T]):
+    """A method and its parameters, ready to be sent alone, as a notification or in a batch."""
+
+    def __init__(self, method: str, params: Params = None) -> None:
+        self.method = method
+        self.params = params
+
+    def __repr__(self) -> str:
+        return f"Call({self.method!r}, {self.params!r})"
+
+
+def _by_name(*params: Tuple[str, Any]) -> Params:
+    named = {name: value for name, value in params if value is not UNSET}
+    return named or None
+
+
+def _rest(params: Union[Mapping[str, Any], Unset]) -> Sequence[Tuple[str, Any]]:
+    return () if isinstance(params, Unset) else tuple(params.items())
+
+
+def _by_position(*params: Tuple[str, Any]) -> Params:
+    values = [value for _, value in params]
+    while values and values[-1] is UNSET:
+        values.pop()
+    if UNSET in values:
+        name = params[values.index(UNSET)][0]
+        raise TypeError(f"{name!r} cannot be left out when a later parameter is given")
+    return values or None
+
+
+def _either(*params: Tuple[str, Any]) -> Params:
+    """By position, unless one is left out before another."""
+    values = [value for _, value in params]
+    while values and values[-1] is UNSET:
+        values.pop()
+    if any(value is UNSET for value in values):
+        return _by_name(*params)
+    return values or None
+
+
+def _request(call: Call[Any], id: Optional[int]) -> Dict[str, Any]:
+    request: Dict[str, Any] = {"jsonrpc": "2.0", "method": call.method}
+    if id is not None:
+        request["id"] = id
+    if call.params is not None:
+        request["params"] = call.params
+    return request
+
+
+def _encode(message: Any) -> bytes:
+    # NaN and infinity have no JSON: that is a ValueError here, before anything is sent.
+    return json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ProtocolError("the answer is no JSON") from None
+
+
+def _outcome(response: Any) -> Tuple[Any, Optional[RpcError]]:
+    """The result of a response, or its error."""
+    if not isinstance(response, dict) or response.get("jsonrpc") != "2.0":
+        raise ProtocolError("the answer is no response of JSON-RPC 2.0")
+    error = response.get("error")
+    if ("result" in response) == (error is not None):
+        raise ProtocolError("the answer has not exactly one of result and error")
+    if error is None:
+        return response["result"], None
+    code = error.get("code") if isinstance(error, dict) else None
+    if type(code) is not int or not isinstance(error.get("message"), str):
+        raise ProtocolError("the error in the answer is none of JSON-RPC 2.0")
+    kind = _ERRORS.get(code, RpcError)
+    return None, kind(code, error["message"], error.get("data"))
+
+
+def _same(answered: Any, id: int) -> bool:
+    return type(answered) is int and answered == id
+
+
+def _result(body: bytes, id: int) -> Any:
+    response = _decode(body)
+    result, error = _outcome(response)
+    answered = response.get("id")
+    if error is not None and (answered is None or _same(answered, id)):
+        raise error
+    if not _same(answered, id):
+        raise ProtocolError("the answer has the id of another call")
+    return result
+
+
+class Ticket(Generic[T]):
+    """The right to one result of a batch."""
+
+    def __init__(self, call: Call[T], id: int) -> None:
+        self._call = call
+        self._id = id
+        self._result: Any = None
+        self._error: Optional[ClientError] = ClientError("the batch was not sent")
+
+    def result(self) -> T:
+        """The result, once the batch was sent; raises what a single call would raise."""
+        if self._error is not None:
+            raise self._error
+        result: T = self._result
+        return result
+
+    def outcome(self) -> Union[T, ClientError]:
+        """The result, or the error that :meth:`result` would raise."""
+        return self._error if self._error is not None else self.result()
+
+
+class _Entries:
+    """Calls and notifications that are sent together."""
+
+    def __init__(self) -> None:
+        self._requests: List[Dict[str, Any]] = []
+        self._tickets: Dict[int, Ticket[Any]] = {}
+
+    def call(self, call: Call[T]) -> Ticket[T]:
+        """Add a call."""
+        id = len(self._requests) + 1
+        ticket = Ticket(call, id)
+        self._requests.append(_request(call, id))
+        self._tickets[id] = ticket
+        return ticket
+
+    def notify(self, call: Call[Any]) -> None:
+        """Add a notification: the method runs, and its outcome is not told."""
+        self._requests.append(_request(call, None))
+
+    def _settle(self, body: bytes) -> List[Any]:
+        tickets = dict(self._tickets)
+        if tickets:
+            answer = _decode(body)
+            if not isinstance(answer, list):
+                # One error for all of it, as for a batch that is too long.
+                _, error = _outcome(answer)
+                raise error or ProtocolError("the answer is none to a batch")
+            for ticket in tickets.values():
+                ticket._error = ProtocolError("the answer leaves this call out")
+            for response in answer:
+                id = response.get("id") if isinstance(response, dict) else None
+                found = tickets.pop(id, None) if type(id) is int else None
+                if found is None:
+                    continue
+                try:
+                    found._result, found._error = _outcome(response)
+                except ProtocolError as error:
+                    found._error = error
+        return [ticket.outcome() for ticket in self._tickets.values()]
+
+
+class Batch(_Entries):
+    """Calls and notifications that are sent together; see :meth:`send`."""
+
+    def __init__(self, client: "_Client") -> None:
+        super().__init__()
+        self._client = client
+
+    def send(self) -> List[Any]:
+        """Send all of it. Gives results, or errors in their places, in the order of the calls.
+
+        Raises an error when nothing can be said of a single call.
+        """
+        if not self._requests:
+            return []
+        return self._settle(self._client._post(_encode(self._requests)))
+
+
+class AsyncBatch(_Entries):
+    """Calls and notifications that are sent together; see :meth:`send`."""
+
+    def __init__(self, client: "_AsyncClient") -> None:
+        super().__init__()
+        self._client = client
+
+    async def send(self) -> List[Any]:
+        """Send all of it. Gives results, or errors in their places, in the order of the calls.
+
+        Raises an error when nothing can be said of a single call.
+        """
+        if not self._requests:
+            return []
+        return self._settle(await self._client._post(_encode(self._requests)))
+
+
+class _Settings:
+    """What both clients are told.
+
+    ``timeout`` is in seconds, None is for ever; ``headers`` go with every request;
+    ``max_response`` is the size in bytes beyond which an answer is not read.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: Optional[float] = 30.0,
+        headers: Optional[Mapping[str, str]] = None,
+        max_response: int = 10 * 1024 * 1024,
+        ssl_context: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the URL is none of http://HOST or https://HOST")
+        self._url = url
+        self._timeout = timeout
+        self._headers = {
+            **(headers or {}),
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        self._max_response = max_response
+        self._ssl_context = ssl_context
+        self._ids = itertools.count(1)
+
+    def _refused(self, status: int, text: bytes) -> TransportError:
+        said = text[:1024].decode(errors="replace").strip()
+        return TransportError(
+            f"HTTP status {status}: {said}" if said else f"HTTP status {status}", status
+        )
+
+    def _too_long(self) -> ProtocolError:
+        return ProtocolError(f"the answer is longer than {self._max_response} bytes")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        # A call that was sent elsewhere as a GET would be no call.
+        return None
+
+
+def _said(error: urllib.error.HTTPError) -> bytes:
+    """What a server says when it refuses a request, as far as it comes."""
+    try:
+        with error:
+            return error.read(1024)
+    except (OSError, http.client.HTTPException):
+        return b""
+
+
+class _Client(_Settings):
+    """The synchronous client, all but its methods. Threads may share it."""
+
+    def send(self, call: Call[T]) -> T:
+        """Make a call."""
+        id = next(self._ids)
+        result: T = _result(self._post(_encode(_request(call, id))), id)
+        return result
+
+    def notify(self, call: Call[Any]) -> None:
+        """Send a notification: the method runs, and its outcome is not told."""
+        self._post(_encode(_request(call, None)))
+
+    def batch(self) -> Batch:
+        """Start a batch, of calls that are sent together."""
+        return Batch(self)
+
+    def _post(self, body: bytes) -> bytes:
+        until = None if self._timeout is None else time.monotonic() + self._timeout
+        request = urllib.request.Request(self._url, body, self._headers, method="POST")
+        https = urllib.request.HTTPSHandler(context=self._ssl_context)
+        opener = urllib.request.build_opener(_NoRedirects, https)
+        try:
+            with opener.open(request, timeout=self._timeout) as response:
+                return self._read(response, until)
+        except urllib.error.HTTPError as error:
+            raise self._refused(error.code, _said(error)) from None
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, socket.timeout):
+                raise CallTimeoutError("no answer in time") from None
+            if isinstance(error.reason, (ConnectionRefusedError, socket.gaierror)):
+                raise NotSentError(f"cannot connect: {error.reason}") from error
+            raise TransportError(f"the connection failed: {error.reason}") from error
+        except socket.timeout:
+            raise CallTimeoutError("no answer in time") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise TransportError(f"the connection failed: {error!r}") from error
+
+    def _read(
+        self, response: http.client.HTTPResponse, until: Optional[float]
+    ) -> bytes:
+        body = bytearray()
+        while True:
+            piece = response.read1(65536)
+            if not piece:
+                break
+            body += piece
+            if len(body) > self._max_response:
+                raise self._too_long()
+            # The socket's own timeout begins anew with every piece.
+            if until is not None and time.monotonic() > until:
+                raise CallTimeoutError("no whole answer in time")
+        return bytes(body)
+
+
+class _AsyncClient(_Settings):
+    """The client for asyncio, all but its methods: HTTP/1.1 with a connection for each request.
+
+    Cancelling a call closes its connection, by which the server learns of it.
+    """
+
+    async def send(self, call: Call[T]) -> T:
+        """Make a call."""
+        id = next(self._ids)
+        result: T = _result(await self._post(_encode(_request(call, id))), id)
+        return result
+
+    async def notify(self, call: Call[Any]) -> None:
+        """Send a notification: the method runs, and its outcome is not told."""
+        await self._post(_encode(_request(call, None)))
+
+    def batch(self) -> AsyncBatch:
+        """Start a batch, of calls that are sent together."""
+        return AsyncBatch(self)
+
+    async def _post(self, body: bytes) -> bytes:
+        try:
+            return await asyncio.wait_for(self._exchange(body), self._timeout)
+        except asyncio.TimeoutError:
+            raise CallTimeoutError("no answer in time") from None
+        except (
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            ValueError,
+        ) as error:
+            raise TransportError(
+                f"the answer is no whole one of HTTP: {error}"
+            ) from error
+        except OSError as error:
+            raise TransportError(f"the connection failed: {error!r}") from error
+
+    async def _exchange(self, body: bytes) -> bytes:
+        url = urllib.parse.urlsplit(self._url)
+        secure = url.scheme == "https"
+        context = self._ssl_context or (
+            ssl.create_default_context() if secure else None
+        )
+        try:
+            reader, writer = await asyncio.open_connection(
+                url.hostname,
+                url.port or (443 if secure else 80),
+                ssl=context if secure else None,
+            )
+        except OSError as error:
+            raise NotSentError(f"cannot connect: {error}") from error
+        try:
+            writer.write(self._head(url, len(body)) + body)
+            await writer.drain()
+            return await self._answer(reader)
+        finally:
+            writer.close()
+
+    def _head(self, url: urllib.parse.SplitResult, length: int) -> bytes:
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        lines = [f"POST {path} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
+        lines += [f"{name}: {value}" for name, value in self._headers.items()]
+        lines += [f"Content-Length: {length}", "Connection: close"]
+        if any("\r" in line or "\n" in line for line in lines):
+            raise ClientError("a header or the URL has a line break in it")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+        status = 100
+        while 100 <= status < 200:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *lines = head.split("\r\n")
+            status = int(first.split(" ")[1])
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        if status == 204:
+            return b""
+        answer = await self._body(reader, headers)
+        if not 200 <= status < 300:
+            raise self._refused(status, answer)
+        return answer
+
+    async def _body(
+        self, reader: asyncio.StreamReader, headers: Dict[str, str]
+    ) -> bytes:
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            return await self._chunks(reader)
+        if "content-length" in headers:
+            length = int(headers["content-length"])
+            if length > self._max_response:
+                raise self._too_long()
+            return await reader.readexactly(length)
+        body = bytearray()
+        while piece := await reader.read(65536):
+            body += piece
+            if len(body) > self._max_response:
+                raise self._too_long()
+        return bytes(body)
+
+    async def _chunks(self, reader: asyncio.StreamReader) -> bytes:
+        body = bytearray()
+        while True:
+            line = await reader.readuntil(b"\r\n")
+            length = int(line.split(b";")[0], 16)
+            if length < 0:
+                raise ValueError("a chunk of less than nothing")
+            if len(body) + length > self._max_response:
+                raise self._too_long()
+            piece = await reader.readexactly(length + 2)
+            body += piece[:length]
+            if length == 0:
+                return bytes(body)

@@ -1,0 +1,103 @@
+//! Text of others, as comments and constants from which nothing breaks out.
+
+use std::fmt::Write;
+
+/// Lines of documentation, in which nothing is left that ends a line or hides what follows.
+pub(crate) fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.replace("\r\n", "\n").split(ends_line) {
+        let shown: String = line.chars().filter(|&c| !hides(c)).collect();
+        let line = shown.replace('\t', "    ").trim_end().to_owned();
+        // One empty line in a row says as much as many.
+        if !(line.is_empty() && lines.last().is_none_or(String::is_empty)) {
+            lines.push(line);
+        }
+    }
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    lines
+}
+
+/// Paragraphs, with an empty line between each two.
+pub(crate) fn paragraphs(parts: &[&str]) -> String {
+    let parts: Vec<_> = parts.iter().map(|part| part.trim()).collect();
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
+}
+
+/// One line of what may be many.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines = lines(text);
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join(" ")
+}
+
+/// A constant text, in quotes and escapes that Python and TypeScript have both: double quotes,
+/// unless single ones need fewer escapes.
+pub(crate) fn quoted(text: &str) -> String {
+    let count = |quote| text.chars().filter(|&c| c == quote).count();
+    let quote = if count('"') > count('\'') { '\'' } else { '"' };
+    let mut quoted = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            c if c == quote => quoted.extend(['\\', c]),
+            c if hides(c) || ends_line(c) || c == '\t' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push(quote);
+    quoted
+}
+
+/// Whether a language may take it for the end of a line.
+pub(crate) fn ends_line(c: char) -> bool {
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// Whether it cannot be seen; marks of direction make code look other than it is.
+pub(crate) fn hides(c: char) -> bool {
+    c.is_control() && c != '\t'
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' | '\u{ad}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_quoted() {
+        let table = [
+            ("plain", "\"plain\""),
+            ("it's", "\"it's\""),
+            ("say \"x\"", "'say \"x\"'"),
+            ("'\"", "\"'\\\"\""),
+            ("a\\\n\r\t\0", "\"a\\\\\\n\\u000d\\u0009\\u0000\""),
+            ("\u{2028}\u{202e}ä😀", "\"\\u2028\\u202eä😀\""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn lines_have_nothing_that_ends_or_hides_them() {
+        assert_eq!(
+            lines("\n\na\r\nb\rc\n\n\n\td \u{202e}\u{1b}[31m\n\n"),
+            ["a", "b", "c", "", "    d [31m"]
+        );
+        assert_eq!(one_line(" a\n\n  b\u{2029}c "), "a b c");
+        assert_eq!(paragraphs(&["", " a ", "\n", "b"]), "a\n\nb");
+    }
+}

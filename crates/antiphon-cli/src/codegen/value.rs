@@ -1,0 +1,168 @@
+//! JSON whose members keep the order in which they were written.
+//!
+//! Types and their fields are generated in the author's order, which `serde_json::Value` forgets.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    Number(Number),
+    String(String),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Json {
+    /// A member of an object; of two with one name the last, as most readers have it.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        let named = self.members().iter().rev().find(|(key, _)| key == name);
+        named.map(|(_, value)| value)
+    }
+
+    /// The members of an object; none of anything else.
+    pub(crate) fn members(&self) -> &[(String, Self)] {
+        match self {
+            Self::Object(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of an array; none of anything else.
+    pub(crate) fn items(&self) -> &[Self] {
+        match self {
+            Self::Array(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of a member, if it is one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    /// A member that is the array of that name, as its items.
+    pub(crate) fn list(&self, name: &str) -> &[Self] {
+        self.get(name).map_or(&[], Self::items)
+    }
+
+    /// Whether a member is `true`.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.get(name) == Some(&Self::Bool(true))
+    }
+
+    /// A member that is a whole number.
+    pub(crate) fn integer(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Self::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// What a reference within this document (`#/components/schemas/X`) leads to.
+    pub(crate) fn pointer(&self, reference: &str) -> Option<&Self> {
+        let steps = reference.strip_prefix('#')?.split('/').skip(1);
+        steps.into_iter().try_fold(self, |at, step| {
+            let step = step.replace("~1", "/").replace("~0", "~");
+            match at {
+                Self::Array(items) => items.get(step.parse::<usize>().ok()?),
+                at => at.get(&step),
+            }
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Values;
+
+        impl<'de> Visitor<'de> for Values {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::String(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Json, E> {
+                Ok(Json::String(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Json::Array(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Json::Object(members))
+            }
+        }
+
+        deserializer.deserialize_any(Values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order_and_references_are_followed() {
+        let json: Json =
+            serde_json::from_str(r#"{"z":{"a/b":[1,{"~":true}]},"a":null,"z2":"x"}"#).unwrap();
+        let names: Vec<_> = json.members().iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["z", "a", "z2"]);
+        let table = [
+            ("#", Some(json.clone())),
+            ("#/z/a~1b/1/~0", Some(Json::Bool(true))),
+            ("#/z/a~1b/2", None),
+            ("#/a/b", None),
+            ("other.json#/a", None),
+        ];
+        for (reference, expected) in table {
+            assert_eq!(json.pointer(reference), expected.as_ref(), "{reference}");
+        }
+    }
+}

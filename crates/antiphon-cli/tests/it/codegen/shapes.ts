@@ -1,0 +1,1056 @@
+/**
+ * ShapesClient: Shapes 2.0.0, over JSON-RPC 2.0.
+ *
+ * Every kind of type, and text that tries to leave its comment.
+ *
+ * *\/ alert(1); /* """ import os """ \
+ *
+ * Written by `antiphon codegen`: changes are lost when it runs again.
+ */
+
+// Types.
+
+/**
+ * A colour.
+ *
+ * - `"self"`: That of the thing itself.
+ */
+export type Color = "red" | "green" | "self" | "1st choice";
+
+/** A place on the plane. */
+export interface Point {
+  /** To the right. */
+  x: number;
+  y: number;
+  /** Ends here: *\/ """ */
+  label?: string | null;
+}
+
+/** Told apart by `kind`. */
+export type Shape = ShapeCircle | ShapeLabelledPoint | ShapeNothing;
+
+/** Told apart by its only member. */
+export type Command =
+  "start" | "stop" | CommandWaitVariant | CommandDrawVariant;
+
+export type Event = EventAdded | EventRemoved | EventCleared;
+
+export interface Tree {
+  value?: unknown;
+  left?: Tree;
+  right: Tree | null;
+  children?: Tree[];
+}
+
+/** A type that contains itself. */
+export type Json = Json2 | null;
+
+export type Nested = Nested[];
+
+export type Itself = unknown;
+
+export type Place = Point;
+
+/** A length. */
+export type Meters = number;
+
+export type Limited = 1 | 2 | 4;
+
+/** A name that differs by its first letter only. */
+export interface Point2 {
+  int: number;
+  class?: string;
+  __proto__?: string;
+  "a b": string;
+  "a-b"?: string;
+  kind?: "old";
+  [key: string]: unknown;
+}
+
+export interface Option {
+  Any?: Limited;
+  far?: Meters;
+  where?: unknown;
+  nested?: Nested;
+  /** Other members: `number`. */
+  [key: string]: unknown;
+}
+
+export interface Empty {}
+
+export type Mixed = "auto" | 3 | true | null;
+
+/** Round. */
+export interface ShapeCircle {
+  kind: "circle";
+  center: Point;
+  radius: number;
+}
+
+export interface ShapeLabelledPoint {
+  kind: "labelled-point";
+  /** To the right. */
+  x: number;
+  y: number;
+  /** Ends here: *\/ """ */
+  label?: string | null;
+}
+
+export interface ShapeNothing {
+  kind: "nothing";
+}
+
+export interface CommandWaitVariant {
+  wait: number;
+}
+
+export interface CommandDraw {
+  shape: Shape;
+}
+
+export interface CommandDrawVariant {
+  draw: CommandDraw;
+}
+
+export interface EventAdded {
+  type: "Added";
+  data: Shape;
+}
+
+export interface EventRemoved {
+  type: "Removed";
+  data: number;
+}
+
+export interface EventCleared {
+  type: "Cleared";
+}
+
+/** A type that contains itself. */
+export type Json2 =
+  boolean | number | string | Json[] | { [key: string]: Json };
+
+export type ShapesStorePutOptionsMode = "fast" | "safe";
+
+/** How to put it. */
+export interface ShapesStorePutOptions {
+  overwrite?: boolean;
+  mode?: ShapesStorePutOptionsMode;
+}
+
+export interface ShapesResult {
+  count: number;
+  "by-color": { [key: string]: number };
+}
+
+export type SendValuesItem = string | number | Tree;
+
+// What all clients have in common.
+
+/** Parameters as they are sent: by position, by name, or none. */
+export type Params = unknown[] | { [name: string]: unknown } | undefined;
+
+/** What can be said of one call. */
+export interface CallOptions {
+  /** Milliseconds to wait for the answer; null is for ever. */
+  timeout?: number | null;
+  /** Ends the call, with the reason of the signal. */
+  signal?: AbortSignal;
+}
+
+/** What can be said of a client. */
+export interface ClientOptions {
+  /** Milliseconds that calls wait for their answers; null is for ever. 30000. */
+  timeout?: number | null;
+  /** The longest answer that is read, in bytes; 10 MiB. */
+  maxResponse?: number;
+  /** HTTP: headers of every request. */
+  headers?: { [name: string]: string };
+  /** HTTP: what sends requests, in place of the global `fetch`. */
+  fetch?: typeof fetch;
+  /** WebSocket: what makes connections, in place of the global `WebSocket`. */
+  webSocket?: new (url: string) => WebSocket;
+  /** WebSocket: items of a subscription that may wait until they are taken. 1024. */
+  buffer?: number;
+}
+
+/** The server answered with an error. */
+export class RpcError extends Error {
+  override readonly name = "RpcError";
+
+  readonly code: number;
+  readonly data: unknown;
+
+  constructor(code: number, message: string, data?: unknown) {
+    super(message);
+    this.code = code;
+    this.data = data;
+  }
+}
+
+/** The request failed, or the connection ended: the call may have run. */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+
+  /** The status of HTTP, if there was one. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number, cause?: unknown) {
+    super(message, { cause });
+    this.status = status;
+  }
+}
+
+/** No answer came in time: the call may have run. */
+export class CallTimeoutError extends Error {
+  override readonly name = "CallTimeoutError";
+}
+
+/** What came is no answer to what was sent: the call may have run. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+/** A subscription ended before it was complete. */
+export class StreamError extends Error {
+  override readonly name = "StreamError";
+
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`the subscription has ended: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/** A call, which is sent when it is awaited; awaited twice, it is sent twice. */
+export class Call<T> implements PromiseLike<T> {
+  private readonly core: Core;
+  readonly method: string;
+  readonly params: Params;
+  private readonly options: CallOptions;
+
+  constructor(
+    core: Core,
+    method: string,
+    params: Params,
+    options: CallOptions = {},
+  ) {
+    this.core = core;
+    this.method = method;
+    this.params = params;
+    this.options = options;
+  }
+
+  /** The same call with options of its own. */
+  with(options: CallOptions): Call<T> {
+    const merged = { ...this.options, ...options };
+    return new Call(this.core, this.method, this.params, merged);
+  }
+
+  /** Sends it. */
+  async send(): Promise<T> {
+    const [outcome] = await this.core.send([this], [], false, this.options);
+    return settled(outcome) as T;
+  }
+
+  /** Sends it as a notification: the method runs, and its outcome is not told. */
+  async notify(): Promise<void> {
+    await this.core.send([], [this], false, this.options);
+  }
+
+  then<A = T, B = never>(
+    fulfilled?: ((result: T) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.send().then(fulfilled, rejected);
+  }
+}
+
+/**
+ * A subscription, which begins when it is iterated and ends with the loop. It needs a WebSocket.
+ */
+export class Subscription<T> implements AsyncIterable<T> {
+  private readonly core: Core;
+  readonly method: string;
+  readonly params: Params;
+  private readonly unsubscribe: string;
+  private readonly options: CallOptions;
+
+  constructor(
+    core: Core,
+    method: string,
+    params: Params,
+    unsubscribe: string,
+    options: CallOptions = {},
+  ) {
+    this.core = core;
+    this.method = method;
+    this.params = params;
+    this.unsubscribe = unsubscribe;
+    this.options = options;
+  }
+
+  /** The same subscription with options of its own; the signal also ends the loop. */
+  with(options: CallOptions): Subscription<T> {
+    const { core, method, params, unsubscribe } = this;
+    const merged = { ...this.options, ...options };
+    return new Subscription(core, method, params, unsubscribe, merged);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    const items = new Items(this.core.buffer);
+    const opened = new Call<unknown>(this.core, this.method, this.params);
+    const end = () => items.fail(this.options.signal?.reason);
+    const [outcome] = await this.core.send(
+      [opened],
+      [],
+      false,
+      this.options,
+      items,
+    );
+    const id = settled(outcome);
+    if (typeof id !== "string" && typeof id !== "number") {
+      throw new ProtocolError("the result is no id of a subscription");
+    }
+    this.options.signal?.addEventListener("abort", end);
+    try {
+      if (this.options.signal?.aborted) end();
+      for (;;) {
+        const item = await items.next();
+        if (item === undefined) return;
+        yield item.value as T;
+      }
+    } finally {
+      this.options.signal?.removeEventListener("abort", end);
+      this.core.transport.forget?.(id);
+      if (!items.ended) {
+        const bye = new Call<unknown>(this.core, this.unsubscribe, [id]);
+        // That it has ended is what was wanted, however it came about.
+        bye.send().catch(() => undefined);
+      }
+    }
+  }
+}
+
+/** Items that have come and were not taken yet. */
+class Items {
+  /** The server sends no more. */
+  ended = false;
+  private readonly waiting: { value: unknown }[] = [];
+  private end: { error?: unknown } | undefined;
+  private wake: (() => void) | undefined;
+
+  private readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** What the server says of the subscription. */
+  take(params: { [name: string]: unknown }): void {
+    if (this.end !== undefined) return;
+    if ("result" in params) {
+      if (this.waiting.length >= this.limit) {
+        // What is lost cannot be had again; the rest still comes in order.
+        return this.finish({ error: new StreamError("lagged") });
+      }
+      this.waiting.push({ value: params["result"] });
+    } else {
+      this.ended = true;
+      const { error, end } = params;
+      const complete = end === "complete" || end === "unsubscribed";
+      if (isObject(error)) this.finish({ error: rpcError(error) });
+      else if (complete) this.finish({});
+      else this.finish({ error: new StreamError(String(end ?? "no reason")) });
+    }
+    this.wake?.();
+  }
+
+  /** Ends it at once: what waits is dropped. */
+  fail(error: unknown): void {
+    this.waiting.length = 0;
+    this.finish({ error });
+  }
+
+  /** The connection is gone, and the subscription with it. */
+  lose(error: unknown): void {
+    this.ended = true;
+    this.finish({ error });
+  }
+
+  private finish(end: { error?: unknown }): void {
+    this.end ??= end;
+    this.wake?.();
+  }
+
+  /** The next item, or none after the last. */
+  async next(): Promise<{ value: unknown } | undefined> {
+    for (;;) {
+      const item = this.waiting.shift();
+      if (item !== undefined) return item;
+      if (this.end !== undefined) {
+        if ("error" in this.end) throw this.end.error;
+        return undefined;
+      }
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+}
+
+/** A request of JSON-RPC 2.0. */
+export interface RpcRequest {
+  jsonrpc: "2.0";
+  id?: number;
+  method: string;
+  params?: unknown;
+}
+
+/** How requests go to the server and answers come back. */
+export interface Transport {
+  /**
+   * Sends one request, or an array of them, and gives the answers to those that have an id: all in
+   * an array, in any order, or one for the whole batch.
+   */
+  exchange(
+    message: RpcRequest | RpcRequest[],
+    signal: AbortSignal,
+    items?: Items,
+  ): Promise<unknown>;
+  /** Forgets a subscription. */
+  forget?(id: string | number): void;
+  /** Ends connections. */
+  close(): void;
+}
+
+/** Requests over HTTP. */
+export class FetchTransport implements Transport {
+  private readonly url: string;
+  private readonly options: ClientOptions;
+
+  constructor(url: string, options: ClientOptions = {}) {
+    this.url = url;
+    this.options = options;
+  }
+
+  async exchange(
+    message: RpcRequest | RpcRequest[],
+    signal: AbortSignal,
+    items?: Items,
+  ): Promise<unknown> {
+    if (items !== undefined) {
+      throw new TransportError("a subscription needs a WebSocket");
+    }
+    const send = this.options.fetch ?? fetch;
+    try {
+      const response = await send(this.url, {
+        method: "POST",
+        headers: {
+          ...this.options.headers,
+          accept: "application/json",
+          "content-type": "application/json",
+        },
+        body: JSON.stringify(message),
+        redirect: "error",
+        signal,
+      });
+      const text = await this.read(response);
+      if (!response.ok) {
+        const said = text.slice(0, 1024).trim();
+        const about = `HTTP status ${response.status}`;
+        throw new TransportError(
+          said === "" ? about : `${about}: ${said}`,
+          response.status,
+        );
+      }
+      const requests = Array.isArray(message) ? message : [message];
+      const asked = requests.some((request) => request.id !== undefined);
+      return asked ? parse(text) : undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof TransportError || error instanceof ProtocolError) {
+        throw error;
+      }
+      throw new TransportError(
+        `the request failed: ${error}`,
+        undefined,
+        error,
+      );
+    }
+  }
+
+  private async read(response: Response): Promise<string> {
+    const limit = this.options.maxResponse ?? MAX_RESPONSE;
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    let length = 0;
+    while (reader !== undefined) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.byteLength;
+      if (length > limit) {
+        await reader.cancel();
+        throw new ProtocolError(`the answer is longer than ${limit} bytes`);
+      }
+      text += decoder.decode(value, { stream: true });
+    }
+    return text + decoder.decode();
+  }
+
+  close(): void {}
+}
+
+/** Answers that are still to come. */
+interface Exchange {
+  missing: Set<number>;
+  answers: unknown[];
+  batch: boolean;
+  items: Items | undefined;
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Requests and subscriptions over a WebSocket, which is connected by the first request, and again
+ * by the next after it was lost.
+ */
+export class WebSocketTransport implements Transport {
+  private socket: Promise<WebSocket> | undefined;
+  private readonly exchanges = new Set<Exchange>();
+  private readonly subscriptions = new Map<string | number, Items>();
+
+  private readonly url: string;
+  private readonly options: ClientOptions;
+
+  constructor(url: string, options: ClientOptions = {}) {
+    this.url = url;
+    this.options = options;
+  }
+
+  async exchange(
+    message: RpcRequest | RpcRequest[],
+    signal: AbortSignal,
+    items?: Items,
+  ): Promise<unknown> {
+    const text = JSON.stringify(message);
+    const requests = Array.isArray(message) ? message : [message];
+    const ids = requests.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    const socket = await aborted(this.connected(), signal);
+    if (ids.length === 0) return socket.send(text);
+    const answer = new Promise<unknown>((resolve, reject) => {
+      const exchange: Exchange = {
+        missing: new Set(ids),
+        answers: [],
+        batch: Array.isArray(message),
+        items,
+        resolve,
+        reject,
+      };
+      this.exchanges.add(exchange);
+      const abort = () => {
+        if (!this.exchanges.delete(exchange)) return;
+        for (const id of exchange.missing) {
+          const cancel = { method: "$/cancelRequest", params: { id } };
+          socket.send(JSON.stringify({ jsonrpc: "2.0", ...cancel }));
+        }
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", abort, { once: true });
+    });
+    socket.send(text);
+    return answer;
+  }
+
+  forget(id: string | number): void {
+    this.subscriptions.delete(id);
+  }
+
+  close(): void {
+    this.socket?.then(
+      (socket) => socket.close(),
+      () => undefined,
+    );
+  }
+
+  private connected(): Promise<WebSocket> {
+    this.socket ??= new Promise<WebSocket>((resolve, reject) => {
+      const socket = new (this.options.webSocket ?? WebSocket)(this.url);
+      socket.onopen = () => resolve(socket);
+      socket.onmessage = (event: { data: unknown }) =>
+        this.receive(socket, event.data);
+      socket.onclose = (event) => {
+        this.socket = undefined;
+        const why = event.reason === "" ? "" : `: ${event.reason}`;
+        const error = new TransportError(
+          `the connection has ended (${event.code})${why}`,
+        );
+        reject(error);
+        const exchanges = [...this.exchanges];
+        this.exchanges.clear();
+        for (const exchange of exchanges) exchange.reject(error);
+        const subscriptions = [...this.subscriptions.values()];
+        this.subscriptions.clear();
+        for (const items of subscriptions) items.lose(error);
+      };
+    });
+    return this.socket;
+  }
+
+  private receive(socket: WebSocket, data: unknown): void {
+    const limit = this.options.maxResponse ?? MAX_RESPONSE;
+    if (typeof data !== "string" || data.length > limit) {
+      return socket.close(1009, "too long");
+    }
+    let message: unknown;
+    try {
+      message = parse(data);
+    } catch {
+      return socket.close(1002, "no JSON");
+    }
+    if (Array.isArray(message)) {
+      for (const one of message) this.hear(one);
+    } else {
+      this.hear(message);
+    }
+  }
+
+  private hear(message: unknown): void {
+    if (!isObject(message)) return;
+    const { id, params } = message;
+    if ("method" in message) {
+      if (!isObject(params)) return;
+      const subscription = params["subscription"];
+      if (typeof subscription !== "string" && typeof subscription !== "number")
+        return;
+      const items = this.subscriptions.get(subscription);
+      items?.take(params);
+      if (items?.ended) this.subscriptions.delete(subscription);
+      return;
+    }
+    for (const exchange of this.exchanges) {
+      // What could not be read has no id: only where one waits it is clear which.
+      const whole = id === null && this.exchanges.size === 1;
+      if (whole) exchange.missing.clear();
+      else if (typeof id !== "number" || !exchange.missing.delete(id)) continue;
+      exchange.answers.push(message);
+      const opened = message["result"];
+      if (
+        exchange.items !== undefined &&
+        (typeof opened === "string" || typeof opened === "number")
+      ) {
+        // At once: the first item may be the next message.
+        this.subscriptions.set(opened, exchange.items);
+      }
+      if (exchange.missing.size === 0) {
+        this.exchanges.delete(exchange);
+        const all = exchange.batch && !whole;
+        exchange.resolve(all ? exchange.answers : message);
+      }
+      return;
+    }
+  }
+}
+
+const MAX_RESPONSE = 10 * 1024 * 1024;
+
+/** What namespaces of a client share. */
+export class Core {
+  readonly buffer: number;
+  private readonly timeout: number | null;
+  private lastId = 0;
+
+  readonly transport: Transport;
+
+  constructor(transport: Transport, options: ClientOptions) {
+    this.transport = transport;
+    this.buffer = options.buffer ?? 1024;
+    this.timeout = options.timeout === undefined ? 30_000 : options.timeout;
+  }
+
+  call<T>(method: string, params?: Params): Call<T> {
+    return new Call(this, method, params);
+  }
+
+  subscription<T>(
+    method: string,
+    unsubscribe: string,
+    params?: Params,
+  ): Subscription<T> {
+    return new Subscription(this, method, params, unsubscribe);
+  }
+
+  /** What became of calls, in their order. */
+  async send(
+    calls: readonly Call<unknown>[],
+    notifications: readonly Call<unknown>[],
+    batch: boolean,
+    options: CallOptions,
+    items?: Items,
+  ): Promise<PromiseSettledResult<unknown>[]> {
+    const requests = [...calls, ...notifications].map(
+      (call, at): RpcRequest => {
+        const request: RpcRequest = { jsonrpc: "2.0", method: call.method };
+        if (at < calls.length) request.id = ++this.lastId;
+        if (call.params !== undefined) request.params = call.params;
+        return request;
+      },
+    );
+    const [first] = requests;
+    if (first === undefined) return [];
+    const message = batch ? requests : first;
+    const timeout =
+      options.timeout === undefined ? this.timeout : options.timeout;
+    const { signal, done } = deadline(timeout, options.signal);
+    let answer: unknown;
+    try {
+      answer = await this.transport.exchange(message, signal, items);
+    } finally {
+      done();
+    }
+    if (calls.length === 0) return [];
+    if (batch && !Array.isArray(answer)) {
+      // One error for all of it, as for a batch that is too long.
+      const whole = outcome(answer);
+      throw whole.status === "rejected"
+        ? whole.reason
+        : new ProtocolError("the answer is none to a batch");
+    }
+    const answers = new Map<unknown, unknown>();
+    for (const one of batch ? (answer as unknown[]) : [answer]) {
+      if (isObject(one)) answers.set(one["id"], one);
+    }
+    return requests.slice(0, calls.length).map(({ id }) => {
+      // An error may be of a request that could not be read, and has no id then.
+      const one = answers.get(id) ?? (batch ? undefined : answers.get(null));
+      if (one === undefined) {
+        const reason = new ProtocolError("the call has no answer");
+        return { status: "rejected", reason };
+      }
+      return outcome(one);
+    });
+  }
+}
+
+/** What all clients have. */
+export class ClientBase {
+  protected readonly core: Core;
+
+  /**
+   * A client of the server at this URL (`http:`, `https:`, `ws:` or `wss:`), or behind a transport.
+   * Nothing is connected before the first call.
+   */
+  constructor(target: string | URL | Transport, options: ClientOptions = {}) {
+    let transport: Transport;
+    if (typeof target === "string" || target instanceof URL) {
+      const url = String(target);
+      transport = /^wss?:/i.test(url)
+        ? new WebSocketTransport(url, options)
+        : new FetchTransport(url, options);
+    } else {
+      transport = target;
+    }
+    this.core = new Core(transport, options);
+  }
+
+  /**
+   * Sends calls in one request, and tells what became of each, in their order. Fails only when
+   * nothing can be said of a single one. `notify` are calls to be sent as notifications.
+   */
+  async batch<const C extends readonly Call<unknown>[]>(
+    calls: C,
+    options: CallOptions & { notify?: readonly Call<unknown>[] } = {},
+  ): Promise<{
+    -readonly [K in keyof C]: PromiseSettledResult<Awaited<C[K]>>;
+  }> {
+    const notify = options.notify ?? [];
+    const outcomes = await this.core.send(calls, notify, true, options);
+    return outcomes as {
+      -readonly [K in keyof C]: PromiseSettledResult<Awaited<C[K]>>;
+    };
+  }
+
+  /** Ends the connection, if there is one; the next call makes another. */
+  close(): void {
+    this.core.transport.close();
+  }
+}
+
+/** By name. */
+function byName(...params: [string, unknown][]): Params {
+  return Object.fromEntries(params.filter(([, value]) => value !== undefined));
+}
+
+/** By position; what is left out at the end is not sent. */
+function byPosition(...params: [string, unknown][]): Params {
+  const values = params.map(([, value]) => value);
+  while (values.length > 0 && values[values.length - 1] === undefined) {
+    values.pop();
+  }
+  const gap = values.indexOf(undefined);
+  if (gap >= 0) {
+    const name = params[gap]?.[0];
+    throw new TypeError(`${name} is left out, and a later parameter is not`);
+  }
+  return values.length === 0 ? undefined : values;
+}
+
+/** By position, unless one is left out before another. */
+function either(...params: [string, unknown][]): Params {
+  let last = params.length - 1;
+  while (last >= 0 && params[last]?.[1] === undefined) last -= 1;
+  const given = params.slice(0, last + 1);
+  const whole = given.every(([, value]) => value !== undefined);
+  return whole ? byPosition(...given) : byName(...given);
+}
+
+function isObject(value: unknown): value is { [name: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProtocolError("the answer is no JSON");
+  }
+}
+
+function rpcError(error: { [name: string]: unknown }): Error {
+  const { code, message, data } = error;
+  return typeof code === "number" && typeof message === "string"
+    ? new RpcError(code, message, data)
+    : new ProtocolError("the error in the answer is none of JSON-RPC 2.0");
+}
+
+/** What a response says. */
+function outcome(response: unknown): PromiseSettledResult<unknown> {
+  const rejected = (reason: unknown) =>
+    ({ status: "rejected", reason }) as const;
+  if (!isObject(response) || response["jsonrpc"] !== "2.0") {
+    return rejected(new ProtocolError("the answer is none of JSON-RPC 2.0"));
+  }
+  const { result, error, id } = response;
+  if (isObject(error) && !("result" in response)) {
+    return rejected(rpcError(error));
+  }
+  const good = "result" in response && (error === undefined || error === null);
+  return good && id !== null
+    ? { status: "fulfilled", value: result }
+    : rejected(new ProtocolError("the answer is neither result nor error"));
+}
+
+function settled(outcome: PromiseSettledResult<unknown> | undefined): unknown {
+  if (outcome?.status === "fulfilled") return outcome.value;
+  throw outcome?.reason ?? new ProtocolError("the call has no answer");
+}
+
+/** A signal for when the time is over, or the caller wants no more. */
+function deadline(
+  timeout: number | null,
+  outer: AbortSignal | undefined,
+): { signal: AbortSignal; done: () => void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort(outer?.reason);
+  const late = () =>
+    controller.abort(new CallTimeoutError(`no answer within ${timeout} ms`));
+  const timer = timeout === null ? undefined : setTimeout(late, timeout);
+  if (outer?.aborted) abort();
+  outer?.addEventListener("abort", abort);
+  const done = () => {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", abort);
+  };
+  return { signal: controller.signal, done };
+}
+
+/** A promise, for as long as somebody wants it. */
+function aborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+    promise.then(resolve, reject);
+  });
+}
+
+// Methods.
+
+/** Codes of errors: those of JSON-RPC itself, and what the server declares. */
+export const ErrorCode = {
+  ParseError: -32700,
+  InvalidRequest: -32600,
+  MethodNotFound: -32601,
+  InvalidParams: -32602,
+  InternalError: -32603,
+  /** There is no such shape */
+  NotFound: 1001,
+  /** Too many shapes: "never" mind *\/ */
+  TooManyShapesNeverMind: 1002,
+} as const;
+
+/** The methods of `shapes.store`. */
+export class ShapesStoreMethods {
+  private readonly core: Core;
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  /**
+   * Calls `shapes.store.put`.
+   *
+   * @param shape The shape.
+   * @param options How to put it.
+   */
+  put(shape: Shape, options?: ShapesStorePutOptions): Call<number> {
+    return this.core.call(
+      "shapes.store.put",
+      byName(["shape", shape], ["options", options]),
+    );
+  }
+
+  /** The same as `put`, with parameters by name. */
+  putNamed(params: {
+    shape: Shape;
+    options?: ShapesStorePutOptions;
+  }): Call<number> {
+    return this.core.call("shapes.store.put", params);
+  }
+}
+
+/** The methods of `shapes`. */
+export class ShapesMethods {
+  private readonly core: Core;
+  readonly store: ShapesStoreMethods;
+
+  constructor(core: Core) {
+    this.core = core;
+    this.store = new ShapesStoreMethods(core);
+  }
+
+  /**
+   * Finds shapes.
+   *
+   * Example:
+   *
+   *     find("red")
+   *
+   * ```
+   * let x = 1;
+   * ```
+   *
+   * See [Shape] and [the site](https://shapes.example), or Vec<Shape>.
+   *
+   * @param limit At most so many.
+   * @returns What was found.
+   * @throws {RpcError} with the code 1001
+   * @throws {RpcError} with the code 1002
+   * @throws {RpcError} with the code -32602
+   */
+  find(color: Color, limit?: number, after?: string | null): Call<Shape[]> {
+    return this.core.call(
+      "shapes.find",
+      either(["color", color], ["limit", limit], ["after", after]),
+    );
+  }
+
+  /** The same as `find`, with parameters by name. */
+  findNamed(params: {
+    color: Color;
+    limit?: number;
+    after?: string | null;
+  }): Call<Shape[]> {
+    return this.core.call("shapes.find", params);
+  }
+
+  /**
+   * Parameters with names that are taken.
+   *
+   * @deprecated
+   */
+  move(
+    self: number,
+    class_: string,
+    fn: string,
+    new_place: number[],
+    new_place_?: [number, string],
+    type?: Color | null,
+  ): Call<null> {
+    return this.core.call(
+      "shapes.move",
+      byPosition(
+        ["self", self],
+        ["class", class_],
+        ["fn", fn],
+        ["new-place", new_place],
+        ["new_place", new_place_],
+        ["type", type],
+      ),
+    );
+  }
+
+  /** Shapes as they change. */
+  watch(color?: Color): Subscription<Event> {
+    return this.core.subscription(
+      "shapes.watch",
+      "shapes.unwatch",
+      either(["color", color]),
+    );
+  }
+
+  /** The same as `watch`, with parameters by name. */
+  watchNamed(params?: { color?: Color }): Subscription<Event> {
+    return this.core.subscription("shapes.watch", "shapes.unwatch", params);
+  }
+}
+
+/** The client: a method for each of the server's. */
+export class ShapesClient extends ClientBase {
+  readonly shapes = new ShapesMethods(this.core);
+
+  /** A method that has the name of a namespace. */
+  shapes_(): Call<ShapesResult> {
+    return this.core.call("shapes");
+  }
+
+  /** A method whose name is a keyword. */
+  await(needed: string, late?: number): Call<Tree> {
+    return this.core.call("await", byName(["needed", needed], ["late", late]));
+  }
+
+  /** The same as `await`, with parameters by name. */
+  awaitNamed(params: { needed: string; late?: number }): Call<Tree> {
+    return this.core.call("await", params);
+  }
+
+  /** A method whose name the client has itself. */
+  send(values: SendValuesItem[]): Call<unknown> {
+    return this.core.call("send", either(["values", values]));
+  }
+
+  /** The same as `send`, with parameters by name. */
+  sendNamed(params: { values: SendValuesItem[] }): Call<unknown> {
+    return this.core.call("send", params);
+  }
+
+  /**
+   * *\/ } *\/ """ \
+   * #}
+   *  process.exit()
+   *
+   * @param int *\/ """
+   */
+  set_Trace(int?: 'x"y\\z'): Call<unknown> {
+    return this.core.call("$/set-Trace", either(["int", int]));
+  }
+
+  /** The same as `set_Trace`, with parameters by name. */
+  set_TraceNamed(params?: { int?: 'x"y\\z' }): Call<unknown> {
+    return this.core.call("$/set-Trace", params);
+  }
+
+  /** Calls `logs`. */
+  logs(): Subscription<unknown> {
+    return this.core.subscription("logs", "rpc.unsubscribe");
+  }
+}

@@ -1,0 +1,36 @@
+//! The files in `generated/`: what the router, its document and the tool make is what is there.
+//!
+//! With `ANTIPHON_BLESS=1` they are written anew.
+
+use antiphon::OpenRpc;
+
+use crate::programs;
+
+/// Compares, or writes.
+fn check(name: &str, text: &str) {
+    let file = programs::folder().join("generated").join(name);
+    if std::env::var_os("ANTIPHON_BLESS").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap();
+    assert!(text == expected, "{name} has changed; see ANTIPHON_BLESS");
+}
+
+#[tokio::test]
+async fn a_document_makes_the_clients_that_are_here_and_so_does_a_running_server() {
+    let dispatcher = codegen::router().build().unwrap();
+    check(
+        "workshop.json",
+        &OpenRpc::of(dispatcher.tree()).document().to_json(),
+    );
+    let site = codegen::start().await.unwrap();
+    let file = programs::folder().join("generated/workshop.json");
+    for (lang, name) in [
+        ("rust", "workshop.rs"),
+        ("typescript", "workshop.ts"),
+        ("python", "workshop.py"),
+    ] {
+        check(name, &programs::client(file.to_str().unwrap(), lang).await);
+        check(name, &programs::client(&site.url, lang).await);
+    }
+}

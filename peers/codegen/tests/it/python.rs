@@ -1,0 +1,21 @@
+//! The client in Python has no fault that a checker of types knows of, and calls the server.
+
+use std::process::Command;
+
+use crate::programs::{folder, mypy, run, scratch};
+
+#[tokio::test]
+async fn it_is_checked_and_calls() {
+    let site = codegen::start().await.unwrap();
+    let (here, cache) = (folder(), scratch("mypy"));
+    let mut checker = mypy().await;
+    checker.arg("--cache-dir").arg(cache);
+    checker.arg(here.join("generated/workshop.py"));
+    checker.arg(here.join("calls/calls.py"));
+    run(checker).await;
+    let mut python = Command::new("python3");
+    python.args(["-B", "-W", "error"]);
+    python.arg(here.join("calls/calls.py")).arg(&site.url);
+    python.env("PYTHONPATH", here.join("generated"));
+    assert_eq!(run(python).await, "done\n");
+}

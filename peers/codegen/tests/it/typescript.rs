@@ -1,0 +1,21 @@
+//! The client in TypeScript has no fault that the compiler knows of, and calls the server.
+
+use std::process::Command;
+
+use crate::programs::{folder, run, scratch, tsc};
+
+#[tokio::test]
+async fn it_is_checked_and_calls() {
+    let site = codegen::start().await.unwrap();
+    let out = scratch("typescript");
+    let mut compiler = tsc().await;
+    compiler.arg("--project").arg(folder());
+    compiler.arg("--outDir").arg(&out);
+    run(compiler).await;
+    std::fs::copy(folder().join("package.json"), out.join("package.json")).unwrap();
+    let mut node = Command::new("node");
+    // Before version 22 it has WebSockets only if it is asked for them.
+    node.arg("--experimental-websocket");
+    node.arg(out.join("calls/calls.js")).arg(&site.url);
+    assert_eq!(run(node).await, "done\n");
+}
