@@ -1,0 +1,68 @@
+// The dialog for the admin token, and the one that asks before something ends.
+
+import { announce, fill, h } from "./dom.js";
+import { hasToken, onToken, setToken } from "./rpc.js";
+
+/** The dialog for the token: `{ open() }`. */
+export function accessDialog() {
+  const field = h("input", { type: "password", autocomplete: "off", spellcheck: "false", id: "token" });
+  const take = h("button.primary", { type: "submit" }, "Use it");
+  const forget = h("button", { type: "button" }, "Forget it");
+  const form = h(
+    "form",
+    h("h2", { id: "access-title" }, "Access"),
+    h(
+      "p",
+      "Some methods are for admins only. The server has written the token for them to a file of its owner's.",
+    ),
+    h("label.field", { for: "token" }, "Admin token"),
+    field,
+    h("p.hint", "It stays in this tab's memory, and goes when the tab does."),
+    h("div.actions", take, forget, h("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+  );
+  const dialog = h("dialog", { "aria-labelledby": "access-title" }, form);
+  document.body.append(dialog);
+  const button = document.getElementById("access");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    setToken(field.value);
+    field.value = "";
+    dialog.close();
+    announce(hasToken() ? "The token is used from now on" : "No token is used");
+  });
+  forget.addEventListener("click", () => {
+    field.value = "";
+    setToken("");
+    dialog.close();
+    announce("The token is forgotten");
+  });
+  onToken(() => button.classList.toggle("on", hasToken()));
+  return {
+    open() {
+      forget.hidden = !hasToken();
+      dialog.showModal();
+      field.focus();
+    },
+  };
+}
+
+/** Asks, and gives true if the answer is yes. */
+export function confirmed(question, detail, yes) {
+  return new Promise((resolve) => {
+    const go = h("button.danger", { type: "button" }, yes);
+    const no = h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Leave it");
+    const dialog = h("dialog", { "aria-labelledby": "question" });
+    fill(dialog, h("h2", { id: "question" }, question), h("p", detail), h("div.actions", go, no));
+    let answer = false;
+    go.addEventListener("click", () => {
+      answer = true;
+      dialog.close();
+    });
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(answer);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
