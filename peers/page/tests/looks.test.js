@@ -61,6 +61,23 @@ test("hostile names, docs and answers run nothing and break nothing", async () =
   await close();
 });
 
+test("a text that turns the direction of reading turns its own alone", async () => {
+  const { page, close } = await open(browser, server.url);
+  const backwards = names.find((name) => name.includes("\u202e"));
+  await page.locator(`#side .item[data-name=${JSON.stringify(backwards)}]`).click();
+  await eventually("it is shown", async () => (await page.locator("article h1").textContent()) === backwards);
+  const found = await page.evaluate(() =>
+    [...document.querySelectorAll("body *")]
+      .filter((element) =>
+        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.includes("\u202e")),
+      )
+      .map((element) => getComputedStyle(element).unicodeBidi),
+  );
+  assert.ok(found.length >= 4, String(found));
+  for (const bidi of found) assert.match(bidi, /isolate/);
+  await close();
+});
+
 test("a policy forbids what the page does not need", async () => {
   const response = await fetch(server.url, { headers: { accept: "text/html" } });
   const policy = response.headers.get("content-security-policy");

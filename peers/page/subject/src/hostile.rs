@@ -9,7 +9,7 @@ const DOC: &str = "<img src=x onerror=alert(3)> and </script><script>alert(4)</s
     [a link](javascript:alert(5)) ![an image](http://127.0.0.1:9/x.png)\n\n\
     - <b onmouseover=alert(6)>bold</b>\n\n\
     ```\n</pre><script>alert(7)</script>\n```\n\n\
-    `<svg onload=alert(8)>` {{7*7}} ${alert(9)}";
+    `<svg onload=alert(8)>` {{7*7}} ${alert(9)} \u{202e}backwards";
 
 pub(crate) fn router() -> Router {
     let names = [
@@ -21,6 +21,7 @@ pub(crate) fn router() -> Router {
         "a\"b'c`d\\e&f",
         "%3Cimg%3E",
         "~tilde",
+        "\u{202e}elif eteled",
     ];
     let mut router = Router::default().documentation(SCRIPT).method(
         Method::function("script", || SCRIPT)
