@@ -142,6 +142,7 @@ for n, name in enumerate(NAMES):
             "result": {"name": name, "description": DOC, "schema": ref("hostile")},
             "deprecated": n % 4 == 0,
             "x-additional-params": {"const": name} if n % 5 == 0 else False,
+            "x-error-docs": {str(1000 + n): DOC, str(5000 + n): DOC},
             "errors": [
                 {"code": 1000 + n, "message": name},
                 {"code": 5000 + n, "message": DOC},

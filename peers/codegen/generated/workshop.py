@@ -691,7 +691,10 @@ class InternalError(RpcError):
 
 
 class DivisionByZeroError(RpcError):
-    """1: division by zero"""
+    """1: division by zero
+
+    There is no such number.
+    """
 
     CODE = 1
 
@@ -703,7 +706,10 @@ class ThereIsNoSuchDrawerError(RpcError):
 
 
 class DrawerDrawerIsFullError(RpcError):
-    """102: drawer {drawer} is full"""
+    """102: drawer {drawer} is full
+
+    Pressing may help.
+    """
 
     CODE = 102
 

@@ -356,12 +356,16 @@ pub mod error_code {
     use antiphon::ErrorCode;
 
     /// division by zero
+    ///
+    /// There is no such number.
     pub const DIVISION_BY_ZERO: ErrorCode = ErrorCode(1);
 
     /// there is no such drawer
     pub const THERE_IS_NO_SUCH_DRAWER: ErrorCode = ErrorCode(101);
 
     /// drawer {drawer} is full
+    ///
+    /// Pressing may help.
     pub const DRAWER_DRAWER_IS_FULL: ErrorCode = ErrorCode(102);
 }
 

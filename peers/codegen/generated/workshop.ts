@@ -871,11 +871,19 @@ export const ErrorCode = {
   MethodNotFound: -32601,
   InvalidParams: -32602,
   InternalError: -32603,
-  /** division by zero */
+  /**
+   * division by zero
+   *
+   * There is no such number.
+   */
   DivisionByZero: 1,
   /** there is no such drawer */
   ThereIsNoSuchDrawer: 101,
-  /** drawer {drawer} is full */
+  /**
+   * drawer {drawer} is full
+   *
+   * Pressing may help.
+   */
   DrawerDrawerIsFull: 102,
 } as const;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{Api, ErrorDef, Field, Method, Passing, STANDARD_ERRORS, Stream, Type};
 use super::schema::Schemas;
+use super::text::one_line;
 use super::value::Json;
 
 /// Methods of one document.
@@ -223,6 +224,9 @@ impl<'a> Reader<'a> {
             let error = self.resolve(error)?;
             let code = error.integer("code").ok_or("an error has no code")?;
             let message = error.text("message").unwrap_or_default();
+            // Our own documents say more beside the list, where OpenRPC has a place for it.
+            let more = json.get("x-error-docs");
+            let more = more.and_then(|docs| docs.text(&code.to_string()));
             if STANDARD_ERRORS
                 .iter()
                 .all(|&(standard, _)| standard != code)
@@ -230,7 +234,9 @@ impl<'a> Reader<'a> {
                 self.errors.entry(code).or_insert_with(|| ErrorDef {
                     code,
                     name: key.unwrap_or(message).to_owned(),
-                    message: message.to_owned(),
+                    doc: format!("{}\n\n{}", one_line(message), more.unwrap_or_default())
+                        .trim()
+                        .to_owned(),
                 });
             }
             if !codes.contains(&code) {

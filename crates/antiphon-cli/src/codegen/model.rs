@@ -185,7 +185,8 @@ pub(crate) struct ErrorDef {
     pub(crate) code: i64,
     /// Words for a name.
     pub(crate) name: String,
-    pub(crate) message: String,
+    /// Its message, and what else is said of it.
+    pub(crate) doc: String,
 }
 
 /// What the specification itself declares.

@@ -6,7 +6,6 @@ use super::code::Code;
 use super::model::{Api, Method, STANDARD_ERRORS};
 use super::names::{Scope, kept, pascal};
 use super::python_types::{Types, docstring};
-use super::text;
 use super::tree::Node;
 
 /// Members that the client has itself.
@@ -45,14 +44,14 @@ impl Errors {
         let declared = api
             .errors
             .iter()
-            .map(|error| (error.code, &*error.name, &*error.message));
-        let class = |(code, name, message): (i64, &str, &str)| {
+            .map(|error| (error.code, &*error.name, &*error.doc));
+        let class = |(code, name, doc): (i64, &str, &str)| {
             let name = pascal(name);
             let name = match name.ends_with("Error") {
                 true => name,
                 false => format!("{name}Error"),
             };
-            (code, globals.take_type(name), message.to_owned())
+            (code, globals.take_type(name), doc.to_owned())
         };
         Self {
             classes: standard.chain(declared).map(class).collect(),
@@ -65,10 +64,10 @@ impl Errors {
     }
 
     pub(crate) fn write(&self, code: &mut Code) {
-        for (number, name, message) in &self.classes {
+        for (number, name, doc) in &self.classes {
             code.line(&format!("class {name}(RpcError):"));
             code.deeper(|code| {
-                let about = format!("{number}: {}", text::one_line(message));
+                let about = format!("{number}: {doc}");
                 docstring(about.trim_end_matches(": "), code);
                 code.blank(1);
                 code.line(&format!("CODE = {number}"));

@@ -90,7 +90,7 @@ pub(crate) fn errors(api: &Api, code: &mut Code) {
         code.line("use antiphon::ErrorCode;");
         for error in &api.errors {
             code.blank(1);
-            comment(&error.message, code);
+            comment(&error.doc, code);
             let name = scope.take(screaming(&error.name));
             let (left, right) = (
                 format!("pub const {name}: ErrorCode ="),

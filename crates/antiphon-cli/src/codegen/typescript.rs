@@ -136,7 +136,7 @@ fn errors(api: &Api, code: &mut Code) {
             code.line(&format!("{}: {number},", scope.take_type(pascal(name))));
         }
         for error in &api.errors {
-            comment(&error.message, code);
+            comment(&error.doc, code);
             code.line(&format!(
                 "{}: {},",
                 scope.take_type(pascal(&error.name)),
