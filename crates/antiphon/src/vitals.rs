@@ -1,5 +1,7 @@
 //! What a server knows about itself while it serves: how long, where, for whom, and how it ends.
 
+#[cfg(feature = "metrics")]
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::life::Life;
 use crate::metrics::Snapshot;
 use crate::tally::Common;
 #[cfg(feature = "metrics")]
-use crate::tree::MethodInfo;
+use crate::tree::{Access, MethodInfo};
 
 /// One server that serves.
 #[derive(Debug)]
@@ -134,6 +136,24 @@ impl Vitals {
             }
         }
         snapshot
+    }
+
+    /// The names of methods that do not exist for this reader, on any route.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn hidden(&self, reader: Access) -> BTreeSet<&str> {
+        let trees = self.routers.iter().map(|router| &router.tree);
+        let all = trees.flat_map(|tree| tree.methods(Access::Admin));
+        let (mut seen, mut hidden) = (BTreeSet::new(), BTreeSet::new());
+        for method in all {
+            let names = match method.access() <= reader {
+                true => &mut seen,
+                false => &mut hidden,
+            };
+            names.insert(method.name());
+        }
+        // One name may stand on two routes.
+        hidden.retain(|name| !seen.contains(name));
+        hidden
     }
 
     /// Waits until calls that are still in flight have to end, because the server does.

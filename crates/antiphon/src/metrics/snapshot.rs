@@ -1,6 +1,6 @@
 //! All counters at one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,18 @@ impl Snapshot {
         if now.calls > 0 {
             self.methods.entry(name.to_owned()).or_default().add(&now);
         }
+    }
+
+    /// Counts methods that do not exist for the reader as what does not exist.
+    pub(crate) fn without(mut self, hidden: &BTreeSet<&str>) -> Self {
+        let (gone, seen): (Vec<_>, Vec<_>) = std::mem::take(&mut self.methods)
+            .into_iter()
+            .partition(|(name, _)| hidden.contains(name.as_str()));
+        self.methods = seen.into_iter().collect();
+        for (_, method) in gone {
+            self.methods.entry(String::new()).or_default().add(&method);
+        }
+        self
     }
 
     /// Takes out what is counted of things that are there right now: those of a process that has

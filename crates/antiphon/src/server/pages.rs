@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::transport::http::pages::{Fetched, Page, Pages, Wanted};
+#[cfg(feature = "metrics")]
+use crate::tree::Access;
 use crate::vitals::Vitals;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -40,7 +42,7 @@ impl Pages for Documents {
         Box::pin(async move {
             match wanted.name {
                 #[cfg(feature = "metrics")]
-                "metrics" if self.metrics => Some(self.measured().await),
+                "metrics" if self.metrics => Some(self.measured(wanted.reader).await),
                 _ => self.document(&wanted),
             }
         })
@@ -50,7 +52,7 @@ impl Pages for Documents {
 impl Documents {
     /// What has been counted: by all workers, if there are any.
     #[cfg(feature = "metrics")]
-    async fn measured(&self) -> Page {
+    async fn measured(&self, reader: Access) -> Page {
         use crate::metrics::{MEDIA_TYPE, render};
         let of_all = match self.server.uplink() {
             Some(supervisor) => supervisor.ask("metrics", Vec::new()).await.ok(),
@@ -58,6 +60,7 @@ impl Documents {
         };
         let snapshot = of_all.and_then(|sum| serde_json::from_value(sum).ok());
         let snapshot = snapshot.unwrap_or_else(|| self.server.snapshot());
+        let snapshot = snapshot.without(&self.server.hidden(reader));
         Page::new(MEDIA_TYPE, render(&snapshot))
     }
 

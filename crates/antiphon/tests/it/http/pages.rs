@@ -84,6 +84,43 @@ async fn what_was_counted_is_a_text_for_prometheus() {
     assert!(head.ends_with("\r\n\r\n"), "{head}");
 }
 
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn what_was_counted_tells_nobody_of_methods_that_are_not_for_them() {
+    use antiphon::{Access, Method, Router, Server};
+
+    use crate::support::site::Log;
+
+    let router = Router::default()
+        .method_fn("open", || 1)
+        .method(Method::function("near", || 1).access(Access::Local))
+        .method(Method::function("secret", || 1).access(Access::Admin));
+    let site = Site::of(Server::new(router), Log::default()).await;
+    for name in ["open", "near", "secret", "nothing"] {
+        site.connect().await.call("1", name, "[]").await;
+    }
+    let forwarded = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
+    let public = site.connect().await.ask(forwarded).await;
+    let local = get(&site, "GET", "/metrics", "localhost").await;
+    for (text, expected) in [
+        (public.text(), [("open", 1), ("", 3)].as_slice()),
+        (local.text(), &[("open", 1), ("near", 1), ("", 2)]),
+    ] {
+        let lines = text.lines();
+        let mut counted: Vec<_> = lines
+            .filter(|line| line.starts_with("antiphon_calls_total{"))
+            .collect();
+        counted.sort_unstable();
+        let line = |(name, calls): &(&str, u32)| {
+            format!("antiphon_calls_total{{method=\"{name}\"}} {calls}")
+        };
+        let mut expected: Vec<_> = expected.iter().map(line).collect();
+        expected.sort_unstable();
+        assert_eq!(counted, expected);
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn strangers_are_shown_nothing_unless_it_was_meant() {
     let public = Site::with(|settings| {
