@@ -73,7 +73,9 @@ export function live(method, params) {
     button.remove();
     fill(ending, ...parts);
     announce(title);
-    if (!frame) draw();
+    // Whoever reads that it is over has all items before them.
+    cancelAnimationFrame(frame);
+    draw();
   };
 
   const subscription = subscribe(method, params, {
