@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub struct Server {
     child: Child,
     printed: Arc<Mutex<Vec<String>>>,
+    /// Reads what is printed, until nobody is left who could print.
+    reader: JoinHandle<()>,
     pub address: SocketAddr,
     folder: PathBuf,
 }
@@ -56,7 +59,7 @@ impl Server {
             .unwrap();
         let printed = Arc::<Mutex<Vec<String>>>::default();
         let (lines, stderr) = (Arc::clone(&printed), child.stderr.take().unwrap());
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().unwrap().push(line);
             }
@@ -64,6 +67,7 @@ impl Server {
         Self {
             child,
             printed,
+            reader,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             folder,
         }
@@ -74,7 +78,15 @@ impl Server {
         self.printed.lock().unwrap().clone()
     }
 
-    /// Whether a line with these words was printed.
+    /// All that it has printed, now that it and its workers have ended.
+    pub fn last_words(&self) -> Vec<String> {
+        until("nothing more can be printed", || {
+            self.reader.is_finished().then(|| self.printed())
+        })
+    }
+
+    /// Whether a line with these words has come so far. What was printed a moment ago may be on its way:
+    /// wait for it with [`until`].
     pub fn says(&self, words: &str) -> bool {
         self.printed().iter().any(|line| line.contains(words))
     }
@@ -94,6 +106,11 @@ impl Server {
 
     pub fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
+    }
+
+    /// Sends a signal to one of its workers.
+    pub fn signal_worker(&self, pid: u32, signal: Signal) {
+        send(pid, signal);
     }
 
     /// Waits for its end.
@@ -153,13 +170,6 @@ impl Drop for Server {
         if std::thread::panicking() {
             eprintln!("the server has printed: {:#?}", self.printed());
         }
-    }
-}
-
-impl Server {
-    /// Sends a signal to one of its workers.
-    pub fn signal_worker(&self, pid: u32, signal: Signal) {
-        send(pid, signal);
     }
 }
 

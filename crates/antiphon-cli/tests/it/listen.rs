@@ -77,8 +77,7 @@ fn a_stream_ends_with_the_listener() {
 #[test]
 fn a_call_goes_over_every_kind_of_address() {
     let socket = std::env::temp_dir().join(format!("antiphon-cli-{}.sock", std::process::id()));
-    let socket = socket.display();
-    let raw = format!("unix:{socket}");
+    let raw = format!("unix:{}", socket.display());
     let server = Server::start(&["--bind", "tcp://127.0.0.1:0", "--bind", &raw]);
     let tcp = server.process.note();
     let tcp = tcp
@@ -111,4 +110,10 @@ fn a_call_goes_over_every_kind_of_address() {
         let ended = run(&["batch", url], calls);
         assert_eq!(ended.code, Some(0), "{url}: {}", ended.err);
     }
+    server.process.signal("TERM");
+    assert_eq!(server.process.end().code, Some(0));
+    assert!(
+        !socket.exists(),
+        "a server that stops takes its socket away"
+    );
 }
