@@ -11,8 +11,9 @@ use crate::scope::{Connection, Transport};
 use crate::session::{Session, Terms};
 use crate::transport::stream::StreamWire;
 
-/// Bytes in one message; none is longer than the status of all workers.
-const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// Bytes in one message; none is longer than what a worker has counted of its methods, which is some
+/// 300 bytes of each that was called.
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// Opens our end: what the other end is called with, and the session, which somebody has to drive.
 /// It is done when the other end is gone.
@@ -34,4 +35,27 @@ pub(crate) fn open(
         let end = session.await;
         tracing::debug!("a control channel has ended: {}", end.reason);
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::Router;
+
+    #[tokio::test]
+    async fn a_worker_with_very_many_methods_can_tell_of_them_all() {
+        let (supervisor, worker) = UnixStream::pair().unwrap();
+        let (heard, mut told) = tokio::sync::mpsc::channel(1);
+        let offered = Router::default().method_fn("alive", move |about: Vec<String>| {
+            let _ = heard.try_send(about.len());
+        });
+        let (_line, listening) = open(supervisor, &offered.build().unwrap()).unwrap();
+        let nothing = Router::default().build().unwrap();
+        let (line, speaking) = open(worker, &nothing).unwrap();
+        tokio::spawn(listening);
+        tokio::spawn(speaking);
+        let counted = vec!["x".repeat(300); 40_000];
+        line.notify("alive", (counted,)).await.unwrap();
+        assert_eq!(told.recv().await, Some(40_000));
+    }
 }

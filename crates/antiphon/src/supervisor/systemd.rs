@@ -124,9 +124,10 @@ pub(crate) fn notify(news: News) {
     }
 }
 
-/// How often the service manager wants to hear of us.
+/// How often the service manager wants to hear of us; a time of zero is no wish.
 pub(crate) fn watchdog() -> Option<std::time::Duration> {
-    sd_notify::watchdog_enabled().map(|timeout| timeout / 2)
+    let timeout = sd_notify::watchdog_enabled()?;
+    (!timeout.is_zero()).then(|| timeout / 2)
 }
 
 /// Says that this process lives.
