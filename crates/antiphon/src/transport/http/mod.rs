@@ -3,6 +3,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: a request in, a response out; mounts anywhere |
+//! | `route.rs` | [`Route`]: one path, and the forms in which it answers |
+//! | `accept.rs` | what is said of a request before its body is read |
 //! | `fields.rs` | the header fields that matter, found in one pass |
 //! | `guard.rs` | who may come in: Host, Origin, Sec-Fetch-Site |
 //! | `media.rs` | media types: Content-Type and Accept |
@@ -16,6 +18,7 @@
 //! | `switch.rs` | from a request to a session: WebSockets |
 //! | `connection.rs` | one connection from its first byte to its last |
 
+mod accept;
 pub(crate) mod body;
 #[cfg(feature = "server")]
 pub(crate) mod clock;
@@ -28,6 +31,7 @@ mod media;
 #[cfg(feature = "server")]
 pub(crate) mod pages;
 pub(crate) mod reply;
+mod route;
 mod service;
 #[cfg(feature = "server")]
 mod socket;
@@ -37,6 +41,7 @@ mod streams;
 mod switch;
 
 pub use body::Body;
+pub use route::Route;
 #[cfg(feature = "server")]
 pub(crate) use service::Caller;
-pub use service::{HttpService, Route};
+pub use service::HttpService;

@@ -10,7 +10,8 @@ use http::{Method, Response, StatusCode};
 use crate::transport::http::body::Body;
 use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
-use crate::transport::http::service::{Caller, HttpService, Route};
+use crate::transport::http::route::Route;
+use crate::transport::http::service::{Caller, HttpService};
 use crate::tree::{Access, Tree};
 
 /// What a page of ours may do in a browser: load its own parts and talk to its own server.

@@ -11,136 +11,33 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 #[cfg(all(unix, feature = "server"))]
 use crate::admin::AdminToken;
-#[cfg(feature = "server")]
-use crate::dispatch::Limits;
-use crate::dispatch::{Answered, Dispatcher};
+use crate::dispatch::Answered;
 use crate::link::{Link, LinkLimits};
 use crate::router::BoxError;
 use crate::scope::{Connection, Transport};
 #[cfg(feature = "server")]
 use crate::session::Terms;
+use crate::transport::http::accept::{Accepted, Arrival};
 use crate::transport::http::body::{self, Body, BodyLimits, Budget};
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::{Admitted, Guard};
-use crate::transport::http::media;
 #[cfg(feature = "server")]
 use crate::transport::http::pages::Pages;
 use crate::transport::http::reply::{self, Refusal};
+use crate::transport::http::route::{Form, Route};
 #[cfg(all(feature = "ws", feature = "server"))]
 use crate::transport::http::switch::{Offer, Slot, switch};
 #[cfg(all(feature = "ws", feature = "server"))]
 use crate::transport::ws::upgrade::{self, Handshake};
-#[cfg(feature = "server")]
-use crate::vitals::Vitals;
-
-/// One path of a server: a frozen router, and how its answers look over HTTP.
-///
-/// ```
-/// use antiphon::{Route, Router};
-/// use http::StatusCode;
-///
-/// let dispatcher = Router::default().method_fn("add", |a: f64, b: f64| a + b).build()?;
-/// let route = Route::new(dispatcher)
-///     .response_content_types(["application/json-rpc", "application/json"])
-///     .notification_status(StatusCode::ACCEPTED);
-/// # Ok::<(), antiphon::RouterError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Route {
-    dispatcher: Dispatcher,
-    types: Vec<String>,
-    values: Vec<HeaderValue>,
-    notification_status: StatusCode,
-    /// Whether the calls' limits are the server's.
-    #[cfg(feature = "server")]
-    limited_by_server: bool,
-}
-
-impl Route {
-    /// A route that answers `application/json`, and 204 where there is nothing to answer.
-    #[must_use]
-    pub fn new(dispatcher: Dispatcher) -> Self {
-        Self {
-            dispatcher,
-            types: vec!["application/json".to_owned()],
-            values: vec![HeaderValue::from_static("application/json")],
-            notification_status: StatusCode::NO_CONTENT,
-            #[cfg(feature = "server")]
-            limited_by_server: false,
-        }
-    }
-
-    /// A route whose calls have the limits of the server it is on.
-    #[cfg(feature = "server")]
-    pub(crate) fn of_server(dispatcher: Dispatcher) -> Self {
-        Self {
-            limited_by_server: true,
-            ..Self::new(dispatcher)
-        }
-    }
-
-    /// What can be called on it.
-    #[cfg(feature = "server")]
-    pub(crate) fn tree(&self) -> &crate::tree::Tree {
-        self.dispatcher.tree()
-    }
-
-    /// What answers on it.
-    #[cfg(feature = "server")]
-    pub(crate) fn dispatcher(&self) -> &Dispatcher {
-        &self.dispatcher
-    }
-
-    /// The route as a part of a server.
-    #[cfg(feature = "server")]
-    pub(crate) fn served(mut self, server: &Arc<Vitals>, limits: &Limits) -> Self {
-        let limits = self.limited_by_server.then(|| limits.clone());
-        self.dispatcher = self.dispatcher.served(server, limits);
-        self
-    }
-
-    /// The media types it can answer with, the preferred one first. A request whose `Accept`
-    /// excludes them all, and does not name `text/event-stream` either, is refused with 406 before
-    /// anything runs.
-    ///
-    /// Types that are no header values are left out; if none is left, all stays as it was.
-    #[must_use]
-    pub fn response_content_types<T: Into<String>>(
-        mut self,
-        types: impl IntoIterator<Item = T>,
-    ) -> Self {
-        let usable = types
-            .into_iter()
-            .map(Into::into)
-            .filter_map(|name: String| {
-                let value = HeaderValue::from_str(&name).ok()?;
-                Some((name, value))
-            });
-        let (types, values): (Vec<_>, _) = usable.unzip();
-        if !types.is_empty() {
-            (self.types, self.values) = (types, values);
-        }
-        self
-    }
-
-    /// The status of a response to notifications alone: 204 by default, 202 for the Model Context
-    /// Protocol, or 200.
-    #[must_use]
-    pub fn notification_status(mut self, status: StatusCode) -> Self {
-        self.notification_status = status;
-        self
-    }
-}
 
 /// Who is at the other end of a connection, as the server that accepted it knows.
 #[derive(Clone, Debug)]
@@ -423,37 +320,6 @@ impl HttpService {
         switch(head, handshake, &offer)
     }
 
-    /// Everything that can be said before the body is read.
-    fn accept(
-        &self,
-        head: &Parts,
-        fields: &Fields<'_>,
-        admitted: &Admitted,
-    ) -> Result<Accepted<'_>, Refusal> {
-        let route = self.route(head.uri.path())?;
-        if head.method != Method::POST {
-            return not_post(head, fields, admitted);
-        }
-        if !media::is_json(fields.content_type) {
-            return Err(Refusal::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body must be application/json, and Content-Type must say so",
-            ));
-        }
-        let encoded = match fields.content_encoding {
-            Occurs::Never => false,
-            Occurs::Once(encoding) => encoding != "identity",
-            Occurs::Often => true,
-        };
-        if encoded {
-            return Err(Refusal::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body must not be compressed",
-            ));
-        }
-        Ok(Accepted::Call(route, route.form(fields)?))
-    }
-
     async fn call<B>(
         &self,
         head: Parts,
@@ -494,7 +360,8 @@ impl HttpService {
         })
     }
 
-    fn route(&self, path: &str) -> Result<&Route, Refusal> {
+    /// What answers at this path.
+    pub(super) fn route(&self, path: &str) -> Result<&Route, Refusal> {
         // The page of a route stands behind a slash, and calls what it stands on.
         let page = path.strip_suffix('/');
         let fits = |known: &Option<String>| {
@@ -507,90 +374,6 @@ impl HttpService {
                 StatusCode::NOT_FOUND,
                 "nothing is served at this path",
             )),
-        }
-    }
-}
-
-impl Route {
-    fn form(&self, fields: &Fields<'_>) -> Result<Form, Refusal> {
-        let chosen = media::negotiate(fields, &self.types);
-        let form = Form {
-            whole: chosen.whole.and_then(|at| self.values.get(at)).cloned(),
-            events: chosen.events,
-        };
-        if form.whole.is_none() && !form.events {
-            return Err(Refusal::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "Accept excludes every media type this path answers with",
-            ));
-        }
-        Ok(form)
-    }
-}
-
-/// What an answer may look like.
-#[derive(Debug)]
-struct Form {
-    /// The media type of an answer that is there as a whole, unless only an event stream will do.
-    whole: Option<HeaderValue>,
-    /// Whether it may be an event stream.
-    events: bool,
-}
-
-/// A request that may go on.
-enum Accepted<'a> {
-    /// Its body is a message for this route, to be answered in this form.
-    Call(&'a Route, Form),
-    /// A page asks whether it may call.
-    Preflight,
-}
-
-/// A page asks before it calls; anything else that is no POST is told what to do.
-fn not_post(
-    head: &Parts,
-    fields: &Fields<'_>,
-    admitted: &Admitted,
-) -> Result<Accepted<'static>, Refusal> {
-    let asks = head.method == Method::OPTIONS
-        && fields.origin != Occurs::Never
-        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    match (asks, &admitted.cors) {
-        (true, Some(_)) => Ok(Accepted::Preflight),
-        (true, None) => Err(Refusal::forbidden(
-            "only pages of a named origin are asked before",
-        )),
-        (false, _) => Err(Refusal::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "JSON-RPC is called with POST",
-        )),
-    }
-}
-
-/// What the head says about the calls in the body.
-struct Arrival<'a> {
-    connection: Arc<Connection>,
-    stopping: &'a CancellationToken,
-    local: bool,
-    admin: bool,
-    timeout: Option<Duration>,
-    traceparent: Option<Arc<str>>,
-    tracestate: Option<Arc<str>>,
-}
-
-impl<'a> Arrival<'a> {
-    fn of(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
-        let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
-        let milliseconds = fields
-            .timeout
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        Self {
-            connection: Arc::clone(&caller.connection),
-            stopping: &caller.stopping,
-            local: caller.local && !fields.forwarded,
-            admin,
-            timeout: milliseconds.map(Duration::from_millis),
-            traceparent: text(fields.traceparent),
-            tracestate: text(fields.tracestate),
         }
     }
 }

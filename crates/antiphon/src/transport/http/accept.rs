@@ -1,0 +1,109 @@
+//! What is said of a request before its body is read: whether it may call, and what it tells about
+//! the calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use crate::scope::Connection;
+use crate::transport::http::fields::{Fields, Occurs};
+use crate::transport::http::guard::Admitted;
+use crate::transport::http::media;
+use crate::transport::http::reply::Refusal;
+use crate::transport::http::route::{Form, Route};
+use crate::transport::http::service::{Caller, HttpService};
+
+impl HttpService {
+    /// Everything that can be said before the body is read.
+    pub(super) fn accept(
+        &self,
+        head: &Parts,
+        fields: &Fields<'_>,
+        admitted: &Admitted,
+    ) -> Result<Accepted<'_>, Refusal> {
+        let route = self.route(head.uri.path())?;
+        if head.method != Method::POST {
+            return not_post(head, fields, admitted);
+        }
+        if !media::is_json(fields.content_type) {
+            return Err(Refusal::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be application/json, and Content-Type must say so",
+            ));
+        }
+        let encoded = match fields.content_encoding {
+            Occurs::Never => false,
+            Occurs::Once(encoding) => encoding != "identity",
+            Occurs::Often => true,
+        };
+        if encoded {
+            return Err(Refusal::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must not be compressed",
+            ));
+        }
+        Ok(Accepted::Call(route, route.form(fields)?))
+    }
+}
+
+/// A request that may go on.
+pub(super) enum Accepted<'a> {
+    /// Its body is a message for this route, to be answered in this form.
+    Call(&'a Route, Form),
+    /// A page asks whether it may call.
+    Preflight,
+}
+
+/// A page asks before it calls; anything else that is no POST is told what to do.
+fn not_post(
+    head: &Parts,
+    fields: &Fields<'_>,
+    admitted: &Admitted,
+) -> Result<Accepted<'static>, Refusal> {
+    let asks = head.method == Method::OPTIONS
+        && fields.origin != Occurs::Never
+        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    match (asks, &admitted.cors) {
+        (true, Some(_)) => Ok(Accepted::Preflight),
+        (true, None) => Err(Refusal::forbidden(
+            "only pages of a named origin are asked before",
+        )),
+        (false, _) => Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "JSON-RPC is called with POST",
+        )),
+    }
+}
+
+/// What the head says about the calls in the body.
+pub(super) struct Arrival<'a> {
+    pub(super) connection: Arc<Connection>,
+    pub(super) stopping: &'a CancellationToken,
+    pub(super) local: bool,
+    pub(super) admin: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) traceparent: Option<Arc<str>>,
+    pub(super) tracestate: Option<Arc<str>>,
+}
+
+impl<'a> Arrival<'a> {
+    pub(super) fn of(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
+        let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
+        let milliseconds = fields
+            .timeout
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        Self {
+            connection: Arc::clone(&caller.connection),
+            stopping: &caller.stopping,
+            local: caller.local && !fields.forwarded,
+            admin,
+            timeout: milliseconds.map(Duration::from_millis),
+            traceparent: text(fields.traceparent),
+            tracestate: text(fields.tracestate),
+        }
+    }
+}
