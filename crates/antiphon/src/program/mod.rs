@@ -3,9 +3,11 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`Server::start`]: from the command line to the end |
-//! | `args.rs`, `units.rs` | [`ServeArgs`] and the settings file; times and sizes as people write them |
+//! | `args.rs`, `units.rs` | [`ServeArgs`]; times and sizes as people write them |
+//! | `settings.rs` | these and the settings file, put over what the builder has |
 
 mod args;
+mod settings;
 mod units;
 
 use std::io::{IsTerminal, Write};

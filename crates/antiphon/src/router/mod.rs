@@ -8,26 +8,29 @@
 //! | `params.rs` | parameters → Rust arguments, by position or by name |
 //! | `named.rs` | [`NamedParams`], which request handlers change |
 //! | `builtin.rs` | methods that the protocol adds |
-//! | `freeze.rs` | router → one table of full names |
+//! | `freeze.rs`, `problem.rs` | router → one table of full names; what can be wrong with it |
+//! | `endpoint.rs` | [`Endpoint`]: that table, and the layers around it |
 
 mod builtin;
+mod endpoint;
 mod freeze;
 mod function;
 mod method;
 mod named;
 pub(crate) mod params;
+mod problem;
 
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use freeze::Endpoint;
-pub use freeze::{Problem, RouterError};
+pub use endpoint::Endpoint;
 pub use function::Function;
 pub use method::{IntoMethod, Method};
 pub use named::NamedParams;
+pub use problem::{Problem, RouterError};
 
 use crate::call::{Call, Reply};
-pub(crate) use freeze::{BoxLayer, box_layer};
+pub(crate) use endpoint::{BoxLayer, box_layer};
 
 /// Methods under names, and routers nested under prefixes.
 ///
