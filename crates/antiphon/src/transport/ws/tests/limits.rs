@@ -1,0 +1,182 @@
+//! What a wire does not take.
+
+use super::*;
+
+#[tokio::test]
+async fn what_breaks_a_connection() {
+    let too_long = masked(FIN | TEXT, &vec![b'x'; LIMIT + 1]);
+    let controls: Vec<u8> = (0..101).flat_map(|_| masked(FIN | PING, b"")).collect();
+    let fragments: Vec<u8> = masked(TEXT, b"x")
+        .into_iter()
+        .chain((0..1100).flat_map(|_| masked(0, b"x")))
+        .collect();
+    for (name, bytes, goodbye) in [
+        ("frame too big", too_long, Goodbye::TooBig),
+        (
+            "announced too big",
+            head(FIN | TEXT, 0x80, u64::MAX),
+            Goodbye::TooBig,
+        ),
+        (
+            "announced by a ping",
+            head(FIN | PING, 0x80, 1 << 40),
+            Goodbye::Protocol,
+        ),
+        (
+            "message too big",
+            [
+                masked(TEXT, &vec![b'x'; LIMIT]),
+                masked(0, b""),
+                masked(FIN, b"x"),
+            ]
+            .concat(),
+            Goodbye::TooBig,
+        ),
+        (
+            "not UTF-8",
+            masked(FIN | TEXT, b"\xc3\x28"),
+            Goodbye::BadText,
+        ),
+        (
+            "half a character",
+            masked(FIN | TEXT, b"\xc3"),
+            Goodbye::BadText,
+        ),
+        (
+            "not UTF-8 in a fragment",
+            [masked(TEXT, b"\xc3"), masked(FIN, b"\x28")].concat(),
+            Goodbye::BadText,
+        ),
+        ("unmasked", plain(FIN | TEXT, b"{}"), Goodbye::Protocol),
+        (
+            "reserved bit",
+            masked(FIN | 0x40 | TEXT, b"{}"),
+            Goodbye::Protocol,
+        ),
+        ("reserved data", masked(FIN | 3, b""), Goodbye::Protocol),
+        ("reserved control", masked(FIN | 11, b""), Goodbye::Protocol),
+        ("nothing to continue", masked(FIN, b"{}"), Goodbye::Protocol),
+        (
+            "message in a message",
+            [masked(TEXT, b"{"), masked(FIN | TEXT, b"}")].concat(),
+            Goodbye::Protocol,
+        ),
+        ("ping in fragments", masked(PING, b""), Goodbye::Protocol),
+        (
+            "ping too long",
+            masked(FIN | PING, &[0; 126]),
+            Goodbye::Protocol,
+        ),
+        (
+            "half a close code",
+            masked(FIN | CLOSE, &[3]),
+            Goodbye::Protocol,
+        ),
+        ("too many fragments", fragments, Goodbye::Policy),
+        ("too many pings", controls, Goodbye::Policy),
+    ] {
+        let (mut peer, mut wire) = raw(1 << 22);
+        let good = masked(FIN | TEXT, b"good");
+        peer.write_all(&[good, bytes].concat()).await.unwrap();
+        // What came before in good order is not lost.
+        assert_eq!(message(&mut wire).await, "good", "{name}");
+        let broken = receive(&mut wire).await.unwrap().unwrap_err();
+        assert_eq!(broken.goodbye, goodbye, "{name}: {}", broken.reason);
+        assert!(receive(&mut wire).await.is_none(), "{name}");
+
+        // The peer is told, behind all that was to be said, and may still be sending.
+        send(&mut wire, "last answer").await;
+        let closing = poll_fn(|cx| wire.poll_close(cx, goodbye));
+        let reading = async {
+            let mut frames = Vec::new();
+            loop {
+                let (first, payload) = read_frame(&mut peer).await;
+                match first & 0x0f {
+                    PONG => {}
+                    CLOSE => break assert_eq!(payload, (goodbye as u16).to_be_bytes()),
+                    _ => frames.push(payload),
+                }
+            }
+            assert_eq!(frames, [b"last answer"], "{name}");
+            assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+            peer.shutdown().await.unwrap();
+        };
+        tokio::join!(async { closing.await.unwrap() }, reading);
+    }
+}
+
+#[tokio::test]
+async fn a_client_does_not_take_masked_frames() {
+    let (mut peer, stream) = duplex(100);
+    let mut wire = WsWire::client(stream, Bytes::new(), LIMIT);
+    peer.write_all(&masked(FIN | TEXT, b"{}")).await.unwrap();
+    let broken = receive(&mut wire).await.unwrap().unwrap_err();
+    assert_eq!(broken.goodbye, Goodbye::Protocol);
+}
+
+#[tokio::test]
+async fn messages_at_the_limits_pass() {
+    let (mut peer, mut wire) = raw(1 << 22);
+    let mut fragments = masked(TEXT, b"x");
+    fragments.extend((0..1022).flat_map(|_| masked(0, b"x")));
+    fragments.extend(masked(FIN, b"x"));
+    // Longer ones may be as many as they like.
+    let mut long = masked(TEXT, &[b'x'; 64]);
+    long.extend((0..LIMIT / 64 - 2).flat_map(|_| masked(0, &[b'x'; 64])));
+    long.extend(masked(FIN, b""));
+    for bytes in [
+        masked(FIN | TEXT, &vec![b'x'; LIMIT]),
+        [masked(TEXT, &vec![b'x'; LIMIT]), masked(FIN, b"")].concat(),
+        fragments.clone(),
+        fragments,
+        long,
+        (0..100).flat_map(|_| masked(FIN | PING, b"")).collect(),
+    ] {
+        peer.write_all(&bytes).await.unwrap();
+        peer.write_all(&masked(FIN | TEXT, b"next")).await.unwrap();
+        while message(&mut wire).await != "next" {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_control_frames_a_second_are_fine_and_more_are_not() {
+    let (mut peer, mut wire) = raw(1 << 16);
+    let pong = masked(FIN | PONG, b"");
+    for _ in 0..1000 {
+        peer.write_all(&pong).await.unwrap();
+        assert!(is_idle(&mut wire).await);
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    // A hundred more are left over from the beginning, at most.
+    let mut passed = 0;
+    for _ in 0..300 {
+        peer.write_all(&pong).await.unwrap();
+        if !is_idle(&mut wire).await {
+            break;
+        }
+        passed += 1;
+        tokio::time::advance(Duration::from_millis(50)).await;
+    }
+    assert!((100..=200).contains(&passed), "{passed}");
+}
+
+#[tokio::test]
+async fn a_flood_of_fragments_is_cut_early() {
+    let (mut peer, mut wire) = raw(4096);
+    let flooding = tokio::spawn(async move {
+        let fragment = masked(0, b"x");
+        let mut sent = 1;
+        let mut result = peer.write_all(&masked(TEXT, b"x")).await;
+        while result.is_ok() && sent < 200_000 {
+            result = peer.write_all(&fragment).await;
+            sent += 1;
+        }
+        sent
+    });
+    let broken = receive(&mut wire).await.unwrap().unwrap_err();
+    assert_eq!(broken.goodbye, Goodbye::Policy);
+    // No more was read than what is allowed and one buffer.
+    assert!(wire.moved().received < 1024 * 7 + 2 * 4096);
+    drop(wire);
+    assert!(flooding.await.unwrap() < 4000);
+}
