@@ -295,6 +295,16 @@ fn sockets_of(path: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_watchdog_that_waits_for_nothing_is_none() {
+    let args = ["serve", "--workers", "1", "--bind", "127.0.0.1:0"];
+    let server = Process::start_among(&[("WATCHDOG_USEC", "0")], &args, "", Stdio::piped());
+    // Before that come lines of the log; a server that has ended says nothing more.
+    while !server.note().starts_with("antiphon listening on ") {}
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
 fn sockets_that_cannot_be_used_are_refused() {
     let table: &[(&str, &[&str])] = &[
         ("process", &["LISTEN_PID is \"1\", and this process is "]),
