@@ -27,19 +27,18 @@ pub use crate::{
 };
 
 pub use crate::call::{Call, CallFuture, Reply};
-#[cfg(feature = "client")]
 pub use crate::client::{Client, Error as ClientError, PendingSubscription};
-pub use crate::codes::{ErrorCodes, ErrorInfo};
 pub use crate::context::Context;
-pub use crate::router::params::{Slot, decode};
-pub use crate::router::{IntoMethod, IntoRouter, Method, NamedParams, Router};
 #[cfg(feature = "describe")]
-pub use crate::schema::with_schemas::{
+pub use crate::describe::schema::{
     DefaultOf, OutcomeOf, PlainSchema, SchemaOf, WithoutJson, WithoutSchema,
 };
-pub use crate::schema::{DefaultSource, SchemaSource};
+pub use crate::describe::schema::{DefaultSource, SchemaSource};
+pub use crate::describe::{Access, ParamInfo};
+pub use crate::error::{ErrorCodes, ErrorInfo};
+pub use crate::router::params::{Slot, decode};
+pub use crate::router::{IntoMethod, IntoRouter, Method, NamedParams, Router};
 pub use crate::subscription::{Overflow, Producer};
-pub use crate::tree::{Access, ParamInfo};
 
 use std::borrow::Cow;
 
@@ -52,19 +51,10 @@ use crate::router::params::Slots;
 use crate::subscription::Produced;
 
 /// What a macro has made for a client: it is there if the library can be one.
-#[cfg(feature = "client")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __client {
     ($($item:tt)*) => { $($item)* };
-}
-
-/// What a macro has made for a client: it is there if the library can be one.
-#[cfg(not(feature = "client"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __client {
-    ($($item:tt)*) => {};
 }
 
 /// What a method has returned. If it is a `Result`, the inherent method is found first and its error

@@ -17,13 +17,13 @@ use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::connection::Link;
 use crate::context::{CancelOnDrop, Context, Data};
-use crate::current::Current;
+use crate::describe::MethodInfo;
 use crate::error::internal_error;
-use crate::link::Link;
-use crate::scope::{Scope, Transport};
+use crate::origin::{Scope, Transport};
 use crate::subscription::{Items, Opening};
-use crate::tree::MethodInfo;
+use crate::task_local::Current;
 
 /// A call on its way to its method.
 ///
@@ -118,7 +118,6 @@ impl Call {
     }
 
     /// The headers of the HTTP request, if there was one.
-    #[cfg(feature = "http")]
     #[must_use]
     pub fn headers(&self) -> Option<&http::HeaderMap> {
         self.scope.http.as_ref().map(|head| &head.headers)

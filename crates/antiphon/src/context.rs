@@ -12,9 +12,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::current::Current;
-use crate::scope::{Scope, Transport};
-use crate::tree::{Access, MethodInfo, Node, Tree};
+use crate::describe::{Access, MethodInfo, Node, Tree};
+use crate::origin::{Scope, Transport};
+use crate::task_local::Current;
 
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";
@@ -104,7 +104,6 @@ impl Context {
     }
 
     /// The headers of the HTTP request, if there was one.
-    #[cfg(feature = "http")]
     #[must_use]
     pub fn headers(&self) -> Option<&http::HeaderMap> {
         self.http().map(|head| &head.headers)
@@ -112,7 +111,6 @@ impl Context {
 
     /// The head of the HTTP request, if there was one, with what HTTP layers left in its
     /// extensions.
-    #[cfg(feature = "http")]
     #[must_use]
     pub fn http(&self) -> Option<&http::request::Parts> {
         self.scope.http.as_ref()

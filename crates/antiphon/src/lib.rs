@@ -291,89 +291,53 @@
 //!
 //! Without any of them there are routers, [`Dispatcher`] and calls in process.
 
+// A part of the features leaves code over that the others need. Whether any of it is of no use at
+// all, the build with all of them tells.
+#![cfg_attr(not(all(unix, feature = "full")), allow(dead_code))]
+
 // Macro output names `::antiphon::…`, also inside this crate.
 extern crate self as antiphon;
 
-// Sessions have two ends and several transports. A build that lacks some of these has code left over
-// which the others need; whether any is of no use at all, the builds with both ends tell.
 #[doc(hidden)]
 pub mod __private;
-#[cfg(any(feature = "client", feature = "server"))]
 mod address;
-#[cfg(all(unix, feature = "server"))]
-mod admin;
-#[cfg(feature = "blocking")]
-pub mod blocking;
+#[cfg(feature = "server")]
+mod admin_token;
 mod call;
-#[cfg(feature = "client")]
 pub mod client;
-mod codes;
+mod connection;
 mod context;
-mod current;
-#[cfg(any(feature = "describe", all(feature = "macros", feature = "server")))]
 mod describe;
-#[cfg_attr(
-    not(all(feature = "client", feature = "server", feature = "ws")),
-    allow(dead_code, unused_imports)
-)]
 mod dispatch;
 mod error;
-#[cfg(feature = "server")]
-mod life;
-#[cfg_attr(
-    not(all(feature = "client", feature = "server", feature = "ws")),
-    allow(dead_code, unused_imports)
-)]
-mod link;
-#[cfg(feature = "metrics")]
-#[cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
 mod metrics;
+mod origin;
 #[cfg(feature = "cli")]
 mod program;
 mod router;
-mod schema;
-mod scope;
 #[cfg(feature = "server")]
 mod server;
-#[cfg(any(feature = "client", feature = "server"))]
-#[cfg_attr(
-    not(all(feature = "client", feature = "server", feature = "ws")),
-    allow(dead_code, unused_imports)
-)]
 mod session;
+mod shutdown;
 mod subscription;
 #[cfg(all(unix, feature = "supervisor"))]
-mod supervision;
-#[cfg(all(unix, feature = "supervisor"))]
 mod supervisor;
-#[cfg(all(feature = "macros", feature = "server"))]
-mod system;
-#[cfg_attr(not(all(feature = "macros", feature = "server")), allow(dead_code))]
-mod tally;
-#[cfg_attr(
-    not(all(feature = "client", feature = "server", feature = "ws")),
-    allow(dead_code, unused_imports)
-)]
+mod task_local;
 mod transport;
-mod tree;
-#[cfg(feature = "server")]
-#[cfg_attr(not(feature = "macros"), allow(dead_code))]
-mod vitals;
 
-#[cfg(any(feature = "client", feature = "server"))]
 pub use address::{Address, AddressError};
 #[cfg(feature = "macros")]
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{ErrorCode, ErrorObject, Framing, Id, IntoParams, Params};
 pub use call::{Call, CallFuture, Reply};
-#[cfg(feature = "client")]
-pub use client::Client;
-pub use codes::{ErrorCodes, ErrorInfo};
+pub use client::{Client, blocking};
 pub use context::Context;
+pub use describe::{Access, MethodInfo, Node, ParamInfo, Tree};
 #[cfg(feature = "describe")]
 pub use describe::{OpenRpc, OpenRpcDocument, Specification};
 pub use dispatch::{Dispatcher, Limits};
-pub use error::Failure;
+pub use error::{ErrorCodes, ErrorInfo, Failure};
+pub use origin::Transport;
 #[cfg(feature = "cli")]
 pub use program::{ServeArgs, Size, Wait};
 pub use router::{
@@ -385,19 +349,15 @@ pub use router::{
 /// `#[schemars(crate = "antiphon::schemars")]`.
 #[cfg(feature = "describe")]
 pub use schemars;
-pub use scope::Transport;
 #[cfg(feature = "server")]
-pub use server::{Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, Settings};
-#[cfg(all(feature = "macros", feature = "server"))]
-pub use server::{ServerCommands, ServerInfo};
-#[cfg(any(feature = "client", feature = "server"))]
+pub use server::{
+    Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, ServerCommands,
+    ServerInfo, Settings, Supervision,
+};
 pub use session::SessionLimits;
 pub use subscription::Overflow;
-#[cfg(all(unix, feature = "supervisor"))]
-pub use supervision::Supervision;
-#[cfg(feature = "http")]
+#[cfg(feature = "server")]
 pub use transport::http::{Body, HttpService, Route};
-pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};
 
 // The code blocks of the documents are compiled, and run where they can be.
 #[cfg(all(doctest, feature = "cli", feature = "client", feature = "macros"))]

@@ -10,7 +10,6 @@ mod parse;
 mod tests;
 
 use std::fmt;
-#[cfg(unix)]
 use std::path::PathBuf;
 
 use antiphon_proto::Framing;
@@ -87,19 +86,16 @@ pub enum Address {
         framing: Framing,
     },
     /// HTTP on a Unix socket.
-    #[cfg(unix)]
     HttpUnix {
         /// Where the socket lies.
         socket: PathBuf,
     },
     /// WebSocket on a Unix socket.
-    #[cfg(unix)]
     WebSocketUnix {
         /// Where the socket lies.
         socket: PathBuf,
     },
     /// A raw stream on a Unix socket.
-    #[cfg(unix)]
     Unix {
         /// Where the socket lies.
         socket: PathBuf,
@@ -146,19 +142,25 @@ pub enum AddressError {
     },
 }
 
-/// The schemes of all builds, each with the features that it needs.
+/// Whether this build opens sockets. Without, HTTP goes through a service that a client is given.
+const SOCKETS: bool = cfg!(any(feature = "client", feature = "server"));
+
+/// Whether this build has TLS.
+const TLS: bool = SOCKETS && cfg!(feature = "tls");
+
+/// The schemes of all builds, each with whether this one has it.
 const SCHEMES: &[(&str, bool)] = &[
-    ("http", cfg!(feature = "http")),
-    ("https", cfg!(all(feature = "http", feature = "tls"))),
-    ("ws", cfg!(feature = "ws")),
-    ("wss", cfg!(all(feature = "ws", feature = "tls"))),
-    ("tcp", cfg!(feature = "tcp")),
-    ("tls", cfg!(all(feature = "tcp", feature = "tls"))),
-    ("http+unix", cfg!(all(feature = "http", unix))),
-    ("ws+unix", cfg!(all(feature = "ws", feature = "unix", unix))),
-    ("unix", cfg!(all(feature = "unix", unix))),
-    ("stdio", cfg!(feature = "stdio")),
-    ("stdio+content-length", cfg!(feature = "stdio")),
+    ("http", true),
+    ("https", TLS),
+    ("ws", SOCKETS && cfg!(feature = "ws")),
+    ("wss", TLS && cfg!(feature = "ws")),
+    ("tcp", SOCKETS),
+    ("tls", TLS),
+    ("http+unix", SOCKETS && cfg!(unix)),
+    ("ws+unix", SOCKETS && cfg!(all(feature = "ws", unix))),
+    ("unix", SOCKETS && cfg!(unix)),
+    ("stdio", SOCKETS),
+    ("stdio+content-length", SOCKETS),
 ];
 
 /// Host and port as they stand in a URL.
@@ -214,11 +216,8 @@ impl fmt::Display for Address {
                 let place = place(host, *port);
                 write!(f, "{scheme}://{place}{}", query(*framing))
             }
-            #[cfg(unix)]
             Self::HttpUnix { socket } => write!(f, "http+unix:{}", socket.display()),
-            #[cfg(unix)]
             Self::WebSocketUnix { socket } => write!(f, "ws+unix:{}", socket.display()),
-            #[cfg(unix)]
             Self::Unix { socket, framing } => {
                 write!(f, "unix:{}{}", socket.display(), query(*framing))
             }
@@ -236,9 +235,7 @@ impl fmt::Display for AddressError {
             Self::Unsupported { scheme } => {
                 write!(f, "`{scheme}:` is not spoken by this build, which knows ")?;
                 let mut known = SCHEMES.iter().filter(|(_, spoken)| *spoken).peekable();
-                if cfg!(feature = "http") {
-                    f.write_str("HOST:PORT, :PORT")?;
-                }
+                f.write_str("HOST:PORT, :PORT")?;
                 while let Some((scheme, _)) = known.next() {
                     let before = match known.peek() {
                         Some(_) => ", ",

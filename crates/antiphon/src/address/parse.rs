@@ -1,7 +1,6 @@
 //! Text → [`Address`].
 
 use std::net::Ipv6Addr;
-#[cfg(unix)]
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -35,15 +34,12 @@ impl FromStr for Address {
             }
             (Some(_), "tcp", Some(rest)) => parse_tcp(rest, false),
             (Some(_), "tls", Some(rest)) => parse_tcp(rest, true),
-            #[cfg(unix)]
             (Some(_), "http+unix", _) => Ok(Self::HttpUnix {
                 socket: parse_socket(&lower, rest)?,
             }),
-            #[cfg(unix)]
             (Some(_), "ws+unix", _) => Ok(Self::WebSocketUnix {
                 socket: parse_socket(&lower, rest)?,
             }),
-            #[cfg(unix)]
             (Some(_), "unix", _) => {
                 let (socket, framing) = split_framing(rest)?;
                 let socket = parse_socket(&lower, socket)?;
@@ -51,8 +47,7 @@ impl FromStr for Address {
             }
             (Some(_), "stdio", _) => parse_stdio(rest, Framing::Newline),
             (Some(_), "stdio+content-length", _) => parse_stdio(rest, Framing::ContentLength),
-            _ if cfg!(feature = "http") => Self::parse_http(text, None),
-            _ => Err(malformed(format!("`{text}` names no scheme"))),
+            _ => Self::parse_http(text, None),
         }
     }
 }
@@ -121,7 +116,6 @@ fn parse_tcp(rest: &str, secure: bool) -> Result<Address, AddressError> {
     })
 }
 
-#[cfg(unix)]
 fn parse_socket(scheme: &str, path: &str) -> Result<PathBuf, AddressError> {
     match path {
         "" => Err(malformed(format!("`{scheme}:` needs the path of a socket"))),

@@ -105,7 +105,6 @@ fn the_schemes() {
     }
 }
 
-#[cfg(feature = "tcp")]
 #[test]
 fn raw_streams() {
     check(&[
@@ -118,7 +117,7 @@ fn raw_streams() {
     ]);
 }
 
-#[cfg(all(unix, feature = "unix"))]
+#[cfg(unix)]
 #[test]
 fn raw_sockets() {
     check(&[
@@ -132,7 +131,6 @@ fn raw_sockets() {
     ]);
 }
 
-#[cfg(feature = "stdio")]
 #[test]
 fn programs() {
     check(&[

@@ -12,14 +12,14 @@ use http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use super::answer::{BatchAnswer, Outcome};
 use super::call::decode;
 use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::request::Outgoing;
+use super::response::{BatchAnswer, Outcome};
 use super::session::{Journey, outcome};
-use crate::current::Current;
-use crate::link::{CallEnd, NewCall};
+use crate::connection::{CallEnd, NewCall};
+use crate::task_local::Current;
 
 /// What errors call a batch.
 const SUBJECT: &str = "the batch";

@@ -11,42 +11,14 @@ use super::channel::{Channel, Http};
 use super::dial::{Dialer, Target, leads_to_session};
 use super::driver::{Driver, Lane};
 use super::error::Error;
-#[cfg(feature = "tls")]
-use super::https;
 use super::{Client, Shared, connect};
 use crate::address::{Address, authority};
 use crate::dispatch::Dispatcher;
 use crate::router::BoxError;
 use crate::session::Terms;
-#[cfg(feature = "tls")]
-use crate::transport::tls::client::ClientTls;
 
 /// What errors call a client that cannot be made.
 const SUBJECT: &str = "the client";
-
-/// What was said about TLS.
-#[cfg(feature = "tls")]
-#[derive(Default)]
-pub(super) struct Tls {
-    /// The authorities to trust, in PEM; `None` for those of the machine.
-    pub(super) ca: Option<Vec<u8>>,
-    pub(super) server_name: Option<String>,
-}
-
-#[cfg(feature = "tls")]
-impl Tls {
-    fn client(&self) -> Result<ClientTls, Error> {
-        let made = match &self.ca {
-            Some(pem) => ClientTls::with_ca(pem),
-            None => ClientTls::platform(),
-        };
-        let named = match &self.server_name {
-            Some(name) => made.and_then(|tls| tls.with_server_name(name)),
-            None => made,
-        };
-        named.map_err(|error| Error::local(SUBJECT, error.to_string()))
-    }
-}
 
 impl ClientBuilder {
     /// The client. Nothing is connected yet.
@@ -81,6 +53,7 @@ impl ClientBuilder {
     fn reach(&mut self, offered: Dispatcher) -> Result<(String, Channel), Error> {
         let unusable =
             |error: BoxError| Error::local(SUBJECT, "the address cannot be used").because(error);
+        let unavailable = |error: BoxError| Error::local(SUBJECT, error.to_string());
         let address = match self.url.split_once("://") {
             // A service that is given may speak what this build does not.
             Some((https, rest))
@@ -92,12 +65,8 @@ impl ClientBuilder {
         };
         let address = address.map_err(|error| unusable(error.into()))?;
         if let Some(place) = leads_to_session(&address) {
-            #[cfg(all(feature = "tls", any(feature = "tcp", feature = "ws")))]
-            if address.is_secure() {
-                let tls = self.tls.client()?;
-                return Ok(self.session(Target::Secure(address, tls), &place, offered));
-            }
-            return Ok(self.session(Target::Address(address), &place, offered));
+            let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
+            return Ok(self.session(Target::Address(address, tls), &place, offered));
         }
         let http2 = self.http2;
         let given = self.exchange.take();
@@ -105,9 +74,9 @@ impl ClientBuilder {
         let (place, host, path, exchange) = match address {
             Address::Http {
                 secure,
-                host,
+                ref host,
                 port,
-                path,
+                ref path,
             } => {
                 let host = authority(host.as_deref().unwrap_or("127.0.0.1"), port);
                 if secure {
@@ -115,16 +84,16 @@ impl ClientBuilder {
                 }
                 let exchange = match given {
                     Some(exchange) => exchange,
-                    #[cfg(feature = "tls")]
-                    None if secure => https::https(self.tls.client()?, http2),
-                    None => connect::tcp(http2),
+                    None => connect::tcp(&address, &self.tls, http2).map_err(unavailable)?,
                 };
-                (host.clone(), host, path, exchange)
+                (host.clone(), host, path.clone(), exchange)
             }
-            #[cfg(unix)]
             Address::HttpUnix { socket } => {
                 let place = format!("http+unix:{}", socket.display());
-                let exchange = given.unwrap_or_else(|| connect::unix(socket, http2));
+                let exchange = match given {
+                    Some(exchange) => exchange,
+                    None => connect::unix(socket, http2).map_err(unavailable)?,
+                };
                 (place, "localhost".to_owned(), "/".to_owned(), exchange)
             }
             other => {

@@ -12,10 +12,9 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-#[cfg(feature = "tls")]
-use super::build::Tls;
 use super::driver::Reconnect;
 use super::http::{Body, Exchange, Via};
+use super::tls::TlsOptions;
 use crate::dispatch::Dispatcher;
 use crate::router::{BoxError, IntoRouter, Router};
 use crate::session::SessionLimits;
@@ -67,8 +66,7 @@ pub struct ClientBuilder {
     pub(super) reconnect: Option<Reconnect>,
     pub(super) sessions: SessionLimits,
     pub(super) tells_deadlines: bool,
-    #[cfg(feature = "tls")]
-    pub(super) tls: Tls,
+    pub(super) tls: TlsOptions,
     pub(super) fault: Option<String>,
 }
 
@@ -100,8 +98,7 @@ impl ClientBuilder {
             reconnect: None,
             sessions: SessionLimits::default(),
             tells_deadlines: true,
-            #[cfg(feature = "tls")]
-            tls: Tls::default(),
+            tls: TlsOptions::default(),
             fault: None,
         }
     }
@@ -216,7 +213,6 @@ impl ClientBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    #[cfg(feature = "tls")]
     pub fn ca_certificate(mut self, pem: impl AsRef<[u8]>) -> Self {
         let all = self.tls.ca.get_or_insert_default();
         all.extend_from_slice(pem.as_ref());
@@ -236,7 +232,6 @@ impl ClientBuilder {
     /// # use antiphon::Client;
     /// let client = Client::builder("https://127.0.0.1:9443").server_name("calculator.internal");
     /// ```
-    #[cfg(feature = "tls")]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.tls.server_name = Some(name.into());
         self

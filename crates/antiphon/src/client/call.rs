@@ -15,14 +15,14 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::answer::Answer;
 use super::channel::{Channel, Http};
 use super::driver::Lane;
 use super::error::Error;
 use super::request::Outgoing;
+use super::response::Answer;
 use super::session::Sending;
-use crate::current::Current;
-use crate::link::{NewCall, Progress};
+use crate::connection::{NewCall, Progress};
+use crate::task_local::Current;
 
 /// A call that is sent when it is awaited.
 #[must_use = "a call is sent when it is awaited"]

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use super::connect::refusal;
 use super::dial::{Dialer, Dialled};
-use crate::link::{End, Link};
+use crate::connection::{End, Link};
 use crate::router::BoxError;
 
 /// How a client that has lost its connection makes a new one.
@@ -341,17 +342,6 @@ impl Core {
             sleep(reconnect.pause(attempt)).await;
         }
     }
-}
-
-/// What an HTTP server has said in place of opening a WebSocket.
-#[cfg_attr(not(feature = "ws"), allow(unused_variables))]
-fn refusal(error: &BoxError) -> Option<(StatusCode, &str)> {
-    #[cfg(feature = "ws")]
-    return error
-        .downcast_ref::<crate::transport::ws::connect::ConnectError>()?
-        .refusal();
-    #[cfg(not(feature = "ws"))]
-    None
 }
 
 /// One error for several callers.

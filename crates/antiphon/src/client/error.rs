@@ -135,12 +135,10 @@ impl Error {
     }
 
     /// A call was dropped unfinished by the thread that drove it.
-    #[cfg(feature = "blocking")]
     pub(crate) fn panicked() -> Self {
         Self::unknown("a call", Reason::Answer("it panicked".into()))
     }
 
-    #[cfg(feature = "blocking")]
     pub(crate) fn no_thread(cause: std::io::Error) -> Self {
         Self::local("the client", "its thread cannot be started").because(cause)
     }

@@ -7,10 +7,7 @@
 ///
 /// It is short for [`Client::call`](crate::client::Client::call), so what it gives is awaited and
 /// its options can follow.
-#[cfg_attr(
-    feature = "blocking",
-    doc = "With a [`blocking::Client`](crate::blocking::Client) it gives the result itself."
-)]
+/// With a [`blocking::Client`](crate::client::blocking::Client) it gives the result itself.
 /// At most 16 parameters by position.
 ///
 /// ```no_run

@@ -21,24 +21,25 @@
 //! | `error.rs` | [`Error`]: why there is no result, and whether the call has run |
 //! | `macros.rs` | [`call!`](crate::call) |
 
-mod answer;
 mod batch;
+pub mod blocking;
 mod build;
 mod builder;
 mod call;
 mod channel;
+#[cfg_attr(not(feature = "client"), path = "no_connect.rs")]
 mod connect;
 mod dial;
 mod driver;
 mod error;
 mod http;
-#[cfg(feature = "tls")]
-mod https;
 mod macros;
 mod peer;
 mod request;
+mod response;
 mod session;
 mod subscribe;
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,8 +48,8 @@ use std::time::Duration;
 use antiphon_proto::{Id, IntoParams, Params};
 use serde::de::DeserializeOwned;
 
+use crate::connection::NewCall;
 use crate::dispatch::Dispatcher;
-use crate::link::NewCall;
 use channel::Channel;
 
 pub use batch::{Batch, Responses, Ticket};
@@ -267,7 +268,7 @@ impl Client {
             "the connection",
             lane,
             self.shared.timeout,
-            crate::current::Current::get(),
+            crate::task_local::Current::get(),
         );
         journey.link(0).await.map(drop)
     }

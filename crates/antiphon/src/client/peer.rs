@@ -7,8 +7,8 @@ use antiphon_proto::{ErrorCode, ErrorObject, Params};
 use super::channel::Channel;
 use super::driver::Lane;
 use super::{Client, Encoding, Shared, builder};
+use crate::connection::Link;
 use crate::context::Context;
-use crate::link::Link;
 
 impl Context {
     /// The caller, to be called back or notified: on a session both sides may call.

@@ -8,14 +8,14 @@ use antiphon_proto::message::{self, Extras};
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::Answer;
 use super::channel::Http;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
 use super::http::Body;
+use super::response::Answer;
 use super::{Encoding, Shared};
-use crate::current::Current;
 use crate::router::BoxError;
+use crate::task_local::Current;
 
 /// How long the caller is still going to wait, in whole milliseconds.
 const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");

@@ -12,8 +12,8 @@ use super::Shared;
 use super::driver::{Lane, LinkError};
 use super::error::{Error, Reason};
 use super::request::deadline_of;
-use crate::current::Current;
-use crate::link::{CallEnd, End, Link, NewCall, Refused, Waiting};
+use crate::connection::{CallEnd, End, Link, NewCall, Refused, Waiting};
+use crate::task_local::Current;
 
 /// A call or a notification, about to be made.
 pub(super) struct Sending<'a> {

@@ -19,8 +19,8 @@ use super::Shared;
 use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::session::Sending;
-use crate::current::Current;
-use crate::link::{Inbox, InboxEnd, InboxSpec, Link, NewCall};
+use crate::connection::{Inbox, InboxEnd, InboxSpec, Link, NewCall};
+use crate::task_local::Current;
 
 /// Items that may wait here unless the caller says otherwise.
 const BUFFER: usize = 1024;

@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-#[cfg(all(feature = "macros", feature = "server"))]
-use crate::tree::{Access, Tree};
+use crate::describe::{Access, Tree};
 
 /// The text that the method `documentation` answers with, for a reader with this access.
-#[cfg(all(feature = "macros", feature = "server"))]
 pub(crate) fn document(tree: &Tree, reader: Access) -> String {
     let methods = tree.methods(reader).into_iter();
     text(methods.map(|method| (method.name(), method.doc())))

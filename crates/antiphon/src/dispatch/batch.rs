@@ -11,10 +11,10 @@ use antiphon_proto::{Entry, ErrorCode, Request};
 use tokio::time::Sleep;
 
 use crate::call::{CallLimits, Reply};
+use crate::connection::Cancels;
 use crate::dispatch::run::{Echo, Running, Started, start, timer};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared, refuse};
-use crate::link::Cancels;
-use crate::scope::Scope;
+use crate::origin::Scope;
 use crate::subscription::Opening;
 
 /// Bytes of a usual answer in a batch.

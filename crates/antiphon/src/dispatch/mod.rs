@@ -23,14 +23,13 @@ use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, Rejection, Rules, 
 use bytes::Bytes;
 
 use crate::call::CallLimits;
-use crate::link::Cancels;
+use crate::connection::Cancels;
+use crate::describe::Tree;
+use crate::metrics::counters::{Common, Tally};
+use crate::metrics::status::Vitals;
+use crate::origin::{Connection, Scope, Transport};
 use crate::router::{Endpoint, Router, RouterError};
-use crate::scope::{Connection, Scope, Transport};
 use crate::subscription::Opening;
-use crate::tally::{Common, Tally};
-use crate::tree::Tree;
-#[cfg(feature = "server")]
-use crate::vitals::Vitals;
 use batch::Batch;
 pub use limits::Limits;
 use run::{Echo, Running, Started, start};
@@ -122,7 +121,6 @@ impl Dispatcher {
     }
 
     /// The same router as a part of a server, with its limits.
-    #[cfg(feature = "server")]
     pub(crate) fn served(&self, server: &Arc<Vitals>, limits: Option<Limits>) -> Self {
         let limits = limits.unwrap_or_else(|| self.0.limits.clone());
         let Scope {
@@ -134,7 +132,6 @@ impl Dispatcher {
     }
 
     /// What its calls have in common.
-    #[cfg(feature = "server")]
     pub(crate) fn common(&self) -> Arc<Common> {
         Arc::clone(&self.0.in_process.common)
     }
@@ -162,16 +159,12 @@ impl Dispatcher {
     }
 
     /// The place a message on this connection comes from.
-    #[cfg(any(feature = "http", feature = "client", feature = "server"))]
     pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
         let common = Arc::clone(&self.0.in_process.common);
-        let scope = Scope::new(common, connection, local);
-        #[cfg(feature = "server")]
-        let scope = Scope {
+        Scope {
             server: self.0.in_process.server.clone(),
-            ..scope
-        };
-        scope
+            ..Scope::new(common, connection, local)
+        }
     }
 
     /// Answers a message. Calls that are ready at once are answered at the first poll.

@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 use tokio::time::Sleep;
-#[cfg(feature = "server")]
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
 use crate::error::{guard, internal_error};
-#[cfg(feature = "metrics")]
 use crate::metrics::Stopwatch;
-use crate::scope::Scope;
-use crate::tally::{Permit, Tally};
+use crate::metrics::counters::{Permit, Tally};
+use crate::origin::Scope;
 
 /// What came of starting a call.
 pub(super) enum Started {
@@ -66,7 +64,6 @@ pub(super) fn start(
             let mut running = Running {
                 future,
                 deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
-                #[cfg(feature = "server")]
                 overdue: (shared.in_process.server.as_ref())
                     .map(|server| Box::pin(server.overdue())),
                 permit: counts.then(|| shared.tally().enter(route)),
@@ -75,7 +72,6 @@ pub(super) fn start(
             match running.too_late(cx) {
                 Some(error) => Started::Replied(Reply::error(error)),
                 None => {
-                    #[cfg(feature = "metrics")]
                     echo.watch.waits();
                     Started::Waiting(running)
                 }
@@ -97,7 +93,6 @@ pub(super) struct Running {
     future: Pin<Box<dyn Future<Output = Reply> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
     /// Done when the server ends before the call.
-    #[cfg(feature = "server")]
     overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// `None` if the call counts elsewhere.
     permit: Option<Permit>,
@@ -126,7 +121,6 @@ impl Running {
         if deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
             return Some(ErrorObject::of(ErrorCode::TIMEOUT));
         }
-        #[cfg(feature = "server")]
         if let Some(overdue) = self.overdue.as_mut()
             && overdue.as_mut().poll(cx).is_ready()
         {
@@ -158,7 +152,6 @@ pub(super) struct Echo {
     id: EchoId,
     /// The index of the method.
     route: usize,
-    #[cfg(feature = "metrics")]
     watch: Stopwatch,
 }
 
@@ -174,7 +167,6 @@ impl Echo {
         Self {
             id: EchoId::of(request),
             route: usize::MAX,
-            #[cfg(feature = "metrics")]
             watch: Stopwatch::start(request.params_len()),
         }
     }
@@ -194,7 +186,6 @@ impl Echo {
     /// The whole answer; nothing for a notification, whatever has become of it.
     pub(super) fn finish(&self, reply: Reply, max_result: usize, tally: &Tally) -> Answered {
         let answered = self.answer(reply, max_result, tally);
-        #[cfg(feature = "metrics")]
         if let Some(method) = tally.method(self.route) {
             let sent = answered.text.as_ref().map_or(0, Vec::len);
             self.watch.stop(&method.series, sent);

@@ -1,11 +1,19 @@
 //! All counters at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BOUNDS, CODES, Series};
+/// Upper bounds of the buckets, in microseconds; a last one has none.
+pub(crate) const BOUNDS: [u64; 15] = [
+    10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000,
+    5_000_000, 30_000_000,
+];
+
+/// Errors that are counted by themselves; a last counter is for all others.
+pub(crate) const CODES: [i64; 8] = [
+    -32700, -32600, -32601, -32602, -32603, -32000, -32001, -32800,
+];
 
 /// What a process, or all workers of a server together, have counted.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -34,7 +42,6 @@ pub(crate) struct MethodSnapshot {
 
 impl Snapshot {
     /// Adds what another process has counted.
-    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
     pub(crate) fn add(&mut self, other: &Self) {
         for (name, method) in &other.methods {
             self.methods.entry(name.clone()).or_default().add(method);
@@ -45,10 +52,9 @@ impl Snapshot {
     }
 
     /// Adds the counters of a method of this process.
-    pub(crate) fn count(&mut self, name: &str, calls: u64, series: &Series) {
-        let now = MethodSnapshot::of(calls, series);
-        if now.calls > 0 {
-            self.methods.entry(name.to_owned()).or_default().add(&now);
+    pub(crate) fn count(&mut self, name: &str, method: &MethodSnapshot) {
+        if method.calls > 0 {
+            self.methods.entry(name.to_owned()).or_default().add(method);
         }
     }
 
@@ -66,7 +72,6 @@ impl Snapshot {
 
     /// Takes out what is counted of things that are there right now: those of a process that has
     /// ended are there no more, but what it has done stays done.
-    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
     pub(crate) fn bury(mut self) -> Self {
         for method in self.methods.values_mut() {
             method.in_flight = 0;
@@ -80,32 +85,6 @@ impl Snapshot {
 }
 
 impl MethodSnapshot {
-    fn of(calls: u64, series: &Series) -> Self {
-        let Series {
-            codes,
-            buckets,
-            nanoseconds,
-            in_flight,
-            received,
-            sent,
-        } = series;
-        Self {
-            calls,
-            in_flight: in_flight.load(Ordering::Relaxed) as u64,
-            received: received.load(Ordering::Relaxed),
-            sent: sent.load(Ordering::Relaxed),
-            nanoseconds: nanoseconds.load(Ordering::Relaxed),
-            codes: codes
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed))
-                .collect(),
-            buckets: buckets
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed))
-                .collect(),
-        }
-    }
-
     fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.in_flight += other.in_flight;

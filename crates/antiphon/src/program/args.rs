@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-#[cfg(all(unix, feature = "stdio"))]
 use antiphon_proto::Framing;
 use serde::Deserialize;
 
@@ -48,7 +47,6 @@ pub struct ServeArgs {
 
     /// Serve standard input and output, with messages as lines or under LSP headers; nothing else is
     /// served unless an address is given
-    #[cfg(all(unix, feature = "stdio"))]
     #[arg(
         long,
         value_name = "FRAMING",
@@ -60,7 +58,6 @@ pub struct ServeArgs {
     pub stdio: Option<Framing>,
 
     /// Worker processes; 0 serves in this one [default: 0]
-    #[cfg(all(unix, feature = "supervisor"))]
     #[arg(short, long, value_name = "N", env = "ANTIPHON_WORKERS")]
     pub workers: Option<usize>,
 
@@ -100,37 +97,30 @@ pub struct ServeArgs {
     pub allow_unauthenticated_public: bool,
 
     /// Certificate chain (PEM), to speak TLS; read again on SIGHUP
-    #[cfg(feature = "tls")]
     #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_CERT")]
     pub tls_cert: Option<PathBuf>,
 
     /// The certificate's key (PEM)
-    #[cfg(feature = "tls")]
     #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
 
     /// Where to write the admin token, with which callers may do what is for admins
-    #[cfg(unix)]
     #[arg(long, value_name = "FILE", env = "ANTIPHON_ADMIN_TOKEN_FILE")]
     pub admin_token_file: Option<PathBuf>,
 
     /// Path of the control socket [default: one in $XDG_RUNTIME_DIR/antiphon]
-    #[cfg(all(unix, feature = "supervisor"))]
     #[arg(long, value_name = "PATH", env = "ANTIPHON_CONTROL")]
     pub control: Option<PathBuf>,
 
     /// Where to write the number of the supervisor's process
-    #[cfg(all(unix, feature = "supervisor"))]
     #[arg(long, value_name = "FILE", env = "ANTIPHON_PID_FILE")]
     pub pid_file: Option<PathBuf>,
 
     /// Time without a sign of life after which a worker is replaced [default: 30s]
-    #[cfg(all(unix, feature = "supervisor"))]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_WORKER_TIMEOUT")]
     pub worker_timeout: Option<Wait>,
 
     /// Time for a worker to be ready [default: 30s]
-    #[cfg(all(unix, feature = "supervisor"))]
     #[arg(
         long,
         value_name = "TIME",
@@ -140,7 +130,6 @@ pub struct ServeArgs {
     pub boot_timeout: Option<Wait>,
 
     /// Calls after which a worker is replaced, give or take a fifth [default: never]
-    #[cfg(all(unix, feature = "supervisor"))]
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_REQUESTS")]
     pub max_requests: Option<u64>,
 
@@ -149,7 +138,6 @@ pub struct ServeArgs {
     pub page: Option<bool>,
 
     /// Serve what was counted, or not [default: where only this machine can come]
-    #[cfg(feature = "metrics")]
     #[arg(long, value_name = "BOOL", env = "ANTIPHON_METRICS", num_args = 0..=1, default_missing_value = "true")]
     pub metrics: Option<bool>,
 

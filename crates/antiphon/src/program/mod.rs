@@ -8,12 +8,15 @@
 
 mod args;
 mod settings;
+#[cfg_attr(not(unix), path = "ctrl_c.rs")]
+mod signals;
+#[cfg_attr(not(all(unix, feature = "supervisor")), path = "unsupervised.rs")]
+mod supervised;
 mod units;
 
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
-#[cfg(all(unix, feature = "supervisor"))]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -24,12 +27,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-#[cfg(all(unix, feature = "supervisor"))]
-use crate::server::listen::listen_also;
 use crate::server::{Handle, ServeError, Server, Settings};
-#[cfg(all(unix, feature = "supervisor"))]
-use crate::supervisor::{Brief, News, Post, Role, activated, supervise, work};
 pub use args::ServeArgs;
+use signals::{Signal, Signals};
+use supervised::{News, notify};
 pub use units::{Size, Wait};
 
 /// How long blocking work may go on when everything else has ended.
@@ -76,59 +77,43 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
                 .to_owned(),
         ));
     }
-    #[cfg(all(unix, feature = "supervisor"))]
-    let role = Role::find()?;
-    let told = told(
-        #[cfg(all(unix, feature = "supervisor"))]
-        &role,
-    );
+    let role = supervised::role()?;
     let base = server.settings.clone();
     let flags = args.clone();
-    let config = match told {
+    let config = match supervised::config(&role) {
         Some(config) => config,
         None => args.read_file()?,
     };
     let args = args.with_text(config.as_deref())?;
     log_to_stderr(args.log.as_deref())?;
-    #[cfg(all(unix, feature = "stdio"))]
     if let Some(framing) = args.stdio {
         server = server.stdio_framed(framing);
     }
     args.apply(&mut server.settings)?;
     let threads = args.threads.or(server.threads);
+    let start = Start {
+        base,
+        flags,
+        config,
+        threads,
+    };
+    let (server, start) = match supervised::run(role, server, start) {
+        ControlFlow::Continue(here) => here,
+        ControlFlow::Break(ended) => return ended,
+    };
     let available = || available_parallelism().map_or(1, usize::from);
-    #[cfg(all(unix, feature = "supervisor"))]
-    {
-        let supervision = &server.settings.supervision;
-        match role {
-            Role::Worker(post) => {
-                name_process();
-                return block_on(threads.unwrap_or(1), work(server, post));
-            }
-            Role::Successor(_) if supervision.workers == 0 => return Err(unsupervised()),
-            Role::Own if supervision.workers == 0 => {}
-            Role::Own | Role::Successor(_) => {
-                let post = match role {
-                    Role::Successor(post) => Some(post),
-                    _ => None,
-                };
-                return supervised(server, base, flags, config, post);
-            }
-        }
-    }
-    block_on(
-        threads.unwrap_or_else(available),
-        serve(server, base, flags),
-    )
+    let threads = start.threads.unwrap_or_else(available);
+    block_on(threads, serve(server, start.base, start.flags))
 }
 
-/// The file with settings as the supervisor has read it, if there is one.
-fn told(#[cfg(all(unix, feature = "supervisor"))] role: &Role) -> Option<Option<String>> {
-    #[cfg(all(unix, feature = "supervisor"))]
-    if let Role::Worker(post) = role {
-        return Some(post.charge.config.clone());
-    }
-    None
+/// What a start has read, apart from the server itself.
+struct Start {
+    /// Settings of the builder.
+    base: Settings,
+    flags: ServeArgs,
+    /// The file with settings, if there is one.
+    config: Option<String>,
+    threads: Option<usize>,
 }
 
 /// Runs a future to its end on a runtime of its own.
@@ -140,74 +125,6 @@ fn block_on(
     let served = runtime.block_on(future);
     runtime.shutdown_timeout(LAST_BLOCKING);
     served
-}
-
-#[cfg(all(unix, feature = "supervisor"))]
-fn unsupervised() -> ServeError {
-    ServeError::BadSetting(
-        "a server with workers can only be replaced by one that has workers, too".to_owned(),
-    )
-}
-
-/// Runs workers, each of which comes here once more.
-#[cfg(all(unix, feature = "supervisor"))]
-fn supervised(
-    server: Server,
-    base: Settings,
-    flags: ServeArgs,
-    config: Option<String>,
-    post: Option<Post>,
-) -> Result<(), ServeError> {
-    static SUPERVISED: AtomicBool = AtomicBool::new(false);
-    if SUPERVISED.swap(true, Ordering::SeqCst) {
-        return Err(ServeError::BadSetting(
-            "a program supervises workers once: they would come to its first `start` again"
-                .to_owned(),
-        ));
-    }
-    #[cfg(feature = "stdio")]
-    if server.stdio.is_some() {
-        return Err(ServeError::BadSetting(
-            "standard input and output cannot be served by workers".to_owned(),
-        ));
-    }
-    let brief = |settings: &Settings, config: Option<String>| Brief {
-        supervision: settings.supervision.clone(),
-        graceful_timeout: settings.graceful_timeout,
-        config,
-    };
-    let first = brief(&server.settings, config);
-    let bound = server.settings.bind.clone();
-    let reread = Box::new(move || {
-        let config = flags.read_file()?;
-        let mut settings = base.clone();
-        flags
-            .clone()
-            .with_text(config.as_deref())?
-            .apply(&mut settings)?;
-        if settings.bind != bound {
-            tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
-        }
-        if settings.supervision.workers == 0 {
-            let text = "`workers` cannot become 0 without a restart".to_owned();
-            return Err(ServeError::BadSetting(text));
-        }
-        Ok(brief(&settings, config))
-    });
-    let announce = |url: &str| say(&format_args!("antiphon listening on {url}"));
-    block_on(1, supervise(server, first, reread, post, announce))
-}
-
-/// The system has named the process after the link that it was executed through.
-#[cfg(all(unix, feature = "supervisor"))]
-fn name_process() {
-    let program = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&program)
-        .file_name()
-        .unwrap_or_default();
-    if let Ok(name) = std::ffi::CString::new(name.as_encoded_bytes()) {
-        let _ = rustix::thread::set_name(&name);
-    }
 }
 
 /// A line on stderr. Where nobody listens there, nothing is lost.
@@ -227,27 +144,17 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
+async fn serve(mut server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     let bound = server.settings.bind.clone();
-    #[cfg(all(unix, feature = "supervisor"))]
-    let listening = {
-        let mut server = server;
-        if let Some(hook) = server.on_supervisor_start.take() {
-            hook().await.map_err(ServeError::Lazy)?;
-        }
-        let activated = activated(server.settings.has_tls())?;
-        if !activated.is_empty() && server.settings.binds_by_default() {
-            server.settings.bind.clear();
-        }
-        listen_also(server, activated).await?
-    };
-    #[cfg(not(all(unix, feature = "supervisor")))]
-    let listening = server.listen().await?;
+    if let Some(hook) = server.on_supervisor_start.take() {
+        hook().await.map_err(ServeError::Lazy)?;
+    }
+    let listening = supervised::listen(server).await?;
     for url in listening.urls() {
         say(&format_args!("antiphon listening on {url}"));
     }
-    manager(News::Ready);
+    notify(News::Ready);
     let handle = listening.handle();
     let (reload, reloads) = watch::channel(None);
     let serving = listening.serve_reloading(reloads);
@@ -257,36 +164,20 @@ async fn serve(server: Server, base: Settings, flags: ServeArgs) -> Result<(), S
             ended = &mut serving => return ended,
             signal = signals.next() => match signal {
                 Signal::Stop => {
-                    manager(News::Stopping);
+                    notify(News::Stopping);
                     stop(&handle);
                 }
                 Signal::Reload => {
-                    manager(News::Reloading);
+                    notify(News::Reloading);
                     if let Some(settings) = read_again(&base, &flags, &bound) {
                         reload.send_replace(Some(settings));
                     }
-                    manager(News::Reloaded);
+                    notify(News::Reloaded);
                 }
             },
         }
     }
 }
-
-/// Tells the service manager, if there is one.
-#[cfg(all(unix, feature = "supervisor"))]
-use crate::supervisor::notify as manager;
-
-/// Without it nobody is told.
-#[cfg(not(all(unix, feature = "supervisor")))]
-enum News {
-    Ready,
-    Reloading,
-    Reloaded,
-    Stopping,
-}
-
-#[cfg(not(all(unix, feature = "supervisor")))]
-fn manager(_: News) {}
 
 fn stop(handle: &Handle) {
     if handle.is_stopping() {
@@ -332,51 +223,4 @@ fn log_to_stderr(filter: Option<&str>) -> Result<(), ServeError> {
         .with(lines)
         .try_init();
     Ok(())
-}
-
-enum Signal {
-    Stop,
-    Reload,
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::Stop,
-            _ = self.terminate.recv() => Signal::Stop,
-            _ = self.hangup.recv() => Signal::Reload,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> Signal {
-        let _ = tokio::signal::ctrl_c().await;
-        Signal::Stop
-    }
 }

@@ -28,34 +28,23 @@ impl ServeArgs {
         let list = |ours: Vec<String>, file: Vec<String>| if ours.is_empty() { file } else { ours };
         Ok(Self {
             bind: list(self.bind, file.bind),
-            #[cfg(all(unix, feature = "stdio"))]
             stdio: self.stdio,
-            #[cfg(all(unix, feature = "supervisor"))]
             workers: self.workers.or(file.workers),
-            #[cfg(unix)]
             admin_token_file: self.admin_token_file.or(file.admin_token_file),
-            #[cfg(all(unix, feature = "supervisor"))]
             control: self.control.or(file.control),
-            #[cfg(all(unix, feature = "supervisor"))]
             pid_file: self.pid_file.or(file.pid_file),
-            #[cfg(all(unix, feature = "supervisor"))]
             worker_timeout: self.worker_timeout.or(file.worker_timeout),
-            #[cfg(all(unix, feature = "supervisor"))]
             boot_timeout: self.boot_timeout.or(file.boot_timeout),
-            #[cfg(all(unix, feature = "supervisor"))]
             max_requests: self.max_requests.or(file.max_requests),
             threads: self.threads.or(file.threads),
             profile: self.profile.or(file.profile),
-            #[cfg(feature = "tls")]
             tls_cert: self.tls_cert.or(file.tls_cert),
-            #[cfg(feature = "tls")]
             tls_key: self.tls_key.or(file.tls_key),
             allow_host: list(self.allow_host, file.allow_host),
             allow_origin: list(self.allow_origin, file.allow_origin),
             allow_unauthenticated_public: self.allow_unauthenticated_public
                 || file.allow_unauthenticated_public,
             page: self.page.or(file.page),
-            #[cfg(feature = "metrics")]
             metrics: self.metrics.or(file.metrics),
             call_timeout: self.call_timeout.or(file.call_timeout),
             idle_timeout: self.idle_timeout.or(file.idle_timeout),
@@ -90,13 +79,11 @@ impl ServeArgs {
         settings.allow_origin.extend_from_slice(&self.allow_origin);
         settings.allow_unauthenticated_public |= self.allow_unauthenticated_public;
         set(&mut settings.profile, self.profile);
-        #[cfg(feature = "tls")]
         {
             set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
             set(&mut settings.tls_key, self.tls_key.clone().map(Some));
         }
         set(&mut settings.page, self.page.map(Some));
-        #[cfg(feature = "metrics")]
         set(&mut settings.metrics, self.metrics.map(Some));
         set(&mut settings.max_connections, self.max_connections);
         set(
@@ -160,20 +147,17 @@ impl ServeArgs {
             settings.graceful_timeout,
             "graceful-timeout",
         )?;
-        #[cfg(unix)]
         set(
             &mut settings.admin_token_file,
             self.admin_token_file.clone().map(Some),
         );
-        #[cfg(all(unix, feature = "supervisor"))]
         self.apply_supervision(&mut settings.supervision)?;
         Ok(())
     }
 
-    #[cfg(all(unix, feature = "supervisor"))]
     fn apply_supervision(
         &self,
-        supervision: &mut crate::supervision::Supervision,
+        supervision: &mut crate::server::Supervision,
     ) -> Result<(), ServeError> {
         set(&mut supervision.workers, self.workers);
         set(&mut supervision.control, self.control.clone().map(Some));

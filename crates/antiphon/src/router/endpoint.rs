@@ -30,6 +30,9 @@ pub struct Endpoint {
 /// By the bytes of the name: a call's need not be checked as UTF-8 to be looked up.
 type Table = HashMap<Box<[u8]>, Entry, BuildHasherDefault<NameHasher>>;
 
+/// Methods with their full names, before they are a table.
+pub(super) type Entries = Vec<(Box<str>, Entry)>;
+
 /// A method, where calls find it.
 pub(super) struct Entry {
     pub(super) handler: Handler,

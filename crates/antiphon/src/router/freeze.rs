@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
+use crate::describe::{Inner, MethodInfo, NodeInner, Tree};
 use crate::router::Router;
 #[cfg(feature = "describe")]
-use crate::router::builtin::{DISCOVER, discover};
-use crate::router::builtin::{UNSUBSCRIBE, unsubscribe};
-use crate::router::endpoint::{BoxLayer, Endpoint, Entry, stack};
+use crate::router::discover;
+use crate::router::endpoint::{BoxLayer, Endpoint, Entries, Entry, stack};
+use crate::router::error::{MAX_METHOD_LEN, Problem, RouterError, is_name};
 use crate::router::method::{Handler, Method};
-use crate::router::problem::{MAX_METHOD_LEN, Problem, RouterError, is_name};
-use crate::tree::{Inner, MethodInfo, NodeInner, Tree};
+use crate::router::unsubscribe::{UNSUBSCRIBE, unsubscribe};
 
 /// A router that can be called.
 pub(crate) struct Frozen {
@@ -27,7 +27,7 @@ impl Router {
         let mut entries = build.node(self, "", ".", None);
         build.endings(&mut entries);
         #[cfg(feature = "describe")]
-        discovery(&mut entries);
+        discover::add(&mut entries);
         let table = build.table(entries);
         if !build.problems.is_empty() {
             return Err(RouterError(build.problems));
@@ -44,8 +44,6 @@ struct Build {
     tree: Inner,
     problems: Vec<Problem>,
 }
-
-type Entries = Vec<(Box<str>, Entry)>;
 
 impl Build {
     /// Adds a node for a router and for all that is nested in it; returns their entries. The layers
@@ -179,16 +177,6 @@ impl Build {
             (name, Entry { handler, route })
         };
         names.into_iter().map(through).collect()
-    }
-}
-
-/// Adds the method that describes all others. As what ends subscriptions it is in no document.
-#[cfg(feature = "describe")]
-fn discovery(entries: &mut Entries) {
-    if !entries.iter().any(|(known, _)| &**known == DISCOVER) {
-        let handler: Handler = Arc::new(discover);
-        let route = usize::MAX;
-        entries.push((DISCOVER.into(), Entry { handler, route }));
     }
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::{Call, CallFuture};
-use crate::codes::{ErrorCodes, ErrorInfo};
+use crate::describe::schema::{DefaultSource, SchemaSource};
+use crate::describe::{Access, ParamInfo};
+use crate::error::{ErrorCodes, ErrorInfo};
 use crate::router::function::Function;
-use crate::schema::{DefaultSource, SchemaSource};
 use crate::subscription::{Options, Overflow};
-use crate::tree::{Access, ParamInfo};
 
 pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
 
@@ -66,7 +66,7 @@ impl Method {
             doc: String::new(),
             format: "json".to_owned(),
             params: Vec::new(),
-            result: SchemaSource::default(),
+            result: SchemaSource::none(),
             errors: Vec::new(),
             examples: Vec::new(),
             deprecated: None,
@@ -213,8 +213,8 @@ impl ParamInfo {
             doc: String::new(),
             required,
             flattened: false,
-            schema: SchemaSource::default(),
-            default: DefaultSource::default(),
+            schema: SchemaSource::none(),
+            default: DefaultSource::none(),
         }
     }
 

@@ -7,27 +7,29 @@
 //! | `function.rs` | closures as methods |
 //! | `params.rs` | parameters → Rust arguments, by position or by name |
 //! | `named.rs` | [`NamedParams`], which request handlers change |
-//! | `builtin.rs` | methods that the protocol adds |
-//! | `freeze.rs`, `problem.rs` | router → one table of full names; what can be wrong with it |
+//! | `discover.rs`, `unsubscribe.rs` | methods that the protocol adds |
+//! | `freeze.rs`, `error.rs` | router → one table of full names; what can be wrong with it |
 //! | `endpoint.rs` | [`Endpoint`]: that table, and the layers around it |
 
-mod builtin;
+#[cfg(feature = "describe")]
+mod discover;
 mod endpoint;
+mod error;
 mod freeze;
 mod function;
 mod method;
 mod named;
 pub(crate) mod params;
-mod problem;
+mod unsubscribe;
 
 use tower_layer::Layer;
 use tower_service::Service;
 
 pub use endpoint::Endpoint;
+pub use error::{Problem, RouterError};
 pub use function::Function;
 pub use method::{IntoMethod, Method};
 pub use named::NamedParams;
-pub use problem::{Problem, RouterError};
 
 use crate::call::{Call, Reply};
 pub(crate) use endpoint::{BoxLayer, box_layer};
@@ -170,7 +172,6 @@ impl Router {
     }
 
     /// Adds layers that are boxed already.
-    #[cfg(feature = "server")]
     pub(crate) fn layers(mut self, layers: &[BoxLayer]) -> Self {
         self.layers.extend(layers.iter().cloned());
         self

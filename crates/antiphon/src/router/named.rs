@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::call::Call;
+use crate::describe::{MethodInfo, ParamInfo};
 use crate::router::params::{self, Slots, refuse};
-use crate::tree::{MethodInfo, ParamInfo};
 
 /// What a request handler changes before a method's arguments are decoded.
 ///

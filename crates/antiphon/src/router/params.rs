@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::call::Call;
-use crate::tree::ParamInfo;
+use crate::describe::ParamInfo;
 
 /// One argument of a method, before and after its value is known.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-#[cfg(all(unix, feature = "stdio"))]
 use antiphon_proto::Framing;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
@@ -17,19 +16,16 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::life::Life;
-use crate::scope::{Connection, Transport};
-use crate::server::door::{Door, Entrance, Guest, Speaks};
+use crate::origin::{Connection, Transport};
 use crate::server::handle::Handle;
-#[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
+use crate::server::listener::{Door, Entrance, Guest, Speaks};
 use crate::server::raw::Raw;
 use crate::server::settings::Settings;
+use crate::shutdown::Life;
 use crate::transport::http::Caller;
 use crate::transport::http::connection::{Driven, Http};
 use crate::transport::socket::Socket;
-#[cfg(all(unix, feature = "stdio"))]
 use crate::transport::stdio;
-#[cfg(feature = "tls")]
 use crate::transport::tls::server::{Carries, HANDSHAKE_TIMEOUT, ServerTls};
 
 /// How many peers are told at the same time that there is no room.
@@ -40,9 +36,7 @@ const REFUSALS: usize = 64;
 pub(super) struct Offer {
     pub(super) http: Http,
     /// None if there is no route, which cannot be.
-    #[cfg(any(feature = "tcp", feature = "unix", feature = "stdio"))]
     pub(super) raw: Option<Raw>,
-    #[cfg(feature = "tls")]
     pub(super) tls: Option<ServerTls>,
 }
 
@@ -127,7 +121,6 @@ impl Acceptor {
     }
 
     /// Serves standard input and output; the server stops when they end.
-    #[cfg(all(unix, feature = "stdio"))]
     pub(super) fn stdio(&self, framing: Framing) -> io::Result<impl Future<Output = ()> + use<>> {
         let stream = stdio::own::own()?;
         let (offer, handle) = (self.offer.borrow().clone(), self.handle.clone());
@@ -183,7 +176,6 @@ impl Offer {
         let speaks = entrance.speaks;
         let (socket, peer) = match guest {
             Guest::Tcp(socket, peer) => (socket, peer),
-            #[cfg(all(unix, feature = "unix"))]
             Guest::Unix(socket) => {
                 return self
                     .serve(socket, speaks, Transport::Unix, None, life)
@@ -192,11 +184,9 @@ impl Offer {
         };
         // Answers are written whole; waiting for more to send only costs time.
         let _ = socket.set_nodelay(true);
-        #[cfg(feature = "tls")]
         if entrance.secure {
             let carries = match speaks {
                 Speaks::Http => Carries::Http,
-                #[cfg(any(feature = "tcp", feature = "unix"))]
                 Speaks::Raw(_) => Carries::Raw,
             };
             let tls = self.tls.clone()?;
@@ -234,12 +224,10 @@ impl Offer {
                     local: self.http.local,
                     named: transport == Transport::Tcp,
                     stopping: life.stopping(),
-                    #[cfg(feature = "ws")]
                     slot: None,
                 };
                 self.http.serve(socket, caller, life).await
             }
-            #[cfg(any(feature = "tcp", feature = "unix"))]
             Speaks::Raw(framing) => {
                 let connection = Connection::new(transport, peer);
                 Some(self.raw?.serve(socket, framing, connection, life))

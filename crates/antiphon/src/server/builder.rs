@@ -15,8 +15,8 @@ use tower_service::Service;
 use crate::call::{Call, Reply};
 use crate::error::Printable;
 use crate::router::{BoxError, BoxLayer, Endpoint, IntoRouter, Router, box_layer};
+use crate::server::bound::Listening;
 use crate::server::error::ServeError;
-use crate::server::listen::Listening;
 use crate::server::settings::{Profile, Settings};
 use crate::transport::http::connection::Entry;
 use crate::transport::http::{Body, Route};
@@ -42,10 +42,9 @@ pub struct Server {
     pub(crate) threads: Option<usize>,
     pub(crate) listeners: Vec<std::net::TcpListener>,
     /// Run once before anything is served.
-    #[cfg(all(unix, feature = "supervisor"))]
+    #[cfg(feature = "cli")]
     pub(crate) on_supervisor_start: Option<Hook>,
     /// How messages on standard input and output are told apart, if these are served.
-    #[cfg(all(unix, feature = "stdio"))]
     pub(crate) stdio: Option<antiphon_proto::Framing>,
 }
 
@@ -60,7 +59,7 @@ type LazyRouter =
     Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Router, BoxError>> + Send>> + Send>;
 
 /// What runs once at the start.
-#[cfg(all(unix, feature = "supervisor"))]
+#[cfg(feature = "cli")]
 pub(crate) type Hook =
     Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send>;
 
@@ -105,9 +104,8 @@ impl Server {
             http_layers: Vec::new(),
             threads: None,
             listeners: Vec::new(),
-            #[cfg(all(unix, feature = "supervisor"))]
+            #[cfg(feature = "cli")]
             on_supervisor_start: None,
-            #[cfg(all(unix, feature = "stdio"))]
             stdio: None,
         }
     }
@@ -172,7 +170,6 @@ impl Server {
     /// no scheme or one that says so: `https://`, `wss://`, `tls://`.
     ///
     /// The files are read when the server starts, and again when it is told to reload.
-    #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(
         mut self,
@@ -189,7 +186,6 @@ impl Server {
     ///
     /// The server stops when its input ends; calls in flight have one second more. Whatever else in the program
     /// prints to standard output goes to standard error; logs belong there anyway.
-    #[cfg(all(unix, feature = "stdio"))]
     #[must_use]
     pub fn stdio(self) -> Self {
         self.stdio_framed(antiphon_proto::Framing::Newline)
@@ -197,7 +193,6 @@ impl Server {
 
     /// The same with another framing: language servers use
     /// [`Framing::ContentLength`](crate::Framing::ContentLength).
-    #[cfg(all(unix, feature = "stdio"))]
     #[must_use]
     pub fn stdio_framed(mut self, framing: antiphon_proto::Framing) -> Self {
         if self.settings.bind == Settings::default().bind {
@@ -271,7 +266,6 @@ impl Server {
     /// A worker is the same program executed again: its `main` runs up to `start` in each of them.
     /// What is to happen once in each worker belongs into [`lazy`](Self::lazy), what is to happen
     /// once at all into [`on_supervisor_start`](Self::on_supervisor_start).
-    #[cfg(all(unix, feature = "supervisor"))]
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.supervision.workers = workers;
@@ -291,7 +285,7 @@ impl Server {
     ///         .start()
     /// }
     /// ```
-    #[cfg(all(unix, feature = "supervisor"))]
+    #[cfg(feature = "cli")]
     #[must_use]
     pub fn on_supervisor_start<F, Fut, E>(mut self, hook: F) -> Self
     where

@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::describe::rst;
 use crate::error::Printable;
+use crate::metrics::process_info::System;
+use crate::metrics::status::Vitals;
 use crate::rpc;
-use crate::system::System;
-use crate::vitals::Vitals;
 
 /// Commands that tell a client whom it talks to. Mount them beside your own methods:
 ///
@@ -121,7 +121,7 @@ impl ServerCommands {
     /// List of functions and where they are documented.
     fn rpc_functions_list(&self, ctx: &Context) -> Vec<(String, Function)> {
         let tree = ctx.router();
-        let line = |method: &crate::tree::MethodInfo| {
+        let line = |method: &crate::describe::MethodInfo| {
             let doc = method.doc().replace('\n', " ");
             let function = Function {
                 doc: if doc.is_empty() {

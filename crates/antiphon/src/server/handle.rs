@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::life::Life;
+use crate::shutdown::Life;
 
 /// Stops a server and says how it is. Cheap to clone.
 ///

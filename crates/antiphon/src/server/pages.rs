@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use crate::describe::Access;
+use crate::metrics::series::ENABLED;
+use crate::metrics::status::Vitals;
+use crate::metrics::{MEDIA_TYPE, render};
 use crate::transport::http::pages::{Fetched, Page, Pages, Wanted};
-#[cfg(feature = "metrics")]
-use crate::tree::Access;
-use crate::vitals::Vitals;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -20,7 +21,6 @@ pub(super) struct Documents {
     /// Whether what it offers is shown to who comes with a browser.
     pub(super) page: bool,
     /// Whether what it has counted is.
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     pub(super) metrics: bool,
 }
 
@@ -41,8 +41,7 @@ impl Pages for Documents {
     fn get<'a>(&'a self, wanted: Wanted<'a>) -> Fetched<'a> {
         Box::pin(async move {
             match wanted.name {
-                #[cfg(feature = "metrics")]
-                "metrics" if self.metrics => Some(self.measured(wanted.reader).await),
+                "metrics" if ENABLED && self.metrics => Some(self.measured(wanted.reader).await),
                 _ => self.document(&wanted),
             }
         })
@@ -51,9 +50,7 @@ impl Pages for Documents {
 
 impl Documents {
     /// What has been counted: by all workers, if there are any.
-    #[cfg(feature = "metrics")]
     async fn measured(&self, reader: Access) -> Page {
-        use crate::metrics::{MEDIA_TYPE, render};
         let of_all = match self.server.uplink() {
             Some(supervisor) => supervisor.ask("metrics", Vec::new()).await.ok(),
             None => None,
@@ -74,7 +71,7 @@ impl Documents {
             return None;
         }
         let openrpc = |specification| {
-            let document = wanted.tree.made(wanted.reader, specification)?;
+            let document = wanted.tree.openrpc_text(wanted.reader, specification)?;
             Some(Page::new(JSON, document.get().to_owned()))
         };
         match wanted.name {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use antiphon_proto::Framing;
 
 use crate::dispatch::Dispatcher;
-use crate::life::Life;
-use crate::scope::Connection;
+use crate::origin::Connection;
 use crate::session::{Session, Terms, run};
+use crate::shutdown::Life;
 use crate::transport::http::connection::Driven;
 use crate::transport::socket::Socket;
 use crate::transport::stream::StreamWire;

@@ -1,20 +1,16 @@
 //! What a server can be told besides its routes. Everything here may also come from a file, the
 //! environment or flags when the server is a program of its own.
 
-#[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dispatch::Limits;
-#[cfg(feature = "tls")]
+use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::SessionLimits;
-#[cfg(all(unix, feature = "supervisor"))]
-use crate::supervision::Supervision;
 use crate::transport::http::body::{BodyLimits, Budget};
 use crate::transport::http::clock::Phases;
 use crate::transport::http::connection::HeadLimits;
-#[cfg(feature = "tls")]
 use crate::transport::tls::server::ServerTls;
 
 /// Whom a server takes for a local caller.
@@ -53,14 +49,11 @@ pub struct Settings {
     /// Whether strangers may call a server that has no authentication of its own. No.
     pub allow_unauthenticated_public: bool,
     /// A file with the certificate chain, in PEM. With it, addresses without a scheme speak TLS.
-    #[cfg(feature = "tls")]
     pub tls_cert: Option<PathBuf>,
     /// A file with the certificate's key, in PEM.
-    #[cfg(feature = "tls")]
     pub tls_key: Option<PathBuf>,
     /// Where to write the admin token when the server starts, a file for its owner alone. Whoever
     /// shows the token may call what is for admins ([`Access::Admin`](crate::Access::Admin)).
-    #[cfg(unix)]
     pub admin_token_file: Option<PathBuf>,
     /// Whether the page that shows what is offered, and the document it is made from, are served. If
     /// nothing is said, on servers that can be reached from this machine alone.
@@ -97,7 +90,6 @@ pub struct Settings {
     /// Bounds of connections on which both sides may call.
     pub sessions: SessionLimits,
     /// Worker processes, where [`start`](crate::Server::start) runs the program.
-    #[cfg(all(unix, feature = "supervisor"))]
     pub supervision: Supervision,
 }
 
@@ -109,11 +101,8 @@ impl Default for Settings {
             allow_host: Vec::new(),
             allow_origin: Vec::new(),
             allow_unauthenticated_public: false,
-            #[cfg(feature = "tls")]
             tls_cert: None,
-            #[cfg(feature = "tls")]
             tls_key: None,
-            #[cfg(unix)]
             admin_token_file: None,
             page: None,
             metrics: None,
@@ -131,7 +120,6 @@ impl Default for Settings {
             graceful_timeout: Duration::from_secs(30),
             calls: Limits::default(),
             sessions: SessionLimits::default(),
-            #[cfg(all(unix, feature = "supervisor"))]
             supervision: Supervision::default(),
         }
     }
@@ -139,21 +127,16 @@ impl Default for Settings {
 
 impl Settings {
     /// Whether nobody has said where to listen.
-    #[cfg_attr(not(feature = "supervisor"), allow(dead_code))]
     pub(crate) fn binds_by_default(&self) -> bool {
         self.bind == Self::default().bind
     }
 
     /// Whether there is a certificate.
     pub(crate) fn has_tls(&self) -> bool {
-        #[cfg(feature = "tls")]
-        return self.tls_cert.is_some();
-        #[cfg(not(feature = "tls"))]
-        false
+        self.tls_cert.is_some()
     }
 
     /// Reads certificate and key, if there are any.
-    #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
         match (&self.tls_cert, &self.tls_key) {
             (None, None) => Ok(None),

@@ -11,8 +11,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::Session;
 use super::wire::{Broken, Goodbye, Wire};
-use crate::link::End;
-use crate::scope::Transport;
+use crate::connection::End;
+use crate::origin::Transport;
 
 /// How long saying goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 
 use super::wire::Wire;
 use super::{KEPT, Session, Stop};
+use crate::connection::{Cancels, Link, Progress, Ticket};
 use crate::context::PROGRESS;
 use crate::dispatch::{Answered, Begun, Work};
-use crate::link::{Cancels, Link, Progress, Ticket};
 
 impl<W: Wire> Session<W> {
     /// Takes a message in.

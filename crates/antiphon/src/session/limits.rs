@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::link::LinkLimits;
+use crate::connection::LinkLimits;
 
 /// Bounds of one session: a connection on which both sides may call. All of them are on by default.
 ///

@@ -29,9 +29,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use crate::connection::{End, Link, LinkLimits, Outgoing, Ticket};
 use crate::dispatch::Dispatcher;
-use crate::link::{End, Link, LinkLimits, Outgoing, Ticket};
-use crate::scope::{Connection, Scope, Transport};
+use crate::origin::{Connection, Scope, Transport};
 use clock::{Clock, Facts, Verdict};
 pub(crate) use ending::{Phase, Stop};
 pub use limits::SessionLimits;
@@ -129,7 +129,6 @@ impl<W: Wire> Session<W> {
     }
 
     /// Never ends because of silence: that is the server's to decide.
-    #[cfg(feature = "client")]
     pub(crate) fn patient(mut self) -> Self {
         self.clock.patient = true;
         self
@@ -285,8 +284,7 @@ impl<W: Wire> Future for Session<W> {
 }
 
 /// Drives a session of a server: until it ends by itself, or the server has stopped.
-#[cfg(feature = "server")]
-pub(crate) async fn run<W: Wire>(mut session: Session<W>, life: crate::life::Life) {
+pub(crate) async fn run<W: Wire>(mut session: Session<W>, life: crate::shutdown::Life) {
     if life.until_stopped(Pin::new(&mut session)).await.is_none() {
         session.stop();
         life.until_killed(&mut session).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use antiphon_proto::{Entry, Incoming};
 
 use super::SessionLimits;
-use crate::link::Cancels;
+use crate::connection::Cancels;
 
 /// A bounded queue of messages, in the order they came.
 #[derive(Debug, Default)]

@@ -9,23 +9,23 @@
 //! | `mod.rs` | [`Overflow`], the options of a method, [`Opening`] |
 //! | `items.rs` | any stream of items as one that writes JSON |
 //! | `producer.rs` | a method together with its stream, which may borrow from it |
-//! | `wording.rs` | the text of a subscription's messages |
+//! | `encode.rs` | the text of a subscription's messages |
 
+mod encode;
 mod items;
 mod producer;
-mod wording;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::current::Current;
+use crate::task_local::Current;
 
+pub(crate) use encode::{Ending, Wording};
 pub(crate) use items::{Items, erase};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
-pub(crate) use wording::{Ending, Wording};
 
 /// What happens to a subscription whose subscriber does not keep up.
 ///

@@ -4,7 +4,7 @@ use antiphon_proto::ErrorObject;
 use serde_json::Value;
 
 use super::event::{Events, Question, ask};
-use super::member::Id;
+use super::worker_state::Id;
 use crate::rpc;
 
 /// The methods of the control socket. Whoever can open it owns the server.

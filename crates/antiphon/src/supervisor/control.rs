@@ -7,7 +7,7 @@ use antiphon_proto::Framing;
 
 use crate::client::{Client, over};
 use crate::dispatch::Dispatcher;
-use crate::scope::{Connection, Transport};
+use crate::origin::{Connection, Transport};
 use crate::session::{Session, Terms};
 use crate::transport::stream::StreamWire;
 

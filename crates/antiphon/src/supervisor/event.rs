@@ -6,8 +6,8 @@ use antiphon_proto::ErrorObject;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::member::Id;
 use super::report::Report;
+use super::worker_state::Id;
 use crate::context::Context;
 use crate::dispatch::Dispatcher;
 use crate::router::{Router, RouterError};

@@ -14,19 +14,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::charge::{Charge, DoorPlan};
 use super::control;
 use super::event::{self, Event, Events, Question, Word};
-use super::member::{Id, Member, Mourner, State};
+use super::handover::{Charge, DoorPlan};
 use super::process::{self, Recipe, Which};
 use super::reload::{Reload, Reread};
 use super::report::Report;
 use super::restart::Restarts;
 use super::role;
 use super::upgrade::Upgrade;
+use super::worker_state::{Id, Member, Mourner, State};
 use crate::error::incident_id;
 use crate::server::ServeError;
-use crate::supervision::Supervision;
+use crate::server::Supervision;
 
 /// How long somebody who has asked for the end of a worker waits for it.
 const MOURNING: Duration = Duration::from_secs(5);

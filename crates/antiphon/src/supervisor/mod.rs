@@ -8,52 +8,52 @@
 //! | file | what it does |
 //! |---|---|
 //! | `role.rs` | whether this process is a worker, or takes over from another supervisor |
-//! | `charge.rs`, `control.rs` | what a process is told at its start; the line after that |
+//! | `handover.rs`, `control.rs` | what a process is told at its start; the line after that |
 //! | `process.rs` | starting a process, and signals to it |
 //! | `worker.rs`, `report.rs` | the worker's side |
-//! | `fleet.rs`, `settle.rs` | the supervisor's loop: what happens, and what follows from it |
-//! | `event.rs`, `member.rs` | what it hears, and what it knows of each worker |
+//! | `fleet.rs`, `reconcile.rs` | the supervisor's loop: what happens, and what follows from it |
+//! | `event.rs`, `worker_state.rs` | what it hears, and what it knows of each worker |
 //! | `restart.rs` | how often workers that die are replaced |
 //! | `reload.rs`, `upgrade.rs` | new workers, or another program, in place of all |
 //! | `status.rs`, `commands.rs` | what others can ask, and the control socket's methods |
-//! | `place.rs` | where the control socket is |
+//! | `control_path.rs` | where the control socket is |
 //! | `signals.rs`, `systemd.rs`, `pid_file.rs` | the world outside |
 
-mod charge;
 mod commands;
 mod control;
+mod control_path;
 mod event;
 mod fleet;
-mod member;
+mod handover;
 mod pid_file;
-mod place;
 mod process;
+mod reconcile;
 mod reload;
 mod report;
 mod restart;
 mod role;
-mod settle;
 mod signals;
 mod status;
 mod systemd;
 mod upgrade;
 mod worker;
+mod worker_state;
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::admin::TokenFile;
+use crate::admin_token::TokenFile;
 use crate::client::Client;
-use crate::server::door::Door;
-use crate::server::listen::{Given, check, open_doors};
-use crate::server::reach::Reach;
+use crate::server::bound::{Given, check, open_doors};
+use crate::server::exposure::Reach;
+use crate::server::listener::Door;
 use crate::server::{Handle, Listening, ServeError, Server};
 use crate::transport::unix::Cleanup;
-use charge::{Charge, DoorPlan};
 use commands::ControlCommands;
 use fleet::Fleet;
+use handover::{Charge, DoorPlan};
 use pid_file::PidFile;
 use process::Recipe;
 use signals::{Wish, Wishes};
@@ -272,7 +272,7 @@ impl Control {
         let server = Server::new(ControlCommands(fleet.events.clone()));
         let mut door = match inherited {
             Some((plan, socket)) => Door::handed(socket, &plan.url, CONTROL, true)?,
-            None => match place::of(&fleet.brief.supervision, &fleet.recipe.name())? {
+            None => match control_path::of(&fleet.brief.supervision, &fleet.recipe.name())? {
                 Some(path) => {
                     let address = format!("unix:{}", path.display());
                     Door::open(&address, &server.settings).await?

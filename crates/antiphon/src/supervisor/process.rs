@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::charge::Charge;
+use super::handover::Charge;
 use super::role;
 
 /// Signals that may wait to be sent.

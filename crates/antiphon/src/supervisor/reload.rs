@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::fleet::{Brief, Fleet, News, Phase, Reply};
-use super::member::State;
+use super::worker_state::State;
 use crate::server::ServeError;
 
 /// A reload that has begun.

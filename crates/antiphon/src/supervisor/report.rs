@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::system::System;
-use crate::vitals::Vitals;
+use crate::metrics::process_info::System;
+use crate::metrics::status::Vitals;
 
 /// One sign of life.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, getppid};
 
-use super::charge::Charge;
+use super::handover::Charge;
 use std::os::fd::OwnedFd;
 
 /// Names the supervisor whose worker this process is.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::fleet::{Fleet, Phase};
-use super::member::Member;
-use crate::system::System;
+use super::worker_state::Member;
+use crate::metrics::process_info::System;
 
 /// The monitor that watches the workers, and the key of what they say about serving.
 const MONITOR: &str = "rpc";

@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 
 use super::fleet::News;
 use crate::server::ServeError;
-use crate::server::door::Door;
+use crate::server::listener::Door;
 
 /// Sockets that may be handed over.
 const MOST: usize = 200;

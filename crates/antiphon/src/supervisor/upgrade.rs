@@ -10,15 +10,15 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::charge::{Charge, DoorPlan};
 use super::control;
 use super::event::{self, Word};
 use super::fleet::{Fleet, News, Phase, Reply, attend};
-use super::member::Id;
+use super::handover::{Charge, DoorPlan};
 use super::process::{self, Signaller, Which};
+use super::reconcile::Next;
 use super::reload::refuse;
 use super::role;
-use super::settle::Next;
+use super::worker_state::Id;
 
 /// How much longer than a worker a supervisor may take, since it starts workers.
 const LONGER: Duration = Duration::from_secs(5);

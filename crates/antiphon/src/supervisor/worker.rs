@@ -15,13 +15,13 @@ use super::control;
 use super::report::Report;
 use super::role::Post;
 use super::signals::WorkerSignals;
-use crate::admin::AdminToken;
+use crate::admin_token::AdminToken;
 use crate::client::Client;
+use crate::metrics::status::{Answer, Uplink};
 use crate::router::Router;
-use crate::server::door::Door;
-use crate::server::listen::Given;
+use crate::server::bound::Given;
+use crate::server::listener::Door;
 use crate::server::{Handle, Listening, ServeError, Server};
-use crate::vitals::{Answer, Uplink};
 
 /// How long a worker that was told to end by a signal waits for what its supervisor says to that.
 const SECOND_OPINION: Duration = Duration::from_millis(500);
@@ -64,7 +64,7 @@ pub(crate) async fn work(server: Server, post: Post) -> Result<(), ServeError> {
     let max_requests = server.settings.supervision.max_requests;
     let given = Given {
         doors: Some(doors.collect::<io::Result<_>>()?),
-        admin: charge.admin_token.as_deref().map(AdminToken::known),
+        admin: charge.admin_token.as_deref().map(AdminToken::new),
         uplink: Some(Box::new(Line(supervisor.clone()))),
     };
     let listening = Listening::with(server, given).await?;
@@ -181,7 +181,7 @@ fn orders() -> (Orders, Router) {
 
 /// Signs of life, and the wish to be replaced after many calls.
 struct Pulse {
-    server: std::sync::Arc<crate::vitals::Vitals>,
+    server: std::sync::Arc<crate::metrics::status::Vitals>,
     supervisor: Client,
     /// The number of calls after which to leave.
     enough: Option<u64>,

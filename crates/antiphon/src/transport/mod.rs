@@ -1,24 +1,34 @@
 //! What carries messages. A transport cuts one message out of what it receives and never looks into
 //! it; only dispatch does.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `http/` | requests and responses, event streams |
+//! | `ws/` | WebSockets |
+//! | `stream/` | messages on a byte stream: lines, or headed as in LSP |
+//! | `memory.rs` | two ends in one process |
+//! | `tcp.rs`, `unix.rs`, `stdio/` | where byte streams come from |
+//! | `tls/` | TLS around them |
+//! | `socket.rs` | what all byte streams have in common |
+//! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | the same types on systems, and in builds, without these |
 
-#[cfg(feature = "http")]
+#[cfg(feature = "server")]
 pub(crate) mod http;
-#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod memory;
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod socket;
-#[cfg(feature = "stdio")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod stdio;
-#[cfg(all(
-    any(feature = "tcp", feature = "unix", feature = "stdio"),
-    any(feature = "client", feature = "server")
-))]
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod stream;
-#[cfg(all(any(feature = "tcp", feature = "ws"), feature = "client"))]
+#[cfg(feature = "client")]
 pub(crate) mod tcp;
-#[cfg(all(feature = "tls", any(feature = "client", feature = "server")))]
+#[cfg(any(feature = "client", feature = "server"))]
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub(crate) mod tls;
-#[cfg(all(unix, feature = "unix", any(feature = "client", feature = "server")))]
+#[cfg(any(feature = "client", feature = "server"))]
+#[cfg_attr(not(unix), path = "no_unix.rs")]
 pub(crate) mod unix;
-#[cfg(all(feature = "ws", any(feature = "client", feature = "server")))]
+#[cfg(any(feature = "client", feature = "server"))]
+#[cfg_attr(not(feature = "ws"), path = "no_ws.rs")]
 pub(crate) mod ws;

@@ -4,13 +4,18 @@
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
 use rustix::fs::{FlockOperation, flock};
-use tokio::net::UnixStream;
+use tokio::io::Interest;
+pub(crate) use tokio::net::UnixStream;
 use tokio::time::timeout;
+
+use crate::transport::socket::{Socket, says_gone};
 
 /// The longest path that anybody can connect to, in bytes.
 const MAX_PATH: usize = 107;
@@ -20,9 +25,70 @@ const MAX_PATH: usize = 107;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to a socket.
-#[cfg_attr(not(feature = "client"), allow(dead_code))]
 pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
     timeout(CONNECT_TIMEOUT, UnixStream::connect(path)).await?
+}
+
+impl Socket for UnixStream {
+    fn is_hung_up(&self) -> bool {
+        says_gone(self.ready(Interest::READABLE))
+    }
+}
+
+/// A listening socket. It belongs to the runtime in which it was made.
+#[derive(Debug)]
+pub(crate) struct UnixListener(tokio::net::UnixListener);
+
+impl UnixListener {
+    /// Opens a socket at a path; see [`listen`].
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, Cleanup)> {
+        let (listener, cleanup) = listen(path)?;
+        Ok((Self::from_std(listener)?, cleanup))
+    }
+
+    /// A socket that listens already.
+    pub(crate) fn from_fd(socket: OwnedFd) -> io::Result<Self> {
+        Self::from_std(net::UnixListener::from(socket))
+    }
+
+    fn from_std(listener: net::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self(tokio::net::UnixListener::from_std(listener)?))
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(self.0.accept().await?.0)
+    }
+
+    /// The queue alone, which the runtime no longer watches.
+    pub(crate) fn into_queue(self) -> io::Result<UnixQueue> {
+        Ok(UnixQueue(self.0.into_std()?))
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Connections that wait at a listening socket.
+#[derive(Debug)]
+pub(crate) struct UnixQueue(net::UnixListener);
+
+impl UnixQueue {
+    /// The next one. None was there if the error says that it would block.
+    pub(crate) fn accept(&self) -> io::Result<UnixStream> {
+        let (socket, _) = self.0.accept()?;
+        socket.set_nonblocking(true)?;
+        UnixStream::from_std(socket)
+    }
+}
+
+impl From<UnixQueue> for OwnedFd {
+    fn from(queue: UnixQueue) -> Self {
+        queue.0.into()
+    }
 }
 
 /// Removes a socket's file when it is dropped, if it is still the one that was made.
@@ -70,7 +136,7 @@ impl Drop for Cleanup {
 /// `AddrInUse` if another server answers there; `AlreadyExists` if something else than a socket is
 /// there, which stays as it is; `InvalidInput` if the path is longer than 107 bytes, and what the
 /// system says if the folder is missing.
-pub(crate) fn listen(path: &Path) -> io::Result<(UnixListener, Cleanup)> {
+fn listen(path: &Path) -> io::Result<(net::UnixListener, Cleanup)> {
     if path.as_os_str().len() > MAX_PATH {
         let text = format!("the path of a socket has at most {MAX_PATH} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -84,7 +150,7 @@ pub(crate) fn listen(path: &Path) -> io::Result<(UnixListener, Cleanup)> {
     check(path)?;
     let room = Room::new(folder)?;
     let socket = room.0.join("s");
-    let listener = UnixListener::bind(&socket)?;
+    let listener = net::UnixListener::bind(&socket)?;
     fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
     let made = fs::symlink_metadata(&socket)?;
     fs::rename(&socket, path)?;
@@ -106,7 +172,7 @@ fn check(path: &Path) -> io::Result<()> {
         let text = "something that is no socket is there already, and stays";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    match net::UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
         // It was removed just now.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -147,6 +213,7 @@ impl Drop for Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixListener;
 
     /// A folder that is gone with the test.
     struct Folder(PathBuf);
@@ -176,7 +243,7 @@ mod tests {
         let (_listener, cleanup) = listen(&path).unwrap();
         let found = fs::symlink_metadata(&path).unwrap();
         assert_eq!(found.permissions().mode() & 0o777, 0o600);
-        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+        assert!(net::UnixStream::connect(&path).is_ok());
         drop(cleanup);
         assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
     }
@@ -224,6 +291,6 @@ mod tests {
         let started = starts.into_iter().map(|start| start.join().unwrap());
         let listening: Vec<_> = started.filter_map(Result::ok).collect();
         assert_eq!(listening.len(), 1);
-        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+        assert!(net::UnixStream::connect(&path).is_ok());
     }
 }

@@ -48,7 +48,7 @@ fn package(name: &str) -> Value {
 #[test]
 fn the_default_graph_is_small_and_has_nothing_twice() {
     let default = graph("antiphon", &[]);
-    assert!(default.len() < 90, "{} crates", default.len());
+    assert!(default.len() < 115, "{} crates", default.len());
     for options in [&[][..], &["--all-features"]] {
         let graph = graph("antiphon", options);
         let twice: Vec<_> = graph
@@ -72,51 +72,42 @@ fn the_protocol_needs_three_crates() {
     assert_eq!(names, BTreeSet::from(["bytes", "serde", "serde_json"]));
 }
 
+/// What opens a socket, or speaks what goes over one.
+const NETWORK: &[&str] = &[
+    "h2",
+    "httparse",
+    "hyper",
+    "hyper-util",
+    "mio",
+    "rustix",
+    "rustls",
+    "socket2",
+    "tokio-rustls",
+    "tungstenite",
+];
+
 #[test]
-fn without_the_feature_http_nothing_of_http_is_built() {
-    const HTTP: &[&str] = &[
-        "axum",
-        "h2",
-        "http",
-        "http-body",
-        "http-body-util",
-        "httparse",
-        "hyper",
-        "hyper-util",
-        "tokio-tungstenite",
-        "tower-http",
-        "tungstenite",
-    ];
-    let package = package("antiphon");
-    let features = package["features"].as_object().unwrap();
-    let (mut free, mut bound) = (vec![""], 0);
-    for feature in features.keys() {
-        if brings_http(features, feature) {
-            bound += 1;
-        } else {
-            free.push(feature);
-        }
-    }
-    assert!(bound > 2, "{features:?}");
-    for feature in free {
+fn without_server_and_client_nothing_of_the_network_is_built() {
+    for feature in ["", "macros", "describe", "metrics"] {
         let graph = graph(
             "antiphon",
             &["--no-default-features", "--features", feature],
         );
-        let found: Vec<_> = HTTP
-            .iter()
-            .filter(|name| graph.contains_key(**name))
-            .collect();
+        let is_built = |name: &&&str| graph.contains_key(**name);
+        let found: Vec<_> = NETWORK.iter().filter(is_built).collect();
         assert!(found.is_empty(), "feature {feature:?} builds {found:?}");
+    }
+    let both = graph("antiphon", &[]);
+    for name in ["hyper", "mio", "tungstenite"] {
+        assert!(both.contains_key(name), "{name} has another name now");
     }
 }
 
-/// Whether a feature is `http`, or turns it on.
-fn brings_http(features: &serde_json::Map<String, Value>, feature: &str) -> bool {
-    let on = features.get(feature).and_then(Value::as_array);
-    feature == "http"
-        || on.is_some_and(|on| {
-            let mut on = on.iter().filter_map(Value::as_str);
-            on.any(|other| other != feature && brings_http(features, other))
-        })
+#[test]
+fn a_server_alone_is_small() {
+    let server = graph(
+        "antiphon",
+        &["--no-default-features", "--features", "server"],
+    );
+    assert!(server.len() < 60, "{} crates", server.len());
 }

@@ -183,7 +183,6 @@ async fn the_options_of_a_block_work_on_a_trait() {
     .await;
 }
 
-#[cfg(feature = "client")]
 #[tokio::test]
 async fn a_traits_client_calls_any_implementation() {
     use super::macros::client::client;
@@ -205,7 +204,6 @@ async fn a_traits_client_calls_any_implementation() {
     assert_eq!(is_send(exact.double(2.0, 2.0)).await.unwrap(), 4.0);
 }
 
-#[cfg(feature = "client")]
 #[tokio::test]
 async fn a_clients_names_carry_the_namespace() {
     use super::macros::client::client;

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
-use crate::scope::Connection;
+use crate::origin::Connection;
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::Admitted;
 use crate::transport::http::media;

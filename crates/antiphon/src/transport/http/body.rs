@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-#[cfg(feature = "server")]
 use std::task::ready;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,7 +15,6 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, sleep};
 
 use crate::router::BoxError;
-#[cfg(feature = "server")]
 use crate::transport::http::clock::InRequest;
 use crate::transport::http::events::Events;
 use crate::transport::http::reply::Refusal;
@@ -34,10 +32,8 @@ enum Kind {
     Empty,
     Whole(Bytes),
     Events(Box<Events>),
-    #[cfg(feature = "server")]
     Incoming(hyper::body::Incoming),
     /// What an HTTP layer has made of a response.
-    #[cfg(feature = "server")]
     Layered(http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>),
 }
 
@@ -53,14 +49,12 @@ impl From<Events> for Body {
     }
 }
 
-#[cfg(feature = "server")]
 impl From<hyper::body::Incoming> for Body {
     fn from(incoming: hyper::body::Incoming) -> Self {
         Self(Kind::Incoming(incoming))
     }
 }
 
-#[cfg(feature = "server")]
 impl Body {
     pub(crate) fn layered<B>(body: B) -> Self
     where
@@ -91,9 +85,7 @@ impl HttpBody for Body {
                 let next = events.poll_next(cx);
                 next.map(|text| text.map(|text| Ok(Frame::data(text))))
             }
-            #[cfg(feature = "server")]
             Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            #[cfg(feature = "server")]
             Kind::Layered(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -103,9 +95,7 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Events(_) => false,
-            #[cfg(feature = "server")]
             Kind::Incoming(body) => body.is_end_stream(),
-            #[cfg(feature = "server")]
             Kind::Layered(body) => body.is_end_stream(),
         }
     }
@@ -115,9 +105,7 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Events(_) => SizeHint::default(),
-            #[cfg(feature = "server")]
             Kind::Incoming(body) => body.size_hint(),
-            #[cfg(feature = "server")]
             Kind::Layered(body) => body.size_hint(),
         }
     }
@@ -291,7 +279,6 @@ fn too_slow() -> Refusal {
 }
 
 /// A response's body, and the request it answers.
-#[cfg(feature = "server")]
 #[derive(Debug)]
 pub(crate) struct Tracked {
     body: Body,
@@ -300,7 +287,6 @@ pub(crate) struct Tracked {
     request: Asked,
 }
 
-#[cfg(feature = "server")]
 #[derive(Debug)]
 enum Asked {
     /// It has been answered when the body is gone.
@@ -311,24 +297,20 @@ enum Asked {
 
 /// Bytes that HTTP/2 gets at a time: when they are gone, the peer has read. Each border
 /// costs a few small frames, and far smaller pieces would be nothing but borders.
-#[cfg(feature = "server")]
 const PIECE: usize = 256 * 1024;
 
 /// Data on its way to the peer, dropped when it has been sent.
-#[cfg(feature = "server")]
 struct Piece {
     data: Bytes,
     request: Arc<InRequest>,
 }
 
-#[cfg(feature = "server")]
 impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
         &self.data
     }
 }
 
-#[cfg(feature = "server")]
 impl Drop for Piece {
     fn drop(&mut self) {
         // With the last piece of all the request is over anyway.
@@ -338,7 +320,6 @@ impl Drop for Piece {
     }
 }
 
-#[cfg(feature = "server")]
 impl Tracked {
     pub(crate) fn new(body: Body, mut request: InRequest) -> Self {
         request.answered(body.is_end_stream());
@@ -354,7 +335,6 @@ impl Tracked {
     }
 }
 
-#[cfg(feature = "server")]
 impl HttpBody for Tracked {
     type Data = Bytes;
     type Error = BoxError;

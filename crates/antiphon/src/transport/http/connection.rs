@@ -16,14 +16,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::guard;
-use crate::life::Life;
+use crate::shutdown::Life;
 use crate::transport::http::body::{Body, Tracked};
 use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
 use crate::transport::http::reply;
 use crate::transport::http::service::{Caller, HttpService};
 use crate::transport::http::socket::{Timed, Version};
-#[cfg(feature = "ws")]
-use crate::transport::http::switch::Slot;
+use crate::transport::http::upgrade::Slot;
 use crate::transport::socket::Socket;
 
 /// What a connection has become, ready to be driven.
@@ -104,9 +103,8 @@ impl Http {
     where
         S: Socket,
     {
-        #[cfg(feature = "ws")]
         let (slot, caller) = {
-            let slot = Slot::default();
+            let slot = Slot::new();
             let given = slot.clone();
             let slotted = Caller {
                 slot: Some(given),
@@ -127,10 +125,7 @@ impl Http {
             tracing::debug!(connection = id, "the connection broke off: {reason}");
         }
         caller.connection.close();
-        #[cfg(feature = "ws")]
-        return slot.take::<S>(life).await;
-        #[cfg(not(feature = "ws"))]
-        None
+        slot.take::<S>(life).await
     }
 
     async fn serve_http1<S>(
@@ -148,7 +143,6 @@ impl Http {
         }
         let service = service_fn(|request| self.answer(request, caller, clock, life));
         let serving = self.http1.serve_connection(TokioIo::new(socket), service);
-        #[cfg(feature = "ws")]
         let serving = serving.with_upgrades();
         let mut serving = pin!(serving);
         if let Some(ended) = life.until_stopped(serving.as_mut()).await {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::link::{End, Link, Outgoing};
+use crate::connection::{End, Link, Outgoing};
 use crate::subscription::Opening;
 
 /// What a request accepts that wants one.
@@ -176,9 +176,9 @@ mod tests {
     use antiphon_proto::ErrorObject;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-    use crate::current::Current;
-    use crate::link::LinkLimits;
+    use crate::connection::LinkLimits;
     use crate::subscription::{Options, Overflow, erase};
+    use crate::task_local::Current;
 
     /// What a channel brings.
     struct Channel(UnboundedReceiver<Result<u64, ErrorObject>>);

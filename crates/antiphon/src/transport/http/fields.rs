@@ -13,7 +13,6 @@ pub(crate) struct Fields<'a> {
     pub(crate) accept: Occurs<'a>,
     pub(crate) origin: Occurs<'a>,
     pub(crate) content_encoding: Occurs<'a>,
-    #[cfg_attr(not(all(unix, feature = "server")), allow(dead_code))]
     pub(crate) authorization: Occurs<'a>,
     pub(crate) sec_fetch_site: Option<&'a HeaderValue>,
     pub(crate) timeout: Option<&'a HeaderValue>,

@@ -53,14 +53,12 @@ impl Guard {
     }
 
     /// Notes a port that this server listens on.
-    #[cfg(feature = "server")]
     pub(crate) fn note_port(&mut self, port: u16) {
         let names = ["127.0.0.1", "localhost", "[::1]"];
         let spelled = names.map(|name| HeaderValue::from_str(&format!("{name}:{port}")));
         self.usual.extend(spelled.into_iter().flatten());
     }
 
-    #[cfg(feature = "server")]
     pub(crate) fn allow_any_address(&mut self) {
         self.any_address = true;
     }
@@ -70,7 +68,6 @@ impl Guard {
     }
 
     /// Whether names beyond the loopback ones are answered to.
-    #[cfg(feature = "server")]
     pub(crate) fn is_loopback_only(&self) -> bool {
         !self.any_address && !self.any_host && self.hosts.iter().all(|host| is_loopback_name(host))
     }
@@ -210,7 +207,6 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-#[cfg(feature = "server")]
 mod tests {
     use super::*;
     use http::request::Parts;

@@ -127,7 +127,6 @@ pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
 }
 
 /// Whether a media type is named among those that are accepted; `*/*` does not name it.
-#[cfg(feature = "server")]
 pub(crate) fn is_wanted(fields: &Fields<'_>, media_type: &str) -> bool {
     let accepted = fields.all.get_all(ACCEPT).iter();
     let mut ranges = accepted

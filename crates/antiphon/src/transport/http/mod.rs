@@ -15,33 +15,27 @@
 //! | `pages.rs` | documents, for who does not call |
 //! | `clock.rs` | what a connection is doing, and until when |
 //! | `socket.rs` | a socket that keeps that time |
-//! | `switch.rs` | from a request to a session: WebSockets |
+//! | `upgrade.rs` | from a request to a session: WebSockets |
 //! | `connection.rs` | one connection from its first byte to its last |
 
 mod accept;
 pub(crate) mod body;
-#[cfg(feature = "server")]
 pub(crate) mod clock;
-#[cfg(feature = "server")]
 pub(crate) mod connection;
 mod events;
 mod fields;
 pub(crate) mod guard;
 mod media;
-#[cfg(feature = "server")]
 pub(crate) mod pages;
 pub(crate) mod reply;
 mod route;
 mod service;
-#[cfg(feature = "server")]
 mod socket;
-#[cfg(feature = "server")]
 mod streams;
-#[cfg(all(feature = "ws", feature = "server"))]
-mod switch;
+#[cfg_attr(not(feature = "ws"), path = "no_upgrade.rs")]
+mod upgrade;
 
 pub use body::Body;
 pub use route::Route;
-#[cfg(feature = "server")]
 pub(crate) use service::Caller;
 pub use service::HttpService;

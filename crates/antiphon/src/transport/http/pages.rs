@@ -7,12 +7,12 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
+use crate::describe::{Access, Tree};
 use crate::transport::http::body::Body;
 use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
 use crate::transport::http::route::Route;
 use crate::transport::http::service::{Caller, HttpService};
-use crate::tree::{Access, Tree};
 
 /// What a page of ours may do in a browser: load its own parts and talk to its own server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

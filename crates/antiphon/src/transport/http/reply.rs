@@ -42,7 +42,6 @@ impl Refusal {
     }
 
     #[cfg(test)]
-    #[cfg(feature = "server")]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

@@ -1,19 +1,16 @@
 //! One path of a server, and the forms in which it answers.
 
-#[cfg(feature = "server")]
 use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::dispatch::Dispatcher;
-#[cfg(feature = "server")]
 use crate::dispatch::Limits;
+use crate::metrics::status::Vitals;
 use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
 use crate::transport::http::reply::Refusal;
-#[cfg(feature = "server")]
-use crate::vitals::Vitals;
 
 /// One path of a server: a frozen router, and how its answers look over HTTP.
 ///
@@ -34,7 +31,6 @@ pub struct Route {
     values: Vec<HeaderValue>,
     pub(super) notification_status: StatusCode,
     /// Whether the calls' limits are the server's.
-    #[cfg(feature = "server")]
     limited_by_server: bool,
 }
 
@@ -47,13 +43,11 @@ impl Route {
             types: vec!["application/json".to_owned()],
             values: vec![HeaderValue::from_static("application/json")],
             notification_status: StatusCode::NO_CONTENT,
-            #[cfg(feature = "server")]
             limited_by_server: false,
         }
     }
 
     /// A route whose calls have the limits of the server it is on.
-    #[cfg(feature = "server")]
     pub(crate) fn of_server(dispatcher: Dispatcher) -> Self {
         Self {
             limited_by_server: true,
@@ -62,19 +56,16 @@ impl Route {
     }
 
     /// What can be called on it.
-    #[cfg(feature = "server")]
-    pub(crate) fn tree(&self) -> &crate::tree::Tree {
+    pub(crate) fn tree(&self) -> &crate::describe::Tree {
         self.dispatcher.tree()
     }
 
     /// What answers on it.
-    #[cfg(feature = "server")]
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }
 
     /// The route as a part of a server.
-    #[cfg(feature = "server")]
     pub(crate) fn served(mut self, server: &Arc<Vitals>, limits: &Limits) -> Self {
         let limits = self.limited_by_server.then(|| limits.clone());
         self.dispatcher = self.dispatcher.served(server, limits);

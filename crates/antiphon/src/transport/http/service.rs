@@ -17,27 +17,21 @@ use http_body::Body as HttpBody;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
-#[cfg(all(unix, feature = "server"))]
-use crate::admin::AdminToken;
+use crate::admin_token::AdminToken;
+use crate::connection::{Link, LinkLimits};
 use crate::dispatch::Answered;
-use crate::link::{Link, LinkLimits};
+use crate::origin::{Connection, Transport};
 use crate::router::BoxError;
-use crate::scope::{Connection, Transport};
-#[cfg(feature = "server")]
 use crate::session::Terms;
 use crate::transport::http::accept::{Accepted, Arrival};
 use crate::transport::http::body::{self, Body, BodyLimits, Budget};
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::{Admitted, Guard};
-#[cfg(feature = "server")]
 use crate::transport::http::pages::Pages;
 use crate::transport::http::reply::{self, Refusal};
 use crate::transport::http::route::{Form, Route};
-#[cfg(all(feature = "ws", feature = "server"))]
-use crate::transport::http::switch::{Offer, Slot, switch};
-#[cfg(all(feature = "ws", feature = "server"))]
-use crate::transport::ws::upgrade::{self, Handshake};
+use crate::transport::http::upgrade::{self, Handshake, Offer, Slot, switch};
 
 /// Who is at the other end of a connection, as the server that accepted it knows.
 #[derive(Clone, Debug)]
@@ -48,7 +42,6 @@ pub(crate) struct Caller {
     /// Whether it was reached by a name that a web page could know: not through a Unix socket.
     pub(crate) named: bool,
     /// Where the connection finds what it has become.
-    #[cfg(all(feature = "ws", feature = "server"))]
     pub(crate) slot: Option<Slot>,
     /// Cancelled when the server is told to stop; event streams end then.
     pub(crate) stopping: CancellationToken,
@@ -108,13 +101,10 @@ pub(crate) struct Inner {
     pub(crate) guard: Guard,
     pub(crate) body: BodyLimits,
     /// For requests that become sessions.
-    #[cfg(all(feature = "ws", feature = "server"))]
     pub(crate) terms: Terms,
     /// What shows that a caller is the server's owner.
-    #[cfg(all(unix, feature = "server"))]
     admin: Option<AdminToken>,
     /// What is answered to GET.
-    #[cfg(feature = "server")]
     pages: Option<Arc<dyn Pages>>,
     /// What one event stream may hold.
     links: Arc<LinkLimits>,
@@ -139,7 +129,6 @@ impl Caller {
             connection: Connection::new(Transport::Http, None),
             local: false,
             named: true,
-            #[cfg(all(feature = "ws", feature = "server"))]
             slot: None,
             stopping: CancellationToken::new(),
         })
@@ -158,35 +147,29 @@ impl HttpService {
                 timeout: Some(Duration::from_secs(30)),
                 budget: Budget::new(256 * 1024 * 1024),
             },
-            #[cfg(all(feature = "ws", feature = "server"))]
             terms: Terms::default(),
-            #[cfg(all(unix, feature = "server"))]
             admin: None,
-            #[cfg(feature = "server")]
             pages: None,
             links: Arc::default(),
             stranger: Caller::stranger(),
         }))
     }
 
-    #[cfg(feature = "server")]
     pub(crate) fn with(
         routes: Vec<(Option<String>, Route)>,
         guard: Guard,
         body: BodyLimits,
         terms: &Terms,
         pages: Arc<dyn Pages>,
-        #[cfg(unix)] admin: Option<AdminToken>,
+        admin: Option<AdminToken>,
     ) -> Self {
         Self(Arc::new(Inner {
             routes,
-            #[cfg(unix)]
             admin,
             pages: Some(pages),
             guard,
             body,
             links: Arc::clone(&terms.link),
-            #[cfg(feature = "ws")]
             terms: terms.clone(),
             stranger: Caller::stranger(),
         }))
@@ -216,13 +199,11 @@ impl HttpService {
         self.edit(|inner| inner.body.max = bytes)
     }
 
-    #[cfg(feature = "server")]
     pub(super) fn pages(&self) -> Option<&dyn Pages> {
         self.0.pages.as_deref()
     }
 
     /// All routes that have a path.
-    #[cfg(feature = "server")]
     pub(super) fn routes(&self) -> impl Iterator<Item = (&str, &Route)> {
         let routes = self.0.routes.iter();
         routes.filter_map(|(path, route)| Some((path.as_deref()?, route)))
@@ -240,7 +221,6 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
-        #[cfg(feature = "server")]
         if let Some(health) = self.health(&head) {
             return health;
         }
@@ -253,16 +233,11 @@ impl HttpService {
             Ok(admitted) => admitted,
             Err(refusal) => return refusal.into_response(),
         };
-        #[cfg(all(feature = "ws", feature = "server"))]
-        match upgrade::examine(&head) {
-            Handshake::NotAnUpgrade => {}
-            handshake => {
-                let local = caller.local && !fields.forwarded;
-                let admin = self.is_admin(&fields);
-                return self.open(head, handshake, caller, local, admin);
-            }
+        if let Some(handshake) = upgrade::requested(&head) {
+            let local = caller.local && !fields.forwarded;
+            let admin = self.is_admin(&fields);
+            return self.open(head, handshake, caller, local, admin);
         }
-        #[cfg(feature = "server")]
         if let Some(page) = self
             .page(&head, &fields, caller, self.is_admin(&fields))
             .await
@@ -287,7 +262,6 @@ impl HttpService {
 
     /// Whether the caller shows the admin token.
     fn is_admin(&self, fields: &Fields<'_>) -> bool {
-        #[cfg(all(unix, feature = "server"))]
         if let (Some(token), Occurs::Once(shown)) = (&self.0.admin, fields.authorization) {
             return token.is_shown_by(shown.as_bytes());
         }
@@ -296,7 +270,6 @@ impl HttpService {
     }
 
     /// Answers a request for a WebSocket.
-    #[cfg(all(feature = "ws", feature = "server"))]
     fn open(
         &self,
         head: Parts,

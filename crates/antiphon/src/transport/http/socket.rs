@@ -69,7 +69,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
     }
 
     /// The socket itself, when HTTP is over. What was read ahead has been read again by then.
-    #[cfg(feature = "ws")]
     pub(super) fn into_inner(self) -> S {
         self.socket
     }

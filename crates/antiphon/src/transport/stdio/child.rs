@@ -11,6 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::words::split;
+use crate::transport::socket::Socket;
 
 /// How long a program has to end when its input has, and again when it is told to.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,6 +24,8 @@ pub(crate) struct Pipes {
     stdout: ChildStdout,
     child: Option<Child>,
 }
+
+impl Socket for Pipes {}
 
 /// Starts a program. No shell looks at the command; what the program writes to its standard error
 /// goes where ours goes.

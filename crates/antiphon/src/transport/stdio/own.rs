@@ -16,6 +16,8 @@ use rustix::io::fcntl_dupfd_cloexec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
+use crate::transport::socket::Socket;
+
 /// What is read at once, and how many such pieces may wait.
 const PIECE: usize = 64 * 1024;
 const PIECES: usize = 2;
@@ -28,6 +30,8 @@ pub(crate) struct Stdio {
     /// Written to by threads that may block, since it may be a file.
     output: tokio::fs::File,
 }
+
+impl Socket for Stdio {}
 
 /// Takes both over. Once per process.
 pub(crate) fn own() -> io::Result<Stdio> {

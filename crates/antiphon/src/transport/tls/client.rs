@@ -7,7 +7,7 @@ use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+pub(crate) use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::CryptoProvider;
@@ -16,7 +16,14 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::trust::Explaining;
-use super::{TlsError, VERSIONS, protocols, provider, unusable};
+use super::{H2, TlsError, VERSIONS, protocols, provider, unusable};
+use crate::transport::socket::Socket;
+
+impl<S: Socket> Socket for TlsStream<S> {
+    fn is_hung_up(&self) -> bool {
+        self.get_ref().0.is_hung_up()
+    }
+}
 
 /// Servers whose sessions are remembered. A client has one, under one name.
 const SESSIONS: usize = 4;
@@ -127,6 +134,12 @@ impl ClientTls {
             Err(_) => Err(TlsError::Deadline),
         }
     }
+}
+
+/// The stream below TLS, and whether the handshake has settled on HTTP/2.
+pub(crate) fn negotiated<S>(stream: &TlsStream<S>) -> (&S, bool) {
+    let (socket, session) = stream.get_ref();
+    (socket, session.alpn_protocol() == Some(H2))
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {

@@ -12,13 +12,11 @@
 //! A peer that closes a stream without saying so inside TLS may have been cut off by somebody in
 //! between; reading then ends with `UnexpectedEof`, not with the end of the stream.
 
-#[cfg(feature = "client")]
 pub(crate) mod client;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "client")]
 pub(crate) mod trust;
 
 use std::fmt;
@@ -43,7 +41,6 @@ pub(crate) enum TlsError {
     /// A file, a certificate, a key or a name that cannot be used.
     Unusable(String),
     /// The server's certificate is not accepted.
-    #[cfg(feature = "client")]
     Certificate(trust::Distrust),
     /// The two ends did not come to terms, or the connection broke.
     Handshake(String),
@@ -55,7 +52,6 @@ impl TlsError {
     fn of_handshake(error: &io::Error) -> Self {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         Self::Handshake(match inner {
-            #[cfg(feature = "client")]
             Some(rustls::Error::InvalidCertificate(why)) => {
                 return Self::Certificate(trust::Distrust::of(why));
             }
@@ -78,7 +74,6 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(reason) => f.write_str(reason),
-            #[cfg(feature = "client")]
             Self::Certificate(why) => why.fmt(f),
             Self::Handshake(reason) => write!(f, "the TLS handshake failed: {reason}"),
             Self::Deadline => f.write_str("the TLS handshake took too long"),

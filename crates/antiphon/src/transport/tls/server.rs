@@ -16,6 +16,13 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
+use crate::transport::socket::Socket;
+
+impl<S: Socket> Socket for TlsStream<S> {
+    fn is_hung_up(&self) -> bool {
+        self.get_ref().0.is_hung_up()
+    }
+}
 
 /// How long a handshake may take unless somebody says otherwise.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

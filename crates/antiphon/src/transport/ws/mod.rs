@@ -5,18 +5,17 @@
 //! | `wire.rs` | [`WsWire`]: one end of a connection, as the engine drives it |
 //! | `watch.rs` | the incoming bytes: counted, and held to bounds that the library does not have |
 //! | `outbox.rs` | the outgoing frames, gathered for few writes |
-//! | `upgrade.rs` | servers: whether a request opens a WebSocket, and what it is answered |
+//! | `handshake.rs` | servers: whether a request opens a WebSocket, and what it is answered |
 //! | `connect.rs` | clients: the handshake over any stream |
 //! | `tokens.rs` | headers that are lists |
 
-#[cfg(feature = "client")]
 pub(crate) mod connect;
+#[cfg(feature = "server")]
+pub(crate) mod handshake;
 mod outbox;
 #[cfg(test)]
 mod tests;
 mod tokens;
-#[cfg(feature = "server")]
-pub(crate) mod upgrade;
 mod watch;
 mod wire;
 

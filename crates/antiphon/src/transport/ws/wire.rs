@@ -50,13 +50,11 @@ pub(crate) struct WsWire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     /// The server's end. `ahead` is what was read behind the request.
-    #[cfg(any(feature = "server", test))]
     pub(crate) fn server(stream: S, ahead: Bytes, max_message: usize) -> Self {
         Self::new(Role::Server, stream, ahead, max_message)
     }
 
     /// The client's end. `ahead` is what was read behind the response.
-    #[cfg(any(feature = "client", test))]
     pub(crate) fn client(stream: S, ahead: Bytes, max_message: usize) -> Self {
         Self::new(Role::Client, stream, ahead, max_message)
     }

@@ -49,7 +49,6 @@ async fn it_has_two_versions() {
     }
 }
 
-#[cfg(all(feature = "macros", feature = "server"))]
 #[tokio::test]
 async fn no_listing_shows_it() {
     use antiphon::ServerCommands;

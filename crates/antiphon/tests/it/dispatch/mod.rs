@@ -7,5 +7,4 @@ mod message;
 mod panics;
 mod time;
 
-#[cfg(feature = "server")]
 pub(crate) use panics::quiet;

@@ -38,7 +38,6 @@ async fn whether_it_is_well_is_told_to_everybody() {
     site.handle.kill();
 }
 
-#[cfg(feature = "metrics")]
 #[tokio::test]
 async fn what_was_counted_is_a_text_for_prometheus() {
     use antiphon::{Router, Server};
@@ -84,7 +83,6 @@ async fn what_was_counted_is_a_text_for_prometheus() {
     assert!(head.ends_with("\r\n\r\n"), "{head}");
 }
 
-#[cfg(feature = "metrics")]
 #[tokio::test]
 async fn what_was_counted_tells_nobody_of_methods_that_are_not_for_them() {
     use antiphon::{Access, Method, Router, Server};
@@ -143,7 +141,7 @@ async fn strangers_are_shown_nothing_unless_it_was_meant() {
         settings.metrics = Some(true);
     })
     .await;
-    let status = if cfg!(feature = "metrics") { 200 } else { 404 };
+    let status = 200;
     assert_eq!(
         get(&meant, "GET", "/metrics", "api.example").await.status,
         status
@@ -160,7 +158,6 @@ async fn strangers_are_shown_nothing_unless_it_was_meant() {
     );
 }
 
-#[cfg(feature = "describe")]
 mod described {
     use antiphon::{Access, Method, Router, Server};
     use serde_json::Value;

@@ -9,7 +9,6 @@
 //! | `client.rs` | the clients of blocks |
 //! | `streams.rs` | methods that return streams |
 
-#[cfg(feature = "client")]
 pub(crate) mod client;
 mod errors;
 mod params;

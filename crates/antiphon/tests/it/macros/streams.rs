@@ -320,7 +320,6 @@ async fn an_unsubscribe_method_is_there_and_in_no_list() {
 }
 
 /// Clients of both forms have a method for each subscription, whose items have these types.
-#[cfg(feature = "client")]
 #[test]
 fn a_client_names_the_items() {
     use antiphon::client::{Client, PendingSubscription};

@@ -11,7 +11,6 @@ use futures_core::Stream;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-#[cfg(feature = "server")]
 use super::raw::Place;
 use crate::support::tally::{Guard, Tally};
 
@@ -240,7 +239,6 @@ async fn in_process_with_new_clients() {
     assert_eq!(server.in_flight(), 0);
 }
 
-#[cfg(feature = "server")]
 #[tokio::test]
 async fn over_tcp() {
     let seen = Seen::default();
@@ -252,7 +250,6 @@ async fn over_tcp() {
 }
 
 /// On several threads, many at a time.
-#[cfg(feature = "server")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_several_threads() {
     let seen = Seen::default();

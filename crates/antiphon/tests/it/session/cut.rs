@@ -121,7 +121,6 @@ async fn headed_messages() {
 }
 
 /// The handshake is among what is cut.
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn web_sockets() {
     let seen = Seen::default();

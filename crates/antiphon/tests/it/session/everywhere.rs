@@ -144,7 +144,6 @@ async fn serve(
 }
 
 /// A server that speaks TLS, and a client that trusts it.
-#[cfg(feature = "tls")]
 async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let pem = made.cert.pem();
@@ -160,7 +159,7 @@ async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&st
 }
 
 /// A program that passes its standard input and output on to a server's socket.
-#[cfg(all(unix, feature = "unix", feature = "stdio"))]
+#[cfg(unix)]
 async fn bridged(seen: &Seen) -> Way {
     const BRIDGE: &str = "import os, socket, sys, threading\n\
         s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n\
@@ -184,7 +183,7 @@ async fn bridged(seen: &Seen) -> Way {
 }
 
 /// A path for a socket of this test.
-#[cfg(all(unix, feature = "unix"))]
+#[cfg(unix)]
 fn socket(name: &str) -> std::path::PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -353,35 +352,29 @@ macro_rules! everywhere {
 
 everywhere! {
     over_memory: async |seen: &Seen| in_process(seen);
-    #[cfg(feature = "ws")]
     over_web_socket: async |seen: &Seen| served(seen, "websocket", "127.0.0.1:0", Some("ws")).await;
-    #[cfg(feature = "tcp")]
     over_tcp: async |seen: &Seen| served(seen, "tcp", "tcp://127.0.0.1:0", None).await;
-    #[cfg(all(unix, feature = "unix"))]
+    #[cfg(unix)]
     over_unix: async |seen: &Seen| {
         let socket = format!("unix:{}", socket("raw").display());
         served(seen, "unix", &socket, None).await
     };
-    #[cfg(all(unix, feature = "unix", feature = "ws"))]
+    #[cfg(unix)]
     over_web_socket_on_unix: async |seen: &Seen| {
         let socket = format!("http+unix:{}", socket("web").display());
         served(seen, "websocket", &socket, Some("ws")).await
     };
-    #[cfg(all(unix, feature = "unix", feature = "stdio"))]
+    #[cfg(unix)]
     over_stdio: async |seen: &Seen| bridged(seen).await;
-    #[cfg(all(feature = "tls", feature = "tcp"))]
     over_tls: async |seen: &Seen| secured(seen, "tcp, secure", "tls://127.0.0.1:0", None).await;
-    #[cfg(all(feature = "tls", feature = "ws"))]
     over_secure_web_socket: async |seen: &Seen| {
         secured(seen, "websocket, secure", "127.0.0.1:0", Some("ws")).await
     };
-    #[cfg(feature = "tcp")]
     over_tcp_with_headers: async |seen: &Seen| {
         served(seen, "tcp, headed", "tcp://127.0.0.1:0?framing=content-length", None).await
     };
 }
 
-#[cfg(feature = "tls")]
 #[tokio::test]
 async fn over_https() {
     let seen = Seen::default();

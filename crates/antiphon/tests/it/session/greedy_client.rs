@@ -9,7 +9,6 @@ use futures_core::Stream;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
 
-#[cfg(feature = "ws")]
 use super::raw::RawWs;
 use super::raw::{Place, Raw, Seen, cancel, result, router};
 use crate::support::tally::Tally;
@@ -385,7 +384,6 @@ async fn silence_on_a_raw_stream_is_no_death() {
     busy.answers("busy").await;
 }
 
-#[cfg(feature = "ws")]
 async fn pinging(seen: &Seen) -> Place {
     let server = Server::new(router(seen)).bind("127.0.0.1:0");
     let server = server.configure(|settings| {
@@ -395,7 +393,6 @@ async fn pinging(seen: &Seen) -> Place {
     Place::bound(server).await
 }
 
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn a_sign_of_life_keeps_a_web_socket() {
     let seen = Seen::default();
@@ -412,7 +409,6 @@ async fn a_sign_of_life_keeps_a_web_socket() {
     assert_eq!(place.handle.connections(), 1);
 }
 
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn without_one_it_is_cut_and_its_calls_with_it() {
     let seen = Seen::default();
@@ -432,7 +428,6 @@ async fn without_one_it_is_cut_and_its_calls_with_it() {
 }
 
 /// Frames that say goodbye are answered, and calls end with the connection.
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn a_web_socket_that_is_closed_takes_its_calls_along() {
     let seen = Seen::default();

@@ -219,12 +219,10 @@ pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
 }
 
 /// A WebSocket by hand, from the client's side.
-#[cfg(feature = "ws")]
 pub(super) struct RawWs {
     pub(super) stream: TcpStream,
 }
 
-#[cfg(feature = "ws")]
 impl RawWs {
     pub(super) const TEXT: u8 = 1;
     pub(super) const CLOSE: u8 = 8;

@@ -9,7 +9,6 @@ use antiphon::{Server, call};
 use futures_core::Stream;
 use tokio::time::sleep;
 
-#[cfg(feature = "ws")]
 use super::raw::RawWs;
 use super::raw::{Place, Seen, router};
 use crate::support::tally::{Guard, Tally};
@@ -160,7 +159,6 @@ async fn a_client_over_tcp() {
     check(place, seen, url).await;
 }
 
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn a_client_over_web_socket() {
     let (seen, streams) = (Seen::default(), Tally::default());
@@ -169,7 +167,6 @@ async fn a_client_over_web_socket() {
     check(place, seen, url).await;
 }
 
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn a_web_socket_is_told_that_the_server_goes_away() {
     let (seen, streams) = (Seen::default(), Tally::default());
@@ -192,7 +189,6 @@ async fn a_web_socket_is_told_that_the_server_goes_away() {
 }
 
 /// A WebSocket that does not answer the goodbye does not keep the server.
-#[cfg(feature = "ws")]
 #[tokio::test]
 async fn nobody_has_to_answer_the_goodbye() {
     let (seen, streams) = (Seen::default(), Tally::default());

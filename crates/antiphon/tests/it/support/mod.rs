@@ -1,13 +1,9 @@
 //! What the tests of dispatch and of the HTTP server share.
 
-#[cfg(feature = "server")]
 pub(crate) mod events;
-#[cfg(feature = "server")]
 pub(crate) mod http2;
-#[cfg(feature = "server")]
 pub(crate) mod site;
 pub(crate) mod tally;
-#[cfg(feature = "server")]
 pub(crate) mod wire;
 
 use antiphon::Dispatcher;

@@ -1,6 +1,5 @@
 //! TLS over streams in memory. Certificates are made when the tests run.
 
-#[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "server")]
 mod server;

@@ -1,0 +1,148 @@
+//! The client's own transport over TLS: the same pool, with a handshake before the first request.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tower_service::Service;
+
+use super::http::{CONNECT_TIMEOUT, connector, plain, pool};
+use crate::address::Address;
+use crate::client::Body;
+use crate::client::http::{Exchange, Via};
+use crate::client::tls::TlsOptions;
+use crate::router::BoxError;
+use crate::transport::tls::client::{ClientTls, TlsStream, negotiated};
+use crate::transport::tls::{H2, HTTP1};
+
+/// What a handshake needs, if TLS is spoken at this address.
+pub(in crate::client) fn tls(
+    address: &Address,
+    options: &TlsOptions,
+) -> Result<Option<ClientTls>, BoxError> {
+    if !address.is_secure() {
+        return Ok(None);
+    }
+    let tls = match &options.ca {
+        Some(pem) => ClientTls::with_ca(pem),
+        None => ClientTls::platform(),
+    }?;
+    Ok(Some(match &options.server_name {
+        Some(name) => tls.with_server_name(name)?,
+        None => tls,
+    }))
+}
+
+/// A pool of connections over TCP, and over TLS if there is what a handshake needs.
+pub(in crate::client) fn tcp(
+    address: &Address,
+    options: &TlsOptions,
+    http2: bool,
+) -> Result<Box<dyn Exchange>, BoxError> {
+    Ok(match tls(address, options)? {
+        Some(tls) => https(tls, http2),
+        None => plain(http2),
+    })
+}
+
+/// A pool of connections over TLS. Which HTTP they speak is settled in the handshake, unless it is
+/// known to be HTTP/2.
+fn https(tls: ClientTls, http2: bool) -> Box<dyn Exchange> {
+    let mut tcp = connector();
+    tcp.enforce_http(false);
+    let alpn: &[&[u8]] = if http2 { &[H2] } else { &[H2, HTTP1] };
+    let client: Client<_, Body> = pool(http2).build(Connector { tcp, tls, alpn });
+    Box::new(Via(client))
+}
+
+#[derive(Clone)]
+struct Connector {
+    tcp: HttpConnector,
+    tls: ClientTls,
+    alpn: &'static [&'static [u8]],
+}
+
+impl Service<http::Uri> for Connector {
+    type Response = TokioIo<Secured>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        let host = uri.host().unwrap_or_default().to_owned();
+        let connecting = self.tcp.call(uri);
+        let (tls, alpn) = (self.tls.clone(), self.alpn);
+        Box::pin(async move {
+            // One deadline for both: a connection comes about in time, however it does.
+            let by = Instant::now() + CONNECT_TIMEOUT;
+            let stream = timeout_at(by, connecting).await??.into_inner();
+            let left = by.saturating_duration_since(Instant::now());
+            let stream = tls.connect(&host, stream, alpn, left).await?;
+            Ok(TokioIo::new(Secured(stream)))
+        })
+    }
+}
+
+/// A connection that tells the pool what was settled in the handshake.
+struct Secured(TlsStream<TcpStream>);
+
+impl Connection for Secured {
+    fn connected(&self) -> Connected {
+        let (socket, is_http2) = negotiated(&self.0);
+        let connected = socket.connected();
+        if is_http2 {
+            connected.negotiated_h2()
+        } else {
+            connected
+        }
+    }
+}
+
+impl AsyncRead for Secured {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Secured {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,17 @@
+//! Connections of a client: a pool for HTTP, single ones for sessions.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `http.rs` | pools of HTTP connections over TCP and Unix sockets |
+//! | `https.rs` | the same over TLS |
+//! | `session.rs` | connections for sessions |
+
+mod http;
+mod https;
+mod session;
+
+pub(super) use http::{is_connect, unix};
+pub(super) use https::{tcp, tls};
+pub(super) use session::refusal;
+
+pub(super) use crate::transport::tls::client::ClientTls;

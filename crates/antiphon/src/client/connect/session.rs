@@ -1,0 +1,115 @@
+//! Connections for sessions, by the kind of address.
+
+use antiphon_proto::Framing;
+use http::StatusCode;
+
+use crate::address::Address;
+use crate::client::dial::{Dialer, Dialled, host_or_loopback};
+use crate::origin::Transport;
+use crate::router::BoxError;
+use crate::transport::socket::Socket;
+use crate::transport::stdio;
+use crate::transport::stream::StreamWire;
+use crate::transport::tcp;
+use crate::transport::tls::HTTP1;
+use crate::transport::tls::client::ClientTls;
+use crate::transport::unix;
+use crate::transport::ws;
+use crate::transport::ws::connect::ConnectError;
+
+impl Dialer {
+    /// Connects to an address, over TLS if the address says so.
+    pub(in crate::client) async fn connect(
+        &self,
+        address: &Address,
+        tls: Option<&ClientTls>,
+    ) -> Result<Dialled, BoxError> {
+        match (address, tls) {
+            (
+                Address::WebSocket {
+                    host, port, path, ..
+                },
+                None,
+            ) => {
+                let stream = tcp::connect(host_or_loopback(host), *port).await?;
+                self.web_socket(stream, &self.place, path).await
+            }
+            (
+                Address::WebSocket {
+                    host, port, path, ..
+                },
+                Some(tls),
+            ) => {
+                let host = host_or_loopback(host);
+                let stream = tcp::connect(host, *port).await?;
+                let stream = tls
+                    .connect(host, stream, &[HTTP1], tcp::CONNECT_TIMEOUT)
+                    .await?;
+                self.web_socket(stream, &self.place, path).await
+            }
+            (
+                Address::Tcp {
+                    host,
+                    port,
+                    framing,
+                    ..
+                },
+                None,
+            ) => {
+                let stream = tcp::connect(host_or_loopback(host), *port).await?;
+                Ok(self.stream(stream, *framing, Transport::Tcp))
+            }
+            (
+                Address::Tcp {
+                    host,
+                    port,
+                    framing,
+                    ..
+                },
+                Some(tls),
+            ) => {
+                let host = host_or_loopback(host);
+                let stream = tcp::connect(host, *port).await?;
+                let stream = tls.connect(host, stream, &[], tcp::CONNECT_TIMEOUT).await?;
+                Ok(self.stream(stream, *framing, Transport::Tcp))
+            }
+            (Address::Unix { socket, framing }, _) => {
+                let stream = unix::connect(socket).await?;
+                Ok(self.stream(stream, *framing, Transport::Unix))
+            }
+            (Address::WebSocketUnix { socket }, _) => {
+                let stream = unix::connect(socket).await?;
+                self.web_socket(stream, "localhost", "/").await
+            }
+            (Address::Stdio { command, framing }, _) => {
+                let pipes = stdio::child::spawn(command)?;
+                Ok(self.stream(pipes, *framing, Transport::Stdio))
+            }
+            (other, _) => Err(format!("{other} is not spoken by this build").into()),
+        }
+    }
+
+    async fn web_socket<S>(&self, stream: S, host: &str, path: &str) -> Result<Dialled, BoxError>
+    where
+        S: Socket,
+    {
+        let handshake = ws::connect::handshake(stream, host, path, &self.headers, self.max_message);
+        let wire = tokio::time::timeout(tcp::CONNECT_TIMEOUT, handshake).await??;
+        Ok(self.session(wire, Transport::WebSocket))
+    }
+
+    fn stream<S>(&self, stream: S, framing: Framing, transport: Transport) -> Dialled
+    where
+        S: Socket,
+    {
+        self.session(
+            StreamWire::new(stream, framing, self.max_message),
+            transport,
+        )
+    }
+}
+
+/// What an HTTP server has said in place of opening a WebSocket.
+pub(in crate::client) fn refusal(error: &BoxError) -> Option<(StatusCode, &str)> {
+    error.downcast_ref::<ConnectError>()?.refusal()
+}

@@ -1,0 +1,57 @@
+//! Connections of a client in builds without feature `client`: there are none, so a client calls
+//! through a service that it is given, or in process.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::path::PathBuf;
+
+use http::StatusCode;
+
+use crate::address::Address;
+use crate::client::dial::{Dialer, Dialled};
+use crate::client::http::Exchange;
+use crate::client::tls::TlsOptions;
+use crate::router::BoxError;
+
+/// What a handshake needs, which cannot be had.
+pub(super) type ClientTls = Infallible;
+
+fn unsupported() -> BoxError {
+    "this program was built without connections (feature `client` of antiphon)".into()
+}
+
+/// Always fails.
+pub(super) fn tls(_: &Address, _: &TlsOptions) -> Result<Option<ClientTls>, BoxError> {
+    Err(unsupported())
+}
+
+/// Always fails.
+pub(super) fn tcp(_: &Address, _: &TlsOptions, _: bool) -> Result<Box<dyn Exchange>, BoxError> {
+    Err(unsupported())
+}
+
+/// Always fails.
+pub(super) fn unix(_: PathBuf, _: bool) -> Result<Box<dyn Exchange>, BoxError> {
+    Err(unsupported())
+}
+
+/// Whether this is the failure to get a connection, which nobody tries here.
+pub(super) fn is_connect(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+/// What an HTTP server has said in place of opening a WebSocket, which nobody asks for here.
+pub(super) fn refusal(_: &BoxError) -> Option<(StatusCode, &str)> {
+    None
+}
+
+impl Dialer {
+    /// Always fails.
+    pub(super) async fn connect(
+        &self,
+        _: &Address,
+        _: Option<&ClientTls>,
+    ) -> Result<Dialled, BoxError> {
+        Err(unsupported())
+    }
+}

@@ -1,0 +1,427 @@
+//! Calls of ours that wait for the peer's answer.
+//!
+//! An answer finds its call by the bytes of its id, on this connection alone. One that fits no call
+//! is counted: a late answer to a call that was given up is no fault, a peer that goes on inventing
+//! ids is.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use antiphon_proto::pending::{InsertError, Pending};
+use antiphon_proto::{ErrorObject, Id, RawJson, message};
+use tokio::sync::oneshot;
+
+use super::incoming::{InboxSpec, Mark};
+use super::{End, Link, State};
+
+/// Answers to no call that a peer may send before it is cut off.
+const MAX_STRANGERS: usize = 16;
+
+/// How many calls that were given up are remembered, so that their late answers are no strangers.
+const MAX_ABANDONED: usize = 1024;
+
+/// What has become of a call.
+#[derive(Debug)]
+pub(crate) enum CallEnd {
+    /// The peer's answer.
+    Answered(Result<RawJson, ErrorObject>),
+    /// What the peer has answered is no answer, for this reason.
+    Malformed(&'static str),
+    /// The peer could not read a message, perhaps this one.
+    Unreadable(ErrorObject),
+    /// The session has ended; `sent` says whether the call had left before.
+    Lost { sent: bool, end: Arc<End> },
+}
+
+/// Hears of the progress of a call.
+pub(crate) type Progress = Arc<dyn Fn(RawJson) + Send + Sync>;
+
+/// A call that is about to be made.
+pub(crate) struct NewCall {
+    pub(crate) id: Id,
+    /// Where the items go if the answer is a subscription.
+    pub(crate) opens: Option<InboxSpec>,
+    pub(crate) progress: Option<Progress>,
+}
+
+impl From<Id> for NewCall {
+    fn from(id: Id) -> Self {
+        Self {
+            id,
+            opens: None,
+            progress: None,
+        }
+    }
+}
+
+/// Why a message with calls was not posted.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Another call of this id waits for its answer.
+    Duplicate(Id),
+    /// The session is over.
+    Over(Arc<End>),
+}
+
+pub(super) struct Calls {
+    pending: Pending<Waiter>,
+    /// With what a subscription among them is ended by.
+    abandoned: VecDeque<(Box<[u8]>, Option<Mark>)>,
+    strangers: usize,
+    /// The most calls in one message of ours that may still be answered.
+    largest: usize,
+    /// For ids of messages that nobody else has numbered.
+    next: u64,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            // The bound is the link's, which waits where this would refuse.
+            pending: Pending::new(usize::MAX),
+            abandoned: VecDeque::new(),
+            strangers: 0,
+            largest: 0,
+            next: 0,
+        }
+    }
+}
+
+struct Waiter {
+    /// The message that carries the call.
+    serial: u64,
+    tell: oneshot::Sender<CallEnd>,
+    opens: Option<InboxSpec>,
+    progress: Option<Progress>,
+}
+
+impl Calls {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    pub(super) fn largest(&self) -> usize {
+        self.largest
+    }
+
+    pub(super) fn lose(mut self, taken: u64, end: &Arc<End>) {
+        for (_, waiter) in self.pending.drain() {
+            let sent = waiter.serial <= taken;
+            let end = Arc::clone(end);
+            let _ = waiter.tell.send(CallEnd::Lost { sent, end });
+        }
+    }
+
+    fn abandon(&mut self, id: &[u8], opens: Option<Mark>) {
+        if self.abandoned.len() >= MAX_ABANDONED {
+            self.abandoned.pop_front();
+        }
+        self.abandoned.push_back((id.into(), opens));
+    }
+}
+
+impl Link {
+    /// An id for a call of ours: the same for nobody else on this session.
+    pub(crate) fn next_id(&self) -> Id {
+        let mut state = self.lock();
+        state.calls.next += 1;
+        Id::from(state.calls.next)
+    }
+
+    /// Waits until `more` calls may be made. Ready at the end, too.
+    pub(crate) fn poll_place(&self, more: usize, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_room(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let mut state = self.lock();
+        let waiting = state.calls.pending.len();
+        if state.end.is_some() || waiting == 0 || waiting + more <= self.0.limits.max_calls {
+            return Poll::Ready(());
+        }
+        state.waits_for_room(cx);
+        Poll::Pending
+    }
+
+    /// Posts a message with calls in it; gives their answers to come, and the message's number.
+    ///
+    /// # Errors
+    ///
+    /// When the session is over, or an id is in use; then nothing was posted.
+    pub(crate) fn call(
+        &self,
+        calls: Vec<NewCall>,
+        text: Vec<u8>,
+    ) -> Result<(Vec<Waiting>, u64), Refused> {
+        self.change(|state| {
+            if let Some(end) = &state.end {
+                return Err(Refused::Over(Arc::clone(end)));
+            }
+            let serial = state.serial.posted + 1;
+            let largest = match state.calls.is_empty() {
+                true => 0,
+                false => state.calls.largest,
+            };
+            state.calls.largest = largest.max(calls.len());
+            let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
+            for call in calls {
+                let (tell, told) = oneshot::channel();
+                let opens = call.opens.as_ref().map(InboxSpec::mark);
+                let waiter = Waiter {
+                    serial,
+                    tell,
+                    opens: call.opens,
+                    progress: call.progress,
+                };
+                if let Err(error) = state.calls.pending.insert(call.id.as_str(), waiter) {
+                    debug_assert!(!matches!(error, InsertError::Full(_)));
+                    for known in &mut waiting {
+                        state.calls.pending.take(known.id.as_ref());
+                        known.link = None;
+                    }
+                    return Err(Refused::Duplicate(call.id));
+                }
+                waiting.push(Waiting {
+                    link: Some(self.clone()),
+                    id: call.id,
+                    opens,
+                    told,
+                });
+            }
+            Ok((waiting, self.put(state, text)))
+        })
+    }
+
+    /// Takes an answer to whoever asked.
+    ///
+    /// # Errors
+    ///
+    /// When the peer has sent too many answers that nobody has asked for.
+    pub(crate) fn answered(
+        &self,
+        id: &str,
+        outcome: Result<RawJson, ErrorObject>,
+    ) -> Result<(), TooManyStrangers> {
+        let mut state = self.lock();
+        let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
+            let known = &mut state.calls.abandoned;
+            if let Some(at) = known
+                .iter()
+                .position(|(known, _)| **known == *id.as_bytes())
+            {
+                let opens = known.remove(at).and_then(|(_, opens)| opens);
+                if let (Some(mark), Ok(result)) = (opens, &outcome) {
+                    self.decline(&mut state, result.as_str(), &mark);
+                }
+                return Ok(());
+            }
+            return match (id, outcome) {
+                ("null", Err(error)) => {
+                    self.unreadable(&mut state, &error);
+                    Ok(())
+                }
+                _ => state.stranger(),
+            };
+        };
+        let opens = waiter.opens.as_ref().map(InboxSpec::mark);
+        if let (Some(spec), Ok(result)) = (waiter.opens, &outcome) {
+            state.inboxes.open(result.as_str(), spec);
+        }
+        let room = std::mem::take(&mut state.room);
+        drop(state);
+        let told = waiter.tell.send(CallEnd::Answered(outcome));
+        // Who asked has gone in this moment, too late to cancel: what has begun is ended here.
+        if let (Err(CallEnd::Answered(Ok(id))), Some(mark)) = (told, opens) {
+            self.forget(id.as_str(), &mark);
+        }
+        room.into_iter().for_each(std::task::Waker::wake);
+        Ok(())
+    }
+
+    /// Takes an answer that is none to whoever asked; false if nobody did.
+    pub(crate) fn answered_badly(&self, id: &str, reason: &'static str) -> bool {
+        let mut state = self.lock();
+        let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
+            return false;
+        };
+        let room = std::mem::take(&mut state.room);
+        drop(state);
+        let _ = waiter.tell.send(CallEnd::Malformed(reason));
+        room.into_iter().for_each(std::task::Waker::wake);
+        true
+    }
+
+    /// Counts an answer that nobody has asked for.
+    ///
+    /// # Errors
+    ///
+    /// When there were too many.
+    pub(crate) fn stranger(&self) -> Result<(), TooManyStrangers> {
+        self.lock().stranger()
+    }
+
+    /// The peer could not read something. Which message that was it cannot say, and the oldest is
+    /// the likeliest: its calls are told, so that nobody waits for what will not come.
+    fn unreadable(&self, state: &mut State, error: &ErrorObject) {
+        let calls = &mut state.calls;
+        let Some(oldest) = calls.pending.oldest().map(|waiter| waiter.serial) else {
+            return;
+        };
+        for (id, waiter) in calls.pending.take_all(|waiter| waiter.serial == oldest) {
+            calls.abandon(&id, waiter.opens.as_ref().map(InboxSpec::mark));
+            let _ = waiter.tell.send(CallEnd::Unreadable(error.clone()));
+        }
+        // Their places are free.
+        std::mem::take(&mut state.room)
+            .into_iter()
+            .for_each(std::task::Waker::wake);
+    }
+
+    /// Whom to tell of the progress of a call.
+    pub(crate) fn progress(&self, id: &[u8]) -> Option<Progress> {
+        self.lock().calls.pending.get(id)?.progress.clone()
+    }
+
+    /// Posts a call whose answer is of no interest.
+    pub(super) fn call_and_forget(&self, state: &mut State, method: &str, params: &str) {
+        state.calls.next += 1;
+        // A text, so that it meets none of the numbers that callers use.
+        let id = Id::from(format!("antiphon-{}", state.calls.next));
+        state.calls.abandon(id.as_str().as_bytes(), None);
+        let mut text = Vec::new();
+        message::write_request(&mut text, "2.0", Some(id.as_str()), method, Some(params));
+        self.put(state, text);
+    }
+
+    /// Gives a call up: if the peer may know of it, it is told.
+    fn abandon(&self, id: &Id) {
+        self.change(|state| {
+            let Some(waiter) = state.calls.pending.take(id.as_ref()) else {
+                return;
+            };
+            let opens = waiter.opens.as_ref().map(InboxSpec::mark);
+            drop(waiter);
+            state.calls.abandon(id.as_ref(), opens);
+            let mut text = Vec::new();
+            let params = format!("{{\"id\":{id}}}");
+            let cancel = &self.0.limits.cancel;
+            message::write_request(&mut text, "2.0", None, cancel, Some(&params));
+            self.put(state, text);
+            let room = std::mem::take(&mut state.room);
+            room.into_iter().for_each(std::task::Waker::wake);
+        });
+    }
+}
+
+/// A peer that answers what nobody has asked.
+#[derive(Debug)]
+pub(crate) struct TooManyStrangers;
+
+impl State {
+    pub(super) fn stranger(&mut self) -> Result<(), TooManyStrangers> {
+        self.calls.strangers += 1;
+        match self.calls.strangers > MAX_STRANGERS {
+            true => Err(TooManyStrangers),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The answer to a call of ours, to come. Dropping it cancels the call.
+pub(crate) struct Waiting {
+    /// None once there is nothing to cancel.
+    link: Option<Link>,
+    id: Id,
+    /// The subscription that the answer opens.
+    opens: Option<Mark>,
+    told: oneshot::Receiver<CallEnd>,
+}
+
+impl Future for Waiting {
+    type Output = CallEnd;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallEnd> {
+        let told = Pin::new(&mut self.told).poll(cx);
+        told.map(|told| {
+            self.link = None;
+            // The sender always tells before it is dropped.
+            told.unwrap_or_else(|_| CallEnd::Lost {
+                sent: true,
+                end: Arc::new(End {
+                    reason: "the session has dropped the call".into(),
+                    ours: false,
+                }),
+            })
+        })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        // From here on it is the sender that learns that nobody listens; what it has told before is
+        // found below. Without this an answer could fall between the two.
+        self.told.close();
+        match (self.told.try_recv(), &self.opens) {
+            (Err(_), _) => link.abandon(&self.id),
+            // What is told already needs no cancel, but a subscription has begun.
+            (Ok(CallEnd::Answered(Ok(id))), Some(mark)) => link.forget(id.as_str(), mark),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Waiting").field(&self.id).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Barrier};
+    use std::thread;
+
+    use antiphon_proto::RawJson;
+
+    use super::super::{InboxSpec, Link};
+    use super::NewCall;
+
+    /// Whoever comes first, the answer or the drop: the subscription that has begun is ended.
+    #[test]
+    fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
+        for round in 0..5_000 {
+            let link = Link::new(Arc::default(), true);
+            let (opens, _inbox) = InboxSpec::new(1, "unsubscribe");
+            let call = NewCall {
+                id: 1.into(),
+                opens: Some(opens),
+                progress: None,
+            };
+            let (waiting, _) = link.call(vec![call], Vec::new()).unwrap();
+            let both = Arc::new(Barrier::new(2));
+            let dropper = {
+                let both = Arc::clone(&both);
+                thread::spawn(move || {
+                    both.wait();
+                    drop(waiting);
+                })
+            };
+            let id = RawJson::from_value("s1").unwrap();
+            both.wait();
+            link.answered("1", Ok(id)).unwrap();
+            dropper.join().unwrap();
+            let mut posted = VecDeque::new();
+            link.fetch(1024, &mut posted);
+            let last = posted.pop_back().unwrap().text;
+            let last = String::from_utf8(last).unwrap();
+            assert!(last.contains("unsubscribe"), "round {round}: {last}");
+            assert!(!link.has_inboxes());
+        }
+    }
+}

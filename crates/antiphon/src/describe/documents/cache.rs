@@ -1,0 +1,32 @@
+//! The documents of one router, as it is asked for them again and again.
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::describe::documents::openrpc::{OpenRpc, Specification};
+use crate::describe::{Access, Tree};
+
+impl Tree {
+    /// The OpenRPC document for a reader with this access, made when it is asked for first. `None` never happens: it is for the
+    /// compiler, which cannot know that a document is always JSON.
+    pub(crate) fn openrpc_text(
+        &self,
+        reader: Access,
+        specification: Specification,
+    ) -> Option<&RawValue> {
+        let at = match (reader, specification) {
+            (Access::Public, Specification::V1_3) => 0,
+            (Access::Local, Specification::V1_3) => 1,
+            (Access::Admin, Specification::V1_3) => 2,
+            (Access::Public, Specification::V1_4) => 3,
+            (Access::Local, Specification::V1_4) => 4,
+            (Access::Admin, Specification::V1_4) => 5,
+        };
+        let make = || {
+            let document = OpenRpc::of(self)
+                .access(reader)
+                .specification(specification);
+            to_raw_value(&document.document().0).ok()
+        };
+        self.cache().get(at)?.get_or_init(make).as_deref()
+    }
+}

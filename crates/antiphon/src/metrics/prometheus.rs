@@ -1,0 +1,207 @@
+//! The text that Prometheus reads (exposition format 0.0.4).
+
+use std::fmt::Write as _;
+
+use super::snapshot::{BOUNDS, CODES, MethodSnapshot, Snapshot};
+
+/// The media type of the text.
+pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All that was counted.
+pub(crate) fn render(snapshot: &Snapshot) -> String {
+    let mut text = String::with_capacity(4096);
+    let simple: [Simple; 4] = [
+        (
+            "antiphon_calls_total",
+            "counter",
+            "Calls and notifications.",
+            |m| m.calls,
+        ),
+        (
+            "antiphon_calls_in_flight",
+            "gauge",
+            "Calls that wait for something.",
+            |m| m.in_flight,
+        ),
+        (
+            "antiphon_received_bytes_total",
+            "counter",
+            "Bytes of requests.",
+            |m| m.received,
+        ),
+        (
+            "antiphon_sent_bytes_total",
+            "counter",
+            "Bytes of answers.",
+            |m| m.sent,
+        ),
+    ];
+    for (name, kind, help, value) in simple {
+        head(&mut text, name, kind, help);
+        for (method, counts) in &snapshot.methods {
+            let _ = writeln!(
+                text,
+                "{name}{{method=\"{}\"}} {}",
+                label(method),
+                value(counts)
+            );
+        }
+    }
+    errors(&mut text, snapshot);
+    durations(&mut text, snapshot);
+    let whole = [
+        (
+            "antiphon_connections",
+            "gauge",
+            "Connections that are open.",
+            snapshot.connections,
+        ),
+        (
+            "antiphon_connections_total",
+            "counter",
+            "Connections since the start.",
+            snapshot.accepted,
+        ),
+        (
+            "antiphon_processes",
+            "gauge",
+            "Processes that serve.",
+            snapshot.processes,
+        ),
+    ];
+    for (name, kind, help, value) in whole {
+        head(&mut text, name, kind, help);
+        let _ = writeln!(text, "{name} {value}");
+    }
+    text
+}
+
+/// A figure of each method: its name, kind and meaning, and how to have it.
+type Simple = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&MethodSnapshot) -> u64,
+);
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a string cannot fail, here and below.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn errors(text: &mut String, snapshot: &Snapshot) {
+    let name = "antiphon_errors_total";
+    head(
+        text,
+        name,
+        "counter",
+        "Calls that ended with an error, by its code.",
+    );
+    for (method, counts) in &snapshot.methods {
+        for (at, count) in counts
+            .codes
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            let code = CODES
+                .get(at)
+                .map_or_else(|| "other".to_owned(), ToString::to_string);
+            let method = label(method);
+            let _ = writeln!(
+                text,
+                "{name}{{method=\"{method}\",code=\"{code}\"}} {count}"
+            );
+        }
+    }
+}
+
+fn durations(text: &mut String, snapshot: &Snapshot) {
+    let name = "antiphon_call_seconds";
+    head(
+        text,
+        name,
+        "histogram",
+        "Duration of calls; of those that are ready at once, a sample.",
+    );
+    for (method, counts) in &snapshot.methods {
+        let method = label(method);
+        let mut all = 0;
+        for (at, count) in counts.buckets.iter().enumerate() {
+            all += count;
+            let bound = BOUNDS
+                .get(at)
+                .map_or_else(|| "+Inf".to_owned(), |bound| seconds(*bound));
+            let _ = writeln!(
+                text,
+                "{name}_bucket{{method=\"{method}\",le=\"{bound}\"}} {all}"
+            );
+        }
+        let sum = counts.nanoseconds as f64 / 1e9;
+        let _ = writeln!(text, "{name}_sum{{method=\"{method}\"}} {sum}");
+        let _ = writeln!(text, "{name}_count{{method=\"{method}\"}} {all}");
+    }
+}
+
+/// Microseconds as seconds.
+fn seconds(microseconds: u64) -> String {
+    (microseconds as f64 / 1e6).to_string()
+}
+
+/// A name between quotes.
+fn label(name: &str) -> String {
+    name.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Series;
+    use super::*;
+    use antiphon_proto::ErrorCode;
+    use std::time::Duration;
+
+    #[test]
+    fn what_two_processes_have_counted_is_one_text() {
+        let (known, unknown) = (Series::default(), Series::default());
+        known.failed(ErrorCode::TIMEOUT);
+        known.failed(ErrorCode(7));
+        known.took(Duration::from_micros(40), 8);
+        known.took(Duration::from_secs(60), 1);
+        known.received(10);
+        known.sent(20);
+        let mut one = Snapshot {
+            connections: 2,
+            accepted: 5,
+            processes: 1,
+            ..Snapshot::default()
+        };
+        one.count("a\"b", &known.snapshot(3));
+        one.count("", &unknown.snapshot(1));
+        let ended = one.clone().bury();
+        let mut both = one.clone();
+        both.add(&ended);
+        let text = render(&both);
+        for line in [
+            "# TYPE antiphon_calls_total counter",
+            "antiphon_calls_total{method=\"a\\\"b\"} 6",
+            "antiphon_calls_total{method=\"\"} 2",
+            "antiphon_received_bytes_total{method=\"a\\\"b\"} 20",
+            "antiphon_sent_bytes_total{method=\"a\\\"b\"} 40",
+            "antiphon_errors_total{method=\"a\\\"b\",code=\"-32001\"} 2",
+            "antiphon_errors_total{method=\"a\\\"b\",code=\"other\"} 2",
+            "antiphon_call_seconds_bucket{method=\"a\\\"b\",le=\"0.00001\"} 0",
+            "antiphon_call_seconds_bucket{method=\"a\\\"b\",le=\"0.00005\"} 16",
+            "antiphon_call_seconds_bucket{method=\"a\\\"b\",le=\"30\"} 16",
+            "antiphon_call_seconds_bucket{method=\"a\\\"b\",le=\"+Inf\"} 18",
+            "antiphon_call_seconds_sum{method=\"a\\\"b\"} 120.00064",
+            "antiphon_call_seconds_count{method=\"a\\\"b\"} 18",
+            "antiphon_connections 2",
+            "antiphon_connections_total 10",
+            "antiphon_processes 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+}

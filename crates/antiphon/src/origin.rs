@@ -1,0 +1,136 @@
+//! Where calls come from: the connection, and the one message that carried them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection::Link;
+use crate::describe::Access;
+use crate::metrics::counters::Common;
+use crate::metrics::status::Vitals;
+
+/// How a call came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Transport {
+    /// From the same process, through [`Dispatcher::handle`](crate::Dispatcher::handle).
+    InProcess,
+    /// HTTP/1 or HTTP/2.
+    Http,
+    /// A WebSocket.
+    WebSocket,
+    /// A raw TCP stream.
+    Tcp,
+    /// A Unix socket.
+    Unix,
+    /// Standard input and output.
+    Stdio,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InProcess => "in-process",
+            Self::Http => "http",
+            Self::WebSocket => "websocket",
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+            Self::Stdio => "stdio",
+        })
+    }
+}
+
+/// One connection: everything on it ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) transport: Transport,
+    pub(crate) peer: Option<SocketAddr>,
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport, peer: Option<SocketAddr>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            transport,
+            peer,
+            closed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Runs a task until it ends or the connection does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closed = self.closed.clone();
+        self.tasks.spawn(async move {
+            closed.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Ends the tasks. The connection itself knows when: it is shared with calls that may outlive
+    /// the socket by a moment.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+        self.tasks.close();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// One message on a connection, shared by all the calls in it.
+pub(crate) struct Scope {
+    pub(crate) common: Arc<Common>,
+    /// The server that was called, where it is one.
+    pub(crate) server: Option<Arc<Vitals>>,
+    pub(crate) connection: Arc<Connection>,
+    /// Whether the caller is on this machine and came here directly.
+    pub(crate) local: bool,
+    /// Whether the caller has shown that the server is theirs.
+    pub(crate) admin: bool,
+    /// The session, where there is one; also where only messages to the caller can follow.
+    pub(crate) link: Option<Link>,
+    /// What the transport says about how long the caller waits.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) tracestate: Option<Arc<str>>,
+    /// The head of the HTTP request, if there was one.
+    pub(crate) http: Option<http::request::Parts>,
+}
+
+impl Scope {
+    pub(crate) fn new(common: Arc<Common>, connection: Arc<Connection>, local: bool) -> Self {
+        Self {
+            common,
+            server: None,
+            connection,
+            local,
+            admin: false,
+            link: None,
+            timeout: None,
+            traceparent: None,
+            tracestate: None,
+            http: None,
+        }
+    }
+
+    /// What the caller may see and call.
+    pub(crate) fn access(&self) -> Access {
+        match (self.admin, self.local) {
+            (true, _) => Access::Admin,
+            (false, true) => Access::Local,
+            (false, false) => Access::Public,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Signals of a program on systems that have Ctrl-C alone: it stops.
+
+/// What a signal asks for.
+pub(super) enum Signal {
+    Stop,
+    Reload,
+}
+
+pub(super) struct Signals;
+
+impl Signals {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(super) async fn next(&mut self) -> Signal {
+        let _ = tokio::signal::ctrl_c().await;
+        Signal::Stop
+    }
+}

@@ -1,0 +1,115 @@
+//! A program with workers: which of its processes this one is, and what that one does.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::program::{Start, block_on, say};
+use crate::server::bound::listen_also;
+use crate::server::{Listening, ServeError, Server, Settings};
+use crate::supervisor::{Brief, Post, Role, activated, supervise, work};
+pub(super) use crate::supervisor::{News, notify};
+
+/// Which of the server's processes this one is.
+pub(super) fn role() -> Result<Role, ServeError> {
+    Ok(Role::find()?)
+}
+
+/// The file with settings as the supervisor has read it, if there is one.
+pub(super) fn config(role: &Role) -> Option<Option<String>> {
+    match role {
+        Role::Worker(post) => Some(post.charge.config.clone()),
+        _ => None,
+    }
+}
+
+/// Runs as a worker or as a supervisor. A server without workers goes on in this process.
+pub(super) fn run(
+    role: Role,
+    server: Server,
+    start: Start,
+) -> ControlFlow<Result<(), ServeError>, (Server, Start)> {
+    let has_workers = server.settings.supervision.workers > 0;
+    ControlFlow::Break(match role {
+        Role::Worker(post) => {
+            name_process();
+            block_on(start.threads.unwrap_or(1), work(server, post))
+        }
+        Role::Successor(post) if has_workers => supervised(server, start, Some(post)),
+        Role::Successor(_) => Err(unsupervised()),
+        Role::Own if has_workers => supervised(server, start, None),
+        Role::Own => return ControlFlow::Continue((server, start)),
+    })
+}
+
+/// Opens the addresses, besides those that systemd has opened.
+pub(super) async fn listen(mut server: Server) -> Result<Listening, ServeError> {
+    let activated = activated(server.settings.has_tls())?;
+    if !activated.is_empty() && server.settings.binds_by_default() {
+        server.settings.bind.clear();
+    }
+    listen_also(server, activated).await
+}
+
+fn unsupervised() -> ServeError {
+    ServeError::BadSetting(
+        "a server with workers can only be replaced by one that has workers, too".to_owned(),
+    )
+}
+
+/// Runs workers, each of which comes here once more.
+fn supervised(server: Server, start: Start, post: Option<Post>) -> Result<(), ServeError> {
+    let Start {
+        base,
+        flags,
+        config,
+        ..
+    } = start;
+    static SUPERVISED: AtomicBool = AtomicBool::new(false);
+    if SUPERVISED.swap(true, Ordering::SeqCst) {
+        return Err(ServeError::BadSetting(
+            "a program supervises workers once: they would come to its first `start` again"
+                .to_owned(),
+        ));
+    }
+    if server.stdio.is_some() {
+        return Err(ServeError::BadSetting(
+            "standard input and output cannot be served by workers".to_owned(),
+        ));
+    }
+    let brief = |settings: &Settings, config: Option<String>| Brief {
+        supervision: settings.supervision.clone(),
+        graceful_timeout: settings.graceful_timeout,
+        config,
+    };
+    let first = brief(&server.settings, config);
+    let bound = server.settings.bind.clone();
+    let reread = Box::new(move || {
+        let config = flags.read_file()?;
+        let mut settings = base.clone();
+        flags
+            .clone()
+            .with_text(config.as_deref())?
+            .apply(&mut settings)?;
+        if settings.bind != bound {
+            tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
+        }
+        if settings.supervision.workers == 0 {
+            let text = "`workers` cannot become 0 without a restart".to_owned();
+            return Err(ServeError::BadSetting(text));
+        }
+        Ok(brief(&settings, config))
+    });
+    let announce = |url: &str| say(&format_args!("antiphon listening on {url}"));
+    block_on(1, supervise(server, first, reread, post, announce))
+}
+
+/// The system has named the process after the link that it was executed through.
+fn name_process() {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&program)
+        .file_name()
+        .unwrap_or_default();
+    if let Ok(name) = std::ffi::CString::new(name.as_encoded_bytes()) {
+        let _ = rustix::thread::set_name(&name);
+    }
+}

@@ -1,0 +1,69 @@
+//! Who can come to a server, and whom it takes for local.
+
+use crate::server::error::ServeError;
+use crate::server::listener::Door;
+use crate::server::settings::{Profile, Settings};
+use crate::transport::http::guard::Guard;
+
+/// Who can come to a server, by where it listens.
+pub(crate) struct Reach {
+    /// Whether every listener is bound to loopback.
+    loopback: bool,
+    ports: Vec<u16>,
+}
+
+impl Reach {
+    pub(crate) fn of(doors: &[Door]) -> Self {
+        let addresses = doors.iter().filter_map(Door::address);
+        Self {
+            loopback: doors.iter().all(Door::is_local),
+            ports: addresses.map(|address| address.port()).collect(),
+        }
+    }
+
+    pub(super) fn guard(&self, settings: &Settings) -> Guard {
+        let mut guard = Guard::default();
+        self.ports.iter().for_each(|port| guard.note_port(*port));
+        if !self.loopback {
+            guard.allow_any_address();
+        }
+        settings
+            .allow_host
+            .iter()
+            .for_each(|host| guard.allow_host(host));
+        settings
+            .allow_origin
+            .iter()
+            .for_each(|origin| guard.allow_origin(origin));
+        guard
+    }
+
+    /// Whether callers can be taken for local: nobody else can reach any listener, and the server
+    /// is known by loopback names only.
+    pub(super) fn is_local(&self, settings: &Settings) -> bool {
+        settings.profile == Profile::Auto
+            && self.loopback
+            && self.guard(settings).is_loopback_only()
+    }
+
+    /// A server that strangers can reach must have been meant to.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Public`] otherwise.
+    pub(crate) fn permits(&self, settings: &Settings) -> Result<(), ServeError> {
+        if settings.allow_unauthenticated_public || self.is_local(settings) {
+            return Ok(());
+        }
+        let reason = if !self.loopback {
+            "it listens beyond this machine"
+        } else if settings.profile == Profile::Public {
+            "its profile is public"
+        } else {
+            "it answers to names beyond the loopback ones"
+        };
+        Err(ServeError::Public {
+            reason: reason.to_owned(),
+        })
+    }
+}

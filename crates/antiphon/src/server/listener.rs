@@ -1,0 +1,339 @@
+//! Addresses → sockets that listen, each with what is spoken on it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+
+use crate::address::{Address, AddressError, authority};
+use crate::server::error::ServeError;
+use crate::server::settings::Settings;
+use crate::transport::unix::{Cleanup, UnixListener, UnixQueue, UnixStream};
+
+/// Connections that the system keeps for us until we accept them.
+const BACKLOG: u32 = 1024;
+
+/// The instruction `ret #0` of a packet filter.
+#[cfg(target_os = "linux")]
+const RETURN_NOTHING: u16 = 0x06;
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Speaks {
+    /// HTTP, and WebSocket on the same paths.
+    Http,
+    /// Messages and nothing else.
+    Raw(antiphon_proto::Framing),
+}
+
+/// How a connection begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entrance {
+    pub(super) speaks: Speaks,
+    /// Whether with a TLS handshake.
+    pub(super) secure: bool,
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    /// With what removes its file in the end, unless somebody else does.
+    Unix(UnixListener, Option<Cleanup>),
+}
+
+/// A connection that has come in.
+#[derive(Debug)]
+pub(super) enum Guest {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+impl Guest {
+    /// Where it comes from, if that has an address.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(_, peer) => Some(*peer),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// A place where connections come in.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(super) socket: Socket,
+    pub(super) entrance: Entrance,
+    /// The address as it was asked for.
+    pub(super) asked: String,
+    /// The address as clients write it.
+    pub(super) url: String,
+    /// Whether somebody else keeps the socket when this server has ended, and what is in its queue.
+    pub(super) lent: bool,
+}
+
+/// What an address asks for, before anything is opened.
+pub(super) struct Plan {
+    pub(super) entrance: Entrance,
+    pub(super) place: Place,
+}
+
+pub(super) enum Place {
+    /// All addresses of this machine, if there is no host.
+    Tcp(Option<String>, u16),
+    Unix(PathBuf),
+}
+
+impl Plan {
+    /// Reads an address. One without a scheme means whatever the server can speak best.
+    pub(super) fn of(text: &str, has_tls: bool) -> Result<Self, String> {
+        let address: Address = text
+            .parse()
+            .map_err(|error: AddressError| error.to_string())?;
+        let plain = !text.contains("://");
+        let (speaks, secure, place) = match address {
+            Address::Http { path, .. } | Address::WebSocket { path, .. } if path != "/" => {
+                return Err("an address has no path: routes have".to_owned());
+            }
+            Address::Http {
+                secure, host, port, ..
+            } => (
+                Speaks::Http,
+                secure || plain && has_tls,
+                Place::Tcp(host, port),
+            ),
+            Address::WebSocket {
+                secure, host, port, ..
+            } => (Speaks::Http, secure, Place::Tcp(host, port)),
+            Address::Tcp {
+                secure,
+                host,
+                port,
+                framing,
+            } => (Speaks::Raw(framing), secure, Place::Tcp(host, port)),
+            Address::HttpUnix { socket } | Address::WebSocketUnix { socket } => {
+                (Speaks::Http, false, Place::Unix(socket))
+            }
+            Address::Unix { socket, framing } => (Speaks::Raw(framing), false, Place::Unix(socket)),
+            other => return Err(format!("{other} can be called, but not served")),
+        };
+        Ok(Self {
+            entrance: Entrance { speaks, secure },
+            place,
+        })
+    }
+}
+
+impl Entrance {
+    /// The address of a socket, as clients write it.
+    fn tcp_url(self, address: SocketAddr) -> String {
+        let place = authority(&address.ip().to_string(), address.port());
+        match (self.speaks, self.secure) {
+            (Speaks::Http, false) => format!("http://{place}"),
+            (Speaks::Http, true) => format!("https://{place}"),
+            (Speaks::Raw(framing), secure) => Address::Tcp {
+                secure,
+                host: Some(address.ip().to_string()),
+                port: address.port(),
+                framing,
+            }
+            .to_string(),
+        }
+    }
+
+    fn unix_url(self, path: &Path) -> String {
+        match self.speaks {
+            Speaks::Http => format!("http+unix:{}", path.display()),
+            Speaks::Raw(framing) => Address::Unix {
+                socket: path.to_owned(),
+                framing,
+            }
+            .to_string(),
+        }
+    }
+}
+
+impl Door {
+    /// A socket that listens already, for HTTP.
+    pub(super) fn adopt(listener: std::net::TcpListener) -> Result<Self, ServeError> {
+        let entrance = Entrance {
+            speaks: Speaks::Http,
+            secure: false,
+        };
+        listener.set_nonblocking(true)?;
+        let asked = format!("listener {}", listener.local_addr()?);
+        Ok(Self::tcp(
+            TcpListener::from_std(listener)?,
+            entrance,
+            asked,
+        )?)
+    }
+
+    /// Opens an address.
+    pub(crate) async fn open(text: &str, settings: &Settings) -> Result<Self, ServeError> {
+        let bad = |reason: String| ServeError::BadAddress {
+            address: text.to_owned(),
+            reason,
+        };
+        let Plan { entrance, place } = Plan::of(text, settings.has_tls()).map_err(bad)?;
+        if entrance.secure && !settings.has_tls() {
+            return Err(bad(
+                "it needs a certificate: give one with `--tls-cert` and `--tls-key` (in code: \
+                 `Server::tls`)"
+                    .to_owned(),
+            ));
+        }
+        let socket = match place {
+            Place::Unix(path) => return Self::open_unix(&path, entrance, text),
+            Place::Tcp(None, port) => SocketAddr::from(([0, 0, 0, 0], port)),
+            Place::Tcp(Some(host), port) => {
+                let found = lookup_host((host, port)).await;
+                let mut found = found.map_err(|error| bad(error.to_string()))?;
+                // A name such as localhost has several addresses; one listener was asked for.
+                found
+                    .next()
+                    .ok_or_else(|| bad("the name has no address".to_owned()))?
+            }
+        };
+        let listener = bind(socket).map_err(|source| ServeError::Bind {
+            address: socket.to_string(),
+            source,
+        })?;
+        Ok(Self::tcp(listener, entrance, text.to_owned())?)
+    }
+
+    fn tcp(listener: TcpListener, entrance: Entrance, asked: String) -> io::Result<Self> {
+        let url = entrance.tcp_url(listener.local_addr()?);
+        Ok(Self {
+            socket: Socket::Tcp(listener),
+            entrance,
+            asked,
+            url,
+            lent: false,
+        })
+    }
+
+    fn open_unix(path: &Path, entrance: Entrance, asked: &str) -> Result<Self, ServeError> {
+        let url = entrance.unix_url(path);
+        let opened = UnixListener::open(path);
+        let (listener, cleanup) = opened.map_err(|source| ServeError::Bind {
+            address: url.clone(),
+            source,
+        })?;
+        Ok(Self {
+            socket: Socket::Unix(listener, Some(cleanup)),
+            entrance,
+            asked: asked.to_owned(),
+            url,
+            lent: false,
+        })
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<Guest> {
+        match &self.socket {
+            Socket::Tcp(listener) => {
+                let (socket, peer) = listener.accept().await?;
+                Ok(Guest::Tcp(socket, peer))
+            }
+            Socket::Unix(listener, _) => Ok(Guest::Unix(listener.accept().await?)),
+        }
+    }
+
+    /// What has queued up, asked of the system itself: the runtime may not have heard of it yet.
+    pub(super) fn into_queue(self) -> io::Result<Queue> {
+        Ok(match self.socket {
+            Socket::Tcp(listener) => Queue::Tcp(listener.into_std()?),
+            Socket::Unix(listener, cleanup) => Queue::Unix {
+                queue: listener.into_queue()?,
+                _cleanup: cleanup,
+            },
+        })
+    }
+
+    /// The address as it was asked for.
+    #[cfg(all(unix, feature = "supervisor"))]
+    pub(crate) fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    /// The socket address, where there is one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr().ok(),
+            Socket::Unix(..) => None,
+        }
+    }
+
+    /// Whether nobody beyond this machine can come in.
+    pub(crate) fn is_local(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| address.ip().is_loopback()),
+            Socket::Unix(..) => true,
+        }
+    }
+}
+
+/// The connections that wait at a door which is being closed.
+pub(super) enum Queue {
+    Tcp(std::net::TcpListener),
+    /// With what removes its file, which is kept until the queue is gone.
+    Unix {
+        queue: UnixQueue,
+        _cleanup: Option<Cleanup>,
+    },
+}
+
+impl Queue {
+    /// Lets nobody else in: what has not queued up by now is told nothing, and refused when the
+    /// socket closes. Without it a connection that comes between the last look into the queue and
+    /// the end of the socket would be cut.
+    pub(super) fn close_to_newcomers(&self) {
+        #[cfg(target_os = "linux")]
+        match self {
+            Self::Tcp(listener) => {
+                // A filter that drops every packet to the listener; connections have their own sockets.
+                let drop_all = [socket2::SockFilter::new(RETURN_NOTHING, 0, 0, 0)];
+                if let Err(error) = socket2::SockRef::from(listener).attach_filter(&drop_all) {
+                    tracing::debug!("a listener stays open while its queue is emptied: {error}");
+                }
+            }
+            Self::Unix { .. } => {}
+        }
+    }
+
+    /// The next one. None was there if the error says that it would block.
+    pub(super) fn accept(&self) -> io::Result<Guest> {
+        match self {
+            Self::Tcp(listener) => {
+                let (socket, peer) = listener.accept()?;
+                socket.set_nonblocking(true)?;
+                Ok(Guest::Tcp(TcpStream::from_std(socket)?, peer))
+            }
+            Self::Unix { queue, .. } => Ok(Guest::Unix(queue.accept()?)),
+        }
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A server that has just stopped leaves connections behind that would block its port.
+    socket.set_reuseaddr(true)?;
+    // What is accepted inherits it: a peer that is gone without a word is noticed in the end.
+    socket.set_keepalive(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

@@ -1,0 +1,48 @@
+//! The call that is running on this thread right now, for clients that are called inside it.
+//!
+//! A client called in a method inherits the method's deadline and its place in a trace. Nothing is
+//! passed by hand: while dispatch polls a method's future, the call's limits lie here.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+/// What a nested call inherits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Current {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) tracestate: Option<Arc<str>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+impl Current {
+    /// What the running call passes on; nothing outside of one.
+    pub(crate) fn get() -> Self {
+        CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
+    }
+
+    /// Runs `f` as part of this call, also if it panics.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Current>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some(self.clone())));
+        f()
+    }
+
+    /// Runs a future as part of this call.
+    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
+    }
+}

@@ -1,0 +1,52 @@
+//! Upgrades in builds without feature `ws`: a request for one is a request like any other.
+
+use std::convert::Infallible;
+
+use http::Response;
+use http::request::Parts;
+
+use crate::dispatch::Dispatcher;
+use crate::session::Terms;
+use crate::shutdown::Life;
+use crate::transport::http::body::Body;
+use crate::transport::http::connection::Driven;
+use crate::transport::http::service::Caller;
+use crate::transport::socket::Socket;
+
+/// Where a connection would find the session it has become.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot;
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    /// The connection stays with HTTP.
+    pub(crate) async fn take<S: Socket>(&self, _: Life) -> Option<Driven> {
+        None
+    }
+}
+
+/// What a service knows of the sessions it may begin.
+pub(crate) struct Offer<'a> {
+    pub(crate) dispatcher: &'a Dispatcher,
+    pub(crate) caller: &'a Caller,
+    pub(crate) local: bool,
+    pub(crate) admin: bool,
+    pub(crate) terms: &'a Terms,
+    pub(crate) max_message: usize,
+}
+
+/// A request for a WebSocket, which nobody sees here.
+pub(crate) type Handshake = Infallible;
+
+/// No request is one for a WebSocket.
+pub(crate) fn requested(_: &Parts) -> Option<Handshake> {
+    None
+}
+
+/// There is nothing to answer.
+pub(crate) fn switch(_: Parts, handshake: Handshake, _: &Offer<'_>) -> Response<Body> {
+    match handshake {}
+}

@@ -1,0 +1,192 @@
+//! From a request to a session: WebSockets on the paths of HTTP.
+//!
+//! The service examines the request and answers 101; whoever drives the connection goes on with what
+//! is left in its [`Slot`] when HTTP is over. A service that is mounted elsewhere has no slot: there
+//! the session becomes a task of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+use crate::dispatch::Dispatcher;
+use crate::origin::{Connection, Transport};
+use crate::session::{Session, Terms, run};
+use crate::shutdown::Life;
+use crate::transport::http::body::Body;
+use crate::transport::http::connection::Driven;
+use crate::transport::http::reply::Refusal;
+use crate::transport::http::service::Caller;
+use crate::transport::http::socket::Timed;
+use crate::transport::socket::Socket;
+use crate::transport::ws::WsWire;
+pub(crate) use crate::transport::ws::handshake::Handshake;
+use crate::transport::ws::handshake::examine;
+
+/// A connection that HTTP has handed over without telling what it is made of.
+impl Socket for TokioIo<hyper::upgrade::Upgraded> {}
+
+/// Where a connection finds the session it has become.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot(Arc<Mutex<Option<Switched>>>);
+
+/// A session that begins when the answer to its request is sent.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    upgrade: OnUpgrade,
+    dispatcher: Dispatcher,
+    head: Parts,
+    connection: Arc<Connection>,
+    local: bool,
+    admin: bool,
+    terms: Terms,
+    max_message: usize,
+}
+
+/// What a service knows of the sessions it may begin.
+pub(crate) struct Offer<'a> {
+    pub(crate) dispatcher: &'a Dispatcher,
+    pub(crate) caller: &'a Caller,
+    /// Whether the request came here directly.
+    pub(crate) local: bool,
+    /// Whether it shows the admin token.
+    pub(crate) admin: bool,
+    pub(crate) terms: &'a Terms,
+    pub(crate) max_message: usize,
+}
+
+/// What is to be answered to a request for a WebSocket, if it is one.
+pub(crate) fn requested(head: &Parts) -> Option<Handshake> {
+    match examine(head) {
+        Handshake::NotAnUpgrade => None,
+        handshake => Some(handshake),
+    }
+}
+
+/// The answer to a request that asks for a WebSocket.
+pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -> Response<Body> {
+    let headers = match handshake {
+        Handshake::Accepted(headers) => headers,
+        Handshake::Refused {
+            status,
+            sentence,
+            headers,
+        } => {
+            let mut response = Refusal::new(status, sentence).into_response();
+            response.headers_mut().extend(headers);
+            return response;
+        }
+        Handshake::NotAnUpgrade => return impossible(),
+    };
+    // Somebody between us and the socket may not pass upgrades on.
+    let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
+        return impossible();
+    };
+    let caller = offer.caller;
+    let switched = Switched {
+        upgrade,
+        dispatcher: offer.dispatcher.clone(),
+        head: kept(&head),
+        connection: Connection::new(Transport::WebSocket, caller.connection.peer),
+        local: offer.local,
+        admin: offer.admin,
+        terms: offer.terms.clone(),
+        max_message: offer.max_message,
+    };
+    match &caller.slot {
+        Some(slot) => {
+            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(switched);
+        }
+        None => drop(tokio::spawn(switched.alone())),
+    }
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn impossible() -> Response<Body> {
+    let reason = "no WebSocket can be opened here";
+    Refusal::new(StatusCode::NOT_IMPLEMENTED, reason).into_response()
+}
+
+/// The head as methods see it for as long as the session lasts. The values are copied: those that
+/// came lie in the buffer they were read into, which would be kept with them.
+fn kept(head: &Parts) -> Parts {
+    let of_the_handshake = |name: &HeaderName| {
+        [header::CONNECTION, header::UPGRADE].contains(name)
+            || name.as_str().starts_with("sec-websocket-")
+    };
+    let own = |(name, value): (&HeaderName, &HeaderValue)| {
+        let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        copy.set_sensitive(value.is_sensitive());
+        (!of_the_handshake(name)).then(|| (name.clone(), copy))
+    };
+    let headers: HeaderMap = head.headers.iter().filter_map(own).collect();
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.uri = head.uri.to_string().parse().unwrap_or_default();
+    parts.version = head.version;
+    parts.headers = headers;
+    parts
+}
+
+impl Slot {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// The session that a connection has become, if it has. It is taken out of HTTP's hands with the
+    /// socket it was given.
+    pub(crate) async fn take<S>(&self, life: Life) -> Option<Driven>
+    where
+        S: Socket,
+    {
+        let switched = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut switched = switched?;
+        let upgraded = (&mut switched.upgrade).await.ok()?;
+        Some(match upgraded.downcast::<TokioIo<Timed<S>>>() {
+            Ok(parts) => {
+                let socket = parts.io.into_inner().into_inner();
+                // Copied, be it empty: it is a part of the buffer that HTTP has read into.
+                let ahead = Bytes::copy_from_slice(&parts.read_buf);
+                switched.over(socket, ahead, life)
+            }
+            Err(upgraded) => switched.over(TokioIo::new(upgraded), Bytes::new(), life),
+        })
+    }
+}
+
+impl Switched {
+    fn over<S>(self, socket: S, ahead: Bytes, life: Life) -> Driven
+    where
+        S: Socket,
+    {
+        let wire = WsWire::server(socket, ahead, self.max_message);
+        let Self {
+            dispatcher,
+            head,
+            connection,
+            local,
+            admin,
+            terms,
+            ..
+        } = self;
+        let session = Session::new(wire, dispatcher, connection, local, &terms, |scope| {
+            scope.http = Some(head);
+            scope.admin = admin;
+        });
+        Box::pin(run(session, life))
+    }
+
+    async fn alone(mut self) {
+        if let Ok(upgraded) = (&mut self.upgrade).await {
+            let socket = TokioIo::new(upgraded);
+            self.over(socket, Bytes::new(), Life::default()).await;
+        }
+    }
+}

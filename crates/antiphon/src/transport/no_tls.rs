@@ -1,0 +1,105 @@
+//! TLS in builds without feature `tls`: whoever asks for it is told so.
+//!
+//! The types are those of `tls/` and have no value, so that code which handles TLS needs no
+//! conditions of its own.
+
+/// The names of protocols in a handshake (ALPN, RFC 7301).
+#[cfg(feature = "client")]
+pub(crate) const H2: &[u8] = b"h2";
+#[cfg(feature = "client")]
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
+
+/// The only error here.
+#[derive(Debug)]
+pub(crate) struct TlsError;
+
+impl std::fmt::Display for TlsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this program was built without TLS (feature `tls` of antiphon)")
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+#[cfg(feature = "client")]
+pub(crate) mod client {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use super::TlsError;
+
+    /// What a client needs for a handshake, which cannot be had.
+    #[derive(Clone)]
+    pub(crate) struct ClientTls(Infallible);
+
+    /// A stream with TLS around it, which cannot exist.
+    pub(crate) type TlsStream<S> = S;
+
+    /// The stream below TLS, and whether the handshake has settled on HTTP/2.
+    pub(crate) fn negotiated<S>(stream: &TlsStream<S>) -> (&S, bool) {
+        (stream, false)
+    }
+
+    impl ClientTls {
+        /// Always fails.
+        pub(crate) fn platform() -> Result<Self, TlsError> {
+            Err(TlsError)
+        }
+
+        /// Always fails.
+        pub(crate) fn with_ca(_: &[u8]) -> Result<Self, TlsError> {
+            Err(TlsError)
+        }
+
+        pub(crate) fn with_server_name(self, _: &str) -> Result<Self, TlsError> {
+            match self.0 {}
+        }
+
+        pub(crate) async fn connect<S>(
+            &self,
+            _: &str,
+            _: S,
+            _: &[&[u8]],
+            _: Duration,
+        ) -> Result<TlsStream<S>, TlsError> {
+            match self.0 {}
+        }
+    }
+}
+
+#[cfg(feature = "server")]
+pub(crate) mod server {
+    use std::convert::Infallible;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::TlsError;
+
+    pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// What a stream carries.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) enum Carries {
+        Http,
+        Raw,
+    }
+
+    /// A certificate and its key, which cannot be used.
+    #[derive(Clone)]
+    pub(crate) struct ServerTls(Infallible);
+
+    impl ServerTls {
+        /// Always fails.
+        pub(crate) fn load(_: &Path, _: &Path) -> Result<Self, TlsError> {
+            Err(TlsError)
+        }
+
+        pub(crate) fn reload(&self) -> Result<(), TlsError> {
+            match self.0 {}
+        }
+
+        pub(crate) async fn accept<S>(&self, _: S, _: Carries, _: Duration) -> Result<S, TlsError> {
+            match self.0 {}
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Unix sockets on systems without them: every attempt to use one is an error.
+//!
+//! The types are those of `unix.rs` and have no value, so that code which handles Unix sockets needs
+//! no conditions of its own.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::transport::socket::Socket;
+
+/// A listening socket, which cannot exist here.
+#[derive(Debug)]
+pub(crate) struct UnixListener(Infallible);
+
+/// A connection, which cannot exist here.
+#[derive(Debug)]
+pub(crate) struct UnixStream(Infallible);
+
+/// Removes the file of a socket, of which there is none.
+#[derive(Debug)]
+pub(crate) struct Cleanup(Infallible);
+
+fn unsupported() -> io::Error {
+    let text = "this system has no Unix sockets";
+    io::Error::new(io::ErrorKind::Unsupported, text)
+}
+
+/// Always fails.
+pub(crate) async fn connect(_: &Path) -> io::Result<UnixStream> {
+    Err(unsupported())
+}
+
+impl UnixListener {
+    /// Always fails.
+    pub(crate) fn open(_: &Path) -> io::Result<(Self, Cleanup)> {
+        Err(unsupported())
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
+        match self.0 {}
+    }
+
+    pub(crate) fn into_queue(self) -> io::Result<UnixQueue> {
+        match self.0 {}
+    }
+}
+
+/// Connections that wait at a listening socket, which cannot exist here.
+#[derive(Debug)]
+pub(crate) struct UnixQueue(Infallible);
+
+impl UnixQueue {
+    pub(crate) fn accept(&self) -> io::Result<UnixStream> {
+        match self.0 {}
+    }
+}
+
+impl Socket for UnixStream {}
+
+impl AsyncRead for UnixStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+}
+
+impl AsyncWrite for UnixStream {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        match self.0 {}
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+}

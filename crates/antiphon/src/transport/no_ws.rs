@@ -1,0 +1,84 @@
+//! WebSockets in builds without feature `ws`: none is opened.
+//!
+//! The types are those of `ws/`, so that code which handles WebSockets needs no conditions of its own.
+
+use std::convert::Infallible;
+use std::io;
+use std::marker::PhantomData;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::session::{Broken, Goodbye, Moved, Wire};
+
+/// One end of a WebSocket, which cannot exist.
+pub(crate) struct WsWire<S>(Infallible, PhantomData<S>);
+
+impl<S: Send + Unpin + 'static> Wire for WsWire<S> {
+    fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match self.0 {}
+    }
+
+    fn send(&mut self, _: &mut Vec<u8>) {
+        match self.0 {}
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+
+    fn unwritten(&self) -> usize {
+        match self.0 {}
+    }
+
+    fn moved(&self) -> Moved {
+        match self.0 {}
+    }
+
+    fn is_partial(&self) -> bool {
+        match self.0 {}
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+}
+
+#[cfg(feature = "client")]
+pub(crate) mod connect {
+    use std::fmt;
+
+    use http::{HeaderMap, StatusCode};
+
+    use super::WsWire;
+
+    /// Why there is no connection: always because of the build.
+    #[derive(Debug)]
+    pub(crate) struct ConnectError;
+
+    impl ConnectError {
+        /// No server has been asked.
+        pub(crate) fn refusal(&self) -> Option<(StatusCode, &str)> {
+            None
+        }
+    }
+
+    impl fmt::Display for ConnectError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("this program was built without WebSockets (feature `ws` of antiphon)")
+        }
+    }
+
+    impl std::error::Error for ConnectError {}
+
+    /// Always fails.
+    pub(crate) async fn handshake<S>(
+        _: S,
+        _: &str,
+        _: &str,
+        _: &HeaderMap,
+        _: usize,
+    ) -> Result<WsWire<S>, ConnectError> {
+        Err(ConnectError)
+    }
+}

@@ -1,0 +1,15 @@
+//! Standard input and output on systems where they cannot be taken over.
+
+use std::io;
+
+use tokio::io::Empty;
+
+use crate::transport::socket::Socket;
+
+impl Socket for Empty {}
+
+/// Always fails.
+pub(crate) fn own() -> io::Result<Empty> {
+    let text = "standard input and output cannot be served on this system";
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
