@@ -85,7 +85,7 @@ mod tests {
         assert!(file.token.is_shown_by(format!("Bearer {text}").as_bytes()));
         assert!(!format!("{file:?}").contains(text.trim()));
         let second = TokenFile::write(&path).unwrap();
-        assert_ne!(&*second.token.text(), text.trim());
+        assert_ne!(second.token.text(), text.trim());
         drop(file);
         assert!(path.exists(), "it is the second one's now");
         drop(second);
