@@ -4,7 +4,7 @@
 //!
 //! ```console
 //! $ cargo run --example calculator_server &
-//! $ cargo run --example blocking_client --features blocking
+//! $ cargo run --example blocking_client
 //! ```
 #![allow(clippy::print_stdout)] // it shows what comes back
 

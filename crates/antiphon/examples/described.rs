@@ -2,7 +2,7 @@
 //! more; and the same as a page in the browser.
 //!
 //! ```console
-//! $ cargo run --example described --features describe,metrics,ws
+//! $ cargo run --example described --features metrics
 //! $ curl http://127.0.0.1:8060/openrpc.json
 //! ```
 //!

@@ -3,7 +3,7 @@
 //! Run with
 //!
 //! ```console
-//! $ cargo build --example language_server --features stdio
+//! $ cargo build --example language_server
 //! $ antiphon call stdio+content-length:target/debug/examples/language_server \
 //!     textDocument/hover 'position={"line":1,"character":2}'
 //! ```

@@ -3,7 +3,7 @@
 //! Run with
 //!
 //! ```console
-//! $ cargo run --example pubsub --features ws
+//! $ cargo run --example pubsub
 //! $ antiphon listen ws://127.0.0.1:8060 news.subscribe weather
 //! $ antiphon call ws://127.0.0.1:8060 news.publish weather "it rains"
 //! ```

@@ -3,7 +3,7 @@
 //! Run with
 //!
 //! ```console
-//! $ cargo run --example two_way --features tcp
+//! $ cargo run --example two_way
 //! the server asks: remove 3 files?
 //! removed 3 files
 //! ```

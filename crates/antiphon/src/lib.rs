@@ -2,7 +2,6 @@
 //! write an object; its methods become remote methods; a client calls them as if they were local.
 //!
 //! ```no_run
-//! # #[cfg(all(feature = "cli", feature = "macros"))]
 //! # mod program {
 //! use antiphon::{ErrorObject, Router, Server, ServerCommands, rpc};
 //!
@@ -123,7 +122,6 @@
 //! [`Client`] calls by name; what `#[rpc]` generates beside an object or a trait calls by type:
 //!
 //! ```
-//! # #[cfg(all(feature = "client", feature = "macros"))]
 //! # mod program {
 //! use antiphon::{Client, Router, rpc};
 //!
@@ -159,7 +157,6 @@
 //! # }
 //! # }
 //! # fn main() {
-//! #     #[cfg(all(feature = "client", feature = "macros"))]
 //! #     program::main().unwrap();
 //! # }
 //! ```
@@ -179,7 +176,6 @@
 //! nobody can be called back.
 //!
 //! ```
-//! # #[cfg(all(feature = "client", feature = "macros"))]
 //! # mod program {
 //! use antiphon::{Client, Context, ErrorObject, Router, call, rpc};
 //! use futures_util::stream::{self, Stream};
@@ -211,7 +207,6 @@
 //! # }
 //! # }
 //! # fn main() {
-//! #     #[cfg(all(feature = "client", feature = "macros"))]
 //! #     program::main().unwrap();
 //! # }
 //! ```
@@ -275,21 +270,18 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `macros` | yes | `#[rpc]`, `#[rpc_method]`, `#[derive(ErrorCodes)]` |
-//! | `http` | yes | [`HttpService`], [`Route`], [`Address`] |
-//! | `client` | yes | [`Client`] and [`call!`]; turns on `http` |
-//! | `server` | yes | [`Server`], and with `macros` [`ServerCommands`]; turns on `http` |
+//! | `server` | yes | [`Server`] over HTTP, TCP, Unix sockets and stdio, [`HttpService`] for other servers, [`ServerCommands`]; turns on `macros` |
+//! | `client` | yes | connections for [`Client`] over HTTP, TCP, Unix sockets and stdio |
+//! | `ws` | yes | WebSocket, for `server` on every path, and for `client` |
+//! | `describe` | yes | [`OpenRpc`] documents, JSON Schemas, `rpc.discover`, the page for browsers |
 //! | `cli` | yes | [`Server::start`], [`ServeArgs`], the log; turns on `server` |
-//! | `blocking` | no | `blocking::Client`; turns on `client` |
-//! | `describe` | no | [`OpenRpc`] documents, JSON Schemas of parameters and results, `rpc.discover`, the page for browsers |
-//! | `ws` | no | WebSocket, on every path of a server; turns on `http` |
-//! | `tcp` | no | raw TCP streams |
-//! | `unix` | no | Unix sockets, raw and for HTTP (Unix only) |
-//! | `stdio` | no | standard input and output: `Server::stdio`, and `stdio:` addresses (Unix only) |
 //! | `tls` | no | TLS: `Server::tls`, and `https:`, `wss:` and `tls:` addresses |
 //! | `metrics` | no | what was counted of each method, at `GET /metrics` |
-//! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli`, `client`, `macros`, `unix` |
+//! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli` |
+//! | `full` | no | all of these |
 //!
-//! Without any of them there are routers, [`Dispatcher`] and calls in process.
+//! Without any of them there are routers, [`Dispatcher`], and a [`Client`] for calls in process and
+//! through a service of yours. That builds for WebAssembly, too.
 
 // A part of the features leaves code over that the others need. Whether any of it is of no use at
 // all, the build with all of them tells.
@@ -360,24 +352,24 @@ pub use subscription::Overflow;
 pub use transport::http::{Body, HttpService, Route};
 
 // The code blocks of the documents are compiled, and run where they can be.
-#[cfg(all(doctest, feature = "cli", feature = "client", feature = "macros"))]
+#[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
-#[cfg(all(doctest, feature = "cli", feature = "client", feature = "macros"))]
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/tutorial.md")]
 struct Tutorial;
-#[cfg(all(doctest, feature = "cli", feature = "client", feature = "macros"))]
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/from-pulsar.md")]
 struct FromPulsar;
-#[cfg(all(doctest, feature = "cli", feature = "client", feature = "macros"))]
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/limits.md")]
 struct LimitsOfAll;
-#[cfg(all(doctest, unix, feature = "supervisor", feature = "macros"))]
+#[cfg(all(doctest, unix))]
 #[doc = include_str!("../../../docs/deploy.md")]
 struct InProduction;
-#[cfg(all(doctest, feature = "describe", feature = "macros"))]
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;
-#[cfg(all(doctest, feature = "describe", feature = "macros"))]
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/codegen.md")]
 struct Generated;
