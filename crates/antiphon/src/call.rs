@@ -17,13 +17,13 @@ use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::connection::Link;
+use crate::connection::SessionHandle;
 use crate::context::{CancelOnDrop, Context, Data};
 use crate::describe::MethodInfo;
 use crate::error::internal_error;
-use crate::origin::{Scope, Transport};
+use crate::origin::{Origin, Transport};
 use crate::subscription::{Items, Opening};
-use crate::task_local::Current;
+use crate::task_local::CurrentCall;
 
 /// A call on its way to its method.
 ///
@@ -40,7 +40,7 @@ use crate::task_local::Current;
 /// ```
 pub struct Call {
     pub(crate) request: Request,
-    pub(crate) scope: Arc<Scope>,
+    pub(crate) origin: Arc<Origin>,
     /// Index of the method in the scope's tree, once it has been looked up.
     pub(crate) route: usize,
     pub(crate) data: Option<Arc<Data>>,
@@ -60,7 +60,7 @@ pub(crate) struct CallLimits {
 impl Call {
     pub(crate) fn new(
         request: Request,
-        scope: Arc<Scope>,
+        origin: Arc<Origin>,
         limits: CallLimits,
         mut buffer: Vec<u8>,
     ) -> Self {
@@ -74,7 +74,7 @@ impl Call {
                 stream: None,
             },
             request,
-            scope,
+            origin,
             route: usize::MAX,
             data: None,
             limits,
@@ -108,19 +108,19 @@ impl Call {
     /// The address of the other end, where the transport has addresses.
     #[must_use]
     pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
-        self.scope.connection.peer
+        self.origin.connection.peer
     }
 
     /// How the call came in.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.scope.connection.transport
+        self.origin.connection.transport
     }
 
     /// The headers of the HTTP request, if there was one.
     #[must_use]
     pub fn headers(&self) -> Option<&http::HeaderMap> {
-        self.scope.http.as_ref().map(|head| &head.headers)
+        self.origin.http.as_ref().map(|head| &head.headers)
     }
 
     /// Attaches a value for the method, which finds it with [`Context::get`].
@@ -138,7 +138,7 @@ impl Call {
     /// The method's description, once it has been looked up.
     #[must_use]
     pub fn method_info(&self) -> Option<&MethodInfo> {
-        self.scope.common.tree.method(self.route)
+        self.origin.common.tree.method(self.route)
     }
 
     /// How long this call may take: the server's limit, or less if the caller asks for less.
@@ -146,22 +146,22 @@ impl Call {
         let asked = [
             self.limits.timeout,
             self.request.timeout(),
-            self.scope.timeout,
+            self.origin.timeout,
         ];
         asked.into_iter().flatten().min()
     }
 
     /// What calls made inside this one inherit.
-    pub(crate) fn current(&self) -> Current {
+    pub(crate) fn current(&self) -> CurrentCall {
         let own = |text: Option<&str>, outer: &Option<Arc<str>>| {
             text.map(Arc::from).or_else(|| outer.clone())
         };
-        Current {
+        CurrentCall {
             deadline: self
                 .timeout()
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
-            traceparent: own(self.request.traceparent(), &self.scope.traceparent),
-            tracestate: own(self.request.tracestate(), &self.scope.tracestate),
+            traceparent: own(self.request.traceparent(), &self.origin.traceparent),
+            tracestate: own(self.request.tracestate(), &self.origin.tracestate),
         }
     }
 
@@ -169,7 +169,7 @@ impl Call {
     #[must_use]
     pub fn context(&self) -> Context {
         Context {
-            scope: Arc::clone(&self.scope),
+            origin: Arc::clone(&self.origin),
             method: self.route,
             id: self.id().and_then(Id::from_json),
             current: self.current(),
@@ -214,11 +214,13 @@ impl Call {
     ///
     /// −32004 if not, −32000 if it has too many already.
     pub(crate) fn may_stream(&self) -> Result<(), ErrorObject> {
-        match &self.scope.link {
-            Some(link) if link.is_duplex() || !self.limits.in_batch => match link.may_subscribe() {
-                true => Ok(()),
-                false => Err(ErrorObject::of(ErrorCode::OVERLOADED)),
-            },
+        match &self.origin.session_handle {
+            Some(session_handle) if session_handle.is_duplex() || !self.limits.in_batch => {
+                match session_handle.may_subscribe() {
+                    true => Ok(()),
+                    false => Err(ErrorObject::of(ErrorCode::OVERLOADED)),
+                }
+            }
             _ => Err(ErrorObject::of(ErrorCode::NEEDS_SESSION)),
         }
     }
@@ -230,7 +232,12 @@ impl Call {
             return Reply(Ok(Output::default()));
         }
         // Between the question whether it may and this, others may have taken the last place.
-        let Some(place) = self.scope.link.as_ref().and_then(Link::take_place) else {
+        let Some(place) = self
+            .origin
+            .session_handle
+            .as_ref()
+            .and_then(SessionHandle::take_place)
+        else {
             return Reply::error(ErrorCode::OVERLOADED);
         };
         let options = self
@@ -396,7 +403,7 @@ impl CallFuture {
     /// the same; until then it counts as in flight.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
-        let permit = ctx.scope.common.tally.enter(ctx.method);
+        let permit = ctx.origin.common.counters.enter(ctx.method);
         SENT_TO_THREADS.set(sent_to_threads().wrapping_add(1));
         let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Later(Box::pin(async move {

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::describe::{Access, MethodInfo, Node, Tree};
-use crate::origin::{Scope, Transport};
-use crate::task_local::Current;
+use crate::origin::{Origin, Transport};
+use crate::task_local::CurrentCall;
 
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";
@@ -41,10 +41,10 @@ pub(crate) const PROGRESS: &str = "$/progress";
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    pub(crate) scope: Arc<Scope>,
+    pub(crate) origin: Arc<Origin>,
     pub(crate) method: usize,
     pub(crate) id: Option<Id>,
-    pub(crate) current: Current,
+    pub(crate) current: CurrentCall,
     pub(crate) data: Option<Arc<Data>>,
     pub(crate) cancel: Arc<Cancel>,
 }
@@ -74,13 +74,13 @@ impl Context {
     /// The address of the other end, where the transport has addresses.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.scope.connection.peer
+        self.origin.connection.peer
     }
 
     /// How the call came in.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.scope.connection.transport
+        self.origin.connection.transport
     }
 
     /// A number that is the same for all calls on one connection, and for no other connection of
@@ -88,19 +88,19 @@ impl Context {
     /// share one number.
     #[must_use]
     pub fn connection_id(&self) -> u64 {
-        self.scope.connection.id
+        self.origin.connection.id
     }
 
     /// Whether the caller is on this machine and came here directly, not through a proxy.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.scope.local
+        self.origin.local
     }
 
     /// What this caller may see and call.
     #[must_use]
     pub fn access(&self) -> Access {
-        self.scope.access()
+        self.origin.access()
     }
 
     /// The headers of the HTTP request, if there was one.
@@ -113,7 +113,7 @@ impl Context {
     /// extensions.
     #[must_use]
     pub fn http(&self) -> Option<&http::request::Parts> {
-        self.scope.http.as_ref()
+        self.origin.http.as_ref()
     }
 
     /// What a call layer left with [`Call::insert`](crate::Call::insert).
@@ -131,28 +131,28 @@ impl Context {
     /// The frozen tree of everything this server offers here.
     #[must_use]
     pub fn router(&self) -> &Tree {
-        &self.scope.common.tree
+        &self.origin.common.tree
     }
 
     /// The method that is running.
     #[must_use]
     pub fn method(&self) -> Option<&MethodInfo> {
-        self.scope.common.tree.method(self.method)
+        self.origin.common.tree.method(self.method)
     }
 
     /// The router the running method belongs to.
     #[must_use]
     pub fn node(&self) -> Node {
         match self.method() {
-            Some(method) => self.scope.common.tree.node_of(method),
-            None => self.scope.common.tree.root(),
+            Some(method) => self.origin.common.tree.node_of(method),
+            None => self.origin.common.tree.root(),
         }
     }
 
     /// How many calls are waiting for something right now, this one perhaps included.
     #[must_use]
     pub fn calls_in_flight(&self) -> usize {
-        self.scope.common.tally.in_flight()
+        self.origin.common.counters.in_flight()
     }
 
     /// Tells the caller how far the call is: the notification `$/progress` with the call's id as its
@@ -187,21 +187,23 @@ impl Context {
     }
 
     async fn tell_progress<T: Serialize + ?Sized + Sync>(&self, token: &str, value: &T) {
-        let (Some(link), Ok(value)) = (&self.scope.link, serde_json::to_string(value)) else {
+        let (Some(session_handle), Ok(value)) =
+            (&self.origin.session_handle, serde_json::to_string(value))
+        else {
             return;
         };
-        poll_fn(|cx| link.poll_room(cx)).await;
+        poll_fn(|cx| session_handle.poll_room(cx)).await;
         let params = format!("{{\"token\":{token},\"value\":{value}}}");
         let mut text = Vec::with_capacity(64 + params.len());
         message::write_request(&mut text, "2.0", None, PROGRESS, Some(&params));
-        link.post(text);
+        session_handle.post(text);
     }
 
     /// Starts work that goes on after the method has answered. It ends with the connection (of a
     /// service that is mounted in another server: with the service), and calls made in it inherit
     /// this call's deadline and trace.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.scope
+        self.origin
             .connection
             .spawn(self.current.clone().scope(task));
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::Link;
+use crate::connection::SessionHandle;
 use crate::describe::Access;
-use crate::metrics::counters::Common;
-use crate::metrics::status::Vitals;
+use crate::metrics::counters::RouterState;
+use crate::metrics::status::ServerStatus;
 
 /// How a call came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,17 +90,17 @@ impl Drop for Connection {
 }
 
 /// One message on a connection, shared by all the calls in it.
-pub(crate) struct Scope {
-    pub(crate) common: Arc<Common>,
+pub(crate) struct Origin {
+    pub(crate) common: Arc<RouterState>,
     /// The server that was called, where it is one.
-    pub(crate) server: Option<Arc<Vitals>>,
+    pub(crate) server: Option<Arc<ServerStatus>>,
     pub(crate) connection: Arc<Connection>,
     /// Whether the caller is on this machine and came here directly.
     pub(crate) local: bool,
     /// Whether the caller has shown that the server is theirs.
     pub(crate) admin: bool,
     /// The session, where there is one; also where only messages to the caller can follow.
-    pub(crate) link: Option<Link>,
+    pub(crate) session_handle: Option<SessionHandle>,
     /// What the transport says about how long the caller waits.
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<Arc<str>>,
@@ -109,15 +109,15 @@ pub(crate) struct Scope {
     pub(crate) http: Option<http::request::Parts>,
 }
 
-impl Scope {
-    pub(crate) fn new(common: Arc<Common>, connection: Arc<Connection>, local: bool) -> Self {
+impl Origin {
+    pub(crate) fn new(common: Arc<RouterState>, connection: Arc<Connection>, local: bool) -> Self {
         Self {
             common,
             server: None,
             connection,
             local,
             admin: false,
-            link: None,
+            session_handle: None,
             timeout: None,
             traceparent: None,
             tracestate: None,

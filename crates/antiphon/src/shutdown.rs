@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 /// Whether a server has been told to stop, whether calls still have time, and whether connections
 /// have.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Life {
+pub(crate) struct Shutdown {
     /// Set before the token is cancelled, so that looking needs no lock.
     stopping: Arc<AtomicBool>,
     /// Whether others take care of connections that have queued up.
@@ -22,7 +22,7 @@ pub(crate) struct Life {
     kill: CancellationToken,
 }
 
-impl Life {
+impl Shutdown {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.stop.cancel();
@@ -109,8 +109,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_is_noticed_however_often_the_future_was_polled_before() {
-        let life = Life::default();
-        let stopper = life.clone();
+        let shutdown = Shutdown::default();
+        let stopper = shutdown.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(5)).await;
             stopper.stop();
@@ -120,9 +120,9 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
-        let ended: Option<()> = life.until_stopped(ticking.as_mut()).await;
+        let ended: Option<()> = shutdown.until_stopped(ticking.as_mut()).await;
         assert_eq!(ended, None);
-        assert!(life.is_stopping());
-        assert_eq!(life.until_stopped(pin!(async { 7 })).await, Some(7));
+        assert!(shutdown.is_stopping());
+        assert_eq!(shutdown.until_stopped(pin!(async { 7 })).await, Some(7));
     }
 }

@@ -12,17 +12,17 @@ use tokio::time::Instant;
 
 /// What a nested call inherits.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Current {
+pub(crate) struct CurrentCall {
     pub(crate) deadline: Option<Instant>,
     pub(crate) traceparent: Option<Arc<str>>,
     pub(crate) tracestate: Option<Arc<str>>,
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<CurrentCall>> = const { RefCell::new(None) };
 }
 
-impl Current {
+impl CurrentCall {
     /// What the running call passes on; nothing outside of one.
     pub(crate) fn get() -> Self {
         CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
@@ -30,7 +30,7 @@ impl Current {
 
     /// Runs `f` as part of this call, also if it panics.
     pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Restore(Option<Current>);
+        struct Restore(Option<CurrentCall>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 CURRENT.set(self.0.take());

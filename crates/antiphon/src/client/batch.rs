@@ -19,7 +19,7 @@ use super::request::Outgoing;
 use super::response::{BatchAnswer, Outcome};
 use super::session::{Journey, outcome};
 use crate::connection::{CallEnd, NewCall};
-use crate::task_local::Current;
+use crate::task_local::CurrentCall;
 
 /// What errors call a batch.
 const SUBJECT: &str = "the batch";
@@ -56,7 +56,7 @@ pub struct Batch {
     /// Which of `calls` has an id.
     ids: HashMap<Id, usize>,
     timeout: Option<Duration>,
-    current: Current,
+    current: CurrentCall,
     /// The first entry that cannot be sent; then nothing is.
     fault: Option<Error>,
 }
@@ -93,7 +93,7 @@ impl Batch {
             entries: 0,
             calls: Vec::new(),
             ids: HashMap::new(),
-            current: Current::get(),
+            current: CurrentCall::get(),
             fault: None,
         }
     }
@@ -245,9 +245,9 @@ impl Batch {
             let journey = Journey::new(SUBJECT, lane, timeout, current);
             let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
             let calls = || ids.iter().cloned().map(NewCall::from).collect();
-            let (link, waiting, serial) = journey.send(text, calls).await?;
+            let (session_handle, waiting, serial) = journey.send(text, calls).await?;
             if waiting.is_empty() {
-                journey.written(&link, serial).await?;
+                journey.written(&session_handle, serial).await?;
             }
             let calls = waiting.len();
             let mut missing = Vec::new();

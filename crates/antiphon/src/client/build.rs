@@ -15,7 +15,7 @@ use super::{Client, Shared, connect};
 use crate::address::{Address, authority};
 use crate::dispatch::Dispatcher;
 use crate::router::BoxError;
-use crate::session::Terms;
+use crate::session::SessionConfig;
 
 /// What errors call a client that cannot be made.
 const SUBJECT: &str = "the client";
@@ -126,7 +126,7 @@ impl ClientBuilder {
             target,
             place: place.to_owned(),
             dispatcher: offered,
-            terms: Terms::new(self.sessions.clone()),
+            config: SessionConfig::new(self.sessions.clone()),
             headers: std::mem::take(&mut self.headers),
             // The envelope of a result, and of a whole batch, comes on top.
             max_message: self.max_response.max(self.max_batch_response) + 4096,

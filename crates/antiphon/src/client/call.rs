@@ -22,7 +22,7 @@ use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
 use crate::connection::{NewCall, Progress};
-use crate::task_local::Current;
+use crate::task_local::CurrentCall;
 
 /// A call that is sent when it is awaited.
 #[must_use = "a call is sent when it is awaited"]
@@ -42,7 +42,7 @@ struct Prepared {
     progress: Option<Progress>,
     /// Taken when the call is made, so that a call made in a method and awaited elsewhere still
     /// belongs to that method.
-    current: Current,
+    current: CurrentCall,
 }
 
 impl<R: DeserializeOwned> PendingCall<R> {
@@ -134,7 +134,7 @@ impl Prepared {
             params,
             idempotent: false,
             progress: None,
-            current: Current::get(),
+            current: CurrentCall::get(),
         }
     }
 

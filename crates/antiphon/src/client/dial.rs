@@ -7,11 +7,11 @@ use http::HeaderMap;
 
 use crate::address::{Address, authority};
 use crate::client::connect::ClientTls;
-use crate::connection::{End, Link};
+use crate::connection::{End, SessionHandle};
 use crate::dispatch::Dispatcher;
 use crate::origin::{Connection, Transport};
 use crate::router::BoxError;
-use crate::session::{Session, Terms, Wire};
+use crate::session::{Session, SessionConfig, Wire};
 use crate::transport::memory;
 
 /// What a client connects to, and what it offers there.
@@ -21,7 +21,7 @@ pub(super) struct Dialer {
     pub(super) place: String,
     /// What the peer may call here.
     pub(super) dispatcher: Dispatcher,
-    pub(super) terms: Terms,
+    pub(super) config: SessionConfig,
     /// What a WebSocket's first request carries.
     pub(super) headers: HeaderMap,
     /// Bytes in one message of the peer's.
@@ -38,7 +38,7 @@ pub(super) enum Target {
 
 /// A session that has been made, and is not driven yet.
 pub(super) struct Dialled {
-    pub(super) link: Link,
+    pub(super) session_handle: SessionHandle,
     pub(super) session: Pin<Box<dyn Future<Output = Arc<End>> + Send>>,
 }
 
@@ -78,8 +78,8 @@ impl Dialer {
     fn in_process(&self, server: &Dispatcher) -> Dialled {
         let (ours, theirs) = memory::pair();
         let connection = Connection::new(Transport::InProcess, None);
-        let terms = Terms::default();
-        let serving = Session::new(theirs, server.clone(), connection, true, &terms, |_| {});
+        let config = SessionConfig::default();
+        let serving = Session::new(theirs, server.clone(), connection, true, &config, |_| {});
         // It ends when our end is dropped.
         tokio::spawn(serving);
         self.session(ours, Transport::InProcess)
@@ -93,12 +93,12 @@ impl Dialer {
             self.dispatcher.clone(),
             connection,
             false,
-            &self.terms,
+            &self.config,
             |_| {},
         )
         .patient();
         Dialled {
-            link: session.link(),
+            session_handle: session.session_handle(),
             session: Box::pin(session),
         }
     }

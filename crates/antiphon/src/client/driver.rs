@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::connect::refusal;
 use super::dial::{Dialer, Dialled};
-use crate::connection::{End, Link};
+use crate::connection::{End, SessionHandle};
 use crate::router::BoxError;
 
 /// How a client that has lost its connection makes a new one.
@@ -142,7 +142,7 @@ impl ConnectionWatch {
 enum State {
     Idle,
     Connecting(u32),
-    Open(Link),
+    Open(SessionHandle),
     /// It was there, and is no more.
     Lost(Arc<End>),
     /// It could not be made.
@@ -166,12 +166,12 @@ pub(super) enum Lane {
     /// A connection of the client's own.
     Own(Driver),
     /// The session of a call that is being answered.
-    Peer(Link),
+    Peer(SessionHandle),
 }
 
 /// Why there is no session.
 #[derive(Debug)]
-pub(super) enum LinkError {
+pub(super) enum SessionError {
     /// No connection to this place.
     Connect(Box<str>, BoxError),
     /// A server that speaks HTTP has refused it.
@@ -181,12 +181,12 @@ pub(super) enum LinkError {
 }
 
 impl Lane {
-    pub(super) async fn link(&self) -> Result<Link, LinkError> {
+    pub(super) async fn session_handle(&self) -> Result<SessionHandle, SessionError> {
         match self {
-            Self::Own(driver) => driver.link().await,
-            Self::Peer(link) => match link.end() {
-                Some(end) => Err(LinkError::Over(end)),
-                None => Ok(link.clone()),
+            Self::Own(driver) => driver.session_handle().await,
+            Self::Peer(session_handle) => match session_handle.end() {
+                Some(end) => Err(SessionError::Over(end)),
+                None => Ok(session_handle.clone()),
             },
         }
     }
@@ -240,23 +240,25 @@ impl Driver {
     }
 
     /// The session; made if there is none yet, waited for if it is being made.
-    async fn link(&self) -> Result<Link, LinkError> {
+    async fn session_handle(&self) -> Result<SessionHandle, SessionError> {
         let mut states = self.core.state.subscribe();
         // A failure that was there before is not the answer to this call.
         let mut begun = self.core.begin();
         loop {
             let state = states.borrow_and_update().clone();
             match state {
-                State::Open(link) if link.end().is_none() => return Ok(link),
+                State::Open(session_handle) if session_handle.end().is_none() => {
+                    return Ok(session_handle);
+                }
                 State::Lost(end) if self.core.reconnect.is_none() => {
-                    return Err(LinkError::Over(end));
+                    return Err(SessionError::Over(end));
                 }
                 State::Failed(error) if begun => {
                     if let Some((status, text)) = refusal(&error) {
-                        return Err(LinkError::Refused(status, text.to_owned()));
+                        return Err(SessionError::Refused(status, text.to_owned()));
                     }
                     let place = self.core.dialer.place().into();
-                    return Err(LinkError::Connect(place, Box::new(Shared(error))));
+                    return Err(SessionError::Connect(place, Box::new(Shared(error))));
                 }
                 State::Idle | State::Failed(_) => begun = self.core.begin() || begun,
                 _ => begun = true,
@@ -273,7 +275,7 @@ impl Drop for Driver {
         let state = self.core.state.borrow().clone();
         match (state, task) {
             // The task ends when all is written.
-            (State::Open(link), _) => link.shut_down(),
+            (State::Open(session_handle), _) => session_handle.shut_down(),
             (_, Some(task)) => task.abort(),
             _ => {}
         }
@@ -306,10 +308,13 @@ impl Core {
         loop {
             self.state.send_replace(State::Connecting(attempt + 1));
             match self.dialer.dial().await {
-                Ok(Dialled { link, session }) => {
+                Ok(Dialled {
+                    session_handle,
+                    session,
+                }) => {
                     attempt = 0;
                     tracing::debug!("connected to {}", self.dialer.place());
-                    self.state.send_replace(State::Open(link));
+                    self.state.send_replace(State::Open(session_handle));
                     let end = session.await;
                     tracing::debug!("the connection has ended: {}", end.reason);
                     let ours = end.ours;

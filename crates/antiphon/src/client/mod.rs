@@ -268,9 +268,9 @@ impl Client {
             "the connection",
             lane,
             self.shared.timeout,
-            crate::task_local::Current::get(),
+            crate::task_local::CurrentCall::get(),
         );
-        journey.link(0).await.map(drop)
+        journey.session_handle(0).await.map(drop)
     }
 
     /// Calls to be sent together, in one request.

@@ -7,7 +7,7 @@ use antiphon_proto::{ErrorCode, ErrorObject, Params};
 use super::channel::Channel;
 use super::driver::Lane;
 use super::{Client, Encoding, Shared, builder};
-use crate::connection::Link;
+use crate::connection::SessionHandle;
 use crate::context::Context;
 
 impl Context {
@@ -32,18 +32,23 @@ impl Context {
     /// let router = Router::default().method_fn("greet", greet);
     /// ```
     pub fn peer(&self) -> Result<Client, ErrorObject> {
-        let link = self.scope.link.as_ref().filter(|link| link.is_duplex());
-        let link = link.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
-        Ok(over(link.clone(), "the caller"))
+        let session_handle = self
+            .origin
+            .session_handle
+            .as_ref()
+            .filter(|session_handle| session_handle.is_duplex());
+        let session_handle =
+            session_handle.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
+        Ok(over(session_handle.clone(), "the caller"))
     }
 }
 
 /// A client that calls whoever is at the other end of a session. `place` names them in errors.
-pub(crate) fn over(link: Link, place: &str) -> Client {
-    let ids = link.clone();
+pub(crate) fn over(session_handle: SessionHandle, place: &str) -> Client {
+    let ids = session_handle.clone();
     let shared = Shared {
         place: place.to_owned(),
-        channel: Channel::Session(Lane::Peer(link)),
+        channel: Channel::Session(Lane::Peer(session_handle)),
         version: "2.0".to_owned(),
         separator: ".".to_owned(),
         data: Params::none(),

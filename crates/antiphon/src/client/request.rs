@@ -15,7 +15,7 @@ use super::http::Body;
 use super::response::Answer;
 use super::{Encoding, Shared};
 use crate::router::BoxError;
-use crate::task_local::Current;
+use crate::task_local::CurrentCall;
 
 /// How long the caller is still going to wait, in whole milliseconds.
 const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
@@ -30,7 +30,7 @@ pub(super) struct Outgoing<'a> {
     /// What the caller allows; what a running call allows may be less.
     pub(super) timeout: Option<Duration>,
     /// The running call in which this one was made, if it was made in one.
-    pub(super) current: Current,
+    pub(super) current: CurrentCall,
     /// Bytes in the answer.
     pub(super) max: usize,
 }
@@ -39,15 +39,15 @@ pub(super) struct Outgoing<'a> {
 pub(super) fn deadline_of(
     started: Instant,
     timeout: Option<Duration>,
-    current: Current,
-) -> (Option<Instant>, Current) {
+    current: CurrentCall,
+) -> (Option<Instant>, CurrentCall) {
     // A method may make a call before its future begins; then it belongs to who awaits it.
     let current = match current {
-        Current {
+        CurrentCall {
             deadline: None,
             traceparent: None,
             tracestate: None,
-        } => Current::get(),
+        } => CurrentCall::get(),
         current => current,
     };
     let own = timeout.and_then(|own| started.checked_add(own));
@@ -143,7 +143,7 @@ impl Http {
     fn request(
         &self,
         body: Body,
-        current: &Current,
+        current: &CurrentCall,
         deadline: Option<Instant>,
     ) -> http::Request<Body> {
         let mut request = http::Request::new(body);

@@ -9,11 +9,11 @@ use antiphon_proto::{ErrorObject, Id, RawJson};
 use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
-use super::driver::{Lane, LinkError};
+use super::driver::{Lane, SessionError};
 use super::error::{Error, Reason};
 use super::request::deadline_of;
-use crate::connection::{CallEnd, End, Link, NewCall, Refused, Waiting};
-use crate::task_local::Current;
+use crate::connection::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
+use crate::task_local::CurrentCall;
 
 /// A call or a notification, about to be made.
 pub(super) struct Sending<'a> {
@@ -22,7 +22,7 @@ pub(super) struct Sending<'a> {
     pub(super) method: &'a str,
     pub(super) params: Option<&'a str>,
     pub(super) timeout: Option<Duration>,
-    pub(super) current: Current,
+    pub(super) current: CurrentCall,
     /// Whether it may run twice.
     pub(super) idempotent: bool,
 }
@@ -33,7 +33,7 @@ pub(super) struct Journey<'a> {
     lane: &'a Lane,
     started: Instant,
     deadline: Option<Instant>,
-    current: Current,
+    current: CurrentCall,
 }
 
 impl<'a> Journey<'a> {
@@ -41,7 +41,7 @@ impl<'a> Journey<'a> {
         subject: &'a str,
         lane: &'a Lane,
         timeout: Option<Duration>,
-        current: Current,
+        current: CurrentCall,
     ) -> Self {
         let started = Instant::now();
         let (deadline, current) = deadline_of(started, timeout, current);
@@ -55,21 +55,21 @@ impl<'a> Journey<'a> {
     }
 
     /// A session with room for so many calls.
-    pub(super) async fn link(&self, calls: usize) -> Result<Link, Error> {
+    pub(super) async fn session_handle(&self, calls: usize) -> Result<SessionHandle, Error> {
         let ready = async {
-            let link = self.lane.link().await?;
-            poll_fn(|cx| link.poll_place(calls, cx)).await;
-            Ok(link)
+            let session_handle = self.lane.session_handle().await?;
+            poll_fn(|cx| session_handle.poll_place(calls, cx)).await;
+            Ok(session_handle)
         };
         match self.within(ready).await {
-            Ok(Ok(link)) => Ok(link),
-            Ok(Err(LinkError::Connect(place, cause))) => {
+            Ok(Ok(session_handle)) => Ok(session_handle),
+            Ok(Err(SessionError::Connect(place, cause))) => {
                 Err(Error::not_sent(self.subject, Reason::Connect(place)).because(cause))
             }
-            Ok(Err(LinkError::Refused(status, text))) => {
+            Ok(Err(SessionError::Refused(status, text))) => {
                 Err(Error::rejected(self.subject, status, text))
             }
-            Ok(Err(LinkError::Over(end))) => Err(self.over(&end)),
+            Ok(Err(SessionError::Over(end))) => Err(self.over(&end)),
             Err(()) => Err(Error::not_sent(self.subject, self.late())),
         }
     }
@@ -112,17 +112,19 @@ impl<'a> Journey<'a> {
     /// Posts a message.
     pub(super) fn post(
         &self,
-        link: &Link,
+        session_handle: &SessionHandle,
         calls: Vec<NewCall>,
         text: Vec<u8>,
     ) -> Result<(Vec<Waiting>, u64), Error> {
-        link.call(calls, text).map_err(|refused| match refused {
-            Refused::Over(end) => self.over(&end),
-            Refused::Duplicate(id) => {
-                let fault = format!("the id {id} is that of a call that still waits");
-                Error::local(self.subject, fault)
-            }
-        })
+        session_handle
+            .call(calls, text)
+            .map_err(|refused| match refused {
+                Refused::Over(end) => self.over(&end),
+                Refused::Duplicate(id) => {
+                    let fault = format!("the id {id} is that of a call that still waits");
+                    Error::local(self.subject, fault)
+                }
+            })
     }
 
     /// Posts a message on a session with room for it; on the next one if that ends just now.
@@ -130,13 +132,13 @@ impl<'a> Journey<'a> {
         &self,
         text: Vec<u8>,
         calls: impl Fn() -> Vec<NewCall>,
-    ) -> Result<(Link, Vec<Waiting>, u64), Error> {
+    ) -> Result<(SessionHandle, Vec<Waiting>, u64), Error> {
         loop {
             let calls = calls();
-            let link = self.link(calls.len()).await?;
-            match self.post(&link, calls, text.clone()) {
+            let session_handle = self.session_handle(calls.len()).await?;
+            match self.post(&session_handle, calls, text.clone()) {
                 Err(error) if error.is_closed() && self.lane.reconnects() => {}
-                posted => return posted.map(|(waiting, serial)| (link, waiting, serial)),
+                posted => return posted.map(|(waiting, serial)| (session_handle, waiting, serial)),
             }
         }
     }
@@ -152,14 +154,18 @@ impl<'a> Journey<'a> {
     }
 
     /// Waits until a message without an answer has left.
-    pub(super) async fn written(&self, link: &Link, serial: u64) -> Result<(), Error> {
+    pub(super) async fn written(
+        &self,
+        session_handle: &SessionHandle,
+        serial: u64,
+    ) -> Result<(), Error> {
         match self
-            .within(poll_fn(|cx| link.poll_written(serial, cx)))
+            .within(poll_fn(|cx| session_handle.poll_written(serial, cx)))
             .await
         {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let reason = link
+                let reason = session_handle
                     .end()
                     .map_or(Cow::Borrowed(""), |end| end.reason.clone());
                 Err(Error::unknown(self.subject, Reason::Closed(reason)))
@@ -200,17 +206,17 @@ impl Shared {
         lane: &Lane,
         sending: Sending<'_>,
         call: impl Fn() -> NewCall,
-    ) -> Result<(Result<RawJson, ErrorObject>, Link), Error> {
+    ) -> Result<(Result<RawJson, ErrorObject>, SessionHandle), Error> {
         let subject = sending.subject;
         let journey = Journey::new(subject, lane, sending.timeout, sending.current);
         loop {
-            let link = journey.link(1).await?;
+            let session_handle = journey.session_handle(1).await?;
             let call = call();
             let mut text = Vec::with_capacity(128);
             let id: Id = call.id.clone();
             let extras = journey.extras();
             self.write(&mut text, Some(&id), sending.method, sending.params, extras);
-            let (mut waiting, _) = match journey.post(&link, vec![call], text) {
+            let (mut waiting, _) = match journey.post(&session_handle, vec![call], text) {
                 Err(error) if error.is_closed() && lane.reconnects() => continue,
                 posted => posted?,
             };
@@ -223,7 +229,7 @@ impl Shared {
                 _ => false,
             };
             if !again {
-                return Ok((outcome(subject, end, self.max_response)?, link));
+                return Ok((outcome(subject, end, self.max_response)?, session_handle));
             }
         }
     }
@@ -237,7 +243,7 @@ impl Shared {
             ..journey.extras()
         };
         self.write(&mut text, None, sending.method, sending.params, extras);
-        let (link, _, serial) = journey.send(text, Vec::new).await?;
-        journey.written(&link, serial).await
+        let (session_handle, _, serial) = journey.send(text, Vec::new).await?;
+        journey.written(&session_handle, serial).await
     }
 }

@@ -19,8 +19,8 @@ use super::Shared;
 use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::session::Sending;
-use crate::connection::{Inbox, InboxEnd, InboxSpec, Link, NewCall};
-use crate::task_local::Current;
+use crate::connection::{Inbox, InboxEnd, InboxSpec, NewCall, SessionHandle};
+use crate::task_local::CurrentCall;
 
 /// Items that may wait here unless the caller says otherwise.
 const BUFFER: usize = 1024;
@@ -42,7 +42,7 @@ struct Request {
     unsubscribe: String,
     buffer: usize,
     timeout: Option<Duration>,
-    current: Current,
+    current: CurrentCall,
 }
 
 impl<T: DeserializeOwned> PendingSubscription<T> {
@@ -59,7 +59,7 @@ impl<T: DeserializeOwned> PendingSubscription<T> {
                 params,
                 unsubscribe: "rpc.unsubscribe".to_owned(),
                 buffer: BUFFER,
-                current: Current::get(),
+                current: CurrentCall::get(),
             },
             item: PhantomData,
         }
@@ -133,7 +133,7 @@ impl Request {
                 ..self.shared.new_call()
             }
         };
-        let (outcome, link) = self.shared.call_over(lane, sending, call).await?;
+        let (outcome, session_handle) = self.shared.call_over(lane, sending, call).await?;
         let id = outcome.map_err(|error| Error::refused(&subject, error))?;
         let is_id = matches!(
             id.as_str().as_bytes().first(),
@@ -141,7 +141,7 @@ impl Request {
         );
         match inbox.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(inbox) if is_id => Ok(Open {
-                link,
+                session_handle,
                 id: id.as_str().into(),
                 inbox,
                 next: 1,
@@ -193,7 +193,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Open, Error>> + Send>>;
 
 /// A subscription that the server has agreed to.
 struct Open {
-    link: Link,
+    session_handle: SessionHandle,
     /// The JSON text of its id.
     id: Box<str>,
     inbox: Inbox,
@@ -205,7 +205,7 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.over {
-            self.link.forget(&self.id, &self.inbox.mark());
+            self.session_handle.forget(&self.id, &self.inbox.mark());
         }
     }
 }

@@ -15,7 +15,7 @@ use antiphon_proto::{ErrorObject, Id, RawJson, message};
 use tokio::sync::oneshot;
 
 use super::incoming::{InboxSpec, Mark};
-use super::{End, Link, State};
+use super::{End, SessionHandle, State};
 
 /// Answers to no call that a peer may send before it is cut off.
 const MAX_STRANGERS: usize = 16;
@@ -123,7 +123,7 @@ impl Calls {
     }
 }
 
-impl Link {
+impl SessionHandle {
     /// An id for a call of ours: the same for nobody else on this session.
     pub(crate) fn next_id(&self) -> Id {
         let mut state = self.lock();
@@ -179,12 +179,12 @@ impl Link {
                     debug_assert!(!matches!(error, InsertError::Full(_)));
                     for known in &mut waiting {
                         state.calls.pending.take(known.id.as_ref());
-                        known.link = None;
+                        known.session_handle = None;
                     }
                     return Err(Refused::Duplicate(call.id));
                 }
                 waiting.push(Waiting {
-                    link: Some(self.clone()),
+                    session_handle: Some(self.clone()),
                     id: call.id,
                     opens,
                     told,
@@ -332,7 +332,7 @@ impl State {
 /// The answer to a call of ours, to come. Dropping it cancels the call.
 pub(crate) struct Waiting {
     /// None once there is nothing to cancel.
-    link: Option<Link>,
+    session_handle: Option<SessionHandle>,
     id: Id,
     /// The subscription that the answer opens.
     opens: Option<Mark>,
@@ -345,7 +345,7 @@ impl Future for Waiting {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallEnd> {
         let told = Pin::new(&mut self.told).poll(cx);
         told.map(|told| {
-            self.link = None;
+            self.session_handle = None;
             // The sender always tells before it is dropped.
             told.unwrap_or_else(|_| CallEnd::Lost {
                 sent: true,
@@ -360,16 +360,16 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let Some(link) = self.link.take() else {
+        let Some(session_handle) = self.session_handle.take() else {
             return;
         };
         // From here on it is the sender that learns that nobody listens; what it has told before is
         // found below. Without this an answer could fall between the two.
         self.told.close();
         match (self.told.try_recv(), &self.opens) {
-            (Err(_), _) => link.abandon(&self.id),
+            (Err(_), _) => session_handle.abandon(&self.id),
             // What is told already needs no cancel, but a subscription has begun.
-            (Ok(CallEnd::Answered(Ok(id))), Some(mark)) => link.forget(id.as_str(), mark),
+            (Ok(CallEnd::Answered(Ok(id))), Some(mark)) => session_handle.forget(id.as_str(), mark),
             _ => {}
         }
     }
@@ -389,21 +389,21 @@ mod tests {
 
     use antiphon_proto::RawJson;
 
-    use super::super::{InboxSpec, Link};
+    use super::super::{InboxSpec, SessionHandle};
     use super::NewCall;
 
     /// Whoever comes first, the answer or the drop: the subscription that has begun is ended.
     #[test]
     fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
         for round in 0..5_000 {
-            let link = Link::new(Arc::default(), true);
+            let session_handle = SessionHandle::new(Arc::default(), true);
             let (opens, _inbox) = InboxSpec::new(1, "unsubscribe");
             let call = NewCall {
                 id: 1.into(),
                 opens: Some(opens),
                 progress: None,
             };
-            let (waiting, _) = link.call(vec![call], Vec::new()).unwrap();
+            let (waiting, _) = session_handle.call(vec![call], Vec::new()).unwrap();
             let both = Arc::new(Barrier::new(2));
             let dropper = {
                 let both = Arc::clone(&both);
@@ -414,14 +414,14 @@ mod tests {
             };
             let id = RawJson::from_value("s1").unwrap();
             both.wait();
-            link.answered("1", Ok(id)).unwrap();
+            session_handle.answered("1", Ok(id)).unwrap();
             dropper.join().unwrap();
             let mut posted = VecDeque::new();
-            link.fetch(1024, &mut posted);
+            session_handle.fetch(1024, &mut posted);
             let last = posted.pop_back().unwrap().text;
             let last = String::from_utf8(last).unwrap();
             assert!(last.contains("unsubscribe"), "round {round}: {last}");
-            assert!(!link.has_inboxes());
+            assert!(!session_handle.has_inboxes());
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use antiphon_proto::RawJson;
 use tokio::sync::mpsc;
 
-use super::{End, Link, State};
+use super::{End, SessionHandle, State};
 
 /// Bytes that may wait for one subscriber here.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -156,7 +156,7 @@ impl Inboxes {
     }
 }
 
-impl Link {
+impl SessionHandle {
     /// Whether notifications have to be looked at.
     pub(crate) fn has_inboxes(&self) -> bool {
         !self.lock().inboxes.is_empty()

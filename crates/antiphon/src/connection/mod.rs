@@ -1,13 +1,13 @@
 //! What a session's task shares with everybody else: its callers, the calls it runs for the peer,
 //! and the subscriptions of both.
 //!
-//! The task owns the socket; all others hold a [`Link`] and never touch it. They leave messages in
+//! The task owns the socket; all others hold a [`SessionHandle`] and never touch it. They leave messages in
 //! the outbox and wake the task, which takes them all at once. One lock guards all of it and is held
 //! for a few steps at a time, never while code of a user runs.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | [`Link`]: the outbox, room in it, the end |
+//! | `mod.rs` | [`SessionHandle`]: the outbox, room in it, the end |
 //! | `calls.rs` | calls of ours that wait for the peer's answer |
 //! | `running.rs` | calls of the peer's that wait for a method |
 //! | `outgoing.rs` | subscriptions of the peer's to streams of ours |
@@ -36,7 +36,7 @@ use running::Running;
 
 /// What one session may hold; shared by all sessions of a server or client.
 #[derive(Clone, Debug)]
-pub(crate) struct LinkLimits {
+pub(crate) struct SessionHandleLimits {
     /// Bytes that may wait to be written before everything that makes more of them has to wait.
     pub(crate) max_unwritten: usize,
     /// Calls of ours that may wait for answers.
@@ -51,7 +51,7 @@ pub(crate) struct LinkLimits {
     pub(crate) cancel: Arc<str>,
 }
 
-impl Default for LinkLimits {
+impl Default for SessionHandleLimits {
     fn default() -> Self {
         Self {
             max_unwritten: 4 * 1024 * 1024,
@@ -66,10 +66,10 @@ impl Default for LinkLimits {
 
 /// A session as all but its task see it. Cheap to clone; it does not keep the session alive.
 #[derive(Clone)]
-pub(crate) struct Link(Arc<Inner>);
+pub(crate) struct SessionHandle(Arc<Inner>);
 
 struct Inner {
-    limits: Arc<LinkLimits>,
+    limits: Arc<SessionHandleLimits>,
     /// Whether the peer can be called. Where it cannot, messages go one way only.
     duplex: bool,
     state: Mutex<State>,
@@ -141,8 +141,8 @@ pub(crate) struct End {
     pub(crate) ours: bool,
 }
 
-impl Link {
-    pub(crate) fn new(limits: Arc<LinkLimits>, duplex: bool) -> Self {
+impl SessionHandle {
+    pub(crate) fn new(limits: Arc<SessionHandleLimits>, duplex: bool) -> Self {
         Self(Arc::new(Inner {
             limits,
             duplex,
@@ -279,7 +279,7 @@ impl Link {
 }
 
 /// What the task alone does.
-impl Link {
+impl SessionHandle {
     /// Remembers whom to wake when there is something to fetch.
     pub(crate) fn listen(&self, waker: &Waker) {
         let mut state = self.lock();
@@ -352,9 +352,9 @@ impl Link {
     }
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for SessionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link")
+        f.debug_struct("SessionHandle")
             .field("duplex", &self.0.duplex)
             .finish_non_exhaustive()
     }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use antiphon_proto::{ErrorCode, ErrorObject};
 use tokio::task::AbortHandle;
 
-use super::{Link, LinkLimits, Outgoing, State};
+use super::{Outgoing, SessionHandle, SessionHandleLimits, State};
 use crate::error::guard;
 use crate::subscription::{Ending, Opening, Overflow, Wording};
 
@@ -43,7 +43,7 @@ struct Feed {
     _place: Box<dyn Send + Sync>,
 }
 
-impl Link {
+impl SessionHandle {
     /// Whether one more subscription may begin.
     pub(crate) fn may_subscribe(&self) -> bool {
         self.0.subscriptions.load(Ordering::Relaxed) < self.0.limits.max_subscriptions
@@ -152,7 +152,7 @@ impl Link {
 }
 
 /// A subscription that is open, or about to be.
-struct Place(Link);
+struct Place(SessionHandle);
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -192,7 +192,7 @@ impl Feeds {
         !self.turns.is_empty()
     }
 
-    fn offer(&mut self, id: &str, seq: u64, text: Vec<u8>, limits: &LinkLimits) -> bool {
+    fn offer(&mut self, id: &str, seq: u64, text: Vec<u8>, limits: &SessionHandleLimits) -> bool {
         let Some(feed) = self.table.get_mut(id).filter(|feed| !feed.over) else {
             return false;
         };
@@ -282,7 +282,7 @@ impl Feeds {
 
 impl Feed {
     /// Whether `more` bytes are too many. One item always fits, however long it is.
-    fn is_full(&self, all: usize, more: usize, limits: &LinkLimits) -> bool {
+    fn is_full(&self, all: usize, more: usize, limits: &SessionHandleLimits) -> bool {
         !self.queue.is_empty()
             && (self.queue.len() >= limits.max_queued
                 || self.bytes + more > limits.max_queued_bytes
@@ -297,7 +297,7 @@ impl Feed {
 }
 
 /// Asks a stream for items until it, or its subscription, ends.
-async fn pump(link: Link, id: Box<str>, opening: Opening) {
+async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
     let Opening {
         wording,
         mut items,
@@ -307,7 +307,7 @@ async fn pump(link: Link, id: Box<str>, opening: Opening) {
     } = opening;
     let working = async {
         for seq in 1.. {
-            if !poll_fn(|cx| link.poll_feed(&id, cx)).await {
+            if !poll_fn(|cx| session_handle.poll_feed(&id, cx)).await {
                 return;
             }
             let mut text = wording.begin(seq);
@@ -323,7 +323,7 @@ async fn pump(link: Link, id: Box<str>, opening: Opening) {
             let ending = match item.await {
                 Some(Ok(())) if text.len() - start <= max_item => {
                     text.extend_from_slice(Wording::TAIL);
-                    if !link.offer(&id, seq, text) {
+                    if !session_handle.offer(&id, seq, text) {
                         return;
                     }
                     // A stream that never waits must not keep others from running.
@@ -334,7 +334,7 @@ async fn pump(link: Link, id: Box<str>, opening: Opening) {
                 Some(Err(error)) => Ending::Error(error),
                 None => Ending::Complete,
             };
-            return link.end_feed(&id, &ending);
+            return session_handle.end_feed(&id, &ending);
         }
     };
     current.scope(working).await;

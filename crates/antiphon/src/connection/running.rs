@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use antiphon_proto::{ErrorCode, ErrorObject, message};
 use tokio::task::AbortHandle;
 
-use super::Link;
+use super::SessionHandle;
 use crate::subscription::Opening;
 
 /// What runs for the peer.
@@ -37,7 +37,7 @@ enum Place {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ticket(u64);
 
-impl Link {
+impl SessionHandle {
     /// How many calls run for the peer.
     pub(crate) fn running(&self) -> usize {
         self.0.running.load(Ordering::Relaxed)

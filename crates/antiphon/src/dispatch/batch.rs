@@ -14,7 +14,7 @@ use crate::call::{CallLimits, Reply};
 use crate::connection::Cancels;
 use crate::dispatch::run::{Echo, Running, Started, start, timer};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared, refuse};
-use crate::origin::Scope;
+use crate::origin::Origin;
 use crate::subscription::Opening;
 
 /// Bytes of a usual answer in a batch.
@@ -24,7 +24,7 @@ const KEPT: usize = 16 * 1024;
 
 pub(super) struct Batch {
     entries: vec::IntoIter<Entry>,
-    scope: Arc<Scope>,
+    origin: Arc<Origin>,
     /// Calls that wait, at most `batch_concurrency`.
     running: Vec<Waiting>,
     /// The answer as far as it goes: everything before the oldest call that still waits.
@@ -58,13 +58,13 @@ struct Waiting {
 impl Batch {
     pub(super) fn new(
         entries: Vec<Entry>,
-        scope: Arc<Scope>,
+        origin: Arc<Origin>,
         cancels: Option<Arc<Cancels>>,
     ) -> Self {
         Self {
             answer: Vec::with_capacity(entries.len() * USUAL),
             entries: entries.into_iter(),
-            scope,
+            origin,
             running: Vec::new(),
             scratch: Vec::new(),
             window: VecDeque::new(),
@@ -124,8 +124,8 @@ impl Batch {
             _ => None,
         };
         if let Some(code) = refused {
-            shared.tally().called(usize::MAX);
-            let answered = Echo::of(&request).finish(Reply::error(code), 0, shared.tally());
+            shared.counters().called(usize::MAX);
+            let answered = Echo::of(&request).finish(Reply::error(code), 0, shared.counters());
             if let Some(answer) = answered.text {
                 self.push(Some(answer));
             }
@@ -133,8 +133,8 @@ impl Batch {
         }
         let mut buffer = std::mem::take(&mut self.scratch);
         buffer.reserve(ANSWER_SIZE);
-        let scope = Arc::clone(&self.scope);
-        let (started, echo) = start(shared, scope, request, limits, buffer, cx);
+        let origin = Arc::clone(&self.origin);
+        let (started, echo) = start(shared, origin, request, limits, buffer, cx);
         match started {
             Started::Replied(reply) => match self.finish(&echo, reply, limits.max_result, shared) {
                 Some(answer) if self.window.is_empty() => {
@@ -208,7 +208,7 @@ impl Batch {
         limit: usize,
         shared: &Shared,
     ) -> Option<Vec<u8>> {
-        let Answered { text, streams } = echo.finish(reply, limit, shared.tally());
+        let Answered { text, streams } = echo.finish(reply, limit, shared.counters());
         self.streams.extend(streams);
         text
     }

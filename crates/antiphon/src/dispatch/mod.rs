@@ -25,9 +25,9 @@ use bytes::Bytes;
 use crate::call::CallLimits;
 use crate::connection::Cancels;
 use crate::describe::Tree;
-use crate::metrics::counters::{Common, Tally};
-use crate::metrics::status::Vitals;
-use crate::origin::{Connection, Scope, Transport};
+use crate::metrics::counters::{Counters, RouterState};
+use crate::metrics::status::ServerStatus;
+use crate::origin::{Connection, Origin, Transport};
 use crate::router::{Endpoint, Router, RouterError};
 use crate::subscription::Opening;
 use batch::Batch;
@@ -61,7 +61,7 @@ struct Shared {
     limits: Limits,
     call_limits: CallLimits,
     /// Where calls of this process come from; it also has what all scopes share.
-    in_process: Arc<Scope>,
+    in_process: Arc<Origin>,
 }
 
 impl Router {
@@ -81,12 +81,12 @@ impl Router {
     /// All that is wrong with its names.
     pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
         let frozen = self.freeze()?;
-        let common = Arc::new(Common {
-            tally: Arc::new(Tally::new(frozen.tree.len())),
+        let common = Arc::new(RouterState {
+            counters: Arc::new(Counters::new(frozen.tree.len())),
             tree: frozen.tree,
         });
         let connection = Connection::new(Transport::InProcess, None);
-        let in_process = Scope::new(common, connection, true);
+        let in_process = Origin::new(common, connection, true);
         Ok(Dispatcher::of(
             frozen.endpoint,
             Arc::new(in_process),
@@ -96,7 +96,7 @@ impl Router {
 }
 
 impl Dispatcher {
-    fn of(endpoint: Endpoint, in_process: Arc<Scope>, limits: Limits) -> Self {
+    fn of(endpoint: Endpoint, in_process: Arc<Origin>, limits: Limits) -> Self {
         Self(Arc::new(Shared {
             endpoint,
             rules: Rules::default().max_batch(limits.max_batch),
@@ -121,18 +121,18 @@ impl Dispatcher {
     }
 
     /// The same router as a part of a server, with its limits.
-    pub(crate) fn served(&self, server: &Arc<Vitals>, limits: Option<Limits>) -> Self {
+    pub(crate) fn served(&self, server: &Arc<ServerStatus>, limits: Option<Limits>) -> Self {
         let limits = limits.unwrap_or_else(|| self.0.limits.clone());
-        let Scope {
+        let Origin {
             common, connection, ..
         } = &*self.0.in_process;
-        let mut in_process = Scope::new(Arc::clone(common), Arc::clone(connection), true);
+        let mut in_process = Origin::new(Arc::clone(common), Arc::clone(connection), true);
         in_process.server = Some(Arc::clone(server));
         Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits)
     }
 
     /// What its calls have in common.
-    pub(crate) fn common(&self) -> Arc<Common> {
+    pub(crate) fn common(&self) -> Arc<RouterState> {
         Arc::clone(&self.0.in_process.common)
     }
 
@@ -141,8 +141,8 @@ impl Dispatcher {
     /// `None` if there is nothing to answer. Dropping the future cancels what still runs. It must be
     /// polled inside a tokio runtime with its timer enabled if a method has to wait for anything.
     pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
-        let scope = Arc::clone(&self.0.in_process);
-        let answered = self.dispatch(message.into(), scope).await;
+        let origin = Arc::clone(&self.0.in_process);
+        let answered = self.dispatch(message.into(), origin).await;
         answered.text.map(Bytes::from)
     }
 
@@ -155,23 +155,23 @@ impl Dispatcher {
     /// How many calls are waiting for something right now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.0.tally().in_flight()
+        self.0.counters().in_flight()
     }
 
     /// The place a message on this connection comes from.
-    pub(crate) fn scope(&self, connection: Arc<Connection>, local: bool) -> Scope {
+    pub(crate) fn origin(&self, connection: Arc<Connection>, local: bool) -> Origin {
         let common = Arc::clone(&self.0.in_process.common);
-        Scope {
+        Origin {
             server: self.0.in_process.server.clone(),
-            ..Scope::new(common, connection, local)
+            ..Origin::new(common, connection, local)
         }
     }
 
     /// Answers a message. Calls that are ready at once are answered at the first poll.
-    pub(crate) fn dispatch(&self, message: Bytes, scope: Arc<Scope>) -> Dispatch<'_> {
+    pub(crate) fn dispatch(&self, message: Bytes, origin: Arc<Origin>) -> Dispatch<'_> {
         Dispatch {
             shared: &self.0,
-            state: State::New(message, scope),
+            state: State::New(message, origin),
         }
     }
 
@@ -206,18 +206,18 @@ impl Dispatcher {
     pub(crate) fn begin(
         &self,
         entry: Incoming,
-        scope: Arc<Scope>,
+        origin: Arc<Origin>,
         buffer: Vec<u8>,
         cancels: Option<&Arc<Cancels>>,
         cx: &mut Context<'_>,
     ) -> Begun {
         let state = match entry {
-            Incoming::Single(entry) => match self.0.open_single(entry, scope, buffer, cx) {
+            Incoming::Single(entry) => match self.0.open_single(entry, origin, buffer, cx) {
                 Opened::Answer(answered) => return Begun::Answered(answered),
                 Opened::Call(running, echo) => State::Call(running, echo),
             },
             Incoming::Batch(entries) => {
-                let mut batch = Box::new(Batch::new(entries, scope, cancels.cloned()));
+                let mut batch = Box::new(Batch::new(entries, origin, cancels.cloned()));
                 match batch.poll(&self.0, cx) {
                     Poll::Ready(answered) => return Begun::Answered(answered),
                     Poll::Pending => State::Batch(batch),
@@ -298,7 +298,7 @@ pub(crate) struct Dispatch<'a> {
 }
 
 enum State {
-    New(Bytes, Arc<Scope>),
+    New(Bytes, Arc<Origin>),
     Call(Running, Echo),
     Batch(Box<Batch>),
     Done,
@@ -317,13 +317,13 @@ impl State {
     fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Answered> {
         let answered = match self {
             Self::New(..) => {
-                let Self::New(message, scope) = std::mem::replace(self, Self::Done) else {
+                let Self::New(message, origin) = std::mem::replace(self, Self::Done) else {
                     return Poll::Ready(Answered::default());
                 };
                 match parse(message, &shared.rules) {
                     Ok(Incoming::Single(entry)) => {
                         let buffer = Vec::with_capacity(ANSWER_SIZE);
-                        match shared.open_single(entry, scope, buffer, cx) {
+                        match shared.open_single(entry, origin, buffer, cx) {
                             Opened::Answer(answered) => return Poll::Ready(answered),
                             Opened::Call(running, echo) => {
                                 // It has been polled once, and waits.
@@ -333,7 +333,7 @@ impl State {
                         }
                     }
                     Ok(Incoming::Batch(entries)) => {
-                        *self = Self::Batch(Box::new(Batch::new(entries, scope, None)));
+                        *self = Self::Batch(Box::new(Batch::new(entries, origin, None)));
                         return self.poll(shared, cx);
                     }
                     Err(rejection) => return Poll::Ready(reject(&rejection).into()),
@@ -341,7 +341,7 @@ impl State {
             }
             Self::Call(running, echo) => {
                 let reply = ready!(running.poll(cx));
-                echo.finish(reply, shared.limits.max_response, shared.tally())
+                echo.finish(reply, shared.limits.max_response, shared.counters())
             }
             Self::Batch(batch) => ready!(batch.poll(shared, cx)),
             Self::Done => Answered::default(),
@@ -358,23 +358,23 @@ enum Opened {
 }
 
 impl Shared {
-    fn tally(&self) -> &Arc<Tally> {
-        &self.in_process.common.tally
+    fn counters(&self) -> &Arc<Counters> {
+        &self.in_process.common.counters
     }
 
     fn open_single(
         &self,
         entry: Entry,
-        scope: Arc<Scope>,
+        origin: Arc<Origin>,
         buffer: Vec<u8>,
         cx: &mut Context<'_>,
     ) -> Opened {
         let Entry::Request(request) = entry else {
             return Opened::Answer(refuse(&entry).into());
         };
-        match start(self, scope, request, self.call_limits, buffer, cx) {
+        match start(self, origin, request, self.call_limits, buffer, cx) {
             (Started::Replied(reply), echo) => {
-                Opened::Answer(echo.finish(reply, self.limits.max_response, self.tally()))
+                Opened::Answer(echo.finish(reply, self.limits.max_response, self.counters()))
             }
             (Started::Waiting(running), echo) => Opened::Call(running, echo),
         }

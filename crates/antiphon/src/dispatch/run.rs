@@ -14,8 +14,8 @@ use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
 use crate::error::{guard, internal_error};
 use crate::metrics::Stopwatch;
-use crate::metrics::counters::{Permit, Tally};
-use crate::origin::Scope;
+use crate::metrics::counters::{Counters, InFlight};
+use crate::origin::Origin;
 
 /// What came of starting a call.
 pub(super) enum Started {
@@ -26,18 +26,18 @@ pub(super) enum Started {
 /// Calls the method and polls it once. Only what has to wait then is counted and timed.
 pub(super) fn start(
     shared: &Shared,
-    scope: Arc<Scope>,
+    origin: Arc<Origin>,
     request: Request,
     limits: CallLimits,
     buffer: Vec<u8>,
     cx: &mut Context<'_>,
 ) -> (Started, Echo) {
     let mut echo = Echo::of(&request);
-    if shared.tally().in_flight() >= shared.limits.max_in_flight {
-        shared.tally().called(usize::MAX);
+    if shared.counters().in_flight() >= shared.limits.max_in_flight {
+        shared.counters().called(usize::MAX);
         return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
     }
-    let call = Call::new(request, scope, limits, buffer);
+    let call = Call::new(request, origin, limits, buffer);
     let timeout = call.timeout();
     let threads = sent_to_threads();
     let mut route = usize::MAX;
@@ -54,7 +54,7 @@ pub(super) fn start(
         },
     });
     echo.route = route;
-    shared.tally().called(route);
+    shared.counters().called(route);
     let started = match first {
         Err(error) => Started::Replied(Reply::error(error)),
         Ok(Ok(reply)) => Started::Replied(reply),
@@ -66,7 +66,7 @@ pub(super) fn start(
                 deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
                 overdue: (shared.in_process.server.as_ref())
                     .map(|server| Box::pin(server.overdue())),
-                permit: counts.then(|| shared.tally().enter(route)),
+                permit: counts.then(|| shared.counters().enter(route)),
             };
             // The timer must know whom to wake, and a timeout of zero has passed already.
             match running.too_late(cx) {
@@ -95,7 +95,7 @@ pub(super) struct Running {
     /// Done when the server ends before the call.
     overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// `None` if the call counts elsewhere.
-    permit: Option<Permit>,
+    permit: Option<InFlight>,
 }
 
 impl Running {
@@ -184,16 +184,16 @@ impl Echo {
     }
 
     /// The whole answer; nothing for a notification, whatever has become of it.
-    pub(super) fn finish(&self, reply: Reply, max_result: usize, tally: &Tally) -> Answered {
-        let answered = self.answer(reply, max_result, tally);
-        if let Some(method) = tally.method(self.route) {
+    pub(super) fn finish(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
+        let answered = self.answer(reply, max_result, counters);
+        if let Some(method) = counters.method(self.route) {
             let sent = answered.text.as_ref().map_or(0, Vec::len);
             self.watch.stop(&method.series, sent);
         }
         answered
     }
 
-    fn answer(&self, reply: Reply, max_result: usize, tally: &Tally) -> Answered {
+    fn answer(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
         let error = match reply.0 {
             Err(error) => error,
             Ok(_) if self.is_notification() => return Answered::default(),
@@ -214,7 +214,7 @@ impl Echo {
                 };
             }
         };
-        if let Some(method) = tally.method(self.route) {
+        if let Some(method) = counters.method(self.route) {
             method.failed(&error);
         }
         if self.is_notification() {

@@ -13,44 +13,44 @@ use crate::metrics::Series;
 
 /// What all calls of a router have in common.
 #[derive(Debug)]
-pub(crate) struct Common {
+pub(crate) struct RouterState {
     pub(crate) tree: Tree,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// How many calls a router has seen.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    methods: Box<[MethodTally]>,
+pub(crate) struct Counters {
+    methods: Box<[MethodCounters]>,
     /// Calls that wait right now: they had to when they were first polled.
     in_flight: AtomicUsize,
 }
 
 /// The same for one method.
 #[derive(Debug, Default)]
-pub(crate) struct MethodTally {
+pub(crate) struct MethodCounters {
     calls: AtomicU64,
     errors: AtomicU64,
     pub(crate) series: Series,
 }
 
-impl Tally {
+impl Counters {
     /// For so many methods.
     pub(crate) fn new(methods: usize) -> Self {
         Self {
-            methods: (0..=methods).map(|_| MethodTally::default()).collect(),
+            methods: (0..=methods).map(|_| MethodCounters::default()).collect(),
             in_flight: AtomicUsize::new(0),
         }
     }
 
     /// All calls and notifications since the start, whatever became of them.
     pub(crate) fn calls(&self) -> u64 {
-        self.methods.iter().map(MethodTally::calls).sum()
+        self.methods.iter().map(MethodCounters::calls).sum()
     }
 
     /// Those of them that ended with an error.
     pub(crate) fn errors(&self) -> u64 {
-        self.methods.iter().map(MethodTally::errors).sum()
+        self.methods.iter().map(MethodCounters::errors).sum()
     }
 
     /// Those that wait right now.
@@ -59,7 +59,7 @@ impl Tally {
     }
 
     /// The counters of a method, by its index; those of unknown ones where there is none.
-    pub(crate) fn method(&self, route: usize) -> Option<&MethodTally> {
+    pub(crate) fn method(&self, route: usize) -> Option<&MethodCounters> {
         self.methods.get(route.min(self.methods.len() - 1))
     }
 
@@ -71,19 +71,19 @@ impl Tally {
     }
 
     /// A call begins to wait.
-    pub(crate) fn enter(self: &Arc<Self>, route: usize) -> Permit {
+    pub(crate) fn enter(self: &Arc<Self>, route: usize) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         if let Some(method) = self.method(route) {
             method.series.enter();
         }
-        Permit {
-            tally: Arc::clone(self),
+        InFlight {
+            counters: Arc::clone(self),
             route,
         }
     }
 }
 
-impl MethodTally {
+impl MethodCounters {
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
@@ -100,15 +100,15 @@ impl MethodTally {
 
 /// One call in flight, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit {
-    tally: Arc<Tally>,
+pub(crate) struct InFlight {
+    counters: Arc<Counters>,
     route: usize,
 }
 
-impl Drop for Permit {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.tally.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if let Some(method) = self.tally.method(self.route) {
+        self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(method) = self.counters.method(self.route) {
             method.series.leave();
         }
     }

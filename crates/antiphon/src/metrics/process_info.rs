@@ -9,7 +9,7 @@ const TICK: u64 = 10;
 
 /// What the system says about a process.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
-pub(crate) struct System {
+pub(crate) struct ProcessInfo {
     /// Resident and virtual memory, in bytes.
     pub(crate) memory: u64,
     pub(crate) memory_virtual: u64,
@@ -18,7 +18,7 @@ pub(crate) struct System {
     pub(crate) num_threads: u64,
 }
 
-impl System {
+impl ProcessInfo {
     /// As it is for this process. All zero where the system cannot be asked.
     pub(crate) fn now() -> Self {
         Self::read().unwrap_or_default()

@@ -13,26 +13,26 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::describe::{Access, MethodInfo};
 use crate::metrics::Snapshot;
-use crate::metrics::counters::Common;
-use crate::shutdown::Life;
+use crate::metrics::counters::RouterState;
+use crate::shutdown::Shutdown;
 
 /// One server that serves.
 #[derive(Debug)]
-pub(crate) struct Vitals {
+pub(crate) struct ServerStatus {
     began: Instant,
     /// One for each route.
-    routers: Vec<Arc<Common>>,
-    life: Life,
+    routers: Vec<Arc<RouterState>>,
+    shutdown: Shutdown,
     open: Arc<AtomicUsize>,
     accepted: Arc<AtomicUsize>,
     /// Its addresses, as URLs.
     listeners: Vec<String>,
     /// The way to the supervisor, where this process is one of its workers.
-    uplink: Option<Box<dyn Uplink>>,
+    supervisor: Option<Box<dyn SupervisorClient>>,
 }
 
 /// What is asked of a supervisor, and its answer, as JSON.
-pub(crate) trait Uplink: Debug + Send + Sync {
+pub(crate) trait SupervisorClient: Debug + Send + Sync {
     /// Asks a question, with parameters by position.
     fn ask(&self, method: &'static str, params: Vec<Value>) -> Answer;
 }
@@ -55,29 +55,29 @@ pub(crate) struct Counts {
     pub(crate) accepted: usize,
 }
 
-impl Vitals {
+impl ServerStatus {
     pub(crate) fn new(
-        routers: Vec<Arc<Common>>,
-        life: Life,
+        routers: Vec<Arc<RouterState>>,
+        shutdown: Shutdown,
         open: Arc<AtomicUsize>,
         accepted: Arc<AtomicUsize>,
         listeners: Vec<String>,
-        uplink: Option<Box<dyn Uplink>>,
+        supervisor: Option<Box<dyn SupervisorClient>>,
     ) -> Self {
         Self {
             began: Instant::now(),
             routers,
-            life,
+            shutdown,
             open,
             accepted,
             listeners,
-            uplink,
+            supervisor,
         }
     }
 
     /// The way to the supervisor, if there is one.
-    pub(crate) fn uplink(&self) -> Option<&dyn Uplink> {
-        self.uplink.as_deref()
+    pub(crate) fn supervisor(&self) -> Option<&dyn SupervisorClient> {
+        self.supervisor.as_deref()
     }
 
     /// Since when it serves.
@@ -87,7 +87,7 @@ impl Vitals {
 
     /// Tells it to stop gracefully.
     pub(crate) fn stop(&self) {
-        self.life.stop();
+        self.shutdown.stop();
     }
 
     /// Its addresses, as URLs.
@@ -96,7 +96,7 @@ impl Vitals {
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.life.is_stopping()
+        self.shutdown.is_stopping()
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -105,10 +105,10 @@ impl Vitals {
             accepted: self.accepted.load(Ordering::Relaxed),
             ..Counts::default()
         };
-        for Common { tally, .. } in self.routers.iter().map(|router| &**router) {
-            counts.calls += tally.calls();
-            counts.errors += tally.errors();
-            counts.in_flight += tally.in_flight();
+        for RouterState { counters, .. } in self.routers.iter().map(|router| &**router) {
+            counts.calls += counters.calls();
+            counts.errors += counters.errors();
+            counts.in_flight += counters.in_flight();
         }
         counts
     }
@@ -122,10 +122,10 @@ impl Vitals {
             processes: 1,
             ..Snapshot::default()
         };
-        for Common { tree, tally } in self.routers.iter().map(|router| &**router) {
+        for RouterState { tree, counters } in self.routers.iter().map(|router| &**router) {
             for route in 0..=tree.len() {
                 let name = tree.method(route).map_or("", MethodInfo::name);
-                if let Some(method) = tally.method(route) {
+                if let Some(method) = counters.method(route) {
                     snapshot.count(name, &method.series.snapshot(method.calls()));
                 }
             }
@@ -152,6 +152,6 @@ impl Vitals {
 
     /// Waits until calls that are still in flight have to end, because the server does.
     pub(crate) fn overdue(&self) -> WaitForCancellationFutureOwned {
-        self.life.overdue()
+        self.shutdown.overdue()
     }
 }

@@ -68,7 +68,7 @@ impl Endpoint {
         }
         if let Some(entry) = entry {
             call.route = route;
-            let caller = call.scope.access();
+            let caller = call.origin.access();
             if call.method_info().is_none_or(|info| info.access <= caller) {
                 return ((entry.handler)(call), route);
             }

@@ -21,7 +21,7 @@ use crate::server::handle::Handle;
 use crate::server::listener::{Door, Entrance, Guest, Speaks};
 use crate::server::raw::Raw;
 use crate::server::settings::Settings;
-use crate::shutdown::Life;
+use crate::shutdown::Shutdown;
 use crate::transport::http::Caller;
 use crate::transport::http::connection::{Driven, Http};
 use crate::transport::socket::Socket;
@@ -84,7 +84,7 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 accepted = door.accept() => accepted,
-                () = self.handle.life.stopped() => break,
+                () = self.handle.shutdown.stopped() => break,
             };
             match accepted {
                 Ok(guest) => {
@@ -103,7 +103,7 @@ impl Acceptor {
     /// Clients whose connection the system has taken for us believe that they are connected: they
     /// are served before the listener closes.
     fn drain(&self, door: Door) {
-        if self.handle.life.leaves_queue() || door.lent {
+        if self.handle.shutdown.leaves_queue() || door.lent {
             return;
         }
         let entrance = door.entrance;
@@ -127,8 +127,8 @@ impl Acceptor {
         Ok(async move {
             let connection = Connection::new(Transport::Stdio, None);
             if let Some(raw) = offer.raw {
-                let life = handle.life.clone();
-                raw.serve(stream, framing, connection, life).await;
+                let shutdown = handle.shutdown.clone();
+                raw.serve(stream, framing, connection, shutdown).await;
             }
             handle.stop();
         })
@@ -140,11 +140,11 @@ impl Acceptor {
             return self.refuse(guest, entrance);
         };
         let offer = self.offer.borrow().clone();
-        let life = self.handle.life.clone();
+        let shutdown = self.handle.shutdown.clone();
         self.tasks.spawn(async move {
             let _place = place;
             // Boxed, and gone before what comes next: an idle session holds nothing of HTTP's.
-            let welcome = Box::pin(offer.welcome(guest, entrance, life));
+            let welcome = Box::pin(offer.welcome(guest, entrance, shutdown));
             if let Some(session) = welcome.await {
                 session.await;
             }
@@ -161,24 +161,24 @@ impl Acceptor {
         let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };
-        let life = self.handle.life.clone();
+        let shutdown = self.handle.shutdown.clone();
         self.tasks.spawn(async move {
             let _turn = turn;
             let told = timeout(Duration::from_secs(1), say_full(socket));
-            let _ = life.until_killed(told).await;
+            let _ = shutdown.until_killed(told).await;
         });
     }
 }
 
 impl Offer {
     /// Begins with a guest. What the connection becomes is left to be driven.
-    async fn welcome(self, guest: Guest, entrance: Entrance, life: Life) -> Option<Driven> {
+    async fn welcome(self, guest: Guest, entrance: Entrance, shutdown: Shutdown) -> Option<Driven> {
         let speaks = entrance.speaks;
         let (socket, peer) = match guest {
             Guest::Tcp(socket, peer) => (socket, peer),
             Guest::Unix(socket) => {
                 return self
-                    .serve(socket, speaks, Transport::Unix, None, life)
+                    .serve(socket, speaks, Transport::Unix, None, shutdown)
                     .await;
             }
         };
@@ -191,9 +191,9 @@ impl Offer {
             };
             let tls = self.tls.clone()?;
             let handshake = tls.accept(socket, carries, HANDSHAKE_TIMEOUT);
-            return match life.until_killed(handshake).await? {
+            return match shutdown.until_killed(handshake).await? {
                 Ok(socket) => {
-                    self.serve(socket, speaks, Transport::Tcp, Some(peer), life)
+                    self.serve(socket, speaks, Transport::Tcp, Some(peer), shutdown)
                         .await
                 }
                 Err(error) => {
@@ -202,7 +202,7 @@ impl Offer {
                 }
             };
         }
-        self.serve(socket, speaks, Transport::Tcp, Some(peer), life)
+        self.serve(socket, speaks, Transport::Tcp, Some(peer), shutdown)
             .await
     }
 
@@ -212,7 +212,7 @@ impl Offer {
         speaks: Speaks,
         transport: Transport,
         peer: Option<SocketAddr>,
-        life: Life,
+        shutdown: Shutdown,
     ) -> Option<Driven>
     where
         S: Socket,
@@ -223,14 +223,14 @@ impl Offer {
                     connection: Connection::new(Transport::Http, peer),
                     local: self.http.local,
                     named: transport == Transport::Tcp,
-                    stopping: life.stopping(),
+                    stopping: shutdown.stopping(),
                     slot: None,
                 };
-                self.http.serve(socket, caller, life).await
+                self.http.serve(socket, caller, shutdown).await
             }
             Speaks::Raw(framing) => {
                 let connection = Connection::new(transport, peer);
-                Some(self.raw?.serve(socket, framing, connection, life))
+                Some(self.raw?.serve(socket, framing, connection, shutdown))
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, TokenFile};
-use crate::metrics::status::{Uplink, Vitals};
+use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::router::BoxLayer;
 use crate::server::accept::{Acceptor, Offer};
 use crate::server::builder::{Server, Source};
@@ -45,7 +45,7 @@ pub struct Listening {
 pub(crate) struct Given {
     pub(crate) doors: Option<Vec<Door>>,
     pub(crate) admin: Option<AdminToken>,
-    pub(crate) uplink: Option<Box<dyn Uplink>>,
+    pub(crate) supervisor: Option<Box<dyn SupervisorClient>>,
 }
 
 impl Listening {
@@ -74,20 +74,20 @@ impl Listening {
         let routes = open(routes, &call_layers, &settings).await?;
         let tls = settings.tls()?;
         let handle = Handle::default();
-        let vitals = Vitals::new(
+        let status = ServerStatus::new(
             (routes.iter())
                 .map(|(_, route)| route.dispatcher().common())
                 .collect(),
-            handle.life.clone(),
+            handle.shutdown.clone(),
             Arc::clone(&handle.connections),
             Arc::clone(&handle.accepted),
             doors.iter().map(ToString::to_string).collect(),
-            given.uplink,
+            given.supervisor,
         );
         let addresses: Vec<_> = doors.iter().filter_map(Door::address).collect();
         let site = Site {
             routes,
-            vitals: Arc::new(vitals),
+            status: Arc::new(status),
             admin: given
                 .admin
                 .or_else(|| token_file.as_ref().map(|file| file.token.clone())),
@@ -131,8 +131,8 @@ impl Listening {
 
     /// What the server knows about itself.
     #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
-    pub(crate) fn vitals(&self) -> Arc<Vitals> {
-        Arc::clone(&self.site.vitals)
+    pub(crate) fn status(&self) -> Arc<ServerStatus> {
+        Arc::clone(&self.site.status)
     }
 
     /// Stops the server and looks at it, from anywhere.
@@ -179,8 +179,8 @@ impl Listening {
         if let Some(framing) = stdio {
             let serving = shared.stdio(framing)?;
             connections.spawn(serving);
-            let life = handle.life.clone();
-            acceptors.spawn(async move { life.stopped().await });
+            let shutdown = handle.shutdown.clone();
+            acceptors.spawn(async move { shutdown.stopped().await });
         }
         acceptors.close();
         loop {
@@ -203,17 +203,17 @@ impl Listening {
         connections.close();
         tokio::select! {
             () = connections.wait() => return Ok(()),
-            () = handle.life.killed() => {}
-            () = handle.life.overdue() => {}
+            () = handle.shutdown.killed() => {}
+            () = handle.shutdown.overdue() => {}
             () = tokio::time::sleep(settings.graceful_timeout) => {
                 let left = handle.connections();
                 tracing::warn!("cutting {left} connections: the graceful timeout is over");
-                handle.life.end_calls();
+                handle.shutdown.end_calls();
             }
         }
         // Their callers are told, if they listen.
         if timeout(LAST_ANSWERS, connections.wait()).await.is_err() {
-            handle.life.kill();
+            handle.shutdown.kill();
             connections.wait().await;
         }
         Ok(())

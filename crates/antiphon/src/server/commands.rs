@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::describe::rst;
 use crate::error::Printable;
-use crate::metrics::process_info::System;
-use crate::metrics::status::Vitals;
+use crate::metrics::process_info::ProcessInfo;
+use crate::metrics::status::ServerStatus;
 use crate::rpc;
 
 /// Commands that tell a client whom it talks to. Mount them beside your own methods:
@@ -158,9 +158,9 @@ impl ServerCommands {
     #[method(admin)]
     async fn rpc_kill_actor(&self, ctx: &Context, aid: String) -> Result<Value, ErrorObject> {
         tracing::warn!(peer = ?ctx.peer_addr(), "`kill_actor` was called for {}", Printable(&aid));
-        let server = ctx.scope.server.as_ref();
-        if let Some(uplink) = server.and_then(|server| server.uplink()) {
-            return uplink.ask("kill_actor", vec![aid.into()]).await;
+        let server = ctx.origin.server.as_ref();
+        if let Some(supervisor) = server.and_then(|server| server.supervisor()) {
+            return supervisor.ask("kill_actor", vec![aid.into()]).await;
         }
         match server {
             Some(server) if aid == SERVER => {
@@ -180,10 +180,10 @@ const SERVER: &str = "arbiter";
 /// What the supervisor knows, if there is one and it answers.
 async fn of_supervisor(ctx: &Context) -> Option<ServerInfo> {
     let asked = ctx
-        .scope
+        .origin
         .server
         .as_ref()?
-        .uplink()?
+        .supervisor()?
         .ask("status", Vec::new());
     match tokio::time::timeout(SUPERVISOR, asked).await {
         Ok(Ok(Value::Object(info))) => Some(info),
@@ -200,16 +200,19 @@ fn empty() -> Box<RawValue> {
 
 /// What this process knows about itself, in the shape in which a supervisor says it.
 fn alone(began: Instant, ctx: &Context) -> ServerInfo {
-    let server = ctx.scope.server.as_deref();
-    let uptime = server.map_or(began, Vitals::began).elapsed().as_secs_f64();
-    let stopping = server.is_some_and(Vitals::is_stopping);
+    let server = ctx.origin.server.as_deref();
+    let uptime = server
+        .map_or(began, ServerStatus::began)
+        .elapsed()
+        .as_secs_f64();
+    let stopping = server.is_some_and(ServerStatus::is_stopping);
     let state = if stopping { "stopping" } else { "running" };
-    let listeners = server.map_or(&[][..], Vitals::listeners);
+    let listeners = server.map_or(&[][..], ServerStatus::listeners);
     let sockets: Vec<_> = listeners
         .iter()
         .map(|url| json!({ "address": url }))
         .collect();
-    let counts = server.map(Vitals::counts).unwrap_or_default();
+    let counts = server.map(ServerStatus::counts).unwrap_or_default();
     let info = json!({
         "server": {
             "name": "antiphon",
@@ -246,7 +249,7 @@ fn alone(began: Instant, ctx: &Context) -> ServerInfo {
                 "extra": {},
             },
         },
-        "system": System::now(),
+        "system": ProcessInfo::now(),
         "extra": {},
     });
     match info {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::shutdown::Life;
+use crate::shutdown::Shutdown;
 
 /// Stops a server and says how it is. Cheap to clone.
 ///
@@ -22,7 +22,7 @@ use crate::shutdown::Life;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
-    pub(super) life: Life,
+    pub(super) shutdown: Shutdown,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) accepted: Arc<AtomicUsize>,
 }
@@ -31,32 +31,32 @@ impl Handle {
     /// Stops gracefully: connections that wait in the queue are still accepted, calls in flight are
     /// finished, idle connections end. After the graceful timeout what is left is cut.
     pub fn stop(&self) {
-        self.life.stop();
+        self.shutdown.stop();
     }
 
     /// Stops gracefully, but leaves connections that wait in the queue to other processes that
     /// accept on the same sockets.
     #[cfg(all(unix, feature = "supervisor"))]
     pub(crate) fn retire(&self) {
-        self.life.leave_queue();
-        self.life.stop();
+        self.shutdown.leave_queue();
+        self.shutdown.stop();
     }
 
     /// Stops now: calls in flight are dropped and answered with −32000, and a moment (50 ms) later
     /// what is left is cut.
     pub fn cut(&self) {
-        self.life.end_calls();
+        self.shutdown.end_calls();
     }
 
     /// Stops at once: connections are cut, and nobody is told anything.
     pub fn kill(&self) {
-        self.life.kill();
+        self.shutdown.kill();
     }
 
     /// Whether the server has been told to stop.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.life.is_stopping()
+        self.shutdown.is_stopping()
     }
 
     /// How many connections are open.

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::describe::Access;
 use crate::metrics::series::ENABLED;
-use crate::metrics::status::Vitals;
+use crate::metrics::status::ServerStatus;
 use crate::metrics::{MEDIA_TYPE, render};
 use crate::transport::http::pages::{Fetched, Page, Pages, Wanted};
 
@@ -17,7 +17,7 @@ const JSON: &str = "application/json";
 
 /// All documents of a server.
 pub(super) struct Documents {
-    pub(super) server: Arc<Vitals>,
+    pub(super) server: Arc<ServerStatus>,
     /// Whether what it offers is shown to who comes with a browser.
     pub(super) page: bool,
     /// Whether what it has counted is.
@@ -51,7 +51,7 @@ impl Pages for Documents {
 impl Documents {
     /// What has been counted: by all workers, if there are any.
     async fn measured(&self, reader: Access) -> Page {
-        let of_all = match self.server.uplink() {
+        let of_all = match self.server.supervisor() {
             Some(supervisor) => supervisor.ask("metrics", Vec::new()).await.ok(),
             None => None,
         };

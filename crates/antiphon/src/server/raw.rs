@@ -6,8 +6,8 @@ use antiphon_proto::Framing;
 
 use crate::dispatch::Dispatcher;
 use crate::origin::Connection;
-use crate::session::{Session, Terms, run};
-use crate::shutdown::Life;
+use crate::session::{Session, SessionConfig, run};
+use crate::shutdown::Shutdown;
 use crate::transport::http::connection::Driven;
 use crate::transport::socket::Socket;
 use crate::transport::stream::StreamWire;
@@ -17,7 +17,7 @@ use crate::transport::stream::StreamWire;
 pub(super) struct Raw {
     /// The route at `/`, or the first: a raw stream has no paths.
     pub(super) dispatcher: Dispatcher,
-    pub(super) terms: Terms,
+    pub(super) config: SessionConfig,
     /// Bytes in one message.
     pub(super) max_message: usize,
     pub(super) local: bool,
@@ -30,7 +30,7 @@ impl Raw {
         stream: S,
         framing: Framing,
         connection: Arc<Connection>,
-        life: Life,
+        shutdown: Shutdown,
     ) -> Driven
     where
         S: Socket,
@@ -41,9 +41,9 @@ impl Raw {
             self.dispatcher,
             connection,
             self.local,
-            &self.terms,
+            &self.config,
             |_| {},
         );
-        Box::pin(run(session, life))
+        Box::pin(run(session, shutdown))
     }
 }

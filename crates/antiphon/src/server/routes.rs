@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::admin_token::AdminToken;
-use crate::metrics::status::Vitals;
+use crate::metrics::status::ServerStatus;
 use crate::server::accept::Offer;
 use crate::server::builder::HttpLayer;
 use crate::server::exposure::Reach;
 use crate::server::pages::Documents;
 use crate::server::raw::Raw;
 use crate::server::settings::Settings;
-use crate::session::Terms;
+use crate::session::SessionConfig;
 use crate::transport::http::body::Budget;
 use crate::transport::http::connection::{Entry, Http};
 use crate::transport::http::{HttpService, Route};
@@ -19,7 +19,7 @@ use crate::transport::tls::server::ServerTls;
 /// What a server offers, apart from its settings.
 pub(super) struct Site {
     pub(super) routes: Vec<(Option<String>, Route)>,
-    pub(super) vitals: Arc<Vitals>,
+    pub(super) status: Arc<ServerStatus>,
     pub(super) admin: Option<AdminToken>,
     pub(super) http_layers: Vec<HttpLayer>,
     pub(super) tls: Option<ServerTls>,
@@ -45,10 +45,10 @@ impl Site {
         let (_, route) = root.or_else(|| self.routes.first())?;
         Some(Raw {
             dispatcher: (route.clone())
-                .served(&self.vitals, &settings.calls)
+                .served(&self.status, &settings.calls)
                 .dispatcher()
                 .clone(),
-            terms: Terms::new(settings.sessions.clone()),
+            config: SessionConfig::new(settings.sessions.clone()),
             max_message: settings.max_request,
             local: self.reach.is_local(settings),
         })
@@ -65,7 +65,7 @@ impl Site {
     fn documents(&self, settings: &Settings) -> Documents {
         let shown = |said: Option<bool>| said.unwrap_or_else(|| self.reach.is_local(settings));
         Documents {
-            server: Arc::clone(&self.vitals),
+            server: Arc::clone(&self.status),
             page: shown(settings.page),
             metrics: shown(settings.metrics),
         }
@@ -74,14 +74,14 @@ impl Site {
     /// How requests are answered under these settings.
     fn http(&self, settings: &Settings) -> Http {
         let limit = |(path, route): &(Option<String>, Route)| {
-            let route = route.clone().served(&self.vitals, &settings.calls);
+            let route = route.clone().served(&self.status, &settings.calls);
             (path.clone(), route)
         };
         let service = HttpService::with(
             self.routes.iter().map(limit).collect(),
             self.reach.guard(settings),
             settings.body_limits(self.budget.clone()),
-            &Terms::new(settings.sessions.clone()),
+            &SessionConfig::new(settings.sessions.clone()),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
         );

@@ -139,7 +139,7 @@ impl<W: Wire> Session<W> {
     pub(crate) fn stop(&mut self) {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Stopping(Instant::now() + LATE);
-            self.link.end_feeds();
+            self.session_handle.end_feeds();
         }
     }
 
@@ -154,14 +154,16 @@ impl<W: Wire> Session<W> {
     /// Whether the session has nothing left to do for which it was kept.
     pub(super) fn wants_to_stop(&self) -> Option<Stop> {
         let quiet = || {
-            self.link.running() == 0
+            self.session_handle.running() == 0
                 && self.parked.is_empty()
                 && self.wire.unwritten() == 0
-                && !self.link.has_mail()
+                && !self.session_handle.has_mail()
         };
         match self.phase {
             Phase::Finishing(_) if quiet() => Some(Stop::gone()),
-            _ if self.link.is_closing() && self.wire.unwritten() == 0 => Some(Stop::done()),
+            _ if self.session_handle.is_closing() && self.wire.unwritten() == 0 => {
+                Some(Stop::done())
+            }
             _ => None,
         }
     }
@@ -169,12 +171,12 @@ impl<W: Wire> Session<W> {
     /// Ends everything that belongs to the session, and begins to say goodbye.
     pub(super) fn begin_closing(&mut self, stop: Stop) {
         // A program that has been given all its input on a pipe still wants the answers.
-        let pipe = self.scope.connection.transport == Transport::Stdio;
+        let pipe = self.origin.connection.transport == Transport::Stdio;
         if stop.half && pipe && !matches!(self.phase, Phase::Finishing(_)) {
             self.phase = Phase::Finishing(Instant::now() + LAST_WORDS);
             return;
         }
-        let id = self.scope.connection.id;
+        let id = self.origin.connection.id;
         tracing::debug!(connection = id, "a session ends: {}", stop.reason);
         if stop.answered {
             self.wire.send(&mut PARSE_ERROR.to_vec());
@@ -183,8 +185,8 @@ impl<W: Wire> Session<W> {
             reason: stop.reason,
             ours: stop.ours,
         };
-        let end = self.link.close(end);
-        self.scope.connection.close();
+        let end = self.session_handle.close(end);
+        self.origin.connection.close();
         self.phase = Phase::Closing(Box::new(Farewell {
             end,
             goodbye: stop.goodbye,

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::wire::Wire;
 use super::{KEPT, Session, Stop};
-use crate::connection::{Cancels, Link, Progress, Ticket};
+use crate::connection::{Cancels, Progress, SessionHandle, Ticket};
 use crate::context::PROGRESS;
 use crate::dispatch::{Answered, Begun, Work};
 
@@ -25,7 +25,7 @@ impl<W: Wire> Session<W> {
         let max_batch = self.dispatcher.max_batch();
         // An array may hold the answers to a batch of ours, which may be longer than we allow others.
         let max = match message.trim_ascii_start().first() {
-            Some(b'[') => max_batch.max(self.link.largest_batch()),
+            Some(b'[') => max_batch.max(self.session_handle.largest_batch()),
             _ => max_batch,
         };
         let entry = match self.dispatcher.read(message, max) {
@@ -48,7 +48,7 @@ impl<W: Wire> Session<W> {
 
     fn answered(&mut self, response: Response) -> Result<(), Stop> {
         let id = response.id().to_owned();
-        let told = self.link.answered(&id, response.into_outcome());
+        let told = self.session_handle.answered(&id, response.into_outcome());
         told.map_err(|_| Stop::policy("the peer answers what nobody has asked"))
     }
 
@@ -56,11 +56,13 @@ impl<W: Wire> Session<W> {
     /// peers that answer each other's answers would never stop.
     fn is_bad_answer(&self, invalid: &Invalid) -> Result<bool, Stop> {
         let awaited = invalid.likeness() != Likeness::Request
-            && self.link.answered_badly(invalid.id(), invalid.reason());
+            && self
+                .session_handle
+                .answered_badly(invalid.id(), invalid.reason());
         if awaited || invalid.likeness() != Likeness::Answer {
             return Ok(awaited);
         }
-        match self.link.stranger() {
+        match self.session_handle.stranger() {
             Ok(()) => Ok(true),
             Err(_) => Err(Stop::policy("the peer answers what nobody has asked")),
         }
@@ -123,7 +125,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn cancel(&mut self, id: &str) {
-        if self.link.cancel(id.as_bytes()) || !self.parked.cancel(id.as_bytes()) {
+        if self.session_handle.cancel(id.as_bytes()) || !self.parked.cancel(id.as_bytes()) {
             return;
         }
         self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
@@ -139,7 +141,7 @@ impl<W: Wire> Session<W> {
             value: &'a RawValue,
         }
         let told: Told<'_> = serde_json::from_str(params).ok()?;
-        let tell = self.link.progress(told.token.get().as_bytes())?;
+        let tell = self.session_handle.progress(told.token.get().as_bytes())?;
         let value = RawJson::from_value(told.value).ok()?;
         Some((tell, value))
     }
@@ -155,7 +157,7 @@ impl<W: Wire> Session<W> {
             #[serde(borrow)]
             error: Option<&'a RawValue>,
         }
-        if !self.link.has_inboxes() {
+        if !self.session_handle.has_inboxes() {
             return false;
         }
         let Some(params) = request.raw_params() else {
@@ -166,7 +168,7 @@ impl<W: Wire> Session<W> {
         };
         let last = item.end.is_some() || item.error.is_some();
         let id = item.subscription.get().to_owned();
-        self.link.deliver(&id, params, last)
+        self.session_handle.deliver(&id, params, last)
     }
 
     /// Starts a message if its turn has come; else it waits, or is refused.
@@ -194,7 +196,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn may_start(&self, entry: &Incoming) -> bool {
-        let running = self.link.running();
+        let running = self.session_handle.running();
         self.barrier.is_none()
             && !self.is_full()
             && (running == 0 || running + self.weight(entry) <= self.limits.max_running)
@@ -224,10 +226,10 @@ impl<W: Wire> Session<W> {
             Incoming::Batch(entries) => (ids(entries), Some(cancels.unwrap_or_default())),
         };
         let buffer = std::mem::take(&mut self.scratch);
-        let scope = Arc::clone(&self.scope);
+        let origin = Arc::clone(&self.origin);
         match self
             .dispatcher
-            .begin(entry, scope, buffer, cancels.as_ref(), cx)
+            .begin(entry, origin, buffer, cancels.as_ref(), cx)
         {
             Begun::Answered(Answered { text, streams }) => {
                 if let Some(mut text) = text {
@@ -237,29 +239,29 @@ impl<W: Wire> Session<W> {
                     }
                 }
                 if !streams.is_empty() {
-                    self.link.open(streams);
+                    self.session_handle.open(streams);
                 }
             }
             Begun::Waiting(work) => {
                 let mut ids = ids;
                 ids.extend(work.id().map(Box::from));
-                let ticket = self.link.enter(ids, cancels.as_ref(), weight);
+                let ticket = self.session_handle.enter(ids, cancels.as_ref(), weight);
                 if notification {
                     self.barrier = Some(ticket);
                 }
-                spawn(work, &self.link, ticket);
+                spawn(work, &self.session_handle, ticket);
             }
         }
     }
 
     /// The same message without calls whose ids are in use; the id if nothing else is in it.
     fn without_duplicates(&self, entry: Incoming) -> Result<Incoming, Vec<u8>> {
-        if self.link.running() == 0 {
+        if self.session_handle.running() == 0 {
             return Ok(entry);
         }
         let used = |request: &Request| {
             let id = request.id_bytes().filter(|id| *id != b"null");
-            id.is_some_and(|id| self.link.is_running(id))
+            id.is_some_and(|id| self.session_handle.is_running(id))
         };
         match entry {
             Incoming::Single(Entry::Request(request)) if used(&request) => {
@@ -338,8 +340,8 @@ fn ids(entries: &[Entry]) -> Vec<Box<[u8]>> {
 
 /// Lets a message that waits go on by itself. While too much waits to be written it is not asked:
 /// what it answers would only wait as well.
-fn spawn(mut work: Work, link: &Link, ticket: Ticket) {
-    let answers = link.clone();
+fn spawn(mut work: Work, session_handle: &SessionHandle, ticket: Ticket) {
+    let answers = session_handle.clone();
     let task = tokio::spawn(async move {
         let answered = poll_fn(|cx| match answers.poll_room(cx) {
             Poll::Ready(()) => Pin::new(&mut work).poll(cx),
@@ -348,7 +350,7 @@ fn spawn(mut work: Work, link: &Link, ticket: Ticket) {
         let Answered { text, streams } = answered.await;
         answers.finish(ticket, text, streams);
     });
-    link.attach(ticket, task.abort_handle());
+    session_handle.attach(ticket, task.abort_handle());
 }
 
 /// The id in the parameters of a cancellation, under the name that LSP gives it or that of the Model

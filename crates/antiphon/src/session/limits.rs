@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::connection::LinkLimits;
+use crate::connection::SessionHandleLimits;
 
 /// Bounds of one session: a connection on which both sides may call. All of them are on by default.
 ///
@@ -54,29 +54,29 @@ pub struct SessionLimits {
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        let link = LinkLimits::default();
+        let session_handle = SessionHandleLimits::default();
         Self {
             max_running: 128,
             max_parked: 256,
             max_parked_bytes: 256 * 1024,
-            max_unwritten: link.max_unwritten,
-            max_calls: link.max_calls,
-            max_subscriptions: link.max_subscriptions,
-            max_queued: link.max_queued,
-            max_queued_bytes: link.max_queued_bytes,
+            max_unwritten: session_handle.max_unwritten,
+            max_calls: session_handle.max_calls,
+            max_subscriptions: session_handle.max_subscriptions,
+            max_queued: session_handle.max_queued,
+            max_queued_bytes: session_handle.max_queued_bytes,
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(20),
             idle_timeout: Some(Duration::from_secs(3600)),
             message_timeout: Some(Duration::from_secs(30)),
             write_timeout: Some(Duration::from_secs(30)),
-            cancel_method: link.cancel.to_string(),
+            cancel_method: session_handle.cancel.to_string(),
         }
     }
 }
 
 impl SessionLimits {
-    pub(crate) fn link(&self) -> LinkLimits {
-        LinkLimits {
+    pub(crate) fn session_handle(&self) -> SessionHandleLimits {
+        SessionHandleLimits {
             max_unwritten: self.max_unwritten,
             max_calls: self.max_calls,
             max_subscriptions: self.max_subscriptions,

@@ -2,7 +2,7 @@
 //!
 //! A [`Session`] is one future over one [`Wire`]: it reads what is there, starts each call where it
 //! was read, and writes all that is ready in one go. It has no tasks of its own; a call that has to
-//! wait becomes one, and leaves its answer with the [`Link`].
+//! wait becomes one, and leaves its answer with the [`SessionHandle`].
 //!
 //! What it never does is wait for a method. Answers to our calls and cancellations go past requests
 //! that queue up, and when nothing more fits, the socket is not read: the peer notices.
@@ -29,9 +29,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::connection::{End, Link, LinkLimits, Outgoing, Ticket};
+use crate::connection::{End, Outgoing, SessionHandle, SessionHandleLimits, Ticket};
 use crate::dispatch::Dispatcher;
-use crate::origin::{Connection, Scope, Transport};
+use crate::origin::{Connection, Origin, Transport};
 use clock::{Clock, Facts, Verdict};
 pub(crate) use ending::{Phase, Stop};
 pub use limits::SessionLimits;
@@ -49,21 +49,21 @@ const KEPT: usize = 4 * 1024;
 
 /// What all sessions of a server, or those of a client, have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct SessionConfig {
     pub(crate) limits: Arc<SessionLimits>,
-    pub(crate) link: Arc<LinkLimits>,
+    pub(crate) session_handle: Arc<SessionHandleLimits>,
 }
 
-impl Terms {
+impl SessionConfig {
     pub(crate) fn new(limits: SessionLimits) -> Self {
         Self {
-            link: Arc::new(limits.link()),
+            session_handle: Arc::new(limits.session_handle()),
             limits: Arc::new(limits),
         }
     }
 }
 
-impl Default for Terms {
+impl Default for SessionConfig {
     fn default() -> Self {
         Self::new(SessionLimits::default())
     }
@@ -72,10 +72,10 @@ impl Default for Terms {
 /// A session, as its task drives it. It is done when the connection is.
 pub(crate) struct Session<W> {
     wire: W,
-    link: Link,
+    session_handle: SessionHandle,
     dispatcher: Dispatcher,
     /// Where all calls of this session come from.
-    scope: Arc<Scope>,
+    origin: Arc<Origin>,
     limits: Arc<SessionLimits>,
     parked: Parking,
     /// A notification that runs: nothing else starts before it is done.
@@ -99,23 +99,23 @@ impl<W: Wire> Session<W> {
         dispatcher: Dispatcher,
         connection: Arc<Connection>,
         local: bool,
-        terms: &Terms,
-        change: impl FnOnce(&mut Scope),
+        config: &SessionConfig,
+        change: impl FnOnce(&mut Origin),
     ) -> Self {
         let patient = matches!(
             connection.transport,
             Transport::Stdio | Transport::InProcess
         );
-        let link = Link::new(Arc::clone(&terms.link), true);
-        let mut scope = dispatcher.scope(connection, local);
-        scope.link = Some(link.clone());
-        change(&mut scope);
+        let session_handle = SessionHandle::new(Arc::clone(&config.session_handle), true);
+        let mut origin = dispatcher.origin(connection, local);
+        origin.session_handle = Some(session_handle.clone());
+        change(&mut origin);
         Self {
             wire,
-            link,
+            session_handle,
             dispatcher,
-            scope: Arc::new(scope),
-            limits: Arc::clone(&terms.limits),
+            origin: Arc::new(origin),
+            limits: Arc::clone(&config.limits),
             parked: Parking::default(),
             barrier: None,
             scratch: Vec::new(),
@@ -135,27 +135,27 @@ impl<W: Wire> Session<W> {
     }
 
     /// What others need to use this session.
-    pub(crate) fn link(&self) -> Link {
-        self.link.clone()
+    pub(crate) fn session_handle(&self) -> SessionHandle {
+        self.session_handle.clone()
     }
 
     /// Does all that can be done now.
     fn work(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
         if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
-            self.link.listen(cx.waker());
+            self.session_handle.listen(cx.waker());
         }
         let mut left = READ_AHEAD;
         loop {
             self.fetch();
             self.start_parked(cx);
             self.read(&mut left, cx)?;
-            if self.link.has_mail() {
+            if self.session_handle.has_mail() {
                 continue;
             }
             let was_full = self.is_full();
             let flushed = self.wire.poll_flush(cx);
-            self.link.wrote(self.wire.unwritten());
+            self.session_handle.wrote(self.wire.unwritten());
             match flushed {
                 Poll::Ready(Err(error)) => return Err(Stop::from(error)),
                 Poll::Ready(Ok(())) if self.items => continue,
@@ -168,7 +168,7 @@ impl<W: Wire> Session<W> {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
-            if !self.link.has_mail() {
+            if !self.session_handle.has_mail() {
                 return Ok(());
             }
         }
@@ -177,11 +177,11 @@ impl<W: Wire> Session<W> {
     /// Takes what others have left, and items of subscriptions as far as they fit.
     fn fetch(&mut self) {
         let room = WRITE_AHEAD.saturating_sub(self.wire.unwritten());
-        let wanted = self.link.has_mail() || (self.items && room > 0);
+        let wanted = self.session_handle.has_mail() || (self.items && room > 0);
         if !wanted {
             return;
         }
-        self.items = self.link.fetch(room, &mut self.mail);
+        self.items = self.session_handle.fetch(room, &mut self.mail);
         while let Some(mut outgoing) = self.mail.pop_front() {
             self.wire.send(&mut outgoing.text);
         }
@@ -190,7 +190,7 @@ impl<W: Wire> Session<W> {
         }
         if self
             .barrier
-            .is_some_and(|ticket| !self.link.is_at_work(ticket))
+            .is_some_and(|ticket| !self.session_handle.is_at_work(ticket))
         {
             self.barrier = None;
         }
@@ -217,7 +217,7 @@ impl<W: Wire> Session<W> {
     fn may_read(&self) -> bool {
         !matches!(self.phase, Phase::Finishing(_))
             && !self.is_full()
-            && (!self.parked.is_full(&self.limits) || self.link.awaits_answers())
+            && (!self.parked.is_full(&self.limits) || self.session_handle.awaits_answers())
     }
 
     /// Whether so much waits to be written that nothing may be made that adds to it.
@@ -227,14 +227,14 @@ impl<W: Wire> Session<W> {
 
     fn facts(&mut self) -> Facts {
         let unwritten = self.wire.unwritten() > 0;
-        let working = self.link.running() > 0 || !self.parked.is_empty();
+        let working = self.session_handle.running() > 0 || !self.parked.is_empty();
         Facts {
             moved: self.wire.moved(),
             message: std::mem::take(&mut self.received),
             partial: self.wire.is_partial(),
             unwritten,
             paused: !self.may_read(),
-            busy: working || self.link.is_busy(),
+            busy: working || self.session_handle.is_busy(),
             done: self.phase.is_stopping() && !working && !unwritten,
             until: self.phase.until(),
         }
@@ -268,7 +268,9 @@ impl<W: Wire> Future for Session<W> {
                 Verdict::Look => {}
                 Verdict::Ping if this.wire.ping() => {}
                 Verdict::Ping => this.clock.cannot_ping(),
-                Verdict::Dead => this.begin_closing(Stop::late("no sign of life", Goodbye::Dead)),
+                Verdict::Dead => {
+                    this.begin_closing(Stop::late("no sign of life", Goodbye::Dead))
+                }
                 Verdict::Idle => this.begin_closing(Stop::late("it was idle", Goodbye::Normal)),
                 Verdict::SlowMessage => {
                     this.begin_closing(Stop::late("a message took too long", Goodbye::Policy));
@@ -284,20 +286,24 @@ impl<W: Wire> Future for Session<W> {
 }
 
 /// Drives a session of a server: until it ends by itself, or the server has stopped.
-pub(crate) async fn run<W: Wire>(mut session: Session<W>, life: crate::shutdown::Life) {
-    if life.until_stopped(Pin::new(&mut session)).await.is_none() {
+pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutdown::Shutdown) {
+    if shutdown
+        .until_stopped(Pin::new(&mut session))
+        .await
+        .is_none()
+    {
         session.stop();
-        life.until_killed(&mut session).await;
+        shutdown.until_killed(&mut session).await;
     }
 }
 
 impl<W> Drop for Session<W> {
     /// Whoever drops a session ends it: nothing that belongs to it lives on.
     fn drop(&mut self) {
-        self.link.close(End {
+        self.session_handle.close(End {
             reason: "the connection was dropped".into(),
             ours: true,
         });
-        self.scope.connection.close();
+        self.origin.connection.close();
     }
 }

@@ -20,7 +20,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::task_local::Current;
+use crate::task_local::CurrentCall;
 
 pub(crate) use encode::{Ending, Wording};
 pub(crate) use items::{Items, erase};
@@ -67,7 +67,7 @@ pub(crate) struct Opening {
     /// Bytes in one item.
     pub(crate) max_item: usize,
     /// What calls made by the stream inherit: the trace, not the deadline.
-    pub(crate) current: Current,
+    pub(crate) current: CurrentCall,
     /// Its place among the subscriptions of its peer, given back when it is dropped.
     pub(crate) place: Box<dyn Send + Sync>,
 }
@@ -78,7 +78,7 @@ impl Opening {
         options: &Options,
         items: Items,
         max_item: usize,
-        current: Current,
+        current: CurrentCall,
         place: Box<dyn Send + Sync>,
     ) -> Self {
         let id = new_id();
@@ -89,7 +89,7 @@ impl Opening {
             overflow: options.overflow,
             items,
             max_item,
-            current: Current {
+            current: CurrentCall {
                 deadline: None,
                 ..current
             },

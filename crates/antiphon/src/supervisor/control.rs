@@ -8,7 +8,7 @@ use antiphon_proto::Framing;
 use crate::client::{Client, over};
 use crate::dispatch::Dispatcher;
 use crate::origin::{Connection, Transport};
-use crate::session::{Session, Terms};
+use crate::session::{Session, SessionConfig};
 use crate::transport::stream::StreamWire;
 
 /// Bytes in one message; none is longer than what a worker has counted of its methods, which is some
@@ -25,12 +25,15 @@ pub(crate) fn open(
     let stream = tokio::net::UnixStream::from_std(stream)?;
     let wire = StreamWire::new(stream, Framing::Newline, MAX_MESSAGE);
     let connection = Connection::new(Transport::Unix, None);
-    let terms = Terms::default();
-    let session = Session::new(wire, offered.clone(), connection, true, &terms, |scope| {
-        scope.admin = true;
+    let config = SessionConfig::default();
+    let session = Session::new(wire, offered.clone(), connection, true, &config, |origin| {
+        origin.admin = true;
     });
     let session = session.patient();
-    let peer = over(session.link(), "the other end of the control channel");
+    let peer = over(
+        session.session_handle(),
+        "the other end of the control channel",
+    );
     Ok((peer, async move {
         let end = session.await;
         tracing::debug!("a control channel has ended: {}", end.reason);

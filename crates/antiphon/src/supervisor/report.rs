@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::process_info::System;
-use crate::metrics::status::Vitals;
+use crate::metrics::process_info::ProcessInfo;
+use crate::metrics::status::ServerStatus;
 
 /// One sign of life.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
@@ -16,14 +16,14 @@ pub(crate) struct Report {
     /// Connections that are open, and those since the start.
     pub(crate) connections: usize,
     pub(crate) accepted: usize,
-    pub(crate) system: System,
+    pub(crate) system: ProcessInfo,
     /// What was counted of each method.
     #[cfg(feature = "metrics")]
     pub(crate) metrics: crate::metrics::Snapshot,
 }
 
 impl Report {
-    pub(crate) fn of(server: &Vitals) -> Self {
+    pub(crate) fn of(server: &ServerStatus) -> Self {
         let counts = server.counts();
         Self {
             calls: counts.calls,
@@ -31,7 +31,7 @@ impl Report {
             in_flight: counts.in_flight,
             connections: counts.connections,
             accepted: counts.accepted,
-            system: System::now(),
+            system: ProcessInfo::now(),
             #[cfg(feature = "metrics")]
             metrics: server.snapshot(),
         }

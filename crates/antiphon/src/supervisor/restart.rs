@@ -87,11 +87,11 @@ mod tests {
     use super::*;
 
     /// Lets a worker die whenever it was started, and lists the seconds of its restarts.
-    fn crash_loop(seconds: u64, life: Duration) -> Vec<Duration> {
+    fn crash_loop(seconds: u64, shutdown: Duration) -> Vec<Duration> {
         let begin = Instant::now();
         let (mut now, mut restarts, mut made) = (begin, Restarts::default(), Vec::new());
         while now - begin < Duration::from_secs(seconds) {
-            now += life;
+            now += shutdown;
             restarts.died(now);
             now = restarts.next(now);
             restarts.restarted(now);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::fleet::{Fleet, Phase};
 use super::worker_state::Member;
-use crate::metrics::process_info::System;
+use crate::metrics::process_info::ProcessInfo;
 
 /// The monitor that watches the workers, and the key of what they say about serving.
 const MONITOR: &str = "rpc";
@@ -64,7 +64,7 @@ impl Fleet {
                     "workers": workers,
                 },
             },
-            "system": System::now(),
+            "system": ProcessInfo::now(),
             "extra": {},
         })
     }

@@ -17,7 +17,7 @@ use super::role::Post;
 use super::signals::WorkerSignals;
 use crate::admin_token::AdminToken;
 use crate::client::Client;
-use crate::metrics::status::{Answer, Uplink};
+use crate::metrics::status::{Answer, SupervisorClient};
 use crate::router::Router;
 use crate::server::bound::Given;
 use crate::server::listener::Door;
@@ -65,7 +65,7 @@ pub(crate) async fn work(server: Server, post: Post) -> Result<(), ServeError> {
     let given = Given {
         doors: Some(doors.collect::<io::Result<_>>()?),
         admin: charge.admin_token.as_deref().map(AdminToken::new),
-        uplink: Some(Box::new(Line(supervisor.clone()))),
+        supervisor: Some(Box::new(Line(supervisor.clone()))),
     };
     let listening = Listening::with(server, given).await?;
     let handle = listening.handle();
@@ -181,7 +181,7 @@ fn orders() -> (Orders, Router) {
 
 /// Signs of life, and the wish to be replaced after many calls.
 struct Pulse {
-    server: std::sync::Arc<crate::metrics::status::Vitals>,
+    server: std::sync::Arc<crate::metrics::status::ServerStatus>,
     supervisor: Client,
     /// The number of calls after which to leave.
     enough: Option<u64>,
@@ -190,7 +190,7 @@ struct Pulse {
 impl Pulse {
     fn new(listening: &Listening, supervisor: Client, max_requests: Option<u64>) -> Self {
         Self {
-            server: listening.vitals(),
+            server: listening.status(),
             supervisor,
             enough: max_requests.map(jittered),
         }
@@ -224,7 +224,7 @@ fn jittered(calls: u64) -> u64 {
 #[derive(Debug)]
 struct Line(Client);
 
-impl Uplink for Line {
+impl SupervisorClient for Line {
     fn ask(&self, method: &'static str, params: Vec<Value>) -> Answer {
         let asked = self.0.call::<Value>(method, params);
         Box::pin(async move {

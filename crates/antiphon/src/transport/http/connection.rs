@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::guard;
-use crate::shutdown::Life;
+use crate::shutdown::Shutdown;
 use crate::transport::http::body::{Body, Tracked};
 use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
 use crate::transport::http::reply;
@@ -99,7 +99,12 @@ impl Http {
 
     /// Serves a connection until it ends, or until the server stops and its last answer is sent. It
     /// may have become a session by then, which is left to be driven.
-    pub(crate) async fn serve<S>(self, socket: S, caller: Caller, life: Life) -> Option<Driven>
+    pub(crate) async fn serve<S>(
+        self,
+        socket: S,
+        caller: Caller,
+        shutdown: Shutdown,
+    ) -> Option<Driven>
     where
         S: Socket,
     {
@@ -115,9 +120,9 @@ impl Http {
         let clock = Clock::new(self.phases);
         let caller = Arc::new(caller);
         let mut socket = Timed::new(socket, Arc::clone(&clock));
-        let ended = match first_bytes(&mut socket, &life).await {
-            Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &life).await,
-            Ok(Version::Http2) => self.serve_http2(socket, &caller, &clock, &life).await,
+        let ended = match first_bytes(&mut socket, &shutdown).await {
+            Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &shutdown).await,
+            Ok(Version::Http2) => self.serve_http2(socket, &caller, &clock, &shutdown).await,
             Err(error) => Err(error.to_string()),
         };
         if let Err(reason) = ended {
@@ -125,7 +130,7 @@ impl Http {
             tracing::debug!(connection = id, "the connection broke off: {reason}");
         }
         caller.connection.close();
-        slot.take::<S>(life).await
+        slot.take::<S>(shutdown).await
     }
 
     async fn serve_http1<S>(
@@ -133,23 +138,23 @@ impl Http {
         socket: Timed<S>,
         caller: &Arc<Caller>,
         clock: &Arc<Clock>,
-        life: &Life,
+        shutdown: &Shutdown,
     ) -> Result<(), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if life.is_stopping() {
+        if shutdown.is_stopping() {
             clock.drain();
         }
-        let service = service_fn(|request| self.answer(request, caller, clock, life));
+        let service = service_fn(|request| self.answer(request, caller, clock, shutdown));
         let serving = self.http1.serve_connection(TokioIo::new(socket), service);
         let serving = serving.with_upgrades();
         let mut serving = pin!(serving);
-        if let Some(ended) = life.until_stopped(serving.as_mut()).await {
+        if let Some(ended) = shutdown.until_stopped(serving.as_mut()).await {
             return ended.map_err(|error| error.to_string());
         }
         clock.drain();
-        finished(life.until_killed(serving).await)
+        finished(shutdown.until_killed(serving).await)
     }
 
     async fn serve_http2<S>(
@@ -157,7 +162,7 @@ impl Http {
         socket: Timed<S>,
         caller: &Arc<Caller>,
         clock: &Arc<Clock>,
-        life: &Life,
+        shutdown: &Shutdown,
     ) -> Result<(), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -168,22 +173,22 @@ impl Http {
             self.clone(),
             Arc::clone(caller),
             Arc::clone(clock),
-            life.clone(),
+            shutdown.clone(),
         ));
         let service = service_fn(move |request| {
             let shared = Arc::clone(&shared);
             async move {
-                let (http, caller, clock, life) = &*shared;
-                http.answer(request, caller, clock, life).await
+                let (http, caller, clock, shutdown) = &*shared;
+                http.answer(request, caller, clock, shutdown).await
             }
         });
         let mut serving = pin!(self.http2.serve_connection(TokioIo::new(socket), service));
-        if let Some(ended) = life.until_stopped(serving.as_mut()).await {
+        if let Some(ended) = shutdown.until_stopped(serving.as_mut()).await {
             return ended.map_err(|error| error.to_string());
         }
         clock.drain();
         serving.as_mut().graceful_shutdown();
-        finished(life.until_killed(serving).await)
+        finished(shutdown.until_killed(serving).await)
     }
 
     async fn answer(
@@ -191,7 +196,7 @@ impl Http {
         mut request: Request<Incoming>,
         caller: &Arc<Caller>,
         clock: &Arc<Clock>,
-        life: &Life,
+        shutdown: &Shutdown,
     ) -> Result<Response<Tracked>, Infallible> {
         let guard = clock.request();
         let version = request.version();
@@ -202,7 +207,7 @@ impl Http {
                 through(layered, request.map(Body::from)).await
             }
         };
-        if life.is_stopping() && version < http::Version::HTTP_2 {
+        if shutdown.is_stopping() && version < http::Version::HTTP_2 {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -231,11 +236,11 @@ async fn through(layers: &Layered, request: Request<Body>) -> Response<Body> {
 
 /// Which protocol a connection begins with. When the server stops before anything has come, what is
 /// on its way still has the time for a last byte; what has begun has the time for a head.
-async fn first_bytes<S>(socket: &mut Timed<S>, life: &Life) -> io::Result<Version>
+async fn first_bytes<S>(socket: &mut Timed<S>, shutdown: &Shutdown) -> io::Result<Version>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(version) = life.until_stopped(pin!(socket.sniff())).await {
+    if let Some(version) = shutdown.until_stopped(pin!(socket.sniff())).await {
         return version;
     }
     match tokio::time::timeout(LAST_BYTE, socket.sniff()).await {

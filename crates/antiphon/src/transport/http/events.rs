@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::connection::{End, Link, Outgoing};
+use crate::connection::{End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
 /// What a request accepts that wants one.
@@ -34,7 +34,7 @@ const ROOM: usize = 16 * 1024;
 ///
 /// Dropping it ends the subscription.
 pub(crate) struct Events {
-    link: Link,
+    session_handle: SessionHandle,
     /// The first event, until it has been taken.
     answer: Option<Bytes>,
     fetched: VecDeque<Outgoing>,
@@ -45,17 +45,17 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Begins the subscription. `link` is that of the call alone; the subscription ends when
+    /// Begins the subscription. `session_handle` is that of the call alone; the subscription ends when
     /// `stopping` is cancelled.
     pub(crate) fn new(
         answer: &[u8],
         streams: Vec<Opening>,
-        link: Link,
+        session_handle: SessionHandle,
         stopping: &CancellationToken,
     ) -> Self {
-        link.open(streams);
+        session_handle.open(streams);
         Self {
-            link,
+            session_handle,
             answer: Some(Bytes::from(event(answer))),
             fetched: VecDeque::new(),
             stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
@@ -70,19 +70,19 @@ impl Events {
             return self.speak(answer);
         }
         // Whoever asks again has taken what came before.
-        self.link.wrote(0);
+        self.session_handle.wrote(0);
         self.hear_of_the_end(cx);
-        self.link.listen(cx.waker());
+        self.session_handle.listen(cx.waker());
         loop {
             let text = self.fetch();
             if !text.is_empty() {
                 return self.speak(Bytes::from(text));
             }
-            if self.link.is_busy() {
+            if self.session_handle.is_busy() {
                 return self.poll_silence(cx);
             }
             // The last message may have come between.
-            if !self.link.has_mail() {
+            if !self.session_handle.has_mail() {
                 return Poll::Ready(None);
             }
         }
@@ -93,13 +93,13 @@ impl Events {
             && stopping.as_mut().poll(cx).is_ready()
         {
             self.stopping = None;
-            self.link.end_feeds();
+            self.session_handle.end_feeds();
         }
     }
 
     /// The events of what waits, up to about [`ROOM`].
     fn fetch(&mut self) -> Vec<u8> {
-        self.link.fetch(ROOM, &mut self.fetched);
+        self.session_handle.fetch(ROOM, &mut self.fetched);
         let mut text = Vec::new();
         for Outgoing { text: message, seq } in self.fetched.drain(..) {
             write_event(&mut text, &message, seq);
@@ -129,7 +129,7 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.link.close(End {
+        self.session_handle.close(End {
             reason: "the event stream is closed".into(),
             ours: false,
         });
@@ -139,7 +139,7 @@ impl Drop for Events {
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
-            .field("link", &self.link)
+            .field("session_handle", &self.session_handle)
             .finish_non_exhaustive()
     }
 }
@@ -176,9 +176,9 @@ mod tests {
     use antiphon_proto::ErrorObject;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-    use crate::connection::LinkLimits;
+    use crate::connection::SessionHandleLimits;
     use crate::subscription::{Options, Overflow, erase};
-    use crate::task_local::Current;
+    use crate::task_local::CurrentCall;
 
     /// What a channel brings.
     struct Channel(UnboundedReceiver<Result<u64, ErrorObject>>);
@@ -200,10 +200,17 @@ mod tests {
     fn events(options: &Options) -> (Events, Feed, CancellationToken) {
         let (feed, items) = unbounded_channel();
         let items = erase(Channel(items), |item| item);
-        let opening = Opening::new("n", options, items, 1000, Current::default(), Box::new(()));
-        let link = Link::new(Arc::new(LinkLimits::default()), false);
+        let opening = Opening::new(
+            "n",
+            options,
+            items,
+            1000,
+            CurrentCall::default(),
+            Box::new(()),
+        );
+        let session_handle = SessionHandle::new(Arc::new(SessionHandleLimits::default()), false);
         let stopping = CancellationToken::new();
-        let events = Events::new(b"{}", vec![opening], link, &stopping);
+        let events = Events::new(b"{}", vec![opening], session_handle, &stopping);
         (events, feed, stopping)
     }
 

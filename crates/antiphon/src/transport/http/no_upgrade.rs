@@ -6,8 +6,8 @@ use http::Response;
 use http::request::Parts;
 
 use crate::dispatch::Dispatcher;
-use crate::session::Terms;
-use crate::shutdown::Life;
+use crate::session::SessionConfig;
+use crate::shutdown::Shutdown;
 use crate::transport::http::body::Body;
 use crate::transport::http::connection::Driven;
 use crate::transport::http::service::Caller;
@@ -23,7 +23,7 @@ impl Slot {
     }
 
     /// The connection stays with HTTP.
-    pub(crate) async fn take<S: Socket>(&self, _: Life) -> Option<Driven> {
+    pub(crate) async fn take<S: Socket>(&self, _: Shutdown) -> Option<Driven> {
         None
     }
 }
@@ -34,7 +34,7 @@ pub(crate) struct Offer<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) local: bool,
     pub(crate) admin: bool,
-    pub(crate) terms: &'a Terms,
+    pub(crate) config: &'a SessionConfig,
     pub(crate) max_message: usize,
 }
 

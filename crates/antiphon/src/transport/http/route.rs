@@ -7,7 +7,7 @@ use http::header::HeaderValue;
 
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Limits;
-use crate::metrics::status::Vitals;
+use crate::metrics::status::ServerStatus;
 use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
 use crate::transport::http::reply::Refusal;
@@ -66,7 +66,7 @@ impl Route {
     }
 
     /// The route as a part of a server.
-    pub(crate) fn served(mut self, server: &Arc<Vitals>, limits: &Limits) -> Self {
+    pub(crate) fn served(mut self, server: &Arc<ServerStatus>, limits: &Limits) -> Self {
         let limits = self.limited_by_server.then(|| limits.clone());
         self.dispatcher = self.dispatcher.served(server, limits);
         self

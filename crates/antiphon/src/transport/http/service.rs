@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
-use crate::connection::{Link, LinkLimits};
+use crate::connection::{SessionHandle, SessionHandleLimits};
 use crate::dispatch::Answered;
 use crate::origin::{Connection, Transport};
 use crate::router::BoxError;
-use crate::session::Terms;
+use crate::session::SessionConfig;
 use crate::transport::http::accept::{Accepted, Arrival};
 use crate::transport::http::body::{self, Body, BodyLimits, Budget};
 use crate::transport::http::events::{self, Events};
@@ -101,13 +101,13 @@ pub(crate) struct Inner {
     pub(crate) guard: Guard,
     pub(crate) body: BodyLimits,
     /// For requests that become sessions.
-    pub(crate) terms: Terms,
+    pub(crate) config: SessionConfig,
     /// What shows that a caller is the server's owner.
     admin: Option<AdminToken>,
     /// What is answered to GET.
     pages: Option<Arc<dyn Pages>>,
     /// What one event stream may hold.
-    links: Arc<LinkLimits>,
+    links: Arc<SessionHandleLimits>,
     /// Who calls where nobody says who: a service that is mounted sees no connections.
     stranger: Arc<Caller>,
 }
@@ -147,7 +147,7 @@ impl HttpService {
                 timeout: Some(Duration::from_secs(30)),
                 budget: Budget::new(256 * 1024 * 1024),
             },
-            terms: Terms::default(),
+            config: SessionConfig::default(),
             admin: None,
             pages: None,
             links: Arc::default(),
@@ -159,7 +159,7 @@ impl HttpService {
         routes: Vec<(Option<String>, Route)>,
         guard: Guard,
         body: BodyLimits,
-        terms: &Terms,
+        config: &SessionConfig,
         pages: Arc<dyn Pages>,
         admin: Option<AdminToken>,
     ) -> Self {
@@ -169,8 +169,8 @@ impl HttpService {
             pages: Some(pages),
             guard,
             body,
-            links: Arc::clone(&terms.link),
-            terms: terms.clone(),
+            links: Arc::clone(&config.session_handle),
+            config: config.clone(),
             stranger: Caller::stranger(),
         }))
     }
@@ -287,7 +287,7 @@ impl HttpService {
             caller,
             local,
             admin,
-            terms: &self.0.terms,
+            config: &self.0.config,
             max_message: self.0.body.max,
         };
         switch(head, handshake, &offer)
@@ -306,25 +306,25 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let (message, _held) = body::read(body, &self.0.body).await?;
-        let mut scope = route.dispatcher.scope(arrival.connection, arrival.local);
-        scope.admin = arrival.admin;
-        scope.timeout = arrival.timeout;
-        scope.traceparent = arrival.traceparent;
-        scope.tracestate = arrival.tracestate;
-        scope.http = Some(head);
-        let link = form
+        let mut origin = route.dispatcher.origin(arrival.connection, arrival.local);
+        origin.admin = arrival.admin;
+        origin.timeout = arrival.timeout;
+        origin.traceparent = arrival.traceparent;
+        origin.tracestate = arrival.tracestate;
+        origin.http = Some(head);
+        let session_handle = form
             .events
-            .then(|| Link::new(Arc::clone(&self.0.links), false));
-        scope.link.clone_from(&link);
-        let answered = route.dispatcher.dispatch(message, Arc::new(scope)).await;
+            .then(|| SessionHandle::new(Arc::clone(&self.0.links), false));
+        origin.session_handle.clone_from(&session_handle);
+        let answered = route.dispatcher.dispatch(message, Arc::new(origin)).await;
         let Answered { text, streams } = answered;
         let Some(text) = text else {
             return Ok(reply::empty(route.notification_status));
         };
-        if let Some(link) = link
+        if let Some(session_handle) = session_handle
             && !streams.is_empty()
         {
-            let events = Events::new(&text, streams, link, arrival.stopping);
+            let events = Events::new(&text, streams, session_handle, arrival.stopping);
             return Ok(reply::events(Body::from(events)));
         }
         Ok(match form.whole {

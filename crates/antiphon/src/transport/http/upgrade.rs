@@ -15,8 +15,8 @@ use hyper_util::rt::TokioIo;
 
 use crate::dispatch::Dispatcher;
 use crate::origin::{Connection, Transport};
-use crate::session::{Session, Terms, run};
-use crate::shutdown::Life;
+use crate::session::{Session, SessionConfig, run};
+use crate::shutdown::Shutdown;
 use crate::transport::http::body::Body;
 use crate::transport::http::connection::Driven;
 use crate::transport::http::reply::Refusal;
@@ -43,7 +43,7 @@ pub(crate) struct Switched {
     connection: Arc<Connection>,
     local: bool,
     admin: bool,
-    terms: Terms,
+    config: SessionConfig,
     max_message: usize,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Offer<'a> {
     pub(crate) local: bool,
     /// Whether it shows the admin token.
     pub(crate) admin: bool,
-    pub(crate) terms: &'a Terms,
+    pub(crate) config: &'a SessionConfig,
     pub(crate) max_message: usize,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -
         connection: Connection::new(Transport::WebSocket, caller.connection.peer),
         local: offer.local,
         admin: offer.admin,
-        terms: offer.terms.clone(),
+        config: offer.config.clone(),
         max_message: offer.max_message,
     };
     match &caller.slot {
@@ -142,7 +142,7 @@ impl Slot {
 
     /// The session that a connection has become, if it has. It is taken out of HTTP's hands with the
     /// socket it was given.
-    pub(crate) async fn take<S>(&self, life: Life) -> Option<Driven>
+    pub(crate) async fn take<S>(&self, shutdown: Shutdown) -> Option<Driven>
     where
         S: Socket,
     {
@@ -154,15 +154,15 @@ impl Slot {
                 let socket = parts.io.into_inner().into_inner();
                 // Copied, be it empty: it is a part of the buffer that HTTP has read into.
                 let ahead = Bytes::copy_from_slice(&parts.read_buf);
-                switched.over(socket, ahead, life)
+                switched.over(socket, ahead, shutdown)
             }
-            Err(upgraded) => switched.over(TokioIo::new(upgraded), Bytes::new(), life),
+            Err(upgraded) => switched.over(TokioIo::new(upgraded), Bytes::new(), shutdown),
         })
     }
 }
 
 impl Switched {
-    fn over<S>(self, socket: S, ahead: Bytes, life: Life) -> Driven
+    fn over<S>(self, socket: S, ahead: Bytes, shutdown: Shutdown) -> Driven
     where
         S: Socket,
     {
@@ -173,20 +173,20 @@ impl Switched {
             connection,
             local,
             admin,
-            terms,
+            config,
             ..
         } = self;
-        let session = Session::new(wire, dispatcher, connection, local, &terms, |scope| {
-            scope.http = Some(head);
-            scope.admin = admin;
+        let session = Session::new(wire, dispatcher, connection, local, &config, |origin| {
+            origin.http = Some(head);
+            origin.admin = admin;
         });
-        Box::pin(run(session, life))
+        Box::pin(run(session, shutdown))
     }
 
     async fn alone(mut self) {
         if let Ok(upgraded) = (&mut self.upgrade).await {
             let socket = TokioIo::new(upgraded);
-            self.over(socket, Bytes::new(), Life::default()).await;
+            self.over(socket, Bytes::new(), Shutdown::default()).await;
         }
     }
 }
