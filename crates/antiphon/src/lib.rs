@@ -283,6 +283,7 @@
 //! Without any of them there are routers, [`Dispatcher`], and a [`Client`] for calls in process and
 //! through a service of yours. That builds for WebAssembly, too.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // A part of the features leaves code over that the others need. Whether any of it is of no use at
 // all, the build with all of them tells.
 #![cfg_attr(not(all(unix, feature = "full")), allow(dead_code))]

@@ -57,16 +57,13 @@ impl Distrust {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotYetValid
             }
-            CertificateError::Other(OtherError(why)) if let Some(told) = why.downcast_ref() => {
-                match told {
-                    Closer::SelfSigned => Self::SelfSigned,
-                    Closer::OtherKey => Self::OtherKey,
-                }
-            }
-            // The library behind the library has no other way to tell it apart.
-            CertificateError::Other(OtherError(why)) if why.to_string() == "CaUsedAsEndEntity" => {
-                Self::Authority
-            }
+            CertificateError::Other(OtherError(why)) => match why.downcast_ref() {
+                Some(Closer::SelfSigned) => Self::SelfSigned,
+                Some(Closer::OtherKey) => Self::OtherKey,
+                // The library behind the library has no other way to tell it apart.
+                None if why.to_string() == "CaUsedAsEndEntity" => Self::Authority,
+                None => Self::Other(error.to_string()),
+            },
             other => Self::Other(other.to_string()),
         }
     }

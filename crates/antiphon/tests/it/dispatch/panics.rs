@@ -23,8 +23,12 @@ pub(crate) fn quiet() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let text = info.payload_as_str().unwrap_or(CANARY);
-            if !text.contains(CANARY) {
+            let payload = info.payload();
+            let text = match payload.downcast_ref::<&str>() {
+                Some(text) => Some(*text),
+                None => payload.downcast_ref::<String>().map(String::as_str),
+            };
+            if !text.unwrap_or(CANARY).contains(CANARY) {
                 before(info);
             }
         }));
