@@ -75,8 +75,8 @@ async function sendAll() {
   sendButton.disabled = true;
   try {
     const body = `[${sent.map((call) => encodeRequest(call.method.name, call.params, call.isNotification, call.id)).join(",")}]`;
-    const reply = await post(body);
-    setChildren(results, resultsView(sent, reply));
+    const response = await post(body);
+    setChildren(results, resultsView(sent, response));
     announce("The batch was answered");
   } catch (error) {
     setChildren(results, transportErrorView(error).element);
@@ -85,24 +85,24 @@ async function sendAll() {
   }
 }
 
-function resultsView(sent, reply) {
+function resultsView(sent, response) {
   let tree = null;
   try {
-    tree = reply.text === "" ? { items: [] } : parseTree(reply.text);
+    tree = response.text === "" ? { items: [] } : parseTree(response.text);
   } catch {
     // Text that is not JSON is shown unchanged, below.
   }
   // An error of the whole batch is one object.
-  if (reply.refusal || !tree?.items || tree.keys) return responseView(reply).element;
+  if (response.refusal || !tree?.items || tree.keys) return responseView(response).element;
   const byId = new Map(
-    tree.items.map((item) => [member(item, "id") && rawText(member(item, "id"), reply.text), item]),
+    tree.items.map((item) => [member(item, "id") && rawText(member(item, "id"), response.text), item]),
   );
   return h(
     "div.answer.done",
-    h("div.answer-head", h("strong", "Answers"), responseFacts(reply, reply.text)),
+    h("div.answer-head", h("strong", "Answers"), responseFacts(response, response.text)),
     h(
       "ol.results",
-      sent.map((call) => h("li", resultEntry(call, byId.get(String(call.id)), reply.text))),
+      sent.map((call) => h("li", resultEntry(call, byId.get(String(call.id)), response.text))),
     ),
   );
 }

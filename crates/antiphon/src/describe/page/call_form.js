@@ -4,11 +4,11 @@ import { addToBatch } from "./batch.js";
 import { announce, h, setChildren } from "./dom.js";
 import { jsonField } from "./fields.js";
 import { paramFields } from "./form.js";
-import { snippetTabs } from "./snippet_view.js";
 import { recordCall } from "./history.js";
 import { isObject } from "./json.js";
 import { responseView, transportErrorView } from "./response.js";
 import { encodeRequest, post } from "./rpc.js";
+import { snippetTabs } from "./snippet_view.js";
 import { subscriptionView } from "./subscription_view.js";
 import { segmentedControl } from "./widgets.js";
 
@@ -105,14 +105,14 @@ export function callForm(api, method) {
     element.classList.add("busy");
     const entry = { ...call, byPosition: passing.value === "position" };
     try {
-      const reply = await post(
+      const response = await post(
         encodeRequest(method.name, call.params, call.isNotification),
         controller.signal,
       );
-      const view = responseView(reply, method, call.isNotification);
+      const view = responseView(response, method, call.isNotification);
       setChildren(answers, view.element);
       announce(view.outcome);
-      recordCall({ ...entry, outcome: view.outcome, time: reply.time });
+      recordCall({ ...entry, outcome: view.outcome, time: response.time });
     } catch (error) {
       const view = transportErrorView(error);
       setChildren(answers, view.element);

@@ -6,8 +6,8 @@
 import { h, setChildren, uniqueId } from "./dom.js";
 import { ExactNumber, isEqual, isObject, parse, stringify } from "./json.js";
 import { renderInline } from "./markdown.js";
-import { constraints, typeLine } from "./schema_view.js";
 import { asText, refName } from "./openrpc.js";
+import { constraints, typeLine } from "./schema_view.js";
 import { typesOf, validate } from "./validate.js";
 import { segmentedControl } from "./widgets.js";
 

@@ -29,17 +29,18 @@ let api = null;
 let isSearching = false;
 
 function formOf(method) {
-  const found = forms.get(method.name);
+  const existing = forms.get(method.name);
   forms.delete(method.name);
-  const made = found ?? callForm(api, method);
-  if (!found && method.examples.length) made.restore({ params: exampleParams(method, method.examples[0]) });
-  forms.set(method.name, made);
+  const form = existing ?? callForm(api, method);
+  if (!existing && method.examples.length)
+    form.restore({ params: exampleParams(method, method.examples[0]) });
+  forms.set(method.name, form);
   if (forms.size > MAX_FORMS) {
     const [[name, oldest]] = forms;
     oldest.stop();
     forms.delete(name);
   }
-  return made;
+  return form;
 }
 
 function render(hasMoved) {

@@ -75,17 +75,18 @@ function saveButton(body) {
 }
 
 /** The view of the response to one call: `{ element, outcome }`, where `outcome` is a short text. */
-export function responseView(reply, method, isNotification) {
-  const body = reply.text;
+export function responseView(response, method, isNotification) {
+  const body = response.text;
   const view = (kind, outcome, ...parts) => ({
     outcome,
     element: h(
       `div.answer.${kind}`,
-      h("div.answer-head", h("strong", outcome), responseFacts(reply, body)),
+      h("div.answer-head", h("strong", outcome), responseFacts(response, body)),
       parts,
     ),
   });
-  if (reply.refusal) return view("failed", "Refused", h("p", `HTTP ${reply.status}: ${reply.refusal}`));
+  if (response.refusal)
+    return view("failed", "Refused", h("p", `HTTP ${response.status}: ${response.refusal}`));
   if (isNotification && body === "")
     return view("done", "Sent", h("p.dim", "A notification is never answered."));
   if (body.length > MAX_TREE) return view("done", "Answer", jsonView(body));

@@ -101,9 +101,9 @@ export function decodeResponse(tree, text) {
 
 /** Calls a method for the page itself. Returns the result, or throws an error with `code`. */
 export async function call(method, params, signal) {
-  const reply = await post(encodeRequest(method, params), signal);
-  if (reply.refusal) throw Object.assign(new Error(reply.refusal), { status: reply.status });
-  const parts = decodeResponse(parseTree(reply.text), reply.text);
+  const response = await post(encodeRequest(method, params), signal);
+  if (response.refusal) throw Object.assign(new Error(response.refusal), { status: response.status });
+  const parts = decodeResponse(parseTree(response.text), response.text);
   if (!parts) throw new Error("The answer makes no sense.");
   if (parts.error) throw Object.assign(new Error(parts.error.message), { code: parts.error.code });
   return JSON.parse(parts.result);

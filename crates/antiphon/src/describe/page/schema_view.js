@@ -88,17 +88,17 @@ export function hasParts(api, schema) {
   const inner = [
     schema.items,
     schema.additionalProperties,
-    ...arrayOr(schema.oneOf),
-    ...arrayOr(schema.anyOf),
-    ...arrayOr(schema.prefixItems),
+    ...asArray(schema.oneOf),
+    ...asArray(schema.anyOf),
+    ...asArray(schema.prefixItems),
   ];
   return (
     inner.flat().some((one) => isObject(one) && hasParts(api, one)) ||
-    arrayOr(schema.oneOf).some((one) => asText(one?.description))
+    asArray(schema.oneOf).some((one) => asText(one?.description))
   );
 }
 
-function arrayOr(value) {
+function asArray(value) {
   return Array.isArray(value) ? value : [];
 }
 
@@ -125,7 +125,7 @@ export function schemaParts(api, schema) {
   if (name !== undefined && asText(target.description))
     out.append(h("p.dim", renderInline(asText(target.description))));
   if (isObject(target.properties)) out.append(membersView(api, target));
-  const variants = [...arrayOr(target.oneOf), ...arrayOr(target.anyOf)];
+  const variants = [...asArray(target.oneOf), ...asArray(target.anyOf)];
   if (variants.length)
     out.append(
       h(
@@ -140,13 +140,13 @@ export function schemaParts(api, schema) {
   }
   if (isObject(target.additionalProperties))
     out.append(h("div", h("span.dim", "other members "), subschemaView(api, target.additionalProperties)));
-  for (const part of arrayOr(target.allOf)) out.append(subschemaView(api, part));
+  for (const part of asArray(target.allOf)) out.append(subschemaView(api, part));
   if (!out.childElementCount) out.append(typeLine(api, target), constraintsView(target) ?? "");
   return out;
 }
 
 function membersView(api, schema) {
-  const required = arrayOr(schema.required);
+  const required = asArray(schema.required);
   return h(
     "dl.members",
     Object.keys(schema.properties).map((key) => {

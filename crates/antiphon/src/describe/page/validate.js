@@ -48,10 +48,10 @@ export function validate(api, schema, value, path = "", depth = 0) {
   else if (Array.isArray(value)) found.push(...validateArray(api, schema, value, path, depth, report));
   else if (isObject(value)) found.push(...validateObject(api, schema, value, path, depth, report));
 
-  for (const part of arrayOr(schema.allOf)) found.push(...validate(api, part, value, path, depth + 1));
+  for (const part of asArray(schema.allOf)) found.push(...validate(api, part, value, path, depth + 1));
   const fits = (part) => validate(api, part, value, path, depth + 1).length === 0;
-  if (arrayOr(schema.anyOf).length && !schema.anyOf.some(fits)) report("fits none of the forms it may have");
-  if (arrayOr(schema.oneOf).length) {
+  if (asArray(schema.anyOf).length && !schema.anyOf.some(fits)) report("fits none of the forms it may have");
+  if (asArray(schema.oneOf).length) {
     const count = schema.oneOf.filter(fits).length;
     if (count !== 1)
       report(count ? "fits several forms of which it must have one" : "fits none of the forms it may have");
@@ -59,7 +59,7 @@ export function validate(api, schema, value, path = "", depth = 0) {
   return found;
 }
 
-function arrayOr(value) {
+function asArray(value) {
   return Array.isArray(value) ? value : [];
 }
 
@@ -147,7 +147,7 @@ function validateArray(api, schema, value, path, depth, say) {
   if (value.length > toNumber(schema.maxItems)) say(`must have at most ${count(schema.maxItems, "item")}`);
   if (schema.uniqueItems === true && new Set(value.map((item) => stringify(item))).size < value.length)
     say("must not have the same item twice");
-  const fixed = Array.isArray(schema.items) ? schema.items : arrayOr(schema.prefixItems);
+  const fixed = Array.isArray(schema.items) ? schema.items : asArray(schema.prefixItems);
   const rest = Array.isArray(schema.items) ? (schema.additionalItems ?? true) : (schema.items ?? true);
   return value.flatMap((item, at) => validate(api, fixed[at] ?? rest, item, `${path}[${at}]`, depth + 1));
 }
@@ -159,7 +159,7 @@ function count(number, noun) {
 function validateObject(api, schema, value, path, depth, say) {
   const known = isObject(schema.properties) ? schema.properties : {};
   const inner = (name) => (path ? `${path}.${name}` : name);
-  for (const name of arrayOr(schema.required)) {
+  for (const name of asArray(schema.required)) {
     if (!Object.hasOwn(value, name)) say(`lacks ${JSON.stringify(name)}`);
   }
   return Object.keys(value).flatMap((name) => {
