@@ -1,4 +1,4 @@
-// Measures the page: the sizes of its parts, and when a browser has painted something.
+// Measurement of the page: size of each file, time until the first paint.
 //
 //     node measure.js [RUNS]
 

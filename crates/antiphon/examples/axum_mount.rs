@@ -1,4 +1,4 @@
-//! The service inside an axum application, beside its other routes.
+//! Service mounted in an axum application, next to other routes.
 //!
 //! Run with
 //!
@@ -9,8 +9,8 @@
 //! $ curl http://127.0.0.1:8060/
 //! ```
 //!
-//! Listening, time limits for connections and stopping are axum's here. What the service checks all
-//! the same: `Host` and `Origin`, media types, the size of a body, and everything about calls.
+//! Here axum listens, sets the time limits of connections, and stops. The service still checks `Host` and
+//! `Origin`, media types and the size of a body, and enforces all limits of calls.
 
 use std::error::Error;
 
@@ -29,10 +29,10 @@ impl Greeter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // With all defaults it is one line: `let rpc = Router::new(Greeter).into_service()?;`
+    // With the default settings this is one line: `let rpc = Router::new(Greeter).into_service()?;`
     let dispatcher = Router::new(Greeter).build_with(Limits::default().max_batch(20))?;
     let rpc = HttpService::new(Route::new(dispatcher))
-        .allow_host("api.example") // the name this program is known by, besides the loopback ones
+        .allow_host("api.example") // the public host name, in addition to the loopback names
         .max_request(64 * 1024);
 
     let app = axum::Router::new()

@@ -1,4 +1,4 @@
-//! The client for programs without `async`.
+//! Blocking client, for programs without `async`.
 //!
 //! Run with
 //!
@@ -6,7 +6,7 @@
 //! $ cargo run --example calculator_server &
 //! $ cargo run --example blocking_client
 //! ```
-#![allow(clippy::print_stdout)] // it shows what comes back
+#![allow(clippy::print_stdout)] // it prints the results
 
 use std::time::Duration;
 

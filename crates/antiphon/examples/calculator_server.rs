@@ -1,4 +1,4 @@
-//! A server: an object whose methods become remote methods.
+//! Server with an object whose methods become remote methods.
 //!
 //! Run with
 //!
@@ -8,7 +8,7 @@
 //!     -d '{"jsonrpc":"2.0","id":1,"method":"calc.divide","params":{"a":1,"b":8}}'
 //! ```
 //!
-//! `cargo run --example calculator_server -- --help` tells what else can be said.
+//! `cargo run --example calculator_server -- --help` lists all options.
 
 use std::process::ExitCode;
 
@@ -44,7 +44,7 @@ impl Calculator {
 }
 
 fn main() -> ExitCode {
-    // The commands (`ping`, `echo`, `functions_list` …) stand at the top, the calculator below `calc`.
+    // The commands (`ping`, `echo`, `functions_list` …) are at the top level, the calculator below `calc`.
     let router = Router::new(ServerCommands::new()).nest("calc", Calculator);
     Server::new(router).start()
 }

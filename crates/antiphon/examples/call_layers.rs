@@ -1,4 +1,4 @@
-//! Layers around calls: one that counts them, and tower's own that limits how many run.
+//! Layers around calls: one that counts calls, and the concurrency limit of tower.
 //!
 //! Run with
 //!
@@ -9,7 +9,7 @@
 //!          {"jsonrpc":"2.0","id":2,"method":"count"}]'
 //! ```
 //!
-//! A layer sees every call exactly once, also those inside a batch, and never a batch.
+//! A layer sees every call exactly once. It sees the calls of a batch one by one, never the batch.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,14 +28,14 @@ fn main() -> ExitCode {
         .method_fn("wait", |ms: u64| {
             tokio::time::sleep(Duration::from_millis(ms))
         })
-        // Around the methods of this router only: at most two of them at the same time.
+        // For the methods of this router only: at most two calls run concurrently.
         .layer(ConcurrencyLimitLayer::new(2));
 
     let router = Router::default()
         .method_fn("count", move || calls.load(Ordering::Relaxed))
         .merge(slow);
 
-    // Around everything, calls of unknown methods included.
+    // For all calls, including those of unknown methods.
     let count = MapRequestLayer::new(move |call: Call| {
         counted.fetch_add(1, Ordering::Relaxed);
         call

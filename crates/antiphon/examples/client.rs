@@ -1,4 +1,4 @@
-//! A client: typed, with names as text, in a batch, and what its errors tell.
+//! Client with typed calls, untyped calls, a batch and error handling.
 //!
 //! Run with
 //!
@@ -6,14 +6,14 @@
 //! $ cargo run --example calculator_server &
 //! $ cargo run --example client
 //! ```
-#![allow(clippy::print_stdout)] // it shows what comes back
+#![allow(clippy::print_stdout)] // it prints the results
 
 use antiphon::client::{Client, Error, Kind};
 use antiphon::{ErrorObject, call, rpc};
 
-/// What the server offers. A crate with this trait is all that a client needs of it.
+/// Interface of the server. A client needs only a crate with this trait.
 #[rpc]
-#[allow(dead_code)] // nothing here implements it: this program only calls
+#[allow(dead_code)] // this program only calls the methods and does not implement the trait
 trait Calculator {
     async fn add(&self, a: f64, b: f64) -> f64;
     async fn divide(&self, a: f64, b: f64) -> Result<f64, ErrorObject>;
@@ -23,16 +23,16 @@ trait Calculator {
 async fn main() -> Result<(), Error> {
     let client = Client::connect("http://127.0.0.1:8060")?;
 
-    // Typed: the compiler knows names, parameters and results.
+    // Typed: the compiler checks names, parameters and results.
     let calc = CalculatorClient::new(client.namespace("calc"));
     println!("add: {}", calc.add(3.0, 4.0).await?);
 
-    // Untyped: any method, by position or by name.
+    // Untyped: any method, with parameters by position or by name.
     let product: f64 = call!(client.calc.multiply(3, 4)).await?;
     let rest: f64 = call!(client.calc.subtract(b = 4, a = 3)).await?;
     println!("multiply: {product}, subtract: {rest}");
 
-    // A batch: one request, and each result has the type it was asked for as.
+    // A batch is one request. Each result has its own type.
     let mut batch = client.batch();
     let pong = batch.call::<String>("ping", ());
     let sum = batch.call::<f64>("calc.add", (1, 2));

@@ -1,13 +1,13 @@
-//! A server that describes itself: types with schemas, errors, examples, what is not to be used any
-//! more; and the same as a page in the browser.
+//! Documentation of a server: schemas, errors, examples and deprecated methods, as OpenRPC and as a page for
+//! browsers.
 //!
 //! ```console
 //! $ cargo run --example described --features metrics
 //! $ curl http://127.0.0.1:8060/openrpc.json
 //! ```
 //!
-//! and http://127.0.0.1:8060/ in a browser. With the tool: `antiphon docs :8060`, and
-//! `antiphon codegen :8060 --lang python` for a client.
+//! Open http://127.0.0.1:8060/ in a browser. The tool reads the documents as well: `antiphon docs :8060` writes
+//! documentation, and `antiphon codegen :8060 --lang python` writes a client.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 struct Shop;
 
 /// A book on the shelf.
-// `crate` spares the program a dependency of its own on schemars.
+// With `crate` the program needs no dependency on schemars.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[schemars(crate = "schemars")]
 struct Book {

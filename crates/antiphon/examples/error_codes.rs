@@ -1,4 +1,4 @@
-//! Errors with codes, messages and data of a program's own; and `?` on everything else.
+//! Errors with custom codes, messages and data, and `?` for all other errors.
 //!
 //! Run with
 //!
@@ -21,7 +21,7 @@ enum ShopError {
     #[message("only {left} {what} left")]
     OutOfStock {
         what: String,
-        /// Goes into the error's `data`, for a program to read.
+        /// Becomes the `data` of the error, for programs.
         #[data]
         left: u32,
     },
@@ -40,8 +40,8 @@ impl Shop {
         }
     }
 
-    /// Reads the list of prices. A failure is −32603 with an incident id, under which the log of the
-    /// server has the whole story; neither path nor cause leaves the process.
+    /// Reads the list of prices. The caller of a failed call gets −32603 with an incident id. The log of the
+    /// server has the path and the cause under this id; they do not leave the process.
     #[method(blocking)]
     fn rpc_prices(&self) -> Result<String, Failure> {
         Ok(std::fs::read_to_string("prices.txt")?)

@@ -1,4 +1,4 @@
-//! A method that returns a stream: a clock, read as an event stream.
+//! Method that returns a stream: a clock, read as an event stream.
 //!
 //! Run with
 //!
@@ -8,8 +8,8 @@
 //!     -H 'Accept: text/event-stream' -d '{"jsonrpc":"2.0","id":1,"method":"clock","params":[1000]}'
 //! ```
 //!
-//! The first event is the answer, with the id of the subscription; then comes the time, until curl
-//! is stopped, which drops the stream, or until the server is, which says so in a last event.
+//! The first event is the response, with the id of the subscription. The next events are the time. When curl
+//! stops, the stream is dropped. When the server stops, it sends a last event with the reason.
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,7 +29,7 @@ fn clock(ms: u64) -> impl Stream<Item = f64> {
 }
 
 fn main() -> ExitCode {
-    // Who reads too slowly wants to know how late it is now, not how late it was.
+    // A slow reader needs the current time, not old ones.
     let clock = Method::function("clock", clock).overflow(Overflow::LatestOnly);
     Server::new(Router::default().method(clock)).start()
 }

@@ -9,7 +9,7 @@
 //!     -d '{"jsonrpc":"2.0","id":1,"method":"text","params":[1000]}'
 //! ```
 //!
-//! They see requests and responses, not calls: a batch is one request. For calls see `call_layers`.
+//! These layers see requests and responses, not calls: a batch is one request. For calls see `call_layers`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 
-/// Lets a request in that brings the token.
-#[allow(clippy::result_large_err)] // the layer asks for this signature
+/// Accepts requests with the token.
+#[allow(clippy::result_large_err)] // the layer requires this signature
 fn authorize(request: &mut Request<Body>) -> Result<(), Response<Body>> {
     let token = request.headers().get(AUTHORIZATION);
     if token.is_some_and(|token| token == "Bearer secret") {
@@ -36,7 +36,7 @@ fn authorize(request: &mut Request<Body>) -> Result<(), Response<Body>> {
 fn main() -> ExitCode {
     let router = Router::default().method_fn("text", |length: usize| "x".repeat(length));
     Server::new(router)
-        // The layer added last is the outermost: who may not come in costs no compression.
+        // The layer that is added last is the outermost, so refused requests are not compressed.
         .http_layer(CompressionLayer::new())
         .http_layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,

@@ -1,4 +1,4 @@
-//! What a language server consists of: messages with heads, on standard input and output.
+//! Skeleton of a language server: messages with `Content-Length` headers on standard input and output.
 //!
 //! Run with
 //!
@@ -8,7 +8,7 @@
 //!     textDocument/hover 'position={"line":1,"character":2}'
 //! ```
 //!
-//! or from an editor, which starts it and ends it by closing its input.
+//! An editor starts the program in the same way, and ends it by closing its standard input.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 struct Language;
 
-/// The members of `params`. A real server has a struct with its types for each method.
+/// The members of `params`. A real server has a typed struct for each method.
 type Members = Map<String, Value>;
 
 #[rpc]
@@ -28,7 +28,7 @@ impl Language {
         json!({"capabilities": {"hoverProvider": true, "workspaceSymbolProvider": true}})
     }
 
-    /// Tells the editor: it is the client, and a server may talk to it at any time.
+    /// Notifies the editor. It is the client, and the server may send it messages at any time.
     #[method(name = "textDocument/didOpen")]
     async fn rpc_did_open(
         &self,

@@ -1,4 +1,4 @@
-//! A router that is made when the server starts, inside its runtime.
+//! Router that is built when the server starts, inside its runtime.
 //!
 //! Run with
 //!
@@ -8,8 +8,8 @@
 //!     -d '{"jsonrpc":"2.0","id":1,"method":"ticks"}'
 //! ```
 //!
-//! `start` makes the runtime, so nothing that needs one (a pool of connections, a background task)
-//! can be made before it. What fails here keeps the server from starting, with exit code 1.
+//! `start` creates the runtime, so everything that needs a runtime (a connection pool, a background task) must
+//! be created later. If the closure fails, the server does not start, and the exit code is 1.
 
 use std::io;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use tokio::net::UdpSocket;
 use tokio::time::interval;
 
 async fn router() -> io::Result<Router> {
-    // Stands for a connection to a database: it needs the runtime, and it may fail.
+    // In place of a connection to a database, which needs the runtime and may fail.
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let address = socket.local_addr()?;
 

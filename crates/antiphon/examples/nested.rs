@@ -1,4 +1,4 @@
-//! Objects under names, to any depth; taking the place of one; and a method that asks where it is.
+//! Nested namespaces, the replacement of one, and a method that reads its own position.
 //!
 //! Run with
 //!
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
         .documentation("Everything under one roof.")
         .nest("kitchen", Room { lamps: 3 })
         .nest("attic", Room { lamps: 0 })
-        // A second `nest` under a used name would keep the server from starting; `replace` may.
+        // A second `nest` with the same name would prevent the server from starting; `replace` overwrites it.
         .replace("attic", Room { lamps: 1 });
 
-    // `house.kitchen.lamps`, `house.attic.lamps` and so on; `functions_list` names them all.
+    // `house.kitchen.lamps`, `house.attic.lamps` and so on. `functions_list` lists all of them.
     let router = Router::new(ServerCommands::new()).nest("house", house);
     Server::new(router).start()
 }

@@ -1,4 +1,4 @@
-//! A program with flags of its own beside those of the server.
+//! Program with its own flags in addition to those of the server.
 //!
 //! Run with
 //!

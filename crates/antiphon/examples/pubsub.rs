@@ -1,4 +1,4 @@
-//! Publish and subscribe over WebSocket: what one client publishes, all that subscribed receive.
+//! Publish and subscribe over WebSocket: all subscribers receive what any client publishes.
 //!
 //! Run with
 //!
@@ -8,9 +8,9 @@
 //! $ antiphon call ws://127.0.0.1:8060 news.publish weather "it rains"
 //! ```
 //!
-//! `publish` answers how many subscribers there are. A page in a browser can do both, too, with
-//! `new WebSocket("ws://127.0.0.1:8060")`, once its origin was given as `--allow-origin`. A publisher
-//! lives in one process: several servers need a broker of yours between them.
+//! `publish` returns the number of subscribers. A web page can do both as well, with
+//! `new WebSocket("ws://127.0.0.1:8060")`, if its origin is allowed with `--allow-origin`. A publisher lives in
+//! one process. To publish across several servers, use a message broker.
 
 use std::process::ExitCode;
 
@@ -34,7 +34,7 @@ impl News {
                 loop {
                     match news.recv().await {
                         Ok((about, text)) if about == topic => return Some((text, (news, topic))),
-                        // Not ours; or so much came at once that the channel forgot the oldest.
+                        // Another topic, or messages that the full channel has dropped.
                         Ok(_) | Err(RecvError::Lagged(_)) => {}
                         Err(RecvError::Closed) => return None,
                     }
@@ -45,7 +45,7 @@ impl News {
 
     /// Tells all subscribers, and returns how many there are.
     fn rpc_publish(&self, topic: String, text: String) -> usize {
-        // It fails only where nobody listens.
+        // `send` fails only if there is no subscriber.
         self.channel.send((topic, text)).unwrap_or(0)
     }
 }

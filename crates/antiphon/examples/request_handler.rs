@@ -1,4 +1,4 @@
-//! Request handlers: functions that look at a call's parameters before they are decoded.
+//! Request handlers: functions that change the parameters of a call before they are decoded.
 //!
 //! Run with
 //!
@@ -12,19 +12,19 @@ use std::process::ExitCode;
 
 use antiphon::{Context, ErrorObject, NamedParams, Router, Server, rpc_method};
 
-/// Pays an amount, given in euros. Answers who has paid how many cents.
+/// Pays an amount, given in euros. Returns who has paid how many cents.
 #[rpc_method(format = "euros", request_handler = prepare)]
 fn pay(user: String, amount: f64) -> (String, f64) {
     (user, amount)
 }
 
-/// The same in cents: `format` is the word that tells the two apart.
+/// The same in cents. The handler distinguishes the two methods by `format`.
 #[rpc_method(format = "cents", request_handler = prepare)]
 fn pay_cents(user: String, amount: f64) -> (String, f64) {
     (user, amount)
 }
 
-/// Fills in who calls, and makes cents of euros. It may be `async`, and its error is the answer.
+/// Inserts the caller, and converts euros to cents. A handler may be `async`. Its error is the response.
 fn prepare(ctx: &Context, format: &str, params: &mut NamedParams) -> Result<(), ErrorObject> {
     let user = ctx.headers().and_then(|headers| headers.get("x-user"));
     let Some(user) = user.and_then(|user| user.to_str().ok()) else {
@@ -33,7 +33,7 @@ fn prepare(ctx: &Context, format: &str, params: &mut NamedParams) -> Result<(), 
             "say who you are in the header X-User",
         ));
     };
-    // What is inserted wins, so a caller cannot pay with somebody else's money.
+    // An inserted parameter overrides that of the caller, who cannot pay in the name of somebody else.
     params.insert("user", user);
     if format == "euros"
         && let Some(euros) = params.get::<f64>("amount")

@@ -1,4 +1,4 @@
-//! Calls both ways over one TCP connection: a method asks its caller before it answers.
+//! Calls in both directions over one TCP connection: a method calls its client before it returns.
 //!
 //! Run with
 //!
@@ -8,7 +8,7 @@
 //! removed 3 files
 //! ```
 
-#![allow(clippy::print_stdout)] // it shows who asks whom
+#![allow(clippy::print_stdout)] // it prints the calls
 
 use std::error::Error;
 
@@ -20,7 +20,7 @@ struct Files;
 impl Files {
     /// Removes files, once the caller has agreed to it.
     async fn rpc_remove(&self, ctx: &Context, count: u32) -> Result<String, ErrorObject> {
-        // The client at the other end of this connection. Over HTTP there is none, which `?` says.
+        // The client at the other end of this connection. Over HTTP there is none, and this returns an error.
         let caller = ctx.peer()?;
         let question = format!("remove {count} files?");
         let agreed: bool = call!(caller.confirm(question)).await?;
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (url, handle) = (server.url(), server.handle());
     let serving = tokio::spawn(server.serve());
 
-    // What the server may call here.
+    // Methods that the server may call on this client.
     let here = Router::default().method_fn("confirm", |question: String| {
         println!("the server asks: {question}");
         true
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let outcome: String = call!(client.files.remove(3)).await?;
     println!("{outcome}");
 
-    // The server goes once the connection has.
+    // The server stops when the connection has ended.
     drop(client);
     handle.stop();
     serving.await??;

@@ -1,4 +1,4 @@
-// A browser, and pages of it that note whatever should not happen.
+// Browser pages that record everything that should not happen.
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -6,10 +6,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const SHOTS = join(dirname(fileURLToPath(import.meta.url)), "../screenshots");
+const SCREENSHOTS = join(dirname(fileURLToPath(import.meta.url)), "../screenshots");
 
-// No test has waited so long for something that came.
-const PATIENCE = Number(process.env.PAGE_PATIENCE ?? 20_000);
+// Timeout of a wait, in milliseconds. It is long enough for a busy machine.
+const TIMEOUT = Number(process.env.PAGE_TIMEOUT ?? 20_000);
 
 export async function startBrowser() {
   return chromium.launch({
@@ -18,25 +18,25 @@ export async function startBrowser() {
   });
 }
 
-/** Opens a page. `trouble` collects dialogs, errors, violations of the policy and foreign requests. */
+/** Opens a page. `problems` collects dialogs, errors, warnings and requests to other hosts. */
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  const trouble = [];
+  page.setDefaultTimeout(TIMEOUT);
+  const problems = [];
   page.on("dialog", (dialog) => {
-    trouble.push(`dialog: ${dialog.message()}`);
+    problems.push(`dialog: ${dialog.message()}`);
     dialog.dismiss();
   });
-  page.on("pageerror", (error) => trouble.push(`error: ${error.message}\n${error.stack}`));
+  page.on("pageerror", (error) => problems.push(`error: ${error.message}\n${error.stack}`));
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning")
-      trouble.push(`console: ${message.text()} ${message.location().url}`);
+      problems.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on("request", (request) => {
     const target = new URL(request.url());
     if (!["data:", "blob:"].includes(target.protocol) && target.host !== new URL(url).host)
-      trouble.push(`request: ${request.url()}`);
+      problems.push(`request: ${request.url()}`);
   });
   await page.addInitScript(() => {
     globalThis.violations = [];
@@ -49,36 +49,36 @@ export async function open(browser, url, options = {}) {
   await page.locator("#layout[data-view], .empty").first().waitFor({ state: "attached" });
   return {
     page,
-    trouble,
-    async shot(name) {
-      mkdirSync(SHOTS, { recursive: true });
-      await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+    problems,
+    async screenshot(name) {
+      mkdirSync(SCREENSHOTS, { recursive: true });
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
     },
-    /** Closes the page, and fails if anything was noted. */
+    /** Closes the page. Fails if there were problems or violations of the content security policy. */
     async close() {
       const violations = await page.evaluate(() => globalThis.violations);
       await context.close();
-      assert.deepEqual([...trouble, ...violations], []);
+      assert.deepEqual([...problems, ...violations], []);
     },
   };
 }
 
-/** Opens a page, runs a test on it, and looks whether anything went wrong meanwhile. */
+/** Opens a page, runs a test on it, and closes it, which fails if there were problems. */
 export async function visit(browser, url, body) {
   const opened = await open(browser, url);
   try {
     await body(opened.page, opened);
   } catch (error) {
-    await opened.shot("failed");
-    error.message += `\n${opened.trouble.join("\n")}`;
+    await opened.screenshot("failed");
+    error.message += `\n${opened.problems.join("\n")}`;
     throw error;
   }
   await opened.close();
 }
 
 /**
- * For work on the page: its parts as they are in `PAGE_FILES`, not as they were compiled in. The HTML
- * itself comes from the server, or the browser would not know that the page is from this machine.
+ * Answers with a file from the folder `PAGE_FILES` instead of the one that was compiled in. The HTML still
+ * comes from the server, so that the page has the right origin.
  */
 async function fromDisk(route) {
   const response = await route.fetch();
@@ -86,9 +86,9 @@ async function fromDisk(route) {
   return route.fulfill({ response, body: readFileSync(join(process.env.PAGE_FILES, name)) });
 }
 
-/** Waits until a condition holds, looking again and again. */
+/** Waits until a condition holds. */
 export async function eventually(what, condition) {
-  const end = Date.now() + PATIENCE;
+  const end = Date.now() + TIMEOUT;
   for (;;) {
     if (await condition()) return;
     if (Date.now() > end) throw new Error(`it never came: ${what}`);

@@ -1,4 +1,4 @@
-// The server under test: a real program of ours, started with two workers and a token.
+// Server under test: the program in `subject/`, by default with two workers and an admin token.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-// How long a start may take: the machine may have a lot to do.
-const PATIENCE = 60_000;
+// Timeout of a start, in milliseconds. It is long enough for a busy machine.
+const TIMEOUT = 60_000;
 
-/** The program: `PAGE_SUBJECT`, or what Cargo builds. */
+/** Path of the program: `PAGE_SUBJECT`, or built with Cargo. */
 function program() {
   if (process.env.PAGE_SUBJECT) return process.env.PAGE_SUBJECT;
   const args = ["build", "--package", "page_subject", "--message-format", "json-render-diagnostics"];
@@ -32,7 +32,7 @@ function program() {
 
 let path = null;
 
-/** Starts a server, with two workers unless other arguments are given: `{ url, token, stop() }`. */
+/** Starts a server: `{ url, token, stop() }`. It has two workers unless `extra` has other arguments. */
 export async function startServer(extra = ["--workers", "2"]) {
   path ??= program();
   const folder = mkdtempSync(join(tmpdir(), "antiphon-page-"));
@@ -41,7 +41,7 @@ export async function startServer(extra = ["--workers", "2"]) {
   const child = spawn(path, args, { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   const url = await new Promise((resolve, reject) => {
-    const clock = setTimeout(() => reject(new Error(`no server:\n${log}`)), PATIENCE);
+    const clock = setTimeout(() => reject(new Error(`no server:\n${log}`)), TIMEOUT);
     child.stderr.setEncoding("utf8").on("data", (text) => {
       log = (log + text).slice(-100_000);
       const found = log.match(/http:\/\/127\.0\.0\.1:[1-9]\d*/);
@@ -53,7 +53,7 @@ export async function startServer(extra = ["--workers", "2"]) {
     child.on("exit", (code) => reject(new Error(`the server ended with ${code}:\n${log}`)));
   });
   const ended = new Promise((resolve) => child.on("exit", resolve));
-  await answering(url);
+  await untilReady(url);
   return {
     url,
     token: readFileSync(file, "utf8").trim(),
@@ -67,8 +67,8 @@ export async function startServer(extra = ["--workers", "2"]) {
   };
 }
 
-async function answering(url) {
-  const end = Date.now() + PATIENCE;
+async function untilReady(url) {
+  const end = Date.now() + TIMEOUT;
   for (;;) {
     const reached = await fetch(new URL("openrpc.json", url)).then(
       (response) => response.ok,
@@ -80,7 +80,7 @@ async function answering(url) {
   }
 }
 
-/** A call from outside the browser: the answer as JSON. */
+/** Calls a method without the browser. Returns the decoded response. */
 export async function call(url, method, params, headers = {}) {
   const response = await fetch(url, {
     method: "POST",

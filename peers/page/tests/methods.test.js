@@ -1,4 +1,4 @@
-// Methods in the browser: found, read and called.
+// Methods in a browser: documentation, search, forms, calls, batches, history, code snippets.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -27,8 +27,8 @@ const send = (page) => page.getByRole("button", { name: "Send", exact: true }).c
 const answer = (page) => page.locator(".console .answer");
 
 test(
-  "a method is read",
-  on("#calc.divide", async (page, { shot }) => {
+  "a method shows its documentation",
+  on("#calc.divide", async (page, { screenshot }) => {
     const article = page.locator("article.method");
     assert.equal(await article.locator("h1").textContent(), "calc.divide");
     assert.equal(await page.title(), "calc.divide – Bookshop & Calculator");
@@ -37,12 +37,12 @@ test(
     assert.deepEqual(await article.locator(".prose li code").allTextContents(), ["6 / 4", "1.5", "1 / 3"]);
     assert.deepEqual(await article.locator(".params-table dt .name").allTextContents(), ["a", "b"]);
     assert.match(await article.locator("dl.errors").textContent(), /1\{dividend\} cannot be divided by zero/);
-    await shot("method");
+    await screenshot("method");
   }),
 );
 
 test(
-  "schemas unfold, also one that contains itself",
+  "schemas open, also one that contains itself",
   on("#shop.store", async (page) => {
     const fold = page.locator(".params-table > dd > .fold");
     await fold.locator("> summary").click();
@@ -67,7 +67,7 @@ test(
 );
 
 test(
-  "methods are searched and walked through with keys",
+  "methods can be searched and reached with the keyboard",
   on("", async (page) => {
     await page.keyboard.press("/");
     await page.keyboard.type("factor");
@@ -90,7 +90,7 @@ test(
 );
 
 test(
-  "a call by name and by position",
+  "parameters are sent by name or by position",
   on("#calc.divide", async (page) => {
     const sent = [];
     page.on("request", (request) => request.method() === "POST" && sent.push(request.postDataJSON()));
@@ -135,7 +135,7 @@ test(
 );
 
 test(
-  "what does not fit is not sent",
+  "invalid parameters are not sent",
   on("#calc.factorial", async (page) => {
     let posts = 0;
     page.on("request", (request) => (posts += request.method() === "POST"));
@@ -162,7 +162,7 @@ test(
 );
 
 test(
-  "objects, arrays, maps, null and what is left out",
+  "objects, arrays, maps, null and optional members can be edited",
   on("#shop.store", async (page) => {
     await field(page, "book.title").fill("Ulysses");
     await field(page, "book.kind").selectOption({ label: "short_stories" });
@@ -192,7 +192,7 @@ test(
 );
 
 test(
-  "variants are edited as JSON, from a beginning",
+  "variants are edited as JSON with an initial value",
   on("#shop.find", async (page) => {
     await page.getByRole("button", { name: "price", exact: true }).click();
     await field(page, "search as JSON").fill('{"by": "price", "at_most": "much"}');
@@ -230,7 +230,7 @@ test(
 test(
   "a batch is collected and answered entry by entry",
   on("#calc.add", async (page) => {
-    // The form has the parameters of the example.
+    // The form is filled with the parameters of the example.
     await page.getByRole("button", { name: "Add to batch" }).click();
     await page.goto(`${server.url}#calc.divide`);
     await field(page, "a").fill("1");
@@ -277,7 +277,7 @@ test(
 );
 
 test(
-  "code follows the form, and works",
+  "code snippets follow the form, and run",
   on("#calc.divide", async (page) => {
     const code = page.locator(".code-box pre");
     await field(page, "a").fill("9");
@@ -308,7 +308,7 @@ test(
 );
 
 test(
-  "a long answer is shown in part",
+  "a long response is shown in part",
   on("#shop.numbers", async (page) => {
     await field(page, "count").fill("2000");
     await send(page);
@@ -331,7 +331,7 @@ test(
 );
 
 test(
-  "a long string is shown in part until somebody asks",
+  "a long string is shown in part until the user asks for the rest",
   on("#echo", async (page) => {
     await field(page, "Give message").check();
     await field(page, "message as JSON").fill(JSON.stringify("x".repeat(5000)));
@@ -355,7 +355,7 @@ test(
 );
 
 test(
-  "what is deprecated says so",
+  "a deprecated method is marked",
   on("#calc.plus", async (page) => {
     assert.match(await page.locator(".note.warn").textContent(), /Deprecated: use add, which does the same/);
     assert.equal(await page.locator('#side .item[data-name="calc.plus"] .badge').textContent(), "deprecated");

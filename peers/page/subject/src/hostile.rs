@@ -1,5 +1,5 @@
-//! Methods whose names, docs and answers would run in a page that puts them into its markup, or that
-//! mean something to JavaScript.
+//! Hostile methods: names, docs and results that would run as script in a page that writes them into its
+//! markup, and names that have a meaning in JavaScript.
 
 use antiphon::{Method, ParamInfo, Router};
 

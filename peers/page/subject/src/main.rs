@@ -1,5 +1,4 @@
-//! The server whose page the tests read: methods of every kind that a page has to show, and some
-//! whose names and docs would run in a page that trusts them.
+//! Server under test of the documentation page: methods of every kind, some with hostile names and docs.
 //!
 //! It serves the same methods at `/` and below `/api/`.
 

@@ -1,55 +1,52 @@
-// The last calls, in memory only. One click brings a call back into its form.
+// Call history, in memory only. A click puts a call back into its form.
 
-import { fill, h, seconds } from "./dom.js";
-import { write } from "./json.js";
+import { h, setChildren } from "./dom.js";
+import { formatSeconds, preview } from "./format.js";
 
-// Older calls are forgotten.
-const KEPT = 30;
-
-// So much of the parameters is shown.
-const LENGTH = 60;
+// Older calls are dropped.
+const MAX_CALLS = 30;
 
 const calls = [];
 const list = h("ol.history");
-const clear = h("button.quiet.small", { type: "button", onclick: forget }, "Forget all");
+const clearButton = h("button.quiet.small", { type: "button", onclick: clearHistory }, "Forget all");
 
 let restore = () => {};
 
-/** The section, hidden as long as there is nothing in it. */
+/** The history section. It is hidden while there are no calls. */
 export const historyView = h(
   "section.past",
   { "aria-label": "History", hidden: true },
-  h("h2", "History", clear),
+  h("h2", "History", clearButton),
   list,
 );
 
-/** What to do when somebody picks a call. */
+/** Sets the handler for a call that the user picks. */
 export function onRestore(handler) {
   restore = handler;
 }
 
-/** Remembers a call: `{ method, params, isNotification, byPosition, outcome, time }`. */
-export function record(call) {
+/** Adds a call: `{ method, params, isNotification, byPosition, outcome, time }`. */
+export function recordCall(call) {
   calls.unshift({ ...call, at: new Date() });
-  calls.length = Math.min(calls.length, KEPT);
-  draw();
+  calls.length = Math.min(calls.length, MAX_CALLS);
+  render();
 }
 
-function forget() {
+function clearHistory() {
   calls.length = 0;
-  draw();
+  render();
 }
 
-function draw() {
+function render() {
   historyView.hidden = !calls.length;
-  fill(
+  setChildren(
     list,
-    calls.map((call) => h("li", row(call))),
+    calls.map((call) => h("li", callRow(call))),
   );
 }
 
-function row(call) {
-  const params = call.params === undefined ? "" : short(call.params);
+function callRow(call) {
+  const params = call.params === undefined ? "" : preview(call.params);
   const isFine = call.outcome === "Result" || call.outcome === "Sent" || call.outcome === "Subscribed";
   return h(
     "button.past-call",
@@ -57,11 +54,11 @@ function row(call) {
     h("code.name", call.method.name),
     h("code.dim.params-line", params),
     h(`span.outcome.${isFine ? "fine" : "bad"}`, call.outcome),
-    h("span.dim.when", call.time === undefined ? "" : seconds(call.time), " ", call.at.toLocaleTimeString()),
+    h(
+      "span.dim.when",
+      call.time === undefined ? "" : formatSeconds(call.time),
+      " ",
+      call.at.toLocaleTimeString(),
+    ),
   );
-}
-
-export function short(value) {
-  const text = write(value);
-  return text.length > LENGTH ? `${text.slice(0, LENGTH).toWellFormed()}…` : text;
 }

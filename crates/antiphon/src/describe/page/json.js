@@ -1,24 +1,24 @@
-// JSON without loss: a tree over the raw text, and values in which no number loses a digit.
+// Lossless JSON: a syntax tree over the raw text, and values that keep every digit of a number.
 
-/** A number that JavaScript would write differently: a big integer, `1.0`, `1e400`. */
-export class Exact {
+/** A number that JavaScript would write differently, such as a big integer, `1.0` or `1e400`. */
+export class ExactNumber {
   constructor(text) {
     this.text = text;
   }
 }
 
-// The scanner and all that walks its trees recurse. Servers allow less.
+// The parser and the functions that walk its trees are recursive. Servers allow less than this.
 const MAX_DEPTH = 500;
 
-const SPACE = /[ \t\r\n]*/y;
+const WHITESPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const WORD = /true|false|null/y;
+const LITERAL = /true|false|null/y;
 
 /**
- * The tree of a text: a scalar is its raw text, an array `{ start, end, items }`, an object has
- * `keys` (raw) as well. Throws a `SyntaxError` that says where.
+ * Parses a text into a tree. A scalar is its raw text, an array is `{ start, end, items }`, an object
+ * has raw `keys` as well. Throws a `SyntaxError` with line and column.
  */
-export function scan(text) {
+export function parseTree(text) {
   let at = 0;
 
   const fail = (what) => {
@@ -26,15 +26,15 @@ export function scan(text) {
     const place = `line ${before.length}, column ${before.at(-1).length + 1}`;
     throw new SyntaxError(`${what} at ${place}`);
   };
-  const skip = () => {
-    SPACE.lastIndex = at;
-    SPACE.test(text);
-    at = SPACE.lastIndex;
+  const skipWhitespace = () => {
+    WHITESPACE.lastIndex = at;
+    WHITESPACE.test(text);
+    at = WHITESPACE.lastIndex;
   };
-  const string = () => {
+  const parseString = () => {
     const start = at;
     let end = at;
-    // No regular expression: strings may have megabytes.
+    // Not a regular expression, because a string may have megabytes.
     for (;;) {
       end = text.indexOf('"', end + 1);
       if (end < 0) fail("a string without end begins");
@@ -45,8 +45,8 @@ export function scan(text) {
     at = end + 1;
     return text.slice(start, at);
   };
-  const scalar = () => {
-    for (const pattern of [NUMBER, WORD]) {
+  const parseScalar = () => {
+    for (const pattern of [NUMBER, LITERAL]) {
       pattern.lastIndex = at;
       if (pattern.test(text)) {
         const found = text.slice(at, pattern.lastIndex);
@@ -56,84 +56,84 @@ export function scan(text) {
     }
     return fail(at < text.length ? `no JSON value: “${text.slice(at, at + 12)}”` : "the text ends");
   };
-  const container = (close, isObject, depth) => {
+  const parseContainer = (close, isObject, depth) => {
     const node = { start: at, end: 0, items: [] };
     if (isObject) node.keys = [];
     at += 1;
-    skip();
+    skipWhitespace();
     while (text[at] !== close) {
       if (node.items.length) {
         if (text[at] !== ",") fail(`“,” or “${close}” is missing`);
         at += 1;
-        skip();
+        skipWhitespace();
       }
       if (isObject) {
         if (text[at] !== '"') fail("a name in quotes is missing");
-        node.keys.push(string());
-        skip();
+        node.keys.push(parseString());
+        skipWhitespace();
         if (text[at] !== ":") fail("“:” is missing");
         at += 1;
       }
-      node.items.push(any(depth + 1));
-      skip();
+      node.items.push(parseValue(depth + 1));
+      skipWhitespace();
     }
     at += 1;
     node.end = at;
     return node;
   };
-  const any = (depth) => {
+  const parseValue = (depth) => {
     if (depth > MAX_DEPTH) fail("too deep");
-    skip();
-    if (text[at] === '"') return string();
-    if (text[at] === "[") return container("]", false, depth);
-    if (text[at] === "{") return container("}", true, depth);
-    return scalar();
+    skipWhitespace();
+    if (text[at] === '"') return parseString();
+    if (text[at] === "[") return parseContainer("]", false, depth);
+    if (text[at] === "{") return parseContainer("}", true, depth);
+    return parseScalar();
   };
 
-  const root = any(0);
-  skip();
+  const root = parseValue(0);
+  skipWhitespace();
   if (at < text.length) fail("more text follows");
   return root;
 }
 
-/** The raw text of a part of a tree. */
-export function raw(tree, text) {
+/** The raw text of a node. */
+export function rawText(tree, text) {
   return typeof tree === "string" ? tree : text.slice(tree.start, tree.end);
 }
 
-/** A member of a scanned object; `undefined` without one. The last of the same name counts. */
+/** A member of an object node, or `undefined`. The last one counts if a name occurs twice. */
 export function member(tree, name) {
   const at = tree?.keys?.findLastIndex((key) => JSON.parse(key) === name) ?? -1;
   return at < 0 ? undefined : tree.items[at];
 }
 
-/** A text as values: objects without prototype, and `Exact` where a number would change. */
+/** Parses a text into values: objects without prototype, and `ExactNumber` where a number would change. */
 export function parse(text) {
-  return value(scan(text));
+  return toValue(parseTree(text));
 }
 
-function value(tree) {
-  if (typeof tree === "string") return scalarValue(tree);
-  if (!tree.keys) return tree.items.map(value);
+function toValue(tree) {
+  if (typeof tree === "string") return scalarToValue(tree);
+  if (!tree.keys) return tree.items.map(toValue);
   const object = Object.create(null);
-  tree.keys.forEach((key, at) => (object[JSON.parse(key)] = value(tree.items[at])));
+  tree.keys.forEach((key, at) => (object[JSON.parse(key)] = toValue(tree.items[at])));
   return object;
 }
 
-function scalarValue(text) {
+function scalarToValue(text) {
   const plain = JSON.parse(text);
-  return typeof plain === "number" && String(plain) !== text ? new Exact(text) : plain;
+  return typeof plain === "number" && String(plain) !== text ? new ExactNumber(text) : plain;
 }
 
-/** Values as text again; with `width`, longer ones over several lines. */
-export function write(value, width = Infinity, pad = "") {
-  if (value instanceof Exact) return value.text;
+/** A value as JSON text. Parts that are longer than `width` are broken into lines. */
+export function stringify(value, width = Infinity, pad = "") {
+  if (value instanceof ExactNumber) return value.text;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   const isArray = Array.isArray(value);
   const inner = `${pad}  `;
   const parts = isArray
-    ? value.map((item) => write(item, width, inner))
-    : Object.keys(value).map((key) => `${JSON.stringify(key)}: ${write(value[key], width, inner)}`);
+    ? value.map((item) => stringify(item, width, inner))
+    : Object.keys(value).map((key) => `${JSON.stringify(key)}: ${stringify(value[key], width, inner)}`);
   const [open, close] = isArray ? "[]" : "{}";
   const line = `${open}${parts.join(", ")}${close}`;
   if (!parts.length || (line.length + pad.length <= width && !line.includes("\n"))) return line;
@@ -141,19 +141,21 @@ export function write(value, width = Infinity, pad = "") {
 }
 
 export function isObject(value) {
-  return value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Exact);
+  return (
+    value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof ExactNumber)
+  );
 }
 
-/** A number of either kind as JavaScript has it, for comparisons and plots. */
+/** A number or `ExactNumber` as a JavaScript number, for comparisons. */
 export function toNumber(value) {
-  return value instanceof Exact ? Number(value.text) : value;
+  return value instanceof ExactNumber ? Number(value.text) : value;
 }
 
-/** Whether two values are the same JSON, up to the order of members. */
-export function same(a, b) {
+/** Whether two values are equal. The order of members does not matter. */
+export function isEqual(a, b) {
   if (isObject(a) && isObject(b)) {
     const keys = Object.keys(a);
-    return keys.length === Object.keys(b).length && keys.every((key) => key in b && same(a[key], b[key]));
+    return keys.length === Object.keys(b).length && keys.every((key) => key in b && isEqual(a[key], b[key]));
   }
-  return write(a) === write(b);
+  return stringify(a) === stringify(b);
 }

@@ -1,94 +1,95 @@
-// The page comes together here: the document is loaded, and what the address names is shown.
+// Entry point: loads the description of the server and shows the view that the URL names.
 
-import { announce, fill, h } from "./dom.js";
-import { accessDialog } from "./access.js";
 import { batchView } from "./batch.js";
-import { panel } from "./console.js";
+import { callForm } from "./call_form.js";
+import { serverView } from "./dashboard.js";
+import { tokenDialog } from "./dialogs.js";
+import { exampleParams, methodView, notFoundView, overviewView, schemaView } from "./docs.js";
+import { announce, h, setChildren } from "./dom.js";
 import { historyView, onRestore } from "./history.js";
-import { methodList } from "./list.js";
-import { exampleParams, methodView, missing, overview, schemaView } from "./method.js";
-import { load } from "./openrpc.js";
-import { methodHash, route } from "./route.js";
+import { loadDocument } from "./openrpc.js";
+import { methodHash, parseRoute } from "./route.js";
 import { hasToken, onToken } from "./rpc.js";
-import { serverView } from "./server.js";
+import { methodList } from "./sidebar.js";
 
-// Panels keep what was typed, and their subscriptions; the oldest goes when there are more.
-const PANELS = 12;
+// Forms that keep their input and subscriptions. The least recently used one is dropped.
+const MAX_FORMS = 12;
 
 const main = document.getElementById("main");
 const layout = document.getElementById("layout");
-const list = methodList(document.getElementById("side"));
+const sidebar = methodList(document.getElementById("side"));
 const server = serverView(() => api);
-const panels = new Map();
-const bench = h("aside.bench", { "aria-label": "Calls" });
-const access = accessDialog();
+const forms = new Map();
+const workspace = h("aside.bench", { "aria-label": "Calls" });
+const dialog = tokenDialog();
 
 let api = null;
 
-// Somebody has pressed `/` where there is no list.
+// The user has pressed `/` in a view without the list of methods.
 let isSearching = false;
 
-function panelOf(method) {
-  const found = panels.get(method.name);
-  panels.delete(method.name);
-  const made = found ?? panel(api, method);
-  if (!found && method.examples.length) made.restore({ params: exampleParams(method, method.examples[0]) });
-  panels.set(method.name, made);
-  if (panels.size > PANELS) {
-    const [[name, oldest]] = panels;
+function formOf(method) {
+  const existing = forms.get(method.name);
+  forms.delete(method.name);
+  const form = existing ?? callForm(api, method);
+  if (!existing && method.examples.length)
+    form.restore({ params: exampleParams(method, method.examples[0]) });
+  forms.set(method.name, form);
+  if (forms.size > MAX_FORMS) {
+    const [[name, oldest]] = forms;
     oldest.stop();
-    panels.delete(name);
+    forms.delete(name);
   }
-  return made;
+  return form;
 }
 
-function show(moved) {
+function render(hasMoved) {
   if (!api) return;
-  const { view, name } = route();
+  const { view, name } = parseRoute();
   const method = view === "method" ? api.method(name) : undefined;
   layout.dataset.view = view;
   document.getElementById("to-server").setAttribute("aria-current", view === "server" ? "page" : "false");
   document.getElementById("to-methods").setAttribute("aria-current", view === "server" ? "false" : "page");
   document.title = `${view === "server" ? "Server" : name || "Methods"} – ${api.title}`;
-  list.mark(method ? name : "");
+  sidebar.mark(method ? name : "");
   if (view === "server") {
-    fill(main, server.element);
+    setChildren(main, server.element);
     server.start();
   } else {
     server.stop();
     const back = h("a.back", { href: "#" }, "← All methods");
     if (method) {
-      const tried = panelOf(method);
-      fill(bench, tried.element, batchView, historyView);
+      const form = formOf(method);
+      setChildren(workspace, form.element, batchView, historyView);
       const fillIn = (params) => {
-        tried.restore({ params });
-        tried.element.scrollIntoView({ block: "nearest" });
+        form.restore({ params });
+        form.element.scrollIntoView({ block: "nearest" });
         announce("The example is in the form");
       };
-      fill(main, back, h("div.pair-of", methodView(api, method, fillIn), bench));
+      setChildren(main, back, h("div.pair-of", methodView(api, method, fillIn), workspace));
     } else {
       const article =
         view === "schema"
           ? schemaView(api, name)
           : view === "method"
-            ? missing(`There is no method “${name}” that you may see.`)
-            : overview(api);
-      fill(bench, batchView, historyView);
-      fill(main, view !== "methods" && back, h("div.pair-of", article, bench));
+            ? notFoundView(`There is no method “${name}” that you may see.`)
+            : overviewView(api);
+      setChildren(workspace, batchView, historyView);
+      setChildren(main, view !== "methods" && back, h("div.pair-of", article, workspace));
     }
   }
-  if (!moved) return;
+  if (!hasMoved) return;
   scrollTo(0, 0);
-  if (isSearching) list.focusSearch();
+  if (isSearching) sidebar.focusSearch();
   else main.focus({ preventScroll: true });
   isSearching = false;
 }
 
 async function reload() {
   try {
-    api = await load();
+    api = await loadDocument();
   } catch (error) {
-    fill(
+    setChildren(
       main,
       h(
         "div.empty",
@@ -99,8 +100,8 @@ async function reload() {
     );
     return;
   }
-  for (const one of panels.values()) one.stop();
-  panels.clear();
+  for (const one of forms.values()) one.stop();
+  forms.clear();
   const isKnown = api.methods.some((method) => method.access === "admin");
   document.getElementById("access").textContent = !hasToken()
     ? "Access"
@@ -109,23 +110,23 @@ async function reload() {
       : "No admin methods";
   document.getElementById("title").textContent = api.title;
   document.getElementById("version").textContent = api.version === "0.0.0" ? "" : api.version;
-  list.show(api);
-  show(false);
+  sidebar.show(api);
+  render(false);
 }
 
 onRestore((call) => {
   const hash = methodHash(call.method.name);
   const method = api.method(call.method.name);
   if (!method) return;
-  panelOf(method).restore(call);
-  if (location.hash === hash) show(true);
+  formOf(method).restore(call);
+  if (location.hash === hash) render(true);
   else location.hash = hash;
 });
 
-addEventListener("hashchange", () => show(true));
+addEventListener("hashchange", () => render(true));
 onToken(reload);
 
-document.getElementById("access").addEventListener("click", access.open);
+document.getElementById("access").addEventListener("click", dialog.open);
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
@@ -135,8 +136,8 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea, select, dialog")) return;
   event.preventDefault();
   const isHidden = getComputedStyle(document.getElementById("side")).display === "none";
-  if (!isHidden) return list.focusSearch();
-  // The list is back once the address has changed.
+  if (!isHidden) return sidebar.focusSearch();
+  // The list is visible again after the change of the URL.
   isSearching = true;
   location.hash = "";
 });

@@ -1,6 +1,6 @@
-// Figures in the text format of Prometheus: read, compared with the ones before, and summed up.
+// Parser of the Prometheus text format, with quantiles and rates.
 
-// More than that is no text of ours.
+// The rest of a longer text is ignored.
 const MAX_LENGTH = 8 << 20;
 
 const LINE = /^([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/;
@@ -11,7 +11,7 @@ const ESCAPES = new Map([
   ['"', '"'],
 ]);
 
-/** The text as `Map` of names to `[{ labels: Map, value }]`. */
+/** Parses a text into a `Map` of names to `[{ labels: Map, value }]`. */
 export function parseMetrics(text) {
   const families = new Map();
   for (const line of text.slice(0, MAX_LENGTH).split("\n")) {
@@ -31,31 +31,33 @@ export function parseMetrics(text) {
 }
 
 /** The counters of each method: `Map` of names to `{ calls, errors, inFlight, buckets }`. */
-export function byMethod(families) {
+export function countersByMethod(families) {
   const methods = new Map();
-  const of = (labels) => {
+  const countersOf = (labels) => {
     const name = labels.get("method") ?? "";
     if (!methods.has(name)) methods.set(name, { calls: 0, errors: 0, inFlight: 0, buckets: new Map() });
     return methods.get(name);
   };
-  for (const { labels, value } of families.get("antiphon_calls_total") ?? []) of(labels).calls += value;
-  for (const { labels, value } of families.get("antiphon_errors_total") ?? []) of(labels).errors += value;
+  for (const { labels, value } of families.get("antiphon_calls_total") ?? [])
+    countersOf(labels).calls += value;
+  for (const { labels, value } of families.get("antiphon_errors_total") ?? [])
+    countersOf(labels).errors += value;
   for (const { labels, value } of families.get("antiphon_calls_in_flight") ?? [])
-    of(labels).inFlight += value;
+    countersOf(labels).inFlight += value;
   for (const { labels, value } of families.get("antiphon_call_seconds_bucket") ?? []) {
-    const { buckets } = of(labels);
+    const { buckets } = countersOf(labels);
     const bound = Number((labels.get("le") ?? "").replace("+Inf", "Infinity"));
     buckets.set(bound, (buckets.get(bound) ?? 0) + value);
   }
   return methods;
 }
 
-/** All buckets of all methods together; with `before`, only what has come since. */
-export function allBuckets(methods, before = new Map()) {
+/** The sum of the buckets of all methods. With `before`, only the calls since then are counted. */
+export function sumBuckets(methods, before = new Map()) {
   const sum = new Map();
   for (const [name, { buckets }] of methods) {
     for (const [bound, count] of buckets) {
-      // A counter that has gone back has begun again.
+      // A counter that has decreased was reset.
       const old = before.get(name)?.buckets.get(bound) ?? 0;
       sum.set(bound, (sum.get(bound) ?? 0) + (count >= old ? count - old : count));
     }
@@ -63,7 +65,7 @@ export function allBuckets(methods, before = new Map()) {
   return sum;
 }
 
-/** The time, in seconds, below which a share of the calls stay; NaN without any. */
+/** The quantile of the duration in seconds; NaN without calls. */
 export function quantile(buckets, share) {
   const bounds = [...buckets].sort(([a], [b]) => a - b);
   const all = bounds.at(-1)?.[1] ?? 0;
@@ -72,7 +74,7 @@ export function quantile(buckets, share) {
   let [lower, below] = [0, 0];
   for (const [bound, count] of bounds) {
     if (count >= wanted) {
-      // The last bucket has no upper end to measure against.
+      // The last bucket has no upper bound to interpolate to.
       if (bound === Infinity) return lower;
       return count === below ? bound : lower + ((bound - lower) * (wanted - below)) / (count - below);
     }
@@ -81,12 +83,12 @@ export function quantile(buckets, share) {
   return lower;
 }
 
-/** By how much a counter of each key has grown, as a rate, in a `Map` of the keys that have. */
-export function rates(now, before, seconds, pick) {
+/** The growth of a counter per second, as a `Map` by key. */
+export function rates(now, before, seconds, counter) {
   const out = new Map();
   for (const [key, value] of now) {
-    const [current, old] = [pick(value), before.has(key) ? pick(before.get(key)) : null];
-    // What was not there before has not grown in this second: it has only been noticed now.
+    const [current, old] = [counter(value), before.has(key) ? counter(before.get(key)) : null];
+    // A new key counts as 0: its calls were not made in this interval.
     const grown = old === null ? 0 : current >= old ? current - old : current;
     out.set(key, grown / seconds);
   }

@@ -1,7 +1,7 @@
-//! The page that a browser gets, with all it needs: read, tried and watched without anything else.
+//! Documentation page for browsers: documentation, call forms and the dashboard of the server.
 //!
-//! It is HTML, CSS and JavaScript as it stands in the files here. Nothing is built, and nothing comes
-//! from anywhere else. All names in it are relative, so that it works below any path.
+//! The files are served as they are, without a build step, and the page loads nothing from other hosts. All
+//! URLs in it are relative, so that it works below any path.
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -19,33 +19,35 @@ macro_rules! part {
 const PARTS: &[Part] = &[
     Part("", HTML, include_str!("index.html")),
     part!("style.css", CSS),
-    part!("parts.css", CSS),
-    part!("access.js", JAVASCRIPT),
-    part!("answer.js", JAVASCRIPT),
     part!("batch.js", JAVASCRIPT),
-    part!("compound.js", JAVASCRIPT),
-    part!("console.js", JAVASCRIPT),
+    part!("call_form.js", JAVASCRIPT),
+    part!("dashboard.js", JAVASCRIPT),
+    part!("dialogs.js", JAVASCRIPT),
+    part!("docs.js", JAVASCRIPT),
     part!("dom.js", JAVASCRIPT),
     part!("fields.js", JAVASCRIPT),
-    part!("highlight.js", JAVASCRIPT),
+    part!("form.js", JAVASCRIPT),
+    part!("format.js", JAVASCRIPT),
     part!("history.js", JAVASCRIPT),
     part!("json.js", JAVASCRIPT),
-    part!("list.js", JAVASCRIPT),
-    part!("live.js", JAVASCRIPT),
+    part!("json_view.js", JAVASCRIPT),
     part!("main.js", JAVASCRIPT),
     part!("markdown.js", JAVASCRIPT),
-    part!("method.js", JAVASCRIPT),
     part!("metrics.js", JAVASCRIPT),
     part!("openrpc.js", JAVASCRIPT),
     part!("plot.js", JAVASCRIPT),
+    part!("response.js", JAVASCRIPT),
     part!("route.js", JAVASCRIPT),
     part!("rpc.js", JAVASCRIPT),
-    part!("schema.js", JAVASCRIPT),
-    part!("server.js", JAVASCRIPT),
+    part!("schema_view.js", JAVASCRIPT),
+    part!("sidebar.js", JAVASCRIPT),
+    part!("snippet_view.js", JAVASCRIPT),
     part!("snippets.js", JAVASCRIPT),
-    part!("stream.js", JAVASCRIPT),
+    part!("subscription.js", JAVASCRIPT),
+    part!("subscription_view.js", JAVASCRIPT),
     part!("theme.js", JAVASCRIPT),
     part!("validate.js", JAVASCRIPT),
+    part!("widgets.js", JAVASCRIPT),
     part!("workers.js", JAVASCRIPT),
 ];
 
@@ -60,9 +62,8 @@ pub(crate) fn part(name: &str) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::{PARTS, Part};
 
-    /// Every file that a part names is a part, and no part goes unused.
     #[test]
-    fn the_parts_make_a_whole() {
+    fn every_part_is_used_and_every_import_is_a_part() {
         let all: String = PARTS.iter().map(|Part(_, _, text)| *text).collect();
         for Part(name, ..) in PARTS.iter().filter(|Part(name, ..)| !name.is_empty()) {
             let file = name.strip_prefix("assets/").unwrap();
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_small() {
+    fn the_page_stays_small() {
         let bytes: usize = PARTS.iter().map(|Part(_, _, text)| text.len()).sum();
         assert!(bytes < 240 * 1024, "{bytes}");
     }

@@ -1,27 +1,27 @@
-// The document that describes the server: loading it, and what the page asks of it.
+// Model of the OpenRPC document: loading, look-up, search.
 
-import { isObject, parse, toNumber, write } from "./json.js";
-import { authorized } from "./rpc.js";
+import { isObject, parse, stringify, toNumber } from "./json.js";
+import { withToken } from "./rpc.js";
 
-// A description of many methods may be long, but not endless.
+// References may form a circle.
 const MAX_REF_STEPS = 32;
 
-const REF = "#/components/schemas/";
+const REF_PREFIX = "#/components/schemas/";
 
-/** Fetches and reads the document; throws an `Error` that can be shown. */
-export async function load() {
-  const response = await fetch("openrpc.json", { headers: authorized(), cache: "no-store" });
+/** Fetches and parses the document. Throws an `Error` whose message can be shown. */
+export async function loadDocument() {
+  const response = await fetch("openrpc.json", { headers: withToken(), cache: "no-store" });
   if (!response.ok) throw new Error(`The description could not be loaded: HTTP ${response.status}.`);
   return new Api(parse(await response.text()));
 }
 
-/** A text of the document; anything else is none. */
-export function text(value) {
+/** The value if it is a string, otherwise an empty string. */
+export function asText(value) {
   return typeof value === "string" ? value : "";
 }
 
-/** A list of the document, of objects only. */
-function objects(value) {
+/** The objects of an array; empty if the value is not an array. */
+function objectsOf(value) {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
@@ -29,14 +29,14 @@ export class Api {
   constructor(document) {
     const root = isObject(document) ? document : {};
     const info = isObject(root.info) ? root.info : {};
-    this.title = text(info.title) || "Remote methods";
-    this.version = text(info.version);
-    this.description = text(info.description);
+    this.title = asText(info.title) || "Remote methods";
+    this.version = asText(info.version);
+    this.description = asText(info.description);
     this.schemas =
       isObject(root.components) && isObject(root.components.schemas) ? root.components.schemas : {};
     const namespaces = isObject(root["x-namespaces"]) ? root["x-namespaces"] : {};
-    this.methods = objects(root.methods)
-      .filter((method) => text(method.name))
+    this.methods = objectsOf(root.methods)
+      .filter((method) => asText(method.name))
       .map((method) => new Method(method, namespaces));
     this.byName = new Map(this.methods.map((method) => [method.name, method]));
   }
@@ -45,12 +45,12 @@ export class Api {
     return this.byName.get(name);
   }
 
-  /** A method by the last part of its name: where the server's own commands are is for its owner. */
+  /** An admin method by the last part of its name, because each server chooses its namespace. */
   command(name) {
     return this.byName.get(name) ?? this.methods.find((method) => method.short === name);
   }
 
-  /** Methods by namespace, `""` first, in the order of the document. */
+  /** Methods by namespace in the order of the document, those without a namespace first. */
   groups(methods = this.methods) {
     const groups = new Map([["", { name: "", description: "", methods: [] }]]);
     for (const method of methods) {
@@ -61,7 +61,7 @@ export class Api {
     return [...groups.values()].filter((group) => group.methods.length);
   }
 
-  /** Methods in which all words of a query occur, those whose name begins with it first. */
+  /** Methods that contain all words of a query. Matches at the start of a name come first. */
   search(query) {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return this.methods;
@@ -72,7 +72,7 @@ export class Api {
       .map(([, method]) => method);
   }
 
-  /** What a schema's reference stands for; the schema itself without one. */
+  /** Follows the references of a schema. An unknown reference allows any value. */
   resolve(schema) {
     let steps = 0;
     while (isObject(schema) && typeof schema.$ref === "string") {
@@ -84,64 +84,66 @@ export class Api {
     return schema;
   }
 
-  /** Names of the methods that mention a schema directly. */
+  /** The methods that refer to a schema directly. */
   users(name) {
     return this.methods.filter((method) => method.refs.has(name));
   }
 }
 
-/** The name a reference gives, or undefined. */
+/** The name of the referenced schema, or undefined. */
 export function refName(schema) {
   const ref = isObject(schema) ? schema.$ref : undefined;
-  if (typeof ref !== "string" || !ref.startsWith(REF)) return undefined;
-  return ref.slice(REF.length).replace(/~1/g, "/").replace(/~0/g, "~");
+  if (typeof ref !== "string" || !ref.startsWith(REF_PREFIX)) return undefined;
+  return ref.slice(REF_PREFIX.length).replace(/~1/g, "/").replace(/~0/g, "~");
 }
 
 class Method {
   constructor(raw, namespaces) {
     this.name = raw.name;
-    const [tag] = objects(raw.tags);
-    const namespace = text(tag?.name);
-    // The tag is the namespace only if the name says so as well.
+    const [tag] = objectsOf(raw.tags);
+    const namespace = asText(tag?.name);
+    // The tag counts as the namespace only if the name begins with it.
     this.namespace = namespace && this.name.startsWith(namespace) ? namespace : "";
-    // What is longer than a sentence stands but once in the document.
+    // The document has long descriptions of namespaces in one place, not at each method.
     this.about =
-      (Object.hasOwn(namespaces, namespace) && text(namespaces[namespace])) || text(tag?.description);
-    this.summary = text(raw.summary);
-    this.doc = text(raw.description) || this.summary;
-    this.params = objects(raw.params).map((param) => ({
-      name: text(param.name),
-      doc: text(param.description),
+      (Object.hasOwn(namespaces, namespace) && asText(namespaces[namespace])) || asText(tag?.description);
+    this.summary = asText(raw.summary);
+    this.doc = asText(raw.description) || this.summary;
+    this.params = objectsOf(raw.params).map((param) => ({
+      name: asText(param.name),
+      doc: asText(param.description),
       required: param.required === true,
       schema: param.schema ?? true,
       unknown: param["x-no-schema"] === true,
     }));
-    this.result = content(raw.result);
+    this.result = contentOf(raw.result);
     const docs = isObject(raw["x-error-docs"]) ? raw["x-error-docs"] : {};
-    this.errors = objects(raw.errors).map((error) => ({
+    this.errors = objectsOf(raw.errors).map((error) => ({
       code: toNumber(error.code),
-      message: text(error.message),
-      doc: (Object.hasOwn(docs, write(error.code ?? null)) && text(docs[write(error.code ?? null)])) || "",
+      message: asText(error.message),
+      doc:
+        (Object.hasOwn(docs, stringify(error.code ?? null)) && asText(docs[stringify(error.code ?? null)])) ||
+        "",
     }));
     this.deprecated = raw.deprecated === true;
-    this.reason = text(raw["x-deprecated-reason"]);
-    this.structure = text(raw.paramStructure) || "either";
-    this.access = text(raw["x-access"]);
+    this.reason = asText(raw["x-deprecated-reason"]);
+    this.structure = asText(raw.paramStructure) || "either";
+    this.access = asText(raw["x-access"]);
     this.rest = raw["x-additional-params"];
-    this.examples = objects(raw.examples);
+    this.examples = objectsOf(raw.examples);
     const stream = raw["x-subscription"];
     this.stream = isObject(stream)
       ? {
-          notification: text(stream.notification),
-          unsubscribe: text(stream.unsubscribe) || "rpc.unsubscribe",
-          item: content(stream.item),
+          notification: asText(stream.notification),
+          unsubscribe: asText(stream.unsubscribe) || "rpc.unsubscribe",
+          item: contentOf(stream.item),
           plain: stream.plain === true,
         }
       : null;
     this.haystack =
       `${this.name}\n${this.doc}\n${this.params.map((param) => param.name).join(" ")}`.toLowerCase();
     this.refs = new Set();
-    collect(raw, this.refs, 0);
+    collectRefs(raw, this.refs, 0);
   }
 
   /** The name without its namespace. */
@@ -157,14 +159,14 @@ class Method {
   }
 }
 
-function content(raw) {
+function contentOf(raw) {
   if (!isObject(raw)) return { doc: "", schema: true, unknown: true };
-  return { doc: text(raw.description), schema: raw.schema ?? true, unknown: raw["x-no-schema"] === true };
+  return { doc: asText(raw.description), schema: raw.schema ?? true, unknown: raw["x-no-schema"] === true };
 }
 
-function collect(value, names, depth) {
+function collectRefs(value, names, depth) {
   if (depth > 64 || value === null || typeof value !== "object") return;
   const name = refName(value);
   if (name !== undefined) names.add(name);
-  for (const inner of Object.values(value)) collect(inner, names, depth + 1);
+  for (const inner of Object.values(value)) collectRefs(inner, names, depth + 1);
 }

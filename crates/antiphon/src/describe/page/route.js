@@ -1,24 +1,24 @@
-// What stands after `#` in the address: a method, a schema, or a view.
+// Routes in the fragment of the URL: a method, a schema or a view.
 
 const SERVER = "server";
 
-/** The hash of a method. Names that mean something else here get a colon before them. */
+/** The fragment of a method. Names that would mean another view get a colon as prefix. */
 export function methodHash(name) {
   const needsMark = name === SERVER || /^[:~]/.test(name);
-  return `#${needsMark ? ":" : ""}${encode(name)}`;
+  return `#${needsMark ? ":" : ""}${encodeName(name)}`;
 }
 
 export function schemaHash(name) {
-  return `#~${encode(name)}`;
+  return `#~${encodeName(name)}`;
 }
 
-/** Points and slashes stay readable. A half of a surrogate pair can be in no address. */
-function encode(name) {
+/** Slashes stay readable. Lone surrogates are replaced, because a URL cannot contain them. */
+function encodeName(name) {
   return encodeURIComponent(name.toWellFormed()).replace(/%2F/g, "/");
 }
 
-/** `{ view: "methods" | "method" | "schema" | "server", name }`. */
-export function route(hash = location.hash) {
+/** Parses a fragment into `{ view: "methods" | "method" | "schema" | "server", name }`. */
+export function parseRoute(hash = location.hash) {
   const raw = hash.replace(/^#/, "");
   if (raw === "") return { view: "methods", name: "" };
   if (raw === SERVER) return { view: "server", name: "" };

@@ -1,11 +1,11 @@
-// Calls over HTTP: how a request is written, sent, timed and weighed, and what its answer is.
+// JSON-RPC client over HTTP, and the admin token that it sends.
 
-import { member, raw, scan, write } from "./json.js";
+import { member, parseTree, rawText, stringify } from "./json.js";
 
-// The server's own limits are far below; this one is for a server that hangs.
-const PATIENCE = 120_000;
+// For a server that hangs. The limits of the server itself are far lower.
+const TIMEOUT = 120_000;
 
-// Only here, and gone with the page.
+// In memory only, so that it is gone when the page is closed.
 let token = "";
 
 const listeners = new Set();
@@ -19,56 +19,56 @@ export function hasToken() {
   return token !== "";
 }
 
-/** Calls back whenever a token was given or taken away. */
+/** Adds a listener for changes of the token. */
 export function onToken(listener) {
   listeners.add(listener);
 }
 
-/** The headers that show the token, if there is one. */
-export function authorized(headers = {}) {
+/** The headers, with the token if there is one. */
+export function withToken(headers = {}) {
   return token ? { ...headers, authorization: `Bearer ${token}` } : headers;
 }
 
-let last = 0;
+let lastId = 0;
 
-/** The text of a request. `params` is an array, an object or undefined; a notification has no id. */
-export function request(method, params, isNotification = false, id = (last += 1)) {
+/** The text of a request. `params` is an array, an object or undefined. A notification has no id. */
+export function encodeRequest(method, params, isNotification = false, id = (lastId += 1)) {
   const parts = ['"jsonrpc": "2.0"'];
   if (!isNotification) parts.push(`"id": ${JSON.stringify(id)}`);
   parts.push(`"method": ${JSON.stringify(method)}`);
-  if (params !== undefined) parts.push(`"params": ${write(params)}`);
+  if (params !== undefined) parts.push(`"params": ${stringify(params)}`);
   return `{${parts.join(", ")}}`;
 }
 
-/** The address of the page as one of the server. */
-export function address(scheme = location.protocol) {
+/** The URL of the server, derived from the URL of the page. */
+export function serverUrl(scheme = location.protocol) {
   return `${scheme}//${location.host}${location.pathname.replace(/[^/]*$/, "")}`;
 }
 
 /**
- * Sends a text and waits for the answer: `{ status, text, time, size, refusal }`, with `time` in
- * seconds. `refusal` is what the server said instead of an answer. Throws if nothing came.
+ * Sends a text and waits for the response: `{ status, text, time, size, refusal }`, with `time` in
+ * seconds. `refusal` is the text of an HTTP error. Throws if there is no response.
  */
 export async function post(body, signal, headers = {}) {
-  const limit = AbortSignal.timeout(PATIENCE);
+  const timeout = AbortSignal.timeout(TIMEOUT);
   const began = performance.now();
   const response = await fetch("./", {
     method: "POST",
-    headers: authorized({ "content-type": "application/json", ...headers }),
+    headers: withToken({ "content-type": "application/json", ...headers }),
     body,
     cache: "no-store",
-    signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   });
   const data = await response.arrayBuffer();
   const time = (performance.now() - began) / 1000;
   const text = new TextDecoder().decode(data);
-  const isAnswer = response.ok && (response.status === 204 || isJson(response));
+  const isResponse = response.ok && (response.status === 204 || isJson(response));
   return {
     status: response.status,
     text,
     time,
     size: data.byteLength,
-    refusal: isAnswer ? "" : text.slice(0, 2000) || response.statusText || "no text",
+    refusal: isResponse ? "" : text.slice(0, 2000) || response.statusText || "no text",
   };
 }
 
@@ -77,17 +77,17 @@ function isJson(response) {
 }
 
 /**
- * An answer's parts, as raw texts: `{ result }`, `{ error: { code, message, data } }`, or `null` for
- * what is no answer.
+ * Decodes a response into `{ result }` or `{ error: { code, message, data } }`, where `result` and `data`
+ * are raw text; `null` if it is not a response.
  */
-export function answer(tree, text) {
+export function decodeResponse(tree, text) {
   const result = member(tree, "result");
-  if (result !== undefined) return { result: raw(result, text) };
+  if (result !== undefined) return { result: rawText(result, text) };
   const error = member(tree, "error");
   if (!error?.keys) return null;
   const part = (name) => {
     const found = member(error, name);
-    return found === undefined ? undefined : raw(found, text);
+    return found === undefined ? undefined : rawText(found, text);
   };
   const message = part("message");
   return {
@@ -99,11 +99,11 @@ export function answer(tree, text) {
   };
 }
 
-/** A call of the page's own: its result as plain JavaScript, or an error with `code`. */
+/** Calls a method for the page itself. Returns the result, or throws an error with `code`. */
 export async function call(method, params, signal) {
-  const reply = await post(request(method, params), signal);
-  if (reply.refusal) throw Object.assign(new Error(reply.refusal), { status: reply.status });
-  const parts = answer(scan(reply.text), reply.text);
+  const response = await post(encodeRequest(method, params), signal);
+  if (response.refusal) throw Object.assign(new Error(response.refusal), { status: response.status });
+  const parts = decodeResponse(parseTree(response.text), response.text);
   if (!parts) throw new Error("The answer makes no sense.");
   if (parts.error) throw Object.assign(new Error(parts.error.message), { code: parts.error.code });
   return JSON.parse(parts.result);

@@ -1,7 +1,7 @@
-// The call of the form as programs write it: curl, Rust, Python and JavaScript.
+// Code snippets of a call: curl, Rust, Python and JavaScript.
 
-import { isObject, write } from "./json.js";
-import { address, request } from "./rpc.js";
+import { isObject, stringify } from "./json.js";
+import { encodeRequest, serverUrl } from "./rpc.js";
 
 export const LANGUAGES = [
   ["curl", "curl"],
@@ -10,33 +10,35 @@ export const LANGUAGES = [
   ["javascript", "JavaScript"],
 ];
 
-/** `call` is `{ method, params, isNotification }`; `method` is one of the document. */
+/** The code of a call: `{ method, params, isNotification }`. */
 export function snippet(language, call) {
-  return { curl, rust, python, javascript }[language](call);
+  return { curl: curlSnippet, rust: rustSnippet, python: pythonSnippet, javascript: javascriptSnippet }[
+    language
+  ](call);
 }
 
-/** Between single quotes nothing means anything to a shell but the quote itself. */
-function shell(text) {
+/** A string for a POSIX shell. Inside single quotes only the quote itself is special. */
+function shellString(text) {
   return `'${text.replace(/'/g, `'\\''`)}'`;
 }
 
-/** As a JSON string, which these languages read in the same way but for the slash of `</script>`. */
-function quoted(text) {
+/** A JSON string, which is also a string literal in Python and JavaScript. */
+function jsonString(text) {
   return JSON.stringify(text.toWellFormed());
 }
 
-function curl({ method, params, isNotification }) {
+function curlSnippet({ method, params, isNotification }) {
   const lines = [
-    `curl ${method.stream ? "-N" : "-sS"} ${shell(address())}`,
+    `curl ${method.stream ? "-N" : "-sS"} ${shellString(serverUrl())}`,
     "-H 'content-type: application/json'",
   ];
   if (method.stream) lines.push("-H 'accept: text/event-stream'");
   if (method.access === "admin") lines.push('-H "authorization: Bearer $ADMIN_TOKEN"');
-  lines.push(`-d ${shell(request(method.name, params, isNotification, 1))}`);
+  lines.push(`-d ${shellString(encodeRequest(method.name, params, isNotification, 1))}`);
   return lines.join(" \\\n  ");
 }
 
-/** A Rust string: JSON's escapes are not Rust's. */
+/** A Rust string. The escapes of JSON are not those of Rust. */
 function rustString(text) {
   const escaped = [...text.toWellFormed()].map((char) => {
     if (char === '"' || char === "\\") return `\\${char}`;
@@ -46,20 +48,20 @@ function rustString(text) {
   return `"${escaped.join("")}"`;
 }
 
-/** Values as Rust tokens: what stands within `json!`. */
+/** A value as the argument of `json!`. */
 function rustValue(value, pad = "") {
   if (typeof value === "string") return rustString(value);
   if (value === null || typeof value !== "object" || !(Array.isArray(value) || isObject(value)))
-    return write(value);
+    return stringify(value);
   const inner = `${pad}    `;
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   const parts = Array.isArray(value)
     ? value.map((item) => rustValue(item, inner))
     : Object.keys(value).map((name) => `${rustString(name)}: ${rustValue(value[name], inner)}`);
-  return lines(open, parts, close, pad, inner);
+  return joinParts(open, parts, close, pad, inner);
 }
 
-function lines(open, parts, close, pad, inner) {
+function joinParts(open, parts, close, pad, inner) {
   const line = `${open}${parts.join(", ")}${close}`;
   if (line.length + pad.length <= 70 && !line.includes("\n")) return line;
   return `${open}\n${parts.map((part) => `${inner}${part},\n`).join("")}${pad}${close}`;
@@ -69,7 +71,7 @@ function rustParams(params) {
   return params === undefined ? "()" : `serde_json::json!(${rustValue(params)})`;
 }
 
-function rust({ method, params, isNotification }) {
+function rustSnippet({ method, params, isNotification }) {
   const name = rustString(method.name);
   if (method.stream) {
     const own =
@@ -77,7 +79,7 @@ function rust({ method, params, isNotification }) {
         ? ""
         : `\n    .unsubscribe_method(${rustString(method.stream.unsubscribe)})`;
     return [
-      `let client = antiphon::Client::connect(${rustString(address(location.protocol.replace("http", "ws")))})?;`,
+      `let client = antiphon::Client::connect(${rustString(serverUrl(location.protocol.replace("http", "ws")))})?;`,
       "let mut items = client",
       `    .subscribe::<serde_json::Value>(${name}, ${rustParams(params)})${own}`,
       "    .await?;",
@@ -89,33 +91,33 @@ function rust({ method, params, isNotification }) {
   const client =
     method.access === "admin"
       ? [
-          `let client = antiphon::Client::builder(${rustString(address())})`,
+          `let client = antiphon::Client::builder(${rustString(serverUrl())})`,
           '    .header("authorization", format!("Bearer {token}"))',
           "    .build()?;",
         ]
-      : [`let client = antiphon::Client::connect(${rustString(address())})?;`];
+      : [`let client = antiphon::Client::connect(${rustString(serverUrl())})?;`];
   const call = isNotification
     ? `client.notify(${name}, ${rustParams(params)}).await?;`
     : `let result: serde_json::Value = client.call(${name}, ${rustParams(params)}).await?;`;
   return [...client, call].join("\n");
 }
 
-/** JSON as a Python literal. */
+/** A value as a Python literal. */
 function pythonValue(value, pad = "") {
   if (value === null) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
   if (typeof value !== "object" || !(Array.isArray(value) || isObject(value)))
-    return typeof value === "string" ? quoted(value) : write(value);
+    return typeof value === "string" ? jsonString(value) : stringify(value);
   const inner = `${pad}    `;
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   const parts = Array.isArray(value)
     ? value.map((item) => pythonValue(item, inner))
-    : Object.keys(value).map((name) => `${quoted(name)}: ${pythonValue(value[name], inner)}`);
-  return lines(open, parts, close, pad, inner);
+    : Object.keys(value).map((name) => `${jsonString(name)}: ${pythonValue(value[name], inner)}`);
+  return joinParts(open, parts, close, pad, inner);
 }
 
-function python({ method, params, isNotification }) {
+function pythonSnippet({ method, params, isNotification }) {
   const members = {
     jsonrpc: "2.0",
     ...(isNotification ? {} : { id: 1 }),
@@ -131,7 +133,7 @@ function python({ method, params, isNotification }) {
     "",
     `call = ${pythonValue(members)}`,
     "request = urllib.request.Request(",
-    `    ${quoted(address())},`,
+    `    ${jsonString(serverUrl())},`,
     "    json.dumps(call).encode(),",
     `    ${method.access === "admin" ? `${head.slice(0, -1)}, "authorization": f"Bearer {token}"}` : head},`,
     ")",
@@ -147,12 +149,16 @@ function python({ method, params, isNotification }) {
   ].join("\n");
 }
 
-function javascript({ method, params, isNotification }) {
-  const members = [`jsonrpc: "2.0"`, ...(isNotification ? [] : ["id: 1"]), `method: ${quoted(method.name)}`];
-  if (params !== undefined) members.push(`params: ${write(params, 60, "    ")}`);
+function javascriptSnippet({ method, params, isNotification }) {
+  const members = [
+    `jsonrpc: "2.0"`,
+    ...(isNotification ? [] : ["id: 1"]),
+    `method: ${jsonString(method.name)}`,
+  ];
+  if (params !== undefined) members.push(`params: ${stringify(params, 60, "    ")}`);
   if (method.stream) {
     return [
-      `const socket = new WebSocket(${quoted(address(location.protocol.replace("http", "ws")))});`,
+      `const socket = new WebSocket(${jsonString(serverUrl(location.protocol.replace("http", "ws")))});`,
       "socket.onopen = () =>",
       "  socket.send(JSON.stringify({",
       ...members.map((member) => `    ${member},`),
@@ -162,7 +168,7 @@ function javascript({ method, params, isNotification }) {
   }
   const token = method.access === "admin" ? ", authorization: `Bearer ${token}`" : "";
   const out = [
-    `const response = await fetch(${quoted(address())}, {`,
+    `const response = await fetch(${jsonString(serverUrl())}, {`,
     '  method: "POST",',
     `  headers: { "content-type": "application/json"${token} },`,
     "  body: JSON.stringify({",

@@ -1,9 +1,9 @@
-// Light or dark, before anything is painted. It is no module: those run later.
+// Light and dark theme. This is a classic script, because modules run after the first paint.
 
 (() => {
   const KEY = "antiphon-theme";
   const root = document.documentElement;
-  // A browser may refuse the page any storage.
+  // Storage may be blocked in the browser.
   const stored = () => {
     try {
       return localStorage.getItem(KEY);
@@ -33,7 +33,7 @@
       try {
         localStorage.setItem(KEY, root.dataset.theme);
       } catch {
-        // It lasts as long as the page, then.
+        // Without storage the choice lasts until the page is closed.
       }
       show();
     });

@@ -1,8 +1,10 @@
-// What `server_info` says: the server in one line, and its workers as a table that stays in place
-// while its figures change.
+// Table of workers and summary of the server, from the result of `server_info`.
+//
+// Rows are updated in place, so that a button does not move or lose the focus.
 
-import { confirmed } from "./access.js";
-import { bytes, fill, h, seconds } from "./dom.js";
+import { confirmDialog } from "./dialogs.js";
+import { h, setChildren } from "./dom.js";
+import { formatBytes, formatSeconds } from "./format.js";
 
 const COLUMNS = [
   ["id", "Worker"],
@@ -17,17 +19,19 @@ const COLUMNS = [
   ["cpu", "CPU"],
 ];
 
-/** The workers of an answer of `server_info`; a server without any is its own. */
+/** The workers in a result of `server_info`. A server without workers is one row itself. */
 export function workersOf(info) {
   const monitors = Object.values(info?.monitors ?? {});
   const workers = monitors.flatMap((monitor) => (Array.isArray(monitor?.workers) ? monitor.workers : []));
   if (workers.length)
-    return workers.map((worker) => figures(worker?.actor, worker?.rpcserver?.clients, worker?.system, true));
+    return workers.map((worker) =>
+      workerFigures(worker?.actor, worker?.rpcserver?.clients, worker?.system, true),
+    );
   const [alone] = monitors.filter((monitor) => monitor?.rpcserver);
-  return alone ? [figures(info.server, alone.rpcserver.clients, info.system, false)] : [];
+  return alone ? [workerFigures(info.server, alone.rpcserver.clients, info.system, false)] : [];
 }
 
-function figures(actor = {}, clients = {}, system = {}, isWorker) {
+function workerFigures(actor = {}, clients = {}, system = {}, isWorker) {
   return {
     id: String(actor?.actor_id ?? ""),
     pid: actor?.process_id,
@@ -43,8 +47,8 @@ function figures(actor = {}, clients = {}, system = {}, isWorker) {
   };
 }
 
-/** The table: `{ element, show(workers, canKill) }`. `kill(id)` ends a worker. */
-export function workersTable(kill) {
+/** The table: `{ element, show(workers, canKill) }`. `endWorker(id)` is called after confirmation. */
+export function workersTable(endWorker) {
   const body = h("tbody");
   const element = h(
     "div.scroller",
@@ -64,7 +68,7 @@ export function workersTable(kill) {
   );
   const rows = new Map();
 
-  function make(worker) {
+  function makeRow(worker) {
     const cells = new Map(COLUMNS.map(([key, label]) => [key, h("td", { "data-label": label })]));
     const button = h(
       "button.small.danger",
@@ -72,14 +76,14 @@ export function workersTable(kill) {
       "End",
     );
     button.addEventListener("click", async () => {
-      const isSure = await confirmed(
+      const isSure = await confirmDialog(
         `End worker ${worker.id}?`,
         "It gets time to finish its calls, and another one takes its place.",
         "End it",
       );
       if (!isSure) return;
       button.disabled = true;
-      await kill(worker.id);
+      await endWorker(worker.id);
       button.disabled = false;
     });
     const last = h("td.actions-cell", button);
@@ -102,7 +106,7 @@ export function workersTable(kill) {
       }
       for (const worker of workers) {
         if (!rows.has(worker.id)) {
-          rows.set(worker.id, make(worker));
+          rows.set(worker.id, makeRow(worker));
           body.append(rows.get(worker.id).row);
         }
         const entry = rows.get(worker.id);
@@ -111,14 +115,14 @@ export function workersTable(kill) {
           before && now > before.at
             ? Math.max(0, ((worker.cpuSeconds - before.cpu) / (now - before.at)) * 100)
             : NaN;
-        // The worker tells of itself only so often: an average over five seconds jumps less.
+        // Workers report only from time to time, so the value is an average over five seconds.
         if (!before || now - before.at > 5) entry.before = { at: now, cpu: worker.cpuSeconds };
         if (!before || now - before.at > 1.5)
           entry.shown = Number.isFinite(cpu) ? `${cpu.toFixed(0)} %` : "–";
         const text = {
           ...worker,
-          uptime: seconds(worker.uptime),
-          memory: bytes(worker.memory),
+          uptime: formatSeconds(worker.uptime),
+          memory: formatBytes(worker.memory),
           cpu: entry.shown,
         };
         for (const [key] of COLUMNS) {
@@ -136,19 +140,19 @@ export function workersTable(kill) {
   };
 }
 
-/** The server in a few words. */
+/** The summary of the server in one line. */
 export function serverLine(info) {
   const server = info?.server ?? {};
   const parts = [
     `${server.name ?? "server"} ${server.version ?? ""}`,
     server.state,
-    `up ${seconds(server.uptime)}`,
+    `up ${formatSeconds(server.uptime)}`,
     `process ${server.process_id}`,
     server.reloading && "reloading",
     server.upgrading && "upgrading",
   ].filter(Boolean);
   const listeners = Array.isArray(server.listeners) ? server.listeners : [];
-  return fill(
+  return setChildren(
     h("p.server-line"),
     h("span", parts.join(" · ")),
     listeners.map((url) => h("code", String(url))),

@@ -1,4 +1,4 @@
-// Ways into the page: deep links, paths, and the admin token.
+// Navigation in a browser: deep links, path prefixes, and the admin token.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -22,7 +22,7 @@ const send = (page) => page.getByRole("button", { name: "Send", exact: true }).c
 const answer = (page) => page.locator(".console .answer");
 
 test(
-  "links lead deep, and below a path as well",
+  "deep links work, below a path prefix as well",
   on("api/#shop.orders.open", async (page) => {
     await page.locator("h1", { hasText: "shop.orders.open" }).waitFor();
     await send(page);
@@ -39,7 +39,7 @@ test(
 );
 
 test(
-  "the token shows methods for admins, and is nowhere stored",
+  "the token shows admin methods and is not stored anywhere",
   on("", async (page) => {
     assert.equal(await page.locator('#side .item[data-name="kill_actor"]').count(), 0);
     const hidden = await call(server.url, "kill_actor", ["nobody"]);

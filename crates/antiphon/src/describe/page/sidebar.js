@@ -1,13 +1,13 @@
-// The list of all methods, with its search. Arrow keys walk through it.
+// Sidebar: list of methods with search and arrow keys.
 
-import { announce, fill, h } from "./dom.js";
-import { spans } from "./markdown.js";
+import { announce, h, setChildren } from "./dom.js";
+import { renderInline } from "./markdown.js";
 import { methodHash } from "./route.js";
 
-// A list of thousands is cut; the search finds the rest.
-const SHOWN = 500;
+// A longer list is cut. The search covers all methods.
+const MAX_SHOWN = 500;
 
-/** Builds the list into `side`. Gives `{ show(api), mark(name), focusSearch() }`. */
+/** Builds the list into the element `side`: `{ show(api), mark(name), focusSearch() }`. */
 export function methodList(side) {
   const search = h("input", {
     type: "search",
@@ -19,33 +19,33 @@ export function methodList(side) {
   });
   const body = h("nav.list", { "aria-label": "Methods" });
   const count = h("p.dim.count");
-  fill(side, h("div.search", search, h("kbd", "/")), count, body);
+  setChildren(side, h("div.search", search, h("kbd", "/")), count, body);
   let api = null;
   let current = "";
 
-  function draw() {
+  function render() {
     if (!api) return;
     const query = search.value.trim();
     const found = api.search(query);
-    const shown = found.slice(0, SHOWN);
-    fill(body, api.groups(shown).map(group));
+    const shown = found.slice(0, MAX_SHOWN);
+    setChildren(body, api.groups(shown).map(groupView));
     count.textContent =
       query || shown.length < found.length ? `${found.length} of ${api.methods.length} methods` : "";
-    mark(current);
+    setCurrent(current);
   }
 
-  function group({ name, description, methods }) {
+  function groupView({ name, description, methods }) {
     return h(
       "section",
       name !== "" && h("h2", { title: description || null }, name),
       h(
         "ul",
-        methods.map((method) => h("li", link(method))),
+        methods.map((method) => h("li", methodLink(method))),
       ),
     );
   }
 
-  function link(method) {
+  function methodLink(method) {
     return h(
       `a.item${method.deprecated ? ".old" : ""}`,
       { href: methodHash(method.name), "data-name": method.name, title: method.name },
@@ -53,11 +53,11 @@ export function methodList(side) {
       method.stream && h("span.badge", "stream"),
       method.deprecated && h("span.badge.warn", "deprecated"),
       method.access && h("span.badge", method.access),
-      method.summary && h("span.summary", spans(method.summary)),
+      method.summary && h("span.summary", renderInline(method.summary)),
     );
   }
 
-  function mark(name) {
+  function setCurrent(name) {
     current = name;
     for (const item of body.querySelectorAll("a.item")) {
       const isCurrent = item.dataset.name === name;
@@ -68,17 +68,17 @@ export function methodList(side) {
     }
   }
 
-  let clock = 0;
+  let announceTimer = 0;
   search.addEventListener("input", () => {
-    draw();
-    clearTimeout(clock);
-    clock = setTimeout(() => announce(count.textContent), 600);
+    render();
+    clearTimeout(announceTimer);
+    announceTimer = setTimeout(() => announce(count.textContent), 600);
   });
   side.addEventListener("keydown", (event) => {
     const items = [...body.querySelectorAll("a.item")];
     const at = items.indexOf(document.activeElement);
     const isSearch = document.activeElement === search;
-    const go = {
+    const target = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
       Home: isSearch ? null : 0,
@@ -86,24 +86,24 @@ export function methodList(side) {
     }[event.key];
     if (event.key === "Escape" && isSearch) {
       search.value = "";
-      draw();
+      render();
     } else if (event.key === "Enter" && isSearch) {
       items[0]?.click();
-    } else if (go === -1 && at === 0) {
+    } else if (target === -1 && at === 0) {
       event.preventDefault();
       search.focus();
-    } else if (go !== null && go !== undefined && items[go]) {
+    } else if (target !== null && target !== undefined && items[target]) {
       event.preventDefault();
-      items[go].focus();
+      items[target].focus();
     }
   });
 
   return {
     show(next) {
       api = next;
-      draw();
+      render();
     },
-    mark,
+    mark: setCurrent,
     focusSearch() {
       search.focus();
       search.select();

@@ -1,19 +1,19 @@
-// What the document says of one method, of one schema, and of all methods together.
+// Documentation views: a method, a schema, the overview.
 
 import { h } from "./dom.js";
-import { jsonView } from "./highlight.js";
-import { write } from "./json.js";
-import { prose, spans } from "./markdown.js";
-import { text } from "./openrpc.js";
+import { stringify } from "./json.js";
+import { jsonView } from "./json_view.js";
+import { renderBlocks, renderInline } from "./markdown.js";
+import { asText } from "./openrpc.js";
 import { methodHash } from "./route.js";
-import { hasParts, restrictions, schemaFold, schemaParts, typeLine } from "./schema.js";
+import { constraintsView, hasParts, schemaDetails, schemaParts, typeLine } from "./schema_view.js";
 
-const ACCESS = new Map([
+const ACCESS_NOTES = new Map([
   ["admin", "For callers with the admin token only."],
   ["local", "For callers on the server's machine, and those with the admin token, only."],
 ]);
 
-/** The documentation of a method. `fillIn` gets the parameters of an example. */
+/** The documentation of a method. `fillIn(params)` is called when the user picks an example. */
 export function methodView(api, method, fillIn) {
   const prefix = method.name.slice(0, method.name.length - method.short.length);
   return h(
@@ -25,17 +25,18 @@ export function methodView(api, method, fillIn) {
       method.deprecated && h("span.badge.warn", "deprecated"),
       method.access && h("span.badge", method.access),
     ),
-    method.deprecated && h("p.note.warn", "Deprecated", method.reason ? [": ", spans(method.reason)] : "."),
-    ACCESS.has(method.access) && h("p.note", ACCESS.get(method.access)),
-    method.doc ? prose(method.doc) : h("p.dim", "Nobody has described it."),
-    parameters(api, method),
-    result(api, method),
-    errors(method),
-    examples(method, fillIn),
+    method.deprecated &&
+      h("p.note.warn", "Deprecated", method.reason ? [": ", renderInline(method.reason)] : "."),
+    ACCESS_NOTES.has(method.access) && h("p.note", ACCESS_NOTES.get(method.access)),
+    method.doc ? renderBlocks(method.doc) : h("p.dim", "Nobody has described it."),
+    paramsSection(api, method),
+    resultSection(api, method),
+    errorsSection(method),
+    examplesSection(method, fillIn),
   );
 }
 
-function parameters(api, method) {
+function paramsSection(api, method) {
   const rest = method.rest;
   if (!method.params.length && rest === undefined) return [h("h2", "Parameters"), h("p.dim", "None.")];
   return [
@@ -53,28 +54,28 @@ function parameters(api, method) {
           h(
             "div",
             param.unknown && param.schema === true ? h("span.type", "anything") : typeLine(api, param.schema),
-            restrictions(param.schema),
+            constraintsView(param.schema),
           ),
-          param.doc && prose(param.doc),
-          schemaFold(api, param.schema),
+          param.doc && renderBlocks(param.doc),
+          schemaDetails(api, param.schema),
         ),
       ]),
       rest !== undefined && [
         h("dt", h("span.dim", "further parameters")),
-        h("dd", typeLine(api, rest), schemaFold(api, rest)),
+        h("dd", typeLine(api, rest), schemaDetails(api, rest)),
       ],
     ),
     method.structure === "by-name" && h("p.dim", "By name only."),
   ];
 }
 
-function result(api, method) {
+function resultSection(api, method) {
   const shown = method.stream ? method.stream.item : method.result;
   return [
     h("h2", method.stream ? "Items" : "Result"),
-    h("div", typeLine(api, shown.schema), restrictions(shown.schema)),
-    shown.doc && prose(shown.doc),
-    schemaFold(api, shown.schema),
+    h("div", typeLine(api, shown.schema), constraintsView(shown.schema)),
+    shown.doc && renderBlocks(shown.doc),
+    schemaDetails(api, shown.schema),
     method.stream &&
       h(
         "p.dim",
@@ -87,7 +88,7 @@ function result(api, method) {
   ];
 }
 
-function errors(method) {
+function errorsSection(method) {
   if (!method.errors.length) return null;
   return [
     h("h2", "Errors"),
@@ -95,17 +96,17 @@ function errors(method) {
       "dl.errors",
       method.errors.map((error) => [
         h("dt", h("code", error.code)),
-        h("dd", spans(error.message), error.doc && prose(error.doc)),
+        h("dd", renderInline(error.message), error.doc && renderBlocks(error.doc)),
       ]),
     ),
   ];
 }
 
-/** The parameters of an example by name, in the order of the method. */
+/** The parameters of an example by name, in the order in which the method declares them. */
 export function exampleParams(method, example) {
   const given = new Map(
     (Array.isArray(example.params) ? example.params : []).map((param) => [
-      text(param?.name),
+      asText(param?.name),
       param?.value ?? null,
     ]),
   );
@@ -115,7 +116,7 @@ export function exampleParams(method, example) {
   return object;
 }
 
-function examples(method, fillIn) {
+function examplesSection(method, fillIn) {
   if (!method.examples.length) return null;
   return [
     h("h2", "Examples"),
@@ -127,7 +128,7 @@ function examples(method, fillIn) {
         h(
           "pre.code",
           { tabindex: 0 },
-          `${method.name}(${inside(params)})${has ? ` → ${write(example.result.value, 60)}` : ""}`,
+          `${method.name}(${argumentText(params)})${has ? ` → ${stringify(example.result.value, 60)}` : ""}`,
         ),
         h("button.quiet.small", { type: "button", onclick: () => fillIn(params) }, "Fill in"),
       );
@@ -135,18 +136,18 @@ function examples(method, fillIn) {
   ];
 }
 
-function inside(params) {
+function argumentText(params) {
   return Object.keys(params)
-    .map((name) => `${name}: ${write(params[name], 60)}`)
+    .map((name) => `${name}: ${stringify(params[name], 60)}`)
     .join(", ");
 }
 
-/** A schema of the document by its name. */
+/** The documentation of a named schema. */
 export function schemaView(api, name) {
   const ref = Object.assign(Object.create(null), {
     $ref: `#/components/schemas/${name.replace(/~/g, "~0").replace(/\//g, "~1")}`,
   });
-  if (!Object.hasOwn(api.schemas, name)) return missing(`There is no schema “${name}”.`);
+  if (!Object.hasOwn(api.schemas, name)) return notFoundView(`There is no schema “${name}”.`);
   const users = api.users(name);
   return h(
     "article.method",
@@ -161,12 +162,12 @@ export function schemaView(api, name) {
       ),
     ],
     h("h2", "JSON Schema"),
-    jsonView(write(api.schemas[name], 60)),
+    jsonView(stringify(api.schemas[name], 60)),
   );
 }
 
-/** What stands where there is nothing else. */
-export function missing(message) {
+/** The view for a name that does not exist. */
+export function notFoundView(message) {
   return h(
     "article.method",
     h("h1", "Not found"),
@@ -175,22 +176,22 @@ export function missing(message) {
   );
 }
 
-/** A router without docs is described by its name, which stands above already. */
-function isTelling({ name, description }) {
+/** Whether a description adds something to the name: a router without docs is described by its name. */
+function isInformative({ name, description }) {
   return description !== "" && description.toLowerCase() !== name.toLowerCase().split(/[^\w]/).at(-1);
 }
 
-/** The beginning: what the server is, and all its namespaces. */
-export function overview(api) {
+/** The start view: the description of the server, and all methods by namespace. */
+export function overviewView(api) {
   const groups = api.groups();
   return h(
     "article.overview",
     h("h1", api.title, api.version && h("span.version", api.version)),
-    api.description && h("div.intro", prose(api.description)),
+    api.description && h("div.intro", renderBlocks(api.description)),
     !api.methods.length && h("p.empty", "There are no methods that you may see."),
     groups.map((group) => [
       group.name !== "" && h("h2", group.name),
-      isTelling(group) && prose(group.description),
+      isInformative(group) && renderBlocks(group.description),
       h(
         "dl.index",
         group.methods
@@ -200,7 +201,7 @@ export function overview(api) {
               `dt${method.deprecated ? ".old" : ""}`,
               h("a", { href: methodHash(method.name) }, h("code", method.short)),
             ),
-            h("dd", method.summary ? spans(method.summary) : h("span.dim", "–")),
+            h("dd", method.summary ? renderInline(method.summary) : h("span.dim", "–")),
           ]),
       ),
     ]),

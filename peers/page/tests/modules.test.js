@@ -1,4 +1,4 @@
-// The parts of the page that need no page: they run in Node as they are.
+// Unit tests of the modules that run without a browser, and checks of all files of the page.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -8,17 +8,17 @@ import { gzipSync } from "node:zlib";
 const PARTS = new URL("../../../crates/antiphon/src/describe/page/", import.meta.url);
 const part = (name) => import(new URL(name, PARTS));
 
-// What some modules look at when they are loaded or called.
+// Some modules read this global.
 globalThis.location = { protocol: "http:", host: "localhost:8060", pathname: "/api/", hash: "" };
 
-const { Exact, parse, same, write } = await part("json.js");
-const { allBuckets, byMethod, parseMetrics, quantile, rates } = await part("metrics.js");
-const { methodHash, route, schemaHash } = await part("route.js");
+const { ExactNumber, isEqual, parse, stringify } = await part("json.js");
+const { countersByMethod, parseMetrics, quantile, rates, sumBuckets } = await part("metrics.js");
+const { methodHash, parseRoute, schemaHash } = await part("route.js");
 const { Api } = await part("openrpc.js");
-const { problems } = await part("validate.js");
+const { validate } = await part("validate.js");
 const { LANGUAGES, snippet } = await part("snippets.js");
 
-test("JSON comes back as it was", () => {
+test("parsing and writing JSON changes nothing", () => {
   for (const text of [
     "null",
     "true",
@@ -33,15 +33,15 @@ test("JSON comes back as it was", () => {
     '{"__proto__": 1, "constructor": [1.50, {}]}',
     '["a", {"b": null}]',
   ]) {
-    assert.equal(write(parse(text)), text, text);
+    assert.equal(stringify(parse(text)), text, text);
   }
-  assert.ok(parse("1.0") instanceof Exact);
+  assert.ok(parse("1.0") instanceof ExactNumber);
   assert.equal(parse(" 1 "), 1);
   assert.equal(Object.getPrototypeOf(parse("{}")), null);
-  assert.ok(same(parse('{"a": 1, "b": 2}'), parse('{"b": 2, "a": 1}')));
+  assert.ok(isEqual(parse('{"a": 1, "b": 2}'), parse('{"b": 2, "a": 1}')));
 });
 
-test("what is no JSON is refused, with the place", () => {
+test("invalid JSON is refused with line and column", () => {
   for (const text of [
     "",
     "{",
@@ -61,7 +61,7 @@ test("what is no JSON is refused, with the place", () => {
   assert.throws(() => parse("[".repeat(100_000)), SyntaxError);
 });
 
-test("values are held against schemas", () => {
+test("values are validated against schemas", () => {
   const api = new Api(
     parse(`{"methods": [], "components": {"schemas": {
     "Tree": {"type": "object", "required": ["name"], "properties": {
@@ -104,12 +104,12 @@ test("values are held against schemas", () => {
     ['{"multipleOf": 0.1}', "0.3", null],
     ['{"exclusiveMaximum": 3}', "3", "must be less than 3"],
   ]) {
-    const [first] = problems(api, parse(schema), parse(value));
+    const [first] = validate(api, parse(schema), parse(value));
     assert.equal(first?.message ?? null, complaint, `${schema} ${value}`);
   }
 });
 
-test("metrics are read, compared and summed up", () => {
+test("metrics are parsed, compared and summed up", () => {
   const text = (ones, tens) => `# HELP antiphon_calls_total Calls.
 antiphon_calls_total{method="a\\"b\\\\n"} ${ones + tens}
 antiphon_errors_total{method="a\\"b\\\\n",code="-32602"} 1
@@ -119,16 +119,16 @@ antiphon_call_seconds_bucket{method="a\\"b\\\\n",le="0.001"} ${ones}
 antiphon_call_seconds_bucket{method="a\\"b\\\\n",le="0.01"} ${ones + tens}
 antiphon_call_seconds_bucket{method="a\\"b\\\\n",le="+Inf"} ${ones + tens}
 nonsense`;
-  const before = byMethod(parseMetrics(text(100, 0)));
-  const now = byMethod(parseMetrics(text(100, 10)));
+  const before = countersByMethod(parseMetrics(text(100, 0)));
+  const now = countersByMethod(parseMetrics(text(100, 10)));
   const [[name, one]] = now;
   assert.equal(name, 'a"b\\n');
   assert.deepEqual([one.calls, one.errors, one.inFlight], [110, 3, 3]);
-  assert.ok(quantile(allBuckets(now), 0.5) < 0.001);
-  // What has come since took longer.
-  assert.equal(quantile(allBuckets(now, before), 0.5).toFixed(6), "0.005500");
+  assert.ok(quantile(sumBuckets(now), 0.5) < 0.001);
+  // The calls since then took longer.
+  assert.equal(quantile(sumBuckets(now, before), 0.5).toFixed(6), "0.005500");
   assert.equal(rates(now, before, 2, (figures) => figures.calls).get(name), 5);
-  // A server that began anew counts from nothing.
+  // Counters of a server that has restarted begin at 0.
   assert.equal(rates(before, now, 1, (figures) => figures.calls).get(name), 100);
   assert.ok(Number.isNaN(quantile(new Map(), 0.5)));
   assert.equal(
@@ -143,7 +143,7 @@ nonsense`;
   );
 });
 
-test("addresses lead back to names", () => {
+test("a URL fragment leads back to the name", () => {
   for (const name of [
     "calc.add",
     "server",
@@ -158,14 +158,14 @@ test("addresses lead back to names", () => {
     "a b",
     "__proto__",
   ]) {
-    assert.deepEqual(route(methodHash(name)), { view: "method", name });
+    assert.deepEqual(parseRoute(methodHash(name)), { view: "method", name });
   }
-  assert.deepEqual(route(schemaHash("a/b~c")), { view: "schema", name: "a/b~c" });
-  assert.deepEqual(route("#server"), { view: "server", name: "" });
-  assert.deepEqual(route("#%"), { view: "method", name: "%" });
+  assert.deepEqual(parseRoute(schemaHash("a/b~c")), { view: "schema", name: "a/b~c" });
+  assert.deepEqual(parseRoute("#server"), { view: "server", name: "" });
+  assert.deepEqual(parseRoute("#%"), { view: "method", name: "%" });
 });
 
-test("code in every language, whatever the names and values", () => {
+test("snippets escape every name and value in every language", () => {
   const api = new Api({ methods: [{ name: 'it\'s "q" \\ </script>\n', params: [] }] });
   const [method] = api.methods;
   const params = parse('{"a\'b": ["x\\"y\\\\z\\n", null, true, 1.0, "\\u0007"]}');
@@ -180,11 +180,20 @@ test("code in every language, whatever the names and values", () => {
   }
 });
 
-test("the browser is told of every module at once", () => {
+test("index.html names every module", () => {
   const html = readFileSync(new URL("index.html", PARTS), "utf8");
   const modules = readdirSync(PARTS).filter((name) => name.endsWith(".js"));
   assert.ok(modules.length > 20);
   for (const name of modules) assert.ok(html.includes(`"assets/${name}"`), name);
+});
+
+test("no module imports itself, directly or through others", () => {
+  const modules = readdirSync(PARTS).filter((name) => name.endsWith(".js"));
+  const imports = new Map(
+    modules.map((name) => [name, importsOf(readFileSync(new URL(name, PARTS), "utf8"))]),
+  );
+  assert.ok(imports.get("main.js").length > 5);
+  for (const name of modules) assert.equal(findCircle(imports, [name]), null);
 });
 
 test("the page stays small", () => {
@@ -193,3 +202,19 @@ test("the page stays small", () => {
   const all = sizes.reduce((sum, size) => sum + size);
   assert.ok(all < 60 * 1024, `${all} bytes`);
 });
+
+/** The modules that a module names in `import` and `export … from`, also in `import()`. */
+function importsOf(text) {
+  const found = text.matchAll(/\b(?:import|from)\s*\(?\s*["']\.\/([\w.]+)["']/g);
+  return [...found].map(([, name]) => name);
+}
+
+/** The first circle that the last module of a path leads into, as a text; `null` without one. */
+function findCircle(imports, path) {
+  for (const next of imports.get(path.at(-1)) ?? []) {
+    if (path.includes(next)) return [...path.slice(path.indexOf(next)), next].join(" imports ");
+    const found = findCircle(imports, [...path, next]);
+    if (found) return found;
+  }
+  return null;
+}

@@ -1,4 +1,4 @@
-// The view of the server: workers, plots, and the end of a worker.
+// Server dashboard in a browser: workers, plots, ending a worker.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -24,8 +24,8 @@ async function sum(page, label) {
   return texts.reduce((all, text) => all + Number(text.replaceAll(",", "")), 0);
 }
 
-test("workers and plots move with the load", async () => {
-  const { page, shot, close } = await open(browser, `${server.url}#server`);
+test("the table and the plots show the load", async () => {
+  const { page, screenshot, close } = await open(browser, `${server.url}#server`);
   await eventually("two workers", async () => (await rows(page).count()) === 2);
   const before = await sum(page, "Calls");
   let isOn = true;
@@ -49,13 +49,13 @@ test("workers and plots move with the load", async () => {
   );
   assert.ok((await page.locator(".plot path.line").first().getAttribute("d")).startsWith("M"));
   await page.locator("table", { hasText: "p50" }).getByText("calc.add").waitFor();
-  await shot("server");
+  await screenshot("server");
   isOn = false;
   await load;
   await close();
 });
 
-test("without the token there is nothing to end a worker with", async () => {
+test("without the token workers cannot be ended", async () => {
   const { page, close } = await open(browser, `${server.url}#server`);
   await eventually("two workers", async () => (await rows(page).count()) === 2);
   assert.equal(await page.getByRole("button", { name: /^End worker/ }).count(), 0);
@@ -67,7 +67,7 @@ test("without the token there is nothing to end a worker with", async () => {
   await close();
 });
 
-test("with the token a worker is ended and replaced", async () => {
+test("with the token a worker can be ended, and is replaced", async () => {
   const { page, close } = await open(browser, `${server.url}#server`);
   await page.getByRole("button", { name: "Access" }).click();
   await page.getByLabel("Admin token", { exact: true }).fill(server.token);
@@ -91,7 +91,7 @@ test("with the token a worker is ended and replaced", async () => {
   await close();
 });
 
-test("a server that goes is missed, and seen again", async () => {
+test("a server that does not answer is reported until it is back", async () => {
   const other = await startServer();
   const opened = await open(browser, `${other.url}#server`);
   const { page } = opened;
@@ -103,13 +103,13 @@ test("a server that goes is missed, and seen again", async () => {
     "it is back",
     async () => (await page.getByText("The server does not answer").count()) === 0,
   );
-  // The browser has noted what did not arrive.
-  opened.trouble.length = 0;
+  // The browser has logged the failed requests.
+  opened.problems.length = 0;
   await opened.close();
   await other.stop();
 });
 
-test("one process without metrics is a row, and plots come from what it says of itself", async () => {
+test("without workers and metrics there is one row, and the plots use server_info", async () => {
   const alone = await startServer(["--metrics", "false"]);
   const opened = await open(browser, `${alone.url}#server`);
   const { page } = opened;
@@ -118,15 +118,15 @@ test("one process without metrics is a row, and plots come from what it says of 
   const rate = page.locator(".plot", { hasText: "Calls per second" }).locator(".big");
   await eventually("its own calls are seen", async () => Number(await rate.textContent()) > 0);
   assert.equal(await page.locator(".plot", { hasText: "Latency" }).isVisible(), false);
-  // That there are no metrics is the only thing to note.
-  const others = opened.trouble.filter((text) => !/404.*\/metrics$/.test(text));
-  opened.trouble.length = 0;
-  opened.trouble.push(...others);
+  // The missing metrics are the only problem.
+  const others = opened.problems.filter((text) => !/404.*\/metrics$/.test(text));
+  opened.problems.length = 0;
+  opened.problems.push(...others);
   await opened.close();
   await alone.stop();
 });
 
-test("a view that nobody looks at does not ask", async () => {
+test("a dashboard that is not visible does not poll", async () => {
   const { page, close } = await open(browser, `${server.url}#server`);
   await rows(page).first().waitFor();
   await page.goto(`${server.url}#ping`);
@@ -134,7 +134,7 @@ test("a view that nobody looks at does not ask", async () => {
   let asked = 0;
   page.on("request", () => (asked += 1));
   await page.waitForTimeout(2500);
-  // One that was on its way may still come.
+  // One request may have been on its way.
   assert.ok(asked <= 1, `${asked} requests`);
   await close();
 });

@@ -1,15 +1,17 @@
-// What came back: the result or the error of a call, its time and size, and what an error means.
+// Response views: result or error of a call, duration, size, and explanations of error codes.
 
-import { bytes, copyButton, h, seconds } from "./dom.js";
-import { MAX_TREE, jsonView } from "./highlight.js";
-import { scan } from "./json.js";
-import { spans } from "./markdown.js";
-import { answer } from "./rpc.js";
+import { h } from "./dom.js";
+import { formatBytes, formatSeconds } from "./format.js";
+import { parseTree } from "./json.js";
+import { jsonView, MAX_TREE } from "./json_view.js";
+import { renderInline } from "./markdown.js";
+import { decodeResponse } from "./rpc.js";
+import { copyButton } from "./widgets.js";
 
-// So much of a text that is no answer is shown.
-const BEGINNING = 20_000;
+// Length of the part that is shown of a text that is not JSON.
+const MAX_PLAIN = 20_000;
 
-const CODES = new Map([
+const STANDARD_CODES = new Map([
   [-32700, ["Parse error", "The server could not read the text as JSON. Nothing ran."]],
   [-32600, ["Invalid request", "The JSON is no request by the rules of JSON-RPC. Nothing ran."]],
   [
@@ -37,21 +39,21 @@ const CODES = new Map([
   [-32800, ["Cancelled", "The caller cancelled the call."]],
 ]);
 
-/** What a code means: what the method declares first, then the specification and the server. */
-function explain(code, method) {
+/** Title and meaning of an error code. Codes that the method declares come before the standard ones. */
+function explainCode(code, method) {
   const declared = method?.errors.find((error) => error.code === code);
   if (declared) return ["Declared by the method", declared.doc || declared.message];
-  if (CODES.has(code)) return CODES.get(code);
+  if (STANDARD_CODES.has(code)) return STANDARD_CODES.get(code);
   if (code >= -32099 && code <= -32000) return ["Server error", "The server has kept this code for itself."];
   return ["The method's own error", "The method did not declare it."];
 }
 
-/** The time and size of a reply, and buttons for its text. */
-export function facts({ time, size, status }, body) {
+/** Duration and size of a response, with buttons to copy and save it. */
+export function responseFacts({ time, size, status }, body) {
   return h(
     "div.facts",
-    h("span", { class: "time", title: "From sending to the last byte" }, seconds(time)),
-    h("span", { class: "size", title: "Size of the answer's body" }, bytes(size)),
+    h("span", { class: "time", title: "From sending to the last byte" }, formatSeconds(time)),
+    h("span", { class: "size", title: "Size of the answer's body" }, formatBytes(size)),
     h("span.dim", `HTTP ${status}`),
     body &&
       h(
@@ -72,42 +74,47 @@ function saveButton(body) {
   return button;
 }
 
-/** The whole reply to one call. Gives `{ element, outcome }`, the latter in a word. */
-export function replyView(reply, method, isNotification) {
-  const body = reply.text;
-  const wrap = (kind, outcome, ...parts) => ({
+/** The view of the response to one call: `{ element, outcome }`, where `outcome` is a short text. */
+export function responseView(response, method, isNotification) {
+  const body = response.text;
+  const view = (kind, outcome, ...parts) => ({
     outcome,
-    element: h(`div.answer.${kind}`, h("div.answer-head", h("strong", outcome), facts(reply, body)), parts),
+    element: h(
+      `div.answer.${kind}`,
+      h("div.answer-head", h("strong", outcome), responseFacts(response, body)),
+      parts,
+    ),
   });
-  if (reply.refusal) return wrap("failed", "Refused", h("p", `HTTP ${reply.status}: ${reply.refusal}`));
+  if (response.refusal)
+    return view("failed", "Refused", h("p", `HTTP ${response.status}: ${response.refusal}`));
   if (isNotification && body === "")
-    return wrap("done", "Sent", h("p.dim", "A notification is never answered."));
-  if (body.length > MAX_TREE) return wrap("done", "Answer", jsonView(body));
+    return view("done", "Sent", h("p.dim", "A notification is never answered."));
+  if (body.length > MAX_TREE) return view("done", "Answer", jsonView(body));
   let tree;
   try {
-    tree = scan(body);
+    tree = parseTree(body);
   } catch (error) {
-    return wrap("failed", "Not JSON", h("p", error.message), h("pre", body.slice(0, BEGINNING)));
+    return view("failed", "Not JSON", h("p", error.message), h("pre", body.slice(0, MAX_PLAIN)));
   }
-  const parts = answer(tree, body);
-  if (!parts) return wrap("failed", "No answer", jsonView(body));
-  if (parts.error) return wrap("failed", `Error ${parts.error.code}`, errorView(parts.error, method));
-  return wrap("done", "Result", jsonView(parts.result));
+  const parts = decodeResponse(tree, body);
+  if (!parts) return view("failed", "No answer", jsonView(body));
+  if (parts.error) return view("failed", `Error ${parts.error.code}`, errorView(parts.error, method));
+  return view("done", "Result", jsonView(parts.result));
 }
 
-/** An error object, explained. */
+/** The view of an error object, with an explanation. */
 export function errorView({ code, message, data }, method) {
-  const [title, meaning] = explain(code, method);
+  const [title, meaning] = explainCode(code, method);
   return h(
     "div.error",
     h("p.message", message.length > 4000 ? `${message.slice(0, 4000)}…` : message),
-    h("p.meaning", h("strong", title), ". ", spans(meaning)),
+    h("p.meaning", h("strong", title), ". ", renderInline(meaning)),
     data !== undefined && [h("p.dim", "Data"), jsonView(data)],
   );
 }
 
-/** What went wrong on the way, in words. */
-export function failureView(error) {
+/** The view of a request that got no response: cancelled, timed out or disconnected. */
+export function transportErrorView(error) {
   const message =
     error.name === "AbortError"
       ? "You cancelled the call. It may have run."

@@ -1,4 +1,4 @@
-// Subscriptions, live over a WebSocket and over event streams.
+// Subscriptions in a browser, over WebSockets and event streams.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -28,8 +28,8 @@ async function fill(page, { period, last }) {
   await field(page, "last").fill(String(last));
 }
 
-test("items come live, and stop when they are unsubscribed", async () => {
-  const { page, shot, close } = await open(browser, `${server.url}#clock.ticks`);
+test("items arrive until the user unsubscribes", async () => {
+  const { page, screenshot, close } = await open(browser, `${server.url}#clock.ticks`);
   const frames = [];
   page.on("websocket", (socket) => {
     socket.on("framesent", ({ payload }) => frames.push(["out", JSON.parse(payload)]));
@@ -39,7 +39,7 @@ test("items come live, and stop when they are unsubscribed", async () => {
   await subscribe(page);
   await eventually("ten items", async () => (await items(page).count()) >= 10);
   assert.equal(await page.locator(".state").textContent(), "Live");
-  await shot("stream");
+  await screenshot("stream");
   await page.getByRole("button", { name: "Unsubscribe" }).click();
   await page.getByText("You have unsubscribed.").waitFor();
   assert.ok(frames.some(([way, frame]) => way === "out" && frame.method === "rpc.unsubscribe"));
@@ -47,7 +47,7 @@ test("items come live, and stop when they are unsubscribed", async () => {
   await close();
 });
 
-test("the list is bounded, the end is told, and nothing is missing", async () => {
+test("the list is bounded, the end is shown, and no item is missing", async () => {
   const { page, close } = await open(browser, `${server.url}#clock.ticks`);
   await fill(page, { period: 1, last: 120 });
   await subscribe(page);
@@ -58,7 +58,7 @@ test("the list is bounded, the end is told, and nothing is missing", async () =>
   await close();
 });
 
-test("what the server has dropped is told", async () => {
+test("a gap in the items is shown", async () => {
   const opened = await open(browser, server.url);
   const { page } = opened;
   await page.routeWebSocket(/./, (socket) => {
@@ -83,8 +83,8 @@ test("what the server has dropped is told", async () => {
   await opened.close();
 });
 
-test("with the token, and where there is no WebSocket, items come as events", async () => {
-  const { page, trouble, close } = await open(browser, `${server.url}#clock.ticks`);
+test("with the token items arrive over an event stream", async () => {
+  const { page, problems, close } = await open(browser, `${server.url}#clock.ticks`);
   let sockets = 0;
   page.on("websocket", () => (sockets += 1));
   await page.getByRole("button", { name: "Access" }).click();
@@ -96,11 +96,11 @@ test("with the token, and where there is no WebSocket, items come as events", as
   await page.getByText("The stream has come to its end.").waitFor();
   assert.equal(await items(page).count(), 5);
   assert.equal(sockets, 0);
-  assert.deepEqual(trouble, []);
+  assert.deepEqual(problems, []);
   await close();
 });
 
-test("a subscription goes on while another method is looked at", async () => {
+test("a subscription continues while another method is shown", async () => {
   const { page, close } = await open(browser, `${server.url}#clock.ticks`);
   await fill(page, { period: 10 });
   await subscribe(page);

@@ -1,8 +1,8 @@
-// How it looks and whom it lets in: hostile texts, colours, phones, keys and names for all things.
+// Appearance and accessibility in a browser: themes, contrast, narrow screens, accessible names.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually, open, startBrowser } from "../lib/browser.js";
+import { open, startBrowser } from "../lib/browser.js";
 import { call, startServer } from "../lib/server.js";
 
 let server;
@@ -21,71 +21,7 @@ after(async () => {
   await server?.stop();
 });
 
-test("hostile names, docs and answers run nothing and break nothing", async () => {
-  const { page, shot, close } = await open(browser, server.url);
-  const hostile = names.filter((name) => name.startsWith("hostile."));
-  assert.ok(hostile.length >= 10);
-  for (const name of hostile) {
-    await page.locator(`#side .item[data-name=${JSON.stringify(name)}]`).click();
-    await eventually(name, async () => (await page.locator("article h1").textContent()) === name);
-    assert.equal(
-      await page.evaluate(
-        () =>
-          location.hash !== "" &&
-          document.querySelectorAll("article img, article script, article a[href^=javascript]").length,
-      ),
-      0,
-    );
-    const give = page.getByLabel("Give __proto__", { exact: true });
-    if (await give.count()) {
-      await give.check();
-      await page.getByLabel("__proto__", { exact: true }).fill("</script><img src=x onerror=alert(1)>");
-    }
-    for (const tab of ["curl", "Rust", "Python", "JavaScript"])
-      await page.getByRole("tab", { name: tab }).click();
-    await page.getByRole("button", { name: "Send", exact: true }).click();
-    await page.locator(".answers .answer.done .json").waitFor();
-    await page.getByRole("button", { name: "Add to batch" }).click();
-  }
-  await page.getByRole("button", { name: "Send batch" }).click();
-  await page.locator(".results").waitFor();
-  assert.equal(await page.evaluate(() => ({}).polluted ?? Object.keys(Object.prototype).length), 0);
-  await shot("hostile");
-  // Every one of them can be linked to.
-  for (const name of hostile) {
-    const href = await page.locator(`#side .item[data-name=${JSON.stringify(name)}]`).getAttribute("href");
-    await page.goto(server.url + href);
-    await page.reload();
-    await eventually(name, async () => (await page.locator("article h1").textContent()) === name);
-  }
-  await close();
-});
-
-test("a text that turns the direction of reading turns its own alone", async () => {
-  const { page, close } = await open(browser, server.url);
-  const backwards = names.find((name) => name.includes("\u202e"));
-  await page.locator(`#side .item[data-name=${JSON.stringify(backwards)}]`).click();
-  await eventually("it is shown", async () => (await page.locator("article h1").textContent()) === backwards);
-  const found = await page.evaluate(() =>
-    [...document.querySelectorAll("body *")]
-      .filter((element) =>
-        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.includes("\u202e")),
-      )
-      .map((element) => getComputedStyle(element).unicodeBidi),
-  );
-  assert.ok(found.length >= 4, String(found));
-  for (const bidi of found) assert.match(bidi, /isolate/);
-  await close();
-});
-
-test("a policy forbids what the page does not need", async () => {
-  const response = await fetch(server.url, { headers: { accept: "text/html" } });
-  const policy = response.headers.get("content-security-policy");
-  assert.match(policy, /default-src 'none'/);
-  assert.doesNotMatch(policy, /unsafe/);
-});
-
-test("light and dark follow the system, then the reader", async () => {
+test("the theme follows the system until the user chooses one", async () => {
   const shade = (page) =>
     page.evaluate(() =>
       getComputedStyle(document.body)
@@ -95,10 +31,10 @@ test("light and dark follow the system, then the reader", async () => {
         .reduce((a, b) => a + b),
     );
   for (const colorScheme of ["light", "dark"]) {
-    const { page, shot, close } = await open(browser, `${server.url}#calc.divide`, { colorScheme });
+    const { page, screenshot, close } = await open(browser, `${server.url}#calc.divide`, { colorScheme });
     const isDark = async () => (await shade(page)) < 300;
     assert.equal(await isDark(), colorScheme === "dark");
-    await shot(colorScheme);
+    await screenshot(colorScheme);
     await page.locator("#theme").click();
     assert.equal(await isDark(), colorScheme !== "dark");
     await page.reload();
@@ -107,7 +43,7 @@ test("light and dark follow the system, then the reader", async () => {
   }
 });
 
-test("a phone shows everything without going sideways", async () => {
+test("a phone shows every view without horizontal scrolling", async () => {
   const long = names.find((name) => name.includes("very_long"));
   for (const hash of [
     "",
@@ -118,7 +54,7 @@ test("a phone shows everything without going sideways", async () => {
     `#${long}`,
     "#hostile.script",
   ]) {
-    const { page, shot, close } = await open(browser, server.url + hash, PHONE);
+    const { page, screenshot, close } = await open(browser, server.url + hash, PHONE);
     if (hash === "#server") await page.locator(".workers tbody tr").first().waitFor();
     else if (hash.startsWith("#shop")) {
       await page.getByLabel("Give book.references", { exact: true }).check();
@@ -126,7 +62,7 @@ test("a phone shows everything without going sideways", async () => {
     }
     const [width, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(width <= shown, `${hash}: ${width} > ${shown}`);
-    await shot(`phone${hash.slice(0, 20).replace(/\W+/g, "-")}`);
+    await screenshot(`phone${hash.slice(0, 20).replace(/\W+/g, "-")}`);
     await close();
   }
   const { page, close } = await open(browser, server.url, PHONE);
@@ -138,7 +74,7 @@ test("a phone shows everything without going sideways", async () => {
   await close();
 });
 
-test("all that can be pressed has a name, and ids are unique", async () => {
+test("every control has an accessible name, and ids are unique", async () => {
   for (const hash of ["#shop.store", "#clock.ticks", "#server"]) {
     const { page, close } = await open(browser, server.url + hash);
     const nameless = await page.evaluate(() =>
@@ -156,7 +92,7 @@ test("all that can be pressed has a name, and ids are unique", async () => {
   }
 });
 
-test("text stands out from what is behind it", async () => {
+test("every text has enough contrast", async () => {
   for (const colorScheme of ["light", "dark"]) {
     const { page, close } = await open(browser, `${server.url}#calc.plus`, { colorScheme });
     await page.getByRole("button", { name: "Send", exact: true }).click();
@@ -167,7 +103,7 @@ test("text stands out from what is behind it", async () => {
   }
 });
 
-/** Runs in the page: texts whose contrast is below that of WCAG's AA. */
+/** Texts whose contrast is below WCAG level AA. Runs in the page. */
 function contrasts() {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {

@@ -1,128 +1,128 @@
-// The panel in which a method is tried: its form, how it is sent, the code for it and what came back.
+// Form that calls a method: parameters, options, code snippets and the response.
 
-import { announce, copyButton, fill, h, segmented, tabs } from "./dom.js";
-import { failureView, replyView } from "./answer.js";
 import { addToBatch } from "./batch.js";
-import { named } from "./compound.js";
-import { json } from "./fields.js";
-import { codeView } from "./highlight.js";
-import { record } from "./history.js";
+import { announce, h, setChildren } from "./dom.js";
+import { jsonField } from "./fields.js";
+import { paramFields } from "./form.js";
+import { recordCall } from "./history.js";
 import { isObject } from "./json.js";
-import { live } from "./live.js";
-import { post, request } from "./rpc.js";
-import { LANGUAGES, snippet } from "./snippets.js";
+import { responseView, transportErrorView } from "./response.js";
+import { encodeRequest, post } from "./rpc.js";
+import { snippetTabs } from "./snippet_view.js";
+import { subscriptionView } from "./subscription_view.js";
+import { segmentedControl } from "./widgets.js";
 
-// The language somebody prefers stays chosen from method to method.
-let language = LANGUAGES[0][0];
-
-/** The panel of a method: `{ element, restore(call), stop() }`. */
-export function panel(api, method) {
-  const form = parameters(api, method);
-  const kind = segmented(
+/** The call form of a method: `{ element, restore(call), stop() }`. */
+export function callForm(api, method) {
+  const paramsInput = paramsForm(api, method);
+  const kind = segmentedControl(
     "Send as",
     [
       ["call", "Call"],
       ["notification", "Notification"],
     ],
-    () => changed(),
+    () => update(),
   );
-  const order = segmented(
+  const passing = segmentedControl(
     "Parameters",
     [
       ["name", "By name"],
       ["position", "By position"],
     ],
-    () => changed(),
+    () => update(),
   );
-  const send = h(
+  const sendButton = h(
     "button.primary",
     { type: "submit", "aria-keyshortcuts": "Control+Enter" },
     method.stream ? "Subscribe" : "Send",
     h("kbd", { "aria-hidden": "true" }, "Ctrl ↵"),
   );
-  const batch = h("button", { type: "button", onclick: () => add() }, "Add to batch");
-  const cancel = h("button", { type: "button", hidden: true }, "Cancel");
-  const trouble = h("p.wrong", { role: "alert", hidden: true });
+  const batchButton = h("button", { type: "button", onclick: () => addCall() }, "Add to batch");
+  const cancelButton = h("button", { type: "button", hidden: true }, "Cancel");
+  const problemText = h("p.wrong", { role: "alert", hidden: true });
   const answers = h("section.answers", { "aria-label": "Answer" });
-  const code = snippets();
+  const code = snippetTabs();
   const hasChoice = method.params.length > 0 && method.structure === "either";
 
   const element = h(
     "form.console",
     { "aria-label": `Try ${method.name}`, novalidate: true, autocomplete: "off" },
     h("h2", "Try it"),
-    form.element,
-    h("div.options", !method.stream && kind.element, hasChoice && order.element),
-    trouble,
-    h("div.actions", send, cancel, !method.stream && batch),
+    paramsInput.element,
+    h("div.options", !method.stream && kind.element, hasChoice && passing.element),
+    problemText,
+    h("div.actions", sendButton, cancelButton, !method.stream && batchButton),
     answers,
     code.element,
   );
-  if (method.structure === "by-position") order.value = "position";
+  if (method.structure === "by-position") passing.value = "position";
 
-  /** The call as the form has it. */
+  /** The call that the form describes. Problems are added to `errors`. */
   function read(errors) {
-    const params = form.read(errors);
+    const params = paramsInput.read(errors);
     const call = { method, isNotification: !method.stream && kind.value === "notification", params };
-    if (order.value === "position" && isObject(params)) call.params = positions(method, params, errors);
+    if (passing.value === "position" && isObject(params)) call.params = toPositional(method, params, errors);
     if (!Object.keys(call.params ?? {}).length) call.params = undefined;
     return call;
   }
 
-  /** The same, or null if something is wrong, which is shown. */
-  function checked() {
+  /** The same, or null after showing the problems if there are any. */
+  function readValid() {
     const errors = [];
     const call = read(errors);
     const [first] = errors;
     const count = errors.length === 1 ? "one field is" : `${errors.length} fields are`;
-    trouble.hidden = !first;
-    trouble.textContent = first?.control ? `Not sent: ${count} not right.` : (first?.message ?? "");
+    problemText.hidden = !first;
+    problemText.textContent = first?.control ? `Not sent: ${count} not right.` : (first?.message ?? "");
     first?.control?.focus();
     return first ? null : call;
   }
 
-  function changed() {
-    trouble.hidden = true;
+  function update() {
+    problemText.hidden = true;
     code.show(read(Object.assign([], { quiet: true })));
   }
 
-  function add() {
-    const call = checked();
+  function addCall() {
+    const call = readValid();
     if (call) addToBatch(call);
   }
 
-  async function run() {
-    const call = checked();
+  async function submit() {
+    const call = readValid();
     if (!call) return;
     if (method.stream) subscribe(call);
-    else await once(call);
+    else await sendOnce(call);
   }
 
-  async function once(call) {
+  async function sendOnce(call) {
     const controller = new AbortController();
     const stop = () => controller.abort();
-    cancel.addEventListener("click", stop, { once: true });
-    send.disabled = true;
-    // What is there in a moment needs no button.
-    const slow = setTimeout(() => (cancel.hidden = false), 300);
+    cancelButton.addEventListener("click", stop, { once: true });
+    sendButton.disabled = true;
+    // Quick calls are over before anybody could press "Cancel".
+    const slow = setTimeout(() => (cancelButton.hidden = false), 300);
     element.classList.add("busy");
-    const entry = { ...call, byPosition: order.value === "position" };
+    const entry = { ...call, byPosition: passing.value === "position" };
     try {
-      const reply = await post(request(method.name, call.params, call.isNotification), controller.signal);
-      const view = replyView(reply, method, call.isNotification);
-      fill(answers, view.element);
+      const response = await post(
+        encodeRequest(method.name, call.params, call.isNotification),
+        controller.signal,
+      );
+      const view = responseView(response, method, call.isNotification);
+      setChildren(answers, view.element);
       announce(view.outcome);
-      record({ ...entry, outcome: view.outcome, time: reply.time });
+      recordCall({ ...entry, outcome: view.outcome, time: response.time });
     } catch (error) {
-      const view = failureView(error);
-      fill(answers, view.element);
+      const view = transportErrorView(error);
+      setChildren(answers, view.element);
       announce(view.outcome);
-      record({ ...entry, outcome: view.outcome });
+      recordCall({ ...entry, outcome: view.outcome });
     } finally {
       clearTimeout(slow);
-      cancel.removeEventListener("click", stop);
-      cancel.hidden = true;
-      send.disabled = false;
+      cancelButton.removeEventListener("click", stop);
+      cancelButton.hidden = true;
+      sendButton.disabled = false;
       element.classList.remove("busy");
     }
   }
@@ -130,44 +130,44 @@ export function panel(api, method) {
   let subscription = null;
   function subscribe(call) {
     subscription?.stop();
-    subscription = live(method, call.params);
-    fill(answers, subscription.element);
-    record({ ...call, byPosition: order.value === "position", outcome: "Subscribed" });
+    subscription = subscriptionView(method, call.params);
+    setChildren(answers, subscription.element);
+    recordCall({ ...call, byPosition: passing.value === "position", outcome: "Subscribed" });
   }
 
   element.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!send.disabled) run();
+    if (!sendButton.disabled) submit();
   });
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
-      if (!send.disabled) run();
+      if (!sendButton.disabled) submit();
     } else if (event.target.matches("textarea.line") && !event.shiftKey) {
-      // A line of text is sent by Enter like any other; Shift goes to the next line.
+      // Enter submits as in a one-line input; Shift+Enter adds a line.
       event.preventDefault();
-      if (!send.disabled) run();
+      if (!sendButton.disabled) submit();
     }
   });
-  element.addEventListener("input", changed);
-  element.addEventListener("change", changed);
-  changed();
+  element.addEventListener("input", update);
+  element.addEventListener("change", update);
+  update();
 
   return {
     element,
     restore(call) {
       kind.value = call.isNotification ? "notification" : "call";
-      order.value = call.byPosition ? "position" : "name";
-      form.set(call.params);
-      changed();
+      passing.value = call.byPosition ? "position" : "name";
+      paramsInput.set(call.params);
+      update();
     },
     stop: () => subscription?.stop(),
   };
 }
 
-/** Values by name as a list. Nothing may be left out before what is given. */
-function positions(method, params, errors) {
+/** Named values as an array. A parameter can only be left out if all later ones are left out, too. */
+function toPositional(method, params, errors) {
   const names = method.params.map((param) => param.name);
   const given = names.filter((name) => Object.hasOwn(params, name));
   const gap = names.slice(0, given.length).find((name) => !Object.hasOwn(params, name));
@@ -178,14 +178,14 @@ function positions(method, params, errors) {
   return given.map((name) => params[name]);
 }
 
-/** The parameters as fields, or as one JSON text. */
-function parameters(api, method) {
+/** The parameters, edited as fields or as one JSON text. */
+function paramsForm(api, method) {
   if (!method.params.length && method.rest === undefined) {
     return { element: h("p.dim", "It takes no parameters."), read: () => undefined, set() {} };
   }
   const rest = isObject(method.rest) || method.rest === true;
-  const fields = named(api, method.params, "");
-  const others = rest ? json(api, { type: "object" }, "Further parameters") : null;
+  const fields = paramFields(api, method.params);
+  const others = rest ? jsonField(api, { type: "object" }, "Further parameters") : null;
   others?.set(Object.create(null));
   const byFields = {
     element: h(
@@ -203,13 +203,13 @@ function parameters(api, method) {
       others?.set(object);
     },
   };
-  // JSON is for those who want to send what does not fit: only its grammar is looked at.
-  const text = json(api, true, "Parameters");
+  // The JSON text is not validated against the schemas, so that invalid parameters can be sent on purpose.
+  const text = jsonField(api, true, "Parameters");
   text.element.append(
     h("p.hint", "An object or an array. It is sent as it stands, without a look at the types."),
   );
   const isText = () => mode.value === "json";
-  const mode = segmented(
+  const mode = segmentedControl(
     "Edit as",
     [
       ["form", "Form"],
@@ -220,7 +220,7 @@ function parameters(api, method) {
       byFields.element.hidden = value === "json";
       text.element.hidden = value !== "json";
       if (value === "json") text.set(byFields.read(errors));
-      else byFields.set(byName(method, text.read(errors)));
+      else byFields.set(toNamed(method, text.read(errors)));
     },
   );
   text.element.hidden = true;
@@ -234,48 +234,14 @@ function parameters(api, method) {
     },
     set(value) {
       if (isText()) text.set(value ?? Object.create(null));
-      else byFields.set(byName(method, value));
+      else byFields.set(toNamed(method, value));
     },
   };
 }
 
-function byName(method, params) {
+function toNamed(method, params) {
   if (!Array.isArray(params)) return params;
   const object = Object.create(null);
   method.params.forEach(({ name }, at) => at < params.length && (object[name] = params[at]));
   return object;
-}
-
-/** The call in several languages. */
-function snippets() {
-  let call = null;
-  let written = "";
-  const body = h("div.snippet");
-  const show = () => {
-    if (!call) return;
-    written = snippet(language, call);
-    fill(body, codeView(written));
-  };
-  const list = LANGUAGES.map(([name, label]) => ({ name, label, panel: h("div") }));
-  const shown = tabs("Call in", list, (name) => {
-    language = name;
-    list.find((tab) => tab.name === name).panel.append(body);
-    show();
-  });
-  shown.show(language);
-  return {
-    element: h(
-      "section.code-box",
-      { "aria-label": "Code" },
-      shown.element,
-      h(
-        "div.corner",
-        copyButton(() => written),
-      ),
-    ),
-    show(next) {
-      call = next;
-      show();
-    },
-  };
 }

@@ -1,21 +1,23 @@
-// Subscriptions: over a WebSocket, or, with the token or where there is none, over an event stream.
-// Both tell a listener `{ opened(id), item(seq, raw), ended(reason, error), failed(text) }`.
+// Subscription client over a WebSocket or an event stream.
+//
+// The event stream is used with a token, or if no WebSocket can be opened. Both call a listener:
+// `{ opened(id), item(seq, raw), ended(reason, error, seq), failed(text) }`.
 
-import { member, raw, scan } from "./json.js";
-import { address, answer, authorized, hasToken, request } from "./rpc.js";
+import { member, parseTree, rawText } from "./json.js";
+import { decodeResponse, encodeRequest, hasToken, serverUrl, withToken } from "./rpc.js";
 
-// How long the server may take to agree.
-const PATIENCE = 15_000;
+// Time for the server to accept a subscription, in milliseconds.
+const TIMEOUT = 15_000;
 
-/** Subscribes, and returns `{ stop() }`: the server is asked to end it. */
+/** Subscribes to a method: `{ stop() }`, which unsubscribes. */
 export function subscribe(method, params, listener) {
   let current = null;
   let stopped = false;
-  // A browser shows no header when it opens a WebSocket, so the token could not come along.
-  if (hasToken()) current = overEvents(method, params, listener);
+  // Browsers cannot set headers on a WebSocket, so the token could not be sent.
+  if (hasToken()) current = overEventStream(method, params, listener);
   else {
-    current = overSocket(method, params, listener, () => {
-      if (!stopped) current = overEvents(method, params, listener);
+    current = overWebSocket(method, params, listener, () => {
+      if (!stopped) current = overEventStream(method, params, listener);
     });
   }
   return {
@@ -26,8 +28,8 @@ export function subscribe(method, params, listener) {
   };
 }
 
-/** Reads one message of the server: the answer, an item or the end. */
-function reader(method, listener) {
+/** Handles the messages of the server: the response, items and the end. */
+function messageReader(listener) {
   let id;
   let isOver = false;
   const end = (tell) => {
@@ -44,10 +46,10 @@ function reader(method, listener) {
     },
     end,
     read(text) {
-      const tree = scan(text);
+      const tree = parseTree(text);
       if (member(tree, "method") === undefined) {
         if (id !== undefined) return;
-        const parts = answer(tree, text);
+        const parts = decodeResponse(tree, text);
         if (parts?.result === undefined) {
           end(() =>
             parts?.error
@@ -63,7 +65,7 @@ function reader(method, listener) {
       const params = member(tree, "params");
       const part = (name) => {
         const found = member(params, name);
-        return found === undefined ? undefined : raw(found, text);
+        return found === undefined ? undefined : rawText(found, text);
       };
       if (id === undefined || part("subscription") !== id) return;
       const item = part("result");
@@ -71,24 +73,24 @@ function reader(method, listener) {
       if (item !== undefined) listener.item(seq, item);
       else if (part("end") !== undefined) end(() => listener.ended(JSON.parse(part("end")), null, seq));
       else if (part("error") !== undefined)
-        end(() => listener.ended("error", answer(params, text)?.error, seq));
+        end(() => listener.ended("error", decodeResponse(params, text)?.error, seq));
     },
   };
 }
 
-function overSocket(method, params, listener, fallBack) {
-  const messages = reader(method, listener);
-  const socket = new WebSocket(address(location.protocol.replace("http", "ws")));
+function overWebSocket(method, params, listener, fallBack) {
+  const messages = messageReader(listener);
+  const socket = new WebSocket(serverUrl(location.protocol.replace("http", "ws")));
   let wasOpen = false;
   let wasStopped = false;
   const clock = setTimeout(() => {
     if (messages.id !== undefined) return;
     messages.end(() => listener.failed("The server did not answer in time."));
     socket.close();
-  }, PATIENCE);
+  }, TIMEOUT);
   socket.addEventListener("open", () => {
     wasOpen = true;
-    socket.send(request(method.name, params));
+    socket.send(encodeRequest(method.name, params));
   });
   socket.addEventListener("message", ({ data }) => {
     try {
@@ -112,7 +114,7 @@ function overSocket(method, params, listener, fallBack) {
         socket.send(
           `{"jsonrpc":"2.0","id":"bye","method":${JSON.stringify(method.stream.unsubscribe)},"params":[${messages.id}]}`,
         );
-        // A plain stream says nothing at its end.
+        // The server sends no end message for a plain stream.
         if (method.stream.plain) messages.end(() => listener.ended("unsubscribed"));
         setTimeout(() => socket.close(), 1000);
       } else {
@@ -123,20 +125,20 @@ function overSocket(method, params, listener, fallBack) {
   };
 }
 
-// A server that sends an event without end is cut off.
+// Limit for an event that does not end, in characters.
 const MAX_EVENT = 32 << 20;
 
-function overEvents(method, params, listener) {
-  const messages = reader(method, listener);
+function overEventStream(method, params, listener) {
+  const messages = messageReader(listener);
   const controller = new AbortController();
   const run = async () => {
     const response = await fetch("./", {
       method: "POST",
-      headers: authorized({
+      headers: withToken({
         "content-type": "application/json",
         accept: "text/event-stream, application/json",
       }),
-      body: request(method.name, params),
+      body: encodeRequest(method.name, params),
       signal: controller.signal,
     });
     if (!response.ok) {

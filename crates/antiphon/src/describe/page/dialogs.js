@@ -1,12 +1,12 @@
-// The dialog for the admin token, and the one that asks before something ends.
+// Dialogs: admin token and confirmation.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, h, setChildren } from "./dom.js";
 import { hasToken, onToken, setToken } from "./rpc.js";
 
-/** The dialog for the token: `{ open() }`. */
-export function accessDialog() {
+/** The dialog for the admin token: `{ open() }`. */
+export function tokenDialog() {
   const field = h("input", { type: "password", autocomplete: "off", spellcheck: "false", id: "token" });
-  const take = h("button.primary", { type: "submit" }, "Use it");
+  const apply = h("button.primary", { type: "submit" }, "Use it");
   const forget = h("button", { type: "button" }, "Forget it");
   const form = h(
     "form",
@@ -18,7 +18,7 @@ export function accessDialog() {
     h("label.field", { for: "token" }, "Admin token"),
     field,
     h("p.hint", "It stays in this tab's memory, and goes when the tab does."),
-    h("div.actions", take, forget, h("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+    h("div.actions", apply, forget, h("button", { type: "button", onclick: () => dialog.close() }, "Close")),
   );
   const dialog = h("dialog", { "aria-labelledby": "access-title" }, form);
   document.body.append(dialog);
@@ -46,21 +46,30 @@ export function accessDialog() {
   };
 }
 
-/** Asks, and gives true if the answer is yes. */
-export function confirmed(question, detail, yes) {
+/** Asks for confirmation. The promise resolves to true if the user confirms. */
+export function confirmDialog(question, detail, yes) {
   return new Promise((resolve) => {
-    const go = h("button.danger", { type: "button" }, yes);
-    const no = h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Leave it");
+    const confirm = h("button.danger", { type: "button" }, yes);
+    const cancel = h(
+      "button",
+      { type: "button", autofocus: true, onclick: () => dialog.close() },
+      "Leave it",
+    );
     const dialog = h("dialog", { "aria-labelledby": "question" });
-    fill(dialog, h("h2", { id: "question" }, question), h("p", detail), h("div.actions", go, no));
-    let answer = false;
-    go.addEventListener("click", () => {
-      answer = true;
+    setChildren(
+      dialog,
+      h("h2", { id: "question" }, question),
+      h("p", detail),
+      h("div.actions", confirm, cancel),
+    );
+    let isConfirmed = false;
+    confirm.addEventListener("click", () => {
+      isConfirmed = true;
       dialog.close();
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve(answer);
+      resolve(isConfirmed);
     });
     document.body.append(dialog);
     dialog.showModal();
