@@ -268,9 +268,7 @@ impl<W: Wire> Future for Session<W> {
                 Verdict::Look => {}
                 Verdict::Ping if this.wire.ping() => {}
                 Verdict::Ping => this.clock.cannot_ping(),
-                Verdict::Dead => {
-                    this.begin_closing(Stop::late("no sign of life", Goodbye::Dead))
-                }
+                Verdict::Dead => this.begin_closing(Stop::late("no sign of life", Goodbye::Dead)),
                 Verdict::Idle => this.begin_closing(Stop::late("it was idle", Goodbye::Normal)),
                 Verdict::SlowMessage => {
                     this.begin_closing(Stop::late("a message took too long", Goodbye::Policy));

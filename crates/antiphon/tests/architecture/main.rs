@@ -4,13 +4,17 @@
 //! | file | what it proves |
 //! |---|---|
 //! | `modules.rs` | what the sources of a crate name, and what they do not |
+//! | `imports.rs` | that files do not need each other, and nothing is imported upwards |
+//! | `counts.rs` | how much there is of what should be little |
 //! | `graph.rs` | which crates are built |
 //! | `source.rs` | nothing; it reads Rust as far as the others need it |
 
 // A test that cannot go on has failed, also in its helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod counts;
 mod graph;
+mod imports;
 mod modules;
 mod source;
 
