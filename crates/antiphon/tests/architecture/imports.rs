@@ -33,8 +33,8 @@ impl Crate {
     /// Reads a crate from its root file on, as the compiler does.
     fn read(folder: &Path) -> Self {
         let mut read = Self::default();
-        let root = ["lib.rs", "main.rs"].into_iter();
-        let root = root.filter(|name| folder.join(name).exists()).next();
+        let mut names = ["lib.rs", "main.rs"].into_iter();
+        let root = names.find(|name| folder.join(name).exists());
         read.file(folder, root.expect("a root file"), Vec::new());
         read
     }
