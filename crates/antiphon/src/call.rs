@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::connection::SessionHandle;
 use crate::context::{CancelOnDrop, Context, Data};
 use crate::describe::MethodInfo;
-use crate::error::internal_error;
+use crate::error::{in_call, internal_error};
 use crate::origin::{Origin, Transport};
 use crate::subscription::{Items, Opening};
 use crate::task_local::CurrentCall;
@@ -250,6 +250,7 @@ impl Call {
             self.limits.max_result,
             self.current(),
             place,
+            self.origin.connection.caller_id().to_string(),
         );
         let mut reply = self.answer(Ok(&opening.id));
         if let Ok(output) = &mut reply.0 {
@@ -403,13 +404,16 @@ impl CallFuture {
     /// the same; until then it counts as in flight.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
+        let (origin, method) = (Arc::clone(&ctx.origin), ctx.method);
         let permit = ctx.origin.common.counters.enter(ctx.method);
         SENT_TO_THREADS.set(sent_to_threads().wrapping_add(1));
         let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Later(Box::pin(async move {
             let work = move || {
                 let _permit = permit;
-                current.enter(work)
+                let (reply, incidents) = in_call(|| current.enter(work));
+                incidents.log(|| origin.named(method));
+                reply
             };
             let done = tokio::task::spawn_blocking(work).await;
             unanswered.answered();

@@ -45,6 +45,24 @@ impl fmt::Display for Transport {
     }
 }
 
+/// Who calls, as the log names them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallerId {
+    connection: u64,
+    transport: Transport,
+    peer: Option<SocketAddr>,
+}
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} connection {}", self.transport, self.connection)?;
+        match self.peer {
+            Some(peer) => write!(f, " from {peer}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// One connection: everything on it ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -65,6 +83,15 @@ impl Connection {
             closed: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
+    }
+
+    /// The other end, for the log.
+    pub(crate) fn caller_id(&self) -> CallerId {
+        CallerId {
+            connection: self.id,
+            transport: self.transport,
+            peer: self.peer,
+        }
     }
 
     /// Runs a task until it ends or the connection does.
@@ -123,6 +150,13 @@ impl Origin {
             tracestate: None,
             http: None,
         }
+    }
+
+    /// A method by its index, and the caller, for the log.
+    pub(crate) fn named(&self, method: usize) -> (String, CallerId) {
+        let method = self.common.tree.method(method);
+        let name = method.map_or_else(String::new, |method| method.name().to_owned());
+        (name, self.connection.caller_id())
     }
 
     /// What the caller may see and call.

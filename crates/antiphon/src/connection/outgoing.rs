@@ -13,7 +13,7 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use tokio::task::AbortHandle;
 
 use super::{Outgoing, SessionHandle, SessionHandleLimits, State};
-use crate::error::guard;
+use crate::error::{guard, in_call};
 use crate::subscription::{Ending, Opening, Overflow, Wording};
 
 /// All subscriptions of one peer.
@@ -296,6 +296,9 @@ impl Feed {
     }
 }
 
+/// What the log says of a stream that panicked.
+const PANICKED: &str = "a stream panicked";
+
 /// Asks a stream for items until it, or its subscription, ends.
 async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
     let Opening {
@@ -303,6 +306,8 @@ async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
         mut items,
         max_item,
         current,
+        method,
+        caller,
         ..
     } = opening;
     let working = async {
@@ -313,9 +318,10 @@ async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
             let mut text = wording.begin(seq);
             let start = text.len();
             let item = poll_fn(|cx| {
-                match guard("a stream panicked", || {
-                    items.as_mut().poll_write(cx, &mut text)
-                }) {
+                let (polled, incidents) =
+                    in_call(|| guard(PANICKED, || items.as_mut().poll_write(cx, &mut text)));
+                incidents.log(|| (method.clone(), &caller));
+                match polled {
                     Ok(poll) => poll,
                     Err(error) => Poll::Ready(Some(Err(error))),
                 }
@@ -339,5 +345,6 @@ async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
     };
     current.scope(working).await;
     // A stream that panics when it is dropped must not be heard of by anybody else.
-    let _ = guard("a stream panicked", || drop(items));
+    let (_, incidents) = in_call(|| guard(PANICKED, || drop(items)));
+    incidents.log(|| (method, caller));
 }

@@ -161,7 +161,7 @@ impl Batch {
     fn poll_running(&mut self, shared: &Shared, cx: &mut Context<'_>) {
         let mut at = 0;
         while let Some(waiting) = self.running.get_mut(at) {
-            match waiting.running.poll(cx) {
+            match waiting.running.poll(shared, cx) {
                 Poll::Pending => at += 1,
                 Poll::Ready(reply) => {
                     let done = self.running.remove(at);

@@ -340,7 +340,7 @@ impl State {
                 }
             }
             Self::Call(running, echo) => {
-                let reply = ready!(running.poll(cx));
+                let reply = ready!(running.poll(shared, cx));
                 echo.finish(reply, shared.limits.max_response, shared.counters())
             }
             Self::Batch(batch) => ready!(batch.poll(shared, cx)),
@@ -360,6 +360,12 @@ enum Opened {
 impl Shared {
     fn counters(&self) -> &Arc<Counters> {
         &self.in_process.common.counters
+    }
+
+    /// The name of a method by its index, for the log.
+    fn method_name(&self, route: usize) -> String {
+        let method = self.in_process.common.tree.method(route);
+        method.map_or_else(String::new, |method| method.name().to_owned())
     }
 
     fn open_single(

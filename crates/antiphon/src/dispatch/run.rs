@@ -12,10 +12,10 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
 use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
-use crate::error::{guard, internal_error};
+use crate::error::{guard, in_call, internal_error};
 use crate::metrics::Stopwatch;
 use crate::metrics::counters::{Counters, InFlight};
-use crate::origin::Origin;
+use crate::origin::{CallerId, Origin};
 
 /// What came of starting a call.
 pub(super) enum Started {
@@ -37,23 +37,24 @@ pub(super) fn start(
         shared.counters().called(usize::MAX);
         return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
     }
+    let caller = origin.connection.caller_id();
     let call = Call::new(request, origin, limits, buffer);
     let timeout = call.timeout();
     let threads = sent_to_threads();
     let mut route = usize::MAX;
-    let mut called = |call| {
-        let (future, found) = shared.endpoint.route(call);
-        route = found;
-        future.0
-    };
-    let first = guard(PANICKED, || match called(call) {
-        Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
-        Work::Later(mut future) => match future.as_mut().poll(cx) {
-            Poll::Ready(reply) => Ok(reply),
-            Poll::Pending => Err(future),
-        },
+    let (first, incidents) = in_call(|| {
+        guard(PANICKED, || {
+            match shared.endpoint.route(call, &mut route).0 {
+                Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
+                Work::Later(mut future) => match future.as_mut().poll(cx) {
+                    Poll::Ready(reply) => Ok(reply),
+                    Poll::Pending => Err(future),
+                },
+            }
+        })
     });
     echo.route = route;
+    incidents.log(|| (shared.method_name(route), caller));
     shared.counters().called(route);
     let started = match first {
         Err(error) => Started::Replied(Reply::error(error)),
@@ -67,6 +68,8 @@ pub(super) fn start(
                 overdue: (shared.in_process.server.as_ref())
                     .map(|server| Box::pin(server.overdue())),
                 permit: counts.then(|| shared.counters().enter(route)),
+                route,
+                caller,
             };
             // The timer must know whom to wake, and a timeout of zero has passed already.
             match running.too_late(cx) {
@@ -96,12 +99,16 @@ pub(super) struct Running {
     overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// `None` if the call counts elsewhere.
     permit: Option<InFlight>,
+    /// For the log.
+    route: usize,
+    caller: CallerId,
 }
 
 impl Running {
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+    pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Reply> {
         let threads = sent_to_threads();
-        let polled = guard(PANICKED, || self.future.as_mut().poll(cx));
+        let (polled, incidents) = in_call(|| guard(PANICKED, || self.future.as_mut().poll(cx)));
+        incidents.log(|| (shared.method_name(self.route), self.caller));
         if sent_to_threads() != threads {
             self.permit = None;
         }

@@ -2,12 +2,18 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `failure.rs` | [`Failure`] and panics: −32603 with an incident id, and the line in the log |
+//! | `failure.rs` | [`Failure`]: any error, through `?` |
+//! | `incident.rs` | incidents: −32603 with an id, and the line in the log |
+//! | `printable.rs` | text of a peer, made safe for a log |
 //! | `codes.rs` | [`ErrorCodes`]: error codes that documents list |
 
 mod codes;
 mod failure;
+mod incident;
+mod printable;
 
 pub use codes::{ErrorCodes, ErrorInfo};
+pub(crate) use failure::Chain;
 pub use failure::Failure;
-pub(crate) use failure::*;
+pub(crate) use incident::{guard, in_call, incident_id, internal_error};
+pub(crate) use printable::Printable;

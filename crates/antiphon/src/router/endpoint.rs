@@ -58,23 +58,31 @@ impl Endpoint {
         (Self { table, layers }, twice)
     }
 
-    /// Looks up the method's full name and calls it, through the layers if there are any. Also says
-    /// which method that is: its index in the tree.
-    pub(crate) fn route(&self, mut call: Call) -> (CallFuture, usize) {
+    /// Looks up the method's full name and calls it.
+    pub(super) fn answer(&self, call: Call) -> CallFuture {
+        let mut found = usize::MAX;
+        self.route(call, &mut found)
+    }
+
+    /// Looks up the method's full name and calls it, through the layers if there are any. Before that
+    /// it says in `found` which method that is: its index in the tree.
+    pub(crate) fn route(&self, mut call: Call, found: &mut usize) -> CallFuture {
         let entry = self.table.get(call.request.method_bytes());
         let route = entry.map_or(usize::MAX, |entry| entry.route);
+        *found = route;
         if let Some(layers) = &self.layers {
-            return (layers(call), route);
+            return layers(call);
         }
         if let Some(entry) = entry {
             call.route = route;
             let caller = call.origin.access();
             if call.method_info().is_none_or(|info| info.access <= caller) {
-                return ((entry.handler)(call), route);
+                return (entry.handler)(call);
             }
         }
         let unknown = Reply::error(ErrorCode::METHOD_NOT_FOUND);
-        (CallFuture::ready(unknown), usize::MAX)
+        *found = usize::MAX;
+        CallFuture::ready(unknown)
     }
 }
 
@@ -88,7 +96,7 @@ impl Service<Call> for Endpoint {
     }
 
     fn call(&mut self, call: Call) -> CallFuture {
-        self.route(call).0
+        self.answer(call)
     }
 }
 

@@ -171,7 +171,7 @@ impl Build {
             .map(|(name, entry)| (name.clone(), entry.route))
             .collect();
         let endpoint = stack(self.table(entries), layers);
-        let handler: Handler = Arc::new(move |call| endpoint.route(call).0);
+        let handler: Handler = Arc::new(move |call| endpoint.answer(call));
         let through = |(name, route)| {
             let handler = Arc::clone(&handler);
             (name, Entry { handler, route })

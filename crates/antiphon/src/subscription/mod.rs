@@ -68,6 +68,9 @@ pub(crate) struct Opening {
     pub(crate) max_item: usize,
     /// What calls made by the stream inherit: the trace, not the deadline.
     pub(crate) current: CurrentCall,
+    /// The method and the caller, for the log.
+    pub(crate) method: String,
+    pub(crate) caller: String,
     /// Its place among the subscriptions of its peer, given back when it is dropped.
     pub(crate) place: Box<dyn Send + Sync>,
 }
@@ -80,6 +83,7 @@ impl Opening {
         max_item: usize,
         current: CurrentCall,
         place: Box<dyn Send + Sync>,
+        caller: String,
     ) -> Self {
         let id = new_id();
         let name = options.notification.as_deref().unwrap_or(method);
@@ -93,6 +97,8 @@ impl Opening {
                 deadline: None,
                 ..current
             },
+            method: method.to_owned(),
+            caller,
             place,
         }
     }

@@ -15,7 +15,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::error::guard;
+use crate::error::{guard, in_call};
+use crate::origin::CallerId;
 use crate::shutdown::Shutdown;
 use crate::transport::http::body::{Body, Tracked};
 use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
@@ -204,7 +205,12 @@ impl Http {
             Entry::Plain(service) => service.answer(request, caller).await,
             Entry::Layered(layered) => {
                 request.extensions_mut().insert(Arc::clone(caller));
-                through(layered, request.map(Body::from)).await
+                through(
+                    layered,
+                    request.map(Body::from),
+                    caller.connection.caller_id(),
+                )
+                .await
             }
         };
         if shutdown.is_stopping() && version < http::Version::HTTP_2 {
@@ -220,16 +226,22 @@ impl Http {
 }
 
 /// What the layers answer. One that panics does not take the connection along.
-async fn through(layers: &Layered, request: Request<Body>) -> Response<Body> {
+async fn through(layers: &Layered, request: Request<Body>, caller: CallerId) -> Response<Body> {
     const PANICKED: &str = "an HTTP layer panicked";
     let failed = |_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = match guard(PANICKED, || layers(request)) {
+    let (answer, incidents) = in_call(|| guard(PANICKED, || layers(request)));
+    incidents.log_caller(&caller);
+    let mut answer = match answer {
         Ok(answer) => answer,
         Err(error) => return failed(error),
     };
-    let answered = poll_fn(|cx| match guard(PANICKED, || answer.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
-        Err(error) => Poll::Ready(Err(error)),
+    let answered = poll_fn(|cx| {
+        let (polled, incidents) = in_call(|| guard(PANICKED, || answer.as_mut().poll(cx)));
+        incidents.log_caller(&caller);
+        match polled {
+            Ok(poll) => poll.map(Ok),
+            Err(error) => Poll::Ready(Err(error)),
+        }
     });
     answered.await.unwrap_or_else(failed)
 }

@@ -207,6 +207,7 @@ mod tests {
             1000,
             CurrentCall::default(),
             Box::new(()),
+            String::new(),
         );
         let session_handle = SessionHandle::new(Arc::new(SessionHandleLimits::default()), false);
         let stopping = CancellationToken::new();

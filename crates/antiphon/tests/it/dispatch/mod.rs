@@ -2,6 +2,7 @@
 
 mod batch;
 mod cancel;
+mod incidents;
 mod layers;
 mod message;
 mod panics;

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod http2;
+pub(crate) mod log;
 pub(crate) mod site;
 pub(crate) mod tally;
 pub(crate) mod wire;
