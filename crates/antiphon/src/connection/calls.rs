@@ -4,58 +4,19 @@
 //! is counted: a late answer to a call that was given up is no fault, a peer that goes on inventing
 //! ids is.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use antiphon_proto::pending::{InsertError, Pending};
+use antiphon_proto::pending::InsertError;
 use antiphon_proto::{ErrorObject, Id, RawJson, message};
 use tokio::sync::oneshot;
 
-use super::incoming::{InboxSpec, Mark};
-use super::{End, SessionHandle, State};
-
-/// Answers to no call that a peer may send before it is cut off.
-const MAX_STRANGERS: usize = 16;
-
-/// How many calls that were given up are remembered, so that their late answers are no strangers.
-const MAX_ABANDONED: usize = 1024;
-
-/// What has become of a call.
-#[derive(Debug)]
-pub(crate) enum CallEnd {
-    /// The peer's answer.
-    Answered(Result<RawJson, ErrorObject>),
-    /// What the peer has answered is no answer, for this reason.
-    Malformed(&'static str),
-    /// The peer could not read a message, perhaps this one.
-    Unreadable(ErrorObject),
-    /// The session has ended; `sent` says whether the call had left before.
-    Lost { sent: bool, end: Arc<End> },
-}
-
-/// Hears of the progress of a call.
-pub(crate) type Progress = Arc<dyn Fn(RawJson) + Send + Sync>;
-
-/// A call that is about to be made.
-pub(crate) struct NewCall {
-    pub(crate) id: Id,
-    /// Where the items go if the answer is a subscription.
-    pub(crate) opens: Option<InboxSpec>,
-    pub(crate) progress: Option<Progress>,
-}
-
-impl From<Id> for NewCall {
-    fn from(id: Id) -> Self {
-        Self {
-            id,
-            opens: None,
-            progress: None,
-        }
-    }
-}
+use super::end::End;
+use super::handle::{SessionHandle, State};
+use super::inbox::{InboxSpec, Mark};
+use super::pending::{CallEnd, NewCall, Progress, TooManyStrangers, Waiter};
 
 /// Why a message with calls was not posted.
 #[derive(Debug)]
@@ -64,63 +25,6 @@ pub(crate) enum Refused {
     Duplicate(Id),
     /// The session is over.
     Over(Arc<End>),
-}
-
-pub(super) struct Calls {
-    pending: Pending<Waiter>,
-    /// With what a subscription among them is ended by.
-    abandoned: VecDeque<(Box<[u8]>, Option<Mark>)>,
-    strangers: usize,
-    /// The most calls in one message of ours that may still be answered.
-    largest: usize,
-    /// For ids of messages that nobody else has numbered.
-    next: u64,
-}
-
-impl Default for Calls {
-    fn default() -> Self {
-        Self {
-            // The bound is the link's, which waits where this would refuse.
-            pending: Pending::new(usize::MAX),
-            abandoned: VecDeque::new(),
-            strangers: 0,
-            largest: 0,
-            next: 0,
-        }
-    }
-}
-
-struct Waiter {
-    /// The message that carries the call.
-    serial: u64,
-    tell: oneshot::Sender<CallEnd>,
-    opens: Option<InboxSpec>,
-    progress: Option<Progress>,
-}
-
-impl Calls {
-    pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
-    pub(super) fn largest(&self) -> usize {
-        self.largest
-    }
-
-    pub(super) fn lose(mut self, taken: u64, end: &Arc<End>) {
-        for (_, waiter) in self.pending.drain() {
-            let sent = waiter.serial <= taken;
-            let end = Arc::clone(end);
-            let _ = waiter.tell.send(CallEnd::Lost { sent, end });
-        }
-    }
-
-    fn abandon(&mut self, id: &[u8], opens: Option<Mark>) {
-        if self.abandoned.len() >= MAX_ABANDONED {
-            self.abandoned.pop_front();
-        }
-        self.abandoned.push_back((id.into(), opens));
-    }
 }
 
 impl SessionHandle {
@@ -222,7 +126,7 @@ impl SessionHandle {
                     self.unreadable(&mut state, &error);
                     Ok(())
                 }
-                _ => state.stranger(),
+                _ => state.calls.stranger(),
             };
         };
         let opens = waiter.opens.as_ref().map(InboxSpec::mark);
@@ -259,7 +163,7 @@ impl SessionHandle {
     ///
     /// When there were too many.
     pub(crate) fn stranger(&self) -> Result<(), TooManyStrangers> {
-        self.lock().stranger()
+        self.lock().calls.stranger()
     }
 
     /// The peer could not read something. Which message that was it cannot say, and the oldest is
@@ -312,20 +216,6 @@ impl SessionHandle {
             let room = std::mem::take(&mut state.room);
             room.into_iter().for_each(std::task::Waker::wake);
         });
-    }
-}
-
-/// A peer that answers what nobody has asked.
-#[derive(Debug)]
-pub(crate) struct TooManyStrangers;
-
-impl State {
-    pub(super) fn stranger(&mut self) -> Result<(), TooManyStrangers> {
-        self.calls.strangers += 1;
-        match self.calls.strangers > MAX_STRANGERS {
-            true => Err(TooManyStrangers),
-            false => Ok(()),
-        }
     }
 }
 
@@ -389,8 +279,7 @@ mod tests {
 
     use antiphon_proto::RawJson;
 
-    use super::super::{InboxSpec, SessionHandle};
-    use super::NewCall;
+    use super::super::{InboxSpec, NewCall, SessionHandle};
 
     /// Whoever comes first, the answer or the drop: the subscription that has begun is ended.
     #[test]

@@ -1,47 +1,17 @@
-//! Subscriptions of the peer's: a bounded queue for each, and the task that fills it.
-//!
-//! The session's task empties the queues when what it writes has gone, one item of each in turn, so
-//! that a busy stream does not keep others waiting. What happens to a queue that runs full is the
-//! method's to say.
+//! Subscriptions of the peer's: beginning, ending, and the tasks that fill their queues.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use antiphon_proto::{ErrorCode, ErrorObject};
 use tokio::task::AbortHandle;
 
-use super::{Outgoing, SessionHandle, SessionHandleLimits, State};
+use super::handle::{SessionHandle, State};
+use super::queues::Feed;
 use crate::error::{guard, in_call};
 use crate::subscription::{Ending, Opening, Overflow, Wording};
-
-/// All subscriptions of one peer.
-#[derive(Default)]
-pub(super) struct Feeds {
-    table: HashMap<Box<str>, Feed>,
-    /// The feeds that have items, each once, in the order of their turns.
-    turns: VecDeque<Box<str>>,
-    /// Bytes in all queues.
-    bytes: usize,
-}
-
-struct Feed {
-    queue: VecDeque<Outgoing>,
-    bytes: usize,
-    /// Whether it is among the turns.
-    has_turn: bool,
-    overflow: Overflow,
-    wording: Wording,
-    /// The number of the last item that the stream has made.
-    made: u64,
-    /// Whether the last message is in the queue.
-    over: bool,
-    /// The task that fills the queue, if it waits for room.
-    room: Option<Waker>,
-    pump: Option<AbortHandle>,
-    _place: Box<dyn Send + Sync>,
-}
 
 impl SessionHandle {
     /// Whether one more subscription may begin.
@@ -157,142 +127,6 @@ struct Place(SessionHandle);
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.0.subscriptions.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Feeds {
-    /// Moves items, one of each feed in turn, until about `room` bytes have gone. True if more wait.
-    pub(super) fn take(&mut self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
-        let mut taken = 0;
-        while taken < room {
-            let Some(id) = self.turns.pop_front() else {
-                return false;
-            };
-            let Some(feed) = self.table.get_mut(&id) else {
-                continue;
-            };
-            if let Some(item) = feed.queue.pop_front() {
-                taken += item.text.len();
-                feed.bytes -= item.text.len();
-                self.bytes -= item.text.len();
-                into.push_back(item);
-            }
-            if let Some(waker) = feed.room.take() {
-                waker.wake();
-            }
-            feed.has_turn = !feed.queue.is_empty();
-            if feed.has_turn {
-                self.turns.push_back(id);
-            } else if feed.over {
-                self.table.remove(&id);
-            } else if feed.queue.capacity() > 32 {
-                feed.queue = VecDeque::new();
-            }
-        }
-        !self.turns.is_empty()
-    }
-
-    fn offer(&mut self, id: &str, seq: u64, text: Vec<u8>, limits: &SessionHandleLimits) -> bool {
-        let Some(feed) = self.table.get_mut(id).filter(|feed| !feed.over) else {
-            return false;
-        };
-        feed.made = seq;
-        if feed.overflow == Overflow::LatestOnly {
-            self.bytes -= feed.clear();
-        }
-        while feed.is_full(self.bytes, text.len(), limits) {
-            match feed.overflow {
-                Overflow::Disconnect => {
-                    self.end(id, &Ending::Lagged);
-                    return false;
-                }
-                // It has waited for room, so this is one item beyond the bound at most.
-                Overflow::Block => break,
-                Overflow::DropOldest | Overflow::LatestOnly => match feed.queue.pop_front() {
-                    None => break,
-                    Some(oldest) => {
-                        feed.bytes -= oldest.text.len();
-                        self.bytes -= oldest.text.len();
-                    }
-                },
-            }
-        }
-        self.push(
-            id,
-            Outgoing {
-                text,
-                seq: Some(seq),
-            },
-        );
-        true
-    }
-
-    fn push(&mut self, id: &str, item: Outgoing) {
-        let Some(feed) = self.table.get_mut(id) else {
-            return;
-        };
-        if !feed.has_turn {
-            feed.has_turn = true;
-            self.turns.push_back(id.into());
-        }
-        feed.bytes += item.text.len();
-        self.bytes += item.text.len();
-        feed.queue.push_back(item);
-    }
-
-    /// Puts the last message behind what waits. Gives the pump, which is of no more use.
-    fn end(&mut self, id: &str, ending: &Ending) -> Option<AbortHandle> {
-        let feed = self.table.get_mut(id).filter(|feed| !feed.over)?;
-        feed.over = true;
-        let pump = feed.pump.take();
-        let seq = feed.made + 1;
-        match feed.wording.end(seq, ending) {
-            Some(text) => self.push(
-                id,
-                Outgoing {
-                    text,
-                    seq: Some(seq),
-                },
-            ),
-            None if feed.queue.is_empty() => {
-                self.table.remove(id);
-            }
-            None => {}
-        }
-        pump
-    }
-
-    fn remove(&mut self, id: &str) -> Option<Feed> {
-        let feed = self.table.remove(id)?;
-        self.bytes -= feed.bytes;
-        self.turns.retain(|turn| **turn != *id);
-        Some(feed)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    pub(super) fn abort(self) {
-        for pump in self.table.into_values().filter_map(|feed| feed.pump) {
-            pump.abort();
-        }
-    }
-}
-
-impl Feed {
-    /// Whether `more` bytes are too many. One item always fits, however long it is.
-    fn is_full(&self, all: usize, more: usize, limits: &SessionHandleLimits) -> bool {
-        !self.queue.is_empty()
-            && (self.queue.len() >= limits.max_queued
-                || self.bytes + more > limits.max_queued_bytes
-                || all + more > limits.max_unwritten)
-    }
-
-    /// Drops what waits; gives its bytes.
-    fn clear(&mut self) -> usize {
-        self.queue.clear();
-        std::mem::take(&mut self.bytes)
     }
 }
 

@@ -1,41 +1,14 @@
 //! Calls of the peer's that wait for a method: found by their id, cancelled, answered once.
 
-use std::collections::HashMap;
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
 
 use antiphon_proto::{ErrorCode, ErrorObject, message};
 use tokio::task::AbortHandle;
 
-use super::SessionHandle;
+use super::handle::{SessionHandle, State};
+use super::tasks::{Cancels, Place, Task, Ticket};
 use crate::subscription::Opening;
-
-/// What runs for the peer.
-#[derive(Default)]
-pub(super) struct Running {
-    next: u64,
-    tasks: HashMap<u64, Task>,
-    /// The ids of what runs. The peer chooses them, so they are hashed with keys of our own.
-    ids: HashMap<Box<[u8]>, Place>,
-}
-
-struct Task {
-    abort: Option<AbortHandle>,
-    weight: usize,
-    ids: Vec<Box<[u8]>>,
-}
-
-/// Where the call of an id runs.
-enum Place {
-    Task(u64),
-    Batch(Arc<Cancels>),
-}
-
-/// A task that runs for the peer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Ticket(u64);
 
 impl SessionHandle {
     /// How many calls run for the peer.
@@ -106,7 +79,7 @@ impl SessionHandle {
     }
 
     /// Takes a task out; false if it was not there.
-    fn leave(&self, state: &mut super::State, serial: u64) -> bool {
+    fn leave(&self, state: &mut State, serial: u64) -> bool {
         let Some(task) = state.running.tasks.remove(&serial) else {
             return false;
         };
@@ -142,49 +115,5 @@ impl SessionHandle {
         message::write_error(&mut text, id, &ErrorObject::of(ErrorCode::CANCELLED));
         self.post(text);
         true
-    }
-}
-
-impl Running {
-    pub(super) fn abort(self) {
-        for abort in self.tasks.into_values().filter_map(|task| task.abort) {
-            abort.abort();
-        }
-    }
-}
-
-/// The calls of one batch that are to be cancelled.
-#[derive(Default)]
-pub(crate) struct Cancels(Mutex<Cancelled>);
-
-#[derive(Default)]
-struct Cancelled {
-    ids: Vec<Box<[u8]>>,
-    /// The batch, if it waits.
-    batch: Option<Waker>,
-}
-
-impl Cancels {
-    pub(crate) fn cancel(&self, id: &[u8]) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.ids.push(id.into());
-        let waker = inner.batch.take();
-        drop(inner);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// The ids that were cancelled since; the batch is woken by the next one.
-    pub(crate) fn take(&self, cx: &Context<'_>) -> Vec<Box<[u8]>> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.batch = Some(cx.waker().clone());
-        std::mem::take(&mut inner.ids)
-    }
-}
-
-impl fmt::Debug for Cancels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cancels")
     }
 }

@@ -1,0 +1,11 @@
+//! End of a two-way connection.
+
+use std::borrow::Cow;
+
+/// Why a session is over.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) reason: Cow<'static, str>,
+    /// Whether this side wanted it.
+    pub(crate) ours: bool,
+}

@@ -1,0 +1,190 @@
+//! Queues of outgoing messages: one for each subscription of the peer's, bounded.
+//!
+//! The session's task empties the queues when what it writes has gone, one item of each in turn, so
+//! that a busy stream does not keep others waiting. What happens to a queue that runs full is the
+//! method's to say.
+
+use std::collections::{HashMap, VecDeque};
+use std::task::Waker;
+
+use tokio::task::AbortHandle;
+
+use super::limits::SessionHandleLimits;
+use crate::subscription::{Ending, Overflow, Wording};
+
+/// A message on its way to the peer.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) text: Vec<u8>,
+    /// The number among the messages of a subscription, if it is one of them.
+    pub(crate) seq: Option<u64>,
+}
+
+/// All subscriptions of one peer.
+#[derive(Default)]
+pub(super) struct Feeds {
+    pub(super) table: HashMap<Box<str>, Feed>,
+    /// The feeds that have items, each once, in the order of their turns.
+    pub(super) turns: VecDeque<Box<str>>,
+    /// Bytes in all queues.
+    pub(super) bytes: usize,
+}
+
+pub(super) struct Feed {
+    pub(super) queue: VecDeque<Outgoing>,
+    pub(super) bytes: usize,
+    /// Whether it is among the turns.
+    pub(super) has_turn: bool,
+    pub(super) overflow: Overflow,
+    pub(super) wording: Wording,
+    /// The number of the last item that the stream has made.
+    pub(super) made: u64,
+    /// Whether the last message is in the queue.
+    pub(super) over: bool,
+    /// The task that fills the queue, if it waits for room.
+    pub(super) room: Option<Waker>,
+    pub(super) pump: Option<AbortHandle>,
+    pub(super) _place: Box<dyn Send + Sync>,
+}
+
+impl Feeds {
+    /// Moves items, one of each feed in turn, until about `room` bytes have gone. True if more wait.
+    pub(super) fn take(&mut self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
+        let mut taken = 0;
+        while taken < room {
+            let Some(id) = self.turns.pop_front() else {
+                return false;
+            };
+            let Some(feed) = self.table.get_mut(&id) else {
+                continue;
+            };
+            if let Some(item) = feed.queue.pop_front() {
+                taken += item.text.len();
+                feed.bytes -= item.text.len();
+                self.bytes -= item.text.len();
+                into.push_back(item);
+            }
+            if let Some(waker) = feed.room.take() {
+                waker.wake();
+            }
+            feed.has_turn = !feed.queue.is_empty();
+            if feed.has_turn {
+                self.turns.push_back(id);
+            } else if feed.over {
+                self.table.remove(&id);
+            } else if feed.queue.capacity() > 32 {
+                feed.queue = VecDeque::new();
+            }
+        }
+        !self.turns.is_empty()
+    }
+
+    pub(super) fn offer(
+        &mut self,
+        id: &str,
+        seq: u64,
+        text: Vec<u8>,
+        limits: &SessionHandleLimits,
+    ) -> bool {
+        let Some(feed) = self.table.get_mut(id).filter(|feed| !feed.over) else {
+            return false;
+        };
+        feed.made = seq;
+        if feed.overflow == Overflow::LatestOnly {
+            self.bytes -= feed.clear();
+        }
+        while feed.is_full(self.bytes, text.len(), limits) {
+            match feed.overflow {
+                Overflow::Disconnect => {
+                    self.end(id, &Ending::Lagged);
+                    return false;
+                }
+                // It has waited for room, so this is one item beyond the bound at most.
+                Overflow::Block => break,
+                Overflow::DropOldest | Overflow::LatestOnly => match feed.queue.pop_front() {
+                    None => break,
+                    Some(oldest) => {
+                        feed.bytes -= oldest.text.len();
+                        self.bytes -= oldest.text.len();
+                    }
+                },
+            }
+        }
+        self.push(
+            id,
+            Outgoing {
+                text,
+                seq: Some(seq),
+            },
+        );
+        true
+    }
+
+    pub(super) fn push(&mut self, id: &str, item: Outgoing) {
+        let Some(feed) = self.table.get_mut(id) else {
+            return;
+        };
+        if !feed.has_turn {
+            feed.has_turn = true;
+            self.turns.push_back(id.into());
+        }
+        feed.bytes += item.text.len();
+        self.bytes += item.text.len();
+        feed.queue.push_back(item);
+    }
+
+    /// Puts the last message behind what waits. Gives the pump, which is of no more use.
+    pub(super) fn end(&mut self, id: &str, ending: &Ending) -> Option<AbortHandle> {
+        let feed = self.table.get_mut(id).filter(|feed| !feed.over)?;
+        feed.over = true;
+        let pump = feed.pump.take();
+        let seq = feed.made + 1;
+        match feed.wording.end(seq, ending) {
+            Some(text) => self.push(
+                id,
+                Outgoing {
+                    text,
+                    seq: Some(seq),
+                },
+            ),
+            None if feed.queue.is_empty() => {
+                self.table.remove(id);
+            }
+            None => {}
+        }
+        pump
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> Option<Feed> {
+        let feed = self.table.remove(id)?;
+        self.bytes -= feed.bytes;
+        self.turns.retain(|turn| **turn != *id);
+        Some(feed)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    pub(super) fn abort(self) {
+        for pump in self.table.into_values().filter_map(|feed| feed.pump) {
+            pump.abort();
+        }
+    }
+}
+
+impl Feed {
+    /// Whether `more` bytes are too many. One item always fits, however long it is.
+    pub(super) fn is_full(&self, all: usize, more: usize, limits: &SessionHandleLimits) -> bool {
+        !self.queue.is_empty()
+            && (self.queue.len() >= limits.max_queued
+                || self.bytes + more > limits.max_queued_bytes
+                || all + more > limits.max_unwritten)
+    }
+
+    /// Drops what waits; gives its bytes.
+    pub(super) fn clear(&mut self) -> usize {
+        self.queue.clear();
+        std::mem::take(&mut self.bytes)
+    }
+}
