@@ -10,10 +10,12 @@ use std::vec;
 use antiphon_proto::{Entry, ErrorCode, Request};
 use tokio::time::Sleep;
 
+use super::answer::{ANSWER_SIZE, Answered, refuse};
+use super::envelope::Envelope;
+use super::run::{Running, Started, start, timer};
+use super::shared::Shared;
 use crate::call::{CallLimits, Reply};
 use crate::connection::Cancels;
-use crate::dispatch::run::{Echo, Running, Started, start, timer};
-use crate::dispatch::{ANSWER_SIZE, Answered, Shared, refuse};
 use crate::origin::Origin;
 use crate::subscription::Opening;
 
@@ -50,7 +52,7 @@ pub(super) struct Batch {
 
 struct Waiting {
     running: Running,
-    echo: Echo,
+    envelope: Envelope,
     /// Which answer of the batch it will be, counted from the first.
     place: usize,
 }
@@ -125,7 +127,7 @@ impl Batch {
         };
         if let Some(code) = refused {
             shared.counters().called(usize::MAX);
-            let answered = Echo::of(&request).finish(Reply::error(code), 0, shared.counters());
+            let answered = Envelope::of(&request).finish(Reply::error(code), 0, shared.counters());
             if let Some(answer) = answered.text {
                 self.push(Some(answer));
             }
@@ -134,24 +136,26 @@ impl Batch {
         let mut buffer = std::mem::take(&mut self.scratch);
         buffer.reserve(ANSWER_SIZE);
         let origin = Arc::clone(&self.origin);
-        let (started, echo) = start(shared, origin, request, limits, buffer, cx);
+        let (started, envelope) = start(shared, origin, request, limits, buffer, cx);
         match started {
-            Started::Replied(reply) => match self.finish(&echo, reply, limits.max_result, shared) {
-                Some(answer) if self.window.is_empty() => {
-                    self.write(&answer);
-                    self.keep(answer);
+            Started::Replied(reply) => {
+                match self.finish(&envelope, reply, limits.max_result, shared) {
+                    Some(answer) if self.window.is_empty() => {
+                        self.write(&answer);
+                        self.keep(answer);
+                    }
+                    Some(answer) => self.push(Some(answer)),
+                    None => {}
                 }
-                Some(answer) => self.push(Some(answer)),
-                None => {}
-            },
+            }
             Started::Waiting(running) => {
                 let place = self.written + self.window.len();
-                if !echo.is_notification() {
+                if !envelope.is_notification() {
                     self.push(None);
                 }
                 self.running.push(Waiting {
                     running,
-                    echo,
+                    envelope,
                     place,
                 });
             }
@@ -178,7 +182,7 @@ impl Batch {
         };
         for id in cancels.take(cx) {
             let mut running = self.running.iter();
-            if let Some(at) = running.position(|waiting| waiting.echo.id() == &*id) {
+            if let Some(at) = running.position(|waiting| waiting.envelope.id() == &*id) {
                 let waiting = self.running.remove(at);
                 self.settle(&waiting, Reply::error(ErrorCode::CANCELLED), shared);
             } else if self.is_to_come(&id) {
@@ -203,12 +207,12 @@ impl Batch {
     /// The text of an answer; a stream that it opens is kept for later.
     fn finish(
         &mut self,
-        echo: &Echo,
+        envelope: &Envelope,
         reply: Reply,
         limit: usize,
         shared: &Shared,
     ) -> Option<Vec<u8>> {
-        let Answered { text, streams } = echo.finish(reply, limit, shared.counters());
+        let Answered { text, streams } = envelope.finish(reply, limit, shared.counters());
         self.streams.extend(streams);
         text
     }
@@ -224,7 +228,7 @@ impl Batch {
     /// Puts the answer of a call that waited into its place.
     fn settle(&mut self, waiting: &Waiting, reply: Reply, shared: &Shared) {
         let limit = shared.limits.max_response.min(self.room(shared));
-        let Some(answer) = self.finish(&waiting.echo, reply, limit, shared) else {
+        let Some(answer) = self.finish(&waiting.envelope, reply, limit, shared) else {
             return;
         };
         let place = waiting.place.checked_sub(self.written);

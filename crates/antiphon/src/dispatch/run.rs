@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
+use antiphon_proto::{ErrorCode, ErrorObject, Request};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::call::{Call, CallLimits, Output, Reply, Work, sent_to_threads};
-use crate::dispatch::{ANSWER_SIZE, Answered, Shared};
+use super::envelope::Envelope;
+use super::shared::Shared;
+use crate::call::{Call, CallLimits, Reply, Work, sent_to_threads};
 use crate::error::{guard, in_call, internal_error};
-use crate::metrics::Stopwatch;
-use crate::metrics::counters::{Counters, InFlight};
+use crate::metrics::counters::InFlight;
 use crate::origin::{CallerId, Origin};
 
 /// What came of starting a call.
@@ -31,11 +31,14 @@ pub(super) fn start(
     limits: CallLimits,
     buffer: Vec<u8>,
     cx: &mut Context<'_>,
-) -> (Started, Echo) {
-    let mut echo = Echo::of(&request);
+) -> (Started, Envelope) {
+    let mut envelope = Envelope::of(&request);
     if shared.counters().in_flight() >= shared.limits.max_in_flight {
         shared.counters().called(usize::MAX);
-        return (Started::Replied(Reply::error(ErrorCode::OVERLOADED)), echo);
+        return (
+            Started::Replied(Reply::error(ErrorCode::OVERLOADED)),
+            envelope,
+        );
     }
     let caller = origin.connection.caller_id();
     let call = Call::new(request, origin, limits, buffer);
@@ -53,7 +56,7 @@ pub(super) fn start(
             }
         })
     });
-    echo.route = route;
+    envelope.route = route;
     incidents.log(|| (shared.method_name(route), caller));
     shared.counters().called(route);
     let started = match first {
@@ -75,13 +78,13 @@ pub(super) fn start(
             match running.too_late(cx) {
                 Some(error) => Started::Replied(Reply::error(error)),
                 None => {
-                    echo.watch.waits();
+                    envelope.watch.waits();
                     Started::Waiting(running)
                 }
             }
         }
     };
-    (started, echo)
+    (started, envelope)
 }
 
 /// What the log says of a call that panicked.
@@ -152,116 +155,4 @@ impl Drop for Running {
 /// How long a batch still has.
 pub(super) fn timer(timeout: Option<Duration>) -> Option<Pin<Box<Sleep>>> {
     timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)))
-}
-
-/// Whom to answer, and what is to be counted then; kept while the call is away.
-pub(super) struct Echo {
-    id: EchoId,
-    /// The index of the method.
-    route: usize,
-    watch: Stopwatch,
-}
-
-/// The id's text. Short ones need no allocation.
-enum EchoId {
-    Notification,
-    Short([u8; 22], u8),
-    Long(Box<[u8]>),
-}
-
-impl Echo {
-    pub(super) fn of(request: &Request) -> Self {
-        Self {
-            id: EchoId::of(request),
-            route: usize::MAX,
-            watch: Stopwatch::start(request.params_len()),
-        }
-    }
-
-    pub(super) fn is_notification(&self) -> bool {
-        matches!(self.id, EchoId::Notification)
-    }
-
-    pub(super) fn id(&self) -> &[u8] {
-        match &self.id {
-            EchoId::Notification => b"null",
-            EchoId::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
-            EchoId::Long(bytes) => bytes,
-        }
-    }
-
-    /// The whole answer; nothing for a notification, whatever has become of it.
-    pub(super) fn finish(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
-        let answered = self.answer(reply, max_result, counters);
-        if let Some(method) = counters.method(self.route) {
-            let sent = answered.text.as_ref().map_or(0, Vec::len);
-            self.watch.stop(&method.series, sent);
-        }
-        answered
-    }
-
-    fn answer(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
-        let error = match reply.0 {
-            Err(error) => error,
-            Ok(_) if self.is_notification() => return Answered::default(),
-            Ok(output) if output.result().len() > max_result => {
-                ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)
-            }
-            Ok(output) if output.result().is_empty() => {
-                internal_error(&"a layer has answered a call as if it were a notification")
-            }
-            Ok(mut output) => {
-                let streams = match output.stream.take() {
-                    Some(opening) => vec![*opening],
-                    None => Vec::new(),
-                };
-                return Answered {
-                    text: Some(enclose(output, self.id())),
-                    streams,
-                };
-            }
-        };
-        if let Some(method) = counters.method(self.route) {
-            method.failed(&error);
-        }
-        if self.is_notification() {
-            tracing::debug!("a notification failed: {error}");
-            return Answered::default();
-        }
-        let mut answer = Vec::with_capacity(ANSWER_SIZE);
-        message::write_error(&mut answer, self.id(), &error);
-        answer.into()
-    }
-}
-
-impl EchoId {
-    fn of(request: &Request) -> Self {
-        let Some(id) = request.id_bytes() else {
-            return Self::Notification;
-        };
-        let mut short = [0; 22];
-        match (short.get_mut(..id.len()), u8::try_from(id.len())) {
-            (Some(place), Ok(length)) => {
-                place.copy_from_slice(id);
-                Self::Short(short, length)
-            }
-            _ => Self::Long(id.into()),
-        }
-    }
-}
-
-/// Completes a result in place if this call's envelope stands before it. A layer may have answered
-/// with a result of its own, or with that of another call: then the envelope is written anew.
-fn enclose(output: Output, id: &[u8]) -> Vec<u8> {
-    let envelope = output.buffer.get(..output.start).unwrap_or_default();
-    let mut answer = if message::begins_result(envelope, id) {
-        output.buffer
-    } else {
-        let mut answer = Vec::with_capacity(output.result().len() + ANSWER_SIZE);
-        message::begin_result(&mut answer, id);
-        answer.extend_from_slice(output.result());
-        answer
-    };
-    answer.push(b'}');
-    answer
 }

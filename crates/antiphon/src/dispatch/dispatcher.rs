@@ -1,0 +1,195 @@
+//! Dispatcher: one message in, at most one message out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::Context;
+
+use antiphon_proto::{Incoming, Rules, parse};
+use bytes::Bytes;
+
+use super::answer::reject;
+use super::limits::Limits;
+use super::message::{Begun, Dispatch};
+use super::shared::Shared;
+use crate::call::CallLimits;
+use crate::connection::Cancels;
+use crate::describe::Tree;
+use crate::metrics::counters::{Counters, RouterState};
+use crate::metrics::status::ServerStatus;
+use crate::origin::{Connection, Origin, Transport};
+use crate::router::{Endpoint, Router, RouterError};
+
+/// A frozen router with its limits: takes messages, gives answers. Cheap to clone.
+///
+/// ```
+/// use antiphon::Router;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let dispatcher = Router::default().method_fn("add", |a: f64, b: f64| a + b).build().unwrap();
+///
+/// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":"x","method":"add","params":[3,7]}"#).await;
+/// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":"x","result":10.0}"#);
+///
+/// let notification = dispatcher.handle(r#"{"jsonrpc":"2.0","method":"add","params":[3,7]}"#).await;
+/// assert_eq!(notification, None);
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Shared>);
+
+impl Router {
+    /// Freezes the router, with the default [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with its names.
+    pub fn build(self) -> Result<Dispatcher, RouterError> {
+        self.build_with(Limits::default())
+    }
+
+    /// Freezes the router, with limits.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with its names.
+    pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
+        let frozen = self.freeze()?;
+        let common = Arc::new(RouterState {
+            counters: Arc::new(Counters::new(frozen.tree.len())),
+            tree: frozen.tree,
+        });
+        let connection = Connection::new(Transport::InProcess, None);
+        let in_process = Origin::new(common, connection, true);
+        Ok(Dispatcher::of(
+            frozen.endpoint,
+            Arc::new(in_process),
+            limits,
+        ))
+    }
+}
+
+impl Dispatcher {
+    fn of(endpoint: Endpoint, in_process: Arc<Origin>, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            endpoint,
+            rules: Rules::default().max_batch(limits.max_batch),
+            call_limits: CallLimits {
+                max_result: limits.max_response,
+                timeout: limits.call_timeout,
+                in_batch: false,
+            },
+            limits,
+            in_process,
+        }))
+    }
+
+    /// The same router with other limits. Calls in flight are counted together.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self::of(
+            self.0.endpoint.clone(),
+            Arc::clone(&self.0.in_process),
+            limits,
+        )
+    }
+
+    /// The same router as a part of a server, with its limits.
+    pub(crate) fn served(&self, server: &Arc<ServerStatus>, limits: Option<Limits>) -> Self {
+        let limits = limits.unwrap_or_else(|| self.0.limits.clone());
+        let Origin {
+            common, connection, ..
+        } = &*self.0.in_process;
+        let mut in_process = Origin::new(Arc::clone(common), Arc::clone(connection), true);
+        in_process.server = Some(Arc::clone(server));
+        Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits)
+    }
+
+    /// What its calls have in common.
+    pub(crate) fn common(&self) -> Arc<RouterState> {
+        Arc::clone(&self.0.in_process.common)
+    }
+
+    /// Answers a message from this process: a call, a notification or a batch.
+    ///
+    /// `None` if there is nothing to answer. Dropping the future cancels what still runs. It must be
+    /// polled inside a tokio runtime with its timer enabled if a method has to wait for anything.
+    pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
+        let origin = Arc::clone(&self.0.in_process);
+        let answered = self.dispatch(message.into(), origin).await;
+        answered.text.map(Bytes::from)
+    }
+
+    /// Everything that can be called here.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.0.in_process.common.tree
+    }
+
+    /// How many calls are waiting for something right now.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0.counters().in_flight()
+    }
+
+    /// The place a message on this connection comes from.
+    pub(crate) fn origin(&self, connection: Arc<Connection>, local: bool) -> Origin {
+        let common = Arc::clone(&self.0.in_process.common);
+        Origin {
+            server: self.0.in_process.server.clone(),
+            ..Origin::new(common, connection, local)
+        }
+    }
+
+    /// Answers a message. Calls that are ready at once are answered at the first poll.
+    pub(crate) fn dispatch(&self, message: Bytes, origin: Arc<Origin>) -> Dispatch<'_> {
+        Dispatch::new(&self.0, message, origin)
+    }
+
+    /// What a message is; an array may have as many entries as `max`, answers to calls of ours
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a message of which nothing runs.
+    pub(crate) fn read(&self, message: Bytes, max: usize) -> Result<Incoming, Vec<u8>> {
+        let rules = &self.0.rules;
+        let read = if max <= rules.max_batch {
+            parse(message, rules)
+        } else {
+            parse(message, &rules.clone().max_batch(max))
+        };
+        read.map_err(|rejection| reject(&rejection))
+    }
+
+    /// How many calls a batch may have.
+    pub(crate) fn max_batch(&self) -> usize {
+        self.0.limits.max_batch
+    }
+
+    /// How many calls a batch may run at a time.
+    pub(crate) fn batch_concurrency(&self) -> usize {
+        self.0.limits.batch_concurrency
+    }
+
+    /// Starts a message that was read before. What is ready at once is answered at once, in `buffer`
+    /// if it is a single call; the rest waits on its own, and a batch hears of its `cancels`.
+    pub(crate) fn begin(
+        &self,
+        entry: Incoming,
+        origin: Arc<Origin>,
+        buffer: Vec<u8>,
+        cancels: Option<&Arc<Cancels>>,
+        cx: &mut Context<'_>,
+    ) -> Begun {
+        Begun::of(Arc::clone(&self.0), entry, origin, buffer, cancels, cx)
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("endpoint", &self.0.endpoint)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! Envelope of a request, kept for its answer: the id, and what is to be counted then.
+
+use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
+
+use super::answer::{ANSWER_SIZE, Answered};
+use crate::call::{Output, Reply};
+use crate::error::internal_error;
+use crate::metrics::Stopwatch;
+use crate::metrics::counters::Counters;
+
+/// Whom to answer, and what is to be counted then; kept while the call is away.
+pub(super) struct Envelope {
+    id: EnvelopeId,
+    /// The index of the method.
+    pub(super) route: usize,
+    pub(super) watch: Stopwatch,
+}
+
+/// The id's text. Short ones need no allocation.
+enum EnvelopeId {
+    Notification,
+    Short([u8; 22], u8),
+    Long(Box<[u8]>),
+}
+
+impl Envelope {
+    pub(super) fn of(request: &Request) -> Self {
+        Self {
+            id: EnvelopeId::of(request),
+            route: usize::MAX,
+            watch: Stopwatch::start(request.params_len()),
+        }
+    }
+
+    pub(super) fn is_notification(&self) -> bool {
+        matches!(self.id, EnvelopeId::Notification)
+    }
+
+    pub(super) fn id(&self) -> &[u8] {
+        match &self.id {
+            EnvelopeId::Notification => b"null",
+            EnvelopeId::Short(bytes, length) => {
+                bytes.get(..usize::from(*length)).unwrap_or_default()
+            }
+            EnvelopeId::Long(bytes) => bytes,
+        }
+    }
+
+    /// The whole answer; nothing for a notification, whatever has become of it.
+    pub(super) fn finish(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
+        let answered = self.answer(reply, max_result, counters);
+        if let Some(method) = counters.method(self.route) {
+            let sent = answered.text.as_ref().map_or(0, Vec::len);
+            self.watch.stop(&method.series, sent);
+        }
+        answered
+    }
+
+    fn answer(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
+        let error = match reply.0 {
+            Err(error) => error,
+            Ok(_) if self.is_notification() => return Answered::default(),
+            Ok(output) if output.result().len() > max_result => {
+                ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)
+            }
+            Ok(output) if output.result().is_empty() => {
+                internal_error(&"a layer has answered a call as if it were a notification")
+            }
+            Ok(mut output) => {
+                let streams = match output.stream.take() {
+                    Some(opening) => vec![*opening],
+                    None => Vec::new(),
+                };
+                return Answered {
+                    text: Some(enclose(output, self.id())),
+                    streams,
+                };
+            }
+        };
+        if let Some(method) = counters.method(self.route) {
+            method.failed(&error);
+        }
+        if self.is_notification() {
+            tracing::debug!("a notification failed: {error}");
+            return Answered::default();
+        }
+        let mut answer = Vec::with_capacity(ANSWER_SIZE);
+        message::write_error(&mut answer, self.id(), &error);
+        answer.into()
+    }
+}
+
+impl EnvelopeId {
+    fn of(request: &Request) -> Self {
+        let Some(id) = request.id_bytes() else {
+            return Self::Notification;
+        };
+        let mut short = [0; 22];
+        match (short.get_mut(..id.len()), u8::try_from(id.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(id);
+                Self::Short(short, length)
+            }
+            _ => Self::Long(id.into()),
+        }
+    }
+}
+
+/// Completes a result in place if this call's envelope stands before it. A layer may have answered
+/// with a result of its own, or with that of another call: then the envelope is written anew.
+fn enclose(output: Output, id: &[u8]) -> Vec<u8> {
+    let envelope = output.buffer.get(..output.start).unwrap_or_default();
+    let mut answer = if message::begins_result(envelope, id) {
+        output.buffer
+    } else {
+        let mut answer = Vec::with_capacity(output.result().len() + ANSWER_SIZE);
+        message::begin_result(&mut answer, id);
+        answer.extend_from_slice(output.result());
+        answer
+    };
+    answer.push(b'}');
+    answer
+}

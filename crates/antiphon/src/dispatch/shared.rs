@@ -1,0 +1,32 @@
+//! State that all clones of a dispatcher share.
+
+use std::sync::Arc;
+
+use antiphon_proto::Rules;
+
+use super::limits::Limits;
+use crate::call::CallLimits;
+use crate::metrics::counters::Counters;
+use crate::origin::Origin;
+use crate::router::Endpoint;
+
+pub(super) struct Shared {
+    pub(super) endpoint: Endpoint,
+    pub(super) rules: Rules,
+    pub(super) limits: Limits,
+    pub(super) call_limits: CallLimits,
+    /// Where calls of this process come from; it also has what all scopes share.
+    pub(super) in_process: Arc<Origin>,
+}
+
+impl Shared {
+    pub(super) fn counters(&self) -> &Arc<Counters> {
+        &self.in_process.common.counters
+    }
+
+    /// The name of a method by its index, for the log.
+    pub(super) fn method_name(&self, route: usize) -> String {
+        let method = self.in_process.common.tree.method(route);
+        method.map_or_else(String::new, |method| method.name().to_owned())
+    }
+}
