@@ -11,13 +11,13 @@ use antiphon_proto::{Entry, ErrorObject, Id, IntoParams, RawJson};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::Client;
 use super::call::decode;
 use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::request::Outgoing;
 use super::response::{BatchAnswer, Outcome};
 use super::session::{Journey, outcome};
+use super::shared::Scope;
 use crate::connection::{CallEnd, NewCall};
 use crate::task_local::CurrentCall;
 
@@ -46,7 +46,7 @@ const SUBJECT: &str = "the batch";
 /// ```
 #[must_use = "a batch is sent by `send`"]
 pub struct Batch {
-    client: Client,
+    scope: Scope,
     /// Tells tickets of this batch from those of others.
     serial: u64,
     /// `[` and the entries with commas between them.
@@ -83,11 +83,11 @@ struct Slot {
 }
 
 impl Batch {
-    pub(super) fn new(client: Client) -> Self {
+    pub(super) fn new(scope: Scope) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Self {
-            timeout: client.shared.timeout,
-            client,
+            timeout: scope.shared.timeout,
+            scope,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             text: vec![b'['],
             entries: 0,
@@ -120,8 +120,8 @@ impl Batch {
 
     /// Adds a notification, of which nothing comes back.
     pub fn notify(&mut self, method: &str, params: impl IntoParams) {
-        let name = self.client.name(method);
-        let params = self.client.params(params);
+        let name = self.scope.name(method);
+        let params = self.scope.params(params);
         self.push(None, &name, params);
     }
 
@@ -144,11 +144,11 @@ impl Batch {
     }
 
     fn push_call<R>(&mut self, id: Option<Id>, method: &str, params: impl IntoParams) -> Ticket<R> {
-        let name = self.client.name(method);
+        let name = self.scope.name(method);
         let subject = format!("`{name}`");
-        let params = self.client.params(params);
+        let params = self.scope.params(params);
         let index = self.calls.len();
-        match self.client.shared.id(&subject, id) {
+        match self.scope.shared.id(&subject, id) {
             Ok(id) => {
                 self.push(Some(&id), &name, params);
                 if self.ids.insert(id, index).is_some() {
@@ -175,7 +175,7 @@ impl Batch {
         self.entries += 1;
         match params {
             Ok(params) => {
-                let shared = &self.client.shared;
+                let shared = &self.scope.shared;
                 let extras = Extras::default();
                 shared.write(&mut self.text, id, name, params.as_deref(), extras);
             }
@@ -196,7 +196,7 @@ impl Batch {
     /// [`Responses::take`] tells.
     pub fn send(self) -> impl Future<Output = Result<Responses, Error>> + Send + use<> {
         let Self {
-            client,
+            scope,
             serial,
             mut text,
             entries,
@@ -220,7 +220,7 @@ impl Batch {
                 return Ok(responses);
             }
             text.push(b']');
-            let shared = &client.shared;
+            let shared = &scope.shared;
             let lane = match &shared.channel {
                 Channel::Session(lane) => lane,
                 Channel::Http(http) => {
@@ -437,7 +437,7 @@ impl fmt::Display for Strangers {
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch")
-            .field("client", &self.client)
+            .field("place", &self.scope.shared.place)
             .field("len", &self.entries)
             .finish_non_exhaustive()
     }

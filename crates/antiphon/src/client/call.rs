@@ -14,13 +14,13 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::Shared;
 use super::channel::{Channel, Http};
 use super::driver::Lane;
 use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
+use super::shared::Shared;
 use crate::connection::{NewCall, Progress};
 use crate::task_local::CurrentCall;
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Params};
 
+use super::builder::{self, Encoding};
 use super::channel::Channel;
 use super::driver::Lane;
-use super::{Client, Encoding, Shared, builder};
+use super::handle::Client;
+use super::shared::{Scope, Shared};
 use crate::connection::SessionHandle;
 use crate::context::Context;
 
@@ -59,7 +61,9 @@ pub(crate) fn over(session_handle: SessionHandle, place: &str) -> Client {
         max_batch_response: builder::MAX_BATCH_RESPONSE,
     };
     Client {
-        shared: Arc::new(shared),
-        prefix: None,
+        scope: Scope {
+            shared: Arc::new(shared),
+            prefix: None,
+        },
     }
 }

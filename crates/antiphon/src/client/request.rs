@@ -8,12 +8,13 @@ use antiphon_proto::message::{self, Extras};
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
+use super::builder::Encoding;
 use super::channel::Http;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
 use super::http::Body;
 use super::response::Answer;
-use super::{Encoding, Shared};
+use super::shared::Shared;
 use crate::router::BoxError;
 use crate::task_local::CurrentCall;
 

@@ -8,10 +8,10 @@ use antiphon_proto::message::Extras;
 use antiphon_proto::{ErrorObject, Id, RawJson};
 use tokio::time::{Instant, timeout_at};
 
-use super::Shared;
 use super::driver::{Lane, SessionError};
 use super::error::{Error, Reason};
 use super::request::deadline_of;
+use super::shared::Shared;
 use crate::connection::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
 use crate::task_local::CurrentCall;
 

@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Shared;
 use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::session::Sending;
+use super::shared::Shared;
 use crate::connection::{Inbox, InboxEnd, InboxSpec, NewCall, SessionHandle};
 use crate::task_local::CurrentCall;
 

@@ -9,11 +9,11 @@
 
 mod codes;
 mod failure;
-mod incident;
+pub(crate) mod incident;
 mod printable;
 
 pub use codes::{ErrorCodes, ErrorInfo};
 pub(crate) use failure::Chain;
 pub use failure::Failure;
-pub(crate) use incident::{guard, in_call, incident_id, internal_error};
+pub(crate) use incident::{guard, in_call, internal_error};
 pub(crate) use printable::Printable;

@@ -81,6 +81,14 @@ fn refused(call: Call, error: ErrorObject) -> CallFuture {
     CallFuture::ready(call.answer::<()>(Err(error)))
 }
 
+impl Method {
+    /// A closure or function as a method. Unless [`params`](Self::params) gives names it takes its
+    /// parameters by position only.
+    pub fn function<Marker>(name: impl Into<String>, function: impl Function<Marker>) -> Self {
+        function.into_method(name.into())
+    }
+}
+
 macro_rules! functions {
     ($($name:ident)*) => {
         functions!(@with () () () $($name)*);

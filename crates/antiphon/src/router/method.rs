@@ -7,7 +7,6 @@ use crate::call::{Call, CallFuture};
 use crate::describe::schema::{DefaultSource, SchemaSource};
 use crate::describe::{Access, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
-use crate::router::function::Function;
 use crate::subscription::{Options, Overflow};
 
 pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
@@ -74,12 +73,6 @@ impl Method {
             subscription: None,
             handler: Arc::new(handler),
         }
-    }
-
-    /// A closure or function as a method. Unless [`params`](Self::params) gives names it takes its
-    /// parameters by position only.
-    pub fn function<Marker>(name: impl Into<String>, function: impl Function<Marker>) -> Self {
-        function.into_method(name.into())
     }
 
     /// What documents say about it.

@@ -24,7 +24,7 @@ use super::restart::Restarts;
 use super::role;
 use super::upgrade::Upgrade;
 use super::worker_state::{Id, Member, Mourner, State};
-use crate::error::incident_id;
+use crate::error::incident::incident_id;
 use crate::server::ServeError;
 use crate::server::Supervision;
 

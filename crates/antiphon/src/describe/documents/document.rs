@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use crate::describe::documents::model::{Document, Tag};
-use crate::describe::documents::openrpc::Specification;
+use crate::describe::documents::specification::Specification;
 use crate::describe::documents::{html, markdown, references};
 use crate::describe::rst;
 

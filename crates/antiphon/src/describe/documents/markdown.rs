@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::describe::documents::model::{Content, Document, Error, Example, Method, Subscription};
-use crate::describe::documents::openrpc::NO_VERSION;
-use crate::describe::documents::schema_text::{anchor, cell, code, members, type_of, values};
+use crate::describe::documents::schema_text::{anchor, cell, code, members, type_of, values, yes};
+use crate::describe::documents::specification::NO_VERSION;
 
 pub(super) fn text(document: &Document) -> String {
     let mut page = Page::default();
@@ -220,8 +220,4 @@ fn error(method: &Method, error: &Error) -> [String; 3] {
     let code = error.code.to_string();
     let doc = method.error_docs.get(&code).cloned().unwrap_or_default();
     [code, error.message.clone(), doc]
-}
-
-pub(super) fn yes(is_so: bool) -> String {
-    (if is_so { "yes" } else { "no" }).to_owned()
 }

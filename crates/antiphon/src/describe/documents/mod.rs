@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `openrpc.rs` | [`OpenRpc`]: what a document is asked for, and how it is put together |
+//! | `specification.rs` | [`Specification`]: its versions |
 //! | `model.rs` | the members of an OpenRPC document, in the order of the specification |
 //! | `method.rs` | one method of a router as one of a document |
 //! | `schemas.rs` | the schemas of a document, each named type once |
@@ -24,7 +25,9 @@ mod openrpc;
 mod references;
 mod schema_text;
 mod schemas;
+mod specification;
 mod types;
 
 pub use document::OpenRpcDocument;
-pub use openrpc::{OpenRpc, Specification};
+pub use openrpc::OpenRpc;
+pub use specification::Specification;

@@ -6,13 +6,11 @@ use crate::describe::documents::document::OpenRpcDocument;
 use crate::describe::documents::method::{about, method, summary};
 use crate::describe::documents::model::{Components, Document, Info, Server};
 use crate::describe::documents::schemas::Schemas;
+use crate::describe::documents::specification::{NO_VERSION, Specification};
 use crate::describe::{Access, Tree};
 
 /// What stands where nobody has given a title.
 const NO_TITLE: &str = "Remote methods";
-/// What stands where nobody has given a version; a document must have one.
-pub(super) const NO_VERSION: &str = "0.0.0";
-
 /// The document of a router: its methods, their types, errors and examples.
 ///
 /// It is [OpenRPC](https://spec.open-rpc.org), from which other programs make clients, pages and
@@ -59,26 +57,6 @@ pub struct OpenRpc {
     title: Option<String>,
     version: Option<String>,
     servers: Vec<String>,
-}
-
-/// A version of the OpenRPC specification.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Specification {
-    /// 1.3.2, which all programs read.
-    #[default]
-    V1_3,
-    /// 1.4.0.
-    V1_4,
-}
-
-impl Specification {
-    pub(super) fn number(self) -> &'static str {
-        match self {
-            Self::V1_3 => "1.3.2",
-            Self::V1_4 => "1.4.0",
-        }
-    }
 }
 
 impl OpenRpc {

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::describe::documents::markdown::yes;
 use crate::describe::documents::schemas::PATH;
 
 /// What a value of this schema is: `list of integer`, or `string or null`.
@@ -160,6 +159,11 @@ pub(super) fn cell(text: &str) -> String {
     let lines = text.lines().map(str::trim);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     lines.join(" ").replace('|', "\\|")
+}
+
+/// A yes or no of a table.
+pub(super) fn yes(is_so: bool) -> String {
+    (if is_so { "yes" } else { "no" }).to_owned()
 }
 
 #[cfg(test)]

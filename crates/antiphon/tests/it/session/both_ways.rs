@@ -111,7 +111,7 @@ async fn without_a_session_nobody_is_called_back() {
 async fn a_call_back_fails_like_any_call() {
     let server = asking().build().unwrap();
     // The client offers nothing.
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let error = call!(client.twice(1)).await.map(|n: u64| n).unwrap_err();
     // What the peer said is not for the caller's callers: an incident.
     assert!(matches!(error.kind(), Kind::Refused(e) if e.code() == ErrorCode::INTERNAL_ERROR));

@@ -30,7 +30,7 @@ fn router(dropped: &Tally) -> Router {
 #[tokio::test(start_paused = true)]
 async fn calls_and_batches() {
     let dropped = Tally::default();
-    let client = Client::in_process(&router(&dropped).build().unwrap()).unwrap();
+    let client = Client::in_process(router(&dropped)).unwrap();
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7_i64));
 
     let mut batch = client.batch();
@@ -51,7 +51,7 @@ async fn calls_and_batches() {
 async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
     let dropped = Tally::default();
     let server = router(&dropped).build().unwrap();
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let call = call!(client.hold()).timeout(None).into_future();
     assert!(
         timeout(Duration::from_millis(50), call)
@@ -69,7 +69,7 @@ async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
 async fn a_deadline_ends_both_sides() {
     let dropped = Tally::default();
     let server = router(&dropped).build().unwrap();
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let started = Instant::now();
     let error = call!(client.hold())
         .timeout(Duration::from_millis(100))
@@ -83,7 +83,7 @@ async fn a_deadline_ends_both_sides() {
 #[tokio::test(start_paused = true)]
 async fn an_id_in_use_is_refused_here() {
     let dropped = Tally::default();
-    let client = Client::in_process(&router(&dropped).build().unwrap()).unwrap();
+    let client = Client::in_process(router(&dropped)).unwrap();
     let first = tokio::spawn(call!(client.sleep(50)).id(7).into_future());
     sleep(Duration::from_millis(10)).await;
     let error = call!(client.sleep(50))

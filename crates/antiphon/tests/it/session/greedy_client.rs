@@ -357,7 +357,10 @@ async fn silence_in_process_is_no_end() {
     let seen = Seen::default();
     let limits = antiphon::Limits::default().call_timeout(None);
     let server = router(&seen).build_with(limits).unwrap();
-    let client = antiphon::Client::in_process(&server).unwrap();
+    let client = antiphon::Client::builder("")
+        .in_process(&server)
+        .build()
+        .unwrap();
     client.ready().await.unwrap();
     sleep(Duration::from_secs(100_000)).await;
     let sum = client.call::<i64>("add", (3, 4)).await;

@@ -58,7 +58,7 @@ async fn a_stream_comes_whole_and_ends() {
         .method_fn("count", Count::to)
         .build()
         .unwrap();
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let mut numbers = client.subscribe::<u64>("count", (5,)).await.unwrap();
     for expected in 1..=5 {
         assert_eq!(numbers.next().await.unwrap().unwrap(), expected);
@@ -78,7 +78,7 @@ async fn dropping_a_subscription_ends_the_stream_at_the_server() {
         })
         .build()
         .unwrap();
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let mut numbers = client
         .subscribe::<u64>("count", (1_000_000,))
         .await
@@ -105,7 +105,7 @@ async fn an_error_ends_a_stream() {
         .method_fn("fail", failing)
         .build()
         .unwrap();
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let mut numbers = client.subscribe::<u64>("fail", (1,)).await.unwrap();
     assert_eq!(numbers.next().await.unwrap().unwrap(), 7);
     match numbers.next().await {
@@ -129,7 +129,7 @@ impl<F: FnMut() -> Result<u64, ErrorObject> + Unpin> Stream for Failing<F> {
 async fn what_is_dropped_is_told() {
     let dropping = Method::function("count", Count::to).overflow(Overflow::LatestOnly);
     let server = Router::default().method(dropping).build().unwrap();
-    let client = Client::in_process(&server).unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
     let numbers = client.subscribe::<u64>("count", (100_000,)).buffer(4);
     let mut numbers = numbers.await.unwrap();
     sleep(Duration::from_millis(10)).await;

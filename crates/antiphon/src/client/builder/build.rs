@@ -6,13 +6,15 @@ use http::Uri;
 use http::header;
 use tokio::sync::Semaphore;
 
-use super::builder::ClientBuilder;
-use super::channel::{Channel, Http};
-use super::dial::{Dialer, Target, leads_to_session};
-use super::driver::{Driver, Lane};
-use super::error::Error;
-use super::{Client, Shared, connect};
 use crate::address::{Address, authority};
+use crate::client::builder::options::ClientBuilder;
+use crate::client::channel::{Channel, Http};
+use crate::client::connect;
+use crate::client::dial::{Dialer, Target, leads_to_session};
+use crate::client::driver::{Driver, Lane};
+use crate::client::error::Error;
+use crate::client::handle::Client;
+use crate::client::shared::{Scope, Shared};
 use crate::dispatch::Dispatcher;
 use crate::router::BoxError;
 use crate::session::SessionConfig;
@@ -28,7 +30,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](super::Kind::Local) if the address or an option cannot be used; the first
+    /// [`Kind::Local`](crate::client::Kind::Local) if the address or an option cannot be used; the first
     /// one is told.
     pub fn build(mut self) -> Result<Client, Error> {
         if let Err(error) = self.data.to_json() {
@@ -43,10 +45,17 @@ impl ClientBuilder {
             Error::local(SUBJECT, "its own router cannot be served").because(error)
         })?;
         let (place, channel) = match self.in_process.take() {
-            Some(server) => self.session(Target::InProcess(server), "this process", offered),
+            Some(server) => return Ok(self.over(server, offered)),
             None => self.reach(offered)?,
         };
         Ok(self.assemble(place, channel))
+    }
+
+    /// The client of a router of this process.
+    pub(in crate::client) fn over(mut self, server: Dispatcher, offered: Dispatcher) -> Client {
+        let target = Target::InProcess(server);
+        let (place, channel) = self.session(target, "this process", offered);
+        self.assemble(place, channel)
     }
 
     /// The way to the address.
@@ -149,8 +158,10 @@ impl ClientBuilder {
             max_batch_response: self.max_batch_response,
         };
         Client {
-            shared: Arc::new(shared),
-            prefix: None,
+            scope: Scope {
+                shared: Arc::new(shared),
+                prefix: None,
+            },
         }
     }
 }

@@ -12,16 +12,16 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::driver::Reconnect;
-use super::http::{Body, Exchange, Via};
-use super::tls::TlsOptions;
+use crate::client::driver::Reconnect;
+use crate::client::http::{Body, Exchange, Via};
+use crate::client::tls::TlsOptions;
 use crate::dispatch::Dispatcher;
 use crate::router::{BoxError, IntoRouter, Router};
 use crate::session::SessionLimits;
 
-pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-pub(super) const MAX_RESPONSE: usize = 10 * 1024 * 1024;
-pub(super) const MAX_BATCH_RESPONSE: usize = 25 * 1024 * 1024;
+pub(in crate::client) const TIMEOUT: Duration = Duration::from_secs(30);
+pub(in crate::client) const MAX_RESPONSE: usize = 10 * 1024 * 1024;
+pub(in crate::client) const MAX_BATCH_RESPONSE: usize = 25 * 1024 * 1024;
 
 /// How text beyond ASCII is written in requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,7 +71,7 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    pub(in crate::client) fn new(url: &str) -> Self {
         let agent = concat!("antiphon/", env!("CARGO_PKG_VERSION"));
         let json = HeaderValue::from_static("application/json");
         let counter = AtomicU64::new(1);
@@ -157,7 +157,7 @@ impl ClientBuilder {
     ///
     /// It is noticed while the answer comes in, or before if its length is announced.
     ///
-    /// [`Kind::Unknown`]: super::Kind::Unknown
+    /// [`Kind::Unknown`]: crate::client::Kind::Unknown
     pub fn max_response(mut self, bytes: usize) -> Self {
         self.max_response = bytes;
         self
@@ -176,7 +176,7 @@ impl ClientBuilder {
         self
     }
 
-    /// What stands between a [`namespace`](super::Client::namespace) and a name. `.`
+    /// What stands between a [`namespace`](crate::client::Client::namespace) and a name. `.`
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = separator.into();
         self
@@ -243,7 +243,7 @@ impl ClientBuilder {
     /// With it `https://` addresses are accepted also without the feature `tls`. A failure before
     /// the service has asked for the request's body counts as [`Kind::NotSent`].
     ///
-    /// [`Kind::NotSent`]: super::Kind::NotSent
+    /// [`Kind::NotSent`]: crate::client::Kind::NotSent
     ///
     /// ```
     /// use antiphon::{Router, client::{Body, Client}};
@@ -311,11 +311,11 @@ impl ClientBuilder {
     ///
     /// Calls that have not left wait for the new connection, as long as their time lasts; calls that
     /// have are errors of [`Kind::Unknown`] unless they are marked with
-    /// [`idempotent`](super::PendingCall::idempotent). Subscriptions are made again, and tell that
+    /// [`idempotent`](crate::client::PendingCall::idempotent). Subscriptions are made again, and tell that
     /// they were interrupted.
     ///
-    /// [`Kind::NotSent`]: super::Kind::NotSent
-    /// [`Kind::Unknown`]: super::Kind::Unknown
+    /// [`Kind::NotSent`]: crate::client::Kind::NotSent
+    /// [`Kind::Unknown`]: crate::client::Kind::Unknown
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.reconnect = Some(reconnect);
         self
@@ -336,7 +336,7 @@ impl ClientBuilder {
         self
     }
 
-    pub(super) fn fail(&mut self, fault: String) {
+    pub(in crate::client) fn fail(&mut self, fault: String) {
         self.fault.get_or_insert(fault);
     }
 }

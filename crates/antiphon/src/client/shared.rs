@@ -1,0 +1,62 @@
+//! State that all clones of a client share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use antiphon_proto::{Id, IntoParams, Params};
+
+use super::builder::Encoding;
+use super::channel::Channel;
+use crate::connection::NewCall;
+
+/// What clones of a client have in common.
+pub(super) struct Shared {
+    /// The server, as errors name it: without path and query.
+    pub(super) place: String,
+    pub(super) channel: Channel,
+    pub(super) version: String,
+    pub(super) separator: String,
+    /// Merged into the named parameters of every call.
+    pub(super) data: Params,
+    pub(super) next_id: Box<dyn Fn() -> Id + Send + Sync>,
+    pub(super) encoding: Encoding,
+    pub(super) timeout: Option<Duration>,
+    pub(super) max_response: usize,
+    pub(super) max_batch_response: usize,
+}
+
+impl Shared {
+    /// A call with an id of the client's.
+    pub(super) fn new_call(&self) -> NewCall {
+        NewCall::from((self.next_id)())
+    }
+
+    /// Whether a connection that is lost is made again.
+    pub(super) fn reconnects(&self) -> bool {
+        matches!(&self.channel, Channel::Session(lane) if lane.reconnects())
+    }
+}
+
+/// What one client sees of it: the methods below a name.
+#[derive(Clone)]
+pub(super) struct Scope {
+    pub(super) shared: Arc<Shared>,
+    /// What stands before every method's name, separator included.
+    pub(super) prefix: Option<Arc<str>>,
+}
+
+impl Scope {
+    /// The full name of a method.
+    pub(super) fn name(&self, method: &str) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{prefix}{method}"),
+            None => method.to_owned(),
+        }
+    }
+
+    /// The text of the parameters, with the client's own data merged into them.
+    pub(super) fn params(&self, params: impl IntoParams) -> Result<Option<String>, String> {
+        let params = params.into_params().merge(&self.shared.data);
+        params.to_json().map_err(ToString::to_string)
+    }
+}
