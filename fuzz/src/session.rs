@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use antiphon::{Context, ErrorObject, Handle, Router, Server, call};
+use antiphon::{Context, ErrorObject, ServerHandle, Router, Server, call};
 use antiphon_proto::Framing;
 use bytes::Bytes;
 use futures_core::Stream;
@@ -32,7 +32,7 @@ thread_local! {
 struct Site {
     runtime: Runtime,
     ports: [u16; 2],
-    handle: Handle,
+    handle: ServerHandle,
     /// Whether `hold` may return.
     open: watch::Sender<bool>,
 }

@@ -8,9 +8,10 @@ use quote::{ToTokens, format_ident, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Lifetime, PathArguments, Type, Visibility};
 
-use crate::method::{Method, ParamKind, last_segment, peel};
+use crate::method::{Method, ParamKind};
 use crate::model::Service;
 use crate::names::client_method;
+use crate::types::{last_segment, peel};
 
 /// Where the types of a client come from.
 pub(crate) enum Source<'a> {

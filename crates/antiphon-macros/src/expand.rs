@@ -10,9 +10,9 @@ use syn::{
 use crate::attr::{MethodOptions, RpcOptions};
 use crate::client::{self, Source};
 use crate::errors::Errors;
-use crate::method::{self, Method};
+use crate::method::Method;
 use crate::model::Service;
-use crate::{docs::Doc, server, stream};
+use crate::{docs::Doc, server, stream, types};
 
 /// `#[rpc]`.
 pub(crate) fn rpc(options: TokenStream, item: &TokenStream) -> TokenStream {
@@ -51,7 +51,7 @@ fn rpc_impl(options: TokenStream, mut item: ItemImpl) -> TokenStream {
         }
         let (impl_generics, _, where_clause) = generics.split_for_impl();
         let body = server::router(&service, &quote!(Self), self_ty.span());
-        let client = match method::last_segment(self_ty) {
+        let client = match types::last_segment(self_ty) {
             Some(name) if service.options.client && generics.params.is_empty() => {
                 let source = Source::Block(self_ty);
                 Some(client::client(&service, name, &parse_quote!(pub), &source))

@@ -13,7 +13,7 @@
 //! | `client.rs` | prints the client |
 //! | `expand.rs` | puts the parts together |
 //! | `error_codes.rs`, `message.rs` | the derive |
-//! | `errors.rs`, `docs.rs`, `names.rs`, `json.rs` | what all of them need |
+//! | `errors.rs`, `docs.rs`, `names.rs`, `types.rs`, `json.rs` | what all of them need |
 
 mod attr;
 mod client;
@@ -29,6 +29,7 @@ mod model;
 mod names;
 mod server;
 mod stream;
+mod types;
 
 use proc_macro::TokenStream;
 

@@ -13,6 +13,7 @@ use crate::attr::{ArgOptions, MethodOptions};
 use crate::docs::{self, Doc};
 use crate::errors::Errors;
 use crate::stream::Subscription;
+use crate::types::{last_segment, peel};
 
 /// As many parameters as the library decodes at once.
 const MAX_PARAMS: usize = 16;
@@ -352,23 +353,6 @@ fn is_context(ty: &Type) -> bool {
         ty => ty,
     };
     last_segment(ty).is_some_and(|name| name == "Context")
-}
-
-/// The last name of a path: `Option` of `std::option::Option<T>`.
-pub(crate) fn last_segment(ty: &Type) -> Option<&Ident> {
-    match peel(ty) {
-        Type::Path(path) => Some(&path.path.segments.last()?.ident),
-        _ => None,
-    }
-}
-
-/// A type without parentheses, written or not.
-pub(crate) fn peel(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => peel(&group.elem),
-        Type::Paren(paren) => peel(&paren.elem),
-        ty => ty,
-    }
 }
 
 /// Takes helper attributes away from a method that is not remote; says so if there were any.

@@ -12,6 +12,7 @@ use crate::attr::{MethodOptions, RpcOptions};
 use crate::docs::Doc;
 use crate::errors::Errors;
 use crate::method::{self, Method};
+use crate::types;
 
 /// The prefix of remote methods in a block.
 const PREFIX: &str = "rpc";
@@ -28,7 +29,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn of_impl(item: &mut ItemImpl, options: RpcOptions, errors: &mut Errors) -> Self {
-        let title = match method::last_segment(&item.self_ty) {
+        let title = match types::last_segment(&item.self_ty) {
             Some(name) => name.unraw().to_string(),
             None => {
                 errors.at(

@@ -13,7 +13,7 @@ use syn::{
 
 use crate::attr::MethodOptions;
 use crate::errors::Errors;
-use crate::method::peel;
+use crate::types::peel;
 
 /// The words of `overflow`, and the variants they stand for.
 const OVERFLOWS: [(&str, &str); 4] = [

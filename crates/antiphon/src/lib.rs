@@ -344,7 +344,7 @@ pub use router::{
 pub use schemars;
 #[cfg(feature = "server")]
 pub use server::{
-    Handle, HttpStack, IntoRoute, Listening, Profile, ServeError, Server, ServerCommands,
+    BoundServer, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands, ServerHandle,
     ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;

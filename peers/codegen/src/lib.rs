@@ -9,7 +9,7 @@ pub mod workshop;
 #[path = "../generated/workshop.rs"]
 pub mod client;
 
-use antiphon::{Handle, Router, Server};
+use antiphon::{ServerHandle, Router, Server};
 
 /// Any failure.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -18,7 +18,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub struct Site {
     /// Its address for HTTP.
     pub url: String,
-    handle: Handle,
+    handle: ServerHandle,
 }
 
 impl Site {

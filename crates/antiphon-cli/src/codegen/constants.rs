@@ -1,9 +1,8 @@
 //! Values that a schema lists: enumerations of texts, and other constants.
 
 use super::model::{EnumValue, Literal, Shape, Type};
-use super::schema::doc;
 use super::tagging;
-use super::value::Json;
+use super::value::{Json, doc};
 
 /// Texts of one enumeration; one of more is any text.
 pub(crate) const MAX_VALUES: usize = 1000;

@@ -197,3 +197,15 @@ pub(crate) const STANDARD_ERRORS: [(i64, &str); 5] = [
     (-32602, "Invalid params"),
     (-32603, "Internal error"),
 ];
+
+/// Constants that are texts alone.
+pub(crate) fn texts(values: &[Literal]) -> Option<Vec<&str>> {
+    values.iter().map(text).collect()
+}
+
+fn text(value: &Literal) -> Option<&str> {
+    match value {
+        Literal::String(text) => Some(text),
+        _ => None,
+    }
+}

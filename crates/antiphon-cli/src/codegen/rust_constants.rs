@@ -1,13 +1,21 @@
-//! Rust: constants of a schema. Those that are texts get types, by which unions without tags tell
+//! Constants of a schema in Rust. Those that are texts get types, by which unions without tags tell
 //! their variants apart.
 
-use super::model::{Literal, Shape, Tagging, Type};
-use super::names::pascal;
-use super::rust_types::Types;
+use super::model::{Api, Literal, Shape, Tagging, Type, texts};
+use super::names::{Scope, pascal};
 
-impl<'a> Types<'a> {
-    pub(crate) fn literal(&self, values: &[Literal]) -> String {
-        let named = self.constants.iter().find(|(known, _)| *known == values);
+/// Constant texts of an API and the names of their types.
+pub(crate) struct Constants<'a>(Vec<(&'a [Literal], String)>);
+
+impl<'a> Constants<'a> {
+    /// All types of constants, in the order in which they are written.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(&'a [Literal], String)> {
+        self.0.iter()
+    }
+
+    /// The type of a constant where it is used.
+    pub(crate) fn type_of(&self, values: &[Literal]) -> String {
+        let named = self.0.iter().find(|(known, _)| *known == values);
         match (named, values) {
             (Some((_, name)), _) => name.clone(),
             (None, [Literal::Integer(_), ..]) if values.iter().all(is_integer) => "i64".to_owned(),
@@ -17,67 +25,63 @@ impl<'a> Types<'a> {
     }
 
     /// Gives constant texts types, by which unions tell their variants apart.
-    pub(crate) fn name_constants(&mut self) {
-        let api = self.api;
+    pub(crate) fn named(api: &'a Api, globals: &mut Scope) -> Self {
+        let mut named = Self(Vec::new());
         for def in &api.types {
             match &def.shape {
                 Shape::Struct(shape) => {
                     for field in &shape.fields {
                         // What tells a variant from others is not written as a field.
                         if !def.of_variant || !is_one_text(&field.ty) {
-                            self.name_constant(&field.ty, &format!("{} {}", def.name, field.name));
+                            named.name(globals, &field.ty, &format!("{} {}", def.name, field.name));
                         }
                     }
                 }
                 Shape::Union(union) if union.tagging == Tagging::None => {
                     for variant in &union.variants {
-                        self.name_constant(&variant.ty, &format!("{} {}", def.name, variant.name));
+                        named.name(
+                            globals,
+                            &variant.ty,
+                            &format!("{} {}", def.name, variant.name),
+                        );
                     }
                 }
                 Shape::Alias(ty) if !matches!(ty, Type::Literal(_)) => {
-                    self.name_constant(ty, &format!("{} value", def.name));
+                    named.name(globals, ty, &format!("{} value", def.name));
                 }
                 _ => {}
             }
         }
         for method in &api.methods {
             for param in &method.params {
-                self.name_constant(&param.ty, &format!("{} {}", method.name, param.name));
+                named.name(
+                    globals,
+                    &param.ty,
+                    &format!("{} {}", method.name, param.name),
+                );
             }
-            self.name_constant(&method.result, &format!("{} result", method.name));
+            named.name(globals, &method.result, &format!("{} result", method.name));
             if let Some(stream) = &method.stream {
-                self.name_constant(&stream.item, &format!("{} item", method.name));
+                named.name(globals, &stream.item, &format!("{} item", method.name));
             }
         }
+        named
     }
 
-    fn name_constant(&mut self, ty: &'a Type, name: &str) {
+    fn name(&mut self, globals: &mut Scope, ty: &'a Type, name: &str) {
         match ty {
             Type::Literal(values)
-                if texts(values).is_some()
-                    && self.constants.iter().all(|(known, _)| known != values) =>
+                if texts(values).is_some() && self.0.iter().all(|(known, _)| known != values) =>
             {
-                let name = self.globals.take_type(pascal(name));
-                self.constants.push((values, name));
+                let name = globals.take_type(pascal(name));
+                self.0.push((values, name));
             }
             Type::Array(inner) | Type::Map(inner) | Type::Nullable(inner) => {
-                self.name_constant(inner, name);
+                self.name(globals, inner, name);
             }
-            Type::Tuple(items) => items.iter().for_each(|item| self.name_constant(item, name)),
+            Type::Tuple(items) => items.iter().for_each(|item| self.name(globals, item, name)),
             _ => {}
         }
-    }
-}
-
-/// Constants that are texts alone.
-pub(crate) fn texts(values: &[Literal]) -> Option<Vec<&str>> {
-    values.iter().map(text).collect()
-}
-
-fn text(value: &Literal) -> Option<&str> {
-    match value {
-        Literal::String(text) => Some(text),
-        _ => None,
     }
 }
 

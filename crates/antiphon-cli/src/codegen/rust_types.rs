@@ -2,9 +2,9 @@
 
 use super::circles;
 use super::code::Code;
-use super::model::{Api, EnumValue, Field, Float, Literal, Shape, Struct, Type, TypeDef};
+use super::model::{Api, EnumValue, Field, Float, Shape, Struct, Type, TypeDef, texts};
 use super::names::{Scope, pascal, snake};
-use super::rust_constants::texts;
+use super::rust_constants::Constants;
 use super::rust_text::{comment, quoted};
 
 /// Words that are no names.
@@ -70,8 +70,7 @@ pub(crate) struct Types<'a> {
     endless: Vec<bool>,
     /// Names of something in which they stand themselves.
     knotted: Vec<bool>,
-    /// Texts that are all that stands somewhere, and the names that they have got.
-    pub(crate) constants: Vec<(&'a [Literal], String)>,
+    constants: Constants<'a>,
     /// All names at the top of the file so far.
     pub(crate) globals: Scope,
 }
@@ -83,16 +82,15 @@ impl<'a> Types<'a> {
             .types
             .iter()
             .map(|def| globals.take_type(pascal(&def.name)));
-        let mut types = Self {
-            names: names.collect(),
+        let names = names.collect();
+        Self {
+            names,
             endless: circles::endless(&api.types),
             knotted: circles::knotted(&api.types),
-            constants: Vec::new(),
+            constants: Constants::named(api, &mut globals),
             globals,
             api,
-        };
-        types.name_constants();
-        types
+        }
     }
 
     /// A type where it is used.
@@ -105,7 +103,7 @@ impl<'a> Types<'a> {
             Type::Float(Float::Single) => "f32".to_owned(),
             Type::Float(Float::Double) => "f64".to_owned(),
             Type::String => "String".to_owned(),
-            Type::Literal(values) => self.literal(values),
+            Type::Literal(values) => self.constants.type_of(values),
             Type::Array(item) => format!("Vec<{}>", self.write(item)),
             Type::Tuple(items) if items.len() > MAX_TUPLE => "Vec<Value>".to_owned(),
             Type::Tuple(items) => match &items[..] {
@@ -145,7 +143,7 @@ impl<'a> Types<'a> {
     fn is_small(&self, ty: &Type) -> bool {
         match ty {
             Type::Null | Type::Bool | Type::Int(_) | Type::Float(_) => true,
-            Type::Literal(values) => self.literal(values) != "String",
+            Type::Literal(values) => self.constants.type_of(values) != "String",
             Type::Named(id) => match &self.api.types[*id].shape {
                 Shape::Enum(_) => true,
                 Shape::Alias(Type::Literal(values)) => texts(values).is_some(),
@@ -177,7 +175,7 @@ impl<'a> Types<'a> {
                 code.blank(1);
             }
         }
-        for (values, name) in &self.constants {
+        for (values, name) in self.constants.iter() {
             let values = texts(values).unwrap_or_default();
             comment("A constant.", code);
             texts_enum(name, values.into_iter().map(|text| (text, "")), code);

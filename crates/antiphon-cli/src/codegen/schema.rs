@@ -15,7 +15,7 @@ use super::model::{
     Field, Float, Int, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant,
 };
 use super::tagging;
-use super::value::Json;
+use super::value::{Json, doc};
 
 /// Schemas that are read, each as often as it is met: parts of `allOf` are read wherever they are
 /// used, which grows without end in a document that is made for it. The rest may be anything.
@@ -380,17 +380,6 @@ impl<'a> Schemas<'a> {
             extra: None,
         });
         Type::Named(self.define(format!("{name} variant"), doc(schema), shape))
-    }
-}
-
-/// What is said of a schema.
-pub(crate) fn doc(schema: &Json) -> String {
-    let text = schema.text("description").or_else(|| schema.text("title"));
-    let text = text.unwrap_or_default().trim();
-    match schema.flag("deprecated") {
-        true if text.is_empty() => "Deprecated.".to_owned(),
-        true => format!("{text}\n\nDeprecated."),
-        false => text.to_owned(),
     }
 }
 

@@ -144,6 +144,17 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
+/// What is said of a schema.
+pub(crate) fn doc(schema: &Json) -> String {
+    let text = schema.text("description").or_else(|| schema.text("title"));
+    let text = text.unwrap_or_default().trim();
+    match schema.flag("deprecated") {
+        true if text.is_empty() => "Deprecated.".to_owned(),
+        true => format!("{text}\n\nDeprecated."),
+        false => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,14 @@
-//! `antiphon ctl`: what a server with worker processes does on its control socket.
+//! `antiphon ctl`: control of a server with worker processes.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `socket.rs` | which server is meant |
+//! | `socket.rs`, `control_client.rs` | the control socket of a server, and its client |
 //! | `watch.rs` | one look at a server, or one after the other |
 //! | `table.rs` | what it says of itself, as a table |
 //! | `rates.rs` | what changes between two looks |
 //! | `human.rs` | numbers, times and sizes in few characters |
 
+mod control_client;
 mod human;
 mod rates;
 mod socket;
@@ -17,22 +18,21 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use antiphon::client::{Client, Error, Kind};
-use antiphon::{ErrorCode, IntoParams, Params, Wait};
+use antiphon::Wait;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::remote;
-use socket::Socket;
+use control_client::{ControlClient, unexpected};
 use watch::StatusCommand;
 
 /// How long to wait for answers that come at once, or after a worker's end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait for workers that start first. The server gives them 30 seconds by default.
-const PATIENCE_FOR_STARTS: Duration = Duration::from_secs(120);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Args)]
 #[command(after_help = HELP)]
@@ -88,77 +88,35 @@ Examples:
 impl CtlCommand {
     pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
         let action = self.action.unwrap_or(Action::Status(StatusCommand::once()));
-        let patience = match (self.timeout, &action) {
+        let timeout = match (self.timeout, &action) {
             (Some(Wait(time)), _) => time,
-            (None, Action::Reload | Action::Upgrade) => Some(PATIENCE_FOR_STARTS),
-            (None, _) => Some(PATIENCE),
+            (None, Action::Reload | Action::Upgrade) => Some(START_TIMEOUT),
+            (None, _) => Some(TIMEOUT),
         };
         remote::run(async {
             let socket = socket::find(self.control).await?;
-            let line = Line { socket, patience };
+            let client = ControlClient { socket, timeout };
             match action {
-                Action::Status(command) => return command.run(&line, output).await,
+                Action::Status(command) => return command.run(&client, output).await,
                 Action::Kill { id } => {
-                    let killed = line.ask("kill_actor", [id.as_str()]).await?;
+                    let killed = client.ask("kill_actor", [id.as_str()]).await?;
                     output.text(&text_of_kill(&id, &killed)?)?;
                 }
                 Action::Reload => {
-                    line.demand("reload").await?;
+                    client.demand("reload").await?;
                     output.text("reloaded")?;
                 }
                 Action::Upgrade => {
-                    line.demand("upgrade").await?;
+                    client.demand("upgrade").await?;
                     output.text("upgraded")?;
                 }
                 Action::Stop => {
-                    line.demand("stop").await?;
+                    client.demand("stop").await?;
                     output.text("stopping")?;
                 }
             }
             Ok(Exit::Done)
         })
-    }
-}
-
-/// The way to a server. Every call has a connection of its own: after an upgrade somebody else
-/// listens on the same socket.
-struct Line {
-    socket: Socket,
-    patience: Option<Duration>,
-}
-
-impl Line {
-    fn client(&self) -> Result<Client, Error> {
-        Client::builder(self.socket.url())
-            .timeout(self.patience)
-            .build()
-    }
-
-    /// Calls a method.
-    async fn ask(&self, method: &str, params: impl IntoParams) -> Result<Value, Failure> {
-        let client = self.client()?;
-        let answer = client.call::<Value>(method, params).await;
-        answer.map_err(|error| self.failure(error))
-    }
-
-    /// Calls a method that has no other result than true.
-    async fn demand(&self, method: &str) -> Result<(), Failure> {
-        match self.ask(method, Params::none()).await? {
-            Value::Bool(true) => Ok(()),
-            other => Err(unexpected(method, &other)),
-        }
-    }
-
-    /// What an error means; one that the server answers with is told in its own words.
-    fn failure(&self, error: Error) -> Failure {
-        match error.kind() {
-            Kind::Refused(object) if object.code() == ErrorCode::METHOD_NOT_FOUND => Failure::new(
-                Exit::Refused,
-                format!("{error}; {} is no control socket", self.socket),
-            ),
-            Kind::Refused(object) => Failure::new(Exit::Refused, object.message()),
-            _ => error.into(),
-        }
     }
 }
 
@@ -172,16 +130,6 @@ fn text_of_kill(id: &str, answer: &Value) -> Result<String, Failure> {
         )),
         other => Err(unexpected("kill_actor", other)),
     }
-}
-
-fn unexpected(method: &str, answer: &Value) -> Failure {
-    /// How much of it is told, in characters.
-    const SHOWN: usize = 200;
-    let answer: String = answer.to_string().chars().take(SHOWN).collect();
-    Failure::new(
-        Exit::Protocol,
-        format!("`{method}`: no answer of a control socket: {answer}"),
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `antiphon ctl status`: one look at a server, or one after the other.
+//! `antiphon ctl status`: status of a server, once or repeatedly.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::Line;
+use super::control_client::ControlClient;
 use super::rates::Rates;
 use super::table::{self, Look};
 use crate::exit::{Exit, Failure};
@@ -48,11 +48,15 @@ impl StatusCommand {
         }
     }
 
-    pub(super) async fn run(self, line: &Line, output: &Output) -> Result<Exit, Failure> {
+    pub(super) async fn run(
+        self,
+        client: &ControlClient,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
         match self.watch {
-            Some(pause) => self.watch(pause, line, output).await,
+            Some(pause) => self.watch(pause, client, output).await,
             None => {
-                let status = look(line).await.map_err(|error| line.failure(error))?;
+                let status = look(client).await.map_err(|error| client.failure(error))?;
                 match self.json {
                     true => output.json(status.get())?,
                     false => {
@@ -69,7 +73,12 @@ impl StatusCommand {
     }
 
     /// Looks until the server or the reader has gone. Ctrl-C ends it from outside.
-    async fn watch(self, pause: Duration, line: &Line, output: &Output) -> Result<Exit, Failure> {
+    async fn watch(
+        self,
+        pause: Duration,
+        client: &ControlClient,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
         let mut clock = interval(pause);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rates = Rates::default();
@@ -77,12 +86,12 @@ impl StatusCommand {
         loop {
             clock.tick().await;
             let looked = match first {
-                true => look(line).await,
-                false => look_again(line).await,
+                true => look(client).await,
+                false => look_again(client).await,
             };
             let status = match looked {
-                Err(error) if !first && error.is_connect() => return Err(gone(line)),
-                looked => looked.map_err(|error| line.failure(error))?,
+                Err(error) if !first && error.is_connect() => return Err(gone(client)),
+                looked => looked.map_err(|error| client.failure(error))?,
             };
             let is_read = match self.json {
                 true => output.json_line(status.get())?,
@@ -105,20 +114,20 @@ impl StatusCommand {
 }
 
 /// What the server says.
-async fn look(line: &Line) -> Result<Box<RawValue>, Error> {
-    line.client()?.call("status", Params::none()).await
+async fn look(client: &ControlClient) -> Result<Box<RawValue>, Error> {
+    client.client()?.call("status", Params::none()).await
 }
 
 /// The same, more than once if need be. A server that stops may still answer that it does, or break
 /// the connection; so may one whose place another one takes.
-async fn look_again(line: &Line) -> Result<Box<RawValue>, Error> {
+async fn look_again(client: &ControlClient) -> Result<Box<RawValue>, Error> {
     for _ in 0..MORE_LOOKS {
-        match look(line).await {
+        match look(client).await {
             Err(error) if may_pass(&error) => sleep(BREATH).await,
             looked => return looked,
         }
     }
-    look(line).await
+    look(client).await
 }
 
 fn may_pass(error: &Error) -> bool {
@@ -126,8 +135,8 @@ fn may_pass(error: &Error) -> bool {
     matches!(exit, Exit::Connection | Exit::Refused) && !error.is_connect()
 }
 
-fn gone(line: &Line) -> Failure {
-    let text = format!("the server at {} has gone", line.socket);
+fn gone(client: &ControlClient) -> Failure {
+    let text = format!("the server at {} has gone", client.socket);
     Failure::new(Exit::Connection, text)
 }
 

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use http::response::Parts;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower_service::Service;
 
 use crate::router::BoxError;
+use crate::transport::collect::{Collector, TooLong};
 
 /// The body of a request, as a service behind
 /// [`ClientBuilder::service`](super::ClientBuilder::service) gets it; also a ready-made body for
@@ -136,38 +137,20 @@ where
 }
 
 /// Reads a body, and stops as soon as it is known to be too long.
-///
-/// What is announced is not allocated: memory grows with what comes.
 async fn read<B>(body: B, max: usize) -> Result<Bytes, BodyFault>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,
 {
-    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > max) {
-        return Err(BodyFault::TooLong(max));
-    }
+    let too_long = |_: TooLong| BodyFault::TooLong(max);
+    let mut collected = Collector::new(max, &body.size_hint()).map_err(too_long)?;
     let mut body = pin!(body);
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let frame = frame.map_err(|error| BodyFault::Broken(error.into()))?;
-        let Ok(mut data) = frame.into_data() else {
-            continue; // trailers say nothing about the answer
-        };
-        if first.len() + rest.len() + data.remaining() > max {
-            return Err(BodyFault::TooLong(max));
-        }
-        if first.is_empty() && rest.is_empty() {
-            // Most answers come in one piece, which is not copied.
-            first = data.copy_to_bytes(data.remaining());
-        } else {
-            rest.extend_from_slice(&std::mem::take(&mut first));
-            rest.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        // Trailers say nothing about the answer.
+        if let Ok(data) = frame.into_data() {
+            collected.push(data).map_err(too_long)?;
         }
     }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
+    Ok(collected.finish())
 }

@@ -179,7 +179,7 @@ mod tests {
         };
         one.count("a\"b", &known.snapshot(3));
         one.count("", &unknown.snapshot(1));
-        let ended = one.clone().bury();
+        let ended = one.clone().without_gauges();
         let mut both = one.clone();
         both.add(&ended);
         let text = render(&both);

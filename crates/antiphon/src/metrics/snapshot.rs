@@ -70,9 +70,8 @@ impl Snapshot {
         self
     }
 
-    /// Takes out what is counted of things that are there right now: those of a process that has
-    /// ended are there no more, but what it has done stays done.
-    pub(crate) fn bury(mut self) -> Self {
+    /// The counters of a process that has ended: its gauges (connections, calls in flight) are zero.
+    pub(crate) fn without_gauges(mut self) -> Self {
         for method in self.methods.values_mut() {
             method.in_flight = 0;
         }

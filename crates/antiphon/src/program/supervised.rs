@@ -1,13 +1,15 @@
-//! A program with workers: which of its processes this one is, and what that one does.
+//! Program with workers: the role of this process, and what it runs.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::program::{Start, block_on, say};
+use crate::program::log::print_line;
+use crate::program::runtime::block_on;
+use crate::program::start_config::StartConfig;
 use crate::server::bound::listen_also;
-use crate::server::{Listening, ServeError, Server, Settings};
-use crate::supervisor::{Brief, Post, Role, activated, supervise, work};
-pub(super) use crate::supervisor::{News, notify};
+use crate::server::{BoundServer, ServeError, Server, Settings};
+use crate::supervisor::{Assignment, GenerationConfig, Role, activated, supervise, work};
+pub(super) use crate::supervisor::{Notice, notify};
 
 /// Which of the server's processes this one is.
 pub(super) fn role() -> Result<Role, ServeError> {
@@ -15,9 +17,9 @@ pub(super) fn role() -> Result<Role, ServeError> {
 }
 
 /// The file with settings as the supervisor has read it, if there is one.
-pub(super) fn config(role: &Role) -> Option<Option<String>> {
+pub(super) fn settings_file(role: &Role) -> Option<Option<String>> {
     match role {
-        Role::Worker(post) => Some(post.charge.config.clone()),
+        Role::Worker(assignment) => Some(assignment.handover.settings_file.clone()),
         _ => None,
     }
 }
@@ -26,15 +28,15 @@ pub(super) fn config(role: &Role) -> Option<Option<String>> {
 pub(super) fn run(
     role: Role,
     server: Server,
-    start: Start,
-) -> ControlFlow<Result<(), ServeError>, (Server, Start)> {
+    start: StartConfig,
+) -> ControlFlow<Result<(), ServeError>, (Server, StartConfig)> {
     let has_workers = server.settings.supervision.workers > 0;
     ControlFlow::Break(match role {
-        Role::Worker(post) => {
+        Role::Worker(assignment) => {
             name_process();
-            block_on(start.threads.unwrap_or(1), work(server, post))
+            block_on(start.threads.unwrap_or(1), work(server, assignment))
         }
-        Role::Successor(post) if has_workers => supervised(server, start, Some(post)),
+        Role::Successor(assignment) if has_workers => supervised(server, start, Some(assignment)),
         Role::Successor(_) => Err(unsupervised()),
         Role::Own if has_workers => supervised(server, start, None),
         Role::Own => return ControlFlow::Continue((server, start)),
@@ -42,7 +44,7 @@ pub(super) fn run(
 }
 
 /// Opens the addresses, besides those that systemd has opened.
-pub(super) async fn listen(mut server: Server) -> Result<Listening, ServeError> {
+pub(super) async fn listen(mut server: Server) -> Result<BoundServer, ServeError> {
     let activated = activated(server.settings.has_tls())?;
     if !activated.is_empty() && server.settings.binds_by_default() {
         server.settings.bind.clear();
@@ -57,11 +59,15 @@ fn unsupervised() -> ServeError {
 }
 
 /// Runs workers, each of which comes here once more.
-fn supervised(server: Server, start: Start, post: Option<Post>) -> Result<(), ServeError> {
-    let Start {
+fn supervised(
+    server: Server,
+    start: StartConfig,
+    assignment: Option<Assignment>,
+) -> Result<(), ServeError> {
+    let StartConfig {
         base,
         flags,
-        config,
+        settings_file,
         ..
     } = start;
     static SUPERVISED: AtomicBool = AtomicBool::new(false);
@@ -76,19 +82,19 @@ fn supervised(server: Server, start: Start, post: Option<Post>) -> Result<(), Se
             "standard input and output cannot be served by workers".to_owned(),
         ));
     }
-    let brief = |settings: &Settings, config: Option<String>| Brief {
+    let generation = |settings: &Settings, settings_file: Option<String>| GenerationConfig {
         supervision: settings.supervision.clone(),
         graceful_timeout: settings.graceful_timeout,
-        config,
+        settings_file,
     };
-    let first = brief(&server.settings, config);
+    let first = generation(&server.settings, settings_file);
     let bound = server.settings.bind.clone();
-    let reread = Box::new(move || {
-        let config = flags.read_file()?;
+    let read_settings = Box::new(move || {
+        let settings_file = flags.read_file()?;
         let mut settings = base.clone();
         flags
             .clone()
-            .with_text(config.as_deref())?
+            .with_text(settings_file.as_deref())?
             .apply(&mut settings)?;
         if settings.bind != bound {
             tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
@@ -97,10 +103,13 @@ fn supervised(server: Server, start: Start, post: Option<Post>) -> Result<(), Se
             let text = "`workers` cannot become 0 without a restart".to_owned();
             return Err(ServeError::BadSetting(text));
         }
-        Ok(brief(&settings, config))
+        Ok(generation(&settings, settings_file))
     });
-    let announce = |url: &str| say(&format_args!("antiphon listening on {url}"));
-    block_on(1, supervise(server, first, reread, post, announce))
+    let announce = |url: &str| print_line(&format_args!("antiphon listening on {url}"));
+    block_on(
+        1,
+        supervise(server, first, read_settings, assignment, announce),
+    )
 }
 
 /// The system has named the process after the link that it was executed through.

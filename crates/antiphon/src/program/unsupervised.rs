@@ -1,15 +1,15 @@
-//! A program in builds without feature `supervisor`: it serves in its own process.
+//! Program in builds without feature `supervisor`: it serves in its own process.
 
 use std::ops::ControlFlow;
 
-use crate::program::Start;
-use crate::server::{Listening, ServeError, Server};
+use crate::program::start_config::StartConfig;
+use crate::server::{BoundServer, ServeError, Server};
 
 /// The only process of the server.
 pub(super) struct Role;
 
 /// What a service manager would be told.
-pub(super) enum News {
+pub(super) enum Notice {
     Ready,
     Reloading,
     Reloaded,
@@ -21,7 +21,7 @@ pub(super) fn role() -> Result<Role, ServeError> {
 }
 
 /// No supervisor has read a file.
-pub(super) fn config(_: &Role) -> Option<Option<String>> {
+pub(super) fn settings_file(_: &Role) -> Option<Option<String>> {
     None
 }
 
@@ -29,8 +29,8 @@ pub(super) fn config(_: &Role) -> Option<Option<String>> {
 pub(super) fn run(
     _: Role,
     server: Server,
-    start: Start,
-) -> ControlFlow<Result<(), ServeError>, (Server, Start)> {
+    start: StartConfig,
+) -> ControlFlow<Result<(), ServeError>, (Server, StartConfig)> {
     if server.settings.supervision.workers > 0 {
         let text =
             "this program was built without workers (feature `supervisor` of antiphon, on Unix)";
@@ -39,9 +39,9 @@ pub(super) fn run(
     ControlFlow::Continue((server, start))
 }
 
-pub(super) async fn listen(server: Server) -> Result<Listening, ServeError> {
+pub(super) async fn listen(server: Server) -> Result<BoundServer, ServeError> {
     server.listen().await
 }
 
 /// Nobody is told.
-pub(super) fn notify(_: News) {}
+pub(super) fn notify(_: Notice) {}

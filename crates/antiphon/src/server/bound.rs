@@ -1,4 +1,4 @@
-//! A server that has opened its doors.
+//! Server with its listeners bound: what [`Server::listen`] makes, until it stops.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -12,56 +12,54 @@ use tokio_util::task::TaskTracker;
 use crate::admin_token::{AdminToken, TokenFile};
 use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::router::BoxLayer;
-use crate::server::accept::{Acceptor, Offer};
-use crate::server::builder::{Server, Source};
+use crate::server::accept::Acceptor;
+use crate::server::app::App;
+use crate::server::builder::Server;
 use crate::server::error::ServeError;
-use crate::server::exposure::Reach;
-use crate::server::handle::Handle;
-use crate::server::listener::Door;
-use crate::server::routes::Site;
+use crate::server::exposure::Exposure;
+use crate::server::handle::ServerHandle;
+use crate::server::listener::Listener;
 use crate::server::settings::Settings;
+use crate::server::setup::ConnectionSetup;
+use crate::server::source::RouteSource;
 use crate::transport::http::Route;
-use crate::transport::http::body::Budget;
+use crate::transport::http::request_body::Budget;
 
 /// How long connections have for the answers to calls that were ended.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
 
 /// A server that has bound its addresses and serves when it is told to.
 #[derive(Debug)]
-pub struct Listening {
-    doors: Vec<Door>,
+pub struct BoundServer {
+    listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     settings: Settings,
-    site: Site,
-    offer: watch::Sender<Offer>,
-    handle: Handle,
+    app: App,
+    setup: watch::Sender<ConnectionSetup>,
+    handle: ServerHandle,
     /// Gone when the server is.
     token_file: Option<TokenFile>,
     stdio: Option<antiphon_proto::Framing>,
 }
 
-/// What a server need not make for itself, because its supervisor has.
+/// What a server does not make for itself, because its supervisor has.
 #[derive(Default)]
-pub(crate) struct Given {
-    pub(crate) doors: Option<Vec<Door>>,
+pub(crate) struct Provided {
+    pub(crate) listeners: Option<Vec<Listener>>,
     pub(crate) admin: Option<AdminToken>,
     pub(crate) supervisor: Option<Box<dyn SupervisorClient>>,
 }
 
-impl Listening {
-    pub(super) async fn new(server: Server) -> Result<Self, ServeError> {
-        Self::with(server, Given::default()).await
-    }
-
-    /// A server that does not make for itself what it is given.
-    pub(crate) async fn with(mut server: Server, given: Given) -> Result<Self, ServeError> {
+impl BoundServer {
+    /// Binds the addresses of a server, except for what it is provided with.
+    pub(crate) async fn bind(mut server: Server, given: Provided) -> Result<Self, ServeError> {
         let token_file = match (&given.admin, &server.settings.admin_token_file) {
             (None, Some(path)) => Some(token_file(path)?),
             _ => None,
         };
-        let doors = match given.doors {
-            Some(doors) => doors,
-            None => open_doors(&mut server).await?,
+        let listeners = match given.listeners {
+            Some(listeners) => listeners,
+            None => bind_listeners(&mut server).await?,
         };
         let Server {
             routes,
@@ -73,7 +71,7 @@ impl Listening {
         } = server;
         let routes = open(routes, &call_layers, &settings).await?;
         let tls = settings.tls()?;
-        let handle = Handle::default();
+        let handle = ServerHandle::default();
         let status = ServerStatus::new(
             (routes.iter())
                 .map(|(_, route)| route.dispatcher().common())
@@ -81,11 +79,11 @@ impl Listening {
             handle.shutdown.clone(),
             Arc::clone(&handle.connections),
             Arc::clone(&handle.accepted),
-            doors.iter().map(ToString::to_string).collect(),
+            listeners.iter().map(ToString::to_string).collect(),
             given.supervisor,
         );
-        let addresses: Vec<_> = doors.iter().filter_map(Door::address).collect();
-        let site = Site {
+        let addresses: Vec<_> = listeners.iter().filter_map(Listener::address).collect();
+        let app = App {
             routes,
             status: Arc::new(status),
             admin: given
@@ -94,16 +92,16 @@ impl Listening {
             http_layers,
             tls,
             budget: Budget::new(settings.max_request_memory),
-            reach: Reach::of(&doors),
+            exposure: Exposure::of(&listeners),
         };
-        site.reach.permits(&settings)?;
-        let (offer, _) = watch::channel(site.offer(&settings));
+        app.exposure.check(&settings)?;
+        let (setup, _) = watch::channel(app.setup(&settings));
         Ok(Self {
-            doors,
+            listeners,
             addresses,
             settings,
-            site,
-            offer,
+            app,
+            setup,
             handle,
             token_file,
             stdio,
@@ -126,22 +124,22 @@ impl Listening {
     /// `ws:`, if the feature is on.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
-        self.doors.iter().map(ToString::to_string).collect()
+        self.listeners.iter().map(ToString::to_string).collect()
     }
 
     /// What the server knows about itself.
     #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
     pub(crate) fn status(&self) -> Arc<ServerStatus> {
-        Arc::clone(&self.site.status)
+        Arc::clone(&self.app.status)
     }
 
     /// Stops the server and looks at it, from anywhere.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Serves until it is stopped through its [`Handle`], and then until its calls are finished or
+    /// Serves until it is stopped through its [`ServerHandle`], and then until its calls are finished or
     /// the graceful timeout is over.
     ///
     /// # Errors
@@ -159,10 +157,10 @@ impl Listening {
         mut reload: watch::Receiver<Option<Settings>>,
     ) -> Result<(), ServeError> {
         let Self {
-            doors,
+            listeners,
             settings,
-            site,
-            offer,
+            app,
+            setup,
             handle,
             token_file: _kept,
             stdio,
@@ -170,11 +168,11 @@ impl Listening {
         } = self;
         let connections = TaskTracker::new();
         let acceptors = TaskTracker::new();
-        let public = !site.reach.is_local(&settings);
+        let public = !app.exposure.is_local(&settings);
         let per_ip = public.then_some(settings.max_connections_per_ip);
-        let shared = Acceptor::new(&offer, &handle, &connections, &settings, per_ip);
-        for door in doors {
-            acceptors.spawn(shared.clone().run(door));
+        let shared = Acceptor::new(&setup, &handle, &connections, &settings, per_ip);
+        for listener in listeners {
+            acceptors.spawn(shared.clone().run(listener));
         }
         if let Some(framing) = stdio {
             let serving = shared.stdio(framing)?;
@@ -188,10 +186,10 @@ impl Listening {
                 () = acceptors.wait() => break,
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
-                        match site.reach.permits(new) {
+                        match app.exposure.check(new) {
                             Ok(()) => {
-                                site.reload_tls();
-                                offer.send_replace(site.offer(new));
+                                app.reload_tls();
+                                setup.send_replace(app.setup(new));
                                 tracing::info!("the new settings hold for connections to come");
                             }
                             Err(error) => tracing::error!("the settings stay as they are: {error}"),
@@ -221,16 +219,16 @@ impl Listening {
 }
 
 /// Opens all addresses of a server.
-pub(crate) async fn open_doors(server: &mut Server) -> Result<Vec<Door>, ServeError> {
-    let mut doors = Vec::new();
+pub(crate) async fn bind_listeners(server: &mut Server) -> Result<Vec<Listener>, ServeError> {
+    let mut listeners = Vec::new();
     for listener in std::mem::take(&mut server.listeners) {
-        doors.push(Door::adopt(listener)?);
+        listeners.push(Listener::from_std(listener)?);
     }
     let settings = &server.settings;
     for address in settings.bind.iter().flat_map(|list| list.split(',')) {
-        doors.push(Door::open(address.trim(), settings).await?);
+        listeners.push(Listener::open(address.trim(), settings).await?);
     }
-    Ok(doors)
+    Ok(listeners)
 }
 
 fn token_file(path: &std::path::Path) -> Result<TokenFile, ServeError> {
@@ -246,22 +244,22 @@ fn token_file(path: &std::path::Path) -> Result<TokenFile, ServeError> {
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) async fn listen_also(
     mut server: Server,
-    mut doors: Vec<Door>,
-) -> Result<Listening, ServeError> {
+    mut listeners: Vec<Listener>,
+) -> Result<BoundServer, ServeError> {
     server.settings.tls()?;
-    doors.extend(open_doors(&mut server).await?);
-    let given = Given {
-        doors: Some(doors),
-        ..Given::default()
+    listeners.extend(bind_listeners(&mut server).await?);
+    let given = Provided {
+        listeners: Some(listeners),
+        ..Provided::default()
     };
-    Listening::with(server, given).await
+    BoundServer::bind(server, given).await
 }
 
 /// Whether the routes can be served, as far as that can be known without making what is made lazily.
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     let routes = std::mem::take(&mut server.routes);
-    let is_lazy = |(_, source): &(String, Source)| matches!(source, Source::Lazy(_));
+    let is_lazy = |(_, source): &(String, RouteSource)| matches!(source, RouteSource::Lazy(_));
     let (lazy, ready): (Vec<_>, Vec<_>) = routes.into_iter().partition(is_lazy);
     if ready.is_empty() && !lazy.is_empty() {
         return Ok(());
@@ -272,7 +270,7 @@ pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
 
 /// Freezes the routers, and makes those that were to be made at the start.
 async fn open(
-    sources: Vec<(String, Source)>,
+    sources: Vec<(String, RouteSource)>,
     layers: &[BoxLayer],
     settings: &Settings,
 ) -> Result<Vec<(Option<String>, Route)>, ServeError> {
@@ -283,12 +281,12 @@ async fn open(
             return Err(ServeError::BadPath(path));
         }
         let router = match source {
-            Source::Route(route) => {
+            RouteSource::Route(route) => {
                 routes.push((Some(path), route));
                 continue;
             }
-            Source::Router(router) => router,
-            Source::Lazy(make) => make().await.map_err(ServeError::Lazy)?,
+            RouteSource::Router(router) => router,
+            RouteSource::Lazy(make) => make().await.map_err(ServeError::Lazy)?,
         };
         let dispatcher = router.layers(layers).build_with(settings.calls.clone())?;
         routes.push((Some(path), Route::of_server(dispatcher)));

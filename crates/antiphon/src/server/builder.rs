@@ -1,24 +1,18 @@
-//! [`Server`], as a user sets it up.
+//! Builder of a server.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::future::Future;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::{Call, Reply};
-use crate::error::Printable;
 use crate::router::{BoxError, BoxLayer, Endpoint, IntoRouter, Router, box_layer};
-use crate::server::bound::Listening;
-use crate::server::error::ServeError;
+use crate::server::http_layer::{HttpLayer, HttpStack, box_http_layer};
 use crate::server::settings::{Profile, Settings};
-use crate::transport::http::connection::Entry;
+use crate::server::source::{LazyRouter, RouteSource};
 use crate::transport::http::{Body, Route};
 
 /// A server: routers on paths, addresses to listen on, and limits.
@@ -35,7 +29,7 @@ use crate::transport::http::{Body, Route};
 /// }
 /// ```
 pub struct Server {
-    pub(crate) routes: Vec<(String, Source)>,
+    pub(crate) routes: Vec<(String, RouteSource)>,
     pub(crate) settings: Settings,
     pub(crate) call_layers: Vec<BoxLayer>,
     pub(crate) http_layers: Vec<HttpLayer>,
@@ -48,23 +42,11 @@ pub struct Server {
     pub(crate) stdio: Option<antiphon_proto::Framing>,
 }
 
-/// What a route is made from, once the server knows its limits.
-pub(crate) enum Source {
-    Router(Router),
-    Route(Route),
-    Lazy(LazyRouter),
-}
-
-type LazyRouter =
-    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Router, BoxError>> + Send>> + Send>;
-
 /// What runs once at the start.
 #[cfg(feature = "cli")]
-pub(crate) type Hook =
-    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send>;
-
-/// An HTTP layer of any type, applied to whatever is inside of it.
-pub(crate) type HttpLayer = Arc<dyn Fn(Entry) -> Entry + Send + Sync>;
+pub(crate) type Hook = Box<
+    dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send,
+>;
 
 /// What can be served on a path: a router, an object under `#[rpc]`, or a [`Route`].
 pub trait IntoRoute {
@@ -76,14 +58,14 @@ impl<T: IntoRouter> IntoRoute for T {
     fn on(self, path: String, mut server: Server) -> Server {
         server
             .routes
-            .push((path, Source::Router(self.into_router())));
+            .push((path, RouteSource::Router(self.into_router())));
         server
     }
 }
 
 impl IntoRoute for Route {
     fn on(self, path: String, mut server: Server) -> Server {
-        server.routes.push((path, Source::Route(self)));
+        server.routes.push((path, RouteSource::Route(self)));
         server
     }
 }
@@ -135,7 +117,9 @@ impl Server {
             Box::pin(async { made.await.map_err(Into::into) })
         });
         let mut server = Self::builder();
-        server.routes.push(("/".to_owned(), Source::Lazy(make)));
+        server
+            .routes
+            .push(("/".to_owned(), RouteSource::Lazy(make)));
         server
     }
 
@@ -166,7 +150,7 @@ impl Server {
         self
     }
 
-    /// Speaks TLS with this certificate chain and key, both files in PEM, on every address that has
+    /// Protocol TLS with this certificate chain and key, both files in PEM, on every address that has
     /// no scheme or one that says so: `https://`, `wss://`, `tls://`.
     ///
     /// The files are read when the server starts, and again when it is told to reload.
@@ -245,7 +229,7 @@ impl Server {
         self
     }
 
-    /// Lets a server that strangers can reach start without authentication of its own: it has none,
+    /// Lets a server that strangers can exposure start without authentication of its own: it has none,
     /// or HTTP layers do it.
     #[must_use]
     pub fn allow_unauthenticated_public(mut self, allow: bool) -> Self {
@@ -336,101 +320,8 @@ impl Server {
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.http_layers.push(Arc::new(move |inside| {
-            let service = layer.layer(HttpStack(inside));
-            Entry::Layered(Arc::new(move |request| {
-                let mut service = service.clone();
-                Box::pin(async move {
-                    let ready = poll_fn(|cx| service.poll_ready(cx))
-                        .await
-                        .map_err(Into::into);
-                    let response = match ready {
-                        Ok(()) => service.call(request).await.map_err(Into::into),
-                        Err(error) => Err(error),
-                    };
-                    match response {
-                        Ok(response) => response.map(Body::layered),
-                        Err(error) => failed(&error),
-                    }
-                })
-            }))
-        }));
+        self.http_layers.push(box_http_layer(layer));
         self
-    }
-
-    /// Binds the addresses without serving yet, so that a port that was picked can be asked for.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError`] if the server cannot be started as it is.
-    pub async fn listen(self) -> Result<Listening, ServeError> {
-        Listening::new(self).await
-    }
-
-    /// Serves in the caller's runtime until something stops it.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError`] if the server cannot be started as it is.
-    pub async fn serve(self) -> Result<(), ServeError> {
-        self.listen().await?.serve().await
-    }
-
-    /// Serves in the caller's runtime until `shutdown` is done, then stops gracefully.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError`] if the server cannot be started as it is.
-    pub async fn serve_with_shutdown(
-        self,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
-        let listening = self.listen().await?;
-        let handle = listening.handle();
-        let mut serving = pin!(listening.serve());
-        tokio::select! {
-            ended = serving.as_mut() => return ended,
-            () = shutdown => handle.stop(),
-        }
-        serving.await
-    }
-}
-
-/// An HTTP layer that fails has no answer; what it says goes to the log.
-fn failed(error: &BoxError) -> Response<Body> {
-    tracing::error!("an HTTP layer failed: {}", Printable(error));
-    let mut response = Response::new(Body::default());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
-}
-
-/// What HTTP layers wrap: the service, or the layers inside of them.
-#[derive(Clone)]
-pub struct HttpStack(Entry);
-
-impl Service<Request<Body>> for HttpStack {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &mut self.0 {
-            Entry::Plain(service) => service.call(request),
-            Entry::Layered(layers) => {
-                let response = layers(request);
-                Box::pin(async move { Ok(response.await) })
-            }
-        }
-    }
-}
-
-impl fmt::Debug for HttpStack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HttpStack")
     }
 }
 

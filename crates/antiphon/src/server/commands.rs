@@ -179,13 +179,13 @@ const SERVER: &str = "arbiter";
 
 /// What the supervisor knows, if there is one and it answers.
 async fn of_supervisor(ctx: &Context) -> Option<ServerInfo> {
-    let asked = ctx
+    let requested = ctx
         .origin
         .server
         .as_ref()?
         .supervisor()?
         .ask("status", Vec::new());
-    match tokio::time::timeout(SUPERVISOR, asked).await {
+    match tokio::time::timeout(SUPERVISOR, requested).await {
         Ok(Ok(Value::Object(info))) => Some(info),
         _ => None,
     }

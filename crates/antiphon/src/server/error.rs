@@ -29,7 +29,7 @@ pub enum ServeError {
         /// What the system says.
         source: io::Error,
     },
-    /// The server would answer strangers, and nobody has said that it may.
+    /// The server would answer strangers, and nobody has logged that it may.
     Public {
         /// What makes it public.
         reason: String,

@@ -1,22 +1,22 @@
 //! Who can come to a server, and whom it takes for local.
 
 use crate::server::error::ServeError;
-use crate::server::listener::Door;
+use crate::server::listener::Listener;
 use crate::server::settings::{Profile, Settings};
 use crate::transport::http::guard::Guard;
 
 /// Who can come to a server, by where it listens.
-pub(crate) struct Reach {
+pub(crate) struct Exposure {
     /// Whether every listener is bound to loopback.
     loopback: bool,
     ports: Vec<u16>,
 }
 
-impl Reach {
-    pub(crate) fn of(doors: &[Door]) -> Self {
-        let addresses = doors.iter().filter_map(Door::address);
+impl Exposure {
+    pub(crate) fn of(listeners: &[Listener]) -> Self {
+        let addresses = listeners.iter().filter_map(Listener::address);
         Self {
-            loopback: doors.iter().all(Door::is_local),
+            loopback: listeners.iter().all(Listener::is_local),
             ports: addresses.map(|address| address.port()).collect(),
         }
     }
@@ -38,7 +38,7 @@ impl Reach {
         guard
     }
 
-    /// Whether callers can be taken for local: nobody else can reach any listener, and the server
+    /// Whether callers can be taken for local: nobody else can exposure any listener, and the server
     /// is known by loopback names only.
     pub(super) fn is_local(&self, settings: &Settings) -> bool {
         settings.profile == Profile::Auto
@@ -46,12 +46,12 @@ impl Reach {
             && self.guard(settings).is_loopback_only()
     }
 
-    /// A server that strangers can reach must have been meant to.
+    /// A server that strangers can exposure must have been meant to.
     ///
     /// # Errors
     ///
     /// [`ServeError::Public`] otherwise.
-    pub(crate) fn permits(&self, settings: &Settings) -> Result<(), ServeError> {
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), ServeError> {
         if settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());
         }

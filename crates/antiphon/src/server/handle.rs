@@ -21,13 +21,13 @@ use crate::shutdown::Shutdown;
 /// # Ok::<(), antiphon::ServeError>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Handle {
+pub struct ServerHandle {
     pub(super) shutdown: Shutdown,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) accepted: Arc<AtomicUsize>,
 }
 
-impl Handle {
+impl ServerHandle {
     /// Stops gracefully: connections that wait in the queue are still accepted, calls in flight are
     /// finished, idle connections end. After the graceful timeout what is left is cut.
     pub fn stop(&self) {

@@ -1,14 +1,14 @@
-//! Doors that one process opens and another uses.
+//! Listeners that one process opens and another uses.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use tokio::net::TcpListener;
 
-use crate::server::listener::{Door, Place, Plan, Socket};
+use crate::server::listener::{BindTarget, ListenAddress, Listener, Socket};
 use crate::transport::unix::{Cleanup, UnixListener};
 
-impl Door {
+impl Listener {
     /// The socket, for another process.
     pub(crate) fn share(&self) -> io::Result<OwnedFd> {
         match &self.socket {
@@ -19,16 +19,21 @@ impl Door {
 
     /// A socket that another process has opened for this address. A worker leaves the file of a
     /// Unix socket where it is; who `keeps` the socket removes it in the end.
-    pub(crate) fn handed(socket: OwnedFd, url: &str, asked: &str, keeps: bool) -> io::Result<Self> {
+    pub(crate) fn inherited(
+        socket: OwnedFd,
+        url: &str,
+        requested: &str,
+        keeps: bool,
+    ) -> io::Result<Self> {
         let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
-        let Plan { entrance, place } = Plan::of(url, false).map_err(invalid)?;
+        let ListenAddress { kind, place } = ListenAddress::of(url, false).map_err(invalid)?;
         let socket = match place {
-            Place::Tcp(..) => {
+            BindTarget::Tcp(..) => {
                 let listener = std::net::TcpListener::from(socket);
                 listener.set_nonblocking(true)?;
                 Socket::Tcp(TcpListener::from_std(listener)?)
             }
-            Place::Unix(path) => {
+            BindTarget::Unix(path) => {
                 let listener = UnixListener::from_fd(socket)?;
                 let cleanup = match keeps {
                     true => Some(Cleanup::of(&path)?),
@@ -39,20 +44,20 @@ impl Door {
         };
         Ok(Self {
             socket,
-            entrance,
-            asked: asked.to_owned(),
+            kind,
+            requested: requested.to_owned(),
             url: url.to_owned(),
-            lent: false,
+            external: false,
         })
     }
 
     /// Says whether the system keeps the socket, for whoever serves it next.
-    pub(crate) fn lent(self, lent: bool) -> Self {
-        Self { lent, ..self }
+    pub(crate) fn external(self, external: bool) -> Self {
+        Self { external, ..self }
     }
 
-    pub(crate) fn is_lent(&self) -> bool {
-        self.lent
+    pub(crate) fn is_external(&self) -> bool {
+        self.external
     }
 
     /// Takes out what removes the file of a Unix socket in the end.

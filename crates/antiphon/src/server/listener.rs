@@ -21,7 +21,7 @@ const RETURN_NOTHING: u16 = 0x06;
 
 /// What is spoken on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Speaks {
+pub(crate) enum Protocol {
     /// HTTP, and WebSocket on the same paths.
     Http,
     /// Messages and nothing else.
@@ -30,8 +30,8 @@ pub(crate) enum Speaks {
 
 /// How a connection begins.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entrance {
-    pub(super) speaks: Speaks,
+pub(crate) struct ListenerKind {
+    pub(super) protocol: Protocol,
     /// Whether with a TLS handshake.
     pub(super) secure: bool,
 }
@@ -46,12 +46,12 @@ pub(super) enum Socket {
 
 /// A connection that has come in.
 #[derive(Debug)]
-pub(super) enum Guest {
+pub(super) enum Incoming {
     Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
 }
 
-impl Guest {
+impl Incoming {
     /// Where it comes from, if that has an address.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
@@ -63,77 +63,79 @@ impl Guest {
 
 /// A place where connections come in.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Listener {
     pub(super) socket: Socket,
-    pub(super) entrance: Entrance,
+    pub(super) kind: ListenerKind,
     /// The address as it was asked for.
-    pub(super) asked: String,
+    pub(super) requested: String,
     /// The address as clients write it.
     pub(super) url: String,
     /// Whether somebody else keeps the socket when this server has ended, and what is in its queue.
-    pub(super) lent: bool,
+    pub(super) external: bool,
 }
 
 /// What an address asks for, before anything is opened.
-pub(super) struct Plan {
-    pub(super) entrance: Entrance,
-    pub(super) place: Place,
+pub(super) struct ListenAddress {
+    pub(super) kind: ListenerKind,
+    pub(super) place: BindTarget,
 }
 
-pub(super) enum Place {
+pub(super) enum BindTarget {
     /// All addresses of this machine, if there is no host.
     Tcp(Option<String>, u16),
     Unix(PathBuf),
 }
 
-impl Plan {
+impl ListenAddress {
     /// Reads an address. One without a scheme means whatever the server can speak best.
     pub(super) fn of(text: &str, has_tls: bool) -> Result<Self, String> {
         let address: Address = text
             .parse()
             .map_err(|error: AddressError| error.to_string())?;
         let plain = !text.contains("://");
-        let (speaks, secure, place) = match address {
+        let (protocol, secure, place) = match address {
             Address::Http { path, .. } | Address::WebSocket { path, .. } if path != "/" => {
                 return Err("an address has no path: routes have".to_owned());
             }
             Address::Http {
                 secure, host, port, ..
             } => (
-                Speaks::Http,
+                Protocol::Http,
                 secure || plain && has_tls,
-                Place::Tcp(host, port),
+                BindTarget::Tcp(host, port),
             ),
             Address::WebSocket {
                 secure, host, port, ..
-            } => (Speaks::Http, secure, Place::Tcp(host, port)),
+            } => (Protocol::Http, secure, BindTarget::Tcp(host, port)),
             Address::Tcp {
                 secure,
                 host,
                 port,
                 framing,
-            } => (Speaks::Raw(framing), secure, Place::Tcp(host, port)),
+            } => (Protocol::Raw(framing), secure, BindTarget::Tcp(host, port)),
             Address::HttpUnix { socket } | Address::WebSocketUnix { socket } => {
-                (Speaks::Http, false, Place::Unix(socket))
+                (Protocol::Http, false, BindTarget::Unix(socket))
             }
-            Address::Unix { socket, framing } => (Speaks::Raw(framing), false, Place::Unix(socket)),
+            Address::Unix { socket, framing } => {
+                (Protocol::Raw(framing), false, BindTarget::Unix(socket))
+            }
             other => return Err(format!("{other} can be called, but not served")),
         };
         Ok(Self {
-            entrance: Entrance { speaks, secure },
+            kind: ListenerKind { protocol, secure },
             place,
         })
     }
 }
 
-impl Entrance {
+impl ListenerKind {
     /// The address of a socket, as clients write it.
     fn tcp_url(self, address: SocketAddr) -> String {
         let place = authority(&address.ip().to_string(), address.port());
-        match (self.speaks, self.secure) {
-            (Speaks::Http, false) => format!("http://{place}"),
-            (Speaks::Http, true) => format!("https://{place}"),
-            (Speaks::Raw(framing), secure) => Address::Tcp {
+        match (self.protocol, self.secure) {
+            (Protocol::Http, false) => format!("http://{place}"),
+            (Protocol::Http, true) => format!("https://{place}"),
+            (Protocol::Raw(framing), secure) => Address::Tcp {
                 secure,
                 host: Some(address.ip().to_string()),
                 port: address.port(),
@@ -144,9 +146,9 @@ impl Entrance {
     }
 
     fn unix_url(self, path: &Path) -> String {
-        match self.speaks {
-            Speaks::Http => format!("http+unix:{}", path.display()),
-            Speaks::Raw(framing) => Address::Unix {
+        match self.protocol {
+            Protocol::Http => format!("http+unix:{}", path.display()),
+            Protocol::Raw(framing) => Address::Unix {
                 socket: path.to_owned(),
                 framing,
             }
@@ -155,19 +157,19 @@ impl Entrance {
     }
 }
 
-impl Door {
+impl Listener {
     /// A socket that listens already, for HTTP.
-    pub(super) fn adopt(listener: std::net::TcpListener) -> Result<Self, ServeError> {
-        let entrance = Entrance {
-            speaks: Speaks::Http,
+    pub(super) fn from_std(listener: std::net::TcpListener) -> Result<Self, ServeError> {
+        let kind = ListenerKind {
+            protocol: Protocol::Http,
             secure: false,
         };
         listener.set_nonblocking(true)?;
-        let asked = format!("listener {}", listener.local_addr()?);
+        let requested = format!("listener {}", listener.local_addr()?);
         Ok(Self::tcp(
             TcpListener::from_std(listener)?,
-            entrance,
-            asked,
+            kind,
+            requested,
         )?)
     }
 
@@ -177,8 +179,9 @@ impl Door {
             address: text.to_owned(),
             reason,
         };
-        let Plan { entrance, place } = Plan::of(text, settings.has_tls()).map_err(bad)?;
-        if entrance.secure && !settings.has_tls() {
+        let ListenAddress { kind, place } =
+            ListenAddress::of(text, settings.has_tls()).map_err(bad)?;
+        if kind.secure && !settings.has_tls() {
             return Err(bad(
                 "it needs a certificate: give one with `--tls-cert` and `--tls-key` (in code: \
                  `Server::tls`)"
@@ -186,9 +189,9 @@ impl Door {
             ));
         }
         let socket = match place {
-            Place::Unix(path) => return Self::open_unix(&path, entrance, text),
-            Place::Tcp(None, port) => SocketAddr::from(([0, 0, 0, 0], port)),
-            Place::Tcp(Some(host), port) => {
+            BindTarget::Unix(path) => return Self::bind_unix(&path, kind, text),
+            BindTarget::Tcp(None, port) => SocketAddr::from(([0, 0, 0, 0], port)),
+            BindTarget::Tcp(Some(host), port) => {
                 let found = lookup_host((host, port)).await;
                 let mut found = found.map_err(|error| bad(error.to_string()))?;
                 // A name such as localhost has several addresses; one listener was asked for.
@@ -201,22 +204,22 @@ impl Door {
             address: socket.to_string(),
             source,
         })?;
-        Ok(Self::tcp(listener, entrance, text.to_owned())?)
+        Ok(Self::tcp(listener, kind, text.to_owned())?)
     }
 
-    fn tcp(listener: TcpListener, entrance: Entrance, asked: String) -> io::Result<Self> {
-        let url = entrance.tcp_url(listener.local_addr()?);
+    fn tcp(listener: TcpListener, kind: ListenerKind, requested: String) -> io::Result<Self> {
+        let url = kind.tcp_url(listener.local_addr()?);
         Ok(Self {
             socket: Socket::Tcp(listener),
-            entrance,
-            asked,
+            kind,
+            requested,
             url,
-            lent: false,
+            external: false,
         })
     }
 
-    fn open_unix(path: &Path, entrance: Entrance, asked: &str) -> Result<Self, ServeError> {
-        let url = entrance.unix_url(path);
+    fn bind_unix(path: &Path, kind: ListenerKind, requested: &str) -> Result<Self, ServeError> {
+        let url = kind.unix_url(path);
         let opened = UnixListener::open(path);
         let (listener, cleanup) = opened.map_err(|source| ServeError::Bind {
             address: url.clone(),
@@ -224,20 +227,20 @@ impl Door {
         })?;
         Ok(Self {
             socket: Socket::Unix(listener, Some(cleanup)),
-            entrance,
-            asked: asked.to_owned(),
+            kind,
+            requested: requested.to_owned(),
             url,
-            lent: false,
+            external: false,
         })
     }
 
-    pub(super) async fn accept(&self) -> io::Result<Guest> {
+    pub(super) async fn accept(&self) -> io::Result<Incoming> {
         match &self.socket {
             Socket::Tcp(listener) => {
                 let (socket, peer) = listener.accept().await?;
-                Ok(Guest::Tcp(socket, peer))
+                Ok(Incoming::Tcp(socket, peer))
             }
-            Socket::Unix(listener, _) => Ok(Guest::Unix(listener.accept().await?)),
+            Socket::Unix(listener, _) => Ok(Incoming::Unix(listener.accept().await?)),
         }
     }
 
@@ -254,8 +257,8 @@ impl Door {
 
     /// The address as it was asked for.
     #[cfg(all(unix, feature = "supervisor"))]
-    pub(crate) fn asked(&self) -> &str {
-        &self.asked
+    pub(crate) fn requested(&self) -> &str {
+        &self.requested
     }
 
     /// The socket address, where there is one.
@@ -277,7 +280,7 @@ impl Door {
     }
 }
 
-/// The connections that wait at a door which is being closed.
+/// The connections that wait at a listener which is being closed.
 pub(super) enum Queue {
     Tcp(std::net::TcpListener),
     /// With what removes its file, which is kept until the queue is gone.
@@ -306,19 +309,19 @@ impl Queue {
     }
 
     /// The next one. None was there if the error says that it would block.
-    pub(super) fn accept(&self) -> io::Result<Guest> {
+    pub(super) fn accept(&self) -> io::Result<Incoming> {
         match self {
             Self::Tcp(listener) => {
                 let (socket, peer) = listener.accept()?;
                 socket.set_nonblocking(true)?;
-                Ok(Guest::Tcp(TcpStream::from_std(socket)?, peer))
+                Ok(Incoming::Tcp(TcpStream::from_std(socket)?, peer))
             }
-            Self::Unix { queue, .. } => Ok(Guest::Unix(queue.accept()?)),
+            Self::Unix { queue, .. } => Ok(Incoming::Unix(queue.accept()?)),
         }
     }
 }
 
-impl fmt::Display for Door {
+impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
     }

@@ -8,7 +8,7 @@ use crate::describe::Access;
 use crate::metrics::series::ENABLED;
 use crate::metrics::status::ServerStatus;
 use crate::metrics::{MEDIA_TYPE, render};
-use crate::transport::http::pages::{Fetched, Page, Pages, Wanted};
+use crate::transport::http::pages::{Page, PageFuture, PageRequest, Pages};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -16,7 +16,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// All documents of a server.
-pub(super) struct Documents {
+pub(super) struct ServerPages {
     pub(super) server: Arc<ServerStatus>,
     /// Whether what it offers is shown to who comes with a browser.
     pub(super) page: bool,
@@ -24,7 +24,7 @@ pub(super) struct Documents {
     pub(super) metrics: bool,
 }
 
-impl Pages for Documents {
+impl Pages for ServerPages {
     fn health(&self, path: &str) -> Option<Page> {
         match path {
             // It answers.
@@ -38,17 +38,17 @@ impl Pages for Documents {
         }
     }
 
-    fn get<'a>(&'a self, wanted: Wanted<'a>) -> Fetched<'a> {
+    fn get<'a>(&'a self, request: PageRequest<'a>) -> PageFuture<'a> {
         Box::pin(async move {
-            match wanted.name {
-                "metrics" if ENABLED && self.metrics => Some(self.measured(wanted.reader).await),
-                _ => self.document(&wanted),
+            match request.name {
+                "metrics" if ENABLED && self.metrics => Some(self.measured(request.reader).await),
+                _ => self.document(&request),
             }
         })
     }
 }
 
-impl Documents {
+impl ServerPages {
     /// What has been counted: by all workers, if there are any.
     async fn measured(&self, reader: Access) -> Page {
         let of_all = match self.server.supervisor() {
@@ -63,7 +63,7 @@ impl Documents {
 
     /// What is offered: for people as a page and its parts, for programs as OpenRPC.
     #[cfg(feature = "describe")]
-    fn document(&self, wanted: &Wanted<'_>) -> Option<Page> {
+    fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
         use crate::Specification::{V1_3, V1_4};
         use crate::describe::page;
 
@@ -71,12 +71,12 @@ impl Documents {
             return None;
         }
         let openrpc = |specification| {
-            let document = wanted.tree.openrpc_text(wanted.reader, specification)?;
+            let document = request.tree.openrpc_text(request.reader, specification)?;
             Some(Page::new(JSON, document.get().to_owned()))
         };
-        match wanted.name {
+        match request.name {
             // Whoever wants no HTML has come to the wrong place, and is told how to call.
-            "" if !wanted.html => None,
+            "" if !request.html => None,
             "openrpc.json" => openrpc(V1_3),
             "openrpc-1.4.json" => openrpc(V1_4),
             name => page::part(name).map(|(media_type, text)| Page::new(media_type, text)),
@@ -85,8 +85,8 @@ impl Documents {
 
     /// What is offered is told to nobody.
     #[cfg(not(feature = "describe"))]
-    fn document(&self, wanted: &Wanted<'_>) -> Option<Page> {
-        let _ = (self.page, wanted.html, wanted.tree, wanted.reader);
+    fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
+        let _ = (self.page, request.html, request.tree, request.reader);
         None
     }
 }

@@ -6,9 +6,8 @@ use antiphon_proto::Framing;
 
 use crate::dispatch::Dispatcher;
 use crate::origin::Connection;
-use crate::session::{Session, SessionConfig, run};
+use crate::session::{Session, SessionConfig, SessionFuture, run};
 use crate::shutdown::Shutdown;
-use crate::transport::http::connection::Driven;
 use crate::transport::socket::Socket;
 use crate::transport::stream::StreamWire;
 
@@ -31,7 +30,7 @@ impl Raw {
         framing: Framing,
         connection: Arc<Connection>,
         shutdown: Shutdown,
-    ) -> Driven
+    ) -> SessionFuture
     where
         S: Socket,
     {

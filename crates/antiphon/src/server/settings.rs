@@ -8,9 +8,9 @@ use crate::dispatch::Limits;
 use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::SessionLimits;
-use crate::transport::http::body::{BodyLimits, Budget};
 use crate::transport::http::clock::Phases;
 use crate::transport::http::connection::HeadLimits;
+use crate::transport::http::request_body::{BodyLimits, Budget};
 use crate::transport::tls::server::ServerTls;
 
 /// Whom a server takes for a local caller.
@@ -56,10 +56,10 @@ pub struct Settings {
     /// shows the token may call what is for admins ([`Access::Admin`](crate::Access::Admin)).
     pub admin_token_file: Option<PathBuf>,
     /// Whether the page that shows what is offered, and the document it is made from, are served. If
-    /// nothing is said, on servers that can be reached from this machine alone.
+    /// nothing is logged, on servers that can be reached from this machine alone.
     pub page: Option<bool>,
     /// Whether what was counted is served, at `metrics` below the path of each route. If nothing is
-    /// said, on servers that can be reached from this machine alone.
+    /// logged, on servers that can be reached from this machine alone.
     pub metrics: Option<bool>,
     /// Connections at the same time, idle ones included; more get 503. 10 000.
     pub max_connections: usize,
@@ -126,7 +126,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether nobody has said where to listen.
+    /// Whether nobody has logged where to listen.
     pub(crate) fn binds_by_default(&self) -> bool {
         self.bind == Self::default().bind
     }

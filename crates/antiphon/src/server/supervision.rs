@@ -46,8 +46,8 @@ impl Default for Supervision {
 }
 
 impl Supervision {
-    /// Between two signs of life of a worker.
-    pub(crate) fn beat(&self) -> Duration {
+    /// Between two heartbeats of a worker.
+    pub(crate) fn heartbeat_interval(&self) -> Duration {
         let often = self
             .worker_timeout
             .map_or(Duration::MAX, |timeout| timeout / 4);

@@ -283,6 +283,9 @@ impl<W: Wire> Future for Session<W> {
     }
 }
 
+/// A session as a future of any type of connection.
+pub(crate) type SessionFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Drives a session of a server: until it ends by itself, or the server has stopped.
 pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutdown::Shutdown) {
     if shutdown

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::report::Report;
-use super::worker_state::Id;
+use super::worker_state::WorkerId;
 use crate::context::Context;
 use crate::dispatch::Dispatcher;
 use crate::router::{Router, RouterError};
@@ -18,14 +18,14 @@ const EVENTS: usize = 256;
 /// Something that has happened.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Said(Id, Word),
-    Ended(Id, Option<ExitStatus>),
-    Asked(Question, oneshot::Sender<Result<Value, ErrorObject>>),
+    Message(WorkerId, WorkerMessage),
+    Ended(WorkerId, Option<ExitStatus>),
+    Request(Request, oneshot::Sender<Result<Value, ErrorObject>>),
 }
 
 /// What a process says about itself.
 #[derive(Debug)]
-pub(crate) enum Word {
+pub(crate) enum WorkerMessage {
     /// It has come to `start`.
     Reached,
     /// It serves.
@@ -37,15 +37,15 @@ pub(crate) enum Word {
 
 /// What a supervisor is asked for.
 #[derive(Debug)]
-pub(crate) enum Question {
+pub(crate) enum Request {
     Status,
     /// What was counted of all methods, by all workers.
     #[cfg(feature = "metrics")]
     Metrics,
     /// `by` is the worker that passes it on.
     Kill {
-        id: Id,
-        by: Option<Id>,
+        id: WorkerId,
+        by: Option<WorkerId>,
     },
     Reload,
     Stop,
@@ -59,20 +59,20 @@ pub(crate) fn channel() -> (Events, mpsc::Receiver<Event>) {
 }
 
 /// Asks the supervisor and waits for what it says.
-pub(crate) async fn ask(events: &Events, question: Question) -> Result<Value, ErrorObject> {
+pub(crate) async fn ask(events: &Events, request: Request) -> Result<Value, ErrorObject> {
     let gone = |_| ErrorObject::new(-32000, "The server is stopping");
     let (answer, answered) = oneshot::channel();
-    let asked = events.send(Event::Asked(question, answer)).await;
-    asked.map_err(|_| gone(()))?;
+    let requested = events.send(Event::Request(request, answer)).await;
+    requested.map_err(|_| gone(()))?;
     answered.await.map_err(|_| gone(()))?
 }
 
 /// What a process may call at its supervisor.
-pub(crate) fn offered(id: &Id, events: &Events) -> Result<Dispatcher, RouterError> {
-    let say = |make: fn(Value) -> Option<Word>| {
+pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, RouterError> {
+    let tell_supervisor = |make: fn(Value) -> Option<WorkerMessage>| {
         let (id, events) = (id.clone(), events.clone());
         move |about: Value| {
-            let event = make(about).map(|word| Event::Said(id.clone(), word));
+            let event = make(about).map(|word| Event::Message(id.clone(), word));
             let events = events.clone();
             async move {
                 if let Some(event) = event {
@@ -82,33 +82,40 @@ pub(crate) fn offered(id: &Id, events: &Events) -> Result<Dispatcher, RouterErro
         }
     };
     let (asking, by) = (events.clone(), id.clone());
-    let asked = events.clone();
+    let requested = events.clone();
     #[cfg(feature = "metrics")]
     let measured = events.clone();
     let router = Router::default();
     #[cfg(feature = "metrics")]
     let router = router.method_fn("metrics", move || {
         let events = measured.clone();
-        async move { ask(&events, Question::Metrics).await }
+        async move { ask(&events, Request::Metrics).await }
     });
     router
-        .method_fn("reached", say(|_| Some(Word::Reached)))
-        .method_fn("ready", say(|_| Some(Word::Ready)))
+        .method_fn(
+            "reached_start",
+            tell_supervisor(|_| Some(WorkerMessage::Reached)),
+        )
+        .method_fn("ready", tell_supervisor(|_| Some(WorkerMessage::Ready)))
         .method_fn(
             "alive",
-            say(|report| serde_json::from_value(report).ok().map(Word::Alive)),
+            tell_supervisor(|report| {
+                serde_json::from_value(report)
+                    .ok()
+                    .map(WorkerMessage::Alive)
+            }),
         )
         .method_fn(
             "leaves",
-            say(|why| Some(Word::Leaves(why.as_str()?.to_owned()))),
+            tell_supervisor(|why| Some(WorkerMessage::Leaves(why.as_str()?.to_owned()))),
         )
         .method_fn("status", move |_: Context| {
-            let events = asked.clone();
-            async move { ask(&events, Question::Status).await }
+            let events = requested.clone();
+            async move { ask(&events, Request::Status).await }
         })
-        .method_fn("kill_actor", move |id: Id| {
+        .method_fn("kill_actor", move |id: WorkerId| {
             let (events, by) = (asking.clone(), Some(by.clone()));
-            async move { ask(&events, Question::Kill { id, by }).await }
+            async move { ask(&events, Request::Kill { id, by }).await }
         })
         .build()
 }

@@ -26,32 +26,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a process is told.
 #[derive(Serialize, Deserialize, Debug)]
-pub(crate) struct Charge {
+pub(crate) struct Handover {
     /// What the process is called.
     pub(crate) id: String,
-    /// The file with settings, as it was when all of its generation were told to begin.
-    pub(crate) config: Option<String>,
+    /// The text of the settings file when its generation was started.
+    pub(crate) settings_file: Option<String>,
     /// What shows that a caller is the owner of the server.
     pub(crate) admin_token: Option<String>,
     /// Between two signs of life, in milliseconds.
-    pub(crate) beat: u64,
+    pub(crate) heartbeat_interval: u64,
     /// The listeners, in the order in which they are sent.
-    pub(crate) doors: Vec<DoorPlan>,
+    pub(crate) listeners: Vec<ListenerRecord>,
 }
 
 /// A listener without its socket.
 #[derive(Serialize, Deserialize, Clone, Debug)]
-pub(crate) struct DoorPlan {
+pub(crate) struct ListenerRecord {
     /// The address as it was asked for.
-    pub(crate) asked: String,
+    pub(crate) requested: String,
     /// The address as clients write it.
     pub(crate) url: String,
     /// Whether the socket is the system's, which keeps it.
     #[serde(default)]
-    pub(crate) lent: bool,
+    pub(crate) external: bool,
 }
 
-impl Charge {
+impl Handover {
     /// Puts the line and the sockets into the buffer of a socket that nobody reads yet.
     ///
     /// # Errors
@@ -112,9 +112,9 @@ impl Charge {
             line.extend_from_slice(piece.get(..received.bytes).unwrap_or_default());
         }
         stream.set_read_timeout(None)?;
-        let charge: Self = serde_json::from_slice(&line)?;
-        if charge.doors.len() == sockets.len() {
-            Ok((charge, sockets))
+        let handover: Self = serde_json::from_slice(&line)?;
+        if handover.listeners.len() == sockets.len() {
+            Ok((handover, sockets))
         } else {
             Err(io::ErrorKind::InvalidData.into())
         }
@@ -127,18 +127,18 @@ mod tests {
     use std::io::Write as _;
     use std::net::TcpListener;
 
-    fn charge(config: &str, doors: usize) -> Charge {
-        let plan = DoorPlan {
-            asked: "127.0.0.1:0".to_owned(),
+    fn handover(settings: &str, listeners: usize) -> Handover {
+        let record = ListenerRecord {
+            requested: "127.0.0.1:0".to_owned(),
             url: "http://127.0.0.1:1".to_owned(),
-            lent: false,
+            external: false,
         };
-        Charge {
+        Handover {
             id: "i1234567".to_owned(),
-            config: Some(config.to_owned()),
+            settings_file: Some(settings.to_owned()),
             admin_token: None,
-            beat: 250,
-            doors: vec![plan; doors],
+            heartbeat_interval: 250,
+            listeners: vec![record; listeners],
         }
     }
 
@@ -151,11 +151,14 @@ mod tests {
         let sockets: Vec<_> = (0..3)
             .map(|_| listener.try_clone().unwrap().into())
             .collect();
-        charge(&long, 3).send(&ours, &sockets).unwrap();
+        handover(&long, 3).send(&ours, &sockets).unwrap();
         drop((listener, sockets));
-        let (told, sockets) = Charge::receive(&theirs).unwrap();
-        assert_eq!(told.config.as_deref(), Some(&*long));
-        assert_eq!((told.id.as_str(), told.beat), ("i1234567", 250));
+        let (told, sockets) = Handover::receive(&theirs).unwrap();
+        assert_eq!(told.settings_file.as_deref(), Some(&*long));
+        assert_eq!(
+            (told.id.as_str(), told.heartbeat_interval),
+            ("i1234567", 250)
+        );
         for socket in sockets {
             assert!(
                 rustix::io::fcntl_getfd(&socket)
@@ -170,15 +173,15 @@ mod tests {
     fn what_does_not_fit_and_what_is_something_else() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let kind = |result: io::Result<()>| result.unwrap_err().kind();
-        let too_long = charge(&"x".repeat(MAX_LINE), 0).send(&ours, &[]);
+        let too_long = handover(&"x".repeat(MAX_LINE), 0).send(&ours, &[]);
         assert_eq!(kind(too_long), io::ErrorKind::InvalidInput);
         (&ours).write_all(b"hello\n").unwrap();
-        assert!(Charge::receive(&theirs).is_err());
-        charge("", 1).send(&ours, &[]).unwrap();
-        let missing = Charge::receive(&theirs).map(|_| ());
+        assert!(Handover::receive(&theirs).is_err());
+        handover("", 1).send(&ours, &[]).unwrap();
+        let missing = Handover::receive(&theirs).map(|_| ());
         assert_eq!(kind(missing), io::ErrorKind::InvalidData);
         drop(ours);
-        let gone = Charge::receive(&theirs).map(|_| ());
+        let gone = Handover::receive(&theirs).map(|_| ());
         assert_eq!(kind(gone), io::ErrorKind::InvalidData);
     }
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::handover::Charge;
+use super::handover::Handover;
 use super::role;
 
 /// Signals that may wait to be sent.
@@ -19,7 +19,7 @@ const SIGNALS: usize = 8;
 
 /// How this program was started, to do it again.
 #[derive(Clone, Debug)]
-pub(crate) struct Recipe {
+pub(crate) struct CommandLine {
     /// Where the program was found when it started: another one may be there by now.
     path: PathBuf,
     arguments: Vec<OsString>,
@@ -27,15 +27,15 @@ pub(crate) struct Recipe {
 
 /// Which program is started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Which {
+pub(crate) enum Executable {
     /// The one that runs, whatever has become of its file.
     Running,
     /// The one that is in its place now.
     Replaced,
 }
 
-impl Recipe {
-    pub(crate) fn of_this() -> io::Result<Self> {
+impl CommandLine {
+    pub(crate) fn of_this_process() -> io::Result<Self> {
         Ok(Self {
             path: std::env::current_exe()?,
             arguments: std::env::args_os().collect(),
@@ -51,15 +51,15 @@ impl Recipe {
     /// Starts the program, with a socket as its standard input on which it is told what to do.
     pub(crate) fn start(
         &self,
-        which: Which,
+        executable: Executable,
         marker: &str,
-        charge: &Charge,
+        handover: &Handover,
         sockets: &[OwnedFd],
     ) -> io::Result<(Child, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
-        charge.send(&ours, sockets)?;
-        let mut command = match which {
-            Which::Running if cfg!(target_os = "linux") => Command::new("/proc/self/exe"),
+        handover.send(&ours, sockets)?;
+        let mut command = match executable {
+            Executable::Running if cfg!(target_os = "linux") => Command::new("/proc/self/exe"),
             _ => Command::new(&self.path),
         };
         let mut arguments = self.arguments.iter();
@@ -70,9 +70,9 @@ impl Recipe {
             .args(arguments)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             // A worker is nothing without us; what takes over from us stays.
-            .kill_on_drop(which == Which::Running);
+            .kill_on_drop(executable == Executable::Running);
         for variable in role::PRIVATE {
-            if which == Which::Running || !role::MANAGED.contains(&variable) {
+            if executable == Executable::Running || !role::MANAGED.contains(&variable) {
                 command.env_remove(variable);
             }
         }
@@ -84,25 +84,25 @@ impl Recipe {
 
 /// Sends signals to a process for as long as it is ours.
 #[derive(Clone, Debug)]
-pub(crate) struct Signaller(mpsc::Sender<Signal>);
+pub(crate) struct SignalSender(mpsc::Sender<Signal>);
 
-impl Signaller {
+impl SignalSender {
     pub(crate) fn send(&self, signal: Signal) {
         // When many wait already, another one changes nothing.
         let _ = self.0.try_send(signal);
     }
 }
 
-/// The other end of a [`Signaller`].
+/// The other end of a [`SignalSender`].
 #[derive(Debug)]
-pub(crate) struct Signals(mpsc::Receiver<Signal>);
+pub(crate) struct SignalReceiver(mpsc::Receiver<Signal>);
 
-pub(crate) fn signals() -> (Signaller, Signals) {
+pub(crate) fn signals() -> (SignalSender, SignalReceiver) {
     let (sender, receiver) = mpsc::channel(SIGNALS);
-    (Signaller(sender), Signals(receiver))
+    (SignalSender(sender), SignalReceiver(receiver))
 }
 
-impl Signals {
+impl SignalReceiver {
     /// Passes signals on until the process has ended. A process that has been waited for gets none:
     /// its number may be somebody else's.
     pub(crate) async fn pass_on(&mut self, child: &mut Child) -> io::Result<ExitStatus> {

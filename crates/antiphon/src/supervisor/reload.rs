@@ -1,26 +1,16 @@
-//! New workers in place of all, with the settings as they are now: the old ones go when all new ones
-//! are ready, and stay if one of them is not.
+//! Reload: new workers with the current settings in place of all. The old ones stop when all new ones
+//! are ready, and stay if one of them fails.
 
 use antiphon_proto::ErrorObject;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::fleet::{Brief, Fleet, News, Phase, Reply};
-use super::worker_state::State;
-use crate::server::ServeError;
+use super::state::{Phase, Reload, Reply, Supervisor, reject};
+use super::systemd::Notice;
+use super::worker_state::WorkerState;
 
-/// A reload that has begun.
-pub(crate) struct Reload {
-    pub(crate) generation: u64,
-    pub(crate) brief: Brief,
-    replies: Vec<Reply>,
-}
-
-/// Reads the settings again.
-pub(crate) type Reread = Box<dyn Fn() -> Result<Brief, ServeError>>;
-
-impl Fleet {
+impl Supervisor {
     /// Begins a reload; one that is under way is enough for all who ask.
     pub(crate) fn begin_reload(&mut self, reply: Option<Reply>) {
         if let Some(reload) = &mut self.reload {
@@ -28,42 +18,42 @@ impl Fleet {
             return;
         }
         if self.phase != Phase::Serving || self.upgrade.is_some() {
-            return refuse(reply, "the server is starting, stopping, or being replaced");
+            return reject(reply, "the server is starting, stopping, or being replaced");
         }
-        let brief = match (self.reread)() {
-            Ok(brief) => brief,
-            Err(error) => return refuse(reply, &error.to_string()),
+        let config = match (self.read_settings)() {
+            Ok(config) => config,
+            Err(error) => return reject(reply, &error.to_string()),
         };
         tracing::info!(
             "reloading: {} new workers are started",
-            brief.supervision.workers
+            config.supervision.workers
         );
         let generation = self.generation + 1;
-        for _ in 0..brief.supervision.workers {
-            if let Err(error) = self.spawn(&brief, generation) {
+        for _ in 0..config.supervision.workers {
+            if let Err(error) = self.spawn(&config, generation) {
                 self.end_generation(generation);
-                return refuse(reply, &format!("a worker cannot be started: {error}"));
+                return reject(reply, &format!("a worker cannot be started: {error}"));
             }
         }
-        self.news.push_back(News::Reloading);
+        self.notices.push_back(Notice::Reloading);
         self.reload = Some(Reload {
             generation,
-            brief,
+            config,
             replies: reply.into_iter().collect(),
         });
     }
 
     /// Lets the old workers go when the new ones are ready.
-    pub(crate) fn settle_reload(&mut self) {
+    pub(crate) fn finish_reload(&mut self) {
         let Some(reload) = &self.reload else {
             return;
         };
         let new = self
-            .members
+            .workers
             .iter()
             .filter(|m| m.generation == reload.generation);
-        let ready = new.filter(|member| member.is_ready()).count();
-        if ready < reload.brief.supervision.workers {
+        let ready = new.filter(|worker| worker.is_ready()).count();
+        if ready < reload.config.supervision.workers {
             return;
         }
         let Some(reload) = self.reload.take() else {
@@ -71,15 +61,15 @@ impl Fleet {
         };
         tracing::info!("reloaded: the old workers finish what they have");
         self.generation = reload.generation;
-        self.brief = reload.brief;
-        self.debts = 0;
+        self.config = reload.config;
+        self.unreplaced = 0;
         let now = Instant::now();
-        for member in &mut self.members {
-            if member.generation < reload.generation {
-                member.leaving.get_or_insert(now);
+        for worker in &mut self.workers {
+            if worker.generation < reload.generation {
+                worker.leaving.get_or_insert(now);
             }
         }
-        self.news.push_back(News::Reloaded);
+        self.notices.push_back(Notice::Reloaded);
         for reply in reload.replies {
             let _ = reply.send(Ok(Value::Bool(true)));
         }
@@ -91,7 +81,7 @@ impl Fleet {
             return;
         };
         self.end_generation(reload.generation);
-        self.news.push_back(News::Reloaded);
+        self.notices.push_back(Notice::Reloaded);
         let reason = format!("a new worker has failed: {reason}");
         tracing::error!("not reloaded, the old workers go on: {reason}");
         for reply in reload.replies {
@@ -100,20 +90,12 @@ impl Fleet {
     }
 
     fn end_generation(&mut self, generation: u64) {
-        for member in &mut self.members {
-            if member.generation == generation {
-                member.leaving = Some(Instant::now());
-                member.state = State::Terminated;
-                member.signals.send(Signal::KILL);
+        for worker in &mut self.workers {
+            if worker.generation == generation {
+                worker.leaving = Some(Instant::now());
+                worker.state = WorkerState::Terminated;
+                worker.signals.send(Signal::KILL);
             }
         }
-    }
-}
-
-/// Tells the log, and whoever has asked.
-pub(crate) fn refuse(reply: Option<Reply>, reason: &str) {
-    tracing::error!("nothing was changed: {reason}");
-    if let Some(reply) = reply {
-        let _ = reply.send(Err(ErrorObject::new(-32000, reason.to_owned())));
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// So many restarts within this time are made at once.
-const RESTARTS: usize = 5;
-const WITHIN: Duration = Duration::from_secs(10);
+const BURST: usize = 5;
+const BURST_WINDOW: Duration = Duration::from_secs(10);
 
 /// The first pause when they were not enough, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// When nothing has died for so long, all is forgotten.
-const CALM: Duration = Duration::from_secs(60);
+const RESET_AFTER: Duration = Duration::from_secs(60);
 
 /// Remembers restarts.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Default for Restarts {
 impl Restarts {
     /// A worker has died that was not meant to.
     pub(crate) fn died(&mut self, now: Instant) {
-        let calm = self.last_death.is_none_or(|last| now - last >= CALM);
+        let calm = self.last_death.is_none_or(|last| now - last >= RESET_AFTER);
         self.last_death = Some(now);
         if calm {
             *self = Self {
@@ -50,7 +50,7 @@ impl Restarts {
         }
         self.forget(now);
         let slowed = self.until.is_some_and(|until| until <= now);
-        if slowed || (self.until.is_none() && self.recent.len() >= RESTARTS) {
+        if slowed || (self.until.is_none() && self.recent.len() >= BURST) {
             self.until = Some(now + self.pause);
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
@@ -60,7 +60,7 @@ impl Restarts {
     pub(crate) fn next(&mut self, now: Instant) -> Instant {
         self.forget(now);
         let room = match self.recent.front() {
-            Some(first) if self.recent.len() >= RESTARTS => *first + WITHIN,
+            Some(first) if self.recent.len() >= BURST => *first + BURST_WINDOW,
             _ => now,
         };
         room.max(self.until.unwrap_or(now)).max(now)
@@ -75,7 +75,7 @@ impl Restarts {
         while self
             .recent
             .front()
-            .is_some_and(|first| now - *first >= WITHIN)
+            .is_some_and(|first| now - *first >= BURST_WINDOW)
         {
             self.recent.pop_front();
         }
@@ -105,7 +105,7 @@ mod tests {
         let made = crash_loop(300, Duration::from_millis(50));
         assert_eq!(made.iter().filter(|at| at.as_secs() < 10).count(), 5);
         for window in made.windows(6) {
-            assert!(window[5] - window[0] >= WITHIN, "{window:?}");
+            assert!(window[5] - window[0] >= BURST_WINDOW, "{window:?}");
         }
         let pauses: Vec<_> = made.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(
@@ -134,7 +134,7 @@ mod tests {
             now = restarts.next(now);
             restarts.restarted(now);
         }
-        now += CALM;
+        now += RESET_AFTER;
         restarts.died(now);
         assert_eq!(restarts.next(now), now);
     }

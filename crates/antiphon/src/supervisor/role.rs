@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, getppid};
 
-use super::handover::Charge;
+use super::handover::Handover;
 use std::os::fd::OwnedFd;
 
 /// Names the supervisor whose worker this process is.
@@ -41,14 +41,14 @@ pub(crate) const MANAGED: [&str; 2] = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
 pub(crate) enum Role {
     /// Nobody's worker.
     Own,
-    Worker(Post),
-    Successor(Post),
+    Worker(Assignment),
+    Successor(Assignment),
 }
 
 /// What a process has been told, and the socket to whoever has told it.
 #[derive(Debug)]
-pub(crate) struct Post {
-    pub(crate) charge: Charge,
+pub(crate) struct Assignment {
+    pub(crate) handover: Handover,
     pub(crate) sockets: Vec<OwnedFd>,
     pub(crate) line: UnixStream,
 }
@@ -66,10 +66,10 @@ impl Role {
         for (variable, is_worker) in [(WORKER, true), (SUCCESSOR, false)] {
             match named(variable) {
                 Some(supervisor) if supervisor == parent => {
-                    let post = take_post()?;
+                    let assignment = take_post()?;
                     return Ok(match is_worker {
-                        true => Self::Worker(post),
-                        false => Self::Successor(post),
+                        true => Self::Worker(assignment),
+                        false => Self::Successor(assignment),
                     });
                 }
                 Some(supervisor) if is_orphan_of(supervisor) => {
@@ -84,7 +84,7 @@ impl Role {
 }
 
 /// Takes the standard input away from the rest of the program.
-fn take_post() -> io::Result<Post> {
+fn take_post() -> io::Result<Assignment> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::SeqCst) {
         let text = "`start` was called a second time in a worker; a worker serves once";
@@ -93,12 +93,12 @@ fn take_post() -> io::Result<Post> {
     let line = rustix::io::fcntl_dupfd_cloexec(io::stdin().as_fd(), 3)?;
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     let line = UnixStream::from(line);
-    let (charge, sockets) = Charge::receive(&line).map_err(|error| {
+    let (handover, sockets) = Handover::receive(&line).map_err(|error| {
         let text = format!("this worker was not told what to do: {error}");
         io::Error::new(error.kind(), text)
     })?;
-    Ok(Post {
-        charge,
+    Ok(Assignment {
+        handover,
         sockets,
         line,
     })

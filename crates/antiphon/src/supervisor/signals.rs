@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the operator wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wish {
+pub(crate) enum Command {
     Stop,
     Reload,
     Upgrade,
@@ -14,14 +14,14 @@ pub(crate) enum Wish {
 
 /// The signals of a supervisor.
 #[derive(Debug)]
-pub(crate) struct Wishes {
+pub(crate) struct SupervisorSignals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
     user2: Signal,
 }
 
-impl Wishes {
+impl SupervisorSignals {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -31,12 +31,12 @@ impl Wishes {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> Command {
         tokio::select! {
-            _ = self.interrupt.recv() => Wish::Stop,
-            _ = self.terminate.recv() => Wish::Stop,
-            _ = self.hangup.recv() => Wish::Reload,
-            _ = self.user2.recv() => Wish::Upgrade,
+            _ = self.interrupt.recv() => Command::Stop,
+            _ = self.terminate.recv() => Command::Stop,
+            _ = self.hangup.recv() => Command::Reload,
+            _ = self.user2.recv() => Command::Upgrade,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fleet::{Fleet, Phase};
-use super::worker_state::Member;
+use super::state::{Phase, Supervisor};
+use super::worker_state::Worker;
 use crate::metrics::process_info::ProcessInfo;
 
 /// The monitor that watches the workers, and the key of what they say about serving.
@@ -18,7 +18,7 @@ const WORKER: &str = "rpcserver";
 /// What the supervisor is called where a worker's id stands.
 const SUPERVISOR: &str = "arbiter";
 
-impl Fleet {
+impl Supervisor {
     /// Everything there is to know.
     pub(crate) fn status(&self) -> Value {
         let uptime = self.began.elapsed().as_secs_f64();
@@ -28,11 +28,15 @@ impl Fleet {
             Phase::Stopping => "stopping",
         };
         let workers: Vec<Value> = self
-            .members
+            .workers
             .iter()
-            .map(|member| self.worker(member))
+            .map(|worker| self.worker(worker))
             .collect();
-        let listeners: Vec<_> = self.doors.iter().map(|(plan, _)| &plan.url).collect();
+        let listeners: Vec<_> = self
+            .listeners
+            .iter()
+            .map(|(record, _)| &record.url)
+            .collect();
         json!({
             "server": {
                 "name": "antiphon",
@@ -56,9 +60,9 @@ impl Fleet {
                         "is_process": false,
                         "age": 2,
                         "uptime": uptime,
-                        "number_of_actors": self.members.len(),
-                        "wanted_actors": self.brief.supervision.workers,
-                        "deaths_to_replace": self.debts,
+                        "number_of_actors": self.workers.len(),
+                        "wanted_actors": self.config.supervision.workers,
+                        "deaths_to_replace": self.unreplaced,
                     },
                     "extra": {},
                     "workers": workers,
@@ -69,35 +73,35 @@ impl Fleet {
         })
     }
 
-    fn worker(&self, member: &Member) -> Value {
-        let report = &member.report;
-        let uptime = member.began.elapsed().as_secs_f64();
-        let sockets: Vec<_> = (self.doors.iter())
-            .map(|(plan, _)| json!({ "address": plan.url }))
+    fn worker(&self, worker: &Worker) -> Value {
+        let report = &worker.report;
+        let uptime = worker.began.elapsed().as_secs_f64();
+        let sockets: Vec<_> = (self.listeners.iter())
+            .map(|(record, _)| json!({ "address": record.url }))
             .collect();
-        let seen = member
-            .seen_at
+        let last_seen = worker
+            .last_seen_at
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         json!({
             "actor": {
                 "name": format!("{MONITOR}.worker"),
-                "actor_id": member.id,
-                "state": match member.leaving {
-                    Some(_) if member.is_alive() => "leaving".to_owned(),
-                    _ => member.state.to_string(),
+                "actor_id": worker.id,
+                "state": match worker.leaving {
+                    Some(_) if worker.is_alive() => "leaving".to_owned(),
+                    _ => worker.state.to_string(),
                 },
-                "process_id": member.pid,
+                "process_id": worker.pid,
                 "is_process": true,
-                "age": member.age,
-                "generation": member.generation,
+                "age": worker.age,
+                "generation": worker.generation,
                 "uptime": uptime,
             },
             WORKER: {
                 "server": {
                     "uptime_in_seconds": uptime,
                     "sockets": sockets,
-                    "max_requests": self.brief.supervision.max_requests.unwrap_or_default(),
+                    "max_requests": self.config.supervision.max_requests.unwrap_or_default(),
                 },
                 "clients": {
                     "processed_clients": report.accepted,
@@ -109,8 +113,8 @@ impl Fleet {
             },
             "system": report.system,
             "extra": {},
-            "last_notified": seen.as_secs_f64(),
-            "seconds_since_notified": (Instant::now() - member.seen).as_secs_f64(),
+            "last_notified": last_seen.as_secs_f64(),
+            "seconds_since_notified": (Instant::now() - worker.last_seen).as_secs_f64(),
         })
     }
 }

@@ -9,9 +9,8 @@ use listenfd::ListenFd;
 use rustix::net::AddressFamily;
 use sd_notify::NotifyState;
 
-use super::fleet::News;
 use crate::server::ServeError;
-use crate::server::listener::Door;
+use crate::server::listener::Listener;
 
 /// Sockets that may be handed over.
 const MOST: usize = 200;
@@ -26,7 +25,7 @@ const MOST: usize = 200;
 ///
 /// [`ServeError::BadSetting`] if they are meant for another process, are too many, or are something
 /// else than sockets that listen.
-pub(crate) fn activated(has_tls: bool) -> Result<Vec<Door>, ServeError> {
+pub(crate) fn activated(has_tls: bool) -> Result<Vec<Listener>, ServeError> {
     let Ok(count) = std::env::var("LISTEN_FDS") else {
         return Ok(Vec::new());
     };
@@ -54,7 +53,7 @@ pub(crate) fn activated(has_tls: bool) -> Result<Vec<Door>, ServeError> {
             let name = names.next().unwrap_or_default();
             let socket = take(&mut sockets, at)
                 .map_err(|error| bad(format!("number {}: {error}", at + 3)))?;
-            door(socket, name, has_tls).map_err(|error| bad(format!("{name:?}: {error}")))
+            listener(socket, name, has_tls).map_err(|error| bad(format!("{name:?}: {error}")))
         })
         .collect()
 }
@@ -75,7 +74,7 @@ fn take(sockets: &mut ListenFd, at: usize) -> io::Result<OwnedFd> {
     }
 }
 
-fn door(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Door> {
+fn listener(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Listener> {
     let (scheme, query) = match name.strip_suffix("-content-length") {
         Some(scheme) => (scheme, "?framing=content-length"),
         None => (name, ""),
@@ -104,27 +103,39 @@ fn door(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Door> {
             _ => format!("http://{address}"),
         }
     };
-    Ok(Door::handed(socket, &url, &url, false)?.lent(true))
+    Ok(Listener::inherited(socket, &url, &url, false)?.external(true))
 }
 
-/// Tells whoever manages services how this one is.
-pub(crate) fn notify(news: News) {
+/// What others than the log have to hear of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Notice {
+    /// The first worker is ready.
+    Ready,
+    Reloading,
+    Reloaded,
+    Stopping,
+    /// Another process has taken over.
+    Succeeded(u32),
+}
+
+/// Tells the service manager the state of this service.
+pub(crate) fn notify(news: Notice) {
     let state = match news {
-        News::Ready => vec![NotifyState::Ready, NotifyState::Status("serving")],
-        News::Reloading => match NotifyState::monotonic_usec_now() {
+        Notice::Ready => vec![NotifyState::Ready, NotifyState::Status("serving")],
+        Notice::Reloading => match NotifyState::monotonic_usec_now() {
             Ok(now) => vec![NotifyState::Reloading, now],
             Err(_) => vec![NotifyState::Reloading],
         },
-        News::Reloaded => vec![NotifyState::Ready],
-        News::Stopping => vec![NotifyState::Stopping],
-        News::Succeeded(pid) => vec![NotifyState::MainPid(pid), NotifyState::Ready],
+        Notice::Reloaded => vec![NotifyState::Ready],
+        Notice::Stopping => vec![NotifyState::Stopping],
+        Notice::Succeeded(pid) => vec![NotifyState::MainPid(pid), NotifyState::Ready],
     };
     if let Err(error) = sd_notify::notify(&state) {
         tracing::debug!("the service manager was not told: {error}");
     }
 }
 
-/// How often the service manager wants to hear of us; a time of zero is no wish.
+/// How often the service manager wants to hear of us; a time of zero means never.
 pub(crate) fn watchdog() -> Option<std::time::Duration> {
     let timeout = sd_notify::watchdog_enabled()?;
     (!timeout.is_zero()).then(|| timeout / 2)

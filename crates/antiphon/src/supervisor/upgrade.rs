@@ -1,7 +1,6 @@
-//! Another program in place of this one: it is started, gets the listeners, and takes over when its
-//! workers are ready. If it does not come that far, everything stays as it is.
+//! Upgrade: another program is started in place of this one, gets the listeners, and takes over when
+//! its workers are ready. If it fails before that, everything stays as it is.
 
-use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -10,31 +9,20 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::control;
-use super::event::{self, Word};
-use super::fleet::{Fleet, News, Phase, Reply, attend};
-use super::handover::{Charge, DoorPlan};
-use super::process::{self, Signaller, Which};
-use super::reconcile::Next;
-use super::reload::refuse;
+use super::channel;
+use super::deadline::Deadline;
+use super::event::{self, WorkerMessage};
+use super::handover::Handover;
+use super::process::{self, Executable};
 use super::role;
-use super::worker_state::Id;
+use super::spawn::watch_process;
+use super::state::{Phase, Reply, Supervisor, Upgrade, reject};
+use super::systemd::Notice;
 
 /// How much longer than a worker a supervisor may take, since it starts workers.
 const LONGER: Duration = Duration::from_secs(5);
 
-/// A successor that has been started.
-pub(crate) struct Upgrade {
-    pub(crate) id: Id,
-    pid: u32,
-    until: Instant,
-    signals: Signaller,
-    replies: Vec<Reply>,
-    /// Kept: when it ends, so does the line.
-    _line: crate::client::Client,
-}
-
-impl Fleet {
+impl Supervisor {
     /// Starts the program that is now in this one's place.
     pub(crate) fn begin_upgrade(&mut self, reply: Option<Reply>) {
         if let Some(upgrade) = &mut self.upgrade {
@@ -42,7 +30,7 @@ impl Fleet {
             return;
         }
         if self.phase != Phase::Serving || self.reload.is_some() {
-            return refuse(reply, "the server is starting, stopping, or reloading");
+            return reject(reply, "the server is starting, stopping, or reloading");
         }
         match self.start_successor() {
             Ok(upgrade) => {
@@ -53,7 +41,7 @@ impl Fleet {
                 let replies = reply.into_iter().collect();
                 self.upgrade = Some(Upgrade { replies, ..upgrade });
             }
-            Err(error) => refuse(
+            Err(error) => reject(
                 reply,
                 &format!("the new program cannot be started: {error}"),
             ),
@@ -62,24 +50,27 @@ impl Fleet {
 
     fn start_successor(&mut self) -> std::io::Result<Upgrade> {
         let id = self.new_id();
-        let charge = Charge {
+        let handover = Handover {
             id: id.clone(),
-            config: None,
+            settings_file: None,
             admin_token: self.admin_token.clone(),
-            beat: 1000,
-            doors: self.all_doors().map(|(plan, _)| plan.clone()).collect(),
+            heartbeat_interval: 1000,
+            listeners: self
+                .all_listeners()
+                .map(|(record, _)| record.clone())
+                .collect(),
         };
-        let sockets = self.all_doors().map(|(_, socket)| socket.try_clone());
+        let sockets = self.all_listeners().map(|(_, socket)| socket.try_clone());
         let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
-        let started = self
-            .recipe
-            .start(Which::Replaced, role::SUCCESSOR, &charge, &sockets)?;
+        let started =
+            self.command_line
+                .start(Executable::Replaced, role::SUCCESSOR, &handover, &sockets)?;
         let (child, line) = started;
         let pid = child.id().unwrap_or_default();
-        let offered = event::offered(&id, &self.events).map_err(std::io::Error::other)?;
-        let (line, session) = control::open(line, &offered)?;
+        let methods_for = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
+        let (line, session) = channel::open(line, &methods_for)?;
         let (signals, passed) = process::signals();
-        self.tasks.spawn(attend(
+        self.tasks.spawn(watch_process(
             id.clone(),
             child,
             session,
@@ -89,19 +80,15 @@ impl Fleet {
         Ok(Upgrade {
             id,
             pid,
-            until: Instant::now() + self.brief.supervision.boot_timeout + LONGER,
+            until: Instant::now() + self.config.supervision.boot_timeout + LONGER,
             signals,
             replies: Vec::new(),
-            _line: line,
+            _channel: line,
         })
     }
 
-    fn all_doors(&self) -> impl Iterator<Item = &(DoorPlan, OwnedFd)> {
-        self.doors.iter().chain(&self.control)
-    }
-
-    pub(crate) fn heard_of_successor(&mut self, word: &Word) {
-        if !matches!(word, Word::Ready) || self.phase != Phase::Serving {
+    pub(crate) fn on_successor_message(&mut self, word: &WorkerMessage) {
+        if !matches!(word, WorkerMessage::Ready) || self.phase != Phase::Serving {
             return;
         }
         let Some(upgrade) = &mut self.upgrade else {
@@ -112,11 +99,11 @@ impl Fleet {
             let _ = reply.send(Ok(Value::Bool(true)));
         }
         self.succeeded = true;
-        self.news.push_back(News::Succeeded(upgrade.pid));
+        self.notices.push_back(Notice::Succeeded(upgrade.pid));
         self.stop();
     }
 
-    pub(crate) fn successor_ended(&mut self, status: Option<ExitStatus>) {
+    pub(crate) fn on_successor_exit(&mut self, status: Option<ExitStatus>) {
         let Some(upgrade) = self.upgrade.take() else {
             return;
         };
@@ -132,7 +119,7 @@ impl Fleet {
     }
 
     /// Ends a successor that takes too long.
-    pub(crate) fn settle_upgrade(&mut self, now: Instant, next: &mut Next) {
+    pub(crate) fn check_upgrade(&mut self, now: Instant, next: &mut Deadline) {
         let Some(upgrade) = self.upgrade.as_ref().filter(|_| !self.succeeded) else {
             return;
         };

@@ -11,97 +11,97 @@ use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::control;
+use super::channel;
 use super::report::Report;
-use super::role::Post;
+use super::role::Assignment;
 use super::signals::WorkerSignals;
 use crate::admin_token::AdminToken;
 use crate::client::Client;
 use crate::metrics::status::{Answer, SupervisorClient};
 use crate::router::Router;
-use crate::server::bound::Given;
-use crate::server::listener::Door;
-use crate::server::{Handle, Listening, ServeError, Server};
+use crate::server::bound::Provided;
+use crate::server::listener::Listener;
+use crate::server::{BoundServer, ServeError, Server, ServerHandle};
 
 /// How long a worker that was told to end by a signal waits for what its supervisor says to that.
-const SECOND_OPINION: Duration = Duration::from_millis(500);
+const SIGNAL_GRACE: Duration = Duration::from_millis(500);
 
 /// How often a worker that is to leave after many calls looks how many there were.
-const COUNTING: Duration = Duration::from_millis(20);
+const CALL_CHECK: Duration = Duration::from_millis(20);
 
 /// How long a worker whose supervisor has died has for what it has begun.
-const ORPHANHOOD: Duration = Duration::from_millis(900);
+const ORPHAN_GRACE: Duration = Duration::from_millis(900);
 
 /// The part of it in which callers are told that there is no more time.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// The exit status of a worker that could not finish in that time.
-const ORPHANED: i32 = 4;
+const ORPHAN_EXIT_CODE: i32 = 4;
 
 /// Serves as a worker, until the supervisor says that it is enough or is gone.
 ///
 /// # Errors
 ///
 /// What [`Server::listen`] says, or that the supervisor cannot be spoken to.
-pub(crate) async fn work(server: Server, post: Post) -> Result<(), ServeError> {
-    let Post {
-        charge,
+pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), ServeError> {
+    let Assignment {
+        handover,
         sockets,
         line,
-    } = post;
+    } = assignment;
     let mut signals = WorkerSignals::new()?;
-    outlive_nobody(line.try_clone()?)?;
-    let (mut orders, obey) = orders();
-    let (supervisor, session) = control::open(line, &obey.build()?)?;
+    exit_with_supervisor(line.try_clone()?)?;
+    let (mut commands, obey) = commands();
+    let (supervisor, session) = channel::open(line, &obey.build()?)?;
     let session = tokio::spawn(session);
-    say(&supervisor, "reached", "").await;
+    tell_supervisor(&supervisor, "reached_start", "").await;
 
-    let doors = charge.doors.iter().zip(sockets);
-    let doors = doors.map(|(plan, socket)| {
-        let door = Door::handed(socket, &plan.url, &plan.asked, false)?;
-        Ok(door.lent(plan.lent))
+    let listeners = handover.listeners.iter().zip(sockets);
+    let listeners = listeners.map(|(record, socket)| {
+        let listener = Listener::inherited(socket, &record.url, &record.requested, false)?;
+        Ok(listener.external(record.external))
     });
     let max_requests = server.settings.supervision.max_requests;
-    let given = Given {
-        doors: Some(doors.collect::<io::Result<_>>()?),
-        admin: charge.admin_token.as_deref().map(AdminToken::new),
-        supervisor: Some(Box::new(Line(supervisor.clone()))),
+    let given = Provided {
+        listeners: Some(listeners.collect::<io::Result<_>>()?),
+        admin: handover.admin_token.as_deref().map(AdminToken::new),
+        supervisor: Some(Box::new(SupervisorLink(supervisor.clone()))),
     };
-    let listening = Listening::with(server, given).await?;
+    let listening = BoundServer::bind(server, given).await?;
     let handle = listening.handle();
-    let mut pulse = Pulse::new(&listening, supervisor.clone(), max_requests);
-    let mut beat = interval(Duration::from_millis(charge.beat));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = interval(COUNTING);
+    let mut heartbeat = Heartbeat::new(&listening, supervisor.clone(), max_requests);
+    let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
+    heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = interval(CALL_CHECK);
     count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut serving = std::pin::pin!(listening.serve());
     let mut session = std::pin::pin!(session);
     let mut orphaned = false;
-    say(&supervisor, "ready", "").await;
+    tell_supervisor(&supervisor, "ready", "").await;
     loop {
         tokio::select! {
             served = &mut serving => {
-                pulse.beat().await;
+                heartbeat.heartbeat_interval().await;
                 return served;
             }
-            Some(order) = orders.next() => order.carry_out(&handle),
-            _ = beat.tick(), if !orphaned => pulse.beat().await,
-            _ = count.tick(), if pulse.enough.is_some() => pulse.leave_if_enough().await,
+            Some(command) = commands.next() => command.execute(&handle),
+            _ = heartbeat_interval.tick(), if !orphaned => heartbeat.heartbeat_interval().await,
+            _ = count.tick(), if heartbeat.max_calls.is_some() => heartbeat.leave_after_max_calls().await,
             _ = &mut session, if !orphaned => {
                 tracing::warn!("the supervisor is gone: finishing what has begun");
                 orphaned = true;
                 handle.stop();
                 let handle = handle.clone();
                 tokio::spawn(async move {
-                    tokio::time::sleep(ORPHANHOOD - LAST_ANSWERS).await;
+                    tokio::time::sleep(ORPHAN_GRACE - LAST_ANSWERS).await;
                     handle.cut();
                 });
             }
             () = signals.terminated() => {
-                say(&supervisor, "leaves", "it was told to by a signal").await;
+                tell_supervisor(&supervisor, "leaves", "it was told to by a signal").await;
                 let handle = handle.clone();
                 tokio::spawn(async move {
-                    tokio::time::sleep(SECOND_OPINION).await;
+                    tokio::time::sleep(SIGNAL_GRACE).await;
                     if !handle.is_stopping() {
                         handle.retire();
                     }
@@ -112,7 +112,7 @@ pub(crate) async fn work(server: Server, post: Post) -> Result<(), ServeError> {
 }
 
 /// Says something that the supervisor may be too dead to hear.
-pub(crate) async fn say(supervisor: &Client, word: &str, about: &str) {
+pub(crate) async fn tell_supervisor(supervisor: &Client, word: &str, about: &str) {
     if let Err(error) = supervisor.notify(word, (about,)).await {
         tracing::debug!("the supervisor was not told that {word}: {error}");
     }
@@ -120,7 +120,7 @@ pub(crate) async fn say(supervisor: &Client, word: &str, about: &str) {
 
 /// Watches the line from a thread of its own, and ends the process soon after the supervisor has
 /// ended: also when the runtime is blocked.
-fn outlive_nobody(line: UnixStream) -> io::Result<()> {
+fn exit_with_supervisor(line: UnixStream) -> io::Result<()> {
     let watch = move || {
         let mut watched = [PollFd::from_borrowed_fd(line.as_fd(), PollFlags::RDHUP)];
         loop {
@@ -130,8 +130,8 @@ fn outlive_nobody(line: UnixStream) -> io::Result<()> {
                 Err(_) => return,
             }
         }
-        thread::sleep(ORPHANHOOD);
-        std::process::exit(ORPHANED);
+        thread::sleep(ORPHAN_GRACE);
+        std::process::exit(ORPHAN_EXIT_CODE);
     };
     thread::Builder::new()
         .name("antiphon-orphan".to_owned())
@@ -140,23 +140,23 @@ fn outlive_nobody(line: UnixStream) -> io::Result<()> {
 }
 
 /// What a supervisor says to a worker.
-enum Order {
+enum WorkerCommand {
     /// To finish what it has; with the queue of its listeners, or without.
     Stop { queue: bool },
     /// To end now.
     Cut,
 }
 
-struct Orders(tokio::sync::mpsc::Receiver<Order>);
+struct WorkerCommands(tokio::sync::mpsc::Receiver<WorkerCommand>);
 
-impl Orders {
-    async fn next(&mut self) -> Option<Order> {
+impl WorkerCommands {
+    async fn next(&mut self) -> Option<WorkerCommand> {
         self.0.recv().await
     }
 }
 
-impl Order {
-    fn carry_out(self, handle: &Handle) {
+impl WorkerCommand {
+    fn execute(self, handle: &ServerHandle) {
         match self {
             Self::Stop { queue: true } => handle.stop(),
             Self::Stop { queue: false } => handle.retire(),
@@ -166,54 +166,59 @@ impl Order {
 }
 
 /// The methods that a supervisor calls, and what comes of them.
-fn orders() -> (Orders, Router) {
+fn commands() -> (WorkerCommands, Router) {
     let (sender, receiver) = tokio::sync::mpsc::channel(16);
     let cut = sender.clone();
     let router = Router::default()
         .method_fn("stop", move |queue: bool| {
-            let _ = sender.try_send(Order::Stop { queue });
+            let _ = sender.try_send(WorkerCommand::Stop { queue });
         })
         .method_fn("cut", move || {
-            let _ = cut.try_send(Order::Cut);
+            let _ = cut.try_send(WorkerCommand::Cut);
         });
-    (Orders(receiver), router)
+    (WorkerCommands(receiver), router)
 }
 
 /// Signs of life, and the wish to be replaced after many calls.
-struct Pulse {
+struct Heartbeat {
     server: std::sync::Arc<crate::metrics::status::ServerStatus>,
     supervisor: Client,
     /// The number of calls after which to leave.
-    enough: Option<u64>,
+    max_calls: Option<u64>,
 }
 
-impl Pulse {
-    fn new(listening: &Listening, supervisor: Client, max_requests: Option<u64>) -> Self {
+impl Heartbeat {
+    fn new(listening: &BoundServer, supervisor: Client, max_requests: Option<u64>) -> Self {
         Self {
             server: listening.status(),
             supervisor,
-            enough: max_requests.map(jittered),
+            max_calls: max_requests.map(with_jitter),
         }
     }
 
-    async fn beat(&mut self) {
+    async fn heartbeat_interval(&mut self) {
         let report = Report::of(&self.server);
         if let Err(error) = self.supervisor.notify("alive", (report,)).await {
             tracing::debug!("no sign of life was given: {error}");
         }
     }
 
-    async fn leave_if_enough(&mut self) {
+    async fn leave_after_max_calls(&mut self) {
         let calls = self.server.counts().calls;
-        if self.enough.is_some_and(|enough| calls >= enough) {
-            self.enough = None;
-            say(&self.supervisor, "leaves", "it has answered enough calls").await;
+        if self.max_calls.is_some_and(|max_calls| calls >= max_calls) {
+            self.max_calls = None;
+            tell_supervisor(
+                &self.supervisor,
+                "leaves",
+                "it has answered max_calls calls",
+            )
+            .await;
         }
     }
 }
 
 /// A number of calls, give or take a fifth, so that not all workers leave together.
-fn jittered(calls: u64) -> u64 {
+fn with_jitter(calls: u64) -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
     let spread = (calls / 5).max(1);
@@ -222,13 +227,13 @@ fn jittered(calls: u64) -> u64 {
 
 /// What methods of this worker ask its supervisor.
 #[derive(Debug)]
-struct Line(Client);
+struct SupervisorLink(Client);
 
-impl SupervisorClient for Line {
+impl SupervisorClient for SupervisorLink {
     fn ask(&self, method: &'static str, params: Vec<Value>) -> Answer {
-        let asked = self.0.call::<Value>(method, params);
+        let requested = self.0.call::<Value>(method, params);
         Box::pin(async move {
-            asked.await.map_err(|error| match error.kind() {
+            requested.await.map_err(|error| match error.kind() {
                 crate::client::Kind::Refused(refused) => refused.clone(),
                 _ => ErrorObject::new(-32000, "The supervisor does not answer"),
             })

@@ -10,8 +10,10 @@
 //! | `tcp.rs`, `unix.rs`, `stdio/` | where byte streams come from |
 //! | `tls/` | TLS around them |
 //! | `socket.rs` | what all byte streams have in common |
+//! | `collect.rs` | a body of HTTP in memory, within a bound |
 //! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | the same types on systems, and in builds, without these |
 
+pub(crate) mod collect;
 #[cfg(feature = "server")]
 pub(crate) mod http;
 pub(crate) mod memory;

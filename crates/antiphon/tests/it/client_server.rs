@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use antiphon::client::{Client, Kind};
-use antiphon::{ErrorObject, Handle, Router, Server};
+use antiphon::{ErrorObject, Router, Server, ServerHandle};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 /// A server that stops at the end of a test.
 struct Running {
-    handle: Handle,
+    handle: ServerHandle,
     url: String,
     /// What its method `note` was told.
     noted: mpsc::UnboundedReceiver<String>,

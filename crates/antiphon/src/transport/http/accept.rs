@@ -1,5 +1,4 @@
-//! What is said of a request before its body is read: whether it may call, and what it tells about
-//! the calls.
+//! Checks of a request's head: whether it may call, and what it says about the calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,44 +9,43 @@ use http::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::origin::Connection;
+use crate::transport::http::caller::Caller;
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::Admitted;
 use crate::transport::http::media;
-use crate::transport::http::reply::Refusal;
+use crate::transport::http::refusal::Refusal;
 use crate::transport::http::route::{Form, Route};
-use crate::transport::http::service::{Caller, HttpService};
+use crate::transport::http::routes::Routes;
 
-impl HttpService {
-    /// Everything that can be said before the body is read.
-    pub(super) fn accept(
-        &self,
-        head: &Parts,
-        fields: &Fields<'_>,
-        admitted: &Admitted,
-    ) -> Result<Accepted<'_>, Refusal> {
-        let route = self.route(head.uri.path())?;
-        if head.method != Method::POST {
-            return not_post(head, fields, admitted);
-        }
-        if !media::is_json(fields.content_type) {
-            return Err(Refusal::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body must be application/json, and Content-Type must say so",
-            ));
-        }
-        let encoded = match fields.content_encoding {
-            Occurs::Never => false,
-            Occurs::Once(encoding) => encoding != "identity",
-            Occurs::Often => true,
-        };
-        if encoded {
-            return Err(Refusal::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body must not be compressed",
-            ));
-        }
-        Ok(Accepted::Call(route, route.form(fields)?))
+/// Everything that can be said of a request before its body is read.
+pub(super) fn accept<'a>(
+    routes: &'a Routes,
+    head: &Parts,
+    fields: &Fields<'_>,
+    admitted: &Admitted,
+) -> Result<Accepted<'a>, Refusal> {
+    let route = routes.find(head.uri.path())?;
+    if head.method != Method::POST {
+        return not_post(head, fields, admitted);
     }
+    if !media::is_json(fields.content_type) {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be application/json, and Content-Type must say so",
+        ));
+    }
+    let encoded = match fields.content_encoding {
+        Occurs::Never => false,
+        Occurs::Once(encoding) => encoding != "identity",
+        Occurs::Often => true,
+    };
+    if encoded {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must not be compressed",
+        ));
+    }
+    Ok(Accepted::Call(route, route.form(fields)?))
 }
 
 /// A request that may go on.
@@ -80,7 +78,7 @@ fn not_post(
 }
 
 /// What the head says about the calls in the body.
-pub(super) struct Arrival<'a> {
+pub(super) struct CallHead<'a> {
     pub(super) connection: Arc<Connection>,
     pub(super) stopping: &'a CancellationToken,
     pub(super) local: bool,
@@ -90,8 +88,8 @@ pub(super) struct Arrival<'a> {
     pub(super) tracestate: Option<Arc<str>>,
 }
 
-impl<'a> Arrival<'a> {
-    pub(super) fn of(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
+impl<'a> CallHead<'a> {
+    pub(super) fn new(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
         let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
         let milliseconds = fields
             .timeout

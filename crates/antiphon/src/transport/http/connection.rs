@@ -1,4 +1,4 @@
-//! One HTTP connection from its first byte to its last.
+//! Connection of HTTP, from its first byte to its last.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -17,17 +17,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{guard, in_call};
 use crate::origin::CallerId;
+use crate::session::SessionFuture;
 use crate::shutdown::Shutdown;
-use crate::transport::http::body::{Body, Tracked};
+use crate::transport::http::body::Body;
+use crate::transport::http::caller::Caller;
 use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
 use crate::transport::http::reply;
-use crate::transport::http::service::{Caller, HttpService};
+use crate::transport::http::service::HttpService;
 use crate::transport::http::socket::{Timed, Version};
-use crate::transport::http::upgrade::Slot;
+use crate::transport::http::tracked::Tracked;
+use crate::transport::http::upgrade::UpgradeSlot;
 use crate::transport::socket::Socket;
-
-/// What a connection has become, ready to be driven.
-pub(crate) type Driven = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What answers requests: the service itself, or layers around it.
 #[derive(Clone)]
@@ -105,21 +105,16 @@ impl Http {
         socket: S,
         caller: Caller,
         shutdown: Shutdown,
-    ) -> Option<Driven>
+    ) -> Option<SessionFuture>
     where
         S: Socket,
     {
-        let (slot, caller) = {
-            let slot = Slot::new();
-            let given = slot.clone();
-            let slotted = Caller {
-                slot: Some(given),
-                ..caller
-            };
-            (slot, slotted)
-        };
+        let slot = UpgradeSlot::new();
+        let caller = Arc::new(Caller {
+            slot: Some(slot.clone()),
+            ..caller
+        });
         let clock = Clock::new(self.phases);
-        let caller = Arc::new(caller);
         let mut socket = Timed::new(socket, Arc::clone(&clock));
         let ended = match first_bytes(&mut socket, &shutdown).await {
             Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &shutdown).await,

@@ -11,7 +11,7 @@ use http::uri::Authority;
 use http::{HeaderValue, StatusCode, Uri};
 
 use crate::transport::http::fields::{Fields, Occurs};
-use crate::transport::http::reply::Refusal;
+use crate::transport::http::refusal::Refusal;
 
 /// Which names and which web pages a server answers to.
 ///

@@ -3,23 +3,27 @@
 //! | file | what it does |
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: a request in, a response out; mounts anywhere |
-//! | `route.rs` | [`Route`]: one path, and the forms in which it answers |
-//! | `accept.rs` | what is said of a request before its body is read |
+//! | `caller.rs` | who is at the other end of a connection |
+//! | `route.rs`, `routes.rs` | [`Route`]: the forms in which it answers; the table of routes by path |
+//! | `accept.rs` | checks of a request's head |
 //! | `fields.rs` | the header fields that matter, found in one pass |
 //! | `guard.rs` | who may come in: Host, Origin, Sec-Fetch-Site |
 //! | `media.rs` | media types: Content-Type and Accept |
 //! | `streams.rs` | what the streams of one HTTP/2 connection may cost |
-//! | `body.rs` | bodies: read within bounds of size and time, written at once |
-//! | `reply.rs` | responses and refusals |
+//! | `body.rs` | [`Body`] of a request or a response |
+//! | `request_body.rs` | reading a request's body within bounds of size, time, rate and memory |
+//! | `tracked.rs` | the body of a response, which tells the clock what was sent |
+//! | `reply.rs`, `refusal.rs` | responses; refusals before there is a call |
 //! | `events.rs` | event streams: subscriptions as bodies of responses |
-//! | `pages.rs` | documents, for who does not call |
+//! | `pages.rs` | answers to GET: health and documents |
 //! | `clock.rs` | what a connection is doing, and until when |
 //! | `socket.rs` | a socket that keeps that time |
-//! | `upgrade.rs` | from a request to a session: WebSockets |
+//! | `upgrade.rs` | upgrade of a request to a session: WebSocket |
 //! | `connection.rs` | one connection from its first byte to its last |
 
 mod accept;
 pub(crate) mod body;
+mod caller;
 pub(crate) mod clock;
 pub(crate) mod connection;
 mod events;
@@ -27,15 +31,19 @@ mod fields;
 pub(crate) mod guard;
 mod media;
 pub(crate) mod pages;
+mod refusal;
 pub(crate) mod reply;
+pub(crate) mod request_body;
 mod route;
+pub(crate) mod routes;
 mod service;
 mod socket;
 mod streams;
+mod tracked;
 #[cfg_attr(not(feature = "ws"), path = "no_upgrade.rs")]
 mod upgrade;
 
 pub use body::Body;
+pub(crate) use caller::Caller;
 pub use route::Route;
-pub(crate) use service::Caller;
 pub use service::HttpService;

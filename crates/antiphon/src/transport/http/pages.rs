@@ -1,4 +1,4 @@
-//! What is answered to GET: documents beside the calls. Which there are is the server's affair.
+//! Answers to GET: health and documents. The server decides which documents there are.
 
 use std::pin::Pin;
 
@@ -11,8 +11,7 @@ use crate::describe::{Access, Tree};
 use crate::transport::http::body::Body;
 use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
-use crate::transport::http::route::Route;
-use crate::transport::http::service::{Caller, HttpService};
+use crate::transport::http::routes::Routes;
 
 /// What a page of ours may do in a browser: load its own parts and talk to its own server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -24,14 +23,14 @@ pub(crate) trait Pages: Send + Sync {
     fn health(&self, path: &str) -> Option<Page>;
 
     /// The document that is wanted, if there is one.
-    fn get<'a>(&'a self, wanted: Wanted<'a>) -> Fetched<'a>;
+    fn get<'a>(&'a self, request: PageRequest<'a>) -> PageFuture<'a>;
 }
 
 /// A document that may take a moment.
-pub(crate) type Fetched<'a> = Pin<Box<dyn Future<Output = Option<Page>> + Send + 'a>>;
+pub(crate) type PageFuture<'a> = Pin<Box<dyn Future<Output = Option<Page>> + Send + 'a>>;
 
 /// A request for a document.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct PageRequest<'a> {
     /// What stands behind the route's path and a slash; nothing is the page itself.
     pub(crate) name: &'a str,
     /// What can be called on the route.
@@ -82,63 +81,37 @@ impl Page {
     }
 }
 
-impl HttpService {
-    /// Whether the server is well, if that is what was asked.
-    pub(super) fn health(&self, head: &Parts) -> Option<Response<Body>> {
-        let page = self.pages()?.health(head.uri.path())?;
-        is_get(head).then(|| page.into_response(&head.method))
-    }
+/// Whether the server is well, if that is what was asked.
+pub(super) fn health(pages: &dyn Pages, head: &Parts) -> Option<Response<Body>> {
+    let page = pages.health(head.uri.path())?;
+    is_get(head).then(|| page.into_response(&head.method))
+}
 
-    /// The document that was asked for, if there is one.
-    pub(super) async fn page(
-        &self,
-        head: &Parts,
-        fields: &Fields<'_>,
-        caller: &Caller,
-        admin: bool,
-    ) -> Option<Response<Body>> {
-        if !is_get(head) {
-            return None;
-        }
-        let pages = self.pages()?;
-        let path = head.uri.path();
-        let (route, place, name) = self.place(path)?;
-        let html = media::is_wanted(fields, "text/html");
-        let local = caller.local && !fields.forwarded;
-        let wanted = Wanted {
-            name,
-            tree: route.tree(),
-            reader: match (admin, local) {
-                (true, _) => Access::Admin,
-                (false, true) => Access::Local,
-                (false, false) => Access::Public,
-            },
-            html,
-        };
-        let page = pages.get(wanted).await?;
-        if name.is_empty() && !path.ends_with('/') {
-            // The page names its parts relative to itself.
-            return Some(redirect(place));
-        }
-        Some(page.into_response(&head.method))
+/// The document that was asked for, if there is one.
+pub(super) async fn page(
+    pages: &dyn Pages,
+    routes: &Routes,
+    head: &Parts,
+    fields: &Fields<'_>,
+    reader: Access,
+) -> Option<Response<Body>> {
+    if !is_get(head) {
+        return None;
     }
-
-    /// The route below which a path is, the route's path, and what is left of the path.
-    fn place<'a>(&self, path: &'a str) -> Option<(&Route, &str, &'a str)> {
-        let below = |known: &str| -> Option<&'a str> {
-            let rest = path.strip_prefix(known.strip_suffix('/').unwrap_or(known))?;
-            match rest.strip_prefix('/') {
-                Some(name) => Some(name),
-                None if rest.is_empty() => Some(""),
-                None => None,
-            }
-        };
-        let fits = self
-            .routes()
-            .filter_map(|(known, route)| Some((route, known, below(known)?)));
-        // The longest: routes may be below one another.
-        fits.max_by_key(|(_, known, _)| known.len())
+    let path = head.uri.path();
+    let below = routes.below(path)?;
+    let request = PageRequest {
+        name: below.rest,
+        tree: below.route.tree(),
+        reader,
+        html: media::is_wanted(fields, "text/html"),
+    };
+    let page = pages.get(request).await?;
+    if below.rest.is_empty() && !path.ends_with('/') {
+        // The page names its parts relative to itself.
+        return Some(redirect(below.path));
     }
+    Some(page.into_response(&head.method))
 }
 
 fn is_get(head: &Parts) -> bool {

@@ -10,7 +10,7 @@ use crate::dispatch::Limits;
 use crate::metrics::status::ServerStatus;
 use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
-use crate::transport::http::reply::Refusal;
+use crate::transport::http::refusal::Refusal;
 
 /// One path of a server: a frozen router, and how its answers look over HTTP.
 ///

@@ -1,7 +1,7 @@
-//! A request in, a response out.
+//! Service of requests: one in, one response out.
 //!
-//! The order of checks is the order of [`HttpService::answer`]: who asks, for which path, how, with
-//! what, and what they accept; only then is the body read, and only then is there a message.
+//! The order of checks is the order of [`HttpService::answer`]: host and origin, path, method, media
+//! types. Only then is the body read, and only then is there a message.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,40 +12,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
-use crate::connection::{SessionHandle, SessionHandleLimits};
+use crate::connection::SessionHandle;
+use crate::describe::Access;
 use crate::dispatch::Answered;
-use crate::origin::{Connection, Transport};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
-use crate::transport::http::accept::{Accepted, Arrival};
-use crate::transport::http::body::{self, Body, BodyLimits, Budget};
+use crate::transport::http::accept::{Accepted, CallHead, accept};
+use crate::transport::http::body::Body;
+use crate::transport::http::caller::Caller;
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::fields::{Fields, Occurs};
 use crate::transport::http::guard::{Admitted, Guard};
-use crate::transport::http::pages::Pages;
-use crate::transport::http::reply::{self, Refusal};
+use crate::transport::http::pages::{self, Pages};
+use crate::transport::http::refusal::Refusal;
+use crate::transport::http::reply;
+use crate::transport::http::request_body::{self, BodyLimits, Budget};
 use crate::transport::http::route::{Form, Route};
-use crate::transport::http::upgrade::{self, Handshake, Offer, Slot, switch};
-
-/// Who is at the other end of a connection, as the server that accepted it knows.
-#[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    pub(crate) connection: Arc<Connection>,
-    /// Whether the listener can be reached from this machine alone.
-    pub(crate) local: bool,
-    /// Whether it was reached by a name that a web page could know: not through a Unix socket.
-    pub(crate) named: bool,
-    /// Where the connection finds what it has become.
-    pub(crate) slot: Option<Slot>,
-    /// Cancelled when the server is told to stop; event streams end then.
-    pub(crate) stopping: CancellationToken,
-}
+use crate::transport::http::routes::Routes;
+use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 /// A `tower` service that answers JSON-RPC over HTTP: mount it in axum, hyper or tonic.
 ///
@@ -95,21 +84,18 @@ pub(crate) struct Caller {
 pub struct HttpService(Arc<Inner>);
 
 #[derive(Clone)]
-pub(crate) struct Inner {
-    /// Paths and what answers there; a single route without a path answers everywhere.
-    pub(crate) routes: Vec<(Option<String>, Route)>,
-    pub(crate) guard: Guard,
-    pub(crate) body: BodyLimits,
+struct Inner {
+    routes: Routes,
+    guard: Guard,
+    body: BodyLimits,
     /// For requests that become sessions.
-    pub(crate) config: SessionConfig,
+    config: SessionConfig,
     /// What shows that a caller is the server's owner.
     admin: Option<AdminToken>,
     /// What is answered to GET.
     pages: Option<Arc<dyn Pages>>,
-    /// What one event stream may hold.
-    links: Arc<SessionHandleLimits>,
-    /// Who calls where nobody says who: a service that is mounted sees no connections.
-    stranger: Arc<Caller>,
+    /// The caller where no server tells of one.
+    unknown: Arc<Caller>,
 }
 
 impl crate::router::Router {
@@ -123,24 +109,12 @@ impl crate::router::Router {
     }
 }
 
-impl Caller {
-    fn stranger() -> Arc<Self> {
-        Arc::new(Self {
-            connection: Connection::new(Transport::Http, None),
-            local: false,
-            named: true,
-            slot: None,
-            stopping: CancellationToken::new(),
-        })
-    }
-}
-
 impl HttpService {
     /// A service that answers one route on whatever path it is asked.
     #[must_use]
     pub fn new(route: Route) -> Self {
         Self(Arc::new(Inner {
-            routes: vec![(None, route)],
+            routes: Routes::anywhere(route),
             guard: Guard::default(),
             body: BodyLimits {
                 max: 10 * 1024 * 1024,
@@ -150,16 +124,15 @@ impl HttpService {
             config: SessionConfig::default(),
             admin: None,
             pages: None,
-            links: Arc::default(),
-            stranger: Caller::stranger(),
+            unknown: Caller::unknown(),
         }))
     }
 
     pub(crate) fn with(
-        routes: Vec<(Option<String>, Route)>,
+        routes: Routes,
         guard: Guard,
         body: BodyLimits,
-        config: &SessionConfig,
+        config: SessionConfig,
         pages: Arc<dyn Pages>,
         admin: Option<AdminToken>,
     ) -> Self {
@@ -169,9 +142,8 @@ impl HttpService {
             pages: Some(pages),
             guard,
             body,
-            links: Arc::clone(&config.session_handle),
-            config: config.clone(),
-            stranger: Caller::stranger(),
+            config,
+            unknown: Caller::unknown(),
         }))
     }
 
@@ -199,16 +171,6 @@ impl HttpService {
         self.edit(|inner| inner.body.max = bytes)
     }
 
-    pub(super) fn pages(&self) -> Option<&dyn Pages> {
-        self.0.pages.as_deref()
-    }
-
-    /// All routes that have a path.
-    pub(super) fn routes(&self) -> impl Iterator<Item = (&str, &Route)> {
-        let routes = self.0.routes.iter();
-        routes.filter_map(|(path, route)| Some((path.as_deref()?, route)))
-    }
-
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self
@@ -221,7 +183,8 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
-        if let Some(health) = self.health(&head) {
+        let pages = self.0.pages.as_deref();
+        if let Some(health) = pages.and_then(|pages| pages::health(pages, &head)) {
             return health;
         }
         let fields = Fields::of(&head.headers);
@@ -233,22 +196,26 @@ impl HttpService {
             Ok(admitted) => admitted,
             Err(refusal) => return refusal.into_response(),
         };
+        let local = caller.local && !fields.forwarded;
+        let admin = self.is_admin(&fields);
         if let Some(handshake) = upgrade::requested(&head) {
-            let local = caller.local && !fields.forwarded;
-            let admin = self.is_admin(&fields);
-            return self.open(head, handshake, caller, local, admin);
+            return self.upgrade(head, handshake, caller, local, admin);
         }
-        if let Some(page) = self
-            .page(&head, &fields, caller, self.is_admin(&fields))
-            .await
-        {
-            return page;
+        if let Some(pages) = pages {
+            let reader = match (admin, local) {
+                (true, _) => Access::Admin,
+                (false, true) => Access::Local,
+                (false, false) => Access::Public,
+            };
+            let page = pages::page(pages, &self.0.routes, &head, &fields, reader);
+            if let Some(page) = page.await {
+                return page;
+            }
         }
-        let called = match self.accept(&head, &fields, &admitted) {
+        let called = match accept(&self.0.routes, &head, &fields, &admitted) {
             Ok(Accepted::Call(route, form)) => {
-                let admin = self.is_admin(&fields);
-                let context = Arrival::of(&fields, caller, admin);
-                self.call(head, body, route, form, context).await
+                let call = CallHead::new(&fields, caller, admin);
+                self.call(head, body, route, form, call).await
             }
             Ok(Accepted::Preflight) => Ok(reply::preflight()),
             Err(refusal) => Err(refusal),
@@ -265,12 +232,11 @@ impl HttpService {
         if let (Some(token), Occurs::Once(shown)) = (&self.0.admin, fields.authorization) {
             return token.is_shown_by(shown.as_bytes());
         }
-        let _ = fields;
         false
     }
 
     /// Answers a request for a WebSocket.
-    fn open(
+    fn upgrade(
         &self,
         head: Parts,
         handshake: Handshake,
@@ -278,19 +244,20 @@ impl HttpService {
         local: bool,
         admin: bool,
     ) -> Response<Body> {
-        let route = match self.route(head.uri.path()) {
+        let route = match self.0.routes.find(head.uri.path()) {
             Ok(route) => route,
             Err(refusal) => return refusal.into_response(),
         };
-        let offer = Offer {
+        let context = UpgradeContext {
             dispatcher: &route.dispatcher,
-            caller,
+            peer: caller.connection.peer,
+            slot: caller.slot.as_ref(),
             local,
             admin,
             config: &self.0.config,
             max_message: self.0.body.max,
         };
-        switch(head, handshake, &offer)
+        upgrade::respond(head, handshake, &context)
     }
 
     async fn call<B>(
@@ -299,55 +266,38 @@ impl HttpService {
         body: B,
         route: &Route,
         form: Form,
-        arrival: Arrival<'_>,
+        call: CallHead<'_>,
     ) -> Result<Response<Body>, Refusal>
     where
         B: HttpBody,
         B::Error: Into<BoxError>,
     {
-        let (message, _held) = body::read(body, &self.0.body).await?;
-        let mut origin = route.dispatcher.origin(arrival.connection, arrival.local);
-        origin.admin = arrival.admin;
-        origin.timeout = arrival.timeout;
-        origin.traceparent = arrival.traceparent;
-        origin.tracestate = arrival.tracestate;
+        let (message, _held) = request_body::read(body, &self.0.body).await?;
+        let mut origin = route.dispatcher.origin(call.connection, call.local);
+        origin.admin = call.admin;
+        origin.timeout = call.timeout;
+        origin.traceparent = call.traceparent;
+        origin.tracestate = call.tracestate;
         origin.http = Some(head);
-        let session_handle = form
+        let handle = form
             .events
-            .then(|| SessionHandle::new(Arc::clone(&self.0.links), false));
-        origin.session_handle.clone_from(&session_handle);
+            .then(|| SessionHandle::new(Arc::clone(&self.0.config.session_handle), false));
+        origin.session_handle.clone_from(&handle);
         let answered = route.dispatcher.dispatch(message, Arc::new(origin)).await;
         let Answered { text, streams } = answered;
         let Some(text) = text else {
             return Ok(reply::empty(route.notification_status));
         };
-        if let Some(session_handle) = session_handle
+        if let Some(handle) = handle
             && !streams.is_empty()
         {
-            let events = Events::new(&text, streams, session_handle, arrival.stopping);
+            let events = Events::new(&text, streams, handle, call.stopping);
             return Ok(reply::events(Body::from(events)));
         }
         Ok(match form.whole {
             Some(media_type) => reply::answer(text, media_type),
             None => reply::events(Body::from(Bytes::from(events::event(&text)))),
         })
-    }
-
-    /// What answers at this path.
-    pub(super) fn route(&self, path: &str) -> Result<&Route, Refusal> {
-        // The page of a route stands behind a slash, and calls what it stands on.
-        let page = path.strip_suffix('/');
-        let fits = |known: &Option<String>| {
-            let is = |known: &str| known == path || (known != "/" && Some(known) == page);
-            known.as_deref().is_none_or(is)
-        };
-        match self.0.routes.iter().find(|(known, _)| fits(known)) {
-            Some((_, route)) => Ok(route),
-            None => Err(Refusal::new(
-                StatusCode::NOT_FOUND,
-                "nothing is served at this path",
-            )),
-        }
     }
 }
 
@@ -369,7 +319,7 @@ where
         let service = self.clone();
         // The server puts the caller here when it has HTTP layers around this service.
         let caller = request.extensions_mut().remove::<Arc<Caller>>();
-        let caller = caller.unwrap_or_else(|| Arc::clone(&self.0.stranger));
+        let caller = caller.unwrap_or_else(|| Arc::clone(&self.0.unknown));
         Box::pin(async move { Ok(service.answer(request, &caller).await) })
     }
 }

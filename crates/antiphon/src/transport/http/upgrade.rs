@@ -1,9 +1,10 @@
-//! From a request to a session: WebSockets on the paths of HTTP.
+//! Upgrade of a request to a session: WebSocket on the paths of HTTP.
 //!
-//! The service examines the request and answers 101; whoever drives the connection goes on with what
-//! is left in its [`Slot`] when HTTP is over. A service that is mounted elsewhere has no slot: there
-//! the session becomes a task of its own.
+//! The service examines the request, answers 101, and leaves the session in the [`UpgradeSlot`] of the
+//! connection, which drives it when HTTP is over. A service that is mounted in another server has no
+//! slot: there the session becomes a task of its own.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,12 +16,10 @@ use hyper_util::rt::TokioIo;
 
 use crate::dispatch::Dispatcher;
 use crate::origin::{Connection, Transport};
-use crate::session::{Session, SessionConfig, run};
+use crate::session::{Session, SessionConfig, SessionFuture, run};
 use crate::shutdown::Shutdown;
 use crate::transport::http::body::Body;
-use crate::transport::http::connection::Driven;
-use crate::transport::http::reply::Refusal;
-use crate::transport::http::service::Caller;
+use crate::transport::http::refusal::Refusal;
 use crate::transport::http::socket::Timed;
 use crate::transport::socket::Socket;
 use crate::transport::ws::WsWire;
@@ -30,14 +29,14 @@ use crate::transport::ws::handshake::examine;
 /// A connection that HTTP has handed over without telling what it is made of.
 impl Socket for TokioIo<hyper::upgrade::Upgraded> {}
 
-/// Where a connection finds the session it has become.
+/// Where a connection finds the session that it becomes.
 #[derive(Clone, Debug)]
-pub(crate) struct Slot(Arc<Mutex<Option<Switched>>>);
+pub(crate) struct UpgradeSlot(Arc<Mutex<Option<Upgrade>>>);
 
 /// A session that begins when the answer to its request is sent.
 #[derive(Debug)]
-pub(crate) struct Switched {
-    upgrade: OnUpgrade,
+pub(crate) struct Upgrade {
+    socket: OnUpgrade,
     dispatcher: Dispatcher,
     head: Parts,
     connection: Arc<Connection>,
@@ -48,9 +47,12 @@ pub(crate) struct Switched {
 }
 
 /// What a service knows of the sessions it may begin.
-pub(crate) struct Offer<'a> {
+pub(crate) struct UpgradeContext<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
-    pub(crate) caller: &'a Caller,
+    /// Where the caller's connection comes from.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Where the connection looks for the session; none if the service is mounted elsewhere.
+    pub(crate) slot: Option<&'a UpgradeSlot>,
     /// Whether the request came here directly.
     pub(crate) local: bool,
     /// Whether it shows the admin token.
@@ -68,7 +70,11 @@ pub(crate) fn requested(head: &Parts) -> Option<Handshake> {
 }
 
 /// The answer to a request that asks for a WebSocket.
-pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -> Response<Body> {
+pub(crate) fn respond(
+    mut head: Parts,
+    handshake: Handshake,
+    context: &UpgradeContext<'_>,
+) -> Response<Body> {
     let headers = match handshake {
         Handshake::Accepted(headers) => headers,
         Handshake::Refused {
@@ -80,28 +86,27 @@ pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -
             response.headers_mut().extend(headers);
             return response;
         }
-        Handshake::NotAnUpgrade => return impossible(),
+        Handshake::NotAnUpgrade => return unavailable(),
     };
     // Somebody between us and the socket may not pass upgrades on.
-    let Some(upgrade) = head.extensions.remove::<OnUpgrade>() else {
-        return impossible();
+    let Some(socket) = head.extensions.remove::<OnUpgrade>() else {
+        return unavailable();
     };
-    let caller = offer.caller;
-    let switched = Switched {
-        upgrade,
-        dispatcher: offer.dispatcher.clone(),
+    let upgrade = Upgrade {
+        socket,
+        dispatcher: context.dispatcher.clone(),
         head: kept(&head),
-        connection: Connection::new(Transport::WebSocket, caller.connection.peer),
-        local: offer.local,
-        admin: offer.admin,
-        config: offer.config.clone(),
-        max_message: offer.max_message,
+        connection: Connection::new(Transport::WebSocket, context.peer),
+        local: context.local,
+        admin: context.admin,
+        config: context.config.clone(),
+        max_message: context.max_message,
     };
-    match &caller.slot {
+    match context.slot {
         Some(slot) => {
-            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(switched);
+            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
         }
-        None => drop(tokio::spawn(switched.alone())),
+        None => drop(tokio::spawn(upgrade.alone())),
     }
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -109,7 +114,7 @@ pub(crate) fn switch(mut head: Parts, handshake: Handshake, offer: &Offer<'_>) -
     response
 }
 
-fn impossible() -> Response<Body> {
+fn unavailable() -> Response<Body> {
     let reason = "no WebSocket can be opened here";
     Refusal::new(StatusCode::NOT_IMPLEMENTED, reason).into_response()
 }
@@ -134,7 +139,7 @@ fn kept(head: &Parts) -> Parts {
     parts
 }
 
-impl Slot {
+impl UpgradeSlot {
     /// An empty one.
     pub(crate) fn new() -> Self {
         Self(Arc::default())
@@ -142,27 +147,27 @@ impl Slot {
 
     /// The session that a connection has become, if it has. It is taken out of HTTP's hands with the
     /// socket it was given.
-    pub(crate) async fn take<S>(&self, shutdown: Shutdown) -> Option<Driven>
+    pub(crate) async fn take<S>(&self, shutdown: Shutdown) -> Option<SessionFuture>
     where
         S: Socket,
     {
-        let switched = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut switched = switched?;
-        let upgraded = (&mut switched.upgrade).await.ok()?;
+        let upgrade = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut upgrade = upgrade?;
+        let upgraded = (&mut upgrade.socket).await.ok()?;
         Some(match upgraded.downcast::<TokioIo<Timed<S>>>() {
             Ok(parts) => {
                 let socket = parts.io.into_inner().into_inner();
                 // Copied, be it empty: it is a part of the buffer that HTTP has read into.
                 let ahead = Bytes::copy_from_slice(&parts.read_buf);
-                switched.over(socket, ahead, shutdown)
+                upgrade.over(socket, ahead, shutdown)
             }
-            Err(upgraded) => switched.over(TokioIo::new(upgraded), Bytes::new(), shutdown),
+            Err(upgraded) => upgrade.over(TokioIo::new(upgraded), Bytes::new(), shutdown),
         })
     }
 }
 
-impl Switched {
-    fn over<S>(self, socket: S, ahead: Bytes, shutdown: Shutdown) -> Driven
+impl Upgrade {
+    fn over<S>(self, socket: S, ahead: Bytes, shutdown: Shutdown) -> SessionFuture
     where
         S: Socket,
     {
@@ -184,7 +189,7 @@ impl Switched {
     }
 
     async fn alone(mut self) {
-        if let Ok(upgraded) = (&mut self.upgrade).await {
+        if let Ok(upgraded) = (&mut self.socket).await {
             let socket = TokioIo::new(upgraded);
             self.over(socket, Bytes::new(), Shutdown::default()).await;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use antiphon::client::{Client, ClientBuilder, Kind, StreamError};
 use antiphon::{
-    Context, Dispatcher, ErrorCode, ErrorObject, Handle, Limits, Params, Router, Server, call,
+    Context, Dispatcher, ErrorCode, ErrorObject, Limits, Params, Router, Server, ServerHandle, call,
 };
 use futures_core::Stream;
 use tokio::task::JoinHandle;
@@ -91,7 +91,7 @@ fn router(seen: &Seen) -> Router {
 struct Way {
     name: &'static str,
     client: Client,
-    server: Option<(Handle, JoinHandle<()>)>,
+    server: Option<(ServerHandle, JoinHandle<()>)>,
 }
 
 fn here() -> Router {

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use antiphon::{Handle, Router, ServeError, Server};
+use antiphon::{Router, ServeError, Server, ServerHandle};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -162,7 +162,7 @@ pub(super) fn router(seen: &Seen) -> Router {
 pub(super) struct Place {
     pub(super) address: SocketAddr,
     pub(super) url: String,
-    pub(super) handle: Handle,
+    pub(super) handle: ServerHandle,
     serving: Option<JoinHandle<Result<(), ServeError>>>,
 }
 

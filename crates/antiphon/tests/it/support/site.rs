@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use antiphon::{Access, Context, Handle, Method, Router, ServeError, Server, Settings};
+use antiphon::{Access, Context, Method, Router, ServeError, Server, ServerHandle, Settings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -71,7 +71,7 @@ pub(crate) fn router(log: &Log) -> Router {
 /// A server that runs until the end of the test.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
-    pub(crate) handle: Handle,
+    pub(crate) handle: ServerHandle,
     pub(crate) log: Log,
     serving: Option<JoinHandle<Result<(), ServeError>>>,
 }

@@ -1,36 +1,37 @@
-//! What a server offers: its routes under given settings, for connections to come.
+//! Application of a server: its routes under given settings.
 
 use std::sync::Arc;
 
 use crate::admin_token::AdminToken;
 use crate::metrics::status::ServerStatus;
-use crate::server::accept::Offer;
-use crate::server::builder::HttpLayer;
-use crate::server::exposure::Reach;
-use crate::server::pages::Documents;
+use crate::server::exposure::Exposure;
+use crate::server::http_layer::HttpLayer;
+use crate::server::pages::ServerPages;
 use crate::server::raw::Raw;
 use crate::server::settings::Settings;
+use crate::server::setup::ConnectionSetup;
 use crate::session::SessionConfig;
-use crate::transport::http::body::Budget;
 use crate::transport::http::connection::{Entry, Http};
+use crate::transport::http::request_body::Budget;
+use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
 use crate::transport::tls::server::ServerTls;
 
-/// What a server offers, apart from its settings.
-pub(super) struct Site {
+/// What a server serves, apart from its settings.
+pub(super) struct App {
     pub(super) routes: Vec<(Option<String>, Route)>,
     pub(super) status: Arc<ServerStatus>,
     pub(super) admin: Option<AdminToken>,
     pub(super) http_layers: Vec<HttpLayer>,
     pub(super) tls: Option<ServerTls>,
     pub(super) budget: Budget,
-    pub(super) reach: Reach,
+    pub(super) exposure: Exposure,
 }
 
-impl Site {
-    /// What connections are offered under these settings.
-    pub(super) fn offer(&self, settings: &Settings) -> Offer {
-        Offer {
+impl App {
+    /// What new connections are served with under these settings.
+    pub(super) fn setup(&self, settings: &Settings) -> ConnectionSetup {
+        ConnectionSetup {
             raw: self.raw(settings),
             tls: self.tls.clone(),
             http: self.http(settings),
@@ -50,7 +51,7 @@ impl Site {
                 .clone(),
             config: SessionConfig::new(settings.sessions.clone()),
             max_message: settings.max_request,
-            local: self.reach.is_local(settings),
+            local: self.exposure.is_local(settings),
         })
     }
 
@@ -62,9 +63,10 @@ impl Site {
     }
 
     /// What is shown to who does not call: by default to who could be local, and to nobody else.
-    fn documents(&self, settings: &Settings) -> Documents {
-        let shown = |said: Option<bool>| said.unwrap_or_else(|| self.reach.is_local(settings));
-        Documents {
+    fn documents(&self, settings: &Settings) -> ServerPages {
+        let shown =
+            |logged: Option<bool>| logged.unwrap_or_else(|| self.exposure.is_local(settings));
+        ServerPages {
             server: Arc::clone(&self.status),
             page: shown(settings.page),
             metrics: shown(settings.metrics),
@@ -78,23 +80,23 @@ impl Site {
             (path.clone(), route)
         };
         let service = HttpService::with(
-            self.routes.iter().map(limit).collect(),
-            self.reach.guard(settings),
+            Routes::new(self.routes.iter().map(limit).collect()),
+            self.exposure.guard(settings),
             settings.body_limits(self.budget.clone()),
-            &SessionConfig::new(settings.sessions.clone()),
+            SessionConfig::new(settings.sessions.clone()),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
         );
         let layers = self.http_layers.iter();
         let entry = layers.fold(Entry::Plain(service), |inside, layer| layer(inside));
-        let local = self.reach.is_local(settings);
+        let local = self.exposure.is_local(settings);
         Http::new(entry, local, settings.phases(), settings.head_limits())
     }
 }
 
-impl std::fmt::Debug for Site {
+impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Site")
+        f.debug_struct("App")
             .field("routes", &self.routes)
             .finish_non_exhaustive()
     }

@@ -19,16 +19,23 @@ const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// It is done when the other end is gone.
 pub(crate) fn open(
     stream: UnixStream,
-    offered: &Dispatcher,
+    methods_for: &Dispatcher,
 ) -> io::Result<(Client, impl Future<Output = ()> + Send + use<>)> {
     stream.set_nonblocking(true)?;
     let stream = tokio::net::UnixStream::from_std(stream)?;
     let wire = StreamWire::new(stream, Framing::Newline, MAX_MESSAGE);
     let connection = Connection::new(Transport::Unix, None);
     let config = SessionConfig::default();
-    let session = Session::new(wire, offered.clone(), connection, true, &config, |origin| {
-        origin.admin = true;
-    });
+    let session = Session::new(
+        wire,
+        methods_for.clone(),
+        connection,
+        true,
+        &config,
+        |origin| {
+            origin.admin = true;
+        },
+    );
     let session = session.patient();
     let peer = over(
         session.session_handle(),
@@ -48,11 +55,11 @@ mod tests {
     #[tokio::test]
     async fn a_worker_with_very_many_methods_can_tell_of_them_all() {
         let (supervisor, worker) = UnixStream::pair().unwrap();
-        let (heard, mut told) = tokio::sync::mpsc::channel(1);
-        let offered = Router::default().method_fn("alive", move |about: Vec<String>| {
-            let _ = heard.try_send(about.len());
+        let (on_message, mut told) = tokio::sync::mpsc::channel(1);
+        let methods_for = Router::default().method_fn("alive", move |about: Vec<String>| {
+            let _ = on_message.try_send(about.len());
         });
-        let (_line, listening) = open(supervisor, &offered.build().unwrap()).unwrap();
+        let (_line, listening) = open(supervisor, &methods_for.build().unwrap()).unwrap();
         let nothing = Router::default().build().unwrap();
         let (line, speaking) = open(worker, &nothing).unwrap();
         tokio::spawn(listening);

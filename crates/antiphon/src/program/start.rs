@@ -1,0 +1,152 @@
+//! Start of a server as a whole program: command line, settings, runtime, signals.
+
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use clap::Parser;
+use tokio::sync::watch;
+
+use crate::program::args::ServeArgs;
+use crate::program::log::{log_to_stderr, print_line};
+use crate::program::runtime::block_on;
+use crate::program::signals::{Signal, Signals};
+use crate::program::start_config::StartConfig;
+use crate::program::supervised::{self, Notice, notify};
+use crate::server::{ServeError, Server, ServerHandle, Settings};
+
+#[derive(Parser)]
+#[command(about = "Serves JSON-RPC 2.0 over HTTP")]
+struct Program {
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+impl Server {
+    /// Runs as the whole program: reads the command line, makes a runtime, serves until SIGINT or
+    /// SIGTERM, and stops gracefully; a second signal cuts.
+    ///
+    /// `--help` tells what can be said. The exit code is 0 after a stop that was asked for, 1 if the
+    /// server could not start, 2 if the command line was wrong.
+    ///
+    /// It is called from a plain `main`, not inside a runtime; there, use [`serve`](Self::serve).
+    #[must_use]
+    pub fn start(self) -> ExitCode {
+        self.start_with(Program::parse().serve)
+    }
+
+    /// Like [`start`](Self::start), with arguments that the program has read itself.
+    #[must_use]
+    pub fn start_with(self, args: ServeArgs) -> ExitCode {
+        match run(self, args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                print_line(&format_args!("error: {error}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Err(ServeError::BadSetting(
+            "`start` makes a runtime of its own and cannot be called inside of one: use \
+             `.serve().await` there, or call `start` from a `main` that is not async"
+                .to_owned(),
+        ));
+    }
+    let role = supervised::role()?;
+    let base = server.settings.clone();
+    let flags = args.clone();
+    let settings_file = match supervised::settings_file(&role) {
+        Some(read) => read,
+        None => args.read_file()?,
+    };
+    let args = args.with_text(settings_file.as_deref())?;
+    log_to_stderr(args.log.as_deref())?;
+    if let Some(framing) = args.stdio {
+        server = server.stdio_framed(framing);
+    }
+    args.apply(&mut server.settings)?;
+    let threads = args.threads.or(server.threads);
+    let start = StartConfig {
+        base,
+        flags,
+        settings_file,
+        threads,
+    };
+    let (server, start) = match supervised::run(role, server, start) {
+        ControlFlow::Continue(here) => here,
+        ControlFlow::Break(ended) => return ended,
+    };
+    let available = || available_parallelism().map_or(1, usize::from);
+    let threads = start.threads.unwrap_or_else(available);
+    block_on(threads, serve(server, start.base, start.flags))
+}
+
+async fn serve(mut server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
+    let mut signals = Signals::new()?;
+    let addresses = server.settings.bind.clone();
+    if let Some(hook) = server.on_supervisor_start.take() {
+        hook().await.map_err(ServeError::Lazy)?;
+    }
+    let bound = supervised::listen(server).await?;
+    for url in bound.urls() {
+        print_line(&format_args!("antiphon listening on {url}"));
+    }
+    notify(Notice::Ready);
+    let handle = bound.handle();
+    let (reload, reloads) = watch::channel(None);
+    let serving = bound.serve_reloading(reloads);
+    tokio::pin!(serving);
+    loop {
+        tokio::select! {
+            ended = &mut serving => return ended,
+            signal = signals.next() => match signal {
+                Signal::Stop => {
+                    notify(Notice::Stopping);
+                    stop(&handle);
+                }
+                Signal::Reload => {
+                    notify(Notice::Reloading);
+                    if let Some(settings) = read_again(&base, &flags, &addresses) {
+                        reload.send_replace(Some(settings));
+                    }
+                    notify(Notice::Reloaded);
+                }
+            },
+        }
+    }
+}
+
+fn stop(handle: &ServerHandle) {
+    if handle.is_stopping() {
+        tracing::warn!("told to stop twice: cutting what is left");
+        handle.cut();
+    } else {
+        tracing::info!("stopping: {} connections are open", handle.connections());
+        handle.stop();
+    }
+}
+
+/// The settings as the file has them now; what is wrong with it leaves everything as it is.
+fn read_again(base: &Settings, flags: &ServeArgs, addresses: &[String]) -> Option<Settings> {
+    let mut settings = base.clone();
+    let read = flags
+        .read_file()
+        .and_then(|config| flags.clone().with_text(config.as_deref()))
+        .and_then(|args| args.apply(&mut settings));
+    match read {
+        Ok(()) => {
+            if settings.bind != addresses {
+                tracing::warn!("`bind` has changed: that needs a restart");
+            }
+            Some(settings)
+        }
+        Err(error) => {
+            tracing::error!("the settings stay as they are: {error}");
+            None
+        }
+    }
+}

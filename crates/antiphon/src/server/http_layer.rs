@@ -1,0 +1,90 @@
+//! Layers over HTTP requests, of any type.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::Printable;
+use crate::router::BoxError;
+use crate::transport::http::Body;
+use crate::transport::http::connection::Entry;
+
+/// An HTTP layer of any type, applied to what is inside of it.
+pub(crate) type HttpLayer = Arc<dyn Fn(Entry) -> Entry + Send + Sync>;
+
+/// A layer without its type.
+pub(super) fn box_http_layer<L, B>(layer: L) -> HttpLayer
+where
+    L: Layer<HttpStack> + Send + Sync + 'static,
+    L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
+    <L::Service as Service<Request<Body>>>::Future: Send,
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    Arc::new(move |inside| {
+        let service = layer.layer(HttpStack(inside));
+        Entry::Layered(Arc::new(move |request| {
+            let mut service = service.clone();
+            Box::pin(async move {
+                let ready = poll_fn(|cx| service.poll_ready(cx))
+                    .await
+                    .map_err(Into::into);
+                let response = match ready {
+                    Ok(()) => service.call(request).await.map_err(Into::into),
+                    Err(error) => Err(error),
+                };
+                match response {
+                    Ok(response) => response.map(Body::layered),
+                    Err(error) => failed(&error),
+                }
+            })
+        }))
+    })
+}
+
+/// An HTTP layer that fails has no answer; what it says goes to the log.
+fn failed(error: &BoxError) -> Response<Body> {
+    tracing::error!("an HTTP layer failed: {}", Printable(error));
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// What HTTP layers wrap: the service, or the layers inside of them.
+#[derive(Clone)]
+pub struct HttpStack(Entry);
+
+impl Service<Request<Body>> for HttpStack {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match &mut self.0 {
+            Entry::Plain(service) => service.call(request),
+            Entry::Layered(layers) => {
+                let response = layers(request);
+                Box::pin(async move { Ok(response.await) })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HttpStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpStack")
+    }
+}

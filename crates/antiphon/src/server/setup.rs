@@ -1,0 +1,99 @@
+//! Setup of a new connection: TLS, then HTTP or raw messages.
+
+use std::net::SocketAddr;
+
+use crate::origin::{Connection, Transport};
+use crate::server::listener::{Incoming, ListenerKind, Protocol};
+use crate::server::raw::Raw;
+use crate::session::SessionFuture;
+use crate::shutdown::Shutdown;
+use crate::transport::http::Caller;
+use crate::transport::http::connection::Http;
+use crate::transport::socket::Socket;
+use crate::transport::tls::server::{Carries, HANDSHAKE_TIMEOUT, ServerTls};
+
+/// What a new connection is served with, under the current settings.
+#[derive(Clone)]
+pub(super) struct ConnectionSetup {
+    pub(super) http: Http,
+    /// None if there is no route, which cannot be.
+    pub(super) raw: Option<Raw>,
+    pub(super) tls: Option<ServerTls>,
+}
+
+impl std::fmt::Debug for ConnectionSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectionSetup").finish_non_exhaustive()
+    }
+}
+
+impl ConnectionSetup {
+    /// Serves an accepted connection. The session that it becomes is left to the caller.
+    pub(super) async fn serve(
+        self,
+        incoming: Incoming,
+        kind: ListenerKind,
+        shutdown: Shutdown,
+    ) -> Option<SessionFuture> {
+        let protocol = kind.protocol;
+        let (socket, peer) = match incoming {
+            Incoming::Tcp(socket, peer) => (socket, peer),
+            Incoming::Unix(socket) => {
+                return self
+                    .serve_stream(socket, protocol, Transport::Unix, None, shutdown)
+                    .await;
+            }
+        };
+        // Answers are written whole; waiting for more to send only costs time.
+        let _ = socket.set_nodelay(true);
+        if kind.secure {
+            let carries = match protocol {
+                Protocol::Http => Carries::Http,
+                Protocol::Raw(_) => Carries::Raw,
+            };
+            let tls = self.tls.clone()?;
+            let handshake = tls.accept(socket, carries, HANDSHAKE_TIMEOUT);
+            return match shutdown.until_killed(handshake).await? {
+                Ok(socket) => {
+                    self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)
+                        .await
+                }
+                Err(error) => {
+                    tracing::debug!("a TLS handshake failed: {error}");
+                    None
+                }
+            };
+        }
+        self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)
+            .await
+    }
+
+    async fn serve_stream<S>(
+        self,
+        socket: S,
+        protocol: Protocol,
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        shutdown: Shutdown,
+    ) -> Option<SessionFuture>
+    where
+        S: Socket,
+    {
+        match protocol {
+            Protocol::Http => {
+                let caller = Caller {
+                    connection: Connection::new(Transport::Http, peer),
+                    local: self.http.local,
+                    named: transport == Transport::Tcp,
+                    stopping: shutdown.stopping(),
+                    slot: None,
+                };
+                self.http.serve(socket, caller, shutdown).await
+            }
+            Protocol::Raw(framing) => {
+                let connection = Connection::new(transport, peer);
+                Some(self.raw?.serve(socket, framing, connection, shutdown))
+            }
+        }
+    }
+}

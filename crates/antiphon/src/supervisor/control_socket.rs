@@ -1,0 +1,84 @@
+//! Control socket: a server of its own for the owner of the process.
+
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::commands::ControlCommands;
+use super::control_path;
+use super::handover::ListenerRecord;
+use super::inherit::CONTROL;
+use super::state::Supervisor;
+use crate::server::bound::Provided;
+use crate::server::listener::Listener;
+use crate::server::{BoundServer, ServeError, Server, ServerHandle};
+use crate::transport::unix::Cleanup;
+
+/// How long callers on the control socket have for their last answers.
+const CONTROL_DRAIN: Duration = Duration::from_millis(500);
+
+/// The control socket, while it is served.
+#[derive(Default)]
+pub(crate) struct ControlSocket {
+    served: Option<(ServerHandle, JoinHandle<Result<(), ServeError>>)>,
+    cleanup: Option<Cleanup>,
+}
+
+impl ControlSocket {
+    /// Opens the socket, or takes the predecessor's. Without a place for it there is none.
+    pub(crate) async fn open(
+        supervisor: &mut Supervisor,
+        inherited: Option<(ListenerRecord, OwnedFd)>,
+    ) -> Result<Self, ServeError> {
+        let server = Server::new(ControlCommands(supervisor.events.clone()));
+        let mut listener = match inherited {
+            Some((record, socket)) => Listener::inherited(socket, &record.url, CONTROL, true)?,
+            None => {
+                match control_path::of(
+                    &supervisor.config.supervision,
+                    &supervisor.command_line.name(),
+                )? {
+                    Some(path) => {
+                        let address = format!("unix:{}", path.display());
+                        Listener::open(&address, &server.settings).await?
+                    }
+                    None => {
+                        tracing::info!(
+                            "there is no control socket: `--control` says where to have it"
+                        );
+                        return Ok(Self::default());
+                    }
+                }
+            }
+        };
+        tracing::info!("the control socket is {listener}");
+        let cleanup = listener.take_cleanup();
+        let record = ListenerRecord {
+            requested: CONTROL.to_owned(),
+            url: listener.to_string(),
+            external: false,
+        };
+        supervisor.control = Some((record, listener.share()?));
+        let provided = Provided {
+            listeners: Some(vec![listener]),
+            ..Provided::default()
+        };
+        let bound = BoundServer::bind(server, provided).await?;
+        Ok(Self {
+            served: Some((bound.handle(), tokio::spawn(bound.serve()))),
+            cleanup,
+        })
+    }
+
+    /// Answers what has been asked, and ends. What a successor has taken over stays.
+    pub(crate) async fn stop(self, succeeded: bool) {
+        if succeeded {
+            self.cleanup.into_iter().for_each(Cleanup::leave);
+        }
+        if let Some((handle, serving)) = self.served {
+            handle.retire();
+            let _ = tokio::time::timeout(CONTROL_DRAIN, serving).await;
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The earliest of several deadlines.
+
+use tokio::time::Instant;
+
+/// When to act again if nothing happens before.
+#[derive(Debug, Default)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    pub(crate) fn get(self) -> Option<Instant> {
+        self.0
+    }
+
+    pub(crate) fn at(&mut self, moment: Instant) {
+        self.0 = Some(self.0.map_or(moment, |known| known.min(moment)));
+    }
+}

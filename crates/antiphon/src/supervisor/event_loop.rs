@@ -1,0 +1,175 @@
+//! Event loop of a supervisor: what workers say, how they end, and what others ask for.
+
+use std::process::ExitStatus;
+use std::time::{Duration, SystemTime};
+
+use antiphon_proto::ErrorObject;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::event::{Event, Request, WorkerMessage};
+use super::state::{Phase, Reply, Supervisor};
+use super::systemd::Notice;
+use super::worker_state::{Waiter, WorkerId, WorkerState};
+use crate::server::ServeError;
+
+/// How long somebody who has asked for the end of a worker waits for it.
+const KILL_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// Waits for the next event, and takes it in; until `moment` at the latest.
+    pub(crate) async fn next_event(&mut self, moment: Option<Instant>) {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let happened = tokio::select! {
+            happened = self.event_queue.recv() => happened,
+            () = tokio::time::sleep_until(moment.unwrap_or(far)) => None,
+        };
+        while self.tasks.try_join_next().is_some() {}
+        match happened {
+            Some(Event::Message(id, word)) => self.on_message(&id, word),
+            Some(Event::Ended(id, status)) => self.ended(&id, status),
+            Some(Event::Request(request, reply)) => self.requested(request, reply),
+            None => {}
+        }
+    }
+
+    fn on_message(&mut self, id: &WorkerId, word: WorkerMessage) {
+        if self
+            .upgrade
+            .as_ref()
+            .is_some_and(|upgrade| upgrade.id == *id)
+        {
+            return self.on_successor_message(&word);
+        }
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == *id) else {
+            return;
+        };
+        worker.last_seen = Instant::now();
+        worker.last_seen_at = SystemTime::now();
+        match word {
+            WorkerMessage::Reached => worker.reached_start = true,
+            WorkerMessage::Alive(report) => worker.report = report,
+            WorkerMessage::Ready if worker.state == WorkerState::Starting => {
+                worker.state = WorkerState::Running;
+                tracing::info!(id, pid = worker.pid, "a worker is ready");
+                if self.phase == Phase::Booting {
+                    self.phase = Phase::Serving;
+                    self.notices.push_back(Notice::Ready);
+                }
+            }
+            WorkerMessage::Ready => {}
+            WorkerMessage::Leaves(reason) => {
+                if worker.leaving.is_none() {
+                    tracing::info!(id, reason, "a worker is to be replaced");
+                    worker.leaving = Some(Instant::now());
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, id: &WorkerId, status: Option<ExitStatus>) {
+        if self
+            .upgrade
+            .as_ref()
+            .is_some_and(|upgrade| upgrade.id == *id)
+        {
+            return self.on_successor_exit(status);
+        }
+        let Some(at) = self.workers.iter().position(|worker| worker.id == *id) else {
+            return;
+        };
+        let mut worker = self.workers.remove(at);
+        #[cfg(feature = "metrics")]
+        self.ended_metrics
+            .add(&std::mem::take(&mut worker.report.metrics).without_gauges());
+        for waiter in worker.waiters.drain(..) {
+            let _ = waiter.told.send(true);
+        }
+        let (pid, exit_reason) = (worker.pid, worker.exit_reason(status));
+        let was_told = worker.leaving.is_some() || worker.state == WorkerState::Stopping;
+        if self.phase == Phase::Stopping || (was_told && worker.fault.is_none()) {
+            return tracing::info!(id, pid, "a worker has ended: {exit_reason}");
+        }
+        tracing::error!(id, pid, "a worker has died: {exit_reason}");
+        if self
+            .reload
+            .as_ref()
+            .is_some_and(|r| r.generation == worker.generation)
+        {
+            return self.reload_failed(&exit_reason);
+        }
+        if worker.leaving.is_none() {
+            self.unreplaced += 1;
+            self.restarts.died(Instant::now());
+        }
+        if self.phase == Phase::Booting && self.workers.is_empty() {
+            self.failure = Some(ServeError::Workers(exit_reason));
+            self.phase = Phase::Stopping;
+        }
+    }
+
+    fn requested(&mut self, request: Request, reply: Reply) {
+        match request {
+            Request::Status => drop(reply.send(Ok(self.status()))),
+            #[cfg(feature = "metrics")]
+            Request::Metrics => {
+                let sum = serde_json::to_value(self.metrics()).unwrap_or_default();
+                let _ = reply.send(Ok(sum));
+            }
+            Request::Kill { id, by } => self.kill(&id, by.as_ref(), reply),
+            Request::Reload => self.begin_reload(Some(reply)),
+            Request::Upgrade => self.begin_upgrade(Some(reply)),
+            Request::Stop => {
+                self.stop();
+                let _ = reply.send(Ok(Value::Bool(true)));
+            }
+        }
+    }
+
+    /// What all workers have counted since the start, those that have ended included.
+    #[cfg(feature = "metrics")]
+    fn metrics(&self) -> crate::metrics::Snapshot {
+        let mut sum = self.ended_metrics.clone();
+        self.workers
+            .iter()
+            .for_each(|worker| sum.add(&worker.report.metrics));
+        sum
+    }
+
+    /// Ends one worker, or everything; another worker takes its place.
+    fn kill(&mut self, id: &str, by: Option<&WorkerId>, reply: Reply) {
+        let killed = format!("killed {id}");
+        if ["arbiter", "supervisor"].contains(&id) {
+            tracing::warn!(by, "the server is stopped: `kill_actor` was called");
+            self.stop();
+            return drop(reply.send(Ok(Value::String(killed))));
+        }
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == id) else {
+            let unknown = ErrorObject::invalid_params(format!("there is no worker {id:?}"));
+            return drop(reply.send(Err(unknown)));
+        };
+        tracing::warn!(
+            id,
+            by,
+            "a worker is ended and replaced: `kill_actor` was called"
+        );
+        worker.leaving.get_or_insert_with(Instant::now);
+        if by.is_some_and(|by| by == id) {
+            // It has to answer this call before it can end.
+            return drop(reply.send(Ok(Value::String(killed))));
+        }
+        let (told, ended) = oneshot::channel();
+        let until = Instant::now() + KILL_REPLY_TIMEOUT;
+        worker.waiters.push(Waiter { told, until });
+        self.tasks.spawn(async move {
+            let in_time = ended.await.unwrap_or(false);
+            let answer = if in_time {
+                Value::String(killed)
+            } else {
+                Value::Null
+            };
+            let _ = reply.send(Ok(answer));
+        });
+    }
+}

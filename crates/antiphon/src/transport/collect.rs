@@ -1,0 +1,107 @@
+//! Collector of a body in memory, with a bound on its size.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body::SizeHint;
+
+/// The data of a body, as it arrives.
+///
+/// What is announced is not allocated: memory grows with what comes. Data that comes in one piece,
+/// as most bodies do, is not copied.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    max: usize,
+    first: Bytes,
+    rest: BytesMut,
+}
+
+/// The body is longer than the bound.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl Collector {
+    /// A collector of at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] if the body announces more.
+    pub(crate) fn new(max: usize, announced: &SizeHint) -> Result<Self, TooLong> {
+        if usize::try_from(announced.lower()).map_or(true, |announced| announced > max) {
+            return Err(TooLong);
+        }
+        Ok(Self {
+            max,
+            first: Bytes::new(),
+            rest: BytesMut::new(),
+        })
+    }
+
+    /// Bytes that have arrived.
+    pub(crate) fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    /// Adds what has arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] if that is more than the bound; nothing is added then.
+    pub(crate) fn push(&mut self, mut data: impl Buf) -> Result<(), TooLong> {
+        let length = data.remaining();
+        if length > self.max - self.len() {
+            return Err(TooLong);
+        }
+        if self.len() == 0 {
+            self.first = data.copy_to_bytes(length);
+        } else {
+            self.rest.put(std::mem::take(&mut self.first));
+            self.rest.put(data);
+        }
+        Ok(())
+    }
+
+    /// All that has arrived.
+    pub(crate) fn finish(self) -> Bytes {
+        if self.rest.is_empty() {
+            self.first
+        } else {
+            self.rest.freeze()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collector(max: usize) -> Collector {
+        Collector::new(max, &SizeHint::default()).unwrap()
+    }
+
+    #[test]
+    fn pieces_are_joined_and_one_piece_is_not_copied() {
+        let only = Bytes::from_static(b"abc");
+        let mut one = collector(3);
+        one.push(only.clone()).unwrap();
+        assert_eq!(one.finish().as_ptr(), only.as_ptr());
+        let mut several = collector(9);
+        for piece in ["", "ab", "", "cde", "f"] {
+            several.push(piece.as_bytes()).unwrap();
+        }
+        assert_eq!(several.len(), 6);
+        assert_eq!(several.finish(), "abcdef");
+        assert_eq!(collector(0).finish(), "");
+    }
+
+    #[test]
+    fn one_byte_too_many_is_refused_whether_it_is_announced_or_not() {
+        let announced = Collector::new(3, &SizeHint::with_exact(4));
+        assert_eq!(announced.map(|_| ()), Err(TooLong));
+        assert!(Collector::new(3, &SizeHint::with_exact(3)).is_ok());
+        let mut body = collector(3);
+        assert_eq!(body.push(&b"abcd"[..]), Err(TooLong));
+        body.push(&b"ab"[..]).unwrap();
+        assert_eq!(body.push(&b"cd"[..]), Err(TooLong));
+        body.push(&b"c"[..]).unwrap();
+        assert_eq!(body.finish(), "abc");
+    }
+}

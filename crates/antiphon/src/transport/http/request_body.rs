@@ -1,0 +1,168 @@
+//! Reading of request bodies, within bounds of size, time, rate and memory.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::StatusCode;
+use http_body::{Body as HttpBody, Frame};
+use tokio::time::{Instant, sleep};
+
+use crate::router::BoxError;
+use crate::transport::collect::{Collector, TooLong};
+use crate::transport::http::refusal::Refusal;
+
+/// The room for request bodies that have not arrived whole, shared by all connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Shared {
+            left: AtomicUsize::new(bytes),
+        }))
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: usize| left.checked_sub(bytes);
+        self.0
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
+    }
+}
+
+/// What one body holds of the budget, until its call is answered.
+#[derive(Debug)]
+pub(crate) struct Held {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Held {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if !self.budget.take(bytes) {
+            return Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many request bodies are being received",
+            ));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.0.left.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The bounds of one body.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) max: usize,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) budget: Budget,
+}
+
+/// After this time a body must have arrived at [`MIN_RATE`].
+const GRACE: Duration = Duration::from_secs(5);
+/// Bytes in a second.
+const MIN_RATE: u64 = 1024;
+
+/// Reads a body. One that arrives in one piece is not copied, and needs no timer.
+pub(crate) async fn read<B>(body: B, limits: &BodyLimits) -> Result<(Bytes, Held), Refusal>
+where
+    B: HttpBody,
+    B::Error: Into<BoxError>,
+{
+    let collected = Collector::new(limits.max, &body.size_hint());
+    let mut collected = collected.map_err(too_large)?;
+    let mut body = pin!(body);
+    let mut held = Held {
+        budget: limits.budget.clone(),
+        bytes: 0,
+    };
+    let mut clock = None;
+    loop {
+        let next = next_frame(body.as_mut(), &mut clock, collected.len(), limits.timeout);
+        let Some(frame) = next.await? else {
+            break;
+        };
+        let Ok(data) = frame.into_data() else {
+            continue; // trailers say nothing to us
+        };
+        held.grow(data.remaining())?;
+        collected.push(data).map_err(too_large)?;
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    Ok((collected.finish(), held))
+}
+
+/// The next piece of a body, within its time.
+async fn next_frame<B>(
+    mut body: Pin<&mut B>,
+    clock: &mut Option<Instant>,
+    received: usize,
+    timeout: Option<Duration>,
+) -> Result<Option<Frame<B::Data>>, Refusal>
+where
+    B: HttpBody,
+    B::Error: Into<BoxError>,
+{
+    let mut timer = None;
+    let frame = poll_fn(|cx| {
+        if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
+            return Poll::Ready(Ok(frame));
+        }
+        let Some(timeout) = timeout else {
+            return Poll::Pending;
+        };
+        let began = *clock.get_or_insert_with(Instant::now);
+        let timer = timer.get_or_insert_with(|| {
+            let until = (began + timeout).min(slowest(began, received));
+            Box::pin(sleep(until.saturating_duration_since(Instant::now())))
+        });
+        timer.as_mut().poll(cx).map(|()| Err(too_slow()))
+    })
+    .await?;
+    match frame {
+        None => Ok(None),
+        Some(Ok(frame)) => Ok(Some(frame)),
+        Some(Err(error)) => {
+            tracing::debug!("a request body broke off: {}", error.into());
+            Err(Refusal::bad_request("the request body broke off"))
+        }
+    }
+}
+
+/// Until when the next byte must come so that the body keeps to the rate.
+fn slowest(began: Instant, received: usize) -> Instant {
+    began + GRACE + Duration::from_millis(received as u64 * 1000 / MIN_RATE)
+}
+
+fn too_large(_: TooLong) -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "the request body is too large",
+    )
+}
+
+fn too_slow() -> Refusal {
+    Refusal::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "the request body took too long",
+    )
+}

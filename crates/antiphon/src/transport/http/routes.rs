@@ -1,0 +1,69 @@
+//! Table of routes by path.
+
+use http::StatusCode;
+
+use crate::transport::http::refusal::Refusal;
+use crate::transport::http::route::Route;
+
+/// Paths and what answers there. A single route without a path answers everywhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes(Vec<(Option<String>, Route)>);
+
+/// A route below which a path is.
+pub(super) struct Below<'a> {
+    pub(super) route: &'a Route,
+    /// The path of the route.
+    pub(super) path: &'a str,
+    /// What is left of the path behind that and a slash.
+    pub(super) rest: &'a str,
+}
+
+impl Routes {
+    /// One route on whatever path is asked.
+    pub(super) fn anywhere(route: Route) -> Self {
+        Self(vec![(None, route)])
+    }
+
+    pub(crate) fn new(routes: Vec<(Option<String>, Route)>) -> Self {
+        Self(routes)
+    }
+
+    /// The route at this path.
+    ///
+    /// # Errors
+    ///
+    /// 404 if nothing is served there.
+    pub(super) fn find(&self, path: &str) -> Result<&Route, Refusal> {
+        // The page of a route stands behind a slash, and calls the path before it.
+        let page = path.strip_suffix('/');
+        let fits = |known: &Option<String>| {
+            let is = |known: &str| known == path || (known != "/" && Some(known) == page);
+            known.as_deref().is_none_or(is)
+        };
+        match self.0.iter().find(|(known, _)| fits(known)) {
+            Some((_, route)) => Ok(route),
+            None => Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                "nothing is served at this path",
+            )),
+        }
+    }
+
+    /// The route with the longest path below which this path is: routes may be below one another.
+    pub(super) fn below<'a>(&'a self, path: &'a str) -> Option<Below<'a>> {
+        let rest = |known: &str| -> Option<&'a str> {
+            let rest = path.strip_prefix(known.strip_suffix('/').unwrap_or(known))?;
+            match rest.strip_prefix('/') {
+                Some(name) => Some(name),
+                None if rest.is_empty() => Some(""),
+                None => None,
+            }
+        };
+        let routes = self.0.iter().filter_map(|(known, route)| {
+            let path = known.as_deref()?;
+            let rest = rest(path)?;
+            Some(Below { route, path, rest })
+        });
+        routes.max_by_key(|below| below.path.len())
+    }
+}

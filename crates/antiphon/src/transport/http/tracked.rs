@@ -1,0 +1,118 @@
+//! Body of a response that tells the connection's clock what was sent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::router::BoxError;
+use crate::transport::http::body::Body;
+use crate::transport::http::clock::InRequest;
+
+/// A response's body, and the request it answers.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    body: Body,
+    /// What is left of the data that came last.
+    rest: Bytes,
+    request: Asked,
+}
+
+#[derive(Debug)]
+enum Asked {
+    /// It has been answered when the body is gone.
+    Alone { _request: InRequest },
+    /// Over HTTP/2 the body is gone as soon as it has been queued, so each piece knows its request.
+    Among(Arc<InRequest>),
+}
+
+/// Bytes that HTTP/2 gets at a time: when they are gone, the peer has read. Each border
+/// costs a few small frames, and far smaller pieces would be nothing but borders.
+const PIECE: usize = 256 * 1024;
+
+/// Data on its way to the peer, dropped when it has been sent.
+struct Piece {
+    data: Bytes,
+    request: Arc<InRequest>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        // With the last piece of all the request is over anyway.
+        if Arc::strong_count(&self.request) > 1 {
+            self.request.sent();
+        }
+    }
+}
+
+impl Tracked {
+    pub(crate) fn new(body: Body, mut request: InRequest) -> Self {
+        request.answered(body.is_end_stream());
+        Self {
+            body,
+            rest: Bytes::new(),
+            request: if request.is_multiplexed() {
+                Asked::Among(Arc::new(request))
+            } else {
+                Asked::Alone { _request: request }
+            },
+        }
+    }
+}
+
+impl HttpBody for Tracked {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let Asked::Among(request) = &this.request else {
+            return Pin::new(&mut this.body).poll_frame(cx);
+        };
+        if this.rest.is_empty() {
+            let next = Pin::new(&mut this.body).poll_frame(cx);
+            if next.is_pending() {
+                request.waits();
+            }
+            match ready!(next) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        request.taken();
+        let piece = Piece {
+            data: this.rest.split_to(PIECE.min(this.rest.len())),
+            request: Arc::clone(request),
+        };
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.len() as u64;
+        let body = self.body.size_hint();
+        let mut size = SizeHint::new();
+        if let Some(upper) = body.upper() {
+            size.set_upper(upper + rest);
+        }
+        size.set_lower(body.lower() + rest);
+        size
+    }
+}
