@@ -31,6 +31,9 @@ use antiphon_proto::Framing;
 /// Messages of raw streams are lines, or headed as in LSP: `tcp://HOST:PORT?framing=content-length`,
 /// `unix:PATH?framing=content-length`, `stdio+content-length:COMMAND`.
 ///
+/// `COMMAND` is split into words as by a POSIX shell; no shell runs, so variables and patterns in it
+/// stay as they are.
+///
 /// An IPv6 address stands in brackets. The path may bring a query. A user name or a password is
 /// refused: a URL ends up in logs and process lists, so credentials belong into a header.
 ///

@@ -1,4 +1,4 @@
-//! Times and sizes as people write them, on a command line and in a file.
+//! Durations and sizes as people write them, on a command line and in a file.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::server::Profile;
 
-/// A time: `30`, `30s`, `500ms`, `2m`, `1h`, or `none` for no limit.
+/// A time: `30`, `30s`, `500ms`, `2m`, `1h 30m`, or `none` for no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wait(pub Option<Duration>);
 
@@ -19,23 +19,18 @@ impl FromStr for Wait {
         if text == "none" {
             return Ok(Self(None));
         }
-        let bad = || format!("{text:?} is no time; write 30s, 500ms, 2m, 1h or none");
-        let (number, unit) = split(text);
-        let number: u64 = number.parse().map_err(|_| bad())?;
-        let milliseconds = match unit {
-            "ms" => Some(number),
-            "" | "s" => number.checked_mul(1000),
-            "m" | "min" => number.checked_mul(60_000),
-            "h" => number.checked_mul(3_600_000),
-            _ => None,
-        };
-        Ok(Self(Some(Duration::from_millis(
-            milliseconds.ok_or_else(bad)?,
-        ))))
+        // A bare number is one of seconds.
+        let seconds = text.parse().ok().map(Duration::from_secs);
+        let time = seconds.or_else(|| humantime::parse_duration(text).ok());
+        time.map(|time| Self(Some(time)))
+            .ok_or_else(|| format!("{text:?} is no time; write 30s, 500ms, 2m, 1h or none"))
     }
 }
 
 /// A size: `4096`, `64KiB`, `10MiB`, `1GiB`.
+///
+/// Read here, not by a library: those that there are take `10M` and `10MB` for 10 000 000 bytes, and
+/// a limit that is smaller than was meant is noticed late. Such text is an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Size(pub usize);
 
@@ -44,9 +39,10 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || format!("{text:?} is no size; write 4096, 64KiB, 10MiB or 1GiB");
-        let (number, unit) = split(text);
+        let digits = text.find(|c: char| !c.is_ascii_digit());
+        let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
         let number: usize = number.parse().map_err(|_| bad())?;
-        let factor: usize = match unit {
+        let factor: usize = match unit.trim() {
             "" | "B" => 1,
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
@@ -55,15 +51,6 @@ impl FromStr for Size {
         };
         number.checked_mul(factor).map(Self).ok_or_else(bad)
     }
-}
-
-/// A number and its unit.
-fn split(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    (number, unit.trim())
 }
 
 impl FromStr for Profile {
@@ -126,13 +113,22 @@ mod tests {
         assert_eq!(time("500ms"), Ok(Some(500)));
         assert_eq!(time("2m"), Ok(Some(120_000)));
         assert_eq!(time("none"), Ok(None));
-        for bad in ["", "s", "-1s", "1d", "1.5s", "99999999999999999999"] {
+        assert_eq!(time("1h 30m"), Ok(Some(5_400_000)));
+        for bad in ["", "s", "-1s", "2 x", "None", "99999999999999999999"] {
             assert!(time(bad).is_err(), "{bad}");
         }
         let size = |text: &str| text.parse::<Size>().map(|Size(bytes)| bytes);
         assert_eq!(size("4096"), Ok(4096));
         assert_eq!(size("10MiB"), Ok(10 << 20));
-        for bad in ["", "MiB", "10 TB", "10mb", "99999999999999GiB"] {
+        for bad in [
+            "",
+            "MiB",
+            "10 TB",
+            "10mb",
+            "10M",
+            "10MB",
+            "99999999999999GiB",
+        ] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

@@ -10,7 +10,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::words::split;
 use crate::transport::socket::Socket;
 
 /// How long a program has to end when its input has, and again when it is told to.
@@ -27,16 +26,24 @@ pub(crate) struct Pipes {
 
 impl Socket for Pipes {}
 
-/// Starts a program. No shell looks at the command; what the program writes to its standard error
-/// goes where ours goes.
-pub(crate) fn spawn(command: &str) -> io::Result<Pipes> {
+/// The words of a command: quotes, backslashes and `#` mean what they mean to a POSIX shell. Nothing
+/// else does, since no shell runs: variables and patterns stay as they are.
+fn words(command: &str) -> io::Result<Vec<String>> {
     let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidInput, text.to_owned());
-    let words = split(command).ok_or_else(|| invalid("a quote of the command is not closed"))?;
-    let [program, arguments @ ..] = words.as_slice() else {
-        return Err(invalid("there is no command"));
-    };
+    let words = shlex::split(command);
+    let words = words.ok_or_else(|| invalid("a quote of the command is not closed"))?;
+    match words.is_empty() {
+        true => Err(invalid("there is no command")),
+        false => Ok(words),
+    }
+}
+
+/// Starts a program. What it writes to its standard error goes where ours goes.
+pub(crate) fn spawn(command: &str) -> io::Result<Pipes> {
+    let mut words = words(command)?.into_iter();
+    let program = words.next().unwrap_or_default();
     let mut child = Command::new(program)
-        .args(arguments)
+        .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -165,6 +172,33 @@ mod tests {
         ] {
             let error = spawn(command).map(|_| ()).unwrap_err();
             assert_eq!(error.kind(), kind, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_split_as_by_a_shell_and_nothing_in_it_is_expanded() {
+        for (command, expected) in [
+            ("  cat  -u ", Some(&["cat", "-u"][..])),
+            ("a 'b c' \"d e\"", Some(&["a", "b c", "d e"])),
+            ("a'b'\"c\"d", Some(&["abcd"])),
+            (
+                r#"'\' "\"\\\n" \' a\ b"#,
+                Some(&["\\", "\"\\\\n", "'", "a b"]),
+            ),
+            ("'' \"\"", Some(&["", ""])),
+            ("$HOME * a#b # c", Some(&["$HOME", "*", "a#b"])),
+            ("", None),
+            ("# a", None),
+            ("'a", None),
+            ("\"a", None),
+            ("a\\", None),
+        ] {
+            let words = words(command).ok();
+            assert_eq!(
+                words,
+                expected.map(|words| words.iter().map(|word| (*word).to_owned()).collect()),
+                "{command}"
+            );
         }
     }
 }
