@@ -1,4 +1,4 @@
-//! Parameters from what stands on a command line, in a file or on standard input.
+//! Parameters of a call, from the command line, a file or standard input.
 //!
 //! A value is JSON if it can be read as JSON, and a string if not. It is sent as it was written:
 //! a number of 30 digits arrives with 30 digits.

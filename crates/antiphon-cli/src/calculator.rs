@@ -1,5 +1,4 @@
-//! The calculator that `antiphon serve` serves: sums to try a client on, and random walks to try it
-//! on long answers.
+//! Calculator that `antiphon serve` serves: arithmetic and random walks.
 
 use std::f64::consts::TAU;
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! `antiphon docs`: what a server offers, as a document for people or programs.
+//! `antiphon docs`: documentation of a server, for people or programs.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! How the tool ends: its exit codes, and which of them an error means.
+//! Exit codes of the tool, and the errors that lead to them.
 //!
 //! They are listed in `antiphon --help`, and mean the same in every release.
 

@@ -1,4 +1,4 @@
-//! JSON text for a person: indented and coloured, and otherwise as it stands.
+//! JSON for people: indented and coloured.
 //!
 //! Nothing is decoded, so a number keeps its digits, a string its escapes, an object the order of
 //! its members and a repeated name.

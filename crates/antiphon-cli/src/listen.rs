@@ -1,4 +1,4 @@
-//! `antiphon listen`: a subscription, printed as it comes.
+//! `antiphon listen`: a subscription, printed item by item.
 
 use antiphon::client::{Client, Reconnect, StreamError};
 use clap::Args;

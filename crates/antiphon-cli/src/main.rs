@@ -1,21 +1,21 @@
-//! `antiphon`: serves the calculator, calls methods and sends batches, from a command line.
+//! `antiphon`: a JSON-RPC server, client and code generator for the command line.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `main.rs` | the command line; the one place that prints errors |
 //! | `serve.rs` | `antiphon serve` |
-//! | `calculator.rs`, `ticks.rs` | what it serves |
+//! | `calculator.rs`, `ticks.rs` | the methods of `antiphon serve` |
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
 //! | `ctl/` | `antiphon ctl` |
 //! | `docs.rs` | `antiphon docs` |
 //! | `codegen/` | `antiphon codegen` |
-//! | `source.rs` | where these two have their document from |
+//! | `source.rs` | the document of these two: a file or a server |
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
-//! | `remote.rs` | the server that these talk to, and Ctrl-C |
-//! | `args.rs` | parameters from words, files and standard input |
-//! | `output.rs` | what is printed, and where |
+//! | `remote.rs` | connection options, runtime and timeout of a command |
+//! | `args.rs` | parameters from the command line, files and standard input |
+//! | `output.rs` | output to standard output and error |
 //! | `json.rs` | JSON text, indented and coloured as it stands |
 //! | `exit.rs` | exit codes |
 //!

@@ -1,4 +1,4 @@
-//! What the tool prints: answers on standard output, everything else on standard error.
+//! Output of the tool: answers on standard output, everything else on standard error.
 //!
 //! A reader that has gone, as `head` does, is no failure: what it wanted, it has. That is why
 //! nothing here uses `println!`, which panics then.

@@ -1,4 +1,4 @@
-//! The server that a command talks to, and the time and signals that bound the talk.
+//! Connection options of a command, its runtime and its timeout.
 
 use std::future::Future;
 use std::pin::pin;

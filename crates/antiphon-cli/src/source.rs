@@ -1,4 +1,4 @@
-//! Where an OpenRPC document comes from: a file, standard input, or a server that is asked for it.
+//! Source of an OpenRPC document: a file, standard input, or a server.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A stream to try subscriptions on.
+//! Stream of numbers, to try subscriptions with.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,4 +1,4 @@
-//! The grammar of the attributes: tokens → options.
+//! Parser of the attributes: tokens → options.
 //!
 //! `#[rpc(…)]`, `#[method(…)]` and `#[arg(…)]` have one grammar: words and `word = value`, with commas
 //! between them. Helper attributes are taken away from the item: the compiler does not know them.

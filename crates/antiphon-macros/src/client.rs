@@ -1,4 +1,5 @@
-//! Prints the client: a struct around `antiphon::Client` with one method for each remote method.
+//! Expansion of the client: a struct around `antiphon::Client` with one method for each remote
+//! method.
 //!
 //! All of it stands inside of `::antiphon::__private::client! { … }`, which is the identity if the
 //! library was built with its feature `client`, and nothing else: so the output needs no `cfg`.

@@ -1,4 +1,4 @@
-//! Prints what documents say of a method: doc comment, parameters, result, errors, example.
+//! Expansion of a method's description: doc comment, parameters, result, errors, example.
 //!
 //! Whether a type has a schema is left to the library, which has a macro for the question: what is
 //! printed is the same with its feature `describe` and without.

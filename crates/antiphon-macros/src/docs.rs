@@ -1,4 +1,4 @@
-//! Doc comments as values: what documents say of a method is what rustdoc says of it.
+//! Doc comments as values, as rustdoc reads them.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

@@ -1,4 +1,4 @@
-//! All that is wrong with one block, said at once.
+//! Errors of one macro call, reported together.
 //!
 //! Each message points at the token that is wrong and says what to write in its place. The block
 //! itself is printed all the same, so that one mistake does not hide the others behind it.

@@ -1,4 +1,4 @@
-//! Puts the parts together: what each attribute leaves of its item, and what it adds.
+//! Expansion of each attribute: what stays of its item, and what is added.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

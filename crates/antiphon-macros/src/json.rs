@@ -1,4 +1,4 @@
-//! Whether a text is JSON: so an example that is none is refused by the compiler.
+//! Check of examples: whether a text is JSON.
 
 /// As deep as an example may be nested.
 const MAX_DEPTH: usize = 64;

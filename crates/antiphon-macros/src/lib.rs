@@ -5,15 +5,15 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `attr.rs` | the grammar of the attributes: tokens → options |
+//! | `attr.rs` | parser of the attributes: tokens → options |
 //! | `model.rs`, `method.rs` | a block or a trait → a service and its methods, with all checks |
-//! | `stream.rs` | what a method that returns a stream says of its subscriptions |
-//! | `server.rs` | prints the handler side |
-//! | `describe.rs` | prints what documents say of a method |
-//! | `client.rs` | prints the client |
-//! | `expand.rs` | puts the parts together |
+//! | `stream.rs` | methods that return a stream, and the options for their messages |
+//! | `server.rs` | expansion of the handler side |
+//! | `describe.rs` | expansion of a method's description |
+//! | `client.rs` | expansion of the client |
+//! | `expand.rs` | expansion of each attribute |
 //! | `error_codes.rs`, `message.rs` | the derive |
-//! | `errors.rs`, `docs.rs`, `names.rs`, `types.rs`, `json.rs` | what all of them need |
+//! | `errors.rs`, `docs.rs`, `names.rs`, `types.rs`, `json.rs` | helpers of all of them |
 
 mod attr;
 mod client;

@@ -1,4 +1,4 @@
-//! The message of an error: a text with fields in braces, in the grammar of `format!`.
+//! Message of an error: a text with fields in braces, in the grammar of `format!`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};

@@ -1,4 +1,4 @@
-//! One remote method, out of a signature and its attributes.
+//! Remote method, from a signature and its attributes.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

@@ -1,4 +1,4 @@
-//! What `#[rpc]` understands: an item → a service and its remote methods.
+//! Service, from an `impl` block or a trait, with all checks.
 //!
 //! A block and a trait become the same [`Service`], so that the handler side and the client are
 //! printed once for both.

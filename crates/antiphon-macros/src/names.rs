@@ -1,4 +1,4 @@
-//! Names: from Rust's to the caller's.
+//! Names of methods and parameters as callers see them.
 
 use proc_macro2::{Ident, Span};
 

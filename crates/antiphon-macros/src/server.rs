@@ -1,4 +1,4 @@
-//! Prints the handler side: a router with one `Method` for each remote method.
+//! Expansion of the handler side: a router with one `Method` for each remote method.
 //!
 //! Everything is named by its full path under `::antiphon::__private`, and no trait of the prelude
 //! is needed: a program may shadow any of them.

@@ -1,4 +1,4 @@
-//! Subscriptions: methods that return a stream, and what their attributes say of the messages.
+//! Subscriptions: methods that return a stream, and the options for their messages.
 //!
 //! A macro sees names, not types. So a stream is what is called `impl Stream<…>`, alone or as the
 //! first argument of a `Result`, and what carries `#[method(stream)]`.

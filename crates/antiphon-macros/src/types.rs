@@ -1,4 +1,4 @@
-//! Types as they stand in a signature.
+//! Types in a signature.
 
 use syn::{Ident, Type};
 

@@ -1,4 +1,4 @@
-//! The error object of an answer and its code (JSON-RPC 2.0, section 5.1).
+//! Error object of a response, and error codes (JSON-RPC 2.0, section 5.1).
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The id of a call, kept as the JSON text it was written in (JSON-RPC 2.0, section 4).
+//! Id of a call, kept as the JSON text it was written in (JSON-RPC 2.0, section 4).
 
 use std::fmt;
 

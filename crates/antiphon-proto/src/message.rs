@@ -1,4 +1,4 @@
-//! What one message is, and how requests and answers are written.
+//! Requests and responses: their kinds, and how they are written.
 
 use std::time::Duration;
 

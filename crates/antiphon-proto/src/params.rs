@@ -1,4 +1,4 @@
-//! The parameters of a call of ours: by position or by name, never both (section 4.2).
+//! Parameters of an outgoing call: by position or by name, never both (section 4.2).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

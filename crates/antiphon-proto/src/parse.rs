@@ -1,4 +1,4 @@
-//! Bytes → messages: one pass, and every decision about what is a request.
+//! Parser of messages: one pass, and every decision about what is a request.
 //!
 //! The order of decisions is the order of this file: is it JSON, is it one object or a batch of a
 //! legal length, is each object a request, an answer or neither. A fault in the grammar anywhere in

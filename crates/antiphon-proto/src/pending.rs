@@ -1,4 +1,4 @@
-//! The calls that await an answer.
+//! Table of calls that wait for an answer.
 //!
 //! Both ends of a connection keep such a table: a client, to find who asked when an answer comes; a
 //! server session, to notice an id that is already in flight and to find the call that a cancel

@@ -1,4 +1,4 @@
-//! A piece of a message that is known to be JSON, not decoded yet.
+//! Part of a message that is known to be JSON and is not decoded yet.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Walks over JSON text: RFC 8259 grammar, nesting depth, and where each value begins and ends.
+//! Scanner of JSON text: RFC 8259 grammar, nesting depth, and the span of each value.
 //!
 //! Nothing is decoded here and nothing is allocated. A number may be `1e400` and a string may hold
 //! `\ud800`: both are legal grammar, and whether a type can hold them is asked when a parameter is

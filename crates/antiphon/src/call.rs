@@ -1,4 +1,4 @@
-//! One call as layers and handlers see it, and its answer.
+//! Call as layers and handlers see it, and its reply.
 //!
 //! A [`Call`] brings the buffer its result is written into, behind the envelope that dispatch has
 //! put there already; the [`Reply`] takes it back. So a result is written once, where it is sent
@@ -214,9 +214,9 @@ impl Call {
     ///
     /// −32004 if not, −32000 if it has too many already.
     pub(crate) fn may_stream(&self) -> Result<(), ErrorObject> {
-        match &self.origin.session_handle {
-            Some(session_handle) if session_handle.is_duplex() || !self.limits.in_batch => {
-                match session_handle.may_subscribe() {
+        match &self.origin.session {
+            Some(handle) if handle.is_duplex() || !self.limits.in_batch => {
+                match handle.may_subscribe() {
                     true => Ok(()),
                     false => Err(ErrorObject::of(ErrorCode::OVERLOADED)),
                 }
@@ -234,7 +234,7 @@ impl Call {
         // Between the question whether it may and this, others may have taken the last place.
         let Some(place) = self
             .origin
-            .session_handle
+            .session
             .as_ref()
             .and_then(SessionHandle::take_place)
         else {

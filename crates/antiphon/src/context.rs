@@ -1,4 +1,4 @@
-//! What a method may know about the call it answers.
+//! Context of a call, for the method that answers it.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -187,16 +187,14 @@ impl Context {
     }
 
     async fn tell_progress<T: Serialize + ?Sized + Sync>(&self, token: &str, value: &T) {
-        let (Some(session_handle), Ok(value)) =
-            (&self.origin.session_handle, serde_json::to_string(value))
-        else {
+        let (Some(handle), Ok(value)) = (&self.origin.session, serde_json::to_string(value)) else {
             return;
         };
-        poll_fn(|cx| session_handle.poll_room(cx)).await;
+        poll_fn(|cx| handle.poll_room(cx)).await;
         let params = format!("{{\"token\":{token},\"value\":{value}}}");
         let mut text = Vec::with_capacity(64 + params.len());
         message::write_request(&mut text, "2.0", None, PROGRESS, Some(&params));
-        session_handle.post(text);
+        handle.post(text);
     }
 
     /// Starts work that goes on after the method has answered. It ends with the connection (of a

@@ -1,4 +1,4 @@
-//! Where calls come from: the connection, and the one message that carried them.
+//! Origin of a call: the connection, and the message that carried it.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -127,7 +127,7 @@ pub(crate) struct Origin {
     /// Whether the caller has shown that the server is theirs.
     pub(crate) admin: bool,
     /// The session, where there is one; also where only messages to the caller can follow.
-    pub(crate) session_handle: Option<SessionHandle>,
+    pub(crate) session: Option<SessionHandle>,
     /// What the transport says about how long the caller waits.
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<Arc<str>>,
@@ -144,7 +144,7 @@ impl Origin {
             connection,
             local,
             admin: false,
-            session_handle: None,
+            session: None,
             timeout: None,
             traceparent: None,
             tracestate: None,

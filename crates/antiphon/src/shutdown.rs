@@ -1,4 +1,4 @@
-//! The end of a server, as its connections see it coming.
+//! Shutdown of a server: its phases, as connections observe them.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

@@ -1,4 +1,4 @@
-//! The call that is running on this thread right now, for clients that are called inside it.
+//! Running call of this thread, for clients that are called inside of it.
 //!
 //! A client called in a method inherits the method's deadline and its place in a trace. Nothing is
 //! passed by hand: while dispatch polls a method's future, the call's limits lie here.

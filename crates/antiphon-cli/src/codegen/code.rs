@@ -1,5 +1,4 @@
-//! Code as it is written: lines with their indentation, and lists that are broken when they are
-//! too long.
+//! Writer of code: indentation, and lists that are broken when they are too long.
 
 /// The text of a file.
 #[derive(Default)]

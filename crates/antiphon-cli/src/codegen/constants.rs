@@ -1,4 +1,4 @@
-//! Values that a schema lists: enumerations of texts, and other constants.
+//! Enumerations and constants of a schema.
 
 use super::model::{EnumValue, Literal, Shape, Type};
 use super::tagging;

@@ -1,4 +1,4 @@
-//! OpenRPC → what is generated.
+//! Reader of an OpenRPC document: document → model.
 
 use std::collections::BTreeMap;
 

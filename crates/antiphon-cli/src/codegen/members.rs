@@ -1,4 +1,4 @@
-//! The members of an object whose schema is written in several parts.
+//! Members of an object whose schema has several parts.
 
 use std::collections::HashSet;
 

@@ -1,18 +1,17 @@
-//! `antiphon codegen`: a client in another language, or in this one, made from a document.
+//! `antiphon codegen`: client code from an OpenRPC document.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | the command |
 //! | `value.rs` | JSON in the order of its author |
 //! | `document.rs` | OpenRPC → what is generated |
-//! | `schema.rs`, `members.rs`, `constants.rs`, `tagging.rs`, `circles.rs` | JSON Schema → types |
+//! | `schema.rs`, `members.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
 //! | `model.rs`, `tree.rs` | what is generated: types, methods, namespaces |
 //! | `names.rs`, `text.rs`, `code.rs` | names, comments and lines that are safe in every language |
 //! | `python.rs`, `python_types.rs`, `python_names.rs`, `runtime.py` | Python |
 //! | `rust.rs`, `rust_types.rs`, `rust_unions.rs`, `rust_constants.rs`, `rust_file.rs`, `rust_text.rs`, `runtime.rs` | Rust |
 //! | `typescript.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
 
-mod circles;
 mod code;
 mod constants;
 mod document;
@@ -22,6 +21,7 @@ mod names;
 mod python;
 mod python_names;
 mod python_types;
+mod recursive;
 mod rust;
 mod rust_constants;
 mod rust_file;

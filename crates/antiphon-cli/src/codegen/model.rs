@@ -1,4 +1,4 @@
-//! What is generated, before it is written in any language: types, methods and error codes.
+//! Model of an API, before it is written in any language: types, methods, error codes.
 
 /// Everything that a document says.
 #[derive(Debug)]

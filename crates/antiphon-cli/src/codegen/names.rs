@@ -1,4 +1,4 @@
-//! Names as languages want them: made of ASCII words, no keyword, none twice.
+//! Identifiers in generated code: ASCII words, no keyword, none twice.
 
 use std::collections::{HashMap, HashSet};
 

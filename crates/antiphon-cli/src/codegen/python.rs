@@ -1,4 +1,4 @@
-//! Python 3.9 and later, with nothing but its standard library.
+//! Generator of Python 3.9 and later, with the standard library alone.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Python: classes of errors, and what members of classes are called.
+//! Names in Python: classes of errors, members of classes.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Rust on the client of the crate `antiphon`.
+//! Generator of Rust on the client of the crate `antiphon`.
 
 use std::collections::HashMap;
 

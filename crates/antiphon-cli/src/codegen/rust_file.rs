@@ -1,4 +1,4 @@
-//! Rust: the top of a file, and the constants in it.
+//! Head of a Rust file, and its constants.
 
 use std::collections::HashSet;
 

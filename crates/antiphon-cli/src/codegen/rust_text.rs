@@ -1,4 +1,4 @@
-//! Rust: constants and documentation out of texts of others.
+//! Comments and literals in Rust.
 
 use std::fmt::Write;
 

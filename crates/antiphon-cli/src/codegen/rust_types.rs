@@ -1,9 +1,9 @@
 //! Types in Rust: structs and enums that serde reads and writes, and names for the rest.
 
-use super::circles;
 use super::code::Code;
 use super::model::{Api, EnumValue, Field, Float, Shape, Struct, Type, TypeDef, texts};
 use super::names::{Scope, pascal, snake};
+use super::recursive;
 use super::rust_constants::Constants;
 use super::rust_text::{comment, quoted};
 
@@ -85,8 +85,8 @@ impl<'a> Types<'a> {
         let names = names.collect();
         Self {
             names,
-            endless: circles::endless(&api.types),
-            knotted: circles::knotted(&api.types),
+            endless: recursive::endless(&api.types),
+            knotted: recursive::knotted(&api.types),
             constants: Constants::named(api, &mut globals),
             globals,
             api,

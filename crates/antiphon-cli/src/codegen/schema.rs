@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::mem;
 
-use super::circles;
 use super::constants::{MAX_VALUES, constants, texts};
 use super::members::Members;
 use super::model::{
     Field, Float, Int, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant,
 };
+use super::recursive;
 use super::tagging;
 use super::value::{Json, doc};
 
@@ -66,7 +66,7 @@ impl<'a> Schemas<'a> {
     /// All types, when every schema has been met.
     pub(crate) fn finish(mut self) -> Vec<TypeDef> {
         self.settle();
-        circles::break_up(&mut self.types);
+        recursive::break_up(&mut self.types);
         self.types
     }
 

@@ -1,4 +1,4 @@
-//! The unions that serde writes: which of its forms a list of variants has.
+//! Tagging of unions: which of serde's forms a list of variants has.
 
 use super::model::Tagging;
 use super::value::Json;

@@ -1,4 +1,4 @@
-//! Text of others, as comments and constants from which nothing breaks out.
+//! Text of a document, escaped for comments and literals.
 
 use std::fmt::Write;
 

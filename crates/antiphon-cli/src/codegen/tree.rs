@@ -1,4 +1,4 @@
-//! Methods by their namespaces.
+//! Tree of methods by namespace.
 
 use super::model::{Api, Method};
 

@@ -1,4 +1,4 @@
-//! TypeScript without dependencies, for browsers, Node.js, Deno and Bun.
+//! Generator of TypeScript without dependencies, for browsers, Node.js, Deno and Bun.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! JSON whose members keep the order in which they were written.
+//! JSON values whose members keep their order.
 //!
 //! Types and their fields are generated in the author's order, which `serde_json::Value` forgets.
 

@@ -3,9 +3,9 @@
 //! | file | what it does |
 //! |---|---|
 //! | `socket.rs`, `control_client.rs` | the control socket of a server, and its client |
-//! | `watch.rs` | one look at a server, or one after the other |
-//! | `table.rs` | what it says of itself, as a table |
-//! | `rates.rs` | what changes between two looks |
+//! | `watch.rs` | `status`, once or repeatedly |
+//! | `table.rs` | the status as a table |
+//! | `rates.rs` | rates between two looks |
 //! | `human.rs` | numbers, times and sizes in few characters |
 
 mod control_client;

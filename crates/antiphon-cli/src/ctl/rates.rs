@@ -1,4 +1,4 @@
-//! What changes between two looks at a worker: the processor it takes, and calls in a second.
+//! Rates of a worker between two looks: processor time, calls in a second.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Which server is meant: the one at a path, or the only one that there is.
+//! Path of the control socket: the one that is given, or the only one there is.
 
 use std::env;
 use std::fmt;

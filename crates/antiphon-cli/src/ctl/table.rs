@@ -1,4 +1,4 @@
-//! What a server says of itself, as a few lines and a table of its workers.
+//! Status of a server as a table.
 //!
 //! Whatever is missing, or of another kind than it should be, is a dash: servers of other versions
 //! are shown as well as they can be.

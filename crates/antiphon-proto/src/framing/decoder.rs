@@ -1,4 +1,4 @@
-//! Cutting messages out of what has been received.
+//! Decoder of frames: received bytes → whole messages.
 
 use bytes::{Buf, Bytes, BytesMut};
 

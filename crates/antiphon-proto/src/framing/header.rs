@@ -1,4 +1,4 @@
-//! The header lines of a message: `Content-Length`, and what may stand beside it.
+//! Header of a frame: `Content-Length`, and what may stand beside it.
 
 use bytes::BytesMut;
 

@@ -1,4 +1,4 @@
-//! Cuts messages out of a byte stream, and puts them in.
+//! Framing of messages on a byte stream.
 //!
 //! Raw streams (TCP, Unix sockets, pipes) have no messages of their own, so the two ends agree on a
 //! [`Framing`]. A [`Decoder`] takes what has been received so far and gives back whole messages; it
@@ -10,8 +10,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | [`Framing`] and its errors; putting messages in |
-//! | `decoder.rs` | [`Decoder`]: cutting messages out |
+//! | `mod.rs` | [`Framing`] and its errors; encoding |
+//! | `decoder.rs` | [`Decoder`]: decoding |
 //! | `header.rs` | the header lines of [`Framing::ContentLength`] |
 
 mod decoder;

@@ -1,4 +1,4 @@
-//! Streams and what they come to, as tables.
+//! Tables of streams and the messages in them.
 
 use super::FramingError::{BadHeader, NotJson, TooLong, Truncated};
 use super::*;

@@ -1,4 +1,4 @@
-//! Where a server listens and a client connects: one grammar for both.
+//! Addresses: one grammar for servers and clients.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Text → [`Address`].
+//! Parser of addresses.
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;

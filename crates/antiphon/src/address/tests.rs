@@ -1,4 +1,4 @@
-//! What is an address, and what is none.
+//! Table of addresses, valid and invalid.
 
 use super::*;
 

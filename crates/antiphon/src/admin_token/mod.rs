@@ -1,4 +1,4 @@
-//! The admin token: whoever can read its file may do with the server what its owner may.
+//! Admin token: who can read its file may do with the server what its owner may.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! File of the admin token, on systems where no file can be kept from others by its mode.
+//! File of the admin token, on systems whose file modes keep nobody out.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Many calls in one request, and which answer belongs to which.
+//! Batch of calls in one request, and the responses that belong to them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::request::Outgoing;
 use super::response::{BatchAnswer, Outcome};
-use super::session::{Journey, outcome};
+use super::session::{SessionExchange, outcome};
 use super::shared::Scope;
 use crate::connection::{CallEnd, NewCall};
 use crate::task_local::CurrentCall;
@@ -221,8 +221,8 @@ impl Batch {
             }
             text.push(b']');
             let shared = &scope.shared;
-            let lane = match &shared.channel {
-                Channel::Session(lane) => lane,
+            let source = match &shared.channel {
+                Channel::Session(source) => source,
                 Channel::Http(http) => {
                     let outgoing = Outgoing {
                         subject: SUBJECT,
@@ -242,17 +242,17 @@ impl Batch {
                     return Ok(responses);
                 }
             };
-            let journey = Journey::new(SUBJECT, lane, timeout, current);
+            let exchange = SessionExchange::new(SUBJECT, source, timeout, current);
             let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
             let calls = || ids.iter().cloned().map(NewCall::from).collect();
-            let (session_handle, waiting, serial) = journey.send(text, calls).await?;
+            let (handle, waiting, serial) = exchange.send(text, calls).await?;
             if waiting.is_empty() {
-                journey.written(&session_handle, serial).await?;
+                exchange.written(&handle, serial).await?;
             }
             let calls = waiting.len();
             let mut missing = Vec::new();
             for (waiting, place) in waiting.into_iter().zip(places) {
-                match journey.answer(waiting).await {
+                match exchange.answer(waiting).await {
                     Ok(end) => responses.settle_one(place, end, shared.max_response),
                     Err(error) => missing.push((place, error)),
                 }
@@ -345,7 +345,7 @@ impl Responses {
 
     /// Gives every call its answer. Afterwards each has an outcome.
     fn settle(&mut self, answer: BatchAnswer, ids: &HashMap<Id, usize>, status: StatusCode) {
-        let mut strangers = Strangers::default();
+        let mut unmatched = UnmatchedResponses::default();
         match answer {
             BatchAnswer::Refused(error) => {
                 for slot in &mut self.calls {
@@ -360,14 +360,14 @@ impl Responses {
                     let slot = Id::from_json(&id).and_then(|id| ids.get(&id));
                     match slot.and_then(|&index| self.calls.get_mut(index)) {
                         Some(slot) => slot.settle(outcome, status),
-                        None => strangers.note(&id, outcome),
+                        None => unmatched.note(&id, outcome),
                     }
                 }
             }
         }
         for slot in &mut self.calls {
             let missing = || {
-                let fault = format!("the answer leaves it out{strangers}");
+                let fault = format!("the answer leaves it out{unmatched}");
                 let error = Error::unknown(&slot.subject, Reason::Answer(fault.into()));
                 Err(error.status_of(status))
             };
@@ -383,7 +383,7 @@ impl Slot {
             Error::unknown(&self.subject, Reason::Answer(fault.into())).status_of(status)
         };
         self.outcome = Some(match (&self.outcome, outcome) {
-            (Some(_), _) => Err(fault("it came twice")),
+            (Some(_), _) => Err(fault("it raw twice")),
             (None, Ok(Ok(result))) => Ok(result),
             (None, Ok(Err(error))) => Err(Error::refused(&self.subject, error).status_of(status)),
             (None, Err(reason)) => Err(fault(reason)),
@@ -405,12 +405,12 @@ fn read(entry: Entry) -> (String, Result<Outcome, &'static str>) {
 
 /// Answers to nobody, for the error of a call that was left out.
 #[derive(Default)]
-struct Strangers {
+struct UnmatchedResponses {
     count: usize,
     first: Option<String>,
 }
 
-impl Strangers {
+impl UnmatchedResponses {
     fn note(&mut self, id: &str, outcome: Result<Outcome, &'static str>) {
         self.count += 1;
         self.first.get_or_insert_with(|| match outcome {
@@ -420,7 +420,7 @@ impl Strangers {
     }
 }
 
-impl fmt::Display for Strangers {
+impl fmt::Display for UnmatchedResponses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.first {
             Some(first) if self.count == 1 => write!(f, ", and has one to no call ({first})"),

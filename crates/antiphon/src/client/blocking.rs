@@ -1,4 +1,4 @@
-//! The client for programs without `async`: the same calls, which block until they are answered.
+//! Blocking client, for programs without `async`.
 
 use std::fmt;
 use std::sync::Arc;

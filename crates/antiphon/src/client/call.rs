@@ -1,4 +1,4 @@
-//! One call: its parameters, its options, its result.
+//! Call of one method: parameters, options, result.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::channel::{Channel, Http};
-use super::driver::Lane;
+use super::driver::SessionSource;
 use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
@@ -103,7 +103,7 @@ impl<R: DeserializeOwned> PendingCall<R> {
     ///
     /// Awaiting it fails only when there was no HTTP answer.
     pub fn full(self) -> CallFuture<Full<R>> {
-        self.prepared.send(Some(self.id), Asked::full)
+        self.prepared.send(Some(self.id), CallOutcome::full)
     }
 }
 
@@ -112,7 +112,7 @@ impl<R: DeserializeOwned> IntoFuture for PendingCall<R> {
     type IntoFuture = CallFuture<R>;
 
     fn into_future(self) -> CallFuture<R> {
-        self.prepared.send(Some(self.id), Asked::result)
+        self.prepared.send(Some(self.id), CallOutcome::result)
     }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn notify(
     method: String,
     params: Result<Option<String>, String>,
 ) -> CallFuture<()> {
-    Prepared::new(shared, method, params).send(None, Asked::nothing)
+    Prepared::new(shared, method, params).send(None, CallOutcome::nothing)
 }
 
 impl Prepared {
@@ -139,25 +139,29 @@ impl Prepared {
     }
 
     /// `id`: none for a notification, some none for an id of the client's.
-    fn send<T>(self, id: Option<Option<Id>>, read: fn(Asked) -> Result<T, Error>) -> CallFuture<T> {
-        let asking = Box::pin(async move {
+    fn send<T>(
+        self,
+        id: Option<Option<Id>>,
+        read: fn(CallOutcome) -> Result<T, Error>,
+    ) -> CallFuture<T> {
+        let future = Box::pin(async move {
             let subject = format!("`{}`", self.method);
             let shared = Arc::clone(&self.shared);
             match &shared.channel {
-                Channel::Http(http) => self.ask(http, subject, id).await,
-                Channel::Session(lane) => self.ask_over(lane, subject, id).await,
+                Channel::Http(http) => self.send_http(http, subject, id).await,
+                Channel::Session(source) => self.send_over_session(source, subject, id).await,
             }
         });
-        CallFuture { asking, read }
+        CallFuture { future, read }
     }
 
     /// Asks in an HTTP request.
-    async fn ask(
+    async fn send_http(
         self,
         http: &Http,
         subject: String,
         id: Option<Option<Id>>,
-    ) -> Result<Asked, Error> {
+    ) -> Result<CallOutcome, Error> {
         let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
         let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
         let mut text = Vec::new();
@@ -173,20 +177,20 @@ impl Prepared {
             max: shared.max_response,
         };
         let answer = shared.post(http, outgoing).await?;
-        Ok(Asked {
+        Ok(CallOutcome {
             shared: self.shared,
             subject,
-            came: Came::Http(answer, id),
+            raw: RawOutcome::Http(answer, id),
         })
     }
 
     /// Asks over a session.
-    async fn ask_over(
+    async fn send_over_session(
         self,
-        lane: &Lane,
+        source: &SessionSource,
         subject: String,
         id: Option<Option<Id>>,
-    ) -> Result<Asked, Error> {
+    ) -> Result<CallOutcome, Error> {
         let started = Instant::now();
         let shared = &self.shared;
         let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
@@ -198,10 +202,10 @@ impl Prepared {
             current: self.current,
             idempotent: self.idempotent,
         };
-        let came = match id {
+        let raw = match id {
             None => {
-                shared.notify_over(lane, sending).await?;
-                Came::Nothing
+                shared.notify_over(source, sending).await?;
+                RawOutcome::Nothing
             }
             Some(id) => {
                 // Checked before anything is sent; an id of the caller's own is the same each time.
@@ -211,67 +215,71 @@ impl Prepared {
                     opens: None,
                     progress: self.progress.clone(),
                 };
-                let (outcome, _) = shared.call_over(lane, sending, call).await?;
-                Came::Session(outcome, started.elapsed())
+                let (outcome, _) = shared.call_over(source, sending, call).await?;
+                RawOutcome::Session(outcome, started.elapsed())
             }
         };
-        Ok(Asked {
+        Ok(CallOutcome {
             shared: self.shared,
             subject,
-            came,
+            raw,
         })
     }
 }
 
 /// An answer with all that is needed to read it.
-struct Asked {
+struct CallOutcome {
     shared: Arc<Shared>,
     subject: String,
-    came: Came,
+    raw: RawOutcome,
 }
 
 /// What has come back.
-enum Came {
+enum RawOutcome {
     Http(Answer, Option<Id>),
     Session(Result<RawJson, ErrorObject>, Duration),
     /// A notification has left.
     Nothing,
 }
 
-impl Asked {
+impl CallOutcome {
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
         let subject = &self.subject;
-        let raw = match self.came {
-            Came::Http(answer, id) => answer.single(subject, id.as_ref(), &self.shared.version)?,
-            Came::Session(outcome, _) => outcome.map_err(|error| Error::refused(subject, error))?,
-            Came::Nothing => return Err(Error::local(subject, "nothing was asked")),
+        let raw = match self.raw {
+            RawOutcome::Http(answer, id) => {
+                answer.single(subject, id.as_ref(), &self.shared.version)?
+            }
+            RawOutcome::Session(outcome, _) => {
+                outcome.map_err(|error| Error::refused(subject, error))?
+            }
+            RawOutcome::Nothing => return Err(Error::local(subject, "nothing was asked")),
         };
         decode(subject, &raw)
     }
 
     fn nothing(self) -> Result<(), Error> {
-        match self.came {
-            Came::Http(answer, _) => answer.nothing(&self.subject, &self.shared.version),
-            Came::Session(..) | Came::Nothing => Ok(()),
+        match self.raw {
+            RawOutcome::Http(answer, _) => answer.nothing(&self.subject, &self.shared.version),
+            RawOutcome::Session(..) | RawOutcome::Nothing => Ok(()),
         }
     }
 
     fn full<R: DeserializeOwned>(self) -> Result<Full<R>, Error> {
-        let (status, headers, elapsed, body) = match &self.came {
-            Came::Http(answer, _) => (
+        let (status, headers, elapsed, body) = match &self.raw {
+            RawOutcome::Http(answer, _) => (
                 answer.status(),
                 answer.head.headers.clone(),
                 answer.elapsed,
                 answer.bytes(),
             ),
-            Came::Session(outcome, elapsed) => {
+            RawOutcome::Session(outcome, elapsed) => {
                 let text = match outcome {
                     Ok(result) => result.clone().into(),
                     Err(error) => error.to_json().into(),
                 };
                 (StatusCode::OK, HeaderMap::new(), *elapsed, text)
             }
-            Came::Nothing => return Err(Error::local(&self.subject, "nothing was asked")),
+            RawOutcome::Nothing => return Err(Error::local(&self.subject, "nothing was asked")),
         };
         Ok(Full {
             result: self.result(),
@@ -292,16 +300,16 @@ pub(super) fn decode<R: DeserializeOwned>(subject: &str, raw: &RawJson) -> Resul
 /// The future of a call or a notification. Dropping it closes the request.
 #[must_use = "futures do nothing unless awaited"]
 pub struct CallFuture<T> {
-    asking: Pin<Box<dyn Future<Output = Result<Asked, Error>> + Send>>,
+    future: Pin<Box<dyn Future<Output = Result<CallOutcome, Error>> + Send>>,
     /// Apart from the asking, so that the future needs nothing of `T`.
-    read: fn(Asked) -> Result<T, Error>,
+    read: fn(CallOutcome) -> Result<T, Error>,
 }
 
 impl<T> Future for CallFuture<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let asked = self.asking.as_mut().poll(cx);
+        let asked = self.future.as_mut().poll(cx);
         asked.map(|asked| (self.read)(asked?))
     }
 }

@@ -1,15 +1,15 @@
-//! How a client reaches its server: one HTTP exchange for each message, or a session.
+//! Channel to the server: HTTP exchanges, or a session.
 
 use http::{HeaderMap, Uri};
 use tokio::sync::Semaphore;
 
-use super::driver::Lane;
+use super::driver::SessionSource;
 use super::http::Exchange;
 
 /// The way messages take.
 pub(super) enum Channel {
     Http(Box<Http>),
-    Session(Lane),
+    Session(SessionSource),
 }
 
 /// Requests that are answered one by one.

@@ -1,4 +1,4 @@
-//! Connections for sessions, by what they lead to.
+//! Dialer of sessions: address → connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,13 +37,13 @@ pub(super) enum Target {
 }
 
 /// A session that has been made, and is not driven yet.
-pub(super) struct Dialled {
-    pub(super) session_handle: SessionHandle,
+pub(super) struct DialedSession {
+    pub(super) handle: SessionHandle,
     pub(super) session: Pin<Box<dyn Future<Output = Arc<End>> + Send>>,
 }
 
 /// Whether an address leads to a session; the place, as errors name it.
-pub(super) fn leads_to_session(address: &Address) -> Option<String> {
+pub(super) fn session_place(address: &Address) -> Option<String> {
     Some(match address {
         Address::WebSocket { host, port, .. } | Address::Tcp { host, port, .. } => {
             authority(host_or_loopback(host), *port)
@@ -68,14 +68,14 @@ impl Dialer {
         &self.place
     }
 
-    pub(super) async fn dial(&self) -> Result<Dialled, BoxError> {
+    pub(super) async fn dial(&self) -> Result<DialedSession, BoxError> {
         match &self.target {
             Target::InProcess(server) => Ok(self.in_process(server)),
             Target::Address(address, tls) => self.connect(address, tls.as_ref()).await,
         }
     }
 
-    fn in_process(&self, server: &Dispatcher) -> Dialled {
+    fn in_process(&self, server: &Dispatcher) -> DialedSession {
         let (ours, theirs) = memory::pair();
         let connection = Connection::new(Transport::InProcess, None);
         let config = SessionConfig::default();
@@ -85,7 +85,7 @@ impl Dialer {
         self.session(ours, Transport::InProcess)
     }
 
-    pub(super) fn session<W: Wire>(&self, wire: W, transport: Transport) -> Dialled {
+    pub(super) fn session<W: Wire>(&self, wire: W, transport: Transport) -> DialedSession {
         let connection = Connection::new(transport, None);
         // What a server calls here comes over a connection that we have made: nobody is local.
         let session = Session::new(
@@ -97,8 +97,8 @@ impl Dialer {
             |_| {},
         )
         .patient();
-        Dialled {
-            session_handle: session.session_handle(),
+        DialedSession {
+            handle: session.handle(),
             session: Box::pin(session),
         }
     }

@@ -1,5 +1,5 @@
-//! The connection of a client that speaks over a session: made when it is needed, watched, and made
-//! again if that is wanted.
+//! Connection of a client that speaks over a session: made when it is needed, watched, and replaced
+//! when it is lost.
 //!
 //! One task owns the connection. It belongs to the client: with the last clone it says goodbye.
 
@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use super::connect::refusal;
-use super::dial::{Dialer, Dialled};
+use super::dial::{DialedSession, Dialer};
 use crate::connection::{End, SessionHandle};
 use crate::router::BoxError;
 
@@ -162,7 +162,7 @@ impl State {
 }
 
 /// The way to a session.
-pub(super) enum Lane {
+pub(super) enum SessionSource {
     /// A connection of the client's own.
     Own(Driver),
     /// The session of a call that is being answered.
@@ -180,13 +180,13 @@ pub(super) enum SessionError {
     Over(Arc<End>),
 }
 
-impl Lane {
-    pub(super) async fn session_handle(&self) -> Result<SessionHandle, SessionError> {
+impl SessionSource {
+    pub(super) async fn handle(&self) -> Result<SessionHandle, SessionError> {
         match self {
-            Self::Own(driver) => driver.session_handle().await,
-            Self::Peer(session_handle) => match session_handle.end() {
+            Self::Own(driver) => driver.handle().await,
+            Self::Peer(handle) => match handle.end() {
                 Some(end) => Err(SessionError::Over(end)),
-                None => Ok(session_handle.clone()),
+                None => Ok(handle.clone()),
             },
         }
     }
@@ -240,15 +240,15 @@ impl Driver {
     }
 
     /// The session; made if there is none yet, waited for if it is being made.
-    async fn session_handle(&self) -> Result<SessionHandle, SessionError> {
+    async fn handle(&self) -> Result<SessionHandle, SessionError> {
         let mut states = self.core.state.subscribe();
         // A failure that was there before is not the answer to this call.
         let mut begun = self.core.begin();
         loop {
             let state = states.borrow_and_update().clone();
             match state {
-                State::Open(session_handle) if session_handle.end().is_none() => {
-                    return Ok(session_handle);
+                State::Open(handle) if handle.end().is_none() => {
+                    return Ok(handle);
                 }
                 State::Lost(end) if self.core.reconnect.is_none() => {
                     return Err(SessionError::Over(end));
@@ -275,7 +275,7 @@ impl Drop for Driver {
         let state = self.core.state.borrow().clone();
         match (state, task) {
             // The task ends when all is written.
-            (State::Open(session_handle), _) => session_handle.shut_down(),
+            (State::Open(handle), _) => handle.shut_down(),
             (_, Some(task)) => task.abort(),
             _ => {}
         }
@@ -308,13 +308,10 @@ impl Core {
         loop {
             self.state.send_replace(State::Connecting(attempt + 1));
             match self.dialer.dial().await {
-                Ok(Dialled {
-                    session_handle,
-                    session,
-                }) => {
+                Ok(DialedSession { handle, session }) => {
                     attempt = 0;
                     tracing::debug!("connected to {}", self.dialer.place());
-                    self.state.send_replace(State::Open(session_handle));
+                    self.state.send_replace(State::Open(handle));
                     let end = session.await;
                     tracing::debug!("the connection has ended: {}", end.reason);
                     let ours = end.ours;

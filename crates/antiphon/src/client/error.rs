@@ -1,4 +1,4 @@
-//! Why a call has no result, told so that a caller knows whether it may try again.
+//! Errors of a client: why there is no result, and whether the call may have run.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -41,12 +41,12 @@ pub struct Error(Box<Inner>);
 struct Inner {
     /// What was to be done, as the text calls it.
     subject: Box<str>,
-    what: What,
+    repr: Repr,
     status: Option<StatusCode>,
     cause: Option<BoxError>,
 }
 
-enum What {
+enum Repr {
     NotSent(Reason),
     Unknown(Reason),
     Refused(ErrorObject),
@@ -54,7 +54,7 @@ enum What {
     Local(Reason),
 }
 
-/// What went wrong; together with [`What`] it makes a sentence.
+/// What went wrong; together with [`Repr`] it makes a sentence.
 pub(super) enum Reason {
     /// No connection to this place.
     Connect(Box<str>),
@@ -100,38 +100,38 @@ pub enum Kind<'a> {
 }
 
 impl Error {
-    fn new(subject: &str, what: What) -> Self {
+    fn new(subject: &str, repr: Repr) -> Self {
         Self(Box::new(Inner {
             subject: subject.into(),
-            what,
+            repr,
             status: None,
             cause: None,
         }))
     }
 
     pub(super) fn not_sent(subject: &str, reason: Reason) -> Self {
-        Self::new(subject, What::NotSent(reason))
+        Self::new(subject, Repr::NotSent(reason))
     }
 
     pub(super) fn unknown(subject: &str, reason: Reason) -> Self {
-        Self::new(subject, What::Unknown(reason))
+        Self::new(subject, Repr::Unknown(reason))
     }
 
     pub(super) fn refused(subject: &str, error: ErrorObject) -> Self {
-        Self::new(subject, What::Refused(error))
+        Self::new(subject, Repr::Refused(error))
     }
 
     pub(super) fn rejected(subject: &str, status: StatusCode, text: String) -> Self {
-        Self::new(subject, What::Rejected(text)).status_of(status)
+        Self::new(subject, Repr::Rejected(text)).status_of(status)
     }
 
     pub(super) fn local(subject: &str, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(subject, What::Local(Reason::Request(reason.into())))
+        Self::new(subject, Repr::Local(Reason::Request(reason.into())))
     }
 
     pub(super) fn decode<R>(subject: &str, cause: serde_json::Error) -> Self {
         let reason = Reason::Decode(std::any::type_name::<R>());
-        Self::new(subject, What::Local(reason)).because(cause)
+        Self::new(subject, Repr::Local(reason)).because(cause)
     }
 
     /// A call was dropped unfinished by the thread that drove it.
@@ -156,15 +156,15 @@ impl Error {
     /// What is known of the call.
     #[must_use]
     pub fn kind(&self) -> Kind<'_> {
-        match &self.0.what {
-            What::NotSent(_) => Kind::NotSent,
-            What::Unknown(_) => Kind::Unknown,
-            What::Refused(error) => Kind::Refused(error),
-            What::Rejected(text) => Kind::Rejected {
+        match &self.0.repr {
+            Repr::NotSent(_) => Kind::NotSent,
+            Repr::Unknown(_) => Kind::Unknown,
+            Repr::Refused(error) => Kind::Refused(error),
+            Repr::Rejected(text) => Kind::Rejected {
                 status: self.0.status.unwrap_or_default(),
                 text,
             },
-            What::Local(_) => Kind::Local,
+            Repr::Local(_) => Kind::Local,
         }
     }
 
@@ -206,8 +206,8 @@ impl Error {
     /// The code of the error that the server answered with.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
-        match &self.0.what {
-            What::Refused(error) => Some(error.code()),
+        match &self.0.repr {
+            Repr::Refused(error) => Some(error.code()),
             _ => None,
         }
     }
@@ -219,9 +219,9 @@ impl Error {
     }
 
     fn reason(&self) -> Option<&Reason> {
-        match &self.0.what {
-            What::NotSent(reason) | What::Unknown(reason) | What::Local(reason) => Some(reason),
-            What::Refused(_) | What::Rejected(_) => None,
+        match &self.0.repr {
+            Repr::NotSent(reason) | Repr::Unknown(reason) | Repr::Local(reason) => Some(reason),
+            Repr::Refused(_) | Repr::Rejected(_) => None,
         }
     }
 
@@ -229,13 +229,13 @@ impl Error {
     fn write_reason(&self, reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match reason {
             Reason::Connect(place) => write!(f, "cannot connect to {place}")?,
-            Reason::Deadline(waited) if matches!(self.0.what, What::NotSent(_)) => {
+            Reason::Deadline(waited) if matches!(self.0.repr, Repr::NotSent(_)) => {
                 return write!(f, "its time of {waited:?} was over before");
             }
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
             Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
-            Reason::Answer(fault) => return write!(f, "what came is no answer to it: {fault}"),
+            Reason::Answer(fault) => return write!(f, "repr raw is no answer to it: {fault}"),
             Reason::TooLong(max) => return write!(f, "the answer is longer than {max} bytes"),
             Reason::Status => {
                 let status = self.0.status.unwrap_or_default();
@@ -261,23 +261,23 @@ impl Error {
 }
 
 /// The sentence, before what peers wrote into it is made safe for a log.
-struct Story<'a>(&'a Error);
+struct ErrorLine<'a>(&'a Error);
 
-impl fmt::Display for Story<'_> {
+impl fmt::Display for ErrorLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = self.0;
         let subject = &error.0.subject;
-        match &error.0.what {
-            What::NotSent(reason) => {
+        match &error.0.repr {
+            Repr::NotSent(reason) => {
                 write!(f, "{subject} was not sent: ")?;
                 error.write_reason(reason, f)
             }
-            What::Unknown(reason) => {
+            Repr::Unknown(reason) => {
                 write!(f, "{subject} was sent and may have run: ")?;
                 error.write_reason(reason, f)
             }
-            What::Refused(object) => write!(f, "{subject} was answered with an error: {object}"),
-            What::Rejected(text) => {
+            Repr::Refused(object) => write!(f, "{subject} was answered with an error: {object}"),
+            Repr::Rejected(text) => {
                 let status = error.0.status.unwrap_or_default();
                 write!(f, "{subject} was refused with HTTP status {status}")?;
                 match text.as_str() {
@@ -286,7 +286,7 @@ impl fmt::Display for Story<'_> {
                     text => write!(f, ": {text}"),
                 }
             }
-            What::Local(reason) => {
+            Repr::Local(reason) => {
                 write!(f, "{subject}: ")?;
                 error.write_reason(reason, f)
             }
@@ -296,7 +296,7 @@ impl fmt::Display for Story<'_> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Printable(&Story(self)).fmt(f)
+        Printable(&ErrorLine(self)).fmt(f)
     }
 }
 

@@ -12,7 +12,7 @@ use super::call::{self, CallFuture, Full, PendingCall};
 use super::channel::Channel;
 use super::driver::ConnectionWatch;
 use super::error::Error;
-use super::session::Journey;
+use super::session::SessionExchange;
 use super::shared::Scope;
 use super::subscribe::PendingSubscription;
 use crate::router::{IntoRouter, Router, RouterError};
@@ -179,7 +179,7 @@ impl Client {
     #[must_use]
     pub fn connection(&self) -> ConnectionWatch {
         match &self.scope.shared.channel {
-            Channel::Session(lane) => lane.watch(),
+            Channel::Session(source) => source.watch(),
             Channel::Http(_) => ConnectionWatch::none(),
         }
     }
@@ -190,16 +190,16 @@ impl Client {
     ///
     /// [`Kind::NotSent`] if there is no connection to be had within the client's time.
     pub async fn ready(&self) -> Result<(), Error> {
-        let Channel::Session(lane) = &self.scope.shared.channel else {
+        let Channel::Session(source) = &self.scope.shared.channel else {
             return Ok(());
         };
-        let journey = Journey::new(
+        let exchange = SessionExchange::new(
             "the connection",
-            lane,
+            source,
             self.scope.shared.timeout,
             crate::task_local::CurrentCall::get(),
         );
-        journey.session_handle(0).await.map(drop)
+        exchange.handle(0).await.map(drop)
     }
 
     /// Calls to be sent together, in one request.

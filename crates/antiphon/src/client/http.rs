@@ -1,4 +1,4 @@
-//! One HTTP exchange: a request goes through a `tower` service, an answer is read up to a limit.
+//! HTTP exchange: a request through a `tower` service, a response read up to a limit.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -111,9 +111,9 @@ pub(super) trait Exchange: Send + Sync {
 }
 
 /// Any service of HTTP requests.
-pub(super) struct Via<S>(pub(super) S);
+pub(super) struct ServiceExchange<S>(pub(super) S);
 
-impl<S, B> Exchange for Via<S>
+impl<S, B> Exchange for ServiceExchange<S>
 where
     S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,

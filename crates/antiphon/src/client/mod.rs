@@ -1,4 +1,4 @@
-//! The client: calls the methods of a server as if they were here, alone or in batches.
+//! Client: calls the methods of a server, alone or in batches.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -8,15 +8,15 @@
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs` | [`Batch`]: many calls in one request |
 //! | `subscribe.rs` | [`Subscription`]: a remote stream |
-//! | `channel.rs` | how messages go: over HTTP, or over a session |
+//! | `channel.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, headers and deadline of a request |
-//! | `response.rs` | HTTP: what came back, held against what was asked |
+//! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
 //! | `connect/` | connections: pools for HTTP, single ones for sessions; `no_connect.rs` where there are none |
-//! | `session.rs` | sessions: a call on its way |
-//! | `driver.rs` | sessions: the connection, kept and made again |
-//! | `dial.rs` | sessions: connections, by what they lead to |
-//! | `peer.rs` | sessions: the caller of a method as a client's server |
+//! | `session.rs` | sessions: calls, with deadline and retry |
+//! | `driver.rs` | sessions: the connection, its state, and its replacement when it is lost |
+//! | `dial.rs` | sessions: address → connection |
+//! | `peer.rs` | sessions: a client of the caller of a method |
 //! | `error.rs` | [`Error`]: why there is no result, and whether the call has run |
 //! | `macros.rs` | [`call!`](crate::call) |
 

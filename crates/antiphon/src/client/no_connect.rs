@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use http::StatusCode;
 
 use crate::address::Address;
-use crate::client::dial::{Dialer, Dialled};
+use crate::client::dial::{DialedSession, Dialer};
 use crate::client::http::Exchange;
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
@@ -51,7 +51,7 @@ impl Dialer {
         &self,
         _: &Address,
         _: Option<&ClientTls>,
-    ) -> Result<Dialled, BoxError> {
+    ) -> Result<DialedSession, BoxError> {
         Err(unsupported())
     }
 }

@@ -1,4 +1,4 @@
-//! The other end of a session as somebody to be called.
+//! Client of the caller: the other end of a session, called from a method.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use antiphon_proto::{ErrorCode, ErrorObject, Params};
 
 use super::builder::{self, Encoding};
 use super::channel::Channel;
-use super::driver::Lane;
+use super::driver::SessionSource;
 use super::handle::Client;
 use super::shared::{Scope, Shared};
 use crate::connection::SessionHandle;
@@ -34,23 +34,22 @@ impl Context {
     /// let router = Router::default().method_fn("greet", greet);
     /// ```
     pub fn peer(&self) -> Result<Client, ErrorObject> {
-        let session_handle = self
+        let handle = self
             .origin
-            .session_handle
+            .session
             .as_ref()
-            .filter(|session_handle| session_handle.is_duplex());
-        let session_handle =
-            session_handle.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
-        Ok(over(session_handle.clone(), "the caller"))
+            .filter(|handle| handle.is_duplex());
+        let handle = handle.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
+        Ok(over(handle.clone(), "the caller"))
     }
 }
 
 /// A client that calls whoever is at the other end of a session. `place` names them in errors.
-pub(crate) fn over(session_handle: SessionHandle, place: &str) -> Client {
-    let ids = session_handle.clone();
+pub(crate) fn over(handle: SessionHandle, place: &str) -> Client {
+    let ids = handle.clone();
     let shared = Shared {
         place: place.to_owned(),
-        channel: Channel::Session(Lane::Peer(session_handle)),
+        channel: Channel::Session(SessionSource::Peer(handle)),
         version: "2.0".to_owned(),
         separator: ".".to_owned(),
         data: Params::none(),

@@ -1,4 +1,4 @@
-//! A request on its way: its text, its headers and its deadline.
+//! HTTP request of a call: text, headers, deadline.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What came back, held against what was asked: nothing that does not fit reaches a caller.
+//! HTTP response, checked against the request.
 //!
 //! An answer fits if it is one object of the same version with exactly the id that was sent, and
 //! one of result and error. All else is told as what it is, but never as a result.

@@ -1,4 +1,4 @@
-//! Calls over a session: one message out, and its answers as they come in.
+//! Calls over a session: deadline, retry, and the answer.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -8,7 +8,7 @@ use antiphon_proto::message::Extras;
 use antiphon_proto::{ErrorObject, Id, RawJson};
 use tokio::time::{Instant, timeout_at};
 
-use super::driver::{Lane, SessionError};
+use super::driver::{SessionError, SessionSource};
 use super::error::{Error, Reason};
 use super::request::deadline_of;
 use super::shared::Shared;
@@ -28,18 +28,18 @@ pub(super) struct Sending<'a> {
 }
 
 /// What a call over a session needs on its way: a deadline, and words for what goes wrong.
-pub(super) struct Journey<'a> {
+pub(super) struct SessionExchange<'a> {
     subject: &'a str,
-    lane: &'a Lane,
+    source: &'a SessionSource,
     started: Instant,
     deadline: Option<Instant>,
     current: CurrentCall,
 }
 
-impl<'a> Journey<'a> {
+impl<'a> SessionExchange<'a> {
     pub(super) fn new(
         subject: &'a str,
-        lane: &'a Lane,
+        source: &'a SessionSource,
         timeout: Option<Duration>,
         current: CurrentCall,
     ) -> Self {
@@ -47,7 +47,7 @@ impl<'a> Journey<'a> {
         let (deadline, current) = deadline_of(started, timeout, current);
         Self {
             subject,
-            lane,
+            source,
             started,
             deadline,
             current,
@@ -55,14 +55,14 @@ impl<'a> Journey<'a> {
     }
 
     /// A session with room for so many calls.
-    pub(super) async fn session_handle(&self, calls: usize) -> Result<SessionHandle, Error> {
+    pub(super) async fn handle(&self, calls: usize) -> Result<SessionHandle, Error> {
         let ready = async {
-            let session_handle = self.lane.session_handle().await?;
-            poll_fn(|cx| session_handle.poll_place(calls, cx)).await;
-            Ok(session_handle)
+            let handle = self.source.handle().await?;
+            poll_fn(|cx| handle.poll_place(calls, cx)).await;
+            Ok(handle)
         };
         match self.within(ready).await {
-            Ok(Ok(session_handle)) => Ok(session_handle),
+            Ok(Ok(handle)) => Ok(handle),
             Ok(Err(SessionError::Connect(place, cause))) => {
                 Err(Error::not_sent(self.subject, Reason::Connect(place)).because(cause))
             }
@@ -103,7 +103,7 @@ impl<'a> Journey<'a> {
             .deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         Extras {
-            timeout: left.filter(|_| self.lane.tells_deadlines()),
+            timeout: left.filter(|_| self.source.tells_deadlines()),
             traceparent: self.current.traceparent.as_deref(),
             tracestate: self.current.tracestate.as_deref(),
         }
@@ -112,19 +112,17 @@ impl<'a> Journey<'a> {
     /// Posts a message.
     pub(super) fn post(
         &self,
-        session_handle: &SessionHandle,
+        handle: &SessionHandle,
         calls: Vec<NewCall>,
         text: Vec<u8>,
     ) -> Result<(Vec<Waiting>, u64), Error> {
-        session_handle
-            .call(calls, text)
-            .map_err(|refused| match refused {
-                Refused::Over(end) => self.over(&end),
-                Refused::Duplicate(id) => {
-                    let fault = format!("the id {id} is that of a call that still waits");
-                    Error::local(self.subject, fault)
-                }
-            })
+        handle.call(calls, text).map_err(|refused| match refused {
+            Refused::Over(end) => self.over(&end),
+            Refused::Duplicate(id) => {
+                let fault = format!("the id {id} is that of a call that still waits");
+                Error::local(self.subject, fault)
+            }
+        })
     }
 
     /// Posts a message on a session with room for it; on the next one if that ends just now.
@@ -135,10 +133,10 @@ impl<'a> Journey<'a> {
     ) -> Result<(SessionHandle, Vec<Waiting>, u64), Error> {
         loop {
             let calls = calls();
-            let session_handle = self.session_handle(calls.len()).await?;
-            match self.post(&session_handle, calls, text.clone()) {
-                Err(error) if error.is_closed() && self.lane.reconnects() => {}
-                posted => return posted.map(|(waiting, serial)| (session_handle, waiting, serial)),
+            let handle = self.handle(calls.len()).await?;
+            match self.post(&handle, calls, text.clone()) {
+                Err(error) if error.is_closed() && self.source.reconnects() => {}
+                posted => return posted.map(|(waiting, serial)| (handle, waiting, serial)),
             }
         }
     }
@@ -154,18 +152,14 @@ impl<'a> Journey<'a> {
     }
 
     /// Waits until a message without an answer has left.
-    pub(super) async fn written(
-        &self,
-        session_handle: &SessionHandle,
-        serial: u64,
-    ) -> Result<(), Error> {
+    pub(super) async fn written(&self, handle: &SessionHandle, serial: u64) -> Result<(), Error> {
         match self
-            .within(poll_fn(|cx| session_handle.poll_written(serial, cx)))
+            .within(poll_fn(|cx| handle.poll_written(serial, cx)))
             .await
         {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let reason = session_handle
+                let reason = handle
                     .end()
                     .map_or(Cow::Borrowed(""), |end| end.reason.clone());
                 Err(Error::unknown(self.subject, Reason::Closed(reason)))
@@ -203,47 +197,52 @@ impl Shared {
     /// may run twice is made again when the connection is lost and comes back.
     pub(super) async fn call_over(
         &self,
-        lane: &Lane,
+        source: &SessionSource,
         sending: Sending<'_>,
         call: impl Fn() -> NewCall,
     ) -> Result<(Result<RawJson, ErrorObject>, SessionHandle), Error> {
         let subject = sending.subject;
-        let journey = Journey::new(subject, lane, sending.timeout, sending.current);
+        let exchange = SessionExchange::new(subject, source, sending.timeout, sending.current);
         loop {
-            let session_handle = journey.session_handle(1).await?;
+            let handle = exchange.handle(1).await?;
             let call = call();
             let mut text = Vec::with_capacity(128);
             let id: Id = call.id.clone();
-            let extras = journey.extras();
+            let extras = exchange.extras();
             self.write(&mut text, Some(&id), sending.method, sending.params, extras);
-            let (mut waiting, _) = match journey.post(&session_handle, vec![call], text) {
-                Err(error) if error.is_closed() && lane.reconnects() => continue,
+            let (mut waiting, _) = match exchange.post(&handle, vec![call], text) {
+                Err(error) if error.is_closed() && source.reconnects() => continue,
                 posted => posted?,
             };
             let Some(waiting) = waiting.pop() else {
                 return Err(Error::local(subject, "it was lost"));
             };
-            let end = journey.answer(waiting).await?;
+            let end = exchange.answer(waiting).await?;
             let again = match &end {
-                CallEnd::Lost { sent, .. } => lane.reconnects() && (!sent || sending.idempotent),
+                CallEnd::Lost { sent, .. } => source.reconnects() && (!sent || sending.idempotent),
                 _ => false,
             };
             if !again {
-                return Ok((outcome(subject, end, self.max_response)?, session_handle));
+                return Ok((outcome(subject, end, self.max_response)?, handle));
             }
         }
     }
 
     /// Sends a notification and waits until it has left.
-    pub(super) async fn notify_over(&self, lane: &Lane, sending: Sending<'_>) -> Result<(), Error> {
-        let journey = Journey::new(sending.subject, lane, sending.timeout, sending.current);
+    pub(super) async fn notify_over(
+        &self,
+        source: &SessionSource,
+        sending: Sending<'_>,
+    ) -> Result<(), Error> {
+        let exchange =
+            SessionExchange::new(sending.subject, source, sending.timeout, sending.current);
         let mut text = Vec::with_capacity(128);
         let extras = Extras {
             timeout: None,
-            ..journey.extras()
+            ..exchange.extras()
         };
         self.write(&mut text, None, sending.method, sending.params, extras);
-        let (session_handle, _, serial) = journey.send(text, Vec::new).await?;
-        journey.written(&session_handle, serial).await
+        let (handle, _, serial) = exchange.send(text, Vec::new).await?;
+        exchange.written(&handle, serial).await
     }
 }

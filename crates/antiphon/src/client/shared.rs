@@ -33,7 +33,7 @@ impl Shared {
 
     /// Whether a connection that is lost is made again.
     pub(super) fn reconnects(&self) -> bool {
-        matches!(&self.channel, Channel::Session(lane) if lane.reconnects())
+        matches!(&self.channel, Channel::Session(source) if source.reconnects())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Subscriptions: a method that answers with a stream, as a stream here.
+//! Subscriptions of a client: a remote stream as a stream.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,7 +19,7 @@ use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::session::Sending;
 use super::shared::Shared;
-use crate::connection::{Inbox, InboxEnd, InboxSpec, NewCall, SessionHandle};
+use crate::connection::{Inbox, InboxEnd, InboxSender, NewCall, SessionHandle};
 use crate::task_local::CurrentCall;
 
 /// Items that may wait here unless the caller says otherwise.
@@ -107,7 +107,7 @@ impl<T: DeserializeOwned + 'static> IntoFuture for PendingSubscription<T> {
 impl Request {
     async fn open(self) -> Result<Open, Error> {
         let subject = format!("`{}`", self.method);
-        let Channel::Session(lane) = &self.shared.channel else {
+        let Channel::Session(source) = &self.shared.channel else {
             return Err(Error::local(
                 &subject,
                 "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
@@ -126,14 +126,14 @@ impl Request {
             idempotent: true,
         };
         let call = || {
-            let (spec, receiver) = InboxSpec::new(self.buffer, &self.unsubscribe);
+            let (spec, receiver) = InboxSender::new(self.buffer, &self.unsubscribe);
             *inbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
             NewCall {
                 opens: Some(spec),
                 ..self.shared.new_call()
             }
         };
-        let (outcome, session_handle) = self.shared.call_over(lane, sending, call).await?;
+        let (outcome, handle) = self.shared.call_over(source, sending, call).await?;
         let id = outcome.map_err(|error| Error::refused(&subject, error))?;
         let is_id = matches!(
             id.as_str().as_bytes().first(),
@@ -141,7 +141,7 @@ impl Request {
         );
         match inbox.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(inbox) if is_id => Ok(Open {
-                session_handle,
+                handle,
                 id: id.as_str().into(),
                 inbox,
                 next: 1,
@@ -193,7 +193,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Open, Error>> + Send>>;
 
 /// A subscription that the server has agreed to.
 struct Open {
-    session_handle: SessionHandle,
+    handle: SessionHandle,
     /// The JSON text of its id.
     id: Box<str>,
     inbox: Inbox,
@@ -205,7 +205,7 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.over {
-            self.session_handle.forget(&self.id, &self.inbox.mark());
+            self.handle.forget(&self.id, &self.inbox.key());
         }
     }
 }

@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 
 use super::end::End;
 use super::handle::{SessionHandle, State};
-use super::inbox::{InboxSpec, Mark};
-use super::pending::{CallEnd, NewCall, Progress, TooManyStrangers, Waiter};
+use super::inbox::{InboxSender, SubscriptionKey};
+use super::pending::{CallEnd, NewCall, Progress, TooManyUnmatched, Waiter};
 
 /// Why a message with calls was not posted.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl SessionHandle {
             let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
             for call in calls {
                 let (tell, told) = oneshot::channel();
-                let opens = call.opens.as_ref().map(InboxSpec::mark);
+                let opens = call.opens.as_ref().map(InboxSender::key);
                 let waiter = Waiter {
                     serial,
                     tell,
@@ -83,12 +83,12 @@ impl SessionHandle {
                     debug_assert!(!matches!(error, InsertError::Full(_)));
                     for known in &mut waiting {
                         state.calls.pending.take(known.id.as_ref());
-                        known.session_handle = None;
+                        known.handle = None;
                     }
                     return Err(Refused::Duplicate(call.id));
                 }
                 waiting.push(Waiting {
-                    session_handle: Some(self.clone()),
+                    handle: Some(self.clone()),
                     id: call.id,
                     opens,
                     told,
@@ -107,7 +107,7 @@ impl SessionHandle {
         &self,
         id: &str,
         outcome: Result<RawJson, ErrorObject>,
-    ) -> Result<(), TooManyStrangers> {
+    ) -> Result<(), TooManyUnmatched> {
         let mut state = self.lock();
         let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
             let known = &mut state.calls.abandoned;
@@ -116,8 +116,8 @@ impl SessionHandle {
                 .position(|(known, _)| **known == *id.as_bytes())
             {
                 let opens = known.remove(at).and_then(|(_, opens)| opens);
-                if let (Some(mark), Ok(result)) = (opens, &outcome) {
-                    self.decline(&mut state, result.as_str(), &mark);
+                if let (Some(key), Ok(result)) = (opens, &outcome) {
+                    self.decline(&mut state, result.as_str(), &key);
                 }
                 return Ok(());
             }
@@ -126,10 +126,10 @@ impl SessionHandle {
                     self.unreadable(&mut state, &error);
                     Ok(())
                 }
-                _ => state.calls.stranger(),
+                _ => state.calls.unmatched(),
             };
         };
-        let opens = waiter.opens.as_ref().map(InboxSpec::mark);
+        let opens = waiter.opens.as_ref().map(InboxSender::key);
         if let (Some(spec), Ok(result)) = (waiter.opens, &outcome) {
             state.inboxes.open(result.as_str(), spec);
         }
@@ -137,8 +137,8 @@ impl SessionHandle {
         drop(state);
         let told = waiter.tell.send(CallEnd::Answered(outcome));
         // Who asked has gone in this moment, too late to cancel: what has begun is ended here.
-        if let (Err(CallEnd::Answered(Ok(id))), Some(mark)) = (told, opens) {
-            self.forget(id.as_str(), &mark);
+        if let (Err(CallEnd::Answered(Ok(id))), Some(key)) = (told, opens) {
+            self.forget(id.as_str(), &key);
         }
         room.into_iter().for_each(std::task::Waker::wake);
         Ok(())
@@ -162,8 +162,8 @@ impl SessionHandle {
     /// # Errors
     ///
     /// When there were too many.
-    pub(crate) fn stranger(&self) -> Result<(), TooManyStrangers> {
-        self.lock().calls.stranger()
+    pub(crate) fn unmatched(&self) -> Result<(), TooManyUnmatched> {
+        self.lock().calls.unmatched()
     }
 
     /// The peer could not read something. Which message that was it cannot say, and the oldest is
@@ -174,7 +174,7 @@ impl SessionHandle {
             return;
         };
         for (id, waiter) in calls.pending.take_all(|waiter| waiter.serial == oldest) {
-            calls.abandon(&id, waiter.opens.as_ref().map(InboxSpec::mark));
+            calls.abandon(&id, waiter.opens.as_ref().map(InboxSender::key));
             let _ = waiter.tell.send(CallEnd::Unreadable(error.clone()));
         }
         // Their places are free.
@@ -205,7 +205,7 @@ impl SessionHandle {
             let Some(waiter) = state.calls.pending.take(id.as_ref()) else {
                 return;
             };
-            let opens = waiter.opens.as_ref().map(InboxSpec::mark);
+            let opens = waiter.opens.as_ref().map(InboxSender::key);
             drop(waiter);
             state.calls.abandon(id.as_ref(), opens);
             let mut text = Vec::new();
@@ -222,10 +222,10 @@ impl SessionHandle {
 /// The answer to a call of ours, to come. Dropping it cancels the call.
 pub(crate) struct Waiting {
     /// None once there is nothing to cancel.
-    session_handle: Option<SessionHandle>,
+    handle: Option<SessionHandle>,
     id: Id,
     /// The subscription that the answer opens.
-    opens: Option<Mark>,
+    opens: Option<SubscriptionKey>,
     told: oneshot::Receiver<CallEnd>,
 }
 
@@ -235,7 +235,7 @@ impl Future for Waiting {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallEnd> {
         let told = Pin::new(&mut self.told).poll(cx);
         told.map(|told| {
-            self.session_handle = None;
+            self.handle = None;
             // The sender always tells before it is dropped.
             told.unwrap_or_else(|_| CallEnd::Lost {
                 sent: true,
@@ -250,16 +250,16 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let Some(session_handle) = self.session_handle.take() else {
+        let Some(handle) = self.handle.take() else {
             return;
         };
         // From here on it is the sender that learns that nobody listens; what it has told before is
         // found below. Without this an answer could fall between the two.
         self.told.close();
         match (self.told.try_recv(), &self.opens) {
-            (Err(_), _) => session_handle.abandon(&self.id),
+            (Err(_), _) => handle.abandon(&self.id),
             // What is told already needs no cancel, but a subscription has begun.
-            (Ok(CallEnd::Answered(Ok(id))), Some(mark)) => session_handle.forget(id.as_str(), mark),
+            (Ok(CallEnd::Answered(Ok(id))), Some(key)) => handle.forget(id.as_str(), key),
             _ => {}
         }
     }
@@ -279,20 +279,20 @@ mod tests {
 
     use antiphon_proto::RawJson;
 
-    use super::super::{InboxSpec, NewCall, SessionHandle};
+    use super::super::{InboxSender, NewCall, SessionHandle};
 
     /// Whoever comes first, the answer or the drop: the subscription that has begun is ended.
     #[test]
     fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
         for round in 0..5_000 {
-            let session_handle = SessionHandle::new(Arc::default(), true);
-            let (opens, _inbox) = InboxSpec::new(1, "unsubscribe");
+            let handle = SessionHandle::new(Arc::default(), true);
+            let (opens, _inbox) = InboxSender::new(1, "unsubscribe");
             let call = NewCall {
                 id: 1.into(),
                 opens: Some(opens),
                 progress: None,
             };
-            let (waiting, _) = session_handle.call(vec![call], Vec::new()).unwrap();
+            let (waiting, _) = handle.call(vec![call], Vec::new()).unwrap();
             let both = Arc::new(Barrier::new(2));
             let dropper = {
                 let both = Arc::clone(&both);
@@ -303,14 +303,14 @@ mod tests {
             };
             let id = RawJson::from_value("s1").unwrap();
             both.wait();
-            session_handle.answered("1", Ok(id)).unwrap();
+            handle.answered("1", Ok(id)).unwrap();
             dropper.join().unwrap();
             let mut posted = VecDeque::new();
-            session_handle.fetch(1024, &mut posted);
+            handle.fetch(1024, &mut posted);
             let last = posted.pop_back().unwrap().text;
             let last = String::from_utf8(last).unwrap();
             assert!(last.contains("unsubscribe"), "round {round}: {last}");
-            assert!(!session_handle.has_inboxes());
+            assert!(!handle.has_inboxes());
         }
     }
 }

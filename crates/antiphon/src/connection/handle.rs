@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::end::End;
 use super::inbox::Inboxes;
-use super::limits::SessionHandleLimits;
+use super::limits::ConnectionLimits;
 use super::pending::Calls;
-use super::queues::{Feeds, Outgoing};
+use super::queues::{ItemQueues, Outgoing};
 use super::tasks::Running;
 
 /// A session as all but its task see it. Cheap to clone; it does not keep the session alive.
@@ -18,7 +18,7 @@ use super::tasks::Running;
 pub(crate) struct SessionHandle(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) limits: Arc<SessionHandleLimits>,
+    pub(super) limits: Arc<ConnectionLimits>,
     /// Whether the peer can be called. Where it cannot, messages go one way only.
     pub(super) duplex: bool,
     pub(super) state: Mutex<State>,
@@ -53,7 +53,7 @@ pub(super) struct State {
     pub(super) flushed: Vec<(u64, Waker)>,
     pub(super) calls: Calls,
     pub(super) running: Running,
-    pub(super) feeds: Feeds,
+    pub(super) queues: ItemQueues,
     pub(super) inboxes: Inboxes,
     pub(super) end: Option<Arc<End>>,
 }
@@ -75,7 +75,7 @@ pub(super) struct Serial {
 }
 
 impl SessionHandle {
-    pub(crate) fn new(limits: Arc<SessionHandleLimits>, duplex: bool) -> Self {
+    pub(crate) fn new(limits: Arc<ConnectionLimits>, duplex: bool) -> Self {
         Self(Arc::new(Inner {
             limits,
             duplex,
@@ -194,7 +194,7 @@ impl SessionHandle {
         let sent = state.serial.taken;
         let calls = std::mem::take(&mut state.calls);
         let running = std::mem::take(&mut state.running);
-        let feeds = std::mem::take(&mut state.feeds);
+        let queues = std::mem::take(&mut state.queues);
         let inboxes = std::mem::take(&mut state.inboxes);
         let mut wake = std::mem::take(&mut state.room);
         wake.extend(state.flushed.drain(..).map(|(_, waker)| waker));
@@ -203,7 +203,7 @@ impl SessionHandle {
         // Outside of the lock: what ends here may hold links of its own.
         calls.lose(sent, &end);
         running.abort();
-        feeds.abort();
+        queues.abort();
         inboxes.lose(&end);
         self.0.running.store(0, Ordering::Relaxed);
         wake.into_iter().for_each(Waker::wake);
@@ -236,7 +236,7 @@ impl SessionHandle {
         into.append(&mut state.outbox);
         self.0.posted.store(0, Ordering::Relaxed);
         state.serial.taken = state.serial.posted;
-        state.feeds.take(room, into)
+        state.queues.take(room, into)
     }
 
     /// Tells how much is left to be written of what was fetched.
@@ -271,7 +271,7 @@ impl SessionHandle {
     /// Whether calls of ours wait, or subscriptions are open.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.lock();
-        !state.calls.is_empty() || !state.feeds.is_empty() || !state.inboxes.is_empty()
+        !state.calls.is_empty() || !state.queues.is_empty() || !state.inboxes.is_empty()
     }
 
     /// How many answers one message of the peer's may hold.

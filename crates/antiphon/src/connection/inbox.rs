@@ -19,12 +19,12 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Inboxes {
     /// By the JSON text of the subscription's id.
-    pub(super) table: HashMap<Box<str>, InboxSpec>,
+    pub(super) table: HashMap<Box<str>, InboxSender>,
 }
 
 /// Where the items of a subscription go, once the peer has agreed to it.
 #[derive(Clone)]
-pub(crate) struct InboxSpec {
+pub(crate) struct InboxSender {
     sender: mpsc::Sender<Event>,
     shared: Arc<Shared>,
     /// The method that ends the subscription.
@@ -33,7 +33,7 @@ pub(crate) struct InboxSpec {
 
 /// Tells a subscription from all others, and says how it is ended.
 #[derive(Clone)]
-pub(crate) struct Mark {
+pub(crate) struct SubscriptionKey {
     shared: Arc<Shared>,
     pub(super) unsubscribe: Arc<str>,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Inbox {
     unsubscribe: Arc<str>,
 }
 
-impl InboxSpec {
+impl InboxSender {
     /// A pair for at most `items` that wait.
     pub(crate) fn new(items: usize, unsubscribe: &str) -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel(items.max(1));
@@ -87,8 +87,8 @@ impl InboxSpec {
         )
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn key(&self) -> SubscriptionKey {
+        SubscriptionKey {
             shared: Arc::clone(&self.shared),
             unsubscribe: Arc::clone(&self.unsubscribe),
         }
@@ -107,9 +107,9 @@ impl InboxSpec {
     }
 }
 
-impl Mark {
+impl SubscriptionKey {
     /// Whether this is the subscription of these items.
-    pub(super) fn is_of(&self, spec: &InboxSpec) -> bool {
+    pub(super) fn is_of(&self, spec: &InboxSender) -> bool {
         Arc::ptr_eq(&spec.shared, &self.shared)
     }
 }
@@ -128,8 +128,8 @@ impl Inbox {
         next
     }
 
-    pub(crate) fn mark(&self) -> Mark {
-        Mark {
+    pub(crate) fn key(&self) -> SubscriptionKey {
+        SubscriptionKey {
             shared: Arc::clone(&self.shared),
             unsubscribe: Arc::clone(&self.unsubscribe),
         }
@@ -149,7 +149,7 @@ pub(super) fn is_id(result: &str) -> bool {
 impl Inboxes {
     /// The peer has agreed: its items may come from now on. An answer that is no id opens nothing,
     /// which the subscriber sees in the answer itself. One that is in use is the first subscriber's.
-    pub(super) fn open(&mut self, id: &str, spec: InboxSpec) {
+    pub(super) fn open(&mut self, id: &str, spec: InboxSender) {
         if self.table.contains_key(id) {
             spec.end(InboxEnd::Confused);
         } else if is_id(id) {
@@ -168,9 +168,9 @@ impl Inboxes {
     }
 }
 
-impl fmt::Debug for InboxSpec {
+impl fmt::Debug for InboxSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InboxSpec")
+        f.write_str("InboxSender")
     }
 }
 

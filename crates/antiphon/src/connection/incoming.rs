@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use antiphon_proto::RawJson;
 
 use super::handle::{SessionHandle, State};
-use super::inbox::{InboxEnd, Mark, is_id};
+use super::inbox::{InboxEnd, SubscriptionKey, is_id};
 
 impl SessionHandle {
     /// Whether notifications have to be looked at.
@@ -36,20 +36,20 @@ impl SessionHandle {
     }
 
     /// Ends a subscription of ours; the peer is told.
-    pub(crate) fn forget(&self, id: &str, mark: &Mark) {
+    pub(crate) fn forget(&self, id: &str, key: &SubscriptionKey) {
         self.change(|state| {
             let known = state.inboxes.table.get(id);
-            if known.is_some_and(|spec| mark.is_of(spec)) {
+            if known.is_some_and(|spec| key.is_of(spec)) {
                 state.inboxes.table.remove(id);
-                self.tell_unsubscribed(state, id, &mark.unsubscribe);
+                self.tell_unsubscribed(state, id, &key.unsubscribe);
             }
         });
     }
 
     /// The peer agrees to a subscription that nobody wants any more: it is ended.
-    pub(super) fn decline(&self, state: &mut State, id: &str, mark: &Mark) {
+    pub(super) fn decline(&self, state: &mut State, id: &str, key: &SubscriptionKey) {
         if is_id(id) {
-            self.tell_unsubscribed(state, id, &mark.unsubscribe);
+            self.tell_unsubscribed(state, id, &key.unsubscribe);
             self.0.mail.store(true, Ordering::Release);
         }
     }

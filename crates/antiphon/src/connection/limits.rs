@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// What one session may hold; shared by all sessions of a server or client.
 #[derive(Clone, Debug)]
-pub(crate) struct SessionHandleLimits {
+pub(crate) struct ConnectionLimits {
     /// Bytes that may wait to be written before everything that makes more of them has to wait.
     pub(crate) max_unwritten: usize,
     /// Calls of ours that may wait for answers.
@@ -19,7 +19,7 @@ pub(crate) struct SessionHandleLimits {
     pub(crate) cancel: Arc<str>,
 }
 
-impl Default for SessionHandleLimits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             max_unwritten: 4 * 1024 * 1024,

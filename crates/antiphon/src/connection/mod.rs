@@ -12,7 +12,7 @@
 //! | `running.rs`, `tasks.rs` | calls of the peer's that wait for a method, and their table |
 //! | `outgoing.rs`, `queues.rs` | subscriptions of the peer's to streams of ours, and their queues |
 //! | `incoming.rs`, `inbox.rs` | subscriptions of ours to streams of the peer's, and their queues |
-//! | `limits.rs`, `end.rs` | [`SessionHandleLimits`]; [`End`]: why a session is over |
+//! | `limits.rs`, `end.rs` | [`ConnectionLimits`]; [`End`]: why a session is over |
 
 mod calls;
 mod end;
@@ -29,8 +29,8 @@ mod tasks;
 pub(crate) use calls::{Refused, Waiting};
 pub(crate) use end::End;
 pub(crate) use handle::SessionHandle;
-pub(crate) use inbox::{Inbox, InboxEnd, InboxSpec};
-pub(crate) use limits::SessionHandleLimits;
+pub(crate) use inbox::{Inbox, InboxEnd, InboxSender};
+pub(crate) use limits::ConnectionLimits;
 pub(crate) use pending::{CallEnd, NewCall, Progress};
 pub(crate) use queues::Outgoing;
 pub(crate) use tasks::{Cancels, Ticket};

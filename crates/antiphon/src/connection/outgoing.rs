@@ -9,9 +9,9 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use tokio::task::AbortHandle;
 
 use super::handle::{SessionHandle, State};
-use super::queues::Feed;
+use super::queues::ItemQueue;
 use crate::error::{guard, in_call};
-use crate::subscription::{Ending, Opening, Overflow, Wording};
+use crate::subscription::{Ending, MessageFormat, Opening, Overflow};
 
 impl SessionHandle {
     /// Whether one more subscription may begin.
@@ -34,47 +34,47 @@ impl SessionHandle {
     pub(crate) fn open(&self, streams: Vec<Opening>) {
         self.change(|state| {
             for opening in streams {
-                self.begin_feed(state, opening);
+                self.begin_queue(state, opening);
             }
         });
     }
 
     /// The first item comes behind the answer: that is in the outbox already, and the pump runs
     /// later.
-    pub(super) fn begin_feed(&self, state: &mut State, mut opening: Opening) {
+    pub(super) fn begin_queue(&self, state: &mut State, mut opening: Opening) {
         if state.end.is_some() {
             return;
         }
         let id: Box<str> = opening.id.as_str().into();
-        let feed = Feed {
-            queue: VecDeque::new(),
+        let queue = ItemQueue {
+            items: VecDeque::new(),
             bytes: 0,
             has_turn: false,
             overflow: opening.overflow,
-            wording: opening.wording.clone(),
+            format: opening.format.clone(),
             made: 0,
             over: false,
             room: None,
             pump: None,
             _place: std::mem::replace(&mut opening.place, Box::new(())),
         };
-        state.feeds.table.insert(id.clone(), feed);
+        state.queues.table.insert(id.clone(), queue);
         let pump = tokio::spawn(pump(self.clone(), id.clone(), opening));
-        if let Some(feed) = state.feeds.table.get_mut(&id) {
-            feed.pump = Some(pump.abort_handle());
+        if let Some(queue) = state.queues.table.get_mut(&id) {
+            queue.pump = Some(pump.abort_handle());
         }
     }
 
     /// Ends a subscription at the peer's wish; false if there is none of this id.
     pub(crate) fn unsubscribe(&self, id: &str) -> bool {
         let pump = self.change(|state| {
-            let mut feed = state.feeds.remove(id)?;
-            if !feed.over
-                && let Some(text) = feed.wording.end(feed.made + 1, &Ending::Unsubscribed)
+            let mut queue = state.queues.remove(id)?;
+            if !queue.over
+                && let Some(text) = queue.format.end(queue.made + 1, &Ending::Unsubscribed)
             {
                 self.put(state, text);
             }
-            Some(feed.pump.take())
+            Some(queue.pump.take())
         });
         if let Some(Some(pump)) = &pump {
             pump.abort();
@@ -83,11 +83,11 @@ impl SessionHandle {
     }
 
     /// Ends all subscriptions because the server stops.
-    pub(crate) fn end_feeds(&self) {
+    pub(crate) fn end_subscriptions(&self) {
         let pumps: Vec<_> = self.change(|state| {
-            let ids: Vec<_> = state.feeds.table.keys().cloned().collect();
+            let ids: Vec<_> = state.queues.table.keys().cloned().collect();
             ids.iter()
-                .filter_map(|id| state.feeds.end(id, &Ending::Shutdown))
+                .filter_map(|id| state.queues.end(id, &Ending::Shutdown))
                 .collect()
         });
         pumps.iter().for_each(AbortHandle::abort);
@@ -95,28 +95,28 @@ impl SessionHandle {
 
     /// Offers an item; false if the subscription is over.
     fn offer(&self, id: &str, seq: u64, text: Vec<u8>) -> bool {
-        self.change(|state| state.feeds.offer(id, seq, text, &self.0.limits))
+        self.change(|state| state.queues.offer(id, seq, text, &self.0.limits))
     }
 
-    fn end_feed(&self, id: &str, ending: &Ending) {
-        self.change(|state| state.feeds.end(id, ending));
+    fn end_queue(&self, id: &str, ending: &Ending) {
+        self.change(|state| state.queues.end(id, ending));
     }
 
     /// Waits until a subscription that blocks has room. False if it is over.
-    fn poll_feed(&self, id: &str, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_queue(&self, id: &str, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
-        let feeds = &mut state.feeds;
-        let all = feeds.bytes;
-        let Some(feed) = feeds.table.get_mut(id) else {
+        let queues = &mut state.queues;
+        let all = queues.bytes;
+        let Some(queue) = queues.table.get_mut(id) else {
             return Poll::Ready(false);
         };
-        if feed.over {
+        if queue.over {
             return Poll::Ready(false);
         }
-        if feed.overflow != Overflow::Block || !feed.is_full(all, 0, &self.0.limits) {
+        if queue.overflow != Overflow::Block || !queue.is_full(all, 0, &self.0.limits) {
             return Poll::Ready(true);
         }
-        feed.room = Some(cx.waker().clone());
+        queue.room = Some(cx.waker().clone());
         Poll::Pending
     }
 }
@@ -134,9 +134,9 @@ impl Drop for Place {
 const PANICKED: &str = "a stream panicked";
 
 /// Asks a stream for items until it, or its subscription, ends.
-async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
+async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
     let Opening {
-        wording,
+        format,
         mut items,
         max_item,
         current,
@@ -146,10 +146,10 @@ async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
     } = opening;
     let working = async {
         for seq in 1.. {
-            if !poll_fn(|cx| session_handle.poll_feed(&id, cx)).await {
+            if !poll_fn(|cx| handle.poll_queue(&id, cx)).await {
                 return;
             }
-            let mut text = wording.begin(seq);
+            let mut text = format.begin(seq);
             let start = text.len();
             let item = poll_fn(|cx| {
                 let (polled, incidents) =
@@ -162,8 +162,8 @@ async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
             });
             let ending = match item.await {
                 Some(Ok(())) if text.len() - start <= max_item => {
-                    text.extend_from_slice(Wording::TAIL);
-                    if !session_handle.offer(&id, seq, text) {
+                    text.extend_from_slice(MessageFormat::TAIL);
+                    if !handle.offer(&id, seq, text) {
                         return;
                     }
                     // A stream that never waits must not keep others from running.
@@ -174,7 +174,7 @@ async fn pump(session_handle: SessionHandle, id: Box<str>, opening: Opening) {
                 Some(Err(error)) => Ending::Error(error),
                 None => Ending::Complete,
             };
-            return session_handle.end_feed(&id, &ending);
+            return handle.end_queue(&id, &ending);
         }
     };
     current.scope(working).await;

@@ -8,10 +8,10 @@ use antiphon_proto::{ErrorObject, Id, RawJson};
 use tokio::sync::oneshot;
 
 use super::end::End;
-use super::inbox::{InboxSpec, Mark};
+use super::inbox::{InboxSender, SubscriptionKey};
 
 /// Answers to no call that a peer may send before it is cut off.
-const MAX_STRANGERS: usize = 16;
+const MAX_UNMATCHED: usize = 16;
 
 /// How many calls that were given up are remembered, so that their late answers are no strangers.
 const MAX_ABANDONED: usize = 1024;
@@ -36,7 +36,7 @@ pub(crate) type Progress = Arc<dyn Fn(RawJson) + Send + Sync>;
 pub(crate) struct NewCall {
     pub(crate) id: Id,
     /// Where the items go if the answer is a subscription.
-    pub(crate) opens: Option<InboxSpec>,
+    pub(crate) opens: Option<InboxSender>,
     pub(crate) progress: Option<Progress>,
 }
 
@@ -53,7 +53,7 @@ impl From<Id> for NewCall {
 pub(super) struct Calls {
     pub(super) pending: Pending<Waiter>,
     /// With what a subscription among them is ended by.
-    pub(super) abandoned: VecDeque<(Box<[u8]>, Option<Mark>)>,
+    pub(super) abandoned: VecDeque<(Box<[u8]>, Option<SubscriptionKey>)>,
     pub(super) strangers: usize,
     /// The most calls in one message of ours that may still be answered.
     pub(super) largest: usize,
@@ -78,7 +78,7 @@ pub(super) struct Waiter {
     /// The message that carries the call.
     pub(super) serial: u64,
     pub(super) tell: oneshot::Sender<CallEnd>,
-    pub(super) opens: Option<InboxSpec>,
+    pub(super) opens: Option<InboxSender>,
     pub(super) progress: Option<Progress>,
 }
 
@@ -99,7 +99,7 @@ impl Calls {
         }
     }
 
-    pub(super) fn abandon(&mut self, id: &[u8], opens: Option<Mark>) {
+    pub(super) fn abandon(&mut self, id: &[u8], opens: Option<SubscriptionKey>) {
         if self.abandoned.len() >= MAX_ABANDONED {
             self.abandoned.pop_front();
         }
@@ -109,14 +109,14 @@ impl Calls {
 
 /// A peer that answers what nobody has asked.
 #[derive(Debug)]
-pub(crate) struct TooManyStrangers;
+pub(crate) struct TooManyUnmatched;
 
 impl Calls {
     /// Counts an answer that nobody has asked for.
-    pub(super) fn stranger(&mut self) -> Result<(), TooManyStrangers> {
+    pub(super) fn unmatched(&mut self) -> Result<(), TooManyUnmatched> {
         self.strangers += 1;
-        match self.strangers > MAX_STRANGERS {
-            true => Err(TooManyStrangers),
+        match self.strangers > MAX_UNMATCHED {
+            true => Err(TooManyUnmatched),
             false => Ok(()),
         }
     }

@@ -9,8 +9,8 @@ use std::task::Waker;
 
 use tokio::task::AbortHandle;
 
-use super::limits::SessionHandleLimits;
-use crate::subscription::{Ending, Overflow, Wording};
+use super::limits::ConnectionLimits;
+use crate::subscription::{Ending, MessageFormat, Overflow};
 
 /// A message on its way to the peer.
 #[derive(Debug)]
@@ -22,21 +22,21 @@ pub(crate) struct Outgoing {
 
 /// All subscriptions of one peer.
 #[derive(Default)]
-pub(super) struct Feeds {
-    pub(super) table: HashMap<Box<str>, Feed>,
+pub(super) struct ItemQueues {
+    pub(super) table: HashMap<Box<str>, ItemQueue>,
     /// The feeds that have items, each once, in the order of their turns.
     pub(super) turns: VecDeque<Box<str>>,
     /// Bytes in all queues.
     pub(super) bytes: usize,
 }
 
-pub(super) struct Feed {
-    pub(super) queue: VecDeque<Outgoing>,
+pub(super) struct ItemQueue {
+    pub(super) items: VecDeque<Outgoing>,
     pub(super) bytes: usize,
     /// Whether it is among the turns.
     pub(super) has_turn: bool,
     pub(super) overflow: Overflow,
-    pub(super) wording: Wording,
+    pub(super) format: MessageFormat,
     /// The number of the last item that the stream has made.
     pub(super) made: u64,
     /// Whether the last message is in the queue.
@@ -47,7 +47,7 @@ pub(super) struct Feed {
     pub(super) _place: Box<dyn Send + Sync>,
 }
 
-impl Feeds {
+impl ItemQueues {
     /// Moves items, one of each feed in turn, until about `room` bytes have gone. True if more wait.
     pub(super) fn take(&mut self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
         let mut taken = 0;
@@ -55,25 +55,25 @@ impl Feeds {
             let Some(id) = self.turns.pop_front() else {
                 return false;
             };
-            let Some(feed) = self.table.get_mut(&id) else {
+            let Some(queue) = self.table.get_mut(&id) else {
                 continue;
             };
-            if let Some(item) = feed.queue.pop_front() {
+            if let Some(item) = queue.items.pop_front() {
                 taken += item.text.len();
-                feed.bytes -= item.text.len();
+                queue.bytes -= item.text.len();
                 self.bytes -= item.text.len();
                 into.push_back(item);
             }
-            if let Some(waker) = feed.room.take() {
+            if let Some(waker) = queue.room.take() {
                 waker.wake();
             }
-            feed.has_turn = !feed.queue.is_empty();
-            if feed.has_turn {
+            queue.has_turn = !queue.items.is_empty();
+            if queue.has_turn {
                 self.turns.push_back(id);
-            } else if feed.over {
+            } else if queue.over {
                 self.table.remove(&id);
-            } else if feed.queue.capacity() > 32 {
-                feed.queue = VecDeque::new();
+            } else if queue.items.capacity() > 32 {
+                queue.items = VecDeque::new();
             }
         }
         !self.turns.is_empty()
@@ -84,27 +84,27 @@ impl Feeds {
         id: &str,
         seq: u64,
         text: Vec<u8>,
-        limits: &SessionHandleLimits,
+        limits: &ConnectionLimits,
     ) -> bool {
-        let Some(feed) = self.table.get_mut(id).filter(|feed| !feed.over) else {
+        let Some(queue) = self.table.get_mut(id).filter(|queue| !queue.over) else {
             return false;
         };
-        feed.made = seq;
-        if feed.overflow == Overflow::LatestOnly {
-            self.bytes -= feed.clear();
+        queue.made = seq;
+        if queue.overflow == Overflow::LatestOnly {
+            self.bytes -= queue.clear();
         }
-        while feed.is_full(self.bytes, text.len(), limits) {
-            match feed.overflow {
+        while queue.is_full(self.bytes, text.len(), limits) {
+            match queue.overflow {
                 Overflow::Disconnect => {
                     self.end(id, &Ending::Lagged);
                     return false;
                 }
                 // It has waited for room, so this is one item beyond the bound at most.
                 Overflow::Block => break,
-                Overflow::DropOldest | Overflow::LatestOnly => match feed.queue.pop_front() {
+                Overflow::DropOldest | Overflow::LatestOnly => match queue.items.pop_front() {
                     None => break,
                     Some(oldest) => {
-                        feed.bytes -= oldest.text.len();
+                        queue.bytes -= oldest.text.len();
                         self.bytes -= oldest.text.len();
                     }
                 },
@@ -121,25 +121,25 @@ impl Feeds {
     }
 
     pub(super) fn push(&mut self, id: &str, item: Outgoing) {
-        let Some(feed) = self.table.get_mut(id) else {
+        let Some(queue) = self.table.get_mut(id) else {
             return;
         };
-        if !feed.has_turn {
-            feed.has_turn = true;
+        if !queue.has_turn {
+            queue.has_turn = true;
             self.turns.push_back(id.into());
         }
-        feed.bytes += item.text.len();
+        queue.bytes += item.text.len();
         self.bytes += item.text.len();
-        feed.queue.push_back(item);
+        queue.items.push_back(item);
     }
 
     /// Puts the last message behind what waits. Gives the pump, which is of no more use.
     pub(super) fn end(&mut self, id: &str, ending: &Ending) -> Option<AbortHandle> {
-        let feed = self.table.get_mut(id).filter(|feed| !feed.over)?;
-        feed.over = true;
-        let pump = feed.pump.take();
-        let seq = feed.made + 1;
-        match feed.wording.end(seq, ending) {
+        let queue = self.table.get_mut(id).filter(|queue| !queue.over)?;
+        queue.over = true;
+        let pump = queue.pump.take();
+        let seq = queue.made + 1;
+        match queue.format.end(seq, ending) {
             Some(text) => self.push(
                 id,
                 Outgoing {
@@ -147,7 +147,7 @@ impl Feeds {
                     seq: Some(seq),
                 },
             ),
-            None if feed.queue.is_empty() => {
+            None if queue.items.is_empty() => {
                 self.table.remove(id);
             }
             None => {}
@@ -155,11 +155,11 @@ impl Feeds {
         pump
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Option<Feed> {
-        let feed = self.table.remove(id)?;
-        self.bytes -= feed.bytes;
+    pub(super) fn remove(&mut self, id: &str) -> Option<ItemQueue> {
+        let queue = self.table.remove(id)?;
+        self.bytes -= queue.bytes;
         self.turns.retain(|turn| **turn != *id);
-        Some(feed)
+        Some(queue)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -167,24 +167,24 @@ impl Feeds {
     }
 
     pub(super) fn abort(self) {
-        for pump in self.table.into_values().filter_map(|feed| feed.pump) {
+        for pump in self.table.into_values().filter_map(|queue| queue.pump) {
             pump.abort();
         }
     }
 }
 
-impl Feed {
+impl ItemQueue {
     /// Whether `more` bytes are too many. One item always fits, however long it is.
-    pub(super) fn is_full(&self, all: usize, more: usize, limits: &SessionHandleLimits) -> bool {
-        !self.queue.is_empty()
-            && (self.queue.len() >= limits.max_queued
+    pub(super) fn is_full(&self, all: usize, more: usize, limits: &ConnectionLimits) -> bool {
+        !self.items.is_empty()
+            && (self.items.len() >= limits.max_queued
                 || self.bytes + more > limits.max_queued_bytes
                 || all + more > limits.max_unwritten)
     }
 
     /// Drops what waits; gives its bytes.
     pub(super) fn clear(&mut self) -> usize {
-        self.queue.clear();
+        self.items.clear();
         std::mem::take(&mut self.bytes)
     }
 }

@@ -73,7 +73,7 @@ impl SessionHandle {
                 self.put(state, text);
             }
             for opening in streams {
-                self.begin_feed(state, opening);
+                self.begin_queue(state, opening);
             }
         });
     }

@@ -1,4 +1,4 @@
-//! reStructuredText: one labelled section for each method.
+//! reStructuredText form of a router's documentation.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What a router offers, as data: the names, docs and parameters of its methods, and how they nest.
+//! Tree of a router as data: names, docs and parameters of its methods.
 //!
 //! A [`Tree`] is made once, when a router is frozen, and never changes. Methods see it through
 //! [`Context::router`](crate::Context::router).

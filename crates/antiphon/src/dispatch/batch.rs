@@ -1,4 +1,4 @@
-//! A batch: its calls start in order, run concurrently within a bound, and are answered in order
+//! Batch: its calls start in order, run concurrently within a bound, and are answered in order
 //! (JSON-RPC 2.0, section 6).
 
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! What a dispatcher allows, with its defaults.
+//! Limits of a dispatcher.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Futures of whole messages: one that borrows from its dispatcher, and one that stands on its own.
+//! Futures of whole messages: one borrows from its dispatcher, one owns what it needs.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Bytes → calls → bytes: the only place that knows messages and batches.
+//! Dispatch of messages to calls: the only place that knows messages and batches.
 //!
 //! Every call with an id gets exactly one answer, whatever happens to it; a notification gets none.
 //! Panics, deadlines and the count of calls in flight are guarded here, around the layers.
@@ -6,9 +6,9 @@
 //! | file | what it does |
 //! |---|---|
 //! | `dispatcher.rs` | [`Dispatcher`]: one message in, at most one message out |
-//! | `limits.rs` | [`Limits`]: what a dispatcher allows |
+//! | `limits.rs` | [`Limits`] of a dispatcher |
 //! | `message.rs` | futures of whole messages |
-//! | `batch.rs` | many calls: bounded, concurrent, answered in order |
+//! | `batch.rs` | batches: bounded, concurrent, answered in order |
 //! | `run.rs` | one call: start, panics, deadline |
 //! | `envelope.rs` | the envelope of a request, kept for its answer |
 //! | `answer.rs` | answers to messages, and to those of which nothing runs |

@@ -1,4 +1,4 @@
-//! One call: start it, guard it, write its answer.
+//! Run of one call: start, panic guard, answer.
 
 use std::future::pending;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The errors of a program as data: what `#[derive(ErrorCodes)]` knows of an enum.
+//! Error codes of a program, as data: what `#[derive(ErrorCodes)]` knows of an enum.
 
 use antiphon_proto::ErrorCode;
 

@@ -1,4 +1,5 @@
-//! Errors of any kind, for `?` in a method: the caller gets −32603, the log gets the causes.
+//! Failure: an error of any type, for `?` in a method. The caller gets −32603, the log gets the
+//! causes.
 
 use std::error::Error;
 use std::fmt;

@@ -1,10 +1,10 @@
-//! Errors of methods: failures that nobody declared, and codes that somebody did.
+//! Errors of methods: undeclared failures, and declared error codes.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `failure.rs` | [`Failure`]: any error, through `?` |
 //! | `incident.rs` | incidents: −32603 with an id, and the line in the log |
-//! | `printable.rs` | text of a peer, made safe for a log |
+//! | `printable.rs` | text of a peer, escaped for the log |
 //! | `codes.rs` | [`ErrorCodes`]: error codes that documents list |
 
 mod codes;

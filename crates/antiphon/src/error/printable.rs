@@ -1,4 +1,4 @@
-//! Text of a peer, made safe for a log.
+//! Text of a peer, escaped for the log.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! How much a router has done, counted as calls begin and end.
+//! Counters of a router, by method.
 //!
 //! Each method has its own counters, found by its index in the router's table; the last ones are for
 //! calls of methods that there are none. What is summed up is summed up when somebody asks.

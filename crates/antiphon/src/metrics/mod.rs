@@ -1,4 +1,4 @@
-//! What a server knows of itself while it serves: status, counters, metrics.
+//! Observation of a server: status, counters, metrics.
 //!
 //! Counting costs a few atomic additions for each call. A clock costs more than that, so the duration
 //! of calls that are ready at once is measured for one in eight of them, which then counts for eight;
@@ -6,7 +6,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `status.rs` | [`status::Vitals`]: a server that runs: since when, where, for how many |
+//! | `status.rs` | [`ServerStatus`](status::ServerStatus): uptime, listeners, connections, calls in flight |
 //! | `process_info.rs` | memory, time and threads of the process |
 //! | `counters.rs` | calls, errors and calls in flight of a router |
 //! | `series/` | [`Series`]: the counters of one method; `no_series.rs` without feature `metrics` |

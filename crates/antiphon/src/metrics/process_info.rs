@@ -1,4 +1,4 @@
-//! What the system says about this process.
+//! Information about this process from the system: memory, CPU time, threads.
 
 use std::time::Duration;
 

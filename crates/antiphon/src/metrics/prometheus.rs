@@ -1,4 +1,4 @@
-//! The text that Prometheus reads (exposition format 0.0.4).
+//! Text format of Prometheus (exposition format 0.0.4).
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! All counters at one moment.
+//! Snapshot of all counters, which can be added to others.
 
 use std::collections::{BTreeMap, BTreeSet};
 

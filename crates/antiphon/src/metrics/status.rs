@@ -1,4 +1,4 @@
-//! What a server knows about itself while it serves: how long, where, for whom, and how it ends.
+//! Status of a server while it serves.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

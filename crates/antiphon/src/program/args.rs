@@ -1,4 +1,4 @@
-//! The arguments of a server that is a program of its own.
+//! Command line of a server.
 
 use std::path::PathBuf;
 

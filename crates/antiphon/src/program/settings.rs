@@ -1,4 +1,4 @@
-//! From arguments and the settings file to the settings of a server.
+//! Settings from the command line, the environment and the settings file.
 //!
 //! What is said later wins: the builder, then the file, then the environment, then the flags.
 

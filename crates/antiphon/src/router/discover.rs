@@ -1,4 +1,4 @@
-//! `rpc.discover`: the method that answers with the OpenRPC document of all others.
+//! `rpc.discover`: the method that returns the OpenRPC document.
 
 use std::sync::Arc;
 

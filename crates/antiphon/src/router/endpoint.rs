@@ -1,4 +1,4 @@
-//! One table of full names, and the layers around it: what a call goes through.
+//! Table of methods by full name, and the layers around it.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

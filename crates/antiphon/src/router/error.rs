@@ -1,4 +1,4 @@
-//! What can be wrong with a router.
+//! Errors of a router: names that are used twice or cannot be used.
 
 use std::fmt;
 

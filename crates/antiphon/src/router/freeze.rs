@@ -1,4 +1,4 @@
-//! Router → one table of full names.
+//! Freezing of a router into one table of full names.
 //!
 //! Freezing happens once. It finds every conflict, applies the layers, and builds the [`Tree`] that
 //! documents are made from. Afterwards a call costs one look-up.

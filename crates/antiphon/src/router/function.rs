@@ -1,4 +1,4 @@
-//! Closures and functions as methods: `router.method_fn("add", |a: f64, b: f64| a + b)`.
+//! Functions and closures as methods: `router.method_fn("add", |a: f64, b: f64| a + b)`.
 //!
 //! A function may take a [`Context`] first and then up to eight parameters; it may answer at once or
 //! with a future, plainly or with a `Result`, or return a stream of either. The marker types keep these apart for the compiler;

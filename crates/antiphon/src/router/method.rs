@@ -1,4 +1,4 @@
-//! One method: a handler, and what documents say of it.
+//! Method: a handler and its documentation.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,14 +1,14 @@
-//! The tree of handlers: methods under names, routers nested in routers.
+//! Router: the tree of methods under names, with routers nested in routers.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | [`Router`], as a user builds it |
-//! | `method.rs` | [`Method`]: a handler and what documents say of it |
+//! | `mod.rs` | [`Router`] |
+//! | `method.rs` | [`Method`]: a handler and its documentation |
 //! | `function.rs` | closures as methods |
 //! | `params.rs` | parameters → Rust arguments, by position or by name |
 //! | `named.rs` | [`NamedParams`], which request handlers change |
 //! | `discover.rs`, `unsubscribe.rs` | methods that the protocol adds |
-//! | `freeze.rs`, `error.rs` | router → one table of full names; what can be wrong with it |
+//! | `freeze.rs`, `error.rs` | router → one table of full names; [`RouterError`] |
 //! | `endpoint.rs` | [`Endpoint`]: that table, and the layers around it |
 
 #[cfg(feature = "describe")]

@@ -1,4 +1,4 @@
-//! The parameters of a call by name, for a request handler to look at and change.
+//! Named parameters of a call, for request handlers that read and change them.
 
 use antiphon_proto::ErrorObject;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Parameters → Rust arguments, by position or by name.
+//! Decoding of parameters into Rust arguments, by position or by name.
 //!
 //! Each argument is a [`Slot`]. The text of the parameters is walked once; each value is decoded
 //! where it stands, straight into its argument's type, so that an error can name the parameter.

@@ -1,4 +1,4 @@
-//! The method that ends subscriptions.
+//! Methods that end subscriptions.
 
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::Deserialize;
@@ -19,12 +19,11 @@ enum Which {
 /// Answers true if the caller had this subscription; it is over then.
 pub(super) fn unsubscribe(call: Call) -> CallFuture {
     let which = call.params().map(serde_json::from_str);
-    let outcome = match (which, &call.origin.session_handle) {
+    let outcome = match (which, &call.origin.session) {
         (_, None) => Err(ErrorObject::of(ErrorCode::NEEDS_SESSION)),
-        (
-            Some(Ok(Which::Position((id,)) | Which::Name { subscription: id })),
-            Some(session_handle),
-        ) => Ok(session_handle.unsubscribe(&id)),
+        (Some(Ok(Which::Position((id,)) | Which::Name { subscription: id })), Some(handle)) => {
+            Ok(handle.unsubscribe(&id))
+        }
         _ => Err(ErrorObject::invalid_params(
             "the id of a subscription is expected",
         )),

@@ -11,7 +11,7 @@ use crate::server::raw::Raw;
 use crate::server::settings::Settings;
 use crate::server::setup::ConnectionSetup;
 use crate::session::SessionConfig;
-use crate::transport::http::connection::{Entry, Http};
+use crate::transport::http::connection::{Http, HttpHandler};
 use crate::transport::http::request_body::Budget;
 use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
@@ -88,9 +88,9 @@ impl App {
             self.admin.clone(),
         );
         let layers = self.http_layers.iter();
-        let entry = layers.fold(Entry::Plain(service), |inside, layer| layer(inside));
+        let entry = layers.fold(HttpHandler::Plain(service), |inside, layer| layer(inside));
         let local = self.exposure.is_local(settings);
-        Http::new(entry, local, settings.phases(), settings.head_limits())
+        Http::new(entry, local, settings.timeouts(), settings.head_limits())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The commands that a server can carry: `ping`, `echo`, listings and `server_info`.
+//! Built-in commands of a server: `ping`, `echo`, listings, `server_info`, `kill_actor`.
 
 use std::future::Future;
 use std::pin::Pin;

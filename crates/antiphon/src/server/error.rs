@@ -1,4 +1,4 @@
-//! Why a server does not start.
+//! Errors at the start of a server.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! Who can come to a server, and whom it takes for local.
+//! Exposure of a server: who can reach it, and who is a local caller.
 
 use crate::server::error::ServeError;
 use crate::server::listener::Listener;

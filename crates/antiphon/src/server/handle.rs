@@ -1,4 +1,4 @@
-//! A server from outside: stop it, look at it.
+//! Handle of a running server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -15,10 +15,10 @@ use tower_service::Service;
 use crate::error::Printable;
 use crate::router::BoxError;
 use crate::transport::http::Body;
-use crate::transport::http::connection::Entry;
+use crate::transport::http::connection::HttpHandler;
 
 /// An HTTP layer of any type, applied to what is inside of it.
-pub(crate) type HttpLayer = Arc<dyn Fn(Entry) -> Entry + Send + Sync>;
+pub(crate) type HttpLayer = Arc<dyn Fn(HttpHandler) -> HttpHandler + Send + Sync>;
 
 /// A layer without its type.
 pub(super) fn box_http_layer<L, B>(layer: L) -> HttpLayer
@@ -32,7 +32,7 @@ where
 {
     Arc::new(move |inside| {
         let service = layer.layer(HttpStack(inside));
-        Entry::Layered(Arc::new(move |request| {
+        HttpHandler::Layered(Arc::new(move |request| {
             let mut service = service.clone();
             Box::pin(async move {
                 let ready = poll_fn(|cx| service.poll_ready(cx))
@@ -61,7 +61,7 @@ fn failed(error: &BoxError) -> Response<Body> {
 
 /// What HTTP layers wrap: the service, or the layers inside of them.
 #[derive(Clone)]
-pub struct HttpStack(Entry);
+pub struct HttpStack(HttpHandler);
 
 impl Service<Request<Body>> for HttpStack {
     type Response = Response<Body>;
@@ -74,8 +74,8 @@ impl Service<Request<Body>> for HttpStack {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         match &mut self.0 {
-            Entry::Plain(service) => service.call(request),
-            Entry::Layered(layers) => {
+            HttpHandler::Plain(service) => service.call(request),
+            HttpHandler::Layered(layers) => {
                 let response = layers(request);
                 Box::pin(async move { Ok(response.await) })
             }

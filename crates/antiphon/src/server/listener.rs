@@ -1,4 +1,4 @@
-//! Addresses → sockets that listen, each with what is spoken on it.
+//! Listeners: addresses → bound sockets, each with its protocol.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! The documents of a server: whether it is well, what it has counted, what it offers.
+//! Documents of a server: health, metrics, OpenRPC, the page.
 
 use std::sync::Arc;
 

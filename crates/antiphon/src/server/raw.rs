@@ -1,4 +1,4 @@
-//! Connections that carry messages and nothing else.
+//! Raw connections: messages on a byte stream, without HTTP.
 
 use std::sync::Arc;
 

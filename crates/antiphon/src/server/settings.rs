@@ -8,7 +8,7 @@ use crate::dispatch::Limits;
 use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::SessionLimits;
-use crate::transport::http::clock::Phases;
+use crate::transport::http::clock::Timeouts;
 use crate::transport::http::connection::HeadLimits;
 use crate::transport::http::request_body::{BodyLimits, Budget};
 use crate::transport::tls::server::ServerTls;
@@ -150,8 +150,8 @@ impl Settings {
         }
     }
 
-    pub(super) fn phases(&self) -> Phases {
-        Phases {
+    pub(super) fn timeouts(&self) -> Timeouts {
+        Timeouts {
             header: self.header_timeout,
             idle: self.idle_timeout,
             write: self.write_timeout,

@@ -10,7 +10,7 @@ use crate::shutdown::Shutdown;
 use crate::transport::http::Caller;
 use crate::transport::http::connection::Http;
 use crate::transport::socket::Socket;
-use crate::transport::tls::server::{Carries, HANDSHAKE_TIMEOUT, ServerTls};
+use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 
 /// What a new connection is served with, under the current settings.
 #[derive(Clone)]
@@ -48,8 +48,8 @@ impl ConnectionSetup {
         let _ = socket.set_nodelay(true);
         if kind.secure {
             let carries = match protocol {
-                Protocol::Http => Carries::Http,
-                Protocol::Raw(_) => Carries::Raw,
+                Protocol::Http => TlsPayload::Http,
+                Protocol::Raw(_) => TlsPayload::Raw,
             };
             let tls = self.tls.clone()?;
             let handshake = tls.accept(socket, carries, HANDSHAKE_TIMEOUT);

@@ -1,4 +1,4 @@
-//! How many workers, and how they are watched.
+//! Settings of worker processes.
 
 use std::path::PathBuf;
 use std::time::Duration;

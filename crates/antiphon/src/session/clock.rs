@@ -1,4 +1,4 @@
-//! How long a session waits for what: a message's end, a sign of life, a peer that reads.
+//! Deadlines of a session: a message's end, a sign of life, a peer that reads.
 //!
 //! One timer serves all of it. A busy connection only notes when something has moved; the timer is
 //! set again when it fires, or when something nearer comes up.
@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::SessionLimits;
-use super::wire::Moved;
+use super::wire::Traffic;
 
 /// What the engine knows when it has done all it could.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    pub(super) moved: Moved,
+pub(super) struct Activity {
+    pub(super) traffic: Traffic,
     /// A whole message has come since the last time.
     pub(super) message: bool,
     /// A part of a message has come.
@@ -34,9 +34,9 @@ pub(super) struct Facts {
 
 /// What the time says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
+pub(super) enum TimerEvent {
     /// Nothing is read: see whether the peer is still there.
-    Look,
+    CheckPeer,
     /// Ask the peer for a sign of life.
     Ping,
     /// No sign of life has come.
@@ -58,11 +58,11 @@ pub(super) enum Verdict {
 const LAST_BYTE: Duration = Duration::from_millis(100);
 
 /// How often a peer is looked at that is not read.
-const LOOK: Duration = Duration::from_millis(50);
+const PEER_CHECK: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Clock {
-    moved: Moved,
+    traffic: Traffic,
     received: Instant,
     written: Instant,
     /// Since when a message is incomplete.
@@ -71,7 +71,7 @@ pub(super) struct Clock {
     unwritten: bool,
     pinged: Option<Instant>,
     /// When a peer that is not read was last looked at.
-    looked: Option<Instant>,
+    peer_checked: Option<Instant>,
     /// Whether the transport knows pings.
     pings: bool,
     /// Whether silence may last for ever.
@@ -83,13 +83,13 @@ impl Clock {
     pub(super) fn new(patient: bool, pings: bool) -> Self {
         let now = Instant::now();
         Self {
-            moved: Moved::default(),
+            traffic: Traffic::default(),
             received: now,
             written: now,
             partial: None,
             unwritten: false,
             pinged: None,
-            looked: None,
+            peer_checked: None,
             pings,
             patient,
             timer: None,
@@ -105,26 +105,26 @@ impl Clock {
     /// Notes the facts; says what is due, or waits until something is.
     pub(super) fn poll(
         &mut self,
-        facts: Facts,
+        activity: Activity,
         limits: &SessionLimits,
         cx: &mut Context<'_>,
-    ) -> Poll<Verdict> {
+    ) -> Poll<TimerEvent> {
         let now = Instant::now();
-        self.note(facts, now);
+        self.note(activity, now);
         loop {
-            let due = self.due(facts, limits);
+            let due = self.due(activity, limits);
             let due = due.into_iter().flatten().min_by_key(|(at, _)| *at);
-            let Some((at, verdict)) = due else {
+            let Some((at, event)) = due else {
                 self.timer = None;
                 return Poll::Pending;
             };
             if at <= now {
-                match verdict {
-                    Verdict::Ping => self.pinged = Some(now),
-                    Verdict::Look => self.looked = Some(now),
+                match event {
+                    TimerEvent::Ping => self.pinged = Some(now),
+                    TimerEvent::CheckPeer => self.peer_checked = Some(now),
                     _ => {}
                 }
-                return Poll::Ready(verdict);
+                return Poll::Ready(event);
             }
             let timer = match &mut self.timer {
                 Some(timer) if timer.deadline() <= at => timer,
@@ -142,56 +142,60 @@ impl Clock {
         }
     }
 
-    fn note(&mut self, facts: Facts, now: Instant) {
-        if facts.moved.received != self.moved.received || facts.paused {
+    fn note(&mut self, activity: Activity, now: Instant) {
+        if activity.traffic.received != self.traffic.received || activity.paused {
             self.received = now;
             self.pinged = None;
         }
-        let begins_to_wait = facts.unwritten && !self.unwritten;
-        if facts.moved.written != self.moved.written || begins_to_wait {
+        let begins_to_wait = activity.unwritten && !self.unwritten;
+        if activity.traffic.written != self.traffic.written || begins_to_wait {
             self.written = now;
         }
-        self.looked = match facts.paused {
-            true => self.looked.or(Some(now)),
+        self.peer_checked = match activity.paused {
+            true => self.peer_checked.or(Some(now)),
             false => None,
         };
-        self.unwritten = facts.unwritten;
+        self.unwritten = activity.unwritten;
         self.partial = match self.partial {
-            Some(since) if facts.partial && !facts.message && !facts.paused => Some(since),
-            _ => facts.partial.then_some(now),
+            Some(since) if activity.partial && !activity.message && !activity.paused => Some(since),
+            _ => activity.partial.then_some(now),
         };
-        self.moved = facts.moved;
+        self.traffic = activity.traffic;
     }
 
-    fn due(&self, facts: Facts, limits: &SessionLimits) -> [Option<(Instant, Verdict)>; 6] {
-        let after = |since: Instant, wait: Option<Duration>, verdict| {
-            Some((since.checked_add(wait?)?, verdict))
+    fn due(
+        &self,
+        activity: Activity,
+        limits: &SessionLimits,
+    ) -> [Option<(Instant, TimerEvent)>; 6] {
+        let after = |since: Instant, wait: Option<Duration>, event| {
+            Some((since.checked_add(wait?)?, event))
         };
         let silence = match self.pinged {
-            _ if facts.paused => None,
-            Some(pinged) => after(pinged, Some(limits.ping_timeout), Verdict::Dead),
+            _ if activity.paused => None,
+            Some(pinged) => after(pinged, Some(limits.ping_timeout), TimerEvent::Dead),
             None if self.pings && limits.ping_interval.is_some() => {
-                after(self.received, limits.ping_interval, Verdict::Ping)
+                after(self.received, limits.ping_interval, TimerEvent::Ping)
             }
-            None if facts.busy || self.patient => None,
+            None if activity.busy || self.patient => None,
             None => {
-                let moved = self.received.max(self.written);
-                after(moved, limits.idle_timeout, Verdict::Idle)
+                let traffic = self.received.max(self.written);
+                after(traffic, limits.idle_timeout, TimerEvent::Idle)
             }
         };
-        let partial = self.partial.filter(|_| !facts.paused);
+        let partial = self.partial.filter(|_| !activity.paused);
         [
-            facts.until.map(|until| (until, Verdict::Over)),
+            activity.until.map(|until| (until, TimerEvent::Over)),
             silence,
-            self.looked
-                .and_then(|last| after(last, Some(LOOK), Verdict::Look)),
-            partial.and_then(|since| after(since, limits.message_timeout, Verdict::SlowMessage)),
-            match facts.unwritten {
-                true => after(self.written, limits.write_timeout, Verdict::NotReading),
+            self.peer_checked
+                .and_then(|last| after(last, Some(PEER_CHECK), TimerEvent::CheckPeer)),
+            partial.and_then(|since| after(since, limits.message_timeout, TimerEvent::SlowMessage)),
+            match activity.unwritten {
+                true => after(self.written, limits.write_timeout, TimerEvent::NotReading),
                 false => None,
             },
-            match facts.done {
-                true => after(self.received, Some(LAST_BYTE), Verdict::Drained),
+            match activity.done {
+                true => after(self.received, Some(LAST_BYTE), TimerEvent::Drained),
                 false => None,
             },
         ]

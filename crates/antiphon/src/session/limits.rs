@@ -1,8 +1,8 @@
-//! What a session allows, with its defaults.
+//! Limits of a session.
 
 use std::time::Duration;
 
-use crate::connection::SessionHandleLimits;
+use crate::connection::ConnectionLimits;
 
 /// Bounds of one session: a connection on which both sides may call. All of them are on by default.
 ///
@@ -54,29 +54,29 @@ pub struct SessionLimits {
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        let session_handle = SessionHandleLimits::default();
+        let handle = ConnectionLimits::default();
         Self {
             max_running: 128,
             max_parked: 256,
             max_parked_bytes: 256 * 1024,
-            max_unwritten: session_handle.max_unwritten,
-            max_calls: session_handle.max_calls,
-            max_subscriptions: session_handle.max_subscriptions,
-            max_queued: session_handle.max_queued,
-            max_queued_bytes: session_handle.max_queued_bytes,
+            max_unwritten: handle.max_unwritten,
+            max_calls: handle.max_calls,
+            max_subscriptions: handle.max_subscriptions,
+            max_queued: handle.max_queued,
+            max_queued_bytes: handle.max_queued_bytes,
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(20),
             idle_timeout: Some(Duration::from_secs(3600)),
             message_timeout: Some(Duration::from_secs(30)),
             write_timeout: Some(Duration::from_secs(30)),
-            cancel_method: session_handle.cancel.to_string(),
+            cancel_method: handle.cancel.to_string(),
         }
     }
 }
 
 impl SessionLimits {
-    pub(crate) fn session_handle(&self) -> SessionHandleLimits {
-        SessionHandleLimits {
+    pub(crate) fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
             max_unwritten: self.max_unwritten,
             max_calls: self.max_calls,
             max_subscriptions: self.max_subscriptions,

@@ -1,4 +1,4 @@
-//! One connection on which both sides may call.
+//! Session: one connection on which both sides may call.
 //!
 //! A [`Session`] is one future over one [`Wire`]: it reads what is there, starts each call where it
 //! was read, and writes all that is ready in one go. It has no tasks of its own; a call that has to
@@ -10,18 +10,18 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`Session`]: the loop of reading, starting and writing |
-//! | `intake.rs` | what becomes of a message that has come |
-//! | `parking.rs` | messages that wait for a place |
+//! | `receive.rs` | routing of incoming messages: answers, cancellations, calls |
+//! | `parking.rs` | the queue of messages that wait for running calls |
 //! | `clock.rs` | deadlines |
-//! | `ending.rs` | stopping, and saying goodbye |
+//! | `closing.rs` | the reasons why a session stops, and its close |
 //! | `limits.rs` | [`SessionLimits`] |
-//! | `wire.rs` | what a session needs of a connection |
+//! | `wire.rs` | [`Wire`]: the connection under a session |
 
 mod clock;
-mod ending;
-mod intake;
+mod closing;
 mod limits;
 mod parking;
+mod receive;
 mod wire;
 
 use std::collections::VecDeque;
@@ -29,14 +29,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::connection::{End, Outgoing, SessionHandle, SessionHandleLimits, Ticket};
+use crate::connection::{ConnectionLimits, End, Outgoing, SessionHandle, Ticket};
 use crate::dispatch::Dispatcher;
 use crate::origin::{Connection, Origin, Transport};
-use clock::{Clock, Facts, Verdict};
-pub(crate) use ending::{Phase, Stop};
+use clock::{Activity, Clock, TimerEvent};
+pub(crate) use closing::{Phase, StopReason};
 pub use limits::SessionLimits;
 use parking::Parking;
-pub(crate) use wire::{Broken, Goodbye, Moved, Wire};
+pub(crate) use wire::{CloseReason, Traffic, Wire, WireError};
 
 /// Messages that are read before what is ready is written.
 const READ_AHEAD: usize = 256;
@@ -51,13 +51,13 @@ const KEPT: usize = 4 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct SessionConfig {
     pub(crate) limits: Arc<SessionLimits>,
-    pub(crate) session_handle: Arc<SessionHandleLimits>,
+    pub(crate) connection: Arc<ConnectionLimits>,
 }
 
 impl SessionConfig {
     pub(crate) fn new(limits: SessionLimits) -> Self {
         Self {
-            session_handle: Arc::new(limits.session_handle()),
+            connection: Arc::new(limits.connection_limits()),
             limits: Arc::new(limits),
         }
     }
@@ -72,7 +72,7 @@ impl Default for SessionConfig {
 /// A session, as its task drives it. It is done when the connection is.
 pub(crate) struct Session<W> {
     wire: W,
-    session_handle: SessionHandle,
+    handle: SessionHandle,
     dispatcher: Dispatcher,
     /// Where all calls of this session come from.
     origin: Arc<Origin>,
@@ -82,7 +82,7 @@ pub(crate) struct Session<W> {
     barrier: Option<Ticket>,
     /// The buffer that answers are written in.
     scratch: Vec<u8>,
-    mail: VecDeque<Outgoing>,
+    outgoing: VecDeque<Outgoing>,
     /// Whether items of subscriptions wait until there is room for them.
     items: bool,
     /// Whether a whole message has come since the clock was asked.
@@ -106,20 +106,20 @@ impl<W: Wire> Session<W> {
             connection.transport,
             Transport::Stdio | Transport::InProcess
         );
-        let session_handle = SessionHandle::new(Arc::clone(&config.session_handle), true);
+        let handle = SessionHandle::new(Arc::clone(&config.connection), true);
         let mut origin = dispatcher.origin(connection, local);
-        origin.session_handle = Some(session_handle.clone());
+        origin.session = Some(handle.clone());
         change(&mut origin);
         Self {
             wire,
-            session_handle,
+            handle,
             dispatcher,
             origin: Arc::new(origin),
             limits: Arc::clone(&config.limits),
             parked: Parking::default(),
             barrier: None,
             scratch: Vec::new(),
-            mail: VecDeque::new(),
+            outgoing: VecDeque::new(),
             items: false,
             received: false,
             clock: Clock::new(patient, W::PINGS),
@@ -135,29 +135,29 @@ impl<W: Wire> Session<W> {
     }
 
     /// What others need to use this session.
-    pub(crate) fn session_handle(&self) -> SessionHandle {
-        self.session_handle.clone()
+    pub(crate) fn handle(&self) -> SessionHandle {
+        self.handle.clone()
     }
 
     /// Does all that can be done now.
-    fn work(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
+    fn work(&mut self, cx: &mut Context<'_>) -> Result<(), StopReason> {
         if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
-            self.session_handle.listen(cx.waker());
+            self.handle.listen(cx.waker());
         }
         let mut left = READ_AHEAD;
         loop {
             self.fetch();
             self.start_parked(cx);
             self.read(&mut left, cx)?;
-            if self.session_handle.has_mail() {
+            if self.handle.has_mail() {
                 continue;
             }
             let was_full = self.is_full();
             let flushed = self.wire.poll_flush(cx);
-            self.session_handle.wrote(self.wire.unwritten());
+            self.handle.wrote(self.wire.unwritten());
             match flushed {
-                Poll::Ready(Err(error)) => return Err(Stop::from(error)),
+                Poll::Ready(Err(error)) => return Err(StopReason::from(error)),
                 Poll::Ready(Ok(())) if self.items => continue,
                 // What has stopped because of it goes on: nobody else would wake it.
                 _ if was_full && !self.is_full() => continue,
@@ -168,7 +168,7 @@ impl<W: Wire> Session<W> {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
-            if !self.session_handle.has_mail() {
+            if !self.handle.has_mail() {
                 return Ok(());
             }
         }
@@ -177,26 +177,26 @@ impl<W: Wire> Session<W> {
     /// Takes what others have left, and items of subscriptions as far as they fit.
     fn fetch(&mut self) {
         let room = WRITE_AHEAD.saturating_sub(self.wire.unwritten());
-        let wanted = self.session_handle.has_mail() || (self.items && room > 0);
+        let wanted = self.handle.has_mail() || (self.items && room > 0);
         if !wanted {
             return;
         }
-        self.items = self.session_handle.fetch(room, &mut self.mail);
-        while let Some(mut outgoing) = self.mail.pop_front() {
+        self.items = self.handle.fetch(room, &mut self.outgoing);
+        while let Some(mut outgoing) = self.outgoing.pop_front() {
             self.wire.send(&mut outgoing.text);
         }
-        if self.mail.capacity() > 64 {
-            self.mail = VecDeque::new();
+        if self.outgoing.capacity() > 64 {
+            self.outgoing = VecDeque::new();
         }
         if self
             .barrier
-            .is_some_and(|ticket| !self.session_handle.is_at_work(ticket))
+            .is_some_and(|ticket| !self.handle.is_at_work(ticket))
         {
             self.barrier = None;
         }
     }
 
-    fn read(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), Stop> {
+    fn read(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), StopReason> {
         while *left > 0 && self.may_read() {
             match self.wire.poll_receive(cx) {
                 Poll::Pending => return Ok(()),
@@ -205,8 +205,8 @@ impl<W: Wire> Session<W> {
                     self.received = true;
                     self.take(message, cx)?;
                 }
-                Poll::Ready(Some(Err(broken))) => return Err(Stop::from(broken)),
-                Poll::Ready(None) => return Err(Stop::gone()),
+                Poll::Ready(Some(Err(error_))) => return Err(StopReason::from(error_)),
+                Poll::Ready(None) => return Err(StopReason::gone()),
             }
         }
         Ok(())
@@ -217,7 +217,7 @@ impl<W: Wire> Session<W> {
     fn may_read(&self) -> bool {
         !matches!(self.phase, Phase::Finishing(_))
             && !self.is_full()
-            && (!self.parked.is_full(&self.limits) || self.session_handle.awaits_answers())
+            && (!self.parked.is_full(&self.limits) || self.handle.awaits_answers())
     }
 
     /// Whether so much waits to be written that nothing may be made that adds to it.
@@ -225,16 +225,16 @@ impl<W: Wire> Session<W> {
         self.wire.unwritten() > self.limits.max_unwritten
     }
 
-    fn facts(&mut self) -> Facts {
+    fn activity(&mut self) -> Activity {
         let unwritten = self.wire.unwritten() > 0;
-        let working = self.session_handle.running() > 0 || !self.parked.is_empty();
-        Facts {
-            moved: self.wire.moved(),
+        let working = self.handle.running() > 0 || !self.parked.is_empty();
+        Activity {
+            traffic: self.wire.traffic(),
             message: std::mem::take(&mut self.received),
             partial: self.wire.is_partial(),
             unwritten,
             paused: !self.may_read(),
-            busy: working || self.session_handle.is_busy(),
+            busy: working || self.handle.is_busy(),
             done: self.phase.is_stopping() && !working && !unwritten,
             until: self.phase.until(),
         }
@@ -258,26 +258,38 @@ impl<W: Wire> Future for Session<W> {
                 this.begin_closing(stop);
                 continue;
             }
-            let facts = this.facts();
-            if !facts.partial && !facts.unwritten {
+            let activity = this.activity();
+            if !activity.partial && !activity.unwritten {
                 // Between messages a connection holds no buffer: most are idle most of the time.
                 this.wire.rest();
             }
-            match ready!(this.clock.poll(facts, &this.limits, cx)) {
-                Verdict::Look if this.wire.is_hung_up() => this.begin_closing(Stop::gone()),
-                Verdict::Look => {}
-                Verdict::Ping if this.wire.ping() => {}
-                Verdict::Ping => this.clock.cannot_ping(),
-                Verdict::Dead => this.begin_closing(Stop::late("no sign of life", Goodbye::Dead)),
-                Verdict::Idle => this.begin_closing(Stop::late("it was idle", Goodbye::Normal)),
-                Verdict::SlowMessage => {
-                    this.begin_closing(Stop::late("a message took too long", Goodbye::Policy));
+            match ready!(this.clock.poll(activity, &this.limits, cx)) {
+                TimerEvent::CheckPeer if this.wire.is_hung_up() => {
+                    this.begin_closing(StopReason::gone())
                 }
-                Verdict::NotReading => {
-                    this.begin_closing(Stop::late("the peer does not read", Goodbye::Dead));
+                TimerEvent::CheckPeer => {}
+                TimerEvent::Ping if this.wire.ping() => {}
+                TimerEvent::Ping => this.clock.cannot_ping(),
+                TimerEvent::Dead => {
+                    this.begin_closing(StopReason::late("no sign of life", CloseReason::Dead))
                 }
-                Verdict::Over => this.begin_closing(Stop::gone()),
-                Verdict::Drained => this.begin_closing(Stop::server()),
+                TimerEvent::Idle => {
+                    this.begin_closing(StopReason::late("it was idle", CloseReason::Normal))
+                }
+                TimerEvent::SlowMessage => {
+                    this.begin_closing(StopReason::late(
+                        "a message took too long",
+                        CloseReason::Policy,
+                    ));
+                }
+                TimerEvent::NotReading => {
+                    this.begin_closing(StopReason::late(
+                        "the peer does not read",
+                        CloseReason::Dead,
+                    ));
+                }
+                TimerEvent::Over => this.begin_closing(StopReason::gone()),
+                TimerEvent::Drained => this.begin_closing(StopReason::server()),
             }
         }
     }
@@ -301,7 +313,7 @@ pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutd
 impl<W> Drop for Session<W> {
     /// Whoever drops a session ends it: nothing that belongs to it lives on.
     fn drop(&mut self) {
-        self.session_handle.close(End {
+        self.handle.close(End {
             reason: "the connection was dropped".into(),
             ours: true,
         });

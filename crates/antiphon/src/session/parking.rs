@@ -1,4 +1,4 @@
-//! Messages that wait until one of the calls before them is done.
+//! Queue of messages that wait for running calls to finish.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a session needs of a connection: whole messages in, whole messages out.
+//! Interface of a session to its connection: whole messages in, whole messages out.
 //!
 //! A wire is plain polling over one socket. It has no task, no timer and no queue of calls; it does
 //! not look into messages. The engine drives it from one task, so nothing of it is shared.
@@ -19,7 +19,7 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// `None` is the end of the stream in good order; nothing comes after it, nor after an error.
     /// Bytes that are no message of their own (control frames) are dealt with inside. Reading stops
     /// when this is not called: a wire never reads ahead further than its small buffer.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>>;
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>>;
 
     /// Takes a message to be written, and leaves the buffer empty, if possible with its capacity.
     ///
@@ -40,7 +40,7 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     fn unwritten(&self) -> usize;
 
     /// How much has moved so far. The engine compares, it does not add up.
-    fn moved(&self) -> Moved;
+    fn traffic(&self) -> Traffic;
 
     /// Whether a message has begun to come and is not complete.
     fn is_partial(&self) -> bool;
@@ -60,7 +60,7 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// Says goodbye if the transport has a way to, writes what is left and closes the writing half.
     ///
     /// The engine stops asking after a short time.
-    fn poll_close(&mut self, cx: &mut Context<'_>, why: Goodbye) -> Poll<io::Result<()>>;
+    fn poll_close(&mut self, cx: &mut Context<'_>, why: CloseReason) -> Poll<io::Result<()>>;
 
     /// Gives memory back that only a busy connection needs. Called whenever there is nothing to read
     /// and nothing to write.
@@ -69,25 +69,25 @@ pub(crate) trait Wire: Send + Unpin + 'static {
 
 /// Bytes that have passed a wire, control frames included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Moved {
+pub(crate) struct Traffic {
     pub(crate) received: u64,
     pub(crate) written: u64,
 }
 
 /// Why a connection cannot go on.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct WireError {
     /// For the log and for calls that wait; no text of the peer's.
     pub(crate) reason: Cow<'static, str>,
     /// Whether the peer is due one parse error before the end (`FramingError::is_answered`).
     pub(crate) answered: bool,
-    pub(crate) goodbye: Goodbye,
+    pub(crate) goodbye: CloseReason,
 }
 
 /// What the other end is told when a connection ends, on transports that have a way to say it. The
 /// numbers are those of WebSocket close frames (RFC 6455, section 7.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Goodbye {
+pub(crate) enum CloseReason {
     /// All is said.
     Normal = 1000,
     /// The server stops.
@@ -104,8 +104,8 @@ pub(crate) enum Goodbye {
     Dead = 1006,
 }
 
-impl Broken {
-    pub(crate) fn new(reason: impl Into<Cow<'static, str>>, goodbye: Goodbye) -> Self {
+impl WireError {
+    pub(crate) fn new(reason: impl Into<Cow<'static, str>>, goodbye: CloseReason) -> Self {
         Self {
             reason: reason.into(),
             answered: false,
@@ -114,8 +114,8 @@ impl Broken {
     }
 }
 
-impl From<io::Error> for Broken {
+impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {
-        Self::new(error.to_string(), Goodbye::Dead)
+        Self::new(error.to_string(), CloseReason::Dead)
     }
 }

@@ -1,4 +1,4 @@
-//! The text of a subscription's messages.
+//! Encoding of subscription messages.
 //!
 //! ```text
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"result":…}}
@@ -26,12 +26,12 @@ pub(crate) enum Ending {
 
 /// What all messages of one subscription begin with.
 #[derive(Clone, Debug)]
-pub(crate) struct Wording {
+pub(crate) struct MessageFormat {
     head: Box<[u8]>,
     plain: bool,
 }
 
-impl Wording {
+impl MessageFormat {
     pub(crate) fn new(method: &str, id: &str, plain: bool) -> Self {
         let mut head = b"{\"jsonrpc\":\"2.0\",\"method\":".to_vec();
         // A string always has a JSON form.
@@ -102,15 +102,15 @@ mod tests {
     #[test]
     fn the_messages_of_a_subscription() {
         let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
-        let item = |wording: &Wording| {
-            let mut text = wording.begin(7);
+        let item = |format: &MessageFormat| {
+            let mut text = format.begin(7);
             text.extend_from_slice(b"[1]");
-            text.extend_from_slice(Wording::TAIL);
+            text.extend_from_slice(MessageFormat::TAIL);
             Some(String::from_utf8(text).unwrap())
         };
         let error = Ending::Error(ErrorObject::new(7, "no"));
 
-        let full = Wording::new("tick\"s", "0x1", false);
+        let full = MessageFormat::new("tick\"s", "0x1", false);
         let head = r#"{"jsonrpc":"2.0","method":"tick\"s","params":{"subscription":"0x1""#;
         let with = |rest: &str| Some(format!("{head},\"seq\":7,{rest}}}}}"));
         assert_eq!(item(&full), with(r#""result":[1]"#));
@@ -135,7 +135,7 @@ mod tests {
             with(r#""error":{"code":7,"message":"no"}"#)
         );
 
-        let plain = Wording::new("tick\"s", "0x1", true);
+        let plain = MessageFormat::new("tick\"s", "0x1", true);
         let with = |rest: &str| Some(format!("{head},{rest}}}}}"));
         assert_eq!(item(&plain), with(r#""result":[1]"#));
         assert_eq!(plain.end(7, &Ending::Complete), None);

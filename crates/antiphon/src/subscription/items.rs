@@ -1,4 +1,4 @@
-//! Any stream of items, as one that writes their JSON text.
+//! Streams of items of any type, as streams of JSON text.
 
 use std::marker::PhantomData;
 use std::pin::Pin;

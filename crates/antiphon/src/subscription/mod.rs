@@ -7,9 +7,9 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`Overflow`], the options of a method, [`Opening`] |
-//! | `items.rs` | any stream of items as one that writes JSON |
-//! | `producer.rs` | a method together with its stream, which may borrow from it |
-//! | `encode.rs` | the text of a subscription's messages |
+//! | `items.rs` | streams of items as streams of JSON text |
+//! | `producer.rs` | a method together with the stream that it returns |
+//! | `encode.rs` | encoding of subscription messages |
 
 mod encode;
 mod items;
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::task_local::CurrentCall;
 
-pub(crate) use encode::{Ending, Wording};
+pub(crate) use encode::{Ending, MessageFormat};
 pub(crate) use items::{Items, erase};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
@@ -61,7 +61,7 @@ pub(crate) struct Options {
 pub(crate) struct Opening {
     /// As it stands in messages, without quotes.
     pub(crate) id: String,
-    pub(crate) wording: Wording,
+    pub(crate) format: MessageFormat,
     pub(crate) overflow: Overflow,
     pub(crate) items: Items,
     /// Bytes in one item.
@@ -88,7 +88,7 @@ impl Opening {
         let id = new_id();
         let name = options.notification.as_deref().unwrap_or(method);
         Self {
-            wording: Wording::new(name, &id, options.plain),
+            format: MessageFormat::new(name, &id, options.plain),
             id,
             overflow: options.overflow,
             items,

@@ -1,4 +1,4 @@
-//! A method together with the stream that it returns.
+//! Producer of items: a method together with the stream that it returns.
 //!
 //! A stream may borrow from the object whose method made it, and from the arguments: `impl Stream`
 //! captures `&self` unless it says otherwise. So it cannot leave the future in which the method ran.
@@ -22,17 +22,17 @@ use super::items::{ItemStream, Items, write};
 type Running = Pin<Box<dyn Future<Output = Result<(), ErrorObject>> + Send>>;
 
 /// What a method's future gives its stream to.
-pub struct Producer(Desk);
+pub struct Producer(ItemSlot);
 
 /// A method that runs, and later its stream.
 pub(crate) struct Produced {
     running: Running,
-    desk: Desk,
+    slot: ItemSlot,
 }
 
 /// Where the future and its owner meet. Only one of them runs at a time, so nobody ever waits.
 #[derive(Clone, Default)]
-struct Desk(Arc<Mutex<Exchange>>);
+struct ItemSlot(Arc<Mutex<Exchange>>);
 
 #[derive(Default)]
 struct Exchange {
@@ -42,7 +42,7 @@ struct Exchange {
     done: bool,
 }
 
-impl Desk {
+impl ItemSlot {
     /// After a panic the subscription ends, and nobody reads what is left here.
     fn lock(&self) -> MutexGuard<'_, Exchange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,9 +83,9 @@ impl Producer {
 
     /// The item's own code runs under the lock. It cannot come here a second time: it has no producer.
     fn write<T: Serialize>(&self, item: &T) -> Result<(), ErrorObject> {
-        let mut desk = self.0.lock();
-        write(item, &mut desk.out)?;
-        desk.done = true;
+        let mut slot = self.0.lock();
+        write(item, &mut slot.out)?;
+        slot.done = true;
         Ok(())
     }
 }
@@ -106,10 +106,10 @@ impl Produced {
     where
         F: Future<Output = Result<(), ErrorObject>> + Send + 'static,
     {
-        let desk = Desk::default();
+        let slot = ItemSlot::default();
         Self {
-            running: Box::pin(run(Producer(desk.clone()))),
-            desk,
+            running: Box::pin(run(Producer(slot.clone()))),
+            slot,
         }
     }
 
@@ -120,7 +120,7 @@ impl Produced {
     /// The method's own.
     pub(crate) async fn open(mut self) -> Result<Items, ErrorObject> {
         poll_fn(|cx| match self.running.as_mut().poll(cx) {
-            Poll::Pending if take(&mut self.desk.lock().done) => Poll::Ready(Ok(())),
+            Poll::Pending if take(&mut self.slot.lock().done) => Poll::Ready(Ok(())),
             poll => poll,
         })
         .await?;
@@ -134,12 +134,12 @@ impl ItemStream for Produced {
         cx: &mut Context<'_>,
         out: &mut Vec<u8>,
     ) -> Poll<Option<Result<(), ErrorObject>>> {
-        self.desk.lock().out = take(out);
+        self.slot.lock().out = take(out);
         let poll = self.running.as_mut().poll(cx);
-        let mut desk = self.desk.lock();
-        *out = take(&mut desk.out);
+        let mut slot = self.slot.lock();
+        *out = take(&mut slot.out);
         match poll {
-            Poll::Pending if take(&mut desk.done) => Poll::Ready(Some(Ok(()))),
+            Poll::Pending if take(&mut slot.done) => Poll::Ready(Some(Ok(()))),
             Poll::Pending => Poll::Pending,
             Poll::Ready(end) => Poll::Ready(end.err().map(Err)),
         }

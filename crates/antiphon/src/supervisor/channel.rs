@@ -1,4 +1,4 @@
-//! The line between a supervisor and a process it has started: our own session on a socket pair.
+//! Control channel between a supervisor and a process it has started: a session on a socket pair.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -37,10 +37,7 @@ pub(crate) fn open(
         },
     );
     let session = session.patient();
-    let peer = over(
-        session.session_handle(),
-        "the other end of the control channel",
-    );
+    let peer = over(session.handle(), "the other end of the control channel");
     Ok((peer, async move {
         let end = session.await;
         tracing::debug!("a control channel has ended: {}", end.reason);

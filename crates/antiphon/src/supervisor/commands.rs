@@ -1,4 +1,4 @@
-//! What can be asked for on the control socket, and nowhere else.
+//! Methods of the control socket.
 
 use antiphon_proto::ErrorObject;
 use serde_json::Value;

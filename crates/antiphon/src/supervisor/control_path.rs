@@ -1,4 +1,4 @@
-//! Where the control socket is.
+//! Path of the control socket.
 
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -1,4 +1,4 @@
-//! What happens to a supervisor: what its workers say, how they end, and what it is asked.
+//! Events of a supervisor: messages of workers, exits, requests.
 
 use std::process::ExitStatus;
 

@@ -1,4 +1,4 @@
-//! What a new process is told by the one that has started it, and the sockets that go with it.
+//! Handover to a new process: its configuration and its sockets.
 //!
 //! It is one line of JSON on the process's standard input, which is a socket; the listeners travel
 //! beside it (`SCM_RIGHTS`). What follows on that socket is a session.

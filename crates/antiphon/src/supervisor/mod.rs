@@ -10,7 +10,7 @@
 //! | `role.rs` | whether this process is a worker, or takes over from another supervisor |
 //! | `handover.rs`, `channel.rs` | what a process is told at its start; the session after that |
 //! | `process.rs` | starting a process, and signals to it |
-//! | `worker.rs`, `heartbeat.rs`, `report.rs` | the worker's side |
+//! | `worker.rs`, `report.rs` | the worker's side |
 //! | `supervise.rs` | the supervisor, from its start to the end of its last worker |
 //! | `state.rs`, `worker_state.rs` | what it knows, in all and of each worker |
 //! | `event.rs`, `event_loop.rs` | what happens to it, and what it does then |

@@ -1,4 +1,4 @@
-//! A file with the number of the supervisor's process.
+//! PID file of the supervisor.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! A process that this one starts: the same program once more.
+//! Child process: the same program, started once more.
 
 use std::ffi::OsString;
 use std::io;

@@ -1,4 +1,4 @@
-//! What a worker tells its supervisor about itself, again and again.
+//! Report of a worker about itself, sent with each heartbeat.
 
 use serde::{Deserialize, Serialize};
 

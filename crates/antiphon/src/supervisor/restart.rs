@@ -1,4 +1,4 @@
-//! How often workers that die are replaced: at once as long as it helps, then ever more slowly.
+//! Restart policy for workers that die: at once at first, then ever more slowly.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What this process is: a server of its own, a worker, or a supervisor that takes over.
+//! Role of this process: an own server, a worker, or a supervisor that takes over.
 //!
 //! Environment variables say so, and they count only if they name the process that has started this
 //! one: programs that a worker starts inherit the variable, but are no workers.

@@ -1,4 +1,4 @@
-//! Signals to the supervisor and to its workers.
+//! Signals of a supervisor and of its workers.
 
 use std::io;
 

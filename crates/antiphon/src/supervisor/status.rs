@@ -1,4 +1,4 @@
-//! How a server and its workers are, as `server_info` and the control socket tell it.
+//! Status of a server and its workers, as `server_info` and the control socket tell it.
 //!
 //! The nesting is that of the original: `server`, `monitors` with their `workers`, `system`, `extra`.
 

@@ -1,4 +1,4 @@
-//! What systemd and its like give a service and want to hear from it.
+//! Protocols of systemd: socket activation, notifications, watchdog.
 
 use std::io;
 use std::net::TcpListener;

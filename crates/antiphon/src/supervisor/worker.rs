@@ -1,4 +1,4 @@
-//! A worker: serves on listeners that it was given, says that it lives, and does what it is told.
+//! Worker process: serves on inherited listeners, reports, and obeys its supervisor.
 
 use std::io;
 use std::os::fd::AsFd as _;

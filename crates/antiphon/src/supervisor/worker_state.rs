@@ -1,4 +1,4 @@
-//! One worker, as its supervisor sees it.
+//! State of one worker, as its supervisor knows it.
 
 use std::fmt;
 use std::process::ExitStatus;

@@ -1,4 +1,4 @@
-//! Two ends of a connection within one process: whole messages, handed over without a copy.
+//! In-memory connection: whole messages, passed without a copy.
 //!
 //! Like a socket it holds so much and no more; what the other end does not take waits on this side,
 //! where the session counts it.
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::session::{CloseReason, Traffic, Wire, WireError};
 
 /// Bytes on their way from one end to the other; a longer message goes alone.
 const CAPACITY: usize = 64 * 1024;
@@ -23,7 +23,7 @@ pub(crate) fn pair() -> (MemoryWire, MemoryWire) {
         outgoing: Arc::clone(outgoing),
         waiting: VecDeque::new(),
         unwritten: 0,
-        moved: Moved::default(),
+        traffic: Traffic::default(),
     };
     (wire(&one, &other), wire(&other, &one))
 }
@@ -35,7 +35,7 @@ pub(crate) struct MemoryWire {
     outgoing: Arc<Pipe>,
     waiting: VecDeque<Bytes>,
     unwritten: usize,
-    moved: Moved,
+    traffic: Traffic,
 }
 
 /// One direction.
@@ -67,7 +67,7 @@ impl Pipe {
 }
 
 impl Wire for MemoryWire {
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>> {
         let mut flow = self.incoming.lock();
         let Some(message) = flow.messages.pop_front() else {
             if flow.closed {
@@ -77,7 +77,7 @@ impl Wire for MemoryWire {
             return Poll::Pending;
         };
         flow.bytes -= message.len();
-        self.moved.received += message.len() as u64;
+        self.traffic.received += message.len() as u64;
         let writer = flow.writer.take();
         drop(flow);
         if let Some(writer) = writer {
@@ -105,7 +105,7 @@ impl Wire for MemoryWire {
             }
             flow.bytes += message.len();
             self.unwritten -= message.len();
-            self.moved.written += message.len() as u64;
+            self.traffic.written += message.len() as u64;
             flow.messages.extend(self.waiting.pop_front());
         }
         let done = self.waiting.is_empty();
@@ -127,15 +127,15 @@ impl Wire for MemoryWire {
         self.unwritten
     }
 
-    fn moved(&self) -> Moved {
-        self.moved
+    fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     fn is_partial(&self) -> bool {
         false
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: CloseReason) -> Poll<io::Result<()>> {
         let flushed = self.poll_flush(cx);
         if flushed.is_ready() {
             self.outgoing.close();

@@ -4,10 +4,10 @@
 //! | file | what it does |
 //! |---|---|
 //! | `http/` | requests and responses, event streams |
-//! | `ws/` | WebSockets |
+//! | `ws/` | WebSocket |
 //! | `stream/` | messages on a byte stream: lines, or headed as in LSP |
-//! | `memory.rs` | two ends in one process |
-//! | `tcp.rs`, `unix.rs`, `stdio/` | where byte streams come from |
+//! | `memory.rs` | in-memory connections |
+//! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
 //! | `tls/` | TLS around them |
 //! | `socket.rs` | what all byte streams have in common |
 //! | `collect.rs` | a body of HTTP in memory, within a bound |

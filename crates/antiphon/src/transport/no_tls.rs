@@ -1,4 +1,4 @@
-//! TLS in builds without feature `tls`: whoever asks for it is told so.
+//! TLS in builds without feature `tls`: an error for who asks for it.
 //!
 //! The types are those of `tls/` and have no value, so that code which handles TLS needs no
 //! conditions of its own.
@@ -79,7 +79,7 @@ pub(crate) mod server {
 
     /// What a stream carries.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub(crate) enum Carries {
+    pub(crate) enum TlsPayload {
         Http,
         Raw,
     }
@@ -98,7 +98,12 @@ pub(crate) mod server {
             match self.0 {}
         }
 
-        pub(crate) async fn accept<S>(&self, _: S, _: Carries, _: Duration) -> Result<S, TlsError> {
+        pub(crate) async fn accept<S>(
+            &self,
+            _: S,
+            _: TlsPayload,
+            _: Duration,
+        ) -> Result<S, TlsError> {
             match self.0 {}
         }
     }

@@ -1,4 +1,4 @@
-//! Unix sockets on systems without them: every attempt to use one is an error.
+//! Unix sockets on systems without them: an error for who asks for one.
 //!
 //! The types are those of `unix.rs` and have no value, so that code which handles Unix sockets needs
 //! no conditions of its own.

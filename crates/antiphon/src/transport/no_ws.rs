@@ -1,4 +1,4 @@
-//! WebSockets in builds without feature `ws`: none is opened.
+//! WebSocket in builds without feature `ws`: none is opened.
 //!
 //! The types are those of `ws/`, so that code which handles WebSockets needs no conditions of its own.
 
@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::session::{CloseReason, Traffic, Wire, WireError};
 
 /// One end of a WebSocket, which cannot exist.
 pub(crate) struct WsWire<S>(Infallible, PhantomData<S>);
 
 impl<S: Send + Unpin + 'static> Wire for WsWire<S> {
-    fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>> {
         match self.0 {}
     }
 
@@ -31,7 +31,7 @@ impl<S: Send + Unpin + 'static> Wire for WsWire<S> {
         match self.0 {}
     }
 
-    fn moved(&self) -> Moved {
+    fn traffic(&self) -> Traffic {
         match self.0 {}
     }
 
@@ -39,7 +39,7 @@ impl<S: Send + Unpin + 'static> Wire for WsWire<S> {
         match self.0 {}
     }
 
-    fn poll_close(&mut self, _: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {
+    fn poll_close(&mut self, _: &mut Context<'_>, _: CloseReason) -> Poll<io::Result<()>> {
         match self.0 {}
     }
 }

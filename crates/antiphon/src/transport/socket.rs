@@ -1,4 +1,4 @@
-//! What streams have in common that carry messages, and what only sockets know.
+//! Sockets: what all byte streams have in common.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -1,4 +1,4 @@
-//! Options → client.
+//! Construction of a client from its options.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::address::{Address, authority};
 use crate::client::builder::options::ClientBuilder;
 use crate::client::channel::{Channel, Http};
 use crate::client::connect;
-use crate::client::dial::{Dialer, Target, leads_to_session};
-use crate::client::driver::{Driver, Lane};
+use crate::client::dial::{Dialer, Target, session_place};
+use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
 use crate::client::shared::{Scope, Shared};
@@ -73,7 +73,7 @@ impl ClientBuilder {
             _ => self.url.parse(),
         };
         let address = address.map_err(|error| unusable(error.into()))?;
-        if let Some(place) = leads_to_session(&address) {
+        if let Some(place) = session_place(&address) {
             let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
             return Ok(self.session(Target::Address(address, tls), &place, offered));
         }
@@ -141,7 +141,10 @@ impl ClientBuilder {
             max_message: self.max_response.max(self.max_batch_response) + 4096,
         };
         let driver = Driver::new(dialer, self.reconnect.take(), self.tells_deadlines);
-        (place.to_owned(), Channel::Session(Lane::Own(driver)))
+        (
+            place.to_owned(),
+            Channel::Session(SessionSource::Own(driver)),
+        )
     }
 
     fn assemble(self, place: String, channel: Channel) -> Client {

@@ -1,4 +1,4 @@
-//! Every option of a client, with its default and its limit.
+//! Options of a client, with defaults and limits.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use crate::client::driver::Reconnect;
-use crate::client::http::{Body, Exchange, Via};
+use crate::client::http::{Body, Exchange, ServiceExchange};
 use crate::client::tls::TlsOptions;
 use crate::dispatch::Dispatcher;
 use crate::router::{BoxError, IntoRouter, Router};
@@ -273,7 +273,7 @@ impl ClientBuilder {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<BoxError>,
     {
-        self.exchange = Some(Box::new(Via(service)));
+        self.exchange = Some(Box::new(ServiceExchange(service)));
         self
     }
 

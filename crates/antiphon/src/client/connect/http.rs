@@ -1,4 +1,4 @@
-//! The client's own transport: a pool of HTTP connections over TCP or a Unix socket.
+//! Pool of HTTP connections over TCP or a Unix socket.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_service::Service;
 
 use crate::client::Body;
-use crate::client::http::{Exchange, Via};
+use crate::client::http::{Exchange, ServiceExchange};
 use crate::router::BoxError;
 use crate::transport::unix::{self, UnixStream};
 
@@ -33,7 +33,7 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// A pool of connections over TCP.
 pub(super) fn plain(http2: bool) -> Box<dyn Exchange> {
     let client: Client<_, Body> = pool(http2).build(connector());
-    Box::new(Via(client))
+    Box::new(ServiceExchange(client))
 }
 
 pub(super) fn connector() -> HttpConnector {
@@ -64,7 +64,7 @@ pub(in crate::client) fn is_connect(error: &(dyn std::error::Error + 'static)) -
 /// A pool of connections to a Unix socket.
 pub(in crate::client) fn unix(socket: PathBuf, http2: bool) -> Result<Box<dyn Exchange>, BoxError> {
     let client: Client<_, Body> = pool(http2).build(UnixConnector { socket });
-    Ok(Box::new(Via(client)))
+    Ok(Box::new(ServiceExchange(client)))
 }
 
 #[derive(Clone)]

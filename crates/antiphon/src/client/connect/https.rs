@@ -1,4 +1,4 @@
-//! The client's own transport over TLS: the same pool, with a handshake before the first request.
+//! Pool of HTTP connections over TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::http::{CONNECT_TIMEOUT, connector, plain, pool};
 use crate::address::Address;
 use crate::client::Body;
-use crate::client::http::{Exchange, Via};
+use crate::client::http::{Exchange, ServiceExchange};
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
 use crate::transport::tls::client::{ClientTls, TlsStream, negotiated};
@@ -58,7 +58,7 @@ fn https(tls: ClientTls, http2: bool) -> Box<dyn Exchange> {
     tcp.enforce_http(false);
     let alpn: &[&[u8]] = if http2 { &[H2] } else { &[H2, HTTP1] };
     let client: Client<_, Body> = pool(http2).build(Connector { tcp, tls, alpn });
-    Box::new(Via(client))
+    Box::new(ServiceExchange(client))
 }
 
 #[derive(Clone)]

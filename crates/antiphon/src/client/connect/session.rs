@@ -4,7 +4,7 @@ use antiphon_proto::Framing;
 use http::StatusCode;
 
 use crate::address::Address;
-use crate::client::dial::{Dialer, Dialled, host_or_loopback};
+use crate::client::dial::{DialedSession, Dialer, host_or_loopback};
 use crate::origin::Transport;
 use crate::router::BoxError;
 use crate::transport::socket::Socket;
@@ -23,7 +23,7 @@ impl Dialer {
         &self,
         address: &Address,
         tls: Option<&ClientTls>,
-    ) -> Result<Dialled, BoxError> {
+    ) -> Result<DialedSession, BoxError> {
         match (address, tls) {
             (
                 Address::WebSocket {
@@ -89,7 +89,12 @@ impl Dialer {
         }
     }
 
-    async fn web_socket<S>(&self, stream: S, host: &str, path: &str) -> Result<Dialled, BoxError>
+    async fn web_socket<S>(
+        &self,
+        stream: S,
+        host: &str,
+        path: &str,
+    ) -> Result<DialedSession, BoxError>
     where
         S: Socket,
     {
@@ -98,7 +103,7 @@ impl Dialer {
         Ok(self.session(wire, Transport::WebSocket))
     }
 
-    fn stream<S>(&self, stream: S, framing: Framing, transport: Transport) -> Dialled
+    fn stream<S>(&self, stream: S, framing: Framing, transport: Transport) -> DialedSession
     where
         S: Socket,
     {

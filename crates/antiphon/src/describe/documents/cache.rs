@@ -1,4 +1,4 @@
-//! The documents of one router, as it is asked for them again and again.
+//! Cache of a router's documents.
 
 use serde_json::value::{RawValue, to_raw_value};
 

@@ -1,4 +1,4 @@
-//! An OpenRPC document, of a router or from elsewhere, and the forms it can have.
+//! OpenRPC document, of a router or from elsewhere, and its forms.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! A document as one HTML file: the Markdown form, with a list of contents beside it.
+//! HTML form of a document: one file, with a list of contents.
 //!
 //! Doc comments are somebody's Markdown. HTML in them is shown as text, images as what stands for
 //! them, and links lead to the web or within the page; so there is nothing that runs or loads.

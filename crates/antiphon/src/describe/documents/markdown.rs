@@ -1,4 +1,4 @@
-//! The document as Markdown, for people: namespaces, methods, types.
+//! Markdown form of a document: namespaces, methods, types.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! One method of a router as one of a document.
+//! Method of a router as a method of a document.
 
 use std::collections::BTreeMap;
 

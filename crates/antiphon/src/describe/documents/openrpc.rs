@@ -1,4 +1,4 @@
-//! OpenRPC: what a document is asked for, and how it is put together.
+//! Builder of an OpenRPC document.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! References in documents of others: methods may share parameters, results, errors and so on.
+//! References in documents: shared parameters, results, errors and so on.
 //!
 //! Schemas are left as they are. They have names of their own on a page, and may contain themselves.
 

@@ -1,4 +1,4 @@
-//! JSON Schemas in words, for Markdown.
+//! JSON Schemas as prose, for Markdown.
 
 use serde_json::Value;
 

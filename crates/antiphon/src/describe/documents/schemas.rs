@@ -1,4 +1,4 @@
-//! The schemas of a document, each named type once.
+//! Schemas of a document, each named type once.
 //!
 //! What a type accepts and what it writes may differ: a member with a default may be left out by a
 //! caller, but is always there in an answer. So there are two generators. Types that look the same

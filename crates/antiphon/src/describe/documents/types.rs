@@ -1,4 +1,4 @@
-//! The schemas of single parameters and results, for programs that make documents of their own.
+//! Schemas of single parameters and results.
 
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::origin::Connection;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::fields::{Fields, Occurs};
-use crate::transport::http::guard::Admitted;
+use crate::transport::http::fields::{Fields, Occurrence};
+use crate::transport::http::guard::Admission;
 use crate::transport::http::media;
 use crate::transport::http::refusal::Refusal;
-use crate::transport::http::route::{Form, Route};
+use crate::transport::http::route::{ResponseForm, Route};
 use crate::transport::http::routes::Routes;
 
 /// Everything that can be said of a request before its body is read.
@@ -22,11 +22,11 @@ pub(super) fn accept<'a>(
     routes: &'a Routes,
     head: &Parts,
     fields: &Fields<'_>,
-    admitted: &Admitted,
+    admission: &Admission,
 ) -> Result<Accepted<'a>, Refusal> {
     let route = routes.find(head.uri.path())?;
     if head.method != Method::POST {
-        return not_post(head, fields, admitted);
+        return not_post(head, fields, admission);
     }
     if !media::is_json(fields.content_type) {
         return Err(Refusal::new(
@@ -35,9 +35,9 @@ pub(super) fn accept<'a>(
         ));
     }
     let encoded = match fields.content_encoding {
-        Occurs::Never => false,
-        Occurs::Once(encoding) => encoding != "identity",
-        Occurs::Often => true,
+        Occurrence::Never => false,
+        Occurrence::Once(encoding) => encoding != "identity",
+        Occurrence::Often => true,
     };
     if encoded {
         return Err(Refusal::new(
@@ -51,7 +51,7 @@ pub(super) fn accept<'a>(
 /// A request that may go on.
 pub(super) enum Accepted<'a> {
     /// Its body is a message for this route, to be answered in this form.
-    Call(&'a Route, Form),
+    Call(&'a Route, ResponseForm),
     /// A page asks whether it may call.
     Preflight,
 }
@@ -60,12 +60,12 @@ pub(super) enum Accepted<'a> {
 fn not_post(
     head: &Parts,
     fields: &Fields<'_>,
-    admitted: &Admitted,
+    admission: &Admission,
 ) -> Result<Accepted<'static>, Refusal> {
     let asks = head.method == Method::OPTIONS
-        && fields.origin != Occurs::Never
+        && fields.origin != Occurrence::Never
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    match (asks, &admitted.cors) {
+    match (asks, &admission.cors) {
         (true, Some(_)) => Ok(Accepted::Preflight),
         (true, None) => Err(Refusal::forbidden(
             "only pages of a named origin are asked before",

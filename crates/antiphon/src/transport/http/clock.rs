@@ -1,4 +1,4 @@
-//! What a connection is doing, and until when.
+//! Deadlines of an HTTP connection.
 //!
 //! A connection waits for its first byte, for the rest of a head, for a method, for the peer to read,
 //! for the next request: each of these has its own limit. hyper knows only one of them, and counts
@@ -15,7 +15,7 @@ use crate::transport::http::streams::{NEVER, Streams};
 
 /// How long each phase may last; `None` is for ever.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Phases {
+pub(crate) struct Timeouts {
     /// From the first byte of a head to its last; also from the connection to its first head.
     pub(crate) header: Option<Duration>,
     /// Between an answer and the next byte.
@@ -32,7 +32,7 @@ const LAST_FRAMES: Duration = Duration::from_secs(5);
 /// What a connection is doing, shared by its socket and its requests.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    phases: Phases,
+    timeouts: Timeouts,
     began: Instant,
     /// Requests whose response has not been sent.
     active: AtomicUsize,
@@ -47,9 +47,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new(phases: Phases) -> Arc<Self> {
+    pub(crate) fn new(timeouts: Timeouts) -> Arc<Self> {
         let clock = Self {
-            phases,
+            timeouts,
             began: Instant::now(),
             active: AtomicUsize::new(0),
             idle: AtomicBool::new(false),
@@ -58,14 +58,14 @@ impl Clock {
             read_by: AtomicU64::new(NEVER),
             streams: Streams::default(),
         };
-        clock.expect(clock.phases.header);
+        clock.expect(clock.timeouts.header);
         Arc::new(clock)
     }
 
     /// HTTP/2 keeps talking between requests, and pings peers that do not: only requests count.
     pub(crate) fn multiplexed(&self) {
         self.multiplexed.store(true, Ordering::Relaxed);
-        self.expect(self.phases.idle);
+        self.expect(self.timeouts.idle);
     }
 
     /// A head has arrived: its request is on its way until the guard is dropped.
@@ -92,7 +92,7 @@ impl Clock {
     /// Nothing is to be done until the next byte.
     fn rest(&self) {
         self.expect(match (self.is_draining(), self.is_multiplexed()) {
-            (false, _) => self.phases.idle,
+            (false, _) => self.timeouts.idle,
             (true, false) => Some(LAST_BYTE),
             (true, true) => Some(LAST_FRAMES),
         });
@@ -129,7 +129,7 @@ impl Clock {
 
     /// By when a peer has to read that does not read now.
     pub(super) fn write_by(&self) -> u64 {
-        self.after(self.phases.write)
+        self.after(self.timeouts.write)
     }
 
     pub(super) fn has_passed(&self, by: u64) -> bool {
@@ -155,7 +155,7 @@ impl Clock {
         let begins = !self.is_multiplexed() && self.idle.load(Ordering::Relaxed);
         if begins {
             self.idle.store(false, Ordering::Relaxed);
-            self.expect(self.phases.header);
+            self.expect(self.timeouts.header);
         }
     }
 }

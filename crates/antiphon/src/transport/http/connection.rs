@@ -21,22 +21,22 @@ use crate::session::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::http::body::Body;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::clock::{Clock, LAST_BYTE, Phases};
+use crate::transport::http::clock::{Clock, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
 use crate::transport::http::service::HttpService;
-use crate::transport::http::socket::{Timed, Version};
+use crate::transport::http::socket::{TimedSocket, Version};
 use crate::transport::http::tracked::Tracked;
 use crate::transport::http::upgrade::UpgradeSlot;
 use crate::transport::socket::Socket;
 
 /// What answers requests: the service itself, or layers around it.
 #[derive(Clone)]
-pub(crate) enum Entry {
+pub(crate) enum HttpHandler {
     Plain(HttpService),
     Layered(Layered),
 }
 
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for HttpHandler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Plain(_) => "HttpService",
@@ -53,8 +53,8 @@ pub(crate) type Layered = Arc<
 /// What all connections of a server share.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    pub(crate) entry: Entry,
-    pub(crate) phases: Phases,
+    pub(crate) entry: HttpHandler,
+    pub(crate) timeouts: Timeouts,
     /// Whether callers are taken for local, unless they came through a proxy.
     pub(crate) local: bool,
     http1: http1::Builder,
@@ -70,7 +70,12 @@ pub(crate) struct HeadLimits {
 }
 
 impl Http {
-    pub(crate) fn new(entry: Entry, local: bool, phases: Phases, limits: HeadLimits) -> Self {
+    pub(crate) fn new(
+        entry: HttpHandler,
+        local: bool,
+        timeouts: Timeouts,
+        limits: HeadLimits,
+    ) -> Self {
         let mut http1 = http1::Builder::new();
         http1
             .header_read_timeout(None) // the clock around the socket has it
@@ -92,7 +97,7 @@ impl Http {
         Self {
             entry,
             local,
-            phases,
+            timeouts,
             http1,
             http2,
         }
@@ -114,8 +119,8 @@ impl Http {
             slot: Some(slot.clone()),
             ..caller
         });
-        let clock = Clock::new(self.phases);
-        let mut socket = Timed::new(socket, Arc::clone(&clock));
+        let clock = Clock::new(self.timeouts);
+        let mut socket = TimedSocket::new(socket, Arc::clone(&clock));
         let ended = match first_bytes(&mut socket, &shutdown).await {
             Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &shutdown).await,
             Ok(Version::Http2) => self.serve_http2(socket, &caller, &clock, &shutdown).await,
@@ -131,7 +136,7 @@ impl Http {
 
     async fn serve_http1<S>(
         &self,
-        socket: Timed<S>,
+        socket: TimedSocket<S>,
         caller: &Arc<Caller>,
         clock: &Arc<Clock>,
         shutdown: &Shutdown,
@@ -155,7 +160,7 @@ impl Http {
 
     async fn serve_http2<S>(
         &self,
-        socket: Timed<S>,
+        socket: TimedSocket<S>,
         caller: &Arc<Caller>,
         clock: &Arc<Clock>,
         shutdown: &Shutdown,
@@ -197,8 +202,8 @@ impl Http {
         let guard = clock.request();
         let version = request.version();
         let mut response = match &self.entry {
-            Entry::Plain(service) => service.answer(request, caller).await,
-            Entry::Layered(layered) => {
+            HttpHandler::Plain(service) => service.answer(request, caller).await,
+            HttpHandler::Layered(layered) => {
                 request.extensions_mut().insert(Arc::clone(caller));
                 through(
                     layered,
@@ -243,7 +248,7 @@ async fn through(layers: &Layered, request: Request<Body>, caller: CallerId) -> 
 
 /// Which protocol a connection begins with. When the server stops before anything has come, what is
 /// on its way still has the time for a last byte; what has begun has the time for a head.
-async fn first_bytes<S>(socket: &mut Timed<S>, shutdown: &Shutdown) -> io::Result<Version>
+async fn first_bytes<S>(socket: &mut TimedSocket<S>, shutdown: &Shutdown) -> io::Result<Version>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

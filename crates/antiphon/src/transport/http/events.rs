@@ -34,7 +34,7 @@ const ROOM: usize = 16 * 1024;
 ///
 /// Dropping it ends the subscription.
 pub(crate) struct Events {
-    session_handle: SessionHandle,
+    handle: SessionHandle,
     /// The first event, until it has been taken.
     answer: Option<Bytes>,
     fetched: VecDeque<Outgoing>,
@@ -45,17 +45,17 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Begins the subscription. `session_handle` is that of the call alone; the subscription ends when
+    /// Begins the subscription. `handle` is that of the call alone; the subscription ends when
     /// `stopping` is cancelled.
     pub(crate) fn new(
         answer: &[u8],
         streams: Vec<Opening>,
-        session_handle: SessionHandle,
+        handle: SessionHandle,
         stopping: &CancellationToken,
     ) -> Self {
-        session_handle.open(streams);
+        handle.open(streams);
         Self {
-            session_handle,
+            handle,
             answer: Some(Bytes::from(event(answer))),
             fetched: VecDeque::new(),
             stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
@@ -70,19 +70,19 @@ impl Events {
             return self.speak(answer);
         }
         // Whoever asks again has taken what came before.
-        self.session_handle.wrote(0);
+        self.handle.wrote(0);
         self.hear_of_the_end(cx);
-        self.session_handle.listen(cx.waker());
+        self.handle.listen(cx.waker());
         loop {
             let text = self.fetch();
             if !text.is_empty() {
                 return self.speak(Bytes::from(text));
             }
-            if self.session_handle.is_busy() {
+            if self.handle.is_busy() {
                 return self.poll_silence(cx);
             }
             // The last message may have come between.
-            if !self.session_handle.has_mail() {
+            if !self.handle.has_mail() {
                 return Poll::Ready(None);
             }
         }
@@ -93,13 +93,13 @@ impl Events {
             && stopping.as_mut().poll(cx).is_ready()
         {
             self.stopping = None;
-            self.session_handle.end_feeds();
+            self.handle.end_subscriptions();
         }
     }
 
     /// The events of what waits, up to about [`ROOM`].
     fn fetch(&mut self) -> Vec<u8> {
-        self.session_handle.fetch(ROOM, &mut self.fetched);
+        self.handle.fetch(ROOM, &mut self.fetched);
         let mut text = Vec::new();
         for Outgoing { text: message, seq } in self.fetched.drain(..) {
             write_event(&mut text, &message, seq);
@@ -129,7 +129,7 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.session_handle.close(End {
+        self.handle.close(End {
             reason: "the event stream is closed".into(),
             ours: false,
         });
@@ -139,7 +139,7 @@ impl Drop for Events {
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
-            .field("session_handle", &self.session_handle)
+            .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
 }
@@ -176,7 +176,7 @@ mod tests {
     use antiphon_proto::ErrorObject;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-    use crate::connection::SessionHandleLimits;
+    use crate::connection::ConnectionLimits;
     use crate::subscription::{Options, Overflow, erase};
     use crate::task_local::CurrentCall;
 
@@ -209,9 +209,9 @@ mod tests {
             Box::new(()),
             String::new(),
         );
-        let session_handle = SessionHandle::new(Arc::new(SessionHandleLimits::default()), false);
+        let handle = SessionHandle::new(Arc::new(ConnectionLimits::default()), false);
         let stopping = CancellationToken::new();
-        let events = Events::new(b"{}", vec![opening], session_handle, &stopping);
+        let events = Events::new(b"{}", vec![opening], handle, &stopping);
         (events, feed, stopping)
     }
 

@@ -1,4 +1,4 @@
-//! The header fields that matter here, found in one pass over a request's head.
+//! Header fields that matter here, found in one pass over a request's head.
 //!
 //! A look-up in a header map hashes the name; ten of them cost more than the walk over the handful
 //! of fields that a request has.
@@ -8,12 +8,12 @@ use http::{HeaderMap, HeaderValue};
 /// References into one head.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
-    pub(crate) host: Occurs<'a>,
-    pub(crate) content_type: Occurs<'a>,
-    pub(crate) accept: Occurs<'a>,
-    pub(crate) origin: Occurs<'a>,
-    pub(crate) content_encoding: Occurs<'a>,
-    pub(crate) authorization: Occurs<'a>,
+    pub(crate) host: Occurrence<'a>,
+    pub(crate) content_type: Occurrence<'a>,
+    pub(crate) accept: Occurrence<'a>,
+    pub(crate) origin: Occurrence<'a>,
+    pub(crate) content_encoding: Occurrence<'a>,
+    pub(crate) authorization: Occurrence<'a>,
     pub(crate) sec_fetch_site: Option<&'a HeaderValue>,
     pub(crate) timeout: Option<&'a HeaderValue>,
     pub(crate) traceparent: Option<&'a HeaderValue>,
@@ -26,13 +26,13 @@ pub(crate) struct Fields<'a> {
 
 /// How often a field occurs: more than once means trouble for some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Occurs<'a> {
+pub(crate) enum Occurrence<'a> {
     Never,
     Once(&'a HeaderValue),
     Often,
 }
 
-impl<'a> Occurs<'a> {
+impl<'a> Occurrence<'a> {
     fn note(&mut self, value: &'a HeaderValue) {
         *self = match self {
             Self::Never => Self::Once(value),
@@ -44,12 +44,12 @@ impl<'a> Occurs<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut fields = Self {
-            host: Occurs::Never,
-            content_type: Occurs::Never,
-            accept: Occurs::Never,
-            origin: Occurs::Never,
-            content_encoding: Occurs::Never,
-            authorization: Occurs::Never,
+            host: Occurrence::Never,
+            content_type: Occurrence::Never,
+            accept: Occurrence::Never,
+            origin: Occurrence::Never,
+            content_encoding: Occurrence::Never,
+            authorization: Occurrence::Never,
             sec_fetch_site: None,
             timeout: None,
             traceparent: None,

@@ -1,4 +1,4 @@
-//! Who may come in: one matcher in front of every HTTP entry.
+//! Guard of Host and Origin, in front of every HTTP entry.
 //!
 //! A web page can make its reader's browser send requests to servers on the reader's own machine.
 //! Three headers tell such requests apart: `Host` says which name the browser believes it talks to
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::uri::Authority;
 use http::{HeaderValue, StatusCode, Uri};
 
-use crate::transport::http::fields::{Fields, Occurs};
+use crate::transport::http::fields::{Fields, Occurrence};
 use crate::transport::http::refusal::Refusal;
 
 /// Which names and which web pages a server answers to.
@@ -30,7 +30,7 @@ pub(crate) struct Guard {
 
 /// What the guard has found out about a request that may come in.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Admitted {
+pub(crate) struct Admission {
     /// The page that may read the answer, if it was named to us: it gets CORS headers.
     pub(crate) cors: Option<HeaderValue>,
 }
@@ -73,9 +73,9 @@ impl Guard {
     }
 
     /// Lets a request in or says why not.
-    pub(crate) fn check(&self, fields: &Fields<'_>, target: &Uri) -> Result<Admitted, Refusal> {
+    pub(crate) fn check(&self, fields: &Fields<'_>, target: &Uri) -> Result<Admission, Refusal> {
         if self.is_usual(fields, target) {
-            return Ok(Admitted { cors: None });
+            return Ok(Admission { cors: None });
         }
         let host = host(fields, target)?;
         if !self.any_host && !self.is_our_name(&normal(host.host())) {
@@ -89,7 +89,7 @@ impl Guard {
     /// Whether the request names this server as nearly all do, and comes from no page: then there is
     /// nothing to take apart.
     fn is_usual(&self, fields: &Fields<'_>, target: &Uri) -> bool {
-        let (Occurs::Once(host), Occurs::Never, None) =
+        let (Occurrence::Once(host), Occurrence::Never, None) =
             (fields.host, fields.origin, fields.sec_fetch_site)
         else {
             return false;
@@ -97,28 +97,28 @@ impl Guard {
         target.authority().is_none() && self.usual.iter().any(|usual| usual == host)
     }
 
-    fn check_origin(&self, fields: &Fields<'_>, host: &Authority) -> Result<Admitted, Refusal> {
+    fn check_origin(&self, fields: &Fields<'_>, host: &Authority) -> Result<Admission, Refusal> {
         let origin = match fields.origin {
-            Occurs::Once(origin) => origin,
-            Occurs::Often => return Err(cross_site()),
+            Occurrence::Once(origin) => origin,
+            Occurrence::Often => return Err(cross_site()),
             // Browsers send Origin with every POST; a cross-site request without one is a form or a
             // link, and none of these may call anything.
-            Occurs::Never
+            Occurrence::Never
                 if fields
                     .sec_fetch_site
                     .is_some_and(|site| site == "cross-site") =>
             {
                 return Err(cross_site());
             }
-            Occurs::Never => return Ok(Admitted { cors: None }),
+            Occurrence::Never => return Ok(Admission { cors: None }),
         };
         let text = origin.to_str().unwrap_or_default().to_ascii_lowercase();
         if self.origins.contains(&text) {
             let cors = Some(origin.clone());
-            return Ok(Admitted { cors });
+            return Ok(Admission { cors });
         }
         if self.is_own_page(&text, host) {
-            return Ok(Admitted { cors: None });
+            return Ok(Admission { cors: None });
         }
         Err(cross_site())
     }
@@ -156,9 +156,9 @@ fn cross_site() -> Refusal {
 /// `Host`, may mean different servers to different readers.
 fn host(fields: &Fields<'_>, target: &Uri) -> Result<Authority, Refusal> {
     let header = match fields.host {
-        Occurs::Once(value) => Some(parse(value)?),
-        Occurs::Never => None,
-        Occurs::Often => return Err(Refusal::bad_request("two Host headers")),
+        Occurrence::Once(value) => Some(parse(value)?),
+        Occurrence::Never => None,
+        Occurrence::Often => return Err(Refusal::bad_request("two Host headers")),
     };
     match (header, target.authority()) {
         (Some(header), None) => Ok(header),
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use http::request::Parts;
 
-    fn check(guard: &Guard, head: &Parts) -> Result<Admitted, Refusal> {
+    fn check(guard: &Guard, head: &Parts) -> Result<Admission, Refusal> {
         guard.check(&Fields::of(&head.headers), &head.uri)
     }
 

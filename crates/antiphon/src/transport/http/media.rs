@@ -4,14 +4,14 @@
 use http::header::ACCEPT;
 
 use crate::transport::http::events;
-use crate::transport::http::fields::{Fields, Occurs};
+use crate::transport::http::fields::{Fields, Occurrence};
 
 /// Whether the body is JSON, by the essence of its media type; parameters do not matter.
 ///
 /// A missing type is refused as well: a web page can send a body without one to another site, and
 /// no browser asks that site before.
-pub(crate) fn is_json(content_type: Occurs<'_>) -> bool {
-    let Occurs::Once(value) = content_type else {
+pub(crate) fn is_json(content_type: Occurrence<'_>) -> bool {
+    let Occurrence::Once(value) = content_type else {
         return false;
     };
     let value = value.as_bytes();
@@ -105,10 +105,10 @@ impl Choice {
 pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
     let first = Choice::whole((!ours.is_empty()).then_some(0));
     match fields.accept {
-        Occurs::Never => return first,
-        Occurs::Once(value) if value == "*/*" => return first,
-        Occurs::Once(value) if ours.first().is_some_and(|ours| value == ours) => return first,
-        Occurs::Once(_) | Occurs::Often => {}
+        Occurrence::Never => return first,
+        Occurrence::Once(value) if value == "*/*" => return first,
+        Occurrence::Once(value) if ours.first().is_some_and(|ours| value == ours) => return first,
+        Occurrence::Once(_) | Occurrence::Often => {}
     }
     let asked = fields.all.get_all(ACCEPT).iter();
     let ranges: Vec<Range<'_>> = asked

@@ -7,17 +7,17 @@
 //! | `route.rs`, `routes.rs` | [`Route`]: the forms in which it answers; the table of routes by path |
 //! | `accept.rs` | checks of a request's head |
 //! | `fields.rs` | the header fields that matter, found in one pass |
-//! | `guard.rs` | who may come in: Host, Origin, Sec-Fetch-Site |
+//! | `guard.rs` | checks of Host, Origin and Sec-Fetch-Site |
 //! | `media.rs` | media types: Content-Type and Accept |
-//! | `streams.rs` | what the streams of one HTTP/2 connection may cost |
+//! | `streams.rs` | progress of the streams of one HTTP/2 connection |
 //! | `body.rs` | [`Body`] of a request or a response |
 //! | `request_body.rs` | reading a request's body within bounds of size, time, rate and memory |
 //! | `tracked.rs` | the body of a response, which tells the clock what was sent |
 //! | `reply.rs`, `refusal.rs` | responses; refusals before there is a call |
 //! | `events.rs` | event streams: subscriptions as bodies of responses |
 //! | `pages.rs` | answers to GET: health and documents |
-//! | `clock.rs` | what a connection is doing, and until when |
-//! | `socket.rs` | a socket that keeps that time |
+//! | `clock.rs` | deadlines of a connection |
+//! | `socket.rs` | the socket, which keeps them |
 //! | `upgrade.rs` | upgrade of a request to a session: WebSocket |
 //! | `connection.rs` | one connection from its first byte to its last |
 

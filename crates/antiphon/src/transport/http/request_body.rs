@@ -43,12 +43,12 @@ impl Budget {
 
 /// What one body holds of the budget, until its call is answered.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct BodyReservation {
     budget: Budget,
     bytes: usize,
 }
 
-impl Held {
+impl BodyReservation {
     fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
         if !self.budget.take(bytes) {
             return Err(Refusal::new(
@@ -61,7 +61,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for BodyReservation {
     fn drop(&mut self) {
         self.budget.0.left.fetch_add(self.bytes, Ordering::Relaxed);
     }
@@ -81,7 +81,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const MIN_RATE: u64 = 1024;
 
 /// Reads a body. One that arrives in one piece is not copied, and needs no timer.
-pub(crate) async fn read<B>(body: B, limits: &BodyLimits) -> Result<(Bytes, Held), Refusal>
+pub(crate) async fn read<B>(
+    body: B,
+    limits: &BodyLimits,
+) -> Result<(Bytes, BodyReservation), Refusal>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,
@@ -89,7 +92,7 @@ where
     let collected = Collector::new(limits.max, &body.size_hint());
     let mut collected = collected.map_err(too_large)?;
     let mut body = pin!(body);
-    let mut held = Held {
+    let mut reservation = BodyReservation {
         budget: limits.budget.clone(),
         bytes: 0,
     };
@@ -102,13 +105,13 @@ where
         let Ok(data) = frame.into_data() else {
             continue; // trailers say nothing to us
         };
-        held.grow(data.remaining())?;
+        reservation.grow(data.remaining())?;
         collected.push(data).map_err(too_large)?;
         if body.is_end_stream() {
             break;
         }
     }
-    Ok((collected.finish(), held))
+    Ok((collected.finish(), reservation))
 }
 
 /// The next piece of a body, within its time.

@@ -1,4 +1,4 @@
-//! One path of a server, and the forms in which it answers.
+//! Route: one path of a server, and the media types of its responses.
 
 use std::sync::Arc;
 
@@ -105,9 +105,9 @@ impl Route {
     }
 
     /// In which form a caller with these fields can have an answer.
-    pub(super) fn form(&self, fields: &Fields<'_>) -> Result<Form, Refusal> {
+    pub(super) fn form(&self, fields: &Fields<'_>) -> Result<ResponseForm, Refusal> {
         let chosen = media::negotiate(fields, &self.types);
-        let form = Form {
+        let form = ResponseForm {
             whole: chosen.whole.and_then(|at| self.values.get(at)).cloned(),
             events: chosen.events,
         };
@@ -123,7 +123,7 @@ impl Route {
 
 /// What an answer may look like.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(super) struct ResponseForm {
     /// The media type of an answer that is there as a whole, unless only an event stream will do.
     pub(super) whole: Option<HeaderValue>,
     /// Whether it may be an event stream.

@@ -26,13 +26,13 @@ use crate::transport::http::accept::{Accepted, CallHead, accept};
 use crate::transport::http::body::Body;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::events::{self, Events};
-use crate::transport::http::fields::{Fields, Occurs};
-use crate::transport::http::guard::{Admitted, Guard};
+use crate::transport::http::fields::{Fields, Occurrence};
+use crate::transport::http::guard::{Admission, Guard};
 use crate::transport::http::pages::{self, Pages};
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
 use crate::transport::http::request_body::{self, BodyLimits, Budget};
-use crate::transport::http::route::{Form, Route};
+use crate::transport::http::route::{ResponseForm, Route};
 use crate::transport::http::routes::Routes;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
@@ -188,12 +188,12 @@ impl HttpService {
             return health;
         }
         let fields = Fields::of(&head.headers);
-        let admitted = match caller.named {
+        let admission = match caller.named {
             true => self.0.guard.check(&fields, &head.uri),
-            false => Ok(Admitted { cors: None }),
+            false => Ok(Admission { cors: None }),
         };
-        let admitted = match admitted {
-            Ok(admitted) => admitted,
+        let admission = match admission {
+            Ok(admission) => admission,
             Err(refusal) => return refusal.into_response(),
         };
         let local = caller.local && !fields.forwarded;
@@ -212,7 +212,7 @@ impl HttpService {
                 return page;
             }
         }
-        let called = match accept(&self.0.routes, &head, &fields, &admitted) {
+        let called = match accept(&self.0.routes, &head, &fields, &admission) {
             Ok(Accepted::Call(route, form)) => {
                 let call = CallHead::new(&fields, caller, admin);
                 self.call(head, body, route, form, call).await
@@ -221,7 +221,7 @@ impl HttpService {
             Err(refusal) => Err(refusal),
         };
         let mut response = called.unwrap_or_else(Refusal::into_response);
-        if let Some(origin) = admitted.cors {
+        if let Some(origin) = admission.cors {
             reply::share(&mut response, origin);
         }
         response
@@ -229,7 +229,7 @@ impl HttpService {
 
     /// Whether the caller shows the admin token.
     fn is_admin(&self, fields: &Fields<'_>) -> bool {
-        if let (Some(token), Occurs::Once(shown)) = (&self.0.admin, fields.authorization) {
+        if let (Some(token), Occurrence::Once(shown)) = (&self.0.admin, fields.authorization) {
             return token.is_shown_by(shown.as_bytes());
         }
         false
@@ -265,7 +265,7 @@ impl HttpService {
         head: Parts,
         body: B,
         route: &Route,
-        form: Form,
+        form: ResponseForm,
         call: CallHead<'_>,
     ) -> Result<Response<Body>, Refusal>
     where
@@ -281,8 +281,8 @@ impl HttpService {
         origin.http = Some(head);
         let handle = form
             .events
-            .then(|| SessionHandle::new(Arc::clone(&self.0.config.session_handle), false));
-        origin.session_handle.clone_from(&handle);
+            .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), false));
+        origin.session.clone_from(&handle);
         let answered = route.dispatcher.dispatch(message, Arc::new(origin)).await;
         let Answered { text, streams } = answered;
         let Some(text) = text else {

@@ -1,4 +1,4 @@
-//! A socket that keeps the time of its connection.
+//! Socket of an HTTP connection, which keeps its deadlines.
 //!
 //! Only one timer is armed per connection, and it is moved only when a deadline comes *before* it;
 //! a deadline that moves further away is noticed when the timer fires. So a busy connection touches
@@ -22,7 +22,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// A socket that gives up when its phase has lasted too long.
 #[derive(Debug)]
-pub(crate) struct Timed<S> {
+pub(crate) struct TimedSocket<S> {
     socket: S,
     clock: Arc<Clock>,
     /// Since when the peer has not read, as a deadline.
@@ -55,7 +55,7 @@ pub(crate) enum Version {
     Http2,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
     pub(crate) fn new(socket: S, clock: Arc<Clock>) -> Self {
         Self {
             socket,
@@ -174,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Timed<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Timed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedSocket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -212,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -267,11 +267,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::http::clock::Phases;
+    use crate::transport::http::clock::Timeouts;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
-    const PHASES: Phases = Phases {
+    const PHASES: Timeouts = Timeouts {
         header: Some(Duration::from_secs(10)),
         idle: Some(Duration::from_secs(75)),
         write: Some(Duration::from_secs(30)),
@@ -281,16 +281,16 @@ mod tests {
         buffer: usize,
     ) -> (
         tokio::io::DuplexStream,
-        Timed<tokio::io::DuplexStream>,
+        TimedSocket<tokio::io::DuplexStream>,
         Arc<Clock>,
     ) {
         let (peer, socket) = tokio::io::duplex(buffer);
         let clock = Clock::new(PHASES);
-        (peer, Timed::new(socket, Arc::clone(&clock)), clock)
+        (peer, TimedSocket::new(socket, Arc::clone(&clock)), clock)
     }
 
     /// Seconds until the socket gives up reading.
-    async fn seconds_to_error(socket: &mut Timed<tokio::io::DuplexStream>) -> u64 {
+    async fn seconds_to_error(socket: &mut TimedSocket<tokio::io::DuplexStream>) -> u64 {
         let began = Instant::now();
         let mut byte = [0];
         loop {

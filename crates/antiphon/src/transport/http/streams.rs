@@ -1,4 +1,4 @@
-//! What the streams of one HTTP/2 connection may cost.
+//! Progress of the streams of one HTTP/2 connection.
 //!
 //! HTTP/1 answers one request after the other, so a peer that does not read holds up itself alone,
 //! and the socket notices. Over HTTP/2 a peer can leave a hundred answers where they are while its

@@ -17,11 +17,11 @@ pub(crate) struct Tracked {
     body: Body,
     /// What is left of the data that came last.
     rest: Bytes,
-    request: Asked,
+    request: RequestGuard,
 }
 
 #[derive(Debug)]
-enum Asked {
+enum RequestGuard {
     /// It has been answered when the body is gone.
     Alone { _request: InRequest },
     /// Over HTTP/2 the body is gone as soon as it has been queued, so each piece knows its request.
@@ -60,9 +60,9 @@ impl Tracked {
             body,
             rest: Bytes::new(),
             request: if request.is_multiplexed() {
-                Asked::Among(Arc::new(request))
+                RequestGuard::Among(Arc::new(request))
             } else {
-                Asked::Alone { _request: request }
+                RequestGuard::Alone { _request: request }
             },
         }
     }
@@ -77,7 +77,7 @@ impl HttpBody for Tracked {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let Asked::Among(request) = &this.request else {
+        let RequestGuard::Among(request) = &this.request else {
             return Pin::new(&mut this.body).poll_frame(cx);
         };
         if this.rest.is_empty() {

@@ -20,7 +20,7 @@ use crate::session::{Session, SessionConfig, SessionFuture, run};
 use crate::shutdown::Shutdown;
 use crate::transport::http::body::Body;
 use crate::transport::http::refusal::Refusal;
-use crate::transport::http::socket::Timed;
+use crate::transport::http::socket::TimedSocket;
 use crate::transport::socket::Socket;
 use crate::transport::ws::WsWire;
 pub(crate) use crate::transport::ws::handshake::Handshake;
@@ -154,7 +154,7 @@ impl UpgradeSlot {
         let upgrade = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut upgrade = upgrade?;
         let upgraded = (&mut upgrade.socket).await.ok()?;
-        Some(match upgraded.downcast::<TokioIo<Timed<S>>>() {
+        Some(match upgraded.downcast::<TokioIo<TimedSocket<S>>>() {
             Ok(parts) => {
                 let socket = parts.io.into_inner().into_inner();
                 // Copied, be it empty: it is a part of the buffer that HTTP has read into.

@@ -1,4 +1,4 @@
-//! A program that is started, and talked to over its standard input and output.
+//! Child process of a client, on its standard input and output.
 
 use std::io;
 use std::pin::Pin;

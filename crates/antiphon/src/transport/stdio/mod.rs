@@ -1,9 +1,9 @@
-//! Standard input and output: of this program, or of one that is started.
+//! Standard input and output, of this program or of a child process.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `own.rs` | servers: this program's own, taken away from everybody else in it |
-//! | `child.rs` | clients: those of a program that is started |
+//! | `own.rs` | servers: those of this program, which nothing else in it can use then |
+//! | `child.rs` | clients: those of a child process |
 //! | `no_own.rs` | the same on systems where that is impossible |
 
 #[cfg(feature = "client")]

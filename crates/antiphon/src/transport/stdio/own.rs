@@ -1,4 +1,4 @@
-//! This program's own standard input and output, as one stream.
+//! Standard input and output of this program, as one stream.
 //!
 //! They are taken away from everybody else in the program: what prints to standard output goes to
 //! standard error from then on, and cannot break a message; who reads standard input finds nothing.

@@ -15,7 +15,7 @@ use antiphon_proto::framing::{Decoder, Framing, FramingError};
 use bytes::{Bytes, BytesMut};
 use tokio_util::io::poll_read_buf;
 
-use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::socket::Socket;
 
 /// What is read at once of small messages, and of large ones.
@@ -43,7 +43,7 @@ pub(crate) struct StreamWire<S> {
     /// How much of the first piece is written.
     written: usize,
     unwritten: usize,
-    moved: Moved,
+    traffic: Traffic,
     /// The decoder has asked for more bytes.
     hungry: bool,
     ended: bool,
@@ -59,7 +59,7 @@ impl<S: Socket> StreamWire<S> {
             output: VecDeque::new(),
             written: 0,
             unwritten: 0,
-            moved: Moved::default(),
+            traffic: Traffic::default(),
             hungry: true,
             ended: false,
         }
@@ -96,7 +96,7 @@ impl<S: Socket> StreamWire<S> {
     /// Lets go of what is written. The last piece is kept if it is small: the next answers go there.
     fn wrote(&mut self, mut bytes: usize) {
         self.unwritten -= bytes;
-        self.moved.written += bytes as u64;
+        self.traffic.written += bytes as u64;
         let mut pieces = self.output.len();
         while let Some(first) = self.output.front_mut() {
             let rest = first.len() - self.written;
@@ -124,7 +124,7 @@ impl<S: Socket> StreamWire<S> {
 }
 
 impl<S: Socket> Wire for StreamWire<S> {
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>> {
         loop {
             if !self.hungry {
                 match self.cut() {
@@ -138,7 +138,7 @@ impl<S: Socket> Wire for StreamWire<S> {
                     Err(error) => {
                         // Who begins with a TLS handshake could read nothing that is answered.
                         let tls = self.input.first() == Some(&0x16);
-                        return Poll::Ready(Some(Err(broken(error, !tls))));
+                        return Poll::Ready(Some(Err(error_(error, !tls))));
                     }
                 }
             }
@@ -150,7 +150,7 @@ impl<S: Socket> Wire for StreamWire<S> {
             let stream = Pin::new(&mut self.stream);
             match ready!(poll_read_buf(stream, cx, &mut self.input)) {
                 Ok(0) => self.ended = true,
-                Ok(bytes) => self.moved.received += bytes as u64,
+                Ok(bytes) => self.traffic.received += bytes as u64,
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
             self.hungry = false;
@@ -205,8 +205,8 @@ impl<S: Socket> Wire for StreamWire<S> {
         self.unwritten
     }
 
-    fn moved(&self) -> Moved {
-        self.moved
+    fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     fn is_partial(&self) -> bool {
@@ -217,7 +217,7 @@ impl<S: Socket> Wire for StreamWire<S> {
         self.stream.is_hung_up()
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>, _: Goodbye) -> Poll<io::Result<()>> {
+    fn poll_close(&mut self, cx: &mut Context<'_>, _: CloseReason) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         // Closing a socket with unread bytes in it would take back what the peer has not read yet.
@@ -243,13 +243,13 @@ impl<S: Socket> Wire for StreamWire<S> {
     }
 }
 
-fn broken(error: FramingError, may_answer: bool) -> Broken {
+fn error_(error: FramingError, may_answer: bool) -> WireError {
     let goodbye = match error {
-        FramingError::TooLong(_) => Goodbye::TooBig,
-        _ => Goodbye::Protocol,
+        FramingError::TooLong(_) => CloseReason::TooBig,
+        _ => CloseReason::Protocol,
     };
-    Broken {
+    WireError {
         answered: error.is_answered() && may_answer,
-        ..Broken::new(error.to_string(), goodbye)
+        ..WireError::new(error.to_string(), goodbye)
     }
 }

@@ -13,7 +13,7 @@ fn wire(framing: Framing, buffer: usize) -> (DuplexStream, StreamWire<DuplexStre
     (peer, StreamWire::new(ours, framing, LIMIT))
 }
 
-async fn receive(wire: &mut StreamWire<DuplexStream>) -> Option<Result<Bytes, Broken>> {
+async fn receive(wire: &mut StreamWire<DuplexStream>) -> Option<Result<Bytes, WireError>> {
     poll_fn(|cx| wire.poll_receive(cx)).await
 }
 
@@ -53,7 +53,7 @@ async fn messages_come_whole_wherever_the_stream_is_cut() {
                 wire.rest();
             }
             assert!(receive(&mut wire).await.is_none());
-            assert_eq!(wire.moved().received, sent);
+            assert_eq!(wire.traffic().received, sent);
             sending.await.unwrap();
         }
     }
@@ -76,7 +76,7 @@ async fn messages_go_whole_in_their_order() {
         });
         poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
         assert_eq!(
-            (wire.unwritten(), wire.moved().written),
+            (wire.unwritten(), wire.traffic().written),
             (0, expected.len() as u64)
         );
         // The buffer that is kept does not get into the way of a long message.
@@ -105,32 +105,42 @@ async fn a_line_break_in_a_message_does_not_end_it() {
 #[tokio::test]
 async fn what_breaks_a_stream() {
     let long = format!("[\"{}\"]\n", "x".repeat(LIMIT));
-    let rows: &[(Framing, &[u8], bool, Goodbye)] = &[
+    let rows: &[(Framing, &[u8], bool, CloseReason)] = &[
         (
             Framing::Newline,
             b"POST / HTTP/1.1\r\n\r\n{}\n",
             true,
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
-        (Framing::Newline, b"\x16\x03\x01", false, Goodbye::Protocol),
-        (Framing::Newline, long.as_bytes(), false, Goodbye::TooBig),
+        (
+            Framing::Newline,
+            b"\x16\x03\x01",
+            false,
+            CloseReason::Protocol,
+        ),
+        (
+            Framing::Newline,
+            long.as_bytes(),
+            false,
+            CloseReason::TooBig,
+        ),
         (
             Framing::ContentLength,
             b"POST / HTTP/1.1\r\n\r\n",
             false,
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
         (
             Framing::ContentLength,
             b"Content-Length: 2147483648\r\n\r\n",
             false,
-            Goodbye::TooBig,
+            CloseReason::TooBig,
         ),
         (
             Framing::ContentLength,
             b"Content-Length: 5\r\n\r\n{",
             false,
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
     ];
     for (framing, bytes, answered, goodbye) in rows {
@@ -140,11 +150,11 @@ async fn what_breaks_a_stream() {
             // It may be refused before its end.
             let _ = peer.write_all(&bytes).await;
         });
-        let broken = receive(&mut wire).await.unwrap().unwrap_err();
+        let error_ = receive(&mut wire).await.unwrap().unwrap_err();
         assert_eq!(
-            (broken.answered, broken.goodbye),
+            (error_.answered, error_.goodbye),
             (*answered, *goodbye),
-            "{broken:?}"
+            "{error_:?}"
         );
         drop(wire);
         sending.await.unwrap();

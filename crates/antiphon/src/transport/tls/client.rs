@@ -1,4 +1,4 @@
-//! The client's half of TLS: whom it trusts, and one handshake.
+//! TLS of a client: trusted authorities, and the handshake.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::trust::Explaining;
+use super::trust::ExplainingVerifier;
 use super::{H2, TlsError, VERSIONS, protocols, provider, unusable};
 use crate::transport::socket::Socket;
 
@@ -83,7 +83,7 @@ impl ClientTls {
         inner: Arc<dyn ServerCertVerifier>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
-        let verifier = Explaining::new(inner, Arc::clone(&provider));
+        let verifier = ExplainingVerifier::new(inner, Arc::clone(&provider));
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(VERSIONS)
             .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?

@@ -3,8 +3,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `server.rs` | [`server::ServerTls`]: a certificate from files, replaced while it runs |
-//! | `client.rs` | [`client::ClientTls`]: whom a client trusts |
-//! | `trust.rs` | [`trust::Distrust`]: why a server is not trusted |
+//! | `client.rs` | [`client::ClientTls`]: the authorities that a client trusts |
+//! | `trust.rs` | [`trust::CertificateProblem`]: why a server is not trusted |
 //!
 //! A certificate is always checked; there is no way to switch that off. No provider of cryptography
 //! is installed for the process: that choice belongs to the program, and ours is made per use.
@@ -41,7 +41,7 @@ pub(crate) enum TlsError {
     /// A file, a certificate, a key or a name that cannot be used.
     Unusable(String),
     /// The server's certificate is not accepted.
-    Certificate(trust::Distrust),
+    Certificate(trust::CertificateProblem),
     /// The two ends did not come to terms, or the connection broke.
     Handshake(String),
     /// The other end took too long.
@@ -53,7 +53,7 @@ impl TlsError {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         Self::Handshake(match inner {
             Some(rustls::Error::InvalidCertificate(why)) => {
-                return Self::Certificate(trust::Distrust::of(why));
+                return Self::Certificate(trust::CertificateProblem::of(why));
             }
             Some(rustls::Error::InvalidMessage(
                 InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,

@@ -1,4 +1,4 @@
-//! The server's half of TLS: a certificate and its key from two files, replaced while it runs.
+//! TLS of a server: certificate and key from two files, replaced while it runs.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -32,7 +32,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 /// What a stream carries, which the handshake tells to the client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Carries {
+pub(crate) enum TlsPayload {
     /// HTTP/2 or HTTP/1.1, as the client prefers; also one that says nothing.
     Http,
     /// Messages of our own, which have no name in a handshake.
@@ -100,7 +100,7 @@ impl ServerTls {
     pub(crate) async fn accept<S>(
         &self,
         stream: S,
-        carries: Carries,
+        carries: TlsPayload,
         deadline: Duration,
     ) -> Result<TlsStream<S>, TlsError>
     where
@@ -109,8 +109,8 @@ impl ServerTls {
         let config = {
             let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
             match carries {
-                Carries::Http => Arc::clone(&now.http),
-                Carries::Raw => Arc::clone(&now.raw),
+                TlsPayload::Http => Arc::clone(&now.http),
+                TlsPayload::Raw => Arc::clone(&now.raw),
             }
         };
         match timeout(deadline, TlsAcceptor::from(config).accept(stream)).await {

@@ -1,4 +1,4 @@
-//! Why a server is not trusted, told so that somebody can do something about it.
+//! Reasons why a certificate is not trusted, with what can be done about it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 5;
 
 /// Why a server's certificate is not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Distrust {
+pub(crate) enum CertificateProblem {
     /// Nobody who is trusted stands behind it.
     UnknownIssuer,
     /// Nobody but itself stands behind it.
@@ -39,7 +39,7 @@ pub(crate) enum Distrust {
     Other(String),
 }
 
-impl Distrust {
+impl CertificateProblem {
     pub(super) fn of(error: &CertificateError) -> Self {
         match error {
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
@@ -75,7 +75,7 @@ fn bare(name: &str) -> String {
     inner.trim_end_matches(')').trim_matches('"').to_owned()
 }
 
-impl fmt::Display for Distrust {
+impl fmt::Display for CertificateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the server's certificate ")?;
         match self {
@@ -121,7 +121,7 @@ impl fmt::Display for Distrust {
 
 /// Checks as the inner one does, and looks closer at what that has refused.
 #[derive(Debug)]
-pub(super) struct Explaining {
+pub(super) struct ExplainingVerifier {
     inner: Arc<dyn ServerCertVerifier>,
     provider: Arc<CryptoProvider>,
 }
@@ -144,7 +144,7 @@ impl fmt::Display for Closer {
 
 impl std::error::Error for Closer {}
 
-impl Explaining {
+impl ExplainingVerifier {
     pub(super) fn new(inner: Arc<dyn ServerCertVerifier>, provider: Arc<CryptoProvider>) -> Self {
         Self { inner, provider }
     }
@@ -177,7 +177,7 @@ impl Explaining {
     }
 }
 
-impl ServerCertVerifier for Explaining {
+impl ServerCertVerifier for ExplainingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -1,4 +1,4 @@
-//! The client's handshake (RFC 6455, section 4.1), over any stream.
+//! Handshake of a WebSocket client (RFC 6455, section 4.1), over any stream.
 //!
 //! The library writes the request, parses the response and knows the keys. What it would decide more
 //! strictly than we do is decided here: a server may leave our subprotocol unnamed, and the header

@@ -1,4 +1,4 @@
-//! Whether a request opens a WebSocket (RFC 6455, section 4.2), and what it is answered.
+//! Handshake of a WebSocket server (RFC 6455, section 4.2).
 //!
 //! No extension is ever agreed on, and of subprotocols only `jsonrpc`, for those who offer it.
 

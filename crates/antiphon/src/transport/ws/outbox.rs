@@ -1,4 +1,4 @@
-//! The outgoing frames of one connection, gathered so that many leave in one system call.
+//! Outgoing frames of one connection, gathered so that many leave in one system call.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};

@@ -1,4 +1,4 @@
-//! Headers that are lists, as both sides of a handshake read them.
+//! Header fields that are lists of tokens.
 
 use http::header::{HeaderMap, HeaderName};
 

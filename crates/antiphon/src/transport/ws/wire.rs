@@ -1,4 +1,4 @@
-//! One end of a WebSocket.
+//! WebSocket connection as the wire of a session.
 //!
 //! The library reads frames and makes those of control; it does so without a socket of its own, on a
 //! bridge that lives for one call. All that goes out, whoever made it, lies in one outbox, so that a
@@ -16,10 +16,10 @@ use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
-use crate::session::{Broken, Goodbye, Moved, Wire};
+use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::socket::Socket;
+use crate::transport::ws::frame_limits::FrameLimited;
 use crate::transport::ws::outbox::Outbox;
-use crate::transport::ws::watch::Watched;
 
 /// What is read at once. The library clears as much memory before every read, so more is not better.
 const READ: usize = 4 * 1024;
@@ -29,7 +29,7 @@ const WASTED_AT_ONCE: usize = 16;
 /// A connection that carries WebSocket messages, after its handshake.
 #[derive(Debug)]
 pub(crate) struct WsWire<S> {
-    socket: Watched<S>,
+    socket: FrameLimited<S>,
     outbox: Outbox,
     role: Role,
     max_message: usize,
@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
 
     fn new(role: Role, stream: S, ahead: Bytes, max_message: usize) -> Self {
         Self {
-            socket: Watched::new(stream, ahead, max_message),
+            socket: FrameLimited::new(stream, ahead, max_message),
             outbox: Outbox::default(),
             role,
             max_message,
@@ -119,25 +119,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     }
 
     /// What an error of the library means: the end, or a broken connection.
-    fn ended(&mut self, error: Error) -> Option<Broken> {
+    fn ended(&mut self, error: Error) -> Option<WireError> {
         self.has_ended = true;
         self.frames = None;
-        if let Some(broken) = self.socket.fault() {
-            return Some(broken);
+        if let Some(error_) = self.socket.fault() {
+            return Some(error_);
         }
         match error {
             Error::ConnectionClosed | Error::AlreadyClosed => None,
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 let reason = "the stream ended within a message";
                 let is_partial = self.socket.is_partial();
-                is_partial.then(|| Broken::new(reason, Goodbye::Dead))
+                is_partial.then(|| WireError::new(reason, CloseReason::Dead))
             }
             Error::Io(error) => Some(error.into()),
-            Error::Capacity(_) => Some(Broken::new("a message beyond the limit", Goodbye::TooBig)),
-            Error::Utf8(_) => Some(Broken::new("text that is not UTF-8", Goodbye::BadText)),
+            Error::Capacity(_) => Some(WireError::new(
+                "a message beyond the limit",
+                CloseReason::TooBig,
+            )),
+            Error::Utf8(_) => Some(WireError::new(
+                "text that is not UTF-8",
+                CloseReason::BadText,
+            )),
             // These errors have numbers in their text, but nothing that the peer wrote.
-            Error::Protocol(error) => Some(Broken::new(error.to_string(), Goodbye::Protocol)),
-            _ => Some(Broken::new("not a WebSocket", Goodbye::Protocol)),
+            Error::Protocol(error) => {
+                Some(WireError::new(error.to_string(), CloseReason::Protocol))
+            }
+            _ => Some(WireError::new("not a WebSocket", CloseReason::Protocol)),
         }
     }
 
@@ -158,12 +166,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
 impl<S: Socket> Wire for WsWire<S> {
     const PINGS: bool = true;
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>> {
         if self.has_ended {
             return Poll::Ready(None);
         }
         let was_resting = self.frames.is_none();
-        let before = self.socket.moved.received;
+        let before = self.socket.traffic.received;
         // Control frames are dealt with here, and there are few of them.
         loop {
             let read = self.with_frames(Some(cx), |frames, bridge| frames.read(bridge));
@@ -178,7 +186,7 @@ impl<S: Socket> Wire for WsWire<S> {
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_dry = true;
-                    if was_resting && self.socket.moved.received == before {
+                    if was_resting && self.socket.traffic.received == before {
                         // Who has been silent so far goes on without a buffer.
                         self.frames = None;
                     }
@@ -211,17 +219,19 @@ impl<S: Socket> Wire for WsWire<S> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Watched { stream, moved, .. } = &mut self.socket;
+        let FrameLimited {
+            stream, traffic, ..
+        } = &mut self.socket;
         self.outbox
-            .poll_write(cx, Pin::new(stream), &mut moved.written)
+            .poll_write(cx, Pin::new(stream), &mut traffic.written)
     }
 
     fn unwritten(&self) -> usize {
         self.outbox.unwritten()
     }
 
-    fn moved(&self) -> Moved {
-        self.socket.moved
+    fn traffic(&self) -> Traffic {
+        self.socket.traffic
     }
 
     fn is_hung_up(&self) -> bool {
@@ -245,8 +255,8 @@ impl<S: Socket> Wire for WsWire<S> {
         true
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>, why: Goodbye) -> Poll<io::Result<()>> {
-        if why != Goodbye::Dead {
+    fn poll_close(&mut self, cx: &mut Context<'_>, why: CloseReason) -> Poll<io::Result<()>> {
+        if why != CloseReason::Dead {
             if !self.has_parted {
                 self.has_parted = true;
                 self.has_ended = true;
@@ -266,7 +276,7 @@ impl<S: Socket> Wire for WsWire<S> {
             ready!(Pin::new(&mut self.socket.stream).poll_shutdown(cx))?;
             self.is_shut = true;
         }
-        if why != Goodbye::Dead && !self.was_dismissed {
+        if why != CloseReason::Dead && !self.was_dismissed {
             ready!(self.poll_linger(cx));
         }
         Poll::Ready(Ok(()))
@@ -293,7 +303,7 @@ fn config(max_message: usize) -> WebSocketConfig {
 
 /// What the library takes for its socket. Writing never waits; reading does if there is a task.
 struct Bridge<'a, 'b, S> {
-    socket: &'a mut Watched<S>,
+    socket: &'a mut FrameLimited<S>,
     outbox: &'a mut Outbox,
     cx: Option<&'a mut Context<'b>>,
 }

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::client::ClientTls;
-use super::super::trust::Distrust;
+use super::super::trust::CertificateProblem;
 use super::super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider};
 use super::{Authority, Names, Pair};
 
@@ -37,7 +37,7 @@ fn server(pair: &Pair, alpn: &[&[u8]]) -> DuplexStream {
     ours
 }
 
-async fn refusal(tls: &ClientTls, host: &str, pair: &Pair) -> (Distrust, String) {
+async fn refusal(tls: &ClientTls, host: &str, pair: &Pair) -> (CertificateProblem, String) {
     let outcome = tls.connect(host, server(pair, &[]), &[], LONG).await;
     let error = outcome.map(drop).unwrap_err();
     let text = error.to_string();
@@ -93,7 +93,10 @@ async fn each_reason_for_distrust_is_told_in_its_own_words() {
         params.not_after = year(3000, 1, 1);
     });
     let (why, text) = refusal(&tls, "server.test", &expired).await;
-    assert!(matches!(why, Distrust::Expired(Some(_))), "{why:?}");
+    assert!(
+        matches!(why, CertificateProblem::Expired(Some(_))),
+        "{why:?}"
+    );
     assert!(
         text.contains("has expired, ") && text.ends_with(" days ago"),
         "{text}"
@@ -101,29 +104,29 @@ async fn each_reason_for_distrust_is_told_in_its_own_words() {
     let table = [
         (
             authority.issue("other.test"),
-            Distrust::WrongName {
+            CertificateProblem::WrongName {
                 expected: "server.test".to_owned(),
                 presented: vec!["other.test".to_owned()],
             },
             "is not for `server.test`, but for `other.test`",
         ),
-        (early, Distrust::NotYetValid, "is not valid yet"),
+        (early, CertificateProblem::NotYetValid, "is not valid yet"),
         (
             other.issue("server.test"),
-            Distrust::UnknownIssuer,
+            CertificateProblem::UnknownIssuer,
             "was issued by an authority that is not trusted here",
         ),
         (
             anew.issue("server.test"),
-            Distrust::OtherKey,
+            CertificateProblem::OtherKey,
             "was not signed with its key",
         ),
         (
             Pair::self_signed("server.test"),
-            Distrust::SelfSigned,
+            CertificateProblem::SelfSigned,
             "is signed by itself only",
         ),
-        (authority.pair, Distrust::Authority, "CA:TRUE"),
+        (authority.pair, CertificateProblem::Authority, "CA:TRUE"),
     ];
     for (pair, expected, part) in table {
         let (why, text) = refusal(&tls, "server.test", &pair).await;
@@ -164,7 +167,10 @@ async fn a_certificate_signed_by_itself_is_trusted_when_it_is_given() {
     let stream = server(&pair, &[]);
     assert!(tls.connect("server.test", stream, &[], LONG).await.is_ok());
     let (why, _) = refusal(&tls, "other.test", &pair).await;
-    assert!(matches!(why, Distrust::WrongName { .. }), "{why:?}");
+    assert!(
+        matches!(why, CertificateProblem::WrongName { .. }),
+        "{why:?}"
+    );
 }
 
 #[tokio::test]
@@ -175,7 +181,10 @@ async fn the_name_asked_for_can_differ_from_the_host() {
     let stream = server(&authority.issue("server.test"), &[]);
     assert!(tls.connect("127.0.0.1", stream, &[], LONG).await.is_ok());
     let (why, _) = refusal(&tls, "127.0.0.1", &authority.issue("127.0.0.1")).await;
-    assert!(matches!(why, Distrust::WrongName { .. }), "{why:?}");
+    assert!(
+        matches!(why, CertificateProblem::WrongName { .. }),
+        "{why:?}"
+    );
     let error = tls.with_server_name("a b").map(drop).unwrap_err();
     assert_eq!(error.to_string(), "no certificate can be for `a b`");
 }

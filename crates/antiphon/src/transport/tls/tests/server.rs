@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{
     ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version,
 };
 
-use super::super::server::{Carries, HANDSHAKE_TIMEOUT, ServerTls};
+use super::super::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 use super::super::{H2, HTTP1, TlsError, protocols, provider};
 use super::{Authority, Names, Pair};
 
@@ -85,7 +85,7 @@ struct Settled {
 async fn shake(
     server: &ServerTls,
     client: Arc<ClientConfig>,
-    carries: Carries,
+    carries: TlsPayload,
 ) -> std::io::Result<Settled> {
     let (near, far) = duplex(64 * 1024);
     let server = server.clone();
@@ -114,7 +114,9 @@ async fn shake(
 async fn answer(server: &ServerTls, bytes: &[u8]) -> (Vec<u8>, TlsError) {
     let (mut near, far) = duplex(64 * 1024);
     near.write_all(bytes).await.unwrap();
-    let outcome = server.accept(far, Carries::Http, HANDSHAKE_TIMEOUT).await;
+    let outcome = server
+        .accept(far, TlsPayload::Http, HANDSHAKE_TIMEOUT)
+        .await;
     let error = outcome.map(drop).unwrap_err();
     let mut answer = Vec::new();
     near.read_to_end(&mut answer).await.unwrap();
@@ -129,13 +131,13 @@ async fn tls_1_2_and_1_3_are_spoken_and_alpn_settles_http() {
         (&version::TLS12, ProtocolVersion::TLSv1_2),
         (&version::TLS13, ProtocolVersion::TLSv1_3),
     ] {
-        let table: [(Carries, Names, Option<&[u8]>); 6] = [
-            (Carries::Http, &[], None),
-            (Carries::Http, &[H2, HTTP1], Some(H2)),
-            (Carries::Http, &[HTTP1, H2], Some(H2)),
-            (Carries::Http, &[HTTP1], Some(HTTP1)),
-            (Carries::Raw, &[], None),
-            (Carries::Raw, &[H2, b"x"], None),
+        let table: [(TlsPayload, Names, Option<&[u8]>); 6] = [
+            (TlsPayload::Http, &[], None),
+            (TlsPayload::Http, &[H2, HTTP1], Some(H2)),
+            (TlsPayload::Http, &[HTTP1, H2], Some(H2)),
+            (TlsPayload::Http, &[HTTP1], Some(HTTP1)),
+            (TlsPayload::Raw, &[], None),
+            (TlsPayload::Raw, &[H2, b"x"], None),
         ];
         for (carries, offered, alpn) in table {
             let mut client = client(&pair.certificate, &[version]);
@@ -147,7 +149,7 @@ async fn tls_1_2_and_1_3_are_spoken_and_alpn_settles_http() {
         // A client that wants something else altogether is told so.
         let mut client = client(&pair.certificate, &[version]);
         client.alpn_protocols = protocols(&[b"x"]);
-        let outcome = shake(&server, Arc::new(client), Carries::Http).await;
+        let outcome = shake(&server, Arc::new(client), TlsPayload::Http).await;
         let error = outcome.unwrap_err().to_string();
         assert!(error.contains("NoApplicationProtocol"), "{error}");
     }
@@ -165,7 +167,7 @@ async fn a_session_is_resumed_but_not_over_a_reload() {
             if round == 2 {
                 server.reload().unwrap();
             }
-            let settled = shake(&server, Arc::clone(&client), Carries::Raw).await;
+            let settled = shake(&server, Arc::clone(&client), TlsPayload::Raw).await;
             resumed.push(settled.unwrap().kind == Some(HandshakeKind::Resumed));
         }
         assert_eq!(resumed, [false, true, false]);
@@ -183,7 +185,7 @@ async fn the_next_handshake_sees_a_new_certificate_and_a_broken_one_changes_noth
     let copy = server.clone();
     let shown = async |pair: &Pair| {
         let client = client(&pair.certificate, super::super::VERSIONS);
-        let settled = shake(&copy, Arc::new(client), Carries::Http).await;
+        let settled = shake(&copy, Arc::new(client), TlsPayload::Http).await;
         settled.is_ok_and(|settled| {
             let expected = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
             settled.certificate == expected.as_ref()
@@ -214,7 +216,7 @@ async fn the_next_handshake_sees_a_new_certificate_and_a_broken_one_changes_noth
     let client = client(&old.certificate, super::super::VERSIONS);
     let (near, far) = duplex(64 * 1024);
     let serving = tokio::spawn(async move {
-        let outcome = copy.accept(far, Carries::Http, HANDSHAKE_TIMEOUT).await;
+        let outcome = copy.accept(far, TlsPayload::Http, HANDSHAKE_TIMEOUT).await;
         outcome.map(drop).unwrap_err().to_string()
     });
     let name = ServerName::try_from("server.test").unwrap();
@@ -379,7 +381,7 @@ async fn a_peer_that_stops_is_cut_off_at_the_deadline() {
         let (mut near, far) = duplex(1024);
         near.write_all(begins).await.unwrap();
         let begun = tokio::time::Instant::now();
-        let outcome = server.accept(far, Carries::Raw, HANDSHAKE_TIMEOUT).await;
+        let outcome = server.accept(far, TlsPayload::Raw, HANDSHAKE_TIMEOUT).await;
         assert!(matches!(outcome, Err(TlsError::Deadline)), "{begins:?}");
         assert_eq!(begun.elapsed().as_secs(), HANDSHAKE_TIMEOUT.as_secs());
         assert_eq!(near.read(&mut [0]).await.unwrap(), 0);
@@ -404,7 +406,7 @@ async fn a_handshake_without_end_is_cut_off_by_its_size() {
         }
         1000
     });
-    let outcome = server.accept(far, Carries::Raw, HANDSHAKE_TIMEOUT).await;
+    let outcome = server.accept(far, TlsPayload::Raw, HANDSHAKE_TIMEOUT).await;
     assert!(matches!(outcome, Err(TlsError::Handshake(_))));
     let count = writing.await.unwrap();
     assert!(count < 16, "{count} records were read");

@@ -19,7 +19,7 @@ async fn a_close_frame_is_answered_and_ends_the_stream() {
         // Nothing may be sent behind a close frame.
         send(&mut wire, "too late").await;
         assert!(!wire.ping());
-        poll_fn(|cx| wire.poll_close(cx, Goodbye::Normal))
+        poll_fn(|cx| wire.poll_close(cx, CloseReason::Normal))
             .await
             .unwrap();
         let (first, payload) = read_frame(&mut peer).await;
@@ -38,10 +38,10 @@ async fn two_wires_part_in_good_order() {
         } else {
             (server, client)
         };
-        let parting = poll_fn(|cx| one.poll_close(cx, Goodbye::GoingAway));
+        let parting = poll_fn(|cx| one.poll_close(cx, CloseReason::GoingAway));
         let other = async {
             assert!(receive(&mut two).await.is_none());
-            poll_fn(|cx| two.poll_close(cx, Goodbye::Normal))
+            poll_fn(|cx| two.poll_close(cx, CloseReason::Normal))
                 .await
                 .unwrap();
             drop(two);
@@ -57,7 +57,7 @@ async fn a_peer_that_only_stops_sending_is_still_told() {
     peer.shutdown().await.unwrap();
     assert!(receive(&mut wire).await.is_none());
     send(&mut wire, "last").await;
-    poll_fn(|cx| wire.poll_close(cx, Goodbye::Normal))
+    poll_fn(|cx| wire.poll_close(cx, CloseReason::Normal))
         .await
         .unwrap();
     assert_eq!(read_frame(&mut peer).await.1, b"last");
@@ -68,7 +68,7 @@ async fn a_peer_that_only_stops_sending_is_still_told() {
 async fn the_dead_are_not_told() {
     let (mut peer, mut wire) = raw(1000);
     wire.send(&mut b"lost".to_vec());
-    poll_fn(|cx| wire.poll_close(cx, Goodbye::Dead))
+    poll_fn(|cx| wire.poll_close(cx, CloseReason::Dead))
         .await
         .unwrap();
     assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);

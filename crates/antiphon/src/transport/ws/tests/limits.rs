@@ -11,16 +11,16 @@ async fn what_breaks_a_connection() {
         .chain((0..1100).flat_map(|_| masked(0, b"x")))
         .collect();
     for (name, bytes, goodbye) in [
-        ("frame too big", too_long, Goodbye::TooBig),
+        ("frame too big", too_long, CloseReason::TooBig),
         (
             "announced too big",
             head(FIN | TEXT, 0x80, u64::MAX),
-            Goodbye::TooBig,
+            CloseReason::TooBig,
         ),
         (
             "announced by a ping",
             head(FIN | PING, 0x80, 1 << 40),
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
         (
             "message too big",
@@ -30,58 +30,70 @@ async fn what_breaks_a_connection() {
                 masked(FIN, b"x"),
             ]
             .concat(),
-            Goodbye::TooBig,
+            CloseReason::TooBig,
         ),
         (
             "not UTF-8",
             masked(FIN | TEXT, b"\xc3\x28"),
-            Goodbye::BadText,
+            CloseReason::BadText,
         ),
         (
             "half a character",
             masked(FIN | TEXT, b"\xc3"),
-            Goodbye::BadText,
+            CloseReason::BadText,
         ),
         (
             "not UTF-8 in a fragment",
             [masked(TEXT, b"\xc3"), masked(FIN, b"\x28")].concat(),
-            Goodbye::BadText,
+            CloseReason::BadText,
         ),
-        ("unmasked", plain(FIN | TEXT, b"{}"), Goodbye::Protocol),
+        ("unmasked", plain(FIN | TEXT, b"{}"), CloseReason::Protocol),
         (
             "reserved bit",
             masked(FIN | 0x40 | TEXT, b"{}"),
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
-        ("reserved data", masked(FIN | 3, b""), Goodbye::Protocol),
-        ("reserved control", masked(FIN | 11, b""), Goodbye::Protocol),
-        ("nothing to continue", masked(FIN, b"{}"), Goodbye::Protocol),
+        ("reserved data", masked(FIN | 3, b""), CloseReason::Protocol),
+        (
+            "reserved control",
+            masked(FIN | 11, b""),
+            CloseReason::Protocol,
+        ),
+        (
+            "nothing to continue",
+            masked(FIN, b"{}"),
+            CloseReason::Protocol,
+        ),
         (
             "message in a message",
             [masked(TEXT, b"{"), masked(FIN | TEXT, b"}")].concat(),
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
-        ("ping in fragments", masked(PING, b""), Goodbye::Protocol),
+        (
+            "ping in fragments",
+            masked(PING, b""),
+            CloseReason::Protocol,
+        ),
         (
             "ping too long",
             masked(FIN | PING, &[0; 126]),
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
         (
             "half a close code",
             masked(FIN | CLOSE, &[3]),
-            Goodbye::Protocol,
+            CloseReason::Protocol,
         ),
-        ("too many fragments", fragments, Goodbye::Policy),
-        ("too many pings", controls, Goodbye::Policy),
+        ("too many fragments", fragments, CloseReason::Policy),
+        ("too many pings", controls, CloseReason::Policy),
     ] {
         let (mut peer, mut wire) = raw(1 << 22);
         let good = masked(FIN | TEXT, b"good");
         peer.write_all(&[good, bytes].concat()).await.unwrap();
         // What came before in good order is not lost.
         assert_eq!(message(&mut wire).await, "good", "{name}");
-        let broken = receive(&mut wire).await.unwrap().unwrap_err();
-        assert_eq!(broken.goodbye, goodbye, "{name}: {}", broken.reason);
+        let error_ = receive(&mut wire).await.unwrap().unwrap_err();
+        assert_eq!(error_.goodbye, goodbye, "{name}: {}", error_.reason);
         assert!(receive(&mut wire).await.is_none(), "{name}");
 
         // The peer is told, behind all that was to be said, and may still be sending.
@@ -110,8 +122,8 @@ async fn a_client_does_not_take_masked_frames() {
     let (mut peer, stream) = duplex(100);
     let mut wire = WsWire::client(stream, Bytes::new(), LIMIT);
     peer.write_all(&masked(FIN | TEXT, b"{}")).await.unwrap();
-    let broken = receive(&mut wire).await.unwrap().unwrap_err();
-    assert_eq!(broken.goodbye, Goodbye::Protocol);
+    let error_ = receive(&mut wire).await.unwrap().unwrap_err();
+    assert_eq!(error_.goodbye, CloseReason::Protocol);
 }
 
 #[tokio::test]
@@ -173,10 +185,10 @@ async fn a_flood_of_fragments_is_cut_early() {
         }
         sent
     });
-    let broken = receive(&mut wire).await.unwrap().unwrap_err();
-    assert_eq!(broken.goodbye, Goodbye::Policy);
+    let error_ = receive(&mut wire).await.unwrap().unwrap_err();
+    assert_eq!(error_.goodbye, CloseReason::Policy);
     // No more was read than what is allowed and one buffer.
-    assert!(wire.moved().received < 1024 * 7 + 2 * 4096);
+    assert!(wire.traffic().received < 1024 * 7 + 2 * 4096);
     drop(wire);
     assert!(flooding.await.unwrap() < 4000);
 }

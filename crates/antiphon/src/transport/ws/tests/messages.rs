@@ -12,8 +12,8 @@ async fn both_ends_talk() {
         send(&mut server, &text).await;
         assert_eq!(message(&mut client).await, text);
     }
-    assert_eq!(client.moved().written, server.moved().received);
-    assert_eq!(server.moved().written, client.moved().received);
+    assert_eq!(client.traffic().written, server.traffic().received);
+    assert_eq!(server.traffic().written, client.traffic().received);
     assert!(!client.is_partial() && !server.is_partial());
 }
 
@@ -48,10 +48,10 @@ async fn a_peer_that_does_not_read_is_waited_for_and_its_bytes_are_counted() {
     })
     .await;
     assert_eq!(wire.unwritten(), 4004);
-    assert_eq!(wire.moved().written, 1000);
+    assert_eq!(wire.traffic().written, 1000);
     let (_, (first, payload)) = tokio::join!(flush(&mut wire), read_frame(&mut peer));
     assert_eq!((first, payload.len()), (FIN | TEXT, 5000));
-    assert_eq!(wire.moved().written, 5004);
+    assert_eq!(wire.traffic().written, 5004);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn messages_come_whole_from_single_bytes() {
     assert_eq!(message(&mut wire).await, "in two or three");
     assert_eq!(message(&mut wire).await, vec![b'y'; 70_000]);
     assert!(!wire.is_partial());
-    assert_eq!(wire.moved().received, all);
+    assert_eq!(wire.traffic().received, all);
     flush(&mut wire).await;
     writing.await.unwrap();
 }
@@ -106,7 +106,7 @@ async fn whatever_has_begun_is_partial() {
         drop(peer);
         match (receive(&mut wire).await, partial) {
             (None, false) => {}
-            (Some(Err(broken)), true) => assert_eq!(broken.goodbye, Goodbye::Dead),
+            (Some(Err(error_)), true) => assert_eq!(error_.goodbye, CloseReason::Dead),
             (other, _) => panic!("{bytes:?}: {other:?}"),
         }
         assert!(receive(&mut wire).await.is_none());
@@ -137,7 +137,7 @@ async fn answers_are_of_the_kind_of_the_last_message() {
 async fn signs_of_life_go_both_ways() {
     let (mut client, mut server) = pair();
     for _ in 0..3 {
-        let before = (client.moved().received, server.moved().received);
+        let before = (client.traffic().received, server.traffic().received);
         assert!(client.ping());
         flush(&mut client).await;
         assert!(is_idle(&mut server).await);
@@ -146,7 +146,7 @@ async fn signs_of_life_go_both_ways() {
         flush(&mut server).await;
         assert!(is_idle(&mut client).await);
         assert!(is_idle(&mut server).await);
-        assert!(client.moved().received > before.0 && server.moved().received > before.1);
+        assert!(client.traffic().received > before.0 && server.traffic().received > before.1);
     }
 }
 
@@ -261,5 +261,5 @@ async fn what_was_read_before_the_upgrade_comes_first() {
     assert!(wire.is_partial());
     peer.write_all(later).await.unwrap();
     assert_eq!(message(&mut wire).await, "hello");
-    assert_eq!(wire.moved().received, frame.len() as u64);
+    assert_eq!(wire.traffic().received, frame.len() as u64);
 }

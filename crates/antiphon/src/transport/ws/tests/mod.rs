@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
-use crate::session::{Broken, Goodbye, Wire};
+use crate::session::{CloseReason, Wire, WireError};
 use crate::transport::ws::WsWire;
 
 pub(super) const LIMIT: usize = 2_000_000;
@@ -82,7 +82,7 @@ pub(super) fn raw(room: usize) -> (DuplexStream, WsWire<DuplexStream>) {
 }
 
 /// Drives a wire as the engine does: what cannot be read is followed by a flush.
-pub(super) async fn receive<W: Wire>(wire: &mut W) -> Option<Result<Bytes, Broken>> {
+pub(super) async fn receive<W: Wire>(wire: &mut W) -> Option<Result<Bytes, WireError>> {
     poll_fn(|cx| {
         let received = wire.poll_receive(cx);
         if received.is_pending() {

@@ -1,4 +1,4 @@
-//! What becomes of a message that has come: answers and cancellations at once, calls in their turn.
+//! Routing of incoming messages: answers and cancellations at once, calls in their turn.
 
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -13,19 +13,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::wire::Wire;
-use super::{KEPT, Session, Stop};
+use super::{KEPT, Session, StopReason};
 use crate::connection::{Cancels, Progress, SessionHandle, Ticket};
 use crate::context::PROGRESS;
 use crate::dispatch::{Answered, Begun, Work};
 
 impl<W: Wire> Session<W> {
     /// Takes a message in.
-    pub(super) fn take(&mut self, message: Bytes, cx: &mut Context<'_>) -> Result<(), Stop> {
+    pub(super) fn take(&mut self, message: Bytes, cx: &mut Context<'_>) -> Result<(), StopReason> {
         let length = message.len();
         let max_batch = self.dispatcher.max_batch();
         // An array may hold the answers to a batch of ours, which may be longer than we allow others.
         let max = match message.trim_ascii_start().first() {
-            Some(b'[') => max_batch.max(self.session_handle.largest_batch()),
+            Some(b'[') => max_batch.max(self.handle.largest_batch()),
             _ => max_batch,
         };
         let entry = match self.dispatcher.read(message, max) {
@@ -46,25 +46,23 @@ impl<W: Wire> Session<W> {
         Ok(())
     }
 
-    fn answered(&mut self, response: Response) -> Result<(), Stop> {
+    fn answered(&mut self, response: Response) -> Result<(), StopReason> {
         let id = response.id().to_owned();
-        let told = self.session_handle.answered(&id, response.into_outcome());
-        told.map_err(|_| Stop::policy("the peer answers what nobody has asked"))
+        let progress = self.handle.answered(&id, response.into_outcome());
+        progress.map_err(|_| StopReason::policy("the peer answers what nobody has asked"))
     }
 
     /// Tells whoever waits for an answer that it has come, and is none. Nothing is sent back: two
     /// peers that answer each other's answers would never stop.
-    fn is_bad_answer(&self, invalid: &Invalid) -> Result<bool, Stop> {
+    fn is_bad_answer(&self, invalid: &Invalid) -> Result<bool, StopReason> {
         let awaited = invalid.likeness() != Likeness::Request
-            && self
-                .session_handle
-                .answered_badly(invalid.id(), invalid.reason());
+            && self.handle.answered_badly(invalid.id(), invalid.reason());
         if awaited || invalid.likeness() != Likeness::Answer {
             return Ok(awaited);
         }
-        match self.session_handle.stranger() {
+        match self.handle.unmatched() {
             Ok(()) => Ok(true),
-            Err(_) => Err(Stop::policy("the peer answers what nobody has asked")),
+            Err(_) => Err(StopReason::policy("the peer answers what nobody has asked")),
         }
     }
 
@@ -74,7 +72,7 @@ impl<W: Wire> Session<W> {
         entries: Vec<Entry>,
         length: usize,
         cx: &mut Context<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopReason> {
         let mut rest = Vec::with_capacity(entries.len());
         let mut seen = HashSet::new();
         for entry in entries {
@@ -125,7 +123,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn cancel(&mut self, id: &str) {
-        if self.session_handle.cancel(id.as_bytes()) || !self.parked.cancel(id.as_bytes()) {
+        if self.handle.cancel(id.as_bytes()) || !self.parked.cancel(id.as_bytes()) {
             return;
         }
         self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
@@ -134,22 +132,22 @@ impl<W: Wire> Session<W> {
     /// Who wants to hear of this progress.
     fn progress(&self, params: &str) -> Option<(Progress, RawJson)> {
         #[derive(Deserialize)]
-        struct Told<'a> {
+        struct ProgressParams<'a> {
             #[serde(borrow)]
             token: &'a RawValue,
             #[serde(borrow)]
             value: &'a RawValue,
         }
-        let told: Told<'_> = serde_json::from_str(params).ok()?;
-        let tell = self.session_handle.progress(told.token.get().as_bytes())?;
-        let value = RawJson::from_value(told.value).ok()?;
+        let progress: ProgressParams<'_> = serde_json::from_str(params).ok()?;
+        let tell = self.handle.progress(progress.token.get().as_bytes())?;
+        let value = RawJson::from_value(progress.value).ok()?;
         Some((tell, value))
     }
 
     /// Delivers an item of a subscription of ours; false if it is none.
     fn deliver(&mut self, request: &Request) -> bool {
         #[derive(Deserialize)]
-        struct Item<'a> {
+        struct ItemParams<'a> {
             #[serde(borrow)]
             subscription: &'a RawValue,
             #[serde(borrow)]
@@ -157,30 +155,30 @@ impl<W: Wire> Session<W> {
             #[serde(borrow)]
             error: Option<&'a RawValue>,
         }
-        if !self.session_handle.has_inboxes() {
+        if !self.handle.has_inboxes() {
             return false;
         }
         let Some(params) = request.raw_params() else {
             return false;
         };
-        let Ok(item) = serde_json::from_str::<Item<'_>>(params.as_str()) else {
+        let Ok(item) = serde_json::from_str::<ItemParams<'_>>(params.as_str()) else {
             return false;
         };
         let last = item.end.is_some() || item.error.is_some();
         let id = item.subscription.get().to_owned();
-        self.session_handle.deliver(&id, params, last)
+        self.handle.deliver(&id, params, last)
     }
 
     /// Starts a message if its turn has come; else it waits, or is refused.
     fn admit(&mut self, entry: Incoming, length: usize, cx: &mut Context<'_>) {
         if self.refuses() {
-            self.overload(&entry);
+            self.reject_overloaded(&entry);
         } else if self.parked.is_empty() && self.may_start(&entry) {
             self.start(entry, None, cx);
         } else if !self.parked.is_full(&self.limits) {
             self.parked.push(entry, length);
         } else {
-            self.overload(&entry);
+            self.reject_overloaded(&entry);
         }
     }
 
@@ -196,7 +194,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn may_start(&self, entry: &Incoming) -> bool {
-        let running = self.session_handle.running();
+        let running = self.handle.running();
         self.barrier.is_none()
             && !self.is_full()
             && (running == 0 || running + self.weight(entry) <= self.limits.max_running)
@@ -239,29 +237,29 @@ impl<W: Wire> Session<W> {
                     }
                 }
                 if !streams.is_empty() {
-                    self.session_handle.open(streams);
+                    self.handle.open(streams);
                 }
             }
             Begun::Waiting(work) => {
                 let mut ids = ids;
                 ids.extend(work.id().map(Box::from));
-                let ticket = self.session_handle.enter(ids, cancels.as_ref(), weight);
+                let ticket = self.handle.enter(ids, cancels.as_ref(), weight);
                 if notification {
                     self.barrier = Some(ticket);
                 }
-                spawn(work, &self.session_handle, ticket);
+                spawn(work, &self.handle, ticket);
             }
         }
     }
 
     /// The same message without calls whose ids are in use; the id if nothing else is in it.
     fn without_duplicates(&self, entry: Incoming) -> Result<Incoming, Vec<u8>> {
-        if self.session_handle.running() == 0 {
+        if self.handle.running() == 0 {
             return Ok(entry);
         }
         let used = |request: &Request| {
             let id = request.id_bytes().filter(|id| *id != b"null");
-            id.is_some_and(|id| self.session_handle.is_running(id))
+            id.is_some_and(|id| self.handle.is_running(id))
         };
         match entry {
             Incoming::Single(Entry::Request(request)) if used(&request) => {
@@ -282,7 +280,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Answers all that could be answered in a message that does not run.
-    fn overload(&mut self, entry: &Incoming) {
+    fn reject_overloaded(&mut self, entry: &Incoming) {
         let entries = match entry {
             Incoming::Single(entry) => std::slice::from_ref(entry),
             Incoming::Batch(entries) => entries,
@@ -340,8 +338,8 @@ fn ids(entries: &[Entry]) -> Vec<Box<[u8]>> {
 
 /// Lets a message that waits go on by itself. While too much waits to be written it is not asked:
 /// what it answers would only wait as well.
-fn spawn(mut work: Work, session_handle: &SessionHandle, ticket: Ticket) {
-    let answers = session_handle.clone();
+fn spawn(mut work: Work, handle: &SessionHandle, ticket: Ticket) {
+    let answers = handle.clone();
     let task = tokio::spawn(async move {
         let answered = poll_fn(|cx| match answers.poll_room(cx) {
             Poll::Ready(()) => Pin::new(&mut work).poll(cx),
@@ -350,18 +348,18 @@ fn spawn(mut work: Work, session_handle: &SessionHandle, ticket: Ticket) {
         let Answered { text, streams } = answered.await;
         answers.finish(ticket, text, streams);
     });
-    session_handle.attach(ticket, task.abort_handle());
+    handle.attach(ticket, task.abort_handle());
 }
 
 /// The id in the parameters of a cancellation, under the name that LSP gives it or that of the Model
 /// Context Protocol.
 fn cancelled(params: &str) -> Option<Box<RawValue>> {
     #[derive(Deserialize)]
-    struct Cancelled {
+    struct CancelParams {
         id: Option<Box<RawValue>>,
         #[serde(rename = "requestId")]
         request_id: Option<Box<RawValue>>,
     }
-    let cancelled: Cancelled = serde_json::from_str(params).ok()?;
+    let cancelled: CancelParams = serde_json::from_str(params).ok()?;
     cancelled.id.or(cancelled.request_id)
 }

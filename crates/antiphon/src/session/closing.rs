@@ -1,4 +1,4 @@
-//! How a session ends: because of the peer, the time, the server, or somebody here.
+//! Close of a session: because of the peer, a deadline, the server, or a handle.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,19 +10,19 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Session;
-use super::wire::{Broken, Goodbye, Wire};
+use super::wire::{CloseReason, Wire, WireError};
 use crate::connection::End;
 use crate::origin::Transport;
 
 /// How long saying goodbye may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long after a server was told to stop calls are still begun: what the peer sent before it
 /// could know.
-const LATE: Duration = Duration::from_millis(100);
+const LATE_CALLS: Duration = Duration::from_millis(100);
 
 /// How long a program's calls may go on when its input has ended: who has started it may be gone.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const INPUT_END_GRACE: Duration = Duration::from_secs(1);
 
 /// The answer to what is no message, before the connection closes.
 const PARSE_ERROR: &[u8] =
@@ -42,7 +42,7 @@ pub(crate) enum Phase {
 
 pub(crate) struct Farewell {
     end: Arc<End>,
-    goodbye: Goodbye,
+    goodbye: CloseReason,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -62,9 +62,9 @@ impl Phase {
 
 /// Why a session stops.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(crate) struct StopReason {
     reason: Cow<'static, str>,
-    goodbye: Goodbye,
+    goodbye: CloseReason,
     /// Whether the peer gets a parse error first.
     answered: bool,
     /// Whether this side wants it.
@@ -73,8 +73,8 @@ pub(crate) struct Stop {
     half: bool,
 }
 
-impl Stop {
-    fn new(reason: impl Into<Cow<'static, str>>, goodbye: Goodbye) -> Self {
+impl StopReason {
+    fn new(reason: impl Into<Cow<'static, str>>, goodbye: CloseReason) -> Self {
         Self {
             reason: reason.into(),
             goodbye,
@@ -88,25 +88,25 @@ impl Stop {
     pub(super) fn gone() -> Self {
         Self {
             half: true,
-            ..Self::new("the peer has closed the connection", Goodbye::Normal)
+            ..Self::new("the peer has closed the connection", CloseReason::Normal)
         }
     }
 
     /// A deadline has passed.
-    pub(super) fn late(reason: &'static str, goodbye: Goodbye) -> Self {
+    pub(super) fn late(reason: &'static str, goodbye: CloseReason) -> Self {
         Self::new(reason, goodbye)
     }
 
     /// The peer has broken a rule of ours.
     pub(super) fn policy(reason: &'static str) -> Self {
-        Self::new(reason, Goodbye::Policy)
+        Self::new(reason, CloseReason::Policy)
     }
 
     /// The server stops, and all is done.
     pub(super) fn server() -> Self {
         Self {
             ours: true,
-            ..Self::new("the server has stopped", Goodbye::GoingAway)
+            ..Self::new("the server has stopped", CloseReason::GoingAway)
         }
     }
 
@@ -114,23 +114,23 @@ impl Stop {
     fn done() -> Self {
         Self {
             ours: true,
-            ..Self::new("it was closed", Goodbye::Normal)
+            ..Self::new("it was closed", CloseReason::Normal)
         }
     }
 }
 
-impl From<Broken> for Stop {
-    fn from(broken: Broken) -> Self {
+impl From<WireError> for StopReason {
+    fn from(error_: WireError) -> Self {
         Self {
-            answered: broken.answered,
-            ..Self::new(broken.reason, broken.goodbye)
+            answered: error_.answered,
+            ..Self::new(error_.reason, error_.goodbye)
         }
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for StopReason {
     fn from(error: io::Error) -> Self {
-        Self::from(Broken::from(error))
+        Self::from(WireError::from(error))
     }
 }
 
@@ -138,8 +138,8 @@ impl<W: Wire> Session<W> {
     /// The server stops: subscriptions end, calls are finished, later ones refused.
     pub(crate) fn stop(&mut self) {
         if matches!(self.phase, Phase::Open) {
-            self.phase = Phase::Stopping(Instant::now() + LATE);
-            self.session_handle.end_feeds();
+            self.phase = Phase::Stopping(Instant::now() + LATE_CALLS);
+            self.handle.end_subscriptions();
         }
     }
 
@@ -152,28 +152,26 @@ impl<W: Wire> Session<W> {
     }
 
     /// Whether the session has nothing left to do for which it was kept.
-    pub(super) fn wants_to_stop(&self) -> Option<Stop> {
+    pub(super) fn wants_to_stop(&self) -> Option<StopReason> {
         let quiet = || {
-            self.session_handle.running() == 0
+            self.handle.running() == 0
                 && self.parked.is_empty()
                 && self.wire.unwritten() == 0
-                && !self.session_handle.has_mail()
+                && !self.handle.has_mail()
         };
         match self.phase {
-            Phase::Finishing(_) if quiet() => Some(Stop::gone()),
-            _ if self.session_handle.is_closing() && self.wire.unwritten() == 0 => {
-                Some(Stop::done())
-            }
+            Phase::Finishing(_) if quiet() => Some(StopReason::gone()),
+            _ if self.handle.is_closing() && self.wire.unwritten() == 0 => Some(StopReason::done()),
             _ => None,
         }
     }
 
     /// Ends everything that belongs to the session, and begins to say goodbye.
-    pub(super) fn begin_closing(&mut self, stop: Stop) {
+    pub(super) fn begin_closing(&mut self, stop: StopReason) {
         // A program that has been given all its input on a pipe still wants the answers.
         let pipe = self.origin.connection.transport == Transport::Stdio;
         if stop.half && pipe && !matches!(self.phase, Phase::Finishing(_)) {
-            self.phase = Phase::Finishing(Instant::now() + LAST_WORDS);
+            self.phase = Phase::Finishing(Instant::now() + INPUT_END_GRACE);
             return;
         }
         let id = self.origin.connection.id;
@@ -185,12 +183,12 @@ impl<W: Wire> Session<W> {
             reason: stop.reason,
             ours: stop.ours,
         };
-        let end = self.session_handle.close(end);
+        let end = self.handle.close(end);
         self.origin.connection.close();
         self.phase = Phase::Closing(Box::new(Farewell {
             end,
             goodbye: stop.goodbye,
-            deadline: Box::pin(sleep(FAREWELL)),
+            deadline: Box::pin(sleep(CLOSE_TIMEOUT)),
         }));
     }
 
@@ -198,7 +196,7 @@ impl<W: Wire> Session<W> {
         let Phase::Closing(farewell) = &mut self.phase else {
             return Poll::Pending;
         };
-        let said = farewell.goodbye == Goodbye::Dead
+        let said = farewell.goodbye == CloseReason::Dead
             || self.wire.poll_close(cx, farewell.goodbye).is_ready()
             || farewell.deadline.as_mut().poll(cx).is_ready();
         match said {

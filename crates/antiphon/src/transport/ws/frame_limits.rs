@@ -1,4 +1,4 @@
-//! A socket whose incoming bytes are counted, and walked from frame to frame.
+//! Limits on incoming frames, counted below the WebSocket library.
 //!
 //! The library sees single frames. What only adds up over many of them is bounded here, at the
 //! header, before a byte of the payload is kept: the size of a message in all its fragments, their
@@ -14,7 +14,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
-use crate::session::{Broken, Goodbye, Moved};
+use crate::session::{CloseReason, Traffic, WireError};
 
 /// Fragments that a message may come in, however short they are.
 const MAX_FRAGMENTS: u64 = 1024;
@@ -29,12 +29,12 @@ const MAX_CONTROL: u64 = 125;
 
 /// A socket below a WebSocket.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(super) struct FrameLimited<S> {
     pub(super) stream: S,
-    pub(super) moved: Moved,
+    pub(super) traffic: Traffic,
     /// What was read before this was a WebSocket.
     ahead: Bytes,
-    walk: Walk,
+    walk: FrameWalker,
     fault: Option<Fault>,
 }
 
@@ -47,13 +47,13 @@ enum Fault {
     LongControl,
 }
 
-impl<S: AsyncRead + Unpin> Watched<S> {
+impl<S: AsyncRead + Unpin> FrameLimited<S> {
     pub(super) fn new(stream: S, ahead: Bytes, max_message: usize) -> Self {
         Self {
             stream,
-            moved: Moved::default(),
+            traffic: Traffic::default(),
             ahead,
-            walk: Walk::new(max_message),
+            walk: FrameWalker::new(max_message),
             fault: None,
         }
     }
@@ -78,7 +78,7 @@ impl<S: AsyncRead + Unpin> Watched<S> {
             self.ahead.copy_to_slice(room);
             count
         };
-        self.moved.received += count as u64;
+        self.traffic.received += count as u64;
         let come = room.get(..count).unwrap_or_default();
         match self.walk.over(come) {
             Ok(()) => Poll::Ready(Ok(count)),
@@ -98,32 +98,35 @@ impl<S: AsyncRead + Unpin> Watched<S> {
         let mut buffer = ReadBuf::new(&mut waste);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         let count = buffer.filled().len();
-        self.moved.received += count as u64;
+        self.traffic.received += count as u64;
         Poll::Ready(Ok(count))
     }
 }
 
-impl<S> Watched<S> {
+impl<S> FrameLimited<S> {
     /// Whether something has begun to come and is not complete.
     pub(super) fn is_partial(&self) -> bool {
         self.walk.is_partial()
     }
 
     /// Why reading has failed, if the peer has broken a rule of this file.
-    pub(super) fn fault(&self) -> Option<Broken> {
+    pub(super) fn fault(&self) -> Option<WireError> {
         let (reason, goodbye) = match self.fault? {
-            Fault::TooBig => ("a message beyond the limit", Goodbye::TooBig),
-            Fault::TooManyFragments => ("a message in too many fragments", Goodbye::Policy),
-            Fault::TooManyControls => ("too many control frames", Goodbye::Policy),
-            Fault::LongControl => ("a control frame of more than 125 bytes", Goodbye::Protocol),
+            Fault::TooBig => ("a message beyond the limit", CloseReason::TooBig),
+            Fault::TooManyFragments => ("a message in too many fragments", CloseReason::Policy),
+            Fault::TooManyControls => ("too many control frames", CloseReason::Policy),
+            Fault::LongControl => (
+                "a control frame of more than 125 bytes",
+                CloseReason::Protocol,
+            ),
         };
-        Some(Broken::new(reason, goodbye))
+        Some(WireError::new(reason, goodbye))
     }
 }
 
 /// The place in a stream of frames. What is wrong with a single frame is left to the library.
 #[derive(Debug)]
-struct Walk {
+struct FrameWalker {
     /// The header that is coming: up to its length, without the mask.
     head: [u8; 10],
     filled: usize,
@@ -134,10 +137,10 @@ struct Walk {
     fragments: u64,
     size: u64,
     max_size: u64,
-    controls: Allowance,
+    controls: FrameBudget,
 }
 
-impl Walk {
+impl FrameWalker {
     fn new(max_message: usize) -> Self {
         Self {
             head: [0; 10],
@@ -147,7 +150,7 @@ impl Walk {
             fragments: 0,
             size: 0,
             max_size: max_message as u64,
-            controls: Allowance::new(),
+            controls: FrameBudget::new(),
         }
     }
 
@@ -235,12 +238,12 @@ impl Walk {
 /// Ten control frames a second on average. The clock is read when a burst is used up, not for every
 /// frame: then the time since the last look says how many more there may be.
 #[derive(Debug)]
-struct Allowance {
+struct FrameBudget {
     left: u32,
     since: Instant,
 }
 
-impl Allowance {
+impl FrameBudget {
     fn new() -> Self {
         Self {
             left: BURST,

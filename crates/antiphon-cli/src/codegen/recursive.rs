@@ -1,4 +1,4 @@
-//! Types that would be nothing but themselves, and types that contain themselves.
+//! Detection of recursive types: those that contain themselves, and those that are nothing else.
 
 use super::model::{Shape, Type, TypeDef, TypeId};
 
