@@ -383,7 +383,7 @@ impl Slot {
             Error::unknown(&self.subject, Reason::Answer(fault.into())).status_of(status)
         };
         self.outcome = Some(match (&self.outcome, outcome) {
-            (Some(_), _) => Err(fault("it raw twice")),
+            (Some(_), _) => Err(fault("it came twice")),
             (None, Ok(Ok(result))) => Ok(result),
             (None, Ok(Err(error))) => Err(Error::refused(&self.subject, error).status_of(status)),
             (None, Err(reason)) => Err(fault(reason)),

@@ -235,7 +235,7 @@ impl Error {
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
             Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
-            Reason::Answer(fault) => return write!(f, "repr raw is no answer to it: {fault}"),
+            Reason::Answer(fault) => return write!(f, "what came is no answer to it: {fault}"),
             Reason::TooLong(max) => return write!(f, "the answer is longer than {max} bytes"),
             Reason::Status => {
                 let status = self.0.status.unwrap_or_default();

@@ -120,10 +120,10 @@ impl StopReason {
 }
 
 impl From<WireError> for StopReason {
-    fn from(error_: WireError) -> Self {
+    fn from(error: WireError) -> Self {
         Self {
-            answered: error_.answered,
-            ..Self::new(error_.reason, error_.goodbye)
+            answered: error.answered,
+            ..Self::new(error.reason, error.goodbye)
         }
     }
 }

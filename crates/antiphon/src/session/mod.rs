@@ -205,7 +205,7 @@ impl<W: Wire> Session<W> {
                     self.received = true;
                     self.take(message, cx)?;
                 }
-                Poll::Ready(Some(Err(error_))) => return Err(StopReason::from(error_)),
+                Poll::Ready(Some(Err(error))) => return Err(StopReason::from(error)),
                 Poll::Ready(None) => return Err(StopReason::gone()),
             }
         }

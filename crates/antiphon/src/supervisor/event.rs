@@ -92,10 +92,7 @@ pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, 
         async move { ask(&events, Request::Metrics).await }
     });
     router
-        .method_fn(
-            "reached_start",
-            tell_supervisor(|_| Some(WorkerMessage::Reached)),
-        )
+        .method_fn("reached", tell_supervisor(|_| Some(WorkerMessage::Reached)))
         .method_fn("ready", tell_supervisor(|_| Some(WorkerMessage::Ready)))
         .method_fn(
             "alive",

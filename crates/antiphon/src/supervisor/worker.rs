@@ -54,7 +54,7 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
     let (mut commands, obey) = commands();
     let (supervisor, session) = channel::open(line, &obey.build()?)?;
     let session = tokio::spawn(session);
-    tell_supervisor(&supervisor, "reached_start", "").await;
+    tell_supervisor(&supervisor, "reached", "").await;
 
     let listeners = handover.listeners.iter().zip(sockets);
     let listeners = listeners.map(|(record, socket)| {
@@ -207,12 +207,7 @@ impl Heartbeat {
         let calls = self.server.counts().calls;
         if self.max_calls.is_some_and(|max_calls| calls >= max_calls) {
             self.max_calls = None;
-            tell_supervisor(
-                &self.supervisor,
-                "leaves",
-                "it has answered max_calls calls",
-            )
-            .await;
+            tell_supervisor(&self.supervisor, "leaves", "it has answered enough calls").await;
         }
     }
 }

@@ -138,7 +138,7 @@ impl<S: Socket> Wire for StreamWire<S> {
                     Err(error) => {
                         // Who begins with a TLS handshake could read nothing that is answered.
                         let tls = self.input.first() == Some(&0x16);
-                        return Poll::Ready(Some(Err(error_(error, !tls))));
+                        return Poll::Ready(Some(Err(wire_error(error, !tls))));
                     }
                 }
             }
@@ -243,7 +243,7 @@ impl<S: Socket> Wire for StreamWire<S> {
     }
 }
 
-fn error_(error: FramingError, may_answer: bool) -> WireError {
+fn wire_error(error: FramingError, may_answer: bool) -> WireError {
     let goodbye = match error {
         FramingError::TooLong(_) => CloseReason::TooBig,
         _ => CloseReason::Protocol,

@@ -150,11 +150,11 @@ async fn what_breaks_a_stream() {
             // It may be refused before its end.
             let _ = peer.write_all(&bytes).await;
         });
-        let error_ = receive(&mut wire).await.unwrap().unwrap_err();
+        let error = receive(&mut wire).await.unwrap().unwrap_err();
         assert_eq!(
-            (error_.answered, error_.goodbye),
+            (error.answered, error.goodbye),
             (*answered, *goodbye),
-            "{error_:?}"
+            "{error:?}"
         );
         drop(wire);
         sending.await.unwrap();

@@ -122,8 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     fn ended(&mut self, error: Error) -> Option<WireError> {
         self.has_ended = true;
         self.frames = None;
-        if let Some(error_) = self.socket.fault() {
-            return Some(error_);
+        if let Some(error) = self.socket.fault() {
+            return Some(error);
         }
         match error {
             Error::ConnectionClosed | Error::AlreadyClosed => None,

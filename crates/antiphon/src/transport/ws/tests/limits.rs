@@ -92,8 +92,8 @@ async fn what_breaks_a_connection() {
         peer.write_all(&[good, bytes].concat()).await.unwrap();
         // What came before in good order is not lost.
         assert_eq!(message(&mut wire).await, "good", "{name}");
-        let error_ = receive(&mut wire).await.unwrap().unwrap_err();
-        assert_eq!(error_.goodbye, goodbye, "{name}: {}", error_.reason);
+        let error = receive(&mut wire).await.unwrap().unwrap_err();
+        assert_eq!(error.goodbye, goodbye, "{name}: {}", error.reason);
         assert!(receive(&mut wire).await.is_none(), "{name}");
 
         // The peer is told, behind all that was to be said, and may still be sending.
@@ -122,8 +122,8 @@ async fn a_client_does_not_take_masked_frames() {
     let (mut peer, stream) = duplex(100);
     let mut wire = WsWire::client(stream, Bytes::new(), LIMIT);
     peer.write_all(&masked(FIN | TEXT, b"{}")).await.unwrap();
-    let error_ = receive(&mut wire).await.unwrap().unwrap_err();
-    assert_eq!(error_.goodbye, CloseReason::Protocol);
+    let error = receive(&mut wire).await.unwrap().unwrap_err();
+    assert_eq!(error.goodbye, CloseReason::Protocol);
 }
 
 #[tokio::test]
@@ -185,8 +185,8 @@ async fn a_flood_of_fragments_is_cut_early() {
         }
         sent
     });
-    let error_ = receive(&mut wire).await.unwrap().unwrap_err();
-    assert_eq!(error_.goodbye, CloseReason::Policy);
+    let error = receive(&mut wire).await.unwrap().unwrap_err();
+    assert_eq!(error.goodbye, CloseReason::Policy);
     // No more was read than what is allowed and one buffer.
     assert!(wire.traffic().received < 1024 * 7 + 2 * 4096);
     drop(wire);
