@@ -35,8 +35,7 @@ pub(crate) fn client(
     let summary = format!("Calls the remote methods of `{ident}`.");
     let prefix = service.prefix();
     let methods = service
-        .methods
-        .iter()
+        .accepted()
         .map(|method| call(method, &prefix, source));
     quote! {
         ::antiphon::__private::client! {

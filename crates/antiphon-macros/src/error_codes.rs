@@ -31,7 +31,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
             &input.ident,
             "`ErrorCodes` is for an enum: each of its variants is an error with a code",
         );
-        return errors.or_print(TokenStream::new);
+        return conversions(&input, None, &[], errors);
     };
     let mut codes = Vec::new();
     let (arms, infos): (Vec<_>, Vec<_>) = data
@@ -39,29 +39,50 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         .iter()
         .map(|variant| arm(&input.ident, variant, &mut codes, &mut errors))
         .unzip();
-    errors.or_print(|| {
-        let ident = &input.ident;
-        let (generics, arguments, where_clause) = input.generics.split_for_impl();
-        quote! {
-            #[automatically_derived]
-            #[allow(deprecated)]
-            impl #generics ::antiphon::__private::From<#ident #arguments>
-                for ::antiphon::__private::ErrorObject
-            #where_clause
-            {
-                fn from(error: #ident #arguments) -> Self {
-                    match error {
-                        #(#arms)*
-                    }
-                }
-            }
+    let (arms, infos) = match errors.is_empty() {
+        true => (Some(arms), infos),
+        false => (None, Vec::new()),
+    };
+    conversions(&input, arms, &infos, errors)
+}
 
-            #[automatically_derived]
-            impl #generics ::antiphon::__private::ErrorCodes for #ident #arguments #where_clause {
-                const ERRORS: &'static [::antiphon::__private::ErrorInfo] = &[#(#infos,)*];
+/// Both implementations, and the errors. Where there are errors the implementations are there all the
+/// same, without a body, so that nobody is told that they are missing, too.
+fn conversions(
+    input: &DeriveInput,
+    arms: Option<Vec<TokenStream>>,
+    infos: &[TokenStream],
+    errors: Errors,
+) -> TokenStream {
+    let ident = &input.ident;
+    let (generics, arguments, where_clause) = input.generics.split_for_impl();
+    let errors = errors.into_tokens();
+    let body = match arms {
+        Some(arms) => quote!(match error { #(#arms)* }),
+        None => quote!({
+            let _ = error;
+            ::antiphon::__private::unreachable!()
+        }),
+    };
+    quote! {
+        #errors
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #generics ::antiphon::__private::From<#ident #arguments>
+            for ::antiphon::__private::ErrorObject
+        #where_clause
+        {
+            fn from(error: #ident #arguments) -> Self {
+                #body
             }
         }
-    })
+
+        #[automatically_derived]
+        impl #generics ::antiphon::__private::ErrorCodes for #ident #arguments #where_clause {
+            const ERRORS: &'static [::antiphon::__private::ErrorInfo] = &[#(#infos,)*];
+        }
+    }
 }
 
 /// One arm of the match, with those fields of a variant that message or data need; and what documents

@@ -10,7 +10,10 @@ use quote::ToTokens;
 
 /// The messages found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Errors(Option<syn::Error>);
+pub(crate) struct Errors {
+    messages: Option<syn::Error>,
+    count: usize,
+}
 
 impl Errors {
     /// Adds a message that points at these tokens.
@@ -20,17 +23,25 @@ impl Errors {
 
     /// Adds a message that has its place already.
     pub(crate) fn push(&mut self, error: syn::Error) {
-        match &mut self.0 {
+        self.count += 1;
+        match &mut self.messages {
             Some(errors) => errors.combine(error),
-            None => self.0 = Some(error),
+            None => self.messages = Some(error),
         }
     }
 
-    /// What `print` makes, or the messages if there are any.
-    pub(crate) fn or_print(self, print: impl FnOnce() -> TokenStream) -> TokenStream {
-        match self.0 {
-            Some(errors) => errors.into_compile_error(),
-            None => print(),
-        }
+    /// Whether there is no message.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The number of messages so far.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The messages, for the compiler to report.
+    pub(crate) fn into_tokens(self) -> Option<TokenStream> {
+        self.messages.map(syn::Error::into_compile_error)
     }
 }

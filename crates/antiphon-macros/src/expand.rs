@@ -39,47 +39,63 @@ fn rpc_impl(options: TokenStream, mut item: ItemImpl) -> TokenStream {
     let mut errors = Errors::default();
     let options = RpcOptions::parse(options, &mut errors);
     let service = Service::of_impl(&mut item, options, &mut errors);
-    let generated = errors.or_print(|| {
-        let self_ty = &item.self_ty;
-        let cfgs = &service.cfgs;
-        let mut generics = item.generics.clone();
-        if !generics.params.is_empty() {
-            let shared = parse_quote! {
-                Self: ::antiphon::__private::Send + ::antiphon::__private::Sync + 'static
-            };
-            generics.make_where_clause().predicates.push(shared);
-        }
-        let (impl_generics, _, where_clause) = generics.split_for_impl();
-        let body = server::router(&service, &quote!(Self), self_ty.span());
-        let client = match types::last_segment(self_ty) {
-            Some(name) if service.options.client && generics.params.is_empty() => {
-                let source = Source::Block(self_ty);
-                Some(client::client(&service, name, &parse_quote!(pub), &source))
-            }
-            _ => None,
+    let self_ty = &item.self_ty;
+    let cfgs = &service.cfgs;
+    let mut generics = item.generics.clone();
+    if !generics.params.is_empty() {
+        let shared = parse_quote! {
+            Self: ::antiphon::__private::Send + ::antiphon::__private::Sync + 'static
         };
-        quote! {
-            #(#cfgs)*
-            #[automatically_derived]
-            #[allow(deprecated)]
-            impl #impl_generics ::antiphon::__private::IntoRouter for #self_ty #where_clause {
-                fn into_router(self) -> ::antiphon::__private::Router {
-                    #body
-                }
-            }
-
-            #client
+        generics.make_where_clause().predicates.push(shared);
+    }
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let client = match types::last_segment(self_ty) {
+        Some(name) if service.options.client && generics.params.is_empty() => {
+            let source = Source::Block(self_ty);
+            Some(client::client(&service, name, &parse_quote!(pub), &source))
         }
+        _ => None,
+    };
+    let body = body(&errors, || {
+        server::router(&service, &quote!(Self), self_ty.span())
     });
-    quote!(#item #generated)
+    let errors = errors.into_tokens();
+    quote! {
+        #item
+        #errors
+
+        #(#cfgs)*
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics ::antiphon::__private::IntoRouter for #self_ty #where_clause {
+            fn into_router(self) -> ::antiphon::__private::Router {
+                #body
+            }
+        }
+
+        #client
+    }
+}
+
+/// The body of a generated function. Where there are errors it is empty, so that the function is
+/// there all the same and nobody is told that it is missing, too.
+fn body(errors: &Errors, print: impl FnOnce() -> TokenStream) -> TokenStream {
+    match errors.is_empty() {
+        true => print(),
+        false => quote!(::antiphon::__private::unreachable!()),
+    }
 }
 
 fn rpc_trait(options: TokenStream, mut item: ItemTrait) -> TokenStream {
     let mut errors = Errors::default();
     let options = RpcOptions::parse(options, &mut errors);
-    let service = Service::of_trait(&mut item, options, &mut errors);
+    let mut service = Service::of_trait(&mut item, options, &mut errors);
     if service.options.client {
-        for span in service.methods.iter().filter_map(client::depends_on_self) {
+        for method in &mut service.methods {
+            let Some(span) = client::depends_on_self(method) else {
+                continue;
+            };
+            method.is_refused = true;
             errors.push(syn::Error::new(
                 span,
                 "a client cannot know who implements the trait: write the type in place of `Self` \
@@ -102,26 +118,24 @@ fn rpc_trait(options: TokenStream, mut item: ItemTrait) -> TokenStream {
     ] {
         item.supertraits.push(bound);
     }
-    let client = errors.or_print(|| {
-        let ident = &item.ident;
-        let body = server::router(&service, &quote!(<Self as #ident>), ident.span());
-        item.items.push(parse_quote! {
-            /// The router with the methods of this object, to be served or nested.
-            #[allow(deprecated)]
-            fn into_router(self) -> ::antiphon::__private::Router
-            where
-                Self: ::antiphon::__private::Sized,
-            {
-                #body
-            }
-        });
-        if service.options.client {
-            client::client(&service, ident, &item.vis, &Source::Trait)
-        } else {
-            TokenStream::new()
+    let ident = &item.ident;
+    let body = body(&errors, || {
+        server::router(&service, &quote!(<Self as #ident>), ident.span())
+    });
+    item.items.push(parse_quote! {
+        /// The router with the methods of this object, to be served or nested.
+        #[allow(deprecated)]
+        fn into_router(self) -> ::antiphon::__private::Router
+        where
+            Self: ::antiphon::__private::Sized,
+        {
+            #body
         }
     });
-    quote!(#item #client)
+    let client = (service.options.client)
+        .then(|| client::client(&service, &item.ident, &item.vis, &Source::Trait));
+    let errors = errors.into_tokens();
+    quote!(#item #errors #client)
 }
 
 /// `async fn` in a trait does not promise a future that can be sent to another thread; the function
@@ -165,6 +179,8 @@ pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStrea
             receiver,
             "a method of an object: put `#[rpc]` on its `impl` block instead",
         );
+        let errors = errors.into_tokens();
+        return quote!(#item #errors);
     }
     let ident = item.sig.ident.clone();
     let name = syn::ext::IdentExt::unraw(&ident).to_string();
@@ -177,20 +193,14 @@ pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStrea
         &mut errors,
     );
     item.attrs.extend(method.allowances());
-    let original = quote!(#item);
-    let mut has_failed = true;
-    let generated = errors.or_print(|| {
-        has_failed = false;
-        function(item, &method)
-    });
-    if has_failed {
-        return quote!(#original #generated);
-    }
-    generated
+    let definition = body(&errors, || server::definition(&method, &quote!(Self::call)));
+    let function = function(item, &method, &definition);
+    let errors = errors.into_tokens();
+    quote!(#function #errors)
 }
 
 /// The function as an associated one, `divide::call`, of a type with its name, which is the method.
-fn function(mut item: ItemFn, method: &Method) -> TokenStream {
+fn function(mut item: ItemFn, method: &Method, definition: &TokenStream) -> TokenStream {
     let ident = item.sig.ident.clone();
     let vis = item.vis.clone();
     let cfgs = &method.cfgs;
@@ -208,7 +218,6 @@ fn function(mut item: ItemFn, method: &Method) -> TokenStream {
         .collect();
     item.attrs.retain(|attr| !attr.path().is_ident("cfg"));
     item.sig.ident = syn::Ident::new("call", ident.span());
-    let definition = server::definition(method, &quote!(Self::call));
     // What is not documented is said once, of the type.
     let undocumented = Doc::of(&item.attrs)
         .is_empty()

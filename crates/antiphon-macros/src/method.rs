@@ -46,6 +46,8 @@ pub(crate) struct Method {
     pub(crate) cfgs: Vec<Attribute>,
     /// What the client's method carries too.
     pub(crate) client_attrs: Vec<Attribute>,
+    /// Whether there are errors about it: the client is printed without it.
+    pub(crate) is_refused: bool,
 }
 
 /// An argument of the Rust method, in order.
@@ -137,6 +139,7 @@ impl Method {
             subscription,
             cfgs: keep(&["cfg"]),
             client_attrs: keep(&["cfg", "deprecated", "allow"]),
+            is_refused: false,
         }
     }
 

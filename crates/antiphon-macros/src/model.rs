@@ -117,25 +117,37 @@ impl Service {
             Some(rule) => rule.apply(&stem),
             None => stem.clone(),
         };
-        let method = Method::new(attrs, sig, options, stem, renamed, errors);
+        let known = errors.count();
+        let mut method = Method::new(attrs, sig, options, stem, renamed, errors);
+        method.is_refused = errors.count() > known;
         attrs.extend(method.allowances());
         self.methods.push(method);
     }
 
     /// Two methods of one name would be found when the router is built; the compiler is earlier.
     /// With a `#[cfg]` they may be meant: one of them is not there.
-    fn check_names(&self, errors: &mut Errors) {
-        for (n, method) in self.methods.iter().enumerate() {
-            let before = self.methods.get(..n).unwrap_or_default();
-            let is_twin = |known: &Method| known.name == method.name && known.cfgs.is_empty();
+    fn check_names(&mut self, errors: &mut Errors) {
+        for n in 0..self.methods.len() {
+            let (before, rest) = self.methods.split_at_mut(n);
+            let Some(method) = rest.first_mut() else {
+                return;
+            };
+            let name = method.name.clone();
+            let is_twin = |known: &Method| known.name == name && known.cfgs.is_empty();
             if method.cfgs.is_empty() && before.iter().any(is_twin) {
                 let message = format!(
                     "two methods have the remote name `{}`: rename one",
                     method.name
                 );
                 errors.at(&method.ident, message);
+                method.is_refused = true;
             }
         }
+    }
+
+    /// The methods without errors, for the client.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = &Method> {
+        self.methods.iter().filter(|method| !method.is_refused)
     }
 
     /// What stands before the names of the methods because of `namespace`.

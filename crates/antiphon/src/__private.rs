@@ -15,7 +15,7 @@ pub use std::result::Result::{self, Err, Ok};
 pub use std::string::String;
 pub use std::sync::Arc;
 pub use std::vec::Vec;
-pub use std::{concat, format};
+pub use std::{concat, format, unreachable};
 
 pub use antiphon_proto::{ErrorObject, Params};
 pub use serde::de::DeserializeOwned;
@@ -57,6 +57,31 @@ macro_rules! __client {
     ($($item:tt)*) => { $($item)* };
 }
 
+/// The error of a remote method: whatever converts into [`ErrorObject`].
+///
+/// The compiler is told not to look behind the implementation, so that its message is the one here
+/// and not that `ErrorObject: From<…>` is missing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a remote method",
+    label = "does not convert into `antiphon::ErrorObject`",
+    note = "return `Result<_, antiphon::Failure>`, which takes any error through `?`: the caller gets \
+            −32603 and an incident number, the log gets the error",
+    note = "or return `Result<_, antiphon::ErrorObject>`, whose code and message the caller gets: \
+            `ErrorObject::new(1, \"no such book\")`",
+    note = "or derive `antiphon::ErrorCodes` for an enum of your own"
+)]
+pub trait MethodError {
+    /// The error that the caller gets.
+    fn into_error_object(self) -> ErrorObject;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<ErrorObject>> MethodError for E {
+    fn into_error_object(self) -> ErrorObject {
+        self.into()
+    }
+}
+
 /// What a method has returned. If it is a `Result`, the inherent method is found first and its error
 /// becomes the call's; anything else is the result itself, through the trait.
 ///
@@ -70,9 +95,9 @@ impl<T, E> Outcome<Result<T, E>> {
     pub fn outcome(self) -> Result<T, ErrorObject>
     where
         T: Serialize,
-        E: Into<ErrorObject>,
+        E: MethodError,
     {
-        self.0.map_err(Into::into)
+        self.0.map_err(E::into_error_object)
     }
 }
 
@@ -102,9 +127,9 @@ impl<S, E> Opened<Result<S, E>> {
     /// The stream or the error.
     pub fn stream(self) -> Result<S, ErrorObject>
     where
-        E: Into<ErrorObject>,
+        E: MethodError,
     {
-        self.0.map_err(Into::into)
+        self.0.map_err(E::into_error_object)
     }
 }
 
@@ -151,10 +176,13 @@ where
 #[derive(Debug)]
 pub struct Handled<T>(pub T);
 
-impl<E: Into<ErrorObject>> Handled<Result<(), E>> {
+impl<E> Handled<Result<(), E>> {
     /// The result.
-    pub async fn settle(self) -> Result<(), ErrorObject> {
-        self.0.map_err(Into::into)
+    pub async fn settle(self) -> Result<(), ErrorObject>
+    where
+        E: MethodError,
+    {
+        self.0.map_err(E::into_error_object)
     }
 }
 
@@ -167,10 +195,10 @@ pub trait AsyncHandled {
 impl<F, E> AsyncHandled for Handled<F>
 where
     F: Future<Output = Result<(), E>> + Send,
-    E: Into<ErrorObject>,
+    E: MethodError,
 {
     async fn settle(self) -> Result<(), ErrorObject> {
-        self.0.await.map_err(Into::into)
+        self.0.await.map_err(E::into_error_object)
     }
 }
 

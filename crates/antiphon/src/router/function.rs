@@ -20,8 +20,10 @@ use crate::subscription::erase;
     message = "`{Self}` cannot be a remote method",
     note = "it must be a `Fn` that takes `Context` or nothing first, then at most eight owned \
             arguments that implement `Deserialize`, and returns something that implements \
-            `Serialize`, a `Result` of it with an error that converts into `ErrorObject`, or a \
-            future or stream of either"
+            `Serialize`, a `Result` of it, or a future or stream of either",
+    note = "the error of a `Result` must convert into `ErrorObject`: use `antiphon::Failure` for any \
+            error, `antiphon::ErrorObject` for a message to the caller, or an enum that derives \
+            `antiphon::ErrorCodes`"
 )]
 pub trait Function<Marker>: Send + Sync + 'static {
     /// The method under this name.
