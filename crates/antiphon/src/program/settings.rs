@@ -9,6 +9,20 @@ use crate::program::args::ServeArgs;
 use crate::program::units::{Size, Wait};
 use crate::server::{ServeError, Settings};
 
+/// The settings file, and the command line and environment over it.
+pub(super) struct Layers {
+    file: ServeArgs,
+    pub(super) flags: ServeArgs,
+}
+
+impl Layers {
+    /// Applies the file, then the flags, to the settings of the builder.
+    pub(super) fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
+        self.file.apply(settings)?;
+        self.flags.apply(settings)
+    }
+}
+
 impl ServeArgs {
     /// The text of the settings file, if there is one.
     pub(super) fn read_file(&self) -> Result<Option<String>, ServeError> {
@@ -19,59 +33,29 @@ impl ServeArgs {
         Ok(Some(text))
     }
 
-    /// The same arguments with what the file says where nothing else was said.
-    pub(super) fn with_text(self, text: Option<&str>) -> Result<Self, ServeError> {
-        let (Some(path), Some(text)) = (&self.config, text) else {
-            return Ok(self);
+    /// These arguments over what the text of the settings file says.
+    pub(super) fn with_file(mut self, text: Option<&str>) -> Result<Layers, ServeError> {
+        let mut file = match (&self.config, text) {
+            (Some(path), Some(text)) => toml::from_str(text).map_err(|error| bad(path, &error))?,
+            _ => Self::default(),
         };
-        let file: Self = toml::from_str(text).map_err(|error| bad(path, &error))?;
-        let list = |ours: Vec<String>, file: Vec<String>| if ours.is_empty() { file } else { ours };
-        Ok(Self {
-            bind: list(self.bind, file.bind),
-            stdio: self.stdio,
-            workers: self.workers.or(file.workers),
-            admin_token_file: self.admin_token_file.or(file.admin_token_file),
-            control: self.control.or(file.control),
-            pid_file: self.pid_file.or(file.pid_file),
-            worker_timeout: self.worker_timeout.or(file.worker_timeout),
-            boot_timeout: self.boot_timeout.or(file.boot_timeout),
-            max_requests: self.max_requests.or(file.max_requests),
-            threads: self.threads.or(file.threads),
-            profile: self.profile.or(file.profile),
-            tls_cert: self.tls_cert.or(file.tls_cert),
-            tls_key: self.tls_key.or(file.tls_key),
-            allow_host: list(self.allow_host, file.allow_host),
-            allow_origin: list(self.allow_origin, file.allow_origin),
-            allow_unauthenticated_public: self.allow_unauthenticated_public
-                || file.allow_unauthenticated_public,
-            page: self.page.or(file.page),
-            metrics: self.metrics.or(file.metrics),
-            call_timeout: self.call_timeout.or(file.call_timeout),
-            idle_timeout: self.idle_timeout.or(file.idle_timeout),
-            graceful_timeout: self.graceful_timeout.or(file.graceful_timeout),
-            max_connections: self.max_connections.or(file.max_connections),
-            max_in_flight: self.max_in_flight.or(file.max_in_flight),
-            max_batch: self.max_batch.or(file.max_batch),
-            max_request: self.max_request.or(file.max_request),
-            max_response: self.max_response.or(file.max_response),
-            header_timeout: self.header_timeout.or(file.header_timeout),
-            body_timeout: self.body_timeout.or(file.body_timeout),
-            write_timeout: self.write_timeout.or(file.write_timeout),
-            batch_timeout: self.batch_timeout.or(file.batch_timeout),
-            batch_concurrency: self.batch_concurrency.or(file.batch_concurrency),
-            max_batch_response: self.max_batch_response.or(file.max_batch_response),
-            max_connections_per_ip: self.max_connections_per_ip.or(file.max_connections_per_ip),
-            max_request_memory: self.max_request_memory.or(file.max_request_memory),
-            max_headers: self.max_headers.or(file.max_headers),
-            max_header_size: self.max_header_size.or(file.max_header_size),
-            max_streams: self.max_streams.or(file.max_streams),
-            log: self.log.or(file.log),
-            config: self.config,
-        })
+        // Lists add to what the builder has, but one of a flag replaces that of the file.
+        for (flags, file) in [
+            (&self.allow_host, &mut file.allow_host),
+            (&self.allow_origin, &mut file.allow_origin),
+        ] {
+            if !flags.is_empty() {
+                file.clear();
+            }
+        }
+        // These are no settings of the server.
+        self.threads = self.threads.or(file.threads);
+        self.log = self.log.or(file.log.take());
+        Ok(Layers { file, flags: self })
     }
 
-    /// Puts what was said over what the builder has.
-    pub(super) fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
+    /// Sets whatever is given here.
+    fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
         if !self.bind.is_empty() {
             settings.bind.clone_from(&self.bind);
         }
@@ -79,54 +63,28 @@ impl ServeArgs {
         settings.allow_origin.extend_from_slice(&self.allow_origin);
         settings.allow_unauthenticated_public |= self.allow_unauthenticated_public;
         set(&mut settings.profile, self.profile);
-        {
-            set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
-            set(&mut settings.tls_key, self.tls_key.clone().map(Some));
-        }
+        set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
+        set(&mut settings.tls_key, self.tls_key.clone().map(Some));
         set(&mut settings.page, self.page.map(Some));
         set(&mut settings.metrics, self.metrics.map(Some));
         set(&mut settings.max_connections, self.max_connections);
-        set(
-            &mut settings.max_request,
-            self.max_request.map(|Size(bytes)| bytes),
-        );
-        set(
-            &mut settings.idle_timeout,
-            self.idle_timeout.map(|Wait(time)| time),
-        );
-        set(
-            &mut settings.calls.call_timeout,
-            self.call_timeout.map(|Wait(time)| time),
-        );
+        set(&mut settings.max_request, bytes(self.max_request));
+        set(&mut settings.idle_timeout, time(self.idle_timeout));
+        set(&mut settings.calls.call_timeout, time(self.call_timeout));
         set(&mut settings.calls.max_in_flight, self.max_in_flight);
         set(&mut settings.calls.max_batch, self.max_batch);
-        set(
-            &mut settings.calls.max_response,
-            self.max_response.map(|Size(bytes)| bytes),
-        );
-        set(
-            &mut settings.header_timeout,
-            self.header_timeout.map(|Wait(time)| time),
-        );
-        set(
-            &mut settings.body_timeout,
-            self.body_timeout.map(|Wait(time)| time),
-        );
-        set(
-            &mut settings.write_timeout,
-            self.write_timeout.map(|Wait(time)| time),
-        );
-        set(
-            &mut settings.calls.batch_timeout,
-            self.batch_timeout.map(|Wait(time)| time),
-        );
+        set(&mut settings.calls.max_response, bytes(self.max_response));
+        set(&mut settings.header_timeout, time(self.header_timeout));
+        set(&mut settings.body_timeout, time(self.body_timeout));
+        set(&mut settings.write_timeout, time(self.write_timeout));
+        set(&mut settings.calls.batch_timeout, time(self.batch_timeout));
         set(
             &mut settings.calls.batch_concurrency,
             self.batch_concurrency,
         );
         set(
             &mut settings.calls.max_batch_response,
-            self.max_batch_response.map(|Size(bytes)| bytes),
+            bytes(self.max_batch_response),
         );
         set(
             &mut settings.max_connections_per_ip,
@@ -134,13 +92,10 @@ impl ServeArgs {
         );
         set(
             &mut settings.max_request_memory,
-            self.max_request_memory.map(|Size(bytes)| bytes),
+            bytes(self.max_request_memory),
         );
         set(&mut settings.max_headers, self.max_headers);
-        set(
-            &mut settings.max_header_size,
-            self.max_header_size.map(|Size(bytes)| bytes),
-        );
+        set(&mut settings.max_header_size, bytes(self.max_header_size));
         set(&mut settings.max_streams, self.max_streams);
         settings.graceful_timeout = finite(
             self.graceful_timeout,
@@ -162,10 +117,7 @@ impl ServeArgs {
         set(&mut supervision.workers, self.workers);
         set(&mut supervision.control, self.control.clone().map(Some));
         set(&mut supervision.pid_file, self.pid_file.clone().map(Some));
-        set(
-            &mut supervision.worker_timeout,
-            self.worker_timeout.map(|Wait(time)| time),
-        );
+        set(&mut supervision.worker_timeout, time(self.worker_timeout));
         supervision.boot_timeout =
             finite(self.boot_timeout, supervision.boot_timeout, "boot-timeout")?;
         set(&mut supervision.max_requests, self.max_requests.map(Some));
@@ -179,7 +131,15 @@ fn set<T>(setting: &mut T, said: Option<T>) {
     }
 }
 
-/// A time that cannot be left out.
+fn time(said: Option<Wait>) -> Option<Option<Duration>> {
+    said.map(|Wait(time)| time)
+}
+
+fn bytes(said: Option<Size>) -> Option<usize> {
+    said.map(|Size(bytes)| bytes)
+}
+
+/// A time that cannot be `none`.
 fn finite(said: Option<Wait>, known: Duration, name: &str) -> Result<Duration, ServeError> {
     match said {
         None => Ok(known),
@@ -216,18 +176,40 @@ mod tests {
             ..ServeArgs::default()
         };
         let text = flags.read_file().unwrap();
-        let merged = flags.with_text(text.as_deref()).unwrap();
+        let layers = flags.with_file(text.as_deref()).unwrap();
         std::fs::remove_file(path).unwrap();
         let mut settings = Settings {
             max_connections: 3,
             ..Settings::default()
         };
-        merged.apply(&mut settings).unwrap();
+        layers.apply(&mut settings).unwrap();
         assert_eq!(settings.bind, ["127.0.0.1:1"]);
         assert_eq!(settings.calls.max_batch, 9);
         assert_eq!(settings.calls.call_timeout, Some(Duration::from_secs(5)));
         assert_eq!(settings.max_connections, 3);
         assert_eq!(file.max_request, Some(Size(1000)));
+    }
+
+    #[test]
+    fn a_list_of_a_flag_replaces_that_of_the_file_and_adds_to_the_builders() {
+        let hosts = |flag: &[&str], file: &str| {
+            let flags = ServeArgs {
+                allow_host: flag.iter().map(|host| (*host).to_owned()).collect(),
+                config: Some("settings.toml".into()),
+                ..ServeArgs::default()
+            };
+            let mut settings = Settings {
+                allow_host: vec!["builder".to_owned()],
+                ..Settings::default()
+            };
+            let layers = flags.with_file(Some(file)).unwrap();
+            layers.apply(&mut settings).unwrap();
+            settings.allow_host.join(" ")
+        };
+        let file = "allow-host = [\"file\"]";
+        assert_eq!(hosts(&[], ""), "builder");
+        assert_eq!(hosts(&[], file), "builder file");
+        assert_eq!(hosts(&["flag"], file), "builder flag");
     }
 
     #[test]

@@ -63,13 +63,13 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
         Some(read) => read,
         None => args.read_file()?,
     };
-    let args = args.with_text(settings_file.as_deref())?;
-    log_to_stderr(args.log.as_deref())?;
-    if let Some(framing) = args.stdio {
+    let args = args.with_file(settings_file.as_deref())?;
+    log_to_stderr(args.flags.log.as_deref())?;
+    if let Some(framing) = args.flags.stdio {
         server = server.stdio_framed(framing);
     }
     args.apply(&mut server.settings)?;
-    let threads = args.threads.or(server.threads);
+    let threads = args.flags.threads.or(server.threads);
     let start = StartConfig {
         base,
         flags,
@@ -135,7 +135,7 @@ fn read_again(base: &Settings, flags: &ServeArgs, addresses: &[String]) -> Optio
     let mut settings = base.clone();
     let read = flags
         .read_file()
-        .and_then(|config| flags.clone().with_text(config.as_deref()))
+        .and_then(|config| flags.clone().with_file(config.as_deref()))
         .and_then(|args| args.apply(&mut settings));
     match read {
         Ok(()) => {

@@ -94,7 +94,7 @@ fn supervised(
         let mut settings = base.clone();
         flags
             .clone()
-            .with_text(settings_file.as_deref())?
+            .with_file(settings_file.as_deref())?
             .apply(&mut settings)?;
         if settings.bind != bound {
             tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
