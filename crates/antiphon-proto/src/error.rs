@@ -81,7 +81,11 @@ impl From<i64> for ErrorCode {
     }
 }
 
-/// What an answer carries in place of a result: code, message and, if given, data.
+/// The error object of a response: code, message and, if given, data (JSON-RPC 2.0, section 5.1).
+///
+/// A server's method returns it as the `E` of a `Result`; a client finds it in the error of a call
+/// that was refused. Codes from −32768 to −32000 are the protocol's, all others a program's; see
+/// [`ErrorCode`].
 ///
 /// ```
 /// use antiphon_proto::{ErrorCode, ErrorObject};
@@ -90,7 +94,12 @@ impl From<i64> for ErrorCode {
 /// assert_eq!(error.code(), ErrorCode(1404));
 /// assert_eq!(error.message(), "out of stock");
 /// assert_eq!(error.to_json(), r#"{"code":1404,"message":"out of stock","data":["bolts","nuts"]}"#);
+///
+/// let error = ErrorObject::invalid_params("division by zero");
+/// assert_eq!(error.code(), ErrorCode::INVALID_PARAMS);
 /// ```
+///
+/// The data is kept as JSON text: what a peer has sent is passed on byte for byte.
 #[derive(Clone)]
 pub struct ErrorObject {
     code: ErrorCode,

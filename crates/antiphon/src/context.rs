@@ -19,9 +19,11 @@ use crate::task_local::CurrentCall;
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";
 
-/// The call a method is answering: who calls, how long they wait, and where the method is.
+/// The context of a call: the caller, its deadline, and the method that answers it.
 ///
-/// A method asks for it with a parameter of this type; it is no parameter of the remote method.
+/// A method gets it by a parameter of type `Context` or `&Context`, in any place under
+/// [`#[rpc]`](macro@crate::rpc) and in the first place of a closure. It is no parameter of the remote
+/// method: callers do not see it.
 ///
 /// ```
 /// # #[cfg(feature = "macros")] {
@@ -39,6 +41,29 @@ pub(crate) const PROGRESS: &str = "$/progress";
 /// }
 /// # }
 /// ```
+///
+/// | question | answer |
+/// |---|---|
+/// | Who calls, and from where? | [`peer_addr`](Self::peer_addr), [`transport`](Self::transport), [`headers`](Self::headers), [`is_local`](Self::is_local), [`access`](Self::access), [`connection_id`](Self::connection_id) |
+/// | How long may it take? | [`deadline`](Self::deadline), [`cancellation`](Self::cancellation) |
+/// | What did a layer find out? | [`get`](Self::get) |
+/// | What is running? | [`id`](Self::id), [`method`](Self::method), [`node`](Self::node), [`router`](Self::router) |
+/// | How to reach the caller before the answer? | [`progress`](Self::progress), [`peer`](Self::peer) |
+/// | How to go on after the answer? | [`spawn`](Self::spawn) |
+///
+/// A clone costs a few reference counts. It may outlive the call; after the answer its
+/// [`cancellation`](Self::cancellation) token is not cancelled any more.
+///
+/// # Deadlines
+///
+/// At the deadline an `async` method is dropped and its caller gets −32001. A blocking method cannot
+/// be dropped: its caller gets the same answer, and the method should ask
+/// [`cancellation`](Self::cancellation) now and then. A [`Client`](crate::Client) that is used inside
+/// a method inherits the deadline and the trace context by itself.
+///
+/// # See also
+///
+/// [`Call`](crate::Call), the same for layers; [`Limits`](crate::Limits), where deadlines come from.
 #[derive(Clone)]
 pub struct Context {
     pub(crate) origin: Arc<Origin>,
@@ -63,7 +88,8 @@ impl Context {
         self.current.deadline
     }
 
-    /// Ends when nobody waits for the call any more: the request was closed or the deadline passed.
+    /// A token that is cancelled when nobody waits for the call any more: the request was cancelled,
+    /// its connection has ended, or its deadline has passed.
     ///
     /// An `async` method is dropped then and need not ask. A blocking one should ask now and then.
     #[must_use]
@@ -77,7 +103,7 @@ impl Context {
         self.origin.connection.peer
     }
 
-    /// How the call came in.
+    /// The transport that carried the call.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.origin.connection.transport
@@ -97,7 +123,7 @@ impl Context {
         self.origin.local
     }
 
-    /// What this caller may see and call.
+    /// The access of this caller: which methods it may see and call.
     #[must_use]
     pub fn access(&self) -> Access {
         self.origin.access()
@@ -116,19 +142,19 @@ impl Context {
         self.origin.http.as_ref()
     }
 
-    /// What a call layer left with [`Call::insert`](crate::Call::insert).
+    /// A value that a layer has attached with [`Call::insert`](crate::Call::insert).
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.data.as_ref()?.get()
     }
 
-    /// The word given as the method's `format`.
+    /// The `format` of the running method; `json` by default.
     #[must_use]
     pub fn format(&self) -> &str {
         self.method().map_or("json", MethodInfo::format)
     }
 
-    /// The frozen tree of everything this server offers here.
+    /// All methods of the router that is served, as data.
     #[must_use]
     pub fn router(&self) -> &Tree {
         &self.origin.common.tree

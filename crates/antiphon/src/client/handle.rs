@@ -17,7 +17,12 @@ use super::shared::Scope;
 use super::subscribe::PendingSubscription;
 use crate::router::{IntoRouter, Router, RouterError};
 
-/// A client of one server. Cheap to clone; clones share connections, ids and limits.
+/// A client of one server: calls, notifications, batches and subscriptions.
+///
+/// It is cheap to clone; clones share connections, ids and limits. The address decides the transport:
+/// `http:`, `https:`, `ws:`, `wss:`, `tcp:`, `tls:`, `unix:` or `stdio:`; see
+/// [`Address`](crate::Address). [`blocking::Client`](crate::blocking::Client) is the same for programs
+/// without `async`.
 ///
 /// ```no_run
 /// use antiphon::{Params, call};
@@ -34,23 +39,33 @@ use crate::router::{IntoRouter, Router, RouterError};
 /// # }
 /// ```
 ///
-/// # Where it runs
+/// # Errors
 ///
-/// Its futures are awaited inside a tokio runtime whose I/O and timer are enabled. Connections
-/// belong to the runtime in which they were made. Dropping the future of a call closes its request,
-/// by which a server learns that nobody waits any more.
+/// A call fails with an [`Error`], whose [`kind`](Error::kind) says whether the server has refused it,
+/// whether it may have run, or whether it was never sent and may be repeated.
 ///
 /// # Limits
 ///
-/// A call takes 30 s, an answer is 10 MiB, an answer to a batch 25 MiB, 1024 requests are under way
-/// at the same time, a connection comes about within 10 s and is kept for 60 s without use.
-/// Redirects are not followed. [`ClientBuilder`] changes most of this.
+/// A call has 30 s. A response has at most 10 MiB, the response to a batch 25 MiB. At most 1024
+/// requests are in flight. A connection is made within 10 s and kept for 60 s without use. Redirects
+/// are not followed. [`ClientBuilder`] changes most of this.
+///
+/// # Runtime
+///
+/// Futures are awaited inside a tokio runtime whose I/O and timer are enabled. Connections belong to
+/// the runtime in which they were made. Dropping the future of a call cancels its request, by which a
+/// server learns that nobody waits any more.
 ///
 /// # Inside a method of a server
 ///
-/// A call made there ends with the caller's deadline, if that is sooner, and carries its
-/// `traceparent` and `tracestate` on. Every call tells the server how long it waits, in the header
+/// A call made there ends with the caller's deadline, if that is sooner, and carries on its
+/// `traceparent` and `tracestate`. Every call tells the server how long it waits, in the header
 /// `RPC-Timeout-Ms`.
+///
+/// # See also
+///
+/// [`call!`](macro@crate::call), remote methods written like methods; the typed clients that
+/// [`#[rpc]`](macro@crate::rpc) makes; `antiphon codegen`, which makes clients in other languages.
 #[derive(Clone)]
 pub struct Client {
     pub(super) scope: Scope,

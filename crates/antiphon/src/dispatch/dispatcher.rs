@@ -21,6 +21,10 @@ use crate::router::{Endpoint, Router, RouterError};
 
 /// A frozen router with its limits: takes messages, gives answers. Cheap to clone.
 ///
+/// [`Router::build`](crate::Router::build) makes it. It is the engine under every transport, and may
+/// be used without any: in tests, or behind a transport of your own. It never fails: what is wrong
+/// with a message is in the answer. A message of notifications alone has none.
+///
 /// ```
 /// use antiphon::Router;
 ///

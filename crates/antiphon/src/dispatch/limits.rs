@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-/// Bounds of one dispatcher. All of them are on by default.
+/// Bounds of calls and batches. All of them are on by default.
+///
+/// Those of a [`Server`](crate::Server) are `Settings::calls`; a router that is frozen by hand has
+/// its own, given to [`Router::build_with`](crate::Router::build_with). What is beyond a bound gets
+/// an error with a code of its own, listed at [`ErrorCode`](crate::ErrorCode).
 ///
 /// ```
 /// use std::time::Duration;

@@ -8,10 +8,12 @@ use antiphon_proto::ErrorObject;
 
 use crate::error::incident::internal_error;
 
-/// An error of any kind, for `?` in a method whose failures the caller has no business with.
+/// An error of any type, for `?` in a method whose failures are none of the caller's business.
 ///
-/// The caller gets −32603 "Internal error" and an incident id; the log gets the id and the whole
-/// chain of causes. An [`ErrorObject`] that passes through `?` stays what it is.
+/// It is to a remote method what `anyhow::Error` is to a program: whatever implements
+/// [`std::error::Error`] converts into it. The caller gets −32603 "Internal error" with an incident
+/// id in `data`, and nothing of the error's text. The log gets one line with the same id, the method,
+/// the caller, and the error with its chain of causes.
 ///
 /// ```
 /// use antiphon::{ErrorCode, ErrorObject, Failure};
@@ -24,6 +26,23 @@ use crate::error::incident::internal_error;
 /// assert_eq!(error.code(), ErrorCode::INTERNAL_ERROR);
 /// assert!(!error.to_json().contains("such"), "no path leaves the process");
 /// ```
+///
+/// An [`ErrorObject`] passes through `?` unchanged, so one method can use both:
+///
+/// ```
+/// use antiphon::{ErrorObject, Failure};
+///
+/// fn count(path: &str) -> Result<u64, Failure> {
+///     let text = std::fs::read_to_string(path)?; // −32603, details in the log
+///     let count = text.trim().parse().map_err(|_| ErrorObject::new(2, "no number"))?; // code 2
+///     Ok(count)
+/// }
+/// ```
+///
+/// # See also
+///
+/// [`ErrorObject`], for errors that the caller is told; [`derive(ErrorCodes)`](macro@crate::ErrorCodes),
+/// for an enum of them.
 pub struct Failure(Box<dyn Error + Send + Sync>);
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {

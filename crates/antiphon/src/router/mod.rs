@@ -34,9 +34,11 @@ pub use named::NamedParams;
 use crate::call::{Call, Reply};
 pub(crate) use endpoint::{BoxLayer, box_layer};
 
-/// Methods under names, and routers nested under prefixes.
+/// The tree of remote methods: methods under names, and routers nested under prefixes.
 ///
-/// It is built up freely; what is wrong with it is said when it is frozen, all at once.
+/// A router is what a [`Server`](crate::Server), a [`Client`](crate::Client) in the same process, or
+/// a service of another framework ([`into_service`](Self::into_service)) serves. It is a plain value:
+/// build it up, nest it, merge it, hand it on.
 ///
 /// ```
 /// use antiphon::Router;
@@ -51,6 +53,33 @@ pub(crate) use endpoint::{BoxLayer, box_layer};
 /// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":1,"result":10.0}"#);
 /// # });
 /// ```
+///
+/// # Adding methods
+///
+/// | with | methods |
+/// |---|---|
+/// | [`new`](Self::new), [`nest`](Self::nest), [`merge`](Self::merge) | those of an object under [`#[rpc]`](macro@crate::rpc), or of another router |
+/// | [`method`](Self::method) | a function under [`#[rpc_method]`](macro@crate::rpc_method), or a [`Method`] built by hand |
+/// | [`method_fn`](Self::method_fn) | a closure |
+///
+/// A full name is the names on the way to the method, with a separator between them, `.` by default:
+/// `science.math.add`. Names that begin with `rpc.` are reserved for the protocol.
+///
+/// # Layers
+///
+/// [`layer`](Self::layer) wraps the methods below in any `tower` layer, which sees each call exactly
+/// once, over every transport and inside of batches.
+///
+/// # Errors
+///
+/// Building a router never fails. Conflicts, such as two methods of one name, are found when it is
+/// frozen, by [`build`](Self::build) or when a server starts, and are reported all at once in a
+/// [`RouterError`].
+///
+/// # See also
+///
+/// [`Dispatcher`](crate::Dispatcher), a frozen router; [`Context`](crate::Context), what a method
+/// knows of its call; [`Tree`](crate::Tree), the methods as data.
 #[derive(Default)]
 pub struct Router {
     title: Option<String>,
@@ -64,7 +93,7 @@ pub struct Router {
     layers: Vec<BoxLayer>,
 }
 
-/// What can be mounted: a [`Router`], or an object whose `impl` block carries `#[rpc]`.
+/// What can be served or nested: a [`Router`], or an object whose `impl` block carries `#[rpc]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no remote methods",
     note = "put `#[antiphon::rpc]` on its `impl` block"
@@ -86,7 +115,7 @@ impl Router {
         object.into_router()
     }
 
-    /// Hangs another router under a name: its `add` becomes `name.add`. Any depth.
+    /// Nests another router or object under a name: its `add` becomes `name.add`. Any depth.
     ///
     /// A name that is used already is an error when the router is frozen; see
     /// [`replace`](Self::replace).
@@ -96,7 +125,7 @@ impl Router {
         self
     }
 
-    /// Like [`nest`](Self::nest), but takes the place of what hangs there.
+    /// Like [`nest`](Self::nest), but replaces what is nested under this name already.
     #[must_use]
     pub fn replace(mut self, name: impl Into<String>, router: impl IntoRouter) -> Self {
         let name = name.into();
@@ -177,30 +206,29 @@ impl Router {
         self
     }
 
-    /// What documents call this router; the name of the type by default.
+    /// The title of this router in documents; the name of the type by default.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// What documents say about this router; the doc comment of the `#[rpc]` block by default.
+    /// The documentation of this router; the doc comment of the `#[rpc]` block by default.
     #[must_use]
     pub fn documentation(mut self, text: impl Into<String>) -> Self {
         self.documentation = Some(text.into());
         self
     }
 
-    /// The version of the interface, as documents tell it: `1.2.0`. That of the router which is served
-    /// counts.
+    /// The version of the interface in documents: `1.2.0`. Only that of the outermost router is used.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// What stands between a nested router's name and its methods' names, here and below: `.` by
-    /// default.
+    /// The separator between the name of a nested router and the names of its methods, here and
+    /// below: `.` by default.
     #[must_use]
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = Some(separator.into());

@@ -17,9 +17,6 @@ use crate::transport::http::{Body, Route};
 
 /// A server: routers on paths, addresses to listen on, and limits.
 ///
-/// Safe with no configuration: it listens on loopback, answers to loopback names and to no web page
-/// but its own, and everything it does has a bound.
-///
 /// ```no_run
 /// use antiphon::{Router, Server};
 ///
@@ -28,6 +25,41 @@ use crate::transport::http::{Body, Route};
 ///     Server::new(router).start()
 /// }
 /// ```
+///
+/// # Ways to run
+///
+/// | method | for |
+/// |---|---|
+/// | [`start`](Self::start) | a whole program: command line, settings file, log, runtime, signals, workers |
+/// | [`serve`](Self::serve), [`serve_with_shutdown`](Self::serve_with_shutdown) | a program that has a runtime of its own |
+/// | [`listen`](Self::listen) | the same in two steps, with the bound addresses and a [`ServerHandle`] in between |
+///
+/// To mount a router in an axum, hyper or tonic server use
+/// [`Router::into_service`](crate::Router::into_service) instead.
+///
+/// # Addresses
+///
+/// [`bind`](Self::bind) takes any [`Address`](crate::Address): HTTP/1, HTTP/2 and WebSocket share
+/// one (`127.0.0.1:8060`, `http+unix:/run/calc.sock`), raw streams have their own (`tcp://…`,
+/// `unix:…`). [`stdio`](Self::stdio) serves standard input and output, [`tls`](Self::tls) adds TLS.
+///
+/// # Safety
+///
+/// With no configuration it listens on loopback alone, answers requests for loopback names, and lets
+/// no web page call but its own. A server that others than this machine can reach does not start
+/// until [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) says that this is meant.
+///
+/// # Limits
+///
+/// Everything that a peer can make grow has a bound, and everything that is waited for a deadline.
+/// [`Settings`] has them with their defaults; [`configure`](Self::configure) changes some.
+///
+/// # Errors
+///
+/// What keeps a server from starting is a [`ServeError`](crate::ServeError). Once it runs, an error
+/// ends a call or a connection, never the server.
+///
+/// [`ServerHandle`]: crate::ServerHandle
 pub struct Server {
     pub(crate) routes: Vec<(String, RouteSource)>,
     pub(crate) settings: Settings,

@@ -34,7 +34,11 @@ pub enum Encoding {
     Ascii,
 }
 
-/// A client under construction. What is wrong with an option is told by [`build`](Self::build).
+/// Options of a [`Client`](crate::Client). Every one has a safe default.
+///
+/// [`Client::builder`](crate::Client::builder) begins, [`build`](Self::build) ends; what is wrong with
+/// an option is an error of `build`, so that calls can be chained. Nothing is connected before the
+/// first call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,7 +50,15 @@ pub enum Encoding {
 ///     .build()?;
 /// # Ok::<(), antiphon::client::Error>(())
 /// ```
-#[must_use = "nothing is there before `build`"]
+///
+/// | group | options |
+/// |---|---|
+/// | the call | [`timeout`](Self::timeout), [`version`](Self::version), [`data`](Self::data), [`id_generator`](Self::id_generator), [`separator`](Self::separator), [`tell_deadlines`](Self::tell_deadlines) |
+/// | the request | [`header`](Self::header), [`encoding`](Self::encoding) |
+/// | bounds | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_in_flight`](Self::max_in_flight) |
+/// | the connection | [`http2_prior_knowledge`](Self::http2_prior_knowledge), [`ca_certificate`](Self::ca_certificate), [`server_name`](Self::server_name), [`service`](Self::service), [`in_process`](Self::in_process) |
+/// | sessions | [`router`](Self::router), [`reconnect`](Self::reconnect), [`session_limits`](Self::session_limits) |
+#[must_use = "a client is made by `build`"]
 pub struct ClientBuilder {
     pub(super) url: String,
     pub(super) version: String,
@@ -103,7 +115,7 @@ impl ClientBuilder {
         }
     }
 
-    /// What the member `jsonrpc` says, verbatim; answers must say the same. `2.0`.
+    /// The value of the member `jsonrpc`, verbatim; responses must have the same. `2.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
@@ -116,7 +128,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Where ids come from. By default they count from 1.
+    /// The generator of ids. By default they count from 1.
     ///
     /// Every id should be new: two calls of one id in a batch are an error.
     pub fn id_generator(mut self, next: impl Fn() -> Id + Send + Sync + 'static) -> Self {
@@ -124,14 +136,14 @@ impl ClientBuilder {
         self
     }
 
-    /// How text beyond ASCII is written.
+    /// The encoding of text beyond ASCII in requests.
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
         self
     }
 
-    /// How long a call or a batch may take, from its first poll to the last byte of its answer;
-    /// `None` is for ever. 30 s.
+    /// The time for a call or a batch, from its first poll to the last byte of its response; `None`
+    /// for no limit. 30 s.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
@@ -169,21 +181,21 @@ impl ClientBuilder {
         self
     }
 
-    /// Requests that may be under way at the same time, at least 1; more wait for a place, as long
-    /// as their time lasts. 1024.
+    /// Requests in flight at the same time, at least 1; more wait for one to end, at most until
+    /// their deadline. 1024.
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// What stands between a [`namespace`](crate::client::Client::namespace) and a name. `.`
+    /// The separator between a [`namespace`](crate::client::Client::namespace) and a name. `.`
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = separator.into();
         self
     }
 
-    /// Whether to speak HTTP/2 from the first byte, to a server that is known to. `false`: HTTP/1,
-    /// and over TLS what the server prefers.
+    /// Whether to use HTTP/2 without negotiation, for a server that is known to speak it. `false`:
+    /// HTTP/1, and over TLS what the server prefers.
     ///
     /// A [`service`](Self::service) of your own decides that for itself.
     pub fn http2_prior_knowledge(mut self, yes: bool) -> Self {
@@ -283,7 +295,7 @@ impl ClientBuilder {
         self
     }
 
-    /// What the server may call here, over a session. Over HTTP no server can.
+    /// The methods that the server may call at this client, over a session. Over HTTP no server can.
     ///
     /// ```
     /// use antiphon::{Context, ErrorObject, Router, call, client::Client};
