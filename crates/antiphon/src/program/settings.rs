@@ -1,6 +1,6 @@
 //! Settings from the command line, the environment and the settings file.
 //!
-//! What is said later wins: the builder, then the file, then the environment, then the flags.
+//! Precedence, lowest first: the builder, the file, the environment, the flags.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::program::units::{Size, Wait};
 use crate::server::{ServeError, Settings};
 
 impl ServeArgs {
-    /// The text of the settings file, if there is one.
+    /// Reads the settings file, if one is configured.
     pub(super) fn read_file(&self) -> Result<Option<String>, ServeError> {
         let Some(path) = &self.config else {
             return Ok(None);
@@ -19,12 +19,13 @@ impl ServeArgs {
         Ok(Some(text))
     }
 
-    /// The same arguments with what the file says where nothing else was said.
+    /// Fills arguments that are not set with values from the text of the settings file.
     pub(super) fn with_text(self, text: Option<&str>) -> Result<Self, ServeError> {
         let (Some(path), Some(text)) = (&self.config, text) else {
             return Ok(self);
         };
         let file: Self = toml::from_str(text).map_err(|error| bad(path, &error))?;
+        // A list from flags or environment replaces that of the file.
         let list = |ours: Vec<String>, file: Vec<String>| if ours.is_empty() { file } else { ours };
         Ok(Self {
             bind: list(self.bind, file.bind),
@@ -70,7 +71,7 @@ impl ServeArgs {
         })
     }
 
-    /// Puts what was said over what the builder has.
+    /// Applies the arguments on top of the builder's settings.
     pub(super) fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
         if !self.bind.is_empty() {
             settings.bind.clone_from(&self.bind);
@@ -173,16 +174,16 @@ impl ServeArgs {
     }
 }
 
-fn set<T>(setting: &mut T, said: Option<T>) {
-    if let Some(said) = said {
-        *setting = said;
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
     }
 }
 
-/// A time that cannot be left out.
-fn finite(said: Option<Wait>, known: Duration, name: &str) -> Result<Duration, ServeError> {
-    match said {
-        None => Ok(known),
+/// A duration for which `none` is not allowed.
+fn finite(given: Option<Wait>, current: Duration, name: &str) -> Result<Duration, ServeError> {
+    match given {
+        None => Ok(current),
         Some(Wait(Some(time))) => Ok(time),
         Some(Wait(None)) => Err(ServeError::BadSetting(format!(
             "{name} must be a time, not `none`"
