@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::program::units::{Size, Wait};
 use crate::server::Profile;
 
-/// The flags of a server. A program with flags of its own flattens them into its own and passes
+/// The flags of a server. A program with flags of its own flattens these into its parser and passes
 /// them to [`Server::start_with`](crate::Server::start_with).
 ///
 /// ```no_run

@@ -1,6 +1,6 @@
-//! Signals of a program on systems that have Ctrl-C alone: it stops.
+//! Signals of a program on systems that only have Ctrl-C, which stops it.
 
-/// What a signal asks for.
+/// Action requested by a signal. `Reload` never occurs here.
 pub(super) enum Signal {
     Stop,
     Reload,

@@ -8,7 +8,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::server::ServeError;
 
-/// A line on stderr. Where nobody listens there, nothing is lost.
+/// Prints a line to stderr. Unlike `eprintln!`, it does not panic if stderr is closed.
 pub(super) fn print_line(line: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -21,7 +21,7 @@ pub(super) fn log_to_stderr(filter: Option<&str>) -> Result<(), ServeError> {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    // A program that has set up its own log keeps it.
+    // Fails if the program has already set a global subscriber, which then stays in use.
     let _ = tracing_subscriber::registry()
         .with(filter)
         .with(lines)

@@ -2,10 +2,10 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `start.rs`, `start_config.rs` | [`Server::start`](crate::Server::start): from the command line to the end |
-//! | `args.rs`, `units.rs` | [`ServeArgs`]; durations and sizes as people write them |
-//! | `settings.rs` | these and the settings file, applied to what the builder has |
-//! | `log.rs`, `runtime.rs`, `signals.rs` | standard error, tokio's runtime, signals |
+//! | `start.rs`, `start_config.rs` | [`Server::start`](crate::Server::start): entry point |
+//! | `args.rs`, `units.rs` | [`ServeArgs`]; human-readable durations and sizes |
+//! | `settings.rs` | merges arguments and settings file into the builder's settings |
+//! | `log.rs`, `runtime.rs`, `signals.rs` | log on standard error, tokio runtime, signals |
 //! | `supervised.rs` | programs with workers; `unsupervised.rs` in builds without |
 
 mod args;

@@ -1,4 +1,4 @@
-//! Runtime of a program.
+//! Tokio runtime of a program.
 
 use std::time::Duration;
 
@@ -6,21 +6,22 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::server::ServeError;
 
-/// How long blocking work may go on when everything else has ended.
-const LAST_BLOCKING: Duration = Duration::from_millis(200);
+/// How long blocking tasks may continue when the server has stopped.
+const BLOCKING_GRACE: Duration = Duration::from_millis(200);
 
-/// Runs a future to its end on a runtime of its own.
+/// Runs a future to completion on a new runtime.
 pub(super) fn block_on(
     threads: usize,
     future: impl Future<Output = Result<(), ServeError>>,
 ) -> Result<(), ServeError> {
     let runtime = runtime(threads)?;
     let served = runtime.block_on(future);
-    runtime.shutdown_timeout(LAST_BLOCKING);
+    runtime.shutdown_timeout(BLOCKING_GRACE);
     served
 }
 
-/// One thread needs no scheduler that steals work between threads.
+/// Builds the runtime. For one thread, the current-thread scheduler avoids the cost of work
+/// stealing.
 fn runtime(threads: usize) -> std::io::Result<Runtime> {
     let mut builder = match threads {
         0 | 1 => Builder::new_current_thread(),

@@ -1,6 +1,6 @@
 //! Signals of a program: SIGINT and SIGTERM stop it, SIGHUP reloads it.
 
-/// What a signal asks for.
+/// Action requested by a signal.
 pub(super) enum Signal {
     Stop,
     Reload,

@@ -23,19 +23,20 @@ struct Program {
 }
 
 impl Server {
-    /// Runs as the whole program: reads the command line, makes a runtime, serves until SIGINT or
-    /// SIGTERM, and stops gracefully; a second signal cuts.
+    /// Runs the server as the whole program: parses the command line, creates a runtime, serves
+    /// until SIGINT or SIGTERM, and shuts down gracefully. A second signal cuts the remaining
+    /// calls.
     ///
-    /// `--help` tells what can be said. The exit code is 0 after a stop that was asked for, 1 if the
-    /// server could not start, 2 if the command line was wrong.
+    /// `--help` lists the flags. The exit code is 0 after a requested stop, 1 if the server could
+    /// not start, and 2 if the command line was invalid.
     ///
-    /// It is called from a plain `main`, not inside a runtime; there, use [`serve`](Self::serve).
+    /// Call it from a synchronous `main`. Inside a runtime, use [`serve`](Self::serve) instead.
     #[must_use]
     pub fn start(self) -> ExitCode {
         self.start_with(Program::parse().serve)
     }
 
-    /// Like [`start`](Self::start), with arguments that the program has read itself.
+    /// Like [`start`](Self::start), with arguments that the program has parsed itself.
     #[must_use]
     pub fn start_with(self, args: ServeArgs) -> ExitCode {
         match run(self, args) {
@@ -110,7 +111,7 @@ async fn serve(mut server: Server, base: Settings, flags: ServeArgs) -> Result<(
                 }
                 Signal::Reload => {
                     notify(Notice::Reloading);
-                    if let Some(settings) = read_again(&base, &flags, &addresses) {
+                    if let Some(settings) = reload_settings(&base, &flags, &addresses) {
                         reload.send_replace(Some(settings));
                     }
                     notify(Notice::Reloaded);
@@ -130,8 +131,8 @@ fn stop(handle: &ServerHandle) {
     }
 }
 
-/// The settings as the file has them now; what is wrong with it leaves everything as it is.
-fn read_again(base: &Settings, flags: &ServeArgs, addresses: &[String]) -> Option<Settings> {
+/// Reloads the settings. On an error, logs it and returns `None`, which keeps the current settings.
+fn reload_settings(base: &Settings, flags: &ServeArgs, addresses: &[String]) -> Option<Settings> {
     let mut settings = base.clone();
     let read = flags
         .read_file()

@@ -1,14 +1,14 @@
-//! Configuration of a start: flags, settings of the program, settings file.
+//! Start configuration: settings of the program, flags, settings file.
 
 use crate::program::args::ServeArgs;
 use crate::server::Settings;
 
-/// What a start has read, apart from the server itself.
+/// Configuration read at the start. It is kept so that settings can be reloaded.
 pub(super) struct StartConfig {
-    /// Settings of the builder.
+    /// Settings made in code, before flags and file are applied.
     pub(super) base: Settings,
     pub(super) flags: ServeArgs,
-    /// The text of the settings file, if there is one.
+    /// Text of the settings file, if there is one.
     pub(super) settings_file: Option<String>,
     pub(super) threads: Option<usize>,
 }

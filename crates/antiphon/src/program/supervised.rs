@@ -1,4 +1,4 @@
-//! Program with workers: the role of this process, and what it runs.
+//! Program with workers: dispatches on the role of this process.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +11,13 @@ use crate::server::{BoundServer, ServeError, Server, Settings};
 use crate::supervisor::{Assignment, GenerationConfig, Role, activated, supervise, work};
 pub(super) use crate::supervisor::{Notice, notify};
 
-/// Which of the server's processes this one is.
+/// Role of this process: standalone, worker, or successor of a supervisor.
 pub(super) fn role() -> Result<Role, ServeError> {
     Ok(Role::find()?)
 }
 
-/// The file with settings as the supervisor has read it, if there is one.
+/// Text of the settings file as the supervisor has read it. `Some` only in a worker, so that all
+/// workers of a generation use the same settings.
 pub(super) fn settings_file(role: &Role) -> Option<Option<String>> {
     match role {
         Role::Worker(assignment) => Some(assignment.handover.settings_file.clone()),
@@ -24,7 +25,8 @@ pub(super) fn settings_file(role: &Role) -> Option<Option<String>> {
     }
 }
 
-/// Runs as a worker or as a supervisor. A server without workers goes on in this process.
+/// Runs as a worker or as a supervisor. `Continue` means that there are no workers and this process
+/// serves by itself.
 pub(super) fn run(
     role: Role,
     server: Server,
@@ -43,7 +45,8 @@ pub(super) fn run(
     })
 }
 
-/// Opens the addresses, besides those that systemd has opened.
+/// Binds the addresses, and adds the sockets from systemd. With such sockets the default address is
+/// not bound.
 pub(super) async fn listen(mut server: Server) -> Result<BoundServer, ServeError> {
     let activated = activated(server.settings.has_tls())?;
     if !activated.is_empty() && server.settings.binds_by_default() {
@@ -58,7 +61,7 @@ fn unsupervised() -> ServeError {
     )
 }
 
-/// Runs workers, each of which comes here once more.
+/// Runs as a supervisor. Its workers execute the program again and enter through [`run`].
 fn supervised(
     server: Server,
     start: StartConfig,
@@ -112,7 +115,8 @@ fn supervised(
     )
 }
 
-/// The system has named the process after the link that it was executed through.
+/// Sets the process name. Workers are executed through `/proc/self/exe`, so the kernel has named
+/// them `exe`.
 fn name_process() {
     let program = std::env::args_os().next().unwrap_or_default();
     let name = std::path::Path::new(&program)

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them, on a command line and in a file.
+//! Human-readable durations and sizes, on the command line and in the settings file.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::server::Profile;
 
-/// A time: `30`, `30s`, `500ms`, `2m`, `1h 30m`, or `none` for no limit.
+/// A duration: `30`, `30s`, `500ms`, `2m`, `1h 30m`, or `none` for no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wait(pub Option<Duration>);
 
@@ -19,7 +19,7 @@ impl FromStr for Wait {
         if text == "none" {
             return Ok(Self(None));
         }
-        // A bare number is one of seconds.
+        // A bare number means seconds.
         let seconds = text.parse().ok().map(Duration::from_secs);
         let time = seconds.or_else(|| humantime::parse_duration(text).ok());
         time.map(|time| Self(Some(time)))
@@ -29,8 +29,8 @@ impl FromStr for Wait {
 
 /// A size: `4096`, `64KiB`, `10MiB`, `1GiB`.
 ///
-/// Read here, not by a library: those that there are take `10M` and `10MB` for 10 000 000 bytes, and
-/// a limit that is smaller than was meant is noticed late. Such text is an error.
+/// Parsed here and not by a library: the existing ones read `10M` and `10MB` as 10 000 000 bytes. A
+/// limit smaller than intended is noticed late, so such input is an error here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Size(pub usize);
 
@@ -65,7 +65,7 @@ impl FromStr for Profile {
     }
 }
 
-/// In a file each of them is written as in a flag; a bare number will do.
+/// Deserializes a value that a file gives in the same form as a flag, or as a bare number.
 fn from_file<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(d: D) -> Result<T, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -1,14 +1,14 @@
-//! Program in builds without feature `supervisor`: it serves in its own process.
+//! Program in builds without feature `supervisor`: it serves in a single process.
 
 use std::ops::ControlFlow;
 
 use crate::program::start_config::StartConfig;
 use crate::server::{BoundServer, ServeError, Server};
 
-/// The only process of the server.
+/// Role of this process. Without a supervisor there is only one.
 pub(super) struct Role;
 
-/// What a service manager would be told.
+/// Notifications for a service manager, ignored in this build.
 pub(super) enum Notice {
     Ready,
     Reloading,
@@ -20,12 +20,12 @@ pub(super) fn role() -> Result<Role, ServeError> {
     Ok(Role)
 }
 
-/// No supervisor has read a file.
+/// Always `None`: there is no supervisor that could have read the file.
 pub(super) fn settings_file(_: &Role) -> Option<Option<String>> {
     None
 }
 
-/// Goes on in this process; a server that wants workers is refused.
+/// Continues in this process. Returns an error if workers are configured.
 pub(super) fn run(
     _: Role,
     server: Server,
@@ -43,5 +43,5 @@ pub(super) async fn listen(server: Server) -> Result<BoundServer, ServeError> {
     server.listen().await
 }
 
-/// Nobody is told.
+/// Does nothing: service manager support is part of feature `supervisor`.
 pub(super) fn notify(_: Notice) {}

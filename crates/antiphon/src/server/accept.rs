@@ -1,4 +1,4 @@
-//! Accept loop: within bounds, until the server stops and the queue is empty.
+//! Accept loop: enforces connection limits, and drains the accept queue on shutdown.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,17 +22,17 @@ use crate::server::setup::ConnectionSetup;
 use crate::server::slots::ConnectionSlots;
 use crate::transport::stdio;
 
-/// How many peers are told at the same time that there is no room.
-const REFUSALS: usize = 64;
+/// Maximum number of 503 responses that are sent concurrently.
+const MAX_REFUSALS: usize = 64;
 
-/// What the listeners of a server share.
+/// State that the accept loops of all listeners of a server share.
 #[derive(Clone)]
 pub(super) struct Acceptor {
     setup: watch::Receiver<ConnectionSetup>,
     handle: ServerHandle,
     tasks: TaskTracker,
     slots: ConnectionSlots,
-    /// Peers that may be told at the same time that there is no room.
+    /// Limits how many 503 responses are sent concurrently.
     refusals: Arc<Semaphore>,
 }
 
@@ -53,11 +53,11 @@ impl Acceptor {
                 Arc::clone(&handle.connections),
                 per_ip,
             ),
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         }
     }
 
-    /// Accepts until the server stops, then what has queued up before.
+    /// Accepts connections until the server stops, then drains the accept queue.
     pub(super) async fn run(self, listener: Listener) {
         let mut backoff = Backoff::default();
         loop {
@@ -69,8 +69,8 @@ impl Acceptor {
                 Ok(incoming) => {
                     backoff.pause = FIRST_PAUSE;
                     self.open(incoming, listener.kind);
-                    // What has come in goes first; and where several processes accept, none of them
-                    // takes all that has queued up.
+                    // Let accepted connections make progress first. With several workers on one
+                    // socket, this also keeps one of them from emptying the whole queue.
                     tokio::task::yield_now().await;
                 }
                 Err(error) => backoff.wait(&error).await,
@@ -79,8 +79,8 @@ impl Acceptor {
         self.drain(listener);
     }
 
-    /// Clients whose connection the system has taken for us believe that they are connected: they
-    /// are served before the listener closes.
+    /// Serves the connections left in the accept queue before the listener closes. For their
+    /// clients they are established, so closing the socket would reset them.
     fn drain(&self, listener: Listener) {
         if self.handle.shutdown.leaves_queue() || listener.external {
             return;
@@ -93,7 +93,7 @@ impl Acceptor {
         loop {
             match queue.accept() {
                 Ok(incoming) => self.open(incoming, kind),
-                Err(error) if is_of_peer(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(_) => return,
             }
         }
@@ -122,7 +122,8 @@ impl Acceptor {
         let shutdown = self.handle.shutdown.clone();
         self.tasks.spawn(async move {
             let _slot = slot;
-            // Boxed, and dropped before the session: an idle session holds nothing of HTTP's.
+            // Boxed, so that the HTTP state is freed before the session runs: an idle session then
+            // uses less memory.
             let serving = Box::pin(setup.serve(incoming, kind, shutdown));
             if let Some(session) = serving.await {
                 session.await;
@@ -130,39 +131,39 @@ impl Acceptor {
         });
     }
 
-    /// Tells a peer that there is no room. When too many have to be told, some are not.
+    /// Sends a 503 response, or just closes the connection if too many responses are being sent.
     fn refuse(&self, incoming: Incoming, kind: ListenerKind) {
-        // Only HTTP has words for it.
+        // Other protocols, and HTTP before the TLS handshake, have no response for this.
         let socket = match incoming {
             Incoming::Tcp(socket, _) if kind.protocol == Protocol::Http && !kind.secure => socket,
             _ => return,
         };
-        let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
             return;
         };
         let shutdown = self.handle.shutdown.clone();
         self.tasks.spawn(async move {
-            let _turn = turn;
-            let told = timeout(Duration::from_secs(1), send_503(socket));
-            let _ = shutdown.until_killed(told).await;
+            let _permit = permit;
+            let sending = timeout(Duration::from_secs(1), send_503(socket));
+            let _ = shutdown.until_killed(sending).await;
         });
     }
 }
 
-/// Says that there is no room, and waits a moment until the peer has read it: closing a socket with
-/// unread bytes in it would take the answer back.
+/// Sends a 503 response and reads until the peer closes. Closing a socket with unread input sends a
+/// reset, which would discard the response.
 async fn send_503(mut socket: TcpStream) -> io::Result<()> {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
         Retry-After: 1\r\nConnection: close\r\nContent-Length: 31\r\n\r\n\
         there are too many connections\n";
     socket.writable().await?;
-    // The socket is new: so few bytes fit.
+    // The send buffer of a new socket is empty, so these few bytes fit at once.
     socket.try_write(FULL)?;
     poll_fn(|cx| Pin::new(&mut socket).poll_shutdown(cx)).await?;
-    let mut waste = [0; 4096];
+    let mut discarded = [0; 4096];
     loop {
         socket.readable().await?;
-        match socket.try_read(&mut waste) {
+        match socket.try_read(&mut discarded) {
             Ok(0) => return Ok(()),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => {}
@@ -170,41 +171,41 @@ async fn send_503(mut socket: TcpStream) -> io::Result<()> {
     }
 }
 
-/// What to do when accepting fails: the loop never ends and never spins.
+/// Backoff for errors of `accept`, so that the accept loop neither ends nor spins.
 struct Backoff {
     pause: Duration,
-    /// When the log was told last.
-    logged: Option<Instant>,
+    /// When an error was last logged.
+    logged_at: Option<Instant>,
 }
 
-/// The pause after a first failure, and the longest: whoever waits in the queue is let in soon
-/// after there is room.
+/// Pause after the first failure. It doubles up to [`LONGEST_PAUSE`], which is short so that queued
+/// connections are accepted soon after resources become free.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The log is told of failures this often at most.
+/// Minimum interval between two log messages about `accept` errors.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Default for Backoff {
     fn default() -> Self {
         Self {
             pause: FIRST_PAUSE,
-            logged: None,
+            logged_at: None,
         }
     }
 }
 
 impl Backoff {
     async fn wait(&mut self, error: &io::Error) {
-        if is_of_peer(error) {
+        if is_transient(error) {
             return;
         }
-        // Out of descriptors or memory: the connection stays in the queue until there is room.
+        // Out of file descriptors or memory: the connection stays in the accept queue meanwhile.
         if self
-            .logged
-            .is_none_or(|logged| logged.elapsed() > LOG_INTERVAL)
+            .logged_at
+            .is_none_or(|logged_at| logged_at.elapsed() > LOG_INTERVAL)
         {
-            self.logged = Some(Instant::now());
+            self.logged_at = Some(Instant::now());
             tracing::warn!("cannot accept connections: {error}");
         }
         sleep(self.pause).await;
@@ -212,8 +213,8 @@ impl Backoff {
     }
 }
 
-/// Whether the error is of this one connection, whose peer has gone again.
-fn is_of_peer(error: &io::Error) -> bool {
+/// Whether the error concerns a single connection, or the call was interrupted: retry at once.
+fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

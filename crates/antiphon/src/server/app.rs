@@ -1,4 +1,4 @@
-//! Application of a server: its routes under given settings.
+//! Application of a server: its routes combined with the current settings.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
 use crate::transport::tls::server::ServerTls;
 
-/// What a server serves, apart from its settings.
+/// Everything a server serves, apart from its settings.
 pub(super) struct App {
     pub(super) routes: Vec<(Option<String>, Route)>,
     pub(super) status: Arc<ServerStatus>,
@@ -29,7 +29,7 @@ pub(super) struct App {
 }
 
 impl App {
-    /// What new connections are served with under these settings.
+    /// Setup of new connections under these settings.
     pub(super) fn setup(&self, settings: &Settings) -> ConnectionSetup {
         ConnectionSetup {
             raw: self.raw(settings),
@@ -55,17 +55,18 @@ impl App {
         })
     }
 
-    /// Reads certificate and key again. A pair that cannot be used changes nothing.
+    /// Reloads certificate and key. If the new pair is invalid, the current one stays in use.
     pub(super) fn reload_tls(&self) {
         if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
             tracing::error!("the certificate stays as it is: {error}");
         }
     }
 
-    /// What is shown to who does not call: by default to who could be local, and to nobody else.
+    /// Documents served besides RPC calls. By default they are served only if callers count as
+    /// local.
     fn documents(&self, settings: &Settings) -> ServerPages {
         let shown =
-            |logged: Option<bool>| logged.unwrap_or_else(|| self.exposure.is_local(settings));
+            |setting: Option<bool>| setting.unwrap_or_else(|| self.exposure.is_local(settings));
         ServerPages {
             server: Arc::clone(&self.status),
             page: shown(settings.page),
@@ -73,14 +74,14 @@ impl App {
         }
     }
 
-    /// How requests are answered under these settings.
+    /// HTTP service under these settings.
     fn http(&self, settings: &Settings) -> Http {
-        let limit = |(path, route): &(Option<String>, Route)| {
+        let with_limits = |(path, route): &(Option<String>, Route)| {
             let route = route.clone().served(&self.status, &settings.calls);
             (path.clone(), route)
         };
         let service = HttpService::with(
-            Routes::new(self.routes.iter().map(limit).collect()),
+            Routes::new(self.routes.iter().map(with_limits).collect()),
             self.exposure.guard(settings),
             settings.body_limits(self.budget.clone()),
             SessionConfig::new(settings.sessions.clone()),
@@ -88,9 +89,9 @@ impl App {
             self.admin.clone(),
         );
         let layers = self.http_layers.iter();
-        let entry = layers.fold(HttpHandler::Plain(service), |inside, layer| layer(inside));
+        let handler = layers.fold(HttpHandler::Plain(service), |inside, layer| layer(inside));
         let local = self.exposure.is_local(settings);
-        Http::new(entry, local, settings.timeouts(), settings.head_limits())
+        Http::new(handler, local, settings.timeouts(), settings.head_limits())
     }
 }
 

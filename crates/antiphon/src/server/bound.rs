@@ -1,4 +1,4 @@
-//! Server with its listeners bound: what [`Server::listen`] makes, until it stops.
+//! Server with bound listeners, from [`Server::listen`] until it stops.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -25,10 +25,11 @@ use crate::server::source::RouteSource;
 use crate::transport::http::Route;
 use crate::transport::http::request_body::Budget;
 
-/// How long connections have for the answers to calls that were ended.
+/// How long connections have to send the error responses of calls that were dropped.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
 
-/// A server that has bound its addresses and serves when it is told to.
+/// A server whose listeners are bound. It accepts connections once [`serve`](Self::serve) is
+/// called.
 #[derive(Debug)]
 pub struct BoundServer {
     listeners: Vec<Listener>,
@@ -37,12 +38,12 @@ pub struct BoundServer {
     app: App,
     setup: watch::Sender<ConnectionSetup>,
     handle: ServerHandle,
-    /// Gone when the server is.
+    /// Deletes the file when dropped.
     token_file: Option<TokenFile>,
     stdio: Option<antiphon_proto::Framing>,
 }
 
-/// What a server does not make for itself, because its supervisor has.
+/// Resources that come from the supervisor, so that the server does not create its own.
 #[derive(Default)]
 pub(crate) struct Provided {
     pub(crate) listeners: Option<Vec<Listener>>,
@@ -51,7 +52,7 @@ pub(crate) struct Provided {
 }
 
 impl BoundServer {
-    /// Binds the addresses of a server, except for what it is provided with.
+    /// Binds the addresses and builds the routes. Provided resources are used as they are.
     pub(crate) async fn bind(mut server: Server, given: Provided) -> Result<Self, ServeError> {
         let token_file = match (&given.admin, &server.settings.admin_token_file) {
             (None, Some(path)) => Some(token_file(path)?),
@@ -69,7 +70,7 @@ impl BoundServer {
             stdio,
             ..
         } = server;
-        let routes = open(routes, &call_layers, &settings).await?;
+        let routes = build_routes(routes, &call_layers, &settings).await?;
         let tls = settings.tls()?;
         let handle = ServerHandle::default();
         let status = ServerStatus::new(
@@ -108,50 +109,50 @@ impl BoundServer {
         })
     }
 
-    /// The TCP addresses that it listens on, with the ports that were picked.
+    /// TCP addresses of the listeners. For port 0 this shows the port that the system picked.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// The first address as a URL, for a client.
+    /// URL of the first listener, for clients.
     #[must_use]
     pub fn url(&self) -> String {
         self.urls().into_iter().next().unwrap_or_default()
     }
 
-    /// All addresses as URLs, for clients. Where it says `http:` there is WebSocket as well, under
-    /// `ws:`, if the feature is on.
+    /// URLs of all listeners, for clients. With the WebSocket feature, an `http:` listener also
+    /// accepts `ws:`.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.listeners.iter().map(ToString::to_string).collect()
     }
 
-    /// What the server knows about itself.
+    /// Status and counters of the server.
     #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
     pub(crate) fn status(&self) -> Arc<ServerStatus> {
         Arc::clone(&self.app.status)
     }
 
-    /// Stops the server and looks at it, from anywhere.
+    /// A handle to stop and observe the server from other tasks and threads.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
-    /// Serves until it is stopped through its [`ServerHandle`], and then until its calls are finished or
-    /// the graceful timeout is over.
+    /// Serves until stopped through its [`ServerHandle`]. Then waits until all calls are finished
+    /// or the graceful timeout has expired.
     ///
     /// # Errors
     ///
-    /// [`ServeError::Io`] if standard input and output are to be served and cannot be. What goes
-    /// wrong with a connection ends that connection.
+    /// [`ServeError::Io`] if standard input and output should be served but cannot be. An error on
+    /// a connection ends only that connection.
     pub async fn serve(self) -> Result<(), ServeError> {
         let (_keep, never) = watch::channel(None);
         self.serve_reloading(never).await
     }
 
-    /// Serves, and takes over new settings for connections to come.
+    /// Like [`serve`](Self::serve), and applies reloaded settings to new connections.
     pub(crate) async fn serve_reloading(
         self,
         mut reload: watch::Receiver<Option<Settings>>,
@@ -209,7 +210,7 @@ impl BoundServer {
                 handle.shutdown.end_calls();
             }
         }
-        // Their callers are told, if they listen.
+        // Leave time to send the error responses of the dropped calls.
         if timeout(LAST_ANSWERS, connections.wait()).await.is_err() {
             handle.shutdown.kill();
             connections.wait().await;
@@ -218,7 +219,7 @@ impl BoundServer {
     }
 }
 
-/// Opens all addresses of a server.
+/// Binds all addresses of a server and wraps the sockets that are already listening.
 pub(crate) async fn bind_listeners(server: &mut Server) -> Result<Vec<Listener>, ServeError> {
     let mut listeners = Vec::new();
     for listener in std::mem::take(&mut server.listeners) {
@@ -240,7 +241,7 @@ fn token_file(path: &std::path::Path) -> Result<TokenFile, ServeError> {
     })
 }
 
-/// Opens the addresses of a server, which is also to serve on some that are open.
+/// Binds the addresses of a server that also serves on the given, already open listeners.
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) async fn listen_also(
     mut server: Server,
@@ -255,7 +256,7 @@ pub(crate) async fn listen_also(
     BoundServer::bind(server, given).await
 }
 
-/// Whether the routes can be served, as far as that can be known without making what is made lazily.
+/// Checks that the routes can be served, as far as possible without building the lazy ones.
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     let routes = std::mem::take(&mut server.routes);
@@ -264,12 +265,12 @@ pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     if ready.is_empty() && !lazy.is_empty() {
         return Ok(());
     }
-    open(ready, &server.call_layers, &server.settings).await?;
+    build_routes(ready, &server.call_layers, &server.settings).await?;
     Ok(())
 }
 
-/// Freezes the routers, and makes those that were to be made at the start.
-async fn open(
+/// Builds all routes, including the lazy ones.
+async fn build_routes(
     sources: Vec<(String, RouteSource)>,
     layers: &[BoxLayer],
     settings: &Settings,

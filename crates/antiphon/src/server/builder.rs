@@ -67,22 +67,22 @@ pub struct Server {
     pub(crate) http_layers: Vec<HttpLayer>,
     pub(crate) threads: Option<usize>,
     pub(crate) listeners: Vec<std::net::TcpListener>,
-    /// Run once before anything is served.
+    /// Runs once before anything is served.
     #[cfg(feature = "cli")]
     pub(crate) on_supervisor_start: Option<Hook>,
-    /// How messages on standard input and output are told apart, if these are served.
+    /// Framing of messages on standard input and output, if these are served.
     pub(crate) stdio: Option<antiphon_proto::Framing>,
 }
 
-/// What runs once at the start.
+/// Function that runs once at the start.
 #[cfg(feature = "cli")]
 pub(crate) type Hook = Box<
     dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send,
 >;
 
-/// What can be served on a path: a router, an object under `#[rpc]`, or a [`Route`].
+/// Types that can be served at a path: a router, an object with `#[rpc]` methods, or a [`Route`].
 pub trait IntoRoute {
-    /// Puts it on the server.
+    /// Adds it to the server.
     fn on(self, path: String, server: Server) -> Server;
 }
 
@@ -108,7 +108,7 @@ impl Server {
         Self::builder().route("/", router)
     }
 
-    /// A server without routes yet.
+    /// A server without routes.
     #[must_use]
     pub fn builder() -> Self {
         Self {
@@ -124,8 +124,8 @@ impl Server {
         }
     }
 
-    /// A server whose router, at `/`, is made when the server starts, inside its runtime: the place
-    /// for connections to databases and the like.
+    /// A server whose router, at `/`, is built when the server starts. The function runs inside the
+    /// server's runtime, so it can open database connections, for example.
     ///
     /// ```no_run
     /// use antiphon::{Router, Server};
@@ -133,7 +133,8 @@ impl Server {
     /// fn main() -> std::process::ExitCode {
     ///     Server::lazy(async || {
     ///         let greeting = std::fs::read_to_string("greeting.txt")?;
-    ///         Ok::<_, std::io::Error>(Router::default().method_fn("greet", move || greeting.clone()))
+    ///         Ok::<_, std::io::Error>(Router::default().method_fn("greet", move ||
+    /// greeting.clone()))
     ///     })
     ///     .start()
     /// }
@@ -155,13 +156,14 @@ impl Server {
         server
     }
 
-    /// Serves a router, or a [`Route`] with answers of its own, at a path.
+    /// Serves a router at a path, or a [`Route`] with HTTP responses of its own.
     #[must_use]
     pub fn route(self, path: impl Into<String>, router: impl IntoRoute) -> Self {
         router.on(path.into(), self)
     }
 
-    /// Listens here, in place of `127.0.0.1:8060`. Port 0 picks a free one. May be repeated.
+    /// Address to listen on, instead of the default `127.0.0.1:8060`. Port 0 picks a free port. May
+    /// be called several times.
     #[must_use]
     pub fn bind(mut self, address: impl Into<String>) -> Self {
         if self.settings.bind == Settings::default().bind {
@@ -171,8 +173,8 @@ impl Server {
         self
     }
 
-    /// Serves on a socket that listens already, besides the addresses given with
-    /// [`bind`](Self::bind); without any of these the default address is not bound.
+    /// Serves on a socket that is already listening, in addition to the addresses given with
+    /// [`bind`](Self::bind). The default address is then not bound.
     #[must_use]
     pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
         if self.settings.bind == Settings::default().bind {
@@ -182,10 +184,10 @@ impl Server {
         self
     }
 
-    /// Protocol TLS with this certificate chain and key, both files in PEM, on every address that has
-    /// no scheme or one that says so: `https://`, `wss://`, `tls://`.
+    /// Serves TLS with this certificate chain and key, both PEM files, on every address without a
+    /// scheme or with `https://`, `wss://` or `tls://`.
     ///
-    /// The files are read when the server starts, and again when it is told to reload.
+    /// The files are read when the server starts, and again on every reload.
     #[must_use]
     pub fn tls(
         mut self,
@@ -197,17 +199,17 @@ impl Server {
         self
     }
 
-    /// Serves standard input and output, one message a line: for a program that is started by its
-    /// client. Without [`bind`](Self::bind) nothing else is served.
+    /// Serves standard input and output with one message per line, for a program that its client
+    /// starts as a subprocess. Without [`bind`](Self::bind) nothing else is served.
     ///
-    /// The server stops when its input ends; calls in flight have one second more. Whatever else in the program
-    /// prints to standard output goes to standard error; logs belong there anyway.
+    /// The server stops at the end of its input; calls in flight have one more second. All other
+    /// output of the program to standard output is redirected to standard error.
     #[must_use]
     pub fn stdio(self) -> Self {
         self.stdio_framed(antiphon_proto::Framing::Newline)
     }
 
-    /// The same with another framing: language servers use
+    /// Like [`stdio`](Self::stdio) with another framing. Language servers use
     /// [`Framing::ContentLength`](crate::Framing::ContentLength).
     #[must_use]
     pub fn stdio_framed(mut self, framing: antiphon_proto::Framing) -> Self {
@@ -218,14 +220,14 @@ impl Server {
         self
     }
 
-    /// Takes all settings from here.
+    /// Replaces all settings.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Changes single settings.
+    /// Changes individual settings.
     ///
     /// ```
     /// # use antiphon::{Router, Server};
@@ -240,56 +242,56 @@ impl Server {
         self
     }
 
-    /// Also answers requests for this host name. The server is public then.
+    /// Also answers requests for this host name. This makes the server public.
     #[must_use]
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.settings.allow_host.push(host.into());
         self
     }
 
-    /// Lets web pages of this origin call: `https://app.example`, `http://localhost:3000`.
+    /// Allows web pages of this origin to call: `https://app.example`, `http://localhost:3000`.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.allow_origin.push(origin.into());
         self
     }
 
-    /// Whom to take for a local caller.
+    /// Which callers count as local.
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.settings.profile = profile;
         self
     }
 
-    /// Lets a server that strangers can exposure start without authentication of its own: it has none,
-    /// or HTTP layers do it.
+    /// Allows a public server to start. The server does not authenticate callers itself: set this
+    /// if it needs no authentication, or if HTTP layers provide it.
     #[must_use]
     pub fn allow_unauthenticated_public(mut self, allow: bool) -> Self {
         self.settings.allow_unauthenticated_public = allow;
         self
     }
 
-    /// Threads of the runtime that [`start`](Self::start) makes; as many as cores by default.
+    /// Number of threads of the runtime that [`start`](Self::start) creates. Default: one per core.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
         self
     }
 
-    /// Serves with this many worker processes when [`start`](Self::start) runs the program; with 0,
-    /// the default, in the process itself.
+    /// Number of worker processes when [`start`](Self::start) runs the program. With 0, the
+    /// default, the process itself serves.
     ///
-    /// A worker is the same program executed again: its `main` runs up to `start` in each of them.
-    /// What is to happen once in each worker belongs into [`lazy`](Self::lazy), what is to happen
-    /// once at all into [`on_supervisor_start`](Self::on_supervisor_start).
+    /// A worker executes the same program again: each worker runs `main` up to `start`. Put
+    /// initialization per worker into [`lazy`](Self::lazy), and initialization that must happen
+    /// only once into [`on_supervisor_start`](Self::on_supervisor_start).
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.supervision.workers = workers;
         self
     }
 
-    /// Runs this once when [`start`](Self::start) has opened the listeners and before anything is
-    /// served: in the supervisor if there are workers, never in a worker. An error ends the program.
+    /// Runs a function once, before [`start`](Self::start) serves anything. With workers it runs in
+    /// the supervisor after the listeners are bound, never in a worker. An error ends the program.
     ///
     /// ```no_run
     /// use antiphon::{Router, Server};
@@ -318,7 +320,7 @@ impl Server {
     }
 
     /// Wraps every router of this server in a `tower` layer over calls; see
-    /// [`Router::layer`]. A [`Route`] that was frozen before keeps what it has.
+    /// [`Router::layer`]. It does not apply to a prebuilt [`Route`].
     #[must_use]
     pub fn call_layer<L>(mut self, layer: L) -> Self
     where

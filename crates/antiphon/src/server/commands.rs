@@ -17,7 +17,7 @@ use crate::metrics::process_info::ProcessInfo;
 use crate::metrics::status::ServerStatus;
 use crate::rpc;
 
-/// Commands that tell a client whom it talks to. Mount them beside your own methods:
+/// Commands that describe the server to its clients. Mount them next to your own methods:
 ///
 /// ```
 /// use antiphon::{Router, ServerCommands};
@@ -31,22 +31,22 @@ use crate::rpc;
 /// # });
 /// ```
 ///
-/// | method | answers |
+/// | method | result |
 /// |---|---|
 /// | `ping` | `"pong"` |
 /// | `echo(message = "")` | the message, byte for byte |
 /// | `functions_list` | every method the caller may call: `[name, {"doc", "section"}]` |
 /// | `documentation` | the same as reStructuredText |
-/// | `server_info` | how the server and its workers are; for local callers and admins |
-/// | `kill_actor(aid)` | ends a worker, which is replaced, or with `arbiter` the server; for admins |
+/// | `server_info` | state of the server and its workers; for local callers and admins |
+/// | `kill_actor(aid)` | ends a worker, which is replaced; `arbiter` stops the server; for admins |
 ///
-/// To those who may not call them, the last two do not exist.
+/// For callers without the required access, the last two methods do not exist.
 pub struct ServerCommands {
     began: Instant,
     extra: Option<Extra>,
 }
 
-/// What `server_info` answers with, as JSON members.
+/// The result of `server_info`, as a JSON object.
 pub type ServerInfo = Map<String, Value>;
 
 type Extra = Arc<
@@ -54,7 +54,7 @@ type Extra = Arc<
 >;
 
 impl ServerCommands {
-    /// The commands, without anything extra in `server_info`.
+    /// The commands, with nothing added to `server_info`.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -63,7 +63,8 @@ impl ServerCommands {
         }
     }
 
-    /// Lets a function add to what `server_info` answers with. It is no remote method itself.
+    /// Registers a function that adds members to the result of `server_info`. The function itself
+    /// is not a remote method.
     ///
     /// ```
     /// use antiphon::ServerCommands;
@@ -144,9 +145,9 @@ impl ServerCommands {
     /// Information about this server: for callers on the same machine only.
     #[method(local)]
     async fn rpc_server_info(&self, ctx: &Context) -> ServerInfo {
-        let info = match of_supervisor(ctx).await {
+        let info = match supervisor_status(ctx).await {
             Some(info) => info,
-            None => alone(self.began, ctx),
+            None => own_status(self.began, ctx),
         };
         match &self.extra {
             Some(extra) => extra(ctx.clone(), info).await,
@@ -154,7 +155,8 @@ impl ServerCommands {
         }
     }
 
-    /// End a worker, which is replaced; `arbiter` stops the server. Null if it does not end in time.
+    /// End a worker, which is replaced; `arbiter` stops the server. Null if it does not end in
+    /// time.
     #[method(admin)]
     async fn rpc_kill_actor(&self, ctx: &Context, aid: String) -> Result<Value, ErrorObject> {
         tracing::warn!(peer = ?ctx.peer_addr(), "`kill_actor` was called for {}", Printable(&aid));
@@ -174,32 +176,32 @@ impl ServerCommands {
     }
 }
 
-/// What the process that looks after all others is called.
+/// Id of the supervisor in `server_info` and `kill_actor`.
 const SERVER: &str = "arbiter";
 
-/// What the supervisor knows, if there is one and it answers.
-async fn of_supervisor(ctx: &Context) -> Option<ServerInfo> {
-    let requested = ctx
+/// Status from the supervisor. `None` if there is no supervisor or it does not answer in time.
+async fn supervisor_status(ctx: &Context) -> Option<ServerInfo> {
+    let status = ctx
         .origin
         .server
         .as_ref()?
         .supervisor()?
         .ask("status", Vec::new());
-    match tokio::time::timeout(SUPERVISOR, requested).await {
+    match tokio::time::timeout(SUPERVISOR_TIMEOUT, status).await {
         Ok(Ok(Value::Object(info))) => Some(info),
         _ => None,
     }
 }
 
-/// How long the supervisor may take to answer.
-const SUPERVISOR: Duration = Duration::from_secs(1);
+/// Timeout for the supervisor's answer.
+const SUPERVISOR_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn empty() -> Box<RawValue> {
     serde_json::value::to_raw_value("").unwrap_or_default()
 }
 
-/// What this process knows about itself, in the shape in which a supervisor says it.
-fn alone(began: Instant, ctx: &Context) -> ServerInfo {
+/// Status of this process, in the same format as a supervisor reports it.
+fn own_status(began: Instant, ctx: &Context) -> ServerInfo {
     let server = ctx.origin.server.as_deref();
     let uptime = server
         .map_or(began, ServerStatus::began)
@@ -225,7 +227,7 @@ fn alone(began: Instant, ctx: &Context) -> ServerInfo {
             "listeners": listeners,
         },
         "monitors": {
-            // It has no workers: it serves by itself.
+            // No workers: this process serves requests itself.
             "rpc": {
                 "server": {
                     "name": "rpc",

@@ -5,40 +5,40 @@ use std::io;
 
 use crate::router::{BoxError, RouterError};
 
-/// A server that cannot be started. The text says what to do about it.
+/// The reason why a server cannot be started. The message says how to fix it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The names in a router do not fit together.
+    /// Names in a router conflict or are invalid.
     Router(RouterError),
-    /// There is nothing to serve: no route was given.
+    /// No route was given.
     NoRoute,
-    /// Two routes have this path, or the path does not begin with a slash.
+    /// Two routes have this path, or the path does not start with a slash.
     BadPath(String),
-    /// The text is no address that can be listened on.
+    /// The text is not an address to listen on.
     BadAddress {
         /// The address as it was given.
         address: String,
-        /// Why not.
+        /// Why it cannot be used.
         reason: String,
     },
-    /// The address cannot be bound: in use, not of this machine, or not permitted.
+    /// The address cannot be bound: in use, not an address of this machine, or not permitted.
     Bind {
         /// The address as it was given.
         address: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The server would answer strangers, and nobody has logged that it may.
+    /// The server would be public, and the settings do not allow that.
     Public {
         /// What makes it public.
         reason: String,
     },
-    /// `Server::lazy` has failed to make its router.
+    /// The function given to `Server::lazy`, or the start hook, failed.
     Lazy(BoxError),
-    /// No worker process has come up.
+    /// No worker process became ready.
     Workers(String),
-    /// A setting has a value that makes no sense.
+    /// A setting has an invalid value.
     BadSetting(String),
     /// The runtime, a signal handler or a file could not be set up.
     Io(io::Error),

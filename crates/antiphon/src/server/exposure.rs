@@ -1,13 +1,13 @@
-//! Exposure of a server: who can reach it, and who is a local caller.
+//! Exposure of a server: who can reach it, and whether callers count as local.
 
 use crate::server::error::ServeError;
 use crate::server::listener::Listener;
 use crate::server::settings::{Profile, Settings};
 use crate::transport::http::guard::Guard;
 
-/// Who can come to a server, by where it listens.
+/// Reachability of a server, derived from its listeners.
 pub(crate) struct Exposure {
-    /// Whether every listener is bound to loopback.
+    /// Whether every listener is bound to loopback or is a Unix socket.
     loopback: bool,
     ports: Vec<u16>,
 }
@@ -38,19 +38,19 @@ impl Exposure {
         guard
     }
 
-    /// Whether callers can be taken for local: nobody else can exposure any listener, and the server
-    /// is known by loopback names only.
+    /// Whether callers count as local: the profile is [`Profile::Auto`], only this machine can
+    /// reach the listeners, and the server answers to loopback names only.
     pub(super) fn is_local(&self, settings: &Settings) -> bool {
         settings.profile == Profile::Auto
             && self.loopback
             && self.guard(settings).is_loopback_only()
     }
 
-    /// A server that strangers can exposure must have been meant to.
+    /// Refuses a server that other machines can reach, unless the settings allow that explicitly.
     ///
     /// # Errors
     ///
-    /// [`ServeError::Public`] otherwise.
+    /// [`ServeError::Public`] if the server is public and that was not allowed.
     pub(crate) fn check(&self, settings: &Settings) -> Result<(), ServeError> {
         if settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());

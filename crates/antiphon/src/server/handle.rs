@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::shutdown::Shutdown;
 
-/// Stops a server and says how it is. Cheap to clone.
+/// Handle to stop and observe a server. Cheap to clone.
 ///
 /// ```
 /// use antiphon::{Router, Server};
@@ -28,13 +28,13 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Stops gracefully: connections that wait in the queue are still accepted, calls in flight are
-    /// finished, idle connections end. After the graceful timeout what is left is cut.
+    /// Shuts down gracefully: connections in the accept queue are still accepted, calls in flight
+    /// finish, idle connections are closed. After the graceful timeout the rest is cut.
     pub fn stop(&self) {
         self.shutdown.stop();
     }
 
-    /// Stops gracefully, but leaves connections that wait in the queue to other processes that
+    /// Shuts down gracefully, but leaves connections in the accept queue to other processes that
     /// accept on the same sockets.
     #[cfg(all(unix, feature = "supervisor"))]
     pub(crate) fn retire(&self) {
@@ -42,13 +42,13 @@ impl ServerHandle {
         self.shutdown.stop();
     }
 
-    /// Stops now: calls in flight are dropped and answered with −32000, and a moment (50 ms) later
-    /// what is left is cut.
+    /// Stops now: calls in flight are dropped and answered with error −32000. Connections still
+    /// open 50 ms later are cut.
     pub fn cut(&self) {
         self.shutdown.end_calls();
     }
 
-    /// Stops at once: connections are cut, and nobody is told anything.
+    /// Stops at once: connections are cut without any response.
     pub fn kill(&self) {
         self.shutdown.kill();
     }
@@ -59,13 +59,13 @@ impl ServerHandle {
         self.shutdown.is_stopping()
     }
 
-    /// How many connections are open.
+    /// Number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// How many connections have been accepted since the start.
+    /// Number of connections accepted since the start.
     #[must_use]
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)

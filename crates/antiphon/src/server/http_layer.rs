@@ -1,4 +1,4 @@
-//! Layers over HTTP requests, of any type.
+//! Type-erased layers over HTTP requests.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,10 +17,10 @@ use crate::router::BoxError;
 use crate::transport::http::Body;
 use crate::transport::http::connection::HttpHandler;
 
-/// An HTTP layer of any type, applied to what is inside of it.
+/// A type-erased HTTP layer, as a function from the inner handler to the wrapped one.
 pub(crate) type HttpLayer = Arc<dyn Fn(HttpHandler) -> HttpHandler + Send + Sync>;
 
-/// A layer without its type.
+/// Erases the type of a layer.
 pub(super) fn box_http_layer<L, B>(layer: L) -> HttpLayer
 where
     L: Layer<HttpStack> + Send + Sync + 'static,
@@ -30,8 +30,8 @@ where
     B: HttpBody<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    Arc::new(move |inside| {
-        let service = layer.layer(HttpStack(inside));
+    Arc::new(move |inner| {
+        let service = layer.layer(HttpStack(inner));
         HttpHandler::Layered(Arc::new(move |request| {
             let mut service = service.clone();
             Box::pin(async move {
@@ -51,7 +51,7 @@ where
     })
 }
 
-/// An HTTP layer that fails has no answer; what it says goes to the log.
+/// Response for a failed HTTP layer: 500 without a body. The error is only logged.
 fn failed(error: &BoxError) -> Response<Body> {
     tracing::error!("an HTTP layer failed: {}", Printable(error));
     let mut response = Response::new(Body::default());
@@ -59,7 +59,7 @@ fn failed(error: &BoxError) -> Response<Body> {
     response
 }
 
-/// What HTTP layers wrap: the service, or the layers inside of them.
+/// The service that an HTTP layer wraps: the server itself, or the next inner layer.
 #[derive(Clone)]
 pub struct HttpStack(HttpHandler);
 

@@ -1,4 +1,4 @@
-//! Listeners that one process opens and another uses.
+//! Listeners shared between processes.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -9,7 +9,7 @@ use crate::server::listener::{BindTarget, ListenAddress, Listener, Socket};
 use crate::transport::unix::{Cleanup, UnixListener};
 
 impl Listener {
-    /// The socket, for another process.
+    /// Duplicates the file descriptor, for another process.
     pub(crate) fn share(&self) -> io::Result<OwnedFd> {
         match &self.socket {
             Socket::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
@@ -17,8 +17,8 @@ impl Listener {
         }
     }
 
-    /// A socket that another process has opened for this address. A worker leaves the file of a
-    /// Unix socket where it is; who `keeps` the socket removes it in the end.
+    /// A listener on a socket that another process has opened for this address. With `keeps`, the
+    /// listener owns the file of a Unix socket and removes it at the end; workers do not.
     pub(crate) fn inherited(
         socket: OwnedFd,
         url: &str,
@@ -51,7 +51,8 @@ impl Listener {
         })
     }
 
-    /// Says whether the system keeps the socket, for whoever serves it next.
+    /// Sets whether the socket stays open elsewhere (socket activation) after this server has
+    /// ended.
     pub(crate) fn external(self, external: bool) -> Self {
         Self { external, ..self }
     }
@@ -60,7 +61,7 @@ impl Listener {
         self.external
     }
 
-    /// Takes out what removes the file of a Unix socket in the end.
+    /// Takes the [`Cleanup`] that removes the file of a Unix socket when dropped.
     pub(crate) fn take_cleanup(&mut self) -> Option<Cleanup> {
         match &mut self.socket {
             Socket::Tcp(_) => None,
@@ -68,7 +69,7 @@ impl Listener {
         }
     }
 
-    /// The socket alone; this process hears no more of what comes in there.
+    /// Deregisters the socket from the runtime: this process is no longer notified of connections.
     pub(crate) fn into_socket(self) -> io::Result<OwnedFd> {
         Ok(match self.socket {
             Socket::Tcp(listener) => listener.into_std()?.into(),

@@ -12,39 +12,39 @@ use crate::server::error::ServeError;
 use crate::server::settings::Settings;
 use crate::transport::unix::{Cleanup, UnixListener, UnixQueue, UnixStream};
 
-/// Connections that the system keeps for us until we accept them.
+/// Length of the kernel's accept queue, in connections.
 const BACKLOG: u32 = 1024;
 
-/// The instruction `ret #0` of a packet filter.
+/// The BPF instruction `ret #0`, which drops a packet.
 #[cfg(target_os = "linux")]
 const RETURN_NOTHING: u16 = 0x06;
 
-/// What is spoken on a connection.
+/// Protocol of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Protocol {
     /// HTTP, and WebSocket on the same paths.
     Http,
-    /// Messages and nothing else.
+    /// JSON-RPC messages directly on the byte stream.
     Raw(antiphon_proto::Framing),
 }
 
-/// How a connection begins.
+/// Kind of connections that a listener accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListenerKind {
     pub(super) protocol: Protocol,
-    /// Whether with a TLS handshake.
+    /// Whether connections start with a TLS handshake.
     pub(super) secure: bool,
 }
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpListener),
-    /// With what removes its file in the end, unless somebody else does.
+    /// The [`Cleanup`] removes the socket file when dropped; `None` if another process does that.
     Unix(UnixListener, Option<Cleanup>),
 }
 
-/// A connection that has come in.
+/// An accepted connection.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Tcp(TcpStream, SocketAddr),
@@ -52,7 +52,7 @@ pub(super) enum Incoming {
 }
 
 impl Incoming {
-    /// Where it comes from, if that has an address.
+    /// Address of the peer; `None` for Unix sockets.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(_, peer) => Some(*peer),
@@ -61,33 +61,35 @@ impl Incoming {
     }
 }
 
-/// A place where connections come in.
+/// A listening socket with its protocol and its address.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(super) socket: Socket,
     pub(super) kind: ListenerKind,
-    /// The address as it was asked for.
+    /// The address as given in the settings.
     pub(super) requested: String,
     /// The address as clients write it.
     pub(super) url: String,
-    /// Whether somebody else keeps the socket when this server has ended, and what is in its queue.
+    /// Whether the socket stays open elsewhere (socket activation) after this server has ended. Its
+    /// accept queue then outlives the server, too.
     pub(super) external: bool,
 }
 
-/// What an address asks for, before anything is opened.
+/// A parsed address, before the socket is opened.
 pub(super) struct ListenAddress {
     pub(super) kind: ListenerKind,
     pub(super) place: BindTarget,
 }
 
 pub(super) enum BindTarget {
-    /// All addresses of this machine, if there is no host.
+    /// Host and port. Without a host, all IPv4 addresses of this machine.
     Tcp(Option<String>, u16),
     Unix(PathBuf),
 }
 
 impl ListenAddress {
-    /// Reads an address. One without a scheme means whatever the server can speak best.
+    /// Parses an address. Without a scheme it means HTTPS if the server has a certificate, else
+    /// HTTP.
     pub(super) fn of(text: &str, has_tls: bool) -> Result<Self, String> {
         let address: Address = text
             .parse()
@@ -129,7 +131,7 @@ impl ListenAddress {
 }
 
 impl ListenerKind {
-    /// The address of a socket, as clients write it.
+    /// URL of a TCP socket, as clients write it.
     fn tcp_url(self, address: SocketAddr) -> String {
         let place = authority(&address.ip().to_string(), address.port());
         match (self.protocol, self.secure) {
@@ -158,7 +160,7 @@ impl ListenerKind {
 }
 
 impl Listener {
-    /// A socket that listens already, for HTTP.
+    /// Wraps a socket that is already listening, for plain HTTP.
     pub(super) fn from_std(listener: std::net::TcpListener) -> Result<Self, ServeError> {
         let kind = ListenerKind {
             protocol: Protocol::Http,
@@ -173,7 +175,7 @@ impl Listener {
         )?)
     }
 
-    /// Opens an address.
+    /// Binds an address.
     pub(crate) async fn open(text: &str, settings: &Settings) -> Result<Self, ServeError> {
         let bad = |reason: String| ServeError::BadAddress {
             address: text.to_owned(),
@@ -194,7 +196,7 @@ impl Listener {
             BindTarget::Tcp(Some(host), port) => {
                 let found = lookup_host((host, port)).await;
                 let mut found = found.map_err(|error| bad(error.to_string()))?;
-                // A name such as localhost has several addresses; one listener was asked for.
+                // A name such as localhost may resolve to several addresses; bind only the first.
                 found
                     .next()
                     .ok_or_else(|| bad("the name has no address".to_owned()))?
@@ -244,7 +246,8 @@ impl Listener {
         }
     }
 
-    /// What has queued up, asked of the system itself: the runtime may not have heard of it yet.
+    /// The accept queue, read directly from the kernel: the runtime may not yet have been notified
+    /// of all connections in it.
     pub(super) fn into_queue(self) -> io::Result<Queue> {
         Ok(match self.socket {
             Socket::Tcp(listener) => Queue::Tcp(listener.into_std()?),
@@ -255,13 +258,13 @@ impl Listener {
         })
     }
 
-    /// The address as it was asked for.
+    /// The address as given in the settings.
     #[cfg(all(unix, feature = "supervisor"))]
     pub(crate) fn requested(&self) -> &str {
         &self.requested
     }
 
-    /// The socket address, where there is one.
+    /// Address of a TCP listener; `None` for a Unix socket.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             Socket::Tcp(listener) => listener.local_addr().ok(),
@@ -269,7 +272,7 @@ impl Listener {
         }
     }
 
-    /// Whether nobody beyond this machine can come in.
+    /// Whether only this machine can reach it.
     pub(crate) fn is_local(&self) -> bool {
         match &self.socket {
             Socket::Tcp(listener) => listener
@@ -280,10 +283,10 @@ impl Listener {
     }
 }
 
-/// The connections that wait at a listener which is being closed.
+/// Accept queue of a listener that is being closed.
 pub(super) enum Queue {
     Tcp(std::net::TcpListener),
-    /// With what removes its file, which is kept until the queue is gone.
+    /// The [`Cleanup`] keeps the socket file until the queue is dropped.
     Unix {
         queue: UnixQueue,
         _cleanup: Option<Cleanup>,
@@ -291,14 +294,14 @@ pub(super) enum Queue {
 }
 
 impl Queue {
-    /// Lets nobody else in: what has not queued up by now is told nothing, and refused when the
-    /// socket closes. Without it a connection that comes between the last look into the queue and
-    /// the end of the socket would be cut.
+    /// Keeps new connections out of the queue. The kernel drops their handshake packets, so clients
+    /// retry until the socket is closed and then get a refusal. Otherwise a connection that arrives
+    /// between the last `accept` and the close would be reset.
     pub(super) fn close_to_newcomers(&self) {
         #[cfg(target_os = "linux")]
         match self {
             Self::Tcp(listener) => {
-                // A filter that drops every packet to the listener; connections have their own sockets.
+                // Applies to the listener only: established connections have their own sockets.
                 let drop_all = [socket2::SockFilter::new(RETURN_NOTHING, 0, 0, 0)];
                 if let Err(error) = socket2::SockRef::from(listener).attach_filter(&drop_all) {
                     tracing::debug!("a listener stays open while its queue is emptied: {error}");
@@ -308,7 +311,7 @@ impl Queue {
         }
     }
 
-    /// The next one. None was there if the error says that it would block.
+    /// Accepts the next connection. The error `WouldBlock` means that the queue is empty.
     pub(super) fn accept(&self) -> io::Result<Incoming> {
         match self {
             Self::Tcp(listener) => {
@@ -333,9 +336,9 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // A server that has just stopped leaves connections behind that would block its port.
+    // Connections in TIME_WAIT, left by a server that has just stopped, would block the port.
     socket.set_reuseaddr(true)?;
-    // What is accepted inherits it: a peer that is gone without a word is noticed in the end.
+    // Accepted sockets inherit this. It detects peers that vanished without closing.
     socket.set_keepalive(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

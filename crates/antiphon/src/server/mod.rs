@@ -1,17 +1,17 @@
-//! Server: routes, listeners, limits, and its life from start to stop.
+//! Server: routes, listeners, limits, and lifecycle.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `builder.rs` | [`Server`], as a user sets it up |
-//! | `settings.rs`, `supervision.rs` | [`Settings`]: what may also come from a file, the environment or flags |
-//! | `source.rs`, `http_layer.rs` | what routes are made from; layers over HTTP requests |
+//! | `builder.rs` | [`Server`]: the builder |
+//! | `settings.rs`, `supervision.rs` | [`Settings`], also from a file, the environment, flags |
+//! | `source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
 //! | `serve.rs` | binding, serving and stopping in the caller's runtime |
-//! | `bound.rs` | [`BoundServer`]: all listeners are bound |
-//! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets of another process |
-//! | `app.rs` | the routes under given settings |
-//! | `exposure.rs` | who can reach the server, and who is local |
-//! | `accept.rs`, `slots.rs` | the accept loop; bounds on open connections |
-//! | `setup.rs`, `raw.rs` | setup of a new connection; connections of raw messages |
+//! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
+//! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets from another process |
+//! | `app.rs` | the routes combined with the current settings |
+//! | `exposure.rs` | who can reach the server, and whether callers count as local |
+//! | `accept.rs`, `slots.rs` | the accept loop; limits on open connections |
+//! | `setup.rs`, `raw.rs` | setup of a new connection; connections without HTTP |
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |

@@ -1,4 +1,4 @@
-//! Documents of a server: health, metrics, OpenRPC, the page.
+//! Documents of a server: health, metrics, OpenRPC, API documentation for browsers.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ const JSON: &str = "application/json";
 /// All documents of a server.
 pub(super) struct ServerPages {
     pub(super) server: Arc<ServerStatus>,
-    /// Whether what it offers is shown to who comes with a browser.
+    /// Whether the API documentation is served.
     pub(super) page: bool,
-    /// Whether what it has counted is.
+    /// Whether metrics are served.
     pub(super) metrics: bool,
 }
 
 impl Pages for ServerPages {
     fn health(&self, path: &str) -> Option<Page> {
         match path {
-            // It answers.
+            // Liveness: that it answers at all is enough.
             "/healthz" => Some(Page::new(PLAIN, "ok\n")),
             "/readyz" if self.server.is_stopping() => Some(Page {
                 status: StatusCode::SERVICE_UNAVAILABLE,
@@ -41,7 +41,9 @@ impl Pages for ServerPages {
     fn get<'a>(&'a self, request: PageRequest<'a>) -> PageFuture<'a> {
         Box::pin(async move {
             match request.name {
-                "metrics" if ENABLED && self.metrics => Some(self.measured(request.reader).await),
+                "metrics" if ENABLED && self.metrics => {
+                    Some(self.metrics_page(request.reader).await)
+                }
                 _ => self.document(&request),
             }
         })
@@ -49,19 +51,19 @@ impl Pages for ServerPages {
 }
 
 impl ServerPages {
-    /// What has been counted: by all workers, if there are any.
-    async fn measured(&self, reader: Access) -> Page {
-        let of_all = match self.server.supervisor() {
+    /// Metrics of all workers, or of this process if there are no workers.
+    async fn metrics_page(&self, reader: Access) -> Page {
+        let total = match self.server.supervisor() {
             Some(supervisor) => supervisor.ask("metrics", Vec::new()).await.ok(),
             None => None,
         };
-        let snapshot = of_all.and_then(|sum| serde_json::from_value(sum).ok());
+        let snapshot = total.and_then(|sum| serde_json::from_value(sum).ok());
         let snapshot = snapshot.unwrap_or_else(|| self.server.snapshot());
         let snapshot = snapshot.without(&self.server.hidden(reader));
         Page::new(MEDIA_TYPE, render(&snapshot))
     }
 
-    /// What is offered: for people as a page and its parts, for programs as OpenRPC.
+    /// API documentation: an HTML page with its assets, and OpenRPC for programs.
     #[cfg(feature = "describe")]
     fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
         use crate::Specification::{V1_3, V1_4};
@@ -75,7 +77,7 @@ impl ServerPages {
             Some(Page::new(JSON, document.get().to_owned()))
         };
         match request.name {
-            // Whoever wants no HTML has come to the wrong place, and is told how to call.
+            // Not a browser: fall through to the response that explains how to call.
             "" if !request.html => None,
             "openrpc.json" => openrpc(V1_3),
             "openrpc-1.4.json" => openrpc(V1_4),
@@ -83,7 +85,7 @@ impl ServerPages {
         }
     }
 
-    /// What is offered is told to nobody.
+    /// Built without API documentation.
     #[cfg(not(feature = "describe"))]
     fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
         let _ = (self.page, request.html, request.tree, request.reader);

@@ -1,4 +1,4 @@
-//! Raw connections: messages on a byte stream, without HTTP.
+//! Raw connections: JSON-RPC messages on a byte stream, without HTTP.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::shutdown::Shutdown;
 use crate::transport::socket::Socket;
 use crate::transport::stream::StreamWire;
 
-/// What all raw connections of a server share.
+/// Configuration shared by all raw connections of a server.
 #[derive(Clone, Debug)]
 pub(super) struct Raw {
-    /// The route at `/`, or the first: a raw stream has no paths.
+    /// Dispatcher of the route at `/`, or else of the first route: raw streams have no paths.
     pub(super) dispatcher: Dispatcher,
     pub(super) config: SessionConfig,
-    /// Bytes in one message.
+    /// Maximum size of a message, in bytes.
     pub(super) max_message: usize,
     pub(super) local: bool,
 }
 
 impl Raw {
-    /// Serves a connection until it ends, or the server does.
+    /// Serves a connection until it closes or the server stops.
     pub(super) fn serve<S>(
         self,
         stream: S,

@@ -1,4 +1,4 @@
-//! Run of a server in the caller's runtime: binding, serving, stopping.
+//! Serving in the caller's runtime: binding, serving, graceful shutdown.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,29 +8,29 @@ use crate::server::builder::Server;
 use crate::server::error::ServeError;
 
 impl Server {
-    /// Binds the addresses without serving yet, so that a port that was picked can be asked for.
+    /// Binds the addresses without serving yet, so that the picked ports can be read first.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] if the server cannot be started as it is.
+    /// [`ServeError`] if the server cannot be started.
     pub async fn listen(self) -> Result<BoundServer, ServeError> {
         BoundServer::bind(self, Provided::default()).await
     }
 
-    /// Serves in the caller's runtime until something stops it.
+    /// Serves in the caller's runtime until it is stopped.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] if the server cannot be started as it is.
+    /// [`ServeError`] if the server cannot be started.
     pub async fn serve(self) -> Result<(), ServeError> {
         self.listen().await?.serve().await
     }
 
-    /// Serves in the caller's runtime until `shutdown` is done, then stops gracefully.
+    /// Serves in the caller's runtime until `shutdown` completes, then shuts down gracefully.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] if the server cannot be started as it is.
+    /// [`ServeError`] if the server cannot be started.
     pub async fn serve_with_shutdown(
         self,
         shutdown: impl Future<Output = ()>,

@@ -1,5 +1,5 @@
-//! What a server can be told besides its routes. Everything here may also come from a file, the
-//! environment or flags when the server is a program of its own.
+//! Settings of a server. A server that runs as a whole program also reads them from a file, the
+//! environment and flags.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::transport::http::connection::HeadLimits;
 use crate::transport::http::request_body::{BodyLimits, Budget};
 use crate::transport::tls::server::ServerTls;
 
-/// Whom a server takes for a local caller.
+/// Which callers a server treats as local.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Local where a listener can be reached from this machine alone, public elsewhere.
+    /// Callers are local if only this machine can reach the server.
     #[default]
     Auto,
-    /// Nobody is local: the server stands behind a proxy on the same machine.
+    /// No caller is local, for a server behind a proxy on the same machine.
     Public,
 }
 
@@ -38,58 +38,60 @@ pub enum Profile {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Addresses to listen on. `127.0.0.1:8060`.
+    /// Addresses to listen on. Default: `127.0.0.1:8060`.
     pub bind: Vec<String>,
-    /// Whom to take for a local caller. [`Profile::Auto`].
+    /// Which callers count as local. Default: [`Profile::Auto`].
     pub profile: Profile,
     /// Host names to answer to, besides the loopback ones.
     pub allow_host: Vec<String>,
-    /// Origins of web pages that may call, besides the server's own.
+    /// Origins of web pages that may call, besides the server's own origin.
     pub allow_origin: Vec<String>,
-    /// Whether strangers may call a server that has no authentication of its own. No.
+    /// Whether a public server may start, although it does not authenticate callers. Default: no.
     pub allow_unauthenticated_public: bool,
-    /// A file with the certificate chain, in PEM. With it, addresses without a scheme speak TLS.
+    /// PEM file with the certificate chain. If set, addresses without a scheme use TLS.
     pub tls_cert: Option<PathBuf>,
-    /// A file with the certificate's key, in PEM.
+    /// PEM file with the certificate's private key.
     pub tls_key: Option<PathBuf>,
-    /// Where to write the admin token when the server starts, a file for its owner alone. Whoever
-    /// shows the token may call what is for admins ([`Access::Admin`](crate::Access::Admin)).
+    /// File to write the admin token to when the server starts, readable only by its owner. Callers
+    /// that present the token may call admin methods ([`Access::Admin`](crate::Access::Admin)).
     pub admin_token_file: Option<PathBuf>,
-    /// Whether the page that shows what is offered, and the document it is made from, are served. If
-    /// nothing is logged, on servers that can be reached from this machine alone.
+    /// Whether the API documentation is served: the page for browsers and the OpenRPC document.
+    /// Default: only if callers count as local.
     pub page: Option<bool>,
-    /// Whether what was counted is served, at `metrics` below the path of each route. If nothing is
-    /// logged, on servers that can be reached from this machine alone.
+    /// Whether metrics are served, at `metrics` below the path of each route. Default: only if
+    /// callers count as local.
     pub metrics: Option<bool>,
-    /// Connections at the same time, idle ones included; more get 503. 10 000.
+    /// Maximum number of open connections, including idle ones; more get 503. Default: 10 000.
     pub max_connections: usize,
-    /// Connections from one address at the same time, on a public listener. 256.
+    /// Maximum number of open connections per address, on a public server. Default: 256.
     pub max_connections_per_ip: usize,
-    /// Bytes in the body of a request; more get 413. 10 MiB.
+    /// Maximum size of a request body, in bytes; more gets 413. Default: 10 MiB.
     pub max_request: usize,
-    /// Bytes of request bodies held at the same time, over all connections; more get 503. 256 MiB.
+    /// Maximum size of all request bodies held in memory, in bytes, over all connections; more gets
+    /// 503. Default: 256 MiB.
     pub max_request_memory: usize,
-    /// Header fields in a request; more get 431. 64.
+    /// Maximum number of header fields in a request; more get 431. Default: 64.
     pub max_headers: usize,
-    /// Bytes in the head of a request; more get 431. 16 KiB.
+    /// Maximum size of a request head, in bytes; more gets 431. Default: 16 KiB.
     pub max_header_size: usize,
-    /// Requests at the same time on one HTTP/2 connection. 100.
+    /// Maximum number of concurrent requests on one HTTP/2 connection. Default: 100.
     pub max_streams: u32,
-    /// For a whole head, from its first byte; for the first one, from the connection. 10 s.
+    /// Timeout for a request head, from its first byte; for the first request, from the start of
+    /// the connection. Default: 10 s.
     pub header_timeout: Option<Duration>,
-    /// For a whole body, which must also arrive at 1 KiB/s after 5 s. 30 s.
+    /// Timeout for a request body, which after 5 s must also arrive at 1 KiB/s. Default: 30 s.
     pub body_timeout: Option<Duration>,
-    /// Between an answer and the next request. 75 s.
+    /// Timeout between a response and the next request. Default: 75 s.
     pub idle_timeout: Option<Duration>,
-    /// For a peer that reads nothing of its answer. 30 s.
+    /// Timeout for a peer that reads nothing of its response. Default: 30 s.
     pub write_timeout: Option<Duration>,
-    /// For calls in flight when the server is told to stop. 30 s.
+    /// Time for calls in flight to finish during a graceful shutdown. Default: 30 s.
     pub graceful_timeout: Duration,
-    /// Bounds of calls and batches.
+    /// Limits of calls and batches.
     pub calls: Limits,
-    /// Bounds of connections on which both sides may call.
+    /// Limits of sessions: connections on which both sides may call.
     pub sessions: SessionLimits,
-    /// Worker processes, where [`start`](crate::Server::start) runs the program.
+    /// Worker processes, if [`start`](crate::Server::start) runs the program.
     pub supervision: Supervision,
 }
 
@@ -126,17 +128,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether nobody has logged where to listen.
+    /// Whether `bind` has its default value.
     pub(crate) fn binds_by_default(&self) -> bool {
         self.bind == Self::default().bind
     }
 
-    /// Whether there is a certificate.
+    /// Whether a certificate is configured.
     pub(crate) fn has_tls(&self) -> bool {
         self.tls_cert.is_some()
     }
 
-    /// Reads certificate and key, if there are any.
+    /// Reads certificate and key, if configured.
     pub(crate) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
         match (&self.tls_cert, &self.tls_key) {
             (None, None) => Ok(None),

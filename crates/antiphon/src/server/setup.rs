@@ -12,11 +12,11 @@ use crate::transport::http::connection::Http;
 use crate::transport::socket::Socket;
 use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 
-/// What a new connection is served with, under the current settings.
+/// Everything needed to serve a new connection, under the current settings.
 #[derive(Clone)]
 pub(super) struct ConnectionSetup {
     pub(super) http: Http,
-    /// None if there is no route, which cannot be.
+    /// `None` only if there is no route; a server without routes does not start.
     pub(super) raw: Option<Raw>,
     pub(super) tls: Option<ServerTls>,
 }
@@ -28,7 +28,8 @@ impl std::fmt::Debug for ConnectionSetup {
 }
 
 impl ConnectionSetup {
-    /// Serves an accepted connection. The session that it becomes is left to the caller.
+    /// Serves an accepted connection. If it becomes a session (WebSocket or raw messages), returns
+    /// the session for the caller to run.
     pub(super) async fn serve(
         self,
         incoming: Incoming,
@@ -44,15 +45,15 @@ impl ConnectionSetup {
                     .await;
             }
         };
-        // Answers are written whole; waiting for more to send only costs time.
+        // Responses are written in one piece, so Nagle's algorithm would only add latency.
         let _ = socket.set_nodelay(true);
         if kind.secure {
-            let carries = match protocol {
+            let payload = match protocol {
                 Protocol::Http => TlsPayload::Http,
                 Protocol::Raw(_) => TlsPayload::Raw,
             };
             let tls = self.tls.clone()?;
-            let handshake = tls.accept(socket, carries, HANDSHAKE_TIMEOUT);
+            let handshake = tls.accept(socket, payload, HANDSHAKE_TIMEOUT);
             return match shutdown.until_killed(handshake).await? {
                 Ok(socket) => {
                     self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)

@@ -1,14 +1,14 @@
-//! Bounds on open connections: in all, and by address.
+//! Limits on open connections: in total and per address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many connections each address has open.
+/// Number of open connections per address.
 type PerIp = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-/// The connections that may be open.
+/// Counts open connections and enforces the limits.
 #[derive(Clone)]
 pub(super) struct ConnectionSlots {
     max: usize,
@@ -17,7 +17,7 @@ pub(super) struct ConnectionSlots {
 }
 
 impl ConnectionSlots {
-    /// At most `max` connections, and at most `per_ip` of one address if that is bounded.
+    /// At most `max` connections in total, and at most `per_ip` per address if set.
     pub(super) fn new(max: usize, open: Arc<AtomicUsize>, per_ip: Option<usize>) -> Self {
         Self {
             max,
@@ -26,7 +26,7 @@ impl ConnectionSlots {
         }
     }
 
-    /// A slot for one more connection from this address; none if there is no room.
+    /// Takes a slot for one more connection from this address; `None` if a limit is reached.
     pub(super) fn take(&self, ip: Option<IpAddr>) -> Option<ConnectionSlot> {
         let one_more = |open: usize| (open < self.max).then_some(open + 1);
         self.open
@@ -42,6 +42,7 @@ impl ConnectionSlots {
             let mut table = counts.lock().unwrap_or_else(PoisonError::into_inner);
             let count = table.entry(ip).or_default();
             if *count >= *max {
+                // Dropping `slot` releases its share of the total.
                 return None;
             }
             *count += 1;
@@ -51,7 +52,7 @@ impl ConnectionSlots {
     }
 }
 
-/// One open connection, until it is dropped.
+/// Slot of one open connection. Dropping it frees the slot.
 pub(super) struct ConnectionSlot {
     open: Arc<AtomicUsize>,
     of: Option<(IpAddr, PerIp)>,

@@ -1,4 +1,4 @@
-//! Source of a route: a router, a route that was built before, or a function that makes one.
+//! Source of a route: a router, a prebuilt route, or a function that builds a router.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::pin::Pin;
 use crate::router::{BoxError, Router};
 use crate::transport::http::Route;
 
-/// What a route is made from when the server starts and its limits are known.
+/// Source of a route. Routes are built when the server starts, once its limits are known.
 pub(crate) enum RouteSource {
     Router(Router),
     Route(Route),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a server is run by several worker processes. Without workers nothing of it matters.
+/// Settings of worker processes. They have no effect unless `workers` is at least 1.
 ///
 /// ```
 /// use antiphon::{Router, Server};
@@ -16,19 +16,21 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Supervision {
-    /// Worker processes; 0 serves in this process. 0.
+    /// Number of worker processes; with 0 this process serves by itself. Default: 0.
     pub workers: usize,
-    /// A worker whose runtime gives no sign of life for so long is ended and replaced. A method that
-    /// waits does not stop it, one that blocks does. 30 s.
+    /// Heartbeat timeout: a worker without a heartbeat for this long is killed and replaced.
+    /// Methods that wait asynchronously do not delay heartbeats, methods that block the runtime do.
+    /// Default: 30 s.
     pub worker_timeout: Option<Duration>,
-    /// For a worker to be ready. 30 s.
+    /// Time for a new worker to become ready. Default: 30 s.
     pub boot_timeout: Duration,
-    /// Calls after which a worker is replaced, give or take a fifth; never if `None`. `None`.
+    /// Number of calls after which a worker is replaced, with a jitter of ±20 %. Default: `None`,
+    /// no limit.
     pub max_requests: Option<u64>,
-    /// The path of the control socket. By default one in `$XDG_RUNTIME_DIR/antiphon`, if there is
-    /// that folder's parent.
+    /// Path of the control socket. By default it is in `$XDG_RUNTIME_DIR/antiphon`, provided that
+    /// `$XDG_RUNTIME_DIR` exists.
     pub control: Option<PathBuf>,
-    /// A file with the number of the supervisor's process.
+    /// File to write the supervisor's PID to.
     pub pid_file: Option<PathBuf>,
 }
 
@@ -46,11 +48,11 @@ impl Default for Supervision {
 }
 
 impl Supervision {
-    /// Between two heartbeats of a worker.
+    /// Interval between two heartbeats of a worker: a quarter of the timeout, within 50 ms to 1 s.
     pub(crate) fn heartbeat_interval(&self) -> Duration {
-        let often = self
+        let interval = self
             .worker_timeout
             .map_or(Duration::MAX, |timeout| timeout / 4);
-        often.clamp(Duration::from_millis(50), Duration::from_secs(1))
+        interval.clamp(Duration::from_millis(50), Duration::from_secs(1))
     }
 }

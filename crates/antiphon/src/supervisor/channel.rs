@@ -1,4 +1,4 @@
-//! Control channel between a supervisor and a process it has started: a session on a socket pair.
+//! Control channel between a supervisor and a child process: a JSON-RPC session on a socket pair.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,12 +11,12 @@ use crate::origin::{Connection, Transport};
 use crate::session::{Session, SessionConfig};
 use crate::transport::stream::StreamWire;
 
-/// Bytes in one message; none is longer than what a worker has counted of its methods, which is some
-/// 300 bytes of each that was called.
+/// Maximum size of a message, in bytes. The largest messages are the metrics of a worker, with
+/// about 300 bytes for each method that was called.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
-/// Opens our end: what the other end is called with, and the session, which somebody has to drive.
-/// It is done when the other end is gone.
+/// Opens this end of the channel. Returns a client for calls to the other end and the session, a
+/// future that the caller must drive. It completes when the other end is closed.
 pub(crate) fn open(
     stream: UnixStream,
     methods_for: &Dispatcher,
@@ -36,6 +36,7 @@ pub(crate) fn open(
             origin.admin = true;
         },
     );
+    // No idle timeout: a supervisor uses the heartbeat timeout instead.
     let session = session.patient();
     let peer = over(session.handle(), "the other end of the control channel");
     Ok((peer, async move {
@@ -50,19 +51,19 @@ mod tests {
     use crate::router::Router;
 
     #[tokio::test]
-    async fn a_worker_with_very_many_methods_can_tell_of_them_all() {
+    async fn a_worker_can_report_metrics_of_very_many_methods() {
         let (supervisor, worker) = UnixStream::pair().unwrap();
-        let (on_message, mut told) = tokio::sync::mpsc::channel(1);
+        let (on_message, mut received) = tokio::sync::mpsc::channel(1);
         let methods_for = Router::default().method_fn("alive", move |about: Vec<String>| {
             let _ = on_message.try_send(about.len());
         });
-        let (_line, listening) = open(supervisor, &methods_for.build().unwrap()).unwrap();
+        let (_client, listening) = open(supervisor, &methods_for.build().unwrap()).unwrap();
         let nothing = Router::default().build().unwrap();
-        let (line, speaking) = open(worker, &nothing).unwrap();
+        let (client, speaking) = open(worker, &nothing).unwrap();
         tokio::spawn(listening);
         tokio::spawn(speaking);
         let counted = vec!["x".repeat(300); 40_000];
-        line.notify("alive", (counted,)).await.unwrap();
-        assert_eq!(told.recv().await, Some(40_000));
+        client.notify("alive", (counted,)).await.unwrap();
+        assert_eq!(received.recv().await, Some(40_000));
     }
 }

@@ -7,7 +7,8 @@ use super::event::{Events, Request, ask};
 use super::worker_state::WorkerId;
 use crate::rpc;
 
-/// The methods of the control socket. Whoever can open it owns the server.
+/// Methods of the control socket. File permissions are the only access control: whoever can connect
+/// has full control of the server.
 #[derive(Debug)]
 pub(crate) struct ControlCommands(pub(crate) Events);
 
@@ -31,6 +32,7 @@ impl ControlCommands {
     /// Ends a worker when its replacement is ready, and says so when it has ended; null if it has
     /// not after 5 seconds. `arbiter` stops the server.
     async fn rpc_kill_actor(&self, aid: WorkerId) -> Result<Value, ErrorObject> {
+        // Not called through a worker.
         let by = None;
         ask(&self.0, Request::Kill { id: aid, by }).await
     }

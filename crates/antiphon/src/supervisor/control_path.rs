@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::server::ServeError;
 use crate::server::Supervision;
 
-/// The path that was given; else one of this process's own in a folder for its user alone; nothing
-/// where there is no place for such a folder.
+/// The configured path, or else a path unique to this process in the default folder. `None` if
+/// there is no default folder.
 pub(crate) fn of(supervision: &Supervision, program: &str) -> Result<Option<PathBuf>, ServeError> {
     if let Some(path) = &supervision.control {
         return Ok(Some(path.clone()));
@@ -17,7 +17,7 @@ pub(crate) fn of(supervision: &Supervision, program: &str) -> Result<Option<Path
     let Some(folder) = folder() else {
         return Ok(None);
     };
-    private(&folder).map_err(|error| {
+    create_private(&folder).map_err(|error| {
         let folder = folder.display();
         ServeError::BadSetting(format!("the control socket cannot be in {folder}: {error}"))
     })?;
@@ -25,19 +25,21 @@ pub(crate) fn of(supervision: &Supervision, program: &str) -> Result<Option<Path
     Ok(Some(folder.join(name)))
 }
 
-/// The folder of control sockets that nobody has given a path for.
+/// Default folder of control sockets: `$XDG_RUNTIME_DIR/antiphon`.
 pub(crate) fn folder() -> Option<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR")?;
     let runtime = Path::new(&runtime);
     (runtime.is_absolute() && runtime.is_dir()).then(|| runtime.join("antiphon"))
 }
 
-/// Makes the folder if it is not there. It has to be ours, and nobody else's to enter (mode 0700).
-fn private(folder: &Path) -> io::Result<()> {
+/// Creates the folder if it does not exist, and checks that it belongs to this user and is not
+/// accessible to others (mode 0700).
+fn create_private(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
+    // An existing folder may belong to somebody else; a symbolic link is not followed.
     let found = fs::symlink_metadata(folder)?;
     let ours = found.uid() == rustix::process::geteuid().as_raw();
     if found.is_dir() && ours && found.mode() & 0o077 == 0 {

@@ -1,4 +1,4 @@
-//! Control socket: a server of its own for the owner of the process.
+//! Control socket: a separate server for the owner of the process.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::server::listener::Listener;
 use crate::server::{BoundServer, ServeError, Server, ServerHandle};
 use crate::transport::unix::Cleanup;
 
-/// How long callers on the control socket have for their last answers.
+/// Time for the control socket to send its last responses on shutdown.
 const CONTROL_DRAIN: Duration = Duration::from_millis(500);
 
-/// The control socket, while it is served.
+/// The running control socket.
 #[derive(Default)]
 pub(crate) struct ControlSocket {
     served: Option<(ServerHandle, JoinHandle<Result<(), ServeError>>)>,
@@ -26,7 +26,7 @@ pub(crate) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Opens the socket, or takes the predecessor's. Without a place for it there is none.
+    /// Opens the control socket, or takes over the predecessor's. Without a path there is none.
     pub(crate) async fn open(
         supervisor: &mut Supervisor,
         inherited: Option<(ListenerRecord, OwnedFd)>,
@@ -71,7 +71,7 @@ impl ControlSocket {
         })
     }
 
-    /// Answers what has been asked, and ends. What a successor has taken over stays.
+    /// Sends pending responses and stops. Leaves the socket file if a successor has taken it over.
     pub(crate) async fn stop(self, succeeded: bool) {
         if succeeded {
             self.cleanup.into_iter().for_each(Cleanup::leave);

@@ -1,8 +1,8 @@
-//! The earliest of several deadlines.
+//! Earliest of several deadlines.
 
 use tokio::time::Instant;
 
-/// When to act again if nothing happens before.
+/// Collects deadlines and keeps the earliest.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline(Option<Instant>);
 

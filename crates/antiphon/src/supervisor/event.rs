@@ -1,4 +1,4 @@
-//! Events of a supervisor: messages of workers, exits, requests.
+//! Events of a supervisor: messages from workers, exits, requests.
 
 use std::process::ExitStatus;
 
@@ -12,10 +12,10 @@ use crate::context::Context;
 use crate::dispatch::Dispatcher;
 use crate::router::{Router, RouterError};
 
-/// Events that may wait. Who says more waits until there is room.
-const EVENTS: usize = 256;
+/// Capacity of the event queue. Senders wait while it is full.
+const EVENT_QUEUE: usize = 256;
 
-/// Something that has happened.
+/// An event for the supervisor.
 #[derive(Debug)]
 pub(crate) enum Event {
     Message(WorkerId, WorkerMessage),
@@ -23,26 +23,27 @@ pub(crate) enum Event {
     Request(Request, oneshot::Sender<Result<Value, ErrorObject>>),
 }
 
-/// What a process says about itself.
+/// A message from a worker or successor.
 #[derive(Debug)]
 pub(crate) enum WorkerMessage {
-    /// It has come to `start`.
+    /// Its `main` has reached `start`.
     Reached,
-    /// It serves.
+    /// It is serving.
     Ready,
+    /// Heartbeat.
     Alive(Report),
-    /// It wants to be replaced.
+    /// It asks to be replaced, with the reason.
     Leaves(String),
 }
 
-/// What a supervisor is asked for.
+/// A request to the supervisor.
 #[derive(Debug)]
 pub(crate) enum Request {
     Status,
-    /// What was counted of all methods, by all workers.
+    /// Metrics of all methods, summed over all workers.
     #[cfg(feature = "metrics")]
     Metrics,
-    /// `by` is the worker that passes it on.
+    /// `by` is the worker that forwards the request, if any.
     Kill {
         id: WorkerId,
         by: Option<WorkerId>,
@@ -55,10 +56,10 @@ pub(crate) enum Request {
 pub(crate) type Events = mpsc::Sender<Event>;
 
 pub(crate) fn channel() -> (Events, mpsc::Receiver<Event>) {
-    mpsc::channel(EVENTS)
+    mpsc::channel(EVENT_QUEUE)
 }
 
-/// Asks the supervisor and waits for what it says.
+/// Sends a request to the supervisor and waits for the response.
 pub(crate) async fn ask(events: &Events, request: Request) -> Result<Value, ErrorObject> {
     let gone = |_| ErrorObject::new(-32000, "The server is stopping");
     let (answer, answered) = oneshot::channel();
@@ -67,12 +68,12 @@ pub(crate) async fn ask(events: &Events, request: Request) -> Result<Value, Erro
     answered.await.map_err(|_| gone(()))?
 }
 
-/// What a process may call at its supervisor.
+/// Methods of the supervisor that a worker or successor may call on the control channel.
 pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, RouterError> {
     let tell_supervisor = |make: fn(Value) -> Option<WorkerMessage>| {
         let (id, events) = (id.clone(), events.clone());
         move |about: Value| {
-            let event = make(about).map(|word| Event::Message(id.clone(), word));
+            let event = make(about).map(|message| Event::Message(id.clone(), message));
             let events = events.clone();
             async move {
                 if let Some(event) = event {
@@ -81,14 +82,14 @@ pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, 
             }
         }
     };
-    let (asking, by) = (events.clone(), id.clone());
-    let requested = events.clone();
+    let (kill_events, by) = (events.clone(), id.clone());
+    let status_events = events.clone();
     #[cfg(feature = "metrics")]
-    let measured = events.clone();
+    let metrics_events = events.clone();
     let router = Router::default();
     #[cfg(feature = "metrics")]
     let router = router.method_fn("metrics", move || {
-        let events = measured.clone();
+        let events = metrics_events.clone();
         async move { ask(&events, Request::Metrics).await }
     });
     router
@@ -107,11 +108,11 @@ pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, 
             tell_supervisor(|why| Some(WorkerMessage::Leaves(why.as_str()?.to_owned()))),
         )
         .method_fn("status", move |_: Context| {
-            let events = requested.clone();
+            let events = status_events.clone();
             async move { ask(&events, Request::Status).await }
         })
         .method_fn("kill_actor", move |id: WorkerId| {
-            let (events, by) = (asking.clone(), Some(by.clone()));
+            let (events, by) = (kill_events.clone(), Some(by.clone()));
             async move { ask(&events, Request::Kill { id, by }).await }
         })
         .build()

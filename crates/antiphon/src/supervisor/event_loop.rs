@@ -1,4 +1,4 @@
-//! Event loop of a supervisor: what workers say, how they end, and what others ask for.
+//! Event loop of a supervisor: messages from workers, exits, and requests.
 
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
@@ -14,40 +14,41 @@ use super::systemd::Notice;
 use super::worker_state::{Waiter, WorkerId, WorkerState};
 use crate::server::ServeError;
 
-/// How long somebody who has asked for the end of a worker waits for it.
+/// How long a `kill_actor` call waits for the worker to exit.
 const KILL_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// Waits for the next event, and takes it in; until `moment` at the latest.
-    pub(crate) async fn next_event(&mut self, moment: Option<Instant>) {
+    /// Waits for the next event and handles it. Returns at `deadline` at the latest.
+    pub(crate) async fn next_event(&mut self, deadline: Option<Instant>) {
         let far = Instant::now() + Duration::from_secs(3600);
-        let happened = tokio::select! {
-            happened = self.event_queue.recv() => happened,
-            () = tokio::time::sleep_until(moment.unwrap_or(far)) => None,
+        let event = tokio::select! {
+            event = self.event_queue.recv() => event,
+            () = tokio::time::sleep_until(deadline.unwrap_or(far)) => None,
         };
+        // Frees tasks that have finished.
         while self.tasks.try_join_next().is_some() {}
-        match happened {
-            Some(Event::Message(id, word)) => self.on_message(&id, word),
-            Some(Event::Ended(id, status)) => self.ended(&id, status),
-            Some(Event::Request(request, reply)) => self.requested(request, reply),
+        match event {
+            Some(Event::Message(id, message)) => self.on_message(&id, message),
+            Some(Event::Ended(id, status)) => self.on_exit(&id, status),
+            Some(Event::Request(request, reply)) => self.on_request(request, reply),
             None => {}
         }
     }
 
-    fn on_message(&mut self, id: &WorkerId, word: WorkerMessage) {
+    fn on_message(&mut self, id: &WorkerId, message: WorkerMessage) {
         if self
             .upgrade
             .as_ref()
             .is_some_and(|upgrade| upgrade.id == *id)
         {
-            return self.on_successor_message(&word);
+            return self.on_successor_message(&message);
         }
         let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == *id) else {
             return;
         };
         worker.last_seen = Instant::now();
         worker.last_seen_at = SystemTime::now();
-        match word {
+        match message {
             WorkerMessage::Reached => worker.reached_start = true,
             WorkerMessage::Alive(report) => worker.report = report,
             WorkerMessage::Ready if worker.state == WorkerState::Starting => {
@@ -68,7 +69,7 @@ impl Supervisor {
         }
     }
 
-    fn ended(&mut self, id: &WorkerId, status: Option<ExitStatus>) {
+    fn on_exit(&mut self, id: &WorkerId, status: Option<ExitStatus>) {
         if self
             .upgrade
             .as_ref()
@@ -103,13 +104,14 @@ impl Supervisor {
             self.unreplaced += 1;
             self.restarts.died(Instant::now());
         }
+        // No worker could start: give up instead of restarting forever.
         if self.phase == Phase::Booting && self.workers.is_empty() {
             self.failure = Some(ServeError::Workers(exit_reason));
             self.phase = Phase::Stopping;
         }
     }
 
-    fn requested(&mut self, request: Request, reply: Reply) {
+    fn on_request(&mut self, request: Request, reply: Reply) {
         match request {
             Request::Status => drop(reply.send(Ok(self.status()))),
             #[cfg(feature = "metrics")]
@@ -127,7 +129,7 @@ impl Supervisor {
         }
     }
 
-    /// What all workers have counted since the start, those that have ended included.
+    /// Metrics of all workers since the start, including those that have exited.
     #[cfg(feature = "metrics")]
     fn metrics(&self) -> crate::metrics::Snapshot {
         let mut sum = self.ended_metrics.clone();
@@ -137,7 +139,7 @@ impl Supervisor {
         sum
     }
 
-    /// Ends one worker, or everything; another worker takes its place.
+    /// Stops one worker, which is replaced, or the whole server.
     fn kill(&mut self, id: &str, by: Option<&WorkerId>, reply: Reply) {
         let killed = format!("killed {id}");
         if ["arbiter", "supervisor"].contains(&id) {
@@ -156,7 +158,7 @@ impl Supervisor {
         );
         worker.leaving.get_or_insert_with(Instant::now);
         if by.is_some_and(|by| by == id) {
-            // It has to answer this call before it can end.
+            // The worker forwards this call itself, so it must be answered before the worker exits.
             return drop(reply.send(Ok(Value::String(killed))));
         }
         let (told, ended) = oneshot::channel();

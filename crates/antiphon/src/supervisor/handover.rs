@@ -1,7 +1,8 @@
 //! Handover to a new process: its configuration and its sockets.
 //!
-//! It is one line of JSON on the process's standard input, which is a socket; the listeners travel
-//! beside it (`SCM_RIGHTS`). What follows on that socket is a session.
+//! It is one line of JSON on the standard input of the process, which is a Unix socket. The
+//! listeners are passed as file descriptors in ancillary data (`SCM_RIGHTS`). After that line, the
+//! socket carries a JSON-RPC session.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -15,52 +16,54 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Sockets in one message; the system allows 253.
-const MAX_DOORS: usize = 200;
+/// Maximum number of sockets in one message; the kernel allows 253.
+const MAX_SOCKETS: usize = 200;
 
-/// Bytes in the line. It has to fit into the socket's buffer, because nobody reads it yet.
+/// Maximum length of the line, in bytes. It must fit into the socket buffer, because the new
+/// process does not read yet when it is written.
 const MAX_LINE: usize = 128 * 1024;
 
-/// How long the line may take: it was written before the process began.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout for receiving the line. It was written before the process started, so it should be there
+/// already.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a process is told.
+/// Configuration of a new process.
 #[derive(Serialize, Deserialize, Debug)]
 pub(crate) struct Handover {
-    /// What the process is called.
+    /// Id of the process.
     pub(crate) id: String,
-    /// The text of the settings file when its generation was started.
+    /// Text of the settings file at the start of its generation.
     pub(crate) settings_file: Option<String>,
-    /// What shows that a caller is the owner of the server.
+    /// Token that authenticates admins.
     pub(crate) admin_token: Option<String>,
-    /// Between two signs of life, in milliseconds.
+    /// Interval between two heartbeats, in milliseconds.
     pub(crate) heartbeat_interval: u64,
-    /// The listeners, in the order in which they are sent.
+    /// The listeners, in the order of their file descriptors.
     pub(crate) listeners: Vec<ListenerRecord>,
 }
 
-/// A listener without its socket.
+/// Description of a listener, without its socket.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub(crate) struct ListenerRecord {
-    /// The address as it was asked for.
+    /// The address as given in the settings.
     pub(crate) requested: String,
     /// The address as clients write it.
     pub(crate) url: String,
-    /// Whether the socket is the system's, which keeps it.
+    /// Whether the socket stays open elsewhere (socket activation) after the server has ended.
     #[serde(default)]
     pub(crate) external: bool,
 }
 
 impl Handover {
-    /// Puts the line and the sockets into the buffer of a socket that nobody reads yet.
+    /// Writes the line and the sockets into the buffer of a socket that is not being read yet.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if it is too long or there are too many sockets.
+    /// `InvalidInput` if the line is too long or there are too many sockets.
     pub(crate) fn send(&self, stream: &UnixStream, sockets: &[OwnedFd]) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
-        if line.len() > MAX_LINE || sockets.len() > MAX_DOORS {
+        if line.len() > MAX_LINE || sockets.len() > MAX_SOCKETS {
             let text =
                 "the settings are too long to be told to a worker, or have too many addresses";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -85,18 +88,19 @@ impl Handover {
         Ok(())
     }
 
-    /// Takes the line and the sockets, which programs that are started from here do not inherit.
+    /// Receives the line and the sockets. The sockets are close-on-exec, so child processes do not
+    /// inherit them.
     ///
     /// # Errors
     ///
-    /// `InvalidData` if what comes is something else.
+    /// `InvalidData` if the input is not a handover.
     pub(crate) fn receive(stream: &UnixStream) -> io::Result<(Self, Vec<OwnedFd>)> {
         stream.set_nonblocking(false)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
         let (mut line, mut sockets) = (Vec::new(), Vec::new());
         while line.last() != Some(&b'\n') {
             let mut piece = [0; 4096];
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DOORS))];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SOCKETS))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
             let mut pieces = [IoSliceMut::new(&mut piece)];
             let flags = RecvFlags::CMSG_CLOEXEC;
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_and_the_sockets_arrive_and_what_follows_is_left() {
+    fn the_line_and_the_sockets_arrive() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -153,10 +157,10 @@ mod tests {
             .collect();
         handover(&long, 3).send(&ours, &sockets).unwrap();
         drop((listener, sockets));
-        let (told, sockets) = Handover::receive(&theirs).unwrap();
-        assert_eq!(told.settings_file.as_deref(), Some(&*long));
+        let (received, sockets) = Handover::receive(&theirs).unwrap();
+        assert_eq!(received.settings_file.as_deref(), Some(&*long));
         assert_eq!(
-            (told.id.as_str(), told.heartbeat_interval),
+            (received.id.as_str(), received.heartbeat_interval),
             ("i1234567", 250)
         );
         for socket in sockets {
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_and_what_is_something_else() {
+    fn a_handover_that_is_too_long_or_malformed_is_refused() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let kind = |result: io::Result<()>| result.unwrap_err().kind();
         let too_long = handover(&"x".repeat(MAX_LINE), 0).send(&ours, &[]);

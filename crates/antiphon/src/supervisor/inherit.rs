@@ -1,4 +1,4 @@
-//! Listeners, control socket and token that a supervisor has from the one it replaces.
+//! Listeners, control socket and admin token that a supervisor inherits from its predecessor.
 
 use std::os::fd::OwnedFd;
 
@@ -14,10 +14,10 @@ use crate::server::listener::Listener;
 use crate::server::{ServeError, Server};
 use crate::transport::unix::Cleanup;
 
-/// What the control socket is called where listeners are handed over.
+/// Marks the control socket among the listeners in a handover.
 pub(crate) const CONTROL: &str = "control";
 
-/// What a supervisor has from the one it replaces.
+/// Resources that a supervisor inherits from its predecessor.
 #[derive(Default)]
 pub(crate) struct Inherited {
     listeners: Vec<(ListenerRecord, OwnedFd)>,
@@ -25,7 +25,7 @@ pub(crate) struct Inherited {
     pub(crate) token: Option<String>,
 }
 
-/// Takes over what was handed over, and the channel to the predecessor.
+/// Splits the handover into its parts, and opens the control channel to the predecessor.
 pub(crate) fn inherit(assignment: Assignment) -> Result<(Inherited, Option<Client>), ServeError> {
     let Assignment {
         handover:
@@ -53,8 +53,8 @@ pub(crate) fn inherit(assignment: Assignment) -> Result<(Inherited, Option<Clien
     Ok((inherited, Some(predecessor)))
 }
 
-/// All listeners: those of the predecessor for the addresses that are still asked for, those of the
-/// system, and new ones for the rest.
+/// All listeners: inherited ones for addresses that are still configured, sockets from systemd, and
+/// newly bound ones for the remaining addresses.
 pub(crate) async fn bind_all(
     server: &mut Server,
     inherited: &mut Inherited,
@@ -69,11 +69,10 @@ pub(crate) async fn bind_all(
     };
     server.settings.bind = server.settings.bind.iter().flat_map(split).collect();
     let mut listeners = Vec::new();
-    let known = std::mem::take(&mut inherited.listeners);
-    for (record, socket) in known {
+    for (record, socket) in std::mem::take(&mut inherited.listeners) {
         let bind = &mut server.settings.bind;
         let requested = bind.iter().position(|address| *address == record.requested);
-        // Those of the system need not be asked for.
+        // Sockets from systemd are kept even if their address is not configured.
         if requested.is_some() || record.external {
             requested.map(|at| bind.remove(at));
             let listener =
@@ -89,9 +88,10 @@ pub(crate) async fn bind_all(
     Ok(listeners)
 }
 
-/// The sockets, and what removes their files in the end.
+/// Sockets with their descriptions, and the cleanups of their files.
 pub(crate) type Shared = (Vec<(ListenerRecord, OwnedFd)>, Vec<Cleanup>);
 
+/// Takes the listeners off the runtime, so that their sockets can be passed to workers.
 pub(crate) fn share(listeners: Vec<Listener>) -> Result<Shared, ServeError> {
     let (mut sockets, mut cleanups) = (Vec::new(), Vec::new());
     for mut listener in listeners {
@@ -106,7 +106,7 @@ pub(crate) fn share(listeners: Vec<Listener>) -> Result<Shared, ServeError> {
     Ok((sockets, cleanups))
 }
 
-/// Writes the token of the predecessor, or a new one.
+/// Writes the admin token file, with the token of the predecessor or a new one.
 pub(crate) fn token_file(
     path: &std::path::Path,
     known: Option<String>,

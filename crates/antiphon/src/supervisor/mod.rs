@@ -1,26 +1,26 @@
 //! Supervision of worker processes.
 //!
-//! The supervisor binds the listeners and serves nothing itself. Its workers are the same program,
-//! executed once more. Each gets the listeners over the socket pair that is its standard input
-//! ([`handover`]), and speaks JSON-RPC on it from then on ([`channel`]): it says that it is ready and
-//! alive, and is told when to stop.
+//! The supervisor binds the listeners but serves no requests itself. Its workers execute the same
+//! program again. The standard input of a worker is one end of a socket pair. The worker receives
+//! the listeners on it ([`handover`]) and then uses it for a JSON-RPC session ([`channel`]): it
+//! reports that it is ready, sends heartbeats, and receives commands to stop.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `role.rs` | whether this process is a worker, or takes over from another supervisor |
-//! | `handover.rs`, `channel.rs` | what a process is told at its start; the session after that |
-//! | `process.rs` | starting a process, and signals to it |
+//! | `role.rs` | role of this process: standalone, worker, or successor of another supervisor |
+//! | `handover.rs`, `channel.rs` | handover to a new process; the control channel after that |
+//! | `process.rs` | child processes and signals to them |
 //! | `worker.rs`, `report.rs` | the worker's side |
-//! | `supervise.rs` | the supervisor, from its start to the end of its last worker |
-//! | `state.rs`, `worker_state.rs` | what it knows, in all and of each worker |
-//! | `event.rs`, `event_loop.rs` | what happens to it, and what it does then |
-//! | `reconcile.rs`, `deadline.rs` | which workers to start, to stop and to kill, and when to look again |
-//! | `spawn.rs`, `stop.rs`, `restart.rs` | starting and stopping workers; how often dead ones are replaced |
-//! | `reload.rs`, `upgrade.rs` | new workers, or another program, in place of all |
-//! | `inherit.rs` | what it has from the supervisor it replaces |
-//! | `status.rs` | status as `server_info` and the control socket tell it |
-//! | `control_socket.rs`, `control_path.rs`, `commands.rs` | the control socket, its path and its methods |
-//! | `signals.rs`, `systemd.rs`, `pid_file.rs` | signals, the service manager, the PID file |
+//! | `supervise.rs` | the supervisor's main loop |
+//! | `state.rs`, `worker_state.rs` | state of the supervisor and of each worker |
+//! | `event.rs`, `event_loop.rs` | events and their handling |
+//! | `reconcile.rs`, `deadline.rs` | which workers to start, stop and kill, and when |
+//! | `spawn.rs`, `stop.rs`, `restart.rs` | starting and stopping workers; restart backoff |
+//! | `reload.rs`, `upgrade.rs` | replacing all workers, or the whole program |
+//! | `inherit.rs` | resources inherited from a predecessor |
+//! | `status.rs` | status for `server_info` and the control socket |
+//! | `control_socket.rs`, `control_path.rs`, `commands.rs` | control socket, its path and methods |
+//! | `signals.rs`, `systemd.rs`, `pid_file.rs` | signals, service manager, PID file |
 
 mod channel;
 mod commands;

@@ -4,18 +4,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Removed when it is dropped, if it still names this process.
+/// PID file, removed when dropped if it still contains the PID of this process.
 #[derive(Debug)]
 pub(crate) struct PidFile(PathBuf);
 
 impl PidFile {
-    /// Writes the file in one step, in place of what was there.
+    /// Writes the file atomically: creates a temporary file next to it and renames that.
     pub(crate) fn write(path: &Path) -> io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{}", std::process::id()));
-        let beside = PathBuf::from(name);
-        fs::write(&beside, format!("{}\n", std::process::id()))?;
-        fs::rename(&beside, path)?;
+        let temporary = PathBuf::from(name);
+        fs::write(&temporary, format!("{}\n", std::process::id()))?;
+        fs::rename(&temporary, path)?;
         Ok(Self(path.to_owned()))
     }
 }

@@ -1,4 +1,4 @@
-//! Child process: the same program, started once more.
+//! Child processes: the same program, executed again.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,23 +14,23 @@ use tokio::sync::mpsc;
 use super::handover::Handover;
 use super::role;
 
-/// Signals that may wait to be sent.
-const SIGNALS: usize = 8;
+/// Capacity of the queue of signals to one process.
+const SIGNAL_QUEUE: usize = 8;
 
-/// How this program was started, to do it again.
+/// Command line of this program, to execute it again.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
-    /// Where the program was found when it started: another one may be there by now.
+    /// Path of the executable at the start. The file may have been replaced since.
     path: PathBuf,
     arguments: Vec<OsString>,
 }
 
-/// Which program is started.
+/// Which executable to start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Executable {
-    /// The one that runs, whatever has become of its file.
+    /// The running executable, even if its file was replaced or deleted.
     Running,
-    /// The one that is in its place now.
+    /// The file that is now at its path.
     Replaced,
 }
 
@@ -42,13 +42,13 @@ impl CommandLine {
         })
     }
 
-    /// What the program is called, for people.
+    /// File name of the program.
     pub(crate) fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
 
-    /// Starts the program, with a socket as its standard input on which it is told what to do.
+    /// Starts the program. Its standard input is a socket that carries the handover.
     pub(crate) fn start(
         &self,
         executable: Executable,
@@ -69,7 +69,7 @@ impl CommandLine {
         command
             .args(arguments)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            // A worker is nothing without us; what takes over from us stays.
+            // Workers must not outlive the supervisor, but a successor must.
             .kill_on_drop(executable == Executable::Running);
         for variable in role::PRIVATE {
             if executable == Executable::Running || !role::MANAGED.contains(&variable) {
@@ -82,29 +82,29 @@ impl CommandLine {
     }
 }
 
-/// Sends signals to a process for as long as it is ours.
+/// Sends signals to a child process for as long as it has not been reaped.
 #[derive(Clone, Debug)]
 pub(crate) struct SignalSender(mpsc::Sender<Signal>);
 
 impl SignalSender {
     pub(crate) fn send(&self, signal: Signal) {
-        // When many wait already, another one changes nothing.
+        // If the queue is full, one more signal would make no difference.
         let _ = self.0.try_send(signal);
     }
 }
 
-/// The other end of a [`SignalSender`].
+/// The receiving end of a [`SignalSender`].
 #[derive(Debug)]
 pub(crate) struct SignalReceiver(mpsc::Receiver<Signal>);
 
 pub(crate) fn signals() -> (SignalSender, SignalReceiver) {
-    let (sender, receiver) = mpsc::channel(SIGNALS);
+    let (sender, receiver) = mpsc::channel(SIGNAL_QUEUE);
     (SignalSender(sender), SignalReceiver(receiver))
 }
 
 impl SignalReceiver {
-    /// Passes signals on until the process has ended. A process that has been waited for gets none:
-    /// its number may be somebody else's.
+    /// Forwards signals until the process has exited. A process that has been reaped gets none,
+    /// because its PID may have been reused.
     pub(crate) async fn pass_on(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
         loop {
             let signal = tokio::select! {

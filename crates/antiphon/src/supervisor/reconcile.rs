@@ -1,4 +1,4 @@
-//! Reconciliation: which workers to start, to stop and to kill, and when to look again.
+//! Reconciliation: which workers to start, stop and kill, and when to check again.
 
 use rustix::process::Signal;
 use tokio::time::{Duration, Instant};
@@ -7,16 +7,16 @@ use super::deadline::Deadline;
 use super::state::{Phase, Supervisor};
 use super::worker_state::WorkerState;
 
-/// How long a worker that is to be replaced waits for its replacement, if somebody has asked for
-/// its end.
-const HANDOVER: Duration = Duration::from_secs(1);
+/// How long a worker keeps serving until its replacement is ready, if a `kill_actor` call waits for
+/// its exit.
+const REPLACEMENT_GRACE: Duration = Duration::from_secs(1);
 
 impl Supervisor {
-    /// Starts the workers that a server begins with.
+    /// Starts the initial workers.
     ///
     /// # Errors
     ///
-    /// What the system says if there can be no other process.
+    /// The error of the system if a process cannot be started.
     pub(crate) fn boot(&mut self) -> std::io::Result<()> {
         let config = self.config.clone();
         for _ in 0..config.supervision.workers {
@@ -25,7 +25,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Does what follows, and says when to look again if nothing happens before.
+    /// Brings the workers into the desired state. Returns the next deadline, after which it must be
+    /// called again even without an event.
     pub(crate) fn reconcile(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let mut next = Deadline::default();
@@ -44,7 +45,7 @@ impl Supervisor {
         next.get()
     }
 
-    /// Ends those whose time to boot or to stop is over.
+    /// Kills workers whose boot timeout or kill deadline has passed.
     fn kill_overdue(&mut self, now: Instant, next: &mut Deadline) {
         let boot_timeout = self.config.supervision.boot_timeout;
         for worker in &mut self.workers {
@@ -76,12 +77,12 @@ impl Supervisor {
         }
     }
 
-    /// Ends those that give no sign of life: their runtime does not run.
+    /// Aborts workers that have missed their heartbeat timeout: their runtime is blocked.
     fn abort_silent(&mut self, now: Instant, next: &mut Deadline) {
         let Some(timeout) = self.config.supervision.worker_timeout else {
             return;
         };
-        let mut died = 0;
+        let mut silent = 0;
         for worker in &mut self.workers {
             if !matches!(worker.state, WorkerState::Running | WorkerState::Stopping) {
                 continue;
@@ -91,7 +92,7 @@ impl Supervisor {
                 next.at(until);
                 continue;
             }
-            died += usize::from(worker.counts());
+            silent += usize::from(worker.counts());
             Self::abort(
                 worker,
                 format!(
@@ -100,15 +101,16 @@ impl Supervisor {
                 ),
                 now,
             );
-            // It is replaced at once, not only when it has ended.
+            // Replace it at once, without waiting for its exit.
             worker.leaving = Some(now);
         }
-        for _ in 0..died {
+        for _ in 0..silent {
             self.unreplaced += 1;
             self.restarts.died(now);
         }
     }
 
+    /// Answers `kill_actor` calls whose deadline has passed.
     fn answer_waiters(&mut self, now: Instant, next: &mut Deadline) {
         for worker in &mut self.workers {
             let (late, waiting) = std::mem::take(&mut worker.waiters)
@@ -125,9 +127,8 @@ impl Supervisor {
         }
     }
 
-    /// Starts as many workers as are missing: at once those that replace others which leave, and
-    /// those that replace dead ones as often as that makes sense. During a reload the new generation
-    /// is what has to be complete.
+    /// Starts the missing workers: replacements of leaving workers at once, replacements of crashed
+    /// ones subject to the restart backoff. During a reload only the new generation counts.
     fn spawn_missing(&mut self, now: Instant, next: &mut Deadline) {
         let (config, generation) = match &self.reload {
             Some(reload) => (reload.config.clone(), reload.generation),
@@ -161,7 +162,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets those go that have been replaced.
+    /// Stops leaving workers once enough others are ready.
     fn stop_replaced(&mut self, now: Instant, next: &mut Deadline) {
         let ready = self
             .workers
@@ -178,11 +179,11 @@ impl Supervisor {
             else {
                 continue;
             };
-            let hurried = !worker.waiters.is_empty() && since + HANDOVER <= now;
+            let hurried = !worker.waiters.is_empty() && since + REPLACEMENT_GRACE <= now;
             if complete || hurried || worker.state == WorkerState::Starting {
                 self.stop_worker(at, false);
             } else if !worker.waiters.is_empty() {
-                next.at(since + HANDOVER);
+                next.at(since + REPLACEMENT_GRACE);
             }
         }
     }

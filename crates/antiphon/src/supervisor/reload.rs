@@ -1,5 +1,5 @@
-//! Reload: new workers with the current settings in place of all. The old ones stop when all new ones
-//! are ready, and stay if one of them fails.
+//! Reload: starts a new generation of workers with the current settings. The old workers stop when
+//! all new ones are ready. If a new one fails, the old workers stay.
 
 use antiphon_proto::ErrorObject;
 use rustix::process::Signal;
@@ -11,7 +11,7 @@ use super::systemd::Notice;
 use super::worker_state::WorkerState;
 
 impl Supervisor {
-    /// Begins a reload; one that is under way is enough for all who ask.
+    /// Begins a reload, or joins one that is already in progress.
     pub(crate) fn begin_reload(&mut self, reply: Option<Reply>) {
         if let Some(reload) = &mut self.reload {
             reload.replies.extend(reply);
@@ -43,7 +43,7 @@ impl Supervisor {
         });
     }
 
-    /// Lets the old workers go when the new ones are ready.
+    /// Completes a reload once all new workers are ready: marks the old ones for replacement.
     pub(crate) fn finish_reload(&mut self) {
         let Some(reload) = &self.reload else {
             return;
@@ -51,7 +51,7 @@ impl Supervisor {
         let new = self
             .workers
             .iter()
-            .filter(|m| m.generation == reload.generation);
+            .filter(|worker| worker.generation == reload.generation);
         let ready = new.filter(|worker| worker.is_ready()).count();
         if ready < reload.config.supervision.workers {
             return;
@@ -75,12 +75,13 @@ impl Supervisor {
         }
     }
 
-    /// A new worker has failed: the others of its generation end, and all stays as it was.
+    /// Aborts a reload because a new worker has failed: kills its generation, the old workers stay.
     pub(crate) fn reload_failed(&mut self, reason: &str) {
         let Some(reload) = self.reload.take() else {
             return;
         };
         self.end_generation(reload.generation);
+        // The service manager expects this also after a reload that failed.
         self.notices.push_back(Notice::Reloaded);
         let reason = format!("a new worker has failed: {reason}");
         tracing::error!("not reloaded, the old workers go on: {reason}");

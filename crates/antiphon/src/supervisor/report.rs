@@ -1,23 +1,23 @@
-//! Report of a worker about itself, sent with each heartbeat.
+//! Report of a worker, sent with each heartbeat.
 
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::process_info::ProcessInfo;
 use crate::metrics::status::ServerStatus;
 
-/// One sign of life.
+/// Content of a heartbeat.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 pub(crate) struct Report {
-    /// Calls and notifications since the start, and those of them that ended with an error.
+    /// Number of calls and notifications since the start, and of those that failed.
     pub(crate) calls: u64,
     pub(crate) errors: u64,
-    /// Calls that wait right now.
+    /// Number of calls in flight.
     pub(crate) in_flight: usize,
-    /// Connections that are open, and those since the start.
+    /// Number of open connections, and of connections accepted since the start.
     pub(crate) connections: usize,
     pub(crate) accepted: usize,
     pub(crate) system: ProcessInfo,
-    /// What was counted of each method.
+    /// Metrics of each method.
     #[cfg(feature = "metrics")]
     pub(crate) metrics: crate::metrics::Snapshot,
 }

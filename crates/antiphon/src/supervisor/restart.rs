@@ -1,27 +1,27 @@
-//! Restart policy for workers that die: at once at first, then ever more slowly.
+//! Restart backoff for crashed workers: immediate at first, then with growing pauses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many restarts within this time are made at once.
+/// Number of restarts within [`BURST_WINDOW`] that are made without a pause.
 const BURST: usize = 5;
 const BURST_WINDOW: Duration = Duration::from_secs(10);
 
-/// The first pause when they were not enough, and the longest.
+/// First and longest pause once the burst is used up. The pause doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// When nothing has died for so long, all is forgotten.
+/// Without a crash for this long, the backoff is reset.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// Remembers restarts.
+/// State of the restart backoff.
 #[derive(Debug)]
 pub(crate) struct Restarts {
     recent: VecDeque<Instant>,
     pause: Duration,
-    /// None is made before.
+    /// No restart before this time.
     until: Option<Instant>,
     last_death: Option<Instant>,
 }
@@ -38,7 +38,7 @@ impl Default for Restarts {
 }
 
 impl Restarts {
-    /// A worker has died that was not meant to.
+    /// Records that a worker has exited unexpectedly.
     pub(crate) fn died(&mut self, now: Instant) {
         let calm = self.last_death.is_none_or(|last| now - last >= RESET_AFTER);
         self.last_death = Some(now);
@@ -49,6 +49,7 @@ impl Restarts {
             };
         }
         self.forget(now);
+        // The last pause is over and a worker has crashed again: pause once more.
         let slowed = self.until.is_some_and(|until| until <= now);
         if slowed || (self.until.is_none() && self.recent.len() >= BURST) {
             self.until = Some(now + self.pause);
@@ -56,17 +57,17 @@ impl Restarts {
         }
     }
 
-    /// When a worker may be started in place of one that has died.
+    /// Earliest time at which a crashed worker may be replaced.
     pub(crate) fn next(&mut self, now: Instant) -> Instant {
         self.forget(now);
-        let room = match self.recent.front() {
+        let burst_free = match self.recent.front() {
             Some(first) if self.recent.len() >= BURST => *first + BURST_WINDOW,
             _ => now,
         };
-        room.max(self.until.unwrap_or(now)).max(now)
+        burst_free.max(self.until.unwrap_or(now)).max(now)
     }
 
-    /// One has been started.
+    /// Records that a replacement has been started.
     pub(crate) fn restarted(&mut self, now: Instant) {
         self.recent.push_back(now);
     }
@@ -86,12 +87,13 @@ impl Restarts {
 mod tests {
     use super::*;
 
-    /// Lets a worker die whenever it was started, and lists the seconds of its restarts.
-    fn crash_loop(seconds: u64, shutdown: Duration) -> Vec<Duration> {
+    /// Simulates a worker that crashes `lifetime` after every start. Returns the times of its
+    /// restarts.
+    fn crash_loop(seconds: u64, lifetime: Duration) -> Vec<Duration> {
         let begin = Instant::now();
         let (mut now, mut restarts, mut made) = (begin, Restarts::default(), Vec::new());
         while now - begin < Duration::from_secs(seconds) {
-            now += shutdown;
+            now += lifetime;
             restarts.died(now);
             now = restarts.next(now);
             restarts.restarted(now);
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn who_dies_now_and_then_is_replaced_at_once() {
+    fn a_worker_that_crashes_rarely_is_replaced_at_once() {
         let made = crash_loop(60, Duration::from_millis(2100));
         let expected: Vec<_> = (1..)
             .map(|n| Duration::from_millis(2100) * n)
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_calm_time_all_is_forgotten() {
+    fn the_backoff_is_reset_after_a_calm_period() {
         let (mut now, mut restarts) = (Instant::now(), Restarts::default());
         for _ in 0..20 {
             restarts.died(now);

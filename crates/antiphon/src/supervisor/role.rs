@@ -1,7 +1,7 @@
-//! Role of this process: an own server, a worker, or a supervisor that takes over.
+//! Role of this process: a standalone server, a worker, or the successor of a supervisor.
 //!
-//! Environment variables say so, and they count only if they name the process that has started this
-//! one: programs that a worker starts inherit the variable, but are no workers.
+//! Environment variables carry the role. They count only if their value is the PID of the parent
+//! process: programs started by a worker inherit the variable, but are not workers.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -13,13 +13,13 @@ use rustix::process::{Pid, getppid};
 use super::handover::Handover;
 use std::os::fd::OwnedFd;
 
-/// Names the supervisor whose worker this process is.
+/// Environment variable with the PID of the supervisor whose worker this process is.
 pub(crate) const WORKER: &str = "ANTIPHON_WORKER";
 
-/// Names the supervisor that this process is to replace.
+/// Environment variable with the PID of the supervisor that this process replaces.
 pub(crate) const SUCCESSOR: &str = "ANTIPHON_SUCCESSOR";
 
-/// What the processes we start are not to see: it is about this one.
+/// Environment variables that are meant for this process only and not passed to child processes.
 pub(crate) const PRIVATE: [&str; 10] = [
     WORKER,
     SUCCESSOR,
@@ -33,19 +33,19 @@ pub(crate) const PRIVATE: [&str; 10] = [
     "FDSTORE",
 ];
 
-/// Of these, what a successor needs to speak to the service manager.
+/// The variables of [`PRIVATE`] that a successor still gets, to notify the service manager.
 pub(crate) const MANAGED: [&str; 2] = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
 
-/// What this process is.
+/// Role of this process.
 #[derive(Debug)]
 pub(crate) enum Role {
-    /// Nobody's worker.
+    /// A standalone server or a supervisor, started by the operator.
     Own,
     Worker(Assignment),
     Successor(Assignment),
 }
 
-/// What a process has been told, and the socket to whoever has told it.
+/// Handover from the supervisor, with the control channel to it.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) handover: Handover,
@@ -54,19 +54,20 @@ pub(crate) struct Assignment {
 }
 
 impl Role {
-    /// Finds out. A worker can do so once.
+    /// Determines the role. In a worker or successor this works only once, because it takes over
+    /// standard input.
     ///
     /// # Errors
     ///
-    /// If this process was somebody's worker and its supervisor is gone, if it has been one already,
-    /// or if it is not told what to do.
+    /// If the supervisor of this worker is gone, if the role was already determined, or if no valid
+    /// handover arrives.
     pub(crate) fn find() -> io::Result<Self> {
         let named = |variable: &str| -> Option<i32> { std::env::var(variable).ok()?.parse().ok() };
         let parent = getppid().map_or(1, Pid::as_raw_pid);
         for (variable, is_worker) in [(WORKER, true), (SUCCESSOR, false)] {
             match named(variable) {
                 Some(supervisor) if supervisor == parent => {
-                    let assignment = take_post()?;
+                    let assignment = take_assignment()?;
                     return Ok(match is_worker {
                         true => Self::Worker(assignment),
                         false => Self::Successor(assignment),
@@ -83,8 +84,9 @@ impl Role {
     }
 }
 
-/// Takes the standard input away from the rest of the program.
-fn take_post() -> io::Result<Assignment> {
+/// Receives the handover on standard input, and replaces standard input by `/dev/null` for the rest
+/// of the program.
+fn take_assignment() -> io::Result<Assignment> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::SeqCst) {
         let text = "`start` was called a second time in a worker; a worker serves once";
@@ -104,11 +106,12 @@ fn take_post() -> io::Result<Assignment> {
     })
 }
 
-/// Whether the standard input is a socket that this supervisor has made.
+/// Whether standard input is a socket that this supervisor has created. If so, and it is no longer
+/// the parent, this process has lost its supervisor.
 fn is_orphan_of(supervisor: i32) -> bool {
     #[cfg(target_os = "linux")]
     return rustix::net::sockopt::socket_peercred(io::stdin().as_fd())
-        .is_ok_and(|maker| maker.pid.as_raw_pid() == supervisor);
+        .is_ok_and(|creator| creator.pid.as_raw_pid() == supervisor);
     #[cfg(not(target_os = "linux"))]
     {
         let _ = supervisor;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the operator wants.
+/// Action requested by a signal to the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Command {
     Stop,
@@ -12,7 +12,7 @@ pub(crate) enum Command {
     Upgrade,
 }
 
-/// The signals of a supervisor.
+/// Signal handlers of a supervisor: SIGINT, SIGTERM, SIGHUP, SIGUSR2.
 #[derive(Debug)]
 pub(crate) struct SupervisorSignals {
     interrupt: Signal,
@@ -41,8 +41,8 @@ impl SupervisorSignals {
     }
 }
 
-/// The signals of a worker. Those that a terminal sends to all its processes are meant for the
-/// supervisor, and are nothing here.
+/// Signal handlers of a worker: SIGTERM. Signals that a terminal sends to the whole process group
+/// are meant for the supervisor, so workers ignore them.
 #[derive(Debug)]
 pub(crate) struct WorkerSignals {
     terminate: Signal,
@@ -61,7 +61,7 @@ impl WorkerSignals {
         })
     }
 
-    /// Waits until the worker is told to end.
+    /// Waits for SIGTERM.
     pub(crate) async fn terminated(&mut self) {
         self.terminate.recv().await;
     }

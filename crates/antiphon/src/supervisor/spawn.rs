@@ -1,4 +1,4 @@
-//! Start of a worker, and the wait for its end.
+//! Start of a worker, and a task that waits for its exit.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// What the system says if there can be no other process.
+    /// The error of the system if the process cannot be started.
     pub(crate) fn spawn(
         &mut self,
         config: &GenerationConfig,
@@ -47,12 +47,12 @@ impl Supervisor {
         let pid = child.id().unwrap_or_default();
         let methods_for = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
         let (line, session) = channel::open(line, &methods_for)?;
-        let (signals, passed) = process::signals();
+        let (signals, signal_receiver) = process::signals();
         self.tasks.spawn(watch_process(
             id.clone(),
             child,
             session,
-            passed,
+            signal_receiver,
             self.events.clone(),
         ));
         let now = Instant::now();
@@ -79,7 +79,7 @@ impl Supervisor {
     }
 }
 
-/// Looks after a process until it has ended.
+/// Drives the control channel of a process and forwards signals to it, until it has exited.
 pub(crate) async fn watch_process(
     id: WorkerId,
     mut child: tokio::process::Child,
@@ -94,6 +94,7 @@ pub(crate) async fn watch_process(
     let (mut session, mut ended) = (std::pin::pin!(session), std::pin::pin!(ended));
     tokio::select! {
         () = &mut ended => {}
+        // The channel may close before the process exits.
         () = &mut session => ended.await,
     }
 }

@@ -1,6 +1,6 @@
-//! State of a supervisor: its workers, its listeners, and what is under way.
+//! State of a supervisor: workers, listeners, and pending operations.
 //!
-//! Nothing is shared and nothing is locked: the event loop owns it, and everybody else sends events.
+//! The event loop owns the state, so it needs no locks. All other tasks send events.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -21,47 +21,47 @@ use super::worker_state::{Worker, WorkerId};
 use crate::error::incident::incident_id;
 use crate::server::{ServeError, Supervision};
 
-/// What the supervisor does as a whole.
+/// Phase of the whole server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
     /// No worker has been ready yet.
     Booting,
     Serving,
-    /// All workers are to end.
+    /// All workers are being stopped.
     Stopping,
 }
 
-/// What workers of one generation are told.
+/// Configuration of one generation of workers.
 #[derive(Clone, Debug)]
 pub(crate) struct GenerationConfig {
     pub(crate) supervision: Supervision,
     pub(crate) graceful_timeout: Duration,
-    /// The text of the settings file.
+    /// Text of the settings file.
     pub(crate) settings_file: Option<String>,
 }
 
-/// A reload that has begun.
+/// A reload in progress.
 pub(crate) struct Reload {
     pub(crate) generation: u64,
     pub(crate) config: GenerationConfig,
     pub(crate) replies: Vec<Reply>,
 }
 
-/// Reads the settings again.
+/// Function that reloads the settings.
 pub(crate) type ReadSettings = Box<dyn Fn() -> Result<GenerationConfig, ServeError>>;
 
-/// A successor that has been started.
+/// An upgrade in progress: a successor that has been started.
 pub(crate) struct Upgrade {
     pub(crate) id: WorkerId,
     pub(crate) pid: u32,
     pub(crate) until: Instant,
     pub(crate) signals: SignalSender,
     pub(crate) replies: Vec<Reply>,
-    /// Kept: when it ends, so does the line.
+    /// Kept only because dropping it would close the control channel.
     pub(crate) _channel: crate::client::Client,
 }
 
-/// Sender of the answer to a request that takes time.
+/// Sender for the response to an asynchronous request.
 pub(crate) type Reply = oneshot::Sender<Result<Value, ErrorObject>>;
 
 /// The supervisor.
@@ -70,19 +70,19 @@ pub(crate) struct Supervisor {
     pub(crate) config: GenerationConfig,
     pub(crate) admin_token: Option<String>,
     pub(crate) listeners: Vec<(ListenerRecord, OwnedFd)>,
-    /// The control socket, for a successor.
+    /// The control socket, kept for handover to a successor.
     pub(crate) control: Option<(ListenerRecord, OwnedFd)>,
     pub(crate) read_settings: ReadSettings,
     pub(crate) began: Instant,
     pub(crate) phase: Phase,
     pub(crate) workers: Vec<Worker>,
     pub(crate) generation: u64,
-    /// Processes that were started, this one included.
+    /// Number of processes started so far, including this one.
     pub(crate) age: u64,
-    /// Workers that have died and were not replaced yet.
+    /// Number of crashed workers that have not been replaced yet.
     pub(crate) unreplaced: usize,
     pub(crate) restarts: Restarts,
-    /// What workers that have ended had counted.
+    /// Metrics of workers that have exited.
     #[cfg(feature = "metrics")]
     pub(crate) ended_metrics: crate::metrics::Snapshot,
     pub(crate) reload: Option<Reload>,
@@ -93,7 +93,7 @@ pub(crate) struct Supervisor {
     pub(crate) events: Events,
     pub(crate) event_queue: mpsc::Receiver<Event>,
     pub(crate) tasks: JoinSet<()>,
-    /// What the operator is to be told, in order.
+    /// Notices to send to the service manager, in order.
     pub(crate) notices: VecDeque<Notice>,
 }
 
@@ -133,24 +133,24 @@ impl Supervisor {
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Whether the server has stopped and no worker is left.
     pub(crate) fn is_over(&self) -> bool {
         self.phase == Phase::Stopping && self.workers.is_empty()
     }
 
-    /// An id that no process of this server has had.
+    /// A new random id for a process.
     pub(crate) fn new_id(&self) -> WorkerId {
         let random = incident_id();
         format!("i{}", random.get(..7).unwrap_or(&random))
     }
 
-    /// The listeners and the control socket.
+    /// The listeners, followed by the control socket.
     pub(crate) fn all_listeners(&self) -> impl Iterator<Item = &(ListenerRecord, OwnedFd)> {
         self.listeners.iter().chain(&self.control)
     }
 }
 
-/// Tells the log, and whoever has asked.
+/// Logs why a request is rejected, and sends the reason to the caller.
 pub(crate) fn reject(reply: Option<Reply>, reason: &str) {
     tracing::error!("nothing was changed: {reason}");
     if let Some(reply) = reply {

@@ -1,6 +1,6 @@
-//! Status of a server and its workers, as `server_info` and the control socket tell it.
+//! Status of a server and its workers, for `server_info` and the control socket.
 //!
-//! The nesting is that of the original: `server`, `monitors` with their `workers`, `system`, `extra`.
+//! The structure is that of Pulsar: `server`, `monitors` with their `workers`, `system`, `extra`.
 
 use std::time::UNIX_EPOCH;
 
@@ -11,15 +11,15 @@ use super::state::{Phase, Supervisor};
 use super::worker_state::Worker;
 use crate::metrics::process_info::ProcessInfo;
 
-/// The monitor that watches the workers, and the key of what they say about serving.
+/// Name of the monitor of the workers, and the key of a worker's statistics.
 const MONITOR: &str = "rpc";
 const WORKER: &str = "rpcserver";
 
-/// What the supervisor is called where a worker's id stands.
+/// Id of the supervisor.
 const SUPERVISOR: &str = "arbiter";
 
 impl Supervisor {
-    /// Everything there is to know.
+    /// Complete status of the server.
     pub(crate) fn status(&self) -> Value {
         let uptime = self.began.elapsed().as_secs_f64();
         let state = match self.phase {

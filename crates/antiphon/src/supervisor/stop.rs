@@ -1,4 +1,4 @@
-//! Stop of workers: gracefully, at once, or by force.
+//! Stopping workers: gracefully, at once, or with SIGABRT and SIGKILL.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::state::{Phase, Supervisor};
 use super::systemd::Notice;
 use super::worker_state::{Worker, WorkerState};
 
-/// How long a worker that cuts its calls has to end.
+/// Time for a worker to exit after it was told to cut its calls.
 const CUT_GRACE: Duration = Duration::from_millis(500);
 
-/// How long a worker has between being told to abort and being killed.
+/// Time between SIGABRT and SIGKILL. Also the margin on top of the graceful timeout.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
 impl Supervisor {
-    /// Everything is to end; asked twice, at once.
+    /// Stops the server gracefully. The second call cuts what is left.
     pub(crate) fn stop(&mut self) {
         let now = Instant::now();
         if self.phase == Phase::Stopping {
@@ -35,12 +35,12 @@ impl Supervisor {
         for at in 0..self.workers.len() {
             self.stop_worker(at, !self.succeeded);
         }
-        // The workers have them, and empty their queues.
+        // The workers hold their own descriptors, and drain the accept queues.
         self.listeners.clear();
     }
 
-    /// Tells a worker to finish what it has. `queue` says whether also what waits to be accepted,
-    /// because nobody else will.
+    /// Tells a worker to stop gracefully. `queue` says whether it must also drain the accept queue,
+    /// because no other process will.
     pub(crate) fn stop_worker(&mut self, at: usize, queue: bool) {
         let deadline = Instant::now() + self.config.graceful_timeout + ABORT_GRACE;
         let Some(worker) = self.workers.get_mut(at) else {
@@ -60,7 +60,7 @@ impl Supervisor {
         }
     }
 
-    /// Ends a worker that cannot be spoken to.
+    /// Sends SIGABRT to a worker that does not respond. SIGKILL follows after [`ABORT_GRACE`].
     pub(crate) fn abort(worker: &mut Worker, fault: String, now: Instant) {
         tracing::error!(
             id = worker.id,
@@ -74,17 +74,17 @@ impl Supervisor {
     }
 }
 
-/// Sends a worker a message that it has to take in, and does not wait for it.
+/// Sends a notification to a worker, without waiting for delivery.
 pub(crate) fn notify_worker(
     tasks: &mut JoinSet<()>,
     worker: &Worker,
-    word: &'static str,
+    method: &'static str,
     params: impl antiphon_proto::IntoParams,
 ) {
-    let said = worker.line.notify(word, params);
+    let sending = worker.line.notify(method, params);
     let id = worker.id.clone();
     tasks.spawn(async move {
-        if let Err(error) = said.await {
+        if let Err(error) = sending.await {
             tracing::debug!(id, "a worker was not told: {error}");
         }
     });

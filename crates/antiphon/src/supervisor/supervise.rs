@@ -1,4 +1,4 @@
-//! Run of a supervisor, from its start to the end of its last worker.
+//! Main loop of a supervisor, from its start to the exit of its last worker.
 
 use crate::server::bound::check;
 use crate::server::exposure::Exposure;
@@ -15,11 +15,12 @@ use super::state::{GenerationConfig, ReadSettings, Supervisor};
 use super::systemd::{self, Notice, notify};
 use super::worker;
 
-/// Runs workers until the server is stopped. The addresses are announced when it serves.
+/// Runs workers until the server is stopped. Announces the addresses when the first worker is
+/// ready.
 ///
 /// # Errors
 ///
-/// What keeps a server from starting, also in its workers.
+/// Any error that keeps the server or its workers from starting.
 pub(crate) async fn supervise(
     mut server: Server,
     config: GenerationConfig,
@@ -66,12 +67,13 @@ pub(crate) async fn supervise(
                 }
             }
             match notice {
-                // New connections are the successor's; those in the queue are the workers'.
+                // New connections go to the successor, so its socket files must stay in place.
+                // Connections in the accept queue belong to the workers.
                 Notice::Stopping if supervisor.succeeded => {
                     std::mem::take(&mut cleanups)
                         .into_iter()
                         .for_each(Cleanup::leave);
-                    // The service goes on.
+                    // No notification: the service goes on under the successor.
                     continue;
                 }
                 Notice::Stopping => cleanups.clear(),

@@ -1,4 +1,4 @@
-//! Protocols of systemd: socket activation, notifications, watchdog.
+//! systemd protocols: socket activation, notifications, watchdog.
 
 use std::io;
 use std::net::TcpListener;
@@ -12,19 +12,20 @@ use sd_notify::NotifyState;
 use crate::server::ServeError;
 use crate::server::listener::Listener;
 
-/// Sockets that may be handed over.
-const MOST: usize = 200;
+/// Maximum number of sockets from socket activation.
+const MAX_SOCKETS: usize = 200;
 
-/// Takes the sockets that were opened before this process began (socket activation).
+/// Takes the listening sockets that systemd has opened before this process started (socket
+/// activation).
 ///
-/// What is spoken on each is its name (`FileDescriptorName=`): `http`, `https`, `tcp`, `tls`, or
-/// either of the last two with `-content-length`. Any other name is what an address without a scheme
-/// is.
+/// The name of a socket (`FileDescriptorName=`) selects its protocol: `http`, `https`, `tcp`,
+/// `tls`, or one of the last two with `-content-length`. Any other name works like an address
+/// without a scheme.
 ///
 /// # Errors
 ///
-/// [`ServeError::BadSetting`] if they are meant for another process, are too many, or are something
-/// else than sockets that listen.
+/// [`ServeError::BadSetting`] if the sockets are meant for another process, are too many, or are
+/// not listening sockets.
 pub(crate) fn activated(has_tls: bool) -> Result<Vec<Listener>, ServeError> {
     let Ok(count) = std::env::var("LISTEN_FDS") else {
         return Ok(Vec::new());
@@ -35,14 +36,18 @@ pub(crate) fn activated(has_tls: bool) -> Result<Vec<Listener>, ServeError> {
         ))
     };
     let count: usize = match count.parse() {
-        Ok(count) if count <= MOST => count,
-        _ => return Err(bad(format!("{count:?} is not a number up to {MOST}"))),
+        Ok(count) if count <= MAX_SOCKETS => count,
+        _ => {
+            return Err(bad(format!(
+                "{count:?} is not a number up to {MAX_SOCKETS}"
+            )));
+        }
     };
-    let (meant, own) = (std::env::var("LISTEN_PID"), std::process::id().to_string());
-    if meant.as_ref() != Ok(&own) {
-        let meant = meant.unwrap_or_default();
+    let (target, own) = (std::env::var("LISTEN_PID"), std::process::id().to_string());
+    if target.as_ref() != Ok(&own) {
+        let target = target.unwrap_or_default();
         return Err(bad(format!(
-            "LISTEN_PID is {meant:?}, and this process is {own}"
+            "LISTEN_PID is {target:?}, and this process is {own}"
         )));
     }
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
@@ -106,7 +111,7 @@ fn listener(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Listener> 
     Ok(Listener::inherited(socket, &url, &url, false)?.external(true))
 }
 
-/// What others than the log have to hear of.
+/// State changes that are reported outside the log: to the service manager and a predecessor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Notice {
     /// The first worker is ready.
@@ -114,13 +119,13 @@ pub(crate) enum Notice {
     Reloading,
     Reloaded,
     Stopping,
-    /// Another process has taken over.
+    /// Another supervisor, with this PID, has taken over.
     Succeeded(u32),
 }
 
-/// Tells the service manager the state of this service.
-pub(crate) fn notify(news: Notice) {
-    let state = match news {
+/// Reports the state of this service to the service manager.
+pub(crate) fn notify(notice: Notice) {
+    let state = match notice {
         Notice::Ready => vec![NotifyState::Ready, NotifyState::Status("serving")],
         Notice::Reloading => match NotifyState::monotonic_usec_now() {
             Ok(now) => vec![NotifyState::Reloading, now],
@@ -135,13 +140,14 @@ pub(crate) fn notify(news: Notice) {
     }
 }
 
-/// How often the service manager wants to hear of us; a time of zero means never.
+/// Interval for watchdog notifications: half of the watchdog timeout. `None` if the watchdog is
+/// off; a timeout of zero also means off.
 pub(crate) fn watchdog() -> Option<std::time::Duration> {
     let timeout = sd_notify::watchdog_enabled()?;
     (!timeout.is_zero()).then(|| timeout / 2)
 }
 
-/// Says that this process lives.
+/// Sends a watchdog notification.
 pub(crate) fn alive() {
     let _ = sd_notify::notify(&[NotifyState::Watchdog]);
 }

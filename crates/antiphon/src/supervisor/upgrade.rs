@@ -1,5 +1,6 @@
-//! Upgrade: another program is started in place of this one, gets the listeners, and takes over when
-//! its workers are ready. If it fails before that, everything stays as it is.
+//! Upgrade: starts the executable that is now at this program's path and hands over the listeners.
+//! The new supervisor takes over when its first worker is ready. If it fails before, nothing
+//! changes.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -19,11 +20,11 @@ use super::spawn::watch_process;
 use super::state::{Phase, Reply, Supervisor, Upgrade, reject};
 use super::systemd::Notice;
 
-/// How much longer than a worker a supervisor may take, since it starts workers.
-const LONGER: Duration = Duration::from_secs(5);
+/// Added to the boot timeout of workers: a successor must start itself before its workers.
+const EXTRA_BOOT_TIME: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// Starts the program that is now in this one's place.
+    /// Starts the successor, or joins an upgrade that is already in progress.
     pub(crate) fn begin_upgrade(&mut self, reply: Option<Reply>) {
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.replies.extend(reply);
@@ -69,26 +70,26 @@ impl Supervisor {
         let pid = child.id().unwrap_or_default();
         let methods_for = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
         let (line, session) = channel::open(line, &methods_for)?;
-        let (signals, passed) = process::signals();
+        let (signals, signal_receiver) = process::signals();
         self.tasks.spawn(watch_process(
             id.clone(),
             child,
             session,
-            passed,
+            signal_receiver,
             self.events.clone(),
         ));
         Ok(Upgrade {
             id,
             pid,
-            until: Instant::now() + self.config.supervision.boot_timeout + LONGER,
+            until: Instant::now() + self.config.supervision.boot_timeout + EXTRA_BOOT_TIME,
             signals,
             replies: Vec::new(),
             _channel: line,
         })
     }
 
-    pub(crate) fn on_successor_message(&mut self, word: &WorkerMessage) {
-        if !matches!(word, WorkerMessage::Ready) || self.phase != Phase::Serving {
+    pub(crate) fn on_successor_message(&mut self, message: &WorkerMessage) {
+        if !matches!(message, WorkerMessage::Ready) || self.phase != Phase::Serving {
             return;
         }
         let Some(upgrade) = &mut self.upgrade else {
@@ -118,7 +119,8 @@ impl Supervisor {
         }
     }
 
-    /// Ends a successor that takes too long.
+    /// Kills a successor that has missed its deadline, or that is not needed because the server
+    /// stops.
     pub(crate) fn check_upgrade(&mut self, now: Instant, next: &mut Deadline) {
         let Some(upgrade) = self.upgrade.as_ref().filter(|_| !self.succeeded) else {
             return;

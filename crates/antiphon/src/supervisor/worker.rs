@@ -1,4 +1,4 @@
-//! Worker process: serves on inherited listeners, reports, and obeys its supervisor.
+//! Worker process: serves on inherited listeners, sends heartbeats, executes supervisor commands.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -23,26 +23,26 @@ use crate::server::bound::Provided;
 use crate::server::listener::Listener;
 use crate::server::{BoundServer, ServeError, Server, ServerHandle};
 
-/// How long a worker that was told to end by a signal waits for what its supervisor says to that.
+/// How long a worker waits after SIGTERM for its supervisor to stop it, before it stops by itself.
 const SIGNAL_GRACE: Duration = Duration::from_millis(500);
 
-/// How often a worker that is to leave after many calls looks how many there were.
+/// How often a worker compares its number of calls with `max_requests`.
 const CALL_CHECK: Duration = Duration::from_millis(20);
 
-/// How long a worker whose supervisor has died has for what it has begun.
+/// How long a worker without a supervisor may take to finish its calls.
 const ORPHAN_GRACE: Duration = Duration::from_millis(900);
 
-/// The part of it in which callers are told that there is no more time.
+/// The last part of [`ORPHAN_GRACE`], in which unfinished calls are answered with an error.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
-/// The exit status of a worker that could not finish in that time.
+/// Exit code of a worker that has not finished within [`ORPHAN_GRACE`].
 const ORPHAN_EXIT_CODE: i32 = 4;
 
-/// Serves as a worker, until the supervisor says that it is enough or is gone.
+/// Serves as a worker, until the supervisor stops it or is gone.
 ///
 /// # Errors
 ///
-/// What [`Server::listen`] says, or that the supervisor cannot be spoken to.
+/// The errors of [`Server::listen`], or an error of the control channel.
 pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), ServeError> {
     let Assignment {
         handover,
@@ -51,8 +51,8 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
     } = assignment;
     let mut signals = WorkerSignals::new()?;
     exit_with_supervisor(line.try_clone()?)?;
-    let (mut commands, obey) = commands();
-    let (supervisor, session) = channel::open(line, &obey.build()?)?;
+    let (mut commands, methods) = commands();
+    let (supervisor, session) = channel::open(line, &methods.build()?)?;
     let session = tokio::spawn(session);
     tell_supervisor(&supervisor, "reached", "").await;
 
@@ -72,8 +72,8 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
     let mut heartbeat = Heartbeat::new(&listening, supervisor.clone(), max_requests);
     let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
     heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = interval(CALL_CHECK);
-    count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut call_check = interval(CALL_CHECK);
+    call_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut serving = std::pin::pin!(listening.serve());
     let mut session = std::pin::pin!(session);
     let mut orphaned = false;
@@ -81,12 +81,12 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
     loop {
         tokio::select! {
             served = &mut serving => {
-                heartbeat.heartbeat_interval().await;
+                heartbeat.send().await;
                 return served;
             }
             Some(command) = commands.next() => command.execute(&handle),
-            _ = heartbeat_interval.tick(), if !orphaned => heartbeat.heartbeat_interval().await,
-            _ = count.tick(), if heartbeat.max_calls.is_some() => heartbeat.leave_after_max_calls().await,
+            _ = heartbeat_interval.tick(), if !orphaned => heartbeat.send().await,
+            _ = call_check.tick(), if heartbeat.max_calls.is_some() => heartbeat.leave_after_max_calls().await,
             _ = &mut session, if !orphaned => {
                 tracing::warn!("the supervisor is gone: finishing what has begun");
                 orphaned = true;
@@ -111,15 +111,15 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
     }
 }
 
-/// Says something that the supervisor may be too dead to hear.
-pub(crate) async fn tell_supervisor(supervisor: &Client, word: &str, about: &str) {
-    if let Err(error) = supervisor.notify(word, (about,)).await {
-        tracing::debug!("the supervisor was not told that {word}: {error}");
+/// Notifies the supervisor. Errors are only logged: the supervisor may be gone.
+pub(crate) async fn tell_supervisor(supervisor: &Client, method: &str, about: &str) {
+    if let Err(error) = supervisor.notify(method, (about,)).await {
+        tracing::debug!("the supervisor was not told that {method}: {error}");
     }
 }
 
-/// Watches the line from a thread of its own, and ends the process soon after the supervisor has
-/// ended: also when the runtime is blocked.
+/// Exits the process soon after the supervisor has ended. A separate thread watches the control
+/// channel, so that this works even if the runtime is blocked.
 fn exit_with_supervisor(line: UnixStream) -> io::Result<()> {
     let watch = move || {
         let mut watched = [PollFd::from_borrowed_fd(line.as_fd(), PollFlags::RDHUP)];
@@ -139,11 +139,11 @@ fn exit_with_supervisor(line: UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-/// What a supervisor says to a worker.
+/// Command from the supervisor.
 enum WorkerCommand {
-    /// To finish what it has; with the queue of its listeners, or without.
+    /// Graceful shutdown. `queue` says whether to drain the accept queue as well.
     Stop { queue: bool },
-    /// To end now.
+    /// Immediate stop.
     Cut,
 }
 
@@ -165,7 +165,7 @@ impl WorkerCommand {
     }
 }
 
-/// The methods that a supervisor calls, and what comes of them.
+/// The methods that a supervisor calls on a worker, and the queue of the resulting commands.
 fn commands() -> (WorkerCommands, Router) {
     let (sender, receiver) = tokio::sync::mpsc::channel(16);
     let cut = sender.clone();
@@ -179,11 +179,11 @@ fn commands() -> (WorkerCommands, Router) {
     (WorkerCommands(receiver), router)
 }
 
-/// Signs of life, and the wish to be replaced after many calls.
+/// Sends heartbeats, and asks for replacement after `max_requests` calls.
 struct Heartbeat {
     server: std::sync::Arc<crate::metrics::status::ServerStatus>,
     supervisor: Client,
-    /// The number of calls after which to leave.
+    /// Number of calls after which to ask for replacement; `None` once that was done.
     max_calls: Option<u64>,
 }
 
@@ -196,7 +196,7 @@ impl Heartbeat {
         }
     }
 
-    async fn heartbeat_interval(&mut self) {
+    async fn send(&mut self) {
         let report = Report::of(&self.server);
         if let Err(error) = self.supervisor.notify("alive", (report,)).await {
             tracing::debug!("no sign of life was given: {error}");
@@ -212,7 +212,7 @@ impl Heartbeat {
     }
 }
 
-/// A number of calls, give or take a fifth, so that not all workers leave together.
+/// Adds a jitter of ±20 %, so that the workers are not all replaced at the same time.
 fn with_jitter(calls: u64) -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
@@ -220,7 +220,7 @@ fn with_jitter(calls: u64) -> u64 {
     calls - spread + random % (2 * spread + 1)
 }
 
-/// What methods of this worker ask its supervisor.
+/// Client for requests of this worker's methods to the supervisor.
 #[derive(Debug)]
 struct SupervisorLink(Client);
 

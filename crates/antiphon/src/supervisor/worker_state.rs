@@ -1,4 +1,4 @@
-//! State of one worker, as its supervisor knows it.
+//! State of one worker, as its supervisor sees it.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -11,19 +11,19 @@ use super::process::SignalSender;
 use super::report::Report;
 use crate::client::Client;
 
-/// What a worker is called: eight characters, never the same twice.
+/// Id of a worker: eight characters, random.
 pub(crate) type WorkerId = String;
 
-/// Where a worker is in its life.
+/// Lifecycle state of a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WorkerState {
-    /// It has not said that it is ready.
+    /// Started, but not ready yet.
     Starting,
-    /// It serves.
+    /// Serving.
     Running,
-    /// It was told to stop, and finishes what it has.
+    /// Shutting down gracefully: finishes its calls.
     Stopping,
-    /// It was told to end at once.
+    /// Being killed.
     Terminated,
 }
 
@@ -38,32 +38,32 @@ impl fmt::Display for WorkerState {
     }
 }
 
-/// Somebody who waits for the end of a worker: whether it came in time.
+/// A caller that waits for the exit of a worker. It receives whether that happened in time.
 pub(crate) struct Waiter {
     pub(crate) told: oneshot::Sender<bool>,
     pub(crate) until: Instant,
 }
 
-/// A worker.
+/// A worker process.
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     pub(crate) pid: u32,
-    /// The number of processes that were started before it, and itself.
+    /// Sequence number of the process, counted from the supervisor, which is 1.
     pub(crate) age: u64,
     pub(crate) generation: u64,
     pub(crate) state: WorkerState,
     pub(crate) began: Instant,
-    /// Whether it has come as far as to `start`.
+    /// Whether its `main` has reached `start`.
     pub(crate) reached_start: bool,
-    /// When it gave the last sign of life, by both clocks.
+    /// Time of its last message, on the monotonic clock and on the wall clock.
     pub(crate) last_seen: Instant,
     pub(crate) last_seen_at: SystemTime,
     pub(crate) report: Report,
-    /// Whether another one takes its place, since when.
+    /// Since when it is to be replaced, if it is.
     pub(crate) leaving: Option<Instant>,
-    /// When it is ended by force, if it has not ended before.
+    /// Deadline after which it is killed.
     pub(crate) kill_at: Option<Instant>,
-    /// Why it is ended by force, for the log.
+    /// Why it is killed, for the log.
     pub(crate) fault: Option<String>,
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) line: Client,
@@ -71,22 +71,22 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Whether it counts as one of those that were asked for.
+    /// Whether it counts towards the configured number of workers.
     pub(crate) fn counts(&self) -> bool {
         self.leaving.is_none() && self.is_alive()
     }
 
-    /// Whether it has not been told to end.
+    /// Whether it has not been told to stop.
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self.state, WorkerState::Starting | WorkerState::Running)
     }
 
-    /// Whether it serves and stays.
+    /// Whether it is serving and not about to be replaced.
     pub(crate) fn is_ready(&self) -> bool {
         self.leaving.is_none() && self.state == WorkerState::Running
     }
 
-    /// What to say about its end.
+    /// Describes its exit, for the log.
     pub(crate) fn exit_reason(&self, status: Option<ExitStatus>) -> String {
         let how = status.map_or_else(
             || "an unknown status".to_owned(),
