@@ -6,7 +6,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `status.rs` | [`ServerStatus`](status::ServerStatus): uptime, listeners, connections, calls in flight |
+//! | `status.rs` | `ServerStatus`: uptime, listeners, connections, calls in flight |
 //! | `process_info.rs` | memory, CPU time and threads of the process |
 //! | `counters.rs` | calls, errors and calls in flight of a router |
 //! | `series/` | [`Series`]: metrics of one method; `no_series.rs` without feature `metrics` |
