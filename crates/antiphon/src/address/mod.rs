@@ -1,4 +1,4 @@
-//! Addresses: one grammar for servers and clients.
+//! Addresses, with the same grammar for servers and clients.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -14,7 +14,8 @@ use std::path::PathBuf;
 
 use antiphon_proto::Framing;
 
-/// The place of a server, as it is written for a client, a server or the tool.
+/// The address of a server, in the form in which servers, clients and the command-line tool take
+/// it.
 ///
 /// | text | meaning |
 /// |---|---|
@@ -22,22 +23,23 @@ use antiphon_proto::Framing;
 /// | `:PORT` | HTTP; a client connects to this machine, a server listens on all interfaces |
 /// | `http://HOST[:PORT][/PATH]` | HTTP; port 80 if none is given |
 /// | `https://HOST[:PORT][/PATH]` | HTTP over TLS; port 443 |
-/// | `ws://HOST[:PORT][/PATH]`, `wss://…` | WebSocket; ports as for HTTP, by which servers serve it |
-/// | `tcp://HOST:PORT`, `tls://HOST:PORT` | a raw stream, without or with TLS |
+/// | `ws://HOST[:PORT][/PATH]`, `wss://…` | WebSocket; default ports as for HTTP, which serves it |
+/// | `tcp://HOST:PORT`, `tls://HOST:PORT` | a raw byte stream, without or with TLS |
 /// | `http+unix:PATH`, `ws+unix:PATH` | HTTP or WebSocket on a Unix socket (Unix only) |
-/// | `unix:PATH` | a raw stream on a Unix socket (Unix only) |
-/// | `stdio:COMMAND` | a program that is started, on its standard input and output (clients only) |
+/// | `unix:PATH` | a raw byte stream on a Unix socket (Unix only) |
+/// | `stdio:COMMAND` | a child process, on its standard input and output (clients only) |
 ///
-/// Messages of raw streams are lines, or headed as in LSP: `tcp://HOST:PORT?framing=content-length`,
-/// `unix:PATH?framing=content-length`, `stdio+content-length:COMMAND`.
+/// On raw streams each message is a line, or has a `Content-Length` header as in LSP:
+/// `tcp://HOST:PORT?framing=content-length`, `unix:PATH?framing=content-length`,
+/// `stdio+content-length:COMMAND`.
 ///
-/// `COMMAND` is split into words as by a POSIX shell; no shell runs, so variables and patterns in it
-/// stay as they are.
+/// `COMMAND` is split into words as by a POSIX shell. No shell runs, so variables and patterns are
+/// not expanded.
 ///
-/// An IPv6 address stands in brackets. The path may bring a query. A user name or a password is
-/// refused: a URL ends up in logs and process lists, so credentials belong into a header.
+/// IPv6 addresses are written in brackets. The path may include a query. A user name or password is
+/// refused: URLs end up in logs and process lists, so credentials belong in a header.
 ///
-/// Which of these a build speaks, its features say. The text form can be parsed again.
+/// Which schemes a build supports depends on its features. The text form can be parsed again.
 ///
 /// ```
 /// use antiphon::Address;
@@ -57,65 +59,65 @@ use antiphon_proto::Framing;
 pub enum Address {
     /// HTTP over TCP.
     Http {
-        /// Whether over TLS.
+        /// Whether TLS is used.
         secure: bool,
-        /// Name or number, IPv6 without its brackets; `None` if only a port was given.
+        /// Host name or IP address, IPv6 without brackets; `None` if only a port was given.
         host: Option<String>,
         /// The TCP port.
         port: u16,
-        /// Path and query, at least `/`.
+        /// Path and query; at least `/`.
         path: String,
     },
     /// WebSocket over TCP.
     WebSocket {
-        /// Whether over TLS.
+        /// Whether TLS is used.
         secure: bool,
-        /// Name or number, IPv6 without its brackets; `None` if only a port was given.
+        /// Host name or IP address, IPv6 without brackets; `None` if only a port was given.
         host: Option<String>,
         /// The TCP port.
         port: u16,
-        /// Path and query, at least `/`.
+        /// Path and query; at least `/`.
         path: String,
     },
     /// A raw TCP stream.
     Tcp {
-        /// Whether over TLS.
+        /// Whether TLS is used.
         secure: bool,
-        /// Name or number, IPv6 without its brackets; `None` if only a port was given.
+        /// Host name or IP address, IPv6 without brackets; `None` if only a port was given.
         host: Option<String>,
         /// The TCP port.
         port: u16,
-        /// How messages are told apart.
+        /// How messages are delimited.
         framing: Framing,
     },
     /// HTTP on a Unix socket.
     HttpUnix {
-        /// Where the socket lies.
+        /// Path of the socket.
         socket: PathBuf,
     },
     /// WebSocket on a Unix socket.
     WebSocketUnix {
-        /// Where the socket lies.
+        /// Path of the socket.
         socket: PathBuf,
     },
     /// A raw stream on a Unix socket.
     Unix {
-        /// Where the socket lies.
+        /// Path of the socket.
         socket: PathBuf,
-        /// How messages are told apart.
+        /// How messages are delimited.
         framing: Framing,
     },
-    /// The standard input and output of a program.
+    /// Standard input and output of a child process.
     Stdio {
         /// The program and its arguments.
         command: String,
-        /// How messages are told apart.
+        /// How messages are delimited.
         framing: Framing,
     },
 }
 
 impl Address {
-    /// Whether TLS is spoken there.
+    /// Whether the address uses TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         matches!(
@@ -127,31 +129,32 @@ impl Address {
     }
 }
 
-/// Text that is no [`Address`].
+/// The error of parsing an [`Address`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// A scheme that nobody knows, or that this build was made without.
+    /// The scheme is unknown or not supported by this build.
     Unsupported {
-        /// What stands before the first colon.
+        /// The text before the first colon.
         scheme: String,
     },
-    /// A user name or password before an `@`.
+    /// The address contains a user name or password.
     UserInfo,
-    /// A scheme that is spoken, and something behind it that cannot be read.
+    /// The scheme is supported, but the rest of the address is invalid.
     Malformed {
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is expected.
         reason: String,
     },
 }
 
-/// Whether this build opens sockets. Without, HTTP goes through a service that a client is given.
+/// Whether this build can open sockets. Without them, a client sends HTTP requests to a service
+/// that it is given.
 const SOCKETS: bool = cfg!(any(feature = "client", feature = "server"));
 
 /// Whether this build has TLS.
 const TLS: bool = SOCKETS && cfg!(feature = "tls");
 
-/// The schemes of all builds, each with whether this one has it.
+/// All schemes, and whether this build supports each.
 const SCHEMES: &[(&str, bool)] = &[
     ("http", true),
     ("https", TLS),
@@ -166,7 +169,7 @@ const SCHEMES: &[(&str, bool)] = &[
     ("stdio+content-length", SOCKETS),
 ];
 
-/// Host and port as they stand in a URL.
+/// Host and port in URL form.
 pub(crate) fn authority(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -175,7 +178,7 @@ pub(crate) fn authority(host: &str, port: u16) -> String {
     }
 }
 
-/// What stands behind a raw stream's address, if its messages are no lines.
+/// The query of a raw stream's address, unless its framing is the default.
 fn query(framing: Framing) -> &'static str {
     match framing {
         Framing::ContentLength => "?framing=content-length",

@@ -17,7 +17,7 @@ impl FromStr for Address {
         let known = SCHEMES.iter().find(|(name, _)| *name == lower);
         let slashes = rest.strip_prefix("//");
         match (known, lower.as_str(), slashes) {
-            // These need no `//`, so they are not to be taken for the name of a host.
+            // These need no `//`, so without this case they would be parsed as host names.
             (Some((_, false)), "http+unix" | "ws+unix" | "unix" | "stdio", _)
             | (Some((_, false)), "stdio+content-length", _)
             | (Some((_, false)) | None, _, Some(_)) => {
@@ -53,7 +53,7 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// What stands behind `http://` or `https://`.
+    /// Parses what follows `http://` or `https://`.
     pub(crate) fn parse_http(rest: &str, default_port: Option<u16>) -> Result<Self, AddressError> {
         let (authority, path) = match rest.find(['/', '?', '#']) {
             Some(end) => rest.split_at(end),
@@ -68,7 +68,7 @@ impl Address {
         })
     }
 
-    /// The same over TLS.
+    /// The same address with TLS.
     pub(crate) fn secured(self) -> Self {
         match self {
             Self::Http {
@@ -133,7 +133,7 @@ fn parse_stdio(command: &str, framing: Framing) -> Result<Address, AddressError>
     }
 }
 
-/// Cuts `?framing=…` off.
+/// Splits off `?framing=…`.
 fn split_framing(text: &str) -> Result<(&str, Framing), AddressError> {
     let Some((place, query)) = text.split_once('?') else {
         return Ok((text, Framing::default()));
@@ -190,7 +190,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), AddressError> {
 }
 
 fn parse_port(port: &str) -> Result<u16, AddressError> {
-    // `u16::from_str` would take a plus sign.
+    // `u16::from_str` would accept a plus sign.
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     match port.parse() {
         Ok(number) if digits => Ok(number),
@@ -218,7 +218,7 @@ fn parse_path(path: &str) -> Result<String, AddressError> {
     if path.contains('#') {
         return Err(malformed("a fragment (`#…`) is never sent".into()));
     }
-    // A query may stand right behind the host.
+    // A query may follow the host directly.
     let slash = if path.starts_with('/') { "" } else { "/" };
     let path = format!("{slash}{path}");
     match http::uri::PathAndQuery::from_str(&path) {

@@ -1,8 +1,8 @@
-//! Table of addresses, valid and invalid.
+//! Valid and invalid addresses.
 
 use super::*;
 
-/// Text → its canonical form, or a part of the error.
+/// Text and its expected canonical form, or a part of the expected error.
 fn check(table: &[(&str, Result<&str, &str>)]) {
     for (text, expected) in table {
         match (text.parse::<Address>(), expected) {
@@ -78,7 +78,7 @@ fn a_socket_is_an_address() {
     ]);
 }
 
-/// Every scheme is known everywhere; what a build lacks it says.
+/// All builds know all schemes; the error names those that a build does not support.
 #[test]
 fn the_schemes() {
     for (text, shown) in [

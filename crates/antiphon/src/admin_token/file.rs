@@ -1,4 +1,4 @@
-//! File of the admin token.
+//! The file of the admin token.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -10,7 +10,7 @@ use super::AdminToken;
 /// Random bytes in a token.
 const LENGTH: usize = 32;
 
-/// A file that holds a token, for as long as the server runs.
+/// A file with an admin token; exists as long as the server runs.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
     pub(crate) token: AdminToken,
@@ -19,8 +19,8 @@ pub(crate) struct TokenFile {
 }
 
 impl TokenFile {
-    /// Makes a new token and writes it to a file that nobody else can read (mode 0600), in place of
-    /// what was there.
+    /// Generates a token and writes it to a file that no other user can read (mode 0600). An
+    /// existing file is replaced.
     pub(crate) fn write(path: &Path) -> io::Result<Self> {
         let mut random = [0; LENGTH];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
@@ -28,7 +28,7 @@ impl TokenFile {
         Self::write_known(path, &token)
     }
 
-    /// The same with a token that there is already.
+    /// The same with an existing token.
     pub(crate) fn write_known(path: &Path, token: &str) -> io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{}", std::process::id()));
@@ -58,7 +58,7 @@ impl TokenFile {
 }
 
 impl Drop for TokenFile {
-    /// The token is worth nothing any more. What somebody else has put in its place stays.
+    /// Removes the file, since the token is no longer valid. A file that has replaced it is kept.
     fn drop(&mut self) {
         let ours =
             fs::metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.inode);

@@ -1,10 +1,10 @@
-//! Admin token: who can read its file may do with the server what its owner may.
+//! Admin token: a user who can read its file has the owner's rights on the server.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | [`AdminToken`]: comparison with what a caller shows |
+//! | `mod.rs` | [`AdminToken`]: checks the token of a caller |
 //! | `file.rs` | [`TokenFile`]: the file, for as long as the server runs |
-//! | `no_file.rs` | the same on systems without file modes, where none is written |
+//! | `no_file.rs` | stub for systems without file modes, where no file is written |
 
 #[cfg_attr(not(unix), path = "no_file.rs")]
 mod file;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use file::TokenFile;
 
-/// What a caller shows to be taken for the server's owner: `Authorization: Bearer TOKEN`.
+/// A token that authenticates a caller as admin: `Authorization: Bearer TOKEN`.
 #[derive(Clone)]
 pub(crate) struct AdminToken(Arc<str>);
 
@@ -27,8 +27,8 @@ impl AdminToken {
         &self.0
     }
 
-    /// Whether this is the value of a header field that shows the token. How long that takes tells
-    /// nothing about the token.
+    /// Whether this value of `Authorization` contains the token. The comparison takes constant
+    /// time.
     pub(crate) fn is_shown_by(&self, authorization: &[u8]) -> bool {
         let Some((scheme, shown)) = authorization.split_at_checked(7) else {
             return false;

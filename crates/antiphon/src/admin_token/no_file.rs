@@ -1,11 +1,11 @@
-//! File of the admin token, on systems whose file modes keep nobody out.
+//! Stub of the admin token's file, for systems without file modes that keep other users out.
 
 use std::io;
 use std::path::Path;
 
 use super::AdminToken;
 
-/// A file that holds a token, of which there is none.
+/// A file with an admin token; never created on this system.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
     pub(crate) token: AdminToken,

@@ -1,12 +1,12 @@
-//! Description of a router: its methods as data, and documents made from them.
+//! Descriptions of routers: their methods as data, and documents generated from them.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `tree.rs` | [`Tree`]: the methods of a frozen router, and the place of each |
-//! | `schema.rs`, `no_schema.rs` | JSON Schemas and default values of types |
+//! | `tree.rs` | [`Tree`]: the methods of a frozen router, and their namespaces |
+//! | `schema.rs`, `no_schema.rs` | JSON Schemas of types, and default values of parameters |
 //! | `rst.rs` | reStructuredText, for the method `documentation` |
 //! | `documents/` | OpenRPC, Markdown and HTML |
-//! | `page/` | the page for browsers |
+//! | `page/` | the documentation page for browsers |
 
 #[cfg(feature = "describe")]
 mod documents;

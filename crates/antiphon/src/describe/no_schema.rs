@@ -1,15 +1,15 @@
-//! Source of JSON Schemas and default values in builds without feature `describe`: there are none.
+//! Stub for builds without feature `describe`: there are no JSON Schemas and no default values.
 
-/// No schema.
+/// Stub without a schema.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SchemaSource;
 
-/// No default value.
+/// Stub without a default value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultSource;
 
 impl SchemaSource {
-    /// No schema.
+    /// Returns the stub.
     #[must_use]
     pub const fn none() -> Self {
         Self
@@ -17,14 +17,14 @@ impl SchemaSource {
 }
 
 impl DefaultSource {
-    /// No value.
+    /// Returns the stub.
     #[must_use]
     pub const fn none() -> Self {
         Self
     }
 }
 
-/// The schema of a parameter's type, as macros ask for it.
+/// Used by macros: the schema of a parameter's type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __schema_of {
@@ -33,7 +33,7 @@ macro_rules! __schema_of {
     };
 }
 
-/// The schema of what a method returns: of the `T`, if that is a `Result<T, E>` by whatever name.
+/// Used by macros: the schema of a method's return type; of `T` for `Result<T, E>` and its aliases.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __schema_of_outcome {
@@ -42,7 +42,7 @@ macro_rules! __schema_of_outcome {
     };
 }
 
-/// The default value of a parameter, made by a function.
+/// Used by macros: the default value of a parameter, made by a function.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __default_of {

@@ -1,16 +1,16 @@
-//! reStructuredText form of a router's documentation.
+//! Router documentation as reStructuredText.
 
 use std::fmt::Write as _;
 
 use crate::describe::{Access, Tree};
 
-/// The text that the method `documentation` answers with, for a reader with this access.
+/// The result of the method `documentation` for a reader with this access.
 pub(crate) fn document(tree: &Tree, reader: Access) -> String {
     let methods = tree.methods(reader).into_iter();
     text(methods.map(|method| (method.name(), method.doc())))
 }
 
-/// Methods, each with its doc comment.
+/// Formats methods with their doc comments.
 pub(super) fn text<'a>(methods: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
     for (name, doc) in methods {
@@ -28,7 +28,7 @@ pub(super) fn text<'a>(methods: impl Iterator<Item = (&'a str, &'a str)>) -> Str
     text
 }
 
-/// What stands where a method has no doc comment.
+/// Placeholder for a missing doc comment.
 pub(crate) const NO_DOCS: &str = "No docs";
 
 #[cfg(test)]

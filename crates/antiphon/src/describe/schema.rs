@@ -1,9 +1,10 @@
-//! Source of a document's JSON Schemas and default values.
+//! Sources of the JSON Schemas and default values in documents.
 //!
-//! A method keeps functions that make them, so a server that nobody asks pays nothing. Macros see
-//! names, not types: whether a type has a schema is found out here, by the compiler, where the
-//! function is chosen. An inherent method comes before one of a trait, and what needs no further
-//! reference before what does. In a generic block the bounds decide that are written there.
+//! A method stores functions that generate its schemas, so a server pays nothing until a document
+//! is requested. Macros see only the names of types. Whether a type implements [`JsonSchema`] is
+//! decided by the compiler's method resolution (autoref specialization): an inherent method is
+//! preferred to a trait method, and a method that needs no autoref to one that does. In a generic
+//! block, only the bounds written there count.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,13 +13,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What makes the schema of a type, if there is one.
+/// Generates the schema of a type, if it has one.
 #[derive(Clone, Copy, Default)]
 pub struct SchemaSource {
     make: Option<Make>,
 }
 
-/// What makes the value of a parameter that was left out, as JSON.
+/// Creates the JSON form of a parameter's default value.
 #[derive(Clone, Copy, Default)]
 pub struct DefaultSource {
     make: Option<fn() -> Option<Value>>,
@@ -36,35 +37,35 @@ impl fmt::Debug for DefaultSource {
     }
 }
 
-/// The schema of a parameter's type, as macros ask for it.
+/// Used by macros: the schema of a parameter's type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __schema_of {
     ($ty:ty) => {{
-        #[allow(unused_imports)] // it depends on the type
+        #[allow(unused_imports)] // whether it is used depends on the type
         use $crate::__private::WithoutSchema as _;
         $crate::__private::SchemaOf::<$ty>::new().schema()
     }};
 }
 
-/// The schema of what a method returns: of the `T`, if that is a `Result<T, E>` by whatever name.
+/// Used by macros: the schema of a method's return type; of `T` for `Result<T, E>` and its aliases.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __schema_of_outcome {
     ($ty:ty) => {{
-        #[allow(unused_imports)] // it depends on the type
+        #[allow(unused_imports)] // whether it is used depends on the type
         use $crate::__private::{PlainSchema as _, WithoutSchema as _};
         $crate::__private::OutcomeOf::<$ty>::new().schema()
     }};
 }
 
-/// The default value of a parameter, made by a function.
+/// Used by macros: the default value of a parameter, made by a function.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __default_of {
     ($ty:ty, $default:expr) => {
         $crate::__private::DefaultSource::of(|| {
-            #[allow(unused_imports)] // it depends on the type
+            #[allow(unused_imports)] // whether it is used depends on the type
             use $crate::__private::WithoutJson as _;
             $crate::__private::DefaultOf::<$ty>::new($default).json()
         })
@@ -73,17 +74,17 @@ macro_rules! __default_of {
 
 type Make = fn(&mut SchemaGenerator, Place) -> Schema;
 
-/// Where a schema is going to stand.
+/// Where a schema will be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
-    /// In a document: a type with a name is referred to, and defined once.
+    /// In a document: named types become references, and are defined once.
     Document,
-    /// By itself, so that its members can be read.
+    /// Standalone, so that its members can be read.
     Alone,
 }
 
 impl SchemaSource {
-    /// No schema.
+    /// Returns a source without a schema.
     #[must_use]
     pub const fn none() -> Self {
         Self { make: None }
@@ -104,13 +105,13 @@ impl SchemaSource {
 }
 
 impl DefaultSource {
-    /// No value.
+    /// Returns a source without a value.
     #[must_use]
     pub const fn none() -> Self {
         Self { make: None }
     }
 
-    /// A value that is made when it is asked for.
+    /// Returns a source that creates the value on request.
     #[must_use]
     pub fn of(make: fn() -> Option<Value>) -> Self {
         Self { make: Some(make) }
@@ -121,17 +122,17 @@ impl DefaultSource {
     }
 }
 
-/// A type whose schema is looked for.
+/// Looks up the schema of a type.
 #[derive(Debug)]
 pub struct SchemaOf<T>(PhantomData<T>);
 
-/// What a method returns, whose schema is looked for.
+/// Looks up the schema of a method's return type.
 #[derive(Debug)]
 pub struct OutcomeOf<T>(PhantomData<T>);
 
 impl<T> SchemaOf<T> {
-    /// The question.
-    #[allow(clippy::new_without_default)] // nobody needs one
+    /// Creates a lookup.
+    #[allow(clippy::new_without_default)] // only macros use it
     #[must_use]
     pub fn new() -> Self {
         Self(PhantomData)
@@ -139,8 +140,8 @@ impl<T> SchemaOf<T> {
 }
 
 impl<T> OutcomeOf<T> {
-    /// The question.
-    #[allow(clippy::new_without_default)] // nobody needs one
+    /// Creates a lookup.
+    #[allow(clippy::new_without_default)] // only macros use it
     #[must_use]
     pub fn new() -> Self {
         Self(PhantomData)
@@ -148,7 +149,7 @@ impl<T> OutcomeOf<T> {
 }
 
 impl<T: JsonSchema> SchemaOf<T> {
-    /// There is one.
+    /// The schema of a type that implements [`JsonSchema`].
     #[must_use]
     pub fn schema(self) -> SchemaSource {
         SchemaSource::of::<T>()
@@ -156,16 +157,16 @@ impl<T: JsonSchema> SchemaOf<T> {
 }
 
 impl<T: JsonSchema, E> OutcomeOf<Result<T, E>> {
-    /// That of the `T`.
+    /// The schema of `T`.
     #[must_use]
     pub fn schema(self) -> SchemaSource {
         SchemaSource::of::<T>()
     }
 }
 
-/// What is no `Result`.
+/// Lookup for return types that implement [`JsonSchema`] but are no `Result<T, E>`.
 pub trait PlainSchema {
-    /// There is one.
+    /// The schema of the type.
     fn schema(self) -> SchemaSource;
 }
 
@@ -175,9 +176,9 @@ impl<T: JsonSchema> PlainSchema for OutcomeOf<T> {
     }
 }
 
-/// All the rest. It takes a reference, and so it comes last.
+/// Fallback for all other types. Its method takes a reference, so the compiler chooses it last.
 pub trait WithoutSchema {
-    /// There is none.
+    /// Returns a source without a schema.
     fn schema(&self) -> SchemaSource;
 }
 
@@ -193,28 +194,28 @@ impl<T> WithoutSchema for OutcomeOf<T> {
     }
 }
 
-/// A default value that may have a JSON form.
+/// Looks up the JSON form of a default value.
 #[derive(Debug)]
 pub struct DefaultOf<T>(fn() -> T);
 
 impl<T> DefaultOf<T> {
-    /// The value that this function makes.
+    /// Creates a lookup for the value that this function returns.
     pub fn new(make: fn() -> T) -> Self {
         Self(make)
     }
 }
 
 impl<T: Serialize> DefaultOf<T> {
-    /// It has.
+    /// The JSON form of the value.
     #[must_use]
     pub fn json(self) -> Option<Value> {
         serde_json::to_value((self.0)()).ok()
     }
 }
 
-/// A value without a JSON form.
+/// Fallback for values that do not implement [`Serialize`].
 pub trait WithoutJson {
-    /// It has none.
+    /// Always `None`.
     fn json(&self) -> Option<Value>;
 }
 

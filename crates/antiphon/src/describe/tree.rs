@@ -1,6 +1,6 @@
-//! Tree of a router as data: names, docs and parameters of its methods.
+//! A router as data: names, doc comments and parameters of its methods.
 //!
-//! A [`Tree`] is made once, when a router is frozen, and never changes. Methods see it through
+//! A [`Tree`] is created when a router is frozen, and never changes. Methods access it through
 //! [`Context::router`](crate::Context::router).
 
 use std::sync::Arc;
@@ -12,41 +12,41 @@ use crate::describe::schema::{DefaultSource, SchemaSource};
 use crate::error::ErrorInfo;
 use crate::subscription::Options;
 
-/// Who may see and call a method, and what a caller may see: whoever has more may also do what is
-/// open to those with less. To anybody else a method does not exist.
+/// The access level that a method requires, and that a caller has. A level includes all lower ones.
+/// A method that requires a higher level than the caller has does not exist for that caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 #[non_exhaustive]
 pub enum Access {
-    /// Everybody.
+    /// All callers.
     #[default]
     Public,
     /// Callers on this machine; see [`Context::is_local`](crate::Context::is_local).
     Local,
-    /// Who runs the server: callers with its admin token, or on its control socket.
+    /// The owner of the server: callers with its admin token, or on its control socket.
     Admin,
 }
 
-/// A method as documents and listings show it.
+/// A method, as shown in documents and listings.
 #[derive(Clone, Debug)]
 pub struct MethodInfo {
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) format: String,
     pub(crate) params: Vec<ParamInfo>,
-    /// Of the result, or of an item.
+    /// Schema of the result; of an item for a subscription.
     pub(crate) result: SchemaSource,
     pub(crate) errors: Vec<ErrorInfo>,
     pub(crate) examples: Vec<String>,
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
-    /// Set if its result is a subscription.
+    /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
-    /// Index of the node it belongs to.
+    /// Index of its node.
     pub(crate) node: usize,
 }
 
 impl MethodInfo {
-    /// The full name, as a caller writes it: `calc.add`.
+    /// The full name that callers use: `calc.add`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -58,25 +58,26 @@ impl MethodInfo {
         &self.doc
     }
 
-    /// The word given as `format`; `json` unless the method says otherwise.
+    /// The value of `format`; `json` unless the method sets another one.
     #[must_use]
     pub fn format(&self) -> &str {
         &self.format
     }
 
-    /// The parameters in order.
+    /// The parameters, in order.
     #[must_use]
     pub fn params(&self) -> &[ParamInfo] {
         &self.params
     }
 
-    /// Whether it is answered with a subscription, whose items follow as notifications.
+    /// Whether the method returns a subscription, whose items follow as notifications.
     #[must_use]
     pub fn is_subscription(&self) -> bool {
         self.subscription.is_some()
     }
 
-    /// The name of the notifications that carry the items; `None` if it is no subscription.
+    /// The method name of the notifications that carry the items; `None` if this is no
+    /// subscription.
     #[must_use]
     pub fn notification(&self) -> Option<&str> {
         let options = self.subscription.as_ref()?;
@@ -84,14 +85,14 @@ impl MethodInfo {
     }
 
     /// The name of the method that ends such a subscription: `rpc.unsubscribe`, unless the method
-    /// says otherwise. `None` if it is no subscription.
+    /// sets another one. `None` if this is no subscription.
     #[must_use]
     pub fn unsubscribe(&self) -> Option<&str> {
         let options = self.subscription.as_ref()?;
         Some(options.unsubscribe.as_deref().unwrap_or("rpc.unsubscribe"))
     }
 
-    /// Whether the notifications of its subscriptions come without `seq` and `end`.
+    /// Whether the notifications of its subscriptions have no `seq` and `end`.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.subscription
@@ -99,25 +100,25 @@ impl MethodInfo {
             .is_some_and(|options| options.plain)
     }
 
-    /// The errors of the program's own that it may answer with, as far as it says so.
+    /// The application errors that the method declares.
     #[must_use]
     pub fn errors(&self) -> &[ErrorInfo] {
         &self.errors
     }
 
-    /// The examples, as JSON texts: `{"params": [3, 4], "result": 7}`.
+    /// The examples, as JSON text: `{"params": [3, 4], "result": 7}`.
     #[must_use]
     pub fn examples(&self) -> &[String] {
         &self.examples
     }
 
-    /// Whether callers should use something else, and the reason; the reason may be empty.
+    /// The reason if the method is deprecated; it may be empty.
     #[must_use]
     pub fn deprecated(&self) -> Option<&str> {
         self.deprecated.as_deref()
     }
 
-    /// Who may call it.
+    /// The access level that callers need.
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
@@ -136,34 +137,34 @@ pub struct ParamInfo {
 }
 
 impl ParamInfo {
-    /// The name a caller uses. One that is [flattened](Self::is_flattened) has a name that no
-    /// caller uses.
+    /// The name that callers use. The name of a [flattened](Self::is_flattened) parameter is not
+    /// used by callers.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What documents say about it; empty if there is nothing.
+    /// The description in documents; empty if there is none.
     #[must_use]
     pub fn documentation(&self) -> &str {
         &self.doc
     }
 
-    /// Whether a call without it is refused.
+    /// Whether calls without it are refused.
     #[must_use]
     pub fn is_required(&self) -> bool {
         self.required
     }
 
-    /// Whether it takes all members that no other parameter takes. Such a method is called by name
-    /// only.
+    /// Whether it collects all members that match no other parameter. A method with such a
+    /// parameter can only be called by name.
     #[must_use]
     pub fn is_flattened(&self) -> bool {
         self.flattened
     }
 }
 
-/// A frozen router: every method it has, and the place of each.
+/// A frozen router: all methods, and the nested routers that they belong to.
 #[derive(Clone, Debug)]
 pub struct Tree(Arc<Inner>);
 
@@ -171,24 +172,24 @@ pub struct Tree(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) methods: Vec<MethodInfo>,
     pub(crate) nodes: Vec<NodeInner>,
-    /// The documents of the router, each made when it is asked for first: they never change.
+    /// The documents of the router. They never change, so each is generated once, on first use.
     cache: Cache,
 }
 
-/// Places for what is made of a router: one for each kind of reader and each form.
+/// Slots for generated documents: one for each access level and format.
 pub(crate) type Cache = [OnceLock<Option<Box<RawValue>>>; 6];
 
 #[derive(Debug)]
 pub(crate) struct NodeInner {
-    /// What stands before the names of its methods: `calc.`, or nothing for the root.
+    /// The prefix of its methods' names: `calc.`, or empty for the root.
     pub(crate) prefix: String,
     pub(crate) title: String,
     pub(crate) documentation: String,
     pub(crate) version: String,
     pub(crate) parent: Option<usize>,
-    /// The name it was nested under, and its index.
+    /// Name and node index of each nested router.
     pub(crate) children: Vec<(String, usize)>,
-    /// Indexes of its own methods, in the order they were added.
+    /// Indexes of its own methods, in the order in which they were added.
     pub(crate) methods: Vec<usize>,
 }
 
@@ -197,16 +198,17 @@ impl Tree {
         Self(Arc::new(inner))
     }
 
-    /// The router everything hangs on.
+    /// The root router.
     #[must_use]
     pub fn root(&self) -> Node {
         self.node(0)
     }
 
-    /// All methods in a stable order: those of a router by name, then its nested routers in the
-    /// order they were nested.
+    /// All methods in a stable order: the methods of a router by name, then its nested routers in
+    /// the order in which they were nested.
     ///
-    /// `reader` is what whoever reads them may call: what is beyond that does not exist for them.
+    /// `reader` is the access level of the reader: methods that require a higher level are left
+    /// out.
     #[must_use]
     pub fn methods(&self, reader: Access) -> Vec<&MethodInfo> {
         let mut found = Vec::with_capacity(self.0.methods.len());
@@ -214,7 +216,7 @@ impl Tree {
         found
     }
 
-    /// How many methods there are, for whomever.
+    /// The number of methods of all access levels.
     pub(crate) fn len(&self) -> usize {
         self.0.methods.len()
     }
@@ -235,7 +237,7 @@ impl Tree {
         }
     }
 
-    /// The router a method belongs to.
+    /// The router that a method belongs to.
     #[must_use]
     pub fn node_of(&self, method: &MethodInfo) -> Node {
         self.node(method.node)
@@ -257,7 +259,7 @@ impl Tree {
     }
 }
 
-/// One router of a [`Tree`]: the root, or one that was nested.
+/// One router of a [`Tree`]: the root or a nested router.
 #[derive(Clone, Debug)]
 pub struct Node {
     tree: Tree,
@@ -265,13 +267,13 @@ pub struct Node {
 }
 
 impl Node {
-    /// What stands before the names of its methods: `calc.`, or nothing for the root.
+    /// The prefix of its methods' names: `calc.`, or empty for the root.
     #[must_use]
     pub fn prefix(&self) -> &str {
         self.inner().map_or("", |node| &node.prefix)
     }
 
-    /// The prefix without the separator behind it: `calc`, or nothing for the root.
+    /// The prefix without the separator at its end: `calc`, or empty for the root.
     #[must_use]
     pub fn namespace(&self) -> &str {
         let prefix = self.prefix();
@@ -285,44 +287,44 @@ impl Node {
         prefix.get(..length).unwrap_or(prefix)
     }
 
-    /// The title: given, or the name of the type.
+    /// The title: the one set on the router, or the name of the type.
     #[must_use]
     pub fn title(&self) -> &str {
         self.inner().map_or("", |node| &node.title)
     }
 
-    /// The documentation: given, or the doc comment of the `#[rpc]` block.
+    /// The documentation: the one set on the router, or the doc comment of the `#[rpc]` block.
     #[must_use]
     pub fn documentation(&self) -> &str {
         self.inner().map_or("", |node| &node.documentation)
     }
 
-    /// The version of the interface; empty if none is given.
+    /// The version of the interface; empty if none is set.
     #[must_use]
     pub fn version(&self) -> &str {
         self.inner().map_or("", |node| &node.version)
     }
 
-    /// The router this one is nested in; `None` for the root.
+    /// The router that this one is nested in; `None` for the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let parent = self.inner()?.parent?;
         Some(self.tree.node(parent))
     }
 
-    /// The router everything hangs on.
+    /// The root router.
     #[must_use]
     pub fn root(&self) -> Self {
         self.tree.root()
     }
 
-    /// Whether it is the root.
+    /// Whether this is the root.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.index == 0
     }
 
-    /// The router nested under this name.
+    /// The router that is nested under this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Self> {
         let children = &self.inner()?.children;

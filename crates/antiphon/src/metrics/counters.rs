@@ -1,7 +1,7 @@
-//! Counters of a router, by method.
+//! Call counters of a router, per method.
 //!
-//! Each method has its own counters, found by its index in the router's table; the last ones are for
-//! calls of methods that there are none. What is summed up is summed up when somebody asks.
+//! Each method has its own counters, found by its index in the router's table. One more set counts
+//! calls of unknown methods. Totals are computed on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,22 +11,22 @@ use antiphon_proto::ErrorObject;
 use crate::describe::Tree;
 use crate::metrics::Series;
 
-/// What all calls of a router have in common.
+/// State shared by all calls of a router.
 #[derive(Debug)]
 pub(crate) struct RouterState {
     pub(crate) tree: Tree,
     pub(crate) counters: Arc<Counters>,
 }
 
-/// How many calls a router has seen.
+/// Call counters of a router.
 #[derive(Debug)]
 pub(crate) struct Counters {
     methods: Box<[MethodCounters]>,
-    /// Calls that wait right now: they had to when they were first polled.
+    /// Calls in flight: only those that were not ready at their first poll.
     in_flight: AtomicUsize,
 }
 
-/// The same for one method.
+/// Counters of one method.
 #[derive(Debug, Default)]
 pub(crate) struct MethodCounters {
     calls: AtomicU64,
@@ -35,7 +35,7 @@ pub(crate) struct MethodCounters {
 }
 
 impl Counters {
-    /// For so many methods.
+    /// Creates counters for this many methods.
     pub(crate) fn new(methods: usize) -> Self {
         Self {
             methods: (0..=methods).map(|_| MethodCounters::default()).collect(),
@@ -43,34 +43,34 @@ impl Counters {
         }
     }
 
-    /// All calls and notifications since the start, whatever became of them.
+    /// Calls and notifications since the start, whatever their outcome.
     pub(crate) fn calls(&self) -> u64 {
         self.methods.iter().map(MethodCounters::calls).sum()
     }
 
-    /// Those of them that ended with an error.
+    /// Calls and notifications that ended with an error.
     pub(crate) fn errors(&self) -> u64 {
         self.methods.iter().map(MethodCounters::errors).sum()
     }
 
-    /// Those that wait right now.
+    /// Calls in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The counters of a method, by its index; those of unknown ones where there is none.
+    /// The counters of a method, by its index; those of unknown methods if there is no such index.
     pub(crate) fn method(&self, route: usize) -> Option<&MethodCounters> {
         self.methods.get(route.min(self.methods.len() - 1))
     }
 
-    /// There is one more call of a method.
+    /// Counts a call of a method.
     pub(crate) fn called(&self, route: usize) {
         if let Some(method) = self.method(route) {
             method.calls.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// A call begins to wait.
+    /// Counts a call as in flight until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>, route: usize) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         if let Some(method) = self.method(route) {
@@ -98,7 +98,7 @@ impl MethodCounters {
     }
 }
 
-/// One call in flight, until it is dropped.
+/// Guard of a call in flight.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     counters: Arc<Counters>,

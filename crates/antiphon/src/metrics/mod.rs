@@ -1,17 +1,17 @@
 //! Observation of a server: status, counters, metrics.
 //!
-//! Counting costs a few atomic additions for each call. A clock costs more than that, so the duration
-//! of calls that are ready at once is measured for one in eight of them, which then counts for eight;
-//! calls that wait are all measured.
+//! Counting costs a few atomic additions per call. Reading the clock costs more, so the duration of
+//! calls that are ready at their first poll is measured for one in eight of them, with weight
+//! eight. Calls that have to wait are all measured.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `status.rs` | [`ServerStatus`](status::ServerStatus): uptime, listeners, connections, calls in flight |
-//! | `process_info.rs` | memory, time and threads of the process |
+//! | `status.rs` | `ServerStatus`: uptime, listeners, connections, calls in flight |
+//! | `process_info.rs` | memory, CPU time and threads of the process |
 //! | `counters.rs` | calls, errors and calls in flight of a router |
-//! | `series/` | [`Series`]: the counters of one method; `no_series.rs` without feature `metrics` |
-//! | `snapshot.rs` | [`Snapshot`]: all of them at one moment, to be sent and summed over workers |
-//! | `prometheus.rs` | a snapshot as text for Prometheus |
+//! | `series/` | [`Series`]: metrics of one method; `no_series.rs` without feature `metrics` |
+//! | `snapshot.rs` | [`Snapshot`]: all metrics at one time, which can be added up over workers |
+//! | `prometheus.rs` | formats a snapshot for Prometheus |
 
 pub(crate) mod counters;
 #[cfg(feature = "server")]

@@ -1,18 +1,19 @@
-//! Counters of one method in builds without feature `metrics`: nothing is counted or timed.
+//! Stub of the metrics of one method for builds without feature `metrics`: nothing is counted or
+//! timed.
 
 use antiphon_proto::ErrorCode;
 
 use super::snapshot::MethodSnapshot;
 
-/// Whether there are any.
+/// Whether this build has metrics.
 pub(crate) const ENABLED: bool = false;
 
-/// No counters.
+/// Stub without counters.
 #[derive(Debug, Default)]
 pub(crate) struct Series;
 
 impl Series {
-    /// The number of calls, which is counted in any case.
+    /// A snapshot with the number of calls only, which every build counts.
     pub(crate) fn snapshot(&self, calls: u64) -> MethodSnapshot {
         MethodSnapshot {
             calls,
@@ -27,7 +28,7 @@ impl Series {
     pub(crate) fn failed(&self, _: ErrorCode) {}
 }
 
-/// No clock.
+/// Stub that measures nothing.
 #[derive(Debug)]
 pub(crate) struct Stopwatch;
 

@@ -1,25 +1,25 @@
-//! Information about this process from the system: memory, CPU time, threads.
+//! Information about this process from the operating system: memory, CPU time, threads.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What the system counts processor time in, in milliseconds.
+/// Length of a clock tick in milliseconds (`USER_HZ` is 100).
 const TICK: u64 = 10;
 
-/// What the system says about a process.
+/// Resource usage of a process.
 #[derive(Serialize, Deserialize, Clone, Debug, Default)]
 pub(crate) struct ProcessInfo {
     /// Resident and virtual memory, in bytes.
     pub(crate) memory: u64,
     pub(crate) memory_virtual: u64,
-    /// Time on a processor since the start, in seconds.
+    /// CPU time since the start, in seconds.
     pub(crate) cpu_seconds: f64,
     pub(crate) num_threads: u64,
 }
 
 impl ProcessInfo {
-    /// As it is for this process. All zero where the system cannot be asked.
+    /// The current values of this process. All are zero on systems without `/proc`.
     pub(crate) fn now() -> Self {
         Self::read().unwrap_or_default()
     }
@@ -31,7 +31,8 @@ impl ProcessInfo {
             line.split_whitespace().next()?.parse().ok()
         };
         let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-        // The name of the program stands before it, in brackets, and may hold anything.
+        // The program's name comes first, in parentheses, and may contain anything, even
+        // parentheses. The fields wanted are utime and stime.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
         let mut ticks = || fields.next()?.parse::<u64>().ok();
         let ticks = ticks()? + ticks()?;

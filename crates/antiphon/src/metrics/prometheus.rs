@@ -1,13 +1,13 @@
-//! Text format of Prometheus (exposition format 0.0.4).
+//! The text format of Prometheus (exposition format 0.0.4).
 
 use std::fmt::Write as _;
 
 use super::snapshot::{BOUNDS, CODES, MethodSnapshot, Snapshot};
 
-/// The media type of the text.
+/// The media type of this format.
 pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All that was counted.
+/// Formats a snapshot.
 pub(crate) fn render(snapshot: &Snapshot) -> String {
     let mut text = String::with_capacity(4096);
     let simple: [Simple; 4] = [
@@ -76,7 +76,7 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
     text
 }
 
-/// A figure of each method: its name, kind and meaning, and how to have it.
+/// A metric with one value per method: name, type, help text, and how to get the value.
 type Simple = (
     &'static str,
     &'static str,
@@ -85,7 +85,7 @@ type Simple = (
 );
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a string cannot fail, here and below.
+    // Writing to a `String` cannot fail, here and below.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
@@ -148,7 +148,7 @@ fn seconds(microseconds: u64) -> String {
     (microseconds as f64 / 1e6).to_string()
 }
 
-/// A name between quotes.
+/// Escapes a label value.
 fn label(name: &str) -> String {
     name.replace('\\', "\\\\")
         .replace('"', "\\\"")

@@ -1,32 +1,32 @@
-//! Snapshot of all counters, which can be added to others.
+//! Snapshot of all metrics. Snapshots of several processes can be added up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// Upper bounds of the buckets, in microseconds; a last one has none.
+/// Upper bounds of the histogram's buckets, in microseconds; one more bucket has no bound.
 pub(crate) const BOUNDS: [u64; 15] = [
     10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000,
     5_000_000, 30_000_000,
 ];
 
-/// Errors that are counted by themselves; a last counter is for all others.
+/// Error codes with a counter of their own; one more counter is for all other codes.
 pub(crate) const CODES: [i64; 8] = [
     -32700, -32600, -32601, -32602, -32603, -32000, -32001, -32800,
 ];
 
-/// What a process, or all workers of a server together, have counted.
+/// The metrics of a process, or of all workers of a server together.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub(crate) struct Snapshot {
-    /// By the names of methods; calls of methods that there are none have an empty one.
+    /// By method name; the empty name is for calls of unknown methods.
     pub(crate) methods: BTreeMap<String, MethodSnapshot>,
     pub(crate) connections: u64,
     pub(crate) accepted: u64,
-    /// The processes that are summed up here.
+    /// The number of processes that are summed up here.
     pub(crate) processes: u64,
 }
 
-/// What has been counted of one method.
+/// The metrics of one method.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub(crate) struct MethodSnapshot {
     pub(crate) calls: u64,
@@ -34,14 +34,14 @@ pub(crate) struct MethodSnapshot {
     pub(crate) received: u64,
     pub(crate) sent: u64,
     pub(crate) nanoseconds: u64,
-    /// In the order of [`CODES`], and then all others.
+    /// In the order of [`CODES`], followed by all other codes.
     pub(crate) codes: Vec<u64>,
-    /// In the order of [`BOUNDS`], and then what took longer.
+    /// In the order of [`BOUNDS`], followed by the bucket without a bound.
     pub(crate) buckets: Vec<u64>,
 }
 
 impl Snapshot {
-    /// Adds what another process has counted.
+    /// Adds the metrics of another process.
     pub(crate) fn add(&mut self, other: &Self) {
         for (name, method) in &other.methods {
             self.methods.entry(name.clone()).or_default().add(method);
@@ -51,14 +51,15 @@ impl Snapshot {
         self.processes += other.processes;
     }
 
-    /// Adds the counters of a method of this process.
+    /// Adds the metrics of a method of this process.
     pub(crate) fn count(&mut self, name: &str, method: &MethodSnapshot) {
         if method.calls > 0 {
             self.methods.entry(name.to_owned()).or_default().add(method);
         }
     }
 
-    /// Counts methods that do not exist for the reader as what does not exist.
+    /// Moves the metrics of hidden methods to the unknown ones, for a reader who may not see these
+    /// methods.
     pub(crate) fn without(mut self, hidden: &BTreeSet<&str>) -> Self {
         let (gone, seen): (Vec<_>, Vec<_>) = std::mem::take(&mut self.methods)
             .into_iter()
@@ -70,7 +71,7 @@ impl Snapshot {
         self
     }
 
-    /// The counters of a process that has ended: its gauges (connections, calls in flight) are zero.
+    /// The metrics of a process that has ended: gauges (connections, calls in flight) are zero.
     pub(crate) fn without_gauges(mut self) -> Self {
         for method in self.methods.values_mut() {
             method.in_flight = 0;

@@ -1,4 +1,4 @@
-//! Status of a server while it serves.
+//! Status of a running server.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -16,40 +16,40 @@ use crate::metrics::Snapshot;
 use crate::metrics::counters::RouterState;
 use crate::shutdown::Shutdown;
 
-/// One server that serves.
+/// The state of a running server.
 #[derive(Debug)]
 pub(crate) struct ServerStatus {
     began: Instant,
-    /// One for each route.
+    /// One per route.
     routers: Vec<Arc<RouterState>>,
     shutdown: Shutdown,
     open: Arc<AtomicUsize>,
     accepted: Arc<AtomicUsize>,
-    /// Its addresses, as URLs.
+    /// The addresses it listens on, as URLs.
     listeners: Vec<String>,
-    /// The way to the supervisor, where this process is one of its workers.
+    /// The client of the supervisor, if this process is one of its workers.
     supervisor: Option<Box<dyn SupervisorClient>>,
 }
 
-/// What is asked of a supervisor, and its answer, as JSON.
+/// Calls methods of the supervisor; results are JSON.
 pub(crate) trait SupervisorClient: Debug + Send + Sync {
-    /// Asks a question, with parameters by position.
+    /// Calls a method with positional parameters.
     fn ask(&self, method: &'static str, params: Vec<Value>) -> Answer;
 }
 
-/// The answer of a supervisor.
+/// The future of a supervisor's answer.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Value, ErrorObject>> + Send>>;
 
-/// How much a server has done so far.
+/// Totals of a server.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     /// Calls and notifications.
     pub(crate) calls: u64,
-    /// Those of them that ended with an error.
+    /// Calls and notifications that ended with an error.
     pub(crate) errors: u64,
-    /// Calls that wait right now.
+    /// Calls in flight.
     pub(crate) in_flight: usize,
-    /// Connections that are open.
+    /// Open connections.
     pub(crate) connections: usize,
     /// Connections since the start.
     pub(crate) accepted: usize,
@@ -75,22 +75,22 @@ impl ServerStatus {
         }
     }
 
-    /// The way to the supervisor, if there is one.
+    /// The client of the supervisor, if there is one.
     pub(crate) fn supervisor(&self) -> Option<&dyn SupervisorClient> {
         self.supervisor.as_deref()
     }
 
-    /// Since when it serves.
+    /// When the server started.
     pub(crate) fn began(&self) -> Instant {
         self.began
     }
 
-    /// Tells it to stop gracefully.
+    /// Starts a graceful shutdown.
     pub(crate) fn stop(&self) {
         self.shutdown.stop();
     }
 
-    /// Its addresses, as URLs.
+    /// The addresses it listens on, as URLs.
     pub(crate) fn listeners(&self) -> &[String] {
         &self.listeners
     }
@@ -113,7 +113,7 @@ impl ServerStatus {
         counts
     }
 
-    /// What was counted of each method in this process.
+    /// The metrics of this process, per method.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let counts = self.counts();
         let mut snapshot = Snapshot {
@@ -133,7 +133,7 @@ impl ServerStatus {
         snapshot
     }
 
-    /// The names of methods that do not exist for this reader, on any route.
+    /// The names of methods that are hidden from this reader on all routes.
     pub(crate) fn hidden(&self, reader: Access) -> BTreeSet<&str> {
         let trees = self.routers.iter().map(|router| &router.tree);
         let all = trees.flat_map(|tree| tree.methods(Access::Admin));
@@ -145,12 +145,12 @@ impl ServerStatus {
             };
             names.insert(method.name());
         }
-        // One name may stand on two routes.
+        // Two routes may have a method with the same name.
         hidden.retain(|name| !seen.contains(name));
         hidden
     }
 
-    /// Waits until calls that are still in flight have to end, because the server does.
+    /// Completes when calls in flight have to end because the server stops.
     pub(crate) fn overdue(&self) -> WaitForCancellationFutureOwned {
         self.shutdown.overdue()
     }

@@ -1,12 +1,12 @@
-//! Collector of a body in memory, with a bound on its size.
+//! Collects an HTTP body in memory, up to a size limit.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::SizeHint;
 
-/// The data of a body, as it arrives.
+/// The data of a body received so far.
 ///
-/// What is announced is not allocated: memory grows with what comes. Data that comes in one piece,
-/// as most bodies do, is not copied.
+/// Nothing is allocated for the announced length: memory grows with the data received. A body that
+/// arrives in one piece, as most do, is not copied.
 #[derive(Debug)]
 pub(crate) struct Collector {
     max: usize,
@@ -14,12 +14,12 @@ pub(crate) struct Collector {
     rest: BytesMut,
 }
 
-/// The body is longer than the bound.
+/// The body is longer than the limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
 impl Collector {
-    /// A collector of at most `max` bytes.
+    /// Creates a collector of at most `max` bytes.
     ///
     /// # Errors
     ///
@@ -35,16 +35,16 @@ impl Collector {
         })
     }
 
-    /// Bytes that have arrived.
+    /// The number of bytes received so far.
     pub(crate) fn len(&self) -> usize {
         self.first.len() + self.rest.len()
     }
 
-    /// Adds what has arrived.
+    /// Appends received data.
     ///
     /// # Errors
     ///
-    /// [`TooLong`] if that is more than the bound; nothing is added then.
+    /// [`TooLong`] if the limit would be exceeded; nothing is added then.
     pub(crate) fn push(&mut self, mut data: impl Buf) -> Result<(), TooLong> {
         let length = data.remaining();
         if length > self.max - self.len() {
@@ -59,7 +59,7 @@ impl Collector {
         Ok(())
     }
 
-    /// All that has arrived.
+    /// Returns the whole body.
     pub(crate) fn finish(self) -> Bytes {
         if self.rest.is_empty() {
             self.first

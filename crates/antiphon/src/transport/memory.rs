@@ -1,7 +1,7 @@
-//! In-memory connection: whole messages, passed without a copy.
+//! In-memory connection: messages are passed whole and without a copy.
 //!
-//! Like a socket it holds so much and no more; what the other end does not take waits on this side,
-//! where the session counts it.
+//! Like a socket it has a limited capacity. What the peer does not read waits on the sending side,
+//! where the session counts it, so backpressure works as on a socket.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,10 +12,10 @@ use bytes::Bytes;
 
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 
-/// Bytes on their way from one end to the other; a longer message goes alone.
+/// The most bytes in one direction; a longer message is accepted when the pipe is empty.
 const CAPACITY: usize = 64 * 1024;
 
-/// Two wires, each the other's peer.
+/// Creates two wires that are connected to each other.
 pub(crate) fn pair() -> (MemoryWire, MemoryWire) {
     let (one, other) = (Arc::<Pipe>::default(), Arc::<Pipe>::default());
     let wire = |incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>| MemoryWire {
@@ -28,7 +28,7 @@ pub(crate) fn pair() -> (MemoryWire, MemoryWire) {
     (wire(&one, &other), wire(&other, &one))
 }
 
-/// One end.
+/// One end of an in-memory connection.
 #[derive(Debug)]
 pub(crate) struct MemoryWire {
     incoming: Arc<Pipe>,
@@ -38,7 +38,7 @@ pub(crate) struct MemoryWire {
     traffic: Traffic,
 }
 
-/// One direction.
+/// One direction of the connection.
 #[derive(Debug, Default)]
 struct Pipe(Mutex<Flow>);
 
@@ -56,7 +56,7 @@ impl Pipe {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing goes through any more; what is in it can still be taken.
+    /// Closes the pipe; messages already in it can still be received.
     fn close(&self) {
         let mut flow = self.lock();
         flow.closed = true;

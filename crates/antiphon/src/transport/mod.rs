@@ -1,17 +1,17 @@
-//! What carries messages. A transport cuts one message out of what it receives and never looks into
-//! it; only dispatch does.
+//! Transports: how messages reach this process and leave it. A transport only delimits messages in
+//! the bytes it receives. It does not parse them; dispatch does.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `http/` | requests and responses, event streams |
 //! | `ws/` | WebSocket |
-//! | `stream/` | messages on a byte stream: lines, or headed as in LSP |
+//! | `stream/` | messages on a byte stream: one per line, or with headers as in LSP |
 //! | `memory.rs` | in-memory connections |
 //! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
 //! | `tls/` | TLS around them |
-//! | `socket.rs` | what all byte streams have in common |
-//! | `collect.rs` | a body of HTTP in memory, within a bound |
-//! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | the same types on systems, and in builds, without these |
+//! | `socket.rs` | the trait that all byte streams implement |
+//! | `collect.rs` | collects an HTTP body in memory, up to a size limit |
+//! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | stubs for systems and builds without these |
 
 pub(crate) mod collect;
 #[cfg(feature = "server")]

@@ -1,15 +1,15 @@
-//! TLS in builds without feature `tls`: an error for who asks for it.
+//! Stub of TLS for builds without feature `tls`: every attempt to use it fails.
 //!
-//! The types are those of `tls/` and have no value, so that code which handles TLS needs no
-//! conditions of its own.
+//! The types match those of `tls/` but cannot be constructed, so code that uses TLS needs no `cfg`
+//! of its own.
 
-/// The names of protocols in a handshake (ALPN, RFC 7301).
+/// Protocol names for ALPN (RFC 7301).
 #[cfg(feature = "client")]
 pub(crate) const H2: &[u8] = b"h2";
 #[cfg(feature = "client")]
 pub(crate) const HTTP1: &[u8] = b"http/1.1";
 
-/// The only error here.
+/// The build has no TLS.
 #[derive(Debug)]
 pub(crate) struct TlsError;
 
@@ -28,14 +28,14 @@ pub(crate) mod client {
 
     use super::TlsError;
 
-    /// What a client needs for a handshake, which cannot be had.
+    /// TLS configuration of a client; cannot be constructed.
     #[derive(Clone)]
     pub(crate) struct ClientTls(Infallible);
 
-    /// A stream with TLS around it, which cannot exist.
+    /// The TLS stream of this build; [`ClientTls::connect`] never returns one.
     pub(crate) type TlsStream<S> = S;
 
-    /// The stream below TLS, and whether the handshake has settled on HTTP/2.
+    /// The stream below TLS, and whether ALPN has selected HTTP/2.
     pub(crate) fn negotiated<S>(stream: &TlsStream<S>) -> (&S, bool) {
         (stream, false)
     }
@@ -77,14 +77,14 @@ pub(crate) mod server {
 
     pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// What a stream carries.
+    /// The protocol inside TLS.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub(crate) enum TlsPayload {
         Http,
         Raw,
     }
 
-    /// A certificate and its key, which cannot be used.
+    /// TLS configuration of a server; cannot be constructed.
     #[derive(Clone)]
     pub(crate) struct ServerTls(Infallible);
 

@@ -1,7 +1,7 @@
-//! Unix sockets on systems without them: an error for who asks for one.
+//! Stub of Unix sockets for systems without them: every attempt to open one fails.
 //!
-//! The types are those of `unix.rs` and have no value, so that code which handles Unix sockets needs
-//! no conditions of its own.
+//! The types match those of `unix.rs` but cannot be constructed, so code that uses Unix sockets
+//! needs no `cfg` of its own.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,15 +13,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::transport::socket::Socket;
 
-/// A listening socket, which cannot exist here.
+/// A listening socket; cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct UnixListener(Infallible);
 
-/// A connection, which cannot exist here.
+/// A connection; cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct UnixStream(Infallible);
 
-/// Removes the file of a socket, of which there is none.
+/// Removes the file of a socket; cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct Cleanup(Infallible);
 
@@ -50,7 +50,7 @@ impl UnixListener {
     }
 }
 
-/// Connections that wait at a listening socket, which cannot exist here.
+/// The accept queue of a listening socket; cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct UnixQueue(Infallible);
 

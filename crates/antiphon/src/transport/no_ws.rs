@@ -1,6 +1,6 @@
-//! WebSocket in builds without feature `ws`: none is opened.
+//! Stub of WebSockets for builds without feature `ws`: every attempt to open one fails.
 //!
-//! The types are those of `ws/`, so that code which handles WebSockets needs no conditions of its own.
+//! The types match those of `ws/`, so code that uses WebSockets needs no `cfg` of its own.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 
-/// One end of a WebSocket, which cannot exist.
+/// One end of a WebSocket; cannot be constructed.
 pub(crate) struct WsWire<S>(Infallible, PhantomData<S>);
 
 impl<S: Send + Unpin + 'static> Wire for WsWire<S> {
@@ -52,12 +52,12 @@ pub(crate) mod connect {
 
     use super::WsWire;
 
-    /// Why there is no connection: always because of the build.
+    /// The build has no WebSockets.
     #[derive(Debug)]
     pub(crate) struct ConnectError;
 
     impl ConnectError {
-        /// No server has been asked.
+        /// Always `None`, since no request is sent.
         pub(crate) fn refusal(&self) -> Option<(StatusCode, &str)> {
             None
         }

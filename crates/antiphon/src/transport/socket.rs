@@ -1,19 +1,20 @@
-//! Sockets: what all byte streams have in common.
+//! The trait that all byte streams implement.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, Ready};
 
-/// A byte stream that a wire can be made of.
+/// A byte stream that can carry the messages of a session.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Whether the other end is known to have gone, although what it sent has not been read yet.
+    /// Whether the peer is known to have closed its end, even if data from it has not been read
+    /// yet.
     fn is_hung_up(&self) -> bool {
         false
     }
 }
 
-/// What a readiness that is there already says; whoever asks does not wait for one.
+/// Whether the readiness reports a closed read side. Polls once and does not wait.
 pub(super) fn says_gone(ready: impl Future<Output = std::io::Result<Ready>>) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     match pin!(ready).poll(&mut cx) {

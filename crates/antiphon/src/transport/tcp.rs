@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long a connection may take to come about, looking up the name included.
+/// Timeout for connecting, including the name lookup.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects; every address of the name is tried.
+/// Connects; tries all addresses of the name.
 pub(crate) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port))).await??;
-    // Messages are written whole; waiting for more to send with them only costs time.
+    // Messages are written whole, so Nagle's algorithm would only add latency.
     stream.set_nodelay(true)?;
     Ok(stream)
 }

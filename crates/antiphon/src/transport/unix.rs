@@ -1,5 +1,5 @@
-//! Unix sockets: made without an instant at which others could connect, replaced when nobody listens
-//! there any more, and removed in the end.
+//! Unix sockets. They are created without a moment at which other users could connect, they replace
+//! stale socket files, and their file is removed at the end.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -17,11 +17,11 @@ use tokio::time::timeout;
 
 use crate::transport::socket::{Socket, says_gone};
 
-/// The longest path that anybody can connect to, in bytes.
+/// The longest usable path in bytes: on Linux, `sun_path` has 108 bytes including a NUL.
 const MAX_PATH: usize = 107;
 
-/// How long a connection may take to come about. It is the system's doing and takes no time, unless
-/// the server's queue is full.
+/// Timeout for connecting. The kernel connects at once, unless the accept queue of the server is
+/// full.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to a socket.
@@ -35,7 +35,7 @@ impl Socket for UnixStream {
     }
 }
 
-/// A listening socket. It belongs to the runtime in which it was made.
+/// A listening socket. It is registered with the runtime in which it was created.
 #[derive(Debug)]
 pub(crate) struct UnixListener(tokio::net::UnixListener);
 
@@ -46,7 +46,7 @@ impl UnixListener {
         Ok((Self::from_std(listener)?, cleanup))
     }
 
-    /// A socket that listens already.
+    /// Wraps a socket that is already listening.
     pub(crate) fn from_fd(socket: OwnedFd) -> io::Result<Self> {
         Self::from_std(net::UnixListener::from(socket))
     }
@@ -60,7 +60,7 @@ impl UnixListener {
         Ok(self.0.accept().await?.0)
     }
 
-    /// The queue alone, which the runtime no longer watches.
+    /// Deregisters the socket from the runtime, but keeps it open.
     pub(crate) fn into_queue(self) -> io::Result<UnixQueue> {
         Ok(UnixQueue(self.0.into_std()?))
     }
@@ -72,12 +72,12 @@ impl AsFd for UnixListener {
     }
 }
 
-/// Connections that wait at a listening socket.
+/// A listening socket outside the runtime, with the connections in its accept queue.
 #[derive(Debug)]
 pub(crate) struct UnixQueue(net::UnixListener);
 
 impl UnixQueue {
-    /// The next one. None was there if the error says that it would block.
+    /// Accepts the next connection; fails with `WouldBlock` if the queue is empty.
     pub(crate) fn accept(&self) -> io::Result<UnixStream> {
         let (socket, _) = self.0.accept()?;
         socket.set_nonblocking(true)?;
@@ -91,7 +91,7 @@ impl From<UnixQueue> for OwnedFd {
     }
 }
 
-/// Removes a socket's file when it is dropped, if it is still the one that was made.
+/// Removes the socket file on drop, if it is still the same file.
 #[derive(Debug)]
 pub(crate) struct Cleanup {
     path: PathBuf,
@@ -100,7 +100,7 @@ pub(crate) struct Cleanup {
 
 #[cfg(feature = "supervisor")]
 impl Cleanup {
-    /// For a socket that another process has made.
+    /// Cleans up a socket that another process has created.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let made = fs::symlink_metadata(path)?;
         Ok(Self {
@@ -109,7 +109,7 @@ impl Cleanup {
         })
     }
 
-    /// Leaves the file where it is.
+    /// Keeps the file.
     pub(crate) fn leave(mut self) {
         self.inode = (0, 0);
     }
@@ -125,17 +125,17 @@ impl Drop for Cleanup {
     }
 }
 
-/// Listens at a path, for nobody but the user who runs this (mode 0600).
+/// Listens at a path that only the current user can connect to (mode 0600).
 ///
-/// The socket is made in a folder of its own that nobody else can enter, and moved to its place when
-/// its mode is right. Whoever wants the place holds the lock of its folder meanwhile, so that of two
-/// servers that start at the same time one finds the other.
+/// The socket is created in a private folder, and renamed to its path when its mode is set.
+/// Meanwhile the folder of the path is locked, so that of two servers that start at the same time
+/// one detects the other.
 ///
 /// # Errors
 ///
-/// `AddrInUse` if another server answers there; `AlreadyExists` if something else than a socket is
-/// there, which stays as it is; `InvalidInput` if the path is longer than 107 bytes, and what the
-/// system says if the folder is missing.
+/// `AddrInUse` if another server listens there; `AlreadyExists` if the path exists and is no socket
+/// (it is not changed); `InvalidInput` if the path is longer than 107 bytes; or the system's error
+/// if the folder is missing.
 fn listen(path: &Path) -> io::Result<(net::UnixListener, Cleanup)> {
     if path.as_os_str().len() > MAX_PATH {
         let text = format!("the path of a socket has at most {MAX_PATH} bytes");
@@ -148,8 +148,8 @@ fn listen(path: &Path) -> io::Result<(net::UnixListener, Cleanup)> {
     let lock = File::open(folder)?;
     flock(&lock, FlockOperation::LockExclusive)?;
     check(path)?;
-    let room = Room::new(folder)?;
-    let socket = room.0.join("s");
+    let private = PrivateFolder::new(folder)?;
+    let socket = private.0.join("s");
     let listener = net::UnixListener::bind(&socket)?;
     fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
     let made = fs::symlink_metadata(&socket)?;
@@ -161,7 +161,7 @@ fn listen(path: &Path) -> io::Result<(net::UnixListener, Cleanup)> {
     Ok((listener, cleanup))
 }
 
-/// Whether the place is free, or held by a socket at which nobody listens.
+/// Checks that the path is free, or that it is a socket without a listener.
 fn check(path: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -174,10 +174,10 @@ fn check(path: &Path) -> io::Result<()> {
     }
     match net::UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-        // It was removed just now.
+        // It was removed in the meantime.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        // Its queue is full, or it has taken us: somebody is there.
+        // The accept queue is full, or the connection was accepted: there is a listener.
         _ => Err(io::Error::new(
             io::ErrorKind::AddrInUse,
             "another server answers there",
@@ -185,12 +185,12 @@ fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A folder that nobody else can enter, gone when it is dropped.
-struct Room(PathBuf);
+/// A private folder (mode 0700), removed on drop.
+struct PrivateFolder(PathBuf);
 
-impl Room {
+impl PrivateFolder {
     fn new(beside: &Path) -> io::Result<Self> {
-        // A name as short as can be: the path of a socket has 108 bytes at most.
+        // The name is short, since the path of a socket has at most 107 bytes.
         for number in 0..100 {
             let path = beside.join(format!(".{}{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
@@ -203,7 +203,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for PrivateFolder {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.0.join("s"));
         let _ = fs::remove_dir(&self.0);
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
     use std::os::unix::net::UnixListener;
 
-    /// A folder that is gone with the test.
+    /// A temporary folder, removed on drop.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -256,7 +256,7 @@ mod tests {
         let (_listener, first) = listen(&path).unwrap();
         assert_eq!(kind(&path), io::ErrorKind::AddrInUse);
         assert!(path.exists());
-        // Somebody else's socket in its place is not removed.
+        // A socket that replaced it is not removed.
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         drop(first);

@@ -7,8 +7,8 @@ use crate::describe::documents::specification::Specification;
 use crate::describe::{Access, Tree};
 
 impl Tree {
-    /// The OpenRPC document for a reader with this access, made when it is asked for first. `None` never happens: it is for the
-    /// compiler, which cannot know that a document is always JSON.
+    /// The OpenRPC document for a reader with this access, generated on first use. Always `Some`: a
+    /// document can always be serialized, but the types do not show that.
     pub(crate) fn openrpc_text(
         &self,
         reader: Access,

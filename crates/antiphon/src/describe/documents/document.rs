@@ -1,4 +1,4 @@
-//! OpenRPC document, of a router or from elsewhere, and its forms.
+//! OpenRPC documents, of a router or parsed, and their output formats.
 
 use std::str::FromStr;
 
@@ -9,8 +9,8 @@ use crate::describe::documents::specification::Specification;
 use crate::describe::documents::{html, markdown, references};
 use crate::describe::rst;
 
-/// An OpenRPC document: of a router of this program, by [`OpenRpc::document`](crate::OpenRpc::document),
-/// or read from a JSON text, which may be anybody's.
+/// An OpenRPC document: generated from a router by [`OpenRpc::document`](crate::OpenRpc::document),
+/// or parsed from any JSON text.
 ///
 /// ```
 /// use antiphon::OpenRpcDocument;
@@ -32,8 +32,8 @@ use crate::describe::rst;
 ///
 /// # Errors
 ///
-/// Parsing fails if a text is no JSON, or no OpenRPC: without a name of each method, for instance.
-/// What is missing beyond that is taken as empty, and members that are not known are kept.
+/// Parsing fails if the text is not JSON, or not OpenRPC: for instance if a method has no name.
+/// Other missing members count as empty, and unknown members are kept.
 #[derive(Clone, Debug)]
 pub struct OpenRpcDocument(pub(super) Document);
 
@@ -48,7 +48,8 @@ impl FromStr for OpenRpcDocument {
 }
 
 impl OpenRpcDocument {
-    /// The same, said to be of another version of the specification. What we write is valid in all.
+    /// Sets the version of the specification that the document names. Documents of this crate are
+    /// valid in all versions.
     #[must_use]
     pub fn specification(mut self, specification: Specification) -> Self {
         self.0.openrpc = specification.number().to_owned();
@@ -58,35 +59,35 @@ impl OpenRpcDocument {
     /// The document as JSON.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        // All of it are texts, numbers and values that are JSON already: this cannot fail.
+        // The document has only strings, numbers and JSON values, so this cannot fail.
         serde_json::to_value(&self.0).unwrap_or_default()
     }
 
-    /// The document as a JSON text of many lines, with members in the order of the specification.
+    /// The document as formatted JSON text, with members in the order of the specification.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // As above.
+        // Cannot fail either.
         let mut text = serde_json::to_string_pretty(&self.0).unwrap_or_default();
         text.push('\n');
         text
     }
 
-    /// The document as Markdown, for people: namespaces, methods, types.
+    /// The document as Markdown for readers: namespaces, methods, types.
     #[must_use]
     pub fn to_markdown(&self) -> String {
         markdown::text(&self.0)
     }
 
-    /// The methods as reStructuredText, each with a label `functions-<name>`: what the method
-    /// `documentation` answers with.
+    /// The methods as reStructuredText, each with a label `functions-<name>`: the result of the
+    /// method `documentation`.
     #[must_use]
     pub fn to_rst(&self) -> String {
         let methods = self.0.methods.iter();
         rst::text(methods.map(|method| (method.name.as_str(), method.doc())))
     }
 
-    /// The document as one HTML file, to be read in a browser without a server. It loads nothing and
-    /// runs nothing; HTML in doc comments is shown as it was written.
+    /// The document as a single HTML file that works without a server. It loads no resources and
+    /// has no scripts; HTML in doc comments is shown as text.
     #[must_use]
     pub fn to_html(&self) -> String {
         html::text(&self.0)
@@ -94,14 +95,14 @@ impl OpenRpcDocument {
 }
 
 impl Document {
-    /// All there is to say of a namespace.
+    /// The documentation of a namespace.
     pub(super) fn about<'a>(&'a self, tag: &'a Tag) -> &'a str {
         self.namespaces.get(&tag.name).unwrap_or(&tag.description)
     }
 }
 
 impl crate::describe::documents::model::Method {
-    /// The whole doc comment.
+    /// The complete doc comment.
     pub(super) fn doc(&self) -> &str {
         match self.description.is_empty() {
             true => &self.summary,

@@ -1,7 +1,8 @@
-//! HTML form of a document: one file, with a list of contents.
+//! HTML output: one file with a table of contents.
 //!
-//! Doc comments are somebody's Markdown. HTML in them is shown as text, images as what stands for
-//! them, and links lead to the web or within the page; so there is nothing that runs or loads.
+//! Doc comments are untrusted Markdown. HTML in them is shown as text, images are replaced by their
+//! alternative text, and links can only point to the web or into the page. So nothing can run or
+//! load.
 
 use std::collections::HashSet;
 
@@ -10,7 +11,7 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, 
 use crate::describe::documents::markdown;
 use crate::describe::documents::model::Document;
 
-/// What the browser is told besides: nothing is loaded, nothing runs.
+/// Content-Security-Policy of the page, as a second defence: nothing is loaded, nothing runs.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
@@ -38,9 +39,9 @@ fn escaped(text: &str) -> String {
     html
 }
 
-/// The same without anything that could do something.
+/// Replaces active content: HTML, images and links to other schemes.
 fn harmless<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
-    // Links within links are none, so one is open at most.
+    // Markdown links cannot be nested, so at most one is open.
     let mut dropped = false;
     events.filter_map(move |event| match event {
         Event::Html(text) | Event::InlineHtml(text) if !is_anchor(&text) => Some(Event::Text(text)),
@@ -54,7 +55,7 @@ fn harmless<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item =
     })
 }
 
-/// What marks the place of a type in the Markdown form.
+/// Whether this is the anchor of a type that the Markdown output contains.
 fn is_anchor(html: &str) -> bool {
     let id = html.strip_prefix("<a id=\"type-");
     let id = id.and_then(|rest| rest.strip_suffix("\">"));
@@ -68,7 +69,7 @@ fn is_link(url: &str) -> bool {
     known.iter().any(|start| url.starts_with(start))
 }
 
-/// Gives an id to each heading of a namespace, a method and a type; returns links to all of them.
+/// Adds an id to each heading of a namespace, method or type; returns a list of links to them.
 fn contents(events: &mut [Event<'_>]) -> String {
     let mut contents = String::new();
     let mut known = HashSet::new();
@@ -98,7 +99,7 @@ fn contents(events: &mut [Event<'_>]) -> String {
     contents
 }
 
-/// The text of the heading that has begun.
+/// The text of the heading at the start of these events.
 fn title(events: &[Event<'_>]) -> String {
     let events = events.iter();
     let inside = events.take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));
@@ -109,7 +110,7 @@ fn title(events: &[Event<'_>]) -> String {
     texts.collect()
 }
 
-/// An id that no other heading has.
+/// Makes an id that is unique on the page.
 fn unique(name: &str, known: &mut HashSet<String>) -> String {
     let letters = name.chars().map(|c| match c.is_alphanumeric() {
         true => c,

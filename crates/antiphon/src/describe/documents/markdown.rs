@@ -1,4 +1,4 @@
-//! Markdown form of a document: namespaces, methods, types.
+//! Markdown output: namespaces, methods, types.
 
 use std::fmt::Write as _;
 
@@ -42,7 +42,7 @@ pub(super) fn text(document: &Document) -> String {
     page.0
 }
 
-/// Paragraphs, with an empty line between them.
+/// Paragraphs separated by empty lines.
 #[derive(Default)]
 struct Page(String);
 
@@ -59,7 +59,7 @@ impl Page {
         self.0.push('\n');
     }
 
-    /// What somebody has written as Markdown. Its headings are put below those of the page.
+    /// Adds Markdown text of a doc comment. Its headings are moved below those of the page.
     fn documentation(&mut self, text: &str) {
         let mut fenced = false;
         let lines = text.lines().map(|line| {
@@ -73,7 +73,7 @@ impl Page {
         self.paragraph(&lines.collect::<Vec<_>>().join("\n"));
     }
 
-    /// A table; without rows there is none.
+    /// Adds a table, unless it has no rows.
     fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
         if rows.is_empty() {
             return;
@@ -158,7 +158,7 @@ impl Page {
         let name = Value::from(method.name.as_str());
         let mut text = format!("```json\n{{\"method\": {name}, \"params\": {params}}}\n");
         if let Some(result) = &example.result {
-            // Writing to a string cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{{\"result\": {}}}", result.value);
         }
         text.push_str("```");
@@ -188,7 +188,7 @@ impl Page {
     }
 }
 
-/// `calc.add(a, b?)`.
+/// The signature of a method: `calc.add(a, b?)`.
 fn signature(method: &Method) -> String {
     let param = |param: &Content| match param.required {
         Some(false) => format!("{}?", param.name),

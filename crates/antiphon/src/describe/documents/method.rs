@@ -1,4 +1,4 @@
-//! Method of a router as a method of a document.
+//! Converts a method of a router to a method of an OpenRPC document.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub(super) fn summary(doc: &str) -> String {
     }
 }
 
-/// The namespace, if the method is in one.
+/// The namespace of the method as a tag; none for the root.
 fn tags(tree: &Tree, info: &MethodInfo) -> Vec<Tag> {
     let node = tree.node_of(info);
     if node.is_root() {
@@ -70,7 +70,7 @@ fn tags(tree: &Tree, info: &MethodInfo) -> Vec<Tag> {
     }]
 }
 
-/// What there is to say of a namespace.
+/// The documentation of a namespace, or its title.
 pub(super) fn about(node: &Node) -> &str {
     match node.documentation() {
         "" => node.title(),
@@ -113,7 +113,7 @@ fn one_param(param: &ParamInfo, schemas: &mut Schemas) -> Content {
     }
 }
 
-/// Adds the members of a parameter that takes what is left; returns what else may be given.
+/// Adds the members of a flattened parameter to `params`; returns the schema of further members.
 fn members(param: &ParamInfo, schemas: &mut Schemas, params: &mut Vec<Content>) -> Value {
     let Some(schema) = schemas.param(|generator| param.schema(generator)) else {
         return Value::Bool(true);
@@ -163,7 +163,7 @@ fn result(info: &MethodInfo, schemas: &mut Schemas) -> Content {
     returned("result", info, schemas)
 }
 
-/// What the method returns, or an item of that.
+/// The return value of the method, or an item of its subscription.
 fn returned(name: &str, info: &MethodInfo, schemas: &mut Schemas) -> Content {
     let schema = schemas.result(|generator| info.result_schema(generator));
     let no_schema = schema.is_none();
@@ -195,7 +195,7 @@ impl Error {
     }
 }
 
-/// What is told of the errors beyond their messages; a document's errors have no place for it.
+/// The documentation of errors, by code; OpenRPC's error objects have no member for it.
 fn error_docs(info: &MethodInfo) -> BTreeMap<String, String> {
     let told = info.errors().iter();
     let told = told.filter(|error| !error.documentation().is_empty());
@@ -203,7 +203,7 @@ fn error_docs(info: &MethodInfo) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The examples that have the form they should have; the macros refuse any other.
+/// The examples. Texts of the wrong form are skipped; the macros reject them at compile time.
 fn examples(info: &MethodInfo) -> Vec<Example> {
     let texts = info.examples().iter();
     let members = texts.filter_map(|text| serde_json::from_str::<Map<String, Value>>(text).ok());

@@ -1,19 +1,19 @@
-//! OpenRPC documents, and their forms for readers.
+//! OpenRPC documents and their output formats.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `openrpc.rs` | [`OpenRpc`]: builder of a document |
-//! | `specification.rs` | [`Specification`]: its versions |
+//! | `specification.rs` | [`Specification`]: versions of OpenRPC |
 //! | `model.rs` | the members of an OpenRPC document, in the order of the specification |
-//! | `method.rs` | a method of a router as one of a document |
-//! | `schemas.rs` | the schemas of a document, each named type once |
+//! | `method.rs` | converts a method of a router to a method of a document |
+//! | `schemas.rs` | the schemas of a document, in which each named type is defined once |
 //! | `types.rs` | the schemas of single parameters and results |
-//! | `cache.rs` | the documents of one router, each made once |
-//! | `document.rs` | [`OpenRpcDocument`]: the forms a document can have, and one from elsewhere |
-//! | `references.rs` | references in documents from elsewhere |
-//! | `markdown.rs` | the Markdown form |
-//! | `schema_text.rs` | schemas as prose, for that |
-//! | `html.rs`, `html.css` | the HTML form |
+//! | `cache.rs` | caches the documents of a router |
+//! | `document.rs` | [`OpenRpcDocument`]: parsing and output formats |
+//! | `references.rs` | resolves references in parsed documents |
+//! | `markdown.rs` | Markdown output |
+//! | `schema_text.rs` | schemas as text, for Markdown |
+//! | `html.rs`, `html.css` | HTML output |
 
 mod cache;
 mod document;

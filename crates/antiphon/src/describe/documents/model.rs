@@ -1,4 +1,4 @@
-//! The members of an OpenRPC document, as far as we write and read them, in the order of the
+//! The members of an OpenRPC document that are read and written here, in the order of the
 //! specification.
 
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub(super) struct Method {
     pub(super) description: String,
     #[serde(default)]
     pub(super) params: Vec<Content>,
-    /// None for what is never answered; no method of ours.
+    /// `None` for notifications; methods of a router always have a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) result: Option<Content>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,17 +63,17 @@ pub(super) struct Method {
     pub(super) param_structure: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) examples: Vec<Example>,
-    /// What stands here of the errors beyond their messages, by their codes.
+    /// Documentation of the errors, by code.
     #[serde(
         default,
         rename = "x-error-docs",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(super) error_docs: BTreeMap<String, String>,
-    /// Our other members: `x-access` and so on.
+    /// Other extension members, such as `x-access`.
     #[serde(flatten)]
     pub(super) extensions: BTreeMap<String, Value>,
-    /// The subscription, which becomes a member when all schemas are known.
+    /// The subscription. Its references are corrected when all schemas are known.
     #[serde(rename = "x-subscription", skip_serializing_if = "Option::is_none")]
     pub(super) subscription: Option<Subscription>,
 }
@@ -81,7 +81,7 @@ pub(super) struct Method {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Tag {
     pub(super) name: String,
-    /// The first sentence only: it stands at every method.
+    /// The first sentence only, since it is repeated at each method.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
 }
@@ -96,7 +96,7 @@ pub(super) struct Content {
     pub(super) required: Option<bool>,
     #[serde(default = "anything")]
     pub(super) schema: Value,
-    /// That the type says nothing about itself, in contrast to one that may be anything.
+    /// Set if the type has no schema, in contrast to a type that accepts any value.
     #[serde(rename = "x-no-schema", skip_serializing_if = "Option::is_none")]
     pub(super) no_schema: Option<bool>,
 }
@@ -107,7 +107,7 @@ pub(super) struct Error {
     pub(super) message: String,
 }
 
-/// A call with its answer: an "example pairing".
+/// A call with its result: an "example pairing".
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Example {
     #[serde(default)]
@@ -129,14 +129,14 @@ pub(super) struct ExampleValue {
     pub(super) value: Value,
 }
 
-/// What follows the answer of a method that streams.
+/// The notifications that follow the response of a subscription method.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Subscription {
     pub(super) notification: String,
     pub(super) unsubscribe: String,
-    /// The schema of what stands as `result` in the notifications' parameters.
+    /// The schema of `result` in the parameters of the notifications.
     pub(super) item: Content,
-    /// Notifications without `seq` and `end`.
+    /// Whether the notifications have no `seq` and `end`.
     #[serde(default)]
     pub(super) plain: bool,
 }
@@ -161,7 +161,7 @@ fn anything() -> Value {
     Value::Bool(true)
 }
 
-// What serde calls takes a reference.
+// serde's `skip_serializing_if` passes a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(flag: &bool) -> bool {
     !flag

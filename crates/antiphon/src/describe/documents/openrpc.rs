@@ -9,28 +9,30 @@ use crate::describe::documents::schemas::Schemas;
 use crate::describe::documents::specification::{NO_VERSION, Specification};
 use crate::describe::{Access, Tree};
 
-/// What stands where nobody has given a title.
+/// Default title.
 const NO_TITLE: &str = "Remote methods";
-/// The document of a router: its methods, their types, errors and examples.
+
+/// Builder of the OpenRPC document of a router: its methods with their types, errors and examples.
 ///
-/// It is [OpenRPC](https://spec.open-rpc.org), from which other programs make clients, pages and
-/// tests; [`OpenRpcDocument`] has the other forms. Every router answers `rpc.discover` with it, as far as the
-/// caller may see. Two documents of one router are the same, byte for byte.
+/// [OpenRPC](https://spec.open-rpc.org) is the format from which other programs generate clients,
+/// documentation and tests. [`OpenRpcDocument`] has further output formats. Every router returns
+/// this document from `rpc.discover`, restricted to what the caller may see. The output is
+/// deterministic: the same router always has the same document, byte for byte.
 ///
-/// Types have schemas if they implement [`JsonSchema`](schemars::JsonSchema). Of any other type the
-/// document says `true`, which means anything, and `"x-no-schema": true` beside it. What OpenRPC has
-/// no word for is told in members of our own:
+/// Types have a schema if they implement [`JsonSchema`](schemars::JsonSchema). For any other type
+/// the schema is `true`, which accepts anything, with `"x-no-schema": true` beside it. What OpenRPC
+/// cannot express is in extension members:
 ///
-/// | member of a method | tells |
+/// | member of a method | meaning |
 /// |---|---|
-/// | `x-subscription` | the items that follow as notifications: `notification` and `unsubscribe`, names of methods; `item`, whose `schema` an item has; `plain`, without `seq` and `end` |
-/// | `x-additional-params` | the schema of further parameters that may be given by name |
-/// | `x-access` | `local` or `admin`, if not everybody sees the method |
+/// | `x-subscription` | the items that follow as notifications: `notification` and `unsubscribe` are method names, `item` has the `schema` of an item, `plain` means without `seq` and `end` |
+/// | `x-additional-params` | the schema of further parameters that may be passed by name |
+/// | `x-access` | `local` or `admin`, if the method is not public |
 /// | `x-deprecated-reason` | what to use instead |
-/// | `x-error-docs` | what is said of errors beyond their messages, by code |
+/// | `x-error-docs` | the documentation of errors, by code |
 ///
-/// The document itself may have `x-namespaces`: the documentation of namespaces that is longer than a
-/// sentence, by name.
+/// The document itself may have `x-namespaces`: the documentation of namespaces, by name, where it
+/// is longer than one sentence.
 ///
 /// ```
 /// use antiphon::{Access, Method, OpenRpc, ParamInfo, Router};
@@ -60,7 +62,7 @@ pub struct OpenRpc {
 }
 
 impl OpenRpc {
-    /// The document of this router, for everybody.
+    /// Creates a builder for this router, with public access.
     pub fn of(tree: &Tree) -> Self {
         Self {
             tree: tree.clone(),
@@ -72,37 +74,38 @@ impl OpenRpc {
         }
     }
 
-    /// Who reads it: methods beyond what the reader may call are left out.
+    /// Sets the reader's access level: methods that require a higher one are left out.
     pub fn access(mut self, reader: Access) -> Self {
         self.access = reader;
         self
     }
 
-    /// The version of the specification; 1.3.2 by default.
+    /// Sets the version of the specification; 1.3.2 by default.
     pub fn specification(mut self, specification: Specification) -> Self {
         self.specification = specification;
         self
     }
 
-    /// The title, in place of the router's own.
+    /// Sets the title; by default the router's title is used.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// The version of your interface, in place of the router's own; without either it is `0.0.0`.
+    /// Sets the version of the interface; by default the router's version is used, or `0.0.0` if it
+    /// has none.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// Adds an address at which the methods are served.
+    /// Adds the URL of a server.
     pub fn server(mut self, url: impl Into<String>) -> Self {
         self.servers.push(url.into());
         self
     }
 
-    /// The document, to be written as JSON, Markdown, reStructuredText or HTML.
+    /// Generates the document, which can be written as JSON, Markdown, reStructuredText or HTML.
     #[must_use]
     pub fn document(&self) -> OpenRpcDocument {
         OpenRpcDocument(self.assemble())
@@ -150,7 +153,8 @@ impl OpenRpc {
         }
     }
 
-    /// What there is to say of namespaces beyond a sentence, which stands at each method.
+    /// The documentation of namespaces that have more than one sentence; the first sentence is at
+    /// each method.
     fn namespaces(&self) -> BTreeMap<String, String> {
         let mut told = BTreeMap::new();
         for method in self.tree.methods(self.access) {
@@ -166,7 +170,8 @@ impl OpenRpc {
 
 /// With feature `describe`.
 impl Tree {
-    /// The OpenRPC document of this router, for a reader with this access; [`OpenRpc`] has choices.
+    /// The OpenRPC document of this router for a reader with this access; [`OpenRpc`] has more
+    /// options.
     #[must_use]
     pub fn openrpc(&self, reader: Access) -> OpenRpcDocument {
         OpenRpc::of(self).access(reader).document()

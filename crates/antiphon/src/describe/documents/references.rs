@@ -1,16 +1,17 @@
-//! References in documents: shared parameters, results, errors and so on.
+//! Resolves references in parsed documents: shared parameters, results, errors and so on.
 //!
-//! Schemas are left as they are. They have names of their own on a page, and may contain themselves.
+//! References to schemas are kept: schemas have names of their own on the page, and may be
+//! recursive.
 
 use serde_json::Value;
 
-/// References that lead to references.
+/// The most references in a chain.
 const MAX_HOPS: usize = 8;
 
-/// Values that are copied in all, so that a small document does not become a giant.
+/// Limit of copied values in total, so that a small document cannot expand to a huge one.
 const MAX_COPIED: usize = 1_000_000;
 
-/// Puts what is referred to in the place of the reference, wherever no schema stands.
+/// Replaces references by their targets, except in schemas.
 pub(super) fn follow(document: &mut Value) {
     let components = document.get("components").cloned().unwrap_or_default();
     let Some(Value::Array(methods)) = document.get_mut("methods") else {
@@ -30,7 +31,7 @@ pub(super) fn follow(document: &mut Value) {
         for list in ["tags", "params", "errors", "examples"] {
             for item in items(method.get_mut(list)) {
                 components.resolve(item);
-                // The values of an example may be shared, too.
+                // The values of an example may be references, too.
                 for value in items(item.get_mut("params")) {
                     components.resolve(value);
                 }
@@ -46,14 +47,15 @@ fn items(list: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
     list.and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-/// What is shared, and how much of it may still be copied.
+/// The shared components, and how many values may still be copied.
 struct Components {
     members: Value,
     left: usize,
 }
 
 impl Components {
-    /// A reference that leads nowhere stays, and is no valid member for whoever reads it.
+    /// Resolves a reference. One without a target is kept; it is later treated as an invalid
+    /// member.
     fn resolve(&mut self, place: &mut Value) {
         for _ in 0..MAX_HOPS {
             let reference = place.get("$ref").and_then(Value::as_str);
@@ -70,7 +72,7 @@ impl Components {
     }
 }
 
-/// How many values there are in one. Recursion is bounded by the depth that a parsed value can have.
+/// The number of values in a value. The recursion is bounded by the parser's depth limit.
 fn size(value: &Value) -> usize {
     1 + match value {
         Value::Array(items) => items.iter().map(size).sum(),

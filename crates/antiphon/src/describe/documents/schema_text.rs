@@ -1,10 +1,10 @@
-//! JSON Schemas as prose, for Markdown.
+//! Describes JSON Schemas in words, for Markdown.
 
 use serde_json::Value;
 
 use crate::describe::documents::schemas::PATH;
 
-/// What a value of this schema is: `list of integer`, or `string or null`.
+/// The type of a schema in words: `list of integer`, or `string or null`.
 pub(super) fn type_of(schema: &Value) -> String {
     let Some(members) = schema.as_object() else {
         return "anything".to_owned();
@@ -34,7 +34,7 @@ pub(super) fn type_of(schema: &Value) -> String {
     }
 }
 
-/// Everything that a value may be, each once.
+/// Joins alternatives without duplicates.
 fn any_of(types: impl Iterator<Item = String>) -> String {
     let mut known: Vec<String> = Vec::new();
     for found in types {
@@ -62,7 +62,7 @@ fn named(name: &str, schema: &Value) -> String {
     }
 }
 
-/// The members of an object, as rows of a table: name, type, whether it is required, description.
+/// The members of an object as table rows: name, type, whether it is required, description.
 pub(super) fn members(schema: &Value) -> Vec<[String; 4]> {
     let Some(Value::Object(properties)) = schema.get("properties") else {
         return Vec::new();
@@ -81,8 +81,7 @@ pub(super) fn members(schema: &Value) -> Vec<[String; 4]> {
     properties.iter().map(row).collect()
 }
 
-/// The values of a schema that lists them, as rows of a table: value, description. None if it is
-/// anything but such a list.
+/// The values of an enumeration as table rows: value, description. Empty for any other schema.
 pub(super) fn values(schema: &Value) -> Vec<[String; 2]> {
     let described = |value: &Value, of: &Value| {
         let description = of.get("description").and_then(Value::as_str);
@@ -111,7 +110,7 @@ pub(super) fn values(schema: &Value) -> Vec<[String; 2]> {
     rows.unwrap_or_default()
 }
 
-/// The name of a definition, out of a reference to it.
+/// The name of the definition that a reference points to.
 fn name_of(reference: &str) -> String {
     let text = reference.strip_prefix('#').unwrap_or(reference);
     let text = text.strip_prefix(PATH).unwrap_or(text);
@@ -137,7 +136,7 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// Where a type is described on the page.
+/// The anchor of a type's description on the page.
 pub(super) fn anchor(name: &str) -> String {
     let letters = name.chars().map(|c| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_lowercase(),
@@ -146,7 +145,7 @@ pub(super) fn anchor(name: &str) -> String {
     format!("type-{}", letters.collect::<String>())
 }
 
-/// A text as code. Backquotes in it would end that.
+/// Formats text as code; text with backquotes gets double ones.
 pub(super) fn code(text: &str) -> String {
     match text.contains('`') {
         true => format!("`` {text} ``"),
@@ -154,14 +153,14 @@ pub(super) fn code(text: &str) -> String {
     }
 }
 
-/// A text in a table: on one line, without what ends a cell.
+/// Formats text for a table cell: on one line, with `|` escaped.
 pub(super) fn cell(text: &str) -> String {
     let lines = text.lines().map(str::trim);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     lines.join(" ").replace('|', "\\|")
 }
 
-/// A yes or no of a table.
+/// Formats a truth value for a table.
 pub(super) fn yes(is_so: bool) -> String {
     (if is_so { "yes" } else { "no" }).to_owned()
 }

@@ -1,8 +1,9 @@
-//! Schemas of a document, each named type once.
+//! The schemas of a document, in which each named type is defined once.
 //!
-//! What a type accepts and what it writes may differ: a member with a default may be left out by a
-//! caller, but is always there in an answer. So there are two generators. Types that look the same
-//! on both sides are defined once; of the others, what is written gets a name of its own.
+//! The schema of a type may differ between input and output: a member with a default value is
+//! optional in a parameter but always present in a result. So there are two generators. A type with
+//! the same schema on both sides is defined once; otherwise the output schema gets a name of its
+//! own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +11,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-/// Where definitions stand in a document.
+/// JSON Pointer of the definitions in a document.
 pub(super) const PATH: &str = "/components/schemas";
-/// What is added to the name of a type where it is written, if it looks different there.
+/// Suffix of the name of an output schema that differs from the input schema.
 const SUFFIX: &str = "Result";
 
 pub(super) struct Schemas {
@@ -20,13 +21,13 @@ pub(super) struct Schemas {
     results: SchemaGenerator,
 }
 
-/// The definitions of a document, and which of those that results refer to have another name now.
+/// The definitions of a document, and the renamed ones among those that results refer to.
 pub(super) struct Definitions {
     pub(super) schemas: Map<String, Value>,
     renamed: Renamed,
 }
 
-/// References as they were, and what has to be added to each.
+/// Original references, and the suffix to add to each.
 type Renamed = BTreeMap<String, String>;
 
 impl Schemas {
@@ -41,7 +42,7 @@ impl Schemas {
         }
     }
 
-    /// A schema of something that callers send.
+    /// Generates the schema of a parameter.
     pub(super) fn param(
         &mut self,
         make: impl FnOnce(&mut SchemaGenerator) -> Option<Schema>,
@@ -49,7 +50,8 @@ impl Schemas {
         make(&mut self.params)
     }
 
-    /// A schema of something that callers get. Its references hold after [`Definitions::correct`].
+    /// Generates the schema of a result. Its references are valid only after
+    /// [`Definitions::correct`].
     pub(super) fn result(
         &mut self,
         make: impl FnOnce(&mut SchemaGenerator) -> Option<Schema>,
@@ -57,7 +59,7 @@ impl Schemas {
         make(&mut self.results)
     }
 
-    /// A schema as it stands in a document, in the words of the draft that OpenRPC has.
+    /// Converts a schema to JSON, in the draft that OpenRPC uses.
     pub(super) fn finish(&mut self, mut schema: Schema) -> Value {
         for transform in self.params.transforms_mut() {
             transform.transform(&mut schema);
@@ -96,7 +98,7 @@ impl Schemas {
 }
 
 impl Definitions {
-    /// Lets the references of a result's schema point to where their types are now.
+    /// Updates the references in a result's schema to renamed definitions.
     pub(super) fn correct(&self, schema: &mut Value) {
         visit_references(schema, &mut |reference| {
             if let Some(added) = self.renamed.get(reference) {
@@ -106,7 +108,8 @@ impl Definitions {
     }
 }
 
-/// The names that do not mean the same on both sides, by themselves or by what they refer to.
+/// The names of types whose schemas differ between input and output, directly or through
+/// references.
 fn different(params: &Map<String, Value>, results: &Map<String, Value>) -> BTreeSet<String> {
     let mut different: BTreeSet<String> = BTreeSet::new();
     loop {
@@ -147,7 +150,7 @@ fn visit_references(schema: &mut Value, visit: &mut dyn FnMut(&mut String)) {
     }
 }
 
-/// How a schema refers to a definition of this name: a JSON Pointer in the fragment of a URL.
+/// The reference to a definition with this name: a JSON Pointer in a URL fragment.
 pub(super) fn reference(name: &str) -> String {
     let mut text = format!("#{PATH}/");
     for byte in name.bytes() {

@@ -1,13 +1,13 @@
 //! Versions of the OpenRPC specification.
 
-/// What stands where nobody has given a version; a document must have one.
+/// The version of a document without one; OpenRPC requires it.
 pub(super) const NO_VERSION: &str = "0.0.0";
 
 /// A version of the OpenRPC specification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Specification {
-    /// 1.3.2, which all programs read.
+    /// 1.3.2, which all tools support.
     #[default]
     V1_3,
     /// 1.4.0.

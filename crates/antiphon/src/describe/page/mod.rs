@@ -1,13 +1,13 @@
 //! Documentation page for browsers: documentation, call forms and the dashboard of the server.
 //!
-//! The files are served as they are, without a build step, and the page loads nothing from other hosts. All
-//! URLs in it are relative, so that it works below any path.
+//! The files are served unchanged, without a build step, and the page loads nothing from other
+//! hosts. All URLs in it are relative, so it works below any path.
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// A part of the page: its name below the path of the page, its media type, its text.
+/// A file of the page: its path relative to the page, its media type, its content.
 struct Part(&'static str, &'static str, &'static str);
 
 macro_rules! part {
@@ -51,7 +51,7 @@ const PARTS: &[Part] = &[
     part!("workers.js", JAVASCRIPT),
 ];
 
-/// Media type and text of the part with this name.
+/// Media type and content of the file with this name.
 pub(crate) fn part(name: &str) -> Option<(&'static str, &'static str)> {
     let found = PARTS.iter().find(|Part(known, ..)| *known == name)?;
     let Part(_, media_type, text) = found;

@@ -1,9 +1,9 @@
-//! Counters of one method.
+//! Metrics of one method.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`Series`]: calls, errors, bytes, durations |
-//! | `stopwatch.rs` | [`Stopwatch`]: the time of one call |
+//! | `stopwatch.rs` | [`Stopwatch`]: measures the duration of one call |
 
 mod stopwatch;
 
@@ -15,13 +15,13 @@ use antiphon_proto::ErrorCode;
 use super::snapshot::{BOUNDS, CODES, MethodSnapshot};
 pub(crate) use stopwatch::Stopwatch;
 
-/// One in so many calls that are ready at once is timed.
+/// Of the calls that are ready at their first poll, one in this many is timed.
 const SAMPLE: u64 = 8;
 
-/// Whether there are any.
+/// Whether this build has metrics.
 pub(crate) const ENABLED: bool = true;
 
-/// The counters of one method.
+/// The metrics of one method.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
     codes: [AtomicU64; CODES.len() + 1],
@@ -33,7 +33,7 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// As they are now, for a method that was called so often.
+    /// The current values. The number of calls is counted elsewhere.
     pub(crate) fn snapshot(&self, calls: u64) -> MethodSnapshot {
         let Self {
             codes,
@@ -60,17 +60,17 @@ impl Series {
         }
     }
 
-    /// A call begins to wait.
+    /// Counts a call as in flight.
     pub(crate) fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It waits no more.
+    /// Ends what [`enter`](Self::enter) began.
     pub(crate) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A call has ended with an error.
+    /// Counts a call that ended with an error.
     pub(crate) fn failed(&self, code: ErrorCode) {
         let at = CODES
             .iter()
@@ -81,17 +81,17 @@ impl Series {
         }
     }
 
-    /// A call has come with so many bytes of parameters.
+    /// Adds the size of a call's parameters.
     pub(crate) fn received(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// A call has been answered with so many bytes.
+    /// Adds the size of a response.
     pub(crate) fn sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// A call took so long, and stands for so many.
+    /// Records the duration of a call, which counts `weight` times.
     pub(crate) fn took(&self, time: Duration, weight: u64) {
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let at = BOUNDS.iter().position(|bound| microseconds <= *bound);

@@ -1,4 +1,4 @@
-//! The time of one call.
+//! Measures the duration of one call.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -6,14 +6,14 @@ use std::time::Instant;
 use super::{SAMPLE, Series};
 
 thread_local! {
-    /// Calls that have begun on this thread.
+    /// Number of calls that have started on this thread.
     static BEGUN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs while a call does.
+/// Stopwatch of one call.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
-    /// `None` for a call that is not timed, unless it has to wait.
+    /// `None` for a call that is not timed; set when a call has to wait.
     began: Option<Instant>,
     /// Whether the call had to wait.
     waited: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// A call begins. One in eight is timed from here.
+    /// Starts the stopwatch of a call. One call in eight is timed from here.
     pub(crate) fn start(received: usize) -> Self {
         let number = BEGUN.get();
         BEGUN.set(number.wrapping_add(1));
@@ -33,13 +33,14 @@ impl Stopwatch {
         }
     }
 
-    /// The call has to wait: it is timed in any case. What went before took no time to speak of.
+    /// Records that the call has to wait, so it is timed in any case. The time before its first
+    /// poll is negligible.
     pub(crate) fn waits(&mut self) {
         self.waited = true;
         self.began.get_or_insert_with(Instant::now);
     }
 
-    /// The call has ended with an answer of so many bytes.
+    /// Records the end of the call, with a response of `sent` bytes.
     pub(crate) fn stop(&self, series: &Series, sent: usize) {
         series.received(self.received);
         series.sent(sent);

@@ -1,4 +1,5 @@
-//! Checks of a request's head: whether it may call, and what it says about the calls.
+//! Checks of a request's head: whether the request may make calls, and the call options in its
+//! header fields.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::transport::http::refusal::Refusal;
 use crate::transport::http::route::{ResponseForm, Route};
 use crate::transport::http::routes::Routes;
 
-/// Everything that can be said of a request before its body is read.
+/// Performs all checks that need no request body.
 pub(super) fn accept<'a>(
     routes: &'a Routes,
     head: &Parts,
@@ -48,24 +49,24 @@ pub(super) fn accept<'a>(
     Ok(Accepted::Call(route, route.form(fields)?))
 }
 
-/// A request that may go on.
+/// A request that has passed the checks.
 pub(super) enum Accepted<'a> {
-    /// Its body is a message for this route, to be answered in this form.
+    /// The body is a message for this route; the response has one of these formats.
     Call(&'a Route, ResponseForm),
-    /// A page asks whether it may call.
+    /// A CORS preflight request of a web page.
     Preflight,
 }
 
-/// A page asks before it calls; anything else that is no POST is told what to do.
+/// Accepts a CORS preflight; any other request that is not a POST gets an error response.
 fn not_post(
     head: &Parts,
     fields: &Fields<'_>,
     admission: &Admission,
 ) -> Result<Accepted<'static>, Refusal> {
-    let asks = head.method == Method::OPTIONS
+    let is_preflight = head.method == Method::OPTIONS
         && fields.origin != Occurrence::Never
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    match (asks, &admission.cors) {
+    match (is_preflight, &admission.cors) {
         (true, Some(_)) => Ok(Accepted::Preflight),
         (true, None) => Err(Refusal::forbidden(
             "only pages of a named origin are asked before",
@@ -77,7 +78,7 @@ fn not_post(
     }
 }
 
-/// What the head says about the calls in the body.
+/// Call options and caller properties taken from the head; they apply to all calls in the body.
 pub(super) struct CallHead<'a> {
     pub(super) connection: Arc<Connection>,
     pub(super) stopping: &'a CancellationToken,

@@ -1,4 +1,4 @@
-//! Body of a request or a response.
+//! Body of a request or response.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::router::BoxError;
 use crate::transport::http::events::Events;
 
-/// The body of a request or a response.
+/// The body of a request or response.
 ///
-/// The body of a response is one piece, unless it is an event stream. The body of a request that a
+/// A response body is a single chunk unless it is an event stream. A request body that a
 /// [`Server`](crate::Server) passes to an HTTP layer is read from the connection as it is polled.
 #[derive(Default)]
 pub struct Body(Kind);
@@ -24,7 +24,7 @@ enum Kind {
     Whole(Bytes),
     Events(Box<Events>),
     Incoming(hyper::body::Incoming),
-    /// What an HTTP layer has made of a response.
+    /// The response body that an HTTP layer has returned.
     Layered(http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>),
 }
 

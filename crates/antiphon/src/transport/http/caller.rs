@@ -1,4 +1,4 @@
-//! Caller at the other end of a connection.
+//! The peer of an HTTP connection.
 
 use std::sync::Arc;
 
@@ -7,22 +7,23 @@ use tokio_util::sync::CancellationToken;
 use crate::origin::{Connection, Transport};
 use crate::transport::http::upgrade::UpgradeSlot;
 
-/// Who is at the other end of a connection, as the server that accepted it knows.
+/// The peer of a connection, as the server that accepted it knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) connection: Arc<Connection>,
-    /// Whether the listener can be reached from this machine alone.
+    /// Whether the listener can be reached only from this machine.
     pub(crate) local: bool,
-    /// Whether it was reached by a name that a web page could know: not through a Unix socket.
+    /// Whether the listener has a name that a web page could know, so `Host` and `Origin` have to
+    /// be checked; false for a Unix socket.
     pub(crate) named: bool,
-    /// Where an upgrade leaves the session that the connection becomes.
+    /// Where an upgrade puts the session that takes over the connection.
     pub(crate) slot: Option<UpgradeSlot>,
-    /// Cancelled when the server is told to stop; event streams end then.
+    /// Cancelled when the server is told to stop; event streams then end.
     pub(crate) stopping: CancellationToken,
 }
 
 impl Caller {
-    /// The caller of a service that is mounted in another server and sees no connections.
+    /// The caller used when the service is mounted in another server and does not see connections.
     pub(super) fn unknown() -> Arc<Self> {
         Arc::new(Self {
             connection: Connection::new(Transport::Http, None),

@@ -1,9 +1,10 @@
 //! Deadlines of an HTTP connection.
 //!
-//! A connection waits for its first byte, for the rest of a head, for a method, for the peer to read,
-//! for the next request: each of these has its own limit. hyper knows only one of them, and counts
-//! idle time into it. So all of them live here; requests say what happens, and the
-//! [socket](crate::transport::http::socket) below hyper keeps the time.
+//! A connection waits for its first byte, for the rest of a head, for a method to finish, for the
+//! peer to read, or for the next request. Each of these phases has its own limit. hyper has a
+//! timeout for only one of them, and counts idle time into it. Therefore all deadlines are kept
+//! here: requests report their progress, and the [socket](crate::transport::http::socket) below
+//! hyper enforces the deadlines.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,35 +14,37 @@ use tokio::time::Instant;
 
 use crate::transport::http::streams::{NEVER, Streams};
 
-/// How long each phase may last; `None` is for ever.
+/// How long each phase may last; `None` means no limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// From the first byte of a head to its last; also from the connection to its first head.
+    /// From the first byte of a head to its last; also from the start of the connection to the end
+    /// of the first head.
     pub(crate) header: Option<Duration>,
-    /// Between an answer and the next byte.
+    /// Between a response and the next byte.
     pub(crate) idle: Option<Duration>,
-    /// Without the peer reading anything; over HTTP/2 of any one answer.
+    /// Without the peer reading anything; over HTTP/2, without the peer reading any one response.
     pub(crate) write: Option<Duration>,
 }
 
-/// How long a connection stays open for a byte that is on its way when the server stops.
+/// How long a connection stays open for a byte that may be in transit when the server stops.
 pub(super) const LAST_BYTE: Duration = Duration::from_millis(100);
-/// The same over HTTP/2, where the peer is told first, and says that it has heard.
+/// The same over HTTP/2, where the peer first gets GOAWAY and PING frames and answers the PING.
 const LAST_FRAMES: Duration = Duration::from_secs(5);
 
-/// What a connection is doing, shared by its socket and its requests.
+/// Deadlines of an HTTP connection, shared by its socket and its requests.
 #[derive(Debug)]
 pub(crate) struct Clock {
     timeouts: Timeouts,
     began: Instant,
     /// Requests whose response has not been sent.
     active: AtomicUsize,
-    /// Whether the next byte begins a head.
+    /// Whether the next byte is the first of a head.
     idle: AtomicBool,
     draining: AtomicBool,
-    /// Whether bytes between requests are no request: HTTP/2 frames.
+    /// Whether this is HTTP/2, where bytes between requests are frames and need not begin a
+    /// request.
     multiplexed: AtomicBool,
-    /// Nanoseconds after `began` by which a byte must come.
+    /// Deadline for the next byte from the peer, in nanoseconds after `began`.
     read_by: AtomicU64,
     streams: Streams,
 }
@@ -62,13 +65,14 @@ impl Clock {
         Arc::new(clock)
     }
 
-    /// HTTP/2 keeps talking between requests, and pings peers that do not: only requests count.
+    /// Switches to HTTP/2, where frames such as pings also arrive between requests: only requests
+    /// end the idle time.
     pub(crate) fn multiplexed(&self) {
         self.multiplexed.store(true, Ordering::Relaxed);
         self.expect(self.timeouts.idle);
     }
 
-    /// A head has arrived: its request is on its way until the guard is dropped.
+    /// Records that a head has arrived. The request is active until the guard is dropped.
     pub(crate) fn request(self: &Arc<Self>) -> InRequest {
         self.active.fetch_add(1, Ordering::Relaxed);
         self.idle.store(false, Ordering::Relaxed);
@@ -80,16 +84,16 @@ impl Clock {
         }
     }
 
-    /// The server stops: a connection without a request ends soon.
+    /// Records that the server is stopping: a connection without an active request is closed soon.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
-        let between = self.idle.load(Ordering::Relaxed) || self.is_multiplexed();
-        if self.active.load(Ordering::Relaxed) == 0 && between {
+        let between_requests = self.idle.load(Ordering::Relaxed) || self.is_multiplexed();
+        if self.active.load(Ordering::Relaxed) == 0 && between_requests {
             self.rest();
         }
     }
 
-    /// Nothing is to be done until the next byte.
+    /// Sets the deadline for the next byte while no request is active.
     fn rest(&self) {
         self.expect(match (self.is_draining(), self.is_multiplexed()) {
             (false, _) => self.timeouts.idle,
@@ -98,7 +102,8 @@ impl Clock {
         });
     }
 
-    /// The peer has read again: it has all its time for whatever comes next.
+    /// Records that a blocked write has made progress: the time to wait for the next request begins
+    /// again.
     pub(super) fn written(&self) {
         if self.idle.load(Ordering::Relaxed) {
             self.rest();
@@ -117,8 +122,8 @@ impl Clock {
         self.read_by.store(self.after(within), Ordering::Relaxed);
     }
 
-    /// By when something has to come from the peer. As long as it has yet to read, by `write_by`, it
-    /// need not say anything.
+    /// The next deadline. While a write is blocked, only `write_by` counts: a peer that has not
+    /// read yet need not send anything.
     pub(super) fn due(&self, write_by: u64) -> u64 {
         let by = match write_by {
             NEVER => self.read_by.load(Ordering::Relaxed),
@@ -127,7 +132,7 @@ impl Clock {
         by.min(self.streams.stalled_by())
     }
 
-    /// By when a peer has to read that does not read now.
+    /// The deadline for a peer that is not reading now.
     pub(super) fn write_by(&self) -> u64 {
         self.after(self.timeouts.write)
     }
@@ -140,17 +145,18 @@ impl Clock {
         self.began + Duration::from_nanos(by)
     }
 
-    /// Whether the peer does little else than to take requests back.
+    /// Whether the peer has cancelled too many requests.
     pub(super) fn is_flooded(&self) -> bool {
         self.streams.flooded()
     }
 
-    /// Now and so much later.
+    /// The deadline that lies `time` after now.
     fn after(&self, time: Option<Duration>) -> u64 {
         time.map_or(NEVER, |time| nanos(self.began.elapsed() + time))
     }
 
-    /// Bytes have come. The first after an answer begin the next head.
+    /// Records that bytes have arrived. Over HTTP/1 the first byte after a response begins the next
+    /// head.
     pub(super) fn received(&self) {
         let begins = !self.is_multiplexed() && self.idle.load(Ordering::Relaxed);
         if begins {
@@ -164,18 +170,18 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }
 
-/// One request, until its response has been sent.
+/// An active request, until its response has been sent.
 #[derive(Debug)]
 pub(crate) struct InRequest {
     clock: Arc<Clock>,
-    /// Whether the peer has begun to take the answer.
+    /// Whether sending of the response body has begun; also true for an empty body.
     taken: AtomicBool,
-    /// The number of the answer among those of its connection, if it is one of several.
+    /// The number of the response among those of its connection; only over HTTP/2.
     stream: Option<u64>,
 }
 
 impl InRequest {
-    /// There is an answer; it begins to be sent.
+    /// Records that the response is ready and will be sent.
     pub(crate) fn answered(&mut self, is_empty: bool) {
         *self.taken.get_mut() = is_empty;
         if self.clock.is_multiplexed() {
@@ -184,7 +190,7 @@ impl InRequest {
         }
     }
 
-    /// A piece of the answer is on its way.
+    /// Records that a chunk of the response body has been handed to hyper.
     pub(crate) fn taken(&self) {
         self.taken.store(true, Ordering::Relaxed);
         if let Some(stream) = self.stream {
@@ -193,7 +199,7 @@ impl InRequest {
         }
     }
 
-    /// The peer has been sent a whole piece of it.
+    /// Records that a whole chunk has been sent to the peer.
     pub(crate) fn sent(&self) {
         if let Some(stream) = self.stream {
             let by = self.clock.write_by();
@@ -201,14 +207,14 @@ impl InRequest {
         }
     }
 
-    /// There is nothing more of it to be sent yet.
+    /// Records that the next chunk of the body is not available yet.
     pub(crate) fn waits(&self) {
         if let Some(stream) = self.stream {
             self.clock.streams.waits(stream);
         }
     }
 
-    /// Whether its answer is sent beside others.
+    /// Whether responses are multiplexed on the connection (HTTP/2).
     pub(crate) fn is_multiplexed(&self) -> bool {
         self.clock.is_multiplexed()
     }
@@ -220,7 +226,7 @@ impl Drop for InRequest {
         if let Some(stream) = self.stream {
             clock.streams.end(stream);
         }
-        // Over HTTP/1 a request can be taken back only together with its connection.
+        // Over HTTP/1 a request can only be cancelled by closing its connection.
         if clock.is_multiplexed() {
             clock.streams.settle(*self.taken.get_mut());
         }

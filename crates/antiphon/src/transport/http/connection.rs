@@ -1,4 +1,4 @@
-//! Connection of HTTP, from its first byte to its last.
+//! Serves an HTTP connection from its first byte to its last.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -29,7 +29,7 @@ use crate::transport::http::tracked::Tracked;
 use crate::transport::http::upgrade::UpgradeSlot;
 use crate::transport::socket::Socket;
 
-/// What answers requests: the service itself, or layers around it.
+/// The handler of requests: the service itself, or the service inside HTTP layers.
 #[derive(Clone)]
 pub(crate) enum HttpHandler {
     Plain(HttpService),
@@ -45,23 +45,23 @@ impl std::fmt::Debug for HttpHandler {
     }
 }
 
-/// A service with HTTP layers, of whatever type.
+/// A service inside HTTP layers, with its type erased.
 pub(crate) type Layered = Arc<
     dyn Fn(Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
 >;
 
-/// What all connections of a server share.
+/// State shared by all HTTP connections of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     pub(crate) entry: HttpHandler,
     pub(crate) timeouts: Timeouts,
-    /// Whether callers are taken for local, unless they came through a proxy.
+    /// Whether callers count as local unless their requests came through a proxy.
     pub(crate) local: bool,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
 
-/// Bounds that hyper keeps.
+/// Limits that hyper enforces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
     pub(crate) max_headers: usize,
@@ -78,12 +78,13 @@ impl Http {
     ) -> Self {
         let mut http1 = http1::Builder::new();
         http1
-            .header_read_timeout(None) // the clock around the socket has it
+            .header_read_timeout(None) // `TimedSocket` enforces it
             .max_headers(limits.max_headers)
             .max_header_size(limits.max_header_size)
             .max_buf_size(limits.max_header_size.max(64 * 1024))
-            // Head and body in one piece; `pipeline_flush` would do that as well, and keep an answer
-            // back for as long as a part of the next request is there.
+            // Copies head and body into one buffer, so that they leave in one write.
+            // `pipeline_flush` would do so too, but would hold a response back while part of the
+            // next request is in the buffer.
             .writev(false);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         let ping = std::time::Duration::from_secs(20);
@@ -103,8 +104,8 @@ impl Http {
         }
     }
 
-    /// Serves a connection until it ends, or until the server stops and its last answer is sent. It
-    /// may have become a session by then, which is left to be driven.
+    /// Serves a connection until it ends, or until the server stops and the last response is sent.
+    /// If the connection was upgraded, returns its session, which the caller has to drive.
     pub(crate) async fn serve<S>(
         self,
         socket: S,
@@ -169,7 +170,7 @@ impl Http {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         clock.multiplexed();
-        // hyper runs each stream as a task of its own, so they share what a request needs.
+        // hyper spawns a task for each stream, so the state that requests need is shared.
         let shared = Arc::new((
             self.clone(),
             Arc::clone(caller),
@@ -225,7 +226,7 @@ impl Http {
     }
 }
 
-/// What the layers answer. One that panics does not take the connection along.
+/// Calls the HTTP layers. If a layer panics, the response is 500 and the connection stays open.
 async fn through(layers: &Layered, request: Request<Body>, caller: CallerId) -> Response<Body> {
     const PANICKED: &str = "an HTTP layer panicked";
     let failed = |_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
@@ -246,8 +247,9 @@ async fn through(layers: &Layered, request: Request<Body>, caller: CallerId) -> 
     answered.await.unwrap_or_else(failed)
 }
 
-/// Which protocol a connection begins with. When the server stops before anything has come, what is
-/// on its way still has the time for a last byte; what has begun has the time for a head.
+/// Detects the protocol version. If the server stops before any byte has arrived, the connection
+/// waits [`LAST_BYTE`] for bytes in transit. If some bytes have arrived, the timeout for a head
+/// applies.
 async fn first_bytes<S>(socket: &mut TimedSocket<S>, shutdown: &Shutdown) -> io::Result<Version>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -262,7 +264,8 @@ where
     }
 }
 
-/// How a connection has ended after the server was told to stop.
+/// The result of a connection that ended after the server was told to stop; `None` means it was cut
+/// off.
 fn finished(ended: Option<hyper::Result<()>>) -> Result<(), String> {
     match ended {
         Some(ended) => ended.map_err(|error| error.to_string()),

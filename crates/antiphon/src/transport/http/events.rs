@@ -1,8 +1,9 @@
 //! Event streams: a subscription as the body of one response (`text/event-stream`).
 //!
-//! The first event is the call's answer; one more follows for each message of the subscription, and
-//! the body ends with it. Messages wait in the queue of the link, where the method's overflow policy
-//! holds: the body fetches some of them when somebody asks for a frame, and never before.
+//! The first event is the response to the call. One event follows for each message of the
+//! subscription, and the body ends with the subscription. Messages wait in the queue of the
+//! session, where the method's overflow policy applies: the body fetches messages only when it is
+//! polled.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,34 +19,34 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::connection::{End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
-/// What a request accepts that wants one.
+/// The media type that a request has to list in `Accept` to get an event stream.
 pub(crate) const MEDIA_TYPE: &str = "text/event-stream";
 
-/// After so much silence the subscriber hears that the connection lives.
+/// After this much silence a comment is sent as keep-alive.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// A line that means nothing, for whoever might take silence for the end.
+/// A comment, which clients ignore. It shows clients and proxies that the connection is alive.
 const COMMENT: &[u8] = b":\n\n";
 
-/// Bytes of messages in one frame; a single message may be longer.
-const ROOM: usize = 16 * 1024;
+/// The most bytes of messages in one body frame; a single message may be longer.
+const MAX_FRAME: usize = 16 * 1024;
 
-/// The answer to a call and the messages of the subscription it has opened.
+/// The response to a call and the messages of the subscription that the call has opened.
 ///
-/// Dropping it ends the subscription.
+/// Dropping this ends the subscription.
 pub(crate) struct Events {
     handle: SessionHandle,
-    /// The first event, until it has been taken.
+    /// The first event, until it has been sent.
     answer: Option<Bytes>,
     fetched: VecDeque<Outgoing>,
-    /// The server's end, until it has been heard of.
+    /// Resolves when the server stops; `None` after that has been handled.
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     speak_by: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Events {
-    /// Begins the subscription. `handle` is that of the call alone; the subscription ends when
+    /// Starts the subscription. `handle` must belong to this call alone. The subscription ends when
     /// `stopping` is cancelled.
     pub(crate) fn new(
         answer: &[u8],
@@ -64,14 +65,15 @@ impl Events {
         }
     }
 
-    /// The next events; `None` when the subscription is over and all of it has been taken.
+    /// Returns the next events; `None` when the subscription has ended and all its messages have
+    /// been sent.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(answer) = self.answer.take() {
             return self.speak(answer);
         }
-        // Whoever asks again has taken what came before.
+        // A new poll means that the previous frame has been taken.
         self.handle.wrote(0);
-        self.hear_of_the_end(cx);
+        self.check_stopping(cx);
         self.handle.listen(cx.waker());
         loop {
             let text = self.fetch();
@@ -81,14 +83,14 @@ impl Events {
             if self.handle.is_busy() {
                 return self.poll_silence(cx);
             }
-            // The last message may have come between.
+            // The last message may have arrived since `fetch`.
             if !self.handle.has_mail() {
                 return Poll::Ready(None);
             }
         }
     }
 
-    fn hear_of_the_end(&mut self, cx: &mut Context<'_>) {
+    fn check_stopping(&mut self, cx: &mut Context<'_>) {
         if let Some(stopping) = &mut self.stopping
             && stopping.as_mut().poll(cx).is_ready()
         {
@@ -97,9 +99,9 @@ impl Events {
         }
     }
 
-    /// The events of what waits, up to about [`ROOM`].
+    /// Formats the waiting messages as events, up to about [`MAX_FRAME`] bytes.
     fn fetch(&mut self) -> Vec<u8> {
-        self.handle.fetch(ROOM, &mut self.fetched);
+        self.handle.fetch(MAX_FRAME, &mut self.fetched);
         let mut text = Vec::new();
         for Outgoing { text: message, seq } in self.fetched.drain(..) {
             write_event(&mut text, &message, seq);
@@ -112,8 +114,8 @@ impl Events {
         Poll::Ready(Some(text))
     }
 
-    /// A comment when the time has come. A busy stream does not touch the timer: it fires once in a
-    /// while and is set anew.
+    /// Returns a comment after [`SILENCE`]. A busy stream does not touch the timer: when it fires
+    /// too early it is reset.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let by = self.speak_by;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
@@ -144,19 +146,20 @@ impl fmt::Debug for Events {
     }
 }
 
-/// A message as an event without an id.
+/// Formats a message as an event without an id.
 pub(crate) fn event(message: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     write_event(&mut text, message, None);
     text
 }
 
-/// Appends an event. Its lines are those of the message: JSON of a method's own may have some, and
-/// where a line of it ends makes no difference to its meaning.
+/// Appends an event. A message that contains line breaks becomes several `data` lines. JSON that a
+/// method has formatted itself may have some, and a line break between tokens does not change its
+/// meaning.
 fn write_event(text: &mut Vec<u8>, message: &[u8], seq: Option<u64>) {
     text.reserve(message.len() + 40);
     if let Some(seq) = seq {
-        // Writing to memory does not fail.
+        // Writing to a `Vec` does not fail.
         let _ = writeln!(text, "id: {seq}");
     }
     for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -180,7 +183,7 @@ mod tests {
     use crate::subscription::{Options, Overflow, erase};
     use crate::task_local::CurrentCall;
 
-    /// What a channel brings.
+    /// A stream of the items of a channel.
     struct Channel(UnboundedReceiver<Result<u64, ErrorObject>>);
 
     impl futures_core::Stream for Channel {
@@ -196,7 +199,7 @@ mod tests {
 
     type Feed = UnboundedSender<Result<u64, ErrorObject>>;
 
-    /// An event stream, what feeds it, and what stops it.
+    /// An event stream, the sender of its items, and the token that stops it.
     fn events(options: &Options) -> (Events, Feed, CancellationToken) {
         let (feed, items) = unbounded_channel();
         let items = erase(Channel(items), |item| item);
@@ -220,7 +223,7 @@ mod tests {
         next.map(|text| String::from_utf8(text.to_vec()).unwrap())
     }
 
-    /// All that is left, as ids and what follows `seq` in the message.
+    /// All remaining events: their ids and the part of each message after `seq`.
     async fn rest(events: &mut Events) -> Vec<String> {
         let mut all = String::new();
         while let Some(text) = next(events).await {
@@ -234,7 +237,7 @@ mod tests {
         all.split_terminator("\n\n").map(brief).collect()
     }
 
-    /// Lets the pump run until it waits.
+    /// Lets the subscription's task run until it is idle.
     async fn settle() {
         for _ in 0..20 {
             tokio::task::yield_now().await;
@@ -269,7 +272,7 @@ mod tests {
             assert_eq!(next(&mut events).await.as_deref(), Some(":\n\n"));
             assert_eq!(seconds(), expected);
         }
-        // An item is as good as a comment: the time begins anew.
+        // An item also resets the keep-alive timer.
         tokio::time::sleep(Duration::from_secs(10)).await;
         feed.send(Ok(1)).unwrap();
         assert!(next(&mut events).await.unwrap().starts_with("id: 1\n"));
@@ -296,7 +299,7 @@ mod tests {
             rest,
             ["id: 1 1,\"result\":7}}", "id: 2 2,\"end\":\"shutdown\"}}"]
         );
-        // The stream is dropped as well.
+        // The method's stream is dropped as well.
         feed.closed().await;
     }
 
@@ -372,7 +375,7 @@ mod tests {
             let (mut events, feed, _stopping) = events(&options);
             assert!(next(&mut events).await.is_some());
             for item in 1..=300 {
-                // A subscription that is over has let go of its stream.
+                // A subscription that has ended has dropped its stream.
                 let _ = feed.send(Ok(item));
                 settle().await;
             }

@@ -1,11 +1,11 @@
-//! Header fields that matter here, found in one pass over a request's head.
+//! Header fields of a request that are used here, found in one pass over its head.
 //!
-//! A look-up in a header map hashes the name; ten of them cost more than the walk over the handful
-//! of fields that a request has.
+//! A lookup in a header map hashes the name. Ten lookups cost more than one iteration over the few
+//! fields of a request.
 
 use http::{HeaderMap, HeaderValue};
 
-/// References into one head.
+/// References to the header fields of one request.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     pub(crate) host: Occurrence<'a>,
@@ -18,13 +18,13 @@ pub(crate) struct Fields<'a> {
     pub(crate) timeout: Option<&'a HeaderValue>,
     pub(crate) traceparent: Option<&'a HeaderValue>,
     pub(crate) tracestate: Option<&'a HeaderValue>,
-    /// Whether somebody in between says so: the request came through a proxy.
+    /// Whether `Forwarded` or an `X-Forwarded-` field is present: the request came through a proxy.
     pub(crate) forwarded: bool,
-    /// The whole head, for what needs another look.
+    /// All header fields, for those that need another lookup.
     pub(crate) all: &'a HeaderMap,
 }
 
-/// How often a field occurs: more than once means trouble for some of them.
+/// How often a field occurs. Some fields must not occur more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occurrence<'a> {
     Never,

@@ -1,9 +1,10 @@
-//! Guard of Host and Origin, in front of every HTTP entry.
+//! Checks of Host and Origin, in front of every HTTP entry point.
 //!
-//! A web page can make its reader's browser send requests to servers on the reader's own machine.
-//! Three headers tell such requests apart: `Host` says which name the browser believes it talks to
-//! (a page that rebinds its own name to 127.0.0.1 still says its own name), `Origin` which page
-//! asks, and `Sec-Fetch-Site` whether that page is another site's.
+//! A web page can make the user's browser send requests to servers on the user's own machine. Three
+//! headers identify such requests: `Host` is the name that the browser believes it talks to (a page
+//! that uses DNS rebinding to point its own name at 127.0.0.1 still sends its own name), `Origin`
+//! names the page that sends the request, and `Sec-Fetch-Site` says whether that page belongs to
+//! another site.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,30 +14,32 @@ use http::{HeaderValue, StatusCode, Uri};
 use crate::transport::http::fields::{Fields, Occurrence};
 use crate::transport::http::refusal::Refusal;
 
-/// Which names and which web pages a server answers to.
+/// The host names that a server answers to, and the web pages that may call it.
 ///
-/// By default: the loopback names, and no page but its own.
+/// By default: the loopback names, and only the server's own pages.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
-    /// Any canonical IP address is a name of ours: the listener is not bound to loopback.
+    /// Accepts any canonical IP address as host name: the listener is not bound to loopback.
     any_address: bool,
-    /// Somebody else has looked at Host.
+    /// Accepts any host name: `Host` is checked in front of this service.
     any_host: bool,
-    /// Spellings of `Host` that need no further look: loopback names with the port we listen on.
+    /// Values of `Host` that need no parsing: loopback names with a port that the server listens
+    /// on.
     usual: Vec<HeaderValue>,
 }
 
-/// What the guard has found out about a request that may come in.
+/// The result of the checks for a request that is allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
-    /// The page that may read the answer, if it was named to us: it gets CORS headers.
+    /// The origin that may read the response, if it is on the allow list: the response gets CORS
+    /// headers.
     pub(crate) cors: Option<HeaderValue>,
 }
 
 impl Guard {
-    /// Also answers to this host name. The port is not compared.
+    /// Also accepts this host name. The port is not compared.
     pub(crate) fn allow_host(&mut self, host: &str) {
         if host.parse::<Ipv6Addr>().is_ok() {
             return self.hosts.push(format!("[{}]", normal(host)));
@@ -46,13 +49,13 @@ impl Guard {
         self.hosts.push(normal(name));
     }
 
-    /// Also answers to pages of this origin, `https://app.example` or `http://localhost:3000`.
+    /// Also accepts pages of this origin, such as `https://app.example` or `http://localhost:3000`.
     pub(crate) fn allow_origin(&mut self, origin: &str) {
         self.origins
             .push(origin.trim_end_matches('/').to_ascii_lowercase());
     }
 
-    /// Notes a port that this server listens on.
+    /// Records a port that this server listens on.
     pub(crate) fn note_port(&mut self, port: u16) {
         let names = ["127.0.0.1", "localhost", "[::1]"];
         let spelled = names.map(|name| HeaderValue::from_str(&format!("{name}:{port}")));
@@ -67,12 +70,12 @@ impl Guard {
         self.any_host = true;
     }
 
-    /// Whether names beyond the loopback ones are answered to.
+    /// Whether only loopback names are accepted.
     pub(crate) fn is_loopback_only(&self) -> bool {
         !self.any_address && !self.any_host && self.hosts.iter().all(|host| is_loopback_name(host))
     }
 
-    /// Lets a request in or says why not.
+    /// Checks a request; refuses it if its host or origin is not allowed.
     pub(crate) fn check(&self, fields: &Fields<'_>, target: &Uri) -> Result<Admission, Refusal> {
         if self.is_usual(fields, target) {
             return Ok(Admission { cors: None });
@@ -86,8 +89,8 @@ impl Guard {
         self.check_origin(fields, &host)
     }
 
-    /// Whether the request names this server as nearly all do, and comes from no page: then there is
-    /// nothing to take apart.
+    /// Fast path: whether the request has a usual `Host` and does not come from a web page, so
+    /// nothing has to be parsed.
     fn is_usual(&self, fields: &Fields<'_>, target: &Uri) -> bool {
         let (Occurrence::Once(host), Occurrence::Never, None) =
             (fields.host, fields.origin, fields.sec_fetch_site)
@@ -101,8 +104,8 @@ impl Guard {
         let origin = match fields.origin {
             Occurrence::Once(origin) => origin,
             Occurrence::Often => return Err(cross_site()),
-            // Browsers send Origin with every POST; a cross-site request without one is a form or a
-            // link, and none of these may call anything.
+            // Browsers send Origin with every POST. A cross-site request without one comes from a
+            // form or a link, and neither may make calls.
             Occurrence::Never
                 if fields
                     .sec_fetch_site
@@ -123,8 +126,9 @@ impl Guard {
         Err(cross_site())
     }
 
-    /// Whether the page comes from this server: the same port, under the name it was asked by or
-    /// another of ours. That any address is a name of ours does not make any page ours.
+    /// Whether the page comes from this server: it has the same port, and the host name of the
+    /// request or another name of this server. `any_address` is ignored here: pages of other IP
+    /// addresses are not this server's pages.
     fn is_own_page(&self, origin: &str, host: &Authority) -> bool {
         let Ok(origin) = origin.parse::<Uri>() else {
             return false;
@@ -152,8 +156,8 @@ fn cross_site() -> Refusal {
     )
 }
 
-/// The one name this request is for. A request with two, or with a target that disagrees with its
-/// `Host`, may mean different servers to different readers.
+/// The host name that the request is for. Two `Host` headers, or a request target that disagrees
+/// with `Host`, are refused, since proxies and servers may choose different ones.
 fn host(fields: &Fields<'_>, target: &Uri) -> Result<Authority, Refusal> {
     let header = match fields.host {
         Occurrence::Once(value) => Some(parse(value)?),
@@ -185,7 +189,7 @@ fn same(a: &Authority, b: &Authority) -> bool {
     normal(a.host()) == normal(b.host()) && a.port_u16() == b.port_u16()
 }
 
-/// Lower case, without the dot at the end.
+/// Lower case, without the trailing dot.
 fn normal(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
@@ -194,7 +198,7 @@ pub(crate) fn is_loopback_name(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 
-/// An IP address in its one canonical spelling: no decimal, octal or short form, no zone.
+/// Parses an IP address in its canonical form: no decimal, octal or short form, no zone.
 fn address(host: &str) -> Option<IpAddr> {
     if let Some(inner) = host
         .strip_prefix('[')

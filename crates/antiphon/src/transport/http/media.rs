@@ -1,15 +1,15 @@
-//! Media types: what a request's body is (RFC 9110, section 8.3), and what its sender accepts
-//! (section 12.5.1).
+//! Media types: of a request body (RFC 9110, section 8.3), and those that a client accepts (section
+//! 12.5.1).
 
 use http::header::ACCEPT;
 
 use crate::transport::http::events;
 use crate::transport::http::fields::{Fields, Occurrence};
 
-/// Whether the body is JSON, by the essence of its media type; parameters do not matter.
+/// Whether the body is JSON, by the essence of its media type; parameters are ignored.
 ///
 /// A missing type is refused as well: a web page can send a body without one to another site, and
-/// no browser asks that site before.
+/// browsers send no preflight for it.
 pub(crate) fn is_json(content_type: Occurrence<'_>) -> bool {
     let Occurrence::Once(value) = content_type else {
         return false;
@@ -32,14 +32,15 @@ pub(crate) fn is_json(content_type: Occurrence<'_>) -> bool {
         && are_parameters(parameters)
 }
 
-/// The essence and the rest behind the first semicolon.
+/// Splits a media type into its essence and its parameters.
 fn split(value: &[u8]) -> Option<(&str, &str)> {
     let value = std::str::from_utf8(value).ok()?;
     let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
     Some((essence.trim_matches([' ', '\t']), parameters))
 }
 
-/// Parameters say nothing that matters here, but `a/b; application/json` is no list of them.
+/// Whether the text is a list of parameters. Their values are ignored, but `a/b; application/json`
+/// has to be refused.
 fn are_parameters(text: &str) -> bool {
     let mut rest = text.trim();
     while !rest.is_empty() {
@@ -67,7 +68,7 @@ fn are_parameters(text: &str) -> bool {
     true
 }
 
-/// Behind the closing quote of a quoted string (RFC 9110, section 5.6.4).
+/// The index after the closing quote of a quoted string (RFC 9110, section 5.6.4).
 fn end_of_quoted(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -85,12 +86,14 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// What the sender of a request accepts.
+/// Response formats that a request accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Choice {
-    /// Which of our types is the first that it accepts; `None` if it excludes them all.
+    /// Index of the first of the route's media types that the client accepts; `None` if it accepts
+    /// none.
     pub(crate) whole: Option<usize>,
-    /// Whether it names event streams. Who accepts anything does not expect one.
+    /// Whether `Accept` names `text/event-stream`. A client that sends `*/*` does not expect an
+    /// event stream.
     pub(crate) events: bool,
 }
 
@@ -101,7 +104,7 @@ impl Choice {
     }
 }
 
-/// How a request may be answered, with these types of ours or as an event stream.
+/// Negotiates the format of the response: one of the route's media types or an event stream.
 pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
     let first = Choice::whole((!ours.is_empty()).then_some(0));
     match fields.accept {
@@ -110,8 +113,8 @@ pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
         Occurrence::Once(value) if ours.first().is_some_and(|ours| value == ours) => return first,
         Occurrence::Once(_) | Occurrence::Often => {}
     }
-    let asked = fields.all.get_all(ACCEPT).iter();
-    let ranges: Vec<Range<'_>> = asked
+    let values = fields.all.get_all(ACCEPT).iter();
+    let ranges: Vec<Range<'_>> = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(Range::parse)
@@ -126,7 +129,7 @@ pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
     }
 }
 
-/// Whether a media type is named among those that are accepted; `*/*` does not name it.
+/// Whether `Accept` names this media type; `*/*` does not count.
 pub(crate) fn is_wanted(fields: &Fields<'_>, media_type: &str) -> bool {
     let accepted = fields.all.get_all(ACCEPT).iter();
     let mut ranges = accepted
@@ -141,7 +144,7 @@ pub(crate) fn is_wanted(fields: &Fields<'_>, media_type: &str) -> bool {
     })
 }
 
-/// The most specific range decides; a weight of zero refuses.
+/// The most specific media range decides; a weight of zero excludes the type.
 fn accepts(ranges: &[Range<'_>], ours: &str) -> bool {
     let fitting = ranges
         .iter()
@@ -173,7 +176,7 @@ impl<'a> Range<'a> {
         self.essence.eq_ignore_ascii_case(essence)
     }
 
-    /// How precisely the range names a type, if it does. Parameters of ours are no matter.
+    /// How specific the range is if it matches the media type. Parameters of the type are ignored.
     fn fits(&self, ours: &str) -> Option<u8> {
         let (ours, _) = ours.split_once(';').unwrap_or((ours, ""));
         let ours = ours.trim_end();

@@ -2,24 +2,24 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `service.rs` | [`HttpService`]: a request in, a response out; mounts anywhere |
-//! | `caller.rs` | who is at the other end of a connection |
-//! | `route.rs`, `routes.rs` | [`Route`]: the forms in which it answers; the table of routes by path |
-//! | `accept.rs` | checks of a request's head |
-//! | `fields.rs` | the header fields that matter, found in one pass |
+//! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
+//! | `caller.rs` | [`Caller`]: the peer of a connection |
+//! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
+//! | `accept.rs` | checks of a request's method and headers |
+//! | `fields.rs` | the header fields that are used here, found in one pass |
 //! | `guard.rs` | checks of Host, Origin and Sec-Fetch-Site |
 //! | `media.rs` | media types: Content-Type and Accept |
 //! | `streams.rs` | progress of the streams of one HTTP/2 connection |
-//! | `body.rs` | [`Body`] of a request or a response |
-//! | `request_body.rs` | reading a request's body within bounds of size, time, rate and memory |
-//! | `tracked.rs` | the body of a response, which tells the clock what was sent |
-//! | `reply.rs`, `refusal.rs` | responses; refusals before there is a call |
-//! | `events.rs` | event streams: subscriptions as bodies of responses |
-//! | `pages.rs` | answers to GET: health and documents |
+//! | `body.rs` | [`Body`] of a request or response |
+//! | `request_body.rs` | reads a request body within limits on size, time, rate and memory |
+//! | `tracked.rs` | a response body that reports its progress to the connection's clock |
+//! | `reply.rs`, `refusal.rs` | responses; error responses to requests that do not become a call |
+//! | `events.rs` | event streams: subscriptions as response bodies |
+//! | `pages.rs` | responses to GET: health and documents |
 //! | `clock.rs` | deadlines of a connection |
-//! | `socket.rs` | the socket, which keeps them |
-//! | `upgrade.rs` | upgrade of a request to a session: WebSocket |
-//! | `connection.rs` | one connection from its first byte to its last |
+//! | `socket.rs` | the socket that enforces these deadlines |
+//! | `upgrade.rs` | upgrades: from a request to a WebSocket session |
+//! | `connection.rs` | serves one connection from its first byte to its last |
 
 mod accept;
 pub(crate) mod body;

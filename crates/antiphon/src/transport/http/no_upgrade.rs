@@ -1,4 +1,4 @@
-//! Upgrades in builds without feature `ws`: a request for one is a request like any other.
+//! Stub for builds without feature `ws`: an upgrade request is handled like any other request.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::shutdown::Shutdown;
 use crate::transport::http::body::Body;
 use crate::transport::socket::Socket;
 
-/// Where a connection would find the session that it becomes.
+/// Holds no session in this build.
 #[derive(Clone, Debug)]
 pub(crate) struct UpgradeSlot;
 
@@ -21,13 +21,13 @@ impl UpgradeSlot {
         Self
     }
 
-    /// The connection stays with HTTP.
+    /// Always `None`: the connection remains an HTTP connection.
     pub(crate) async fn take<S: Socket>(&self, _: Shutdown) -> Option<SessionFuture> {
         None
     }
 }
 
-/// What a service knows of the sessions it may begin.
+/// What the service needs to start a session.
 pub(crate) struct UpgradeContext<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
     pub(crate) peer: Option<SocketAddr>,
@@ -38,15 +38,15 @@ pub(crate) struct UpgradeContext<'a> {
     pub(crate) max_message: usize,
 }
 
-/// A request for a WebSocket, which nobody sees here.
+/// A WebSocket handshake, which cannot occur in this build.
 pub(crate) type Handshake = Infallible;
 
-/// No request is one for a WebSocket.
+/// Always `None`.
 pub(crate) fn requested(_: &Parts) -> Option<Handshake> {
     None
 }
 
-/// There is nothing to answer.
+/// Cannot be called.
 pub(crate) fn respond(_: Parts, handshake: Handshake, _: &UpgradeContext<'_>) -> Response<Body> {
     match handshake {}
 }

@@ -1,4 +1,4 @@
-//! Answers to GET: health and documents. The server decides which documents there are.
+//! Responses to GET: health and documents. The server decides which documents exist.
 
 use std::pin::Pin;
 
@@ -13,31 +13,33 @@ use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
 use crate::transport::http::routes::Routes;
 
-/// What a page of ours may do in a browser: load its own parts and talk to its own server.
+/// The Content-Security-Policy of this server's pages: they may load their own resources and
+/// connect to their own server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Documents that a server has.
+/// The documents of a server.
 pub(crate) trait Pages: Send + Sync {
-    /// Whether the server is well: asked by machines that know it by no name.
+    /// The health page, if it is at this path. Host and Origin are not checked before, since health
+    /// probes do not use the server's name.
     fn health(&self, path: &str) -> Option<Page>;
 
-    /// The document that is wanted, if there is one.
+    /// The requested document, if it exists.
     fn get<'a>(&'a self, request: PageRequest<'a>) -> PageFuture<'a>;
 }
 
-/// A document that may take a moment.
+/// A future that creates a document.
 pub(crate) type PageFuture<'a> = Pin<Box<dyn Future<Output = Option<Page>> + Send + 'a>>;
 
 /// A request for a document.
 pub(crate) struct PageRequest<'a> {
-    /// What stands behind the route's path and a slash; nothing is the page itself.
+    /// The part of the path after the route's path and a slash; empty for the page itself.
     pub(crate) name: &'a str,
-    /// What can be called on the route.
+    /// The methods and namespaces of the route.
     pub(crate) tree: &'a Tree,
-    /// What the reader may see.
+    /// Decides which methods are shown.
     pub(crate) reader: Access,
-    /// Whether a person reads it, in a browser.
+    /// Whether the client asks for HTML, as browsers do.
     pub(crate) html: bool,
 }
 
@@ -68,7 +70,8 @@ impl Page {
         let headers = response.headers_mut();
         for (name, value) in [
             (header::CONTENT_TYPE, self.media_type),
-            // It may be another program by the next time, and another reader.
+            // Another program may serve this address next time, and other clients may see other
+            // methods.
             (header::CACHE_CONTROL, "no-store"),
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -81,13 +84,13 @@ impl Page {
     }
 }
 
-/// Whether the server is well, if that is what was asked.
+/// The response to a health check, if this request is one.
 pub(super) fn health(pages: &dyn Pages, head: &Parts) -> Option<Response<Body>> {
     let page = pages.health(head.uri.path())?;
     is_get(head).then(|| page.into_response(&head.method))
 }
 
-/// The document that was asked for, if there is one.
+/// The response with the requested document, if it exists.
 pub(super) async fn page(
     pages: &dyn Pages,
     routes: &Routes,
@@ -108,7 +111,7 @@ pub(super) async fn page(
     };
     let page = pages.get(request).await?;
     if below.rest.is_empty() && !path.ends_with('/') {
-        // The page names its parts relative to itself.
+        // The page has links relative to its own path.
         return Some(redirect(below.path));
     }
     Some(page.into_response(&head.method))
@@ -118,8 +121,8 @@ fn is_get(head: &Parts) -> bool {
     head.method == Method::GET || head.method == Method::HEAD
 }
 
-/// To the same path with a slash, without naming host or scheme: somebody in between may have changed
-/// both.
+/// Redirects to the same path with a slash. `Location` is relative, since a proxy may have changed
+/// host and scheme.
 fn redirect(path: &str) -> Response<Body> {
     let last = path.rsplit('/').next().unwrap_or_default();
     let mut response = Response::new(Body::default());

@@ -1,4 +1,4 @@
-//! Refusal of a request before there is a call: a status and one sentence of plain text.
+//! Error responses to requests that do not become a call: a status and one sentence of plain text.
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -6,12 +6,13 @@ use http::{Response, StatusCode};
 
 use crate::transport::http::body::Body;
 
-/// A request that does not become a call. It is told so in one plain sentence.
+/// An error response to a request that does not become a call. The body is one sentence of plain
+/// text.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     reason: &'static str,
-    /// The connection cannot or should not go on.
+    /// Whether the response closes the connection.
     close: bool,
 }
 

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use crate::transport::http::body::Body;
 use crate::transport::http::events;
 
-/// An answer of this media type.
+/// A response with this media type.
 pub(crate) fn answer(text: Vec<u8>, media_type: HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::from(Bytes::from(text)));
     response
@@ -16,7 +16,7 @@ pub(crate) fn answer(text: Vec<u8>, media_type: HeaderValue) -> Response<Body> {
     response
 }
 
-/// An event stream, of one event or many.
+/// An event stream, with one event or many.
 pub(crate) fn events(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -26,21 +26,21 @@ pub(crate) fn events(body: Body) -> Response<Body> {
     response
 }
 
-/// Nothing to say.
+/// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     response
 }
 
-/// Lets the page of this origin read the response.
+/// Allows the page of this origin to read the response (CORS).
 pub(crate) fn share(response: &mut Response<Body>, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// What a page is told before it calls (the Fetch standard's preflight).
+/// The response to a CORS preflight (Fetch standard).
 pub(crate) fn preflight() -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();

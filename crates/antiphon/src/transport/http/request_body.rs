@@ -1,4 +1,4 @@
-//! Reading of request bodies, within bounds of size, time, rate and memory.
+//! Reads request bodies, within limits on size, time, rate and memory.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -16,7 +16,7 @@ use crate::router::BoxError;
 use crate::transport::collect::{Collector, TooLong};
 use crate::transport::http::refusal::Refusal;
 
-/// The room for request bodies that have not arrived whole, shared by all connections.
+/// Memory for request bodies that are being received or processed, shared by all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<Shared>);
 
@@ -41,7 +41,7 @@ impl Budget {
     }
 }
 
-/// What one body holds of the budget, until its call is answered.
+/// The part of the budget that one body holds until its call is answered.
 #[derive(Debug)]
 pub(crate) struct BodyReservation {
     budget: Budget,
@@ -67,7 +67,7 @@ impl Drop for BodyReservation {
     }
 }
 
-/// The bounds of one body.
+/// Limits of one body.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyLimits {
     pub(crate) max: usize,
@@ -75,12 +75,12 @@ pub(crate) struct BodyLimits {
     pub(crate) budget: Budget,
 }
 
-/// After this time a body must have arrived at [`MIN_RATE`].
+/// Time after which the [`MIN_RATE`] is enforced.
 const GRACE: Duration = Duration::from_secs(5);
-/// Bytes in a second.
+/// Minimum rate of a request body, in bytes per second.
 const MIN_RATE: u64 = 1024;
 
-/// Reads a body. One that arrives in one piece is not copied, and needs no timer.
+/// Reads a body. A body that arrives in one piece is not copied and needs no timer.
 pub(crate) async fn read<B>(
     body: B,
     limits: &BodyLimits,
@@ -103,7 +103,7 @@ where
             break;
         };
         let Ok(data) = frame.into_data() else {
-            continue; // trailers say nothing to us
+            continue; // trailers are ignored
         };
         reservation.grow(data.remaining())?;
         collected.push(data).map_err(too_large)?;
@@ -114,7 +114,7 @@ where
     Ok((collected.finish(), reservation))
 }
 
-/// The next piece of a body, within its time.
+/// Waits for the next frame of a body, until its deadline.
 async fn next_frame<B>(
     mut body: Pin<&mut B>,
     clock: &mut Option<Instant>,
@@ -135,7 +135,7 @@ where
         };
         let began = *clock.get_or_insert_with(Instant::now);
         let timer = timer.get_or_insert_with(|| {
-            let until = (began + timeout).min(slowest(began, received));
+            let until = (began + timeout).min(rate_deadline(began, received));
             Box::pin(sleep(until.saturating_duration_since(Instant::now())))
         });
         timer.as_mut().poll(cx).map(|()| Err(too_slow()))
@@ -151,8 +151,8 @@ where
     }
 }
 
-/// Until when the next byte must come so that the body keeps to the rate.
-fn slowest(began: Instant, received: usize) -> Instant {
+/// The deadline for the next byte at the minimum rate.
+fn rate_deadline(began: Instant, received: usize) -> Instant {
     began + GRACE + Duration::from_millis(received as u64 * 1000 / MIN_RATE)
 }
 

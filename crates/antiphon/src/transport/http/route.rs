@@ -1,4 +1,4 @@
-//! Route: one path of a server, and the media types of its responses.
+//! Routes: a path of a server, its methods, and its response formats.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::transport::http::fields::Fields;
 use crate::transport::http::media;
 use crate::transport::http::refusal::Refusal;
 
-/// One path of a server: a frozen router, and how its answers look over HTTP.
+/// One path of a server: a frozen router, and how its responses look over HTTP.
 ///
 /// ```
 /// use antiphon::{Route, Router};
@@ -30,12 +30,13 @@ pub struct Route {
     types: Vec<String>,
     values: Vec<HeaderValue>,
     pub(super) notification_status: StatusCode,
-    /// Whether the calls' limits are the server's.
+    /// Whether the limits of calls come from the server.
     limited_by_server: bool,
 }
 
 impl Route {
-    /// A route that answers `application/json`, and 204 where there is nothing to answer.
+    /// Creates a route that answers with `application/json`, or with status 204 if there is no
+    /// response message.
     #[must_use]
     pub fn new(dispatcher: Dispatcher) -> Self {
         Self {
@@ -47,7 +48,7 @@ impl Route {
         }
     }
 
-    /// A route whose calls have the limits of the server it is on.
+    /// Creates a route whose calls have the limits of its server.
     pub(crate) fn of_server(dispatcher: Dispatcher) -> Self {
         Self {
             limited_by_server: true,
@@ -55,28 +56,27 @@ impl Route {
         }
     }
 
-    /// What can be called on it.
+    /// The methods and namespaces of the route.
     pub(crate) fn tree(&self) -> &crate::describe::Tree {
         self.dispatcher.tree()
     }
 
-    /// What answers on it.
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }
 
-    /// The route as a part of a server.
+    /// Connects the route to the server that serves it.
     pub(crate) fn served(mut self, server: &Arc<ServerStatus>, limits: &Limits) -> Self {
         let limits = self.limited_by_server.then(|| limits.clone());
         self.dispatcher = self.dispatcher.served(server, limits);
         self
     }
 
-    /// The media types it can answer with, the preferred one first. A request whose `Accept`
-    /// excludes them all, and does not name `text/event-stream` either, is refused with 406 before
-    /// anything runs.
+    /// Sets the media types of responses, in order of preference. A request whose `Accept` excludes
+    /// all of them, and does not name `text/event-stream` either, is refused with 406 before any
+    /// method runs.
     ///
-    /// Types that are no header values are left out; if none is left, all stays as it was.
+    /// Types that are not valid header values are ignored. If no type is valid, nothing changes.
     #[must_use]
     pub fn response_content_types<T: Into<String>>(
         mut self,
@@ -96,15 +96,15 @@ impl Route {
         self
     }
 
-    /// The status of a response to notifications alone: 204 by default, 202 for the Model Context
-    /// Protocol, or 200.
+    /// Sets the status of the response to a request with notifications only: 204 by default, 202
+    /// for the Model Context Protocol, or 200.
     #[must_use]
     pub fn notification_status(mut self, status: StatusCode) -> Self {
         self.notification_status = status;
         self
     }
 
-    /// In which form a caller with these fields can have an answer.
+    /// Negotiates the response format from the request's header fields.
     pub(super) fn form(&self, fields: &Fields<'_>) -> Result<ResponseForm, Refusal> {
         let chosen = media::negotiate(fields, &self.types);
         let form = ResponseForm {
@@ -121,11 +121,11 @@ impl Route {
     }
 }
 
-/// What an answer may look like.
+/// The response formats that the client accepts.
 #[derive(Debug)]
 pub(super) struct ResponseForm {
-    /// The media type of an answer that is there as a whole, unless only an event stream will do.
+    /// The media type of a complete response; `None` if only an event stream is acceptable.
     pub(super) whole: Option<HeaderValue>,
-    /// Whether it may be an event stream.
+    /// Whether an event stream is acceptable.
     pub(super) events: bool,
 }

@@ -5,21 +5,21 @@ use http::StatusCode;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::route::Route;
 
-/// Paths and what answers there. A single route without a path answers everywhere.
+/// Paths and their routes. A single route without a path matches every path.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes(Vec<(Option<String>, Route)>);
 
-/// A route below which a path is.
+/// A request path split at the route that it belongs to.
 pub(super) struct Below<'a> {
     pub(super) route: &'a Route,
     /// The path of the route.
     pub(super) path: &'a str,
-    /// What is left of the path behind that and a slash.
+    /// The rest of the path, after the route's path and a slash.
     pub(super) rest: &'a str,
 }
 
 impl Routes {
-    /// One route on whatever path is asked.
+    /// Creates a table with one route that matches every path.
     pub(super) fn anywhere(route: Route) -> Self {
         Self(vec![(None, route)])
     }
@@ -32,9 +32,9 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// 404 if nothing is served there.
+    /// 404 if there is no route.
     pub(super) fn find(&self, path: &str) -> Result<&Route, Refusal> {
-        // The page of a route stands behind a slash, and calls the path before it.
+        // The documentation page of a route is at `path/`, calls go to `path`; accept both.
         let page = path.strip_suffix('/');
         let fits = |known: &Option<String>| {
             let is = |known: &str| known == path || (known != "/" && Some(known) == page);
@@ -49,7 +49,7 @@ impl Routes {
         }
     }
 
-    /// The route with the longest path below which this path is: routes may be below one another.
+    /// The route with the longest path that is a prefix of this path. Routes may be nested.
     pub(super) fn below<'a>(&'a self, path: &'a str) -> Option<Below<'a>> {
         let rest = |known: &str| -> Option<&'a str> {
             let rest = path.strip_prefix(known.strip_suffix('/').unwrap_or(known))?;

@@ -1,7 +1,7 @@
-//! Service of requests: one in, one response out.
+//! The HTTP service: one request in, one response out.
 //!
-//! The order of checks is the order of [`HttpService::answer`]: host and origin, path, method, media
-//! types. Only then is the body read, and only then is there a message.
+//! [`HttpService::answer`] checks a request in this order: host and origin, path, method, media
+//! types. The body is read only when all checks have passed.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -38,9 +38,10 @@ use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 /// A `tower` service that answers JSON-RPC over HTTP: mount it in axum, hyper or tonic.
 ///
-/// It answers on any path; its host decides which requests reach it. Mounted like this it is
-/// *public*: what only local callers may see stays hidden. `Host` and `Origin` are checked all the
-/// same: say with [`allow_host`](Self::allow_host) which names the program is known by.
+/// It answers on any path; the server that it is mounted in decides which requests reach it. A
+/// mounted service is *public*: methods that are visible only to local callers are hidden. `Host`
+/// and `Origin` are checked all the same: use [`allow_host`](Self::allow_host) to name the hosts
+/// under which the service is reached.
 ///
 /// ```
 /// use antiphon::Router;
@@ -61,16 +62,18 @@ use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 ///
 /// # Subscriptions
 ///
-/// A method that returns a stream is for requests whose `Accept` names `text/event-stream`; `*/*` is
-/// not enough, and all others are answered −32004, also in a batch. The response is an event stream:
-/// its first event is the answer, whose result is the subscription's id, then comes one for each
-/// message, with its number as `id`. After 15 seconds of silence there is a comment. The response ends
-/// with the subscription, and closing it ends the subscription; it has no deadline and no bound on its
-/// size. A subscriber that does not read meets the method's [`Overflow`](crate::Overflow) once
-/// what its connection holds is full.
+/// A method that returns a stream requires a request whose `Accept` names `text/event-stream`.
+/// `*/*` is not enough, and all other requests get error −32004, also in a batch. The response is
+/// an event stream. The first event is the response to the call, with the subscription's id as
+/// result. Then there is one event per message, with the message's number as `id`. After 15 seconds
+/// without an event a comment is sent. The response ends with the subscription, and closing the
+/// response ends the subscription. It has no deadline and no size limit. If the client does not
+/// read, the buffers of the connection fill up, and then the method's [`Overflow`](crate::Overflow)
+/// policy applies.
 ///
-/// All other answers to such a request are of a type of the route's if `Accept` has one as well, and
-/// an event stream of one event if it has none. Notifications alone are answered as ever.
+/// All other responses to such a request have one of the route's media types if `Accept` allows
+/// one, and otherwise are an event stream with a single event. A request with notifications only is
+/// answered as usual.
 ///
 /// ```console
 /// $ curl -N http://127.0.0.1:8060 -H 'Content-Type: application/json' \
@@ -88,29 +91,29 @@ struct Inner {
     routes: Routes,
     guard: Guard,
     body: BodyLimits,
-    /// For requests that become sessions.
+    /// Configuration of the sessions that WebSocket upgrades start.
     config: SessionConfig,
-    /// What shows that a caller is the server's owner.
+    /// The token that admin callers have to present.
     admin: Option<AdminToken>,
-    /// What is answered to GET.
+    /// The documents that are served to GET.
     pages: Option<Arc<dyn Pages>>,
-    /// The caller where no server tells of one.
+    /// The caller for requests that do not come through a server of this crate.
     unknown: Arc<Caller>,
 }
 
 impl crate::router::Router {
-    /// The router as a `tower` service over `http` requests, with the default limits.
+    /// Turns the router into a `tower` service over `http` requests, with the default limits.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the router's names.
+    /// Everything that is wrong with the router's names.
     pub fn into_service(self) -> Result<HttpService, crate::router::RouterError> {
         Ok(HttpService::new(Route::new(self.build()?)))
     }
 }
 
 impl HttpService {
-    /// A service that answers one route on whatever path it is asked.
+    /// Creates a service with one route, which answers on every path.
     #[must_use]
     pub fn new(route: Route) -> Self {
         Self(Arc::new(Inner {
@@ -147,25 +150,25 @@ impl HttpService {
         }))
     }
 
-    /// Also answers requests for this host name; by default only loopback names are answered.
+    /// Also accepts requests for this host name; by default only loopback names are accepted.
     #[must_use]
     pub fn allow_host(self, host: &str) -> Self {
         self.edit(|inner| inner.guard.allow_host(host))
     }
 
-    /// Leaves the check of `Host` to whatever stands in front of this service.
+    /// Turns off the check of `Host`, for a service behind something else that checks it.
     #[must_use]
     pub fn allow_any_host(self) -> Self {
         self.edit(|inner| inner.guard.allow_any_host())
     }
 
-    /// Lets pages of this origin call, and answers their preflights.
+    /// Allows pages of this origin to make calls, and answers their CORS preflights.
     #[must_use]
     pub fn allow_origin(self, origin: &str) -> Self {
         self.edit(|inner| inner.guard.allow_origin(origin))
     }
 
-    /// The largest request body, in bytes; 10 MiB by default.
+    /// Sets the maximum size of a request body, in bytes; 10 MiB by default.
     #[must_use]
     pub fn max_request(self, bytes: usize) -> Self {
         self.edit(|inner| inner.body.max = bytes)
@@ -176,7 +179,6 @@ impl HttpService {
         self
     }
 
-    /// Answers one request.
     pub(crate) async fn answer<B>(&self, request: Request<B>, caller: &Caller) -> Response<Body>
     where
         B: HttpBody,
@@ -227,7 +229,7 @@ impl HttpService {
         response
     }
 
-    /// Whether the caller shows the admin token.
+    /// Whether the caller has presented the admin token.
     fn is_admin(&self, fields: &Fields<'_>) -> bool {
         if let (Some(token), Occurrence::Once(shown)) = (&self.0.admin, fields.authorization) {
             return token.is_shown_by(shown.as_bytes());
@@ -235,7 +237,7 @@ impl HttpService {
         false
     }
 
-    /// Answers a request for a WebSocket.
+    /// Answers a WebSocket handshake.
     fn upgrade(
         &self,
         head: Parts,
@@ -317,7 +319,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let service = self.clone();
-        // The server puts the caller here when it has HTTP layers around this service.
+        // The server inserts the caller when this service is inside HTTP layers.
         let caller = request.extensions_mut().remove::<Arc<Caller>>();
         let caller = caller.unwrap_or_else(|| Arc::clone(&self.0.unknown));
         Box::pin(async move { Ok(service.answer(request, &caller).await) })

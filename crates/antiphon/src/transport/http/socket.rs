@@ -1,8 +1,8 @@
-//! Socket of an HTTP connection, which keeps its deadlines.
+//! Socket of an HTTP connection, which enforces the connection's deadlines.
 //!
-//! Only one timer is armed per connection, and it is moved only when a deadline comes *before* it;
-//! a deadline that moves further away is noticed when the timer fires. So a busy connection touches
-//! its timer once in ten seconds, not once per request.
+//! There is only one timer per connection. It is reset only if the new deadline is *earlier* than
+//! the armed one. If the deadline has moved to a later time, this is noticed when the timer fires.
+//! So a busy connection touches its timer once in ten seconds, not once per request.
 
 use std::future::poll_fn;
 use std::io;
@@ -17,21 +17,22 @@ use tokio::time::{Sleep, sleep_until};
 use crate::transport::http::clock::Clock;
 use crate::transport::http::streams::NEVER;
 
-/// After a refusal with the body unread: how long the peer may take to read it.
+/// How long a closing connection discards what the peer still sends, so that the peer can read the
+/// last response.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A socket that gives up when its phase has lasted too long.
+/// A socket whose operations fail with `TimedOut` when a deadline of the [`Clock`] has passed.
 #[derive(Debug)]
 pub(crate) struct TimedSocket<S> {
     socket: S,
     clock: Arc<Clock>,
-    /// Since when the peer has not read, as a deadline.
+    /// The deadline of a blocked write; [`NEVER`] if no write is blocked.
     write_by: u64,
     timer: Option<Pin<Box<Sleep>>>,
     armed: u64,
-    /// What was read before hyper took over.
+    /// Bytes that were read to detect the protocol; hyper reads them first.
     prefix: Prefix,
-    /// Until when a peer that is still sending may read our last words.
+    /// The time limit for discarding input after shutdown.
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -42,13 +43,13 @@ struct Prefix {
     given: usize,
 }
 
-/// What an HTTP/2 client says first (RFC 9113, section 3.4).
+/// The HTTP/2 connection preface (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a TLS client says first: the type of a handshake record.
+/// The first byte of a TLS client: content type of a handshake record.
 const TLS: u8 = 0x16;
 
-/// Which protocol a connection begins with.
+/// The protocol version of a connection, as detected from its first bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Version {
     Http1,
@@ -68,13 +69,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
         }
     }
 
-    /// The socket itself, when HTTP is over. What was read ahead has been read again by then.
+    /// Returns the inner socket, after an upgrade. hyper has consumed the prefix by then.
     pub(super) fn into_inner(self) -> S {
         self.socket
     }
 
-    /// Reads until it is clear which protocol this is. What was read is read again afterwards, also
-    /// if this is dropped and begun anew.
+    /// Reads until the protocol version is known. The bytes are kept for hyper. Cancel safe: a
+    /// dropped call can be repeated.
     pub(crate) async fn sniff(&mut self) -> io::Result<Version> {
         loop {
             let read = self
@@ -83,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
                 .get(..self.prefix.filled)
                 .unwrap_or_default();
             if read.first() == Some(&TLS) {
-                // It could read nothing that is answered here.
+                // A TLS client could not read an HTTP response.
                 return Err(io::ErrorKind::InvalidData.into());
             }
             if !PREFACE.starts_with(read) {
@@ -98,12 +99,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
         }
     }
 
-    /// Whether anything has been read of it.
+    /// Whether any bytes have arrived.
     pub(super) fn has_begun(&self) -> bool {
         self.prefix.filled > 0
     }
 
-    /// Reads more of the prefix; 0 is the end of the stream.
+    /// Reads more bytes of the prefix; 0 means end of stream.
     fn poll_prefix(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Prefix { bytes, filled, .. } = &mut self.prefix;
         let mut buffer = ReadBuf::new(bytes.get_mut(*filled..).unwrap_or_default());
@@ -120,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
         }
     }
 
-    /// An error once a deadline has passed; wakes the task when one does.
+    /// Fails if a deadline has passed; otherwise wakes the task at the next deadline.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         loop {
             let by = self.clock.due(self.write_by);
@@ -146,12 +147,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
             if timer.as_mut().poll(cx).is_pending() {
                 return Ok(());
             }
-            // It was armed for an earlier deadline that has moved: look again, with a new one.
+            // The timer was armed for a deadline that has moved to a later time: check again and
+            // re-arm.
             self.timer = None;
         }
     }
 
-    /// A write that waits is given time; one that moves begins anew.
+    /// Applies the write deadline to the result of a write. The deadline begins when a write blocks
+    /// and is cleared when a write succeeds.
     fn timed_write<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -240,8 +243,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
         self.timed_write(cx, result)
     }
 
-    /// Says that nothing more will come, then reads what the peer is still sending, for a moment:
-    /// closing a socket with unread bytes in it would take back what the peer has not read yet.
+    /// Shuts down the sending side, then discards what the peer still sends for up to [`LINGER`].
+    /// Closing a socket with unread data sends a reset, and the peer could lose a response that it
+    /// has not read yet.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.linger.is_none() {
@@ -250,12 +254,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
         let until = this
             .linger
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
-        let mut waste = [0; 4096];
+        let mut discarded = [0; 4096];
         loop {
             if until.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            let mut buffer = ReadBuf::new(&mut waste);
+            let mut buffer = ReadBuf::new(&mut discarded);
             match ready!(Pin::new(&mut this.socket).poll_read(cx, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {}
                 _ => return Poll::Ready(Ok(())),
@@ -289,7 +293,7 @@ mod tests {
         (peer, TimedSocket::new(socket, Arc::clone(&clock)), clock)
     }
 
-    /// Seconds until the socket gives up reading.
+    /// Seconds until a read fails with `TimedOut`.
     async fn seconds_to_error(socket: &mut TimedSocket<tokio::io::DuplexStream>) -> u64 {
         let began = Instant::now();
         let mut byte = [0];

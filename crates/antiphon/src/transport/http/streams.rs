@@ -1,9 +1,9 @@
 //! Progress of the streams of one HTTP/2 connection.
 //!
-//! HTTP/1 answers one request after the other, so a peer that does not read holds up itself alone,
-//! and the socket notices. Over HTTP/2 a peer can leave a hundred answers where they are while its
-//! socket is as lively as ever, or ask and take it back a thousand times in a second. Both are
-//! counted here.
+//! HTTP/1 answers one request at a time, so a peer that does not read blocks only itself, and the
+//! socket's write deadline catches it. Over HTTP/2 a peer can leave a hundred responses unread
+//! while its socket stays active, or send and cancel a thousand requests per second. Both are
+//! tracked here.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,33 +11,34 @@ use std::sync::{Mutex, PoisonError};
 /// No deadline.
 pub(super) const NEVER: u64 = u64::MAX;
 
-/// So many more requests than answers may be taken back on one connection (CVE-2023-44487).
-const ABANDONED: usize = 500;
+/// How many requests a connection may cancel beyond the number that it lets complete
+/// (CVE-2023-44487, rapid reset).
+const MAX_CANCELLED: usize = 500;
 
-/// The answers that are on their way, and the requests that were taken back.
+/// The responses that are being sent, and the number of cancelled requests.
 #[derive(Debug)]
 pub(super) struct Streams {
     moving: Mutex<Moving>,
-    /// The earliest time by which one of them has to move on.
+    /// The earliest deadline of a response.
     stalled_by: AtomicU64,
-    /// How many more requests may be taken back.
+    /// How many more requests may be cancelled.
     spare: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Moving {
-    /// The number of the answer that began last.
+    /// The number of the latest response.
     last: u64,
     answers: Vec<Answer>,
 }
 
-/// An answer on its way.
+/// A response that is being sent.
 #[derive(Debug)]
 struct Answer {
     number: u64,
-    /// By when it has to move on.
+    /// Deadline for its next progress.
     by: u64,
-    /// Pieces that have not been sent. Without one the peer has nothing to read.
+    /// Chunks that have not been sent. Without one the peer has nothing to read.
     pieces: usize,
 }
 
@@ -46,13 +47,13 @@ impl Default for Streams {
         Self {
             moving: Mutex::default(),
             stalled_by: AtomicU64::new(NEVER),
-            spare: AtomicUsize::new(ABANDONED),
+            spare: AtomicUsize::new(MAX_CANCELLED),
         }
     }
 }
 
 impl Streams {
-    /// An answer begins; what comes back is its number.
+    /// Registers a response and returns its number.
     pub(super) fn begin(&self, by: u64) -> u64 {
         self.change(|moving| {
             moving.last += 1;
@@ -65,7 +66,8 @@ impl Streams {
         })
     }
 
-    /// One more piece of it waits to be sent. It is asked for when all but the last have gone.
+    /// Records that another chunk waits to be sent. hyper polls for it when all but the last chunk
+    /// have been sent.
     pub(super) fn taken(&self, answer: u64, by: u64) {
         self.with(answer, |answer| {
             answer.pieces += 1;
@@ -73,7 +75,7 @@ impl Streams {
         });
     }
 
-    /// A piece of it has been sent.
+    /// Records that a chunk has been sent.
     pub(super) fn sent(&self, answer: u64, by: u64) {
         self.with(answer, |answer| {
             answer.pieces = answer.pieces.saturating_sub(1);
@@ -81,7 +83,8 @@ impl Streams {
         });
     }
 
-    /// Its next piece is yet to be made. That is not the peer's fault, but older pieces may be.
+    /// Records that the body has no chunk ready. The peer is not to blame for that, but it may
+    /// still have to read earlier chunks.
     pub(super) fn waits(&self, answer: u64) {
         self.with(answer, |answer| {
             if answer.pieces == 0 {
@@ -90,15 +93,15 @@ impl Streams {
         });
     }
 
-    /// It has ended, well or not.
+    /// Removes a response, complete or not.
     pub(super) fn end(&self, answer: u64) {
         self.change(|moving| moving.answers.retain(|known| known.number != answer));
     }
 
-    /// A request is over: its answer was taken, or it was taken back itself.
+    /// Counts a request that has ended: its response was sent, or the request was cancelled.
     pub(super) fn settle(&self, taken: bool) {
         let count = |spare: usize| match taken {
-            true => (spare < ABANDONED).then_some(spare + 1),
+            true => (spare < MAX_CANCELLED).then_some(spare + 1),
             false => spare.checked_sub(1),
         };
         let _ = self
@@ -106,7 +109,7 @@ impl Streams {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
     }
 
-    /// Whether the peer does little else than to take requests back.
+    /// Whether the peer has cancelled too many requests.
     pub(super) fn flooded(&self) -> bool {
         self.spare.load(Ordering::Relaxed) == 0
     }
@@ -161,7 +164,7 @@ mod tests {
         assert_eq!(streams.stalled_by(), NEVER);
         streams.taken(answer, 20);
         streams.taken(answer, 30);
-        // The next piece is not there, but two older ones are.
+        // The next chunk is not ready, but two earlier ones are unsent.
         streams.waits(answer);
         assert_eq!(streams.stalled_by(), 30);
         streams.sent(answer, 40);
@@ -179,7 +182,7 @@ mod tests {
             streams.settle(false);
             streams.settle(true);
         }
-        for _ in 1..ABANDONED {
+        for _ in 1..MAX_CANCELLED {
             streams.settle(false);
         }
         assert!(!streams.flooded());

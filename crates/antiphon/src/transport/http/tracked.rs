@@ -1,4 +1,4 @@
-//! Body of a response that tells the connection's clock what was sent.
+//! Response body that reports its progress to the connection's clock.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,28 +11,29 @@ use crate::router::BoxError;
 use crate::transport::http::body::Body;
 use crate::transport::http::clock::InRequest;
 
-/// A response's body, and the request it answers.
+/// A response body and the guard of its request.
 #[derive(Debug)]
 pub(crate) struct Tracked {
     body: Body,
-    /// What is left of the data that came last.
+    /// The rest of the last data frame.
     rest: Bytes,
     request: RequestGuard,
 }
 
 #[derive(Debug)]
 enum RequestGuard {
-    /// It has been answered when the body is gone.
+    /// HTTP/1: the response has been sent when the body is dropped.
     Alone { _request: InRequest },
-    /// Over HTTP/2 the body is gone as soon as it has been queued, so each piece knows its request.
+    /// HTTP/2: hyper drops the body when it has queued the last chunk, so each chunk holds the
+    /// guard.
     Among(Arc<InRequest>),
 }
 
-/// Bytes that HTTP/2 gets at a time: when they are gone, the peer has read. Each border
-/// costs a few small frames, and far smaller pieces would be nothing but borders.
+/// Maximum size of a chunk over HTTP/2. When a chunk has been sent, the peer has made progress.
+/// Each chunk boundary costs a few small frames, so chunks must not be much smaller.
 const PIECE: usize = 256 * 1024;
 
-/// Data on its way to the peer, dropped when it has been sent.
+/// A chunk of the body, dropped when it has been sent.
 struct Piece {
     data: Bytes,
     request: Arc<InRequest>,
@@ -46,7 +47,7 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        // With the last piece of all the request is over anyway.
+        // If this is the last reference, the request ends anyway.
         if Arc::strong_count(&self.request) > 1 {
             self.request.sent();
         }

@@ -1,8 +1,8 @@
-//! Upgrade of a request to a session: WebSocket on the paths of HTTP.
+//! Upgrades: a request becomes a WebSocket session on a path of the HTTP server.
 //!
-//! The service examines the request, answers 101, and leaves the session in the [`UpgradeSlot`] of the
-//! connection, which drives it when HTTP is over. A service that is mounted in another server has no
-//! slot: there the session becomes a task of its own.
+//! The service checks the request, answers with 101, and puts the session into the [`UpgradeSlot`]
+//! of the connection, which drives the session when HTTP has ended. A service that is mounted in
+//! another server has no slot: there the session is spawned as a task.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,14 +26,14 @@ use crate::transport::ws::WsWire;
 pub(crate) use crate::transport::ws::handshake::Handshake;
 use crate::transport::ws::handshake::examine;
 
-/// A connection that HTTP has handed over without telling what it is made of.
+/// An upgraded connection whose transport type is unknown.
 impl Socket for TokioIo<hyper::upgrade::Upgraded> {}
 
-/// Where a connection finds the session that it becomes.
+/// Slot for the session that takes over a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct UpgradeSlot(Arc<Mutex<Option<Upgrade>>>);
 
-/// A session that begins when the answer to its request is sent.
+/// A session that starts when the 101 response has been sent.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     socket: OnUpgrade,
@@ -46,22 +46,22 @@ pub(crate) struct Upgrade {
     max_message: usize,
 }
 
-/// What a service knows of the sessions it may begin.
+/// What the service needs to start a session.
 pub(crate) struct UpgradeContext<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
-    /// Where the caller's connection comes from.
+    /// The peer's address.
     pub(crate) peer: Option<SocketAddr>,
-    /// Where the connection looks for the session; none if the service is mounted elsewhere.
+    /// The slot of the connection; `None` if the service is mounted in another server.
     pub(crate) slot: Option<&'a UpgradeSlot>,
-    /// Whether the request came here directly.
+    /// Whether the caller is local and the request did not come through a proxy.
     pub(crate) local: bool,
-    /// Whether it shows the admin token.
+    /// Whether the request has the admin token.
     pub(crate) admin: bool,
     pub(crate) config: &'a SessionConfig,
     pub(crate) max_message: usize,
 }
 
-/// What is to be answered to a request for a WebSocket, if it is one.
+/// The handshake, if this is a WebSocket request.
 pub(crate) fn requested(head: &Parts) -> Option<Handshake> {
     match examine(head) {
         Handshake::NotAnUpgrade => None,
@@ -69,7 +69,7 @@ pub(crate) fn requested(head: &Parts) -> Option<Handshake> {
     }
 }
 
-/// The answer to a request that asks for a WebSocket.
+/// Answers a WebSocket handshake.
 pub(crate) fn respond(
     mut head: Parts,
     handshake: Handshake,
@@ -88,7 +88,7 @@ pub(crate) fn respond(
         }
         Handshake::NotAnUpgrade => return unavailable(),
     };
-    // Somebody between us and the socket may not pass upgrades on.
+    // A layer between this service and the socket may not support upgrades.
     let Some(socket) = head.extensions.remove::<OnUpgrade>() else {
         return unavailable();
     };
@@ -119,8 +119,8 @@ fn unavailable() -> Response<Body> {
     Refusal::new(StatusCode::NOT_IMPLEMENTED, reason).into_response()
 }
 
-/// The head as methods see it for as long as the session lasts. The values are copied: those that
-/// came lie in the buffer they were read into, which would be kept with them.
+/// A copy of the head for the methods of the session, without the handshake's headers. The values
+/// are copied because the originals share hyper's read buffer and would keep it alive.
 fn kept(head: &Parts) -> Parts {
     let of_the_handshake = |name: &HeaderName| {
         [header::CONNECTION, header::UPGRADE].contains(name)
@@ -140,13 +140,13 @@ fn kept(head: &Parts) -> Parts {
 }
 
 impl UpgradeSlot {
-    /// An empty one.
+    /// Creates an empty slot.
     pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
-    /// The session that a connection has become, if it has. It is taken out of HTTP's hands with the
-    /// socket it was given.
+    /// Takes the session of an upgraded connection, if there is one. Where possible the session
+    /// gets the inner socket, without hyper's wrapper.
     pub(crate) async fn take<S>(&self, shutdown: Shutdown) -> Option<SessionFuture>
     where
         S: Socket,
@@ -157,7 +157,7 @@ impl UpgradeSlot {
         Some(match upgraded.downcast::<TokioIo<TimedSocket<S>>>() {
             Ok(parts) => {
                 let socket = parts.io.into_inner().into_inner();
-                // Copied, be it empty: it is a part of the buffer that HTTP has read into.
+                // Copied even if empty: `read_buf` shares hyper's read buffer.
                 let ahead = Bytes::copy_from_slice(&parts.read_buf);
                 upgrade.over(socket, ahead, shutdown)
             }

@@ -1,4 +1,4 @@
-//! Child process of a client, on its standard input and output.
+//! Child process of a client, connected by its standard input and output.
 
 use std::io;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use crate::transport::socket::Socket;
 
-/// How long a program has to end when its input has, and again when it is told to.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a program may take to exit after its input is closed, and again after SIGTERM.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The pipes to a program. Dropping them ends it: its input is closed; after two seconds it is told
-/// to terminate, after two more it is killed.
+/// The pipes to a child process. Dropping them ends it: its input is closed, after two seconds it
+/// gets SIGTERM, and after two more seconds it is killed.
 #[derive(Debug)]
 pub(crate) struct Pipes {
     stdin: Option<ChildStdin>,
@@ -26,8 +26,8 @@ pub(crate) struct Pipes {
 
 impl Socket for Pipes {}
 
-/// The words of a command: quotes, backslashes and `#` mean what they mean to a POSIX shell. Nothing
-/// else does, since no shell runs: variables and patterns stay as they are.
+/// Splits a command into words: quotes, backslashes and `#` work as in a POSIX shell. No shell
+/// runs, so variables and patterns are not expanded.
 fn words(command: &str) -> io::Result<Vec<String>> {
     let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidInput, text.to_owned());
     let words = shlex::split(command);
@@ -38,7 +38,7 @@ fn words(command: &str) -> io::Result<Vec<String>> {
     }
 }
 
-/// Starts a program. What it writes to its standard error goes where ours goes.
+/// Starts a program. It inherits standard error.
 pub(crate) fn spawn(command: &str) -> io::Result<Pipes> {
     let mut words = words(command)?.into_iter();
     let program = words.next().unwrap_or_default();
@@ -99,7 +99,7 @@ impl AsyncWrite for Pipes {
 impl Drop for Pipes {
     fn drop(&mut self) {
         self.stdin = None;
-        // Without a runtime there is nobody to wait: then it is killed at once.
+        // Without a runtime nothing can wait for the child: `kill_on_drop` kills it at once.
         if let Some(child) = self.child.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -108,9 +108,9 @@ impl Drop for Pipes {
     }
 }
 
-/// Waits until a program has ended, and helps if it does not.
+/// Waits until a program has exited; terminates and then kills it if it does not.
 async fn end(mut child: Child) {
-    if timeout(PATIENCE, child.wait()).await.is_ok() {
+    if timeout(EXIT_TIMEOUT, child.wait()).await.is_ok() {
         return;
     }
     #[cfg(unix)]
@@ -119,7 +119,7 @@ async fn end(mut child: Child) {
         && let Some(pid) = rustix::process::Pid::from_raw(pid)
     {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        if timeout(PATIENCE, child.wait()).await.is_ok() {
+        if timeout(EXIT_TIMEOUT, child.wait()).await.is_ok() {
             return;
         }
     }
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_does_not_end_is_made_to() {
-        // It listens neither to the end of its input nor to what it is told.
+        // The program ignores both the end of its input and SIGTERM.
         let script = r#"sh -c 'trap "" TERM; echo $$; while :; do sleep 0.1; done'"#;
         let mut pipes = spawn(script).unwrap();
         let mut pid = [0; 16];

@@ -2,9 +2,9 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `own.rs` | servers: those of this program, which nothing else in it can use then |
+//! | `own.rs` | servers: those of this process, which the rest of the program then cannot use |
 //! | `child.rs` | clients: those of a child process |
-//! | `no_own.rs` | the same on systems where that is impossible |
+//! | `no_own.rs` | stub of `own.rs` for systems other than Unix |
 
 #[cfg(feature = "client")]
 pub(crate) mod child;

@@ -1,4 +1,4 @@
-//! Standard input and output on systems where they cannot be taken over.
+//! Stub for systems on which standard input and output cannot be taken over.
 
 use std::io;
 

@@ -1,7 +1,8 @@
-//! Standard input and output of this program, as one stream.
+//! Standard input and output of this process, as one byte stream.
 //!
-//! They are taken away from everybody else in the program: what prints to standard output goes to
-//! standard error from then on, and cannot break a message; who reads standard input finds nothing.
+//! The rest of the program loses access to them: from then on standard output is redirected to
+//! standard error, so that a stray `println!` cannot corrupt a message, and standard input is
+//! empty.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::transport::socket::Socket;
 
-/// What is read at once, and how many such pieces may wait.
+/// The size of a read, and how many chunks may wait in the channel.
 const PIECE: usize = 64 * 1024;
 const PIECES: usize = 2;
 
@@ -27,13 +28,13 @@ const PIECES: usize = 2;
 pub(crate) struct Stdio {
     input: mpsc::Receiver<io::Result<Bytes>>,
     rest: Bytes,
-    /// Written to by threads that may block, since it may be a file.
+    /// Written in blocking threads, since it may be a regular file.
     output: tokio::fs::File,
 }
 
 impl Socket for Stdio {}
 
-/// Takes both over. Once per process.
+/// Takes over both. Works once per process.
 pub(crate) fn own() -> io::Result<Stdio> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::SeqCst) {
@@ -47,15 +48,15 @@ pub(crate) fn own() -> io::Result<Stdio> {
     join(input, output)
 }
 
-/// A duplicate that programs we start do not inherit.
+/// Duplicates a descriptor with `CLOEXEC`, so that child processes do not inherit it.
 fn private(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(fcntl_dupfd_cloexec(fd, 3)?)
 }
 
 fn join(input: OwnedFd, output: OwnedFd) -> io::Result<Stdio> {
     let (pieces, received) = mpsc::channel(PIECES);
-    // A thread of its own, which nobody waits for: a read from a terminal or a pipe cannot be
-    // called off, and the runtime's threads would hold up the end of the program.
+    // A detached thread: a blocking read from a terminal or pipe cannot be cancelled, and in a
+    // thread of the runtime it would delay the exit of the program.
     thread::Builder::new()
         .name("antiphon-stdin".to_owned())
         .spawn(move || read(File::from(input), &pieces))?;

@@ -1,7 +1,8 @@
 //! Messages on a byte stream: TCP, Unix sockets, pipes.
 //!
-//! What comes is read into one buffer, from which whole messages are cut without a copy; what goes is
-//! gathered in another, so that all that is ready leaves in one write. At rest there is neither.
+//! Input is read into one buffer, and whole messages are split off without a copy. Output is
+//! collected in another buffer, so that all waiting messages leave in one write. An idle connection
+//! holds no buffers.
 
 #[cfg(test)]
 mod tests;
@@ -18,17 +19,18 @@ use tokio_util::io::poll_read_buf;
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::socket::Socket;
 
-/// What is read at once of small messages, and of large ones.
+/// Read size for small messages, and for large ones.
 const READ: usize = 4 * 1024;
 const READ_MORE: usize = 64 * 1024;
 
-/// A message shorter than this is copied out of a buffer that it would keep alive.
+/// A message shorter than this is copied out of a large buffer, which it would otherwise keep
+/// alive.
 const SMALL: usize = 512;
 
-/// How many pieces are written at once.
+/// The most chunks in one vectored write.
 const PIECES: usize = 16;
 
-/// Messages up to this length are gathered; a longer one is written from where it is.
+/// Messages shorter than this are copied into a shared chunk; longer ones are written in place.
 const GATHERED: usize = 16 * 1024;
 
 /// A byte stream that carries messages.
@@ -38,13 +40,13 @@ pub(crate) struct StreamWire<S> {
     framing: Framing,
     decoder: Decoder,
     input: BytesMut,
-    /// The pieces that wait to be written; the last may still grow.
+    /// Chunks that wait to be written; the last one may still grow.
     output: VecDeque<Vec<u8>>,
-    /// How much of the first piece is written.
+    /// Number of bytes of the first chunk that have been written.
     written: usize,
     unwritten: usize,
     traffic: Traffic,
-    /// The decoder has asked for more bytes.
+    /// The decoder needs more bytes.
     hungry: bool,
     ended: bool,
 }
@@ -65,18 +67,18 @@ impl<S: Socket> StreamWire<S> {
         }
     }
 
-    /// Where the next bytes are gathered.
+    /// Returns the chunk for the next bytes.
     fn gather(&mut self, room: usize) -> &mut Vec<u8> {
         let fits = |piece: &Vec<u8>| piece.len() + room <= GATHERED;
         if !self.output.back().is_some_and(fits) {
             self.output.push_back(Vec::new());
         }
         let last = self.output.len().saturating_sub(1);
-        // It was just made sure that there is one.
+        // The code above ensures that there is a chunk.
         &mut self.output[last]
     }
 
-    /// Writes as many pieces at once as the stream takes.
+    /// Writes as many chunks at once as the stream accepts.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
         let mut pieces = self.output.iter();
@@ -93,7 +95,7 @@ impl<S: Socket> StreamWire<S> {
         stream.poll_write_vectored(cx, &slices)
     }
 
-    /// Lets go of what is written. The last piece is kept if it is small: the next answers go there.
+    /// Releases what has been written. The last chunk is kept for reuse if it is small.
     fn wrote(&mut self, mut bytes: usize) {
         self.unwritten -= bytes;
         self.traffic.written += bytes as u64;
@@ -128,7 +130,8 @@ impl<S: Socket> Wire for StreamWire<S> {
         loop {
             if !self.hungry {
                 match self.cut() {
-                    // What lies in a call that waits must not keep a large buffer alive.
+                    // A message may live as long as its call, and must not keep a large buffer
+                    // alive.
                     Ok(Some(message)) if message.len() < SMALL && self.input.capacity() > READ => {
                         return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&message))));
                     }
@@ -136,7 +139,7 @@ impl<S: Socket> Wire for StreamWire<S> {
                     Ok(None) if self.ended => return Poll::Ready(None),
                     Ok(None) => self.hungry = true,
                     Err(error) => {
-                        // Who begins with a TLS handshake could read nothing that is answered.
+                        // A TLS client could not read an error response.
                         let tls = self.input.first() == Some(&0x16);
                         return Poll::Ready(Some(Err(wire_error(error, !tls))));
                     }
@@ -163,12 +166,12 @@ impl<S: Socket> Wire for StreamWire<S> {
                 let length = message.len();
                 let piece = self.gather(32);
                 let start = piece.len();
-                // Writing to memory does not fail.
+                // Writing to a `Vec` does not fail.
                 let _ = write!(piece, "Content-Length: {length}\r\n\r\n");
                 self.unwritten += piece.len() - start;
             }
             _ => {
-                // A line break is white space in JSON: a space means the same.
+                // In JSON a line break is white space, so it can be replaced by a space.
                 if message.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
                     for byte in message.iter_mut() {
                         if matches!(byte, b'\n' | b'\r') {
@@ -184,7 +187,7 @@ impl<S: Socket> Wire for StreamWire<S> {
             self.gather(message.len()).extend_from_slice(message);
             message.clear();
         } else {
-            // A piece that is kept empty would come first.
+            // An empty chunk kept for reuse would come first.
             self.output.retain(|piece| !piece.is_empty());
             self.output.push_back(std::mem::take(message));
         }
@@ -220,15 +223,16 @@ impl<S: Socket> Wire for StreamWire<S> {
     fn poll_close(&mut self, cx: &mut Context<'_>, _: CloseReason) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        // Closing a socket with unread bytes in it would take back what the peer has not read yet.
-        let mut waste = BytesMut::with_capacity(READ);
+        // Closing a socket with unread data sends a reset, and the peer could lose output that it
+        // has not read yet.
+        let mut discarded = BytesMut::with_capacity(READ);
         for _ in 0..READ_MORE {
             if self.ended {
                 break;
             }
             let stream = Pin::new(&mut self.stream);
-            self.ended = ready!(poll_read_buf(stream, cx, &mut waste))? == 0;
-            waste.clear();
+            self.ended = ready!(poll_read_buf(stream, cx, &mut discarded))? == 0;
+            discarded.clear();
         }
         Poll::Ready(Ok(()))
     }

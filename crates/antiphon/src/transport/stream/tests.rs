@@ -1,4 +1,4 @@
-//! Streams cut anywhere, messages of every length, and peers that break the framing.
+//! Streams split at any byte, messages of every length, and peers that violate the framing.
 
 use std::future::poll_fn;
 
@@ -25,7 +25,7 @@ fn framed(framing: Framing, messages: &[String]) -> Vec<u8> {
     out.to_vec()
 }
 
-/// Short ones, and one that is longer than every buffer.
+/// Short messages, and one that is longer than every buffer.
 fn messages() -> Vec<String> {
     let lengths = [0, 1, 100, SMALL, READ, GATHERED - 20, GATHERED, 300_000, 3];
     let text = |length| format!("[\"{}\"]", "x".repeat(length));
@@ -79,7 +79,7 @@ async fn messages_go_whole_in_their_order() {
             (wire.unwritten(), wire.traffic().written),
             (0, expected.len() as u64)
         );
-        // The buffer that is kept does not get into the way of a long message.
+        // The buffer kept for reuse does not disturb a long message.
         wire.send(&mut b"[1]".to_vec());
         poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
         wire.send(&mut vec![b' '; GATHERED]);
@@ -147,7 +147,7 @@ async fn what_breaks_a_stream() {
         let (mut peer, mut wire) = wire(*framing, 1 << 16);
         let bytes = bytes.to_vec();
         let sending = tokio::spawn(async move {
-            // It may be refused before its end.
+            // The wire may fail before reading all of it.
             let _ = peer.write_all(&bytes).await;
         });
         let error = receive(&mut wire).await.unwrap().unwrap_err();
@@ -182,7 +182,7 @@ async fn at_rest_there_is_no_buffer() {
     drop(message);
     wire.rest();
     assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
-    // A part of a message is not thrown away.
+    // A partial message is kept.
     peer.write_all(b"[1").await.unwrap();
     let pending = poll_fn(|cx| Poll::Ready(wire.poll_receive(cx).is_pending()));
     assert!(pending.await && wire.is_partial());

@@ -1,4 +1,4 @@
-//! TLS of a client: trusted authorities, and the handshake.
+//! TLS of a client: trust anchors and the handshake.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,23 +25,24 @@ impl<S: Socket> Socket for TlsStream<S> {
     }
 }
 
-/// Servers whose sessions are remembered. A client has one, under one name.
+/// Size of the session cache, in servers. A client has one server, under one name.
 const SESSIONS: usize = 4;
 
-/// What a client needs to shake hands. Cheap to clone.
+/// TLS configuration of a client. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ClientTls {
     config: Arc<ClientConfig>,
-    /// Stands in for the host in the certificate and in what the server is told.
+    /// Replaces the host as server name, in certificate verification and in SNI.
     name: Option<ServerName<'static>>,
 }
 
 impl ClientTls {
-    /// Trusts whom this machine trusts. Reads the machine's list of authorities on some systems.
+    /// Uses the trust anchors of the platform. On some systems this reads the list of certificate
+    /// authorities.
     ///
     /// # Errors
     ///
-    /// When the machine has no such list.
+    /// If the platform has no trust anchors.
     pub(crate) fn platform() -> Result<Self, TlsError> {
         let provider = provider();
         let inner = Verifier::new(Arc::clone(&provider)).map_err(|error| {
@@ -52,11 +53,11 @@ impl ClientTls {
         Self::new(Arc::new(inner), provider)
     }
 
-    /// Trusts these authorities (PEM) and no others.
+    /// Uses only these CA certificates (PEM) as trust anchors.
     ///
     /// # Errors
     ///
-    /// When there is no certificate in it, or one that cannot be read.
+    /// If there is no certificate, or one that cannot be read.
     pub(crate) fn with_ca(pem: &[u8]) -> Result<Self, TlsError> {
         let provider = provider();
         let mut roots = RootCertStore::empty();
@@ -87,7 +88,7 @@ impl ClientTls {
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(VERSIONS)
             .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?
-            .dangerous() // as the library calls every verifier that is not its own
+            .dangerous() // rustls' name for every custom verifier
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
@@ -97,22 +98,23 @@ impl ClientTls {
         })
     }
 
-    /// Asks for this name in the certificate, whatever the address says.
+    /// Expects this name in the certificate, independent of the address.
     ///
     /// # Errors
     ///
-    /// When the text is no name and no address.
+    /// If the text is neither a DNS name nor an IP address.
     pub(crate) fn with_server_name(mut self, name: &str) -> Result<Self, TlsError> {
         self.name = Some(server_name(name)?);
         Ok(self)
     }
 
-    /// Shakes hands, and offers these protocols (ALPN), the best first; none is fine.
+    /// Performs the handshake. `alpn` lists the protocols to offer, the preferred one first; it may
+    /// be empty.
     ///
     /// # Errors
     ///
-    /// When the certificate is not to be trusted, the two do not come to terms, or not within
-    /// `deadline`; the stream is gone then, and nothing of what it was for was sent.
+    /// If the certificate is not trusted, the handshake fails, or it is not complete within
+    /// `deadline`. The stream is dropped then, and no application data has been sent.
     pub(crate) async fn connect<S>(
         &self,
         host: &str,
@@ -136,7 +138,7 @@ impl ClientTls {
     }
 }
 
-/// The stream below TLS, and whether the handshake has settled on HTTP/2.
+/// The stream below TLS, and whether ALPN has selected HTTP/2.
 pub(crate) fn negotiated<S>(stream: &TlsStream<S>) -> (&S, bool) {
     let (socket, session) = stream.get_ref();
     (socket, session.alpn_protocol() == Some(H2))

@@ -1,16 +1,17 @@
-//! TLS 1.2 and 1.3 around any stream. What is inside does not know of it.
+//! TLS 1.2 and 1.3 on any byte stream, transparent for the protocol inside.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `server.rs` | [`server::ServerTls`]: a certificate from files, replaced while it runs |
-//! | `client.rs` | [`client::ClientTls`]: the authorities that a client trusts |
-//! | `trust.rs` | [`trust::CertificateProblem`]: why a server is not trusted |
+//! | `server.rs` | [`server::ServerTls`]: certificate from files, reloadable at run time |
+//! | `client.rs` | [`client::ClientTls`]: trust anchors of a client |
+//! | `trust.rs` | [`trust::CertificateProblem`]: why a certificate is not trusted |
 //!
-//! A certificate is always checked; there is no way to switch that off. No provider of cryptography
-//! is installed for the process: that choice belongs to the program, and ours is made per use.
+//! Certificates are always verified; verification cannot be turned off. No process-wide default
+//! `CryptoProvider` is installed, since that is up to the application: each configuration names its
+//! provider.
 //!
-//! A peer that closes a stream without saying so inside TLS may have been cut off by somebody in
-//! between; reading then ends with `UnexpectedEof`, not with the end of the stream.
+//! If a peer closes the connection without `close_notify`, the data may have been truncated by an
+//! attacker. Reading then fails with `UnexpectedEof` instead of reporting the end of the stream.
 
 pub(crate) mod client;
 #[cfg(feature = "server")]
@@ -27,24 +28,24 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::{InvalidMessage, SupportedProtocolVersion, version};
 
-/// The names of protocols in a handshake (ALPN, RFC 7301).
+/// Protocol names for ALPN (RFC 7301).
 pub(crate) const H2: &[u8] = b"h2";
 pub(crate) const HTTP1: &[u8] = b"http/1.1";
 
-/// What both ends speak, whatever the library's own defaults become.
+/// The TLS versions of clients and servers, independent of rustls' defaults.
 static VERSIONS: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
 
-/// Why there is no TLS. The text tells all, so there is no source behind it: whoever shows the
-/// innermost cause of an error shows this one.
+/// Why TLS could not be established. The text contains the whole reason, so `source` returns
+/// nothing: code that shows only the innermost cause of an error shows this one.
 #[derive(Debug)]
 pub(crate) enum TlsError {
-    /// A file, a certificate, a key or a name that cannot be used.
+    /// An invalid file, certificate, key or name.
     Unusable(String),
     /// The server's certificate is not accepted.
     Certificate(trust::CertificateProblem),
-    /// The two ends did not come to terms, or the connection broke.
+    /// The handshake failed, or the connection was lost.
     Handshake(String),
-    /// The other end took too long.
+    /// The handshake timed out.
     Deadline,
 }
 
@@ -87,7 +88,7 @@ fn unusable(reason: impl Into<String>) -> TlsError {
     TlsError::Unusable(reason.into())
 }
 
-/// The cryptography of every connection here.
+/// The crypto provider of all TLS configurations in this crate.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

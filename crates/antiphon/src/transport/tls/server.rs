@@ -1,4 +1,4 @@
-//! TLS of a server: certificate and key from two files, replaced while it runs.
+//! TLS of a server: certificate chain and key from two files, reloadable at run time.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -24,26 +24,26 @@ impl<S: Socket> Socket for TlsStream<S> {
     }
 }
 
-/// How long a handshake may take unless somebody says otherwise.
+/// Default timeout of a handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes in a file: a chain of certificates has a few thousand.
+/// Size limit of a file in bytes; a certificate chain has a few thousand.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// What a stream carries, which the handshake tells to the client.
+/// The protocol inside TLS; it decides what ALPN offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TlsPayload {
-    /// HTTP/2 or HTTP/1.1, as the client prefers; also one that says nothing.
+    /// HTTP/2 or HTTP/1.1, selected by ALPN; also for clients without ALPN.
     Http,
-    /// Messages of our own, which have no name in a handshake.
+    /// JSON-RPC messages on a raw stream, which have no ALPN name.
     Raw,
 }
 
-/// A certificate and its key. Cheap to clone; clones see each other's [`reload`](Self::reload).
+/// TLS configuration of a server. Cheap to clone; a [`reload`](Self::reload) affects all clones.
 ///
-/// What a peer can make grow is bounded: a message of a handshake has 64 KiB at most, and what a
-/// resumed connection needs is kept by the client, encrypted. Nothing is accepted before the
-/// handshake is complete (no 0-RTT), so nothing can be played again.
+/// Memory that a peer can use is bounded: a handshake message has at most 64 KiB, and resumption is
+/// stateless, by encrypted session tickets that the client stores. 0-RTT data is not accepted, so
+/// nothing can be replayed.
 #[derive(Clone)]
 pub(crate) struct ServerTls {
     files: Arc<Files>,
@@ -62,12 +62,12 @@ struct Configs {
 }
 
 impl ServerTls {
-    /// Reads a chain of certificates, the server's own first, and the key of that one; both are
-    /// PEM and may be in one file.
+    /// Reads a certificate chain, the server's certificate first, and the private key of the
+    /// server's certificate. Both are PEM and may be in the same file.
     ///
     /// # Errors
     ///
-    /// A file that is not there, that has not in it what it should, or that does not fit the other.
+    /// If a file is missing or has invalid content, or if the key does not match the certificate.
     pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let files = Files {
             certificate: certificate.to_owned(),
@@ -80,23 +80,24 @@ impl ServerTls {
         })
     }
 
-    /// Reads the files again. Handshakes that begin from now on use what is in them; connections
-    /// that are there stay.
+    /// Reads the files again. New handshakes use the new content; existing connections are not
+    /// affected.
     ///
     /// # Errors
     ///
-    /// Those of [`load`](Self::load); then nothing changes.
+    /// Those of [`load`](Self::load); the old configuration then stays in use.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
         let new = self.files.read()?;
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
 
-    /// Shakes hands. A peer that does not speak TLS gets an alert at most, never cleartext.
+    /// Performs the handshake. A peer that does not speak TLS gets at most an alert, never
+    /// cleartext.
     ///
     /// # Errors
     ///
-    /// When the two do not come to terms, or not within `deadline`; the stream is gone then.
+    /// If the handshake fails or is not complete within `deadline`. The stream is dropped then.
     pub(crate) async fn accept<S>(
         &self,
         stream: S,
@@ -130,7 +131,8 @@ impl Files {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(|error| self.unfit(&error))?;
-        // New keys for the tickets with every certificate: a replaced one is not resumed.
+        // Each certificate gets new ticket keys: sessions of a replaced certificate are not
+        // resumed.
         raw.ticketer =
             Ticketer::new().map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?;
         let mut http = raw.clone();
@@ -192,8 +194,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     }
 }
 
-/// Whether a key says of itself that it needs a passphrase, in either of the two ways there are.
-/// The library passes over the one and cannot read the other.
+/// Whether the key is encrypted, in PKCS #8 or in the older PEM form. rustls skips the former and
+/// cannot parse the latter.
 fn is_encrypted(text: &[u8]) -> bool {
     let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
     has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
@@ -231,7 +233,7 @@ fn warn_if_open_to_all(file: &File, path: &Path) {
 pub(super) fn is_open_to_all(file: &File) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
 
-    // Of the file that was opened, not of what lies at its path by now.
+    // Checks the open file, not the path, which may have been replaced.
     file.metadata()
         .is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
 }

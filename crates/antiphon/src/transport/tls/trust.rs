@@ -1,4 +1,4 @@
-//! Reasons why a certificate is not trusted, with what can be done about it.
+//! Reasons why a certificate is not trusted, in terms that help to fix the problem.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,27 +14,28 @@ use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-/// Names of a wrong certificate that are told.
+/// How many names of a certificate for another host are listed.
 const MAX_NAMES: usize = 5;
 
 /// Why a server's certificate is not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum CertificateProblem {
-    /// Nobody who is trusted stands behind it.
+    /// The chain does not end at a trust anchor.
     UnknownIssuer,
-    /// Nobody but itself stands behind it.
+    /// It is self-signed and not trusted.
     SelfSigned,
-    /// It names an authority that is trusted, which did not sign it: one of the two was made anew.
+    /// Its issuer has the name of a trust anchor but another key: the certificate or the CA has
+    /// been recreated.
     OtherKey,
-    /// It is good, for somebody else.
+    /// It is valid, but for other host names.
     WrongName {
         expected: String,
         presented: Vec<String>,
     },
-    /// Its time is over since so long.
+    /// It expired this long ago.
     Expired(Option<Duration>),
     NotYetValid,
-    /// It is one to issue certificates with, not one to show.
+    /// It is a CA certificate, not a server certificate.
     Authority,
     Other(String),
 }
@@ -58,9 +59,9 @@ impl CertificateProblem {
                 Self::NotYetValid
             }
             CertificateError::Other(OtherError(why)) => match why.downcast_ref() {
-                Some(Closer::SelfSigned) => Self::SelfSigned,
-                Some(Closer::OtherKey) => Self::OtherKey,
-                // The library behind the library has no other way to tell it apart.
+                Some(Diagnosis::SelfSigned) => Self::SelfSigned,
+                Some(Diagnosis::OtherKey) => Self::OtherKey,
+                // rustls passes this error of webpki on only as text.
                 None if why.to_string() == "CaUsedAsEndEntity" => Self::Authority,
                 None => Self::Other(error.to_string()),
             },
@@ -69,7 +70,7 @@ impl CertificateProblem {
     }
 }
 
-/// `example.com` of `DnsName("example.com")`, as names come from the library.
+/// Extracts `example.com` from `DnsName("example.com")`, the form in which rustls reports names.
 fn bare(name: &str) -> String {
     let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
     inner.trim_end_matches(')').trim_matches('"').to_owned()
@@ -119,21 +120,21 @@ impl fmt::Display for CertificateProblem {
     }
 }
 
-/// Checks as the inner one does, and looks closer at what that has refused.
+/// Verifies with the inner verifier, and finds a more precise reason if that rejects a certificate.
 #[derive(Debug)]
 pub(super) struct ExplainingVerifier {
     inner: Arc<dyn ServerCertVerifier>,
     provider: Arc<CryptoProvider>,
 }
 
-/// What a closer look has found.
+/// A more precise reason.
 #[derive(Debug)]
-enum Closer {
+enum Diagnosis {
     SelfSigned,
     OtherKey,
 }
 
-impl fmt::Display for Closer {
+impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SelfSigned => "self-signed",
@@ -142,15 +143,15 @@ impl fmt::Display for Closer {
     }
 }
 
-impl std::error::Error for Closer {}
+impl std::error::Error for Diagnosis {}
 
 impl ExplainingVerifier {
     pub(super) fn new(inner: Arc<dyn ServerCertVerifier>, provider: Arc<CryptoProvider>) -> Self {
         Self { inner, provider }
     }
 
-    /// Whether the certificate would do if it were itself an authority. The answer changes only
-    /// what is told.
+    /// Whether the certificate is valid with itself as trust anchor. The result only affects the
+    /// error message.
     fn is_self_signed(
         &self,
         certificate: &CertificateDer<'_>,
@@ -196,9 +197,9 @@ impl ServerCertVerifier for ExplainingVerifier {
             CertificateError::UnknownIssuer | CertificateError::BadSignature
                 if self.is_self_signed(end_entity, name, now) =>
             {
-                Closer::SelfSigned
+                Diagnosis::SelfSigned
             }
-            CertificateError::BadSignature => Closer::OtherKey,
+            CertificateError::BadSignature => Diagnosis::OtherKey,
             _ => return outcome,
         };
         let why = CertificateError::Other(OtherError(Arc::new(closer)));

@@ -1,7 +1,7 @@
 //! Handshake of a WebSocket client (RFC 6455, section 4.1), over any stream.
 //!
-//! The library writes the request, parses the response and knows the keys. What it would decide more
-//! strictly than we do is decided here: a server may leave our subprotocol unnamed, and the header
+//! tungstenite formats the request, parses the response and derives the accept key. The checks of
+//! the response are here, since tungstenite's are stricter: a server may omit our subprotocol, and
 //! `Connection` is a list.
 
 use std::future::poll_fn;
@@ -19,28 +19,28 @@ use tungstenite::handshake::machine::TryParse as _;
 use crate::transport::ws::WsWire;
 use crate::transport::ws::tokens::{SUBPROTOCOL, lists, tokens};
 
-/// The longest head of a response, in bytes.
+/// Size limit of a response head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// How much is kept of what a server says when it refuses, in bytes, and how long that is waited for.
+/// How much of the body of an error response is read, in bytes, and how long to wait for it.
 const MAX_REFUSAL: usize = 1024;
 const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
-    /// The server has answered, with another status than 101.
+    /// The server has answered with a status other than 101.
     Refused {
         status: StatusCode,
-        /// What it says of it, if it says it as plain text; at most 1 KiB.
+        /// The response body if it is plain text; at most 1 KiB.
         text: String,
     },
-    /// The request cannot be written, or the answer is no WebSocket handshake.
+    /// The request cannot be built, or the response is no valid WebSocket handshake.
     Handshake(&'static str),
     Io(io::Error),
 }
 
 impl ConnectError {
-    /// The HTTP status and what is said of it, if that was what the server refused with.
+    /// The HTTP status and text of the response, if the server refused the handshake.
     pub(crate) fn refusal(&self) -> Option<(StatusCode, &str)> {
         match self {
             Self::Refused { status, text } => Some((*status, text)),
@@ -83,14 +83,14 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// Opens a WebSocket: `host` is the authority for the header of that name, `path` what is asked for,
-/// with its query. `headers` are sent too, except where the handshake has its own.
+/// Opens a WebSocket: `host` is the value of the `Host` header, `path` the request target with its
+/// query. `headers` are added to the request, except those that the handshake sets itself.
 ///
-/// It has no deadline for the answer; the caller has one for the whole connection.
+/// There is no timeout here; the caller has one for connecting as a whole.
 ///
 /// # Errors
 ///
-/// When the stream fails or the server does not agree.
+/// If the stream fails or the server does not accept the handshake.
 pub(crate) async fn handshake<S>(
     mut stream: S,
     host: &str,
@@ -113,7 +113,7 @@ where
     Ok(WsWire::client(stream, ahead.into(), max_message))
 }
 
-/// The bytes of a request and its key.
+/// Formats the request; returns it with its key.
 fn request(host: &str, path: &str, headers: &HeaderMap) -> Result<(Vec<u8>, String), ConnectError> {
     const WRONG: ConnectError = ConnectError::Handshake("no request can be made of this address");
     let mut request = Request::get(path).body(()).map_err(|_| WRONG)?;
@@ -137,7 +137,7 @@ fn request(host: &str, path: &str, headers: &HeaderMap) -> Result<(Vec<u8>, Stri
     generate_request(request).map_err(|_| WRONG)
 }
 
-/// The head of the response, and what was read behind it.
+/// Reads the head of the response; returns it with the bytes that follow it.
 async fn read_head<S>(stream: &mut S) -> Result<(Response, Vec<u8>), ConnectError>
 where
     S: AsyncRead + Unpin,
@@ -149,8 +149,8 @@ where
         if read_some(stream, &mut read).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        // It is parsed once it is complete, or a server that drips would have it parsed for every
-        // byte.
+        // The head is parsed only when it is complete; otherwise a slow server would cause a parse
+        // for every byte.
         let new = read.get(before.saturating_sub(3)..).unwrap_or_default();
         if new.windows(4).any(|end| end == b"\r\n\r\n") {
             break;
@@ -164,7 +164,7 @@ where
     Ok((response, ahead))
 }
 
-/// Whether a response with status 101 answers our request.
+/// Checks that a response with status 101 matches the request.
 fn agree(headers: &HeaderMap, key: &str) -> Result<(), &'static str> {
     let is = |name: &HeaderName, expected: &str| {
         let mut values = headers.get_all(name).into_iter();
@@ -191,7 +191,7 @@ fn agree(headers: &HeaderMap, key: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The sentence in a plain-text refusal, as far as it comes soon.
+/// The plain-text body of an error response, as far as it arrives in time.
 async fn refusal<S>(stream: &mut S, headers: &HeaderMap, mut text: Vec<u8>) -> String
 where
     S: AsyncRead + Unpin,
@@ -200,7 +200,7 @@ where
         let essence = kind.as_bytes().get(..10).unwrap_or_default();
         essence.eq_ignore_ascii_case(b"text/plain")
     });
-    // Chunks would have their sizes among the text.
+    // A chunked body would have chunk sizes in the text.
     if !is_plain || headers.contains_key(header::TRANSFER_ENCODING) {
         return String::new();
     }
@@ -215,10 +215,10 @@ where
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-/// Reads behind what is there; 0 is the end of the stream.
+/// Appends bytes from the stream to `read`; 0 means end of stream.
 async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, read: &mut Vec<u8>) -> io::Result<usize> {
-    let mut room = [0; 1024];
-    let mut buffer = ReadBuf::new(&mut room);
+    let mut bytes = [0; 1024];
+    let mut buffer = ReadBuf::new(&mut bytes);
     poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buffer)).await?;
     read.extend_from_slice(buffer.filled());
     Ok(buffer.filled().len())
@@ -240,7 +240,7 @@ mod tests {
     use crate::session::Wire as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-    /// Reads a request head and gives its text and its key.
+    /// Reads a request head; returns its text and its key.
     async fn read_request(server: &mut DuplexStream) -> (String, String) {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -251,8 +251,8 @@ mod tests {
         (head, key)
     }
 
-    /// A handshake with a server that answers with this text, in which `KEY` is the right answer to
-    /// the key. Also what the client had asked for.
+    /// Performs a handshake with a server that sends this response, in which `KEY` is replaced by
+    /// the right accept key. Also returns the request.
     async fn answered_with(answer: &str) -> (Result<WsWire<DuplexStream>, ConnectError>, String) {
         let (client, mut server) = tokio::io::duplex(512);
         let answer = answer.to_owned();

@@ -1,9 +1,9 @@
-//! Limits on incoming frames, counted below the WebSocket library.
+//! Limits on incoming frames, enforced below tungstenite.
 //!
-//! The library sees single frames. What only adds up over many of them is bounded here, at the
-//! header, before a byte of the payload is kept: the size of a message in all its fragments, their
-//! number, and control frames over time. The walk also knows where a message ends, so it can be told
-//! when nothing of a message is kept anywhere.
+//! tungstenite checks each frame by itself. This module limits what adds up over many frames, at
+//! the frame header, before any payload is buffered: the size of a message over all its fragments,
+//! the number of fragments, and the rate of control frames. It also tracks message boundaries, so
+//! it knows when no partial message is buffered anywhere.
 
 use std::io;
 use std::pin::Pin;
@@ -16,29 +16,29 @@ use tokio::time::Instant;
 
 use crate::session::{CloseReason, Traffic, WireError};
 
-/// Fragments that a message may come in, however short they are.
+/// How many fragments a message may have, however short they are.
 const MAX_FRAGMENTS: u64 = 1024;
-/// How many bytes earn a message one fragment more: who sends a long one in small pieces may do so,
-/// who sends nothing but headers may not.
+/// A message may have one more fragment per this many bytes: a long message may be sent in small
+/// fragments, but a peer may not send almost empty fragments without end.
 const BYTES_PER_FRAGMENT: u64 = 64;
-/// Control frames that may come at once, and the time after which one more may.
+/// How many control frames may arrive in a burst, and the interval at which one more is allowed.
 const BURST: u32 = 100;
 const REFILL: Duration = Duration::from_millis(100);
-/// What a control frame may carry (RFC 6455, section 5.5).
+/// Payload limit of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL: u64 = 125;
 
-/// A socket below a WebSocket.
+/// The byte stream below a WebSocket, with limits on its incoming frames.
 #[derive(Debug)]
 pub(super) struct FrameLimited<S> {
     pub(super) stream: S,
     pub(super) traffic: Traffic,
-    /// What was read before this was a WebSocket.
+    /// Bytes that were read after the handshake.
     ahead: Bytes,
     walk: FrameWalker,
     fault: Option<Fault>,
 }
 
-/// A rule that the peer has broken.
+/// A limit that the peer has exceeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
     TooBig,
@@ -58,8 +58,8 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
         }
     }
 
-    /// Reads, up to the frame that breaks a rule: what came before it is still good. From there on
-    /// nothing but an error comes, and [`fault`](Self::fault) has the reason.
+    /// Reads bytes up to the first frame that exceeds a limit. After that, every read fails and
+    /// [`fault`](Self::fault) returns the reason.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
         }
     }
 
-    /// Reads and forgets; 0 is the end of the stream.
+    /// Reads and discards bytes; 0 means end of stream.
     pub(super) fn poll_waste(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut waste = [0; 4096];
         let mut buffer = ReadBuf::new(&mut waste);
@@ -104,12 +104,12 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
 }
 
 impl<S> FrameLimited<S> {
-    /// Whether something has begun to come and is not complete.
+    /// Whether a frame or message has arrived in part.
     pub(super) fn is_partial(&self) -> bool {
         self.walk.is_partial()
     }
 
-    /// Why reading has failed, if the peer has broken a rule of this file.
+    /// The reason why reading has failed, if the peer has exceeded a limit.
     pub(super) fn fault(&self) -> Option<WireError> {
         let (reason, goodbye) = match self.fault? {
             Fault::TooBig => ("a message beyond the limit", CloseReason::TooBig),
@@ -124,15 +124,15 @@ impl<S> FrameLimited<S> {
     }
 }
 
-/// The place in a stream of frames. What is wrong with a single frame is left to the library.
+/// Position in a stream of frames. Errors within a single frame are left to tungstenite.
 #[derive(Debug)]
 struct FrameWalker {
-    /// The header that is coming: up to its length, without the mask.
+    /// The header of the current frame, up to its length field, without the mask.
     head: [u8; 10],
     filled: usize,
-    /// Bytes of the frame that are still to come, its mask among them.
+    /// Remaining bytes of the frame, including the mask.
     left: u64,
-    /// Whether the last data frame was not the last of its message.
+    /// Whether the current message needs more fragments.
     open: bool,
     fragments: u64,
     size: u64,
@@ -160,7 +160,7 @@ impl FrameWalker {
 
     /// # Errors
     ///
-    /// The rule that is broken, and how many of the bytes come before the frame that breaks it.
+    /// The limit that is exceeded, and the number of bytes before the frame that exceeds it.
     fn over(&mut self, mut bytes: &[u8]) -> Result<(), (Fault, usize)> {
         let all = bytes.len();
         let mut good = 0;
@@ -191,7 +191,7 @@ impl FrameWalker {
         }
     }
 
-    /// How long the header is, as far as its bytes tell by now.
+    /// The length of the header without the mask, as far as it is known yet.
     fn head_length(&self) -> usize {
         match self.head[1] & 0x7f {
             _ if self.filled < 2 => 2,
@@ -201,7 +201,7 @@ impl FrameWalker {
         }
     }
 
-    /// A header is complete.
+    /// Handles a complete frame header.
     fn frame(&mut self) -> Result<(), Fault> {
         let [first, second, a, b, c, d, e, f, g, h] = self.head;
         let length = match second & 0x7f {
@@ -235,8 +235,8 @@ impl FrameWalker {
     }
 }
 
-/// Ten control frames a second on average. The clock is read when a burst is used up, not for every
-/// frame: then the time since the last look says how many more there may be.
+/// Rate limit: ten control frames per second on average. The clock is read only when the budget is
+/// used up; the time since the last refill then gives the next budget.
 #[derive(Debug)]
 struct FrameBudget {
     left: u32,
@@ -259,7 +259,7 @@ impl FrameBudget {
             if self.left == 0 {
                 return false;
             }
-            // What is beyond a burst is lost, the fraction of one frame is not.
+            // Credit beyond a burst is dropped; the fraction of a frame is kept.
             self.since = match self.left {
                 BURST => Instant::now(),
                 few => self.since + REFILL * few,

@@ -1,6 +1,6 @@
 //! Handshake of a WebSocket server (RFC 6455, section 4.2).
 //!
-//! No extension is ever agreed on, and of subprotocols only `jsonrpc`, for those who offer it.
+//! No extension is ever accepted, and `jsonrpc` is the only subprotocol, for clients that offer it.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -9,18 +9,18 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::transport::ws::tokens::{SUBPROTOCOL, lists, tokens};
 
-/// What a request is, to a server that has WebSockets.
+/// The result of checking a request for a WebSocket handshake.
 #[derive(Debug)]
 pub(crate) enum Handshake {
-    /// Any other request.
+    /// It is not a WebSocket handshake.
     NotAnUpgrade,
-    /// It asks for a WebSocket, in a way that cannot be granted.
+    /// It is a WebSocket handshake that cannot be accepted.
     Refused {
         status: StatusCode,
         sentence: &'static str,
         headers: HeaderMap,
     },
-    /// The headers of the answer with status 101.
+    /// It is valid; these are the headers of the 101 response.
     Accepted(HeaderMap),
 }
 
@@ -34,9 +34,9 @@ impl Handshake {
     }
 }
 
-/// Looks at the head of a request. Those with another method than GET cost one comparison.
+/// Checks the head of a request. For methods other than GET this is a single comparison.
 pub(crate) fn examine(head: &Parts) -> Handshake {
-    // Only HTTP/1.1 has upgrades, and asking for another protocol is a wish that may be ignored.
+    // Only HTTP/1.1 has upgrades, and a server may ignore the `Upgrade` header.
     if head.method != Method::GET || head.version != Version::HTTP_11 {
         return Handshake::NotAnUpgrade;
     }
@@ -67,7 +67,7 @@ pub(crate) fn examine(head: &Parts) -> Handshake {
 }
 
 fn accepted(key: &[u8], with_subprotocol: bool) -> Handshake {
-    // Base64 is always a header value.
+    // Base64 is always a valid header value.
     let Ok(accept) = HeaderValue::try_from(derive_accept_key(key)) else {
         return Handshake::NotAnUpgrade;
     };
@@ -96,19 +96,19 @@ fn upgrade_headers() -> HeaderMap {
     headers
 }
 
-/// Names of subprotocols are compared as they are.
+/// Whether the client offers our subprotocol. The names are case-sensitive.
 fn offers_ours(headers: &HeaderMap) -> bool {
     tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).any(|one| one == SUBPROTOCOL.as_bytes())
 }
 
-/// The value of a header that occurs once.
+/// The value of a header that occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).into_iter();
     let first = values.next()?;
     values.next().is_none().then_some(first)
 }
 
-/// Whether this is base64 of 16 bytes: 22 digits and two of padding.
+/// Whether this is 16 bytes in base64: 22 digits and two padding characters.
 fn is_key(key: &[u8]) -> bool {
     let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     match key.strip_suffix(b"==") {
@@ -121,7 +121,7 @@ fn is_key(key: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// The key of RFC 6455, section 1.3, with what it is answered.
+    /// The key from RFC 6455, section 1.3, and its accept value.
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -141,7 +141,7 @@ mod tests {
         request.into_parts().0
     }
 
-    /// A good request with these lines in place of its own of the same name.
+    /// A valid request in which these headers replace those of the same name.
     fn with(lines: &[(&'static str, &'static str)]) -> Parts {
         let kept = GOOD
             .iter()

@@ -1,13 +1,13 @@
-//! JSON-RPC over WebSocket (RFC 6455): one message of the protocol is one message here.
+//! JSON-RPC over WebSocket (RFC 6455): one WebSocket message is one JSON-RPC message.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `wire.rs` | [`WsWire`]: a WebSocket as the wire of a session |
-//! | `frame_limits.rs` | limits on incoming frames that the library does not have |
-//! | `outbox.rs` | the outgoing frames, gathered for few writes |
-//! | `handshake.rs` | servers: whether a request opens a WebSocket, and what it is answered |
-//! | `connect.rs` | clients: the handshake over any stream |
-//! | `tokens.rs` | header fields that are lists |
+//! | `frame_limits.rs` | limits on incoming frames that tungstenite lacks |
+//! | `outbox.rs` | buffer of outgoing frames |
+//! | `handshake.rs` | servers: checks and answers a handshake request |
+//! | `connect.rs` | clients: the handshake over any byte stream |
+//! | `tokens.rs` | header fields that are lists of tokens |
 
 pub(crate) mod connect;
 mod frame_limits;

@@ -1,4 +1,4 @@
-//! Outgoing frames of one connection, gathered so that many leave in one system call.
+//! Outgoing frames of one connection, collected so that many leave in one system call.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -7,23 +7,23 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-/// Small frames share a piece of about this many bytes. What is larger is not copied.
+/// Small frames share a chunk of about this many bytes. Larger messages are not copied.
 const PIECE: usize = 16 * 1024;
-/// What a piece has room for at first.
+/// Initial capacity of a chunk.
 const FIRST: usize = 1024;
-/// Pieces that are given to one system call.
+/// The most chunks in one vectored write.
 const AT_ONCE: usize = 16;
-/// What a piece may keep once it is written.
+/// A written chunk is kept for reuse up to this capacity.
 const KEPT: usize = 8 * 1024;
 
-/// Whole frames, in pieces. Its length is bounded by the engine, which makes no more answers while
-/// much is unwritten.
+/// Buffer of whole frames, in chunks. The session bounds its length: it stops producing responses
+/// while too much is unwritten.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     pieces: VecDeque<Vec<u8>>,
-    /// Bytes of the first piece that have left.
+    /// Bytes of the first chunk that have been written.
     gone: usize,
-    /// Bytes that have not.
+    /// Bytes that have not been written.
     left: usize,
     unflushed: bool,
 }
@@ -38,7 +38,7 @@ impl Outbox {
         self.pieces.capacity() == 0
     }
 
-    /// Copies bytes behind what is there.
+    /// Appends a copy of the bytes.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         self.left += bytes.len();
         match self.pieces.back_mut() {
@@ -51,7 +51,7 @@ impl Outbox {
         }
     }
 
-    /// Takes the bytes of a message. Those of a large one are moved, not copied.
+    /// Takes the bytes of a message; those of a large message are moved, not copied.
     pub(super) fn take(&mut self, message: &mut Vec<u8>) {
         if message.len() < PIECE {
             self.append(message);
@@ -62,7 +62,8 @@ impl Outbox {
         }
     }
 
-    /// Writes all there is; answers with the number of bytes that went, also while it waits.
+    /// Writes and flushes everything. Adds the number of written bytes to `written`, also when it
+    /// returns `Pending`.
     pub(super) fn poll_write<S>(
         &mut self,
         cx: &mut Context<'_>,
@@ -109,7 +110,7 @@ impl Outbox {
         stream.poll_write_vectored(cx, slices.get(..used).unwrap_or_default())
     }
 
-    /// Drops what has left. The last piece stays, empty, for what comes next.
+    /// Removes what has been written. The last chunk is kept empty for reuse.
     fn forget(&mut self, count: usize) {
         self.left = self.left.saturating_sub(count);
         self.gone += count;
@@ -130,7 +131,7 @@ impl Outbox {
         }
     }
 
-    /// Gives the memory back, if nothing waits.
+    /// Frees the memory if nothing is unwritten.
     pub(super) fn rest(&mut self) {
         if self.left == 0 {
             self.pieces = VecDeque::new();
@@ -139,7 +140,7 @@ impl Outbox {
     }
 }
 
-/// For frames that the library formats. Memory takes all of them at once.
+/// For frames that tungstenite formats. Writing never blocks.
 impl io::Write for Outbox {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.append(bytes);

@@ -2,15 +2,15 @@
 
 use http::header::{HeaderMap, HeaderName};
 
-/// The subprotocol. Peers that do not name one speak it all the same.
+/// The WebSocket subprotocol. Peers that do not name one are assumed to use it.
 pub(super) const SUBPROTOCOL: &str = "jsonrpc";
 
-/// Whether the headers of this name list the token, in any case.
+/// Whether the header fields of this name contain the token; case is ignored.
 pub(super) fn lists(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
     tokens(headers, name).any(|one| one.eq_ignore_ascii_case(token))
 }
 
-/// What the headers of this name list, in all their lines.
+/// The tokens in all header fields of this name.
 pub(super) fn tokens<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

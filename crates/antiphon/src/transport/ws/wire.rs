@@ -1,8 +1,8 @@
-//! WebSocket connection as the wire of a session.
+//! WebSocket connection that carries the messages of a session.
 //!
-//! The library reads frames and makes those of control; it does so without a socket of its own, on a
-//! bridge that lives for one call. All that goes out, whoever made it, lies in one outbox, so that a
-//! pong never gets between the halves of a frame and everything leaves in one write.
+//! tungstenite parses frames and creates control frames. It has no socket of its own, but works on
+//! a bridge that exists for one call. All outgoing bytes go through one outbox, so that a pong
+//! never lands inside another frame and everything leaves in one write.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -21,10 +21,11 @@ use crate::transport::socket::Socket;
 use crate::transport::ws::frame_limits::FrameLimited;
 use crate::transport::ws::outbox::Outbox;
 
-/// What is read at once. The library clears as much memory before every read, so more is not better.
+/// Read size. tungstenite zeroes this much memory before every read, so a larger value is not
+/// better.
 const READ: usize = 4 * 1024;
-/// Reads of a peer's last bytes before other tasks have their turn.
-const WASTED_AT_ONCE: usize = 16;
+/// How many reads discard input before the task yields.
+const MAX_DISCARDED_READS: usize = 16;
 
 /// A connection that carries WebSocket messages, after its handshake.
 #[derive(Debug)]
@@ -33,28 +34,28 @@ pub(crate) struct WsWire<S> {
     outbox: Outbox,
     role: Role,
     max_message: usize,
-    /// The library's half of the work. A connection at rest has none, and with it no buffer.
+    /// State of tungstenite, with its buffers. `None` while the connection is idle.
     frames: Option<WebSocketContext>,
-    /// What kind the last message was; answers are the same.
+    /// The kind of the last message, text or binary; responses have the same kind.
     kind: Data,
-    /// Whether the library has used up all it was given.
+    /// Whether tungstenite has consumed all its input.
     is_dry: bool,
-    /// Whether nothing more is to be read.
+    /// Whether reading has ended.
     has_ended: bool,
-    /// Whether our close frame is in the outbox.
+    /// Whether our close frame has been put into the outbox.
     has_parted: bool,
-    /// Whether the peer's close frame has come.
+    /// Whether the peer's close frame has arrived.
     was_dismissed: bool,
     is_shut: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
-    /// The server's end. `ahead` is what was read behind the request.
+    /// Creates the server's end. `ahead` is what was read after the request.
     pub(crate) fn server(stream: S, ahead: Bytes, max_message: usize) -> Self {
         Self::new(Role::Server, stream, ahead, max_message)
     }
 
-    /// The client's end. `ahead` is what was read behind the response.
+    /// Creates the client's end. `ahead` is what was read after the response.
     pub(crate) fn client(stream: S, ahead: Bytes, max_message: usize) -> Self {
         Self::new(Role::Client, stream, ahead, max_message)
     }
@@ -80,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         self.frames.is_none() && self.outbox.holds_nothing()
     }
 
-    /// Lets the library do something. With a task's context it may read.
+    /// Calls tungstenite. It can only read if a task context is given.
     fn with_frames<T>(
         &mut self,
         cx: Option<&mut Context<'_>>,
@@ -98,19 +99,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         act(frames, &mut bridge)
     }
 
-    /// Puts a frame without payload of its own into the outbox, or only the header of one.
+    /// Puts a frame header into the outbox; without payload it is a whole frame.
     fn header(&mut self, opcode: OpCode, length: usize) {
         let header = FrameHeader {
             opcode,
             ..FrameHeader::default()
         };
-        // Memory takes all that is written.
+        // Writing to the outbox does not fail.
         let _ = header.format(length as u64, &mut self.outbox);
     }
 
-    /// The peer has said goodbye: so do we.
+    /// Answers the peer's close frame.
     fn dismissed(&mut self) {
-        // For a server the flush is the end, and says so with an error.
+        // On a server the flush completes the closing handshake, which tungstenite reports as an
+        // error.
         let _ = self.with_frames(None, |frames, bridge| frames.flush(bridge));
         self.frames = None;
         self.has_ended = true;
@@ -118,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         self.has_parted = true;
     }
 
-    /// What an error of the library means: the end, or a broken connection.
+    /// Maps an error of tungstenite: to `None` at the end of the connection, otherwise to an error.
     fn ended(&mut self, error: Error) -> Option<WireError> {
         self.has_ended = true;
         self.frames = None;
@@ -141,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
                 "text that is not UTF-8",
                 CloseReason::BadText,
             )),
-            // These errors have numbers in their text, but nothing that the peer wrote.
+            // The text of these errors may have numbers in it, but nothing that the peer wrote.
             Error::Protocol(error) => {
                 Some(WireError::new(error.to_string(), CloseReason::Protocol))
             }
@@ -149,10 +151,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         }
     }
 
-    /// Reads what the peer still sends, until it closes too: closing a socket with unread bytes in
-    /// it would take back what the peer has not read yet.
+    /// Discards what the peer still sends, until it closes its end. Closing a socket with unread
+    /// data sends a reset, and the peer could lose output that it has not read yet.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        for _ in 0..WASTED_AT_ONCE {
+        for _ in 0..MAX_DISCARDED_READS {
             match ready!(self.socket.poll_waste(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
@@ -172,13 +174,13 @@ impl<S: Socket> Wire for WsWire<S> {
         }
         let was_resting = self.frames.is_none();
         let before = self.socket.traffic.received;
-        // Control frames are dealt with here, and there are few of them.
+        // The loop handles control frames, whose number is limited.
         loop {
             let read = self.with_frames(Some(cx), |frames, bridge| frames.read(bridge));
             let (kind, message) = match read {
                 Ok(Message::Text(text)) => (Data::Text, Bytes::from(text)),
                 Ok(Message::Binary(bytes)) => (Data::Binary, bytes),
-                // The next read puts the pong into the outbox.
+                // tungstenite puts the pong into the outbox at the next read.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
                 Ok(Message::Close(_)) => {
                     self.dismissed();
@@ -187,7 +189,7 @@ impl<S: Socket> Wire for WsWire<S> {
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_dry = true;
                     if was_resting && self.socket.traffic.received == before {
-                        // Who has been silent so far goes on without a buffer.
+                        // No byte has arrived, so the connection stays without a buffer.
                         self.frames = None;
                     }
                     return Poll::Pending;
@@ -210,7 +212,7 @@ impl<S: Socket> Wire for WsWire<S> {
             self.header(opcode, message.len());
             self.outbox.take(message);
         } else {
-            // What a client sends is masked, which the library does on its way.
+            // Client frames have to be masked; tungstenite does that.
             let bytes = Bytes::copy_from_slice(message);
             message.clear();
             let frame = Message::Frame(Frame::message(bytes, opcode, true));
@@ -260,8 +262,8 @@ impl<S: Socket> Wire for WsWire<S> {
             if !self.has_parted {
                 self.has_parted = true;
                 self.has_ended = true;
-                // The library would say nothing once the stream has ended, although the peer may
-                // still listen. A fresh one knows nothing of that.
+                // After the end of the stream tungstenite would send no close frame, although the
+                // peer may still be reading. A new context does not have that state.
                 self.frames = None;
                 let frame = CloseFrame {
                     code: (why as u16).into(),
@@ -283,7 +285,7 @@ impl<S: Socket> Wire for WsWire<S> {
     }
 
     fn rest(&mut self) {
-        // Between messages the library knows nothing that a fresh one does not.
+        // Between messages tungstenite has no state that has to be kept.
         if self.is_dry && !self.socket.is_partial() {
             self.frames = None;
             self.outbox.rest();
@@ -294,14 +296,15 @@ impl<S: Socket> Wire for WsWire<S> {
 fn config(max_message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ)
-        // Every frame goes to the outbox at once, so nothing stays in the library's buffer.
+        // Write every frame to the outbox at once; keep nothing in tungstenite's buffer.
         .write_buffer_size(0)
         .max_write_buffer_size(usize::MAX)
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message))
 }
 
-/// What the library takes for its socket. Writing never waits; reading does if there is a task.
+/// The stream that tungstenite reads and writes. Writing never blocks; reading returns `WouldBlock`
+/// if nothing is available or there is no task context.
 struct Bridge<'a, 'b, S> {
     socket: &'a mut FrameLimited<S>,
     outbox: &'a mut Outbox,

@@ -1,4 +1,4 @@
-//! Whom a client trusts.
+//! Trust anchors of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::{Authority, Names, Pair};
 
 const LONG: Duration = Duration::from_secs(10);
 
-/// The other end of the returned stream: a server that echoes one byte over TLS.
+/// Starts a server that echoes one byte over TLS; returns the client's end of the stream.
 fn server(pair: &Pair, alpn: &[&[u8]]) -> DuplexStream {
     let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
@@ -241,7 +241,7 @@ async fn a_server_that_speaks_something_else_is_told() {
 
 #[test]
 fn the_platforms_authorities_can_be_asked() {
-    // A machine may have none; then that is told, and nothing is trusted in their place.
+    // A machine may have no trust anchors; then this fails, and nothing else is trusted instead.
     match ClientTls::platform() {
         Ok(_) => {}
         Err(error) => assert!(error.to_string().contains("of this machine"), "{error}"),

@@ -1,4 +1,4 @@
-//! TLS over streams in memory. Certificates are made when the tests run.
+//! TLS over in-memory streams, with certificates generated at run time.
 
 mod client;
 #[cfg(feature = "server")]
@@ -6,7 +6,7 @@ mod server;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
-/// Names of protocols, as a handshake has them.
+/// ALPN protocol names.
 type Names = &'static [&'static [u8]];
 
 /// A certificate and its key, in PEM.
@@ -23,14 +23,14 @@ impl Pair {
         }
     }
 
-    /// Signed by itself, for this name.
+    /// A self-signed certificate for this name.
     fn self_signed(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         Self::new(&params(name).self_signed(&key).unwrap(), &key)
     }
 }
 
-/// Somebody who issues certificates.
+/// A certificate authority.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pair: Pair,
@@ -46,7 +46,7 @@ impl Authority {
         Self { issuer, pair }
     }
 
-    /// A certificate for a name, changed before it is signed.
+    /// Issues a certificate for a name; `change` edits it before it is signed.
     fn issue_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Pair {
         let key = KeyPair::generate().unwrap();
         let mut params = params(name);
@@ -61,7 +61,7 @@ impl Authority {
 
 fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-    // An issuer is found by this name, not by those that a server has.
+    // The issuer is identified by this name, not by the subject alternative names.
     params
         .distinguished_name
         .push(rcgen::DnType::CommonName, name);

@@ -1,4 +1,4 @@
-//! What a server answers, and what it does with its files.
+//! Handshakes of a server, and its certificate files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use super::super::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 use super::super::{H2, HTTP1, TlsError, protocols, provider};
 use super::{Authority, Names, Pair};
 
-/// A folder with files of a server, gone with the test.
+/// A temporary folder with the files of a server, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -72,7 +72,7 @@ fn client(pem: &str, versions: &[&'static SupportedProtocolVersion]) -> ClientCo
         .with_no_client_auth()
 }
 
-/// What a client and a server came to.
+/// The result of a handshake.
 #[derive(PartialEq, Debug)]
 struct Settled {
     version: Option<ProtocolVersion>,
@@ -81,7 +81,7 @@ struct Settled {
     certificate: Vec<u8>,
 }
 
-/// One handshake and one byte each way.
+/// Performs a handshake and sends one byte each way.
 async fn shake(
     server: &ServerTls,
     client: Arc<ClientConfig>,
@@ -110,7 +110,7 @@ async fn shake(
     })
 }
 
-/// What a server answers to these bytes, and why it gives up.
+/// Sends these bytes to a server; returns its answer and its error.
 async fn answer(server: &ServerTls, bytes: &[u8]) -> (Vec<u8>, TlsError) {
     let (mut near, far) = duplex(64 * 1024);
     near.write_all(bytes).await.unwrap();
@@ -146,7 +146,7 @@ async fn tls_1_2_and_1_3_are_spoken_and_alpn_settles_http() {
             assert_eq!(settled.version, Some(expected));
             assert_eq!(settled.alpn.as_deref(), alpn);
         }
-        // A client that wants something else altogether is told so.
+        // A client that offers only other protocols gets an error.
         let mut client = client(&pair.certificate, &[version]);
         client.alpn_protocols = protocols(&[b"x"]);
         let outcome = shake(&server, Arc::new(client), TlsPayload::Http).await;
@@ -193,7 +193,7 @@ async fn the_next_handshake_sees_a_new_certificate_and_a_broken_one_changes_noth
     };
     assert!(shown(&old).await);
 
-    // What is written, what it is told, and who is there afterwards.
+    // Each step writes a file, reloads, and checks which certificate is in use afterwards.
     fs::write(folder.certificate(), &new.certificate).unwrap();
     let error = server.reload().unwrap_err().to_string();
     assert!(
@@ -212,7 +212,7 @@ async fn the_next_handshake_sees_a_new_certificate_and_a_broken_one_changes_noth
     assert!(shown(&old).await);
     server.reload().unwrap();
     assert!(shown(&new).await);
-    // The client that knows the old one only does not talk to the new one.
+    // A client that trusts only the old certificate rejects the new one.
     let client = client(&old.certificate, super::super::VERSIONS);
     let (near, far) = duplex(64 * 1024);
     let serving = tokio::spawn(async move {
@@ -246,7 +246,7 @@ fn files_that_cannot_be_used_are_told() {
     let table: [(&str, &str, Result<(), &str>); 13] = [
         (&good.certificate, &good.key, Ok(())),
         (&whole.0, &whole.1, Ok(())),
-        // Both in both.
+        // Certificate and key in the same file.
         (
             &(good.certificate.clone() + &good.key),
             &(good.certificate.clone() + &good.key),
@@ -331,14 +331,14 @@ async fn cleartext_gets_no_cleartext() {
         b"Content-Length: 2\r\n\r\n{}",
     ] {
         let (answer, error) = answer(&server, bytes).await;
-        // An alert (type 21), fatal (2), and not a byte more.
+        // Nothing, or an alert record (type 21) at level fatal (2) and nothing else.
         assert!(answer.is_empty() || (answer.len() == 7 && answer[0] == 21 && answer[5] == 2));
         let text = "the TLS handshake failed: the other end does not speak TLS";
         assert_eq!(error.to_string(), text);
     }
 }
 
-/// A ClientHello of this version, which knows of no later one.
+/// A ClientHello whose highest version is this one.
 fn old_hello(version: [u8; 2]) -> Vec<u8> {
     let mut body = version.to_vec();
     body.extend([7; 32]); // random
@@ -376,7 +376,7 @@ async fn a_peer_that_stops_is_cut_off_at_the_deadline() {
     let server = Folder::of(&Pair::self_signed("server.test"))
         .load()
         .unwrap();
-    // The third is a record whose end does not come.
+    // The third begins a record that is never completed.
     for begins in [&b""[..], b"\x16", b"\x16\x03\x01\x02\0\x01"] {
         let (mut near, far) = duplex(1024);
         near.write_all(begins).await.unwrap();

@@ -1,4 +1,4 @@
-//! How connections end.
+//! Ends of connections.
 
 use super::*;
 
@@ -7,7 +7,7 @@ async fn a_close_frame_is_answered_and_ends_the_stream() {
     for (code, answered) in [
         (&1000u16.to_be_bytes()[..], &1000u16.to_be_bytes()[..]),
         (b"", b""),
-        // Not a code that may be sent.
+        // 1006 must not be sent in a close frame.
         (&1006u16.to_be_bytes(), &1002u16.to_be_bytes()),
     ] {
         let (mut peer, mut wire) = raw(1000);
@@ -16,7 +16,7 @@ async fn a_close_frame_is_answered_and_ends_the_stream() {
         assert_eq!(message(&mut wire).await, "last");
         assert!(receive(&mut wire).await.is_none());
         assert!(receive(&mut wire).await.is_none());
-        // Nothing may be sent behind a close frame.
+        // Nothing may be sent after a close frame.
         send(&mut wire, "too late").await;
         assert!(!wire.ping());
         poll_fn(|cx| wire.poll_close(cx, CloseReason::Normal))

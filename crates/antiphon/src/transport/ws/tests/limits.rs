@@ -1,4 +1,4 @@
-//! What a wire does not take.
+//! Limits on incoming frames.
 
 use super::*;
 
@@ -90,13 +90,13 @@ async fn what_breaks_a_connection() {
         let (mut peer, mut wire) = raw(1 << 22);
         let good = masked(FIN | TEXT, b"good");
         peer.write_all(&[good, bytes].concat()).await.unwrap();
-        // What came before in good order is not lost.
+        // Messages before the fault are delivered.
         assert_eq!(message(&mut wire).await, "good", "{name}");
         let error = receive(&mut wire).await.unwrap().unwrap_err();
         assert_eq!(error.goodbye, goodbye, "{name}: {}", error.reason);
         assert!(receive(&mut wire).await.is_none(), "{name}");
 
-        // The peer is told, behind all that was to be said, and may still be sending.
+        // The peer gets a close frame after all pending output, and may still be sending.
         send(&mut wire, "last answer").await;
         let closing = poll_fn(|cx| wire.poll_close(cx, goodbye));
         let reading = async {
@@ -132,7 +132,7 @@ async fn messages_at_the_limits_pass() {
     let mut fragments = masked(TEXT, b"x");
     fragments.extend((0..1022).flat_map(|_| masked(0, b"x")));
     fragments.extend(masked(FIN, b"x"));
-    // Longer ones may be as many as they like.
+    // With longer fragments there may be any number.
     let mut long = masked(TEXT, &[b'x'; 64]);
     long.extend((0..LIMIT / 64 - 2).flat_map(|_| masked(0, &[b'x'; 64])));
     long.extend(masked(FIN, b""));
@@ -159,7 +159,7 @@ async fn ten_control_frames_a_second_are_fine_and_more_are_not() {
         assert!(is_idle(&mut wire).await);
         tokio::time::advance(Duration::from_millis(100)).await;
     }
-    // A hundred more are left over from the beginning, at most.
+    // At most a hundred more are left from the initial burst.
     let mut passed = 0;
     for _ in 0..300 {
         peer.write_all(&pong).await.unwrap();
@@ -187,7 +187,7 @@ async fn a_flood_of_fragments_is_cut_early() {
     });
     let error = receive(&mut wire).await.unwrap().unwrap_err();
     assert_eq!(error.goodbye, CloseReason::Policy);
-    // No more was read than what is allowed and one buffer.
+    // No more than the allowed bytes plus one buffer was read.
     assert!(wire.traffic().received < 1024 * 7 + 2 * 4096);
     drop(wire);
     assert!(flooding.await.unwrap() < 4000);

@@ -1,4 +1,4 @@
-//! What is said arrives.
+//! Messages in both directions.
 
 use super::*;
 
@@ -32,7 +32,7 @@ async fn many_answers_leave_in_one_piece() {
     flush(&mut wire).await;
     assert_eq!(wire.unwritten(), 0);
     let mut all = vec![0; expected.len()];
-    // A pipe gives all of one write at once.
+    // The pipe returns everything from one write in one read.
     assert_eq!(peer.read(&mut all).await.unwrap(), expected.len());
     assert_eq!(all, expected);
 }
@@ -157,7 +157,7 @@ async fn a_wire_rests_between_messages_only() {
     for text in [&large, "small", "", &large, "small"] {
         send(&mut client, text).await;
         assert_eq!(message(&mut server).await, text);
-        // Not all that has come is known to be read yet.
+        // The wire has not yet seen that its input is used up, so this frees nothing.
         server.rest();
         send(&mut server, text).await;
         assert_eq!(message(&mut client).await, text);
@@ -167,11 +167,11 @@ async fn a_wire_rests_between_messages_only() {
         assert!(client.holds_nothing() && server.holds_nothing());
     }
 
-    // Who has been silent from the beginning has no buffer even before that.
+    // A connection on which nothing has arrived has no buffer even without `rest`.
     let (_peer, mut wire) = raw(1000);
     assert!(is_idle(&mut wire).await && wire.holds_nothing());
 
-    // Whatever comes in pieces survives a rest at any point.
+    // A call of `rest` at any point does not affect partial input.
     let (mut peer, mut wire) = raw(1000);
     let bytes = [
         masked(BINARY, b"in two "),
@@ -187,7 +187,7 @@ async fn a_wire_rests_between_messages_only() {
     assert_eq!(message(&mut wire).await, "in two parts");
     assert_eq!(read_frame(&mut peer).await, (FIN | PONG, b"?".to_vec()));
 
-    // And what is not written yet.
+    // Nor does it affect output that is not written yet.
     let (mut peer, mut wire) = raw(10);
     wire.send(&mut b"a long answer".to_vec());
     poll_fn(|cx| {
@@ -200,8 +200,8 @@ async fn a_wire_rests_between_messages_only() {
     assert_eq!(frame.1, b"a long answer");
 }
 
-/// Messages of many sizes in many fragments, with control frames between, cut anywhere, to a wire
-/// that rests whenever it is asked to.
+/// Messages of many sizes in many fragments, with control frames in between, split at any byte, to
+/// a wire on which `rest` is called whenever possible.
 #[tokio::test(start_paused = true)]
 async fn no_cut_and_no_rest_changes_a_message() {
     let mut seed = 1u64;
@@ -234,7 +234,8 @@ async fn no_cut_and_no_rest_changes_a_message() {
         let mut received = Vec::new();
         let mut rest = &bytes[..];
         while !rest.is_empty() || received.len() < expected.len() {
-            // Or the runtime would have this task wait for its next turn for ever.
+            // Without this, the task would use up its cooperative budget and the stream would stay
+            // pending.
             tokio::task::yield_now().await;
             let (now, later) = rest.split_at(rest.len().min(1 + random(largest) as usize));
             peer.write_all(now).await.unwrap();

@@ -1,4 +1,4 @@
-//! Wires against each other, and against a peer that writes its frames by hand.
+//! Two wires connected to each other, and a wire with a peer that writes raw frames.
 
 mod ending;
 mod limits;
@@ -58,7 +58,7 @@ pub(super) fn head(first: u8, mask: u8, length: u64) -> Vec<u8> {
     head
 }
 
-/// What the server's end reads at the other end of the pair.
+/// Reads one frame on the peer's end of the pair.
 pub(super) async fn read_frame(peer: &mut DuplexStream) -> (u8, Vec<u8>) {
     let first = peer.read_u8().await.unwrap();
     let length = match peer.read_u8().await.unwrap() {
@@ -75,13 +75,13 @@ pub(super) fn server(stream: DuplexStream) -> WsWire<DuplexStream> {
     WsWire::server(stream, Bytes::new(), LIMIT)
 }
 
-/// A server's wire and a peer that writes bytes, with this much room between them.
+/// A server's wire, and a peer that writes raw bytes, with a buffer of this size between them.
 pub(super) fn raw(room: usize) -> (DuplexStream, WsWire<DuplexStream>) {
     let (peer, stream) = duplex(room);
     (peer, server(stream))
 }
 
-/// Drives a wire as the engine does: what cannot be read is followed by a flush.
+/// Drives a wire as the session does: when nothing can be read, it is flushed.
 pub(super) async fn receive<W: Wire>(wire: &mut W) -> Option<Result<Bytes, WireError>> {
     poll_fn(|cx| {
         let received = wire.poll_receive(cx);
@@ -108,7 +108,7 @@ pub(super) async fn send<W: Wire>(wire: &mut W, text: &str) {
     flush(wire).await;
 }
 
-/// Whether there is nothing to receive now, and all is written.
+/// Whether nothing can be received now and everything is written.
 pub(super) async fn is_idle<W: Wire>(wire: &mut W) -> bool {
     poll_fn(|cx| {
         let pending = wire.poll_receive(cx).is_pending();
