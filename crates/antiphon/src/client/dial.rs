@@ -30,7 +30,7 @@ pub(super) struct Dialer {
 
 /// The target of a session.
 pub(super) enum Target {
-    /// A router of this process.
+    /// A router in this process.
     InProcess(Dispatcher),
     /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
@@ -49,7 +49,7 @@ pub(super) fn session_place(address: &Address) -> Option<String> {
             authority(host_or_loopback(host), *port)
         }
         Address::WebSocketUnix { .. } | Address::Unix { .. } => address.to_string(),
-        // The arguments of a program may be secret.
+        // The arguments of a command may be secret.
         Address::Stdio { command, .. } => {
             let program = command.split_whitespace().next().unwrap_or_default();
             format!("stdio:{program}")

@@ -104,8 +104,9 @@ pub(super) struct Running {
     overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// `None` if the call is counted elsewhere.
     permit: Option<InFlight>,
-    /// For the log.
+    /// The index of the method.
     route: usize,
+    /// For the log.
     caller: CallerId,
 }
 

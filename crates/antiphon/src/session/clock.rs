@@ -57,7 +57,7 @@ pub(super) enum TimerEvent {
 /// sent before it could know of the shutdown are still served.
 const DRAIN_SILENCE: Duration = Duration::from_millis(100);
 
-/// How often a peer is looked at that is not read.
+/// How often a peer is checked while reading is paused.
 const PEER_CHECK: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
@@ -65,16 +65,16 @@ pub(super) struct Clock {
     traffic: Traffic,
     received: Instant,
     written: Instant,
-    /// Since when a message is incomplete.
+    /// When the incomplete message began to arrive.
     partial: Option<Instant>,
-    /// Since when something waits to be written.
+    /// Whether there were bytes to be written at the last poll.
     unwritten: bool,
     pinged: Option<Instant>,
-    /// When a peer that is not read was last looked at.
+    /// When the peer was last checked while reading is paused.
     peer_checked: Option<Instant>,
-    /// Whether the transport knows pings.
+    /// Whether pings can be sent.
     pings: bool,
-    /// Whether silence may last for ever.
+    /// Whether the idle timeout is disabled.
     pub(super) patient: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -96,13 +96,13 @@ impl Clock {
         }
     }
 
-    /// Nobody could be asked: no answer is awaited, now or later.
+    /// Turns pings off, after one could not be sent.
     pub(super) fn cannot_ping(&mut self) {
         self.pings = false;
         self.pinged = None;
     }
 
-    /// Notes the facts; says what is due, or waits until something is.
+    /// Records the activity; returns what is due, or waits until something is.
     pub(super) fn poll(
         &mut self,
         activity: Activity,
@@ -137,7 +137,7 @@ impl Clock {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            // It was set for something that has moved away since.
+            // The timer was set for a deadline that has moved since.
             timer.as_mut().reset(at);
         }
     }
@@ -147,8 +147,8 @@ impl Clock {
             self.received = now;
             self.pinged = None;
         }
-        let begins_to_wait = activity.unwritten && !self.unwritten;
-        if activity.traffic.written != self.traffic.written || begins_to_wait {
+        let starts_waiting = activity.unwritten && !self.unwritten;
+        if activity.traffic.written != self.traffic.written || starts_waiting {
             self.written = now;
         }
         self.peer_checked = match activity.paused {

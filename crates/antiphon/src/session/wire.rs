@@ -1,4 +1,4 @@
-//! Interface of a session to its connection: whole messages in, whole messages out.
+//! Interface between a session and its transport: whole messages in, whole messages out.
 //!
 //! A wire polls one socket. It has no task, no timer and no queue of calls, and does not look into
 //! messages. The session drives it from one task, so nothing is shared.
