@@ -1,4 +1,4 @@
-//! Batch of calls in one request, and the responses that belong to them.
+//! Batch: several calls in one request, and their responses.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,15 +21,15 @@ use super::shared::Scope;
 use crate::connection::{CallEnd, NewCall};
 use crate::task_local::CurrentCall;
 
-/// What errors call a batch.
+/// The name of a batch in errors.
 const SUBJECT: &str = "the batch";
 
 /// Calls and notifications that are sent together.
 ///
-/// Each call gives a [`Ticket`], which later fetches its result, in whatever order the server
-/// answers. A batch without entries sends nothing.
+/// Each call returns a [`Ticket`], which later fetches its result, in whatever order the server
+/// answers. An empty batch sends nothing.
 ///
-/// A server may refuse a long batch; Antiphon's takes 100 entries unless told otherwise.
+/// A server may reject a long batch; an Antiphon server accepts 100 entries by default.
 ///
 /// ```no_run
 /// # async fn example(client: antiphon::client::Client) -> Result<(), antiphon::client::Error> {
@@ -47,21 +47,21 @@ const SUBJECT: &str = "the batch";
 #[must_use = "a batch is sent by `send`"]
 pub struct Batch {
     scope: Scope,
-    /// Tells tickets of this batch from those of others.
+    /// Distinguishes tickets of this batch from those of others.
     serial: u64,
     /// `[` and the entries with commas between them.
     text: Vec<u8>,
     entries: usize,
     calls: Vec<Slot>,
-    /// Which of `calls` has an id.
+    /// The index in `calls` of each id.
     ids: HashMap<Id, usize>,
     timeout: Option<Duration>,
     current: CurrentCall,
-    /// The first entry that cannot be sent; then nothing is.
+    /// The error of the first entry that cannot be sent; then nothing is sent.
     fault: Option<Error>,
 }
 
-/// The right to one result of a batch.
+/// A claim to one result of a batch.
 #[must_use = "the result is fetched with `Responses::take`"]
 pub struct Ticket<R> {
     serial: u64,
@@ -70,13 +70,13 @@ pub struct Ticket<R> {
 }
 
 impl<R> Ticket<R> {
-    /// Once and no more.
+    /// Takes `self`, so that a result is fetched only once.
     fn redeem(self) -> (u64, usize) {
         (self.serial, self.index)
     }
 }
 
-/// A call of a batch, and its answer when there is one.
+/// A call of a batch, and its outcome when there is one.
 struct Slot {
     subject: String,
     outcome: Option<Result<RawJson, Error>>,
@@ -98,7 +98,7 @@ impl Batch {
         }
     }
 
-    /// Adds a call. Parameters that cannot be sent are told by [`send`](Self::send).
+    /// Adds a call. Errors in its parameters are returned by [`send`](Self::send).
     pub fn call<R: DeserializeOwned>(
         &mut self,
         method: &str,
@@ -107,8 +107,7 @@ impl Batch {
         self.push_call(None, method, params)
     }
 
-    /// Adds a call with an id of your own. Two calls of one id are an error of
-    /// [`send`](Self::send).
+    /// Adds a call with a given id. If two calls have the same id, [`send`](Self::send) fails.
     pub fn call_with_id<R: DeserializeOwned>(
         &mut self,
         id: impl Into<Id>,
@@ -118,26 +117,26 @@ impl Batch {
         self.push_call(Some(id.into()), method, params)
     }
 
-    /// Adds a notification, of which nothing comes back.
+    /// Adds a notification, which gets no response.
     pub fn notify(&mut self, method: &str, params: impl IntoParams) {
         let name = self.scope.name(method);
         let params = self.scope.params(params);
         self.push(None, &name, params);
     }
 
-    /// Allows the batch another time than the client's; `None` is for ever.
+    /// Sets the timeout of this batch instead of the client's; `None` means no timeout.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// How many calls and notifications it has.
+    /// The number of calls and notifications.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries
     }
 
-    /// Whether it has none.
+    /// Whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries == 0
@@ -187,13 +186,13 @@ impl Batch {
         self.fault.get_or_insert_with(error);
     }
 
-    /// Sends all of it in one request.
+    /// Sends the batch in one request.
     ///
     /// # Errors
     ///
-    /// When nothing can be said of a single call: an entry cannot be sent (then nothing was), the
-    /// request failed, or what came back is no answer to a batch. What became of each call,
-    /// [`Responses::take`] tells.
+    /// If the batch fails as a whole: an entry cannot be sent (then nothing was), the request
+    /// failed, or the response is not one to a batch. The outcome of each call is returned by
+    /// [`Responses::take`].
     pub fn send(self) -> impl Future<Output = Result<Responses, Error>> + Send + use<> {
         let Self {
             scope,
@@ -257,7 +256,7 @@ impl Batch {
                     Err(error) => missing.push((place, error)),
                 }
             }
-            // What has come by then is not lost; without any of it there is nothing to tell apart.
+            // Keep the responses that have arrived. If there are none, the batch fails as a whole.
             if missing.len() == calls
                 && let Some((_, error)) = missing.pop()
             {
@@ -271,7 +270,7 @@ impl Batch {
     }
 }
 
-/// What became of the calls of a batch.
+/// The outcomes of the calls of a batch.
 pub struct Responses {
     serial: u64,
     calls: Vec<Slot>,
@@ -285,7 +284,7 @@ impl Responses {
     /// # Errors
     ///
     /// As for a single call: the server's error, a result of another type, or
-    /// [`Kind::Unknown`](super::Kind::Unknown) if the server gave this call no answer, or two.
+    /// [`Kind::Unknown`](super::Kind::Unknown) if the server sent no response to this call, or two.
     /// A ticket of another batch is [`Kind::Local`](super::Kind::Local).
     pub fn take<R: DeserializeOwned>(&mut self, ticket: Ticket<R>) -> Result<R, Error> {
         let (serial, index) = ticket.redeem();
@@ -299,7 +298,7 @@ impl Responses {
         }
     }
 
-    /// How many calls it had; notifications do not count.
+    /// The number of calls; notifications do not count.
     #[must_use]
     pub fn len(&self) -> usize {
         self.calls.len()
@@ -311,20 +310,20 @@ impl Responses {
         self.calls.is_empty()
     }
 
-    /// The HTTP status; none if nothing was sent.
+    /// The HTTP status; `None` if nothing was sent, or the batch went over a session.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// The one error that the server gave for all of it, as for a batch that is too long: then it
-    /// has looked at no single call, and [`take`](Self::take) tells this error for each.
+    /// The error with which the server has rejected the whole batch, for example because it is too
+    /// long. Then no call has run, and [`take`](Self::take) returns this error for each.
     #[must_use]
     pub fn refused(&self) -> Option<&ErrorObject> {
         self.refused.as_ref()
     }
 
-    /// Gives one call its answer.
+    /// Sets the outcome of one call.
     fn settle_one(&mut self, place: usize, end: CallEnd, max: usize) {
         if let CallEnd::Unreadable(error) = &end {
             self.refused.get_or_insert_with(|| error.clone());
@@ -336,14 +335,14 @@ impl Responses {
         }
     }
 
-    /// Tells of a call that no answer has come.
+    /// Sets the error of a call without a response.
     fn miss_one(&mut self, place: usize, error: Error) {
         if let Some(slot) = self.calls.get_mut(place) {
             slot.outcome = Some(Err(error));
         }
     }
 
-    /// Gives every call its answer. Afterwards each has an outcome.
+    /// Sets the outcome of every call.
     fn settle(&mut self, answer: BatchAnswer, ids: &HashMap<Id, usize>, status: StatusCode) {
         let mut unmatched = UnmatchedResponses::default();
         match answer {
@@ -377,7 +376,7 @@ impl Responses {
 }
 
 impl Slot {
-    /// The first answer counts only if it stays the only one.
+    /// A second response replaces the outcome by an error.
     fn settle(&mut self, outcome: Result<Outcome, &'static str>, status: StatusCode) {
         let fault = |fault: &'static str| {
             Error::unknown(&self.subject, Reason::Answer(fault.into())).status_of(status)
@@ -391,7 +390,7 @@ impl Slot {
     }
 }
 
-/// The id of an entry and what it says, or why it says nothing.
+/// The id of an entry, and its outcome or why it has none.
 fn read(entry: Entry) -> (String, Result<Outcome, &'static str>) {
     match entry {
         Entry::Response(response) => (response.id().to_owned(), Ok(response.into_outcome())),
@@ -403,7 +402,7 @@ fn read(entry: Entry) -> (String, Result<Outcome, &'static str>) {
     }
 }
 
-/// Answers to nobody, for the error of a call that was left out.
+/// Unmatched responses, for the error of a call without a response.
 #[derive(Default)]
 struct UnmatchedResponses {
     count: usize,

@@ -1,4 +1,4 @@
-//! Call of one method: parameters, options, result.
+//! A single call: parameters, options, result.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -32,7 +32,7 @@ pub struct PendingCall<R> {
     result: PhantomData<fn() -> R>,
 }
 
-/// A request to one method, all but its id.
+/// A request without its id.
 struct Prepared {
     shared: Arc<Shared>,
     method: String,
@@ -40,8 +40,8 @@ struct Prepared {
     timeout: Option<Duration>,
     idempotent: bool,
     progress: Option<Progress>,
-    /// Taken when the call is made, so that a call made in a method and awaited elsewhere still
-    /// belongs to that method.
+    /// Captured when the call is created, so that a call created in a method and awaited elsewhere
+    /// still belongs to that method.
     current: CurrentCall,
 }
 
@@ -58,33 +58,32 @@ impl<R: DeserializeOwned> PendingCall<R> {
         }
     }
 
-    /// Sends this id in place of one of the client's own. It may be a number or a text.
+    /// Sends this id instead of a generated one. It may be a number or a string.
     ///
-    /// null identifies no call, and more than 256 bytes are too long: either is an error, and
-    /// nothing is sent.
+    /// The id null and ids of more than 256 bytes are errors; then nothing is sent.
     pub fn id(mut self, id: impl Into<Id>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// Allows this call another time than the client's; `None` is for ever.
+    /// Sets the timeout of this call instead of the client's; `None` means no timeout.
     ///
-    /// It cannot outlast the call of a server's method in which it is made.
+    /// A call made in a method of a server is also bound by the deadline of that method's call.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.prepared.timeout = timeout.into();
         self
     }
 
-    /// Says that the call may run twice without harm. A client that reconnects makes it again when
-    /// the connection was lost before the answer came.
+    /// Declares that the call may safely run twice. A client that reconnects retries it if the
+    /// connection was lost before the response arrived.
     pub fn idempotent(mut self) -> Self {
         self.prepared.idempotent = true;
         self
     }
 
-    /// Hears of the progress that the method reports, as long as the call lasts; see
-    /// [`Context::progress`](crate::Context::progress). It needs a session, and must be quick.
-    /// Values that are no `P` are left out.
+    /// Sets a callback for the progress that the method reports while the call is pending; see
+    /// [`Context::progress`](crate::Context::progress). It needs a session, and must not block.
+    /// Values that cannot be decoded as `P` are skipped.
     pub fn on_progress<P: DeserializeOwned>(
         mut self,
         tell: impl Fn(P) + Send + Sync + 'static,
@@ -97,11 +96,11 @@ impl<R: DeserializeOwned> PendingCall<R> {
         self
     }
 
-    /// The same call, which brings the HTTP answer along, also if that holds an error.
+    /// Makes the call return the whole HTTP response, even if that holds an error.
     ///
     /// # Errors
     ///
-    /// Awaiting it fails only when there was no HTTP answer.
+    /// Awaiting it fails only if there was no HTTP response.
     pub fn full(self) -> CallFuture<Full<R>> {
         self.prepared.send(Some(self.id), CallOutcome::full)
     }
@@ -116,7 +115,7 @@ impl<R: DeserializeOwned> IntoFuture for PendingCall<R> {
     }
 }
 
-/// A notification, from its parameters to its acceptance.
+/// Sends a notification.
 pub(super) fn notify(
     shared: Arc<Shared>,
     method: String,
@@ -138,7 +137,7 @@ impl Prepared {
         }
     }
 
-    /// `id`: none for a notification, some none for an id of the client's.
+    /// `id` is `None` for a notification, and `Some(None)` for a generated id.
     fn send<T>(
         self,
         id: Option<Option<Id>>,
@@ -155,7 +154,7 @@ impl Prepared {
         CallFuture { future, read }
     }
 
-    /// Asks in an HTTP request.
+    /// Sends an HTTP request.
     async fn send_http(
         self,
         http: &Http,
@@ -166,7 +165,7 @@ impl Prepared {
         let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
         let mut text = Vec::new();
         let (shared, params) = (&self.shared, params.as_deref());
-        // How long it waits, and its place in a trace, are in the headers.
+        // The timeout and the trace context are in the headers.
         let extras = Extras::default();
         shared.write(&mut text, id.as_ref(), &self.method, params, extras);
         let outgoing = Outgoing {
@@ -184,7 +183,7 @@ impl Prepared {
         })
     }
 
-    /// Asks over a session.
+    /// Sends a message over a session.
     async fn send_over_session(
         self,
         source: &SessionSource,
@@ -208,7 +207,7 @@ impl Prepared {
                 RawOutcome::Nothing
             }
             Some(id) => {
-                // Checked before anything is sent; an id of the caller's own is the same each time.
+                // Checked before anything is sent. A retry sends a caller's own id again.
                 let id = id.map(|id| shared.id(&subject, Some(id))).transpose()?;
                 let call = || NewCall {
                     id: id.clone().unwrap_or_else(|| (shared.next_id)()),
@@ -227,18 +226,18 @@ impl Prepared {
     }
 }
 
-/// An answer with all that is needed to read it.
+/// A response, with everything needed to read it.
 struct CallOutcome {
     shared: Arc<Shared>,
     subject: String,
     raw: RawOutcome,
 }
 
-/// What has come back.
+/// The response before it is read.
 enum RawOutcome {
     Http(Answer, Option<Id>),
     Session(Result<RawJson, ErrorObject>, Duration),
-    /// A notification has left.
+    /// A notification was sent over a session.
     Nothing,
 }
 
@@ -291,17 +290,17 @@ impl CallOutcome {
     }
 }
 
-/// The result as the type that was asked for.
+/// Decodes the result as the requested type.
 pub(super) fn decode<R: DeserializeOwned>(subject: &str, raw: &RawJson) -> Result<R, Error> {
     raw.decode()
         .map_err(|error| Error::decode::<R>(subject, error))
 }
 
-/// The future of a call or a notification. Dropping it closes the request.
+/// The future of a call or a notification. Dropping it cancels the request.
 #[must_use = "futures do nothing unless awaited"]
 pub struct CallFuture<T> {
     future: Pin<Box<dyn Future<Output = Result<CallOutcome, Error>> + Send>>,
-    /// Apart from the asking, so that the future needs nothing of `T`.
+    /// Separate from `future`, so that the future does not depend on `T`.
     read: fn(CallOutcome) -> Result<T, Error>,
 }
 
@@ -309,8 +308,8 @@ impl<T> Future for CallFuture<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let asked = self.future.as_mut().poll(cx);
-        asked.map(|asked| (self.read)(asked?))
+        let outcome = self.future.as_mut().poll(cx);
+        outcome.map(|outcome| (self.read)(outcome?))
     }
 }
 
@@ -329,8 +328,8 @@ impl<T> fmt::Debug for CallFuture<T> {
     }
 }
 
-/// An HTTP answer with what it says of the call. Over a session there is no such thing: then the
-/// status is 200, there are no headers, and the body is the JSON text of the result or error.
+/// A whole HTTP response to a call. Over a session, the status is 200, there are no headers, and
+/// the body is the JSON text of the result or error.
 ///
 /// ```no_run
 /// # async fn example(client: antiphon::client::Client) -> Result<(), antiphon::client::Error> {
@@ -343,14 +342,14 @@ impl<T> fmt::Debug for CallFuture<T> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Full<R> {
-    /// The result, or why the answer is none.
+    /// The result, or why there is none.
     pub result: Result<R, Error>,
     /// The HTTP status.
     pub status: StatusCode,
-    /// The headers of the HTTP answer.
+    /// The headers of the HTTP response.
     pub headers: HeaderMap,
-    /// From the moment the call was awaited to the last byte of the answer.
+    /// The time from awaiting the call to the last byte of the response.
     pub elapsed: Duration,
-    /// The body as it came; empty if it broke off or was too long, which `result` tells.
+    /// The raw body; empty if it was incomplete or too long, which is an error in `result`.
     pub body: Bytes,
 }

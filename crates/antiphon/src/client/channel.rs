@@ -6,18 +6,18 @@ use tokio::sync::Semaphore;
 use super::driver::SessionSource;
 use super::http::Exchange;
 
-/// The way messages take.
+/// How messages are exchanged.
 pub(super) enum Channel {
     Http(Box<Http>),
     Session(SessionSource),
 }
 
-/// Requests that are answered one by one.
+/// HTTP: one exchange per request.
 pub(super) struct Http {
     pub(super) uri: Uri,
     pub(super) exchange: Box<dyn Exchange>,
-    /// What every request carries.
+    /// Headers of every request.
     pub(super) headers: HeaderMap,
-    /// One for each request that may be under way.
+    /// One permit for each request that may be in flight.
     pub(super) places: Semaphore,
 }

@@ -14,42 +14,42 @@ use crate::router::BoxError;
 use crate::session::{Session, SessionConfig, Wire};
 use crate::transport::memory;
 
-/// What a client connects to, and what it offers there.
+/// What a client connects to, and what it serves on the connection.
 pub(super) struct Dialer {
     pub(super) target: Target,
-    /// The target, as errors name it.
+    /// The name of the target in errors.
     pub(super) place: String,
-    /// What the peer may call here.
+    /// The methods that the peer may call.
     pub(super) dispatcher: Dispatcher,
     pub(super) config: SessionConfig,
-    /// What a WebSocket's first request carries.
+    /// Headers of the WebSocket handshake.
     pub(super) headers: HeaderMap,
-    /// Bytes in one message of the peer's.
+    /// The most bytes in one message of the peer.
     pub(super) max_message: usize,
 }
 
-/// Where a session leads to.
+/// The target of a session.
 pub(super) enum Target {
-    /// A router of this process.
+    /// A router in this process.
     InProcess(Dispatcher),
-    /// An address, with what a handshake needs if TLS is spoken there.
+    /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
 }
 
-/// A session that has been made, and is not driven yet.
+/// An established session that is not driven yet.
 pub(super) struct DialedSession {
     pub(super) handle: SessionHandle,
     pub(super) session: Pin<Box<dyn Future<Output = Arc<End>> + Send>>,
 }
 
-/// Whether an address leads to a session; the place, as errors name it.
+/// The name of an address in errors, if it is one for sessions.
 pub(super) fn session_place(address: &Address) -> Option<String> {
     Some(match address {
         Address::WebSocket { host, port, .. } | Address::Tcp { host, port, .. } => {
             authority(host_or_loopback(host), *port)
         }
         Address::WebSocketUnix { .. } | Address::Unix { .. } => address.to_string(),
-        // The arguments of a program may be secret.
+        // The arguments of a command may be secret.
         Address::Stdio { command, .. } => {
             let program = command.split_whitespace().next().unwrap_or_default();
             format!("stdio:{program}")
@@ -58,7 +58,7 @@ pub(super) fn session_place(address: &Address) -> Option<String> {
     })
 }
 
-/// An address without a host is on this machine.
+/// The host of an address; 127.0.0.1 by default.
 pub(super) fn host_or_loopback(host: &Option<String>) -> &str {
     host.as_deref().unwrap_or("127.0.0.1")
 }
@@ -80,14 +80,14 @@ impl Dialer {
         let connection = Connection::new(Transport::InProcess, None);
         let config = SessionConfig::default();
         let serving = Session::new(theirs, server.clone(), connection, true, &config, |_| {});
-        // It ends when our end is dropped.
+        // It ends when our end of the pair is dropped.
         tokio::spawn(serving);
         self.session(ours, Transport::InProcess)
     }
 
     pub(super) fn session<W: Wire>(&self, wire: W, transport: Transport) -> DialedSession {
         let connection = Connection::new(transport, None);
-        // What a server calls here comes over a connection that we have made: nobody is local.
+        // Calls of the server are never local, although we have opened the connection.
         let session = Session::new(
             wire,
             self.dispatcher.clone(),

@@ -1,7 +1,7 @@
-//! Connection of a client that speaks over a session: made when it is needed, watched, and replaced
-//! when it is lost.
+//! Connection of a client that uses a session: opened on demand, watched, and reopened when it is
+//! lost.
 //!
-//! One task owns the connection. It belongs to the client: with the last clone it says goodbye.
+//! One task owns the connection. It belongs to the client: dropping the last clone closes it.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,10 +18,10 @@ use super::dial::{DialedSession, Dialer};
 use crate::connection::{End, SessionHandle};
 use crate::router::BoxError;
 
-/// How a client that has lost its connection makes a new one.
+/// How a client reconnects after its connection was lost: exponential backoff with full jitter.
 ///
-/// The pauses grow twofold from attempt to attempt; each is a random part of the whole, so that
-/// clients who were cut off at the same time do not come back at the same time.
+/// The upper bound of the pause doubles with each attempt. Each pause is a random fraction of it,
+/// so that clients that were disconnected together do not reconnect together.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,11 +33,12 @@ use crate::router::BoxError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Reconnect {
-    /// The longest first pause. 100 ms.
+    /// The upper bound of the first pause. Default: 100 ms.
     pub first: Duration,
-    /// The longest pause of all. 10 s.
+    /// The upper bound of every pause. Default: 10 s.
     pub longest: Duration,
-    /// Attempts in a row; `None` goes on for as long as the client is there. `None`.
+    /// The most attempts in a row; `None` retries for as long as the client exists. Default:
+    /// `None`.
     pub max_attempts: Option<u32>,
 }
 
@@ -73,27 +74,28 @@ impl Reconnect {
         self
     }
 
-    /// A random part of what this attempt may wait.
+    /// A random pause before this attempt.
     fn pause(&self, attempt: u32) -> Duration {
-        let whole = self.first.saturating_mul(1 << attempt.min(20));
-        let whole = whole.min(self.longest);
+        let max = self.first.saturating_mul(1 << attempt.min(20));
+        let max = max.min(self.longest);
         // A hash with fresh random keys is a random number.
-        let part = RandomState::new().hash_one(attempt) >> 32;
-        whole.mul_f64(part as f64 / f64::from(u32::MAX))
+        let random = RandomState::new().hash_one(attempt) >> 32;
+        max.mul_f64(random as f64 / f64::from(u32::MAX))
     }
 }
 
-/// Where the connection of a client is.
+/// The state of a client's connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// Not made yet: that is for the first call.
+    /// Not connected yet; the first call connects.
     Idle,
-    /// Being made; the number counts attempts in a row, from 1.
+    /// Connecting; the number counts attempts in a row, from 1.
     Connecting(u32),
-    /// There.
+    /// Connected.
     Open,
-    /// Gone, or not to be had; the text says why. A client that reconnects goes on to try.
+    /// The connection was lost or could not be opened; the text says why. A client with
+    /// [`Reconnect`] keeps trying.
     Lost(String),
 }
 
@@ -119,19 +121,19 @@ pub enum ConnectionState {
 pub struct ConnectionWatch(watch::Receiver<State>);
 
 impl ConnectionWatch {
-    /// A client whose connections cannot be watched.
+    /// A watch for clients without a connection of their own; it never changes.
     pub(super) fn none() -> Self {
         Self(watch::channel(State::Idle).1)
     }
 
-    /// How it is now.
+    /// The current state.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         self.0.borrow().public()
     }
 
-    /// Waits for the next state; states that pass quickly may be left out. `None` when the client
-    /// is gone, and always for clients that speak HTTP, whose connections come and go.
+    /// Waits for the next state; short-lived states may be skipped. Returns `None` when the client
+    /// is dropped, and always for clients over HTTP, whose connections are pooled.
     pub async fn changed(&mut self) -> Option<ConnectionState> {
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().public())
@@ -143,9 +145,9 @@ enum State {
     Idle,
     Connecting(u32),
     Open(SessionHandle),
-    /// It was there, and is no more.
+    /// The connection was lost.
     Lost(Arc<End>),
-    /// It could not be made.
+    /// The connection could not be opened.
     Failed(Arc<BoxError>),
 }
 
@@ -161,22 +163,22 @@ impl State {
     }
 }
 
-/// The way to a session.
+/// Where a client gets its session from.
 pub(super) enum SessionSource {
-    /// A connection of the client's own.
+    /// The client's own connection.
     Own(Driver),
-    /// The session of a call that is being answered.
+    /// The session of the call that a method is answering.
     Peer(SessionHandle),
 }
 
 /// Why there is no session.
 #[derive(Debug)]
 pub(super) enum SessionError {
-    /// No connection to this place.
+    /// Connecting to this place failed.
     Connect(Box<str>, BoxError),
-    /// A server that speaks HTTP has refused it.
+    /// An HTTP server has rejected the WebSocket handshake.
     Refused(StatusCode, String),
-    /// The session has ended, and no other is made.
+    /// The session has ended, and there will be no other.
     Over(Arc<End>),
 }
 
@@ -213,7 +215,7 @@ impl SessionSource {
     }
 }
 
-/// Makes and keeps the connection of a client. Dropping it ends the connection.
+/// Opens and keeps the connection of a client. Dropping it closes the connection.
 pub(super) struct Driver {
     core: Arc<Core>,
 }
@@ -239,10 +241,10 @@ impl Driver {
         }
     }
 
-    /// The session; made if there is none yet, waited for if it is being made.
+    /// The session: connects if there is none yet, and waits while it is connecting.
     async fn handle(&self) -> Result<SessionHandle, SessionError> {
         let mut states = self.core.state.subscribe();
-        // A failure that was there before is not the answer to this call.
+        // A failure from before this call does not count.
         let mut begun = self.core.begin();
         loop {
             let state = states.borrow_and_update().clone();
@@ -263,7 +265,7 @@ impl Driver {
                 State::Idle | State::Failed(_) => begun = self.core.begin() || begun,
                 _ => begun = true,
             }
-            // The sender is in `core`, so it is there.
+            // This cannot fail: the sender is in `core`.
             let _ = states.changed().await;
         }
     }
@@ -274,7 +276,7 @@ impl Drop for Driver {
         let task = self.core.task().take();
         let state = self.core.state.borrow().clone();
         match (state, task) {
-            // The task ends when all is written.
+            // The task ends when everything is written.
             (State::Open(handle), _) => handle.shut_down(),
             (_, Some(task)) => task.abort(),
             _ => {}
@@ -287,7 +289,8 @@ impl Core {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the task unless it is at work, or has done all it will do.
+    /// Starts the task, unless it is running, or has ended and does not reconnect. Returns whether
+    /// it was started.
     fn begin(self: &Arc<Self>) -> bool {
         let mut task = self.task();
         if task.as_ref().is_some_and(|task| !task.is_finished()) {
@@ -329,7 +332,8 @@ impl Core {
                         .as_ref()
                         .is_none_or(|r| r.max_attempts.is_some_and(last))
                     {
-                        // Together: who sees the failure can begin anew.
+                        // Under one lock, so that a caller that sees the failure can start a new
+                        // task.
                         let mut task = self.task();
                         self.state.send_replace(failed);
                         *task = None;
@@ -346,7 +350,7 @@ impl Core {
     }
 }
 
-/// One error for several callers.
+/// An error shared by several callers.
 #[derive(Debug)]
 struct Shared(Arc<BoxError>);
 

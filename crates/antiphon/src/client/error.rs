@@ -11,13 +11,13 @@ use http::StatusCode;
 use crate::error::{Failure, Printable};
 use crate::router::BoxError;
 
-/// A call that brought no result.
+/// Why a call has no result.
 ///
-/// [`kind`](Self::kind) answers the question that matters, whether the call has run. The text tells
-/// the story on one line; it never holds a header or a query, which may be secret.
+/// [`kind`](Self::kind) tells whether the call may have run. The text is a single line; it never
+/// contains a header or a query, which may be secret.
 ///
-/// Passed on with `?` in a method of a server, it becomes −32603 with an incident id: what a
-/// service behind this one said is not for its callers.
+/// Passed on with `?` in a method of a server, it becomes −32603 with an incident id, so that
+/// callers do not see errors of upstream services.
 ///
 /// ```
 /// use antiphon::client::{Client, Kind};
@@ -39,7 +39,7 @@ use crate::router::BoxError;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    /// What was to be done, as the text calls it.
+    /// The name of the operation in the text.
     subject: Box<str>,
     repr: Repr,
     status: Option<StatusCode>,
@@ -54,47 +54,48 @@ enum Repr {
     Local(Reason),
 }
 
-/// What went wrong; together with [`Repr`] it makes a sentence.
+/// What went wrong; the text combines it with [`Repr`].
 pub(super) enum Reason {
-    /// No connection to this place.
+    /// Connecting to this place failed.
     Connect(Box<str>),
-    /// Nothing came, for as long as the caller wanted to wait.
+    /// No response arrived within this timeout.
     Deadline(Duration),
-    /// The transport failed; the cause says how.
+    /// The transport failed; see the cause.
     Transport,
     /// The session has ended, for this reason.
     Closed(Cow<'static, str>),
-    /// The body is no answer to the call.
+    /// The body is not a response to the call.
     Answer(Cow<'static, str>),
-    /// The body is longer than this.
+    /// The body is longer than this many bytes.
     TooLong(usize),
-    /// An HTTP status that says nothing about the call.
+    /// An HTTP status that does not tell whether the call has run.
     Status,
-    /// The result is not of this type; the cause says why.
+    /// The result cannot be decoded as this type; see the cause.
     Decode(&'static str),
-    /// The caller asked for something that cannot be done.
+    /// The caller's request is invalid.
     Request(Cow<'static, str>),
 }
 
-/// What is known of a call that brought no result.
+/// What is known about a call without a result.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Kind<'a> {
-    /// The call has not run: not one byte of it has left, or not all that the server needs.
+    /// The call has not run: it was not sent, or not completely.
     NotSent,
-    /// The call was sent and may have run: no answer came, or none that can be trusted.
+    /// The call was sent and may have run: there was no response, or an invalid one.
     Unknown,
-    /// The server's answer is an error. Its code says whether the method has run.
+    /// The server responded with an error. Its code says whether the method has run.
     Refused(&'a ErrorObject),
-    /// An HTTP server took the request for no call: too long, too many, not here, not allowed.
+    /// An HTTP server rejected the request before it became a call: too large, too many requests,
+    /// not found, not allowed.
     Rejected {
-        /// Why: a status 3xx (redirects are not followed), 4xx, 501, 503 or 505.
+        /// The HTTP status: 3xx (redirects are not followed), 4xx, 501, 503 or 505.
         status: StatusCode,
-        /// What the server says of it, if it says it as plain text; at most 1 KiB.
+        /// The body, if it is plain text; at most 1 KiB.
         text: &'a str,
     },
-    /// Something on this side: an option or a parameter that cannot be sent (then nothing was), or
-    /// a result that is not of the type asked for (then the call has run; see
+    /// An error on this side: an option or a parameter that cannot be sent (then nothing was), or a
+    /// result that is not of the requested type (then the call has run; see
     /// [`Error::is_decode`]).
     Local,
 }
@@ -134,7 +135,7 @@ impl Error {
         Self::new(subject, Repr::Local(reason)).because(cause)
     }
 
-    /// A call was dropped unfinished by the thread that drove it.
+    /// The thread that drove the call has dropped it unfinished.
     pub(crate) fn panicked() -> Self {
         Self::unknown("a call", Reason::Answer("it panicked".into()))
     }
@@ -153,7 +154,7 @@ impl Error {
         self
     }
 
-    /// What is known of the call.
+    /// What is known about the call.
     #[must_use]
     pub fn kind(&self) -> Kind<'_> {
         match &self.0.repr {
@@ -168,27 +169,27 @@ impl Error {
         }
     }
 
-    /// Whether the time ran out: the call's own, or the server's (−32001).
+    /// Whether it is a timeout, of the call or of the server (−32001).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.reason(), Some(Reason::Deadline(_)))
             || self.code() == Some(ErrorCode::TIMEOUT)
     }
 
-    /// Whether there was no connection: nobody listens, the name is unknown, or it took too long.
+    /// Whether connecting failed: connection refused, name not found, or a timeout.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(self.reason(), Some(Reason::Connect(_)))
     }
 
-    /// Whether the connection has ended on which the call was made, or was to be.
+    /// Whether the connection was closed before or during the call.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self.reason(), Some(Reason::Closed(_)))
     }
 
-    /// Whether something answered that is no answer to this call: no JSON-RPC, another version,
-    /// another id, too long, or an HTTP status such as 502.
+    /// Whether the response is not a valid one to this call: not JSON-RPC, another version or id,
+    /// too long, or an HTTP status such as 502.
     #[must_use]
     pub fn is_invalid_answer(&self) -> bool {
         matches!(
@@ -197,13 +198,13 @@ impl Error {
         )
     }
 
-    /// Whether the call has run, and its result is not of the type that was asked for.
+    /// Whether the call has run, and its result is not of the requested type.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.reason(), Some(Reason::Decode(_)))
     }
 
-    /// The code of the error that the server answered with.
+    /// The error code of the server's response.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match &self.0.repr {
@@ -212,7 +213,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status, if there was an answer over HTTP.
+    /// The HTTP status, if there was an HTTP response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
@@ -225,7 +226,7 @@ impl Error {
         }
     }
 
-    /// The reason, with what lies at the bottom of it.
+    /// Writes the reason and its root cause.
     fn write_reason(&self, reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match reason {
             Reason::Connect(place) => write!(f, "cannot connect to {place}")?,
@@ -260,7 +261,7 @@ impl Error {
     }
 }
 
-/// The sentence, before what peers wrote into it is made safe for a log.
+/// The text, before it is escaped for logs by [`Printable`].
 struct ErrorLine<'a>(&'a Error);
 
 impl fmt::Display for ErrorLine<'_> {
@@ -313,7 +314,7 @@ impl StdError for Error {
 }
 
 impl From<Error> for ErrorObject {
-    /// −32603 with an incident id; the whole story goes to the log only.
+    /// −32603 with an incident id; the details go to the log only.
     fn from(error: Error) -> Self {
         Failure::from(error).into()
     }

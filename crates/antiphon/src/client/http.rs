@@ -1,4 +1,4 @@
-//! HTTP exchange: a request through a `tower` service, a response read up to a limit.
+//! HTTP exchange: a request through a `tower` service, and its response, read up to a limit.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,11 +17,11 @@ use tower_service::Service;
 use crate::router::BoxError;
 use crate::transport::collect::{Collector, TooLong};
 
-/// The body of a request, as a service behind
-/// [`ClientBuilder::service`](super::ClientBuilder::service) gets it; also a ready-made body for
-/// its answers.
+/// The body of a request to a service set with
+/// [`ClientBuilder::service`](super::ClientBuilder::service). The service may also use it for its
+/// responses.
 ///
-/// It is one piece of known length, and implements `http_body::Body`.
+/// It is a single chunk of known length, and implements `http_body::Body`.
 ///
 /// ```
 /// use antiphon::client::Body;
@@ -33,8 +33,8 @@ use crate::transport::collect::{Collector, TooLong};
 pub struct Body {
     text: Bytes,
     done: bool,
-    /// Whether anybody has asked for the bytes. Until then nothing of them can have left, whatever
-    /// the transport: this is how [`Kind::NotSent`](super::Kind::NotSent) is known.
+    /// Whether the bytes were taken. Until then, nothing can have been sent on any transport, so
+    /// failures are [`Kind::NotSent`](super::Kind::NotSent).
     taken: Arc<AtomicBool>,
 }
 
@@ -46,7 +46,7 @@ impl Body {
         self.text
     }
 
-    /// Tells later whether the bytes were asked for.
+    /// A flag that is set once the bytes are taken.
     pub(super) fn watch(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.taken)
     }
@@ -91,7 +91,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A response whose head has come. Whether the body can be read matters only to some.
+/// A response. Reading the body may have failed, which not every caller cares about.
 pub(super) struct Received {
     pub(super) head: Parts,
     pub(super) body: Result<Bytes, BodyFault>,
@@ -105,12 +105,12 @@ pub(super) enum BodyFault {
 
 type Sending = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
 
-/// A service without its types.
+/// A type-erased HTTP service.
 pub(super) trait Exchange: Send + Sync {
     fn send(&self, request: Request<Body>, max: usize) -> Sending;
 }
 
-/// Any service of HTTP requests.
+/// Any HTTP service.
 pub(super) struct ServiceExchange<S>(pub(super) S);
 
 impl<S, B> Exchange for ServiceExchange<S>
@@ -136,7 +136,7 @@ where
     }
 }
 
-/// Reads a body, and stops as soon as it is known to be too long.
+/// Reads a body, and stops as soon as it exceeds the limit.
 async fn read<B>(body: B, max: usize) -> Result<Bytes, BodyFault>
 where
     B: HttpBody,
@@ -147,7 +147,7 @@ where
     let mut body = pin!(body);
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let frame = frame.map_err(|error| BodyFault::Broken(error.into()))?;
-        // Trailers say nothing about the answer.
+        // Trailers are ignored.
         if let Ok(data) = frame.into_data() {
             collected.push(data).map_err(too_long)?;
         }

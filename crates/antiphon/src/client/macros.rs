@@ -1,14 +1,14 @@
-//! `call!`: a remote method written like a method.
+//! `call!`: a remote call written like a method call.
 
-/// Calls a remote method, written as if it were one of the client's own.
+/// Calls a remote method, written like a method call on the client.
 ///
 /// The first name is the client, or any expression in parentheses; the rest, joined with `.`, is
-/// the method. Parameters go by position, or by name as `name = value`, never both.
+/// the method. Parameters are positional, or named as `name = value`, but not both. There may be
+/// at most 16 positional parameters.
 ///
-/// It is short for [`Client::call`](crate::client::Client::call), so what it gives is awaited and
-/// its options can follow.
-/// With a [`blocking::Client`](crate::client::blocking::Client) it gives the result itself.
-/// At most 16 parameters by position.
+/// It is short for [`Client::call`](crate::client::Client::call): options can follow, and the
+/// call is sent when it is awaited. With a
+/// [`blocking::Client`](crate::client::blocking::Client) it returns the result itself.
 ///
 /// ```no_run
 /// use antiphon::{call, client::{Client, Error}};
@@ -37,11 +37,11 @@
 /// ```
 #[macro_export]
 macro_rules! call {
-    // The parameters: by name, …
+    // Named parameters.
     (@params [] $($name:ident = $value:expr),+ $(,)?) => {
         $crate::Params::none()$(.insert(::core::stringify!($name), $value))+
     };
-    // … or one after the other; a name among positions would otherwise pass for an assignment.
+    // Positional parameters. Without this rule a named one among them would parse as an assignment.
     (@params [$($done:tt)*] $name:ident = $($rest:tt)*) => {
         ::core::compile_error!("positional and named parameters cannot be mixed")
     };

@@ -1,4 +1,4 @@
-//! Client: calls the methods of a server, alone or in batches.
+//! Client: calls methods of a server, one by one or in batches.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -8,16 +8,17 @@
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs` | [`Batch`]: many calls in one request |
 //! | `subscribe.rs` | [`Subscription`]: a remote stream |
-//! | `channel.rs` | the way to the server: HTTP exchanges, or a session |
+//! | `channel.rs` | the channel to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, headers and deadline of a request |
 //! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
-//! | `connect/` | connections: pools for HTTP, single ones for sessions; `no_connect.rs` where there are none |
+//! | `connect/` | connections: pools for HTTP, single ones for sessions |
+//! | `no_connect.rs` | replaces `connect/` in builds without the feature `client` |
 //! | `session.rs` | sessions: calls, with deadline and retry |
-//! | `driver.rs` | sessions: the connection, its state, and its replacement when it is lost |
+//! | `driver.rs` | sessions: the connection, its state, and reconnecting |
 //! | `dial.rs` | sessions: address → connection |
-//! | `peer.rs` | sessions: a client of the caller of a method |
-//! | `error.rs` | [`Error`]: why there is no result, and whether the call has run |
+//! | `peer.rs` | sessions: a client for calling back the caller of a method |
+//! | `error.rs` | [`Error`]: why there is no result, and whether the call may have run |
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod batch;

@@ -1,5 +1,5 @@
-//! Connections of a client in builds without feature `client`: there are none, so a client calls
-//! through a service that it is given, or in process.
+//! Stub of `connect` for builds without the feature `client`: a client can only call through a
+//! given service, or in process.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -13,7 +13,7 @@ use crate::client::http::Exchange;
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
 
-/// What a handshake needs, which cannot be had.
+/// The TLS configuration, which never exists.
 pub(super) type ClientTls = Infallible;
 
 fn unsupported() -> BoxError {
@@ -35,12 +35,12 @@ pub(super) fn unix(_: PathBuf, _: bool) -> Result<Box<dyn Exchange>, BoxError> {
     Err(unsupported())
 }
 
-/// Whether this is the failure to get a connection, which nobody tries here.
+/// Always `false`.
 pub(super) fn is_connect(_: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// What an HTTP server has said in place of opening a WebSocket, which nobody asks for here.
+/// Always `None`.
 pub(super) fn refusal(_: &BoxError) -> Option<(StatusCode, &str)> {
     None
 }

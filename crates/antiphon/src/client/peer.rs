@@ -1,4 +1,4 @@
-//! Client of the caller: the other end of a session, called from a method.
+//! Client of the peer: calls back the caller of a method over its session.
 
 use std::sync::Arc;
 
@@ -13,14 +13,16 @@ use crate::connection::SessionHandle;
 use crate::context::Context;
 
 impl Context {
-    /// The caller, to be called back or notified: on a session both sides may call.
+    /// A client of the caller, for calls and notifications in the other direction: on a session
+    /// both sides may call.
     ///
-    /// It is a [`Client`] like any other, and may be kept: it works for as long as the connection
-    /// lasts. Calls to it inherit this call's deadline, and the connection's end is theirs.
+    /// It is a [`Client`] like any other and may be kept; it works for as long as the connection
+    /// lasts. Calls to it inherit this call's deadline, and fail when the connection ends.
     ///
     /// # Errors
     ///
-    /// −32004 if the call did not come in over a session: over HTTP nobody can be called back.
+    /// −32004 if the call did not come in over a session: over HTTP the caller cannot be called
+    /// back.
     ///
     /// ```
     /// use antiphon::{Context, ErrorObject, Router, call};
@@ -44,7 +46,7 @@ impl Context {
     }
 }
 
-/// A client that calls whoever is at the other end of a session. `place` names them in errors.
+/// A client that calls the peer of a session. `place` is its name in errors.
 pub(crate) fn over(handle: SessionHandle, place: &str) -> Client {
     let ids = handle.clone();
     let shared = Shared {

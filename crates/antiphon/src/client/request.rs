@@ -18,31 +18,31 @@ use super::shared::Shared;
 use crate::router::BoxError;
 use crate::task_local::CurrentCall;
 
-/// How long the caller is still going to wait, in whole milliseconds.
+/// The time that remains until the caller's deadline, in whole milliseconds.
 const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// One HTTP request.
 pub(super) struct Outgoing<'a> {
-    /// What the caller calls it, for errors.
+    /// Its name in errors.
     pub(super) subject: &'a str,
     pub(super) text: Vec<u8>,
-    /// What the caller allows; what a running call allows may be less.
+    /// The timeout; the deadline of the running call may be earlier.
     pub(super) timeout: Option<Duration>,
-    /// The running call in which this one was made, if it was made in one.
+    /// The running call in which this one was created, if any.
     pub(super) current: CurrentCall,
-    /// Bytes in the answer.
+    /// The most bytes in the response.
     pub(super) max: usize,
 }
 
-/// When a call that starts now must be over, and what it is part of.
+/// The deadline of a call that starts now, and the running call that it belongs to.
 pub(super) fn deadline_of(
     started: Instant,
     timeout: Option<Duration>,
     current: CurrentCall,
 ) -> (Option<Instant>, CurrentCall) {
-    // A method may make a call before its future begins; then it belongs to who awaits it.
+    // A call created outside of any running call belongs to the one that awaits it.
     let current = match current {
         CurrentCall {
             deadline: None,
@@ -56,7 +56,7 @@ pub(super) fn deadline_of(
 }
 
 impl Shared {
-    /// Sends a request and reads what comes back, before the deadline.
+    /// Sends a request and reads the response, within the deadline.
     pub(super) async fn post(&self, http: &Http, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
         let subject = outgoing.subject;
         let started = Instant::now();
@@ -65,18 +65,18 @@ impl Shared {
         let body = Body::from(outgoing.text);
         let taken = body.watch();
         let sending = async {
-            // The semaphore is never closed, and a call without a place just waits for its deadline.
-            let _place = http.places.acquire().await;
+            // The semaphore is never closed; waiting for a permit is bounded by the deadline.
+            let _permit = http.places.acquire().await;
             let request = http.request(body, &current, deadline);
             http.exchange.send(request, outgoing.max).await
         };
         let outcome = match deadline {
             None => Ok(sending.await),
-            // A call that is late already is not begun: `timeout_at` would poll it once.
+            // Do not start a call past its deadline: `timeout_at` would poll it once.
             Some(deadline) if deadline <= started => Err(()),
             Some(deadline) => timeout_at(deadline, sending).await.map_err(|_| ()),
         };
-        // What nobody has asked for cannot have left.
+        // If the body was never taken, nothing can have been sent.
         let failed = |reason| match taken.load(Ordering::Relaxed) {
             true => Error::unknown(subject, reason),
             false => Error::not_sent(subject, reason),
@@ -101,7 +101,7 @@ impl Shared {
         }
     }
 
-    /// Appends the text of one call, or of a notification if `id` is `None`.
+    /// Appends the JSON text of a call, or of a notification if `id` is `None`.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
@@ -119,11 +119,11 @@ impl Shared {
         }
     }
 
-    /// The id as it is going to stand in the text, and so in the answer.
+    /// The id as it is sent, and so as it comes back in the response.
     ///
     /// # Errors
     ///
-    /// When it could not identify an answer: null, or longer than servers take.
+    /// If it cannot identify a response: null, or longer than servers accept.
     pub(super) fn id(&self, subject: &str, id: Option<Id>) -> Result<Id, Error> {
         let id = id.unwrap_or_else(|| (self.next_id)());
         if id.is_null() {
@@ -135,7 +135,7 @@ impl Shared {
             Encoding::Utf8 => text.extend_from_slice(id.as_str().as_bytes()),
         }
         let text = String::from_utf8(text).unwrap_or_default();
-        // Reading it back is what checks its length.
+        // `from_json` checks the length.
         Id::from_json(&text).ok_or_else(|| Error::local(subject, "the id is too long"))
     }
 }
@@ -162,7 +162,7 @@ impl Http {
             (TRACESTATE, &current.tracestate),
         ];
         for (name, value) in trace {
-            // What a caller sent in a JSON member need not be fit for a header; then it ends here.
+            // A value that came in a JSON member may be invalid in a header; then it is dropped.
             let value = value.as_deref().map(HeaderValue::from_str);
             if let Some(Ok(value)) = value {
                 headers.insert(name, value);
@@ -172,7 +172,8 @@ impl Http {
     }
 }
 
-/// JSON text with everything beyond ASCII written as `\uXXXX`. It can only stand inside strings.
+/// Writes JSON text with everything beyond ASCII escaped as `\uXXXX`. In valid JSON, such
+/// characters occur only inside strings.
 fn escape(text: &[u8], out: &mut Vec<u8>) {
     for c in String::from_utf8_lossy(text).chars() {
         if let Ok(plain) = u8::try_from(c)

@@ -1,7 +1,7 @@
 //! HTTP response, checked against the request.
 //!
-//! An answer fits if it is one object of the same version with exactly the id that was sent, and
-//! one of result and error. All else is told as what it is, but never as a result.
+//! A valid response is one object of the same version, with exactly the id that was sent, and with
+//! either a result or an error. Anything else becomes an error, never a result.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,27 +15,27 @@ use http::response::Parts;
 use super::error::{Error, Reason};
 use super::http::{BodyFault, Received};
 
-/// How much is kept of what a server says when it refuses a request, in bytes.
+/// How much of the body is kept when a server rejects a request, in bytes.
 const MAX_REFUSAL: usize = 1024;
 
-/// An HTTP answer to one request of ours.
+/// An HTTP response to one of our requests.
 pub(super) struct Answer {
     pub(super) head: Parts,
     pub(super) body: Result<Bytes, BodyFault>,
     pub(super) elapsed: Duration,
 }
 
-/// Why a body is no answer.
+/// Why a body is not a valid response.
 type Fault = Cow<'static, str>;
 
-/// A result, or the error in its place.
+/// The result or the error of a response.
 pub(super) type Outcome = Result<RawJson, ErrorObject>;
 
-/// What a batch was answered with.
+/// The response to a batch.
 pub(super) enum BatchAnswer {
-    /// Entries, in the server's order.
+    /// The entries, in the server's order.
     Entries(Vec<Entry>),
-    /// One error for all of it.
+    /// One error for the whole batch.
     Refused(ErrorObject),
 }
 
@@ -57,7 +57,7 @@ impl Answer {
         self.body.as_ref().map(Bytes::clone).unwrap_or_default()
     }
 
-    /// The result of a call; with `id` none there can be an error only.
+    /// The result of a call. Without an `id`, only an error is a valid response.
     pub(super) fn single(
         self,
         subject: &str,
@@ -68,8 +68,8 @@ impl Answer {
         outcome.map_err(|error| Error::refused(subject, error).status_of(status))
     }
 
-    /// The fate of a notification: there is nothing to read unless it was refused, which a server
-    /// of JSON-RPC says with status 200. What else it may write there is nobody's concern.
+    /// Whether a notification was accepted. JSON-RPC servers may respond with status 200 and an
+    /// error object; any other body of a successful response is ignored.
     pub(super) fn nothing(self, subject: &str, version: &str) -> Result<(), Error> {
         let success = self.status().is_success();
         match self.single(subject, None, version) {
@@ -78,7 +78,7 @@ impl Answer {
         }
     }
 
-    /// The answers to a batch of `calls` calls.
+    /// The responses to a batch of `calls` calls.
     pub(super) fn batch(
         self,
         subject: &str,
@@ -88,7 +88,7 @@ impl Answer {
         self.judge(subject, |body| read_batch(body, calls, version))
     }
 
-    /// Reads the body; if it cannot be read as an answer, tells what the HTTP status makes of that.
+    /// Reads the body. If that is not a valid response, the error depends on the HTTP status.
     fn judge<T>(
         self,
         subject: &str,
@@ -120,16 +120,15 @@ impl Answer {
     }
 }
 
-/// Whether a server that answers with this status, and without an answer of JSON-RPC, has not run
-/// the call. A 303 is the answer to work done; 500, 502 and 504 may come from a proxy that has
-/// passed the request on.
+/// Whether this status, without a JSON-RPC response, means that the call has not run. A 303 may
+/// follow completed work; 500, 502 and 504 may come from a proxy that has forwarded the request.
 fn never_ran(status: StatusCode) -> bool {
     (status.is_redirection() && status != StatusCode::SEE_OTHER)
         || status.is_client_error()
         || matches!(status.as_u16(), 501 | 503 | 505)
 }
 
-/// The sentence in a plain-text refusal.
+/// The message of a plain-text rejection.
 fn refusal(head: &Parts, body: &[u8]) -> String {
     let kind = head.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
     let plain = kind.is_some_and(|kind| {
@@ -143,10 +142,10 @@ fn refusal(head: &Parts, body: &[u8]) -> String {
     String::from_utf8_lossy(text).trim().to_owned()
 }
 
-/// The answer to one call. With `id` none only an error without id can be one.
+/// Reads the response to one call. Without an `id`, only an error with the id null is valid.
 ///
-/// An error with the id null is a server's answer to what it could not read; over HTTP it can mean
-/// no other request than ours.
+/// An error with the id null means that the server could not read the request. Over HTTP, that
+/// can only be our request.
 fn read_single(body: Bytes, id: Option<&Id>, version: &str) -> Result<Outcome, Fault> {
     if body.is_empty() {
         return Err("the body is empty".into());
@@ -167,7 +166,7 @@ fn read_single(body: Bytes, id: Option<&Id>, version: &str) -> Result<Outcome, F
     }
 }
 
-/// The answers to a batch; whose they are is for the batch to say.
+/// Reads the responses to a batch. The batch matches them to its calls.
 fn read_batch(body: Bytes, calls: usize, version: &str) -> Result<BatchAnswer, Fault> {
     if body.is_empty() {
         return Err("the body is empty".into());

@@ -1,4 +1,4 @@
-//! Calls over a session: deadline, retry, and the answer.
+//! Calls over a session: deadline, retry, and response.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -15,19 +15,19 @@ use super::shared::Shared;
 use crate::connection::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
 use crate::task_local::CurrentCall;
 
-/// A call or a notification, about to be made.
+/// A call or a notification that is about to be sent.
 pub(super) struct Sending<'a> {
-    /// What the caller calls it, for errors.
+    /// Its name in errors.
     pub(super) subject: &'a str,
     pub(super) method: &'a str,
     pub(super) params: Option<&'a str>,
     pub(super) timeout: Option<Duration>,
     pub(super) current: CurrentCall,
-    /// Whether it may run twice.
+    /// Whether it may safely run twice.
     pub(super) idempotent: bool,
 }
 
-/// What a call over a session needs on its way: a deadline, and words for what goes wrong.
+/// One exchange over a session: applies the deadline, and maps failures to errors.
 pub(super) struct SessionExchange<'a> {
     subject: &'a str,
     source: &'a SessionSource,
@@ -54,7 +54,7 @@ impl<'a> SessionExchange<'a> {
         }
     }
 
-    /// A session with room for so many calls.
+    /// Waits for a session with room for this many calls.
     pub(super) async fn handle(&self, calls: usize) -> Result<SessionHandle, Error> {
         let ready = async {
             let handle = self.source.handle().await?;
@@ -74,7 +74,7 @@ impl<'a> SessionExchange<'a> {
         }
     }
 
-    /// Waits for something, but not beyond the deadline.
+    /// Awaits a future, but not beyond the deadline.
     pub(super) async fn within<F: Future>(&self, future: F) -> Result<F::Output, ()> {
         match self.deadline {
             None => Ok(future.await),
@@ -97,7 +97,7 @@ impl<'a> SessionExchange<'a> {
         Error::not_sent(self.subject, Reason::Closed(end.reason.clone()))
     }
 
-    /// What a message tells beyond the specification.
+    /// Members of a message beyond the specification.
     pub(super) fn extras(&self) -> Extras<'_> {
         let left = self
             .deadline
@@ -125,7 +125,8 @@ impl<'a> SessionExchange<'a> {
         })
     }
 
-    /// Posts a message on a session with room for it; on the next one if that ends just now.
+    /// Posts a message on a session with room for it. If the session ends meanwhile and the client
+    /// reconnects, the next session is used.
     pub(super) async fn send(
         &self,
         text: Vec<u8>,
@@ -141,17 +142,17 @@ impl<'a> SessionExchange<'a> {
         }
     }
 
-    /// The answer to a call that was posted.
+    /// Waits for the response to a call that was posted.
     pub(super) async fn answer(&self, waiting: Waiting) -> Result<CallEnd, Error> {
         let Some(deadline) = self.deadline else {
             return Ok(waiting.await);
         };
-        // What has come already counts, however late it is asked for.
+        // `timeout_at` polls first, so a response that has arrived counts even past the deadline.
         let answered = timeout_at(deadline, waiting).await;
         answered.map_err(|_| Error::unknown(self.subject, self.late()))
     }
 
-    /// Waits until a message without an answer has left.
+    /// Waits until a message without a response is written.
     pub(super) async fn written(&self, handle: &SessionHandle, serial: u64) -> Result<(), Error> {
         match self
             .within(poll_fn(|cx| handle.poll_written(serial, cx)))
@@ -169,7 +170,7 @@ impl<'a> SessionExchange<'a> {
     }
 }
 
-/// What a call that has ended says to its caller.
+/// Maps the end of a call to its outcome, or to an error.
 pub(super) fn outcome(
     subject: &str,
     end: CallEnd,
@@ -193,8 +194,8 @@ pub(super) fn outcome(
 }
 
 impl Shared {
-    /// Makes a call and waits for its answer. `call` gives the call for an attempt, since one that
-    /// may run twice is made again when the connection is lost and comes back.
+    /// Makes a call and waits for its response. `call` creates the call for each attempt: a call
+    /// that was not sent, or is idempotent, is retried after reconnecting.
     pub(super) async fn call_over(
         &self,
         source: &SessionSource,
@@ -228,7 +229,7 @@ impl Shared {
         }
     }
 
-    /// Sends a notification and waits until it has left.
+    /// Sends a notification and waits until it is written.
     pub(super) async fn notify_over(
         &self,
         source: &SessionSource,

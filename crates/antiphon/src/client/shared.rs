@@ -9,9 +9,9 @@ use super::builder::Encoding;
 use super::channel::Channel;
 use crate::connection::NewCall;
 
-/// What clones of a client have in common.
+/// The state that clones of a client share.
 pub(super) struct Shared {
-    /// The server, as errors name it: without path and query.
+    /// The name of the server in errors: without path and query.
     pub(super) place: String,
     pub(super) channel: Channel,
     pub(super) version: String,
@@ -26,22 +26,22 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// A call with an id of the client's.
+    /// A call with a generated id.
     pub(super) fn new_call(&self) -> NewCall {
         NewCall::from((self.next_id)())
     }
 
-    /// Whether a connection that is lost is made again.
+    /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
         matches!(&self.channel, Channel::Session(source) if source.reconnects())
     }
 }
 
-/// What one client sees of it: the methods below a name.
+/// A client's view of the shared state: the methods under a prefix.
 #[derive(Clone)]
 pub(super) struct Scope {
     pub(super) shared: Arc<Shared>,
-    /// What stands before every method's name, separator included.
+    /// The prefix of every method name, including the separator.
     pub(super) prefix: Option<Arc<str>>,
 }
 

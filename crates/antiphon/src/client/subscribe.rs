@@ -1,4 +1,4 @@
-//! Subscriptions of a client: a remote stream as a stream.
+//! Subscriptions of a client: a remote stream as a local one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,8 +22,8 @@ use super::shared::Shared;
 use crate::connection::{Inbox, InboxEnd, InboxSender, NewCall, SessionHandle};
 use crate::task_local::CurrentCall;
 
-/// Items that may wait here unless the caller says otherwise.
-const BUFFER: usize = 1024;
+/// The default size of the queue of items.
+const DEFAULT_BUFFER: usize = 1024;
 
 /// A subscription that begins when it is awaited; see
 /// [`Client::subscribe`](super::Client::subscribe).
@@ -33,7 +33,7 @@ pub struct PendingSubscription<T> {
     item: PhantomData<fn() -> T>,
 }
 
-/// What it takes to subscribe, and to do so again.
+/// A request to subscribe, kept for resubscribing after a reconnect.
 #[derive(Clone)]
 struct Request {
     shared: Arc<Shared>,
@@ -58,28 +58,28 @@ impl<T: DeserializeOwned> PendingSubscription<T> {
                 method,
                 params,
                 unsubscribe: "rpc.unsubscribe".to_owned(),
-                buffer: BUFFER,
+                buffer: DEFAULT_BUFFER,
                 current: CurrentCall::get(),
             },
             item: PhantomData,
         }
     }
 
-    /// The method by which the server ends subscriptions: `eth_unsubscribe`, for one.
+    /// The server's method for ending subscriptions, for example `eth_unsubscribe`. Default:
     /// `rpc.unsubscribe`.
     pub fn unsubscribe_method(mut self, name: impl Into<String>) -> Self {
         self.request.unsubscribe = name.into();
         self
     }
 
-    /// How many items may wait until they are taken, at least 1; at most 4 MiB of them do. One more
-    /// ends the subscription with [`StreamError::Lagged`]. 1024.
+    /// How many items may be queued until they are taken, at least 1, and at most 4 MiB in total.
+    /// One more ends the subscription with [`StreamError::Lagged`]. Default: 1024.
     pub fn buffer(mut self, items: usize) -> Self {
         self.request.buffer = items.max(1);
         self
     }
 
-    /// Allows the server another time than the client's to agree; `None` is for ever.
+    /// Sets the timeout of the subscribing call instead of the client's; `None` means no timeout.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.request.timeout = timeout.into();
         self
@@ -122,14 +122,14 @@ impl Request {
             params: params.as_deref(),
             timeout: self.timeout,
             current: self.current.clone(),
-            // A subscription that was lost with its connection does no harm.
+            // Safe to retry: a lost connection ends its subscriptions.
             idempotent: true,
         };
         let call = || {
-            let (spec, receiver) = InboxSender::new(self.buffer, &self.unsubscribe);
+            let (sender, receiver) = InboxSender::new(self.buffer, &self.unsubscribe);
             *inbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
             NewCall {
-                opens: Some(spec),
+                opens: Some(sender),
                 ..self.shared.new_call()
             }
         };
@@ -155,12 +155,12 @@ impl Request {
     }
 }
 
-/// The items of a subscription, as they come.
+/// The items of a subscription, as they arrive.
 ///
-/// It is a `Stream`; [`next`](Self::next) does for those who have no use for the trait. An item that
-/// is missing is never passed over in silence: an error stands in its place. The stream ends after
-/// an error for which [`StreamError::is_end`] holds, or, when the server has nothing more to say,
-/// without one. Dropping it unsubscribes.
+/// It is a `Stream`; [`next`](Self::next) works without that trait. Missing items are never skipped
+/// silently: an error takes their place. The stream ends after an error for which
+/// [`StreamError::is_end`] is true, or without an error when the server has ended it normally.
+/// Dropping it unsubscribes.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), antiphon::client::Error> {
@@ -183,21 +183,21 @@ pub struct Subscription<T> {
     request: Request,
     open: Option<Open>,
     reopening: Option<Opening>,
-    /// What is to be told before the next item is looked at.
+    /// Items and errors to yield before the next notification is read.
     ready: VecDeque<Result<RawJson, StreamError>>,
     item: PhantomData<fn() -> T>,
 }
 
-/// A subscription that is made again.
+/// A future that resubscribes.
 type Opening = Pin<Box<dyn Future<Output = Result<Open, Error>> + Send>>;
 
-/// A subscription that the server has agreed to.
+/// A subscription that the server has accepted.
 struct Open {
     handle: SessionHandle,
     /// The JSON text of its id.
     id: Box<str>,
     inbox: Inbox,
-    /// The number that the next item should have.
+    /// The expected sequence number of the next item.
     next: u64,
     over: bool,
 }
@@ -210,32 +210,32 @@ impl Drop for Open {
     }
 }
 
-/// What stands in a stream where an item should.
+/// An error in place of an item.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The server has left out items, because they were not taken in time. The stream goes on.
+    /// The server has dropped items, because they were not taken in time. The stream continues.
     Gap {
-        /// How many.
+        /// The number of missing items.
         missed: u64,
     },
-    /// The connection was lost and is there again, and so is the subscription; what happened between
-    /// is missing. The stream goes on.
+    /// The connection was lost, and the client has reconnected and resubscribed; items in between
+    /// are missing. The stream continues.
     Interrupted,
-    /// An item is not of the type asked for. The stream goes on.
+    /// An item is not of the requested type. The stream continues.
     Decode(Error),
-    /// Too many items have waited, there or here: the subscription is over.
+    /// Too many items were queued, on the server or here. The subscription is over.
     Lagged,
-    /// The server stops: the subscription is over.
+    /// The server is shutting down. The subscription is over.
     Shutdown,
-    /// The server's stream has failed: the subscription is over.
+    /// The server's stream has failed. The subscription is over.
     Failed(ErrorObject),
-    /// The connection is lost, or could not be made again: the subscription is over.
+    /// The connection is lost, or reconnecting failed. The subscription is over.
     Lost(Error),
 }
 
 impl StreamError {
-    /// Whether nothing comes after it.
+    /// Whether the stream ends after this error.
     #[must_use]
     pub fn is_end(&self) -> bool {
         !matches!(self, Self::Gap { .. } | Self::Interrupted | Self::Decode(_))
@@ -269,7 +269,7 @@ impl std::error::Error for StreamError {
 #[derive(Deserialize)]
 struct Item<'a> {
     seq: Option<u64>,
-    /// Of a stream of nulls, each is an item.
+    /// `Some` even for null, which is a valid item.
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     end: Option<String>,
@@ -281,7 +281,7 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<&'a RawValu
     <&RawValue>::deserialize(d).map(Some)
 }
 
-/// What a server says of the end of its stream: an error object, or whatever others send.
+/// The error that ends a stream: an error object, or whatever other servers send.
 fn failure(error: &RawValue) -> ErrorObject {
     let text = error.get();
     ErrorObject::from_json(text).unwrap_or_else(|| match serde_json::from_str::<String>(text) {
@@ -291,13 +291,14 @@ fn failure(error: &RawValue) -> ErrorObject {
 }
 
 impl<T: DeserializeOwned> Subscription<T> {
-    /// The id that the server has given it, as JSON text; none while the connection is lost.
+    /// The id assigned by the server, as JSON text; `None` while the connection is lost.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.open.as_ref().map(|open| &*open.id)
     }
 
-    /// The next item; `None` when the stream has ended. Dropping the future loses nothing.
+    /// The next item; `None` when the stream has ended. Cancel safe: dropping the future loses no
+    /// item.
     pub async fn next(&mut self) -> Option<Result<T, StreamError>> {
         poll_fn(|cx| self.poll_item(cx)).await
     }
@@ -345,7 +346,7 @@ impl<T: DeserializeOwned> Subscription<T> {
                 return self.ready.push_back(Err(StreamError::Decode(error)));
             }
         };
-        // Servers that do not count leave it out.
+        // `seq` is optional: not all servers send it.
         if let Some(seq) = item.seq {
             if seq > open.next {
                 let missed = seq - open.next;
@@ -371,7 +372,7 @@ impl<T: DeserializeOwned> Subscription<T> {
         self.ready.extend(end.map(Err));
     }
 
-    /// Nothing more comes, and the server has not said why.
+    /// Handles the end of the inbox without a last message from the server.
     fn lose(&mut self) {
         let Some(mut open) = self.open.take() else {
             return;

@@ -1,9 +1,9 @@
-//! Options of TLS on a client.
+//! TLS options of a client.
 
-/// Whom a client trusts, and which name it asks for.
+/// The trusted certificate authorities, and the server name.
 #[derive(Default)]
 pub(super) struct TlsOptions {
-    /// The authorities to trust, in PEM; `None` for those of the machine.
+    /// Trusted certificate authorities, in PEM; `None` for those of the operating system.
     pub(super) ca: Option<Vec<u8>>,
     pub(super) server_name: Option<String>,
 }

@@ -1,8 +1,8 @@
-//! Calls of ours that wait for the peer's answer.
+//! Our pending calls.
 //!
-//! An answer finds its call by the bytes of its id, on this connection alone. One that fits no call
-//! is counted: a late answer to a call that was given up is no fault, a peer that goes on inventing
-//! ids is.
+//! A response is matched to its call by the bytes of its id, within this connection. Responses that
+//! match no call are counted: a late response to an abandoned call is fine, a peer that keeps
+//! sending unknown ids is not.
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,21 +21,21 @@ use super::pending::{CallEnd, NewCall, Progress, TooManyUnmatched, Waiter};
 /// Why a message with calls was not posted.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// Another call of this id waits for its answer.
+    /// Another pending call has this id.
     Duplicate(Id),
     /// The session is over.
     Over(Arc<End>),
 }
 
 impl SessionHandle {
-    /// An id for a call of ours: the same for nobody else on this session.
+    /// A new id for one of our calls, unique within this session.
     pub(crate) fn next_id(&self) -> Id {
         let mut state = self.lock();
         state.calls.next += 1;
         Id::from(state.calls.next)
     }
 
-    /// Waits until `more` calls may be made. Ready at the end, too.
+    /// Waits until `more` calls may be made. Also ready when the session is over.
     pub(crate) fn poll_place(&self, more: usize, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_room(cx).is_pending() {
             return Poll::Pending;
@@ -49,11 +49,12 @@ impl SessionHandle {
         Poll::Pending
     }
 
-    /// Posts a message with calls in it; gives their answers to come, and the message's number.
+    /// Posts a message with calls in it. Returns a future for each response, and the serial number
+    /// of the message.
     ///
     /// # Errors
     ///
-    /// When the session is over, or an id is in use; then nothing was posted.
+    /// If the session is over, or an id is in use. Then nothing was posted.
     pub(crate) fn call(
         &self,
         calls: Vec<NewCall>,
@@ -71,7 +72,7 @@ impl SessionHandle {
             state.calls.largest = largest.max(calls.len());
             let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
             for call in calls {
-                let (tell, told) = oneshot::channel();
+                let (tell, receiver) = oneshot::channel();
                 let opens = call.opens.as_ref().map(InboxSender::key);
                 let waiter = Waiter {
                     serial,
@@ -91,18 +92,18 @@ impl SessionHandle {
                     handle: Some(self.clone()),
                     id: call.id,
                     opens,
-                    told,
+                    receiver,
                 });
             }
             Ok((waiting, self.put(state, text)))
         })
     }
 
-    /// Takes an answer to whoever asked.
+    /// Delivers a response to its pending call.
     ///
     /// # Errors
     ///
-    /// When the peer has sent too many answers that nobody has asked for.
+    /// If the peer has sent too many unmatched responses.
     pub(crate) fn answered(
         &self,
         id: &str,
@@ -130,21 +131,22 @@ impl SessionHandle {
             };
         };
         let opens = waiter.opens.as_ref().map(InboxSender::key);
-        if let (Some(spec), Ok(result)) = (waiter.opens, &outcome) {
-            state.inboxes.open(result.as_str(), spec);
+        if let (Some(inbox), Ok(result)) = (waiter.opens, &outcome) {
+            state.inboxes.open(result.as_str(), inbox);
         }
         let room = std::mem::take(&mut state.room);
         drop(state);
-        let told = waiter.tell.send(CallEnd::Answered(outcome));
-        // Who asked has gone in this moment, too late to cancel: what has begun is ended here.
-        if let (Err(CallEnd::Answered(Ok(id))), Some(key)) = (told, opens) {
+        let sent = waiter.tell.send(CallEnd::Answered(outcome));
+        // The caller has dropped its future just now, too late to cancel: unsubscribe here.
+        if let (Err(CallEnd::Answered(Ok(id))), Some(key)) = (sent, opens) {
             self.forget(id.as_str(), &key);
         }
         room.into_iter().for_each(std::task::Waker::wake);
         Ok(())
     }
 
-    /// Takes an answer that is none to whoever asked; false if nobody did.
+    /// Fails a pending call because of a malformed response; returns `false` if no call has this
+    /// id.
     pub(crate) fn answered_badly(&self, id: &str, reason: &'static str) -> bool {
         let mut state = self.lock();
         let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
@@ -157,17 +159,18 @@ impl SessionHandle {
         true
     }
 
-    /// Counts an answer that nobody has asked for.
+    /// Counts an unmatched response.
     ///
     /// # Errors
     ///
-    /// When there were too many.
+    /// If there were too many.
     pub(crate) fn unmatched(&self) -> Result<(), TooManyUnmatched> {
         self.lock().calls.unmatched()
     }
 
-    /// The peer could not read something. Which message that was it cannot say, and the oldest is
-    /// the likeliest: its calls are told, so that nobody waits for what will not come.
+    /// Handles an error with the id null: the peer could not read one of our messages. It cannot
+    /// say which, and the oldest is the most likely, so the calls of that one fail instead of
+    /// waiting for responses that will not come.
     fn unreadable(&self, state: &mut State, error: &ErrorObject) {
         let calls = &mut state.calls;
         let Some(oldest) = calls.pending.oldest().map(|waiter| waiter.serial) else {
@@ -177,21 +180,21 @@ impl SessionHandle {
             calls.abandon(&id, waiter.opens.as_ref().map(InboxSender::key));
             let _ = waiter.tell.send(CallEnd::Unreadable(error.clone()));
         }
-        // Their places are free.
+        // There is room for other calls now.
         std::mem::take(&mut state.room)
             .into_iter()
             .for_each(std::task::Waker::wake);
     }
 
-    /// Whom to tell of the progress of a call.
+    /// The progress callback of a pending call.
     pub(crate) fn progress(&self, id: &[u8]) -> Option<Progress> {
         self.lock().calls.pending.get(id)?.progress.clone()
     }
 
-    /// Posts a call whose answer is of no interest.
+    /// Posts a call and ignores its response.
     pub(super) fn call_and_forget(&self, state: &mut State, method: &str, params: &str) {
         state.calls.next += 1;
-        // A text, so that it meets none of the numbers that callers use.
+        // A string, so that it cannot collide with the numbers that callers use.
         let id = Id::from(format!("antiphon-{}", state.calls.next));
         state.calls.abandon(id.as_str().as_bytes(), None);
         let mut text = Vec::new();
@@ -199,7 +202,7 @@ impl SessionHandle {
         self.put(state, text);
     }
 
-    /// Gives a call up: if the peer may know of it, it is told.
+    /// Abandons a pending call and sends a cancellation to the peer.
     fn abandon(&self, id: &Id) {
         self.change(|state| {
             let Some(waiter) = state.calls.pending.take(id.as_ref()) else {
@@ -219,25 +222,25 @@ impl SessionHandle {
     }
 }
 
-/// The answer to a call of ours, to come. Dropping it cancels the call.
+/// A future of the response to one of our calls. Dropping it cancels the call.
 pub(crate) struct Waiting {
-    /// None once there is nothing to cancel.
+    /// `None` once there is nothing to cancel.
     handle: Option<SessionHandle>,
     id: Id,
-    /// The subscription that the answer opens.
+    /// The subscription that the response opens.
     opens: Option<SubscriptionKey>,
-    told: oneshot::Receiver<CallEnd>,
+    receiver: oneshot::Receiver<CallEnd>,
 }
 
 impl Future for Waiting {
     type Output = CallEnd;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallEnd> {
-        let told = Pin::new(&mut self.told).poll(cx);
-        told.map(|told| {
+        let polled = Pin::new(&mut self.receiver).poll(cx);
+        polled.map(|received| {
             self.handle = None;
-            // The sender always tells before it is dropped.
-            told.unwrap_or_else(|_| CallEnd::Lost {
+            // The sender is never dropped without sending.
+            received.unwrap_or_else(|_| CallEnd::Lost {
                 sent: true,
                 end: Arc::new(End {
                     reason: "the session has dropped the call".into(),
@@ -253,12 +256,13 @@ impl Drop for Waiting {
         let Some(handle) = self.handle.take() else {
             return;
         };
-        // From here on it is the sender that learns that nobody listens; what it has told before is
-        // found below. Without this an answer could fall between the two.
-        self.told.close();
-        match (self.told.try_recv(), &self.opens) {
+        // After `close`, sending fails and the sender cleans up; what was sent before is received
+        // below. Otherwise a response could be lost between `try_recv` and the drop of the
+        // receiver.
+        self.receiver.close();
+        match (self.receiver.try_recv(), &self.opens) {
             (Err(_), _) => handle.abandon(&self.id),
-            // What is told already needs no cancel, but a subscription has begun.
+            // The call is answered, so there is nothing to cancel, but a subscription was opened.
             (Ok(CallEnd::Answered(Ok(id))), Some(key)) => handle.forget(id.as_str(), key),
             _ => {}
         }
@@ -281,7 +285,7 @@ mod tests {
 
     use super::super::{InboxSender, NewCall, SessionHandle};
 
-    /// Whoever comes first, the answer or the drop: the subscription that has begun is ended.
+    /// Whichever comes first, the response or the drop: the subscription is ended.
     #[test]
     fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
         for round in 0..5_000 {

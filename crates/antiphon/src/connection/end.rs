@@ -6,6 +6,6 @@ use std::borrow::Cow;
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) reason: Cow<'static, str>,
-    /// Whether this side wanted it.
+    /// Whether this side has closed on purpose.
     pub(crate) ours: bool,
 }

@@ -1,4 +1,4 @@
-//! Handle of a session: the outbox, room in it, and the end.
+//! Handle of a session: the outbox, backpressure, and the end.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,43 +13,44 @@ use super::pending::Calls;
 use super::queues::{ItemQueues, Outgoing};
 use super::tasks::Running;
 
-/// A session as all but its task see it. Cheap to clone; it does not keep the session alive.
+/// A handle of a session. Cheap to clone; it does not keep the session alive.
 #[derive(Clone)]
 pub(crate) struct SessionHandle(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) limits: Arc<ConnectionLimits>,
-    /// Whether the peer can be called. Where it cannot, messages go one way only.
+    /// Whether the peer can be called. If not, calls go in one direction only.
     pub(super) duplex: bool,
     pub(super) state: Mutex<State>,
-    /// Whether the task has something to fetch. Looking needs no lock.
+    /// Whether the task has something to fetch. Can be read without the lock.
     pub(super) mail: AtomicBool,
     /// Bytes in the outbox.
     pub(super) posted: AtomicUsize,
-    /// Bytes that the task has taken and not written yet, as far as it has said.
+    /// Bytes that the task has taken and not written yet, as of its last report.
     pub(super) taken: AtomicUsize,
-    /// Calls that run for the peer; a batch counts as the calls it may run at a time.
+    /// Running calls of the peer; a batch counts as the number of calls that it may run
+    /// concurrently.
     pub(super) running: AtomicUsize,
-    /// Subscriptions of the peer's, those that are about to begin included.
+    /// Subscriptions of the peer, including those that are about to begin.
     pub(super) subscriptions: AtomicUsize,
-    /// Whether the session is to end when all is written.
+    /// Whether the session is to end when everything is written.
     pub(super) closing: AtomicBool,
-    /// Whether somebody waits for room.
+    /// Whether a task waits for room.
     pub(super) crowded: AtomicBool,
-    /// Whether somebody waits for all to be written.
+    /// Whether a task waits for its message to be written.
     pub(super) watched: AtomicBool,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) outbox: VecDeque<Outgoing>,
-    /// The task, if it waits.
+    /// The waker of the session's task.
     pub(super) task: Option<Waker>,
-    /// Who waits for room.
+    /// Wakers of tasks that wait for room.
     pub(super) room: Vec<Waker>,
-    /// How many messages were ever posted, taken by the task, and written by it.
+    /// How many messages were posted, taken by the session's task, and written, in total.
     pub(super) serial: Serial,
-    /// Who waits for all up to a message to be written.
+    /// Wakers of tasks that wait until everything up to a message is written.
     pub(super) flushed: Vec<(u64, Waker)>,
     pub(super) calls: Calls,
     pub(super) running: Running,
@@ -100,11 +101,11 @@ impl SessionHandle {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes something that the task has to look at.
+    /// Changes the state and wakes the session's task.
     pub(super) fn change<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = f(&mut state);
-        // If there was mail already, the task knows.
+        // If there was mail already, the task was woken before.
         if !self.0.mail.swap(true, Ordering::AcqRel)
             && let Some(task) = &state.task
         {
@@ -122,7 +123,7 @@ impl SessionHandle {
         state.serial.posted
     }
 
-    /// Leaves a message for the task. After the end it is dropped.
+    /// Puts a message into the outbox. If the session is over, the message is dropped.
     pub(crate) fn post(&self, text: Vec<u8>) {
         self.change(|state| self.put(state, text));
     }
@@ -132,14 +133,14 @@ impl SessionHandle {
         self.lock().end.clone()
     }
 
-    /// Whether less waits to be written than may.
+    /// Whether the unwritten bytes are within the limit.
     fn has_room(&self) -> bool {
         let unwritten =
             self.0.posted.load(Ordering::Relaxed) + self.0.taken.load(Ordering::Relaxed);
         unwritten <= self.0.limits.max_unwritten
     }
 
-    /// Waits until more may be made that has to be written. Ready at the end, too.
+    /// Waits until more output may be produced. Also ready when the session is over.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.has_room() {
             return Poll::Ready(());
@@ -150,14 +151,14 @@ impl SessionHandle {
         }
         self.0.crowded.store(true, Ordering::Release);
         state.waits_for_room(cx);
-        // The task may have written all of it just now, and not have seen the mark.
+        // Check again: the task may have flushed just before `crowded` was set.
         match self.has_room() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
     }
 
-    /// Waits until a message is written, and so has left this process. False if it never will.
+    /// Waits until a message is written to the socket. `false` if it never will be.
     pub(crate) fn poll_written(&self, serial: u64, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
         if state.serial.written >= serial {
@@ -174,13 +175,14 @@ impl SessionHandle {
         Poll::Pending
     }
 
-    /// Asks the task to end the session when all that was posted is written.
+    /// Closes the session when everything posted is written.
     pub(crate) fn shut_down(&self) {
         self.0.closing.store(true, Ordering::Release);
         self.change(|_| ());
     }
 
-    /// Ends everything: nobody waits any longer for what cannot come. The first reason counts.
+    /// Ends the session: pending calls fail, tasks are aborted, and all waiting tasks are woken.
+    /// The first reason wins.
     pub(crate) fn close(&self, end: End) -> Arc<End> {
         let mut state = self.lock();
         if let Some(end) = &state.end {
@@ -200,7 +202,7 @@ impl SessionHandle {
         wake.extend(state.flushed.drain(..).map(|(_, waker)| waker));
         wake.extend(state.task.take());
         drop(state);
-        // Outside of the lock: what ends here may hold links of its own.
+        // Outside of the lock: what is dropped here may hold handles of this session.
         calls.lose(sent, &end);
         running.abort();
         queues.abort();
@@ -211,9 +213,9 @@ impl SessionHandle {
     }
 }
 
-/// What the task alone does.
+/// Methods for the session's task only.
 impl SessionHandle {
-    /// Remembers whom to wake when there is something to fetch.
+    /// Registers the waker of the task, which is woken when there is something to fetch.
     pub(crate) fn listen(&self, waker: &Waker) {
         let mut state = self.lock();
         match &mut state.task {
@@ -227,8 +229,8 @@ impl SessionHandle {
         self.0.mail.load(Ordering::Acquire)
     }
 
-    /// Takes what was posted, and items of subscriptions up to about `room` bytes. True if more
-    /// items wait.
+    /// Takes the posted messages, and items of subscriptions up to about `room` bytes. Returns
+    /// whether more items are queued.
     pub(crate) fn fetch(&self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
         self.0.mail.store(false, Ordering::Release);
         let mut state = self.lock();
@@ -239,7 +241,7 @@ impl SessionHandle {
         state.queues.take(room, into)
     }
 
-    /// Tells how much is left to be written of what was fetched.
+    /// Reports how many of the fetched bytes are still unwritten.
     pub(crate) fn wrote(&self, left: usize) {
         self.0.taken.store(left, Ordering::Relaxed);
         if self.0.crowded.load(Ordering::Acquire) && self.has_room() {
@@ -263,23 +265,23 @@ impl SessionHandle {
         }
     }
 
-    /// Whether the session is to end when all is written, and nothing new has come up.
+    /// Whether the session is to end when everything is written, and nothing new was posted.
     pub(crate) fn is_closing(&self) -> bool {
         self.0.closing.load(Ordering::Acquire) && !self.has_mail()
     }
 
-    /// Whether calls of ours wait, or subscriptions are open.
+    /// Whether calls of ours are pending, or subscriptions of either side are open.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.lock();
         !state.calls.is_empty() || !state.queues.is_empty() || !state.inboxes.is_empty()
     }
 
-    /// How many answers one message of the peer's may hold.
+    /// The most responses that one message of the peer may hold.
     pub(crate) fn largest_batch(&self) -> usize {
         self.lock().calls.largest()
     }
 
-    /// Whether calls of ours wait for this peer.
+    /// Whether calls to this peer are pending.
     pub(crate) fn awaits_answers(&self) -> bool {
         !self.lock().calls.is_empty()
     }

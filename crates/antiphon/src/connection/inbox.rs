@@ -1,7 +1,7 @@
-//! Items of a subscription of ours, kept until somebody takes them.
+//! Queue of the items of one of our subscriptions, until the subscriber takes them.
 //!
-//! The session's task never waits for a subscriber: one that does not keep up loses its
-//! subscription, and is told so.
+//! The session's task never waits for a subscriber: one that lags loses its subscription, and gets
+//! an error.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::end::End;
 
-/// Bytes that may wait for one subscriber here.
+/// Bytes of items that may be queued for one of our subscribers.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub(super) struct Inboxes {
     pub(super) table: HashMap<Box<str>, InboxSender>,
 }
 
-/// Where the items of a subscription go, once the peer has agreed to it.
+/// The sending half of an inbox: items go here once the peer has accepted the subscription.
 #[derive(Clone)]
 pub(crate) struct InboxSender {
     sender: mpsc::Sender<Event>,
@@ -31,7 +31,7 @@ pub(crate) struct InboxSender {
     pub(super) unsubscribe: Arc<str>,
 }
 
-/// Tells a subscription from all others, and says how it is ended.
+/// Identifies a subscription, and knows how to end it.
 #[derive(Clone)]
 pub(crate) struct SubscriptionKey {
     shared: Arc<Shared>,
@@ -44,22 +44,22 @@ struct Shared {
     end: OnceLock<InboxEnd>,
 }
 
-/// What comes for a subscriber: the parameters of a notification.
+/// An item for a subscriber: the parameters of a notification.
 #[derive(Debug)]
 pub(crate) struct Event(pub(crate) RawJson);
 
-/// Why nothing more comes, where the peer has not said it.
+/// Why a subscription has ended, if the peer did not end it.
 #[derive(Clone, Debug)]
 pub(crate) enum InboxEnd {
     /// The subscriber did not keep up.
     Lagged,
     /// The session is over.
     Lost(Arc<End>),
-    /// The peer has given its id to two subscriptions.
+    /// The peer has used one id for two subscriptions.
     Confused,
 }
 
-/// The subscriber's half.
+/// The receiving half, held by the subscriber.
 pub(crate) struct Inbox {
     receiver: mpsc::Receiver<Event>,
     shared: Arc<Shared>,
@@ -67,18 +67,18 @@ pub(crate) struct Inbox {
 }
 
 impl InboxSender {
-    /// A pair for at most `items` that wait.
+    /// Creates both halves of an inbox that queues at most `items` items.
     pub(crate) fn new(items: usize, unsubscribe: &str) -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel(items.max(1));
         let shared = Arc::<Shared>::default();
         let unsubscribe: Arc<str> = unsubscribe.into();
-        let spec = Self {
+        let inbox = Self {
             sender,
             shared: Arc::clone(&shared),
             unsubscribe: Arc::clone(&unsubscribe),
         };
         (
-            spec,
+            inbox,
             Inbox {
                 receiver,
                 shared,
@@ -94,12 +94,12 @@ impl InboxSender {
         }
     }
 
-    /// Says why nothing more comes. The first reason counts.
+    /// Sets why the subscription has ended. The first reason wins.
     pub(super) fn end(&self, end: InboxEnd) {
         let _ = self.shared.end.set(end);
     }
 
-    /// False if the subscriber has no room for it.
+    /// Queues an item; returns `false` if there is no room for it.
     pub(super) fn deliver(&self, params: RawJson) -> bool {
         let bytes = params.as_str().len();
         let held = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -108,14 +108,14 @@ impl InboxSender {
 }
 
 impl SubscriptionKey {
-    /// Whether this is the subscription of these items.
-    pub(super) fn is_of(&self, spec: &InboxSender) -> bool {
-        Arc::ptr_eq(&spec.shared, &self.shared)
+    /// Whether this is the key of that inbox's subscription.
+    pub(super) fn is_of(&self, inbox: &InboxSender) -> bool {
+        Arc::ptr_eq(&inbox.shared, &self.shared)
     }
 }
 
 impl Inbox {
-    /// The next item; `None` when nothing more comes.
+    /// The next item; `None` when the subscription has ended.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut std::task::Context<'_>,
@@ -135,7 +135,7 @@ impl Inbox {
         }
     }
 
-    /// Why nothing more comes, if the peer has not said it.
+    /// Why the subscription has ended, if the peer did not end it.
     pub(crate) fn end(&self) -> Option<&InboxEnd> {
         self.shared.end.get()
     }
@@ -147,13 +147,15 @@ pub(super) fn is_id(result: &str) -> bool {
 }
 
 impl Inboxes {
-    /// The peer has agreed: its items may come from now on. An answer that is no id opens nothing,
-    /// which the subscriber sees in the answer itself. One that is in use is the first subscriber's.
-    pub(super) fn open(&mut self, id: &str, spec: InboxSender) {
+    /// Opens the subscription that the peer has accepted, so that items are delivered from now on.
+    ///
+    /// A result that is not an id opens nothing; the subscriber sees that in the response itself.
+    /// An id that is in use stays with the first subscriber.
+    pub(super) fn open(&mut self, id: &str, inbox: InboxSender) {
         if self.table.contains_key(id) {
-            spec.end(InboxEnd::Confused);
+            inbox.end(InboxEnd::Confused);
         } else if is_id(id) {
-            self.table.insert(id.into(), spec);
+            self.table.insert(id.into(), inbox);
         }
     }
 
@@ -162,8 +164,8 @@ impl Inboxes {
     }
 
     pub(super) fn lose(self, end: &Arc<End>) {
-        for spec in self.table.into_values() {
-            spec.end(InboxEnd::Lost(Arc::clone(end)));
+        for inbox in self.table.into_values() {
+            inbox.end(InboxEnd::Lost(Arc::clone(end)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Subscriptions of ours: delivery of the items that the peer sends.
+//! Our subscriptions: delivery of the items that the peer sends.
 
 use std::sync::atomic::Ordering;
 
@@ -8,45 +8,45 @@ use super::handle::{SessionHandle, State};
 use super::inbox::{InboxEnd, SubscriptionKey, is_id};
 
 impl SessionHandle {
-    /// Whether notifications have to be looked at.
+    /// Whether we have subscriptions, so that notifications may carry items.
     pub(crate) fn has_inboxes(&self) -> bool {
         !self.lock().inboxes.is_empty()
     }
 
-    /// Delivers an item; false if no subscription of ours has this id. `last` says that the peer
-    /// ends the subscription with it.
+    /// Delivers an item; returns `false` if none of our subscriptions has this id. With `last` the
+    /// peer ends the subscription.
     pub(crate) fn deliver(&self, id: &str, params: RawJson, last: bool) -> bool {
         let mut state = self.lock();
-        let Some(spec) = state.inboxes.table.get(id) else {
+        let Some(inbox) = state.inboxes.table.get(id) else {
             return false;
         };
-        let fits = spec.deliver(params);
+        let fits = inbox.deliver(params);
         if fits && !last {
             return true;
         }
-        let Some(spec) = state.inboxes.table.remove(id) else {
+        let Some(inbox) = state.inboxes.table.remove(id) else {
             return true;
         };
         drop(state);
         if !fits {
-            spec.end(InboxEnd::Lagged);
-            self.change(|state| self.tell_unsubscribed(state, id, &spec.unsubscribe));
+            inbox.end(InboxEnd::Lagged);
+            self.change(|state| self.tell_unsubscribed(state, id, &inbox.unsubscribe));
         }
         true
     }
 
-    /// Ends a subscription of ours; the peer is told.
+    /// Ends one of our subscriptions and unsubscribes from the peer.
     pub(crate) fn forget(&self, id: &str, key: &SubscriptionKey) {
         self.change(|state| {
             let known = state.inboxes.table.get(id);
-            if known.is_some_and(|spec| key.is_of(spec)) {
+            if known.is_some_and(|inbox| key.is_of(inbox)) {
                 state.inboxes.table.remove(id);
                 self.tell_unsubscribed(state, id, &key.unsubscribe);
             }
         });
     }
 
-    /// The peer agrees to a subscription that nobody wants any more: it is ended.
+    /// Unsubscribes from a subscription that the peer has accepted after its call was abandoned.
     pub(super) fn decline(&self, state: &mut State, id: &str, key: &SubscriptionKey) {
         if is_id(id) {
             self.tell_unsubscribed(state, id, &key.unsubscribe);

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-/// What one session may hold; shared by all sessions of a server or client.
+/// Limits of one session's state; the values are shared by all sessions of a server or client.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionLimits {
-    /// Bytes that may wait to be written before everything that makes more of them has to wait.
+    /// Bytes that may be queued for writing before producers of output have to wait.
     pub(crate) max_unwritten: usize,
-    /// Calls of ours that may wait for answers.
+    /// Our pending calls.
     pub(crate) max_calls: usize,
-    /// Subscriptions of the peer's.
+    /// The peer's subscriptions.
     pub(crate) max_subscriptions: usize,
-    /// Items that may wait for one subscriber.
+    /// Items that may be queued for one subscriber.
     pub(crate) max_queued: usize,
-    /// Bytes of items that may wait for one subscriber.
+    /// Bytes of items that may be queued for one subscriber.
     pub(crate) max_queued_bytes: usize,
-    /// The notification that cancels a call, on both ways.
+    /// The notification that cancels a call, in both directions.
     pub(crate) cancel: Arc<str>,
 }
 

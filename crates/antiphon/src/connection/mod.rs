@@ -1,17 +1,17 @@
-//! State of a two-way connection: what a session's task shares with its callers, with the calls it
-//! runs for the peer, and with the subscriptions of both.
+//! State of a two-way connection, shared between the session's task, its callers, the calls it runs
+//! for the peer, and the subscriptions of both sides.
 //!
-//! The task owns the socket; all others hold a [`SessionHandle`] and never touch it. They leave messages in
-//! the outbox and wake the task, which takes them all at once. One lock guards all of it and is held
-//! for a few steps at a time, never while code of a user runs.
+//! The task owns the socket; everything else holds a [`SessionHandle`] and never touches the
+//! socket. Messages are put into the outbox, and the task is woken and takes them all at once. One
+//! lock guards the state. It is held briefly, and never while user code runs.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `handle.rs` | [`SessionHandle`]: the outbox, room in it, the end |
-//! | `calls.rs`, `pending.rs` | calls of ours that wait for the peer's answer, and their table |
-//! | `running.rs`, `tasks.rs` | calls of the peer's that wait for a method, and their table |
-//! | `outgoing.rs`, `queues.rs` | subscriptions of the peer's to streams of ours, and their queues |
-//! | `incoming.rs`, `inbox.rs` | subscriptions of ours to streams of the peer's, and their queues |
+//! | `handle.rs` | [`SessionHandle`]: the outbox, backpressure, the end |
+//! | `calls.rs`, `pending.rs` | our pending calls, and their table |
+//! | `running.rs`, `tasks.rs` | the peer's running calls, and their table |
+//! | `outgoing.rs`, `queues.rs` | the peer's subscriptions to our streams, and their queues |
+//! | `incoming.rs`, `inbox.rs` | our subscriptions to the peer's streams, and their queues |
 //! | `limits.rs`, `end.rs` | [`ConnectionLimits`]; [`End`]: why a session is over |
 
 mod calls;

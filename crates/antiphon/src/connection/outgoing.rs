@@ -1,4 +1,4 @@
-//! Subscriptions of the peer's: beginning, ending, and the tasks that fill their queues.
+//! The peer's subscriptions: start, end, and the tasks that fill their queues.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -14,12 +14,12 @@ use crate::error::{guard, in_call};
 use crate::subscription::{Ending, MessageFormat, Opening, Overflow};
 
 impl SessionHandle {
-    /// Whether one more subscription may begin.
+    /// Whether the limit allows one more subscription.
     pub(crate) fn may_subscribe(&self) -> bool {
         self.0.subscriptions.load(Ordering::Relaxed) < self.0.limits.max_subscriptions
     }
 
-    /// Room for one subscription, if there is any, until it is dropped.
+    /// A permit for one subscription, if the limit allows it; released when dropped.
     pub(crate) fn take_place(&self) -> Option<Box<dyn Send + Sync>> {
         let max = self.0.limits.max_subscriptions;
         let one_more = |held: usize| (held < max).then_some(held + 1);
@@ -27,10 +27,11 @@ impl SessionHandle {
             .subscriptions
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
             .ok()?;
-        Some(Box::new(Place(self.clone())))
+        Some(Box::new(Permit(self.clone())))
     }
 
-    /// Begins the subscriptions that a call without a task has opened; its answer was sent before.
+    /// Starts the subscriptions that a call without a task has opened. Its response was sent
+    /// before.
     pub(crate) fn open(&self, streams: Vec<Opening>) {
         self.change(|state| {
             for opening in streams {
@@ -39,8 +40,8 @@ impl SessionHandle {
         });
     }
 
-    /// The first item comes behind the answer: that is in the outbox already, and the pump runs
-    /// later.
+    /// Starts a subscription. Its first item follows the response: that is in the outbox already,
+    /// and the task that fills the queue runs later.
     pub(super) fn begin_queue(&self, state: &mut State, mut opening: Opening) {
         if state.end.is_some() {
             return;
@@ -65,7 +66,7 @@ impl SessionHandle {
         }
     }
 
-    /// Ends a subscription at the peer's wish; false if there is none of this id.
+    /// Ends a subscription at the peer's request; returns `false` if none has this id.
     pub(crate) fn unsubscribe(&self, id: &str) -> bool {
         let pump = self.change(|state| {
             let mut queue = state.queues.remove(id)?;
@@ -82,7 +83,7 @@ impl SessionHandle {
         pump.is_some()
     }
 
-    /// Ends all subscriptions because the server stops.
+    /// Ends all subscriptions for graceful shutdown.
     pub(crate) fn end_subscriptions(&self) {
         let pumps: Vec<_> = self.change(|state| {
             let ids: Vec<_> = state.queues.table.keys().cloned().collect();
@@ -93,7 +94,7 @@ impl SessionHandle {
         pumps.iter().for_each(AbortHandle::abort);
     }
 
-    /// Offers an item; false if the subscription is over.
+    /// Queues an item; returns `false` if the subscription is over.
     fn offer(&self, id: &str, seq: u64, text: Vec<u8>) -> bool {
         self.change(|state| state.queues.offer(id, seq, text, &self.0.limits))
     }
@@ -102,7 +103,7 @@ impl SessionHandle {
         self.change(|state| state.queues.end(id, ending));
     }
 
-    /// Waits until a subscription that blocks has room. False if it is over.
+    /// Waits until a subscription with [`Overflow::Block`] has room. `false` if it is over.
     fn poll_queue(&self, id: &str, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
         let queues = &mut state.queues;
@@ -121,19 +122,19 @@ impl SessionHandle {
     }
 }
 
-/// A subscription that is open, or about to be.
-struct Place(SessionHandle);
+/// The permit of a subscription that is open, or about to be.
+struct Permit(SessionHandle);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.0.subscriptions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// What the log says of a stream that panicked.
+/// The log message for a panic in a stream.
 const PANICKED: &str = "a stream panicked";
 
-/// Asks a stream for items until it, or its subscription, ends.
+/// Polls a stream and queues its items, until the stream or its subscription ends.
 async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
     let Opening {
         format,
@@ -166,7 +167,7 @@ async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
                     if !handle.offer(&id, seq, text) {
                         return;
                     }
-                    // A stream that never waits must not keep others from running.
+                    // A stream that is always ready must not starve other tasks.
                     tokio::task::consume_budget().await;
                     continue;
                 }
@@ -178,7 +179,7 @@ async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
         }
     };
     current.scope(working).await;
-    // A stream that panics when it is dropped must not be heard of by anybody else.
+    // A stream that panics in its `Drop` must not take anything else down.
     let (_, incidents) = in_call(|| guard(PANICKED, || drop(items)));
     incidents.log(|| (method, caller));
 }

@@ -1,4 +1,4 @@
-//! Table of the calls of ours that wait for the peer's answer.
+//! Table of our pending calls.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use tokio::sync::oneshot;
 use super::end::End;
 use super::inbox::{InboxSender, SubscriptionKey};
 
-/// Answers to no call that a peer may send before it is cut off.
+/// How many unmatched responses a peer may send before it is disconnected.
 const MAX_UNMATCHED: usize = 16;
 
-/// How many calls that were given up are remembered, so that their late answers are no strangers.
+/// How many abandoned calls are remembered, so that late responses to them are not unmatched.
 const MAX_ABANDONED: usize = 1024;
 
-/// What has become of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub(crate) enum CallEnd {
-    /// The peer's answer.
+    /// The peer's response.
     Answered(Result<RawJson, ErrorObject>),
-    /// What the peer has answered is no answer, for this reason.
+    /// The peer's response is malformed, for this reason.
     Malformed(&'static str),
-    /// The peer could not read a message, perhaps this one.
+    /// The peer could not read a message, probably the one with this call.
     Unreadable(ErrorObject),
-    /// The session has ended; `sent` says whether the call had left before.
+    /// The session has ended; `sent` says whether the call was handed to the transport before.
     Lost { sent: bool, end: Arc<End> },
 }
 
-/// Hears of the progress of a call.
+/// The callback for progress notifications of a call.
 pub(crate) type Progress = Arc<dyn Fn(RawJson) + Send + Sync>;
 
 /// A call that is about to be made.
 pub(crate) struct NewCall {
     pub(crate) id: Id,
-    /// Where the items go if the answer is a subscription.
+    /// Where items are delivered, if the call opens a subscription.
     pub(crate) opens: Option<InboxSender>,
     pub(crate) progress: Option<Progress>,
 }
@@ -52,19 +52,19 @@ impl From<Id> for NewCall {
 
 pub(super) struct Calls {
     pub(super) pending: Pending<Waiter>,
-    /// With what a subscription among them is ended by.
+    /// The ids of abandoned calls, and the keys of the subscriptions that they may still open.
     pub(super) abandoned: VecDeque<(Box<[u8]>, Option<SubscriptionKey>)>,
     pub(super) strangers: usize,
-    /// The most calls in one message of ours that may still be answered.
+    /// The most calls in one message, among those sent since the table was last empty.
     pub(super) largest: usize,
-    /// For ids of messages that nobody else has numbered.
+    /// The last id that was generated.
     pub(super) next: u64,
 }
 
 impl Default for Calls {
     fn default() -> Self {
         Self {
-            // The bound is the link's, which waits where this would refuse.
+            // `SessionHandle::poll_place` bounds it, by waiting; this table would refuse.
             pending: Pending::new(usize::MAX),
             abandoned: VecDeque::new(),
             strangers: 0,
@@ -75,7 +75,7 @@ impl Default for Calls {
 }
 
 pub(super) struct Waiter {
-    /// The message that carries the call.
+    /// The serial number of the message that carries the call.
     pub(super) serial: u64,
     pub(super) tell: oneshot::Sender<CallEnd>,
     pub(super) opens: Option<InboxSender>,
@@ -107,12 +107,12 @@ impl Calls {
     }
 }
 
-/// A peer that answers what nobody has asked.
+/// The peer has sent too many unmatched responses.
 #[derive(Debug)]
 pub(crate) struct TooManyUnmatched;
 
 impl Calls {
-    /// Counts an answer that nobody has asked for.
+    /// Counts an unmatched response.
     pub(super) fn unmatched(&mut self) -> Result<(), TooManyUnmatched> {
         self.strangers += 1;
         match self.strangers > MAX_UNMATCHED {

@@ -1,8 +1,8 @@
-//! Queues of outgoing messages: one for each subscription of the peer's, bounded.
+//! Queues of outgoing items: one bounded queue for each of the peer's subscriptions.
 //!
-//! The session's task empties the queues when what it writes has gone, one item of each in turn, so
-//! that a busy stream does not keep others waiting. What happens to a queue that runs full is the
-//! method's to say.
+//! The session's task drains the queues round-robin when it has room to write, so that a busy
+//! stream does not starve others. The method chooses what happens when a queue is full
+//! ([`Overflow`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
@@ -12,19 +12,19 @@ use tokio::task::AbortHandle;
 use super::limits::ConnectionLimits;
 use crate::subscription::{Ending, MessageFormat, Overflow};
 
-/// A message on its way to the peer.
+/// An outgoing message.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) text: Vec<u8>,
-    /// The number among the messages of a subscription, if it is one of them.
+    /// The sequence number, if this is a message of a subscription.
     pub(crate) seq: Option<u64>,
 }
 
-/// All subscriptions of one peer.
+/// The queues of all subscriptions of one peer.
 #[derive(Default)]
 pub(super) struct ItemQueues {
     pub(super) table: HashMap<Box<str>, ItemQueue>,
-    /// The feeds that have items, each once, in the order of their turns.
+    /// The subscriptions that have items, each once, in round-robin order.
     pub(super) turns: VecDeque<Box<str>>,
     /// Bytes in all queues.
     pub(super) bytes: usize,
@@ -33,22 +33,23 @@ pub(super) struct ItemQueues {
 pub(super) struct ItemQueue {
     pub(super) items: VecDeque<Outgoing>,
     pub(super) bytes: usize,
-    /// Whether it is among the turns.
+    /// Whether this queue is in `turns`.
     pub(super) has_turn: bool,
     pub(super) overflow: Overflow,
     pub(super) format: MessageFormat,
-    /// The number of the last item that the stream has made.
+    /// The sequence number of the last item that the stream has produced.
     pub(super) made: u64,
-    /// Whether the last message is in the queue.
+    /// Whether the subscription has ended, and its last message is queued.
     pub(super) over: bool,
-    /// The task that fills the queue, if it waits for room.
+    /// The waker of the task that fills the queue, if it waits for room.
     pub(super) room: Option<Waker>,
     pub(super) pump: Option<AbortHandle>,
     pub(super) _place: Box<dyn Send + Sync>,
 }
 
 impl ItemQueues {
-    /// Moves items, one of each feed in turn, until about `room` bytes have gone. True if more wait.
+    /// Moves items, one of each subscription in turn, up to about `room` bytes. Returns whether
+    /// more are queued.
     pub(super) fn take(&mut self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
         let mut taken = 0;
         while taken < room {
@@ -99,7 +100,7 @@ impl ItemQueues {
                     self.end(id, &Ending::Lagged);
                     return false;
                 }
-                // It has waited for room, so this is one item beyond the bound at most.
+                // The stream has waited for room, so this exceeds the limit by one item at most.
                 Overflow::Block => break,
                 Overflow::DropOldest | Overflow::LatestOnly => match queue.items.pop_front() {
                     None => break,
@@ -133,7 +134,8 @@ impl ItemQueues {
         queue.items.push_back(item);
     }
 
-    /// Puts the last message behind what waits. Gives the pump, which is of no more use.
+    /// Appends the last message. Returns the abort handle of the task that fills the queue, which
+    /// is no longer needed.
     pub(super) fn end(&mut self, id: &str, ending: &Ending) -> Option<AbortHandle> {
         let queue = self.table.get_mut(id).filter(|queue| !queue.over)?;
         queue.over = true;
@@ -174,7 +176,7 @@ impl ItemQueues {
 }
 
 impl ItemQueue {
-    /// Whether `more` bytes are too many. One item always fits, however long it is.
+    /// Whether `more` bytes would exceed a limit. An empty queue takes one item of any size.
     pub(super) fn is_full(&self, all: usize, more: usize, limits: &ConnectionLimits) -> bool {
         !self.items.is_empty()
             && (self.items.len() >= limits.max_queued
@@ -182,7 +184,7 @@ impl ItemQueue {
                 || all + more > limits.max_unwritten)
     }
 
-    /// Drops what waits; gives its bytes.
+    /// Drops all items; returns their size in bytes.
     pub(super) fn clear(&mut self) -> usize {
         self.items.clear();
         std::mem::take(&mut self.bytes)

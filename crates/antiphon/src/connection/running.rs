@@ -1,4 +1,4 @@
-//! Calls of the peer's that wait for a method: found by their id, cancelled, answered once.
+//! The peer's running calls: lookup by id, cancellation, and one response each.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,23 +11,23 @@ use super::tasks::{Cancels, Place, Task, Ticket};
 use crate::subscription::Opening;
 
 impl SessionHandle {
-    /// How many calls run for the peer.
+    /// How many calls of the peer are running.
     pub(crate) fn running(&self) -> usize {
         self.0.running.load(Ordering::Relaxed)
     }
 
-    /// Whether a call of this id runs.
+    /// Whether a call with this id is running.
     pub(crate) fn is_running(&self, id: &[u8]) -> bool {
         self.running() > 0 && self.lock().running.ids.contains_key(id)
     }
 
-    /// Whether this task is still at work.
+    /// Whether this task is still running.
     pub(crate) fn is_at_work(&self, ticket: Ticket) -> bool {
         self.lock().running.tasks.contains_key(&ticket.0)
     }
 
-    /// Enters a task before it begins, with the ids of its calls. Those of a batch are cancelled one
-    /// by one, through its `cancels`.
+    /// Registers a task before it is spawned, with the ids of its calls. Calls of a batch are
+    /// cancelled one by one, through its `cancels`.
     pub(crate) fn enter(
         &self,
         ids: Vec<Box<[u8]>>,
@@ -51,7 +51,8 @@ impl SessionHandle {
         Ticket(serial)
     }
 
-    /// Notes how to cut a task off, unless it is done already. After the end it is cut off at once.
+    /// Stores the abort handle of a task, unless it has finished already. If the session is over,
+    /// the task is aborted at once.
     pub(crate) fn attach(&self, ticket: Ticket, abort: AbortHandle) {
         let mut state = self.lock();
         let over = state.end.is_some();
@@ -62,8 +63,8 @@ impl SessionHandle {
         }
     }
 
-    /// A task is done: its answer goes out, and the streams it has opened follow. Nothing happens if
-    /// it was cancelled before.
+    /// Finishes a task: posts its response and starts the streams that it has opened. Does nothing
+    /// if the task was cancelled before.
     pub(crate) fn finish(&self, ticket: Ticket, text: Option<Vec<u8>>, streams: Vec<Opening>) {
         self.change(|state| {
             if !self.leave(state, ticket.0) {
@@ -78,7 +79,7 @@ impl SessionHandle {
         });
     }
 
-    /// Takes a task out; false if it was not there.
+    /// Removes a task; returns `false` if it was not there.
     fn leave(&self, state: &mut State, serial: u64) -> bool {
         let Some(task) = state.running.tasks.remove(&serial) else {
             return false;
@@ -90,7 +91,7 @@ impl SessionHandle {
         true
     }
 
-    /// Cancels a call that runs and answers it; false if there is none of this id.
+    /// Cancels a running call and answers it; returns `false` if no running call has this id.
     pub(crate) fn cancel(&self, id: &[u8]) -> bool {
         let mut state = self.lock();
         let serial = match state.running.ids.get(id) {
@@ -107,7 +108,7 @@ impl SessionHandle {
         let abort = task.and_then(|task| task.abort.take());
         self.leave(&mut state, serial);
         drop(state);
-        // Its method may do anything when it is dropped.
+        // Outside of the lock: dropping the method's future runs user code.
         if let Some(abort) = abort {
             abort.abort();
         }

@@ -1,4 +1,4 @@
-//! Table of the peer's calls that wait for a method, and of the tasks that run them.
+//! Table of the peer's running calls, and of the tasks that run them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,12 +7,13 @@ use std::task::{Context, Waker};
 
 use tokio::task::AbortHandle;
 
-/// What runs for the peer.
+/// The running tasks of the peer's calls.
 #[derive(Default)]
 pub(super) struct Running {
     pub(super) next: u64,
     pub(super) tasks: HashMap<u64, Task>,
-    /// The ids of what runs. The peer chooses them, so they are hashed with keys of our own.
+    /// The ids of running calls. The peer chooses them, so the map uses the randomly keyed default
+    /// hasher.
     pub(super) ids: HashMap<Box<[u8]>, Place>,
 }
 
@@ -22,13 +23,13 @@ pub(super) struct Task {
     pub(super) ids: Vec<Box<[u8]>>,
 }
 
-/// Where the call of an id runs.
+/// Where the call with a given id runs.
 pub(super) enum Place {
     Task(u64),
     Batch(Arc<Cancels>),
 }
 
-/// A task that runs for the peer.
+/// The key of a task that runs a call of the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ticket(pub(super) u64);
 
@@ -40,14 +41,14 @@ impl Running {
     }
 }
 
-/// The calls of one batch that are to be cancelled.
+/// The calls of one batch that the peer has cancelled.
 #[derive(Default)]
 pub(crate) struct Cancels(Mutex<Cancelled>);
 
 #[derive(Default)]
 struct Cancelled {
     pub(super) ids: Vec<Box<[u8]>>,
-    /// The batch, if it waits.
+    /// The waker of the batch, if it is pending.
     pub(super) batch: Option<Waker>,
 }
 
@@ -62,7 +63,8 @@ impl Cancels {
         }
     }
 
-    /// The ids that were cancelled since; the batch is woken by the next one.
+    /// Takes the ids cancelled since the last call, and registers the batch to be woken by the
+    /// next.
     pub(crate) fn take(&self, cx: &Context<'_>) -> Vec<Box<[u8]>> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.batch = Some(cx.waker().clone());

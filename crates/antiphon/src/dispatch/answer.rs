@@ -1,18 +1,18 @@
-//! Answers to whole messages, and to those of which nothing runs.
+//! Responses to whole messages, and to messages that are rejected.
 
 use antiphon_proto::{Entry, ErrorCode, ErrorObject, Rejection, message};
 
 use crate::subscription::Opening;
 
-/// Room for a usual answer, so that writing one does not grow its buffer step by step.
+/// The initial capacity for a response, in bytes; enough for a typical one.
 pub(super) const ANSWER_SIZE: usize = 128;
 
-/// The answer to a message, and what follows it.
+/// The response to a message, and the subscriptions that follow it.
 #[derive(Debug, Default)]
 pub(crate) struct Answered {
     /// `None` if there is nothing to answer.
     pub(crate) text: Option<Vec<u8>>,
-    /// The subscriptions whose ids are in the answer.
+    /// The subscriptions whose ids are in the response.
     pub(crate) streams: Vec<Opening>,
 }
 
@@ -25,7 +25,7 @@ impl From<Vec<u8>> for Answered {
     }
 }
 
-/// The answer to a message of which nothing runs.
+/// The response to a message that is rejected as a whole.
 pub(super) fn reject(rejection: &Rejection) -> Vec<u8> {
     tracing::debug!("a message was rejected: {rejection}");
     let mut answer = Vec::new();
@@ -33,7 +33,8 @@ pub(super) fn reject(rejection: &Rejection) -> Vec<u8> {
     answer
 }
 
-/// What is no request is answered as one that is invalid; an answer where nobody asked, too.
+/// The response to an entry that is not a request: an invalid request, as is an unexpected
+/// response.
 pub(super) fn refuse(entry: &Entry) -> Vec<u8> {
     let (id, reason) = match entry {
         Entry::Invalid(invalid) => (invalid.id(), invalid.reason()),

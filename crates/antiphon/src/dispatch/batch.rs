@@ -1,4 +1,4 @@
-//! Batch: its calls start in order, run concurrently within a bound, and are answered in order
+//! Batch: its calls start in order, run with bounded concurrency, and are answered in order
 //! (JSON-RPC 2.0, section 6).
 
 use std::collections::VecDeque;
@@ -19,41 +19,42 @@ use crate::connection::Cancels;
 use crate::origin::Origin;
 use crate::subscription::Opening;
 
-/// Bytes of a usual answer in a batch.
-const USUAL: usize = 48;
-/// The largest buffer that is kept from one call to the next.
-const KEPT: usize = 16 * 1024;
+/// The typical size of a response in a batch, in bytes.
+const TYPICAL_RESPONSE: usize = 48;
+/// The largest buffer that is kept from one call to the next, in bytes.
+const MAX_KEPT_BUFFER: usize = 16 * 1024;
 
 pub(super) struct Batch {
     entries: vec::IntoIter<Entry>,
     origin: Arc<Origin>,
-    /// Calls that wait, at most `batch_concurrency`.
+    /// Pending calls, at most `batch_concurrency`.
     running: Vec<Waiting>,
-    /// The answer as far as it goes: everything before the oldest call that still waits.
+    /// The response so far: everything before the oldest pending call.
     answer: Vec<u8>,
-    /// The buffer that calls write their answers into, one after the other. It is not the answer
-    /// itself: a call that panics takes it along.
+    /// The buffer that calls write their responses into, one after the other. It is separate from
+    /// `answer` because a call that panics drops its buffer.
     scratch: Vec<u8>,
-    /// Answers behind it, in order; `None` is still to come.
+    /// The responses after `answer`, in order; `None` is pending.
     window: VecDeque<Option<Vec<u8>>>,
-    /// How many answers have left the window.
+    /// How many responses were moved from the window to `answer`.
     written: usize,
-    /// Started when the batch first has to wait.
+    /// The timer, started when the batch is first pending.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether `deadline` was set; it stays `None` without a timeout.
     timed: bool,
     expired: bool,
-    /// The subscriptions whose ids are in the answer.
+    /// The subscriptions whose ids are in the response.
     streams: Vec<Opening>,
-    /// Calls of it that the peer has cancelled, on a session.
+    /// Cancellations by the peer, if the batch runs on a session.
     cancels: Option<Arc<Cancels>>,
-    /// Those among them whose turn has not come.
+    /// Cancelled calls that have not started yet.
     cancelled: Vec<Box<[u8]>>,
 }
 
 struct Waiting {
     running: Running,
     envelope: Envelope,
-    /// Which answer of the batch it will be, counted from the first.
+    /// The index of its response in the batch.
     place: usize,
 }
 
@@ -64,7 +65,7 @@ impl Batch {
         cancels: Option<Arc<Cancels>>,
     ) -> Self {
         Self {
-            answer: Vec::with_capacity(entries.len() * USUAL),
+            answer: Vec::with_capacity(entries.len() * TYPICAL_RESPONSE),
             entries: entries.into_iter(),
             origin,
             running: Vec::new(),
@@ -108,7 +109,7 @@ impl Batch {
         }
     }
 
-    /// Starts the next entry and takes its answer if it is there already.
+    /// Starts the next entry, and takes its response if it is ready.
     fn start(&mut self, entry: Entry, shared: &Shared, cx: &mut Context<'_>) {
         let Entry::Request(request) = entry else {
             return self.push(Some(refuse(&entry)));
@@ -175,7 +176,7 @@ impl Batch {
         }
     }
 
-    /// Drops what the peer has cancelled, and answers it.
+    /// Drops and answers calls that the peer has cancelled.
     fn poll_cancels(&mut self, shared: &Shared, cx: &Context<'_>) {
         let Some(cancels) = &self.cancels else {
             return;
@@ -204,7 +205,7 @@ impl Batch {
         })
     }
 
-    /// The text of an answer; a stream that it opens is kept for later.
+    /// The text of a response. A stream that the call has opened is kept for later.
     fn finish(
         &mut self,
         envelope: &Envelope,
@@ -217,7 +218,7 @@ impl Batch {
         text
     }
 
-    /// The time is over: what runs is dropped and answered, what has not begun will not.
+    /// Handles the timeout: running calls are dropped and answered, and no further ones start.
     fn expire(&mut self, shared: &Shared) {
         self.expired = true;
         for waiting in std::mem::take(&mut self.running) {
@@ -225,7 +226,7 @@ impl Batch {
         }
     }
 
-    /// Puts the answer of a call that waited into its place.
+    /// Puts the response of a pending call into its place.
     fn settle(&mut self, waiting: &Waiting, reply: Reply, shared: &Shared) {
         let limit = shared.limits.max_response.min(self.room(shared));
         let Some(answer) = self.finish(&waiting.envelope, reply, limit, shared) else {
@@ -243,7 +244,7 @@ impl Batch {
         self.flush();
     }
 
-    /// Writes what is at the front of the window and there already.
+    /// Moves ready responses from the front of the window to `answer`.
     fn flush(&mut self) {
         while matches!(self.window.front(), Some(Some(_))) {
             if let Some(Some(answer)) = self.window.pop_front() {
@@ -259,22 +260,22 @@ impl Batch {
         self.written += 1;
     }
 
-    /// Keeps a buffer for the next call, unless a large result has passed through it.
+    /// Keeps a buffer for the next call, unless a large result has grown it.
     fn keep(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= KEPT {
+        if buffer.capacity() <= MAX_KEPT_BUFFER {
             buffer.clear();
             self.scratch = buffer;
         }
     }
 
-    /// How many bytes of results still fit.
+    /// How many more bytes the response may have.
     fn room(&self, shared: &Shared) -> usize {
         let waiting: usize = self.window.iter().flatten().map(Vec::len).sum();
         let used = self.answer.len() + waiting;
         shared.limits.max_batch_response.saturating_sub(used)
     }
 
-    /// Only notifications: no answer at all (section 6).
+    /// Takes the whole response; `None` if there were only notifications (section 6).
     fn take_answer(&mut self) -> Option<Vec<u8>> {
         if self.written == 0 {
             return None;

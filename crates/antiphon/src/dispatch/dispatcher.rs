@@ -19,7 +19,7 @@ use crate::metrics::status::ServerStatus;
 use crate::origin::{Connection, Origin, Transport};
 use crate::router::{Endpoint, Router, RouterError};
 
-/// A frozen router with its limits: takes messages, gives answers. Cheap to clone.
+/// A built router with its limits: takes messages and returns responses. Cheap to clone.
 ///
 /// [`Router::build`](crate::Router::build) makes it. It is the engine under every transport, and may
 /// be used without any: in tests, or behind a transport of your own. It never fails: what is wrong
@@ -42,20 +42,20 @@ use crate::router::{Endpoint, Router, RouterError};
 pub struct Dispatcher(Arc<Shared>);
 
 impl Router {
-    /// Freezes the router, with the default [`Limits`].
+    /// Builds a dispatcher with the default [`Limits`].
     ///
     /// # Errors
     ///
-    /// All that is wrong with its names.
+    /// All errors in the names of the router's methods.
     pub fn build(self) -> Result<Dispatcher, RouterError> {
         self.build_with(Limits::default())
     }
 
-    /// Freezes the router, with limits.
+    /// Builds a dispatcher with the given limits.
     ///
     /// # Errors
     ///
-    /// All that is wrong with its names.
+    /// All errors in the names of the router's methods.
     pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
         let frozen = self.freeze()?;
         let common = Arc::new(RouterState {
@@ -87,7 +87,7 @@ impl Dispatcher {
         }))
     }
 
-    /// The same router with other limits. Calls in flight are counted together.
+    /// The same router with other limits. Both share one count of calls in flight.
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
         Self::of(
@@ -97,7 +97,7 @@ impl Dispatcher {
         )
     }
 
-    /// The same router as a part of a server, with its limits.
+    /// The same router as part of a server; `None` keeps its limits.
     pub(crate) fn served(&self, server: &Arc<ServerStatus>, limits: Option<Limits>) -> Self {
         let limits = limits.unwrap_or_else(|| self.0.limits.clone());
         let Origin {
@@ -108,34 +108,35 @@ impl Dispatcher {
         Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits)
     }
 
-    /// What its calls have in common.
+    /// The state that all its calls share.
     pub(crate) fn common(&self) -> Arc<RouterState> {
         Arc::clone(&self.0.in_process.common)
     }
 
-    /// Answers a message from this process: a call, a notification or a batch.
+    /// Handles a message from this process: a call, a notification or a batch.
     ///
-    /// `None` if there is nothing to answer. Dropping the future cancels what still runs. It must be
-    /// polled inside a tokio runtime with its timer enabled if a method has to wait for anything.
+    /// Returns `None` if there is nothing to answer. Dropping the future cancels running calls. If
+    /// a method is not ready at once, the future must be polled inside a tokio runtime with its
+    /// timer enabled.
     pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
         let origin = Arc::clone(&self.0.in_process);
         let answered = self.dispatch(message.into(), origin).await;
         answered.text.map(Bytes::from)
     }
 
-    /// Everything that can be called here.
+    /// The tree of all methods.
     #[must_use]
     pub fn tree(&self) -> &Tree {
         &self.0.in_process.common.tree
     }
 
-    /// How many calls are waiting for something right now.
+    /// How many calls are in flight, that is, pending.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.0.counters().in_flight()
     }
 
-    /// The place a message on this connection comes from.
+    /// The origin of messages on this connection.
     pub(crate) fn origin(&self, connection: Arc<Connection>, local: bool) -> Origin {
         let common = Arc::clone(&self.0.in_process.common);
         Origin {
@@ -144,17 +145,16 @@ impl Dispatcher {
         }
     }
 
-    /// Answers a message. Calls that are ready at once are answered at the first poll.
+    /// Handles a message. Calls that are ready at once are answered on the first poll.
     pub(crate) fn dispatch(&self, message: Bytes, origin: Arc<Origin>) -> Dispatch<'_> {
         Dispatch::new(&self.0, message, origin)
     }
 
-    /// What a message is; an array may have as many entries as `max`, answers to calls of ours
-    /// included.
+    /// Parses a message. An array may have up to `max` entries, including responses to our calls.
     ///
     /// # Errors
     ///
-    /// The answer to a message of which nothing runs.
+    /// The response to a message that is rejected as a whole.
     pub(crate) fn read(&self, message: Bytes, max: usize) -> Result<Incoming, Vec<u8>> {
         let rules = &self.0.rules;
         let read = if max <= rules.max_batch {
@@ -165,18 +165,18 @@ impl Dispatcher {
         read.map_err(|rejection| reject(&rejection))
     }
 
-    /// How many calls a batch may have.
+    /// The most entries in a batch.
     pub(crate) fn max_batch(&self) -> usize {
         self.0.limits.max_batch
     }
 
-    /// How many calls a batch may run at a time.
+    /// The most calls of one batch that run concurrently.
     pub(crate) fn batch_concurrency(&self) -> usize {
         self.0.limits.batch_concurrency
     }
 
-    /// Starts a message that was read before. What is ready at once is answered at once, in `buffer`
-    /// if it is a single call; the rest waits on its own, and a batch hears of its `cancels`.
+    /// Starts a parsed message and polls it once. `buffer` is used for the response to a single
+    /// call; a batch observes `cancels`.
     pub(crate) fn begin(
         &self,
         entry: Incoming,

@@ -1,4 +1,4 @@
-//! Envelope of a request, kept for its answer: the id, and what is to be counted then.
+//! Envelope of a request, kept for its response: the id, and the data for metrics.
 
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 
@@ -8,7 +8,7 @@ use crate::error::internal_error;
 use crate::metrics::Stopwatch;
 use crate::metrics::counters::Counters;
 
-/// Whom to answer, and what is to be counted then; kept while the call is away.
+/// The id and the metrics of a request, kept while the call runs.
 pub(super) struct Envelope {
     id: EnvelopeId,
     /// The index of the method.
@@ -16,7 +16,7 @@ pub(super) struct Envelope {
     pub(super) watch: Stopwatch,
 }
 
-/// The id's text. Short ones need no allocation.
+/// The JSON text of the id. Short ids need no allocation.
 enum EnvelopeId {
     Notification,
     Short([u8; 22], u8),
@@ -46,7 +46,7 @@ impl Envelope {
         }
     }
 
-    /// The whole answer; nothing for a notification, whatever has become of it.
+    /// The whole response; empty for a notification, even if it has failed.
     pub(super) fn finish(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
         let answered = self.answer(reply, max_result, counters);
         if let Some(method) = counters.method(self.route) {
@@ -106,8 +106,9 @@ impl EnvelopeId {
     }
 }
 
-/// Completes a result in place if this call's envelope stands before it. A layer may have answered
-/// with a result of its own, or with that of another call: then the envelope is written anew.
+/// Completes a result in place if the buffer starts with this call's envelope. If a layer has
+/// answered with another result, or with that of another call, the response is written to a new
+/// buffer.
 fn enclose(output: Output, id: &[u8]) -> Vec<u8> {
     let envelope = output.buffer.get(..output.start).unwrap_or_default();
     let mut answer = if message::begins_result(envelope, id) {

@@ -18,22 +18,23 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Entries in a batch; one more and nothing of it runs. 100.
+    /// Entries in a batch; a longer batch is rejected as a whole. Default: 100.
     pub max_batch: usize,
-    /// Calls of one batch that may wait at the same time. 8.
+    /// Calls of one batch that may be pending at the same time. Default: 8.
     pub batch_concurrency: usize,
-    /// Bytes in one result; more becomes −32003. 10 MiB.
+    /// Bytes in one result; a larger one becomes −32003. Default: 10 MiB.
     pub max_response: usize,
-    /// Bytes in the answer to a batch; calls that do not fit get −32003. 25 MiB.
+    /// Bytes in the response to a batch; calls that do not fit get −32003. Default: 25 MiB.
     pub max_batch_response: usize,
-    /// How long a call may take; longer becomes −32001. 30 s. A caller may ask for less.
+    /// Timeout of a call, after which it gets −32001. Default: 30 s. A caller may ask for less.
     pub call_timeout: Option<Duration>,
-    /// How long a batch may take; its unfinished calls get −32001. 60 s.
+    /// Timeout of a batch, after which its unfinished calls get −32001. Default: 60 s.
     pub batch_timeout: Option<Duration>,
-    /// Calls that may wait at the same time, over all connections; more get −32000. 1024.
+    /// Calls that may be pending at the same time, over all connections; more get −32000. Default:
+    /// 1024.
     ///
     /// Checked before a call starts. Calls that start on several threads at the same instant may
-    /// exceed it by as many.
+    /// exceed it by the number of these threads.
     pub max_in_flight: usize,
 }
 
@@ -80,15 +81,15 @@ impl Limits {
         self
     }
 
-    /// Sets [`call_timeout`](Self::call_timeout); `None` is for ever, unless the caller asks for
-    /// less.
+    /// Sets [`call_timeout`](Self::call_timeout); `None` means no timeout, unless the caller asks
+    /// for one.
     #[must_use]
     pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.call_timeout = timeout.into();
         self
     }
 
-    /// Sets [`batch_timeout`](Self::batch_timeout); `None` is for ever.
+    /// Sets [`batch_timeout`](Self::batch_timeout); `None` means no timeout.
     #[must_use]
     pub fn batch_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.batch_timeout = timeout.into();

@@ -1,4 +1,4 @@
-//! Futures of whole messages: one borrows from its dispatcher, one owns what it needs.
+//! Futures of whole messages: [`Dispatch`] borrows its dispatcher, [`Work`] owns its state.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::shared::Shared;
 use crate::connection::Cancels;
 use crate::origin::Origin;
 
-/// What came of starting a message.
+/// A message after its first poll.
 pub(crate) enum Begun {
     Answered(Answered),
     Waiting(Work),
@@ -48,14 +48,14 @@ impl Begun {
     }
 }
 
-/// A message that waits, on its own.
+/// A pending message that owns its state, so that it can be spawned.
 pub(crate) struct Work {
     shared: Arc<Shared>,
     state: State,
 }
 
 impl Work {
-    /// The id of a single call.
+    /// The id of a single call; `None` for notifications, batches and the id null.
     pub(crate) fn id(&self) -> Option<&[u8]> {
         match &self.state {
             State::Call(_, envelope) if !envelope.is_notification() => {
@@ -75,7 +75,7 @@ impl Future for Work {
     }
 }
 
-/// The future answer to one message, which borrows from its dispatcher.
+/// A future of the response to one message, which borrows its dispatcher.
 pub(crate) struct Dispatch<'a> {
     shared: &'a Shared,
     state: State,
@@ -119,7 +119,7 @@ impl State {
                         match open_single(shared, entry, origin, buffer, cx) {
                             Opened::Answer(answered) => return Poll::Ready(answered),
                             Opened::Call(running, envelope) => {
-                                // It has been polled once, and waits.
+                                // It was polled once already, and is pending.
                                 *self = Self::Call(running, envelope);
                                 return Poll::Pending;
                             }
@@ -144,7 +144,7 @@ impl State {
     }
 }
 
-/// What came of starting a single entry.
+/// A single entry after its first poll.
 enum Opened {
     Answer(Answered),
     Call(Running, Envelope),

@@ -1,7 +1,8 @@
-//! Dispatch of messages to calls: the only place that knows messages and batches.
+//! Dispatch of messages to calls: the only module that knows about messages and batches.
 //!
-//! Every call with an id gets exactly one answer, whatever happens to it; a notification gets none.
-//! Panics, deadlines and the count of calls in flight are guarded here, around the layers.
+//! Every call with an id gets exactly one response, whatever happens to it; a notification gets
+//! none. Panics, deadlines and the limit of calls in flight are handled here, outside of the
+//! layers.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -10,8 +11,8 @@
 //! | `message.rs` | futures of whole messages |
 //! | `batch.rs` | batches: bounded, concurrent, answered in order |
 //! | `run.rs` | one call: start, panics, deadline |
-//! | `envelope.rs` | the envelope of a request, kept for its answer |
-//! | `answer.rs` | answers to messages, and to those of which nothing runs |
+//! | `envelope.rs` | the envelope of a request, kept for its response |
+//! | `answer.rs` | responses to messages, and to messages that are rejected |
 //! | `shared.rs` | what clones of a dispatcher share |
 
 mod answer;

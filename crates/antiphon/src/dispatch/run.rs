@@ -1,4 +1,4 @@
-//! Run of one call: start, panic guard, answer.
+//! Execution of one call: start, panics, deadline.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -17,13 +17,14 @@ use crate::error::{guard, in_call, internal_error};
 use crate::metrics::counters::InFlight;
 use crate::origin::{CallerId, Origin};
 
-/// What came of starting a call.
+/// A call after its first poll.
 pub(super) enum Started {
     Replied(Reply),
     Waiting(Running),
 }
 
-/// Calls the method and polls it once. Only what has to wait then is counted and timed.
+/// Calls the method and polls it once. Only a call that is pending then is counted as in flight
+/// and gets timers.
 pub(super) fn start(
     shared: &Shared,
     origin: Arc<Origin>,
@@ -63,7 +64,8 @@ pub(super) fn start(
         Err(error) => Started::Replied(Reply::error(error)),
         Ok(Ok(reply)) => Started::Replied(reply),
         Ok(Err(future)) => {
-            // Work on another thread counts by itself, also when nobody waits any more.
+            // A call that was sent to another thread is counted there, even when its caller is
+            // gone.
             let counts = sent_to_threads() == threads;
             let mut running = Running {
                 future,
@@ -74,7 +76,7 @@ pub(super) fn start(
                 route,
                 caller,
             };
-            // The timer must know whom to wake, and a timeout of zero has passed already.
+            // Poll the timers once to register the waker; a timeout of zero has passed already.
             match running.too_late(cx) {
                 Some(error) => Started::Replied(Reply::error(error)),
                 None => {
@@ -87,23 +89,24 @@ pub(super) fn start(
     (started, envelope)
 }
 
-/// What the log says of a call that panicked.
+/// The log message for a panic in a method.
 const PANICKED: &str = "a method panicked";
 
 fn lost() -> Reply {
     Reply::error(internal_error(&"a call has lost its answer"))
 }
 
-/// A call that waits for something.
+/// A pending call.
 pub(super) struct Running {
     future: Pin<Box<dyn Future<Output = Reply> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Done when the server ends before the call.
+    /// Completes when graceful shutdown of the server does not wait for calls any longer.
     overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    /// `None` if the call counts elsewhere.
+    /// `None` if the call is counted elsewhere.
     permit: Option<InFlight>,
-    /// For the log.
+    /// The index of the method.
     route: usize,
+    /// For the log.
     caller: CallerId,
 }
 
@@ -125,7 +128,7 @@ impl Running {
         }
     }
 
-    /// Why the call has no more time, if it has not.
+    /// The error if the call is out of time.
     fn too_late(&mut self, cx: &mut Context<'_>) -> Option<ErrorObject> {
         let deadline = self.deadline.as_mut();
         if deadline.is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready()) {
@@ -144,15 +147,15 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// A method that is cut off may panic: of several in a batch, the second panic would end the
-    /// process.
+    /// A method's future may panic when it is dropped. With several in a batch, a second panic
+    /// during unwinding would abort the process.
     fn drop(&mut self) {
         let future = std::mem::replace(&mut self.future, Box::pin(pending()));
         let _ = guard(PANICKED, || drop(future));
     }
 }
 
-/// How long a batch still has.
+/// The timer of a batch.
 pub(super) fn timer(timeout: Option<Duration>) -> Option<Pin<Box<Sleep>>> {
     timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)))
 }

@@ -15,7 +15,7 @@ pub(super) struct Shared {
     pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) call_limits: CallLimits,
-    /// Where calls of this process come from; it also has what all scopes share.
+    /// The origin of calls from this process. It also has the state that all origins share.
     pub(super) in_process: Arc<Origin>,
 }
 

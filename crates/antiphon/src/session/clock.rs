@@ -1,7 +1,7 @@
-//! Deadlines of a session: a message's end, a sign of life, a peer that reads.
+//! Timeouts of a session: idle connections, pings, slow messages, and peers that do not read.
 //!
-//! One timer serves all of it. A busy connection only notes when something has moved; the timer is
-//! set again when it fires, or when something nearer comes up.
+//! All of them share one timer. A busy connection only records when bytes have moved; the timer is
+//! reset when it fires, or when an earlier deadline comes up.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,52 +12,52 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::SessionLimits;
 use super::wire::Traffic;
 
-/// What the engine knows when it has done all it could.
+/// A snapshot of the session, taken when it can make no more progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Activity {
     pub(super) traffic: Traffic,
-    /// A whole message has come since the last time.
+    /// A whole message was received since the last snapshot.
     pub(super) message: bool,
-    /// A part of a message has come.
+    /// A message was received in part.
     pub(super) partial: bool,
-    /// Something waits to be written.
+    /// There are bytes to be written.
     pub(super) unwritten: bool,
-    /// We do not read, so the peer cannot be blamed for silence.
+    /// Reading is paused, so silence does not count against the peer.
     pub(super) paused: bool,
     /// Calls or subscriptions are open.
     pub(super) busy: bool,
-    /// The server stops, and nothing is left to be done.
+    /// The server is shutting down, and this session has no work left.
     pub(super) done: bool,
-    /// When the session is over at the latest.
+    /// The deadline of the whole session.
     pub(super) until: Option<Instant>,
 }
 
-/// What the time says.
+/// What is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum TimerEvent {
-    /// Nothing is read: see whether the peer is still there.
+    /// Reading is paused: check whether the peer is still connected.
     CheckPeer,
-    /// Ask the peer for a sign of life.
+    /// Send a ping.
     Ping,
-    /// No sign of life has come.
+    /// Nothing was received after a ping.
     Dead,
-    /// Nothing has moved for long, and nobody waits for anything.
+    /// The connection was idle for too long.
     Idle,
-    /// A message takes too long to come.
+    /// A message takes too long to arrive.
     SlowMessage,
-    /// The peer reads nothing.
+    /// The peer does not read.
     NotReading,
-    /// The server stops, and this connection is at rest.
+    /// The server is shutting down, and this session has finished its work.
     Drained,
-    /// Whatever is left is not waited for.
+    /// The deadline of the session has passed; unfinished work is dropped.
     Over,
 }
 
-/// How long a connection must be silent before it is closed when the server stops: what the peer
-/// sent before it knew of that is still served.
-const LAST_BYTE: Duration = Duration::from_millis(100);
+/// How long a connection must be silent before graceful shutdown closes it. Requests that the peer
+/// sent before it could know of the shutdown are still served.
+const DRAIN_SILENCE: Duration = Duration::from_millis(100);
 
-/// How often a peer is looked at that is not read.
+/// How often a peer is checked while reading is paused.
 const PEER_CHECK: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
@@ -65,16 +65,16 @@ pub(super) struct Clock {
     traffic: Traffic,
     received: Instant,
     written: Instant,
-    /// Since when a message is incomplete.
+    /// When the incomplete message began to arrive.
     partial: Option<Instant>,
-    /// Since when something waits to be written.
+    /// Whether there were bytes to be written at the last poll.
     unwritten: bool,
     pinged: Option<Instant>,
-    /// When a peer that is not read was last looked at.
+    /// When the peer was last checked while reading is paused.
     peer_checked: Option<Instant>,
-    /// Whether the transport knows pings.
+    /// Whether pings can be sent.
     pings: bool,
-    /// Whether silence may last for ever.
+    /// Whether the idle timeout is disabled.
     pub(super) patient: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -96,13 +96,13 @@ impl Clock {
         }
     }
 
-    /// Nobody could be asked: no answer is awaited, now or later.
+    /// Turns pings off, after one could not be sent.
     pub(super) fn cannot_ping(&mut self) {
         self.pings = false;
         self.pinged = None;
     }
 
-    /// Notes the facts; says what is due, or waits until something is.
+    /// Records the activity; returns what is due, or waits until something is.
     pub(super) fn poll(
         &mut self,
         activity: Activity,
@@ -137,7 +137,7 @@ impl Clock {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            // It was set for something that has moved away since.
+            // The timer was set for a deadline that has moved since.
             timer.as_mut().reset(at);
         }
     }
@@ -147,8 +147,8 @@ impl Clock {
             self.received = now;
             self.pinged = None;
         }
-        let begins_to_wait = activity.unwritten && !self.unwritten;
-        if activity.traffic.written != self.traffic.written || begins_to_wait {
+        let starts_waiting = activity.unwritten && !self.unwritten;
+        if activity.traffic.written != self.traffic.written || starts_waiting {
             self.written = now;
         }
         self.peer_checked = match activity.paused {
@@ -195,7 +195,7 @@ impl Clock {
                 false => None,
             },
             match activity.done {
-                true => after(self.received, Some(LAST_BYTE), TimerEvent::Drained),
+                true => after(self.received, Some(DRAIN_SILENCE), TimerEvent::Drained),
                 false => None,
             },
         ]

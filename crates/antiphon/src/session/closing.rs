@@ -1,4 +1,4 @@
-//! Close of a session: because of the peer, a deadline, the server, or a handle.
+//! Closing of a session: by the peer, a timeout, the server, or a handle.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,29 +14,31 @@ use super::wire::{CloseReason, Wire, WireError};
 use crate::connection::End;
 use crate::origin::Transport;
 
-/// How long saying goodbye may take.
+/// Timeout of the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long after a server was told to stop calls are still begun: what the peer sent before it
-/// could know.
-const LATE_CALLS: Duration = Duration::from_millis(100);
+/// How long calls are still accepted after graceful shutdown has begun: the peer may have sent
+/// them before it could know.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(100);
 
-/// How long a program's calls may go on when its input has ended: who has started it may be gone.
+/// How long calls over standard input may go on after the input has ended: the parent process may
+/// be gone.
 const INPUT_END_GRACE: Duration = Duration::from_secs(1);
 
-/// The answer to what is no message, before the connection closes.
+/// The response to input that is not a message, before the connection closes.
 const PARSE_ERROR: &[u8] =
     br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
 
-/// Where a session is in its life.
+/// The state of a session's life cycle.
 pub(crate) enum Phase {
     Open,
-    /// The server stops: what has been asked is finished; what is asked later than a moment is not.
+    /// Graceful shutdown: running calls are finished, calls that arrive after this instant are
+    /// rejected.
     Stopping(Instant),
-    /// The peer has said all it has to say, and still listens: what it has asked is finished, if
-    /// that takes no longer than to this moment.
+    /// The peer has closed its write half and still reads: its calls are finished, until this
+    /// instant at the latest.
     Finishing(Instant),
-    /// Goodbye is being said.
+    /// The connection is being closed.
     Closing(Box<Farewell>),
 }
 
@@ -51,7 +53,7 @@ impl Phase {
         matches!(self, Self::Stopping(_))
     }
 
-    /// When it is over at the latest.
+    /// The deadline of the session, if it has one.
     pub(super) fn until(&self) -> Option<Instant> {
         match self {
             Self::Finishing(until) => Some(*until),
@@ -65,11 +67,11 @@ impl Phase {
 pub(crate) struct StopReason {
     reason: Cow<'static, str>,
     goodbye: CloseReason,
-    /// Whether the peer gets a parse error first.
+    /// Whether a parse error is sent first.
     answered: bool,
-    /// Whether this side wants it.
+    /// Whether this side closes on purpose.
     ours: bool,
-    /// Whether the peer has only stopped to talk.
+    /// Whether the peer may have closed only its write half.
     half: bool,
 }
 
@@ -97,12 +99,12 @@ impl StopReason {
         Self::new(reason, goodbye)
     }
 
-    /// The peer has broken a rule of ours.
+    /// The peer has violated a policy of this side.
     pub(super) fn policy(reason: &'static str) -> Self {
         Self::new(reason, CloseReason::Policy)
     }
 
-    /// The server stops, and all is done.
+    /// Graceful shutdown of the server is complete.
     pub(super) fn server() -> Self {
         Self {
             ours: true,
@@ -110,7 +112,7 @@ impl StopReason {
         }
     }
 
-    /// Nobody here needs the session any more.
+    /// A handle has closed the session.
     fn done() -> Self {
         Self {
             ours: true,
@@ -135,15 +137,16 @@ impl From<io::Error> for StopReason {
 }
 
 impl<W: Wire> Session<W> {
-    /// The server stops: subscriptions end, calls are finished, later ones refused.
+    /// Begins graceful shutdown: subscriptions end, running calls are finished, later ones
+    /// rejected.
     pub(crate) fn stop(&mut self) {
         if matches!(self.phase, Phase::Open) {
-            self.phase = Phase::Stopping(Instant::now() + LATE_CALLS);
+            self.phase = Phase::Stopping(Instant::now() + SHUTDOWN_GRACE);
             self.handle.end_subscriptions();
         }
     }
 
-    /// Whether calls that come now are too late.
+    /// Whether new calls are rejected.
     pub(super) fn refuses(&self) -> bool {
         match &self.phase {
             Phase::Stopping(late) => *late <= Instant::now(),
@@ -151,24 +154,24 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Whether the session has nothing left to do for which it was kept.
+    /// Why the session should close now, if it should.
     pub(super) fn wants_to_stop(&self) -> Option<StopReason> {
-        let quiet = || {
+        let is_quiet = || {
             self.handle.running() == 0
                 && self.parked.is_empty()
                 && self.wire.unwritten() == 0
                 && !self.handle.has_mail()
         };
         match self.phase {
-            Phase::Finishing(_) if quiet() => Some(StopReason::gone()),
+            Phase::Finishing(_) if is_quiet() => Some(StopReason::gone()),
             _ if self.handle.is_closing() && self.wire.unwritten() == 0 => Some(StopReason::done()),
             _ => None,
         }
     }
 
-    /// Ends everything that belongs to the session, and begins to say goodbye.
+    /// Ends everything that belongs to the session, and starts to close the connection.
     pub(super) fn begin_closing(&mut self, stop: StopReason) {
-        // A program that has been given all its input on a pipe still wants the answers.
+        // A process that pipes in all its input and closes the pipe still reads the responses.
         let pipe = self.origin.connection.transport == Transport::Stdio;
         if stop.half && pipe && !matches!(self.phase, Phase::Finishing(_)) {
             self.phase = Phase::Finishing(Instant::now() + INPUT_END_GRACE);
@@ -196,10 +199,10 @@ impl<W: Wire> Session<W> {
         let Phase::Closing(farewell) = &mut self.phase else {
             return Poll::Pending;
         };
-        let said = farewell.goodbye == CloseReason::Dead
+        let closed = farewell.goodbye == CloseReason::Dead
             || self.wire.poll_close(cx, farewell.goodbye).is_ready()
             || farewell.deadline.as_mut().poll(cx).is_ready();
-        match said {
+        match closed {
             true => Poll::Ready(Arc::clone(&farewell.end)),
             false => Poll::Pending,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::connection::ConnectionLimits;
 
-/// Bounds of one session: a connection on which both sides may call. All of them are on by default.
+/// Limits of one session: a connection on which both sides may call. All are on by default.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,37 +18,39 @@ use crate::connection::ConnectionLimits;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionLimits {
-    /// Calls of the peer that may wait for their methods at the same time. 128.
+    /// Calls of the peer that may be running at the same time. Default: 128.
     pub max_running: usize,
-    /// Messages that may wait for a place among these. Then reading pauses; only while a call to
-    /// this peer waits for its answer, reading goes on and further calls get −32000. 256.
+    /// Messages that may be queued behind the running calls. When the queue is full, reading
+    /// pauses; only while a call to this peer is pending does reading go on, and further calls get
+    /// −32000. Default: 256.
     pub max_parked: usize,
-    /// Bytes of such messages. 256 KiB.
+    /// Bytes of queued messages. Default: 256 KiB.
     pub max_parked_bytes: usize,
-    /// Bytes that may wait to be written. While there are more, nothing is read, and no method is
-    /// asked for more. 4 MiB.
+    /// Bytes that may be queued for writing. While there are more, nothing is read, and running
+    /// methods and streams are not polled. Default: 4 MiB.
     pub max_unwritten: usize,
-    /// Calls to the peer that may wait for their answers; more wait for a place. 1024.
+    /// Calls to the peer that may be pending; further calls wait until one is done. Default: 1024.
     pub max_calls: usize,
-    /// Subscriptions that the peer may have; more get −32000. 1024.
+    /// Subscriptions that the peer may have; more get −32000. Default: 1024.
     pub max_subscriptions: usize,
-    /// Items that may wait for one subscriber; see [`Overflow`](crate::Overflow). 256.
+    /// Items that may be queued for one subscriber; see [`Overflow`](crate::Overflow). Default:
+    /// 256.
     pub max_queued: usize,
-    /// Bytes of such items. 1 MiB.
+    /// Bytes of queued items per subscriber. Default: 1 MiB.
     pub max_queued_bytes: usize,
-    /// Silence after which a WebSocket is asked for a sign of life. 20 s.
+    /// Silence after which a ping is sent on a WebSocket. Default: 20 s.
     pub ping_interval: Option<Duration>,
-    /// How long that may take to come. 20 s.
+    /// How long a peer may stay silent after a ping. Default: 20 s.
     pub ping_timeout: Duration,
-    /// Silence after which a connection that cannot be asked is closed, unless a call or a
-    /// subscription is open. Standard input and output never are. 1 h.
+    /// Silence after which a connection without pings is closed, unless a call or a subscription is
+    /// open. Standard input and output are never closed for it. Default: 1 h.
     pub idle_timeout: Option<Duration>,
-    /// For a whole message, from its first byte. 30 s.
+    /// Timeout of receiving a whole message, from its first byte. Default: 30 s.
     pub message_timeout: Option<Duration>,
-    /// For a peer that reads nothing of what is written. 30 s.
+    /// Timeout of writing to a peer that does not read. Default: 30 s.
     pub write_timeout: Option<Duration>,
-    /// The notification that cancels a call: `$/cancelRequest` with the member `id` (or, as the
-    /// Model Context Protocol has it, `requestId`).
+    /// The notification that cancels a call. Default: `$/cancelRequest`, with the member `id` (or
+    /// `requestId`, as in the Model Context Protocol).
     pub cancel_method: String,
 }
 

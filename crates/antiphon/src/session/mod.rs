@@ -1,18 +1,18 @@
 //! Session: one connection on which both sides may call.
 //!
-//! A [`Session`] is one future over one [`Wire`]: it reads what is there, starts each call where it
-//! was read, and writes all that is ready in one go. It has no tasks of its own; a call that has to
-//! wait becomes one, and leaves its answer with the [`SessionHandle`].
+//! A [`Session`] is one future over one [`Wire`]: it reads what has arrived, polls each call once
+//! where it was read, and writes all ready output in one flush. It has no tasks of its own; a call
+//! that is pending is spawned, and posts its response to the [`SessionHandle`].
 //!
-//! What it never does is wait for a method. Answers to our calls and cancellations go past requests
-//! that queue up, and when nothing more fits, the socket is not read: the peer notices.
+//! A session never waits for a method. Responses to our calls and cancellations overtake queued
+//! requests. When the queues are full, the socket is not read, which is backpressure to the peer.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`Session`]: the loop of reading, starting and writing |
-//! | `receive.rs` | routing of incoming messages: answers, cancellations, calls |
+//! | `receive.rs` | routing of incoming messages: responses, cancellations, calls |
 //! | `parking.rs` | the queue of messages that wait for running calls |
-//! | `clock.rs` | deadlines |
+//! | `clock.rs` | timeouts |
 //! | `closing.rs` | the reasons why a session stops, and its close |
 //! | `limits.rs` | [`SessionLimits`] |
 //! | `wire.rs` | [`Wire`]: the connection under a session |
@@ -38,16 +38,16 @@ pub use limits::SessionLimits;
 use parking::Parking;
 pub(crate) use wire::{CloseReason, Traffic, Wire, WireError};
 
-/// Messages that are read before what is ready is written.
+/// The most messages that one poll reads before it writes and yields.
 const READ_AHEAD: usize = 256;
 
-/// While less than this waits to be written, items of subscriptions are fetched.
+/// Items of subscriptions are fetched while fewer bytes than this are unwritten.
 const WRITE_AHEAD: usize = 64 * 1024;
 
-/// The largest buffer that is kept for the next answer.
+/// The largest buffer that is kept for the next response, in bytes.
 const KEPT: usize = 4 * 1024;
 
-/// What all sessions of a server, or those of a client, have in common.
+/// The configuration that all sessions of a server, or of a client, share.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionConfig {
     pub(crate) limits: Arc<SessionLimits>,
@@ -69,23 +69,23 @@ impl Default for SessionConfig {
     }
 }
 
-/// A session, as its task drives it. It is done when the connection is.
+/// A session, driven by one task. The future completes when the connection has ended.
 pub(crate) struct Session<W> {
     wire: W,
     handle: SessionHandle,
     dispatcher: Dispatcher,
-    /// Where all calls of this session come from.
+    /// The origin of all calls of this session.
     origin: Arc<Origin>,
     limits: Arc<SessionLimits>,
     parked: Parking,
-    /// A notification that runs: nothing else starts before it is done.
+    /// A pending notification: nothing else starts before it is done.
     barrier: Option<Ticket>,
-    /// The buffer that answers are written in.
+    /// The buffer that responses are written into.
     scratch: Vec<u8>,
     outgoing: VecDeque<Outgoing>,
-    /// Whether items of subscriptions wait until there is room for them.
+    /// Whether items of subscriptions are queued that did not fit yet.
     items: bool,
-    /// Whether a whole message has come since the clock was asked.
+    /// Whether a whole message was received since the clock was last polled.
     received: bool,
     clock: Clock,
     waker: Option<Waker>,
@@ -93,7 +93,7 @@ pub(crate) struct Session<W> {
 }
 
 impl<W: Wire> Session<W> {
-    /// A session over a connection that is open. `change` completes the scope of its calls.
+    /// A session over an open connection. `change` completes the origin of its calls.
     pub(crate) fn new(
         wire: W,
         dispatcher: Dispatcher,
@@ -128,18 +128,18 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Never ends because of silence: that is the server's to decide.
+    /// Disables the idle timeout: for clients, the server decides when to close.
     pub(crate) fn patient(mut self) -> Self {
         self.clock.patient = true;
         self
     }
 
-    /// What others need to use this session.
+    /// A handle for everything outside of the session's task.
     pub(crate) fn handle(&self) -> SessionHandle {
         self.handle.clone()
     }
 
-    /// Does all that can be done now.
+    /// Makes as much progress as possible.
     fn work(&mut self, cx: &mut Context<'_>) -> Result<(), StopReason> {
         if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
@@ -159,12 +159,13 @@ impl<W: Wire> Session<W> {
             match flushed {
                 Poll::Ready(Err(error)) => return Err(StopReason::from(error)),
                 Poll::Ready(Ok(())) if self.items => continue,
-                // What has stopped because of it goes on: nobody else would wake it.
+                // There is room again: reading and parked messages resume here, since no
+                // waker is registered for that.
                 _ if was_full && !self.is_full() => continue,
                 _ => {}
             }
             if left == 0 {
-                // Others are to have their turn; there may be more to read.
+                // Yield to other tasks; there may be more to read.
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
@@ -174,7 +175,7 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Takes what others have left, and items of subscriptions as far as they fit.
+    /// Moves posted messages to the wire, and items of subscriptions as far as they fit.
     fn fetch(&mut self) {
         let room = WRITE_AHEAD.saturating_sub(self.wire.unwritten());
         let wanted = self.handle.has_mail() || (self.items && room > 0);
@@ -212,15 +213,15 @@ impl<W: Wire> Session<W> {
         Ok(())
     }
 
-    /// Whether there is room for another message. While a method waits for an answer of this peer,
-    /// there always is: that answer may be the next message.
+    /// Whether another message may be read. Parked messages do not block reading while a call to
+    /// this peer is pending: its response may be the next message.
     fn may_read(&self) -> bool {
         !matches!(self.phase, Phase::Finishing(_))
             && !self.is_full()
             && (!self.parked.is_full(&self.limits) || self.handle.awaits_answers())
     }
 
-    /// Whether so much waits to be written that nothing may be made that adds to it.
+    /// Whether so many bytes are unwritten that no more output may be produced.
     fn is_full(&self) -> bool {
         self.wire.unwritten() > self.limits.max_unwritten
     }
@@ -260,7 +261,8 @@ impl<W: Wire> Future for Session<W> {
             }
             let activity = this.activity();
             if !activity.partial && !activity.unwritten {
-                // Between messages a connection holds no buffer: most are idle most of the time.
+                // Most connections are idle most of the time, so they hold no buffers between
+                // messages.
                 this.wire.rest();
             }
             match ready!(this.clock.poll(activity, &this.limits, cx)) {
@@ -295,10 +297,10 @@ impl<W: Wire> Future for Session<W> {
     }
 }
 
-/// A session as a future of any type of connection.
+/// A session as a boxed future, whatever its wire.
 pub(crate) type SessionFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Drives a session of a server: until it ends by itself, or the server has stopped.
+/// Drives a session of a server until it ends, with graceful shutdown.
 pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutdown::Shutdown) {
     if shutdown
         .until_stopped(Pin::new(&mut session))
@@ -311,7 +313,7 @@ pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutd
 }
 
 impl<W> Drop for Session<W> {
-    /// Whoever drops a session ends it: nothing that belongs to it lives on.
+    /// Dropping a session ends it and everything that belongs to it.
     fn drop(&mut self) {
         self.handle.close(End {
             reason: "the connection was dropped".into(),

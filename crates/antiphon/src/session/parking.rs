@@ -1,4 +1,4 @@
-//! Queue of messages that wait for running calls to finish.
+//! Queue of incoming messages that wait for running calls to finish.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use antiphon_proto::{Entry, Incoming};
 use super::SessionLimits;
 use crate::connection::Cancels;
 
-/// A bounded queue of messages, in the order they came.
+/// A bounded FIFO queue of messages.
 #[derive(Debug, Default)]
 pub(super) struct Parking {
     messages: VecDeque<Parked>,
@@ -19,7 +19,7 @@ pub(super) struct Parking {
 struct Parked {
     message: Incoming,
     bytes: usize,
-    /// What the peer has cancelled of a batch.
+    /// The ids of calls in a parked batch that the peer has cancelled.
     cancels: Option<Arc<Cancels>>,
 }
 
@@ -45,21 +45,23 @@ impl Parking {
         self.messages.front().map(|parked| &parked.message)
     }
 
-    /// The oldest message, and what of it the peer has cancelled.
+    /// Removes the oldest message. If it is a batch, its cancelled calls come with it.
     pub(super) fn pop(&mut self) -> Option<(Incoming, Option<Arc<Cancels>>)> {
         let parked = self.messages.pop_front()?;
         self.bytes -= parked.bytes;
         if self.messages.is_empty() {
-            // What a burst took is given back.
+            // Release the memory that a burst has used.
             self.messages = VecDeque::new();
         }
         Some((parked.message, parked.cancels))
     }
 
-    /// Takes a call out that the peer has cancelled; false if it is not here. One in a batch stays,
-    /// and is answered with the others.
+    /// Removes a single call that the peer has cancelled, and returns whether it was here.
+    ///
+    /// A call in a batch is only marked: it stays in the queue and is answered with its batch, so
+    /// the return value is `false`.
     pub(super) fn cancel(&mut self, id: &[u8]) -> bool {
-        let is_it = |entry: &Entry| match entry {
+        let matches_id = |entry: &Entry| match entry {
             Entry::Request(request) => request.id_bytes() == Some(id),
             _ => false,
         };
@@ -68,17 +70,17 @@ impl Parking {
                 .iter_mut()
                 .enumerate()
                 .find(|(_, parked)| match &parked.message {
-                    Incoming::Single(entry) => is_it(entry),
-                    Incoming::Batch(entries) => entries.iter().any(is_it),
+                    Incoming::Single(entry) => matches_id(entry),
+                    Incoming::Batch(entries) => entries.iter().any(matches_id),
                 });
-        let Some((at, parked)) = found else {
+        let Some((index, parked)) = found else {
             return false;
         };
         if let Incoming::Batch(_) = parked.message {
             parked.cancels.get_or_insert_default().cancel(id);
             return false;
         }
-        if let Some(parked) = self.messages.remove(at) {
+        if let Some(parked) = self.messages.remove(index) {
             self.bytes -= parked.bytes;
         }
         true

@@ -1,4 +1,4 @@
-//! Routing of incoming messages: answers and cancellations at once, calls in their turn.
+//! Routing of incoming messages: responses and cancellations are handled at once, calls in order.
 
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -19,11 +19,12 @@ use crate::context::PROGRESS;
 use crate::dispatch::{Answered, Begun, Work};
 
 impl<W: Wire> Session<W> {
-    /// Takes a message in.
+    /// Handles one incoming message.
     pub(super) fn take(&mut self, message: Bytes, cx: &mut Context<'_>) -> Result<(), StopReason> {
         let length = message.len();
         let max_batch = self.dispatcher.max_batch();
-        // An array may hold the answers to a batch of ours, which may be longer than we allow others.
+        // An array may hold the responses to one of our batches, which may be longer than
+        // `max_batch`.
         let max = match message.trim_ascii_start().first() {
             Some(b'[') => max_batch.max(self.handle.largest_batch()),
             _ => max_batch,
@@ -52,8 +53,10 @@ impl<W: Wire> Session<W> {
         progress.map_err(|_| StopReason::policy("the peer answers what nobody has asked"))
     }
 
-    /// Tells whoever waits for an answer that it has come, and is none. Nothing is sent back: two
-    /// peers that answer each other's answers would never stop.
+    /// Handles an invalid message that is, or looks like, a response; returns whether it was one.
+    ///
+    /// The pending call fails. No error is sent back: two peers that answered each other's
+    /// responses would never stop.
     fn is_bad_answer(&self, invalid: &Invalid) -> Result<bool, StopReason> {
         let awaited = invalid.likeness() != Likeness::Request
             && self.handle.answered_badly(invalid.id(), invalid.reason());
@@ -66,7 +69,7 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Answers to a batch of ours go where they are awaited; what else is in it is one message.
+    /// Handles an array: responses go to their pending calls, all other entries form one batch.
     fn take_batch(
         &mut self,
         entries: Vec<Entry>,
@@ -103,7 +106,8 @@ impl<W: Wire> Session<W> {
         Ok(())
     }
 
-    /// Deals with notifications that concern the session itself, ahead of all that waits.
+    /// Handles notifications for the session itself (cancellation, progress, items of
+    /// subscriptions), ahead of parked messages. Returns whether it was one.
     fn intercept(&mut self, request: &Request) -> bool {
         let method = request.method();
         if method == self.limits.cancel_method {
@@ -129,7 +133,7 @@ impl<W: Wire> Session<W> {
         self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
     }
 
-    /// Who wants to hear of this progress.
+    /// The progress callback of a pending call, and the value to pass to it.
     fn progress(&self, params: &str) -> Option<(Progress, RawJson)> {
         #[derive(Deserialize)]
         struct ProgressParams<'a> {
@@ -144,7 +148,7 @@ impl<W: Wire> Session<W> {
         Some((tell, value))
     }
 
-    /// Delivers an item of a subscription of ours; false if it is none.
+    /// Delivers an item to one of our subscriptions; returns `false` if it is not such an item.
     fn deliver(&mut self, request: &Request) -> bool {
         #[derive(Deserialize)]
         struct ItemParams<'a> {
@@ -169,7 +173,8 @@ impl<W: Wire> Session<W> {
         self.handle.deliver(&id, params, last)
     }
 
-    /// Starts a message if its turn has come; else it waits, or is refused.
+    /// Starts a message if nothing is ahead of it. Otherwise parks it, or rejects it if the queue
+    /// is full or the session no longer accepts calls.
     fn admit(&mut self, entry: Incoming, length: usize, cx: &mut Context<'_>) {
         if self.refuses() {
             self.reject_overloaded(&entry);
@@ -200,7 +205,7 @@ impl<W: Wire> Session<W> {
             && (running == 0 || running + self.weight(entry) <= self.limits.max_running)
     }
 
-    /// How many calls a message may run at a time.
+    /// The most calls of this message that run concurrently.
     fn weight(&self, entry: &Incoming) -> usize {
         match entry {
             Incoming::Single(_) => 1,
@@ -208,7 +213,8 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Starts a message; `cancels` says what of a batch was cancelled while it waited.
+    /// Starts a message; `cancels` holds the calls of a batch that were cancelled while it was
+    /// parked.
     fn start(&mut self, entry: Incoming, cancels: Option<Arc<Cancels>>, cx: &mut Context<'_>) {
         let entry = match self.without_duplicates(entry) {
             Ok(entry) => entry,
@@ -252,7 +258,8 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// The same message without calls whose ids are in use; the id if nothing else is in it.
+    /// Replaces calls of a batch whose ids are in use by invalid entries. Fails with the id if a
+    /// single call has one.
     fn without_duplicates(&self, entry: Incoming) -> Result<Incoming, Vec<u8>> {
         if self.handle.running() == 0 {
             return Ok(entry);
@@ -279,7 +286,7 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Answers all that could be answered in a message that does not run.
+    /// Answers a message that is not run: each entry with an id gets `OVERLOADED`.
     fn reject_overloaded(&mut self, entry: &Incoming) {
         let entries = match entry {
             Incoming::Single(entry) => std::slice::from_ref(entry),
@@ -317,14 +324,14 @@ impl<W: Wire> Session<W> {
         self.answer(&mut text);
     }
 
-    /// Sends an answer that was made here, behind all that was posted before.
+    /// Sends a response made by the session itself, after everything that was posted before.
     fn answer(&mut self, text: &mut Vec<u8>) {
         self.fetch();
         self.wire.send(text);
     }
 }
 
-/// The ids of the calls in a batch.
+/// The ids of the calls in a batch, except null.
 fn ids(entries: &[Entry]) -> Vec<Box<[u8]>> {
     let id = |entry: &Entry| match entry {
         Entry::Request(request) => {
@@ -336,8 +343,8 @@ fn ids(entries: &[Entry]) -> Vec<Box<[u8]>> {
     entries.iter().filter_map(id).collect()
 }
 
-/// Lets a message that waits go on by itself. While too much waits to be written it is not asked:
-/// what it answers would only wait as well.
+/// Spawns a task for a message that is not finished yet. It is not polled while too much output is
+/// queued: its response would only be queued as well.
 fn spawn(mut work: Work, handle: &SessionHandle, ticket: Ticket) {
     let answers = handle.clone();
     let task = tokio::spawn(async move {
@@ -351,8 +358,8 @@ fn spawn(mut work: Work, handle: &SessionHandle, ticket: Ticket) {
     handle.attach(ticket, task.abort_handle());
 }
 
-/// The id in the parameters of a cancellation, under the name that LSP gives it or that of the Model
-/// Context Protocol.
+/// The id in the parameters of a cancellation: `id` in LSP, `requestId` in the Model Context
+/// Protocol.
 fn cancelled(params: &str) -> Option<Box<RawValue>> {
     #[derive(Deserialize)]
     struct CancelParams {

@@ -1,7 +1,7 @@
-//! Interface of a session to its connection: whole messages in, whole messages out.
+//! Interface between a session and its transport: whole messages in, whole messages out.
 //!
-//! A wire is plain polling over one socket. It has no task, no timer and no queue of calls; it does
-//! not look into messages. The engine drives it from one task, so nothing of it is shared.
+//! A wire polls one socket. It has no task, no timer and no queue of calls, and does not look into
+//! messages. The session drives it from one task, so nothing is shared.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,65 +9,65 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-/// One end of a connection that carries messages.
+/// One end of a message-oriented connection.
 pub(crate) trait Wire: Send + Unpin + 'static {
-    /// Whether the transport can ask for a sign of life.
+    /// Whether the transport has pings.
     const PINGS: bool = false;
 
-    /// Takes the next whole message.
+    /// Receives the next whole message.
     ///
-    /// `None` is the end of the stream in good order; nothing comes after it, nor after an error.
-    /// Bytes that are no message of their own (control frames) are dealt with inside. Reading stops
-    /// when this is not called: a wire never reads ahead further than its small buffer.
+    /// `None` is a clean end of the stream. Nothing comes after it, nor after an error. Control
+    /// frames are handled by the wire itself. Not calling this method is how backpressure works: a
+    /// wire never reads ahead further than its small buffer.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>>;
 
-    /// Takes a message to be written, and leaves the buffer empty, if possible with its capacity.
+    /// Queues a message for writing. Leaves `message` empty, if possible with its capacity.
     ///
-    /// It never waits and never fails: the engine looks at [`unwritten`](Self::unwritten) before it
-    /// lets anything be made that is written here.
+    /// It never waits and never fails: the session checks [`unwritten`](Self::unwritten) before it
+    /// produces more output.
     fn send(&mut self, message: &mut Vec<u8>);
 
-    /// Writes what has been sent and what control frames need, in as few system calls as possible.
+    /// Writes queued messages and control frames, in as few system calls as possible.
     ///
-    /// Ready when nothing is left to be written.
+    /// Ready when everything is written.
     ///
     /// # Errors
     ///
-    /// When the peer cannot be written to any more.
+    /// If the connection can no longer be written to.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Bytes that were sent and are not written yet; control frames need not count.
+    /// Bytes that are queued and not written yet. Control frames need not count.
     fn unwritten(&self) -> usize;
 
-    /// How much has moved so far. The engine compares, it does not add up.
+    /// Total bytes transferred so far. Only changes of these counters matter.
     fn traffic(&self) -> Traffic;
 
-    /// Whether a message has begun to come and is not complete.
+    /// Whether a message was received in part.
     fn is_partial(&self) -> bool;
 
-    /// Whether the peer is known to have gone while what it sent is not read. Asked now and then when
-    /// reading has paused; a wire that cannot know says no.
+    /// Whether the peer is known to have closed the connection while reading is paused. Polled now
+    /// and then in that state; a wire that cannot know returns `false`.
     fn is_hung_up(&self) -> bool {
         false
     }
 
-    /// Queues a question for a sign of life, which counts as received when it comes. `false` if
-    /// nothing can be asked (any more).
+    /// Queues a ping; the pong counts as received traffic. Returns `false` if no ping can be sent
+    /// (any more).
     fn ping(&mut self) -> bool {
         false
     }
 
-    /// Says goodbye if the transport has a way to, writes what is left and closes the writing half.
+    /// Sends a close message if the transport has one, flushes, and closes the write half.
     ///
-    /// The engine stops asking after a short time.
+    /// The session stops polling this after a short timeout.
     fn poll_close(&mut self, cx: &mut Context<'_>, why: CloseReason) -> Poll<io::Result<()>>;
 
-    /// Gives memory back that only a busy connection needs. Called whenever there is nothing to read
+    /// Releases buffers that only a busy connection needs. Called whenever there is nothing to read
     /// and nothing to write.
     fn rest(&mut self) {}
 }
 
-/// Bytes that have passed a wire, control frames included.
+/// Bytes that a wire has transferred, control frames included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) received: u64,
@@ -77,30 +77,30 @@ pub(crate) struct Traffic {
 /// Why a connection cannot go on.
 #[derive(Debug)]
 pub(crate) struct WireError {
-    /// For the log and for calls that wait; no text of the peer's.
+    /// For the log and for pending calls; never contains text from the peer.
     pub(crate) reason: Cow<'static, str>,
-    /// Whether the peer is due one parse error before the end (`FramingError::is_answered`).
+    /// Whether to send one parse error before closing (`FramingError::is_answered`).
     pub(crate) answered: bool,
     pub(crate) goodbye: CloseReason,
 }
 
-/// What the other end is told when a connection ends, on transports that have a way to say it. The
-/// numbers are those of WebSocket close frames (RFC 6455, section 7.4.1).
+/// The close reason sent to the peer, on transports that have one. The numbers are those of
+/// WebSocket close frames (RFC 6455, section 7.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum CloseReason {
-    /// All is said.
+    /// A normal close.
     Normal = 1000,
-    /// The server stops.
+    /// The server is shutting down.
     GoingAway = 1001,
-    /// The peer has broken the rules of the transport.
+    /// The peer has violated the protocol of the transport.
     Protocol = 1002,
-    /// Text that is not UTF-8.
+    /// A text message that is not UTF-8.
     BadText = 1007,
-    /// The peer has broken a rule of ours, a bound of time among them.
+    /// The peer has violated a policy of this side, such as a timeout.
     Policy = 1008,
-    /// A message beyond the limit.
+    /// A message larger than the limit.
     TooBig = 1009,
-    /// The connection is dead; there is nobody to tell.
+    /// The connection is lost; nothing is sent.
     Dead = 1006,
 }
 

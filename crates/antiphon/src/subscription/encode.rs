@@ -9,22 +9,22 @@ use std::io::Write as _;
 
 use antiphon_proto::{ErrorCode, ErrorObject};
 
-/// Why a subscription is over.
+/// Why a subscription has ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
     /// The stream has ended.
     Complete,
-    /// The subscriber has asked for it.
+    /// The subscriber has unsubscribed.
     Unsubscribed,
     /// The subscriber did not keep up.
     Lagged,
-    /// The server stops.
+    /// The server is shutting down.
     Shutdown,
     /// The stream has ended with an error.
     Error(ErrorObject),
 }
 
-/// What all messages of one subscription begin with.
+/// The common start of all messages of one subscription.
 #[derive(Clone, Debug)]
 pub(crate) struct MessageFormat {
     head: Box<[u8]>,
@@ -34,7 +34,7 @@ pub(crate) struct MessageFormat {
 impl MessageFormat {
     pub(crate) fn new(method: &str, id: &str, plain: bool) -> Self {
         let mut head = b"{\"jsonrpc\":\"2.0\",\"method\":".to_vec();
-        // A string always has a JSON form.
+        // Serializing a string to memory does not fail.
         let _ = serde_json::to_writer(&mut head, method);
         head.extend_from_slice(b",\"params\":{\"subscription\":");
         let _ = serde_json::to_writer(&mut head, id);
@@ -44,7 +44,7 @@ impl MessageFormat {
         }
     }
 
-    /// What stands before an item; [`TAIL`](Self::TAIL) stands behind it.
+    /// The text before an item; [`TAIL`](Self::TAIL) follows it.
     pub(crate) fn begin(&self, seq: u64) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.head.len() + 128);
         self.head(seq, &mut text);
@@ -54,11 +54,11 @@ impl MessageFormat {
 
     pub(crate) const TAIL: &'static [u8] = b"}}";
 
-    /// The last message; `None` if the subscriber expects none of this kind.
+    /// The last message; `None` if plain subscribers do not get one for this ending.
     pub(crate) fn end(&self, seq: u64, ending: &Ending) -> Option<Vec<u8>> {
         let word = match ending {
             Ending::Error(_) => "",
-            // Whoever knows no `end` would wait for ever.
+            // A plain subscriber does not know `end` and would wait forever.
             Ending::Lagged if self.plain => {
                 let error = ErrorObject::new(ErrorCode::OVERLOADED, "the subscriber lagged");
                 return self.end(seq, &Ending::Error(error));

@@ -1,4 +1,4 @@
-//! Streams of items of any type, as streams of JSON text.
+//! Type-erased streams that write their items as JSON text.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::error::internal_error;
 
-/// The items of a subscription with their type forgotten.
+/// The type-erased items of a subscription.
 pub(crate) type Items = Pin<Box<dyn ItemStream + Send>>;
 
-/// A stream that appends one item after the other.
+/// A stream that serializes its items into a buffer.
 pub(crate) trait ItemStream {
     /// Appends the JSON text of the next item.
     ///
@@ -27,14 +27,14 @@ pub(crate) trait ItemStream {
     ) -> Poll<Option<Result<(), ErrorObject>>>;
 }
 
-/// A stream whose items are all of what `split` makes of them: a value, or the error that ends it.
+/// A stream whose items `split` turns into a value, or into the error that ends the stream.
 pub(crate) struct Outcomes<S, F, T> {
     stream: Pin<Box<S>>,
     split: F,
     value: PhantomData<fn() -> T>,
 }
 
-/// Forgets the type of a stream's items.
+/// Erases the item type of a stream.
 pub(crate) fn erase<S, F, T>(stream: S, split: F) -> Items
 where
     S: Stream + Send + 'static,

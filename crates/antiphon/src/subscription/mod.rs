@@ -1,14 +1,14 @@
-//! Subscriptions: a method that returns a stream is answered with an id, and its items follow as
-//! notifications.
+//! Subscriptions: a call of a method that returns a stream is answered with an id, and the items
+//! follow as notifications.
 //!
-//! Here is what a subscription is, apart from where it goes: its options, its stream with the type
-//! of its items forgotten, and the text of its messages. Queues and their bounds are the link's.
+//! This module has the parts that do not depend on the connection: the options, the type-erased
+//! stream, and the encoding of messages. Queues and their limits are in `connection`.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`Overflow`], the options of a method, [`Opening`] |
-//! | `items.rs` | streams of items as streams of JSON text |
-//! | `producer.rs` | a method together with the stream that it returns |
+//! | `items.rs` | type-erased streams of JSON text |
+//! | `producer.rs` | a method's future together with the stream that it returns |
 //! | `encode.rs` | encoding of subscription messages |
 
 mod encode;
@@ -29,49 +29,50 @@ pub use producer::Producer;
 
 /// What happens to a subscription whose subscriber does not keep up.
 ///
-/// Up to 256 items or 1 MiB wait for each subscriber, besides what its connection is already
-/// writing. This says what one item more does.
+/// Up to 256 items or 1 MiB are queued for each subscriber, in addition to what its connection is
+/// already writing. This policy applies when one more item does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The subscription ends with `"end":"lagged"`, after the items that wait.
+    /// The subscription ends with `"end":"lagged"`, after the queued items.
     #[default]
     Disconnect,
-    /// The oldest item that waits is dropped. The jump in `seq` tells how many are missing.
+    /// The oldest queued item is dropped. The gap in `seq` tells how many are missing.
     DropOldest,
-    /// Only the newest item waits; the jump in `seq` tells how many are missing.
+    /// Only the newest item is queued. The gap in `seq` tells how many are missing.
     LatestOnly,
-    /// The stream is not asked for more until there is room: it is as slow as its subscriber.
+    /// Backpressure: the stream is not polled until there is room.
     Block,
 }
 
-/// How a method's subscriptions look and behave.
+/// Options of a method's subscriptions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// The name of the notifications; the method's own if there is none.
+    /// The method name of the notifications; `None` means the name of the method.
     pub(crate) notification: Option<String>,
     /// A method that ends subscriptions, besides `rpc.unsubscribe`.
     pub(crate) unsubscribe: Option<String>,
-    /// Without `seq` and `end`.
+    /// Whether messages go without `seq` and `end`.
     pub(crate) plain: bool,
     pub(crate) overflow: Overflow,
 }
 
-/// A subscription that is about to begin: its id is the call's result.
+/// A subscription that is about to begin. Its id is the call's result.
 pub(crate) struct Opening {
-    /// As it stands in messages, without quotes.
+    /// The id as in messages, without quotes.
     pub(crate) id: String,
     pub(crate) format: MessageFormat,
     pub(crate) overflow: Overflow,
     pub(crate) items: Items,
-    /// Bytes in one item.
+    /// The most bytes in one item.
     pub(crate) max_item: usize,
-    /// What calls made by the stream inherit: the trace, not the deadline.
+    /// What calls made by the stream inherit: the trace context, but not the deadline.
     pub(crate) current: CurrentCall,
-    /// The method and the caller, for the log.
+    /// The method, for the log.
     pub(crate) method: String,
+    /// The caller, for the log.
     pub(crate) caller: String,
-    /// Its place among the subscriptions of its peer, given back when it is dropped.
+    /// The permit for one subscription of its peer, released when dropped.
     pub(crate) place: Box<dyn Send + Sync>,
 }
 
@@ -112,14 +113,14 @@ impl fmt::Debug for Opening {
     }
 }
 
-/// 128 bits that nobody can guess, written as Ethereum's clients expect an id. The keys of the
-/// hash are random and stay in this process.
+/// 128 unguessable bits, in the format that Ethereum clients expect of an id. The keys of the
+/// hash are random and never leave this process.
 fn new_id() -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let [high, low] = KEYS.each_ref().map(|keys| keys.hash_one(number));
-    // The first digit is not zero: some clients read ids as numbers.
+    // The first digit is never zero, since some clients parse ids as numbers.
     format!("0x{:016x}{low:016x}", high | 1 << 63)
 }

@@ -1,9 +1,10 @@
-//! Producer of items: a method together with the stream that it returns.
+//! Producer of items: a method's future together with the stream that it returns.
 //!
-//! A stream may borrow from the object whose method made it, and from the arguments: `impl Stream`
-//! captures `&self` unless it says otherwise. So it cannot leave the future in which the method ran.
-//! That future is kept in its place, with all that the stream borrows from, and goes on as the source
-//! of the items: it writes one and stops until it is polled for the next.
+//! A stream may borrow from `self` and from the arguments of the method that made it: `impl Stream`
+//! captures `&self` unless it says otherwise. So it cannot leave the future in which the method
+//! ran. That future stays pinned, with everything that the stream borrows from, and becomes the
+//! source of the items: each poll writes one item, then the future suspends until it is polled for
+//! the next.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,44 +19,46 @@ use serde::Serialize;
 
 use super::items::{ItemStream, Items, write};
 
-/// Ends when the stream does. An error before the stream is there is the call's.
+/// Completes when the stream ends. An error before the stream exists is the error of the call.
 type Running = Pin<Box<dyn Future<Output = Result<(), ErrorObject>> + Send>>;
 
-/// What a method's future gives its stream to.
+/// The receiver of the stream that a method returns.
 pub struct Producer(ItemSlot);
 
-/// A method that runs, and later its stream.
+/// A running method, and later its stream.
 pub(crate) struct Produced {
     running: Running,
     slot: ItemSlot,
 }
 
-/// Where the future and its owner meet. Only one of them runs at a time, so nobody ever waits.
+/// The state shared by the future and its owner. Only one of them runs at a time, so the lock is
+/// never contended.
 #[derive(Clone, Default)]
 struct ItemSlot(Arc<Mutex<Exchange>>);
 
 #[derive(Default)]
 struct Exchange {
-    /// Where the next item belongs. It is here only while the future is polled.
+    /// The buffer for the next item. It is here only while the future is polled.
     out: Vec<u8>,
-    /// Whether the future has stopped because a step is done: the stream is there, or an item.
+    /// Whether the future has suspended because a step is done: the stream exists, or an item was
+    /// written.
     done: bool,
 }
 
 impl ItemSlot {
-    /// After a panic the subscription ends, and nobody reads what is left here.
+    /// Ignores poisoning: after a panic the subscription ends, and the state is not read again.
     fn lock(&self) -> MutexGuard<'_, Exchange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Producer {
-    /// Writes the items of a stream that are all of what `split` makes of them: a value, or the error
-    /// that ends it.
+    /// Writes the items of a stream. `split` turns each into a value, or into the error that ends
+    /// the stream.
     ///
     /// # Errors
     ///
-    /// That error, or the one for an item that has no JSON form.
+    /// That error, or an internal error for an item that cannot be serialized.
     pub async fn run<S, T>(
         self,
         stream: S,
@@ -67,8 +70,8 @@ impl Producer {
     {
         let mut stream = pin!(stream);
         self.0.lock().done = true;
-        stop().await;
-        // An item is text before anything stops, so it need not be able to go to another thread.
+        suspend().await;
+        // An item is serialized before the next suspension point, so it need not be `Send`.
         while let Some(written) = poll_fn(|cx| {
             let item = ready!(stream.as_mut().poll_next(cx));
             Poll::Ready(item.map(|item| self.write(&split(item)?)))
@@ -76,12 +79,13 @@ impl Producer {
         .await
         {
             written?;
-            stop().await;
+            suspend().await;
         }
         Ok(())
     }
 
-    /// The item's own code runs under the lock. It cannot come here a second time: it has no producer.
+    /// The item's `Serialize` runs under the lock. It cannot deadlock: it has no access to a
+    /// producer.
     fn write<T: Serialize>(&self, item: &T) -> Result<(), ErrorObject> {
         let mut slot = self.0.lock();
         write(item, &mut slot.out)?;
@@ -90,10 +94,10 @@ impl Producer {
     }
 }
 
-/// Stops here until the next poll. The owner sees that a step is done, so no waker is needed.
-async fn stop() {
-    let mut has_stopped = false;
-    poll_fn(|_| match replace(&mut has_stopped, true) {
+/// Suspends until the next poll. The owner sees that a step is done, so no waker is needed.
+async fn suspend() {
+    let mut has_suspended = false;
+    poll_fn(|_| match replace(&mut has_suspended, true) {
         true => Poll::Ready(()),
         false => Poll::Pending,
     })
@@ -101,7 +105,7 @@ async fn stop() {
 }
 
 impl Produced {
-    /// `run` makes the future that runs the method and then gives the stream to the producer.
+    /// `run` creates the future that runs the method and then passes the stream to the producer.
     pub(crate) fn new<F>(run: impl FnOnce(Producer) -> F) -> Self
     where
         F: Future<Output = Result<(), ErrorObject>> + Send + 'static,
@@ -113,11 +117,11 @@ impl Produced {
         }
     }
 
-    /// Runs the method until its stream is there.
+    /// Runs the method until it has returned its stream.
     ///
     /// # Errors
     ///
-    /// The method's own.
+    /// The error of the method.
     pub(crate) async fn open(mut self) -> Result<Items, ErrorObject> {
         poll_fn(|cx| match self.running.as_mut().poll(cx) {
             Poll::Pending if take(&mut self.slot.lock().done) => Poll::Ready(Ok(())),
@@ -159,10 +163,10 @@ mod tests {
 
     use super::*;
 
-    /// What a poll of the stream below finds; `None` is nothing yet.
+    /// What one poll of the stream below returns; `None` is `Poll::Pending`.
     type Step = Option<Result<u8, u8>>;
 
-    /// A stream that borrows its steps. Its items could not go to another thread.
+    /// A stream that borrows its steps. Its items are not `Send`.
     struct Steps<'a>(&'a [Step]);
 
     impl<'a> Stream for Steps<'a> {
@@ -180,7 +184,7 @@ mod tests {
         }
     }
 
-    /// A method that is polled twice and then answers with a stream of these steps, or an error.
+    /// A method that is pending once, and then returns a stream of these steps, or an error.
     fn produced(steps: Option<Vec<Step>>) -> Produced {
         Produced::new(|producer| async move {
             let mut waits = true;
@@ -207,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Polls until the end; a dot is a poll that found nothing.
+    /// Polls to the end; a dot stands for `Poll::Pending`.
     fn text(mut items: Items) -> String {
         let cx = &mut Context::from_waker(Waker::noop());
         let mut out = Vec::new();

@@ -19,19 +19,19 @@ use crate::dispatch::Dispatcher;
 use crate::router::BoxError;
 use crate::session::SessionConfig;
 
-/// What errors call a client that cannot be made.
+/// The name of the client in errors.
 const SUBJECT: &str = "the client";
 
 impl ClientBuilder {
-    /// The client. Nothing is connected yet.
+    /// Builds the client. It does not connect yet.
     ///
-    /// For an address that means TLS the authorities that the machine trusts are read here, on some
-    /// systems from files, unless others are given.
+    /// If the address uses TLS, the certificate authorities of the operating system are loaded
+    /// here, on some systems from files, unless others are given.
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](crate::client::Kind::Local) if the address or an option cannot be used; the first
-    /// one is told.
+    /// [`Kind::Local`](crate::client::Kind::Local) if the address or an option is invalid; only the
+    /// first error is returned.
     pub fn build(mut self) -> Result<Client, Error> {
         if let Err(error) = self.data.to_json() {
             let fault = error.to_string();
@@ -51,20 +51,20 @@ impl ClientBuilder {
         Ok(self.assemble(place, channel))
     }
 
-    /// The client of a router of this process.
+    /// A client of a router in this process.
     pub(in crate::client) fn over(mut self, server: Dispatcher, offered: Dispatcher) -> Client {
         let target = Target::InProcess(server);
         let (place, channel) = self.session(target, "this process", offered);
         self.assemble(place, channel)
     }
 
-    /// The way to the address.
+    /// The channel to the address, and its name in errors.
     fn reach(&mut self, offered: Dispatcher) -> Result<(String, Channel), Error> {
         let unusable =
             |error: BoxError| Error::local(SUBJECT, "the address cannot be used").because(error);
         let unavailable = |error: BoxError| Error::local(SUBJECT, error.to_string());
         let address = match self.url.split_once("://") {
-            // A service that is given may speak what this build does not.
+            // A given service may support HTTPS even if this build does not.
             Some((https, rest))
                 if https.eq_ignore_ascii_case("https") && self.exchange.is_some() =>
             {
@@ -125,9 +125,9 @@ impl ClientBuilder {
         Ok((place, channel))
     }
 
-    /// The way to a session.
+    /// The channel of a session, and its name in errors.
     fn session(&mut self, target: Target, place: &str, offered: Dispatcher) -> (String, Channel) {
-        // A handshake has no body.
+        // These headers describe a body, and a handshake has none.
         for name in [header::ACCEPT, header::CONTENT_TYPE] {
             self.headers.remove(name);
         }
@@ -137,7 +137,7 @@ impl ClientBuilder {
             dispatcher: offered,
             config: SessionConfig::new(self.sessions.clone()),
             headers: std::mem::take(&mut self.headers),
-            // The envelope of a result, and of a whole batch, comes on top.
+            // Add room for the envelope of a result, or of a whole batch.
             max_message: self.max_response.max(self.max_batch_response) + 4096,
         };
         let driver = Driver::new(dialer, self.reconnect.take(), self.tells_deadlines);

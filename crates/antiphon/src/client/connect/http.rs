@@ -1,4 +1,4 @@
-//! Pool of HTTP connections over TCP or a Unix socket.
+//! Pools of HTTP connections over TCP or a Unix socket.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,17 +17,17 @@ use crate::client::http::{Exchange, ServiceExchange};
 use crate::router::BoxError;
 use crate::transport::unix::{self, UnixStream};
 
-/// How long a connection may take to come about.
+/// Timeout of connecting.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept without use: less than the 75 s after which servers commonly
-/// close it, so that a call seldom meets a connection that is just being closed.
+/// How long an idle connection is kept: less than the 75 s after which servers commonly close it,
+/// so that a call rarely picks a connection that is just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many unused connections are kept.
+/// How many idle connections are kept.
 const MAX_IDLE: usize = 128;
 
-/// Header block and read buffer of one connection, in bytes.
+/// The most bytes for the header block and read buffer of one connection.
 const MAX_BUFFER: usize = 64 * 1024;
 
 /// A pool of connections over TCP.
@@ -55,7 +55,7 @@ pub(super) fn pool(http2: bool) -> Builder {
     builder
 }
 
-/// Whether this is, or comes from, the failure to get a connection.
+/// Whether this error, or one of its sources, is a failure to connect.
 pub(in crate::client) fn is_connect(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
         .any(|error| error.downcast_ref().is_some_and(Error::is_connect))
@@ -72,7 +72,7 @@ struct UnixConnector {
     socket: PathBuf,
 }
 
-/// A connection to a Unix socket, as the pool wants it.
+/// A connection to a Unix socket, with the traits that the pool needs.
 struct UnixConnection(UnixStream);
 
 impl Service<http::Uri> for UnixConnector {
@@ -84,7 +84,7 @@ impl Service<http::Uri> for UnixConnector {
         Poll::Ready(Ok(()))
     }
 
-    /// The URI says nothing here: one client has one socket.
+    /// Ignores the URI: one client has one socket.
     fn call(&mut self, _: http::Uri) -> Self::Future {
         let socket = self.socket.clone();
         Box::pin(async move { Ok(TokioIo::new(UnixConnection(unix::connect(&socket).await?))) })

@@ -1,4 +1,4 @@
-//! Pool of HTTP connections over TLS.
+//! Pools of HTTP connections over TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::router::BoxError;
 use crate::transport::tls::client::{ClientTls, TlsStream, negotiated};
 use crate::transport::tls::{H2, HTTP1};
 
-/// What a handshake needs, if TLS is spoken at this address.
+/// The TLS configuration, if the address uses TLS.
 pub(in crate::client) fn tls(
     address: &Address,
     options: &TlsOptions,
@@ -39,7 +39,7 @@ pub(in crate::client) fn tls(
     }))
 }
 
-/// A pool of connections over TCP, and over TLS if there is what a handshake needs.
+/// A pool of connections over TCP, with TLS if the address uses it.
 pub(in crate::client) fn tcp(
     address: &Address,
     options: &TlsOptions,
@@ -51,8 +51,8 @@ pub(in crate::client) fn tcp(
     })
 }
 
-/// A pool of connections over TLS. Which HTTP they speak is settled in the handshake, unless it is
-/// known to be HTTP/2.
+/// A pool of connections over TLS. ALPN negotiates the HTTP version, unless `http2` requires
+/// HTTP/2.
 fn https(tls: ClientTls, http2: bool) -> Box<dyn Exchange> {
     let mut tcp = connector();
     tcp.enforce_http(false);
@@ -82,17 +82,17 @@ impl Service<http::Uri> for Connector {
         let connecting = self.tcp.call(uri);
         let (tls, alpn) = (self.tls.clone(), self.alpn);
         Box::pin(async move {
-            // One deadline for both: a connection comes about in time, however it does.
-            let by = Instant::now() + CONNECT_TIMEOUT;
-            let stream = timeout_at(by, connecting).await??.into_inner();
-            let left = by.saturating_duration_since(Instant::now());
+            // One deadline for both, connecting and the handshake.
+            let deadline = Instant::now() + CONNECT_TIMEOUT;
+            let stream = timeout_at(deadline, connecting).await??.into_inner();
+            let left = deadline.saturating_duration_since(Instant::now());
             let stream = tls.connect(&host, stream, alpn, left).await?;
             Ok(TokioIo::new(Secured(stream)))
         })
     }
 }
 
-/// A connection that tells the pool what was settled in the handshake.
+/// A connection that tells the pool the negotiated HTTP version.
 struct Secured(TlsStream<TcpStream>);
 
 impl Connection for Secured {

@@ -1,4 +1,4 @@
-//! Connections of a client: a pool for HTTP, single ones for sessions.
+//! Connections of a client: pools for HTTP, single ones for sessions.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Connections for sessions, by the kind of address.
+//! Connections for sessions, for each kind of address.
 
 use antiphon_proto::Framing;
 use http::StatusCode;
@@ -18,7 +18,7 @@ use crate::transport::ws;
 use crate::transport::ws::connect::ConnectError;
 
 impl Dialer {
-    /// Connects to an address, over TLS if the address says so.
+    /// Connects to an address, over TLS if it is given.
     pub(in crate::client) async fn connect(
         &self,
         address: &Address,
@@ -114,7 +114,7 @@ impl Dialer {
     }
 }
 
-/// What an HTTP server has said in place of opening a WebSocket.
+/// The HTTP response with which a server has rejected a WebSocket handshake.
 pub(in crate::client) fn refusal(error: &BoxError) -> Option<(StatusCode, &str)> {
     error.downcast_ref::<ConnectError>()?.refusal()
 }
