@@ -97,7 +97,7 @@ impl Header {
     }
 }
 
-/// Parses decimal digits only; `str::parse` would accept a plus sign. `None` also on overflow.
+/// Parses decimal digits only; `str::parse` would accept a plus sign. `None` also beyond 64 bits.
 fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
