@@ -1,7 +1,7 @@
 //! Parameters of a call, from the command line, a file or standard input.
 //!
-//! A value is JSON if it can be read as JSON, and a string if not. It is sent as it was written:
-//! a number of 30 digits arrives with 30 digits.
+//! An argument that parses as JSON is JSON; any other argument is a string. JSON is sent exactly as
+//! it was written: a number of 30 digits arrives with 30 digits.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -12,14 +12,14 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::exit::Failure;
 
-/// How much is read from a file or standard input, in bytes.
+/// Limit of what is read from a file or standard input, in bytes.
 const MAX_INPUT: u64 = 256 * 1024 * 1024;
 
-/// Parameters from words: all by position (`3 4`), or all by name (`a=3 b=4`).
+/// Parses command-line words as parameters: all positional (`3 4`) or all named (`a=3 b=4`).
 ///
 /// # Errors
 ///
-/// If both kinds are there, or a name twice.
+/// If positional and named parameters are mixed, or a name is repeated.
 pub(crate) fn from_words(words: &[String]) -> Result<Params, Failure> {
     let by_name = words.first().is_some_and(|word| named(word).is_some());
     let mut names = HashSet::new();
@@ -42,11 +42,11 @@ pub(crate) fn from_words(words: &[String]) -> Result<Params, Failure> {
     Ok(params)
 }
 
-/// Parameters from `JSON`, `@FILE`, or `@-` for standard input.
+/// Reads parameters from `JSON`, `@FILE`, or `@-` for standard input.
 ///
 /// # Errors
 ///
-/// If it cannot be read, or is neither an array nor an object.
+/// If the input cannot be read, or is neither a JSON array nor a JSON object.
 pub(crate) fn from_data(data: &str) -> Result<Params, Failure> {
     match data.strip_prefix('@') {
         Some(path) => from_json(&read(path)?),
@@ -55,11 +55,11 @@ pub(crate) fn from_data(data: &str) -> Result<Params, Failure> {
     .map_err(|reason| Failure::usage(format!("the parameters cannot be sent: {reason}")))
 }
 
-/// Parameters from JSON text.
+/// Parses parameters from JSON text.
 ///
 /// # Errors
 ///
-/// If it is neither an array nor an object; the text says why.
+/// If the text is neither an array nor an object; the error text says why.
 pub(crate) fn from_json(text: &str) -> Result<Params, String> {
     let structured = text.trim_start().starts_with(['[', '{']);
     let params = Params::from_json(text);
@@ -70,11 +70,11 @@ pub(crate) fn from_json(text: &str) -> Result<Params, String> {
     }
 }
 
-/// What a file holds; `-`, or no name, is standard input.
+/// Reads a whole file; `-` or an empty name means standard input.
 ///
 /// # Errors
 ///
-/// If it cannot be read, is too long, or is no UTF-8.
+/// If the file cannot be read, is too long, or is not UTF-8.
 pub(crate) fn read(path: &str) -> Result<String, Failure> {
     let fail = |error: io::Error| Failure::io(&named_input(path), &error);
     let mut text = String::new();
@@ -92,7 +92,7 @@ pub(crate) fn read(path: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// What a file is called in errors.
+/// The name of an input in error messages.
 pub(crate) fn named_input(path: &str) -> String {
     match path {
         "" | "-" => "standard input".to_owned(),
@@ -100,7 +100,7 @@ pub(crate) fn named_input(path: &str) -> String {
     }
 }
 
-/// Name and value, if this is `name=value`.
+/// Splits `name=value`; `None` if the word does not have this form.
 fn named(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let letters = |c: char| c.is_alphanumeric() || c == '_';
@@ -108,7 +108,7 @@ fn named(word: &str) -> Option<(&str, &str)> {
     (begins && name.chars().all(letters)).then_some((name, value))
 }
 
-/// JSON as it stands, or else a string.
+/// Keeps valid JSON as it is, and turns any other text into a JSON string.
 fn value(text: &str) -> Result<Box<RawValue>, Failure> {
     serde_json::from_str(text)
         .or_else(|_| to_raw_value(text))

@@ -1,4 +1,4 @@
-//! `antiphon batch`: many calls in one request, written one a line.
+//! `antiphon batch`: many calls in one request, read as one JSON object per line.
 
 use antiphon::client::{Batch, Error, Kind, Responses, Ticket};
 use antiphon::{ErrorCode, ErrorObject, Params};
@@ -56,7 +56,7 @@ struct Line {
     _id: Option<IgnoredAny>,
 }
 
-/// The right to the answer to one line.
+/// Ticket for the response to the call of one line.
 type Place = Ticket<Box<RawValue>>;
 
 impl BatchCommand {
@@ -72,7 +72,7 @@ impl BatchCommand {
         let sending = batch.send();
         let mut responses = remote::run(async {
             sending.await.map_err(|error| match error.kind() {
-                // Notifications only: an error for all of them is the only answer they can have.
+                // A batch of notifications only has no response but an error for the whole batch.
                 Kind::Refused(object) => refused(entries, object),
                 _ => error.into(),
             })
@@ -89,7 +89,7 @@ impl BatchCommand {
     }
 }
 
-/// Puts every line into the batch, or tells which line cannot be, and why.
+/// Adds every line to the batch; on an invalid line, returns its number and the reason.
 fn fill(batch: &mut Batch, text: &str) -> Result<Vec<Place>, (usize, String)> {
     let mut places = Vec::new();
     for (n, line) in text.lines().enumerate() {
@@ -108,7 +108,7 @@ fn fill(batch: &mut Batch, text: &str) -> Result<Vec<Place>, (usize, String)> {
 }
 
 fn read(text: &str) -> Result<(Line, Params), String> {
-    // What is derived would take the members from an array as well.
+    // Derived `Deserialize` would accept an array for the struct as well.
     if !text.starts_with('{') {
         return Err(r#"a line is an object: {"method": "ping"}"#.to_owned());
     }
@@ -122,14 +122,14 @@ fn read(text: &str) -> Result<(Line, Params), String> {
     Ok((line, params))
 }
 
-/// What serde_json says, without the line number of its own, which is always 1.
+/// The message of serde_json without its line number, which is always 1 here.
 fn reason(error: &serde_json::Error) -> String {
     error
         .to_string()
         .replace(" at line 1 column ", " at column ")
 }
 
-/// The server has not looked at a single call.
+/// The failure when the server rejected the batch as a whole, before any call ran.
 fn refused(entries: usize, error: &ErrorObject) -> Failure {
     let mut text = format!("the server refused the batch of {entries} as a whole: {error}");
     if error.code() == ErrorCode::INVALID_REQUEST {
@@ -138,7 +138,7 @@ fn refused(entries: usize, error: &ErrorObject) -> Failure {
     Failure::new(Exit::Refused, text)
 }
 
-/// How many calls ended how.
+/// Counts of the calls by outcome.
 #[derive(Default)]
 struct Tally {
     done: usize,
@@ -147,7 +147,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// What became of a call, as JSON.
+    /// The outcome of a call as a line of JSON.
     fn line(&mut self, responses: &mut Responses, place: Place) -> String {
         match responses.take(place) {
             Ok(result) => {

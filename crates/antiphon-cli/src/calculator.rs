@@ -1,12 +1,12 @@
-//! Calculator that `antiphon serve` serves: arithmetic and random walks.
+//! Calculator served by `antiphon serve`: arithmetic and random walks.
 
 use std::f64::consts::TAU;
 use std::hash::{BuildHasher, RandomState};
 
 use antiphon::{ErrorObject, rpc};
 
-/// How many numbers an answer of `randompaths` holds at most. At up to 25 bytes each they stay below
-/// the 10 MiB that an answer may have.
+/// Maximum count of numbers in a result of `randompaths`. At up to 25 bytes each, they stay below
+/// the response limit of 10 MiB.
 const MAX_NUMBERS: usize = 400_000;
 
 /// Sums and random walks.
@@ -85,7 +85,7 @@ impl Calculator {
     }
 }
 
-/// JSON has no infinity, and nothing that is no number.
+/// Rejects infinities and NaN, which JSON cannot represent.
 fn number(value: f64) -> Result<f64, ErrorObject> {
     match value.is_finite() {
         true => Ok(value),
@@ -95,16 +95,16 @@ fn number(value: f64) -> Result<f64, ErrorObject> {
     }
 }
 
-/// Normally distributed numbers with mean 0 and deviation 1 (Box and Muller): two at a time from two
-/// that are evenly distributed.
+/// Generator of normally distributed numbers with mean 0 and standard deviation 1. It uses the
+/// Box–Muller transform, which makes two of them from two uniformly distributed numbers.
 struct Normal {
-    /// A counter whose steps are mixed (SplitMix64): quick, and good enough to look at.
+    /// State of a SplitMix64 generator. It is fast and good enough for demonstrations.
     state: u64,
     second: Option<f64>,
 }
 
 impl Normal {
-    /// A sequence of its own every time.
+    /// Starts from a random seed, so that every generator has a different sequence.
     fn new() -> Self {
         Self {
             state: RandomState::new().hash_one("seed"),
@@ -122,14 +122,14 @@ impl Normal {
         radius * cos
     }
 
-    /// Above 0, of which there is no logarithm, up to 1.
+    /// A uniformly distributed number in (0, 1]; 0 is excluded because it has no logarithm.
     fn even(&mut self) -> f64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^= mixed >> 31;
-        // The 53 bits that a number of this type can hold.
+        // Keep 53 bits, the precision of an `f64`.
         ((mixed >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -105,7 +105,7 @@ impl CallCommand {
     }
 }
 
-/// Status and headers, as HTTP writes them.
+/// Prints status line and headers in the format of HTTP.
 fn head<R>(answer: &Full<R>, output: &Output) {
     output.about(&format!("HTTP {}", answer.status));
     for (name, value) in &answer.headers {

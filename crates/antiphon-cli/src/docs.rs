@@ -1,4 +1,4 @@
-//! `antiphon docs`: documentation of a server, for people or programs.
+//! `antiphon docs`: documentation of a server for people and programs.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ Examples:
   antiphon docs :8060 --format html -o methods.html
   antiphon docs openrpc.json --format rst";
 
-/// The variants have no documentation: help would spread it over many lines.
+/// The variants have no doc comments: `--help` would spread them over many lines.
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     #[default]
@@ -63,7 +63,7 @@ impl DocsCommand {
             Format::Markdown => document.to_markdown(),
             Format::Html => document.to_html(),
             Format::Rst => document.to_rst(),
-            // As it was written, with all its members: there may be more than we know of.
+            // The document as it came, including members that this version does not know.
             Format::Openrpc => indented(&text),
             Format::Openrpc14 => document
                 .specification(antiphon::Specification::V1_4)
@@ -77,7 +77,7 @@ impl DocsCommand {
     }
 }
 
-/// JSON with a line for every member.
+/// JSON indented with one line per member.
 fn indented(text: &str) -> String {
     let style = json::Style {
         indent: true,

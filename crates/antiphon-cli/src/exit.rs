@@ -1,6 +1,6 @@
-//! Exit codes of the tool, and the errors that lead to them.
+//! Exit codes of the tool, and the errors that map to them.
 //!
-//! They are listed in `antiphon --help`, and mean the same in every release.
+//! `antiphon --help` lists the codes. They mean the same in every release.
 
 use std::fmt;
 use std::io;
@@ -8,24 +8,24 @@ use std::process::ExitCode;
 
 use antiphon::client::{Error, Kind};
 
-/// How the tool ends.
+/// The exit code of the tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
-    /// Everything was done.
+    /// Everything succeeded.
     Done = 0,
-    /// The server answered with an error; in a batch, with nothing else.
+    /// The server answered with an error; in a batch, every response is an error.
     Refused = 1,
-    /// The command line, or a file, cannot be used. Nothing was sent.
+    /// The command line or a file is unusable. Nothing was sent.
     Usage = 2,
-    /// There is no connection, or it broke.
+    /// The connection failed or broke.
     Connection = 3,
-    /// The time ran out.
+    /// The timeout has passed.
     Timeout = 4,
-    /// Something answered that does not speak JSON-RPC, or took the request for no call.
+    /// The peer does not speak JSON-RPC, or did not treat the request as a call.
     Protocol = 5,
-    /// Some calls of a batch failed, and some did not.
+    /// Some calls of a batch failed and others succeeded.
     Partly = 6,
-    /// Ctrl-C: 128 and the number of the signal, as shells have it.
+    /// Interrupted by Ctrl-C: 128 plus the signal number, as in shells.
     Interrupted = 130,
 }
 
@@ -38,7 +38,7 @@ impl From<Exit> for ExitCode {
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error.kind() {
-            // Also the server's own timeout: it has answered.
+            // Includes a timeout on the server, which is an error response.
             Kind::Refused(_) => Self::Refused,
             Kind::Rejected { .. } => Self::Protocol,
             Kind::Local if error.is_decode() => Self::Protocol,
@@ -50,7 +50,7 @@ impl From<&Error> for Exit {
     }
 }
 
-/// Why the tool ends without having done what it was asked for. `main` prints it.
+/// The reason why a command failed. `main` prints it.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -65,12 +65,12 @@ impl Failure {
         }
     }
 
-    /// Something that the caller must write in another way.
+    /// A command line or input that the user has to correct.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::new(Exit::Usage, text)
     }
 
-    /// A file or a stream that cannot be read or written.
+    /// A file or stream that cannot be read or written.
     pub(crate) fn io(what: &str, error: &io::Error) -> Self {
         Self::usage(format!("{what}: {error}"))
     }

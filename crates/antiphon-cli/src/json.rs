@@ -1,26 +1,26 @@
-//! JSON for people: indented and coloured.
+//! JSON output for people: indentation and colours.
 //!
-//! Nothing is decoded, so a number keeps its digits, a string its escapes, an object the order of
-//! its members and a repeated name.
+//! The text is tokenized but not decoded. So numbers keep their digits, strings their escapes, and
+//! objects the order of their members, including repeated names.
 
-/// How JSON is written.
+/// Output style of JSON.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
-    /// A line for every element, or one for all.
+    /// Puts every element on its own line; otherwise everything is on one line.
     pub(crate) indent: bool,
     pub(crate) color: bool,
-    /// Escapes control characters that JSON allows in strings and terminals obey.
+    /// Escapes control characters that are legal in JSON strings but that terminals interpret.
     pub(crate) guard: bool,
 }
 
-/// Colours as terminals name them.
+/// Colours as parameters of ANSI escape sequences.
 const KEY: &str = "1;34";
 const STRING: &str = "32";
 const NUMBER: &str = "36";
 const WORD: &str = "33";
 const NULL: &str = "90";
 
-/// Writes JSON text in a style. Text that is no JSON comes out changed, but never fails.
+/// Renders JSON text in a style. Invalid JSON may come out changed, but never causes an error.
 pub(crate) fn render(text: &str, style: Style) -> String {
     let mut renderer = Renderer {
         style,
@@ -39,7 +39,7 @@ pub(crate) fn render(text: &str, style: Style) -> String {
     }
 }
 
-/// How long the token at the beginning of the text is; at least one character.
+/// The length of the first token in bytes; at least one character.
 fn token(text: &str) -> usize {
     let mut bytes = text.bytes().enumerate();
     match bytes.next() {
@@ -63,14 +63,14 @@ fn token(text: &str) -> usize {
 struct Renderer {
     style: Style,
     out: String,
-    /// The brackets that are open.
+    /// The stack of open brackets.
     open: Vec<u8>,
-    /// Whether the next string is a name.
+    /// Whether the next string is a member name.
     key: bool,
 }
 
 impl Renderer {
-    /// Writes one token, and gives back what is left of the text behind it.
+    /// Writes one token and returns the remaining text.
     fn token<'a>(&mut self, token: &str, behind: &'a str) -> &'a str {
         match token {
             "{" | "[" => {

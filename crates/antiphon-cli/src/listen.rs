@@ -1,4 +1,4 @@
-//! `antiphon listen`: a subscription, printed item by item.
+//! `antiphon listen`: a subscription, printed one item per line.
 
 use antiphon::client::{Client, Reconnect, StreamError};
 use clap::Args;
@@ -90,7 +90,7 @@ impl ListenCommand {
                 Some(Ok(item)) => {
                     left -= 1;
                     if !output.json_line(item.get())? {
-                        // Nobody reads any more.
+                        // The reader of standard output has gone.
                         return Ok(Exit::Done);
                     }
                 }

@@ -2,24 +2,24 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `main.rs` | the command line; the one place that prints errors |
+//! | `main.rs` | command line and exit code; the only place that prints errors |
 //! | `serve.rs` | `antiphon serve` |
-//! | `calculator.rs`, `ticks.rs` | the methods of `antiphon serve` |
+//! | `calculator.rs`, `ticks.rs` | methods of `antiphon serve` |
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
 //! | `ctl/` | `antiphon ctl` |
 //! | `docs.rs` | `antiphon docs` |
 //! | `codegen/` | `antiphon codegen` |
-//! | `source.rs` | the document of these two: a file or a server |
+//! | `source.rs` | input of `docs` and `codegen`: an OpenRPC document from a file or a server |
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
 //! | `remote.rs` | connection options, runtime and timeout of a command |
 //! | `args.rs` | parameters from the command line, files and standard input |
-//! | `output.rs` | output to standard output and error |
-//! | `json.rs` | JSON text, indented and coloured as it stands |
+//! | `output.rs` | standard output and standard error |
+//! | `json.rs` | indentation and colours for JSON text |
 //! | `exit.rs` | exit codes |
 //!
-//! Standard output carries answers only; everything said about them goes to standard error.
+//! Standard output carries only results; messages about them go to standard error.
 
 mod args;
 mod batch;

@@ -1,7 +1,7 @@
-//! Output of the tool: answers on standard output, everything else on standard error.
+//! Output of the tool: results on standard output, everything else on standard error.
 //!
-//! A reader that has gone, as `head` does, is no failure: what it wanted, it has. That is why
-//! nothing here uses `println!`, which panics then.
+//! A closed standard output, as with `| head`, is not an error: the reader has what it wanted. That
+//! is why nothing here uses `println!`, which would panic.
 
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -11,7 +11,8 @@ use clap::ValueEnum;
 use crate::exit::Failure;
 use crate::json::{self, Style};
 
-/// When to use colour. The variants have no documentation: help would spread it over many lines.
+/// When to use colour. The variants have no doc comments: `--help` would spread them over many
+/// lines.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Color {
     #[default]
@@ -35,12 +36,12 @@ impl Color {
     }
 }
 
-/// The two streams, as they are to be written on.
+/// Standard output and standard error, with their styles.
 #[derive(Debug)]
 pub(crate) struct Output {
     out: Style,
     err: Style,
-    /// Whether standard output is a screen, on which what stands there can be replaced.
+    /// Whether standard output is a terminal on which earlier output can be overwritten.
     screen: bool,
 }
 
@@ -59,12 +60,12 @@ impl Output {
         }
     }
 
-    /// An answer, as JSON: for a person on a terminal, else on one line.
+    /// Prints a result as JSON: indented on a terminal, otherwise on one line.
     pub(crate) fn json(&self, text: &str) -> Result<(), Failure> {
         self.line(&json::render(text, self.out))
     }
 
-    /// Answers, as JSON on one line each.
+    /// Prints results as JSON, one per line.
     pub(crate) fn json_lines(
         &self,
         lines: impl IntoIterator<Item = String>,
@@ -83,12 +84,12 @@ impl Output {
         }
     }
 
-    /// An answer as it came, byte for byte.
+    /// Prints a response unchanged, byte for byte.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
         self.attempt(bytes).map(drop)
     }
 
-    /// A text of many lines, which a terminal cannot take for commands.
+    /// Prints a text of many lines with its control characters replaced.
     pub(crate) fn document(&self, text: &str) -> Result<(), Failure> {
         if !self.out.guard {
             return self.raw(text.as_bytes());
@@ -97,24 +98,24 @@ impl Output {
         self.line(&lines.join("\n"))
     }
 
-    /// A word or a sentence that is the answer.
+    /// Prints a result that is a word or a sentence.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         self.line(&harmless(text))
     }
 
-    /// Lines in which all that came from a peer is [`harmless`].
+    /// Prints lines whose texts from a peer have all passed through [`harmless`].
     pub(crate) fn lines(&self, text: &str) -> Result<(), Failure> {
         self.line(text)
     }
 
-    /// Whether what is written for people may have colours.
+    /// Whether output for people may use colours.
     pub(crate) fn has_color(&self) -> bool {
         self.out.color
     }
 
-    /// A picture of lines, in which all that came from a peer is [`harmless`]. On a screen it takes
-    /// the place of all that is there; elsewhere an empty line parts it from the one before. False
-    /// when the reader has gone: there is nobody to paint another one for.
+    /// Prints a frame of text whose parts from a peer have all passed through [`harmless`]. A
+    /// terminal shows it in place of the previous frame; otherwise an empty line separates the two.
+    /// Returns false if the reader has gone, and no further frame is needed.
     pub(crate) fn picture(&self, text: &str, first: bool) -> Result<bool, Failure> {
         let text = match (self.screen, first) {
             (true, _) => repainted(text),
@@ -124,7 +125,7 @@ impl Output {
         self.attempt(text.as_bytes())
     }
 
-    /// One more line of JSON. False when the reader has gone.
+    /// Prints a further line of JSON. Returns false if the reader has gone.
     pub(crate) fn json_line(&self, text: &str) -> Result<bool, Failure> {
         let style = Style {
             indent: false,
@@ -133,7 +134,7 @@ impl Output {
         self.attempt(format!("{}\n", json::render(text, style)).as_bytes())
     }
 
-    /// Writes it, if there is still a reader.
+    /// Writes and flushes. Returns false if the reader has gone.
     fn attempt(&self, bytes: &[u8]) -> Result<bool, Failure> {
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -147,17 +148,17 @@ impl Output {
         self.raw(format!("{line}\n").as_bytes())
     }
 
-    /// The error object of an answer.
+    /// Prints the error object of a response.
     pub(crate) fn error_object(&self, text: &str) {
         note(&json::render(text, self.err));
     }
 
-    /// Something about an answer.
+    /// Prints a message about a response.
     pub(crate) fn about(&self, text: &str) {
         note(&harmless(text));
     }
 
-    /// Why the tool ends without an answer.
+    /// Prints why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         let text = harmless(&failure.to_string());
         match self.err.color {
@@ -167,20 +168,21 @@ impl Output {
     }
 }
 
-/// One line, in which nothing that came from a peer is a command to a terminal.
+/// Replaces control characters, so that text from a peer cannot send commands to a terminal. The
+/// result is a single line.
 pub(crate) fn harmless(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }
 
-/// Text that is written over a screen from its first line on. Every line, and then the screen, is
-/// cleared behind it: cleared before, it would flicker.
+/// Escape sequences that overwrite the screen from its first line. Each line is cleared after its
+/// text, and the rest of the screen at the end: clearing first would flicker.
 fn repainted(text: &str) -> String {
     let lines = text.replace('\n', "\u{1b}[K\n");
     format!("\u{1b}[H{lines}\u{1b}[K\n\u{1b}[J")
 }
 
-/// There is nobody to tell that standard error cannot be written.
+/// A failure is ignored: there is no other stream to report it to.
 fn note(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

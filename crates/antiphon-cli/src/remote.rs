@@ -41,12 +41,12 @@ pub(crate) struct Options {
 }
 
 impl Remote {
-    /// A client of the server. Nothing is connected yet.
+    /// Creates a client of the server. It does not connect yet.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         self.client_with(|builder| builder)
     }
 
-    /// Whether both sides can call there.
+    /// Whether the transport has sessions, in which both sides can call.
     pub(crate) fn has_sessions(&self) -> bool {
         !matches!(
             self.url.parse(),
@@ -54,7 +54,7 @@ impl Remote {
         )
     }
 
-    /// The same with options of one command.
+    /// Creates a client with further options of a command.
     pub(crate) fn client_with(
         &self,
         change: impl FnOnce(ClientBuilder) -> ClientBuilder,
@@ -64,13 +64,13 @@ impl Remote {
 }
 
 impl Options {
-    /// A client of the server at this address. Nothing is connected yet.
+    /// Creates a client of the server at this address. It does not connect yet.
     pub(crate) fn client(
         &self,
         url: &str,
         change: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Client, Failure> {
-        // Checked here because its text says it all.
+        // Parsed here because the error needs no further context.
         let _: Address = url
             .parse()
             .map_err(|error| Failure::usage(format!("the address `{url}`: {error}")))?;
@@ -88,7 +88,7 @@ impl Options {
             };
             for line in text.lines().filter(|line| !line.trim().is_empty()) {
                 let Some((name, value)) = line.split_once(':') else {
-                    // The line itself may be a secret.
+                    // The line is not quoted, because it may be a secret.
                     return Err(Failure::usage("a header is written as 'Name: value'"));
                 };
                 builder = builder.header(name.trim(), value.trim());
@@ -98,7 +98,7 @@ impl Options {
     }
 }
 
-/// Runs a future to its end, or until Ctrl-C.
+/// Runs a future to completion or until Ctrl-C.
 pub(crate) fn run<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let failed = |error| Failure::io("the runtime cannot be started", &error);
     let runtime = Builder::new_current_thread()
@@ -108,7 +108,7 @@ pub(crate) fn run<T>(future: impl Future<Output = Result<T, Failure>>) -> Result
     let outcome = runtime.block_on(async {
         let mut interrupted = pin!(tokio::signal::ctrl_c());
         tokio::select! {
-            // First of all, so that there is no moment in which the signal is not heard.
+            // Poll the signal first, so that its handler is installed before the future runs.
             biased;
             heard = &mut interrupted => Err(match heard {
                 Ok(()) => Failure::new(Exit::Interrupted, "interrupted; what was sent may have run"),
@@ -117,7 +117,7 @@ pub(crate) fn run<T>(future: impl Future<Output = Result<T, Failure>>) -> Result
             outcome = future => outcome,
         }
     });
-    // A look-up of a name cannot be broken off, and need not be waited for.
+    // Does not wait for a blocking DNS lookup, which cannot be cancelled.
     runtime.shutdown_background();
     outcome
 }

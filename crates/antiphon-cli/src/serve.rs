@@ -1,4 +1,4 @@
-//! `antiphon serve`: the calculator, and commands that tell about the server.
+//! `antiphon serve`: the calculator, with commands to inspect the server.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use tower_http::compression::predicate::SizeAbove;
 use crate::calculator::Calculator;
 use crate::ticks;
 
-/// Answers of this many bytes and more are compressed for callers that take it.
+/// Minimum size of a compressed response, in bytes, if the caller accepts compression.
 const COMPRESS_FROM: u64 = 200;
 
 #[derive(Args)]
@@ -32,7 +32,7 @@ Examples:
     -d '{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"calc.add\", \"params\": [3, 4]}'";
 
 impl ServeCommand {
-    /// Runs until it is told to stop. What goes wrong is printed by the library.
+    /// Runs until it is told to stop. The library prints the errors.
     pub(crate) fn run(self) -> ExitCode {
         let router = Router::new(ServerCommands::new())
             .title("Antiphon calculator")

@@ -1,4 +1,4 @@
-//! `antiphon completions` and `antiphon man`: the command line, for shells and for `man`.
+//! `antiphon completions` and `antiphon man`: shell completions and the manual page.
 
 use clap::{Args, Command};
 use clap_complete::{Shell, generate};
@@ -29,7 +29,7 @@ impl CompletionsCommand {
     }
 }
 
-/// The manual: the tool, and then each of its commands.
+/// Prints the manual of the tool and of each of its commands.
 pub(crate) fn manual(mut command: Command, output: &Output) -> Result<Exit, Failure> {
     command.build();
     let mut text = Vec::new();

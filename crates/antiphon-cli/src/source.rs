@@ -21,12 +21,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// What the source is called in errors.
+    /// The name of the source in error messages.
     pub(crate) fn name(&self) -> String {
         args::named_input(&self.source)
     }
 
-    /// The text of the document; whether it is one is not looked at.
+    /// Reads the text of the document without checking it.
     pub(crate) fn text(&self) -> Result<String, Failure> {
         if self.source == "-" || Path::new(&self.source).is_file() {
             return args::read(&self.source);

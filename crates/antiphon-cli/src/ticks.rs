@@ -1,4 +1,4 @@
-//! Stream of numbers, to try subscriptions with.
+//! Stream of numbers for trying out subscriptions.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,7 @@ use antiphon::{Method, ParamInfo};
 use futures_core::Stream;
 use tokio::time::{Interval, interval};
 
-/// Counts from 1, a number each time its interval has passed.
+/// Stream that counts from 1, with one number per interval.
 struct Ticks {
     interval: Interval,
     told: u64,
@@ -18,7 +18,7 @@ struct Ticks {
 /// The method `ticks`.
 pub(crate) fn method() -> Method {
     let ticks = |count: Option<u64>, milliseconds: Option<u64>| Ticks {
-        // An interval of nothing is refused by the timer.
+        // `interval` panics on a period of zero.
         interval: interval(Duration::from_millis(milliseconds.unwrap_or(1000).max(1))),
         told: 0,
         left: count.unwrap_or(u64::MAX),

@@ -1,7 +1,8 @@
 //! Parser of the attributes: tokens → options.
 //!
-//! `#[rpc(…)]`, `#[method(…)]` and `#[arg(…)]` have one grammar: words and `word = value`, with commas
-//! between them. Helper attributes are taken away from the item: the compiler does not know them.
+//! `#[rpc(…)]`, `#[method(…)]` and `#[arg(…)]` share one grammar: comma-separated `word` and
+//! `word = value`. Helper attributes are removed from the item, because the compiler does not know
+//! them.
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
@@ -13,15 +14,15 @@ use crate::errors::Errors;
 use crate::json::check_example;
 use crate::names::Rename;
 
-/// `#[rpc(…)]`.
+/// Options of `#[rpc(…)]`.
 pub(crate) struct RpcOptions {
-    /// What the names of remote methods begin with, without the underscore.
+    /// The prefix of remote methods, without the underscore.
     pub(crate) serve_as: Option<LitStr>,
     pub(crate) namespace: Option<LitStr>,
     pub(crate) separator: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
     pub(crate) rename_all: Option<Rename>,
-    /// Whether a client is generated.
+    /// Whether to generate a client.
     pub(crate) client: bool,
 }
 
@@ -73,10 +74,10 @@ impl RpcOptions {
     }
 }
 
-/// `#[method(…)]`, and `#[rpc_method(…)]`, which has the same options but `skip`.
+/// Options of `#[method(…)]`, and of `#[rpc_method(…)]`, which takes the same ones except `skip`.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
-    /// Whether the attribute is there at all: it makes a method remote.
+    /// Whether the attribute is present, which makes a method remote.
     pub(crate) given: bool,
     pub(crate) name: Option<LitStr>,
     pub(crate) doc: Option<LitStr>,
@@ -84,13 +85,13 @@ pub(crate) struct MethodOptions {
     pub(crate) request_handler: Option<Path>,
     pub(crate) example: Option<LitStr>,
     pub(crate) errors: Option<Path>,
-    /// The reason; empty if there is none.
+    /// The reason; empty if none is given.
     pub(crate) deprecated: Option<LitStr>,
     pub(crate) blocking: Option<Ident>,
     pub(crate) local: bool,
     pub(crate) admin: bool,
     pub(crate) skip: Option<Ident>,
-    /// `stream`, and what a client reads as an item if that is given.
+    /// `stream`, with the item type for the client if it is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
     pub(crate) notification: Option<LitStr>,
     pub(crate) unsubscribe: Option<LitStr>,
@@ -99,7 +100,7 @@ pub(crate) struct MethodOptions {
 }
 
 impl MethodOptions {
-    /// Takes `#[method]` away from the attributes.
+    /// Removes `#[method]` from the attributes and parses it.
     pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
         let Some(tokens) = take(attrs, "method", errors) else {
             return Self::default();
@@ -151,20 +152,20 @@ impl MethodOptions {
     }
 }
 
-/// `#[arg(…)]` and `#[ctx]` on a parameter.
+/// Options of `#[arg(…)]` and `#[ctx]` on a parameter.
 #[derive(Default)]
 pub(crate) struct ArgOptions {
-    /// Whether either attribute is there.
+    /// Whether either attribute is present.
     pub(crate) given: bool,
     pub(crate) name: Option<LitStr>,
-    /// `default`, and the expression if there is one.
+    /// `default`, with its expression if it is given.
     pub(crate) default: Option<(Ident, Option<Expr>)>,
     pub(crate) flatten: Option<Ident>,
     pub(crate) is_context: bool,
 }
 
 impl ArgOptions {
-    /// Takes the helper attributes away from a parameter.
+    /// Removes the helper attributes from a parameter and parses them.
     pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
         let is_context = take(attrs, "ctx", errors).is_some();
         let arg = take(attrs, "arg", errors);
@@ -185,7 +186,7 @@ impl ArgOptions {
     }
 }
 
-/// Takes all attributes of this name away; their content, if there was one.
+/// Removes all attributes of this name. Returns the tokens of the first one, if there is any.
 fn take(attrs: &mut Vec<Attribute>, name: &str, errors: &mut Errors) -> Option<TokenStream> {
     let mut content: Option<TokenStream> = None;
     attrs.retain(|attr| {
@@ -211,7 +212,7 @@ fn take(attrs: &mut Vec<Attribute>, name: &str, errors: &mut Errors) -> Option<T
     content
 }
 
-/// The options of one attribute. A name that comes twice is refused.
+/// Parses the options of one attribute. A repeated name is an error.
 fn split(tokens: TokenStream, errors: &mut Errors) -> Vec<Setting> {
     let parser = Punctuated::<Setting, Token![,]>::parse_terminated;
     let mut settings: Vec<Setting> = Vec::new();
@@ -231,7 +232,7 @@ fn split(tokens: TokenStream, errors: &mut Errors) -> Vec<Setting> {
     settings
 }
 
-/// One option: `blocking`, or `name = "add"`.
+/// An option: `blocking`, or `name = "add"`.
 struct Setting {
     name: Ident,
     value: Option<Expr>,
@@ -261,7 +262,7 @@ impl Setting {
         }
     }
 
-    /// The path of an item of this kind.
+    /// The value as a path; `kind` describes the expected item in error messages.
     fn path(self, kind: &str, errors: &mut Errors) -> Option<Path> {
         match self.value {
             Some(Expr::Path(path)) => Some(path.path),
@@ -291,7 +292,7 @@ impl Setting {
         Some(text)
     }
 
-    /// A text, or nothing.
+    /// A string, or the empty string if there is no value.
     fn reason(self, errors: &mut Errors) -> Option<LitStr> {
         match self.value {
             None => Some(LitStr::new("", self.name.span())),
@@ -325,7 +326,7 @@ impl Setting {
         rule
     }
 
-    /// An option that stands alone.
+    /// An option without a value.
     fn word(self, errors: &mut Errors) -> Option<Ident> {
         if let Some(value) = self.value {
             errors.at(

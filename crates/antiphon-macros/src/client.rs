@@ -1,8 +1,9 @@
 //! Expansion of the client: a struct around `antiphon::Client` with one method for each remote
 //! method.
 //!
-//! All of it stands inside of `::antiphon::__private::client! { … }`, which is the identity if the
-//! library was built with its feature `client`, and nothing else: so the output needs no `cfg`.
+//! All generated code is wrapped in `::antiphon::__private::client! { … }`. The macro expands to
+//! its input if the library was built with the feature `client`, and to nothing otherwise, so the
+//! output needs no `cfg`.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
@@ -14,16 +15,16 @@ use crate::model::Service;
 use crate::names::client_method;
 use crate::types::{last_segment, peel};
 
-/// Where the types of a client come from.
+/// The item from which a client is generated.
 pub(crate) enum Source<'a> {
-    /// A block: its types need not be made for a client. What a client cannot send or read is an
-    /// error only where the method is called.
+    /// An `impl` block. Its types may not work for a client: one that cannot be serialized or
+    /// deserialized is an error only where the method is called.
     Block(&'a Type),
-    /// A trait: it is the schema of both sides.
+    /// A trait, which is the schema of both sides.
     Trait,
 }
 
-/// The client of a service, named after `ident`.
+/// Generates the client of a service, named after `ident`.
 pub(crate) fn client(
     service: &Service,
     ident: &Ident,
@@ -57,8 +58,8 @@ pub(crate) fn client(
                 clippy::wrong_self_convention
             )]
             impl #name {
-                /// Calls the object that the client reaches under no further name; for one that is
-                /// nested there, take `client.namespace("its.name")`.
+                /// Creates a client of the object whose methods need no further prefix. For a nested
+                /// object, pass `client.namespace("its.name")`.
                 #[must_use]
                 pub fn new(client: ::antiphon::__private::Client) -> Self {
                     Self(client)
@@ -70,7 +71,7 @@ pub(crate) fn client(
     }
 }
 
-/// One method of the client.
+/// Generates one method of the client.
 fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
     let ident = client_method(&method.stem, method.ident.span());
     let remote = format!("{prefix}{}", method.name);
@@ -86,7 +87,7 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
             quote!(#ident: #ty)
         })
         .collect();
-    // What has no name here is for the caller of the client to name.
+    // A type that cannot be named becomes a type parameter, which the caller of the client chooses.
     let result = result(method);
     let (generics, result) = match result {
         Some(ty) => {
@@ -134,7 +135,8 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
     }
 }
 
-/// What a client reads: the result, or the items of a subscription; `None` if it has no name here.
+/// The type that a client deserializes: the result, or the item of a subscription. `None` if the
+/// type cannot be named.
 fn result(method: &Method) -> Option<Type> {
     match (&method.subscription, &method.output) {
         (Some(subscription), _) => subscription.item.as_ref().and_then(success),
@@ -143,7 +145,7 @@ fn result(method: &Method) -> Option<Type> {
     }
 }
 
-/// The parameters of a call: by position, or by name if one of them takes what is left.
+/// The parameters of a call: positional, or named if one of them is flattened.
 fn params(method: &Method) -> TokenStream {
     let flat = method
         .params()
@@ -162,7 +164,7 @@ fn params(method: &Method) -> TokenStream {
 }
 
 impl Source<'_> {
-    /// A type as a client has it: it owns what the server may borrow.
+    /// The type in a client, where references that the server may borrow become owned values.
     fn owned(&self, ty: &Type) -> Type {
         let mut ty = ty.clone();
         Owned.visit_type_mut(&mut ty);
@@ -175,15 +177,16 @@ impl Source<'_> {
         }
     }
 
-    /// The bound that moves an error to where the method is called. A bound that is plainly not met
-    /// is refused at once, unless it is one for every lifetime.
+    /// A bound that reports an unsupported type where the method is called. `for<'__antiphon>`
+    /// defers the check: the compiler rejects an unmet bound without it at the definition.
     fn bound(&self, ty: &Type, bound: &TokenStream) -> Option<TokenStream> {
         let is_needed = matches!(self, Self::Block(_)) && !is_plain(ty);
         is_needed.then(|| quote!(for<'__antiphon> #ty: #bound))
     }
 }
 
-/// Whether a type surely has a JSON form both ways. It keeps the client's documentation short.
+/// Whether a type certainly implements both serde traits. Bounds on such types would only clutter
+/// the documentation of the client.
 fn is_plain(ty: &Type) -> bool {
     const PLAIN: [&str; 16] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
@@ -204,7 +207,7 @@ fn unit() -> Type {
     })
 }
 
-/// The `T` of a result; `None` if it has no name here (`impl Serialize`, or an alias of a `Result`).
+/// The `T` of a result. `None` if it cannot be named (`impl Serialize`, or an alias of a `Result`).
 fn success(ty: &Type) -> Option<Type> {
     match peel(ty) {
         Type::ImplTrait(_) => return None,
@@ -227,7 +230,8 @@ fn success(ty: &Type) -> Option<Type> {
     (!matches!(peel(ty), Type::ImplTrait(_))).then(|| ty.clone())
 }
 
-/// `&str` → `String`, `&[T]` → `Vec<T>`, `&T` → `T`; every other lifetime is `'static`.
+/// Visitor that makes types owned: `&str` → `String`, `&[T]` → `Vec<T>`, `&T` → `T`; every other
+/// lifetime becomes `'static`.
 struct Owned;
 
 impl VisitMut for Owned {
@@ -252,7 +256,7 @@ impl VisitMut for Owned {
     }
 }
 
-/// In a block `Self` is the object; in the client it would be the client.
+/// Replaces `Self` by the type of the block; in the client it would be the client.
 fn replace_self(tokens: TokenStream, this: &Type) -> TokenStream {
     tokens
         .into_iter()
@@ -269,7 +273,8 @@ fn replace_self(tokens: TokenStream, this: &Type) -> TokenStream {
         .collect()
 }
 
-/// Whether a client could not write this type down: it depends on who implements the trait.
+/// The span of `Self` in a type of the method, if there is one. The type depends on the implementor
+/// of the trait, so a client cannot name it.
 pub(crate) fn depends_on_self(method: &Method) -> Option<Span> {
     fn find(tokens: TokenStream) -> Option<Span> {
         tokens.into_iter().find_map(|token| match token {

@@ -1,7 +1,7 @@
 //! Expansion of a method's description: doc comment, parameters, result, errors, example.
 //!
-//! Whether a type has a schema is left to the library, which has a macro for the question: what is
-//! printed is the same with its feature `describe` and without.
+//! A macro of the library decides whether a type has a schema. So the output is the same with and
+//! without the feature `describe`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -10,7 +10,7 @@ use syn::{BoundLifetimes, Lifetime, Type, TypeImplTrait, TypeNever, parse_quote}
 
 use crate::method::{Method, Param, ParamKind};
 
-/// The method that `made` makes, with what documents say of it.
+/// Adds the description to `made`, the expression that creates the method.
 pub(crate) fn described(method: &Method, made: &TokenStream) -> TokenStream {
     let doc = (!method.doc.is_empty()).then(|| {
         let doc = method.doc.to_expr();
@@ -62,8 +62,8 @@ fn param(param: &Param) -> TokenStream {
     }
 }
 
-/// The type of the result, or of an item, if it has a name here. It is named outside of the method,
-/// where the method's own lifetimes are unknown.
+/// The type of the result or item, if it can be named outside of the method, where the lifetimes of
+/// the method are unknown.
 fn result(method: &Method) -> Option<Type> {
     struct Named {
         is_nameless: bool,
@@ -76,7 +76,8 @@ fn result(method: &Method) -> Option<Type> {
             }
         }
 
-        /// `for<'a> …` brings its lifetimes along, and what it stands before has no schema.
+        /// A type with `for<'a> …`, such as a function pointer, has its own lifetimes and no
+        /// schema.
         fn visit_bound_lifetimes_mut(&mut self, _: &mut BoundLifetimes) {
             self.is_nameless = true;
         }

@@ -1,15 +1,15 @@
-//! Doc comments as values, as rustdoc reads them.
+//! Doc comments as string values, with the white space rules of rustdoc.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
 
-/// The lines of a doc comment, or one text given in its place.
+/// The lines of a doc comment, or one text that replaces it.
 #[derive(Default)]
 pub(crate) struct Doc(Vec<Expr>);
 
 impl Doc {
-    /// The doc comment among these attributes.
+    /// Collects the doc comment from the attributes.
     pub(crate) fn of(attrs: &[Attribute]) -> Self {
         let lines = attrs.iter().filter_map(|attr| match &attr.meta {
             Meta::NameValue(doc) if doc.path.is_ident("doc") => Some(doc.value.clone()),
@@ -29,7 +29,7 @@ impl Doc {
         self.0.is_empty()
     }
 
-    /// The first line that says something.
+    /// The first line that is not empty.
     pub(crate) fn first_line(&self) -> Option<String> {
         let lines = self.0.iter().filter_map(literal);
         lines
@@ -38,14 +38,14 @@ impl Doc {
             .find(|line| !line.is_empty())
     }
 
-    /// Whether it says nothing but this.
+    /// Whether the doc comment consists of exactly this text.
     pub(crate) fn is_only(&self, text: &str) -> bool {
         let lines: Option<Vec<String>> = self.0.iter().map(literal).collect();
         lines.is_some_and(|lines| lines.join("\n").trim() == text)
     }
 
-    /// The text as an expression. `#[doc = include_str!(…)]` stays what it is: the compiler reads
-    /// the file.
+    /// An expression for the text. `#[doc = include_str!(…)]` is passed on, so that the compiler
+    /// reads the file.
     pub(crate) fn to_expr(&self) -> TokenStream {
         let literals: Option<Vec<String>> = self.0.iter().map(literal).collect();
         if let Some(lines) = literals {
@@ -59,14 +59,14 @@ impl Doc {
         quote!(::antiphon::__private::concat!(#(#lines, "\n"),*))
     }
 
-    /// The text as attributes, for what is generated.
+    /// The text as attributes for a generated item.
     pub(crate) fn to_attrs(&self) -> TokenStream {
         let lines = &self.0;
         quote!(#(#[doc = #lines])*)
     }
 }
 
-/// The reason in `#[deprecated]`, empty if there is none; `None` without the attribute.
+/// The reason in `#[deprecated]`, empty if it gives none; `None` without the attribute.
 pub(crate) fn deprecation(attrs: &[Attribute]) -> Option<TokenStream> {
     let attr = attrs
         .iter()
@@ -74,7 +74,7 @@ pub(crate) fn deprecation(attrs: &[Attribute]) -> Option<TokenStream> {
     let mut note = None;
     match &attr.meta {
         Meta::NameValue(reason) => note = Some(reason.value.clone()),
-        // What is wrong in it the compiler says.
+        // Errors are ignored here: the compiler reports an invalid attribute itself.
         Meta::List(_) => drop(attr.parse_nested_meta(|meta| {
             let value: Expr = meta.value()?.parse()?;
             if meta.path.is_ident("note") {
@@ -87,7 +87,7 @@ pub(crate) fn deprecation(attrs: &[Attribute]) -> Option<TokenStream> {
     Some(note.map_or_else(|| quote!(""), |note| note.to_token_stream()))
 }
 
-/// A line without the space that stands behind `///`.
+/// The text of a line without the space after `///`.
 fn literal(line: &Expr) -> Option<String> {
     match line {
         Expr::Lit(ExprLit {

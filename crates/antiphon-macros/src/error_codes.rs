@@ -1,4 +1,4 @@
-//! `#[derive(ErrorCodes)]`: an enum of a program's errors → codes, messages and data.
+//! Expansion of `#[derive(ErrorCodes)]`: an enum of errors → codes, messages and data.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -15,8 +15,8 @@ use crate::message::Message;
 use crate::model::hidden;
 use crate::names::words;
 
-/// The codes that the protocol keeps for itself: those of the specification, and the one for
-/// cancelled calls.
+/// Codes that are reserved by the protocol: those of the specification, and the code of cancelled
+/// calls.
 const RESERVED: std::ops::RangeInclusive<i64> = -32768..=-32000;
 const CANCELLED: i64 = -32800;
 
@@ -85,8 +85,8 @@ fn conversions(
     }
 }
 
-/// One arm of the match, with those fields of a variant that message or data need; and what documents
-/// say of it.
+/// The match arm of one variant, with the fields that its message or data needs, and the expression
+/// that documents the error.
 fn arm(
     owner: &Ident,
     variant: &Variant,
@@ -171,7 +171,8 @@ fn integer(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// What `#[message]` says, else the first line of the doc comment, else the variant's name.
+/// The message: from `#[message]`, or else the first line of the doc comment, or else the name of
+/// the variant.
 fn message(variant: &Variant, names: &[String], errors: &mut Errors) -> Message {
     let Some(attr) = only(&variant.attrs, "message", errors) else {
         let line = Doc::of(&variant.attrs).first_line();
@@ -186,7 +187,7 @@ fn message(variant: &Variant, names: &[String], errors: &mut Errors) -> Message 
     }
 }
 
-/// The call of `with_data`, if there is data, and which fields it needs.
+/// The call of `with_data`, if there is data, and the indices of the fields in it.
 fn data(
     variant: &Variant,
     names: &[String],
@@ -244,7 +245,7 @@ fn check_bare(attr: &Attribute, errors: &mut Errors) {
     }
 }
 
-/// The attribute of this name; a second one is refused.
+/// The attribute of this name. A second one is an error.
 fn only<'a>(attrs: &'a [Attribute], name: &str, errors: &mut Errors) -> Option<&'a Attribute> {
     let mut found = attrs.iter().filter(|attr| attr.path().is_ident(name));
     let first = found.next();
@@ -254,7 +255,7 @@ fn only<'a>(attrs: &'a [Attribute], name: &str, errors: &mut Errors) -> Option<&
     first
 }
 
-/// The names of the fields, as messages and data have them: of a tuple their numbers.
+/// The names of the fields in messages and data. The fields of a tuple are numbered.
 fn field_names(fields: &Fields) -> Vec<String> {
     let name = |(at, field): (usize, &syn::Field)| match &field.ident {
         Some(name) => name.unraw().to_string(),
@@ -263,7 +264,8 @@ fn field_names(fields: &Fields) -> Vec<String> {
     fields.iter().enumerate().map(name).collect()
 }
 
-/// A field in a pattern with braces, which any variant can be matched with.
+/// The name or index of a field, for a pattern with braces, which is valid for every kind of
+/// variant.
 fn member(fields: &Fields, at: usize) -> Option<TokenStream> {
     let field = fields.iter().nth(at)?;
     Some(match &field.ident {

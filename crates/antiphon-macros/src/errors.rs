@@ -1,14 +1,14 @@
-//! Errors of one macro call, reported together.
+//! Collector of the errors of one macro call, which reports them together.
 //!
-//! Each message points at the token that is wrong and says what to write in its place. The block
-//! itself is printed all the same, so that one mistake does not hide the others behind it.
+//! Each error points at the offending token and says what to write instead. The original item is
+//! kept in the output, so that one mistake does not hide others in the item.
 
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// The messages found so far.
+/// The errors so far.
 #[derive(Debug, Default)]
 pub(crate) struct Errors {
     messages: Option<syn::Error>,
@@ -16,12 +16,12 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    /// Adds a message that points at these tokens.
+    /// Adds an error at the span of these tokens.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Adds a message that has its place already.
+    /// Adds an error that already has a span.
     pub(crate) fn push(&mut self, error: syn::Error) {
         self.count += 1;
         match &mut self.messages {
@@ -30,6 +30,7 @@ impl Errors {
         }
     }
 
+<<<<<<< HEAD
     /// Whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
@@ -43,5 +44,13 @@ impl Errors {
     /// The messages, for the compiler to report.
     pub(crate) fn into_tokens(self) -> Option<TokenStream> {
         self.messages.map(syn::Error::into_compile_error)
+=======
+    /// The output of `print`, or the collected errors if there are any.
+    pub(crate) fn or_print(self, print: impl FnOnce() -> TokenStream) -> TokenStream {
+        match self.0 {
+            Some(errors) => errors.into_compile_error(),
+            None => print(),
+        }
+>>>>>>> pd
     }
 }

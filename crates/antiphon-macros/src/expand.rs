@@ -1,4 +1,4 @@
-//! Expansion of each attribute: what stays of its item, and what is added.
+//! Expansion of the attribute macros: the item without helper attributes, and the generated code.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -14,7 +14,7 @@ use crate::method::Method;
 use crate::model::Service;
 use crate::{docs::Doc, server, stream, types};
 
-/// `#[rpc]`.
+/// Expands `#[rpc]`.
 pub(crate) fn rpc(options: TokenStream, item: &TokenStream) -> TokenStream {
     match syn::parse2(item.clone()) {
         Ok(Item::Impl(block)) if block.trait_.is_none() => rpc_impl(options, block),
@@ -138,8 +138,8 @@ fn rpc_trait(options: TokenStream, mut item: ItemTrait) -> TokenStream {
     quote!(#item #errors #client)
 }
 
-/// `async fn` in a trait does not promise a future that can be sent to another thread; the function
-/// it stands for can. Whoever implements the trait writes `async fn` all the same.
+/// Desugars an `async fn` of a trait to a function that returns a `Send` future, which `async fn`
+/// itself does not guarantee. Implementors can still write `async fn`.
 fn promise_send(method: &mut TraitItemFn) {
     if method.sig.asyncness.take().is_none() {
         return;
@@ -157,7 +157,7 @@ fn promise_send(method: &mut TraitItemFn) {
     }
 }
 
-/// `#[rpc_method]`.
+/// Expands `#[rpc_method]`.
 pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut item: ItemFn = match syn::parse2(item.clone()) {
         Ok(item) => item,
@@ -199,8 +199,14 @@ pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStrea
     quote!(#function #errors)
 }
 
+<<<<<<< HEAD
 /// The function as an associated one, `divide::call`, of a type with its name, which is the method.
 fn function(mut item: ItemFn, method: &Method, definition: &TokenStream) -> TokenStream {
+=======
+/// Replaces the function by a unit struct of the same name, which is the method, with the function
+/// itself as the associated function `call`.
+fn function(mut item: ItemFn, method: &Method) -> TokenStream {
+>>>>>>> pd
     let ident = item.sig.ident.clone();
     let vis = item.vis.clone();
     let cfgs = &method.cfgs;
@@ -218,7 +224,12 @@ fn function(mut item: ItemFn, method: &Method, definition: &TokenStream) -> Toke
         .collect();
     item.attrs.retain(|attr| !attr.path().is_ident("cfg"));
     item.sig.ident = syn::Ident::new("call", ident.span());
+<<<<<<< HEAD
     // What is not documented is said once, of the type.
+=======
+    let definition = server::definition(method, &quote!(Self::call));
+    // A missing doc comment is reported once, on the struct.
+>>>>>>> pd
     let undocumented = Doc::of(&item.attrs)
         .is_empty()
         .then(|| quote!(#[allow(missing_docs)]));

@@ -1,15 +1,16 @@
-//! Check of examples: whether a text is JSON.
+//! JSON parser that validates examples.
 
-/// As deep as an example may be nested.
+/// Maximum nesting depth of an example.
 const MAX_DEPTH: usize = 64;
 
-/// A place in a text that is read from left to right. Everything returns why it could not go on.
+/// Recursive-descent parser. Its methods return the reason why they cannot continue.
 struct Reader<'a> {
     rest: &'a str,
     depth: usize,
 }
 
-/// Checks an example: an object with `params`, a list or an object, and `result`, or one of them.
+/// Validates an example: an object with `params`, `result` or both, where `params` is an array or
+/// an object.
 pub(crate) fn check_example(text: &str) -> Result<(), String> {
     let mut reader = Reader {
         rest: text,
@@ -81,7 +82,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `member` sees every name, and what begins with its value.
+    /// Parses an object. `member` is called with each name and the remaining text at its value.
     fn object(
         &mut self,
         member: &mut dyn FnMut(&str, &str) -> Result<(), String>,
@@ -123,7 +124,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What stands between the quotes, as it is written.
+    /// Parses a string and returns the text between the quotes without unescaping it.
     fn string(&mut self) -> Result<&str, String> {
         self.expect("\"")?;
         let inside = self.rest;

@@ -1,4 +1,4 @@
-//! Message of an error: a text with fields in braces, in the grammar of `format!`.
+//! Template of an error message: text with fields in braces, in the syntax of `format!`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -6,21 +6,21 @@ use syn::LitStr;
 
 use crate::errors::Errors;
 
-/// A message and the fields it shows.
+/// A message and the fields that it refers to.
 pub(crate) struct Message {
-    /// With `{f0}` in place of the first field's name, so that a number, a keyword or any other name
-    /// is an argument that `format!` takes.
+    /// The text with each field renamed by its index, as in `{f0}`. So tuple indices, keywords and
+    /// any other names become valid arguments of `format!`.
     text: String,
-    /// As documents show it, with the names of the fields.
+    /// The text for documentation, with the original field names.
     pub(crate) shown: String,
-    /// Whether `text` is a template. A text from a doc comment may have braces in it.
+    /// Whether `text` is a template. A text from a doc comment is not, and may contain braces.
     is_template: bool,
     span: Span,
     pub(crate) fields: Vec<usize>,
 }
 
 impl Message {
-    /// A text in which braces are braces.
+    /// A message in which braces have no special meaning.
     pub(crate) fn plain(text: String) -> Self {
         Self {
             shown: text.clone(),
@@ -31,7 +31,7 @@ impl Message {
         }
     }
 
-    /// A template; `names` are those of the fields.
+    /// Parses a template; `names` are the names of the fields.
     pub(crate) fn parse(template: &LitStr, names: &[String], errors: &mut Errors) -> Self {
         let mut message = Self {
             text: String::new(),
@@ -51,7 +51,7 @@ impl Message {
                 rest = after;
                 continue;
             }
-            // A brace that is never closed is for `format!` to refuse.
+            // `format!` reports the unclosed brace.
             let Some((placeholder, after)) = rest.split_once('}') else {
                 break;
             };
@@ -66,7 +66,7 @@ impl Message {
         message
     }
 
-    /// What stands between braces: a field, and after a colon how it is shown (`{0:>width$}`).
+    /// Rewrites a placeholder: a field, and after a colon its format specification (`{0:>width$}`).
     fn placeholder(&mut self, text: &str, names: &[String]) -> Result<String, String> {
         let (name, spec) = match text.split_once(':') {
             Some((name, spec)) => (name, Some(spec)),
@@ -80,7 +80,7 @@ impl Message {
         Ok(shown)
     }
 
-    /// The specification, in which `width$` is a field as well.
+    /// Rewrites a format specification, in which `width$` refers to a field as well.
     fn spec(&mut self, spec: &str, names: &[String]) -> Result<String, String> {
         let mut parts = spec.split('$').peekable();
         let mut shown = String::new();
@@ -119,7 +119,7 @@ impl Message {
         Ok(format!("f{at}"))
     }
 
-    /// The message as an expression; `binding` names the value of a field.
+    /// The message as an expression; `binding` is the variable that holds a field.
     pub(crate) fn to_expr(&self, binding: impl Fn(usize) -> Ident) -> TokenStream {
         if !self.is_template {
             return self.text.to_token_stream();

@@ -1,4 +1,4 @@
-//! Remote method, from a signature and its attributes.
+//! Model of a remote method, built from a signature and its attributes.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -15,23 +15,23 @@ use crate::errors::Errors;
 use crate::stream::Subscription;
 use crate::types::{last_segment, peel};
 
-/// As many parameters as the library decodes at once.
+/// Maximum count of parameters, which is what the library can decode.
 const MAX_PARAMS: usize = 16;
 
 /// A remote method.
 pub(crate) struct Method {
-    /// The Rust name, as it is called.
+    /// The identifier of the Rust method.
     pub(crate) ident: Ident,
     /// The Rust name without the prefix.
     pub(crate) stem: String,
-    /// The name a caller uses.
+    /// The remote name.
     pub(crate) name: String,
     pub(crate) doc: Doc,
     pub(crate) format: Option<LitStr>,
     pub(crate) request_handler: Option<Path>,
     pub(crate) example: Option<LitStr>,
     pub(crate) errors: Option<Path>,
-    /// The reason; empty if there is none.
+    /// The reason; empty if none is given.
     pub(crate) deprecated: Option<TokenStream>,
     pub(crate) is_blocking: bool,
     pub(crate) is_local: bool,
@@ -40,26 +40,26 @@ pub(crate) struct Method {
     pub(crate) has_receiver: bool,
     pub(crate) args: Vec<Arg>,
     pub(crate) output: Option<Type>,
-    /// Set if it returns a stream.
+    /// The options of the subscription, if the method returns a stream.
     pub(crate) subscription: Option<Subscription>,
-    /// `#[cfg]`: what is registered goes with the method.
+    /// The `#[cfg]` attributes, which are repeated on the registration of the method.
     pub(crate) cfgs: Vec<Attribute>,
-    /// What the client's method carries too.
+    /// The attributes that the client's method has as well.
     pub(crate) client_attrs: Vec<Attribute>,
     /// Whether there are errors about it: the client is printed without it.
     pub(crate) is_refused: bool,
 }
 
-/// An argument of the Rust method, in order.
+/// An argument of the Rust method, in declaration order.
 pub(crate) enum Arg {
     Context { is_reference: bool },
     Param(Box<Param>),
 }
 
-/// An argument that comes from the caller.
+/// An argument that the caller sends.
 pub(crate) struct Param {
     pub(crate) ident: Ident,
-    /// The name a caller uses.
+    /// The remote name.
     pub(crate) name: String,
     pub(crate) doc: Doc,
     pub(crate) ty: Type,
@@ -68,13 +68,13 @@ pub(crate) struct Param {
 
 pub(crate) enum ParamKind {
     Required,
-    /// With the function that makes its value when it is left out.
+    /// With a closure that makes the default value.
     Optional(TokenStream),
     Flatten,
 }
 
 impl Method {
-    /// Reads the signature of a method that is remote, and takes helper attributes away from it.
+    /// Builds the model of a remote method, and removes the helper attributes from its signature.
     pub(crate) fn new(
         attrs: &[Attribute],
         sig: &mut Signature,
@@ -143,7 +143,7 @@ impl Method {
         }
     }
 
-    /// The arguments that come from the caller, in order.
+    /// The arguments that the caller sends, in order.
     pub(crate) fn params(&self) -> impl Iterator<Item = &Param> {
         self.args.iter().filter_map(|arg| match arg {
             Arg::Param(param) => Some(param.as_ref()),
@@ -156,13 +156,13 @@ impl Method {
         self.args.iter().any(is_context)
     }
 
-    /// What the method may do because it is remote: it owns its parameters, also those it only reads.
+    /// Allows a Clippy lint: a remote method owns its parameters even if it only reads them.
     pub(crate) fn allowances(&self) -> Option<Attribute> {
         let allowance = parse_quote!(#[allow(clippy::needless_pass_by_value)]);
         (!self.args.is_empty()).then_some(allowance)
     }
 
-    /// Where a message about what the method returns belongs.
+    /// The tokens at which errors about the return type are reported.
     pub(crate) fn output_tokens(&self) -> TokenStream {
         match &self.output {
             Some(ty) => ty.to_token_stream(),
@@ -174,7 +174,7 @@ impl Method {
 impl Arg {
     fn new(typed: &mut PatType, errors: &mut Errors) -> Option<Self> {
         let options = ArgOptions::take(&mut typed.attrs, errors);
-        // The compiler has no doc comments on parameters.
+        // The compiler rejects doc comments on parameters, so they are removed.
         let doc = Doc::of(&typed.attrs);
         typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
         if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
@@ -220,7 +220,7 @@ fn kind(ty: &Type, options: &ArgOptions, errors: &mut Errors) -> ParamKind {
         }
         (Some(_), None) => ParamKind::Flatten,
         (None, Some((_, Some(expr)))) => {
-            // A text is the default of a `String` as it stands.
+            // A string literal is converted, so that it can be the default of a `String`.
             let value = match expr {
                 Expr::Lit(ExprLit {
                     lit: Lit::Str(_), ..
@@ -330,7 +330,7 @@ fn check_type(ty: &Type, errors: &mut Errors) {
     References(errors).visit_type_mut(&mut ty.clone());
 }
 
-/// The name in `name: T` or `mut name: T`.
+/// The identifier of `name: T` or `mut name: T`.
 fn argument_name(pat: &Pat, errors: &mut Errors) -> Option<Ident> {
     match pat {
         Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {
@@ -349,7 +349,7 @@ fn argument_name(pat: &Pat, errors: &mut Errors) -> Option<Ident> {
     None
 }
 
-/// Whether a type, or what it refers to, is called `Context`.
+/// Whether a type is called `Context`, or is a reference to such a type.
 fn is_context(ty: &Type) -> bool {
     let ty = match peel(ty) {
         Type::Reference(reference) => &reference.elem,
@@ -358,7 +358,7 @@ fn is_context(ty: &Type) -> bool {
     last_segment(ty).is_some_and(|name| name == "Context")
 }
 
-/// Takes helper attributes away from a method that is not remote; says so if there were any.
+/// Removes helper attributes from a method that is not remote; their presence is an error.
 pub(crate) fn check_private(sig: &mut Signature, is_skipped: bool, errors: &mut Errors) {
     for input in &mut sig.inputs {
         let FnArg::Typed(typed) = input else { continue };

@@ -1,7 +1,7 @@
-//! Service, from an `impl` block or a trait, with all checks.
+//! Model of a service, built and validated from an `impl` block or a trait.
 //!
-//! A block and a trait become the same [`Service`], so that the handler side and the client are
-//! printed once for both.
+//! Both become the same [`Service`], so that one code generator each for the handlers and the
+//! client is enough.
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;
@@ -14,16 +14,16 @@ use crate::errors::Errors;
 use crate::method::{self, Method};
 use crate::types;
 
-/// The prefix of remote methods in a block.
+/// The default prefix of remote methods in a block.
 const PREFIX: &str = "rpc";
 
-/// The methods of one object.
+/// A service: the methods of one object.
 pub(crate) struct Service {
     pub(crate) options: RpcOptions,
     pub(crate) title: String,
     pub(crate) doc: Doc,
     pub(crate) methods: Vec<Method>,
-    /// `#[cfg]` of the whole item.
+    /// The `#[cfg]` attributes of the whole item.
     pub(crate) cfgs: Vec<Attribute>,
 }
 
@@ -92,7 +92,8 @@ impl Service {
         }
     }
 
-    /// Adds a method if it is remote: by its prefix, by `#[method]`, or because all are.
+    /// Adds a method if it is remote: because of its prefix, because of `#[method]`, or because all
+    /// are.
     fn add(
         &mut self,
         attrs: &mut Vec<Attribute>,
@@ -124,6 +125,7 @@ impl Service {
         self.methods.push(method);
     }
 
+<<<<<<< HEAD
     /// Two methods of one name would be found when the router is built; the compiler is earlier.
     /// With a `#[cfg]` they may be meant: one of them is not there.
     fn check_names(&mut self, errors: &mut Errors) {
@@ -134,6 +136,14 @@ impl Service {
             };
             let name = method.name.clone();
             let is_twin = |known: &Method| known.name == name && known.cfgs.is_empty();
+=======
+    /// Rejects repeated names at compile time rather than when the router is built. Methods with
+    /// `#[cfg]` may share a name, because only one of them may exist.
+    fn check_names(&self, errors: &mut Errors) {
+        for (n, method) in self.methods.iter().enumerate() {
+            let before = self.methods.get(..n).unwrap_or_default();
+            let is_twin = |known: &Method| known.name == method.name && known.cfgs.is_empty();
+>>>>>>> pd
             if method.cfgs.is_empty() && before.iter().any(is_twin) {
                 let message = format!(
                     "two methods have the remote name `{}`: rename one",
@@ -145,12 +155,16 @@ impl Service {
         }
     }
 
+<<<<<<< HEAD
     /// The methods without errors, for the client.
     pub(crate) fn accepted(&self) -> impl Iterator<Item = &Method> {
         self.methods.iter().filter(|method| !method.is_refused)
     }
 
     /// What stands before the names of the methods because of `namespace`.
+=======
+    /// The prefix that `namespace` adds to the names of the methods.
+>>>>>>> pd
     pub(crate) fn prefix(&self) -> String {
         match &self.options.namespace {
             Some(namespace) => {
@@ -162,13 +176,13 @@ impl Service {
     }
 }
 
-/// `add` of `rpc_add`.
+/// Strips the prefix: `rpc_add` → `add`.
 fn without_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let stem = name.strip_prefix(prefix)?.strip_prefix('_')?;
     (!stem.is_empty()).then_some(stem)
 }
 
-/// A name of ours that no name of the user's meets.
+/// An identifier that cannot collide with those in user code.
 pub(crate) fn hidden(name: &str) -> Ident {
     Ident::new(&format!("__{name}"), Span::mixed_site())
 }

@@ -1,8 +1,8 @@
-//! Names of methods and parameters as callers see them.
+//! Remote names of methods and parameters.
 
 use proc_macro2::{Ident, Span};
 
-/// The rules `rename_all` knows.
+/// The naming conventions of `rename_all`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rename {
     Camel,
@@ -13,7 +13,7 @@ pub(crate) enum Rename {
 }
 
 impl Rename {
-    /// The rules by name, for parsing and for the message that lists them.
+    /// The conventions by name, for parsing and for error messages.
     pub(crate) const ALL: [(&str, Self); 5] = [
         ("camelCase", Self::Camel),
         ("PascalCase", Self::Pascal),
@@ -27,7 +27,7 @@ impl Rename {
         Some(*rule)
     }
 
-    /// A `snake_case` name under this rule.
+    /// Applies the convention to a `snake_case` name.
     pub(crate) fn apply(self, name: &str) -> String {
         let words = name.split('_').filter(|word| !word.is_empty());
         match self {
@@ -57,7 +57,7 @@ fn capital(word: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A variant's name as a sentence: `OutOfStock` is "Out of stock".
+/// Turns the name of a variant into a sentence: `OutOfStock` → "Out of stock".
 pub(crate) fn words(name: &str) -> String {
     let mut text = String::new();
     let mut before = None;
@@ -76,8 +76,8 @@ pub(crate) fn words(name: &str) -> String {
     text
 }
 
-/// The name of a client's method. What Rust does not take as it is (`rpc_type`, `rpc_2d`), and
-/// `new`, which the client has already, becomes a name close to it.
+/// The identifier of a client's method. Names that are not Rust identifiers (`rpc_type`, `rpc_2d`),
+/// and `new`, which the client already has, become similar identifiers.
 pub(crate) fn client_method(stem: &str, span: Span) -> Ident {
     if stem == "new" {
         return Ident::new("new_", span);
@@ -86,7 +86,7 @@ pub(crate) fn client_method(stem: &str, span: Span) -> Ident {
     match syn::parse_str::<Ident>(stem) {
         Ok(_) => Ident::new(stem, span),
         Err(_) if !starts_well => Ident::new(&format!("_{stem}"), span),
-        // These four cannot be written as `r#…`.
+        // These five cannot be raw identifiers (`r#…`).
         Err(_) if matches!(stem, "self" | "Self" | "super" | "crate" | "_") => {
             Ident::new(&format!("{stem}_"), span)
         }

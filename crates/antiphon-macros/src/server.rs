@@ -1,7 +1,7 @@
-//! Expansion of the handler side: a router with one `Method` for each remote method.
+//! Expansion of the handlers: a router with one `Method` for each remote method.
 //!
-//! Everything is named by its full path under `::antiphon::__private`, and no trait of the prelude
-//! is needed: a program may shadow any of them.
+//! The generated code uses full paths under `::antiphon::__private` and no trait of the prelude,
+//! because a program may shadow any of them.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -12,8 +12,8 @@ use crate::method::{Arg, Method, ParamKind};
 use crate::model::{Service, hidden};
 use crate::stream::Subscription;
 
-/// The names that the generated code gives its own values. They are hygienic: no expression of the
-/// user's sees them.
+/// Names of the variables in generated code. They are hygienic, so expressions in user code cannot
+/// see them.
 struct Names {
     object: Ident,
     router: Ident,
@@ -46,7 +46,7 @@ impl Names {
     }
 }
 
-/// The body of `into_router(self)`. Methods are called as `owner::name`.
+/// The body of `into_router(self)`. `owner` is the path prefix for calling the methods.
 pub(crate) fn router(service: &Service, owner: &TokenStream, type_span: Span) -> TokenStream {
     let names = Names::new();
     let Names { object, router, .. } = &names;
@@ -75,7 +75,7 @@ pub(crate) fn router(service: &Service, owner: &TokenStream, type_span: Span) ->
         .separator
         .as_ref()
         .map(|separator| quote!(let #router = #router.separator(#separator);));
-    // An object that cannot be shared is refused where its type is written.
+    // The span reports an object that is not `Send + Sync` at its type.
     let share = quote_spanned!(at(type_span)=> ::antiphon::__private::share::<Self>);
     quote! {
         let #object = #share(self);
@@ -87,7 +87,7 @@ pub(crate) fn router(service: &Service, owner: &TokenStream, type_span: Span) ->
     }
 }
 
-/// The expression that makes a `Method` which calls `callee`.
+/// The expression that creates a `Method` which calls `callee`.
 pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     let names = Names::new();
     let call = &names.call;
@@ -126,7 +126,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     described(method, &made)
 }
 
-/// A call whose parameters are decoded as they came.
+/// The handler body that decodes the parameters directly.
 fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
     let Names {
         call,
@@ -172,7 +172,7 @@ fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
     }
 }
 
-/// A call whose parameters a request handler sees first.
+/// The handler body that passes the parameters to the request handler before decoding.
 fn handled(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
     let Names {
         call,
@@ -235,8 +235,8 @@ fn handled(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
     }
 }
 
-/// Calls the method and writes the answer, as the end of a future or of blocking work. What the
-/// method has borrowed from its arguments is given back before they go.
+/// Calls the method and writes the response, at the end of a future or of blocking work. The
+/// separate statements end all borrows of the arguments before the arguments are dropped.
 fn finish(method: &Method, callee: &TokenStream, names: &Names, context: &Ident) -> TokenStream {
     let Names { outcome, .. } = names;
     if method.subscription.is_some() {
@@ -251,9 +251,10 @@ fn finish(method: &Method, callee: &TokenStream, names: &Names, context: &Ident)
     }
 }
 
-/// Calls a method that streams, in a future that stays where it is: so the stream may borrow from the
-/// object, the context and whatever else is in there. A future that is not `Send` is refused where
-/// the method's name is written, an item that does not convert where its return type is.
+/// Calls a method that returns a stream. The stream is polled within the future that calls the
+/// method, so it may borrow from the object, the context and the other values in that future. The
+/// spans report a future that is not `Send` at the name of the method, and an unsupported item at
+/// the return type.
 fn subscribed(
     method: &Method,
     callee: &TokenStream,
@@ -261,7 +262,7 @@ fn subscribed(
     context: &Ident,
 ) -> TokenStream {
     let span = at(method.output_tokens().span());
-    // Whatever is wrong with the stream is told once, if all of this has one place.
+    // With one span for all of this, the compiler reports an unsuitable stream only once.
     let placed = |name: &Ident| Ident::new(&name.to_string(), span);
     let [outcome, producer, item] = [&names.outcome, &names.producer, &names.item].map(placed);
     let call = &names.call;
@@ -281,15 +282,14 @@ fn subscribed(
     quote!(#subscribe(#call, move |#producer| async move { #body }).await)
 }
 
-/// Writes the answer. A result that has no JSON form is refused once, not here as well: both
-/// messages have the same place.
+/// Writes the response. It has the span of [`outcome_of`], so the compiler reports a result that
+/// cannot be serialized only once.
 fn answer(method: &Method, names: &Names) -> TokenStream {
     let Names { call, outcome, .. } = names;
     quote_spanned!(at(method.output_tokens().span())=> #call.answer(#outcome))
 }
 
-/// The result or the error of the method. What does not convert is refused where the method's
-/// return type is written.
+/// The result or error of the method. The span reports an unsupported type at the return type.
 fn outcome_of(
     method: &Method,
     callee: &TokenStream,
@@ -304,7 +304,7 @@ fn outcome_of(
     }}
 }
 
-/// What the method returns, awaited if it has to be.
+/// The return value of the method, awaited if it is `async`.
 fn returned(method: &Method, callee: &TokenStream, names: &Names, context: &Ident) -> TokenStream {
     let object = &names.object;
     let receiver = method.has_receiver.then(|| quote!(&#object,));
@@ -320,7 +320,7 @@ fn returned(method: &Method, callee: &TokenStream, names: &Names, context: &Iden
     quote!(#callee(#receiver #(#args),*) #wait)
 }
 
-/// A future that is not `Send` is refused where the method's name is written.
+/// Boxes a future. The span reports a future that is not `Send` at the name of the method.
 fn boxed(method: &Method, context: &Ident, body: &TokenStream) -> TokenStream {
     let boxed = quote_spanned!(at(method.ident.span())=> ::antiphon::__private::CallFuture::boxed);
     quote!(#boxed(&#context, async move { #body }))
@@ -330,7 +330,7 @@ fn blocking(context: &TokenStream, body: &TokenStream) -> TokenStream {
     quote!(::antiphon::__private::CallFuture::blocking(#context, move || { #body }))
 }
 
-/// The object for a future of its own: the handler may be called again before that one ends.
+/// Clones the object for the future: the handler may be called again while the future runs.
 fn keep_object(method: &Method, names: &Names) -> Option<TokenStream> {
     let object = &names.object;
     let keep = quote!(let #object = ::antiphon::__private::Clone::clone(&#object););
@@ -342,7 +342,8 @@ fn keep_context(method: &Method, kept: &Ident, context: &Ident) -> Option<TokenS
     method.takes_context().then_some(keep)
 }
 
-/// The tuple of slots. A type that cannot be decoded is refused where it is written.
+/// The tuple of slots for the decoder. The spans report a type that cannot be decoded where it is
+/// written.
 fn slots(method: &Method) -> TokenStream {
     let slots = method.params().map(|param| {
         let ty = &param.ty;
@@ -362,7 +363,7 @@ fn slots(method: &Method) -> TokenStream {
     quote!((#(#slots,)*))
 }
 
-/// The pattern for the tuple of decoded values.
+/// The pattern that binds the decoded values.
 fn values(method: &Method) -> TokenStream {
     let values = (0..method.params().count()).map(value_name);
     quote!((#(#values,)*))
@@ -372,7 +373,8 @@ fn value_name(at: usize) -> Ident {
     format_ident!("__value{at}", span = Span::mixed_site())
 }
 
-/// The place of a token of the user's, for what is ours: messages point there, lints see a macro.
+/// The location of a user's token with the hygiene of the macro. Errors point at the token, and
+/// lints recognise generated code.
 fn at(span: Span) -> Span {
     span.resolved_at(Span::mixed_site())
 }

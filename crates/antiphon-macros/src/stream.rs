@@ -1,7 +1,8 @@
 //! Subscriptions: methods that return a stream, and the options for their messages.
 //!
-//! A macro sees names, not types. So a stream is what is called `impl Stream<…>`, alone or as the
-//! first argument of a `Result`, and what carries `#[method(stream)]`.
+//! A macro sees names, not types. So a method returns a stream if its return type is written as
+//! `impl Stream<…>`, alone or as the first argument of a `Result`, or if it has
+//! `#[method(stream)]`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -15,7 +16,7 @@ use crate::attr::MethodOptions;
 use crate::errors::Errors;
 use crate::types::peel;
 
-/// The words of `overflow`, and the variants they stand for.
+/// The values of `overflow` and the corresponding variants.
 const OVERFLOWS: [(&str, &str); 4] = [
     ("disconnect", "Disconnect"),
     ("drop_oldest", "DropOldest"),
@@ -23,20 +24,20 @@ const OVERFLOWS: [(&str, &str); 4] = [
     ("block", "Block"),
 ];
 
-/// What is known of the subscriptions of a method.
+/// The subscription options of a method.
 pub(crate) struct Subscription {
-    /// The items, perhaps a `Result`; `None` if their type has no name here.
+    /// The item type, which may be a `Result`; `None` if it cannot be named.
     pub(crate) item: Option<Type>,
     pub(crate) unsubscribe: Option<LitStr>,
     notification: Option<LitStr>,
     is_plain: bool,
-    /// A variant of the library's `Overflow`.
+    /// The name of a variant of `antiphon::Overflow`.
     overflow: Option<&'static str>,
 }
 
 impl Subscription {
-    /// The subscriptions of a method that returns a stream. For any other method the options are
-    /// refused.
+    /// The options of a method that returns a stream. For any other method, `None`, and such
+    /// options are errors.
     pub(crate) fn of(
         output: Option<&Type>,
         options: &MethodOptions,
@@ -70,7 +71,7 @@ impl Subscription {
         })
     }
 
-    /// What makes a `Method` one that streams.
+    /// The builder calls that turn a `Method` into a subscription.
     pub(crate) fn to_setters(&self) -> TokenStream {
         let notification = self.notification.iter();
         let unsubscribe = self.unsubscribe.iter();
@@ -89,7 +90,7 @@ impl Subscription {
     }
 }
 
-/// A stream in a trait goes to another thread, whatever implements the trait.
+/// Adds `Send` to a stream in a trait, because the stream may be polled on another thread.
 pub(crate) fn promise_send(output: &mut ReturnType) {
     if let ReturnType::Type(_, ty) = output
         && let Some(stream) = anonymous(ty)
@@ -145,7 +146,7 @@ fn is_stream(ty: &Type) -> bool {
     anonymous(&mut ty.clone()).is_some()
 }
 
-/// The `impl Stream<…>` in a return type.
+/// Finds the `impl Stream<…>` in a return type.
 fn anonymous(ty: &mut Type) -> Option<&mut TypeImplTrait> {
     match ty {
         Type::Group(group) => anonymous(&mut group.elem),
@@ -181,7 +182,7 @@ fn stream_bound(bound: &TypeParamBound) -> Option<&TraitBound> {
     }
 }
 
-/// The `T` of the first `Stream<Item = T>` in a type, also if it stands in a box.
+/// The `T` of the first `Stream<Item = T>` in a type, including `Box<dyn Stream>`.
 fn shown_item(ty: &Type) -> Option<Type> {
     struct Find(Option<Type>);
 

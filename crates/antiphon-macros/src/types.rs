@@ -1,8 +1,8 @@
-//! Types in a signature.
+//! Helpers for types in a signature.
 
 use syn::{Ident, Type};
 
-/// The last name of a path: `Option` of `std::option::Option<T>`.
+/// The last segment of a path: `Option` in `std::option::Option<T>`.
 pub(crate) fn last_segment(ty: &Type) -> Option<&Ident> {
     match peel(ty) {
         Type::Path(path) => Some(&path.path.segments.last()?.ident),
@@ -10,7 +10,7 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&Ident> {
     }
 }
 
-/// A type without parentheses, written or not.
+/// The type without parentheses and invisible groups.
 pub(crate) fn peel(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => peel(&group.elem),

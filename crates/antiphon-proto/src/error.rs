@@ -6,10 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The number that says which kind of error an answer carries.
+/// An error code.
 ///
-/// The set is open: a program chooses its own codes outside −32768…−32000. What the specification
-/// and Antiphon reserve is listed below as constants.
+/// The set is open: programs choose their own codes outside −32768…−32000. The constants below are
+/// reserved by the specification and by Antiphon.
 ///
 /// ```
 /// use antiphon_proto::ErrorCode;
@@ -23,35 +23,36 @@ use serde_json::value::RawValue;
 pub struct ErrorCode(pub i64);
 
 impl ErrorCode {
-    /// The text is not JSON (section 5.1).
+    /// The message is not valid JSON (section 5.1).
     pub const PARSE_ERROR: Self = Self(-32700);
-    /// The JSON is not a request object (section 5.1).
+    /// The message is not a valid request object (section 5.1).
     pub const INVALID_REQUEST: Self = Self(-32600);
-    /// No such method, or none that this caller may see (section 5.1).
+    /// The method does not exist, or is not available to this caller (section 5.1).
     pub const METHOD_NOT_FOUND: Self = Self(-32601);
-    /// The parameters do not fit the method (section 5.1).
+    /// The parameters do not match the method (section 5.1).
     pub const INVALID_PARAMS: Self = Self(-32602);
-    /// The method failed in a way it did not foresee (section 5.1).
+    /// The method failed unexpectedly (section 5.1).
     pub const INTERNAL_ERROR: Self = Self(-32603);
-    /// The server has as many calls in flight as it allows; nothing ran, try again later.
+    /// The server already has its maximum of calls in flight. The method has not run; try again
+    /// later.
     pub const OVERLOADED: Self = Self(-32000);
-    /// The call's deadline passed before it ended.
+    /// The deadline of the call passed before it ended.
     pub const TIMEOUT: Self = Self(-32001);
-    /// The result is longer than an answer may be.
+    /// The result exceeds the limit of responses.
     pub const RESPONSE_TOO_LARGE: Self = Self(-32003);
-    /// The method needs a session or an event stream, and the call came without one.
+    /// The method needs a session or an event stream, and the call had neither.
     pub const NEEDS_SESSION: Self = Self(-32004);
-    /// The caller cancelled the call (the Language Server Protocol's `RequestCancelled`).
+    /// The caller cancelled the call (`RequestCancelled` in the Language Server Protocol).
     pub const CANCELLED: Self = Self(-32800);
 
-    /// Whether the code lies in −32768…−32000, which the specification keeps for itself, or is
+    /// Whether the code is in −32768…−32000, which the specification reserves, or is
     /// [`CANCELLED`](Self::CANCELLED).
     #[must_use]
     pub fn is_reserved(self) -> bool {
         (-32768..=-32000).contains(&self.0) || self == Self::CANCELLED
     }
 
-    /// The message that goes with a reserved code when nobody gives another one.
+    /// The default message of a reserved code.
     fn default_message(self) -> &'static str {
         match self {
             Self::PARSE_ERROR => "Parse error",
@@ -81,11 +82,15 @@ impl From<i64> for ErrorCode {
     }
 }
 
+<<<<<<< HEAD
 /// The error object of a response: code, message and, if given, data (JSON-RPC 2.0, section 5.1).
 ///
 /// A server's method returns it as the `E` of a `Result`; a client finds it in the error of a call
 /// that was refused. Codes from −32768 to −32000 are the protocol's, all others a program's; see
 /// [`ErrorCode`].
+=======
+/// The error object of a response: a code, a message and optional data.
+>>>>>>> pd
 ///
 /// ```
 /// use antiphon_proto::{ErrorCode, ErrorObject};
@@ -108,7 +113,7 @@ pub struct ErrorObject {
 }
 
 impl ErrorObject {
-    /// An error of a program's own.
+    /// Creates an error with a code of the program.
     pub fn new(code: impl Into<ErrorCode>, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code: code.into(),
@@ -117,7 +122,7 @@ impl ErrorObject {
         }
     }
 
-    /// The error that goes with a reserved code, with the message of the specification.
+    /// Creates the error of a reserved code, with the message from the specification.
     ///
     /// ```
     /// # use antiphon_proto::{ErrorCode, ErrorObject};
@@ -133,7 +138,7 @@ impl ErrorObject {
         }
     }
 
-    /// −32602 with a reason of the method's own: `Invalid params: {reason}`.
+    /// Error −32602 with a specific reason: `Invalid params: {reason}`.
     pub fn invalid_params(reason: impl fmt::Display) -> Self {
         Self::new(
             ErrorCode::INVALID_PARAMS,
@@ -141,22 +146,22 @@ impl ErrorObject {
         )
     }
 
-    /// The same error with `data`, which says more to a program than the message can.
+    /// Adds `data`, which gives details to programs.
     ///
-    /// Data that cannot be written as JSON is left out; the error stays.
+    /// Data that cannot be serialized is omitted; the error itself stays.
     #[must_use]
     pub fn with_data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
         self.data = serde_json::value::to_raw_value(data).ok();
         self
     }
 
-    /// Which kind of error it is.
+    /// The error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// One sentence for a person.
+    /// The message, one sentence for people.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -168,7 +173,7 @@ impl ErrorObject {
         self.data.as_deref().map(RawValue::get)
     }
 
-    /// `data` read as a `T`; `None` if there is none or it is not a `T`.
+    /// `data` as a `T`; `None` if it is missing or does not match `T`.
     #[must_use]
     pub fn data_as<'de, T: Deserialize<'de>>(&'de self) -> Option<T> {
         serde_json::from_str(self.data()?).ok()
@@ -189,15 +194,15 @@ impl ErrorObject {
             message: &self.message,
             data: self.data.as_deref(),
         };
-        // A number, a string and raw text: there is nothing here that serde_json could refuse.
+        // Cannot fail: the object has only a number, a string and raw JSON text.
         let _ = serde_json::to_writer(out, &wire);
     }
 
-    /// Reads an error object; `None` if it is no object, `code` is not an integer or `message` not
-    /// a string.
+    /// Parses an error object. Returns `None` if the text is not an object, if `code` is not an
+    /// integer, or if `message` is not a string.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
-        // What is derived for a structure would take its members from an array as well.
+        // Derived `Deserialize` would accept an array for the struct as well.
         if !text.trim_start().starts_with('{') {
             return None;
         }

@@ -1,16 +1,16 @@
-//! Id of a call, kept as the JSON text it was written in (JSON-RPC 2.0, section 4).
+//! Id of a call, kept as its original JSON text (JSON-RPC 2.0, section 4).
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// How long the JSON text of an id may be, in bytes.
+/// Maximum length of the JSON text of an id, in bytes.
 pub const MAX_ID_LEN: usize = 256;
 
-/// An id: a string, any number, or null, as JSON text.
+/// A JSON-RPC id as JSON text: a string, a number or null.
 ///
-/// Two ids are equal if their texts are: `1`, `1.0` and `"1"` are three ids. An id is never turned
-/// into a number and back, so `1e400` and 30 digits come back as they went.
+/// Two ids are equal if their texts are equal: `1`, `1.0` and `"1"` are three different ids. An id
+/// is never parsed into a number, so `1e400` and numbers of 30 digits are returned unchanged.
 ///
 /// ```
 /// use antiphon_proto::Id;
@@ -30,8 +30,8 @@ impl Id {
         Self("null".into())
     }
 
-    /// An id from its JSON text; `None` unless it is a string, a number or null of at most
-    /// [`MAX_ID_LEN`] bytes.
+    /// Creates an id from JSON text. Returns `None` unless the text is a string, a number or null
+    /// of at most [`MAX_ID_LEN`] bytes.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
         let mut scanner = crate::scan::Scanner::new(text.as_bytes());
@@ -45,14 +45,14 @@ impl Id {
         &self.0
     }
 
-    /// Whether it is `null`, which identifies no call.
+    /// Whether the id is `null`, which identifies no call.
     #[must_use]
     pub fn is_null(&self) -> bool {
         &*self.0 == "null"
     }
 }
 
-/// Whether this JSON value may be an id. The grammar has been checked before.
+/// Whether the JSON value is a valid id. The value must be well-formed JSON.
 pub(crate) fn is_valid(value: &[u8]) -> bool {
     value.len() <= MAX_ID_LEN && matches!(value.first(), Some(b'"' | b'-' | b'0'..=b'9' | b'n'))
 }
@@ -64,7 +64,7 @@ impl From<u64> for Id {
 }
 
 impl From<&str> for Id {
-    /// A string id. Its JSON text should stay below [`MAX_ID_LEN`] bytes, or the peer refuses it.
+    /// Creates a string id. A peer rejects ids whose JSON text is longer than [`MAX_ID_LEN`] bytes.
     fn from(text: &str) -> Self {
         Self(serde_json::Value::from(text).to_string().into())
     }

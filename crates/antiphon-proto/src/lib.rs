@@ -2,16 +2,16 @@
 //!
 //! # Layout
 //!
-//! | module | what lives there |
+//! | module | contents |
 //! |---|---|
-//! | [`mod@parse`] | bytes → [`Incoming`]: one pass over the text, nothing copied |
-//! | [`message`] | what one message is, and how requests and answers are written |
+//! | [`mod@parse`] | bytes → [`Incoming`], in one pass without copying |
+//! | [`message`] | types of messages, and writers of requests and responses |
 //! | [`error`] | [`ErrorCode`] and [`ErrorObject`] |
-//! | [`id`], [`params`], [`raw`] | the parts of a message, as JSON text |
+//! | [`id`], [`params`], [`raw`] | parts of a message as JSON text |
 //! | [`framing`] | messages in a byte stream: newlines or `Content-Length` |
-//! | [`pending`] | the calls that await an answer |
+//! | [`pending`] | calls that await a response |
 //!
-//! This crate does no I/O: no async, no socket, no clock, no log.
+//! This crate does no I/O: no async code, sockets, clocks or logs.
 
 pub mod error;
 pub mod framing;

@@ -1,4 +1,4 @@
-//! Requests and responses: their kinds, and how they are written.
+//! Requests and responses: their types and their serialization.
 
 use std::time::Duration;
 
@@ -8,27 +8,28 @@ use crate::error::ErrorObject;
 use crate::raw::RawJson;
 use crate::scan::Span;
 
-/// A message as it came: one entry, or a batch of them (JSON-RPC 2.0, section 6).
+/// A parsed message: one entry or a batch (JSON-RPC 2.0, section 6).
 #[derive(Debug)]
 pub enum Incoming {
     /// A single object.
     Single(Entry),
-    /// An array, neither empty nor longer than the rules allow. Also an array of one is a batch.
+    /// An array whose length is between one and the limit. An array of one entry is a batch as
+    /// well.
     Batch(Vec<Entry>),
 }
 
-/// One object of a message.
+/// An object of a message.
 #[derive(Debug)]
 pub enum Entry {
     /// A valid request or notification.
     Request(Request),
-    /// An answer to a call of ours.
+    /// A response to one of our calls.
     Response(Response),
-    /// Neither; it is answered −32600 with this id.
+    /// Neither a request nor a response. It is answered with error −32600 and the id of this value.
     Invalid(Invalid),
 }
 
-/// An entry that is JSON but no request: what can be said of whom to answer.
+/// An entry that is JSON but not a valid request or response, with the id for the error response.
 #[derive(Debug)]
 pub struct Invalid {
     pub(crate) id: Option<RawJson>,
@@ -36,20 +37,20 @@ pub struct Invalid {
     pub(crate) kind: Likeness,
 }
 
-/// What an entry that is invalid was meant to be.
+/// What an invalid entry appears to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Likeness {
-    /// It names a method.
+    /// A request: it names a method.
     Request,
-    /// It names none, but a result or an error.
+    /// A response: it names no method, but has a result or an error.
     Answer,
-    /// It cannot be told.
+    /// Unknown.
     Neither,
 }
 
 impl Invalid {
-    /// A request that must not run after all, such as one whose id is in use.
+    /// Rejects a valid request, for example because its id is already in use.
     #[must_use]
     pub fn request(request: &Request, reason: &'static str) -> Self {
         let id = request.id.map(|span| RawJson::cut(&request.text, span));
@@ -60,20 +61,21 @@ impl Invalid {
         }
     }
 
-    /// What it was meant to be: an answer of the peer's is not to be answered with an error.
+    /// What the entry appears to be. An invalid response of the peer must not be answered with an
+    /// error.
     #[must_use]
     pub fn likeness(&self) -> Likeness {
         self.kind
     }
 
-    /// The id to echo, as JSON text: the entry's own if it has exactly one and that one is valid,
-    /// else `null`.
+    /// The id to return, as JSON text: the id of the entry if it has exactly one and that one is
+    /// valid, else `null`.
     #[must_use]
     pub fn id(&self) -> &str {
         self.id.as_ref().map_or("null", RawJson::as_str)
     }
 
-    /// Why it is no request, for a log.
+    /// Why the entry is invalid, for a log.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -82,8 +84,8 @@ impl Invalid {
 
 /// A valid request, or a notification if it has no id (sections 4 and 4.1).
 ///
-/// It owns the message's bytes and places in it; nothing is copied but a method name that was
-/// written with escapes.
+/// It shares the buffer of the message and stores offsets into it. Only a method name with escapes
+/// is copied.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub(crate) text: Bytes,
@@ -99,7 +101,7 @@ pub(crate) enum Name {
     Unescaped(Box<str>),
 }
 
-/// The members beyond the specification that we read; most requests have none of them.
+/// The supported members beyond the specification. Most requests have none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Extensions {
     pub(crate) timeout: Option<Duration>,
@@ -108,7 +110,7 @@ pub(crate) struct Extensions {
 }
 
 impl Request {
-    /// The method's full name, unescaped.
+    /// The full name of the method, unescaped.
     #[must_use]
     pub fn method(&self) -> &str {
         match &self.method {
@@ -117,7 +119,7 @@ impl Request {
         }
     }
 
-    /// The same name as bytes, for a look-up: it need not be checked as UTF-8 again.
+    /// The name as bytes, for a lookup without another UTF-8 validation.
     #[must_use]
     pub fn method_bytes(&self) -> &[u8] {
         match &self.method {
@@ -129,68 +131,69 @@ impl Request {
         }
     }
 
-    /// The JSON text of `params`: an array or an object.
+    /// The JSON text of `params`, an array or an object.
     #[must_use]
     pub fn params(&self) -> Option<&str> {
         self.params.map(|span| self.str(span.range()))
     }
 
-    /// The length of that text in bytes; 0 if there is none.
+    /// The length of the JSON text of `params` in bytes; 0 without `params`.
     #[must_use]
     pub fn params_len(&self) -> usize {
         self.params.map_or(0, |span| span.range().len())
     }
 
-    /// The same text as a piece of the message, which is not copied for it.
+    /// The JSON text of `params` as a slice of the message, without copying it.
     #[must_use]
     pub fn raw_params(&self) -> Option<RawJson> {
         self.params.map(|span| RawJson::cut(&self.text, span))
     }
 
-    /// The JSON text of the id; `None` is a notification. `null` is an id.
+    /// The JSON text of the id; `None` for a notification. `null` is an id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.map(|span| self.str(span.range()))
     }
 
-    /// The same text as bytes, for an echo: it need not be looked at again.
+    /// The JSON text of the id as bytes, without another UTF-8 validation.
     #[must_use]
     pub fn id_bytes(&self) -> Option<&[u8]> {
         self.id.and_then(|span| self.text.get(span.range()))
     }
 
-    /// Whether it has no id: it runs, and is never answered (section 4.1).
+    /// Whether the request has no id: the method runs, and no response is sent (section 4.1).
     #[must_use]
     pub fn is_notification(&self) -> bool {
         self.id.is_none()
     }
 
-    /// How long the caller is willing to wait: the member `timeout`, in whole milliseconds.
+    /// How long the caller waits for the response: the member `timeout`, in whole milliseconds.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.extensions.as_ref()?.timeout
     }
 
-    /// The caller's place in a trace (W3C Trace Context), from the member `traceparent`.
+    /// The parent span of the call (W3C Trace Context), from the member `traceparent`.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
         self.extensions.as_ref()?.traceparent.as_deref()
     }
 
-    /// What tracing systems pass along (W3C Trace Context), from the member `tracestate`.
+    /// Vendor-specific trace data (W3C Trace Context), from the member `tracestate`.
     #[must_use]
     pub fn tracestate(&self) -> Option<&str> {
         self.extensions.as_ref()?.tracestate.as_deref()
     }
 
     fn str(&self, range: std::ops::Range<usize>) -> &str {
-        // Checked as UTF-8 when the message was parsed, and cut at ASCII characters.
+        // The parser has validated the message as UTF-8, and spans begin and end at ASCII
+        // characters.
         let bytes = self.text.get(range).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 }
 
-/// An answer to a call of ours (section 5).
+/// A response to one of our calls (section 5).
 #[derive(Debug, Clone)]
 pub struct Response {
     pub(crate) id: RawJson,
@@ -198,37 +201,37 @@ pub struct Response {
 }
 
 impl Response {
-    /// The JSON text of the id: the caller compares it byte for byte.
+    /// The JSON text of the id, which is compared byte by byte.
     #[must_use]
     pub fn id(&self) -> &str {
         self.id.as_str()
     }
 
-    /// The result, or the error in its place.
+    /// The result of the call.
     ///
     /// # Errors
     ///
-    /// The error object of the answer.
+    /// The error object, if the response has one.
     pub fn into_outcome(self) -> Result<RawJson, ErrorObject> {
         self.outcome
     }
 }
 
-/// The members beyond the specification that a request may bring; see [`Request::timeout`] and
+/// Optional members of a request beyond the specification; see [`Request::timeout`] and
 /// [`Request::traceparent`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {
-    /// How long the caller is willing to wait, sent in whole milliseconds, at least one.
+    /// How long the caller waits, sent as whole milliseconds, at least one.
     pub timeout: Option<Duration>,
-    /// The caller's place in a trace.
+    /// The parent span of the call.
     pub traceparent: Option<&'a str>,
-    /// What tracing systems pass along.
+    /// Vendor-specific trace data.
     pub tracestate: Option<&'a str>,
 }
 
 /// Appends a request, or a notification if `id` is `None`.
 ///
-/// `params` and `id` are JSON text, `version` is what the member `jsonrpc` shall say.
+/// `params` and `id` are JSON text; `version` is the value of the member `jsonrpc`.
 ///
 /// ```
 /// use antiphon_proto::message::write_request;
@@ -293,7 +296,8 @@ pub fn write_request_with(
     out.push(b'}');
 }
 
-/// Appends what stands before a result; the result's JSON text and one `}` complete the answer.
+/// Appends the part of a response before the result. The JSON text of the result and `}` complete
+/// it.
 ///
 /// ```
 /// use antiphon_proto::message::begin_result;
@@ -309,7 +313,7 @@ pub fn begin_result(out: &mut Vec<u8>, id: &[u8]) {
     out.extend_from_slice(BEFORE_RESULT);
 }
 
-/// Whether `text` is what [`begin_result`] writes for this id.
+/// Whether `text` begins with what [`begin_result`] writes for this id.
 #[must_use]
 pub fn begins_result(text: &[u8], id: &[u8]) -> bool {
     let rest = text
@@ -321,7 +325,7 @@ pub fn begins_result(text: &[u8], id: &[u8]) -> bool {
 const BEFORE_ID: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
 const BEFORE_RESULT: &[u8] = b",\"result\":";
 
-/// Appends an answer that carries an error.
+/// Appends an error response.
 ///
 /// ```
 /// use antiphon_proto::{ErrorObject, message::write_error};
@@ -339,6 +343,6 @@ pub fn write_error(out: &mut Vec<u8>, id: &[u8], error: &ErrorObject) {
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {
-    // A string always has a JSON form.
+    // Serializing a string cannot fail.
     let _ = serde_json::to_writer(out, text);
 }

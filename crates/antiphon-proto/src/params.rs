@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Parameters under construction.
+/// Builder of parameters.
 ///
-/// Values are written as JSON when they are added. A value that has no JSON form, or a mixture of
-/// positions and names, is remembered and reported when the call is about to be sent, so that
-/// building reads without `?`.
+/// Values are serialized when they are added. A value that has no JSON representation, or a mix of
+/// positional and named parameters, is remembered and reported when the call is sent. So building
+/// parameters needs no `?`.
 ///
 /// ```
 /// use antiphon_proto::Params;
@@ -34,26 +34,26 @@ pub struct Params(Repr);
 enum Repr {
     #[default]
     None,
-    /// The elements with commas between them, without brackets.
+    /// The comma-separated elements, without brackets.
     Positional(String),
     Named(Vec<(Cow<'static, str>, Box<RawValue>)>),
     Failed(ParamsError),
 }
 
-/// Parameters that cannot be sent. Nothing has been.
+/// Why parameters cannot be sent. Nothing has been sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ParamsError {
-    /// Positions and names in one call.
+    /// Positional and named parameters in one call.
     Mixed,
     /// Neither an array nor an object.
     NotStructured,
-    /// A value without a JSON form.
+    /// A value that cannot be serialized.
     Value(serde_json::Error),
 }
 
 impl Params {
-    /// No parameters: the member `params` is left out.
+    /// No parameters: the member `params` is omitted.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -80,7 +80,7 @@ impl Params {
         }
     }
 
-    /// Adds a named parameter; a name that is there already gets the new value.
+    /// Adds a named parameter, or replaces the value of an existing name.
     #[must_use]
     pub fn insert<T: Serialize>(self, name: impl Into<Cow<'static, str>>, value: T) -> Self {
         match to_raw_value(&value) {
@@ -104,7 +104,7 @@ impl Params {
         }
     }
 
-    /// Parameters from anything that is written as a JSON array (positional) or object (named).
+    /// Parameters from any value that serializes as a JSON array (positional) or object (named).
     ///
     /// ```
     /// # use antiphon_proto::Params;
@@ -141,9 +141,9 @@ impl Params {
         read.unwrap_or_else(|error| Self::failed(ParamsError::Value(error)))
     }
 
-    /// The same parameters with those of `other` merged over them.
+    /// Merges the parameters of `other` over these.
     ///
-    /// Both must be named, or one of them empty; anything else is [`ParamsError::Mixed`].
+    /// Both must be named, or one of them empty; otherwise the result is [`ParamsError::Mixed`].
     #[must_use]
     pub fn merge(self, other: &Self) -> Self {
         match (&self.0, &other.0) {
@@ -155,11 +155,11 @@ impl Params {
         }
     }
 
-    /// The JSON text of the member `params`; `None` leaves it out.
+    /// The JSON text of the member `params`; `None` if the member is omitted.
     ///
     /// # Errors
     ///
-    /// What went wrong while the parameters were built.
+    /// An error that occurred while the parameters were built.
     pub fn to_json(&self) -> Result<Option<String>, &ParamsError> {
         match &self.0 {
             Repr::None => Ok(None),
@@ -190,11 +190,11 @@ impl Params {
     }
 }
 
-/// The members of an object in the order in which they were written, repeated names included.
+/// The members of an object in their original order, including repeated names.
 ///
 /// # Errors
 ///
-/// When the text is not an object, or a name is half a surrogate pair.
+/// If the text is not an object, or a name contains an unpaired surrogate.
 ///
 /// ```
 /// let members = antiphon_proto::params::members(r#"{"b": 1e400, "a": [2]}"#).unwrap();
@@ -233,9 +233,9 @@ impl fmt::Display for ParamsError {
 
 impl std::error::Error for ParamsError {}
 
-/// What a call takes as its parameters.
+/// A type that can be the parameters of a call.
 ///
-/// A tuple, an array or a vector is positional, a map is named, `()` is none.
+/// Tuples, arrays and vectors are positional, maps are named, and `()` means no parameters.
 ///
 /// ```
 /// use antiphon_proto::{IntoParams, Params};
@@ -254,7 +254,7 @@ impl std::error::Error for ParamsError {}
             or `Params::from_value(&x)` for a struct"
 )]
 pub trait IntoParams {
-    /// The parameters.
+    /// Converts the value to parameters.
     fn into_params(self) -> Params;
 }
 

@@ -1,8 +1,8 @@
-//! Parser of messages: one pass, and every decision about what is a request.
+//! Parser of messages: a single pass that classifies every entry.
 //!
-//! The order of decisions is the order of this file: is it JSON, is it one object or a batch of a
-//! legal length, is each object a request, an answer or neither. A fault in the grammar anywhere in
-//! the text wins over all else, so that nothing of a broken message ever runs.
+//! The checks are in the order of this file: is the text JSON, is it one object or a batch of a
+//! valid length, and is each object a request, a response or neither. A syntax error anywhere in
+//! the text takes precedence, so that no part of a malformed message ever runs.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::message::{Entry, Extensions, Incoming, Invalid, Likeness, Name, Reque
 use crate::raw::RawJson;
 use crate::scan::{Fault, Scanner, Span};
 
-/// What a parser accepts.
+/// Rules for valid messages.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Rules {
-    /// How many entries a batch may have.
+    /// Maximum count of entries in a batch.
     pub max_batch: usize,
-    /// What the member `jsonrpc` must say.
+    /// Required value of the member `jsonrpc`.
     pub version: String,
 }
 
 impl Default for Rules {
-    /// Batches of at most 100, version `2.0`.
+    /// At most 100 entries per batch, and version `2.0`.
     fn default() -> Self {
         Self {
             max_batch: 100,
@@ -36,14 +36,14 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The same rules with another batch limit.
+    /// Sets the batch limit.
     #[must_use]
     pub fn max_batch(mut self, max: usize) -> Self {
         self.max_batch = max;
         self
     }
 
-    /// The same rules for another version.
+    /// Sets the version.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
@@ -51,25 +51,25 @@ impl Rules {
     }
 }
 
-/// A message of which nothing runs: it is answered with one error and the id null.
+/// Why a message was rejected as a whole. The response is one error with the id null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Not UTF-8, not JSON, or nested deeper than 128 brackets; noticed at this byte.
+    /// Not UTF-8, not JSON, or nested deeper than 128 brackets.
     Syntax {
-        /// How far the text was good.
+        /// Offset of the first invalid byte.
         at: usize,
     },
-    /// JSON, but neither an object nor an array.
+    /// Valid JSON, but neither an object nor an array.
     NotAnObject,
-    /// `[]`.
+    /// An empty batch: `[]`.
     EmptyBatch,
     /// A batch with more entries than [`Rules::max_batch`].
     BatchTooLong,
 }
 
 impl Rejection {
-    /// The error to answer with. It carries no detail; the detail is for a log.
+    /// The error for the response. It has no details, which are only for a log.
     ///
     /// ```
     /// use antiphon_proto::{Rules, parse};
@@ -99,12 +99,12 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
-/// Reads one message.
+/// Parses one message.
 ///
 /// # Errors
 ///
-/// [`Rejection`] if nothing of the message can run. An entry that is no request is not an error of
-/// the message: it comes back as [`Entry::Invalid`].
+/// [`Rejection`] if no part of the message can run. An entry that is not a request is no error of
+/// the whole message: it is returned as [`Entry::Invalid`].
 ///
 /// ```
 /// use antiphon_proto::{Entry, Incoming, Rules, parse};
@@ -144,7 +144,7 @@ enum Shape {
     Scalar,
 }
 
-/// Scans the whole text. What comes back are places only, so the message can be moved after it.
+/// Scans the whole text. The result contains only offsets, so the message can be moved afterwards.
 fn shape(message: &[u8], max_batch: usize) -> Result<Shape, Rejection> {
     let mut scanner = Scanner::new(message);
     scanner.space();
@@ -168,8 +168,8 @@ fn shape(message: &[u8], max_batch: usize) -> Result<Shape, Rejection> {
     Ok(shape)
 }
 
-/// The elements of a batch; one that is no object is `None`. Beyond the limit only the grammar is
-/// looked at: nothing is stored of what will not run.
+/// The elements of a batch; an element that is not an object is `None`. Beyond the limit only the
+/// syntax is checked, and nothing is stored.
 fn elements(scanner: &mut Scanner<'_>, max: usize) -> Result<Shape, Fault> {
     let mut elements = Vec::new();
     let mut too_long = false;
@@ -197,7 +197,7 @@ fn elements(scanner: &mut Scanner<'_>, max: usize) -> Result<Shape, Fault> {
     }
 }
 
-/// Where the members of an envelope are.
+/// Spans of the members of an envelope.
 #[derive(Default)]
 struct Members {
     jsonrpc: Option<Span>,
@@ -209,9 +209,9 @@ struct Members {
     timeout: Option<Span>,
     traceparent: Option<Span>,
     tracestate: Option<Span>,
-    /// No string up to the end of the object has an escape in it.
+    /// No string has contained an escape by the end of the object.
     plain: bool,
-    /// A member came twice, however it was spelled.
+    /// A member was repeated, with or without escapes in its name.
     duplicate: bool,
     duplicate_id: bool,
 }
@@ -236,10 +236,10 @@ fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
 }
 
 impl Members {
-    /// One member: its name and its value.
+    /// Scans one member: its name and its value.
     #[inline]
     fn read(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-        // Nearly everybody spells the usual names plainly, so these are looked for first.
+        // Fast path: most messages write the common names without escapes.
         let slot = match scanner.second() {
             Some(b'j') if scanner.accept_key(b"\"jsonrpc\"")? => Some(&mut self.jsonrpc),
             Some(b'i') if scanner.accept_key(b"\"id\"")? => Some(&mut self.id),
@@ -262,7 +262,7 @@ impl Members {
 
     fn slot(&mut self, spelled: &[u8], escaped: bool) -> Option<&mut Option<Span>> {
         if escaped {
-            // `"i\u0064"` is `id`, and must not pass for something else.
+            // `"i\u0064"` is `id`, and must be treated as such.
             let name = unescape(spelled)?;
             return self.slot(name.as_bytes(), false);
         }
@@ -280,7 +280,7 @@ impl Members {
         })
     }
 
-    /// Request, answer or neither (sections 4 and 5).
+    /// Classifies the object as a request, a response or neither (sections 4 and 5).
     fn classify(self, message: Bytes, rules: &Rules) -> Entry {
         let at = |span: Span| message.get(span.range()).unwrap_or_default();
         let first = |span: Span| at(span).first().copied();
@@ -351,7 +351,7 @@ fn invalid(id: Option<RawJson>, reason: &'static str) -> Entry {
     })
 }
 
-/// An answer has an id and exactly one of result and error (section 5).
+/// A response has an id and exactly one of result and error (section 5).
 fn response(
     message: &Bytes,
     id: Option<Span>,
@@ -372,8 +372,9 @@ fn response(
 fn method_name(value: &[u8], span: Span, plain: bool) -> Option<Name> {
     let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if !plain && inner.contains(&b'\\') {
-        // A name with half a surrogate pair can be no method of ours, but it is a string: the
-        // replacement character, which no method may contain, makes it one that is not found.
+        // A name with an unpaired surrogate is a string, but not a valid method name. With the
+        // replacement character, which no method name may contain, it becomes a method that is not
+        // found.
         let name = unescape(inner).unwrap_or_else(|| "\u{fffd}".to_owned());
         return Some(Name::Unescaped(name.into()));
     }
@@ -384,7 +385,7 @@ fn method_name(value: &[u8], span: Span, plain: bool) -> Option<Name> {
     })
 }
 
-/// Whether this JSON value is the string `expected`, however it is spelled.
+/// Whether the JSON value is the string `expected`, with or without escapes.
 fn is_string(value: &[u8], expected: &str) -> bool {
     let Some(inner) = value
         .strip_prefix(b"\"")
@@ -396,7 +397,7 @@ fn is_string(value: &[u8], expected: &str) -> bool {
         || (inner.contains(&b'\\') && unescape(inner).as_deref() == Some(expected))
 }
 
-/// The characters between the quotes of a string; `None` for half a surrogate pair.
+/// Unescapes the text between the quotes of a string. `None` for an unpaired surrogate.
 fn unescape(inner: &[u8]) -> Option<String> {
     string(&[b"\"", inner, b"\""].concat())
 }

@@ -1,31 +1,33 @@
 //! Table of calls that wait for an answer.
 //!
-//! Both ends of a connection keep such a table: a client, to find who asked when an answer comes; a
-//! server session, to notice an id that is already in flight and to find the call that a cancel
-//! means. The table is plain data: what it holds for a call, and how it waits, is the caller's.
+//! Both peers of a connection keep such a table. A client looks up the caller when a response
+//! arrives. A server session detects ids that are already in flight, and looks up the call to
+//! cancel. The table is plain data: the caller chooses the value stored for each call, and how to
+//! wait for it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 
-/// Room for this many calls is kept when a table runs empty; what a burst took beyond is given back.
+/// Capacity that an empty table keeps. Anything beyond it is released after a burst.
 const KEPT: usize = 64;
 
-/// The calls of one connection that await an answer, found by their id.
+/// Table of calls of one connection that await a response, by id.
 ///
-/// Ids are compared as the bytes of their JSON text: `"1"` is not `1`, and `1.0` is not `1`. So an
-/// answer finds its call only if it gives the id back unchanged, as JSON-RPC 2.0 §5 demands. The id
-/// `null` belongs to answers to requests that could not be read, so it never names a call.
+/// Ids are compared as JSON text, byte by byte: `"1"` is not `1`, and `1.0` is not `1`. So a
+/// response finds its call only if it returns the id unchanged, as JSON-RPC 2.0 §5 demands. The id
+/// `null` belongs to responses to unreadable requests, so it never identifies a call.
 ///
-/// One table serves one connection. Tables shared between connections let one peer's answers reach
-/// another peer's calls.
+/// Use one table per connection. In a shared table, a response from one peer could complete a call
+/// to another peer.
 ///
 /// # Limits
 ///
-/// At most `max` calls, each operation but [`drain`](Self::drain) in constant time. The hash is keyed
-/// at random, because on a server the peer chooses the ids and could otherwise make them collide.
-/// Ids are copied, not limited in length: that is the parser's to do.
+/// The table holds at most `max` calls. Every operation takes constant time except
+/// [`oldest`](Self::oldest), [`take_all`](Self::take_all) and [`drain`](Self::drain). The hash
+/// function has a random key, because on a server the peer chooses the ids and could otherwise
+/// cause collisions. Ids are copied without a length limit, which is the task of the parser.
 ///
 /// # Examples
 ///
@@ -44,7 +46,7 @@ const KEPT: usize = 64;
 pub struct Pending<T> {
     calls: HashMap<Box<[u8]>, Call<T>>,
     max: usize,
-    /// How many calls were ever inserted; tells their order.
+    /// Count of all calls ever inserted, from which each call gets its order.
     inserted: u64,
 }
 
@@ -54,7 +56,7 @@ struct Call<T> {
 }
 
 impl<T> Pending<T> {
-    /// An empty table for at most `max` calls. It allocates nothing yet.
+    /// Creates an empty table for at most `max` calls. It does not allocate yet.
     pub fn new(max: usize) -> Self {
         Self {
             calls: HashMap::new(),
@@ -63,11 +65,11 @@ impl<T> Pending<T> {
         }
     }
 
-    /// Enters a call: `id` is the JSON text of its id, `value` what is to be found by it.
+    /// Inserts a call: `id` is the JSON text of its id, `value` is the value to store.
     ///
     /// # Errors
     ///
-    /// Every error gives `value` back and leaves the table as it was.
+    /// Every error returns `value` and leaves the table unchanged.
     ///
     /// - [`InsertError::Null`]: `id` is `null`.
     /// - [`InsertError::Duplicate`]: a call with this id is already in the table.
@@ -79,7 +81,7 @@ impl<T> Pending<T> {
         }
         let full = self.calls.len() >= self.max;
         if full {
-            // Asked before an entry is made: that would allocate for calls that are refused.
+            // Checked before `entry`, which would allocate even for calls that are rejected.
             return Err(match self.calls.contains_key(id) {
                 true => InsertError::Duplicate(value),
                 false => InsertError::Full(value),
@@ -96,15 +98,15 @@ impl<T> Pending<T> {
         }
     }
 
-    /// What was entered for `id`, which stays in the table.
+    /// The value stored for `id`, which stays in the table.
     pub fn get(&self, id: &[u8]) -> Option<&T> {
         self.calls.get(id).map(|call| &call.value)
     }
 
-    /// Takes a call out: its answer has come, or is no longer awaited.
+    /// Removes a call, because its response has arrived or is no longer awaited.
     ///
-    /// `None` means that no call of this id awaits an answer. Such an answer is late, a repetition or
-    /// an invention; it can be ignored, and is no reason to close the connection.
+    /// `None` means that no call with this id awaits a response. Such a response is late, repeated
+    /// or made up. It can be ignored, and is no reason to close the connection.
     pub fn take(&mut self, id: &[u8]) -> Option<T> {
         let call = self.calls.remove(id)?;
         if self.calls.is_empty() && self.calls.capacity() > KEPT {
@@ -113,37 +115,37 @@ impl<T> Pending<T> {
         Some(call.value)
     }
 
-    /// What was entered first of all that is still in the table. It looks at every call.
+    /// The value of the oldest call in the table. It takes linear time.
     pub fn oldest(&self) -> Option<&T> {
         let oldest = self.calls.values().min_by_key(|call| call.order);
         oldest.map(|call| &call.value)
     }
 
-    /// Takes every call out whose value fits, each with its id, in no order.
+    /// Removes all calls whose value matches, with their ids, in no particular order.
     pub fn take_all(&mut self, mut fits: impl FnMut(&T) -> bool) -> Vec<(Box<[u8]>, T)> {
         let taken = self.calls.extract_if(|_, call| fits(&call.value));
         taken.map(|(id, call)| (id, call.value)).collect()
     }
 
-    /// How many calls await an answer.
+    /// The count of calls that await a response.
     pub fn len(&self) -> usize {
         self.calls.len()
     }
 
-    /// Whether no call awaits an answer.
+    /// Whether no call awaits a response.
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }
 
-    /// How many calls can await an answer at a time: the `max` given to [`new`](Self::new).
+    /// The maximum count of calls: the `max` given to [`new`](Self::new).
     pub fn capacity(&self) -> usize {
         self.max
     }
 
-    /// Empties the table and gives the calls, each with its id, in the order they were entered.
+    /// Empties the table and returns the calls with their ids, in insertion order.
     ///
-    /// For the end of a connection, when every call that still awaits an answer must be told so. The
-    /// table is empty at once, however far the iterator is driven.
+    /// Use it at the end of a connection to notify every call that still awaits a response. The
+    /// table is empty at once, even if the iterator is not consumed.
     ///
     /// # Examples
     ///
@@ -167,7 +169,7 @@ impl<T> Pending<T> {
     }
 }
 
-/// Shows how full the table is; ids and values are the peers' business.
+/// Shows only the size of the table: ids and values belong to the peers.
 impl<T> Debug for Pending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
@@ -177,20 +179,20 @@ impl<T> Debug for Pending<T> {
     }
 }
 
-/// Why a call could not be entered into [`Pending`]. Every variant gives the value back.
+/// Why a call could not be inserted into [`Pending`]. Every variant returns the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InsertError<T> {
-    /// As many calls as the table may hold await an answer.
+    /// The table already holds the maximum count of calls.
     Full(T),
-    /// A call with this id already awaits an answer.
+    /// A call with this id already awaits a response.
     Duplicate(T),
-    /// The id is `null`, by which no answer can be matched.
+    /// The id is `null`, which identifies no call.
     Null(T),
 }
 
 impl<T> InsertError<T> {
-    /// The value that was not entered.
+    /// The value that was not inserted.
     pub fn into_value(self) -> T {
         match self {
             Self::Full(value) | Self::Duplicate(value) | Self::Null(value) => value,
@@ -208,7 +210,7 @@ impl<T> Display for InsertError<T> {
     }
 }
 
-/// Without the value, which need not have a `Debug` of its own.
+/// Does not require `T: Debug`, and does not show the value.
 impl<T> Debug for InsertError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -254,7 +256,7 @@ mod tests {
         assert!(pending.is_empty());
     }
 
-    /// Each step on the table that the one before left, which has room for two.
+    /// Applies all steps in order to one table for two calls.
     #[test]
     fn inserting() {
         enum Step {

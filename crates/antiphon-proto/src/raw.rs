@@ -1,4 +1,4 @@
-//! Part of a message that is known to be JSON and is not decoded yet.
+//! Valid JSON text that is not decoded yet.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::scan::Span;
 
-/// JSON text that has passed the grammar, cut out of the message it came in without a copy.
+/// Valid JSON text, sliced from its message without a copy.
 ///
 /// ```
 /// use antiphon_proto::RawJson;
@@ -20,12 +20,12 @@ use crate::scan::Span;
 pub struct RawJson(Bytes);
 
 impl RawJson {
-    /// Writes a value as JSON text.
+    /// Serializes a value as JSON text.
     ///
     /// # Errors
     ///
-    /// When the value has no JSON form: a map whose keys are not strings, or its own `Serialize`
-    /// fails.
+    /// If the value has no JSON representation: it has a map with keys that are not strings, or its
+    /// `Serialize` implementation fails.
     pub fn from_value<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         serde_json::to_vec(value).map(|text| Self(text.into()))
     }
@@ -34,18 +34,19 @@ impl RawJson {
         Self(message.slice(span.range()))
     }
 
-    /// The text.
+    /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Checked as UTF-8 when the message was parsed, and cut at quotes, brackets and digits.
+        // The parser has validated the message as UTF-8, and slices begin and end at ASCII
+        // characters.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The value as a `T`.
+    /// Deserializes the value as a `T`.
     ///
     /// # Errors
     ///
-    /// When the text is not a `T`, or has a number or string that the type cannot hold.
+    /// If the text does not match `T`, or contains a number or string that the type cannot hold.
     pub fn decode<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.as_str())
     }

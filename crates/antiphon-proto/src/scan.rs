@@ -1,19 +1,20 @@
-//! Scanner of JSON text: RFC 8259 grammar, nesting depth, and the span of each value.
+//! Scanner of JSON text: the grammar of RFC 8259, the nesting depth, and the span of each value.
 //!
-//! Nothing is decoded here and nothing is allocated. A number may be `1e400` and a string may hold
-//! `\ud800`: both are legal grammar, and whether a type can hold them is asked when a parameter is
-//! decoded. The walk is iterative, so depth costs no stack, and it stops at [`MAX_DEPTH`].
+//! The scanner neither decodes nor allocates. A number may be `1e400` and a string may contain
+//! `\ud800`: both are valid grammar, and whether a type can hold them is checked when a parameter
+//! is decoded. The scanner is iterative, so nesting needs no stack, and it stops at [`MAX_DEPTH`].
 
 use std::num::NonZeroU32;
 
-/// How many brackets may be open at once, counted from the first byte of a message.
+/// Maximum count of open brackets, counted from the start of the message.
 pub(crate) const MAX_DEPTH: u32 = 128;
 
-/// A place in a message. Messages are shorter than 4 GiB, which `parse` checks before it scans.
+/// A byte range in a message. Messages are shorter than 4 GiB, which `parse` checks before
+/// scanning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
-    /// Never zero: a value has at least one byte. So `Option<Span>` is no larger than `Span`.
+    /// Never zero, because a value has at least one byte. So `Option<Span>` is as small as `Span`.
     end: NonZeroU32,
 }
 
@@ -31,7 +32,7 @@ impl Span {
     }
 }
 
-/// A string in the text: where its characters are, without the quotes.
+/// The span of a string without its quotes.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
     pub(crate) start: usize,
@@ -39,18 +40,18 @@ pub(crate) struct Text {
     pub(crate) escaped: bool,
 }
 
-/// The text is not JSON, or nests too deep. Where it went wrong is `Scanner::at`.
+/// The text is not JSON, or nested too deeply. `Scanner::at` is the position of the error.
 #[derive(Debug)]
 pub(crate) struct Fault;
 
 pub(crate) struct Scanner<'a> {
     text: &'a [u8],
-    /// What has not been walked over yet; matching on slices needs no check of bounds.
+    /// The remaining text. Pattern matching on slices needs no bounds checks.
     rest: &'a [u8],
     depth: u32,
-    /// All bytes of strings, one over the other: the high bits say whether all were ASCII.
+    /// Bitwise OR of the bytes in all strings. Its high bits tell whether all bytes are ASCII.
     seen: u64,
-    /// Whether any string had an escape in it.
+    /// Whether any string contains an escape.
     escapes: bool,
 }
 
@@ -69,13 +70,13 @@ impl<'a> Scanner<'a> {
         self.text.len() - self.rest.len()
     }
 
-    /// Whether everything walked over was ASCII, and so is UTF-8 without a further look. Outside of
-    /// strings the grammar has no other characters.
+    /// Whether the scanned text is ASCII, and therefore valid UTF-8. Outside of strings, the
+    /// grammar allows only ASCII.
     pub(crate) fn is_ascii(&self) -> bool {
         self.seen & (ONES << 7) == 0
     }
 
-    /// Whether all strings so far are written as they are meant.
+    /// Whether no string so far contains an escape.
     pub(crate) fn is_plain(&self) -> bool {
         !self.escapes
     }
@@ -88,7 +89,7 @@ impl<'a> Scanner<'a> {
         self.rest.first().copied()
     }
 
-    /// The byte behind the next one.
+    /// The byte after the next one.
     pub(crate) fn second(&self) -> Option<u8> {
         self.rest.get(1).copied()
     }
@@ -96,7 +97,7 @@ impl<'a> Scanner<'a> {
     /// Skips white space (RFC 8259, section 2).
     #[inline]
     pub(crate) fn space(&mut self) {
-        // Most texts have no white space at all: one comparison settles that.
+        // Most texts have no white space, and a single comparison is enough.
         while let [byte @ ..=b' ', rest @ ..] = self.rest {
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
                 return;
@@ -105,7 +106,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes the next byte if it is `byte`.
+    /// Consumes the next byte if it is `byte`.
     #[inline]
     pub(crate) fn accept(&mut self, byte: u8) -> bool {
         match self.rest {
@@ -126,7 +127,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes an opening bracket and counts it.
+    /// Consumes an opening bracket and increments the depth.
     #[inline]
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Fault> {
         self.expect(bracket)?;
@@ -138,7 +139,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes a closing bracket if it is next.
+    /// Consumes a closing bracket if it is next.
     #[inline]
     pub(crate) fn close(&mut self, bracket: u8) -> bool {
         let closed = self.accept(bracket);
@@ -146,7 +147,7 @@ impl<'a> Scanner<'a> {
         closed
     }
 
-    /// A member's name and the colon behind it; stops before the value.
+    /// Scans the name of a member and the colon, and stops before the value.
     #[inline]
     pub(crate) fn key(&mut self) -> Result<Text, Fault> {
         let name = self.string()?;
@@ -162,7 +163,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Takes a member's name if it is `quoted`, which is how nearly everybody spells it.
+    /// Consumes the name of a member if it is exactly `quoted`, the usual form without escapes.
     #[inline]
     pub(crate) fn accept_key(&mut self, quoted: &[u8]) -> Result<bool, Fault> {
         match self.rest.strip_prefix(quoted) {
@@ -174,7 +175,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Any value, with all that is in it.
+    /// Scans any value, including nested ones.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<Span, Fault> {
         let start = self.at();
@@ -196,10 +197,10 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// An array or an object.
+    /// Scans an array or an object.
     fn container(&mut self) -> Result<(), Fault> {
         let outside = self.depth;
-        // One bit for each bracket open in here, the innermost lowest: 1 is an object.
+        // One bit per open bracket of this value, the innermost in the lowest bit: 1 is an object.
         let mut kinds: u128 = 0;
         loop {
             match self.rest.first() {
@@ -222,7 +223,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => self.scalar()?,
             }
-            // Behind a value: its container goes on or ends, and perhaps the one around it too.
+            // After a value, its container continues or ends, and may end the enclosing ones.
             loop {
                 if self.depth == outside {
                     return Ok(());
@@ -244,7 +245,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string (RFC 8259, section 7): no bare control character, escapes well formed.
+    /// Scans a string (RFC 8259, section 7): no raw control characters, only valid escapes.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Text, Fault> {
         self.expect(b'"')?;
@@ -273,7 +274,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// How many bytes stand for themselves before a quote, a backslash or a control character.
+    /// The count of bytes before the next quote, backslash or control character.
     #[inline]
     fn plain_prefix(&mut self) -> usize {
         let mut length = 0;
@@ -298,8 +299,7 @@ impl<'a> Scanner<'a> {
         length + blocks + self.plain_tail(rest.get(blocks..).unwrap_or_default())
     }
 
-    /// Long strings: blocks without a way out in the middle, of which the compiler makes vector
-    /// instructions.
+    /// Scans long strings in blocks without an early exit, which the compiler vectorizes.
     fn plain_blocks(&mut self, bytes: &[u8]) -> usize {
         let mut length = 0;
         for block in bytes.chunks_exact(32) {
@@ -327,7 +327,7 @@ impl<'a> Scanner<'a> {
         length
     }
 
-    /// What follows a backslash.
+    /// Scans an escape after its backslash.
     fn escape(&mut self) -> Result<(), Fault> {
         match self.rest {
             [
@@ -347,7 +347,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A number (RFC 8259, section 6): no leading zero or plus, digits on both sides of a point.
+    /// Scans a number (RFC 8259, section 6): no leading zero or plus, digits on both sides of the
+    /// point.
     #[inline]
     fn number(&mut self) -> Result<(), Fault> {
         self.accept(b'-');
@@ -383,8 +384,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Eight bytes at once: the high bit of each byte that ends the plain part of a string. Only the
-/// lowest bit that is set can be trusted, since a borrow may run into the bytes above it.
+/// Tests eight bytes at once: sets the high bit of each byte that ends the plain part of a string.
+/// Only the lowest set bit is reliable, because the subtraction may borrow from the bytes above it.
 #[inline]
 fn special(word: u64) -> u64 {
     let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
@@ -396,10 +397,10 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Strings up to this length are walked over in words.
+/// Strings up to this length are scanned in words of eight bytes.
 const SHORT: usize = 32;
 
-/// A one in each byte.
+/// The value 1 in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What is measured: the request of each case, the floor's fixed answer to it, and the check
-//! that an answer is the right one. Every peer offers the same methods: `calc.add` of two
-//! numbers, `len` and `echo` of one string, `blob` without parameters.
+//! Benchmark cases: the request of each case, the fixed response of the floor, and the check of
+//! responses. Every peer has the same methods: `calc.add` of two numbers, `len` and `echo` of one
+//! string, `blob` without parameters.
 
 use std::sync::LazyLock;
 
@@ -8,29 +8,29 @@ use serde_json::Value;
 
 use crate::Failure;
 
-/// How many calls the batch holds.
+/// Count of calls in the batch.
 const BATCH: usize = 100;
 
-/// The size of the large parameter and of the large result.
+/// Size of the large parameter and of the large result.
 const MEBIBYTE: usize = 1 << 20;
 
-/// The plain call, also that of the in-process case.
+/// The single call, which the in-process case uses as well.
 pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"calc.add","params":[3,7]}"#;
 
-/// What `blob` returns. Handlers give out a reference where their library lets them.
+/// The result of `blob`. Handlers return a reference if their library allows it.
 static BLOB: LazyLock<String> = LazyLock::new(|| "b".repeat(MEBIBYTE));
 
-/// The handler behind `calc.add` of every peer.
+/// The implementation of `calc.add` for every peer.
 pub(crate) fn add(a: f64, b: f64) -> f64 {
     a + b
 }
 
-/// The handler behind `blob` of every peer.
+/// The implementation of `blob` for every peer.
 pub(crate) fn blob() -> &'static str {
     &BLOB
 }
 
-/// One thing to measure, that is one block of rows of the table.
+/// A benchmark case, which is one group of rows in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
     /// One call over HTTP.
@@ -41,11 +41,11 @@ pub(crate) enum Case {
     Params1m,
     /// One call with 1 MiB of result.
     Result1m,
-    /// The plain call without any socket.
+    /// The single call without a socket.
     InProcess,
-    /// A client that calls one after the other.
+    /// A client that makes one call at a time.
     Client,
-    /// A client with sixteen calls at a time.
+    /// A client with sixteen concurrent calls.
     Client16,
     /// WebSocket, four connections, 64 calls in flight on each.
     Ws64,
@@ -53,30 +53,30 @@ pub(crate) enum Case {
     Ws1,
     /// Newline TCP, four connections, 64 calls in flight on each.
     Tcp64,
-    /// A client with 64 calls at a time over one WebSocket.
+    /// A client with 64 concurrent calls over one WebSocket.
     Client64,
     /// Memory of idle WebSockets.
     Idle,
     /// Memory of idle TCP connections.
     IdleTcp,
-    /// Memory of WebSockets that had one large call each.
+    /// Memory of WebSockets after one large call on each.
     IdleBig,
-    /// Memory for a WebSocket that calls and never reads.
+    /// Memory of a WebSocket that calls and never reads.
     Unread,
 }
 
-/// How a case is measured.
+/// The method of measurement of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Load over HTTP on a server.
+    /// Load on a server over HTTP.
     Http,
-    /// Load over sessions on a server.
+    /// Load on a server over sessions.
     Session,
-    /// Memory of a server.
+    /// Memory usage of a server.
     Memory,
-    /// No socket at all.
+    /// No socket.
     InProcess,
-    /// A client, with the floor as its server.
+    /// Load from a client on the floor.
     Client,
 }
 
@@ -129,7 +129,7 @@ impl Case {
         }
     }
 
-    /// What the server of this case speaks, as a URL begins.
+    /// The URL scheme of the server in this case.
     pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::Tcp64 | Self::IdleTcp => "tcp",
@@ -146,7 +146,7 @@ impl Case {
             .ok_or_else(|| format!("there is no case {name:?}").into())
     }
 
-    /// The JSON that the load over HTTP sends.
+    /// The JSON that the HTTP load generator sends.
     pub(crate) fn request(self) -> String {
         match self {
             Self::Batch100 => batch(|id| {
@@ -161,7 +161,7 @@ impl Case {
         }
     }
 
-    /// The JSON that a server which does nothing at all gives back.
+    /// The JSON that a server without any logic would return.
     pub(crate) fn fixed_answer(self) -> String {
         match self {
             Self::Batch100 => batch(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":10.0}}"#)),
@@ -171,8 +171,8 @@ impl Case {
         }
     }
 
-    /// Parses an answer and compares it with what the specification asks for. The order of a
-    /// batch is free, so its answers are looked up by id.
+    /// Parses a response and checks it against the specification. The responses of a batch may be
+    /// in any order, so they are looked up by id.
     pub(crate) fn verify(self, answer: &[u8]) -> Result<(), Failure> {
         let value: Value = serde_json::from_slice(answer)?;
         let right = match self {
@@ -204,7 +204,7 @@ fn succeeded(answer: &Value) -> bool {
     answer["jsonrpc"] == "2.0" && answer.get("error").is_none()
 }
 
-/// `10` and `10.0` are the same number in JSON.
+/// Whether the number equals 10; JSON may write it as `10` or `10.0`.
 pub(crate) fn is_ten(answer: &Value) -> bool {
     succeeded(answer) && answer["result"].as_f64() == Some(10.0)
 }

@@ -1,5 +1,5 @@
-//! Clients: what a call costs the process that makes it. The server is the floor, which echoes
-//! the id and does nothing else.
+//! Benchmark of clients: the CPU time of the process that makes the calls. The server is the floor,
+//! which only returns the id with a fixed result.
 
 use std::rc::Rc;
 
@@ -8,12 +8,12 @@ use crate::cases::Case;
 use crate::servers::Peer;
 use crate::window::{self, LocalFuture, Loop, Plan, Progress, Sample};
 
-/// How many calls the concurrent case has in flight over HTTP, and over one WebSocket.
+/// Count of calls in flight in the concurrent cases, over HTTP and over one WebSocket.
 const CONCURRENT: usize = 16;
 const CONCURRENT_WS: usize = 64;
 
-/// One call of `calc.add` with 3 and 7, and its result. The box costs some 30 ns of the some
-/// 10 µs of a call.
+/// Function that calls `calc.add` with 3 and 7 and returns the result. Boxing the future costs
+/// about 30 ns of the roughly 10 µs of a call.
 pub(crate) type Caller = Rc<dyn Fn() -> LocalFuture<'static, Result<f64, Failure>>>;
 
 pub(crate) async fn measure(
@@ -39,7 +39,7 @@ pub(crate) async fn measure(
     calls_at_a_time(&connect(url)?, at_a_time, plan).await
 }
 
-/// The calls of the WebSocket case with a client that has connected.
+/// Measures concurrent calls on a connected WebSocket client.
 pub(crate) async fn concurrent(caller: &Caller, plan: Plan) -> Result<Sample, Failure> {
     calls_at_a_time(caller, CONCURRENT_WS, plan).await
 }

@@ -1,14 +1,15 @@
-//! CPU time of a process as the kernel counts it, and pinning of child processes to a core.
+//! CPU time of a process as reported by the kernel, and CPU pinning of child processes.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Failure;
 
-/// `USER_HZ`: the unit of `/proc/PID/stat`, 100 a second on Linux whatever the kernel's own tick.
+/// `USER_HZ`, the unit of `/proc/PID/stat`: 100 per second on Linux, independent of the kernel's
+/// tick.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// CPU seconds a process has used so far, all its threads together.
+/// CPU seconds that all threads of a process have used so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CpuTime {
     pub(crate) user: f64,
@@ -23,8 +24,8 @@ impl CpuTime {
         Self::parse(&text).ok_or_else(|| format!("/proc/{pid}/stat cannot be read").into())
     }
 
-    /// The second field is the program's name in parentheses and may hold anything, so
-    /// counting starts behind the last parenthesis: there stands field 3.
+    /// The second field is the program name in parentheses, which may contain any characters. So
+    /// parsing starts after the last parenthesis, at field 3.
     fn parse(stat: &str) -> Option<Self> {
         let (_, fields) = stat.rsplit_once(')')?;
         let mut fields = fields.split_ascii_whitespace().skip(14 - 3);
@@ -36,7 +37,7 @@ impl CpuTime {
     }
 }
 
-/// Starts programs on one core each, where `taskset` (util-linux) is there to do it.
+/// Pins programs to one core each, if `taskset` (util-linux) is available.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pinning {
     taskset: bool,
@@ -55,7 +56,7 @@ impl Pinning {
         }
     }
 
-    /// One sentence for the head of the table.
+    /// A sentence about pinning for the output above the tables.
     pub(crate) fn sentence(self) -> &'static str {
         if self.taskset {
             "the measured server on core 0, load and clients on core 1"
@@ -64,7 +65,7 @@ impl Pinning {
         }
     }
 
-    /// `taskset` replaces itself by the program, so the child's pid is the program's.
+    /// `taskset` replaces itself with the program, so the child's pid is that of the program.
     pub(crate) fn command(self, core: u32, program: &Path) -> Command {
         if !self.taskset {
             return Command::new(program);

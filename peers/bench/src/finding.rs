@@ -1,4 +1,4 @@
-//! What one measurement found, in the form in which a child process tells it to `bench run`.
+//! Result of one measurement, which a child process sends to `bench run`.
 
 use std::error::Error;
 use std::fmt;
@@ -12,26 +12,28 @@ use crate::window::Sample;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Finding {
-    /// CPU per call.
+    /// CPU time per call.
     Cpu(Sample),
-    /// Memory of the server.
+    /// Memory usage of the server.
     Memory(Memory),
-    /// The peer does not speak the transport of the case. A row for the table, no failure.
+    /// The peer does not support the transport of the case. It is a row of the table, not a
+    /// failure.
     Refused(String),
 }
 
-/// Memory that a server holds. Each case says of what.
+/// Memory usage of a server. Each case defines what it refers to.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) kib: f64,
-    /// The same after one small call on each connection.
+    /// The figure after one small call on each connection.
     pub(crate) called_kib: Option<f64>,
-    /// When the server cut the connection; `None` if it did not, or if no case of that kind.
+    /// When the server cut the connection; `None` if it did not, or if the case does not measure
+    /// it.
     pub(crate) cut_seconds: Option<f64>,
 }
 
 impl Finding {
-    /// A refusal is a finding; every other failure stays one.
+    /// Turns a refusal into a finding; every other failure remains one.
     pub(crate) fn of(result: Result<Self, Failure>) -> Result<Self, Failure> {
         match result {
             Err(failure) => match failure.downcast::<Refused>() {
@@ -42,14 +44,14 @@ impl Finding {
         }
     }
 
-    /// One line of JSON.
+    /// Prints the finding as one line of JSON.
     pub(crate) fn print(&self) -> Result<(), Failure> {
         println!("{}", serde_json::to_string(self)?);
         Ok(())
     }
 }
 
-/// The failure of a peer that does not take part, with its reason.
+/// The failure of a peer that does not support the case, with the reason.
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) String);
 

@@ -1,5 +1,5 @@
-//! Bytes to bytes without a socket. The time is wall time on a pinned core, the median of many
-//! slices, which one preemption cannot move.
+//! Benchmark without a socket, from bytes to bytes. It measures wall time on a pinned core, as the
+//! median of many slices, which a single preemption cannot change.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::Failure;
 use crate::servers::Peer;
 use crate::window::{Plan, Sample};
 
-/// Into how many slices the measured time is cut.
+/// Count of slices of the measured time.
 const SLICES: u32 = 15;
 
 pub(crate) fn measure(peer: Peer, plan: Plan) -> Result<Sample, Failure> {
@@ -29,7 +29,7 @@ pub(crate) fn measure(peer: Peer, plan: Plan) -> Result<Sample, Failure> {
     })
 }
 
-/// Warms up, and learns by doubling how many calls fill one slice.
+/// Warms up, and finds how many calls fill one slice by doubling their count.
 fn calls_within(
     warm_up: Duration,
     slice: Duration,

@@ -1,5 +1,5 @@
-//! The load generator: raw HTTP/1.1 over keep-alive connections, one call in flight on each,
-//! request bytes built once, of the answer only what is needed to know that it is right.
+//! HTTP load generator: raw HTTP/1.1 over keep-alive connections, one call in flight on each.
+//! Requests are encoded once, and responses are parsed only as far as necessary to verify them.
 
 use std::rc::Rc;
 
@@ -10,17 +10,17 @@ use crate::Failure;
 use crate::cases::Case;
 use crate::window::{self, Loop, Plan, Progress, Sample};
 
-/// How many connections call at the same time.
+/// Count of concurrent connections.
 const CONNECTIONS: usize = 16;
 
-/// An answer's head beyond this is no answer of a server measured here.
+/// Maximum size of response headers.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// An answer's body beyond this is none that a case asks for.
+/// Maximum size of a response body.
 const MAX_BODY: usize = 4 << 20;
 
-/// Calls the server at `url` as fast as it answers. `pid` is the server's process, whose CPU
-/// time is read at both edges of the window, so that connecting and warm-up do not count.
+/// Calls the server at `url` as fast as it answers. `pid` is the server's process. Its CPU time is
+/// read at the start and the end of the window, so that connecting and warm-up are not counted.
 pub(crate) async fn load(
     url: &str,
     case: Case,
@@ -37,8 +37,8 @@ pub(crate) async fn load(
     window::measure(loops, progress, plan, pid).await
 }
 
-/// One connection's loop. The first answer is parsed; a later one that has the same bytes is
-/// right as well, and one that has not is parsed again.
+/// The loop of one connection. The first response is parsed. Later responses with the same bytes
+/// are correct as well, and all others are parsed again.
 async fn call_on(
     mut connection: Connection,
     case: Case,
@@ -57,7 +57,7 @@ async fn call_on(
     Ok(())
 }
 
-/// One keep-alive connection that sends the same request again and again.
+/// A keep-alive connection that repeats one request.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -85,7 +85,7 @@ impl Connection {
         })
     }
 
-    /// Sends the request and waits for the body of its answer.
+    /// Sends the request and returns the body of the response.
     pub(crate) async fn call(&mut self) -> Result<&[u8], Failure> {
         self.stream.write_all(&self.request).await?;
         self.received.clear();
@@ -118,7 +118,7 @@ impl Connection {
     }
 }
 
-/// What of an answer's head is looked at.
+/// The relevant parts of the response headers.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     length: usize,
@@ -126,7 +126,7 @@ struct Head {
 }
 
 impl Head {
-    /// `None` until the empty line has come.
+    /// Parses the headers; `None` until the empty line has arrived.
     fn parse(received: &[u8]) -> Result<Option<Self>, Failure> {
         let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Ok(None);

@@ -1,5 +1,5 @@
-//! Measures JSON-RPC servers side by side. `bench run` is the one command; the others are
-//! the child processes it starts, each of use alone as well.
+//! Benchmark of JSON-RPC servers and clients. `bench run` is the main command; the other commands
+//! are its child processes, which can also be run alone.
 
 mod cases;
 mod client;
@@ -37,7 +37,7 @@ bench client PEER URL CASE [--quick]              a client's own CPU per call
 bench inprocess PEER [--quick]                    bytes to bytes inside one process
 bench list                                        the peers and the cases";
 
-/// Whatever ends a measurement. Nothing here recovers: a run with one failure has no result.
+/// Any error. No error is recoverable: a run with one failure has no result.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
@@ -96,14 +96,14 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// Runs one server on a current-thread runtime until stdin ends. The first line it prints is
-/// its port, or why it does not serve this case.
+/// Runs one server on a current-thread runtime until stdin is closed. The first line of its output
+/// is the port, or the reason why the peer does not support this case.
 fn serve(peer: Peer, case: Case, port: u16) -> Result<(), Failure> {
     if case.form() == Form::Memory {
         memory::allow_connections()?;
     }
     std::thread::spawn(|| {
-        // Whatever is read means nothing; the end, or an error, means: the parent has gone.
+        // The input has no meaning; its end, or an error, shows that the parent has gone.
         while matches!(std::io::stdin().read(&mut [0; 64]), Ok(1..)) {}
         std::process::exit(0);
     });
@@ -136,7 +136,7 @@ fn listen(peer: Peer, case: Case, port: u16) -> Result<(u16, Serving), Failure> 
     Ok((port, (peer.serve)(listener, case)))
 }
 
-/// Everything here runs on one thread, so that one core and one process is one server.
+/// Runs a future on a current-thread runtime, so that each server has one process and one core.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -144,7 +144,7 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
         .block_on(future)
 }
 
-/// The words that are neither a flag nor the value of one.
+/// The arguments that are neither flags nor values of flags.
 fn positional(arguments: &[String]) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = arguments.iter().map(String::as_str);
@@ -158,13 +158,13 @@ fn positional(arguments: &[String]) -> Vec<&str> {
     words
 }
 
-/// The word after `flag`.
+/// The argument after `flag`.
 fn option<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
     let place = arguments.iter().position(|word| word == flag)?;
     arguments.get(place + 1).map(String::as_str)
 }
 
-/// The comma separated names after `flag`, or all there are.
+/// The comma-separated names after `flag`, or all names by default.
 fn chosen<T: Copy>(
     arguments: &[String],
     flag: &str,

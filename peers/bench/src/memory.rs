@@ -1,5 +1,5 @@
-//! Memory that a server holds for its connections: idle ones, ones that had a large call, and
-//! one that calls and never reads. The figures are resident memory as the kernel counts it.
+//! Memory usage of servers per connection: idle connections, connections after a large call, and a
+//! connection that never reads. The figures are the resident memory reported by the kernel.
 
 use std::time::{Duration, Instant};
 
@@ -12,42 +12,43 @@ use crate::messages;
 use crate::process::{self, allow_files, resident_kib};
 use crate::wire::Link;
 
-/// How many connections are idle.
+/// Count of idle connections.
 const IDLE: usize = 5_000;
 
-/// How many are opened and closed before, so that what a server makes once is not counted.
+/// Count of connections in the warm-up, so that one-time allocations of the server are not counted.
 const WARM_UP: usize = 500;
 
-/// How many have a large call each.
+/// Count of connections with one large call each.
 const BIG: usize = 50;
 
-/// The large argument, which is below the limits that any server has.
+/// Size of the large argument, which is below the limits of all servers.
 const BIG_BYTES: usize = 900_000;
 
-/// How long after the large calls is looked. Whoever shrinks by a timer has had its time.
+/// Delay between the large calls and the reading, so that servers can shrink buffers by a timer.
 const BIG_REST: Duration = Duration::from_millis(2_500);
 
-/// A server gets this long to see what has happened to its connections.
+/// Delay for the server to process the state of its connections.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// How many calls are sent and never read.
+/// Count of calls whose responses are never read.
 const UNREAD: usize = 1_000;
 
-/// How long a server may keep a connection that does not read, before it counts as never cut.
+/// How long a server may keep a connection that does not read. After that, the result is "never
+/// cut".
 const UNREAD_LIMIT: Duration = Duration::from_secs(45);
 
-/// How often memory is read while it grows.
-const TICK: Duration = Duration::from_millis(10);
+/// Sampling interval of the memory usage.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Files besides connections that either process may need.
+/// Count of files other than connections that client or server may need.
 const OTHER_FILES: usize = 100;
 
-/// What client and server both have to be allowed.
+/// Raises the limit of open files for both client and server.
 pub(crate) fn allow_connections() -> Result<(), Failure> {
     allow_files((IDLE + OTHER_FILES) as u64)
 }
 
-/// Measures the server at `url` with the process `pid`.
+/// Measures the memory of the server at `url` with process id `pid`.
 pub(crate) async fn measure(url: &str, case: Case, pid: u32) -> Result<Memory, Failure> {
     allow_connections()?;
     match case {
@@ -100,9 +101,9 @@ async fn idle_big(url: &str, pid: u32) -> Result<Memory, Failure> {
     })
 }
 
-/// The calls are small and the answers are 1 MiB each, so a server that works ahead without a
-/// bound would need a gigabyte. Writing goes on beside watching: a server that stops to read
-/// must not stop the measurement.
+/// The calls are small and the responses are 1 MiB each, so a server that buffers without a limit
+/// would need a gigabyte. Writing runs concurrently with sampling: a server that stops reading must
+/// not block the measurement.
 async fn unread(url: &str, pid: u32) -> Result<Memory, Failure> {
     warm_up(url).await?;
     let mut link = Link::open(url).await?;
@@ -120,12 +121,12 @@ async fn unread(url: &str, pid: u32) -> Result<Memory, Failure> {
             if !process::holds(server_port, client_port)? {
                 return Ok(Some(started.elapsed().as_secs_f64()));
             }
-            sleep(TICK).await;
+            sleep(SAMPLE_INTERVAL).await;
         }
         Ok::<_, Failure>(None)
     };
     let write = async {
-        // A cut connection ends this with an error, which the watch sees in its own way.
+        // Fails if the server cuts the connection, which the watch detects itself.
         let _ = link.send(&calls).await;
         std::future::pending::<()>().await;
     };
@@ -140,14 +141,14 @@ async fn unread(url: &str, pid: u32) -> Result<Memory, Failure> {
     })
 }
 
-/// Opens and closes connections, then waits until the server has seen their end.
+/// Opens and closes connections, and waits until the server has processed their end.
 async fn warm_up(url: &str) -> Result<(), Failure> {
     drop(open(url, WARM_UP).await?);
     sleep(SETTLE).await;
     Ok(())
 }
 
-/// Opens connections one after the other, as a full backlog would only slow them down.
+/// Opens connections sequentially, because a full backlog would only cause delays.
 async fn open(url: &str, count: usize) -> Result<Vec<Link>, Failure> {
     let mut links = Vec::with_capacity(count);
     for _ in 0..count {

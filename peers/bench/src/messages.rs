@@ -1,27 +1,26 @@
-//! The messages of sessions: requests with ids, the floor's answers to them, and the checks of
-//! answers.
+//! Messages of sessions: requests with ids, responses of the floor, and checks of responses.
 
 use serde_json::Value;
 
 use crate::Failure;
 use crate::cases::{self, Case};
 
-/// `calc.add [3,7]`.
+/// A request of `calc.add [3,7]`.
 pub(crate) fn call(id: usize) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"calc.add","params":[3,7]}}"#)
 }
 
-/// `echo` with one string that needs no escapes.
+/// A request of `echo` with one string that needs no escapes.
 pub(crate) fn echo(text: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"method":"echo","params":["{text}"]}}"#)
 }
 
-/// `blob`, whose result is 1 MiB.
+/// A request of `blob`, whose result is 1 MiB.
 pub(crate) fn blob(id: usize) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"blob"}}"#)
 }
 
-/// The id of a right answer to [`call`].
+/// The id of a correct response to [`call`].
 pub(crate) fn id_of_ten(answer: &[u8]) -> Result<usize, Failure> {
     let value: Value = serde_json::from_slice(answer)?;
     value["id"]
@@ -31,7 +30,7 @@ pub(crate) fn id_of_ten(answer: &[u8]) -> Result<usize, Failure> {
         .ok_or_else(|| wrong("calc.add", answer))
 }
 
-/// Whether an answer to [`echo`] brings the same text.
+/// Checks that a response to [`echo`] returns the same text.
 pub(crate) fn check_echo(answer: &[u8], text: &str) -> Result<(), Failure> {
     let value: Value = serde_json::from_slice(answer)?;
     if value["id"] == 1 && value["result"] == text {
@@ -45,7 +44,8 @@ fn wrong(method: &str, answer: &[u8]) -> Failure {
     format!("a wrong answer to {method}: {start}").into()
 }
 
-/// What the floor answers: the result is fixed by the case, the id is that of the request.
+/// The response of the floor: the result depends only on the case, and the id is that of the
+/// request.
 pub(crate) fn floor_answer(case: Case, request: &[u8]) -> String {
     let id = String::from_utf8_lossy(id_of(request));
     match case {
@@ -61,8 +61,8 @@ pub(crate) fn floor_answer(case: Case, request: &[u8]) -> String {
     }
 }
 
-/// The id of a request. The ids of clients measured here are plain numbers, so looking for
-/// their end is enough.
+/// The id of a request. The measured clients use plain numbers as ids, so searching for the end of
+/// the number is enough.
 pub(crate) fn id_of(request: &[u8]) -> &[u8] {
     const ID: &[u8] = b"\"id\":";
     request
@@ -73,7 +73,7 @@ pub(crate) fn id_of(request: &[u8]) -> &[u8] {
         .unwrap_or(b"null")
 }
 
-/// What stands between the brackets of the params.
+/// The text between the brackets of `params`.
 fn only_param(request: &[u8]) -> &[u8] {
     let start = request.iter().position(|&byte| byte == b'[');
     let end = request.iter().rposition(|&byte| byte == b']');

@@ -1,5 +1,4 @@
-//! What the kernel tells of a process besides its CPU time: memory, open files, and whether it
-//! still holds its end of a connection.
+//! Process statistics from the kernel: memory, limit of open files, and state of a connection.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -19,7 +18,8 @@ fn parse_resident(status: &str) -> Option<f64> {
     rest.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// Allows this process as many open files as the system grants it, at least `needed`.
+/// Raises the limit of open files to the maximum that the system grants, which must be at least
+/// `needed`.
 pub(crate) fn allow_files(needed: u64) -> Result<(), Failure> {
     let limit = getrlimit(Resource::Nofile);
     if limit.maximum.is_some_and(|maximum| maximum < needed) {
@@ -35,9 +35,9 @@ pub(crate) fn allow_files(needed: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the server's socket of a connection between two local IPv4 ports is still
-/// established. A client that does not read sees no end of it, because that stands behind the
-/// unread bytes; the kernel's table shows it.
+/// Whether the server's end of a connection between two local IPv4 ports is still established. A
+/// client that does not read never sees the end of the stream, which is behind the unread bytes;
+/// the kernel's table shows it.
 pub(crate) fn holds(server_port: u16, client_port: u16) -> Result<bool, Failure> {
     let table = std::fs::read_to_string("/proc/net/tcp")?;
     Ok(table
@@ -45,7 +45,8 @@ pub(crate) fn holds(server_port: u16, client_port: u16) -> Result<bool, Failure>
         .any(|line| is_established(line, server_port, client_port)))
 }
 
-/// The fields are number, local address, remote address, state; 01 is established.
+/// Parses a line of the kernel's TCP table. Its first fields are number, local address, remote
+/// address and state; 01 is established.
 fn is_established(line: &str, local: u16, remote: u16) -> bool {
     let fields: Vec<&str> = line.split_ascii_whitespace().take(4).collect();
     let port = |field: &str| u16::from_str_radix(field.rsplit(':').next()?, 16).ok();

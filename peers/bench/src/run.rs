@@ -1,5 +1,5 @@
-//! The one command: starts a fresh server for each measurement, load or client beside it, goes
-//! round over all peers several times, and prints the table.
+//! Implementation of `bench run`: starts a fresh server and a fresh load generator or client for
+//! each measurement, repeats all peers for several rounds, and prints the tables.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use crate::table::{self, Row};
 const SERVER_CORE: u32 = 0;
 const LOAD_CORE: u32 = 1;
 
-/// No child needs longer than this; one that does has failed.
+/// Timeout of a child process.
 const CHILD_LIMIT: Duration = Duration::from_secs(60);
 
-/// A server ends at once when its stdin does; after this it is killed.
+/// How long a server may take to exit after its stdin is closed; then it is killed.
 const SERVER_END: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(quick: bool, peers: &[Peer], cases: &[Case]) -> Result<(), Failure> {
@@ -58,7 +58,8 @@ pub(crate) fn run(quick: bool, peers: &[Peer], cases: &[Case]) -> Result<(), Fai
     Ok(())
 }
 
-/// Memory moves far less than time does, and one round of it takes much longer.
+/// The count of rounds. Memory usage varies far less than CPU time, and its round takes much
+/// longer.
 fn rounds_of(form: Form, quick: bool) -> usize {
     match (form, quick) {
         (Form::Memory, _) => 1,
@@ -67,8 +68,8 @@ fn rounds_of(form: Form, quick: bool) -> usize {
     }
 }
 
-/// The peers of a case are measured one right after the other, and each round begins with
-/// another one, so that a slow minute of the machine meets them all.
+/// The order of the rows in a round. The peers of a case are measured in succession, and each round
+/// begins with another peer, so that a slow phase of the machine affects all of them.
 fn order(rows: &[Row], round: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     for case in order.chunk_by_mut(|&a, &b| rows[a].case == rows[b].case) {
@@ -85,7 +86,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// One measurement of one peer, in processes of its own.
+    /// Makes one measurement of one peer, in fresh processes.
     fn find(&self, peer: Peer, case: Case) -> Result<Finding, Failure> {
         let form = case.form();
         if form == Form::InProcess {
@@ -129,7 +130,7 @@ impl Bench {
         Ok(server)
     }
 
-    /// Runs a child that prints one finding.
+    /// Runs a child process that prints one finding.
     fn measure(&self, core: u32, arguments: &[&str]) -> Result<Finding, Failure> {
         let mut command: Command = self.pinning.command(core, &self.program);
         command.args(arguments);
@@ -144,7 +145,7 @@ impl Bench {
             kill(&mut child);
             return Err("a measurement did not end in time".into());
         }
-        // One line fits into the pipe, so it could be written before anybody read it.
+        // One line fits into the pipe buffer, so the child could write it before it was read.
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or("a child without stdout")?;
         stdout.take(4096).read_to_string(&mut line)?;
@@ -155,7 +156,7 @@ impl Bench {
     }
 }
 
-/// A server process; dropping it ends it.
+/// A server process. Dropping it ends the process.
 struct Server {
     child: Child,
     url: String,
@@ -181,7 +182,7 @@ fn ends_within(child: &mut Child, limit: Duration) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// By its pid; that it has ended already is no failure.
+/// Kills by process id. A process that has already ended is no error.
 fn kill(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();

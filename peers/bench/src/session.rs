@@ -1,6 +1,5 @@
-//! Load on sessions: few connections that each keep many calls in flight, over WebSocket or
-//! newline TCP. Every answer that has come is replaced by one more call, in one write per
-//! wake-up.
+//! Session load generator: a few connections over WebSocket or newline TCP, each with many calls in
+//! flight. Each received response is replaced by one more call, in one write per wake-up.
 
 use std::rc::Rc;
 
@@ -10,14 +9,14 @@ use crate::messages;
 use crate::window::{self, Loop, Plan, Progress, Sample};
 use crate::wire::{Framing, Link};
 
-/// Ids go round in this many, more than are ever in flight.
+/// Count of ids in rotation, more than are ever in flight.
 const IDS: usize = 256;
 
-/// All ids have four digits, so all requests have one length.
+/// All ids have four digits, so all requests have the same length.
 const FIRST_ID: usize = 1000;
 
-/// Calls the server at `url` as fast as it answers. Before the window every id is called once
-/// on each connection, and its answer is parsed.
+/// Calls the server at `url` as fast as it answers. Before the window, every id is called once on
+/// each connection, and its response is parsed.
 pub(crate) async fn load(
     url: &str,
     case: Case,
@@ -35,16 +34,20 @@ pub(crate) async fn load(
     for _ in 0..connections {
         let mut link = Link::open(url).await?;
         let mut calls = Calls::new(link.framing);
-        let length = prove(&mut link, &mut calls, in_flight).await?;
+        let length = verify_all_ids(&mut link, &mut calls, in_flight).await?;
         let progress = Rc::clone(&progress);
         loops.push(Box::pin(call_on(link, calls, in_flight, length, progress)));
     }
     window::measure(loops, progress, plan, pid).await
 }
 
-/// Calls with every id once and parses the answers, which may come in any order. Returns the
-/// length that they all have.
-async fn prove(link: &mut Link, calls: &mut Calls, in_flight: usize) -> Result<usize, Failure> {
+/// Calls once with every id and parses the responses, which may arrive in any order. Returns their
+/// common length.
+async fn verify_all_ids(
+    link: &mut Link,
+    calls: &mut Calls,
+    in_flight: usize,
+) -> Result<usize, Failure> {
     let mut open = [true; IDS];
     let mut length = 0;
     for _ in 0..IDS / in_flight {
@@ -68,8 +71,8 @@ async fn prove(link: &mut Link, calls: &mut Calls, in_flight: usize) -> Result<u
     Ok(length)
 }
 
-/// One connection's loop. An answer of the known length is counted, any other one is parsed. A
-/// lost answer shows in the end, when those in flight are awaited.
+/// The loop of one connection. A response of the known length is counted, and any other one is
+/// parsed. A lost response is detected at the end, when the calls in flight are awaited.
 async fn call_on(
     mut link: Link,
     mut calls: Calls,
@@ -99,7 +102,7 @@ async fn call_on(
     Ok(())
 }
 
-/// Encoded calls with all ids in a row, twice, so that any stretch of them is one slice.
+/// The encoded calls of all ids, stored twice in a row, so that any run of them is one slice.
 struct Calls {
     bytes: Vec<u8>,
     length: usize,
@@ -118,7 +121,7 @@ impl Calls {
         }
     }
 
-    /// The next so many, at most [`IDS`].
+    /// The next `count` calls; at most [`IDS`].
     fn next(&mut self, count: usize) -> &[u8] {
         let start = self.next * self.length;
         self.next = (self.next + count) % IDS;

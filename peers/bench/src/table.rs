@@ -1,20 +1,20 @@
-//! The Markdown tables, one of CPU and one of memory: medians of the rounds, and what they are
-//! beside jsonrpsee and the floor.
+//! Markdown tables of CPU time and memory: medians of the rounds, and ratios to jsonrpsee and the
+//! floor.
 
 use crate::cases::{Case, Form};
 use crate::finding::{Finding, Memory};
 use crate::window::Sample;
 
-/// The peer whose figures the others are compared with, besides the floor.
-const YARDSTICK: &str = "jsonrpsee";
+/// The peer that the ratios refer to, besides the floor.
+const BASELINE: &str = "jsonrpsee";
 
-/// The peer that does nothing.
+/// The peer with the minimal work.
 const FLOOR: &str = "floor";
 
-/// What a row has instead of a figure that does not exist.
+/// Placeholder for a missing figure.
 const NONE: &str = "–";
 
-/// All that was found of one peer in one case.
+/// All results of one peer in one case.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) case: Case,
@@ -51,29 +51,29 @@ impl Row {
         quantile(self.figures(figure), 0.5)
     }
 
-    /// How far the middle half of the rounds lies apart, as a part of the median.
+    /// The interquartile range of the rounds, relative to the median.
     fn spread(&self) -> f64 {
         let figures = self.figures(Sample::cpu_us);
         let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(figures.clone(), part));
         (high - low) / middle
     }
 
-    /// The cells of the CPU table behind case and peer.
+    /// The cells of the CPU table after case and peer.
     fn cpu_cells(&self, rows: &[Self]) -> [String; 7] {
-        let beside =
-            |peer, figure: fn(&Sample) -> f64| self.beside(rows, peer, |row| row.figures(figure));
+        let ratio_to =
+            |peer, figure: fn(&Sample) -> f64| self.ratio_to(rows, peer, |row| row.figures(figure));
         [
             format!("{:.0}", self.median(|sample| sample.calls_per_second)),
             significant(self.median(|sample| sample.user_us)),
             significant(self.median(|sample| sample.kernel_us)),
-            beside(YARDSTICK, |sample| sample.user_us),
-            beside(YARDSTICK, Sample::cpu_us),
-            beside(FLOOR, Sample::cpu_us),
+            ratio_to(BASELINE, |sample| sample.user_us),
+            ratio_to(BASELINE, Sample::cpu_us),
+            ratio_to(FLOOR, Sample::cpu_us),
             format!("{:.0} %", self.spread() * 100.0),
         ]
     }
 
-    /// The cells of the memory table behind case and peer.
+    /// The cells of the memory table after case and peer.
     fn memory_cells(&self, rows: &[Self]) -> [String; 5] {
         let held = |row: &Self| row.memory.iter().map(|memory| memory.kib).collect();
         let called = self.memory.iter().filter_map(|memory| memory.called_kib);
@@ -81,8 +81,8 @@ impl Row {
         [
             significant(quantile(held(self), 0.5)),
             median_or_none(called.collect()),
-            self.beside(rows, YARDSTICK, held),
-            self.beside(rows, FLOOR, held),
+            self.ratio_to(rows, BASELINE, held),
+            self.ratio_to(rows, FLOOR, held),
             match self.case {
                 Case::Unread => {
                     let cut = median_or_none(seconds.collect());
@@ -93,10 +93,9 @@ impl Row {
         ]
     }
 
-    /// The median of the ratios of each round to another peer's. A round measures the peers of
-    /// a case one right after the other, so a slow minute of the machine is in both figures and
-    /// goes out.
-    fn beside(&self, rows: &[Self], peer: &str, figures: impl Fn(&Self) -> Vec<f64>) -> String {
+    /// The median of the ratios to another peer in each round. A round measures the peers of a case
+    /// in succession, so a slow phase of the machine affects both figures and cancels out.
+    fn ratio_to(&self, rows: &[Self], peer: &str, figures: impl Fn(&Self) -> Vec<f64>) -> String {
         let other = rows
             .iter()
             .find(|other| other.case == self.case && other.peer == peer);
@@ -118,7 +117,7 @@ fn median_or_none(figures: Vec<f64>) -> String {
     significant(quantile(figures, 0.5))
 }
 
-/// The figure below which this part of the figures lies; between two it is interpolated.
+/// The quantile of the figures, with linear interpolation.
 fn quantile(mut figures: Vec<f64>, part: f64) -> f64 {
     figures.sort_by(f64::total_cmp);
     let place = part * (figures.len() - 1) as f64;
@@ -129,7 +128,7 @@ fn quantile(mut figures: Vec<f64>, part: f64) -> f64 {
     low + (high - low) * place.fract()
 }
 
-/// Renders a table for each kind of rows there is, then why peers have refused.
+/// Renders a table for each kind of row, and then the reasons of refusals.
 pub(crate) fn markdown(rows: &[Row]) -> String {
     let cpu = "| case | peer | calls/s | user µs | kernel µs | user ÷ jsonrpsee | CPU ÷ jsonrpsee | CPU ÷ floor | spread |\n\
                |---|---|---:|---:|---:|---:|---:|---:|---:|\n";
@@ -148,7 +147,7 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     parts.join("\n")
 }
 
-/// One table, or nothing if no row is of its kind.
+/// Renders one table, or nothing without rows of its kind.
 fn table<const N: usize>(
     head: &str,
     rows: &[Row],
@@ -173,7 +172,7 @@ fn table<const N: usize>(
     format!("{head}{text}")
 }
 
-/// Three significant digits, without an exponent.
+/// Formats three significant digits without an exponent.
 fn significant(figure: f64) -> String {
     let decimals = match figure {
         ..0.001 => 0,

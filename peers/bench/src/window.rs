@@ -1,5 +1,5 @@
-//! The measured stretch of time: loops that call as fast as they can, a warm-up, then a window
-//! at whose two edges the calls and the CPU time of one process are read.
+//! Measurement window: loops that call as fast as they can, a warm-up, and a window. The calls and
+//! the CPU time of one process are read at its start and at its end.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -13,16 +13,16 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::Failure;
 use crate::cpu::CpuTime;
 
-/// How long loops may take to end after the window, before it counts as a lost answer.
+/// Timeout for the loops to end after the window. When it passes, a response counts as lost.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
-/// A future that stays on its thread.
+/// A future that is not `Send`.
 pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// One loop of calls; it ends with [`Progress::goes_on`] or with the first failure.
+/// A loop of calls. It ends with [`Progress::goes_on`] or at the first failure.
 pub(crate) type Loop = LocalFuture<'static, Result<(), Failure>>;
 
-/// How long a measurement takes.
+/// The durations of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) warm_up: Duration,
@@ -30,8 +30,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// CPU ticks are 10 ms, one percent of a busy second; many short rounds say more than a few
-    /// long ones, because the machine's own mood changes by the second.
+    /// CPU ticks are 10 ms, one percent of a busy second. Many short rounds are more reliable than
+    /// a few long ones, because the speed of the machine varies within seconds.
     pub(crate) const FULL: Self = Self {
         warm_up: Duration::from_millis(200),
         measured: Duration::from_millis(1000),
@@ -42,7 +42,7 @@ impl Plan {
     };
 }
 
-/// What the loops tell the window, and the window tells the loops.
+/// Shared state of the loops and the window.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     calls: Cell<u64>,
@@ -59,7 +59,7 @@ impl Progress {
     }
 }
 
-/// What one measurement found. CPU is that of the measured process, per call.
+/// The result of one measurement. CPU times are those of the measured process, per call.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
     pub(crate) calls: u64,
@@ -74,8 +74,8 @@ impl Sample {
     }
 }
 
-/// Runs the loops side by side through warm-up and window. Without a process to watch the CPU
-/// figures are 0.
+/// Runs the loops concurrently through warm-up and window. Without a watched process, the CPU times
+/// are 0.
 pub(crate) async fn measure(
     loops: Vec<Loop>,
     progress: Rc<Progress>,
@@ -89,9 +89,9 @@ pub(crate) async fn measure(
             running.spawn_local(one);
         }
         tokio::time::sleep(plan.warm_up).await;
-        let first = Edge::read(&progress, watched)?;
+        let first = Reading::read(&progress, watched)?;
         tokio::time::sleep(plan.measured).await;
-        let last = Edge::read(&progress, watched)?;
+        let last = Reading::read(&progress, watched)?;
         progress.over.set(true);
         let ended = tokio::time::timeout(LAST_ANSWERS, async {
             while let Some(joined) = running.join_next().await {
@@ -105,14 +105,14 @@ pub(crate) async fn measure(
     .await
 }
 
-/// One reading of everything that is measured.
-struct Edge {
+/// The readings at the start or the end of the window.
+struct Reading {
     at: Instant,
     calls: u64,
     cpu: Option<CpuTime>,
 }
 
-impl Edge {
+impl Reading {
     fn read(progress: &Progress, watched: Option<u32>) -> Result<Self, Failure> {
         Ok(Self {
             cpu: watched.map(CpuTime::of).transpose()?,

@@ -1,6 +1,6 @@
-//! The load generator's own WebSocket and newline framing over raw TCP. It does no more than a
-//! measured server lets it get away with: one fixed handshake, frames made in advance, of an
-//! answer the frame head and a look at the payload.
+//! Minimal WebSocket and newline framing of the load generator, over raw TCP. It does only what the
+//! measured servers require: one fixed handshake, frames encoded in advance, and of each response
+//! only the frame header and a check of the payload.
 
 use std::io;
 use std::time::Duration;
@@ -11,34 +11,34 @@ use tokio::net::TcpStream;
 use crate::Failure;
 use crate::finding::Refused;
 
-/// The key of the handshake, and what every server has to make of it. A random key protects
-/// against caches, and here are none.
+/// The key of the handshake, and the value that every server must derive from it. A random key
+/// would protect against caches, of which there are none here.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
 const ACCEPT: &str = "ICX+Yqv66kxgM0FcWaLWlFLwTAI=";
 
-/// A mask has to be there, it does not have to be secret.
+/// Clients must mask their frames, but the mask need not be random.
 const MASK: [u8; 4] = [0x5a, 0xc3, 0x17, 0x99];
 
-/// A head of an answer to the handshake beyond this is none.
+/// Maximum size of the headers in a handshake response.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// A message beyond this is none that a case asks for.
+/// Maximum size of a message in any case.
 const MAX_MESSAGE: usize = 4 << 20;
 
-/// How long a handshake and one small answer may take.
+/// Timeout of a handshake or a small response.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// How messages lie in the stream.
+/// The framing of messages in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// Text frames of WebSocket.
+    /// WebSocket text frames.
     WebSocket,
-    /// A newline behind each message.
+    /// One message per line, terminated by a newline.
     Lines,
 }
 
 impl Framing {
-    /// The bytes of one message from a client.
+    /// Encodes a message of a client.
     pub(crate) fn encode(self, message: &str) -> Vec<u8> {
         if self == Self::Lines {
             return [message.as_bytes(), b"\n"].concat();
@@ -61,12 +61,12 @@ impl Framing {
         frame
     }
 
-    /// The first message in what was received: where its payload starts and ends, and where the
-    /// next one begins. `None` until it is complete. A control frame is an empty payload.
-    fn decode(self, received: &[u8]) -> Result<Option<Found>, Failure> {
+    /// Finds the first frame or line in the received bytes, and the range of its payload. `None`
+    /// until it is complete. A control frame is no message.
+    fn decode(self, received: &[u8]) -> Result<Option<Frame>, Failure> {
         if self == Self::Lines {
             let end = received.iter().position(|&byte| byte == b'\n');
-            return Ok(end.map(|end| Found {
+            return Ok(end.map(|end| Frame {
                 start: 0,
                 end,
                 is_message: true,
@@ -77,8 +77,8 @@ impl Framing {
         };
         let (start, length) = match length {
             0..126 => (2, Some(usize::from(length))),
-            126 => (4, be(received, 2..4)),
-            127 => (10, be(received, 2..10)),
+            126 => (4, big_endian(received, 2..4)),
+            127 => (10, big_endian(received, 2..10)),
             _ => return Err("a masked frame from a server".into()),
         };
         let Some(length) = length else {
@@ -94,28 +94,28 @@ impl Framing {
             _ => return Err(format!("a frame that begins with {first:#x}").into()),
         };
         let end = start + length;
-        Ok((received.len() >= end).then_some(Found {
+        Ok((received.len() >= end).then_some(Frame {
             start,
             end,
             is_message,
         }))
     }
 
-    /// How many bytes of the stream belong to a message behind its payload.
-    fn tail(self) -> usize {
+    /// Size of the delimiter after the payload.
+    fn delimiter_len(self) -> usize {
         usize::from(self == Self::Lines)
     }
 }
 
-/// One frame or line in what was received.
-struct Found {
+/// A frame or line in the received bytes.
+struct Frame {
     start: usize,
     end: usize,
     is_message: bool,
 }
 
-/// A big-endian number, once all of it is there.
-fn be(received: &[u8], place: std::ops::Range<usize>) -> Option<usize> {
+/// Parses a big-endian integer once all of its bytes have arrived.
+fn big_endian(received: &[u8], place: std::ops::Range<usize>) -> Option<usize> {
     let bytes = received.get(place)?;
     let number = bytes
         .iter()
@@ -123,7 +123,7 @@ fn be(received: &[u8], place: std::ops::Range<usize>) -> Option<usize> {
     Some(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
-/// One connection that carries messages both ways.
+/// A bidirectional connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: TcpStream,
@@ -132,8 +132,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects to `ws://…` or `tcp://…`. A server that answers the upgrade with anything but
-    /// 101, or not at all, has [`Refused`] it.
+    /// Connects to `ws://…` or `tcp://…`. A server that answers the upgrade with another status
+    /// than 101, or not at all, is [`Refused`].
     pub(crate) async fn open(url: &str) -> Result<Self, Failure> {
         let (framing, address) = match url.split_once("://") {
             Some(("ws", rest)) => (Framing::WebSocket, rest),
@@ -156,7 +156,7 @@ impl Link {
         Ok(link)
     }
 
-    /// This side's port, by which the kernel's tables know the connection.
+    /// The local port, which identifies the connection in the kernel's table.
     pub(crate) fn port(&self) -> Result<u16, Failure> {
         Ok(self.stream.local_addr()?.port())
     }
@@ -166,7 +166,7 @@ impl Link {
             "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
         );
-        // A reset is as good a refusal as an answer.
+        // A connection reset is a refusal as well.
         let reset = |error: io::Error| Refused(format!("the upgrade: {error}"));
         let sent = self.stream.write_all(request.as_bytes()).await;
         sent.map_err(reset)?;
@@ -201,8 +201,8 @@ impl Link {
         Ok(self.stream.write_all(encoded).await?)
     }
 
-    /// Waits until at least one message is complete, gives each that is to `look`, and returns
-    /// how many they were.
+    /// Waits until at least one message is complete, calls `look` with each complete one, and
+    /// returns their count.
     pub(crate) async fn messages(
         &mut self,
         mut look: impl FnMut(&[u8]) -> Result<(), Failure>,
@@ -218,7 +218,7 @@ impl Link {
                     look(&self.received[used + found.start..used + found.end])?;
                     count += 1;
                 }
-                used += found.end + self.framing.tail();
+                used += found.end + self.framing.delimiter_len();
             }
             if self.received.len() - used > MAX_MESSAGE + 16 {
                 return Err("an answer is too long".into());
@@ -229,7 +229,7 @@ impl Link {
         Ok(count)
     }
 
-    /// Sends one message and waits for the answer to it, which is the only one on its way.
+    /// Sends one message and waits for its response, the only one in flight.
     pub(crate) async fn call(
         &mut self,
         message: &str,
@@ -245,7 +245,8 @@ impl Link {
         Ok(())
     }
 
-    /// Gives back the memory of the buffer, for thousands of idle connections at this end.
+    /// Releases unused buffer memory, which adds up in thousands of idle connections of this
+    /// process.
     pub(crate) fn shrink(&mut self) {
         self.received.shrink_to_fit();
     }

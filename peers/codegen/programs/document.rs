@@ -1,4 +1,5 @@
-//! Prints the document of the workshop: its tests cannot be built while the client does not fit them.
+//! Printer of the test server's OpenRPC document. It is a program of its own, because the tests do
+//! not compile while the generated client does not match them.
 
 use antiphon::OpenRpc;
 

@@ -1,4 +1,4 @@
-//! A namespace in a namespace, with errors of its own.
+//! Methods of a nested namespace, with errors of their own.
 
 use antiphon::schemars::{self, JsonSchema};
 use antiphon::{ErrorCodes, ErrorObject};

@@ -1,6 +1,6 @@
-//! A server with every kind of method and type, and the client that is generated from its document.
+//! Test server with every kind of method and type, and the client generated from its document.
 
-// The generated client has to compile without a warning.
+// The generated client must compile without warnings.
 #![deny(warnings)]
 
 pub mod drawers;
@@ -9,20 +9,20 @@ pub mod workshop;
 #[path = "../generated/workshop.rs"]
 pub mod client;
 
-use antiphon::{ServerHandle, Router, Server};
+use antiphon::{Router, Server, ServerHandle};
 
 /// Any failure.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A server that stops when this is dropped.
+/// A running server. Dropping it stops the server.
 pub struct Site {
-    /// Its address for HTTP.
+    /// The URL for HTTP.
     pub url: String,
     handle: ServerHandle,
 }
 
 impl Site {
-    /// The same port for WebSockets.
+    /// The URL of the same port for WebSockets.
     #[must_use]
     pub fn web_socket(&self) -> String {
         self.url.replacen("http", "ws", 1)
@@ -35,7 +35,7 @@ impl Drop for Site {
     }
 }
 
-/// All methods.
+/// The router with all methods.
 #[must_use]
 pub fn router() -> Router {
     let shapes = Router::new(workshop::Shapes).nest("drawers", drawers::Drawers);
@@ -45,11 +45,11 @@ pub fn router() -> Router {
         .nest("shapes", shapes)
 }
 
-/// Starts it on a free port of loopback.
+/// Starts the server on a free loopback port.
 ///
 /// # Errors
 ///
-/// If it cannot listen.
+/// If the server cannot listen.
 pub async fn start() -> Result<Site, Failure> {
     let listening = Server::new(router()).bind("127.0.0.1:0").listen().await?;
     let (url, handle) = (listening.url(), listening.handle());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Interval, interval};
 
-/// What is at the root.
+/// The methods at the root.
 pub struct Workshop;
 
 /// A workshop: sums, shapes and drawers, to try clients on.

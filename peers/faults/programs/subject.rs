@@ -1,6 +1,6 @@
-//! The server that the tests treat badly: a program like any other, with methods that misbehave.
+//! Server under test: an ordinary program with methods that misbehave.
 //!
-//! Environment variables make the whole program misbehave: see [`Temper`].
+//! Options make the whole program misbehave: see [`Temper`].
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::process::ExitCode;
@@ -15,17 +15,17 @@ struct Subject {
 
 #[rpc]
 impl Subject {
-    /// The process that answers.
+    /// The id of the process that answers.
     fn rpc_pid(&self) -> u32 {
         std::process::id()
     }
 
-    /// What is written behind the program's last byte.
+    /// The version that the test has appended to the program file.
     fn rpc_version(&self) -> String {
         self.version.clone()
     }
 
-    /// Answers after so many milliseconds, with the process.
+    /// Answers after this many milliseconds with the process id.
     async fn rpc_sleep(&self, milliseconds: u64) -> u32 {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         std::process::id()
@@ -42,12 +42,12 @@ impl Subject {
         std::future::pending().await
     }
 
-    /// Ends the process as a fault would.
+    /// Aborts the process, as a crash would.
     fn rpc_abort(&self) {
         std::process::abort();
     }
 
-    /// Ends the process as if all were well.
+    /// Exits the process with success.
     fn rpc_exit(&self) {
         std::process::exit(0);
     }
@@ -120,7 +120,7 @@ fn server(fail_if: Option<std::path::PathBuf>, hook: Option<std::path::PathBuf>)
     })
 }
 
-/// The word behind the last byte of the program that runs, after `#`.
+/// The text after `#` at the end of the file of the running program.
 fn version() -> std::io::Result<String> {
     let mut file = std::fs::File::open("/proc/self/exe")?;
     file.seek(SeekFrom::End(-16))?;

@@ -1,4 +1,4 @@
-//! One blocking HTTP connection, and what becomes of a call on it.
+//! Blocking HTTP connection, and the outcome of calls on it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -6,42 +6,43 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Nothing here waits longer.
-const PATIENCE: Duration = Duration::from_secs(70);
+/// Timeout of connecting and reading.
+const TIMEOUT: Duration = Duration::from_secs(70);
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was answered with a result.
+    /// A response with a result.
     Answered(Value),
-    /// It was answered with an error.
+    /// A response with an error.
     Failed(i64, String),
-    /// No connection could be made.
+    /// The connection was refused.
     Refused,
-    /// The connection ended without an answer, though the call was sent or the connection stood.
+    /// The connection ended without a response, after the call was sent or the connection was
+    /// established.
     Lost(String),
 }
 
-/// A connection.
+/// An HTTP connection.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    /// Whether the server has said that it will close.
+    /// Whether the server has announced that it closes the connection.
     pub closes: bool,
 }
 
 impl Connection {
     pub fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(Self {
             stream,
             closes: false,
         })
     }
 
-    /// Sends a call and waits for what becomes of it.
+    /// Sends a call and waits for its outcome.
     pub fn call(&mut self, method: &str, params: &Value, close: bool, head: &str) -> Outcome {
         match self
             .send(method, params, close, head)
@@ -71,7 +72,7 @@ impl Connection {
         self.stream.write_all(request.as_bytes())
     }
 
-    /// Waits for the answer to what was sent; its text.
+    /// Waits for the response and returns its text.
     pub fn answer(&mut self) -> io::Result<String> {
         let mut read = Vec::new();
         let mut piece = [0; 4096];
@@ -110,7 +111,7 @@ fn outcome(answer: &str) -> Outcome {
     }
 }
 
-/// One call on a connection of its own.
+/// Makes one call on a new connection.
 pub fn call(address: SocketAddr, method: &str, params: &Value) -> Outcome {
     match Connection::open(address) {
         Ok(mut connection) => connection.call(method, params, true, ""),

@@ -1,10 +1,11 @@
-//! A server in a process of its own, load on it whose outcomes are counted, and signals to it.
+//! Harness for fault tests: a server in its own process, signals to it, and load with counted
+//! outcomes.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `server.rs` | [`Server`]: start the subject, read what it prints, signal it, end it |
-//! | `http.rs` | [`Connection`]: one blocking HTTP connection, and what becomes of a call on it |
-//! | `load.rs` | [`Load`]: many of them at once, for as long as it is needed |
+//! | `server.rs` | [`Server`]: starts the server, reads its output, signals it, ends it |
+//! | `http.rs` | [`Connection`]: a blocking HTTP connection, and the outcome of a call on it |
+//! | `load.rs` | [`Load`]: many concurrent clients |
 
 mod http;
 mod load;

@@ -1,4 +1,4 @@
-//! Many clients at once, whose every call is noted.
+//! Load generator: many concurrent clients that record every call.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::http::{Connection, Outcome};
 /// How a client uses connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Style {
-    /// A new one for each call.
+    /// A new connection for each call.
     Close,
-    /// The same one for as long as the server keeps it.
+    /// The same connection for as long as the server keeps it open.
     KeepAlive,
 }
 
-/// One call that was made.
+/// The record of one call.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub client: usize,
@@ -28,7 +28,7 @@ pub struct Call {
     pub outcome: Outcome,
 }
 
-/// Clients that call until they are told to stop, or nobody listens any more.
+/// Clients that call until they are stopped. They continue when connections are refused.
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
@@ -36,8 +36,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts clients that call `sleep`, half of them of either style. A client that is refused
-    /// waits a little and tries again.
+    /// Starts clients that call `sleep`, half of them in each style. After a refused connection, a
+    /// client waits briefly and tries again.
     pub fn start(address: SocketAddr, clients: usize, milliseconds: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let client = |number: usize| {
@@ -53,7 +53,7 @@ impl Load {
         Self { stop, clients }
     }
 
-    /// Lets every client finish its call; what became of all calls.
+    /// Stops the clients after their current calls, and returns the records of all calls.
     pub fn stop(self) -> Tally {
         self.stop.store(true, Ordering::SeqCst);
         let calls = self
@@ -105,7 +105,7 @@ fn run(
     calls
 }
 
-/// All calls of a load.
+/// The records of all calls.
 #[derive(Clone, Debug)]
 pub struct Tally(pub Vec<Call>);
 
@@ -131,7 +131,7 @@ impl Tally {
         self.0.iter().filter(|call| which(&call.outcome)).count()
     }
 
-    /// How often each process has answered.
+    /// The count of responses per process.
     pub fn by_process(&self) -> std::collections::BTreeMap<u64, usize> {
         let mut processes = std::collections::BTreeMap::new();
         for call in &self.0 {
@@ -144,7 +144,7 @@ impl Tally {
         processes
     }
 
-    /// The longest that an answered call took, in the share of calls that is asked for.
+    /// A percentile of the latencies of answered calls; `share` is a fraction.
     pub fn latency(&self, share: f64) -> Duration {
         let answered = self
             .0

@@ -1,4 +1,4 @@
-//! The subject in a process of its own.
+//! Handle of a server under test in its own process.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -13,22 +13,22 @@ use serde_json::{Value, json};
 
 use crate::http::{Outcome, call};
 
-/// What a test waits for comes within this time, or not at all.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Timeout of everything that a test waits for.
+const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A server, ended with everything that belongs to it when it is dropped.
+/// A server process. Dropping it ends the server and its workers.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
     printed: Arc<Mutex<Vec<String>>>,
-    /// Reads what is printed, until nobody is left who could print.
+    /// Thread that collects the output until all processes have closed it.
     reader: JoinHandle<()>,
     pub address: SocketAddr,
     folder: PathBuf,
 }
 
 impl Server {
-    /// Starts the subject with these arguments, on a free port, and waits until it serves.
+    /// Starts the program with these arguments on a free port, and waits until it serves.
     pub fn start(program: impl AsRef<Path>, arguments: &[&str]) -> Self {
         let mut server = Self::launch(program, arguments);
         let address = until("the server serves", || {
@@ -45,7 +45,7 @@ impl Server {
         server
     }
 
-    /// Starts the subject, and waits for nothing.
+    /// Starts the program without waiting.
     pub fn launch(program: impl AsRef<Path>, arguments: &[&str]) -> Self {
         let folder = folder();
         let mut child = Command::new(program.as_ref())
@@ -73,20 +73,20 @@ impl Server {
         }
     }
 
-    /// What it has printed so far.
+    /// The output so far.
     pub fn printed(&self) -> Vec<String> {
         self.printed.lock().unwrap().clone()
     }
 
-    /// All that it has printed, now that it and its workers have ended.
+    /// The complete output, once the server and its workers have ended.
     pub fn last_words(&self) -> Vec<String> {
         until("nothing more can be printed", || {
             self.reader.is_finished().then(|| self.printed())
         })
     }
 
-    /// Whether a line with these words has come so far. What was printed a moment ago may be on its way:
-    /// wait for it with [`until`].
+    /// Whether the output so far has a line with these words. Recent output may not have been read
+    /// yet: wait for it with [`until`].
     pub fn says(&self, words: &str) -> bool {
         self.printed().iter().any(|line| line.contains(words))
     }
@@ -95,7 +95,7 @@ impl Server {
         self.folder.join("control.sock")
     }
 
-    /// A place for files of this server's.
+    /// A path in the folder of this server.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -108,18 +108,18 @@ impl Server {
         send(self.pid(), signal);
     }
 
-    /// Sends a signal to one of its workers.
+    /// Sends a signal to a worker.
     pub fn signal_worker(&self, pid: u32, signal: Signal) {
         send(pid, signal);
     }
 
-    /// Waits for its end.
+    /// Waits until the server has ended.
     pub fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
         until("the server has ended", || child.try_wait().unwrap())
     }
 
-    /// How it is, as it says itself.
+    /// The result of `server_info`.
     pub fn info(&self) -> Value {
         until("the server tells how it is", || {
             match call(self.address, "server_info", &json!([])) {
@@ -129,7 +129,7 @@ impl Server {
         })
     }
 
-    /// Its workers that are in this state: their ids and processes.
+    /// The ids and process ids of all workers in this state.
     pub fn workers(&self, state: &str) -> Vec<(String, u32)> {
         let info = self.info();
         let workers = info["monitors"]["rpc"]["workers"]
@@ -148,7 +148,7 @@ impl Server {
             .collect()
     }
 
-    /// Waits until so many workers run, and none is starting or leaving.
+    /// Waits until this many workers run, and none is starting or stopping.
     pub fn settled(&self, workers: usize) -> Vec<(String, u32)> {
         until("all workers run", || {
             let info = self.info();
@@ -163,7 +163,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its workers notice, and end by themselves.
+        // The workers notice the end of their supervisor and exit by themselves.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
@@ -175,18 +175,18 @@ impl Drop for Server {
 
 fn send(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    // It may have ended just now.
+    // Fails if the process has just ended.
     let _ = kill_process(pid, signal);
 }
 
-/// Whether there is such a process.
+/// Whether the process exists and is not a zombie.
 pub fn alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     test_kill_process(pid).is_ok() && !stat.contains(") Z ")
 }
 
-/// The time a process has spent on a processor.
+/// The CPU time of a process in seconds.
 pub fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<_> = stat
@@ -199,17 +199,14 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Waits for something to come about.
+/// Polls until there is a value; panics after the timeout.
 pub fn until<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(found) = there() {
             return found;
         }
-        assert!(
-            begin.elapsed() < PATIENCE,
-            "it never came about that {what}"
-        );
+        assert!(begin.elapsed() < TIMEOUT, "it never came about that {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,4 +1,4 @@
-//! The methods of `antiphon` on standard input and output, for one caller:
+//! Server of the `antiphon` methods on standard input and output, for one caller:
 //!
 //! ```text
 //! stdio_server            messages with `Content-Length`

@@ -1,24 +1,24 @@
-//! The methods behind `antiphon`.
+//! Test server based on `antiphon`.
 
 use antiphon::{ErrorObject, Method, Router, Server};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::{DIVISION, Dividend, Failure, Seen, Site, note, session_methods};
 
-/// Starts it, for HTTP and WebSockets.
+/// Starts the server for HTTP and WebSockets.
 ///
 /// # Errors
 ///
-/// If it cannot listen.
+/// If the server cannot listen.
 pub async fn start() -> Result<Site, Failure> {
     start_at("127.0.0.1:0").await
 }
 
-/// Starts it at any address.
+/// Starts the server at any address.
 ///
 /// # Errors
 ///
-/// If it cannot listen.
+/// If the server cannot listen.
 pub async fn start_at(bind: &str) -> Result<Site, Failure> {
     let (sender, noted) = mpsc::unbounded_channel();
     let seen = Seen::default();
@@ -37,7 +37,7 @@ pub async fn start_at(bind: &str) -> Result<Site, Failure> {
     })
 }
 
-/// The methods that do without a session.
+/// The methods that need no session.
 pub fn router(noted: UnboundedSender<String>) -> Router {
     let divide = |a: i64, b: i64| {
         let error = || {

@@ -1,4 +1,4 @@
-//! The methods behind `jsonrpsee`.
+//! Test server based on `jsonrpsee`.
 
 use std::future::pending;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use tokio::sync::mpsc;
 
 use crate::{DIVISION, Dividend, Failure, Seen, Site, note};
 
-/// Its `parse` reads positions and names into a struct.
+/// Parameters by position or by name; `Params::parse` deserializes both into a struct.
 #[derive(Deserialize)]
-struct Two<T> {
+struct Operands<T> {
     a: T,
     b: T,
 }
 
-/// Starts it.
+/// Starts the server.
 ///
 /// # Errors
 ///
-/// If it cannot listen.
+/// If the server cannot listen.
 pub async fn start() -> Result<Site, Failure> {
     let (sender, noted) = mpsc::unbounded_channel();
     let mut module = RpcModule::new(());
     module.register_method("calc.add", |params, _, _| {
-        let Two { a, b } = params.parse::<Two<f64>>()?;
+        let Operands { a, b } = params.parse::<Operands<f64>>()?;
         Ok::<_, ErrorObjectOwned>(a + b)
     })?;
     module.register_method("calc.divide", |params, _, _| divide(&params))?;
@@ -51,20 +51,20 @@ pub async fn start() -> Result<Site, Failure> {
         noted,
         seen,
         stop: Some(Box::new(move || {
-            // It may have stopped by itself.
+            // Fails if the server has already stopped.
             let _ = handle.stop();
         })),
     })
 }
 
 fn divide(params: &Params<'_>) -> Result<i64, ErrorObjectOwned> {
-    let Two { a, b } = params.parse::<Two<i64>>()?;
+    let Operands { a, b } = params.parse::<Operands<i64>>()?;
     let (code, message) = DIVISION;
     let error = || ErrorObject::owned(code, message, Some(Dividend { dividend: a }));
     a.checked_div(b).ok_or_else(error)
 }
 
-/// What it offers on a WebSocket alone.
+/// Methods that are only available on a WebSocket.
 fn subscriptions(module: &mut RpcModule<()>, seen: &Seen) -> Result<(), Failure> {
     for (name, item, stop, end) in [
         ("numbers", "numbers_item", "numbers_stop", End::Never),
@@ -94,16 +94,16 @@ fn subscriptions(module: &mut RpcModule<()>, seen: &Seen) -> Result<(), Failure>
     Ok(())
 }
 
-/// What a subscription does when it has no more items.
+/// How a subscription behaves after its last item.
 #[derive(Clone, Copy)]
 enum End {
-    /// It waits for its subscriber to go.
+    /// It waits until the subscriber has gone.
     Never,
-    /// It ends, and nothing says so.
+    /// It ends without telling the subscriber.
     Silent,
     /// It ends with an error object.
     Object,
-    /// It ends with an error that is a text: what `?` makes of most errors.
+    /// It ends with an error text, into which `?` converts most errors.
     Text,
 }
 

@@ -1,4 +1,4 @@
-//! The same methods behind two servers: `antiphon` and `jsonrpsee`, each on a free port of loopback.
+//! Test servers with the same methods in `antiphon` and `jsonrpsee`, each on a free loopback port.
 
 pub mod antiphon_server;
 pub mod jsonrpsee_server;
@@ -15,18 +15,18 @@ use crate::tally::Tally;
 /// Any failure.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A server that stops when this is dropped.
+/// A running server. Dropping it stops the server.
 pub struct Site {
     pub url: String,
     pub address: SocketAddr,
-    /// What the method `note` was told, in order.
+    /// The arguments of all calls of `note`, in order.
     pub noted: UnboundedReceiver<String>,
     pub seen: Seen,
     stop: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Site {
-    /// The same port for WebSockets.
+    /// The URL of the same port for WebSockets.
     #[must_use]
     pub fn web_socket(&self) -> String {
         format!("ws://{}", self.address)
@@ -41,25 +41,25 @@ impl Drop for Site {
     }
 }
 
-/// What a server has seen of calls that wait and of streams.
+/// Counters of waiting calls and of streams.
 #[derive(Clone, Default)]
 pub struct Seen {
-    /// How many have begun.
+    /// Started.
     pub begun: Tally,
-    /// How many are gone, finished or not.
+    /// Ended, whether finished or cancelled.
     pub gone: Tally,
 }
 
-/// What the error of `divide` carries.
+/// The data in the error of `divide`.
 #[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct Dividend {
     pub dividend: i64,
 }
 
-/// Code and message of that error.
+/// Code and message of the error of `divide`.
 pub const DIVISION: (i32, &str) = (1, "division by zero");
 
 fn note(noted: &UnboundedSender<String>, text: String) {
-    // A test that does not listen has no use for it.
+    // A test that ignores notes has dropped the receiver.
     let _ = noted.send(text);
 }

@@ -1,5 +1,5 @@
-//! What `antiphon` offers on a connection on which both sides may call: streams, calls that wait,
-//! and methods that call their caller.
+//! Methods of the `antiphon` server for sessions: streams, calls that wait, and methods that call
+//! the caller.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::Seen;
 use crate::tally::Guard;
 
-/// Items, and then what [`End`] says.
+/// A stream that yields its items and then behaves as [`End`] says.
 pub struct Items<T> {
     left: VecDeque<T>,
     end: End,
     _gone: Guard,
 }
 
-/// What a stream does when it has no more items.
+/// How a stream behaves after its last item.
 #[derive(Clone, Copy)]
 enum End {
     Complete,
@@ -54,10 +54,10 @@ impl<T: Unpin> Stream for Items<T> {
     }
 }
 
-/// The methods; what they see is counted.
+/// The methods. They count calls and streams in `seen`.
 #[must_use]
 pub fn router(seen: &Seen) -> Router {
-    // Every stream of numbers has names of its own and ends in its own way.
+    // Every stream of numbers has its own notification, its own unsubscribe method and its own end.
     let numbers = |name: &str, end| {
         let seen = seen.clone();
         let numbers = move |last: u64| Items::new(&seen, 1..=last, end);
@@ -82,14 +82,15 @@ pub fn router(seen: &Seen) -> Router {
         .method(tell_all)
 }
 
-/// It waits until it is dropped.
+/// Waits until it is cancelled.
 async fn hold(seen: Seen) {
     let _gone = seen.gone.guard();
     seen.begun.add();
     pending().await
 }
 
-/// Subscriptions as Ethereum's nodes have them: one method, and its first parameter says to what.
+/// Subscriptions in the style of Ethereum nodes: one method whose first parameter selects the
+/// topic.
 struct Ethereum(Seen);
 
 #[antiphon::rpc]
@@ -116,7 +117,7 @@ impl Ethereum {
     }
 }
 
-/// Calls its caller back, twice.
+/// Calls back twice.
 #[rpc_method]
 async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
     let peer = ctx.peer()?;
@@ -124,7 +125,7 @@ async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
     Ok(call!(peer.double(once)).await?)
 }
 
-/// Calls any method of its caller's, and says what came of it.
+/// Calls any method of the caller and returns the result or the error.
 #[rpc_method]
 async fn relay(ctx: Context, method: String, params: Vec<Value>) -> Result<Value, ErrorObject> {
     let called = ctx.peer()?.call::<Value>(&method, params).await;
@@ -134,7 +135,7 @@ async fn relay(ctx: Context, method: String, params: Vec<Value>) -> Result<Value
     })
 }
 
-/// Tells of its progress under the id of the call.
+/// Reports progress under the id of the call.
 #[rpc_method]
 async fn report(ctx: Context, steps: u32) -> u32 {
     for step in 1..=steps {
@@ -143,7 +144,7 @@ async fn report(ctx: Context, steps: u32) -> u32 {
     steps
 }
 
-/// Tells of its progress under a token that the caller has chosen, as editors do.
+/// Reports progress under a token chosen by the caller, as editors do.
 #[rpc_method]
 async fn report_to(ctx: Context, token: Value, steps: u32) -> Result<u32, ErrorObject> {
     let peer = ctx.peer()?;
@@ -156,7 +157,7 @@ async fn report_to(ctx: Context, token: Value, steps: u32) -> Result<u32, ErrorO
     Ok(steps)
 }
 
-/// Sends so many notifications, one after the other.
+/// Sends `count` notifications in order.
 #[rpc_method]
 async fn tell_all(ctx: Context, count: u32) -> Result<u32, ErrorObject> {
     let peer = ctx.peer()?;

@@ -1,4 +1,4 @@
-//! Counting what happens in a server, and waiting until it has happened.
+//! Counter of events in a server that tests can wait for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A count that a test can wait for. Clones count together.
+/// A counter that a test can wait for. Clones share the count.
 #[derive(Clone)]
 pub struct Tally(Arc<watch::Sender<usize>>);
 
@@ -26,11 +26,11 @@ impl Tally {
         *self.0.borrow()
     }
 
-    /// Waits for so many, at most 20 s.
+    /// Waits for this count, for at most 20 s.
     ///
     /// # Panics
     ///
-    /// If they do not come.
+    /// If the count is not reached in time.
     pub async fn reach(&self, count: usize) {
         let mut changes = self.0.subscribe();
         let reached = changes.wait_for(|&now| now >= count);
@@ -38,14 +38,14 @@ impl Tally {
         assert!(waited.is_ok(), "{} of {count}", self.get());
     }
 
-    /// Something whose end is counted.
+    /// A guard that counts when it is dropped.
     #[must_use]
     pub fn guard(&self) -> Guard {
         Guard(self.clone())
     }
 }
 
-/// Counts when it is dropped.
+/// Adds one to the counter when it is dropped.
 pub struct Guard(Tally);
 
 impl Drop for Guard {

@@ -1,22 +1,22 @@
-//! Writer of code: indentation, and lists that are broken when they are too long.
+//! Writer of code with indentation and with line breaks in long lists.
 
-/// The text of a file.
+/// Buffer for the text of a generated file.
 #[derive(Default)]
 pub(crate) struct Code {
     text: String,
     depth: usize,
-    /// Columns of one level.
+    /// Indentation per level, in columns.
     step: usize,
-    /// Columns of a line.
+    /// Maximum line width, in columns.
     width: usize,
 }
 
-/// How a list is written that does not fit on its line.
+/// How to break a list that does not fit on one line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breaking {
-    /// All on the next line if they fit there, as black has it.
+    /// All items on the next line if they fit there, as black formats them.
     Together,
-    /// Each on its own line, with a comma after the last.
+    /// Each item on its own line, with a trailing comma.
     Apart,
 }
 
@@ -52,24 +52,24 @@ impl Code {
         self.text.extend(std::iter::repeat_n('\n', lines));
     }
 
-    /// Text that is whole lines already.
+    /// Appends text that already consists of complete lines.
     pub(crate) fn raw(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
-    /// What is written one level deeper.
+    /// Writes one indentation level deeper.
     pub(crate) fn deeper(&mut self, write: impl FnOnce(&mut Self)) {
         self.depth += 1;
         write(self);
         self.depth -= 1;
     }
 
-    /// Whether a line is not too long.
+    /// Whether a line fits the maximum width at the current indentation.
     pub(crate) fn fits(&self, line: &str) -> bool {
         self.depth * self.step + line.chars().count() <= self.width
     }
 
-    /// `before`, the items with commas between them, and `after`.
+    /// Writes `before`, the comma-separated items, and `after`.
     pub(crate) fn list(&mut self, before: &str, items: &[String], after: &str, how: Breaking) {
         let joined = items.join(", ");
         let line = format!("{before}{joined}{after}");

@@ -4,10 +4,10 @@ use super::model::{EnumValue, Literal, Shape, Type};
 use super::tagging;
 use super::value::{Json, doc};
 
-/// Texts of one enumeration; one of more is any text.
+/// Maximum count of values of an enumeration. A longer one becomes any string or any value.
 pub(crate) const MAX_VALUES: usize = 1000;
 
-/// What a schema is that lists its values.
+/// The shape of a schema with these constants as its only values.
 pub(crate) fn constants(values: &[&Json]) -> Shape {
     if values.len() > MAX_VALUES {
         let texts = values.iter().all(|value| value.as_str().is_some());
@@ -45,7 +45,7 @@ fn values_of(values: &[&Json]) -> Option<Vec<EnumValue>> {
     Some(texts)
 }
 
-/// The values of variants that are nothing but texts, each with its own documentation.
+/// The values of a union whose variants are all string constants, each with its own documentation.
 pub(crate) fn texts(variants: &[&Json]) -> Option<Vec<EnumValue>> {
     let mut values: Vec<EnumValue> = Vec::new();
     for variant in variants {

@@ -1,4 +1,4 @@
-//! Reader of an OpenRPC document: document → model.
+//! Parser of OpenRPC documents: document → model.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use super::schema::Schemas;
 use super::text::one_line;
 use super::value::Json;
 
-/// Methods of one document.
+/// Maximum count of methods.
 const MAX_METHODS: usize = 10_000;
 
-/// References that lead to references.
+/// Maximum length of a chain of references.
 const MAX_HOPS: usize = 16;
 
-/// Reads a document.
+/// Parses a document.
 ///
 /// # Errors
 ///
-/// If it is no OpenRPC of the versions 1.2 to 1.4; the text says why.
+/// If it is not an OpenRPC document of version 1.2 to 1.4; the error text says why.
 pub(crate) fn read(text: &str) -> Result<Api, String> {
     let root: Json = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
     let version = root
@@ -88,7 +88,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// What stands there, or what a reference there leads to.
+    /// Follows references until it reaches a value that is not one.
     fn resolve(&self, mut json: &'a Json) -> Result<&'a Json, String> {
         for _ in 0..MAX_HOPS {
             let Some(reference) = json.text("$ref") else {
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
             .get("x-subscription")
             .map(|stream| self.stream(stream, name));
         if stream.is_some() {
-            // That of the id, which no caller sees.
+            // It describes the subscription id, which callers never see.
             result_doc.clear();
         }
         Ok(Method {
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Parameters, those first that must be there, and how they go then.
+    /// The parameters, required ones first, and the ways in which they can be passed in this order.
     fn params(&mut self, json: &'a Json, method: &str) -> Result<(Vec<Field>, Passing), String> {
         let mut passing = match json.text("paramStructure") {
             Some("by-name") => Passing::ByName,
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
         let ordered = last.is_none_or(|last| params[..last].iter().all(|param| param.required));
         if let (false, Some(last)) = (ordered, last) {
             if passing == Passing::ByPosition {
-                // A place can be left out only at the end.
+                // By position, only trailing parameters can be omitted.
                 params[..last]
                     .iter_mut()
                     .for_each(|param| param.required = true);
@@ -182,7 +182,8 @@ impl<'a> Reader<'a> {
 
     fn result(&mut self, json: &'a Json, method: &str) -> Result<(Type, String), String> {
         match json.get("result") {
-            // Methods without a result are meant to be notified; servers answer null to a call.
+            // A method without a result is meant for notifications; a call of it is answered with
+            // null.
             None => Ok((Type::Any, String::new())),
             Some(result) => {
                 let result = self.resolve(result)?;
@@ -224,7 +225,7 @@ impl<'a> Reader<'a> {
             let error = self.resolve(error)?;
             let code = error.integer("code").ok_or("an error has no code")?;
             let message = error.text("message").unwrap_or_default();
-            // Our own documents say more beside the list, where OpenRPC has a place for it.
+            // Antiphon documents its errors in more detail in this extension, outside of `errors`.
             let more = json.get("x-error-docs");
             let more = more.and_then(|docs| docs.text(&code.to_string()));
             if STANDARD_ERRORS
@@ -248,13 +249,14 @@ impl<'a> Reader<'a> {
 
     fn stream(&mut self, json: &'a Json, method: &str) -> Stream {
         let item = json.get("item");
-        // A content descriptor, or a schema alone.
+        // A content descriptor or a bare schema.
         let schema = item.and_then(|item| item.get("schema")).or(item);
         let item = schema.map_or(Type::Any, |item| {
             self.schemas.ty(item, &format!("{method} item"))
         });
         self.schemas.settle();
-        // Items are told apart by the id of the subscription, whatever their method is called.
+        // The client finds the stream of an item by subscription id, so the name of the
+        // notification does not matter.
         let unsubscribe = json.text("unsubscribe").unwrap_or("rpc.unsubscribe");
         Stream {
             unsubscribe: unsubscribe.to_owned(),
@@ -263,7 +265,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Summary and description, where they are not the same.
+/// Summary and description, without repeating the same text.
 fn about(json: &Json) -> String {
     let text = |key| json.text(key).unwrap_or_default().trim();
     match (text("summary"), text("description")) {

@@ -1,26 +1,26 @@
-//! Members of an object whose schema has several parts.
+//! Members of an object that is defined by several schemas.
 
 use std::collections::HashSet;
 
 use super::value::Json;
 
-/// References in a row that are followed within one object.
+/// Maximum depth of nested references within one object.
 const MAX_DEPTH: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Members<'a> {
     pub(crate) properties: Vec<(&'a str, &'a Json)>,
     pub(crate) required: HashSet<&'a str>,
-    /// What `additionalProperties` says, unless it is a plain no.
+    /// The schema in `additionalProperties`, unless it is `false`.
     pub(crate) extra: Option<&'a Json>,
     known: HashSet<&'a str>,
-    /// References that were followed: each adds its members once.
+    /// The references already followed; each adds its members only once.
     followed: HashSet<&'a str>,
     depth: usize,
 }
 
 impl<'a> Members<'a> {
-    /// What the schema itself says.
+    /// Adds the members of the schema itself.
     pub(crate) fn own(&mut self, schema: &'a Json) {
         let properties = schema.get("properties").map_or(&[][..], Json::members);
         for (name, property) in properties {
@@ -36,7 +36,8 @@ impl<'a> Members<'a> {
         self.extra = self.extra.or(extra);
     }
 
-    /// The same with all parts and references. False if it is not only an object.
+    /// Adds the members of the schema, of its `allOf` and of its reference. Returns false if it may
+    /// be anything but an object.
     pub(crate) fn add(&mut self, root: &'a Json, schema: &'a Json) -> bool {
         let other = ["oneOf", "anyOf", "enum", "const"];
         let kind = schema.get("type");

@@ -3,11 +3,11 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | the command |
-//! | `value.rs` | JSON in the order of its author |
-//! | `document.rs` | OpenRPC → what is generated |
+//! | `value.rs` | JSON values with members in document order |
+//! | `document.rs` | OpenRPC document → model |
 //! | `schema.rs`, `members.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
-//! | `model.rs`, `tree.rs` | what is generated: types, methods, namespaces |
-//! | `names.rs`, `text.rs`, `code.rs` | names, comments and lines that are safe in every language |
+//! | `model.rs`, `tree.rs` | model of the API: types, methods, namespaces |
+//! | `names.rs`, `text.rs`, `code.rs` | identifiers, escaping and indentation, for every language |
 //! | `python.rs`, `python_types.rs`, `python_names.rs`, `runtime.py` | Python |
 //! | `rust.rs`, `rust_types.rs`, `rust_unions.rs`, `rust_constants.rs`, `rust_file.rs`, `rust_text.rs`, `runtime.rs` | Rust |
 //! | `typescript.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
@@ -76,7 +76,7 @@ Examples:
   antiphon codegen http://localhost:8060 --lang typescript -o calculator.ts
   antiphon call :8060 rpc.discover | antiphon codegen - --lang rust --name Calculator";
 
-/// The variants have no documentation: help would spread it over many lines.
+/// The variants have no doc comments: `--help` would spread them over many lines.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Language {
     Rust,

@@ -1,6 +1,6 @@
-//! Model of an API, before it is written in any language: types, methods, error codes.
+//! Model of an API, independent of the target language: types, methods, error codes.
 
-/// Everything that a document says.
+/// The contents of an OpenRPC document.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) title: String,
@@ -8,30 +8,30 @@ pub(crate) struct Api {
     pub(crate) doc: String,
     pub(crate) types: Vec<TypeDef>,
     pub(crate) methods: Vec<Method>,
-    /// Declared by any method, each code once, in the order of their codes.
+    /// The errors of all methods, one per code, sorted by code.
     pub(crate) errors: Vec<ErrorDef>,
 }
 
-/// The place of a type in [`Api::types`].
+/// Index of a type in [`Api::types`].
 pub(crate) type TypeId = usize;
 
-/// A type with a name.
+/// A named type.
 #[derive(Debug)]
 pub(crate) struct TypeDef {
-    /// As the document has it, or words that tell where it was found.
+    /// The name in the document, or words that describe where the type was found.
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) shape: Shape,
-    /// It is the object of one variant of a tagged union: languages that have such unions need it
-    /// not by itself.
+    /// Whether the type is the object of a variant of a tagged union. A language with such unions
+    /// needs no separate definition of it.
     pub(crate) of_variant: bool,
 }
 
-/// What a named type is.
+/// The kind of a named type.
 #[derive(Debug)]
 pub(crate) enum Shape {
     Struct(Struct),
-    /// One of several texts.
+    /// A string enumeration.
     Enum(Vec<EnumValue>),
     Union(Union),
     Alias(Type),
@@ -40,7 +40,7 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct Struct {
     pub(crate) fields: Vec<Field>,
-    /// What members beyond these may be, where the document says that there are some.
+    /// The type of additional members; `None` if the document mentions none.
     pub(crate) extra: Option<Type>,
 }
 
@@ -64,29 +64,29 @@ pub(crate) struct Union {
     pub(crate) variants: Vec<Variant>,
 }
 
-/// How a value tells which variant it is.
+/// How the variants of a union are told apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tagging {
-    /// By what it looks like.
+    /// By their structure alone (untagged).
     None,
-    /// A text, or an object whose one member has the name of the variant.
+    /// A string, or an object whose only member is named after the variant.
     External,
-    /// A member of this name.
+    /// A tag member of this name.
     Internal(String),
-    /// A member of this name, and another with all the rest.
+    /// A tag member of the first name, and the content in a member of the second.
     Adjacent(String, String),
 }
 
 #[derive(Debug)]
 pub(crate) struct Variant {
-    /// The tag, where there is one.
+    /// The value of the tag, if the union has one; otherwise a name for the variant.
     pub(crate) name: String,
     pub(crate) doc: String,
-    /// The whole value, its tag included.
+    /// The type of the whole value, tag included.
     pub(crate) ty: Type,
 }
 
-/// A type where it is used.
+/// The use of a type.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Type {
     Any,
@@ -95,18 +95,18 @@ pub(crate) enum Type {
     Int(Int),
     Float(Float),
     String,
-    /// One of these constants; there is at least one.
+    /// One of these constants; never empty.
     Literal(Vec<Literal>),
     Array(Box<Self>),
     Tuple(Vec<Self>),
-    /// An object with any names.
+    /// An object with arbitrary member names.
     Map(Box<Self>),
     Nullable(Box<Self>),
     Named(TypeId),
 }
 
 impl Type {
-    /// The same, or null.
+    /// The type extended by null; unchanged if it includes null already.
     pub(crate) fn or_null(self) -> Self {
         match self {
             Self::Any | Self::Null | Self::Nullable(_) => self,
@@ -115,11 +115,11 @@ impl Type {
     }
 }
 
-/// The size of a whole number.
+/// An integer type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Int {
     pub(crate) signed: bool,
-    /// 8, 16, 32 or 64.
+    /// Size in bits: 8, 16, 32 or 64.
     pub(crate) bits: u8,
 }
 
@@ -138,25 +138,25 @@ pub(crate) enum Literal {
 
 #[derive(Debug)]
 pub(crate) struct Method {
-    /// Its whole name, with namespaces.
+    /// The full name, with namespaces.
     pub(crate) name: String,
     pub(crate) doc: String,
     pub(crate) deprecated: bool,
-    /// Required ones first.
+    /// Parameters, required ones first.
     pub(crate) params: Vec<Field>,
-    /// The last parameter is a map of others, which go by the names that it has.
+    /// Whether the last parameter is a map of additional named parameters.
     pub(crate) rest: bool,
     pub(crate) passing: Passing,
     pub(crate) result: Type,
-    /// What is said of the result.
+    /// Documentation of the result.
     pub(crate) result_doc: String,
-    /// Codes that it declares; each is in [`Api::errors`].
+    /// The codes of the declared errors; each is in [`Api::errors`].
     pub(crate) errors: Vec<i64>,
     pub(crate) stream: Option<Stream>,
 }
 
 impl Method {
-    /// Namespaces, and then the name itself.
+    /// The namespaces, and the name within the last one.
     pub(crate) fn path(&self) -> (Vec<&str>, &str) {
         let mut names: Vec<_> = self.name.split('.').collect();
         let name = names.pop().unwrap_or_default();
@@ -164,7 +164,7 @@ impl Method {
     }
 }
 
-/// How parameters may be sent.
+/// How parameters can be passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passing {
     Either,
@@ -172,10 +172,10 @@ pub(crate) enum Passing {
     ByPosition,
 }
 
-/// What makes a method a subscription.
+/// The properties of a subscription.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// The method that ends it.
+    /// The method that ends the subscription.
     pub(crate) unsubscribe: String,
     pub(crate) item: Type,
 }
@@ -183,13 +183,13 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 pub(crate) struct ErrorDef {
     pub(crate) code: i64,
-    /// Words for a name.
+    /// Words from which the identifier is made.
     pub(crate) name: String,
-    /// Its message, and what else is said of it.
+    /// The message of the error, followed by its documentation.
     pub(crate) doc: String,
 }
 
-/// What the specification itself declares.
+/// The errors that the JSON-RPC specification defines.
 pub(crate) const STANDARD_ERRORS: [(i64, &str); 5] = [
     (-32700, "Parse error"),
     (-32600, "Invalid request"),
@@ -198,7 +198,7 @@ pub(crate) const STANDARD_ERRORS: [(i64, &str); 5] = [
     (-32603, "Internal error"),
 ];
 
-/// Constants that are texts alone.
+/// The constants as strings, if all of them are strings.
 pub(crate) fn texts(values: &[Literal]) -> Option<Vec<&str>> {
     values.iter().map(text).collect()
 }

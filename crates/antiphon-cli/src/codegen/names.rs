@@ -1,9 +1,9 @@
-//! Identifiers in generated code: ASCII words, no keyword, none twice.
+//! Identifiers in generated code: ASCII, unique in their scope, never a keyword.
 
 use std::collections::{HashMap, HashSet};
 
-/// The words of a name: what is no letter or digit separates, and so does a capital after a small
-/// letter, or before one (`HTTPServer`).
+/// Splits a name into words. Every character other than a letter or digit separates words; so does
+/// a capital letter after a lowercase letter or digit, or before a lowercase letter (`HTTPServer`).
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
@@ -31,7 +31,8 @@ fn words(name: &str) -> Vec<String> {
 /// `calc.randomPaths` → `CalcRandomPaths`.
 pub(crate) fn pascal(name: &str) -> String {
     let capital = |word: String| match word.chars().all(|c| !c.is_ascii_lowercase()) {
-        // A word in capitals alone is one (`HTTP`, `VALUE`), unless it is a letter or two.
+        // An acronym of more than two letters is capitalised (`HTTP`, `VALUE`); shorter ones are
+        // kept.
         true if word.len() > 2 => format!("{}{}", &word[..1], word[1..].to_ascii_lowercase()),
         _ => format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..]),
     };
@@ -53,9 +54,9 @@ pub(crate) fn screaming(name: &str) -> String {
     begun(words(name).join("_").to_ascii_uppercase(), "UNNAMED", '_')
 }
 
-/// The name itself where it can stand as it is, and else its words: `random-paths` → `random_paths`.
+/// The name itself if it is an identifier, otherwise its words: `random-paths` → `random_paths`.
 pub(crate) fn kept(name: &str) -> String {
-    // Names that begin with two underscores are changed by Python inside of classes.
+    // Python mangles names with two leading underscores in classes.
     match is_identifier(name) && !name.starts_with("__") {
         true => begun(name.to_owned(), "unnamed", '_'),
         false => {
@@ -66,7 +67,7 @@ pub(crate) fn kept(name: &str) -> String {
     }
 }
 
-/// Whether it is a name in all of the languages, but for keywords.
+/// Whether the name is an identifier in all target languages, keywords aside.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -74,12 +75,12 @@ pub(crate) fn is_identifier(name: &str) -> bool {
         && name.chars().any(|c| c != '_')
 }
 
-/// Letters of a name; what is longer does not fit on a line.
+/// Maximum length of an identifier, so that it fits on a line.
 const MAX_NAME: usize = 60;
 
-/// Names have a letter first.
+/// Makes an identifier that is not too long, not empty, and does not begin with a digit.
 fn begun(mut name: String, empty: &str, digit: char) -> String {
-    // They are ASCII.
+    // Cannot panic: the name is ASCII.
     name.truncate(MAX_NAME);
     match name.chars().next() {
         None => empty.to_owned(),
@@ -88,16 +89,16 @@ fn begun(mut name: String, empty: &str, digit: char) -> String {
     }
 }
 
-/// The names of one scope.
+/// The identifiers taken in one scope.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
     taken: HashSet<String>,
-    /// The last number behind a name: a document may have one name as often as it likes.
+    /// The last numeric suffix per name. It keeps many equal names from taking quadratic time.
     numbers: HashMap<String, u64>,
 }
 
 impl Scope {
-    /// A scope in which these names mean something already.
+    /// A scope in which these names are reserved.
     pub(crate) fn with(reserved: &[&[&str]]) -> Self {
         let taken = reserved.iter().copied().flatten();
         Self {
@@ -106,12 +107,12 @@ impl Scope {
         }
     }
 
-    /// This name, or one like it that is still free: `name_`, `name_2`, …
+    /// Takes this name, or a free variation of it: `name_`, `name_2`, …
     pub(crate) fn take(&mut self, name: String) -> String {
         self.take_with(name, "_")
     }
 
-    /// The same for names of types: `Name2`.
+    /// Takes a type name, or a free variation of it: `Name2`.
     pub(crate) fn take_type(&mut self, name: String) -> String {
         self.take_with(name, "")
     }

@@ -1,4 +1,4 @@
-//! Generator of Python 3.9 and later, with the standard library alone.
+//! Generator of clients in Python 3.9 or later that need only the standard library.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use super::python_types::{Types, docstring};
 use super::text;
 use super::tree::Node;
 
-/// Transport, batches and errors.
+/// Transport, batches and errors of every generated client.
 const RUNTIME: &str = include_str!("runtime.py");
 
-/// The whole file.
+/// Generates the whole file.
 pub(crate) fn write(api: &Api, client: &str) -> String {
     let mut types = Types::new(api);
     let client = types.globals.take_type(client.to_owned());
@@ -50,7 +50,7 @@ pub(crate) fn write(api: &Api, client: &str) -> String {
     format!("{}{body}", head(api, &client, &body))
 }
 
-/// What the file is, and its imports: only names that it uses.
+/// The module docstring and the imports that the file uses.
 fn head(api: &Api, client: &str, body: &str) -> String {
     let mut code = Code::new(4, 88);
     let about = format!("{client}: {}, over JSON-RPC 2.0.", called(api));
@@ -114,7 +114,7 @@ fn head(api: &Api, client: &str, body: &str) -> String {
     format!("{}\n", code.finish())
 }
 
-/// The server, as documents call it.
+/// Title and version of the server.
 fn called(api: &Api) -> String {
     let title = match &*text::one_line(&api.title) {
         "" => "a server".to_owned(),
@@ -136,7 +136,7 @@ struct Writer<'w, 'a> {
     types: &'w mut Types<'a>,
     members: Members,
     errors: &'w Errors,
-    /// The class of each namespace, by its full name.
+    /// The class of each namespace, by full name.
     classes: HashMap<(Kind, String), String>,
 }
 
@@ -164,7 +164,7 @@ impl Writer<'_, '_> {
         class.map_or("Any", String::as_str)
     }
 
-    /// Descriptions of calls, which batches and notifications take.
+    /// The class of calls in a namespace, for use in batches and notifications.
     fn calls(&self, node: &Node<'_>, code: &mut Code) {
         code.line(&format!("class {}:", self.class(Kind::Calls, node)));
         code.deeper(|code| {
@@ -242,7 +242,7 @@ impl Writer<'_, '_> {
         });
     }
 
-    /// The methods of a namespace, or the client itself.
+    /// The class of a namespace, or the client class for the root.
     fn methods(&self, node: &Node<'_>, kind: Kind, client: &str, code: &mut Code) {
         let (base, prefix) = match kind {
             Kind::Async => ("_AsyncClient", "async "),
@@ -337,7 +337,7 @@ impl Writer<'_, '_> {
         code.list(&before, &params, &after, Breaking::Together);
     }
 
-    /// The first line of a documentation, or what stands in for it.
+    /// The first line of the documentation, or a generated sentence if there is none.
     fn summary(&self, method: &Method) -> String {
         let lines = text::lines(&method.doc);
         let first = lines.into_iter().find(|line| !line.trim().is_empty());

@@ -1,4 +1,4 @@
-//! Names in Python: classes of errors, members of classes.
+//! Names of error classes and class members in Python.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::names::{Scope, kept, pascal};
 use super::python_types::{Types, docstring};
 use super::tree::Node;
 
-/// Members that the client has itself.
+/// Members that every client class has.
 const CLIENT: &[&str] = &[
     "send",
     "notify",
@@ -31,7 +31,7 @@ const CLIENT: &[&str] = &[
     "_client",
 ];
 
-/// Classes of errors, by their codes.
+/// Error classes by code.
 pub(crate) struct Errors {
     classes: Vec<(i64, String, String)>,
 }
@@ -87,7 +87,7 @@ impl Errors {
     }
 }
 
-/// What members of classes are called.
+/// Names of namespaces and methods as class members.
 pub(crate) struct Members {
     pub(crate) namespaces: HashMap<String, String>,
     pub(crate) methods: HashMap<String, String>,
@@ -113,7 +113,7 @@ impl Members {
         members
     }
 
-    /// `calls.calc.add`.
+    /// The expression for a call: `calls.calc.add`.
     pub(crate) fn call(&self, node: &Node<'_>, method: &Method) -> String {
         let mut names = vec!["calls"];
         let mut path = Vec::new();

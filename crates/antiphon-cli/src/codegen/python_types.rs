@@ -1,11 +1,11 @@
-//! Types in Python: `TypedDict`, `Literal`, and names for the rest.
+//! Types in Python: `TypedDict`, `Literal`, and aliases for the rest.
 
 use super::code::{Breaking, Code};
 use super::model::{Api, Field, Literal, Shape, Struct, Type, TypeDef, TypeId};
 use super::names::{Scope, is_identifier, kept, pascal};
 use super::text;
 
-/// Words that are no names.
+/// Python's keywords.
 const KEYWORDS: &[&str] = &[
     "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
     "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
@@ -13,13 +13,13 @@ const KEYWORDS: &[&str] = &[
     "with", "yield",
 ];
 
-/// Names that annotations are made of; a member of a class with one of them would hide it there.
+/// Names used in annotations. A class member of the same name would shadow them there.
 const ANNOTATIONS: &[&str] = &[
     "Any", "Call", "Dict", "List", "Literal", "Optional", "Sequence", "UNSET", "Union", "Unset",
     "bool", "float", "int", "str", "property",
 ];
 
-/// What else a file has at its top.
+/// Other global names that generated code uses.
 const GLOBALS: &[&str] = &[
     "AsyncBatch",
     "Batch",
@@ -51,11 +51,11 @@ const GLOBALS: &[&str] = &[
     "NotImplemented",
 ];
 
-/// Names of types, and what may have them nowhere else.
+/// Names and definitions of all types.
 pub(crate) struct Types<'a> {
     api: &'a Api,
     names: Vec<String>,
-    /// All names at the top of the file so far.
+    /// All global names so far.
     pub(crate) globals: Scope,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A scope inside of a class, where what annotations need is not to be hidden.
+    /// A class scope, in which no name may shadow one that annotations need.
     pub(crate) fn class_scope(&self, reserved: &[&str]) -> Scope {
         let mut scope = Scope::with(&[KEYWORDS, ANNOTATIONS, reserved]);
         for name in &self.names {
@@ -82,7 +82,7 @@ impl<'a> Types<'a> {
         scope
     }
 
-    /// Names of parameters, which hide nothing that a function's body needs.
+    /// Names of parameters that shadow nothing that the function body needs.
     pub(crate) fn params(&self, params: &[Field]) -> Vec<String> {
         let body = [
             "self",
@@ -101,12 +101,13 @@ impl<'a> Types<'a> {
             .collect()
     }
 
-    /// A type in an annotation.
+    /// Formats a type for an annotation.
     pub(crate) fn annotation(&self, ty: &Type) -> String {
         self.write(ty, false)
     }
 
-    /// A type; `quoted` where names are looked up at once, and may not be there yet.
+    /// Formats a type. `quoted` makes forward references of names, where Python evaluates them at
+    /// once.
     fn write(&self, ty: &Type, quoted: bool) -> String {
         match ty {
             Type::Any => "Any".to_owned(),
@@ -117,7 +118,7 @@ impl<'a> Types<'a> {
             Type::String => "str".to_owned(),
             Type::Literal(values) => format!("Literal[{}]", literals(values).join(", ")),
             Type::Array(item) => format!("List[{}]", self.write(item, quoted)),
-            // What comes is a list, and what is sent may as well be a tuple.
+            // A received tuple is a list, and either may be sent.
             Type::Tuple(items) => format!("Sequence[{}]", self.one_of(items.iter(), quoted)),
             Type::Map(value) => format!("Dict[str, {}]", self.write(value, quoted)),
             Type::Nullable(inner) => format!("Optional[{}]", self.write(inner, quoted)),
@@ -140,7 +141,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// All types; names for others come last, behind what they name.
+    /// Writes all types. Aliases of named types come last, after the types that they refer to.
     pub(crate) fn write_all(&self, code: &mut Code) {
         let mut others = Vec::new();
         for (id, def) in self.api.types.iter().enumerate() {
@@ -216,8 +217,8 @@ impl<'a> Types<'a> {
         code.blank(2);
     }
 
-    /// Members that must be there and those that need not are two classes: before Python 3.11 one
-    /// class has but one kind.
+    /// Required and optional members become two classes: before Python 3.11, all keys of a
+    /// `TypedDict` are either required or optional.
     fn object(&self, def: &TypeDef, shape: &Struct, name: &str, code: &mut Code) {
         let scope = self.class_scope(&[]);
         let plain = |field: &&Field| {
@@ -240,7 +241,7 @@ impl<'a> Types<'a> {
             ),
         });
         let doc = text::paragraphs(&[&def.doc, more.as_deref().unwrap_or_default()]);
-        // The last of what is there is the class itself, as long as it can be written as one.
+        // The last part becomes the class itself if its members can be written in class syntax.
         let parts: Vec<_> = bases
             .iter()
             .filter(|(_, fields, _)| !fields.is_empty())
@@ -316,7 +317,7 @@ fn literals(values: &[Literal]) -> Vec<String> {
     values.iter().map(literal).collect()
 }
 
-/// Comments that tools for documentation read.
+/// Writes a `#:` comment, which documentation generators such as Sphinx read.
 pub(crate) fn comment(doc: &str, code: &mut Code) {
     for line in text::lines(doc) {
         match line.is_empty() {
@@ -326,7 +327,7 @@ pub(crate) fn comment(doc: &str, code: &mut Code) {
     }
 }
 
-/// A docstring, from which no quote and no backslash leads out.
+/// Writes a docstring with quotes and backslashes escaped, so that no text can end it early.
 pub(crate) fn docstring(doc: &str, code: &mut Code) {
     let lines = text::lines(doc);
     let (Some(first), last) = (lines.first(), lines.len().saturating_sub(1)) else {
@@ -339,7 +340,7 @@ pub(crate) fn docstring(doc: &str, code: &mut Code) {
         let letters: Vec<char> = line.chars().collect();
         let mut escaped = String::new();
         for (column, &letter) in letters.iter().enumerate() {
-            // A quote runs together with others beside it, and with the string's own.
+            // Quotes next to each other or to the delimiter could form `"""`.
             let beside =
                 |column: Option<usize>| column.and_then(|column| letters.get(column)) == Some(&'"');
             let edge = (at == 0 && column == 0) || (at == last && column + 1 == letters.len());

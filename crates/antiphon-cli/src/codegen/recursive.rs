@@ -1,9 +1,9 @@
-//! Detection of recursive types: those that contain themselves, and those that are nothing else.
+//! Detection of recursive types: values that contain their own type, and aliases of themselves.
 
 use super::model::{Shape, Type, TypeDef, TypeId};
 
-/// Makes a type that is only another name of itself, or of one of its own variants, anything: no
-/// value says what it is, and no language can write it.
+/// Replaces by `Any` what makes a type an alias of itself, or of one of its own variants. Such a
+/// type describes no value, and no target language can express it.
 pub(crate) fn break_up(types: &mut [TypeDef]) {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
@@ -17,7 +17,7 @@ pub(crate) fn break_up(types: &mut [TypeDef]) {
             continue;
         }
         seen[start] = Seen::Open;
-        // Without recursion: chains are as long as the document.
+        // An explicit stack: a chain of types may be as long as the document.
         let mut path = vec![(start, 0)];
         while let Some((id, at)) = path.pop() {
             let Some(next) = same(&types[id].shape, at) else {
@@ -37,7 +37,8 @@ pub(crate) fn break_up(types: &mut [TypeDef]) {
     }
 }
 
-/// The type that one part is, of those parts that are the whole value; none after the last.
+/// The type of variant `at`, or the target of an alias, if it is a named one. The outer `None`
+/// follows the last variant.
 fn same(shape: &Shape, at: usize) -> Option<Option<TypeId>> {
     let ty = match shape {
         Shape::Alias(ty) if at == 0 => ty,
@@ -66,14 +67,14 @@ fn forget(shape: &mut Shape, at: usize) {
     }
 }
 
-/// For each type whether a value of it can hold another of it without a list or a map between:
-/// such a type has no size.
+/// For each type, whether a value can directly contain another value of the type, without an array
+/// or a map in between. Such a type has infinite size unless it is boxed.
 pub(crate) fn endless(types: &[TypeDef]) -> Vec<bool> {
     in_circles(&types.iter().map(|def| held(&def.shape)).collect::<Vec<_>>())
 }
 
-/// For each type whether it is another name of something that has this name in it again, as a list
-/// of itself: in some languages such a type has to be one of its own.
+/// For each type, whether it is an alias whose target mentions the alias again, such as a list of
+/// itself. Some languages need a new type instead of such an alias.
 pub(crate) fn knotted(types: &[TypeDef]) -> Vec<bool> {
     let edges = types.iter().map(|def| {
         let mut named = Vec::new();
@@ -85,7 +86,7 @@ pub(crate) fn knotted(types: &[TypeDef]) -> Vec<bool> {
     in_circles(&edges.collect::<Vec<_>>())
 }
 
-/// All types that a type is made of.
+/// Collects all named types that a type mentions.
 fn mentioned(ty: &Type, named: &mut Vec<TypeId>) {
     match ty {
         Type::Named(id) => named.push(*id),
@@ -95,7 +96,7 @@ fn mentioned(ty: &Type, named: &mut Vec<TypeId>) {
     }
 }
 
-/// For each node whether a way leads from it to itself.
+/// For each node, whether it is on a cycle.
 fn in_circles(edges: &[Vec<TypeId>]) -> Vec<bool> {
     let components = components(edges);
     let mut sizes = vec![0_usize; edges.len()];
@@ -108,7 +109,7 @@ fn in_circles(edges: &[Vec<TypeId>]) -> Vec<bool> {
         .collect()
 }
 
-/// The types that a value holds as its own parts.
+/// The named types that a value contains directly, without an array or a map in between.
 fn held(shape: &Shape) -> Vec<TypeId> {
     fn of(ty: &Type, held: &mut Vec<TypeId>) {
         match ty {
@@ -131,7 +132,7 @@ fn held(shape: &Shape) -> Vec<TypeId> {
     all
 }
 
-/// For each node the number of its strongly connected component (Tarjan, without recursion).
+/// For each node, the number of its strongly connected component (Tarjan's algorithm, iterative).
 fn components(edges: &[Vec<TypeId>]) -> Vec<usize> {
     const NONE: usize = usize::MAX;
     let mut index = vec![NONE; edges.len()];

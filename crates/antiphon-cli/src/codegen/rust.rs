@@ -1,4 +1,4 @@
-//! Generator of Rust on the client of the crate `antiphon`.
+//! Generator of clients in Rust that use the `antiphon` crate.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ use super::rust_types::{KEYWORDS, Types};
 use super::text;
 use super::tree::Node;
 
-/// Calls, and how parameters are sent.
+/// Calls and parameter passing of every generated client.
 const RUNTIME: &str = include_str!("runtime.rs");
 
-/// Columns that rustfmt allows the arguments of a call on one line.
+/// rustfmt's maximum width of call arguments on one line (`fn_call_width`).
 const MAX_ARGUMENTS: usize = 60;
 
-/// Items of a tuple that can be parameters.
+/// Maximum length of a tuple that implements `IntoParams`.
 const MAX_TUPLE: usize = 16;
 
-/// What is there only if there are parameters without names of their own.
+/// Code for methods with additional named parameters.
 const REST: &str = "
 impl Arguments {
     fn rest<T: Serialize>(&mut self, params: Option<&BTreeMap<String, T>>) {
@@ -31,7 +31,7 @@ impl Arguments {
 }
 ";
 
-/// The whole file.
+/// Generates the whole file.
 pub(crate) fn write(api: &Api, client: &str) -> String {
     let mut types = Types::new(api);
     let client = types.globals.take_type(client.to_owned());
@@ -65,7 +65,7 @@ pub(crate) fn write(api: &Api, client: &str) -> String {
     format!("{}{body}", head(api, &client, &body))
 }
 
-/// What is there only if there is something to subscribe to.
+/// Code for documents with subscriptions.
 const SUBSCRIBE: &str = "
 fn subscribe<T: DeserializeOwned>(
     client: &Client,
@@ -80,9 +80,9 @@ fn subscribe<T: DeserializeOwned>(
 
 struct Writer<'w, 'a> {
     types: &'w mut Types<'a>,
-    /// The struct of each namespace, by its full name.
+    /// The struct of each namespace, by full name.
     structs: HashMap<String, String>,
-    /// The struct of the parameters of a method that has one, by its name.
+    /// The parameter struct of each method that has one, by method name.
     params: HashMap<String, String>,
 }
 
@@ -120,7 +120,7 @@ impl Writer<'_, '_> {
         code.line(&format!("pub struct {name}(Client);"));
         code.blank(1);
         let mut scope = Scope::with(&[KEYWORDS]);
-        // Names of all first, so that none of them is given to a second form.
+        // Reserve all names first, so that no variation of a name takes the name of a later method.
         let own: &[&str] = if root {
             &["new", "connect", "client"]
         } else {
@@ -251,7 +251,8 @@ impl Writer<'_, '_> {
         code.line("}");
     }
 
-    /// What a method returns; parameters are one line, or several where they have no place on one.
+    /// Writes the expression that makes the call. `params` is an expression on one line, or the
+    /// lines of a longer one.
     fn made(&self, method: &Method, params: &[String], code: &mut Code) {
         let mut args = vec!["&self.0".to_owned(), quoted(&method.name)];
         let made = match &method.stream {
@@ -320,7 +321,7 @@ impl Writer<'_, '_> {
     }
 }
 
-/// What the client itself has.
+/// Methods of the client itself.
 const ROOT: &[&str] = &[
     "/// The methods of the server that a client talks to.",
     "pub fn new(client: Client) -> Self {",
@@ -344,7 +345,7 @@ fn separate(first: &mut bool, code: &mut Code) {
     }
 }
 
-/// Parameters by position: a tuple on one line, or the lines of one.
+/// The tuple of positional parameters, on one line or on several.
 fn tuple(names: &[String]) -> Vec<String> {
     match names {
         [only] => vec![format!("({only},)")],
@@ -357,7 +358,7 @@ fn tuple(names: &[String]) -> Vec<String> {
     }
 }
 
-/// A call, whose arguments have less of a line than others.
+/// Writes a function call; rustfmt limits its arguments to less than the line width.
 fn call(before: &str, args: &[String], after: &str, code: &mut Code) {
     let joined = args.join(", ");
     let line = format!("{before}{joined}{after}");

@@ -1,19 +1,19 @@
-//! Constants of a schema in Rust. Those that are texts get types, by which unions without tags tell
+//! Constants of a schema in Rust. String constants become enums, which untagged unions need to tell
 //! their variants apart.
 
 use super::model::{Api, Literal, Shape, Tagging, Type, texts};
 use super::names::{Scope, pascal};
 
-/// Constant texts of an API and the names of their types.
+/// The string constants of an API, with the names of their types.
 pub(crate) struct Constants<'a>(Vec<(&'a [Literal], String)>);
 
 impl<'a> Constants<'a> {
-    /// All types of constants, in the order in which they are written.
+    /// All constant types, in output order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(&'a [Literal], String)> {
         self.0.iter()
     }
 
-    /// The type of a constant where it is used.
+    /// The Rust type of a constant.
     pub(crate) fn type_of(&self, values: &[Literal]) -> String {
         let named = self.0.iter().find(|(known, _)| *known == values);
         match (named, values) {
@@ -24,14 +24,14 @@ impl<'a> Constants<'a> {
         }
     }
 
-    /// Gives constant texts types, by which unions tell their variants apart.
+    /// Names a type for every string constant.
     pub(crate) fn named(api: &'a Api, globals: &mut Scope) -> Self {
         let mut named = Self(Vec::new());
         for def in &api.types {
             match &def.shape {
                 Shape::Struct(shape) => {
                     for field in &shape.fields {
-                        // What tells a variant from others is not written as a field.
+                        // The tag of a variant is not written as a field.
                         if !def.of_variant || !is_one_text(&field.ty) {
                             named.name(globals, &field.ty, &format!("{} {}", def.name, field.name));
                         }

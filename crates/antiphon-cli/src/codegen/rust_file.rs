@@ -1,4 +1,4 @@
-//! Head of a Rust file, and its constants.
+//! Header, imports and error codes of a Rust file.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::names::{Scope, screaming};
 use super::rust_text::{comment, header};
 use super::text;
 
-/// What the file is, and its imports: only names that it uses.
+/// The documentation of the file and the imports that it uses.
 pub(crate) fn head(api: &Api, client: &str, body: &str) -> String {
     let words = words(body);
     let needs = match words.contains("Value") {
@@ -32,7 +32,7 @@ pub(crate) fn head(api: &Api, client: &str, body: &str) -> String {
     code.raw(
         "use std::future::IntoFuture;\nuse std::marker::PhantomData;\nuse std::mem::take;\n\n",
     );
-    // In the order of rustfmt for edition 2024.
+    // In the import order of rustfmt for edition 2024.
     match words.contains("PendingSubscription") {
         true => code.lines([
             "use antiphon::client::{",
@@ -56,7 +56,7 @@ pub(crate) fn head(api: &Api, client: &str, body: &str) -> String {
     format!("{}\n", code.finish())
 }
 
-/// The words of code, without those of documentation and of constants.
+/// All identifiers and keywords in the code, except in comments and string literals.
 fn words(code: &str) -> HashSet<String> {
     let mut words = HashSet::new();
     for line in code
@@ -78,7 +78,7 @@ fn words(code: &str) -> HashSet<String> {
     words
 }
 
-/// Codes of errors, which need no type.
+/// Writes the module of error codes.
 pub(crate) fn errors(api: &Api, code: &mut Code) {
     if api.errors.is_empty() {
         return;
@@ -109,7 +109,7 @@ pub(crate) fn errors(api: &Api, code: &mut Code) {
     code.blank(1);
 }
 
-/// What is said of a server and its version.
+/// Title and version of the server.
 fn called(api: &Api) -> String {
     let title = match &*text::one_line(&api.title) {
         "" => "a server".to_owned(),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::code::Code;
 use super::text::{ends_line, hides, lines};
 
-/// A constant text.
+/// A Rust string literal.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -22,25 +22,26 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Documentation of the item that follows.
+/// Writes doc comments for the following item.
 pub(crate) fn comment(doc: &str, code: &mut Code) {
     for line in markdown(doc) {
         code.line(format!("/// {line}").trim_end());
     }
 }
 
-/// Documentation of the file.
+/// Writes doc comments for the file.
 pub(crate) fn header(doc: &str, code: &mut Code) {
     for line in markdown(doc) {
         code.line(format!("//! {line}").trim_end());
     }
 }
 
-/// Markdown in which no code is Rust: `cargo test` would run that as a test, and a document is not
-/// to say what runs.
+/// Rewrites Markdown so that it contains no Rust code: `cargo test` would run code blocks as doc
+/// tests, and a document must not decide what runs.
 ///
-/// Code is what stands between fences, or behind four spaces, or behind less of those in lists. So
-/// each fence is written anew with a language of its own, no line outside of them has four spaces in
+/// Code blocks are fenced or indented by four spaces, or by less within lists. So each fence is
+/// rewritten with the language `text`. Outside of fences, no line has four spaces in a row, and
+/// none begins an HTML block, in which fences would have no effect.
 /// a row, and none begins HTML, in which fences would be none.
 fn markdown(doc: &str) -> Vec<String> {
     let mut written = Vec::new();
@@ -66,7 +67,7 @@ fn markdown(doc: &str) -> Vec<String> {
     written
 }
 
-/// A line without fences.
+/// Replaces fences in a line.
 fn plain(line: &str) -> String {
     line.replace("```", "'''").replace("~~~", "---")
 }
@@ -76,7 +77,7 @@ fn no_code(line: &str) -> String {
     while line.contains("    ") {
         line = line.replace("    ", "   ");
     }
-    // Whatever can stand before a block: quotes, and marks of lists.
+    // Everything that may precede a block: white space, quote markers and list markers.
     let marks = |c: char| c.is_whitespace() || c.is_ascii_digit() || ">-+*.)".contains(c);
     match line.find(|c: char| !marks(c)) {
         Some(at) if line[at..].starts_with('<') => format!("{}\\{}", &line[..at], &line[at..]),

@@ -1,4 +1,4 @@
-//! Types in Rust: structs and enums that serde reads and writes, and names for the rest.
+//! Types in Rust: structs and enums for serde, and type aliases.
 
 use super::code::Code;
 use super::model::{Api, EnumValue, Field, Float, Shape, Struct, Type, TypeDef, texts};
@@ -7,7 +7,7 @@ use super::recursive;
 use super::rust_constants::Constants;
 use super::rust_text::{comment, quoted};
 
-/// Words that are no names.
+/// Rust's keywords.
 pub(crate) const KEYWORDS: &[&str] = &[
     "_", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
     "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
@@ -16,7 +16,7 @@ pub(crate) const KEYWORDS: &[&str] = &[
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// Names of types that mean something else already.
+/// Type names that are already taken in a generated file.
 const GLOBALS: &[&str] = &[
     "Arguments",
     "AsRef",
@@ -60,18 +60,18 @@ const GLOBALS: &[&str] = &[
     "Vec",
 ];
 
-/// Items of a tuple beyond which it can neither be compared nor shown.
+/// Maximum length of a tuple for which the standard library implements `PartialEq` and `Debug`.
 const MAX_TUPLE: usize = 12;
 
 pub(crate) struct Types<'a> {
     pub(crate) api: &'a Api,
     names: Vec<String>,
-    /// Types that hold others of themselves, which need a place of their own.
+    /// Whether each type directly contains itself, so that it has to be boxed.
     endless: Vec<bool>,
-    /// Names of something in which they stand themselves.
+    /// Whether each type is an alias whose target mentions the alias again.
     knotted: Vec<bool>,
     constants: Constants<'a>,
-    /// All names at the top of the file so far.
+    /// All global names so far.
     pub(crate) globals: Scope,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A type where it is used.
+    /// Formats a type.
     pub(crate) fn write(&self, ty: &Type) -> String {
         match ty {
             Type::Any => "Value".to_owned(),
@@ -119,7 +119,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A type as a parameter takes it: what is not small is lent.
+    /// Formats a type as a parameter: small types by value, all others by reference.
     pub(crate) fn lent(&self, ty: &Type) -> String {
         match self.meant(ty) {
             Type::String => "&str".to_owned(),
@@ -130,7 +130,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// Whether there is a value of it that stands for nothing.
+    /// Whether the type surely implements `Default`.
     pub(crate) fn has_default(&self, ty: &Type) -> bool {
         match self.meant(ty) {
             Type::Named(_) => false,
@@ -153,9 +153,10 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// What a name stands for.
+    /// Resolves type aliases.
     pub(crate) fn meant<'t>(&'t self, mut ty: &'t Type) -> &'t Type {
-        // There is no circle in which each is another name of the next, and none is knotted.
+        // Terminates: aliases of themselves have been broken up, and recursive aliases are not
+        // followed.
         while let Type::Named(id) = ty {
             match &self.api.types[*id].shape {
                 Shape::Alias(Type::Literal(values)) if texts(values).is_some() => break,
@@ -168,7 +169,7 @@ impl<'a> Types<'a> {
 
     pub(crate) fn write_all(&self, code: &mut Code) {
         for (id, (def, name)) in self.api.types.iter().zip(&self.names).enumerate() {
-            // Variants have their fields themselves.
+            // The enum has the fields of its variants itself.
             if !def.of_variant {
                 comment(&def.doc, code);
                 self.definition(id, def, name, code);
@@ -228,7 +229,7 @@ impl<'a> Types<'a> {
         code.line("}");
     }
 
-    /// Fields, but for the one that tells a variant from others.
+    /// Writes the fields, except for the tag of a variant.
     pub(crate) fn fields(
         &self,
         shape: &Struct,
@@ -255,7 +256,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A field of the parameters of a method, which are only sent.
+    /// Writes a field of a parameter struct, which is only serialized.
     pub(crate) fn param(&self, param: &Field, name: &str, rest: bool, code: &mut Code) {
         comment(&param.doc, code);
         if rest {
@@ -273,7 +274,7 @@ impl<'a> Types<'a> {
         broken(&format!("pub {name}:"), &format!("{ty},"), code);
     }
 
-    /// One field; one that need not be there is left out if it is `None`.
+    /// Writes a field. An optional one is an `Option` that is skipped if it is `None`.
     fn field(&self, field: &Field, name: &str, public: &str, endless: bool, code: &mut Code) {
         comment(&field.doc, code);
         renamed(&field.name, name, code);
@@ -287,7 +288,8 @@ impl<'a> Types<'a> {
         broken(&format!("{public}{name}:"), &format!("{ty},"), code);
     }
 
-    /// A type within another; `endless` if that may be within itself.
+    /// Formats the type of a field or variant. With `endless`, types that directly contain
+    /// themselves are boxed.
     pub(crate) fn held(&self, ty: &Type, endless: bool) -> String {
         match ty {
             Type::Named(id) if endless && self.endless[*id] => format!("Box<{}>", self.write(ty)),
@@ -304,7 +306,7 @@ impl<'a> Types<'a> {
     }
 }
 
-/// One of several texts.
+/// Writes a string enumeration.
 fn texts_enum<'t>(name: &str, values: impl Iterator<Item = (&'t str, &'t str)>, code: &mut Code) {
     code.line("#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]");
     code.line(&format!("pub enum {name} {{"));
@@ -320,17 +322,17 @@ fn texts_enum<'t>(name: &str, values: impl Iterator<Item = (&'t str, &'t str)>, 
     code.line("}");
 }
 
-/// What says how a name is written in JSON, if it is another there.
+/// Writes `#[serde(rename)]` if the name in JSON differs from the identifier.
 pub(crate) fn renamed(original: &str, name: &str, code: &mut Code) {
     if original != name {
         attribute(&[format!("rename = {}", quoted(original))], code);
     }
 }
 
-/// An attribute for serde.
+/// Writes a serde attribute.
 pub(crate) fn attribute(items: &[String], code: &mut Code) {
     let joined = items.join(", ");
-    // rustfmt allows attributes less than other lines.
+    // rustfmt's maximum width of attribute arguments (`attr_fn_like_width`).
     if joined.chars().count() <= 70 {
         return code.line(&format!("#[serde({joined})]"));
     }
@@ -344,7 +346,7 @@ pub(crate) fn attribute(items: &[String], code: &mut Code) {
     code.line(")]");
 }
 
-/// Two halves of a line, or of two.
+/// Writes both parts on one line, or on two if they do not fit.
 fn broken(before: &str, after: &str, code: &mut Code) {
     let line = format!("{before} {after}");
     if code.fits(&line) {
@@ -354,10 +356,11 @@ fn broken(before: &str, after: &str, code: &mut Code) {
     code.deeper(|code| code.line(after));
 }
 
-/// A type of what need not be there.
+/// The type of an optional field.
 fn nullable(ty: &Type) -> Type {
     match ty {
-        // `or_null` keeps these as they are, since null is one of them.
+        // `or_null` would not change these, as they include null. The `Option` tells a missing
+        // member.
         Type::Any | Type::Null => Type::Nullable(Box::new(ty.clone())),
         ty => ty.clone().or_null(),
     }

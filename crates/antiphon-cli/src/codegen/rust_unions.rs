@@ -1,4 +1,4 @@
-//! Unions in Rust: enums in the forms that serde has for them.
+//! Unions in Rust: enums in serde's representations.
 
 use super::code::Code;
 use super::model::{Shape, Struct, Tagging, Type, Union, Variant};
@@ -7,7 +7,7 @@ use super::rust_text::{comment, quoted};
 use super::rust_types::{KEYWORDS, Types, attribute, renamed};
 use super::text;
 
-/// Columns that rustfmt allows the fields of a variant on its line.
+/// rustfmt's maximum width of the fields of a variant on one line (`struct_variant_width`).
 const MAX_VARIANT: usize = 35;
 
 impl Types<'_> {
@@ -31,7 +31,7 @@ impl Types<'_> {
         let variants: Vec<_> = variants
             .map(|variant| (variant, scope.take_type(pascal(&variant.name))))
             .collect();
-        // rustfmt breaks all of them if it has to break some, and others not.
+        // If some variants need several lines and others do not, rustfmt breaks the fields of all.
         let broken = |(variant, name): &(&Variant, String)| {
             !text::lines(&variant.doc).is_empty()
                 || (union.tagging != Tagging::None && variant.name != *name)
@@ -57,8 +57,8 @@ impl Types<'_> {
         code.line("}");
     }
 
-    /// Variants that are told apart by what they look like are tried one after the other: first
-    /// the objects that must have most members, and last what may be anything.
+    /// The variants in the order in which serde tries them if there is no tag: objects with the
+    /// most required members first, and types that accept anything last.
     fn in_order<'u>(&self, union: &'u Union) -> Vec<&'u Variant> {
         let mut variants: Vec<_> = union.variants.iter().collect();
         if union.tagging == Tagging::None {
@@ -79,7 +79,7 @@ impl Types<'_> {
         variants
     }
 
-    /// The object that a variant is, and the member that names the variant, if they are one.
+    /// The object and the tag of a variant, if the union is internally tagged.
     fn inline<'u>(&'u self, union: &'u Union, variant: &Variant) -> Option<(&'u Struct, &'u str)> {
         match (&union.tagging, &variant.ty) {
             (Tagging::Internal(tag), Type::Named(id)) => match &self.api.types[*id].shape {
@@ -90,7 +90,7 @@ impl Types<'_> {
         }
     }
 
-    /// A variant with fields, if it has any but its name.
+    /// Writes a variant with fields, or a unit variant if it has none but the tag.
     fn fields_of(
         &self,
         shape: &Struct,
@@ -112,7 +112,7 @@ impl Types<'_> {
         }
     }
 
-    /// A variant with one value, or none.
+    /// Formats a tuple variant with one value, or a unit variant.
     fn variant(&self, union: &Union, variant: &Variant, name: &str, endless: bool) -> String {
         let shape = match &variant.ty {
             Type::Named(id) => match &self.api.types[*id].shape {
@@ -136,7 +136,7 @@ impl Types<'_> {
         }
     }
 
-    /// The fields of a variant, if they are few and nothing is to be said of them.
+    /// The fields on one line, if they are short and none has attributes or documentation.
     fn short(&self, shape: &Struct, tag: &str, endless: bool) -> Option<String> {
         let mut scope = Scope::with(&[KEYWORDS]);
         let mut fields = Vec::new();

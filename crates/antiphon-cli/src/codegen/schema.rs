@@ -1,9 +1,10 @@
-//! JSON Schema → types. What the subset below cannot say exactly becomes a wider type, never a
-//! narrower one: a value that fits the schema fits the type.
+//! Converter of JSON Schema to types. A schema that no type can express exactly becomes a wider
+//! type, never a narrower one: every value that matches the schema also matches the type.
 //!
-//! Understood are `type`, `properties`, `required`, `additionalProperties`, `items`, `prefixItems`,
-//! `enum`, `const`, `oneOf`, `anyOf`, `allOf` of objects, references within the document,
-//! `nullable`, `format` of numbers, and `true`. The unions that serde writes are recognised.
+//! The supported subset is `type`, `properties`, `required`, `additionalProperties`, `items`,
+//! `prefixItems`, `enum`, `const`, `oneOf`, `anyOf`, `allOf` of objects, references within the
+//! document, `nullable`, `format` of numbers, and `true`. The representations of enums that serde
+//! writes are recognised.
 
 use std::collections::HashMap;
 use std::mem;
@@ -17,28 +18,30 @@ use super::recursive;
 use super::tagging;
 use super::value::{Json, doc};
 
-/// Schemas that are read, each as often as it is met: parts of `allOf` are read wherever they are
-/// used, which grows without end in a document that is made for it. The rest may be anything.
+/// Maximum count of schemas that are converted, including repetitions. `allOf` is expanded wherever
+/// it is used, which could grow exponentially in a hostile document. Any further schema becomes
+/// `Any`.
 const MAX_READ: usize = 100_000;
 
-/// Schemas in one another that are read without a name of their own.
+/// Maximum nesting of schemas that are not references.
 const MAX_DEPTH: usize = 32;
 
-/// Types that were met in schemas.
+/// Converter that collects the types of all schemas.
 pub(crate) struct Schemas<'a> {
     root: &'a Json,
-    /// Schemas that references lead to.
+    /// Types of the schemas that references point to.
     named: HashMap<String, TypeId>,
-    /// Those whose shape is not known yet: chains of references are as long as they like.
+    /// Named types whose shape is not known yet. A queue avoids recursion, as chains of references
+    /// may have any length.
     waiting: Vec<(TypeId, &'a Json)>,
     types: Vec<TypeDef>,
     read: usize,
-    /// Those that are being read, the outer ones first.
+    /// The schemas being converted, outermost first.
     open: Vec<&'a Json>,
 }
 
 impl<'a> Schemas<'a> {
-    /// All of `components.schemas`, in their order.
+    /// A converter of the schemas in this document.
     pub(crate) fn new(root: &'a Json) -> Self {
         Self {
             root,
@@ -50,7 +53,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// Gives a schema a type, whose name a reference has.
+    /// Creates the type of a referenced schema, named after the reference.
     pub(crate) fn component(&mut self, reference: &str, schema: &'a Json) -> TypeId {
         if let Some(&id) = self.named.get(reference) {
             return id;
@@ -63,14 +66,14 @@ impl<'a> Schemas<'a> {
         id
     }
 
-    /// All types, when every schema has been met.
+    /// Converts the remaining schemas and returns all types.
     pub(crate) fn finish(mut self) -> Vec<TypeDef> {
         self.settle();
         recursive::break_up(&mut self.types);
         self.types
     }
 
-    /// Shapes of all types that were only named until now.
+    /// Determines the shapes of all types that so far only have a name.
     pub(crate) fn settle(&mut self) {
         while !self.waiting.is_empty() {
             for (id, schema) in mem::take(&mut self.waiting) {
@@ -80,9 +83,9 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    /// The type of a schema where it is used; `name` is for what has to have one.
+    /// The type of a schema. `name` is used if the type needs a name.
     pub(crate) fn ty(&mut self, schema: &'a Json, name: &str) -> Type {
-        // Parts of `allOf` may lead back to what has them, without a name that could be used again.
+        // `allOf` may lead back to an enclosing schema that has no name to refer to.
         let again = self.open.iter().any(|open| std::ptr::eq(*open, schema));
         if again || self.read >= MAX_READ || self.open.len() >= MAX_DEPTH {
             return Type::Any;
@@ -107,7 +110,7 @@ impl<'a> Schemas<'a> {
         self.types.len() - 1
     }
 
-    /// What a schema says, with as much of it named as needs a name.
+    /// The shape of a schema. Nested schemas get named types where they need them.
     fn shape(&mut self, schema: &'a Json, name: &str) -> Shape {
         if schema.flag("nullable") {
             let shape = self.not_null(schema, name);
@@ -116,7 +119,7 @@ impl<'a> Schemas<'a> {
         self.not_null(schema, name)
     }
 
-    /// The same, or null: of what needs a name, the rest has it.
+    /// Adds null to a shape. A shape that needs a name becomes a named type.
     fn or_null(&mut self, shape: Shape, schema: &'a Json, name: &str) -> Shape {
         Shape::Alias(match shape {
             Shape::Alias(ty) => ty.or_null(),
@@ -166,7 +169,7 @@ impl<'a> Schemas<'a> {
     fn reference(&mut self, reference: &str) -> Type {
         match self.root.pointer(reference) {
             Some(schema) => Type::Named(self.component(reference, schema)),
-            // Other documents are not fetched.
+            // References to other documents are not followed.
             None => Type::Any,
         }
     }
@@ -187,7 +190,7 @@ impl<'a> Schemas<'a> {
         })
     }
 
-    /// `"type": ["string", "null"]`.
+    /// Converts `"type": ["string", "null"]`.
     fn one_of_types(&mut self, schema: &'a Json, types: &'a [Json], name: &str) -> Shape {
         let kinds: Vec<_> = types.iter().filter_map(Json::as_str).collect();
         let others: Vec<_> = kinds
@@ -268,7 +271,7 @@ impl<'a> Schemas<'a> {
         Shape::Struct(self.fields(&members, name))
     }
 
-    /// Objects that are several at once have the members of all.
+    /// Merges the members of all parts of `allOf`.
     fn all_of(&mut self, schema: &'a Json, name: &str) -> Shape {
         if let ([only], false) = (schema.list("allOf"), schema.get("properties").is_some()) {
             return self.shape(only, name);
@@ -307,7 +310,8 @@ impl<'a> Schemas<'a> {
                     Type::Null
                 });
             }
-            // A part that all variants have: what else there is stays as it came.
+            // The schema has members that all variants share; those of the variants become
+            // additional members.
             _ if schema.get("properties").is_some() => {
                 let Shape::Struct(mut shape) = self.object(schema, name) else {
                     return Shape::Alias(Type::Any);
@@ -361,7 +365,8 @@ impl<'a> Schemas<'a> {
         Union { tagging, variants }
     }
 
-    /// One variant; the object around the contents has the tag and needs no name for those.
+    /// The type of a variant. With an external tag it is a wrapper object, and the name goes to the
+    /// content.
     fn variant(&mut self, schema: &'a Json, name: &str, tagging: &Tagging) -> Type {
         if *tagging != Tagging::External {
             return self.ty(schema, name);

@@ -1,9 +1,9 @@
-//! Tagging of unions: which of serde's forms a list of variants has.
+//! Tagging of unions: detection of serde's enum representations.
 
 use super::model::Tagging;
 use super::value::Json;
 
-/// The form that all of the variants have in common.
+/// The representation that all variants have in common.
 pub(crate) fn of(variants: &[&Json]) -> Tagging {
     if variants
         .iter()
@@ -21,7 +21,7 @@ pub(crate) fn of(variants: &[&Json]) -> Tagging {
     let tagged = values.len();
     values.sort_unstable();
     values.dedup();
-    // Two variants of one tag would not be told apart.
+    // The tag must have a different value in every variant.
     if tagged != variants.len() || values.len() != tagged {
         return Tagging::None;
     }
@@ -31,7 +31,7 @@ pub(crate) fn of(variants: &[&Json]) -> Tagging {
     }
 }
 
-/// The names of the variants that one schema describes; with a text if that is all of the variant.
+/// The names of the variants in one schema, each with its string if the variant is only a string.
 pub(crate) fn names<'a>(
     tagging: &Tagging,
     schema: &'a Json,
@@ -63,7 +63,7 @@ pub(crate) fn names<'a>(
     vec![(name, None)]
 }
 
-/// The texts that are all that a schema allows.
+/// The values of a schema that allows only string constants.
 pub(crate) fn texts(schema: &Json) -> Option<Vec<&str>> {
     if let Some(value) = schema.get("const") {
         return Some(vec![value.as_str()?]);
@@ -92,14 +92,14 @@ fn required(schema: &Json, name: &str) -> bool {
         .any(|required| required.as_str() == Some(name))
 }
 
-/// Members that have one value each.
+/// Members that are string constants.
 fn tags(schema: &Json) -> impl Iterator<Item = &str> {
     let members = schema.get("properties").map_or(&[][..], Json::members);
     let names = members.iter().map(|(name, _)| &**name);
     names.filter(|name| value(schema, name).is_some())
 }
 
-/// The one text that a member always has.
+/// The value of a required string constant.
 fn value<'a>(schema: &'a Json, tag: &str) -> Option<&'a str> {
     let texts = texts(schema.get("properties")?.get(tag)?)?;
     match texts[..] {
@@ -108,7 +108,7 @@ fn value<'a>(schema: &'a Json, tag: &str) -> Option<&'a str> {
     }
 }
 
-/// The one other member, if no variant has others.
+/// The content member, if every member other than the tag has the same name in all variants.
 fn content<'a>(variants: &[&'a Json], tag: &str) -> Option<&'a str> {
     let mut content: Option<&str> = None;
     for variant in variants {

@@ -1,14 +1,14 @@
-//! Text of a document, escaped for comments and literals.
+//! Escaping of texts from a document for comments and literals.
 
 use std::fmt::Write;
 
-/// Lines of documentation, in which nothing is left that ends a line or hides what follows.
+/// Splits documentation into lines without line terminators and invisible characters.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.replace("\r\n", "\n").split(ends_line) {
         let shown: String = line.chars().filter(|&c| !hides(c)).collect();
         let line = shown.replace('\t', "    ").trim_end().to_owned();
-        // One empty line in a row says as much as many.
+        // Collapse successive empty lines.
         if !(line.is_empty() && lines.last().is_none_or(String::is_empty)) {
             lines.push(line);
         }
@@ -19,14 +19,14 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// Paragraphs, with an empty line between each two.
+/// Joins paragraphs with an empty line between them.
 pub(crate) fn paragraphs(parts: &[&str]) -> String {
     let parts: Vec<_> = parts.iter().map(|part| part.trim()).collect();
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n\n")
 }
 
-/// One line of what may be many.
+/// Joins all lines into one.
 pub(crate) fn one_line(text: &str) -> String {
     let lines = lines(text);
     let lines: Vec<_> = lines
@@ -37,8 +37,8 @@ pub(crate) fn one_line(text: &str) -> String {
     lines.join(" ")
 }
 
-/// A constant text, in quotes and escapes that Python and TypeScript have both: double quotes,
-/// unless single ones need fewer escapes.
+/// A string literal with escapes common to Python and TypeScript. It has double quotes, unless
+/// single quotes need fewer escapes.
 pub(crate) fn quoted(text: &str) -> String {
     let count = |quote| text.chars().filter(|&c| c == quote).count();
     let quote = if count('"') > count('\'') { '\'' } else { '"' };
@@ -58,7 +58,7 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether a language may take it for the end of a line.
+/// Whether any target language treats the character as a line terminator.
 pub(crate) fn ends_line(c: char) -> bool {
     matches!(
         c,
@@ -66,7 +66,7 @@ pub(crate) fn ends_line(c: char) -> bool {
     )
 }
 
-/// Whether it cannot be seen; marks of direction make code look other than it is.
+/// Whether the character is invisible. Bidirectional controls can disguise code.
 pub(crate) fn hides(c: char) -> bool {
     c.is_control() && c != '\t'
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' | '\u{ad}')

@@ -2,20 +2,20 @@
 
 use super::model::{Api, Method};
 
-/// One namespace; the root has no name.
+/// A namespace; the root has no name.
 #[derive(Default)]
 pub(crate) struct Node<'a> {
-    /// The names that lead here.
+    /// The path of names to this namespace.
     pub(crate) path: Vec<&'a str>,
     pub(crate) nodes: Vec<Self>,
     pub(crate) methods: Vec<&'a Method>,
 }
 
-/// Namespaces deeper than this are part of the name: `a.b.….method`.
+/// Maximum depth of namespaces; deeper ones are not nested any further: `a.b.….method`.
 const MAX_DEPTH: usize = 16;
 
 impl<'a> Node<'a> {
-    /// The methods that are wanted.
+    /// The tree of the methods that match a filter.
     pub(crate) fn of(api: &'a Api, wanted: impl Fn(&Method) -> bool) -> Self {
         let mut root = Self::default();
         for method in api.methods.iter().filter(|method| wanted(method)) {
@@ -48,24 +48,24 @@ impl<'a> Node<'a> {
         root
     }
 
-    /// The name within its parent.
+    /// The name within the parent namespace.
     pub(crate) fn name(&self) -> &'a str {
         self.path.last().copied().unwrap_or_default()
     }
 
-    /// `calc.statistics`.
+    /// The full name: `calc.statistics`.
     pub(crate) fn full_name(&self) -> String {
         self.path.join(".")
     }
 
-    /// All namespaces, inner ones before those that have them; the root is the last.
+    /// All namespaces in post-order: inner ones first, the root last.
     pub(crate) fn inner_first(&self) -> Vec<&Self> {
         let mut all: Vec<_> = self.nodes.iter().flat_map(Self::inner_first).collect();
         all.push(self);
         all
     }
 
-    /// The same, but outer ones first, beginning with the root.
+    /// All namespaces in pre-order: the root first.
     pub(crate) fn outer_first(&self) -> Vec<&Self> {
         let inner = self.nodes.iter().flat_map(Self::outer_first);
         std::iter::once(self).chain(inner).collect()

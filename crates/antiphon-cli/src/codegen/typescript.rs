@@ -1,4 +1,4 @@
-//! Generator of TypeScript without dependencies, for browsers, Node.js, Deno and Bun.
+//! Generator of TypeScript clients without dependencies, for browsers, Node.js, Deno and Bun.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use super::text;
 use super::tree::Node;
 use super::typescript_types::{Types, comment};
 
-/// Transports, batches, subscriptions and errors.
+/// Transports, batches, subscriptions and errors of every generated client.
 const RUNTIME: &str = include_str!("runtime.ts");
 
-/// Members that classes have already, or that mean something to the language.
+/// Member names that classes already have or that are special in JavaScript.
 const MEMBERS: &[&str] = &[
     "batch",
     "close",
@@ -28,7 +28,7 @@ const MEMBERS: &[&str] = &[
     "propertyIsEnumerable",
 ];
 
-/// Words that are no names of parameters.
+/// Names that parameters cannot have.
 const KEYWORDS: &[&str] = &[
     "arguments",
     "await",
@@ -79,14 +79,14 @@ const KEYWORDS: &[&str] = &[
     "while",
     "with",
     "yield",
-    // What bodies of methods need.
+    // Names that method bodies use.
     "byName",
     "byPosition",
     "either",
     "params",
 ];
 
-/// The whole file.
+/// Generates the whole file.
 pub(crate) fn write(api: &Api, client: &str) -> String {
     let mut types = Types::new(api);
     let client = types.globals.take_type(client.to_owned());
@@ -150,7 +150,7 @@ fn errors(api: &Api, code: &mut Code) {
 
 struct Writer<'w, 'a> {
     types: &'w mut Types<'a>,
-    /// The class of each namespace, by its full name.
+    /// The class of each namespace, by full name.
     classes: HashMap<String, String>,
 }
 
@@ -188,7 +188,8 @@ impl Writer<'_, '_> {
             if !root {
                 self.constructor(node, code);
             }
-            // Names of all first, so that none of them is given to a second form.
+            // Reserve all names first, so that no variation of a name takes the name of a later
+            // method.
             let names: Vec<_> = node
                 .methods
                 .iter()
@@ -349,7 +350,7 @@ impl Writer<'_, '_> {
         code.line("}");
     }
 
-    /// What a method gives, and the member of the core that makes it, with its first arguments.
+    /// The return type of a method, and the member of `core` to call with its first arguments.
     fn result(&self, method: &Method) -> (String, (&'static str, Vec<String>)) {
         let name = text::quoted(&method.name);
         match &method.stream {

@@ -1,11 +1,11 @@
-//! Types in TypeScript: interfaces, and unions of texts, objects and constants.
+//! Types in TypeScript: interfaces and unions.
 
 use super::code::Code;
 use super::model::{Api, Field, Literal, Shape, Struct, Type};
 use super::names::{Scope, is_identifier, pascal};
 use super::text;
 
-/// Names at the top of a file that mean something else already.
+/// Global names that are already taken.
 const GLOBALS: &[&str] = &[
     "AbortController",
     "AbortSignal",
@@ -57,7 +57,7 @@ const GLOBALS: &[&str] = &[
 pub(crate) struct Types<'a> {
     api: &'a Api,
     names: Vec<String>,
-    /// All names at the top of the file so far.
+    /// All global names so far.
     pub(crate) globals: Scope,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A type where it is used.
+    /// Formats a type.
     pub(crate) fn write(&self, ty: &Type) -> String {
         match ty {
             Type::Any => "unknown".to_owned(),
@@ -93,7 +93,7 @@ impl<'a> Types<'a> {
                 let items: Vec<_> = items.iter().map(|item| self.write(item)).collect();
                 format!("[{}]", items.join(", "))
             }
-            // A `Record` could not contain itself.
+            // `Record` does not allow a recursive type.
             Type::Map(value) => format!("{{ [key: string]: {} }}", self.write(value)),
             Type::Nullable(inner) => format!("{} | null", self.write(inner)),
             Type::Named(id) => self.names[*id].clone(),
@@ -164,7 +164,7 @@ impl<'a> Types<'a> {
         code.line("}");
     }
 
-    /// `name?: type`.
+    /// Formats a member: `name?: type`.
     pub(crate) fn member(&self, field: &Field) -> String {
         let name = match is_identifier(&field.name) {
             true => field.name.clone(),
@@ -202,9 +202,9 @@ fn literals(values: &[Literal]) -> Vec<String> {
     values.iter().map(literal).collect()
 }
 
-/// A comment for tools, from which nothing leads out.
+/// Writes a JSDoc comment with `*/` escaped, so that no text can end it early.
 pub(crate) fn comment(doc: &str, code: &mut Code) {
-    // First without what cannot be seen, which would stand between the two.
+    // Remove invisible characters first: one of them could separate `*` from `/`.
     let lines = text::lines(doc)
         .into_iter()
         .map(|line| line.replace("*/", "*\\/"));

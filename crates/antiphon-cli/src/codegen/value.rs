@@ -1,6 +1,6 @@
-//! JSON values whose members keep their order.
+//! JSON values that keep the order of their members.
 //!
-//! Types and their fields are generated in the author's order, which `serde_json::Value` forgets.
+//! Types and fields are generated in document order, which `serde_json::Value` does not keep.
 
 use std::fmt;
 
@@ -19,13 +19,13 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    /// A member of an object; of two with one name the last, as most readers have it.
+    /// The value of a member. If a name is repeated, the last one counts, as in most parsers.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         let named = self.members().iter().rev().find(|(key, _)| key == name);
         named.map(|(_, value)| value)
     }
 
-    /// The members of an object; none of anything else.
+    /// The members of an object; empty for any other value.
     pub(crate) fn members(&self) -> &[(String, Self)] {
         match self {
             Self::Object(members) => members,
@@ -33,7 +33,7 @@ impl Json {
         }
     }
 
-    /// The items of an array; none of anything else.
+    /// The items of an array; empty for any other value.
     pub(crate) fn items(&self) -> &[Self] {
         match self {
             Self::Array(items) => items,
@@ -48,12 +48,12 @@ impl Json {
         }
     }
 
-    /// The text of a member, if it is one.
+    /// The value of a string member.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
 
-    /// A member that is the array of that name, as its items.
+    /// The items of an array member; empty if it is missing or no array.
     pub(crate) fn list(&self, name: &str) -> &[Self] {
         self.get(name).map_or(&[], Self::items)
     }
@@ -63,7 +63,7 @@ impl Json {
         self.get(name) == Some(&Self::Bool(true))
     }
 
-    /// A member that is a whole number.
+    /// The value of an integer member.
     pub(crate) fn integer(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
             Self::Number(number) => number.as_i64(),
@@ -71,7 +71,7 @@ impl Json {
         }
     }
 
-    /// What a reference within this document (`#/components/schemas/X`) leads to.
+    /// Resolves a reference within this document (`#/components/schemas/X`).
     pub(crate) fn pointer(&self, reference: &str) -> Option<&Self> {
         let steps = reference.strip_prefix('#')?.split('/').skip(1);
         steps.into_iter().try_fold(self, |at, step| {
@@ -144,7 +144,7 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// What is said of a schema.
+/// The documentation of a schema: its description, or else its title.
 pub(crate) fn doc(schema: &Json) -> String {
     let text = schema.text("description").or_else(|| schema.text("title"));
     let text = text.unwrap_or_default().trim();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::socket::Socket;
 use crate::exit::{Exit, Failure};
 
-/// The way to a server. Every call has a connection of its own: after an upgrade somebody else
+/// Client of a control socket. Every call opens a new connection: after an upgrade, another process
 /// listens on the same socket.
 pub(super) struct ControlClient {
     pub(super) socket: Socket,
@@ -34,7 +34,7 @@ impl ControlClient {
         answer.map_err(|error| self.failure(error))
     }
 
-    /// Calls a method that has no other result than true.
+    /// Calls a method whose only result is `true`.
     pub(super) async fn demand(&self, method: &str) -> Result<(), Failure> {
         match self.ask(method, Params::none()).await? {
             Value::Bool(true) => Ok(()),
@@ -42,7 +42,7 @@ impl ControlClient {
         }
     }
 
-    /// What an error means; one that the server answers with is told in its own words.
+    /// Converts an error; the message of an error response is used as it is.
     pub(super) fn failure(&self, error: Error) -> Failure {
         match error.kind() {
             Kind::Refused(object) if object.code() == ErrorCode::METHOD_NOT_FOUND => Failure::new(
@@ -55,9 +55,9 @@ impl ControlClient {
     }
 }
 
-/// The failure where an answer is none of a control socket.
+/// The failure for a result that no control socket would return.
 pub(super) fn unexpected(method: &str, answer: &Value) -> Failure {
-    /// How much of it is told, in characters.
+    /// How much of the result is shown, in characters.
     const SHOWN: usize = 200;
     let answer: String = answer.to_string().chars().take(SHOWN).collect();
     Failure::new(

@@ -1,6 +1,6 @@
-//! Numbers, times and sizes in few characters.
+//! Compact formatting of numbers, times and sizes.
 
-/// A number of things: exact below 100000, with three digits and a unit above.
+/// Formats a count: exactly below 100000, otherwise with three digits and a unit.
 pub(super) fn count(number: f64) -> String {
     const UNITS: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
     if number.round() < 100_000.0 {
@@ -9,7 +9,7 @@ pub(super) fn count(number: f64) -> String {
     scaled(number, 1000.0, &UNITS)
 }
 
-/// A size, in multiples of 1024 bytes.
+/// Formats a size with binary units, that is multiples of 1024 bytes.
 pub(super) fn bytes(number: f64) -> String {
     const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
     if number < 1024.0 {
@@ -18,7 +18,7 @@ pub(super) fn bytes(number: f64) -> String {
     scaled(number, 1024.0, &UNITS)
 }
 
-/// How many of something there are in a second.
+/// Formats a rate per second.
 pub(super) fn rate(number: f64) -> String {
     match number {
         ..9.95 => format!("{number:.1}"),
@@ -26,7 +26,7 @@ pub(super) fn rate(number: f64) -> String {
     }
 }
 
-/// A part of one, in per cent; it may be more than all.
+/// Formats a fraction as a percentage, which may exceed 100 %.
 pub(super) fn share(number: f64) -> String {
     let percent = number * 100.0;
     match percent {
@@ -35,13 +35,13 @@ pub(super) fn share(number: f64) -> String {
     }
 }
 
-/// A time in its two largest units: `1h02m`. Below a minute it is exact to the second, below ten
-/// seconds to a tenth.
+/// Formats a duration with its two largest units: `1h02m`. Below a minute it is exact to the
+/// second, and below ten seconds to a tenth.
 pub(super) fn time(seconds: f64) -> String {
     if seconds < 9.95 {
         return format!("{seconds:.1}s");
     }
-    // Saturates: what is longer than all time is shown as that.
+    // The cast saturates, so durations beyond `u64` are shown as its maximum.
     let whole = seconds.round() as u64;
     let (minutes, hours, days) = (whole / 60, whole / 3600, whole / 86_400);
     match whole {
@@ -52,12 +52,12 @@ pub(super) fn time(seconds: f64) -> String {
     }
 }
 
-/// Three digits and the largest unit that leaves something before the point.
+/// Formats with three digits and the largest unit that leaves a whole part other than zero.
 fn scaled(number: f64, step: f64, units: &[&str]) -> String {
     let mut value = number;
     let mut unit = "";
     for larger in units {
-        // What would be rounded up to four digits has the next unit.
+        // What rounds to four digits takes the next unit.
         if value < 999.5 {
             break;
         }

@@ -5,8 +5,8 @@
 //! | `socket.rs`, `control_client.rs` | the control socket of a server, and its client |
 //! | `watch.rs` | `status`, once or repeatedly |
 //! | `table.rs` | the status as a table |
-//! | `rates.rs` | rates between two looks |
-//! | `human.rs` | numbers, times and sizes in few characters |
+//! | `rates.rs` | rates between two samples of the status |
+//! | `human.rs` | compact formatting of numbers, times and sizes |
 
 mod control_client;
 mod human;
@@ -28,10 +28,11 @@ use crate::remote;
 use control_client::{ControlClient, unexpected};
 use watch::StatusCommand;
 
-/// How long to wait for answers that come at once, or after a worker's end.
+/// Default timeout of calls that are answered at once or when a worker has ended.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait for workers that start first. The server gives them 30 seconds by default.
+/// Default timeout of calls that wait for workers to start. The server allows 30 seconds by
+/// default.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Args)]
@@ -120,7 +121,7 @@ impl CtlCommand {
     }
 }
 
-/// What to print when a worker was to be ended.
+/// The text to print after `kill`.
 fn text_of_kill(id: &str, answer: &Value) -> Result<String, Failure> {
     match answer {
         Value::String(killed) => Ok(killed.clone()),

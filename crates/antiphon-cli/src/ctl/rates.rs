@@ -1,22 +1,22 @@
-//! Rates of a worker between two looks: processor time, calls in a second.
+//! Rates of a worker between two samples: CPU time and calls per second.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-/// Two looks that see the same report differ by less than this, in seconds: the server takes age
-/// and silence of a worker one after the other.
+/// Tolerance in seconds within which two samples show the same report: the server reads the
+/// worker's age and the time since its last report one after the other.
 const SAME: f64 = 0.05;
 
-/// What one worker does in a second.
+/// Rates of one worker, per second.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Rate {
     pub(super) calls: f64,
-    /// Seconds on a processor.
+    /// CPU time in seconds.
     pub(super) cpu: f64,
 }
 
-/// The rates of all workers, by their ids.
+/// Rates of all workers by id.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     known: HashMap<String, Known>,
@@ -28,17 +28,17 @@ struct Known {
     rate: Option<Rate>,
 }
 
-/// What a worker has said about itself.
+/// The figures of a worker's latest report.
 #[derive(Clone, Copy, Debug)]
 struct Report {
-    /// The age of the worker when it said so, in seconds.
+    /// The age of the worker at the time of the report, in seconds.
     at: f64,
     calls: f64,
     cpu: f64,
 }
 
 impl Rates {
-    /// Takes notice of how the workers are now. Those that have gone are forgotten.
+    /// Takes a sample of all workers. Workers that have gone are forgotten.
     pub(super) fn look(&mut self, workers: &[&Value]) {
         let mut known = HashMap::with_capacity(workers.len());
         for worker in workers {
@@ -54,18 +54,18 @@ impl Rates {
         self.known = known;
     }
 
-    /// The rate of a worker, once it has been seen to report twice.
+    /// The rate of a worker; `None` before its second report.
     pub(super) fn of(&self, worker: &Value) -> Option<Rate> {
         self.known.get(id(worker)?)?.rate
     }
 }
 
 impl Known {
-    /// What is known after one more look.
+    /// Updates the rate with a further report.
     fn then(self, report: Report) -> Self {
         let passed = report.at - self.report.at;
         if passed.abs() < SAME {
-            // It has said nothing since: what was true then is the last that is known.
+            // No new report since the last sample: the last known rate stays.
             return self;
         }
         let rate = Rate {
@@ -119,7 +119,7 @@ mod tests {
         });
         let table = [
             ("a first look", worker(10.0, 1.0, 100, 1.0), None),
-            // Not a second later, as far as the worker has told.
+            // Not one second later, according to the worker's own reports.
             ("the same report", worker(10.5, 1.50001, 100, 1.0), None),
             ("another one", worker(11.5, 0.5, 200, 2.0), half),
             ("the same again", worker(12.5, 1.5, 200, 2.0), half),

@@ -1,4 +1,4 @@
-//! Path of the control socket: the one that is given, or the only one there is.
+//! Discovery of the control socket: the given path, or the only live socket of the user.
 
 use std::env;
 use std::fmt;
@@ -12,13 +12,13 @@ use antiphon::client::{Client, Error};
 
 use crate::exit::{Exit, Failure};
 
-/// How long to wait for one of many to answer. Who takes longer is there, and slow.
+/// Timeout when probing one of several sockets. A server that takes longer is alive but slow.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// How many servers are told of, where there are too many.
+/// How many servers an error message lists.
 const LISTED: usize = 20;
 
-/// How to say which one is meant.
+/// Hint on how to choose a server.
 const HOW: &str = "say which with --control PATH or ANTIPHON_CONTROL";
 
 /// A control socket.
@@ -30,7 +30,7 @@ pub(super) struct Socket {
 impl Socket {
     /// # Errors
     ///
-    /// If the path cannot stand in an address.
+    /// If the path cannot be written in a URL.
     fn at(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let usage = |reason: &str| Failure::usage(format!("the control socket {shown}: {reason}"));
@@ -45,13 +45,13 @@ impl Socket {
         &self.url
     }
 
-    /// Whether somebody listens there.
+    /// Whether a server listens on the socket.
     async fn is_live(&self) -> bool {
         let ping = async {
             let client = Client::builder(&self.url).timeout(PROBE).build()?;
             client.call::<String>("ping", Params::none()).await
         };
-        // Any other answer, or none, is still somebody's.
+        // Any other response or error, a timeout included, shows that a server is there.
         !ping.await.is_err_and(|error: Error| error.is_connect())
     }
 }
@@ -62,7 +62,7 @@ impl fmt::Display for Socket {
     }
 }
 
-/// The socket that was given; else the only one in the folder for them that is live.
+/// The given socket, or else the only live one in the default folder.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub(super) async fn find(given: Option<PathBuf>) -> Result<Socket, Failure> {
     if let Some(path) = given {
         return Socket::at(&path);
     }
-    // Servers take no other path as one either.
+    // Servers ignore a relative path as well.
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let Some(runtime) = runtime.filter(|path| path.is_absolute()) else {
         return Err(Failure::usage(format!(
@@ -89,7 +89,7 @@ pub(super) async fn find(given: Option<PathBuf>) -> Result<Socket, Failure> {
     the_only(live, &folder)
 }
 
-/// All that may be sockets there, by their names.
+/// The paths of all possible sockets in the folder, sorted.
 fn candidates(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let fail = |error| Failure::io(&folder.display().to_string(), &error);
     let entries = match fs::read_dir(folder) {
@@ -110,7 +110,7 @@ fn candidates(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// The one socket of a list of one.
+/// The socket of a list of exactly one.
 fn the_only(mut live: Vec<Socket>, folder: &Path) -> Result<Socket, Failure> {
     match (live.pop(), live.len()) {
         (Some(socket), 0) => Ok(socket),

@@ -1,7 +1,7 @@
 //! Status of a server as a table.
 //!
-//! Whatever is missing, or of another kind than it should be, is a dash: servers of other versions
-//! are shown as well as they can be.
+//! Every value that is missing or of an unexpected type is shown as a dash, so that servers of
+//! other versions can still be displayed.
 
 use serde_json::Value;
 
@@ -9,21 +9,21 @@ use super::human;
 use super::rates::{Rate, Rates};
 use crate::output::harmless;
 
-/// What fits on a line of most terminals, in characters.
+/// Line width in characters; it fits most terminals.
 const WIDTH: usize = 80;
 
-/// What is shown of one text, in characters: nobody else's name makes a table unreadable.
+/// Maximum length of a cell in characters, so that no text from a server breaks the layout.
 const CELL: usize = 24;
 const FACT: usize = 200;
 
-/// How many workers and listeners are shown.
+/// Maximum count of workers and listeners.
 const ROWS: usize = 1000;
 const LISTENERS: usize = 50;
 
-/// In place of what is not known.
+/// Placeholder for unknown values.
 const UNKNOWN: &str = "-";
 
-/// A column: its name, whether its cells stand on the right, and what stands there.
+/// A column: its heading, whether it is right-aligned, and the function that formats a cell.
 type Column = (&'static str, bool, fn(&Worker<'_>) -> Option<String>);
 
 const COLUMNS: [Column; 11] = [
@@ -46,20 +46,20 @@ const COLUMNS: [Column; 11] = [
     }),
 ];
 
-/// The column that needs more than one look; it stands before the last.
+/// The column that needs two samples. It is inserted before the last column.
 const CALLS_A_SECOND: Column = ("CALLS/S", true, |w| {
     w.rate.map(|rate| human::rate(rate.calls))
 });
 
-/// How a table is written.
+/// Options of the table.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Look<'a> {
-    /// What is known from earlier looks, if there is more than one.
+    /// Rates, if there has been more than one sample.
     pub(super) rates: Option<&'a Rates>,
     pub(super) color: bool,
 }
 
-/// The server and its workers, without a line's end behind the last line.
+/// Renders the server and its workers, without a trailing newline.
 pub(super) fn render(status: &Value, look: Look<'_>) -> String {
     let mut lines = facts(status);
     lines.push(String::new());
@@ -74,7 +74,7 @@ pub(super) fn render(status: &Value, look: Look<'_>) -> String {
     lines.join("\n")
 }
 
-/// All workers, whatever watches over them.
+/// All workers, whichever supervisor they belong to.
 pub(super) fn workers(status: &Value) -> Vec<&Value> {
     let monitors = status.get("monitors").and_then(Value::as_object);
     let lists = monitors.into_iter().flat_map(|monitors| monitors.values());
@@ -121,7 +121,7 @@ fn facts(status: &Value) -> Vec<String> {
     facts.into_iter().map(line).collect()
 }
 
-/// The head of the table, and a line for every worker.
+/// The heading of the table and one line per worker.
 fn rows(workers: &[&Value], look: Look<'_>) -> Vec<String> {
     let mut columns = COLUMNS.to_vec();
     if look.rates.is_some() {
@@ -166,7 +166,7 @@ fn width(cell: &str) -> usize {
     cell.chars().count()
 }
 
-/// A worker, as it is asked for its cells.
+/// A worker's status, and its rates if they are known.
 struct Worker<'a> {
     value: &'a Value,
     rate: Option<Rate>,
@@ -182,13 +182,13 @@ impl Worker<'_> {
         number.filter(|number| *number >= 0.0)
     }
 
-    /// A number of what the worker has told about serving.
+    /// A count from the worker's RPC statistics.
     fn count(&self, name: &str) -> Option<String> {
         let number = self.number(&format!("/rpcserver/clients/{name}"));
         number.map(human::count)
     }
 
-    /// The share of a processor: of late if that is known, else since the worker began.
+    /// CPU usage: the recent rate if it is known, otherwise the average since the worker started.
     fn cpu(&self) -> Option<f64> {
         if let Some(rate) = self.rate {
             return Some(rate.cpu);
@@ -200,7 +200,7 @@ impl Worker<'_> {
     }
 }
 
-/// What stands in one place: a text or a whole number, harmless and not too long.
+/// The text of a cell: a string or a number, shortened and without control characters.
 fn cell(value: Option<&Value>, max: usize) -> Option<String> {
     let text = match value? {
         Value::String(text) => text.clone(),

@@ -15,10 +15,10 @@ use super::table::{self, Look};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 
-/// How often to look, in seconds: not so often that the server works for its watchers alone.
+/// Allowed intervals in seconds. The minimum keeps the load on the server low.
 const PAUSES: std::ops::RangeInclusive<f64> = 0.1..=86_400.0;
 
-/// How often to look again at a server that has just broken a connection, and after how long.
+/// How many times to retry after the server has broken a connection, and the delay between retries.
 const MORE_LOOKS: usize = 10;
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -40,7 +40,7 @@ pub(super) struct StatusCommand {
 }
 
 impl StatusCommand {
-    /// What is meant where nothing is said.
+    /// The options of `ctl` without a subcommand.
     pub(super) fn once() -> Self {
         Self {
             watch: None,
@@ -72,7 +72,8 @@ impl StatusCommand {
         }
     }
 
-    /// Looks until the server or the reader has gone. Ctrl-C ends it from outside.
+    /// Prints the status repeatedly until the server or the reader has gone. Ctrl-C is handled by
+    /// the caller.
     async fn watch(
         self,
         pause: Duration,
@@ -113,13 +114,13 @@ impl StatusCommand {
     }
 }
 
-/// What the server says.
+/// Requests the status.
 async fn look(client: &ControlClient) -> Result<Box<RawValue>, Error> {
     client.client()?.call("status", Params::none()).await
 }
 
-/// The same, more than once if need be. A server that stops may still answer that it does, or break
-/// the connection; so may one whose place another one takes.
+/// Requests the status, with retries. A server that is stopping may answer with an error or break
+/// the connection, and so may one that another server is replacing.
 async fn look_again(client: &ControlClient) -> Result<Box<RawValue>, Error> {
     for _ in 0..MORE_LOOKS {
         match look(client).await {
@@ -147,7 +148,7 @@ fn parse(status: &RawValue) -> Result<Value, Failure> {
     })
 }
 
-/// A number of seconds, with or without a fraction.
+/// Parses a number of seconds, with or without a fraction.
 fn pause(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| PAUSES.contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| {

@@ -1,21 +1,21 @@
-//! Decoder of frames: received bytes → whole messages.
+//! Decoder of framed messages: received bytes → complete messages.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::header::Header;
 use super::{Framing, FramingError};
 
-/// Cuts the messages of one peer out of what has been received.
+/// Extracts complete messages from the bytes that a peer has sent.
 ///
-/// It holds positions only, never bytes: the buffer stays the caller's, who appends to it and
-/// removes nothing between two calls. Every byte is looked at once, however small the pieces in
-/// which it arrives.
+/// The decoder stores positions, not bytes. The caller owns the buffer, appends received bytes to
+/// it, and removes nothing between two calls. Each byte is scanned only once, however small the
+/// received pieces are.
 ///
 /// # Limits
 ///
-/// A message has at most `max_message` bytes, line ending and header not counted. White space before
-/// a line's first other byte, blank lines included, is dropped as it arrives and is no part of the
-/// message. A header line has at most 1 KiB, a header block 4 KiB and 16 lines.
+/// A message has at most `max_message` bytes, without its line ending or header. White space at the
+/// start of a line, including blank lines, is dropped when it arrives and is not part of the
+/// message. A header line has at most 1 KiB, and a header block at most 4 KiB and 16 lines.
 ///
 /// # Examples
 ///
@@ -37,14 +37,14 @@ use super::{Framing, FramingError};
 pub struct Decoder {
     framing: Framing,
     max_message: usize,
-    /// How many bytes at the front of the buffer are known to hold no line ending.
+    /// Count of bytes at the front of the buffer that are known to contain no line ending.
     scanned: usize,
     header: Header,
     failed: Option<FramingError>,
 }
 
 impl Decoder {
-    /// A decoder for the start of a stream, whose messages have at most `max_message` bytes each.
+    /// Creates a decoder for the start of a stream with messages of at most `max_message` bytes.
     pub fn new(framing: Framing, max_message: usize) -> Self {
         Self {
             framing,
@@ -55,23 +55,24 @@ impl Decoder {
         }
     }
 
-    /// Takes the next whole message off the front of `buffer`, without copying it.
+    /// Removes the next complete message from the front of `buffer`, without copying it.
     ///
-    /// `None` means that more bytes are needed. Call it until it says so: the buffer may hold several
-    /// messages. A message is not checked beyond its first byte on [`Framing::Newline`], and not at
-    /// all on [`Framing::ContentLength`], where it may be empty.
+    /// `None` means that more bytes are needed. Call it until it returns `None`, because the buffer
+    /// may hold several messages. With [`Framing::Newline`], only the first byte of a message is
+    /// checked. With [`Framing::ContentLength`], nothing is checked, and a message may be empty.
     ///
     /// # Errors
     ///
-    /// An error is noticed at the byte that makes it certain, also in the middle of a line, and
-    /// repeated by every later call: nothing behind it becomes a message.
+    /// An error is returned at the first byte that makes it certain, even in the middle of a line.
+    /// Every later call returns it again: nothing after it becomes a message.
     ///
-    /// - [`FramingError::TooLong`]: more than `max_message` bytes have arrived without a line ending,
-    ///   or are declared; what is declared is never allocated.
-    /// - [`FramingError::NotJson`]: a line that begins neither an object nor an array.
-    /// - [`FramingError::BadHeader`]: a header other than the base protocol of LSP prescribes. Lines end
-    ///   in `\r\n`; names come in any case; `Content-Length` is required, once, as digits alone;
-    ///   `Content-Type` may name no charset but `utf-8` (or `utf8`); other names are ignored.
+    /// - [`FramingError::TooLong`]: more than `max_message` bytes have arrived without a line
+    ///   ending, or are declared. A declared length is never allocated in advance.
+    /// - [`FramingError::NotJson`]: a line begins neither an object nor an array.
+    /// - [`FramingError::BadHeader`]: a header violates the base protocol of LSP. Lines end in
+    ///   `\r\n`; names are case-insensitive; `Content-Length` is required exactly once and consists
+    ///   of digits; `Content-Type` may name no charset but `utf-8` (or `utf8`); other names are
+    ///   ignored.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, FramingError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -86,14 +87,14 @@ impl Decoder {
         outcome
     }
 
-    /// Takes the next message when the stream has ended; to be called until it gives `None`.
+    /// Removes the next message after the end of the stream. Call it until it returns `None`.
     ///
-    /// On [`Framing::Newline`] the last line needs no ending.
+    /// With [`Framing::Newline`], the last line needs no line ending.
     ///
     /// # Errors
     ///
-    /// Those of [`decode`](Self::decode), and on [`Framing::ContentLength`] [`FramingError::Truncated`]
-    /// if a header or a message has begun and is not complete.
+    /// Those of [`decode`](Self::decode). With [`Framing::ContentLength`], also
+    /// [`FramingError::Truncated`] if a header or a message is incomplete.
     pub fn finish(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, FramingError> {
         if let Some(message) = self.decode(buffer)? {
             return Ok(Some(message));
@@ -113,15 +114,15 @@ impl Decoder {
         }
     }
 
-    /// Whether a message has begun, once [`decode`](Self::decode) has asked for more bytes.
+    /// Whether part of a message has arrived, once [`decode`](Self::decode) has returned `None`.
     ///
-    /// A connection that is silent between messages is idle; one that is silent within a message is
-    /// stuck, and deserves less patience.
+    /// A connection that is silent between messages is idle. One that is silent within a message is
+    /// stalled, and should have a shorter timeout.
     pub fn is_partial(&self, buffer: &[u8]) -> bool {
         !buffer.is_empty() || self.header.lines > 0
     }
 
-    /// [`Framing::Newline`].
+    /// Decodes [`Framing::Newline`].
     fn line(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, FramingError> {
         if self.scanned == 0 {
             let blank = buffer
@@ -135,7 +136,7 @@ impl Decoder {
                 Some(_) => return Err(FramingError::NotJson),
             }
         }
-        // The longest line that is still good is the longest message and `\r\n`.
+        // The longest valid line is the longest message and `\r\n`.
         let window = buffer.len().min(self.max_message.saturating_add(2));
         let from = self.scanned.min(window);
         if let Some(at) = find_newline(&buffer[from..window]) {
@@ -150,20 +151,20 @@ impl Decoder {
         self.scanned = window;
         match buffer.get(self.max_message) {
             None => Ok(None),
-            // One byte too many, which the next may turn into a line ending.
+            // The `\r` exceeds the limit, but may turn out to be part of a line ending.
             Some(b'\r') if buffer.len() == self.max_message + 1 => Ok(None),
             Some(_) => Err(FramingError::TooLong(self.max_message)),
         }
     }
 
-    /// [`Framing::ContentLength`].
+    /// Decodes [`Framing::ContentLength`].
     fn headed(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, FramingError> {
         while !self.header.complete {
             let Some(end) = self.header.line_end(buffer, &mut self.scanned)? else {
                 return Ok(None);
             };
-            // The base protocol knows one line ending. To take a bare `\n` as well would be to
-            // disagree with other readers of the same bytes on where a header ends.
+            // The base protocol has only this line ending. If a bare `\n` were accepted, other
+            // parsers could disagree on where the header ends.
             let Some(line) = buffer[..=end].strip_suffix(b"\r\n") else {
                 return Err(FramingError::BadHeader("line not ended by CR LF"));
             };
@@ -181,7 +182,7 @@ impl Decoder {
     }
 }
 
-/// Cuts `\n` or `\r\n` off a line.
+/// Removes the trailing `\n` or `\r\n` of a line.
 fn without_ending(mut line: BytesMut) -> Bytes {
     for ending in [b'\n', b'\r'] {
         if line.last() == Some(&ending) {
@@ -191,8 +192,8 @@ fn without_ending(mut line: BytesMut) -> Bytes {
     line.freeze()
 }
 
-/// Steps of a fixed size without a way out in the middle become vector instructions; `position`
-/// alone goes byte by byte.
+/// The position of the first `\n`. The compiler vectorizes the search in steps of a fixed size
+/// without an early exit; `position` alone would search byte by byte.
 fn find_newline(bytes: &[u8]) -> Option<usize> {
     const STEP: usize = 32;
     let has_newline = |step: &[u8]| step.iter().fold(false, |hit, &byte| hit | (byte == b'\n'));

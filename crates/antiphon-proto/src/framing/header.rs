@@ -1,30 +1,31 @@
-//! Header of a frame: `Content-Length`, and what may stand beside it.
+//! Header of a message: `Content-Length` and other header lines.
 
 use bytes::BytesMut;
 
 use super::FramingError;
 
-/// Longest header line of [`Framing::ContentLength`] in bytes, without its line ending.
+/// Maximum length of a header line of [`Framing::ContentLength`] in bytes, without its line ending.
 pub(super) const MAX_HEADER_LINE: usize = 1024;
-/// Longest header block in bytes, line endings included.
+/// Maximum length of a header block in bytes, line endings included.
 pub(super) const MAX_HEADER_BLOCK: usize = 4096;
-/// Most header lines of one message.
+/// Maximum count of header lines per message.
 pub(super) const MAX_HEADER_LINES: usize = 16;
 
-/// What is known of the header of a message that has begun. Lines leave the buffer as they are read.
+/// The state of a partially received header. Each line is removed from the buffer once it is
+/// parsed.
 #[derive(Debug, Default)]
 pub(super) struct Header {
     pub(super) lines: usize,
     pub(super) bytes: usize,
-    /// Whether the name of the line at the front of the buffer has ended.
+    /// Whether the current line has reached the `:` after the name.
     pub(super) named: bool,
     pub(super) length: Option<usize>,
-    /// Whether the empty line has been read: `length` bytes of body are next.
+    /// Whether the empty line has been read, so that `length` bytes of body follow.
     pub(super) complete: bool,
 }
 
 impl Header {
-    /// Finds the `\n` of the line at the front, and refuses a line as soon as it cannot be a header.
+    /// Finds the `\n` of the first line. Rejects a line as soon as it cannot be a header line.
     pub(super) fn line_end(
         &mut self,
         buffer: &BytesMut,
@@ -39,7 +40,7 @@ impl Header {
                     self.named = false;
                     return Ok(Some(at));
                 }
-                // The line ending may follow the longest line.
+                // The line ending does not count towards the limit.
                 b'\r' if at <= MAX_HEADER_LINE && (self.named || at == 0) => {}
                 _ if at >= MAX_HEADER_LINE => {
                     return Err(FramingError::BadHeader("line longer than 1 KiB"));
@@ -53,7 +54,7 @@ impl Header {
         Ok(None)
     }
 
-    /// Reads one line, given without its ending.
+    /// Parses one line, given without its line ending.
     pub(super) fn read(&mut self, line: &[u8], max_message: usize) -> Result<(), FramingError> {
         if line.is_empty() {
             self.complete = true;
@@ -66,7 +67,7 @@ impl Header {
         if self.lines > MAX_HEADER_LINES {
             return Err(FramingError::BadHeader("more than 16 lines"));
         }
-        // Also a lone `\r`, which some readers take for the end of the line.
+        // Includes a lone `\r`, which some parsers treat as the end of the line.
         if line
             .iter()
             .any(|&byte| byte.is_ascii_control() && byte != b'\t')
@@ -84,7 +85,7 @@ impl Header {
             let length = parse_length(value).ok_or(FramingError::BadHeader(
                 "Content-Length is not a number of bytes",
             ))?;
-            // What exceeds this platform's `usize` exceeds every limit as well.
+            // A length beyond `usize` exceeds every limit as well.
             self.length = match usize::try_from(length) {
                 Ok(length) if length <= max_message => Some(length),
                 _ => return Err(FramingError::TooLong(max_message)),
@@ -96,7 +97,7 @@ impl Header {
     }
 }
 
-/// Digits alone: `parse` would take a plus sign. `None` also for what exceeds 64 bits.
+/// Parses decimal digits only; `str::parse` would accept a plus sign. `None` also beyond 64 bits.
 fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
@@ -107,14 +108,15 @@ fn parse_length(value: &[u8]) -> Option<u64> {
     })
 }
 
-/// The characters of a header name (RFC 9110 §5.6.2, to which the base protocol refers).
+/// Whether the byte is allowed in a header name (RFC 9110 §5.6.2, to which the base protocol
+/// refers).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
-/// Whether a media type names no charset, or the only one that JSON has. `utf8` is what early
-/// versions of LSP wrote.
+/// Whether the media type has no charset, or the only charset of JSON. Early versions of LSP wrote
+/// `utf8`.
 fn is_utf8(media_type: &[u8]) -> bool {
     media_type
         .split(|&byte| byte == b';')

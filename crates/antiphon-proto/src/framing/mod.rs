@@ -1,18 +1,18 @@
 //! Framing of messages on a byte stream.
 //!
-//! Raw streams (TCP, Unix sockets, pipes) have no messages of their own, so the two ends agree on a
-//! [`Framing`]. A [`Decoder`] takes what has been received so far and gives back whole messages; it
-//! neither reads nor waits, and it never looks further into a message than its first byte.
+//! Byte streams (TCP, Unix sockets, pipes) have no message boundaries, so the two peers agree on a
+//! [`Framing`]. A [`Decoder`] takes the received bytes and returns complete messages. It does no
+//! I/O, and it inspects at most the first byte of a message.
 //!
-//! Both framings end a connection at the first sign that the peer speaks something else. A browser
-//! can be made to send a `POST` to any port, with a body of the attacker's choice: were the lines it
-//! begins with skipped as noise, the body would run as a call.
+//! Both framings end a connection at the first sign that the peer speaks another protocol. A
+//! browser can be made to send a `POST` to any port with a body that an attacker has chosen. If its
+//! header lines were skipped as noise, the body would run as a call.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | [`Framing`] and its errors; encoding |
-//! | `decoder.rs` | [`Decoder`]: decoding |
-//! | `header.rs` | the header lines of [`Framing::ContentLength`] |
+//! | `mod.rs` | [`Framing`] and its errors; encoder |
+//! | `decoder.rs` | [`Decoder`] |
+//! | `header.rs` | header lines of [`Framing::ContentLength`] |
 
 mod decoder;
 mod header;
@@ -27,7 +27,7 @@ use bytes::BytesMut;
 
 pub use decoder::Decoder;
 
-/// How messages are told apart on a byte stream.
+/// How messages are delimited on a byte stream.
 ///
 /// # Examples
 ///
@@ -40,16 +40,17 @@ pub use decoder::Decoder;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framing {
-    /// One message a line, ended by `\n`; a `\r` before it is dropped. The framing of JSON Lines.
+    /// One message per line, terminated by `\n`; a preceding `\r` is removed. The format of JSON
+    /// Lines.
     #[default]
     Newline,
-    /// Header lines, an empty line and as many bytes as `Content-Length` says: the base protocol of
-    /// the Language Server Protocol.
+    /// Header lines, an empty line, and a body of `Content-Length` bytes: the base protocol of the
+    /// Language Server Protocol.
     ContentLength,
 }
 
 impl Framing {
-    /// The word for this framing in addresses and options: `newline` or `content-length`.
+    /// The name of the framing in addresses and options: `newline` or `content-length`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Newline => "newline",
@@ -57,11 +58,11 @@ impl Framing {
         }
     }
 
-    /// Appends `message` to `out`, framed.
+    /// Appends `message` with its framing to `out`.
     ///
-    /// `message` is one JSON text. On [`Framing::Newline`] raw line breaks in it become spaces, so
-    /// that it stays one line: JSON allows them only between tokens (RFC 8259 §2 and §7), where a
-    /// space means the same.
+    /// `message` is one JSON text. With [`Framing::Newline`], raw line breaks in it become spaces,
+    /// so that it stays on one line. JSON allows line breaks only between tokens (RFC 8259 §2 and
+    /// §7), where a space has the same meaning.
     ///
     /// # Examples
     ///
@@ -80,8 +81,8 @@ impl Framing {
                 out.reserve(message.len() + 1);
                 let start = out.len();
                 out.extend_from_slice(message);
-                // A lone `\r` ends a line for some readers (Python's text files among them), so it
-                // goes as well.
+                // Some parsers also end a line at a lone `\r` (Python's text files, for example),
+                // so it is replaced as well.
                 for byte in &mut out[start..] {
                     *byte = if matches!(byte, b'\n' | b'\r') {
                         b' '
@@ -92,7 +93,7 @@ impl Framing {
                 out.extend_from_slice(b"\n");
             }
             Self::ContentLength => {
-                // Writing to a growing buffer does not fail: it grows or the process ends.
+                // Writing to a `BytesMut` does not fail: it grows, or the process aborts.
                 let _ = write!(out, "Content-Length: {}\r\n\r\n", message.len());
                 out.extend_from_slice(message);
             }
@@ -118,7 +119,7 @@ impl FromStr for Framing {
     }
 }
 
-/// The error of reading a [`Framing`] from a word.
+/// The error of parsing an unknown [`Framing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownFraming(());
 
@@ -130,16 +131,16 @@ impl Display for UnknownFraming {
 
 impl Error for UnknownFraming {}
 
-/// Why a stream cannot be cut into messages any further.
+/// Why a stream cannot be decoded any further.
 ///
-/// After one of these the place where the next message begins is unknown, or not to be trusted, so
-/// the connection has to be closed.
+/// After an error, the start of the next message is unknown or not trustworthy, so the connection
+/// must be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FramingError {
-    /// A message is longer, or declared longer, than the limit given here in bytes.
+    /// A message, or its declared length, exceeds this limit in bytes.
     TooLong(usize),
-    /// The first byte of a line, after white space, begins neither an object nor an array.
+    /// The first byte of a line after white space begins neither an object nor an array.
     NotJson,
     /// A header line is malformed, missing, repeated or too long; the text says which.
     BadHeader(&'static str),
@@ -148,10 +149,11 @@ pub enum FramingError {
 }
 
 impl FramingError {
-    /// Whether the peer is due one parse error (−32700, id null) before the connection closes.
+    /// Whether the peer should get one parse error (−32700, id null) before the connection is
+    /// closed.
     ///
-    /// Only [`FramingError::NotJson`] is: a person who types into a raw port deserves an answer. With
-    /// the other errors no message arrived that could be answered.
+    /// This is only the case for [`FramingError::NotJson`], so that a person who types into a raw
+    /// port gets an answer. The other errors leave no message that could be answered.
     ///
     /// # Examples
     ///

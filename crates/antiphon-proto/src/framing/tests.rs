@@ -1,10 +1,10 @@
-//! Tables of streams and the messages in them.
+//! Tests of framing as tables of byte streams with the expected messages.
 
 use super::FramingError::{BadHeader, NotJson, TooLong, Truncated};
 use super::*;
 use bytes::Bytes;
 
-/// What a stream comes to: its messages, and how it ended.
+/// The result of decoding a stream: its messages, and how it ended.
 type Outcome = (Vec<Bytes>, Result<(), FramingError>);
 /// A stream, its messages joined by `|`, and how it ends.
 type Row = (&'static [u8], &'static str, Result<(), FramingError>);
@@ -34,8 +34,8 @@ fn run<'a>(framing: Framing, max: usize, pieces: impl IntoIterator<Item = &'a [u
     }
 }
 
-/// Whole, byte by byte and cut in two at every offset, with the same outcome each time. The limit
-/// is 8 bytes.
+/// Decodes the stream as a whole, byte by byte, and in two parts split at every offset. The outcome
+/// must always be the same. The limit is 8 bytes.
 fn check(framing: Framing, (input, messages, end): Row) {
     let messages = messages.split_terminator('|').map(Bytes::from).collect();
     let (expected, shown) = ((messages, end), input.escape_ascii());
@@ -142,7 +142,7 @@ fn hostile_headers() {
 #[test]
 fn header_caps() {
     let line = |length: usize| format!("X:{}\r\n", "x".repeat(length - 2)).into_bytes();
-    // 4 lines of 1002 bytes, the last one, and `Content-Length: 2` with the empty line.
+    // 4 lines of 1002 bytes, the last line, and `Content-Length: 2` with the empty line.
     let block = |last| [line(1000).repeat(4), line(last)].concat();
     let fits = 4096 - 4 * 1002 - 2 - 21;
     for (header, end) in [
@@ -184,7 +184,7 @@ fn encoding_is_undone_by_decoding() {
     assert_eq!("Newline".parse::<Framing>(), Err(UnknownFraming(())));
 }
 
-/// Takes minutes instead of moments if every call begins its search anew.
+/// Takes minutes instead of moments if every call scans the line from its start.
 #[test]
 fn a_long_line_in_small_pieces_is_read_once() {
     let line = [&b"["[..], &b" ".repeat(1 << 20), b"]"].concat();
@@ -239,6 +239,6 @@ fn chunking_never_changes_the_outcome() {
         );
         good += usize::from(whole.1.is_ok());
     }
-    // Mutations that always failed, or never, would prove little.
+    // If all or none of the mutations were valid, the test would prove little.
     assert!((2_000..8_000).contains(&good), "{good}");
 }

@@ -76,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`] if `url` is no [`Address`](crate::Address).
+    /// [`Kind::Local`](super::Kind::Local) if `url` is no [`Address`](crate::Address).
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build()
     }
@@ -116,7 +116,7 @@ impl Client {
     ///
     /// `R` is any type that can be read from the result; it follows from what the result is used
     /// as, or is given as `call::<f64>`. Parameters are a tuple or a list (by position),
-    /// [`Params`] or a map (by name), or `()`.
+    /// [`Params`](crate::Params) or a map (by name), or `()`.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::NotSent`] if there is no connection to be had within the client's time.
+    /// [`Kind::NotSent`](super::Kind::NotSent) if there is no connection to be had within the client's time.
     pub async fn ready(&self) -> Result<(), Error> {
         let Channel::Session(source) = &self.scope.shared.channel else {
             return Ok(());

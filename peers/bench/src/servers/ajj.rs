@@ -1,4 +1,4 @@
-//! ajj 0.7, mounted in axum as its documentation shows. It has no public way in without a
+//! Benchmark peer ajj 0.7, mounted in axum as in its documentation. It has no public API without a
 //! socket, and no client. Its sessions are not measured.
 
 use ajj::Router;
@@ -10,7 +10,7 @@ use super::Peer;
 use crate::Failure;
 use crate::cases;
 
-/// axum stops at 2 MB by itself; jsonrpsee and the project's own server stop at 10 MiB.
+/// axum's default limit is 2 MB; jsonrpsee and Antiphon have 10 MiB.
 const MAX_BODY: usize = 10 << 20;
 
 pub(super) const PEER: Peer = Peer {
@@ -33,7 +33,7 @@ async fn serve(listener: TcpListener) -> Result<(), Failure> {
         })
         .route("blob", || async { Ok::<_, ()>(cases::blob()) });
     let app = router.into_axum("/").layer(DefaultBodyLimit::max(MAX_BODY));
-    // The other peers switch Nagle's algorithm off themselves.
+    // The other peers set `TCP_NODELAY` themselves.
     let listener = listener.tap_io(|stream: &mut TcpStream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

@@ -1,5 +1,5 @@
-//! Antiphon with its default settings: every limit, deadline and check is on. Only that all
-//! connections come from one address needs more room.
+//! Benchmark peer Antiphon with its default settings: all limits, deadlines and checks are enabled.
+//! Only the limit of connections per address is raised, as all of them come from one address.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -17,21 +17,21 @@ use crate::{Failure, block_on};
 pub(super) const PEER: Peer = Peer {
     name: "antiphon",
     serve: |listener, _| Box::pin(serve(listener)),
-    // On the port of HTTP, as soon as the library speaks it.
+    // On the HTTP port, if the library is built with WebSockets.
     upgrades: true,
     serve_lines: Some(|_| Box::pin(serve_lines())),
     in_process: Some(answer),
     client: Some(client_of),
     ws_client: Some(|url, plan| {
         Box::pin(async move {
-            // A build that does not speak `ws:` says so here.
+            // Fails if the library is built without `ws:`.
             let caller = client_of(&url).map_err(|why| Refused(why.to_string()))?;
             client::concurrent(&caller, plan).await
         })
     }),
 };
 
-/// The default from one address is 256.
+/// The default limit per address is 256.
 const MAX_CONNECTIONS: usize = 10_000;
 
 fn router() -> Router {
@@ -51,7 +51,7 @@ async fn serve(listener: TcpListener) -> Result<(), Failure> {
 }
 
 async fn serve_lines() -> Result<Listening, Failure> {
-    // A build that does not speak `tcp:` says so here.
+    // Fails if the library is built without `tcp:`.
     let listening = server()
         .bind("tcp://127.0.0.1:0")
         .listen()
@@ -63,12 +63,12 @@ async fn serve_lines() -> Result<Listening, Failure> {
     Ok((port, serving))
 }
 
-/// Bytes to bytes, through the same dispatch that HTTP uses.
+/// Answers requests from bytes to bytes, through the dispatcher that HTTP uses.
 fn answer(calls: u64) -> Result<(), Failure> {
     let dispatcher: Dispatcher = router().build()?;
     block_on(async {
         for _ in 0..calls {
-            // As from HTTP, where a message is a slice of what was received, not a copy.
+            // A slice without a copy, as HTTP passes it.
             let message = Bytes::from_static(black_box(CALL.as_bytes()));
             let answer = dispatcher.handle(message).await;
             if black_box(answer.as_deref()) != Some(br#"{"jsonrpc":"2.0","id":1,"result":10.0}"#) {

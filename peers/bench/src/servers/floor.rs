@@ -1,6 +1,6 @@
-//! The floor: the least that any peer has to do. As server it is bare hyper, which reads the
-//! body and gives a fixed answer, or what `floor_session.rs` does; in process the parse of
-//! envelope and params alone; as client the raw connection of the load generator.
+//! Benchmark peer with the minimal work of any peer. As a server it is bare hyper, which reads the
+//! body and gives a fixed response, or `floor_session.rs`. In process it only parses the envelope
+//! and params. As a client it is the raw connection of the load generator.
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -45,7 +45,7 @@ pub(super) const PEER: Peer = Peer {
     }),
 };
 
-/// A careful hyper server has the header timer, so the floor has it too.
+/// Enables the header timeout, as a robust hyper server does.
 async fn serve(listener: TcpListener, case: Case) -> Result<(), Failure> {
     let fixed = Bytes::from(case.fixed_answer());
     let echo_id = matches!(case, Case::Client | Case::Client16);
@@ -85,7 +85,7 @@ fn json(body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-/// The fixed answer with the request's id, which clients check.
+/// The fixed response with the id of the request, which clients check.
 fn echo(request: &[u8]) -> Bytes {
     let id = messages::id_of(request);
     [br#"{"jsonrpc":"2.0","result":10.0,"id":"#, id, b"}"]
@@ -105,7 +105,7 @@ struct Envelope<'a> {
     params: &'a RawValue,
 }
 
-/// `parse + params`: UTF-8, the envelope, the two numbers, and nothing else.
+/// The in-process floor: UTF-8 validation and parsing of the envelope and the two numbers.
 fn parse_alone(calls: u64) -> Result<(), Failure> {
     for _ in 0..calls {
         let text = std::str::from_utf8(black_box(CALL.as_bytes()))?;
@@ -119,7 +119,7 @@ fn parse_alone(calls: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Raw connections in a pool, opened when they are needed.
+/// Raw connections in a pool, opened on demand.
 fn raw_client(url: &str) -> Result<Caller, Failure> {
     let url: Rc<str> = url.into();
     let idle: Rc<RefCell<Vec<Connection>>> = Rc::default();

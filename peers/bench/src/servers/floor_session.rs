@@ -1,6 +1,6 @@
-//! The floor of sessions: what a WebSocket or a line costs when nothing is done with it. One
-//! loop per connection reads all there is, answers each message, and flushes once before it
-//! waits for more.
+//! Floor of sessions: the cost of a WebSocket or newline connection without any logic. One loop per
+//! connection reads everything available, answers each message, and flushes once before it waits
+//! for more.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,10 +17,10 @@ use crate::Failure;
 use crate::cases::Case;
 use crate::messages;
 
-/// The bytes that are read at a time.
+/// Size of the read buffer in bytes.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// Upgrades every connection and answers on it.
+/// Upgrades every connection to a WebSocket and answers on it.
 pub(super) async fn serve_ws(listener: TcpListener, case: Case) -> Result<(), Failure> {
     loop {
         let (stream, _) = listener.accept().await?;
@@ -29,7 +29,7 @@ pub(super) async fn serve_ws(listener: TcpListener, case: Case) -> Result<(), Fa
     }
 }
 
-/// Answers every line with a line.
+/// Answers each line with a line.
 pub(super) async fn serve_lines(listener: TcpListener, case: Case) -> Result<(), Failure> {
     loop {
         let (stream, _) = listener.accept().await?;
@@ -44,7 +44,7 @@ async fn answer_frames(stream: TcpStream, case: Case) -> Result<(), Failure> {
     poll_fn(|cx| {
         loop {
             let mut socket = Pin::new(&mut socket);
-            // Nothing more is read while the client does not take what it has asked for.
+            // Backpressure: stop reading while the client does not take its responses.
             ready!(socket.as_mut().poll_ready(cx))?;
             match socket.as_mut().poll_next(cx) {
                 Poll::Ready(Some(message)) => {

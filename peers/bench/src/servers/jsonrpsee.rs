@@ -1,5 +1,5 @@
-//! jsonrpsee 0.26 with its default settings: server, `RpcModule::raw_json_request` in process,
-//! and its clients.
+//! Benchmark peer jsonrpsee 0.26 with its default settings: its server, its clients, and
+//! `RpcModule::raw_json_request` in process.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -48,7 +48,7 @@ fn module() -> Result<RpcModule<()>, Failure> {
     Ok(module)
 }
 
-/// More connections than the default of 100, for the cases of idle ones.
+/// The default of 100 connections is too low for the cases with idle connections.
 const MAX_CONNECTIONS: u32 = 10_000;
 
 async fn serve(listener: TcpListener) -> Result<(), Failure> {
@@ -60,8 +60,8 @@ async fn serve(listener: TcpListener) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The library's own way in without a socket. It also makes the channel that a subscription
-/// would use, on each call; there is no other public way.
+/// The library's public API without a socket. It creates a subscription channel on each call; there
+/// is no other public API.
 fn answer_raw(calls: u64) -> Result<(), Failure> {
     let module = module()?;
     block_on(async {

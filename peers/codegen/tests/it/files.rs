@@ -1,12 +1,12 @@
-//! The files in `generated/`: what the router, its document and the tool make is what is there.
+//! Comparison of the files in `generated/` with the output of the router and the code generators.
 //!
-//! With `ANTIPHON_BLESS=1` they are written anew.
+//! `ANTIPHON_BLESS=1` rewrites the files.
 
 use antiphon::OpenRpc;
 
 use crate::programs;
 
-/// Compares, or writes.
+/// Compares the file with the text, or rewrites it.
 fn check(name: &str, text: &str) {
     let file = programs::folder().join("generated").join(name);
     if std::env::var_os("ANTIPHON_BLESS").is_some() {

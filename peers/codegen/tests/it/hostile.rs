@@ -1,4 +1,4 @@
-//! A document that wants to be code makes clients that are nothing but clients.
+//! Tests of a hostile document: the generated clients must not contain code from it.
 
 use std::fs;
 use std::process::Command;
@@ -34,7 +34,7 @@ async fn it_compiles_and_none_of_its_texts_is_run() {
         fs::write(place.join(name), client(document, lang).await).unwrap();
     }
 
-    // The tests of its documentation would be errors of the compiler.
+    // Doc tests in the generated documentation would be compile errors.
     let antiphon = here.join("../../crates/antiphon");
     let manifest = MANIFEST.replace("ANTIPHON", antiphon.to_str().unwrap());
     fs::write(place.join("Cargo.toml"), manifest).unwrap();

@@ -1,6 +1,6 @@
-//! The way around: methods in Rust → their document → clients → calls of these methods.
+//! Round-trip tests: methods in Rust → OpenRPC document → clients → calls of these methods.
 
-// A test that cannot go on has failed.
+// A panic in a test is a failure.
 #![allow(clippy::unwrap_used)]
 
 mod files;

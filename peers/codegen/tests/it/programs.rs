@@ -1,4 +1,4 @@
-//! Other programs: how they are started, and where they come from.
+//! Runner of external programs, which installs or builds them if necessary.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -7,39 +7,40 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-/// How long a program may take, if it has to be fetched or built.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Timeout of a program, including its installation or build.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The folder of this crate.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// A folder for what a test writes, empty.
+/// An empty folder for the output of a test.
 pub(crate) fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // It is not there the first time.
+    // Fails if the folder does not exist yet.
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-/// What a program has written, if it says that all is well.
+/// Runs a program successfully and returns its output.
 pub(crate) async fn run(mut command: Command) -> String {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        // A proxy would be asked for this machine's own addresses.
+        // Settings of the environment must not change the result.
         if name.starts_with("ANTIPHON_") {
             command.env_remove(&*name);
         }
     }
+    // A proxy must not be used for loopback addresses.
     command
         .env("NO_PROXY", "127.0.0.1")
         .env("no_proxy", "127.0.0.1");
     let shown = format!("{command:?}");
     let mut command = tokio::process::Command::from(command);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = timeout(PATIENCE, output).await;
+    let output = timeout(TIMEOUT, output).await;
     let output: Output = output
         .unwrap_or_else(|_| panic!("no end of {shown}"))
         .unwrap_or_else(|error| panic!("{shown}: {error}"));
@@ -51,20 +52,20 @@ pub(crate) async fn run(mut command: Command) -> String {
     out
 }
 
-/// The folder in which everything is built.
+/// The target folder of the build.
 pub(crate) fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }
 
-/// Cargo, building into that folder.
+/// A cargo command with the same target folder.
 pub(crate) fn cargo(command: &str) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.arg(command).arg("--target-dir").arg(target());
     cargo
 }
 
-/// The tool, built from the sources that are here.
+/// Builds the command-line tool from the current sources.
 async fn tool() -> &'static Path {
     static TOOL: OnceCell<PathBuf> = OnceCell::const_new();
     let build = || async {
@@ -77,14 +78,14 @@ async fn tool() -> &'static Path {
     TOOL.get_or_init(build).await
 }
 
-/// A client in some language, from a file or the address of a server.
+/// Generates a client from a file or from the address of a server.
 pub(crate) async fn client(source: &str, lang: &str) -> String {
     let mut command = Command::new(tool().await);
     command.args(["codegen", source, "--lang", lang]);
     run(command).await
 }
 
-/// The compiler of TypeScript, as the lock file has it.
+/// The TypeScript compiler in the version of the lock file.
 pub(crate) async fn tsc() -> Command {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let install = || async {
@@ -109,7 +110,7 @@ pub(crate) async fn tsc() -> Command {
     node
 }
 
-/// The checker of types for Python, in an environment of its own.
+/// The Python type checker in a virtual environment.
 pub(crate) async fn mypy() -> Command {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
     let install = || async {

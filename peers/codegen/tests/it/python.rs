@@ -1,4 +1,4 @@
-//! The client in Python has no fault that a checker of types knows of, and calls the server.
+//! Tests of the Python client: it passes the type checker and calls the server.
 
 use std::process::Command;
 

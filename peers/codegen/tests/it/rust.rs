@@ -1,4 +1,4 @@
-//! The client in Rust calls the server.
+//! Tests of the Rust client: it calls the server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn calls(client: &WorkshopClient) -> Result<(), Error> {
     );
     assert_eq!(client.echo(None).await?, json!(null));
     let calc = client.calc();
-    // By position, and by name as soon as one is left out before another.
+    // Positional parameters become named ones if an optional parameter is left out before another.
     assert_eq!(
         calc.random_paths(Some(2), Some(1), None).await?,
         [[0.0, 1.0], [0.0, 1.0]]

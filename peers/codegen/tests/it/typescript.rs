@@ -1,4 +1,4 @@
-//! The client in TypeScript has no fault that the compiler knows of, and calls the server.
+//! Tests of the TypeScript client: it passes the compiler's checks and calls the server.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ async fn it_is_checked_and_calls() {
     run(compiler).await;
     std::fs::copy(folder().join("package.json"), out.join("package.json")).unwrap();
     let mut node = Command::new("node");
-    // Before version 22 it has WebSockets only if it is asked for them.
+    // Before version 22, Node.js supports WebSockets only with this option.
     node.arg("--experimental-websocket");
     node.arg(out.join("calls/calls.js")).arg(&site.url);
     assert_eq!(run(node).await, "done\n");

@@ -1,4 +1,4 @@
-//! What only the owner of a server may do.
+//! Tests of methods that require the admin token.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::SUBJECT;
 
-/// A server with a token, and the token.
+/// A server with an admin token, and the token.
 fn server(arguments: &[&str]) -> (Server, String) {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -25,7 +25,7 @@ fn server(arguments: &[&str]) -> (Server, String) {
         server.settled(2);
     }
     let token = std::fs::read_to_string(&file).unwrap();
-    // Nobody asks for it again, and a server that is killed at the end leaves it behind.
+    // The file is no longer needed, and a server that is killed does not remove it.
     std::fs::remove_file(&file).unwrap();
     (server, token.trim().to_owned())
 }
@@ -47,7 +47,7 @@ fn a_worker_is_ended_and_replaced_and_nobody_else() {
     let (server, token) = server(&[]);
     let head = format!("Authorization: Bearer {token}\r\n");
     let workers = server.settled(2);
-    // One is ended, by whichever of the two is asked.
+    // Either worker can end the other one or itself.
     let killed = ask(&server, "kill_actor", &json!([workers[0].0]), &head);
     assert_eq!(
         killed,
@@ -59,7 +59,7 @@ fn a_worker_is_ended_and_replaced_and_nobody_else() {
     });
     assert!(now.contains(&workers[1]));
     until("it has ended", || (!alive(workers[0].1)).then_some(()));
-    // It is unknown from then on.
+    // From then on the id is unknown.
     let again = ask(&server, "kill_actor", &json!([workers[0].0]), &head);
     assert!(matches!(again, Outcome::Failed(-32602, _)), "{again:?}");
     let unknown = ask(&server, "kill_actor", &json!(["nobody"]), &head);
@@ -153,7 +153,7 @@ fn the_whole_server_is_stopped() {
     assert_eq!(server.ended().code(), Some(0));
 }
 
-/// The same over a WebSocket, whose handshake has the token or has not.
+/// Tests the same over a WebSocket, with the token in the handshake and without it.
 fn over_web_socket(server: &Server, token: &str) {
     let url = format!("ws://{}", server.address);
     let runtime = tokio::runtime::Builder::new_current_thread()

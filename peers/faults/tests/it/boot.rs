@@ -1,4 +1,4 @@
-//! Programs whose workers do not come up.
+//! Tests of programs whose workers do not start.
 
 use faults::{Outcome, Server, alive, call, until};
 use rustix::process::Signal;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{SUBJECT, alone};
 
-/// A program that does not start says why, ends with 1, and does not try for ever.
+/// Expects that the program reports the reason, exits with 1, and does not retry forever.
 #[track_caller]
 fn fails(arguments: &[&str], reason: &str) {
     let mut server = Server::launch(SUBJECT, arguments);
@@ -68,7 +68,7 @@ fn the_second_start_of_a_program_starts_nothing() {
     let _turn = alone();
     let mut server = Server::start(SUBJECT, &["--workers", "2", "--twice"]);
     let workers = server.settled(2);
-    // In a worker that ends.
+    // A worker reaches its second `start` when the first one has ended.
     server.signal_worker(workers[0].1, Signal::TERM);
     until("it was refused there", || {
         server.says("a worker serves once").then_some(())
@@ -102,7 +102,8 @@ fn the_hook_runs_once_and_in_no_worker() {
 fn what_a_worker_starts_is_no_worker() {
     let server = Server::start(SUBJECT, &["--workers", "1"]);
     let worker = server.settled(1)[0].1;
-    // As a program that the worker has started would: with the variable, and another parent.
+    // Simulates a program that a worker has started: it inherits the variable, but has another
+    // parent.
     let mut own = std::process::Command::new(SUBJECT)
         .args(["--bind", "127.0.0.1:0"])
         .env("ANTIPHON_WORKER", server.pid().to_string())

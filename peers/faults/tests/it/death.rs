@@ -1,4 +1,4 @@
-//! Workers, and the supervisor, that die.
+//! Tests of crashes of workers and of the supervisor.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ fn a_killed_worker_costs_what_it_had_in_hand_and_nothing_more() {
     let mut deaths = Vec::new();
     let mut back = Vec::new();
     for _ in 0..kills {
-        // Further apart than what makes the supervisor slow down.
+        // Long enough apart that the supervisor does not slow its restarts down.
         std::thread::sleep(Duration::from_millis(2100));
         let workers = server.settled(2);
         let victim = workers[0].1;
@@ -35,7 +35,7 @@ fn a_killed_worker_costs_what_it_had_in_hand_and_nothing_more() {
     }
     let tally = load.stop();
     let lost = tally.lost();
-    // Every client has one call in hand at most.
+    // Each client has at most one call in flight.
     assert!(lost.len() <= 16 * kills, "{}", lost.len());
     for call in &lost {
         let cause = deaths.iter().find(|death| {
@@ -81,10 +81,10 @@ fn a_crash_loop_is_slowed_down_and_the_others_serve() {
     let share = (cpu_seconds(server.pid()) - busy) / begin.elapsed().as_secs_f64();
     let tally = load.stop();
     std::fs::remove_file(&file).unwrap();
-    // The one that was killed, and at most five that took its place.
+    // The killed worker, and two to five replacements.
     assert!((3..=6).contains(&deaths), "{deaths} have died");
     assert!(server.info()["monitors"]["rpc"]["server"]["deaths_to_replace"].is_u64());
-    // It is alive again when it no longer crashes.
+    // The worker runs again once it no longer crashes.
     server.settled(2);
     println!(
         "crash loop: {} restarts in 10 s, supervisor at {:.1} % of a core; p99 of the others {:?}, \
@@ -111,7 +111,7 @@ fn a_worker_that_blocks_is_replaced_and_one_that_waits_is_not() {
     ];
     let server = Server::start(SUBJECT, &arguments);
     let workers = server.settled(2);
-    // Longer than the timeout, without blocking.
+    // A call that takes longer than the timeout, but does not block.
     let address = server.address;
     let long = if rounds(0, 1) == 1 { 60_000 } else { 5_000 };
     let patient = std::thread::spawn(move || call(address, "sleep", &json!([long])));
@@ -121,7 +121,7 @@ fn a_worker_that_blocks_is_replaced_and_one_that_waits_is_not() {
         server.says("no sign of life").then_some(())
     });
     let noticed = begin.elapsed();
-    // One of the two blocks and is not asked.
+    // The blocked worker cannot answer, so only the state of the workers is polled.
     let survivor = until("the other one is replaced", || {
         let running = server.workers("running");
         let is_new = |worker: &&(String, u32)| !workers.contains(worker);
@@ -133,7 +133,7 @@ fn a_worker_that_blocks_is_replaced_and_one_that_waits_is_not() {
     let survivor = survivor.unwrap();
     match patient.join().unwrap() {
         Outcome::Answered(pid) => assert_eq!(pid, json!(survivor.1)),
-        // Both calls may have come to the same worker.
+        // Both calls may have been dispatched to the same worker.
         Outcome::Lost(_) => {}
         other => panic!("{other:?}"),
     }
@@ -148,7 +148,7 @@ fn workers_do_not_outlive_their_supervisor() {
     let address = server.address;
     let short = std::thread::spawn(move || call(address, "sleep", &json!([300])));
     let endless = std::thread::spawn(move || call(address, "hang", &json!([])));
-    // One of them even blocks, if the system gives it the call.
+    // Blocks a worker, if the system assigns the connection to one.
     let _blocked = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(150));
         call(address, "block", &json!([20_000]))
@@ -161,7 +161,7 @@ fn workers_do_not_outlive_their_supervisor() {
         workers.iter().all(|worker| !alive(worker.1)).then_some(())
     });
     let gone = begin.elapsed();
-    // What they had begun was finished where there was time, and refused where not.
+    // Started calls are finished if there is time, and refused otherwise.
     let short = short.join().unwrap();
     assert!(
         matches!(short, Outcome::Answered(_) | Outcome::Lost(_)),
@@ -183,7 +183,7 @@ fn workers_do_not_outlive_their_supervisor() {
 fn a_worker_that_leaves_by_itself_is_replaced() {
     let server = Server::start(SUBJECT, &["--workers", "1"]);
     let first = server.settled(1);
-    // However it ends: as if all were well, by a fault, or because somebody has told it to.
+    // A worker is replaced however it ends: by a normal exit, a crash or a signal.
     assert!(matches!(
         call(server.address, "exit", &json!([])),
         Outcome::Lost(_)
@@ -202,7 +202,7 @@ fn a_worker_that_leaves_by_itself_is_replaced() {
     server.signal_worker(third[0].1, Signal::TERM);
     let fourth = server.settled(1);
     assert_ne!(third, fourth);
-    // What it had begun it has finished.
+    // The worker has finished its running call.
     let answer = connection.answer().unwrap();
     assert!(
         answer.contains(&format!("\"result\":{}", third[0].1)),

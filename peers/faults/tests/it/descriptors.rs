@@ -1,4 +1,4 @@
-//! A server that has run out of file descriptors.
+//! Tests of a server without free file descriptors.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -37,12 +37,12 @@ fn who_is_connected_is_served_and_who_waits_is_let_in_when_there_is_room() {
         .filter(|line| line.contains("cannot accept"))
         .count();
     assert!(said <= 5, "the log was told {said} times");
-    // Who is in is served.
+    // Established connections are still served.
     assert!(matches!(
         first.call("pid", &json!([]), false, ""),
         Outcome::Answered(_)
     ));
-    // The last in the queue comes in when the others have gone.
+    // The last connection in the queue is accepted once the others have gone.
     let mut last = hoard.pop().unwrap();
     last.send("pid", &json!([]), false, "").unwrap();
     let begin = Instant::now();

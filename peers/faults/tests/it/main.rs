@@ -1,7 +1,7 @@
-//! What becomes of calls when processes die, stop, are reloaded or replaced.
+//! Fault tests: the outcome of calls while processes crash, stop, reload or are upgraded.
 //!
-//! Counts decide, not clocks: times are printed (`--nocapture`), and judged by whoever reads them.
-//! `ANTIPHON_FAULTS=long` makes every test do as much as the figures in the documents stand for.
+//! The tests assert counts, not durations. Durations are printed (`--nocapture`) for the reader.
+//! `ANTIPHON_FAULTS=long` repeats every test as often as the documented figures require.
 
 mod admin;
 mod boot;
@@ -13,16 +13,17 @@ mod upgrade;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The server that is treated badly.
+/// The server under test.
 pub(crate) const SUBJECT: &str = env!("CARGO_BIN_EXE_subject");
 
-/// Tests that count what happens under load run one after the other: they need the machine.
+/// Lock for tests that count outcomes under load: they run one at a time, because they need the
+/// machine.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How often a test does its thing: a few times, or as often as its figures ask for.
+/// The count of rounds: a few, or as many as the documented figures require.
 pub(crate) fn rounds(few: usize, many: usize) -> usize {
     match std::env::var("ANTIPHON_FAULTS").as_deref() {
         Ok("long") => many,

@@ -1,4 +1,4 @@
-//! New workers in place of old ones.
+//! Tests of reloads: new workers replace the old ones.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn broken_settings_and_workers_that_fail_leave_the_old_ones() {
     server.signal(Signal::HUP);
     until("it was refused", || server.says("max-bacth").then_some(()));
     assert_eq!(server.settled(2), workers);
-    // A worker that is replaced meanwhile has the settings of the others.
+    // A worker that is replaced during the reload gets the settings of the others.
     server.signal_worker(workers[0].1, Signal::KILL);
     let workers = until("it is replaced", || {
         let running = server.settled(2);

@@ -1,4 +1,4 @@
-//! The end of a server that is told to stop.
+//! Tests of shutdown.
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -36,7 +36,7 @@ fn no_call_that_was_accepted_is_lost() {
         "SIGTERM x {stops} under load: {} of {calls} calls lost, the longest stop took {longest:?}",
         lost.len()
     );
-    // A connection that comes about in the very moment in which the listener closes.
+    // A connection that is established at the moment when the listener closes may be lost.
     assert!(lost.len() * 10 <= stops, "{lost:#?}");
 }
 
@@ -173,7 +173,7 @@ fn many_signals_at_once_leave_nothing_behind() {
     let children =
         std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).unwrap();
     assert_eq!(children.split_whitespace().count(), 2, "{children}");
-    // Also in the middle of a reload.
+    // A second signal during a reload.
     server.signal(Signal::HUP);
     server.signal(Signal::TERM);
     assert_eq!(server.ended().code(), Some(0));

@@ -1,4 +1,4 @@
-//! Another program in place of the one that runs.
+//! Tests of upgrades: another program replaces the running one.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{SUBJECT, alone, rounds};
 
-/// A copy of the subject with a word behind its last byte.
+/// Installs a copy of the test server with a version appended to the file.
 fn install(place: &Path, version: &str) {
     let beside = place.with_extension("new");
     std::fs::copy(SUBJECT, &beside).unwrap();
@@ -51,7 +51,7 @@ fn a_new_program_takes_over_when_it_is_asked_to_and_not_before() {
     );
     let workers = server.settled(2);
     assert_eq!(version(&server), "old");
-    // A worker that is replaced is what it was.
+    // A replaced worker still runs the old program.
     install(&program, "new");
     server.signal_worker(workers[0].1, Signal::KILL);
     until("it is replaced", || {
@@ -65,7 +65,7 @@ fn a_new_program_takes_over_when_it_is_asked_to_and_not_before() {
     for round in 0..rounds(2, 5) {
         std::thread::sleep(Duration::from_millis(300));
         install(&program, &format!("new{round}"));
-        // What has taken over is nobody's child here.
+        // The new supervisor is not a child of this process.
         server.signal_worker(old, Signal::USR2);
         let new = until("another process has taken over", || {
             let now = supervisor(&server);
@@ -114,7 +114,7 @@ fn a_new_program_that_fails_changes_nothing() {
     ];
     let mut server = Server::start(&program, &arguments);
     let workers = server.settled(2);
-    // It is no program at all, it ends at once, or it never gets ready.
+    // Replacements that are not executable, exit at once, or never become ready.
     std::fs::write(program.with_extension("bad"), "#!/no/such/interpreter\n").unwrap();
     std::fs::rename(program.with_extension("bad"), &program).unwrap();
     server.signal(Signal::USR2);

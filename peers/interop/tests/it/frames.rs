@@ -1,4 +1,4 @@
-//! A peer that makes its own frames, good and broken ones, with the package `ws` and without it.
+//! Valid and invalid WebSocket frames from a peer, made with the package `ws` or by hand.
 
 use interop::antiphon_server;
 use serde_json::json;

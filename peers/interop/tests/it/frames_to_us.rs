@@ -1,4 +1,4 @@
-//! A server, made with the package `ws`, that answers our client in good and in broken frames.
+//! Valid and invalid WebSocket frames from a server, made with the package `ws`, to our client.
 
 use antiphon::client::{Client, Kind};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ async fn frames_in_good_order() {
     }
 }
 
-/// The call that waits is told, the server is told why, and calls to come are not sent.
+/// The waiting call fails, the server gets the close code, and later calls are not sent.
 #[tokio::test]
 async fn what_ends_a_connection() {
     let (mut program, url) = started().await;

@@ -1,4 +1,4 @@
-//! The client of `jsonrpsee` calls our server.
+//! Calls from the HTTP client of `jsonrpsee` to our server.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn named() -> ObjectParams {
     params
 }
 
-/// The error object of a call.
+/// The error object of a failed call.
 fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> ErrorObjectOwned {
     match outcome.unwrap_err() {
         Error::Call(error) => error,
@@ -104,7 +104,7 @@ async fn a_notification_runs() {
         .unwrap();
     let noted = timeout(Duration::from_secs(5), site.noted.recv()).await;
     assert_eq!(noted.unwrap().unwrap(), "done");
-    // What goes wrong in one is nobody's business, and it does not disturb the connection.
+    // Errors of notifications are never reported, and the connection stays usable.
     client.notification("nothing", rpc_params![]).await.unwrap();
     let pong: String = client.request("ping", rpc_params![]).await.unwrap();
     assert_eq!(pong, "pong");
@@ -138,7 +138,8 @@ async fn a_batch_brings_results_and_errors_in_order() {
     );
 }
 
-/// A batch that is too long is answered with one error, for which its client has no words.
+/// The server answers a batch that is too long with one error object, which this client cannot
+/// parse.
 #[tokio::test]
 async fn a_batch_that_is_too_long_is_an_error_of_parsing_to_this_client() {
     let (_site, client) = site().await;

@@ -1,4 +1,4 @@
-//! Our client calls the server of `jsonrpsee`.
+//! Calls from our HTTP client to the server of `jsonrpsee`.
 
 use antiphon::client::{Client, Error, Kind};
 use antiphon::{ErrorCode, ErrorObject, Id, Params};
@@ -11,7 +11,7 @@ async fn site() -> (Site, Client) {
     (site, client)
 }
 
-/// The error object of a call.
+/// The error object of a failed call.
 fn refused(error: &Error) -> &ErrorObject {
     match error.kind() {
         Kind::Refused(error) => error,
@@ -72,7 +72,8 @@ async fn a_batch_brings_results_and_errors() {
     assert_eq!(error.code(), Some(ErrorCode::METHOD_NOT_FOUND));
 }
 
-/// It answers a notification with status 200 and the body `null`, and does not run the method.
+/// The server answers a notification with status 200 and the body `null`, and does not run the
+/// method.
 #[tokio::test]
 async fn a_notification_is_taken_but_its_method_never_runs() {
     let (mut site, client) = site().await;
@@ -94,8 +95,9 @@ async fn ids_that_it_knows_come_back() {
     }
 }
 
-/// It has no place for other numbers, and answers `null`. Texts it spells its own way, and our
-/// client compares ids byte for byte. Neither is taken for the answer.
+/// The server answers other numbers with `null`, because it cannot represent them. It escapes
+/// strings differently, and our client compares ids byte by byte. So neither is accepted as the
+/// response.
 #[tokio::test]
 async fn ids_that_it_loses_or_changes_are_no_answer() {
     let (_site, client) = site().await;
@@ -120,13 +122,13 @@ async fn ids_that_it_loses_or_changes_are_no_answer() {
     }
 }
 
-/// It says so in an error of its own; ours would say it with status 413 and a plain sentence.
+/// The server returns an error of its own; ours would return status 413 and a plain sentence.
 #[tokio::test]
 async fn a_body_that_is_too_long_is_an_error() {
     let (_site, client) = site().await;
     let text = "x".repeat(10 * 1024 * 1024);
     let error = client.call::<String>("echo", (text,)).await.unwrap_err();
-    // It may close before our client has read why.
+    // The server may close the connection before our client has read the reason.
     match error.kind() {
         Kind::Refused(object) => assert_eq!(object.code().0, -32007),
         Kind::Unknown => {}

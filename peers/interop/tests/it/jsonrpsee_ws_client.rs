@@ -1,4 +1,4 @@
-//! The WebSocket client of `jsonrpsee` calls our server and subscribes to its streams.
+//! Calls and subscriptions from the WebSocket client of `jsonrpsee` to our server.
 
 use std::time::Duration;
 
@@ -110,8 +110,8 @@ async fn a_batch_brings_results_and_errors_in_order() {
     );
 }
 
-/// Over HTTP this is an error of parsing; here it takes one answer to a batch for one to nothing
-/// that it knows, and gives the connection up.
+/// Over HTTP this is a parse error. Here the client cannot match the single error object with any
+/// of its calls, and closes the connection.
 #[tokio::test]
 async fn a_batch_that_is_too_long_costs_this_client_its_connection() {
     let (_site, client) = site().await;
@@ -158,7 +158,7 @@ async fn its_pings_are_answered() {
     assert_eq!(pong, "pong");
 }
 
-/// With `seq` and `end` among the members, and without.
+/// Items with the members `seq` and `end`, and without them.
 #[tokio::test]
 async fn items_come_in_order_and_dropping_ends_the_stream() {
     let (site, client) = site().await;
@@ -180,8 +180,9 @@ async fn items_come_in_order_and_dropping_ends_the_stream() {
     assert_eq!(pong, "pong");
 }
 
-/// It has no words for an end without an error, so such a stream stays open on its side: a plain one
-/// says nothing, and the message with `end` it passes over.
+/// This client does not support the end of a stream without an error, so the stream stays open on
+/// its side: a plain stream sends nothing at its end, and the client ignores the message with
+/// `end`.
 #[tokio::test]
 async fn an_end_without_an_error_is_not_heard() {
     let (site, client) = site().await;
@@ -191,14 +192,14 @@ async fn an_end_without_an_error_is_not_heard() {
             assert_eq!(soon(items.next()).await.unwrap().unwrap(), n, "{name}");
         }
         site.seen.gone.reach(count).await;
-        // What comes after it in the connection is there, so the end has been passed over.
+        // The response is behind the end of the stream, so the client has already ignored the end.
         let pong: String = soon(client.request("ping", rpc_params![])).await.unwrap();
         assert_eq!(pong, "pong");
         let more = tokio::time::timeout(Duration::from_millis(50), items.next()).await;
         assert!(more.is_err(), "{name}: {more:?}");
         drop(items);
     }
-    // Unsubscribing from what is over is no error.
+    // Unsubscribing from an ended stream is no error.
     let pong: String = soon(client.request("ping", rpc_params![])).await.unwrap();
     assert_eq!(pong, "pong");
 }

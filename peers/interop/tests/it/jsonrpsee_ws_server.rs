@@ -1,4 +1,4 @@
-//! Our client calls the server of `jsonrpsee` over a WebSocket and subscribes to its streams.
+//! Calls and subscriptions from our WebSocket client to the server of `jsonrpsee`.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn numbers(client: &Client, name: &str, last: u64) -> Subscription<u64> {
     soon(opened.into_future()).await.unwrap()
 }
 
-/// The member `timeout`, which this server does not know, disturbs it as little as its absence.
+/// The server ignores the member `timeout`, which it does not know.
 #[tokio::test]
 async fn calls_with_and_without_a_deadline_told() {
     let site = jsonrpsee_server::start().await.unwrap();
@@ -118,7 +118,7 @@ async fn many_calls_in_flight() {
 async fn items_come_in_order_and_dropping_unsubscribes() {
     let (site, client) = site().await;
     let mut items = numbers(&client, "numbers", 500).await;
-    // Its ids are numbers.
+    // This server uses numbers as subscription ids.
     assert!(items.id().unwrap().parse::<u64>().is_ok());
     for n in 1..=500 {
         assert_eq!(soon(items.next()).await.unwrap().unwrap(), n);
@@ -147,7 +147,7 @@ async fn an_error_ends_a_stream() {
     assert!(soon(items.next()).await.is_none());
 }
 
-/// Its methods may end a stream with a text where others have an error object.
+/// A method of this server may end a stream with a text instead of an error object.
 #[tokio::test]
 async fn an_error_that_is_a_text_ends_a_stream_too() {
     let (_site, client) = site().await;
@@ -162,7 +162,8 @@ async fn an_error_that_is_a_text_ends_a_stream_too() {
     assert!(soon(items.next()).await.is_none());
 }
 
-/// Nothing says so, and the subscription goes on without items until it is dropped.
+/// The server sends nothing at the end, so the subscription stays open without items until it is
+/// dropped.
 #[tokio::test]
 async fn an_end_without_an_error_is_not_told() {
     let (site, client) = site().await;
@@ -175,8 +176,8 @@ async fn an_end_without_an_error_is_not_told() {
     assert!(more.is_err(), "{more:?}");
 }
 
-/// It does not know our notification that cancels, and its method goes on: the connection does too,
-/// and the answer that nobody waits for any more is passed over.
+/// The server does not know our cancel notification, so its method continues. The connection stays
+/// open, and the late response is ignored.
 #[tokio::test]
 async fn a_call_that_is_given_up_runs_on() {
     let (site, client) = site().await;

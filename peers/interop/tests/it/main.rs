@@ -1,6 +1,6 @@
-//! Antiphon and other programs call each other, over loopback.
+//! Interoperability tests between Antiphon and other programs over loopback.
 
-// A test that cannot go on has failed.
+// A panic in a test is a failure.
 #![allow(clippy::unwrap_used)]
 
 mod frames;
@@ -16,7 +16,7 @@ mod stdio;
 mod vscode_client;
 mod vscode_server;
 
-/// What comes within 20 s, or the test fails.
+/// Panics if the future takes longer than 20 s.
 #[track_caller]
 fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let asked = std::panic::Location::caller();

@@ -1,6 +1,6 @@
-//! Programs for Node.js: how they are started, and what they tell.
+//! Runner of Node.js programs and parser of their output.
 //!
-//! What they need comes from a lock file, once, before the first of them starts.
+//! The packages come from a lock file and are installed once, before the first program starts.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,18 +15,18 @@ use tokio::time::timeout;
 
 use crate::soon;
 
-/// How long the packages may take to come.
-const INSTALLING: Duration = Duration::from_secs(300);
+/// Timeout of the installation.
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A program that runs. It is killed when this is dropped.
+/// A running program. Dropping it kills the process.
 pub(crate) struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-/// What one line says.
+/// One line of output.
 #[derive(Debug, Deserialize)]
-struct Told {
+struct Report {
     check: String,
     seen: Value,
 }
@@ -35,7 +35,7 @@ pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("js")
 }
 
-/// Fetches the packages, unless the very ones in the lock file are there.
+/// Installs the packages, unless `node_modules` is newer than the lock file.
 pub(crate) async fn install() {
     static INSTALLED: OnceLock<tokio::sync::Mutex<bool>> = OnceLock::new();
     let mut installed = INSTALLED.get_or_init(Default::default).lock().await;
@@ -52,7 +52,7 @@ pub(crate) async fn install() {
         npm.args(["ci", "--ignore-scripts", "--no-progress"])
             .current_dir(folder());
         let output = npm.stdin(Stdio::null()).kill_on_drop(true).output();
-        let output = timeout(INSTALLING, output)
+        let output = timeout(INSTALL_TIMEOUT, output)
             .await
             .expect("npm comes to an end");
         let output = output.expect("npm is installed");
@@ -62,7 +62,7 @@ pub(crate) async fn install() {
     *installed = true;
 }
 
-/// Starts a program of the folder.
+/// Starts a program in the folder `js`.
 pub(crate) async fn start(program: &str, arguments: &[String]) -> Program {
     install().await;
     let mut node = Command::new("node");
@@ -77,7 +77,7 @@ pub(crate) async fn start(program: &str, arguments: &[String]) -> Program {
 }
 
 impl Program {
-    /// What it tells next, which has to be about this.
+    /// The value of the next line, which must be for this check.
     pub(crate) async fn hear(&mut self, check: &str) -> Value {
         let told = self.next().await;
         let told = told.unwrap_or_else(|| panic!("it has ended before `{check}`"));
@@ -85,13 +85,13 @@ impl Program {
         told.seen
     }
 
-    async fn next(&mut self) -> Option<Told> {
+    async fn next(&mut self) -> Option<Report> {
         let line = soon(self.lines.next_line()).await.unwrap()?;
         let told = serde_json::from_str(&line);
         Some(told.unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
-    /// All that it tells until it ends, which has to be this.
+    /// Compares all remaining output with the expected lines.
     pub(crate) async fn tells(mut self, expected: &[(&str, Value)]) {
         let mut wrong = Vec::new();
         for (check, value) in expected {

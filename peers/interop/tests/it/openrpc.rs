@@ -1,4 +1,4 @@
-//! Our documents, and the schemas of the OpenRPC specification itself.
+//! Validation of our documents against the schemas of the OpenRPC specification.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use serde_json::json;
 
 use crate::node;
 
-/// The calculator; and nested namespaces, enums, streams, recursive types: documents that the
-/// library's own tests have made.
-const MADE: [&str; 3] = ["calculator.json", "everything.json", "empty.json"];
+/// Documents from the tests of the library: the calculator, one with nested namespaces, enums,
+/// streams and recursive types, and an empty one.
+const DOCUMENTS: [&str; 3] = ["calculator.json", "everything.json", "empty.json"];
 
 #[tokio::test]
 async fn documents_are_what_the_specification_says() {
     let site = antiphon_server::start().await.unwrap();
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/antiphon/tests/it/describe");
-    let mut places: Vec<_> = MADE
+    let mut places: Vec<_> = DOCUMENTS
         .iter()
         .map(|file| folder.join(file).display().to_string())
         .collect();

@@ -1,4 +1,4 @@
-//! Python, with nothing but its standard library, calls our server.
+//! Calls from Python with only its standard library to our server.
 
 use std::path::Path;
 use std::process::Command;

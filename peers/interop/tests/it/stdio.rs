@@ -1,5 +1,6 @@
-//! Sessions over standard input and output, with either end ours: `vscode-jsonrpc` starts our server,
-//! our client starts one made with it, and Python speaks to ours in lines.
+//! Sessions over standard input and output, with our server or our client at either end:
+//! `vscode-jsonrpc` starts our server, our client starts a server based on it, and Python sends
+//! lines to our server.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::{node, soon, vscode_client};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_stdio_server");
 
-/// The same program as over TCP, and it tells the same.
+/// The Node.js program of the TCP test, with the same expected output.
 #[tokio::test]
 async fn an_editor_starts_our_server() {
     let program = node::start("client.mjs", &[SERVER.to_owned()]).await;

@@ -1,11 +1,11 @@
-//! `vscode-jsonrpc`, what editors speak to language servers with, calls our server.
+//! Calls from `vscode-jsonrpc`, the JSON-RPC library of language servers, to our server.
 
 use interop::{Site, antiphon_server};
 use serde_json::{Value, json};
 
 use crate::node;
 
-/// What its program tells, on whichever way it has come.
+/// The expected output of the program, on any transport.
 pub(crate) fn expected() -> Vec<(&'static str, Value)> {
     let missing = json!({"parameter": "b", "reason": "missing"});
     vec![
@@ -62,12 +62,13 @@ pub(crate) fn expected() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What the server has seen of it.
+/// Checks the notes and the counters of the server.
 async fn check(mut site: Site) {
     for n in 0..100 {
         assert_eq!(crate::soon(site.noted.recv()).await.unwrap(), n.to_string());
     }
-    // Calls of `hold`, of which two were cancelled and one went with its connection, and a stream.
+    // Three calls of `hold`, of which two were cancelled and one ended with its connection, and a
+    // stream.
     assert_eq!(site.seen.begun.get(), 4);
     site.seen.gone.reach(4).await;
 }

@@ -1,4 +1,4 @@
-//! Our client calls a server made with `vscode-jsonrpc`, and is called by it.
+//! Calls between our client and a server based on `vscode-jsonrpc`, in both directions.
 
 use std::future::pending;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::node::{self, Program};
 use crate::soon;
 
-/// Our end of a connection, and what it hears.
+/// Our end of a connection, with what the server sends to it.
 pub(crate) struct End {
     pub(crate) client: Client,
     pub(crate) heard: UnboundedReceiver<u32>,
     pub(crate) seen: Seen,
 }
 
-/// Connects, and offers what the server calls.
+/// Connects a client that offers the methods that the server calls.
 pub(crate) fn connect(url: &str) -> End {
     let (sender, heard) = unbounded_channel();
     let seen = Seen::default();
@@ -27,7 +27,7 @@ pub(crate) fn connect(url: &str) -> End {
     let here = Router::default()
         .method_fn("double", |n: u64| 2 * n)
         .method_fn("heard", move |n: u32| {
-            // A test that does not listen has no use for it.
+            // A test that ignores notifications has dropped the receiver.
             let _ = sender.send(n);
         })
         .method_fn("hold", move || {
@@ -106,7 +106,7 @@ async fn a_call_that_is_dropped_is_cancelled_there() {
     program.hear("waiting").await;
     waiting.abort();
     program.hear("cancelled").await;
-    // So is one that is late. Its answer comes and is passed over.
+    // A call that times out is cancelled as well. Its response arrives later and is ignored.
     let late = client
         .call::<Value>("wait", ())
         .timeout(Duration::from_millis(50));
@@ -169,7 +169,7 @@ pub(crate) async fn both_ways(end: End) {
     }
 }
 
-/// It has none, and answers nothing.
+/// The server does not support batches, and sends no response.
 #[tokio::test]
 async fn a_batch_is_not_answered() {
     let (_program, End { client, .. }) = started().await;

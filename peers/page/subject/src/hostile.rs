@@ -1,5 +1,5 @@
-//! Hostile methods: names, docs and results that would run as script in a page that writes them into its
-//! markup, and names that have a meaning in JavaScript.
+//! Hostile methods: names, docs and results that would run as script if a page wrote them into its
+//! markup unescaped, and names with a meaning in JavaScript.
 
 use antiphon::{Method, ParamInfo, Router};
 
@@ -35,7 +35,7 @@ pub(crate) fn router() -> Router {
         let param = ParamInfo::optional("__proto__").typed::<String>();
         router = router.method(method.doc(DOC).params([param]).returns::<String>());
     }
-    // Names have at most 256 bytes.
+    // The limit of a method name is 256 bytes.
     let long = "very_long_".repeat(24);
     router.method(Method::function(&*long, || "long").doc("long ".repeat(2000)))
 }

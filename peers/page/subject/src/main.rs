@@ -1,6 +1,6 @@
-//! Server under test of the documentation page: methods of every kind, some with hostile names and docs.
+//! Test server of the documentation page: methods of every kind, some with hostile names and docs.
 //!
-//! It serves the same methods at `/` and below `/api/`.
+//! It serves the same methods at `/` and under `/api/`.
 
 mod hostile;
 mod shop;

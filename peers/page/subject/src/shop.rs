@@ -1,4 +1,4 @@
-//! Types with members, variants and themselves in them.
+//! Methods with structs, enums and recursive types as parameters and results.
 
 use antiphon::schemars::{self, JsonSchema};
 use antiphon::{ErrorCodes, rpc};
