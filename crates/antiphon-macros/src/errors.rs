@@ -30,7 +30,6 @@ impl Errors {
         }
     }
 
-<<<<<<< HEAD
     /// Whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
@@ -44,13 +43,5 @@ impl Errors {
     /// The messages, for the compiler to report.
     pub(crate) fn into_tokens(self) -> Option<TokenStream> {
         self.messages.map(syn::Error::into_compile_error)
-=======
-    /// The output of `print`, or the collected errors if there are any.
-    pub(crate) fn or_print(self, print: impl FnOnce() -> TokenStream) -> TokenStream {
-        match self.0 {
-            Some(errors) => errors.into_compile_error(),
-            None => print(),
-        }
->>>>>>> pd
     }
 }

@@ -199,14 +199,9 @@ pub(crate) fn rpc_method(options: TokenStream, item: &TokenStream) -> TokenStrea
     quote!(#function #errors)
 }
 
-<<<<<<< HEAD
-/// The function as an associated one, `divide::call`, of a type with its name, which is the method.
-fn function(mut item: ItemFn, method: &Method, definition: &TokenStream) -> TokenStream {
-=======
 /// Replaces the function by a unit struct of the same name, which is the method, with the function
 /// itself as the associated function `call`.
-fn function(mut item: ItemFn, method: &Method) -> TokenStream {
->>>>>>> pd
+fn function(mut item: ItemFn, method: &Method, definition: &TokenStream) -> TokenStream {
     let ident = item.sig.ident.clone();
     let vis = item.vis.clone();
     let cfgs = &method.cfgs;
@@ -224,12 +219,7 @@ fn function(mut item: ItemFn, method: &Method) -> TokenStream {
         .collect();
     item.attrs.retain(|attr| !attr.path().is_ident("cfg"));
     item.sig.ident = syn::Ident::new("call", ident.span());
-<<<<<<< HEAD
-    // What is not documented is said once, of the type.
-=======
-    let definition = server::definition(method, &quote!(Self::call));
     // A missing doc comment is reported once, on the struct.
->>>>>>> pd
     let undocumented = Doc::of(&item.attrs)
         .is_empty()
         .then(|| quote!(#[allow(missing_docs)]));

@@ -125,9 +125,8 @@ impl Service {
         self.methods.push(method);
     }
 
-<<<<<<< HEAD
-    /// Two methods of one name would be found when the router is built; the compiler is earlier.
-    /// With a `#[cfg]` they may be meant: one of them is not there.
+    /// Rejects repeated names at compile time rather than when the router is built. Methods with
+    /// `#[cfg]` may share a name: only one of them is compiled.
     fn check_names(&mut self, errors: &mut Errors) {
         for n in 0..self.methods.len() {
             let (before, rest) = self.methods.split_at_mut(n);
@@ -136,14 +135,6 @@ impl Service {
             };
             let name = method.name.clone();
             let is_twin = |known: &Method| known.name == name && known.cfgs.is_empty();
-=======
-    /// Rejects repeated names at compile time rather than when the router is built. Methods with
-    /// `#[cfg]` may share a name, because only one of them may exist.
-    fn check_names(&self, errors: &mut Errors) {
-        for (n, method) in self.methods.iter().enumerate() {
-            let before = self.methods.get(..n).unwrap_or_default();
-            let is_twin = |known: &Method| known.name == method.name && known.cfgs.is_empty();
->>>>>>> pd
             if method.cfgs.is_empty() && before.iter().any(is_twin) {
                 let message = format!(
                     "two methods have the remote name `{}`: rename one",
@@ -155,16 +146,12 @@ impl Service {
         }
     }
 
-<<<<<<< HEAD
     /// The methods without errors, for the client.
     pub(crate) fn accepted(&self) -> impl Iterator<Item = &Method> {
         self.methods.iter().filter(|method| !method.is_refused)
     }
 
-    /// What stands before the names of the methods because of `namespace`.
-=======
     /// The prefix that `namespace` adds to the names of the methods.
->>>>>>> pd
     pub(crate) fn prefix(&self) -> String {
         match &self.options.namespace {
             Some(namespace) => {

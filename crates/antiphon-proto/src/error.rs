@@ -82,15 +82,11 @@ impl From<i64> for ErrorCode {
     }
 }
 
-<<<<<<< HEAD
 /// The error object of a response: code, message and, if given, data (JSON-RPC 2.0, section 5.1).
 ///
 /// A server's method returns it as the `E` of a `Result`; a client finds it in the error of a call
 /// that was refused. Codes from −32768 to −32000 are the protocol's, all others a program's; see
 /// [`ErrorCode`].
-=======
-/// The error object of a response: a code, a message and optional data.
->>>>>>> pd
 ///
 /// ```
 /// use antiphon_proto::{ErrorCode, ErrorObject};
