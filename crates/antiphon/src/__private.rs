@@ -30,10 +30,10 @@ pub use crate::call::{Call, CallFuture, Reply};
 pub use crate::client::{Client, Error as ClientError, PendingSubscription};
 pub use crate::context::Context;
 #[cfg(feature = "describe")]
-pub use crate::describe::schema::{
+pub use crate::describe::schema_source::{
     DefaultOf, OutcomeOf, PlainSchema, SchemaOf, WithoutJson, WithoutSchema,
 };
-pub use crate::describe::schema::{DefaultSource, SchemaSource};
+pub use crate::describe::schema_source::{DefaultSource, SchemaSource};
 pub use crate::describe::{Access, ParamInfo};
 pub use crate::error::{ErrorCodes, ErrorInfo};
 pub use crate::router::params::{Slot, decode};

@@ -17,13 +17,13 @@ use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::connection::SessionHandle;
+use crate::call_origin::{Origin, Transport};
 use crate::context::{CancelOnDrop, Context, Data};
+use crate::current_call::CurrentCall;
 use crate::describe::MethodInfo;
 use crate::error::{in_call, internal_error};
-use crate::origin::{Origin, Transport};
+use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening};
-use crate::task_local::CurrentCall;
 
 /// A call on its way to its method.
 ///

@@ -12,9 +12,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::call_origin::{Origin, Transport};
+use crate::current_call::CurrentCall;
 use crate::describe::{Access, MethodInfo, Node, Tree};
-use crate::origin::{Origin, Transport};
-use crate::task_local::CurrentCall;
 
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";

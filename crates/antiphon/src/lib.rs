@@ -297,25 +297,25 @@ mod address;
 #[cfg(feature = "server")]
 mod admin_token;
 mod call;
+mod call_origin;
 pub mod client;
-mod connection;
 mod context;
+mod current_call;
 mod describe;
 mod dispatch;
 mod error;
 mod metrics;
-mod origin;
 #[cfg(feature = "cli")]
 mod program;
 mod router;
 #[cfg(feature = "server")]
 mod server;
 mod session;
+mod session_state;
 mod shutdown;
 mod subscription;
 #[cfg(all(unix, feature = "supervisor"))]
 mod supervisor;
-mod task_local;
 mod transport;
 
 pub use address::{Address, AddressError};
@@ -323,6 +323,7 @@ pub use address::{Address, AddressError};
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{ErrorCode, ErrorObject, Framing, Id, IntoParams, Params};
 pub use call::{Call, CallFuture, Reply};
+pub use call_origin::Transport;
 pub use client::{Client, blocking};
 pub use context::Context;
 pub use describe::{Access, MethodInfo, Node, ParamInfo, Tree};
@@ -330,7 +331,6 @@ pub use describe::{Access, MethodInfo, Node, ParamInfo, Tree};
 pub use describe::{OpenRpc, OpenRpcDocument, Specification};
 pub use dispatch::{Dispatcher, Limits};
 pub use error::{ErrorCodes, ErrorInfo, Failure};
-pub use origin::Transport;
 #[cfg(feature = "cli")]
 pub use program::{ServeArgs, Size, Wait};
 pub use router::{

@@ -12,14 +12,14 @@ use http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::call::decode;
-use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::request::Outgoing;
 use super::response::{BatchAnswer, Outcome};
 use super::session::{SessionExchange, outcome};
 use super::shared::Scope;
-use crate::connection::{CallEnd, NewCall};
-use crate::task_local::CurrentCall;
+use super::transport::ClientTransport;
+use crate::current_call::CurrentCall;
+use crate::session_state::{CallEnd, NewCall};
 
 /// The name of a batch in errors.
 const SUBJECT: &str = "the batch";
@@ -220,9 +220,9 @@ impl Batch {
             }
             text.push(b']');
             let shared = &scope.shared;
-            let source = match &shared.channel {
-                Channel::Session(source) => source,
-                Channel::Http(http) => {
+            let source = match &shared.transport {
+                ClientTransport::Session(source) => source,
+                ClientTransport::Http(http) => {
                     let outgoing = Outgoing {
                         subject: SUBJECT,
                         text,

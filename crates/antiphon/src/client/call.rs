@@ -14,15 +14,15 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::channel::{Channel, Http};
-use super::driver::SessionSource;
 use super::error::Error;
+use super::reconnect::SessionSource;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
 use super::shared::Shared;
-use crate::connection::{NewCall, Progress};
-use crate::task_local::CurrentCall;
+use super::transport::{ClientTransport, Http};
+use crate::current_call::CurrentCall;
+use crate::session_state::{NewCall, Progress};
 
 /// A call that is sent when it is awaited.
 #[must_use = "a call is sent when it is awaited"]
@@ -146,9 +146,11 @@ impl Prepared {
         let future = Box::pin(async move {
             let subject = format!("`{}`", self.method);
             let shared = Arc::clone(&self.shared);
-            match &shared.channel {
-                Channel::Http(http) => self.send_http(http, subject, id).await,
-                Channel::Session(source) => self.send_over_session(source, subject, id).await,
+            match &shared.transport {
+                ClientTransport::Http(http) => self.send_http(http, subject, id).await,
+                ClientTransport::Session(source) => {
+                    self.send_over_session(source, subject, id).await
+                }
             }
         });
         CallFuture { future, read }

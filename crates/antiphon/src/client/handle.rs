@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 use super::batch::Batch;
 use super::builder::ClientBuilder;
 use super::call::{self, CallFuture, Full, PendingCall};
-use super::channel::Channel;
-use super::driver::ConnectionWatch;
 use super::error::Error;
+use super::reconnect::ConnectionWatch;
 use super::session::SessionExchange;
 use super::shared::Scope;
 use super::subscribe::PendingSubscription;
+use super::transport::ClientTransport;
 use crate::router::{IntoRouter, Router, RouterError};
 
 /// A client of one server: calls, notifications, batches and subscriptions.
@@ -193,9 +193,9 @@ impl Client {
     /// Watches the connection of a client that speaks over a session.
     #[must_use]
     pub fn connection(&self) -> ConnectionWatch {
-        match &self.scope.shared.channel {
-            Channel::Session(source) => source.watch(),
-            Channel::Http(_) => ConnectionWatch::none(),
+        match &self.scope.shared.transport {
+            ClientTransport::Session(source) => source.watch(),
+            ClientTransport::Http(_) => ConnectionWatch::none(),
         }
     }
 
@@ -205,14 +205,14 @@ impl Client {
     ///
     /// [`Kind::NotSent`](super::Kind::NotSent) if there is no connection to be had within the client's time.
     pub async fn ready(&self) -> Result<(), Error> {
-        let Channel::Session(source) = &self.scope.shared.channel else {
+        let ClientTransport::Session(source) = &self.scope.shared.transport else {
             return Ok(());
         };
         let exchange = SessionExchange::new(
             "the connection",
             source,
             self.scope.shared.timeout,
-            crate::task_local::CurrentCall::get(),
+            crate::current_call::CurrentCall::get(),
         );
         exchange.handle(0).await.map(drop)
     }

@@ -15,7 +15,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower_service::Service;
 
 use crate::router::BoxError;
-use crate::transport::collect::{Collector, TooLong};
+use crate::transport::bounded_body::{Collector, TooLong};
 
 /// The body of a request to a service set with
 /// [`ClientBuilder::service`](super::ClientBuilder::service). The service may also use it for its

@@ -2,22 +2,23 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `handle.rs` | [`Client`] |
+//! | `handle.rs`, `blocking.rs` | [`Client`]; the same without `async` |
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs` | [`Batch`]: many calls in one request |
 //! | `subscribe.rs` | [`Subscription`]: a remote stream |
-//! | `channel.rs` | the channel to the server: HTTP exchanges, or a session |
+//! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, headers and deadline of a request |
 //! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
 //! | `connect/` | connections: pools for HTTP, single ones for sessions |
 //! | `no_connect.rs` | replaces `connect/` in builds without the feature `client` |
 //! | `session.rs` | sessions: calls, with deadline and retry |
-//! | `driver.rs` | sessions: the connection, its state, and reconnecting |
-//! | `dial.rs` | sessions: address → connection |
+//! | `reconnect.rs` | sessions: the connection, its state, and reconnecting |
+//! | `session_connector.rs` | sessions: address → connection |
 //! | `peer.rs` | sessions: a client for calling back the caller of a method |
+//! | `tls.rs` | options of TLS |
 //! | `error.rs` | [`Error`]: why there is no result, and whether the call may have run |
 //! | `macros.rs` | [`call!`](crate::call) |
 
@@ -25,30 +26,30 @@ mod batch;
 pub mod blocking;
 mod builder;
 mod call;
-mod channel;
 #[cfg_attr(not(feature = "client"), path = "no_connect.rs")]
 mod connect;
-mod dial;
-mod driver;
 mod error;
 mod handle;
 mod http;
 mod macros;
 mod peer;
+mod reconnect;
 mod request;
 mod response;
 mod session;
+mod session_connector;
 mod shared;
 mod subscribe;
 mod tls;
+mod transport;
 
 pub use batch::{Batch, Responses, Ticket};
 pub use builder::{ClientBuilder, Encoding};
 pub use call::{CallFuture, Full, PendingCall};
-pub use driver::{ConnectionState, ConnectionWatch, Reconnect};
 pub use error::{Error, Kind};
 pub use handle::Client;
 pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) use peer::over;
+pub use reconnect::{ConnectionState, ConnectionWatch, Reconnect};
 pub use subscribe::{PendingSubscription, StreamError, Subscription};

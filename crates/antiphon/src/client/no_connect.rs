@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use http::StatusCode;
 
 use crate::address::Address;
-use crate::client::dial::{DialedSession, Dialer};
 use crate::client::http::Exchange;
+use crate::client::session_connector::{ConnectedSession, SessionConnector};
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
 
@@ -45,13 +45,13 @@ pub(super) fn refusal(_: &BoxError) -> Option<(StatusCode, &str)> {
     None
 }
 
-impl Dialer {
+impl SessionConnector {
     /// Always fails.
-    pub(super) async fn connect(
+    pub(super) async fn connect_to(
         &self,
         _: &Address,
         _: Option<&ClientTls>,
-    ) -> Result<DialedSession, BoxError> {
+    ) -> Result<ConnectedSession, BoxError> {
         Err(unsupported())
     }
 }

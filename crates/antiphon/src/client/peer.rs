@@ -5,12 +5,12 @@ use std::sync::Arc;
 use antiphon_proto::{ErrorCode, ErrorObject, Params};
 
 use super::builder::{self, Encoding};
-use super::channel::Channel;
-use super::driver::SessionSource;
 use super::handle::Client;
+use super::reconnect::SessionSource;
 use super::shared::{Scope, Shared};
-use crate::connection::SessionHandle;
+use super::transport::ClientTransport;
 use crate::context::Context;
+use crate::session_state::SessionHandle;
 
 impl Context {
     /// A client of the caller, for calls and notifications in the other direction: on a session
@@ -51,7 +51,7 @@ pub(crate) fn over(handle: SessionHandle, place: &str) -> Client {
     let ids = handle.clone();
     let shared = Shared {
         place: place.to_owned(),
-        channel: Channel::Session(SessionSource::Peer(handle)),
+        transport: ClientTransport::Session(SessionSource::Peer(handle)),
         version: "2.0".to_owned(),
         separator: ".".to_owned(),
         data: Params::none(),

@@ -9,14 +9,14 @@ use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use super::builder::Encoding;
-use super::channel::Http;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
 use super::http::Body;
 use super::response::Answer;
 use super::shared::Shared;
+use super::transport::Http;
+use crate::current_call::CurrentCall;
 use crate::router::BoxError;
-use crate::task_local::CurrentCall;
 
 /// The time that remains until the caller's deadline, in whole milliseconds.
 const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");

@@ -8,12 +8,12 @@ use antiphon_proto::message::Extras;
 use antiphon_proto::{ErrorObject, Id, RawJson};
 use tokio::time::{Instant, timeout_at};
 
-use super::driver::{SessionError, SessionSource};
 use super::error::{Error, Reason};
+use super::reconnect::{SessionError, SessionSource};
 use super::request::deadline_of;
 use super::shared::Shared;
-use crate::connection::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
-use crate::task_local::CurrentCall;
+use crate::current_call::CurrentCall;
+use crate::session_state::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
 
 /// A call or a notification that is about to be sent.
 pub(super) struct Sending<'a> {

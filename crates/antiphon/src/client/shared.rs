@@ -6,14 +6,14 @@ use std::time::Duration;
 use antiphon_proto::{Id, IntoParams, Params};
 
 use super::builder::Encoding;
-use super::channel::Channel;
-use crate::connection::NewCall;
+use super::transport::ClientTransport;
+use crate::session_state::NewCall;
 
 /// The state that clones of a client share.
 pub(super) struct Shared {
     /// The name of the server in errors: without path and query.
     pub(super) place: String,
-    pub(super) channel: Channel,
+    pub(super) transport: ClientTransport,
     pub(super) version: String,
     pub(super) separator: String,
     /// Merged into the named parameters of every call.
@@ -33,7 +33,7 @@ impl Shared {
 
     /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
-        matches!(&self.channel, Channel::Session(source) if source.reconnects())
+        matches!(&self.transport, ClientTransport::Session(source) if source.reconnects())
     }
 }
 

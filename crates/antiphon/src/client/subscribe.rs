@@ -15,12 +15,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::channel::Channel;
 use super::error::{Error, Reason};
 use super::session::Sending;
 use super::shared::Shared;
-use crate::connection::{Inbox, InboxEnd, InboxSender, NewCall, SessionHandle};
-use crate::task_local::CurrentCall;
+use super::transport::ClientTransport;
+use crate::current_call::CurrentCall;
+use crate::session_state::{Inbox, InboxEnd, InboxSender, NewCall, SessionHandle};
 
 /// The default size of the queue of items.
 const DEFAULT_BUFFER: usize = 1024;
@@ -107,7 +107,7 @@ impl<T: DeserializeOwned + 'static> IntoFuture for PendingSubscription<T> {
 impl Request {
     async fn open(self) -> Result<Open, Error> {
         let subject = format!("`{}`", self.method);
-        let Channel::Session(source) = &self.shared.channel else {
+        let ClientTransport::Session(source) = &self.shared.transport else {
             return Err(Error::local(
                 &subject,
                 "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",

@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `tree.rs` | [`Tree`]: the methods of a frozen router, and their namespaces |
-//! | `schema.rs`, `no_schema.rs` | JSON Schemas of types, and default values of parameters |
+//! | `schema_source.rs`, `no_schema_source.rs` | JSON Schemas of types, and default values of parameters |
 //! | `rst.rs` | reStructuredText, for the method `documentation` |
 //! | `documents/` | OpenRPC, Markdown and HTML |
 //! | `page/` | the documentation page for browsers |
@@ -13,8 +13,8 @@ mod documents;
 #[cfg(all(feature = "describe", feature = "server"))]
 pub(crate) mod page;
 pub(crate) mod rst;
-#[cfg_attr(not(feature = "describe"), path = "no_schema.rs")]
-pub(crate) mod schema;
+#[cfg_attr(not(feature = "describe"), path = "no_schema_source.rs")]
+pub(crate) mod schema_source;
 mod tree;
 
 #[cfg(feature = "describe")]

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
-use crate::describe::schema::{DefaultSource, SchemaSource};
+use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::error::ErrorInfo;
 use crate::subscription::Options;
 

@@ -15,8 +15,8 @@ use super::envelope::Envelope;
 use super::run::{Running, Started, start, timer};
 use super::shared::Shared;
 use crate::call::{CallLimits, Reply};
-use crate::connection::Cancels;
-use crate::origin::Origin;
+use crate::call_origin::Origin;
+use crate::session_state::Cancels;
 use crate::subscription::Opening;
 
 /// The typical size of a response in a batch, in bytes.

@@ -8,16 +8,16 @@ use antiphon_proto::{Incoming, Rules, parse};
 use bytes::Bytes;
 
 use super::answer::reject;
+use super::future::{Begun, Dispatch};
 use super::limits::Limits;
-use super::message::{Begun, Dispatch};
 use super::shared::Shared;
 use crate::call::CallLimits;
-use crate::connection::Cancels;
+use crate::call_origin::{Connection, Origin, Transport};
 use crate::describe::Tree;
 use crate::metrics::counters::{Counters, RouterState};
 use crate::metrics::status::ServerStatus;
-use crate::origin::{Connection, Origin, Transport};
 use crate::router::{Endpoint, Router, RouterError};
+use crate::session_state::Cancels;
 
 /// A built router with its limits: takes messages and returns responses. Cheap to clone.
 ///

@@ -51,7 +51,7 @@ impl Envelope {
         let answered = self.answer(reply, max_result, counters);
         if let Some(method) = counters.method(self.route) {
             let sent = answered.text.as_ref().map_or(0, Vec::len);
-            self.watch.stop(&method.series, sent);
+            self.watch.stop(&method.metrics, sent);
         }
         answered
     }

@@ -13,9 +13,9 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::envelope::Envelope;
 use super::shared::Shared;
 use crate::call::{Call, CallLimits, Reply, Work, sent_to_threads};
+use crate::call_origin::{CallerId, Origin};
 use crate::error::{guard, in_call, internal_error};
 use crate::metrics::counters::InFlight;
-use crate::origin::{CallerId, Origin};
 
 /// A call after its first poll.
 pub(super) enum Started {

@@ -6,8 +6,8 @@ use antiphon_proto::Rules;
 
 use super::limits::Limits;
 use crate::call::CallLimits;
+use crate::call_origin::Origin;
 use crate::metrics::counters::Counters;
-use crate::origin::Origin;
 use crate::router::Endpoint;
 
 pub(super) struct Shared {

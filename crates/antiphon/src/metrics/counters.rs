@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use antiphon_proto::ErrorObject;
 
 use crate::describe::Tree;
-use crate::metrics::Series;
+use crate::metrics::MethodMetrics;
 
 /// State shared by all calls of a router.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Counters {
 pub(crate) struct MethodCounters {
     calls: AtomicU64,
     errors: AtomicU64,
-    pub(crate) series: Series,
+    pub(crate) metrics: MethodMetrics,
 }
 
 impl Counters {
@@ -74,7 +74,7 @@ impl Counters {
     pub(crate) fn enter(self: &Arc<Self>, route: usize) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         if let Some(method) = self.method(route) {
-            method.series.enter();
+            method.metrics.enter();
         }
         InFlight {
             counters: Arc::clone(self),
@@ -94,7 +94,7 @@ impl MethodCounters {
 
     pub(crate) fn failed(&self, error: &ErrorObject) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-        self.series.failed(error.code());
+        self.metrics.failed(error.code());
     }
 }
 
@@ -109,7 +109,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(method) = self.counters.method(self.route) {
-            method.series.leave();
+            method.metrics.leave();
         }
     }
 }

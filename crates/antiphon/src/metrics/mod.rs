@@ -9,21 +9,21 @@
 //! | `status.rs` | `ServerStatus`: uptime, listeners, connections, calls in flight |
 //! | `process_info.rs` | memory, CPU time and threads of the process |
 //! | `counters.rs` | calls, errors and calls in flight of a router |
-//! | `series/` | [`Series`]: metrics of one method; `no_series.rs` without feature `metrics` |
+//! | `method_metrics/` | [`MethodMetrics`]: metrics of one method; `no_method_metrics.rs` without feature `metrics` |
 //! | `snapshot.rs` | [`Snapshot`]: all metrics at one time, which can be added up over workers |
 //! | `prometheus.rs` | formats a snapshot for Prometheus |
 
 pub(crate) mod counters;
+#[cfg_attr(not(feature = "metrics"), path = "no_method_metrics.rs")]
+pub(crate) mod method_metrics;
 #[cfg(feature = "server")]
 pub(crate) mod process_info;
 #[cfg(feature = "server")]
 mod prometheus;
-#[cfg_attr(not(feature = "metrics"), path = "no_series.rs")]
-pub(crate) mod series;
 mod snapshot;
 pub(crate) mod status;
 
+pub(crate) use method_metrics::{MethodMetrics, Stopwatch};
 #[cfg(feature = "server")]
 pub(crate) use prometheus::{MEDIA_TYPE, render};
-pub(crate) use series::{Series, Stopwatch};
 pub(crate) use snapshot::Snapshot;

@@ -157,14 +157,14 @@ fn label(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Series;
+    use super::super::MethodMetrics;
     use super::*;
     use antiphon_proto::ErrorCode;
     use std::time::Duration;
 
     #[test]
     fn what_two_processes_have_counted_is_one_text() {
-        let (known, unknown) = (Series::default(), Series::default());
+        let (known, unknown) = (MethodMetrics::default(), MethodMetrics::default());
         known.failed(ErrorCode::TIMEOUT);
         known.failed(ErrorCode(7));
         known.took(Duration::from_micros(40), 8);

@@ -126,7 +126,7 @@ impl ServerStatus {
             for route in 0..=tree.len() {
                 let name = tree.method(route).map_or("", MethodInfo::name);
                 if let Some(method) = counters.method(route) {
-                    snapshot.count(name, &method.series.snapshot(method.calls()));
+                    snapshot.count(name, &method.metrics.snapshot(method.calls()));
                 }
             }
         }

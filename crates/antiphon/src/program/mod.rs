@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `start.rs`, `start_config.rs` | [`Server::start`](crate::Server::start): entry point |
 //! | `args.rs`, `units.rs` | [`ServeArgs`]; human-readable durations and sizes |
-//! | `settings.rs` | merges arguments and settings file into the builder's settings |
+//! | `apply_settings.rs` | merges arguments and settings file into the builder's settings |
 //! | `log.rs`, `runtime.rs`, `signals.rs` | log on standard error, tokio runtime, signals |
 //! | `supervised.rs` | programs with workers; `unsupervised.rs` in builds without |
 
+mod apply_settings;
 mod args;
 mod log;
 mod runtime;
-mod settings;
 #[cfg_attr(not(unix), path = "ctrl_c.rs")]
 mod signals;
 mod start;

@@ -71,3 +71,6 @@ pub(super) fn is_name(name: &str) -> bool {
             .chars()
             .any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
 }
+
+/// Any error, as `tower` passes them on.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::{Call, CallFuture};
-use crate::describe::schema::{DefaultSource, SchemaSource};
+use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::describe::{Access, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
 use crate::subscription::{Options, Overflow};

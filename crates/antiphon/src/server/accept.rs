@@ -14,12 +14,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::origin::{Connection, Transport};
+use crate::call_origin::{Connection, Transport};
+use crate::server::connection_limits::ConnectionSlots;
+use crate::server::connection_setup::ConnectionSetup;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::{Incoming, Listener, ListenerKind, Protocol};
 use crate::server::settings::Settings;
-use crate::server::setup::ConnectionSetup;
-use crate::server::slots::ConnectionSlots;
 use crate::transport::stdio;
 
 /// Maximum number of 503 responses that are sent concurrently.
@@ -101,7 +101,7 @@ impl Acceptor {
 
     /// Serves standard input and output; the server stops when they end.
     pub(super) fn stdio(&self, framing: Framing) -> io::Result<impl Future<Output = ()> + use<>> {
-        let stream = stdio::own::own()?;
+        let stream = stdio::current_process::take()?;
         let (setup, handle) = (self.setup.borrow().clone(), self.handle.clone());
         Ok(async move {
             let connection = Connection::new(Transport::Stdio, None);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::admin_token::AdminToken;
 use crate::metrics::status::ServerStatus;
+use crate::server::connection_setup::ConnectionSetup;
 use crate::server::exposure::Exposure;
 use crate::server::http_layer::HttpLayer;
 use crate::server::pages::ServerPages;
-use crate::server::raw::Raw;
 use crate::server::settings::Settings;
-use crate::server::setup::ConnectionSetup;
+use crate::server::stream_connection::StreamConnections;
 use crate::session::SessionConfig;
 use crate::transport::http::connection::{Http, HttpHandler};
 use crate::transport::http::request_body::Budget;
@@ -38,13 +38,13 @@ impl App {
         }
     }
 
-    fn raw(&self, settings: &Settings) -> Option<Raw> {
+    fn raw(&self, settings: &Settings) -> Option<StreamConnections> {
         let root = self
             .routes
             .iter()
             .find(|(path, _)| path.as_deref() == Some("/"));
         let (_, route) = root.or_else(|| self.routes.first())?;
-        Some(Raw {
+        Some(StreamConnections {
             dispatcher: (route.clone())
                 .served(&self.status, &settings.calls)
                 .dispatcher()

@@ -11,17 +11,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, TokenFile};
 use crate::metrics::status::{ServerStatus, SupervisorClient};
-use crate::router::BoxLayer;
+use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
 use crate::server::builder::Server;
+use crate::server::connection_setup::ConnectionSetup;
 use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::Listener;
+use crate::server::route_source::RouteSource;
 use crate::server::settings::Settings;
-use crate::server::setup::ConnectionSetup;
-use crate::server::source::RouteSource;
 use crate::transport::http::Route;
 use crate::transport::http::request_body::Budget;
 

@@ -9,10 +9,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::{Call, Reply};
-use crate::router::{BoxError, BoxLayer, Endpoint, IntoRouter, Router, box_layer};
+use crate::router::endpoint::{BoxLayer, box_layer};
+use crate::router::{BoxError, Endpoint, IntoRouter, Router};
 use crate::server::http_layer::{HttpLayer, HttpStack, box_http_layer};
+use crate::server::route_source::{LazyRouter, RouteSource};
 use crate::server::settings::{Profile, Settings};
-use crate::server::source::{LazyRouter, RouteSource};
 use crate::transport::http::{Body, Route};
 
 /// A server: routers on paths, addresses to listen on, and limits.

@@ -3,7 +3,7 @@
 use crate::server::error::ServeError;
 use crate::server::listener::Listener;
 use crate::server::settings::{Profile, Settings};
-use crate::transport::http::guard::Guard;
+use crate::transport::http::host_check::Guard;
 
 /// Reachability of a server, derived from its listeners.
 pub(crate) struct Exposure {

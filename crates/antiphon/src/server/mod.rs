@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `builder.rs` | [`Server`]: the builder |
 //! | `settings.rs`, `supervision.rs` | [`Settings`], also from a file, the environment, flags |
-//! | `source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
+//! | `route_source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
 //! | `serve.rs` | binding, serving and stopping in the caller's runtime |
 //! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
 //! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets from another process |
 //! | `app.rs` | the routes combined with the current settings |
 //! | `exposure.rs` | who can reach the server, and whether callers count as local |
-//! | `accept.rs`, `slots.rs` | the accept loop; limits on open connections |
-//! | `setup.rs`, `raw.rs` | setup of a new connection; connections without HTTP |
+//! | `accept.rs`, `connection_limits.rs` | the accept loop; limits on open connections |
+//! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
@@ -22,6 +22,8 @@ mod app;
 pub(crate) mod bound;
 mod builder;
 mod commands;
+mod connection_limits;
+mod connection_setup;
 mod error;
 pub(crate) mod exposure;
 mod handle;
@@ -30,12 +32,10 @@ mod http_layer;
 mod inherit;
 pub(crate) mod listener;
 mod pages;
-mod raw;
+mod route_source;
 mod serve;
 mod settings;
-mod setup;
-mod slots;
-mod source;
+mod stream_connection;
 mod supervision;
 
 pub use bound::BoundServer;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::describe::Access;
-use crate::metrics::series::ENABLED;
+use crate::metrics::method_metrics::ENABLED;
 use crate::metrics::status::ServerStatus;
 use crate::metrics::{MEDIA_TYPE, render};
 use crate::transport::http::pages::{Page, PageFuture, PageRequest, Pages};

@@ -8,8 +8,8 @@ use crate::dispatch::Limits;
 use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::SessionLimits;
-use crate::transport::http::clock::Timeouts;
 use crate::transport::http::connection::HeadLimits;
+use crate::transport::http::deadlines::Timeouts;
 use crate::transport::http::request_body::{BodyLimits, Budget};
 use crate::transport::tls::server::ServerTls;
 

@@ -1,18 +1,16 @@
 //! Closing of a session: by the peer, a timeout, the server, or a handle.
 
-use std::borrow::Cow;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, sleep};
 
-use super::Session;
-use super::wire::{CloseReason, Wire, WireError};
-use crate::connection::End;
-use crate::origin::Transport;
+use super::event_loop::Session;
+use super::phase::{ClosingState, Phase, StopReason};
+use super::wire::{CloseReason, Wire};
+use crate::call_origin::Transport;
+use crate::session_state::End;
 
 /// Timeout of the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -28,113 +26,6 @@ const INPUT_END_GRACE: Duration = Duration::from_secs(1);
 /// The response to input that is not a message, before the connection closes.
 const PARSE_ERROR: &[u8] =
     br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
-
-/// The state of a session's life cycle.
-pub(crate) enum Phase {
-    Open,
-    /// Graceful shutdown: running calls are finished, calls that arrive after this instant are
-    /// rejected.
-    Stopping(Instant),
-    /// The peer has closed its write half and still reads: its calls are finished, until this
-    /// instant at the latest.
-    Finishing(Instant),
-    /// The connection is being closed.
-    Closing(Box<Farewell>),
-}
-
-pub(crate) struct Farewell {
-    end: Arc<End>,
-    goodbye: CloseReason,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl Phase {
-    pub(super) fn is_stopping(&self) -> bool {
-        matches!(self, Self::Stopping(_))
-    }
-
-    /// The deadline of the session, if it has one.
-    pub(super) fn until(&self) -> Option<Instant> {
-        match self {
-            Self::Finishing(until) => Some(*until),
-            _ => None,
-        }
-    }
-}
-
-/// Why a session stops.
-#[derive(Debug)]
-pub(crate) struct StopReason {
-    reason: Cow<'static, str>,
-    goodbye: CloseReason,
-    /// Whether a parse error is sent first.
-    answered: bool,
-    /// Whether this side closes on purpose.
-    ours: bool,
-    /// Whether the peer may have closed only its write half.
-    half: bool,
-}
-
-impl StopReason {
-    fn new(reason: impl Into<Cow<'static, str>>, goodbye: CloseReason) -> Self {
-        Self {
-            reason: reason.into(),
-            goodbye,
-            answered: false,
-            ours: false,
-            half: false,
-        }
-    }
-
-    /// The peer has closed the connection.
-    pub(super) fn gone() -> Self {
-        Self {
-            half: true,
-            ..Self::new("the peer has closed the connection", CloseReason::Normal)
-        }
-    }
-
-    /// A deadline has passed.
-    pub(super) fn late(reason: &'static str, goodbye: CloseReason) -> Self {
-        Self::new(reason, goodbye)
-    }
-
-    /// The peer has violated a policy of this side.
-    pub(super) fn policy(reason: &'static str) -> Self {
-        Self::new(reason, CloseReason::Policy)
-    }
-
-    /// Graceful shutdown of the server is complete.
-    pub(super) fn server() -> Self {
-        Self {
-            ours: true,
-            ..Self::new("the server has stopped", CloseReason::GoingAway)
-        }
-    }
-
-    /// A handle has closed the session.
-    fn done() -> Self {
-        Self {
-            ours: true,
-            ..Self::new("it was closed", CloseReason::Normal)
-        }
-    }
-}
-
-impl From<WireError> for StopReason {
-    fn from(error: WireError) -> Self {
-        Self {
-            answered: error.answered,
-            ..Self::new(error.reason, error.goodbye)
-        }
-    }
-}
-
-impl From<io::Error> for StopReason {
-    fn from(error: io::Error) -> Self {
-        Self::from(WireError::from(error))
-    }
-}
 
 impl<W: Wire> Session<W> {
     /// Begins graceful shutdown: subscriptions end, running calls are finished, later ones
@@ -188,7 +79,7 @@ impl<W: Wire> Session<W> {
         };
         let end = self.handle.close(end);
         self.origin.connection.close();
-        self.phase = Phase::Closing(Box::new(Farewell {
+        self.phase = Phase::Closing(Box::new(ClosingState {
             end,
             goodbye: stop.goodbye,
             deadline: Box::pin(sleep(CLOSE_TIMEOUT)),
@@ -196,14 +87,14 @@ impl<W: Wire> Session<W> {
     }
 
     pub(super) fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Arc<End>> {
-        let Phase::Closing(farewell) = &mut self.phase else {
+        let Phase::Closing(closing) = &mut self.phase else {
             return Poll::Pending;
         };
-        let closed = farewell.goodbye == CloseReason::Dead
-            || self.wire.poll_close(cx, farewell.goodbye).is_ready()
-            || farewell.deadline.as_mut().poll(cx).is_ready();
+        let closed = closing.goodbye == CloseReason::Dead
+            || self.wire.poll_close(cx, closing.goodbye).is_ready()
+            || closing.deadline.as_mut().poll(cx).is_ready();
         match closed {
-            true => Poll::Ready(Arc::clone(&farewell.end)),
+            true => Poll::Ready(Arc::clone(&closing.end)),
             false => Poll::Pending,
         }
     }

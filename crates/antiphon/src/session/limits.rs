@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::connection::ConnectionLimits;
+use crate::session_state::ConnectionLimits;
 
 /// Limits of one session: a connection on which both sides may call. All are on by default.
 ///

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use antiphon_proto::{Entry, Incoming};
 
-use super::SessionLimits;
-use crate::connection::Cancels;
+use super::limits::SessionLimits;
+use crate::session_state::Cancels;
 
 /// A bounded FIFO queue of messages.
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::task_local::CurrentCall;
+use crate::current_call::CurrentCall;
 
 pub(crate) use encode::{Ending, MessageFormat};
 pub(crate) use items::{Items, erase};

@@ -5,11 +5,11 @@ use std::os::unix::net::UnixStream;
 
 use antiphon_proto::Framing;
 
+use crate::call_origin::{Connection, Transport};
 use crate::client::{Client, over};
 use crate::dispatch::Dispatcher;
-use crate::origin::{Connection, Transport};
 use crate::session::{Session, SessionConfig};
-use crate::transport::stream::StreamWire;
+use crate::transport::framed::StreamWire;
 
 /// Maximum size of a message, in bytes. The largest messages are the metrics of a worker, with
 /// about 300 bytes for each method that was called.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::commands::ControlCommands;
+use super::control_methods::ControlCommands;
 use super::control_path;
 use super::handover::ListenerRecord;
 use super::inherit::CONTROL;

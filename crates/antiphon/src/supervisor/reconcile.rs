@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use tokio::time::{Duration, Instant};
 
-use super::deadline::Deadline;
+use super::next_wakeup::NextWakeup;
 use super::state::{Phase, Supervisor};
 use super::worker_state::WorkerState;
 
@@ -29,7 +29,7 @@ impl Supervisor {
     /// called again even without an event.
     pub(crate) fn reconcile(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        let mut next = Deadline::default();
+        let mut next = NextWakeup::default();
         self.kill_overdue(now, &mut next);
         self.abort_silent(now, &mut next);
         self.answer_waiters(now, &mut next);
@@ -46,7 +46,7 @@ impl Supervisor {
     }
 
     /// Kills workers whose boot timeout or kill deadline has passed.
-    fn kill_overdue(&mut self, now: Instant, next: &mut Deadline) {
+    fn kill_overdue(&mut self, now: Instant, next: &mut NextWakeup) {
         let boot_timeout = self.config.supervision.boot_timeout;
         for worker in &mut self.workers {
             if worker.state == WorkerState::Starting {
@@ -78,7 +78,7 @@ impl Supervisor {
     }
 
     /// Aborts workers that have missed their heartbeat timeout: their runtime is blocked.
-    fn abort_silent(&mut self, now: Instant, next: &mut Deadline) {
+    fn abort_silent(&mut self, now: Instant, next: &mut NextWakeup) {
         let Some(timeout) = self.config.supervision.worker_timeout else {
             return;
         };
@@ -111,7 +111,7 @@ impl Supervisor {
     }
 
     /// Answers `kill_actor` calls whose deadline has passed.
-    fn answer_waiters(&mut self, now: Instant, next: &mut Deadline) {
+    fn answer_waiters(&mut self, now: Instant, next: &mut NextWakeup) {
         for worker in &mut self.workers {
             let (late, waiting) = std::mem::take(&mut worker.waiters)
                 .into_iter()
@@ -129,7 +129,7 @@ impl Supervisor {
 
     /// Starts the missing workers: replacements of leaving workers at once, replacements of crashed
     /// ones subject to the restart backoff. During a reload only the new generation counts.
-    fn spawn_missing(&mut self, now: Instant, next: &mut Deadline) {
+    fn spawn_missing(&mut self, now: Instant, next: &mut NextWakeup) {
         let (config, generation) = match &self.reload {
             Some(reload) => (reload.config.clone(), reload.generation),
             None => (self.config.clone(), self.generation),
@@ -163,7 +163,7 @@ impl Supervisor {
     }
 
     /// Stops leaving workers once enough others are ready.
-    fn stop_replaced(&mut self, now: Instant, next: &mut Deadline) {
+    fn stop_replaced(&mut self, now: Instant, next: &mut NextWakeup) {
         let ready = self
             .workers
             .iter()

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::channel;
-use super::deadline::Deadline;
 use super::event::{self, WorkerMessage};
 use super::handover::Handover;
+use super::next_wakeup::NextWakeup;
 use super::process::{self, Executable};
 use super::role;
 use super::spawn::watch_process;
@@ -121,7 +121,7 @@ impl Supervisor {
 
     /// Kills a successor that has missed its deadline, or that is not needed because the server
     /// stops.
-    pub(crate) fn check_upgrade(&mut self, now: Instant, next: &mut Deadline) {
+    pub(crate) fn check_upgrade(&mut self, now: Instant, next: &mut NextWakeup) {
         let Some(upgrade) = self.upgrade.as_ref().filter(|_| !self.succeeded) else {
             return;
         };

@@ -5,24 +5,24 @@
 //! |---|---|
 //! | `http/` | requests and responses, event streams |
 //! | `ws/` | WebSocket |
-//! | `stream/` | messages on a byte stream: one per line, or with headers as in LSP |
+//! | `framed/` | messages on a byte stream: one per line, or with headers as in LSP |
 //! | `memory.rs` | in-memory connections |
 //! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
 //! | `tls/` | TLS around them |
-//! | `socket.rs` | the trait that all byte streams implement |
-//! | `collect.rs` | collects an HTTP body in memory, up to a size limit |
+//! | `byte_stream.rs` | the trait that all byte streams implement |
+//! | `bounded_body.rs` | collects an HTTP body in memory, up to a size limit |
 //! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | stubs for systems and builds without these |
 
-pub(crate) mod collect;
+pub(crate) mod bounded_body;
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) mod byte_stream;
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) mod framed;
 #[cfg(feature = "server")]
 pub(crate) mod http;
 pub(crate) mod memory;
 #[cfg(any(feature = "client", feature = "server"))]
-pub(crate) mod socket;
-#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod stdio;
-#[cfg(any(feature = "client", feature = "server"))]
-pub(crate) mod stream;
 #[cfg(feature = "client")]
 pub(crate) mod tcp;
 #[cfg(any(feature = "client", feature = "server"))]

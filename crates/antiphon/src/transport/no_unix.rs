@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::socket::Socket;
+use crate::transport::byte_stream::Socket;
 
 /// A listening socket; cannot be constructed.
 #[derive(Debug)]

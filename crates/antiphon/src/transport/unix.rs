@@ -15,7 +15,7 @@ use tokio::io::Interest;
 pub(crate) use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::transport::socket::{Socket, says_gone};
+use crate::transport::byte_stream::{Socket, says_gone};
 
 /// The longest usable path in bytes: on Linux, `sun_path` has 108 bytes including a NUL.
 const MAX_PATH: usize = 107;

@@ -73,7 +73,9 @@ impl Crate {
                 _ => drop(self.exports.insert((module.clone(), name.clone()), path)),
             }
         }
-        let named = scan.named.iter().filter_map(absolute).collect();
+        let used = |(name, _): &&(String, Vec<String>)| scan.words.contains(name);
+        let own = scan.exports.iter().filter(used).map(|(_, path)| path);
+        let named = scan.named.iter().chain(own).filter_map(absolute).collect();
         self.named.push((file.to_owned(), module, named));
     }
 
@@ -148,6 +150,8 @@ struct Scan {
     modules: Vec<(String, Option<String>)>,
     exports: Vec<(String, Vec<String>)>,
     named: Vec<Vec<String>>,
+    /// Words outside of imports: a name that is exported may also be used in the file itself.
+    words: BTreeSet<String>,
 }
 
 type Tokens = Peekable<IntoIter<TokenTree>>;
@@ -211,6 +215,7 @@ impl Scan {
                     }
                     word if !before_path => {
                         public = false;
+                        self.words.insert(word.to_owned());
                         self.path(word.to_owned(), &mut rest);
                     }
                     _ => {}
@@ -432,7 +437,7 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
     let files = [
         (
             "lib.rs",
-            "mod a; mod b; mod c; #[cfg(test)] mod tests; pub use a::A;",
+            "mod a; mod b; mod c; mod d; #[cfg(test)] mod tests; pub use a::A;",
         ),
         (
             "a/mod.rs",
@@ -450,6 +455,12 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
             "c.rs",
             "pub struct C; fn g(_: super::a::Name) {} // crate::b",
         ),
+        (
+            "d/mod.rs",
+            "mod e; mod f; pub(crate) use e::E; pub(crate) use f::F; pub struct D(Box<E>);",
+        ),
+        ("d/e.rs", "use super::D; pub struct E(D);"),
+        ("d/f.rs", "use super::D; pub struct F(D);"),
         ("tests.rs", "use crate::c::C;"),
     ];
     for (file, text) in files {
@@ -460,11 +471,15 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
     let edges = Crate::read(&folder).edges();
     let found = circles(&edges);
     fs::write(folder.join("c.rs"), "pub struct C;").unwrap();
+    fs::write(folder.join("d/e.rs"), "pub struct E;").unwrap();
     let mended = circles(&Crate::read(&folder).edges());
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(
         found,
-        BTreeSet::from([["a/inner.rs", "b.rs", "c.rs"].map(str::to_owned).to_vec()])
+        BTreeSet::from([
+            ["a/inner.rs", "b.rs", "c.rs"].map(str::to_owned).to_vec(),
+            ["d/e.rs", "d/mod.rs"].map(str::to_owned).to_vec(),
+        ])
     );
     assert!(mended.is_empty(), "{mended:?}");
 }

@@ -17,6 +17,7 @@ mod graph;
 mod imports;
 mod modules;
 mod source;
+mod tables;
 
 use std::path::{Path, PathBuf};
 

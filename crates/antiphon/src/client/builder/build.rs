@@ -8,13 +8,13 @@ use tokio::sync::Semaphore;
 
 use crate::address::{Address, authority};
 use crate::client::builder::options::ClientBuilder;
-use crate::client::channel::{Channel, Http};
 use crate::client::connect;
-use crate::client::dial::{Dialer, Target, session_place};
-use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
+use crate::client::reconnect::{Driver, SessionSource};
+use crate::client::session_connector::{SessionConnector, Target, session_place};
 use crate::client::shared::{Scope, Shared};
+use crate::client::transport::{ClientTransport, Http};
 use crate::dispatch::Dispatcher;
 use crate::router::BoxError;
 use crate::session::SessionConfig;
@@ -44,22 +44,22 @@ impl ClientBuilder {
         let offered = offered.build().map_err(|error| {
             Error::local(SUBJECT, "its own router cannot be served").because(error)
         })?;
-        let (place, channel) = match self.in_process.take() {
+        let (place, transport) = match self.in_process.take() {
             Some(server) => return Ok(self.over(server, offered)),
             None => self.reach(offered)?,
         };
-        Ok(self.assemble(place, channel))
+        Ok(self.assemble(place, transport))
     }
 
     /// A client of a router in this process.
     pub(in crate::client) fn over(mut self, server: Dispatcher, offered: Dispatcher) -> Client {
         let target = Target::InProcess(server);
-        let (place, channel) = self.session(target, "this process", offered);
-        self.assemble(place, channel)
+        let (place, transport) = self.session(target, "this process", offered);
+        self.assemble(place, transport)
     }
 
     /// The channel to the address, and its name in errors.
-    fn reach(&mut self, offered: Dispatcher) -> Result<(String, Channel), Error> {
+    fn reach(&mut self, offered: Dispatcher) -> Result<(String, ClientTransport), Error> {
         let unusable =
             |error: BoxError| Error::local(SUBJECT, "the address cannot be used").because(error);
         let unavailable = |error: BoxError| Error::local(SUBJECT, error.to_string());
@@ -115,23 +115,28 @@ impl ClientBuilder {
             .authority(host)
             .path_and_query(path)
             .build();
-        let channel = Channel::Http(Box::new(Http {
+        let transport = ClientTransport::Http(Box::new(Http {
             uri: uri.map_err(|error| unusable(error.into()))?,
             exchange,
             headers: std::mem::take(&mut self.headers),
             places: Semaphore::new(self.max_in_flight),
         }));
         drop(offered);
-        Ok((place, channel))
+        Ok((place, transport))
     }
 
-    /// The channel of a session, and its name in errors.
-    fn session(&mut self, target: Target, place: &str, offered: Dispatcher) -> (String, Channel) {
+    /// The transport of a session, and its name in errors.
+    fn session(
+        &mut self,
+        target: Target,
+        place: &str,
+        offered: Dispatcher,
+    ) -> (String, ClientTransport) {
         // These headers describe a body, and a handshake has none.
         for name in [header::ACCEPT, header::CONTENT_TYPE] {
             self.headers.remove(name);
         }
-        let dialer = Dialer {
+        let connector = SessionConnector {
             target,
             place: place.to_owned(),
             dispatcher: offered,
@@ -140,17 +145,17 @@ impl ClientBuilder {
             // Add room for the envelope of a result, or of a whole batch.
             max_message: self.max_response.max(self.max_batch_response) + 4096,
         };
-        let driver = Driver::new(dialer, self.reconnect.take(), self.tells_deadlines);
+        let driver = Driver::new(connector, self.reconnect.take(), self.tells_deadlines);
         (
             place.to_owned(),
-            Channel::Session(SessionSource::Own(driver)),
+            ClientTransport::Session(SessionSource::Own(driver)),
         )
     }
 
-    fn assemble(self, place: String, channel: Channel) -> Client {
+    fn assemble(self, place: String, transport: ClientTransport) -> Client {
         let shared = Shared {
             place,
-            channel,
+            transport,
             version: self.version,
             separator: self.separator,
             data: self.data,

@@ -12,8 +12,8 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use crate::client::driver::Reconnect;
 use crate::client::http::{Body, Exchange, ServiceExchange};
+use crate::client::reconnect::Reconnect;
 use crate::client::tls::TlsOptions;
 use crate::dispatch::Dispatcher;
 use crate::router::{BoxError, IntoRouter, Router};

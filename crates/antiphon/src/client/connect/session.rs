@@ -4,12 +4,12 @@ use antiphon_proto::Framing;
 use http::StatusCode;
 
 use crate::address::Address;
-use crate::client::dial::{DialedSession, Dialer, host_or_loopback};
-use crate::origin::Transport;
+use crate::call_origin::Transport;
+use crate::client::session_connector::{ConnectedSession, SessionConnector, host_or_loopback};
 use crate::router::BoxError;
-use crate::transport::socket::Socket;
+use crate::transport::byte_stream::Socket;
+use crate::transport::framed::StreamWire;
 use crate::transport::stdio;
-use crate::transport::stream::StreamWire;
 use crate::transport::tcp;
 use crate::transport::tls::HTTP1;
 use crate::transport::tls::client::ClientTls;
@@ -17,13 +17,13 @@ use crate::transport::unix;
 use crate::transport::ws;
 use crate::transport::ws::connect::ConnectError;
 
-impl Dialer {
+impl SessionConnector {
     /// Connects to an address, over TLS if it is given.
-    pub(in crate::client) async fn connect(
+    pub(in crate::client) async fn connect_to(
         &self,
         address: &Address,
         tls: Option<&ClientTls>,
-    ) -> Result<DialedSession, BoxError> {
+    ) -> Result<ConnectedSession, BoxError> {
         match (address, tls) {
             (
                 Address::WebSocket {
@@ -94,7 +94,7 @@ impl Dialer {
         stream: S,
         host: &str,
         path: &str,
-    ) -> Result<DialedSession, BoxError>
+    ) -> Result<ConnectedSession, BoxError>
     where
         S: Socket,
     {
@@ -103,7 +103,7 @@ impl Dialer {
         Ok(self.session(wire, Transport::WebSocket))
     }
 
-    fn stream<S>(&self, stream: S, framing: Framing, transport: Transport) -> DialedSession
+    fn stream<S>(&self, stream: S, framing: Framing, transport: Transport) -> ConnectedSession
     where
         S: Socket,
     {

@@ -2,7 +2,7 @@
 
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::describe::documents::openrpc::OpenRpc;
+use crate::describe::documents::builder::OpenRpc;
 use crate::describe::documents::specification::Specification;
 use crate::describe::{Access, Tree};
 

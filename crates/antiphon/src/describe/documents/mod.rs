@@ -2,12 +2,12 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `openrpc.rs` | [`OpenRpc`]: builder of a document |
+//! | `builder.rs` | [`OpenRpc`]: builder of a document |
 //! | `specification.rs` | [`Specification`]: versions of OpenRPC |
 //! | `model.rs` | the members of an OpenRPC document, in the order of the specification |
 //! | `method.rs` | converts a method of a router to a method of a document |
 //! | `schemas.rs` | the schemas of a document, in which each named type is defined once |
-//! | `types.rs` | the schemas of single parameters and results |
+//! | `method_schemas.rs` | the schemas of single parameters and results |
 //! | `cache.rs` | caches the documents of a router |
 //! | `document.rs` | [`OpenRpcDocument`]: parsing and output formats |
 //! | `references.rs` | resolves references in parsed documents |
@@ -15,19 +15,19 @@
 //! | `schema_text.rs` | schemas as text, for Markdown |
 //! | `html.rs`, `html.css` | HTML output |
 
+mod builder;
 mod cache;
 mod document;
 mod html;
 mod markdown;
 mod method;
+mod method_schemas;
 mod model;
-mod openrpc;
 mod references;
 mod schema_text;
 mod schemas;
 mod specification;
-mod types;
 
+pub use builder::OpenRpc;
 pub use document::OpenRpcDocument;
-pub use openrpc::OpenRpc;
 pub use specification::Specification;

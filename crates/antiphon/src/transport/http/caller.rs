@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::origin::{Connection, Transport};
+use crate::call_origin::{Connection, Transport};
 use crate::transport::http::upgrade::UpgradeSlot;
 
 /// The peer of a connection, as the server that accepted it knows it.

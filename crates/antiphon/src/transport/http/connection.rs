@@ -15,19 +15,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::call_origin::CallerId;
 use crate::error::{guard, in_call};
-use crate::origin::CallerId;
-use crate::session::SessionFuture;
+use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
+use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::clock::{Clock, LAST_BYTE, Timeouts};
+use crate::transport::http::deadlines::{Clock, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
 use crate::transport::http::service::HttpService;
-use crate::transport::http::socket::{TimedSocket, Version};
-use crate::transport::http::tracked::Tracked;
+use crate::transport::http::timed_socket::{TimedSocket, Version};
+use crate::transport::http::tracked_body::Tracked;
 use crate::transport::http::upgrade::UpgradeSlot;
-use crate::transport::socket::Socket;
 
 /// The handler of requests: the service itself, or the service inside HTTP layers.
 #[derive(Clone)]

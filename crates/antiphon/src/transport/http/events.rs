@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::connection::{End, Outgoing, SessionHandle};
+use crate::session_state::{End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
 /// The media type that a request has to list in `Accept` to get an event stream.
@@ -179,9 +179,9 @@ mod tests {
     use antiphon_proto::ErrorObject;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-    use crate::connection::ConnectionLimits;
+    use crate::current_call::CurrentCall;
+    use crate::session_state::ConnectionLimits;
     use crate::subscription::{Options, Overflow, erase};
-    use crate::task_local::CurrentCall;
 
     /// A stream of the items of a channel.
     struct Channel(UnboundedReceiver<Result<u64, ErrorObject>>);

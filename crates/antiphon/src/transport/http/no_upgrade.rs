@@ -7,10 +7,11 @@ use http::Response;
 use http::request::Parts;
 
 use crate::dispatch::Dispatcher;
-use crate::session::{SessionConfig, SessionFuture};
+use crate::session::SessionConfig;
+use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
+use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
-use crate::transport::socket::Socket;
 
 /// Holds no session in this build.
 #[derive(Clone, Debug)]

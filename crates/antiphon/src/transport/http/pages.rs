@@ -9,8 +9,8 @@ use http::{Method, Response, StatusCode};
 
 use crate::describe::{Access, Tree};
 use crate::transport::http::body::Body;
-use crate::transport::http::fields::Fields;
-use crate::transport::http::media;
+use crate::transport::http::headers::Fields;
+use crate::transport::http::media_types;
 use crate::transport::http::routes::Routes;
 
 /// The Content-Security-Policy of this server's pages: they may load their own resources and
@@ -107,7 +107,7 @@ pub(super) async fn page(
         name: below.rest,
         tree: below.route.tree(),
         reader,
-        html: media::is_wanted(fields, "text/html"),
+        html: media_types::is_wanted(fields, "text/html"),
     };
     let page = pages.get(request).await?;
     if below.rest.is_empty() && !path.ends_with('/') {

@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, sleep};
 
 use crate::router::BoxError;
-use crate::transport::collect::{Collector, TooLong};
+use crate::transport::bounded_body::{Collector, TooLong};
 use crate::transport::http::refusal::Refusal;
 
 /// Memory for request bodies that are being received or processed, shared by all connections.

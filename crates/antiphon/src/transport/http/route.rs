@@ -8,8 +8,8 @@ use http::header::HeaderValue;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Limits;
 use crate::metrics::status::ServerStatus;
-use crate::transport::http::fields::Fields;
-use crate::transport::http::media;
+use crate::transport::http::headers::Fields;
+use crate::transport::http::media_types;
 use crate::transport::http::refusal::Refusal;
 
 /// One path of a server: a frozen router, and how its responses look over HTTP.
@@ -106,7 +106,7 @@ impl Route {
 
     /// Negotiates the response format from the request's header fields.
     pub(super) fn form(&self, fields: &Fields<'_>) -> Result<ResponseForm, Refusal> {
-        let chosen = media::negotiate(fields, &self.types);
+        let chosen = media_types::negotiate(fields, &self.types);
         let form = ResponseForm {
             whole: chosen.whole.and_then(|at| self.values.get(at)).cloned(),
             events: chosen.events,

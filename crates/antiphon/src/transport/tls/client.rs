@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::trust::ExplainingVerifier;
 use super::{H2, TlsError, VERSIONS, protocols, provider, unusable};
-use crate::transport::socket::Socket;
+use crate::transport::byte_stream::Socket;
 
 impl<S: Socket> Socket for TlsStream<S> {
     fn is_hung_up(&self) -> bool {

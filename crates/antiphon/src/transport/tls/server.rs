@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
-use crate::transport::socket::Socket;
+use crate::transport::byte_stream::Socket;
 
 impl<S: Socket> Socket for TlsStream<S> {
     fn is_hung_up(&self) -> bool {

@@ -17,7 +17,7 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
 use crate::session::{CloseReason, Traffic, Wire, WireError};
-use crate::transport::socket::Socket;
+use crate::transport::byte_stream::Socket;
 use crate::transport::ws::frame_limits::FrameLimited;
 use crate::transport::ws::outbox::Outbox;
 

@@ -1,0 +1,170 @@
+//! Origin of a call: the connection, and the message that carried it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::describe::Access;
+use crate::metrics::counters::RouterState;
+use crate::metrics::status::ServerStatus;
+use crate::session_state::SessionHandle;
+
+/// How a call came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Transport {
+    /// From the same process, through [`Dispatcher::handle`](crate::Dispatcher::handle).
+    InProcess,
+    /// HTTP/1 or HTTP/2.
+    Http,
+    /// A WebSocket.
+    WebSocket,
+    /// A raw TCP stream.
+    Tcp,
+    /// A Unix socket.
+    Unix,
+    /// Standard input and output.
+    Stdio,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InProcess => "in-process",
+            Self::Http => "http",
+            Self::WebSocket => "websocket",
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+            Self::Stdio => "stdio",
+        })
+    }
+}
+
+/// Who calls, as the log names them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallerId {
+    connection: u64,
+    transport: Transport,
+    peer: Option<SocketAddr>,
+}
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} connection {}", self.transport, self.connection)?;
+        match self.peer {
+            Some(peer) => write!(f, " from {peer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One connection: everything on it ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) transport: Transport,
+    pub(crate) peer: Option<SocketAddr>,
+    closed: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport, peer: Option<SocketAddr>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            transport,
+            peer,
+            closed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// The other end, for the log.
+    pub(crate) fn caller_id(&self) -> CallerId {
+        CallerId {
+            connection: self.id,
+            transport: self.transport,
+            peer: self.peer,
+        }
+    }
+
+    /// Runs a task until it ends or the connection does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closed = self.closed.clone();
+        self.tasks.spawn(async move {
+            closed.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Ends the tasks. The connection itself knows when: it is shared with calls that may outlive
+    /// the socket by a moment.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+        self.tasks.close();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// One message on a connection, shared by all the calls in it.
+pub(crate) struct Origin {
+    pub(crate) common: Arc<RouterState>,
+    /// The server that was called, where it is one.
+    pub(crate) server: Option<Arc<ServerStatus>>,
+    pub(crate) connection: Arc<Connection>,
+    /// Whether the caller is on this machine and came here directly.
+    pub(crate) local: bool,
+    /// Whether the caller has shown that the server is theirs.
+    pub(crate) admin: bool,
+    /// The session, where there is one; also where only messages to the caller can follow.
+    pub(crate) session: Option<SessionHandle>,
+    /// What the transport says about how long the caller waits.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) tracestate: Option<Arc<str>>,
+    /// The head of the HTTP request, if there was one.
+    pub(crate) http: Option<http::request::Parts>,
+}
+
+impl Origin {
+    pub(crate) fn new(common: Arc<RouterState>, connection: Arc<Connection>, local: bool) -> Self {
+        Self {
+            common,
+            server: None,
+            connection,
+            local,
+            admin: false,
+            session: None,
+            timeout: None,
+            traceparent: None,
+            tracestate: None,
+            http: None,
+        }
+    }
+
+    /// A method by its index, and the caller, for the log.
+    pub(crate) fn named(&self, method: usize) -> (String, CallerId) {
+        let method = self.common.tree.method(method);
+        let name = method.map_or_else(String::new, |method| method.name().to_owned());
+        (name, self.connection.caller_id())
+    }
+
+    /// What the caller may see and call.
+    pub(crate) fn access(&self) -> Access {
+        match (self.admin, self.local) {
+            (true, _) => Access::Admin,
+            (false, true) => Access::Local,
+            (false, false) => Access::Public,
+        }
+    }
+}

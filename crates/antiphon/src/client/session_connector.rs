@@ -1,0 +1,105 @@
+//! Connector of sessions: address → connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::address::{Address, authority};
+use crate::call_origin::{Connection, Transport};
+use crate::client::connect::ClientTls;
+use crate::dispatch::Dispatcher;
+use crate::router::BoxError;
+use crate::session::{Session, SessionConfig, Wire};
+use crate::session_state::{End, SessionHandle};
+use crate::transport::memory;
+
+/// What a client connects to, and what it serves on the connection.
+pub(super) struct SessionConnector {
+    pub(super) target: Target,
+    /// The name of the target in errors.
+    pub(super) place: String,
+    /// The methods that the peer may call.
+    pub(super) dispatcher: Dispatcher,
+    pub(super) config: SessionConfig,
+    /// Headers of the WebSocket handshake.
+    pub(super) headers: HeaderMap,
+    /// The most bytes in one message of the peer.
+    pub(super) max_message: usize,
+}
+
+/// The target of a session.
+pub(super) enum Target {
+    /// A router in this process.
+    InProcess(Dispatcher),
+    /// An address, with the TLS configuration if it uses TLS.
+    Address(Address, Option<ClientTls>),
+}
+
+/// An established session that is not driven yet.
+pub(super) struct ConnectedSession {
+    pub(super) handle: SessionHandle,
+    pub(super) session: Pin<Box<dyn Future<Output = Arc<End>> + Send>>,
+}
+
+/// The name of an address in errors, if it is one for sessions.
+pub(super) fn session_place(address: &Address) -> Option<String> {
+    Some(match address {
+        Address::WebSocket { host, port, .. } | Address::Tcp { host, port, .. } => {
+            authority(host_or_loopback(host), *port)
+        }
+        Address::WebSocketUnix { .. } | Address::Unix { .. } => address.to_string(),
+        // The arguments of a command may be secret.
+        Address::Stdio { command, .. } => {
+            let program = command.split_whitespace().next().unwrap_or_default();
+            format!("stdio:{program}")
+        }
+        _ => return None,
+    })
+}
+
+/// The host of an address; 127.0.0.1 by default.
+pub(super) fn host_or_loopback(host: &Option<String>) -> &str {
+    host.as_deref().unwrap_or("127.0.0.1")
+}
+
+impl SessionConnector {
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) async fn connect(&self) -> Result<ConnectedSession, BoxError> {
+        match &self.target {
+            Target::InProcess(server) => Ok(self.in_process(server)),
+            Target::Address(address, tls) => self.connect_to(address, tls.as_ref()).await,
+        }
+    }
+
+    fn in_process(&self, server: &Dispatcher) -> ConnectedSession {
+        let (ours, theirs) = memory::pair();
+        let connection = Connection::new(Transport::InProcess, None);
+        let config = SessionConfig::default();
+        let serving = Session::new(theirs, server.clone(), connection, true, &config, |_| {});
+        // It ends when our end of the pair is dropped.
+        tokio::spawn(serving);
+        self.session(ours, Transport::InProcess)
+    }
+
+    pub(super) fn session<W: Wire>(&self, wire: W, transport: Transport) -> ConnectedSession {
+        let connection = Connection::new(transport, None);
+        // Calls of the server are never local, although we have opened the connection.
+        let session = Session::new(
+            wire,
+            self.dispatcher.clone(),
+            connection,
+            false,
+            &self.config,
+            |_| {},
+        )
+        .patient();
+        ConnectedSession {
+            handle: session.handle(),
+            session: Box::pin(session),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Transport of a client: HTTP exchanges, or a session.
+
+use http::{HeaderMap, Uri};
+use tokio::sync::Semaphore;
+
+use super::http::Exchange;
+use super::reconnect::SessionSource;
+
+/// How messages are exchanged.
+pub(super) enum ClientTransport {
+    Http(Box<Http>),
+    Session(SessionSource),
+}
+
+/// HTTP: one exchange per request.
+pub(super) struct Http {
+    pub(super) uri: Uri,
+    pub(super) exchange: Box<dyn Exchange>,
+    /// Headers of every request.
+    pub(super) headers: HeaderMap,
+    /// One permit for each request that may be in flight.
+    pub(super) places: Semaphore,
+}

@@ -1,0 +1,221 @@
+//! Settings from the command line, the environment and the settings file.
+//!
+//! What is said later wins: the builder, then the file, then the environment, then the flags.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::program::args::ServeArgs;
+use crate::program::units::{Size, Wait};
+use crate::server::{ServeError, Settings};
+
+/// The settings file, and the command line and environment over it.
+pub(super) struct SettingSources {
+    file: ServeArgs,
+    pub(super) flags: ServeArgs,
+}
+
+impl SettingSources {
+    /// Applies the file, then the flags, to the settings of the builder.
+    pub(super) fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
+        self.file.apply(settings)?;
+        self.flags.apply(settings)
+    }
+}
+
+impl ServeArgs {
+    /// The text of the settings file, if there is one.
+    pub(super) fn read_file(&self) -> Result<Option<String>, ServeError> {
+        let Some(path) = &self.config else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| bad(path, &error))?;
+        Ok(Some(text))
+    }
+
+    /// These arguments over what the text of the settings file says.
+    pub(super) fn with_file(mut self, text: Option<&str>) -> Result<SettingSources, ServeError> {
+        let mut file = match (&self.config, text) {
+            (Some(path), Some(text)) => toml::from_str(text).map_err(|error| bad(path, &error))?,
+            _ => Self::default(),
+        };
+        // Lists add to what the builder has, but one of a flag replaces that of the file.
+        for (flags, file) in [
+            (&self.allow_host, &mut file.allow_host),
+            (&self.allow_origin, &mut file.allow_origin),
+        ] {
+            if !flags.is_empty() {
+                file.clear();
+            }
+        }
+        // These are no settings of the server.
+        self.threads = self.threads.or(file.threads);
+        self.log = self.log.or(file.log.take());
+        Ok(SettingSources { file, flags: self })
+    }
+
+    /// Sets whatever is given here.
+    fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
+        if !self.bind.is_empty() {
+            settings.bind.clone_from(&self.bind);
+        }
+        settings.allow_host.extend_from_slice(&self.allow_host);
+        settings.allow_origin.extend_from_slice(&self.allow_origin);
+        settings.allow_unauthenticated_public |= self.allow_unauthenticated_public;
+        set(&mut settings.profile, self.profile);
+        set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
+        set(&mut settings.tls_key, self.tls_key.clone().map(Some));
+        set(&mut settings.page, self.page.map(Some));
+        set(&mut settings.metrics, self.metrics.map(Some));
+        set(&mut settings.max_connections, self.max_connections);
+        set(&mut settings.max_request, bytes(self.max_request));
+        set(&mut settings.idle_timeout, time(self.idle_timeout));
+        set(&mut settings.calls.call_timeout, time(self.call_timeout));
+        set(&mut settings.calls.max_in_flight, self.max_in_flight);
+        set(&mut settings.calls.max_batch, self.max_batch);
+        set(&mut settings.calls.max_response, bytes(self.max_response));
+        set(&mut settings.header_timeout, time(self.header_timeout));
+        set(&mut settings.body_timeout, time(self.body_timeout));
+        set(&mut settings.write_timeout, time(self.write_timeout));
+        set(&mut settings.calls.batch_timeout, time(self.batch_timeout));
+        set(
+            &mut settings.calls.batch_concurrency,
+            self.batch_concurrency,
+        );
+        set(
+            &mut settings.calls.max_batch_response,
+            bytes(self.max_batch_response),
+        );
+        set(
+            &mut settings.max_connections_per_ip,
+            self.max_connections_per_ip,
+        );
+        set(
+            &mut settings.max_request_memory,
+            bytes(self.max_request_memory),
+        );
+        set(&mut settings.max_headers, self.max_headers);
+        set(&mut settings.max_header_size, bytes(self.max_header_size));
+        set(&mut settings.max_streams, self.max_streams);
+        settings.graceful_timeout = finite(
+            self.graceful_timeout,
+            settings.graceful_timeout,
+            "graceful-timeout",
+        )?;
+        set(
+            &mut settings.admin_token_file,
+            self.admin_token_file.clone().map(Some),
+        );
+        self.apply_supervision(&mut settings.supervision)?;
+        Ok(())
+    }
+
+    fn apply_supervision(
+        &self,
+        supervision: &mut crate::server::Supervision,
+    ) -> Result<(), ServeError> {
+        set(&mut supervision.workers, self.workers);
+        set(&mut supervision.control, self.control.clone().map(Some));
+        set(&mut supervision.pid_file, self.pid_file.clone().map(Some));
+        set(&mut supervision.worker_timeout, time(self.worker_timeout));
+        supervision.boot_timeout =
+            finite(self.boot_timeout, supervision.boot_timeout, "boot-timeout")?;
+        set(&mut supervision.max_requests, self.max_requests.map(Some));
+        Ok(())
+    }
+}
+
+fn set<T>(setting: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *setting = said;
+    }
+}
+
+fn time(said: Option<Wait>) -> Option<Option<Duration>> {
+    said.map(|Wait(time)| time)
+}
+
+fn bytes(said: Option<Size>) -> Option<usize> {
+    said.map(|Size(bytes)| bytes)
+}
+
+/// A time that cannot be `none`.
+fn finite(said: Option<Wait>, known: Duration, name: &str) -> Result<Duration, ServeError> {
+    match said {
+        None => Ok(known),
+        Some(Wait(Some(time))) => Ok(time),
+        Some(Wait(None)) => Err(ServeError::BadSetting(format!(
+            "{name} must be a time, not `none`"
+        ))),
+    }
+}
+
+fn bad(path: &Path, reason: &dyn std::fmt::Display) -> ServeError {
+    ServeError::BadSetting(format!("{}: {reason}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_stands_below_flags_and_above_the_builder() {
+        let file: ServeArgs = toml::from_str(
+            "bind = [\"127.0.0.1:1\"]\nmax-batch = 7\ncall-timeout = \"5s\"\nmax-request = 1000\n",
+        )
+        .unwrap();
+        let path = std::env::temp_dir().join(format!("antiphon-{}.toml", std::process::id()));
+        std::fs::write(
+            &path,
+            "bind = [\"127.0.0.1:1\"]\nmax-batch = 7\ncall-timeout = 5\n",
+        )
+        .unwrap();
+        let flags = ServeArgs {
+            max_batch: Some(9),
+            config: Some(path.clone()),
+            ..ServeArgs::default()
+        };
+        let text = flags.read_file().unwrap();
+        let layers = flags.with_file(text.as_deref()).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let mut settings = Settings {
+            max_connections: 3,
+            ..Settings::default()
+        };
+        layers.apply(&mut settings).unwrap();
+        assert_eq!(settings.bind, ["127.0.0.1:1"]);
+        assert_eq!(settings.calls.max_batch, 9);
+        assert_eq!(settings.calls.call_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(settings.max_connections, 3);
+        assert_eq!(file.max_request, Some(Size(1000)));
+    }
+
+    #[test]
+    fn a_list_of_a_flag_replaces_that_of_the_file_and_adds_to_the_builders() {
+        let hosts = |flag: &[&str], file: &str| {
+            let flags = ServeArgs {
+                allow_host: flag.iter().map(|host| (*host).to_owned()).collect(),
+                config: Some("settings.toml".into()),
+                ..ServeArgs::default()
+            };
+            let mut settings = Settings {
+                allow_host: vec!["builder".to_owned()],
+                ..Settings::default()
+            };
+            let layers = flags.with_file(Some(file)).unwrap();
+            layers.apply(&mut settings).unwrap();
+            settings.allow_host.join(" ")
+        };
+        let file = "allow-host = [\"file\"]";
+        assert_eq!(hosts(&[], ""), "builder");
+        assert_eq!(hosts(&[], file), "builder file");
+        assert_eq!(hosts(&["flag"], file), "builder flag");
+    }
+
+    #[test]
+    fn a_file_with_a_word_we_do_not_know_is_refused() {
+        let error = toml::from_str::<ServeArgs>("max-bacth = 7").unwrap_err();
+        assert!(error.to_string().contains("max-bacth"), "{error}");
+        assert!(toml::from_str::<ServeArgs>("call-timeout = \"soon\"").is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! Setup of a new connection: TLS, then HTTP or raw messages.
+
+use std::net::SocketAddr;
+
+use crate::call_origin::{Connection, Transport};
+use crate::server::listener::{Incoming, ListenerKind, Protocol};
+use crate::server::stream_connection::StreamConnections;
+use crate::session::event_loop::SessionFuture;
+use crate::shutdown::Shutdown;
+use crate::transport::byte_stream::Socket;
+use crate::transport::http::Caller;
+use crate::transport::http::connection::Http;
+use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
+
+/// Everything needed to serve a new connection, under the current settings.
+#[derive(Clone)]
+pub(super) struct ConnectionSetup {
+    pub(super) http: Http,
+    /// `None` only if there is no route; a server without routes does not start.
+    pub(super) raw: Option<StreamConnections>,
+    pub(super) tls: Option<ServerTls>,
+}
+
+impl std::fmt::Debug for ConnectionSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectionSetup").finish_non_exhaustive()
+    }
+}
+
+impl ConnectionSetup {
+    /// Serves an accepted connection. If it becomes a session (WebSocket or raw messages), returns
+    /// the session for the caller to run.
+    pub(super) async fn serve(
+        self,
+        incoming: Incoming,
+        kind: ListenerKind,
+        shutdown: Shutdown,
+    ) -> Option<SessionFuture> {
+        let protocol = kind.protocol;
+        let (socket, peer) = match incoming {
+            Incoming::Tcp(socket, peer) => (socket, peer),
+            Incoming::Unix(socket) => {
+                return self
+                    .serve_stream(socket, protocol, Transport::Unix, None, shutdown)
+                    .await;
+            }
+        };
+        // Responses are written in one piece, so Nagle's algorithm would only add latency.
+        let _ = socket.set_nodelay(true);
+        if kind.secure {
+            let payload = match protocol {
+                Protocol::Http => TlsPayload::Http,
+                Protocol::Raw(_) => TlsPayload::Raw,
+            };
+            let tls = self.tls.clone()?;
+            let handshake = tls.accept(socket, payload, HANDSHAKE_TIMEOUT);
+            return match shutdown.until_killed(handshake).await? {
+                Ok(socket) => {
+                    self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)
+                        .await
+                }
+                Err(error) => {
+                    tracing::debug!("a TLS handshake failed: {error}");
+                    None
+                }
+            };
+        }
+        self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)
+            .await
+    }
+
+    async fn serve_stream<S>(
+        self,
+        socket: S,
+        protocol: Protocol,
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        shutdown: Shutdown,
+    ) -> Option<SessionFuture>
+    where
+        S: Socket,
+    {
+        match protocol {
+            Protocol::Http => {
+                let caller = Caller {
+                    connection: Connection::new(Transport::Http, peer),
+                    local: self.http.local,
+                    named: transport == Transport::Tcp,
+                    stopping: shutdown.stopping(),
+                    slot: None,
+                };
+                self.http.serve(socket, caller, shutdown).await
+            }
+            Protocol::Raw(framing) => {
+                let connection = Connection::new(transport, peer);
+                Some(self.raw?.serve(socket, framing, connection, shutdown))
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Timeouts of a session: idle connections, pings, slow messages, and peers that do not read.
+//!
+//! All of them share one timer. A busy connection only records when bytes have moved; the timer is
+//! reset when it fires, or when an earlier deadline comes up.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::limits::SessionLimits;
+use super::wire::Traffic;
+
+/// A snapshot of the session, taken when it can make no more progress.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Activity {
+    pub(super) traffic: Traffic,
+    /// A whole message was received since the last snapshot.
+    pub(super) message: bool,
+    /// A message was received in part.
+    pub(super) partial: bool,
+    /// There are bytes to be written.
+    pub(super) unwritten: bool,
+    /// Reading is paused, so silence does not count against the peer.
+    pub(super) paused: bool,
+    /// Calls or subscriptions are open.
+    pub(super) busy: bool,
+    /// The server is shutting down, and this session has no work left.
+    pub(super) done: bool,
+    /// The deadline of the whole session.
+    pub(super) until: Option<Instant>,
+}
+
+/// What is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TimerEvent {
+    /// Reading is paused: check whether the peer is still connected.
+    CheckPeer,
+    /// Send a ping.
+    Ping,
+    /// Nothing was received after a ping.
+    Dead,
+    /// The connection was idle for too long.
+    Idle,
+    /// A message takes too long to arrive.
+    SlowMessage,
+    /// The peer does not read.
+    NotReading,
+    /// The server is shutting down, and this session has finished its work.
+    Drained,
+    /// The deadline of the session has passed; unfinished work is dropped.
+    Over,
+}
+
+/// How long a connection must be silent before graceful shutdown closes it. Requests that the peer
+/// sent before it could know of the shutdown are still served.
+const DRAIN_SILENCE: Duration = Duration::from_millis(100);
+
+/// How often a peer is checked while reading is paused.
+const PEER_CHECK: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(super) struct Clock {
+    traffic: Traffic,
+    received: Instant,
+    written: Instant,
+    /// When the incomplete message began to arrive.
+    partial: Option<Instant>,
+    /// Whether there were bytes to be written at the last poll.
+    unwritten: bool,
+    pinged: Option<Instant>,
+    /// When the peer was last checked while reading is paused.
+    peer_checked: Option<Instant>,
+    /// Whether pings can be sent.
+    pings: bool,
+    /// Whether the idle timeout is disabled.
+    pub(super) patient: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    pub(super) fn new(patient: bool, pings: bool) -> Self {
+        let now = Instant::now();
+        Self {
+            traffic: Traffic::default(),
+            received: now,
+            written: now,
+            partial: None,
+            unwritten: false,
+            pinged: None,
+            peer_checked: None,
+            pings,
+            patient,
+            timer: None,
+        }
+    }
+
+    /// Turns pings off, after one could not be sent.
+    pub(super) fn cannot_ping(&mut self) {
+        self.pings = false;
+        self.pinged = None;
+    }
+
+    /// Records the activity; returns what is due, or waits until something is.
+    pub(super) fn poll(
+        &mut self,
+        activity: Activity,
+        limits: &SessionLimits,
+        cx: &mut Context<'_>,
+    ) -> Poll<TimerEvent> {
+        let now = Instant::now();
+        self.note(activity, now);
+        loop {
+            let due = self.due(activity, limits);
+            let due = due.into_iter().flatten().min_by_key(|(at, _)| *at);
+            let Some((at, event)) = due else {
+                self.timer = None;
+                return Poll::Pending;
+            };
+            if at <= now {
+                match event {
+                    TimerEvent::Ping => self.pinged = Some(now),
+                    TimerEvent::CheckPeer => self.peer_checked = Some(now),
+                    _ => {}
+                }
+                return Poll::Ready(event);
+            }
+            let timer = match &mut self.timer {
+                Some(timer) if timer.deadline() <= at => timer,
+                Some(timer) => {
+                    timer.as_mut().reset(at);
+                    timer
+                }
+                none => none.insert(Box::pin(sleep_until(at))),
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // The timer was set for a deadline that has moved since.
+            timer.as_mut().reset(at);
+        }
+    }
+
+    fn note(&mut self, activity: Activity, now: Instant) {
+        if activity.traffic.received != self.traffic.received || activity.paused {
+            self.received = now;
+            self.pinged = None;
+        }
+        let starts_waiting = activity.unwritten && !self.unwritten;
+        if activity.traffic.written != self.traffic.written || starts_waiting {
+            self.written = now;
+        }
+        self.peer_checked = match activity.paused {
+            true => self.peer_checked.or(Some(now)),
+            false => None,
+        };
+        self.unwritten = activity.unwritten;
+        self.partial = match self.partial {
+            Some(since) if activity.partial && !activity.message && !activity.paused => Some(since),
+            _ => activity.partial.then_some(now),
+        };
+        self.traffic = activity.traffic;
+    }
+
+    fn due(
+        &self,
+        activity: Activity,
+        limits: &SessionLimits,
+    ) -> [Option<(Instant, TimerEvent)>; 6] {
+        let after = |since: Instant, wait: Option<Duration>, event| {
+            Some((since.checked_add(wait?)?, event))
+        };
+        let silence = match self.pinged {
+            _ if activity.paused => None,
+            Some(pinged) => after(pinged, Some(limits.ping_timeout), TimerEvent::Dead),
+            None if self.pings && limits.ping_interval.is_some() => {
+                after(self.received, limits.ping_interval, TimerEvent::Ping)
+            }
+            None if activity.busy || self.patient => None,
+            None => {
+                let traffic = self.received.max(self.written);
+                after(traffic, limits.idle_timeout, TimerEvent::Idle)
+            }
+        };
+        let partial = self.partial.filter(|_| !activity.paused);
+        [
+            activity.until.map(|until| (until, TimerEvent::Over)),
+            silence,
+            self.peer_checked
+                .and_then(|last| after(last, Some(PEER_CHECK), TimerEvent::CheckPeer)),
+            partial.and_then(|since| after(since, limits.message_timeout, TimerEvent::SlowMessage)),
+            match activity.unwritten {
+                true => after(self.written, limits.write_timeout, TimerEvent::NotReading),
+                false => None,
+            },
+            match activity.done {
+                true => after(self.received, Some(DRAIN_SILENCE), TimerEvent::Drained),
+                false => None,
+            },
+        ]
+    }
+}

@@ -1,0 +1,276 @@
+//! Event loop of a session: reads, starts calls, writes.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use super::config::SessionConfig;
+use super::deadlines::{Activity, Clock, TimerEvent};
+use super::limits::SessionLimits;
+use super::parking::Parking;
+use super::phase::{Phase, StopReason};
+use super::wire::{CloseReason, Wire};
+use crate::call_origin::{Connection, Origin, Transport};
+use crate::dispatch::Dispatcher;
+use crate::session_state::{End, Outgoing, SessionHandle, Ticket};
+
+/// The most messages that one poll reads before it writes and yields.
+const READ_AHEAD: usize = 256;
+
+/// Items of subscriptions are fetched while fewer bytes than this are unwritten.
+const WRITE_AHEAD: usize = 64 * 1024;
+
+/// A session, driven by one task. The future completes when the connection has ended.
+pub(crate) struct Session<W> {
+    pub(super) wire: W,
+    pub(super) handle: SessionHandle,
+    pub(super) dispatcher: Dispatcher,
+    /// The origin of all calls of this session.
+    pub(super) origin: Arc<Origin>,
+    pub(super) limits: Arc<SessionLimits>,
+    pub(super) parked: Parking,
+    /// A pending notification: nothing else starts before it is done.
+    pub(super) barrier: Option<Ticket>,
+    /// The buffer that responses are written into.
+    pub(super) scratch: Vec<u8>,
+    pub(super) outgoing: VecDeque<Outgoing>,
+    /// Whether items of subscriptions are queued that did not fit yet.
+    pub(super) items: bool,
+    /// Whether a whole message was received since the clock was last polled.
+    pub(super) received: bool,
+    pub(super) clock: Clock,
+    pub(super) waker: Option<Waker>,
+    pub(super) phase: Phase,
+}
+
+impl<W: Wire> Session<W> {
+    /// A session over an open connection. `change` completes the origin of its calls.
+    pub(crate) fn new(
+        wire: W,
+        dispatcher: Dispatcher,
+        connection: Arc<Connection>,
+        local: bool,
+        config: &SessionConfig,
+        change: impl FnOnce(&mut Origin),
+    ) -> Self {
+        let patient = matches!(
+            connection.transport,
+            Transport::Stdio | Transport::InProcess
+        );
+        let handle = SessionHandle::new(Arc::clone(&config.connection), true);
+        let mut origin = dispatcher.origin(connection, local);
+        origin.session = Some(handle.clone());
+        change(&mut origin);
+        Self {
+            wire,
+            handle,
+            dispatcher,
+            origin: Arc::new(origin),
+            limits: Arc::clone(&config.limits),
+            parked: Parking::default(),
+            barrier: None,
+            scratch: Vec::new(),
+            outgoing: VecDeque::new(),
+            items: false,
+            received: false,
+            clock: Clock::new(patient, W::PINGS),
+            waker: None,
+            phase: Phase::Open,
+        }
+    }
+
+    /// Disables the idle timeout: for clients, the server decides when to close.
+    pub(crate) fn patient(mut self) -> Self {
+        self.clock.patient = true;
+        self
+    }
+
+    /// A handle for everything outside of the session's task.
+    pub(crate) fn handle(&self) -> SessionHandle {
+        self.handle.clone()
+    }
+
+    /// Makes as much progress as possible.
+    fn work(&mut self, cx: &mut Context<'_>) -> Result<(), StopReason> {
+        if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            self.handle.listen(cx.waker());
+        }
+        let mut left = READ_AHEAD;
+        loop {
+            self.fetch();
+            self.start_parked(cx);
+            self.read(&mut left, cx)?;
+            if self.handle.has_mail() {
+                continue;
+            }
+            let was_full = self.is_full();
+            let flushed = self.wire.poll_flush(cx);
+            self.handle.wrote(self.wire.unwritten());
+            match flushed {
+                Poll::Ready(Err(error)) => return Err(StopReason::from(error)),
+                Poll::Ready(Ok(())) if self.items => continue,
+                // There is room again: reading and parked messages resume here, since no
+                // waker is registered for that.
+                _ if was_full && !self.is_full() => continue,
+                _ => {}
+            }
+            if left == 0 {
+                // Yield to other tasks; there may be more to read.
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            if !self.handle.has_mail() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves posted messages to the wire, and items of subscriptions as far as they fit.
+    pub(super) fn fetch(&mut self) {
+        let room = WRITE_AHEAD.saturating_sub(self.wire.unwritten());
+        let wanted = self.handle.has_mail() || (self.items && room > 0);
+        if !wanted {
+            return;
+        }
+        self.items = self.handle.fetch(room, &mut self.outgoing);
+        while let Some(mut outgoing) = self.outgoing.pop_front() {
+            self.wire.send(&mut outgoing.text);
+        }
+        if self.outgoing.capacity() > 64 {
+            self.outgoing = VecDeque::new();
+        }
+        if self
+            .barrier
+            .is_some_and(|ticket| !self.handle.is_at_work(ticket))
+        {
+            self.barrier = None;
+        }
+    }
+
+    fn read(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), StopReason> {
+        while *left > 0 && self.may_read() {
+            match self.wire.poll_receive(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Some(Ok(message))) => {
+                    *left -= 1;
+                    self.received = true;
+                    self.take(message, cx)?;
+                }
+                Poll::Ready(Some(Err(error))) => return Err(StopReason::from(error)),
+                Poll::Ready(None) => return Err(StopReason::gone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another message may be read. Parked messages do not block reading while a call to
+    /// this peer is pending: its response may be the next message.
+    fn may_read(&self) -> bool {
+        !matches!(self.phase, Phase::Finishing(_))
+            && !self.is_full()
+            && (!self.parked.is_full(&self.limits) || self.handle.awaits_answers())
+    }
+
+    /// Whether so many bytes are unwritten that no more output may be produced.
+    pub(super) fn is_full(&self) -> bool {
+        self.wire.unwritten() > self.limits.max_unwritten
+    }
+
+    fn activity(&mut self) -> Activity {
+        let unwritten = self.wire.unwritten() > 0;
+        let working = self.handle.running() > 0 || !self.parked.is_empty();
+        Activity {
+            traffic: self.wire.traffic(),
+            message: std::mem::take(&mut self.received),
+            partial: self.wire.is_partial(),
+            unwritten,
+            paused: !self.may_read(),
+            busy: working || self.handle.is_busy(),
+            done: self.phase.is_stopping() && !working && !unwritten,
+            until: self.phase.until(),
+        }
+    }
+}
+
+impl<W: Wire> Future for Session<W> {
+    type Output = Arc<End>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Arc<End>> {
+        let this = &mut *self;
+        loop {
+            if let Phase::Closing(_) = this.phase {
+                return this.poll_closing(cx);
+            }
+            if let Err(stop) = this.work(cx) {
+                this.begin_closing(stop);
+                continue;
+            }
+            if let Some(stop) = this.wants_to_stop() {
+                this.begin_closing(stop);
+                continue;
+            }
+            let activity = this.activity();
+            if !activity.partial && !activity.unwritten {
+                // Most connections are idle most of the time, so they hold no buffers between
+                // messages.
+                this.wire.rest();
+            }
+            match ready!(this.clock.poll(activity, &this.limits, cx)) {
+                TimerEvent::CheckPeer if this.wire.is_hung_up() => {
+                    this.begin_closing(StopReason::gone())
+                }
+                TimerEvent::CheckPeer => {}
+                TimerEvent::Ping if this.wire.ping() => {}
+                TimerEvent::Ping => this.clock.cannot_ping(),
+                TimerEvent::Dead => {
+                    this.begin_closing(StopReason::late("no sign of life", CloseReason::Dead))
+                }
+                TimerEvent::Idle => {
+                    this.begin_closing(StopReason::late("it was idle", CloseReason::Normal))
+                }
+                TimerEvent::SlowMessage => {
+                    this.begin_closing(StopReason::late(
+                        "a message took too long",
+                        CloseReason::Policy,
+                    ));
+                }
+                TimerEvent::NotReading => {
+                    this.begin_closing(StopReason::late(
+                        "the peer does not read",
+                        CloseReason::Dead,
+                    ));
+                }
+                TimerEvent::Over => this.begin_closing(StopReason::gone()),
+                TimerEvent::Drained => this.begin_closing(StopReason::server()),
+            }
+        }
+    }
+}
+
+/// A session as a boxed future, whatever its wire.
+pub(crate) type SessionFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Drives a session of a server until it ends, with graceful shutdown.
+pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutdown::Shutdown) {
+    if shutdown
+        .until_stopped(Pin::new(&mut session))
+        .await
+        .is_none()
+    {
+        session.stop();
+        shutdown.until_killed(&mut session).await;
+    }
+}
+
+impl<W> Drop for Session<W> {
+    /// Dropping a session ends it and everything that belongs to it.
+    fn drop(&mut self) {
+        self.handle.close(End {
+            reason: "the connection was dropped".into(),
+            ours: true,
+        });
+        self.origin.connection.close();
+    }
+}

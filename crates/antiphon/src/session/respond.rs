@@ -1,0 +1,53 @@
+//! Responses that a session makes itself: refusals and parse errors.
+
+use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, message};
+
+use super::event_loop::Session;
+use super::wire::Wire;
+
+impl<W: Wire> Session<W> {
+    /// Answers a message that is not run: each entry with an id gets `OVERLOADED`.
+    pub(super) fn reject_overloaded(&mut self, entry: &Incoming) {
+        let entries = match entry {
+            Incoming::Single(entry) => std::slice::from_ref(entry),
+            Incoming::Batch(entries) => entries,
+        };
+        let error = ErrorObject::of(ErrorCode::OVERLOADED);
+        let mut text = Vec::new();
+        for entry in entries {
+            let id = match entry {
+                Entry::Request(request) => request.id_bytes(),
+                Entry::Invalid(invalid) => Some(invalid.id().as_bytes()),
+                Entry::Response(response) => Some(response.id().as_bytes()),
+            };
+            match id {
+                None => tracing::warn!("a notification was dropped: its session is overloaded"),
+                Some(id) => {
+                    text.push(if text.is_empty() { b'[' } else { b',' });
+                    message::write_error(&mut text, id, &error);
+                }
+            }
+        }
+        if text.is_empty() {
+            return;
+        }
+        match entry {
+            Incoming::Single(_) => drop(text.remove(0)),
+            Incoming::Batch(_) => text.push(b']'),
+        }
+        self.answer(&mut text);
+    }
+
+    /// Answers a call with an error of this code.
+    pub(super) fn refuse(&mut self, id: &[u8], code: ErrorCode) {
+        let mut text = Vec::new();
+        message::write_error(&mut text, id, &ErrorObject::of(code));
+        self.answer(&mut text);
+    }
+
+    /// Sends a response made by the session itself, after everything that was posted before.
+    pub(super) fn answer(&mut self, text: &mut Vec<u8>) {
+        self.fetch();
+        self.wire.send(text);
+    }
+}

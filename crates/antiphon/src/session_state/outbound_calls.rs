@@ -1,0 +1,320 @@
+//! Our pending calls.
+//!
+//! A response is matched to its call by the bytes of its id, within this connection. Responses that
+//! match no call are counted: a late response to an abandoned call is fine, a peer that keeps
+//! sending unknown ids is not.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use antiphon_proto::pending::InsertError;
+use antiphon_proto::{ErrorObject, Id, RawJson, message};
+use tokio::sync::oneshot;
+
+use super::end::End;
+use super::handle::{SessionHandle, State};
+use super::outbound_table::{CallEnd, NewCall, Progress, TooManyUnmatched, Waiter};
+use super::subscriber_queues::{InboxSender, SubscriptionKey};
+
+/// Why a message with calls was not posted.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Another pending call has this id.
+    Duplicate(Id),
+    /// The session is over.
+    Over(Arc<End>),
+}
+
+impl SessionHandle {
+    /// A new id for one of our calls, unique within this session.
+    pub(crate) fn next_id(&self) -> Id {
+        let mut state = self.lock();
+        state.calls.next += 1;
+        Id::from(state.calls.next)
+    }
+
+    /// Waits until `more` calls may be made. Also ready when the session is over.
+    pub(crate) fn poll_place(&self, more: usize, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_room(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let mut state = self.lock();
+        let waiting = state.calls.pending.len();
+        if state.end.is_some() || waiting == 0 || waiting + more <= self.0.limits.max_calls {
+            return Poll::Ready(());
+        }
+        state.waits_for_room(cx);
+        Poll::Pending
+    }
+
+    /// Posts a message with calls in it. Returns a future for each response, and the serial number
+    /// of the message.
+    ///
+    /// # Errors
+    ///
+    /// If the session is over, or an id is in use. Then nothing was posted.
+    pub(crate) fn call(
+        &self,
+        calls: Vec<NewCall>,
+        text: Vec<u8>,
+    ) -> Result<(Vec<Waiting>, u64), Refused> {
+        self.change(|state| {
+            if let Some(end) = &state.end {
+                return Err(Refused::Over(Arc::clone(end)));
+            }
+            let serial = state.serial.posted + 1;
+            let largest = match state.calls.is_empty() {
+                true => 0,
+                false => state.calls.largest,
+            };
+            state.calls.largest = largest.max(calls.len());
+            let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
+            for call in calls {
+                let (tell, receiver) = oneshot::channel();
+                let opens = call.opens.as_ref().map(InboxSender::key);
+                let waiter = Waiter {
+                    serial,
+                    tell,
+                    opens: call.opens,
+                    progress: call.progress,
+                };
+                if let Err(error) = state.calls.pending.insert(call.id.as_str(), waiter) {
+                    debug_assert!(!matches!(error, InsertError::Full(_)));
+                    for known in &mut waiting {
+                        state.calls.pending.take(known.id.as_ref());
+                        known.handle = None;
+                    }
+                    return Err(Refused::Duplicate(call.id));
+                }
+                waiting.push(Waiting {
+                    handle: Some(self.clone()),
+                    id: call.id,
+                    opens,
+                    receiver,
+                });
+            }
+            Ok((waiting, self.put(state, text)))
+        })
+    }
+
+    /// Delivers a response to its pending call.
+    ///
+    /// # Errors
+    ///
+    /// If the peer has sent too many unmatched responses.
+    pub(crate) fn answered(
+        &self,
+        id: &str,
+        outcome: Result<RawJson, ErrorObject>,
+    ) -> Result<(), TooManyUnmatched> {
+        let mut state = self.lock();
+        let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
+            let known = &mut state.calls.abandoned;
+            if let Some(at) = known
+                .iter()
+                .position(|(known, _)| **known == *id.as_bytes())
+            {
+                let opens = known.remove(at).and_then(|(_, opens)| opens);
+                if let (Some(key), Ok(result)) = (opens, &outcome) {
+                    self.decline(&mut state, result.as_str(), &key);
+                }
+                return Ok(());
+            }
+            return match (id, outcome) {
+                ("null", Err(error)) => {
+                    self.unreadable(&mut state, &error);
+                    Ok(())
+                }
+                _ => state.calls.unmatched(),
+            };
+        };
+        let opens = waiter.opens.as_ref().map(InboxSender::key);
+        if let (Some(inbox), Ok(result)) = (waiter.opens, &outcome) {
+            state.inboxes.open(result.as_str(), inbox);
+        }
+        let room = std::mem::take(&mut state.room);
+        drop(state);
+        let sent = waiter.tell.send(CallEnd::Answered(outcome));
+        // The caller has dropped its future just now, too late to cancel: unsubscribe here.
+        if let (Err(CallEnd::Answered(Ok(id))), Some(key)) = (sent, opens) {
+            self.forget(id.as_str(), &key);
+        }
+        room.into_iter().for_each(std::task::Waker::wake);
+        Ok(())
+    }
+
+    /// Fails a pending call because of a malformed response; returns `false` if no call has this
+    /// id.
+    pub(crate) fn answered_badly(&self, id: &str, reason: &'static str) -> bool {
+        let mut state = self.lock();
+        let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
+            return false;
+        };
+        let room = std::mem::take(&mut state.room);
+        drop(state);
+        let _ = waiter.tell.send(CallEnd::Malformed(reason));
+        room.into_iter().for_each(std::task::Waker::wake);
+        true
+    }
+
+    /// Counts an unmatched response.
+    ///
+    /// # Errors
+    ///
+    /// If there were too many.
+    pub(crate) fn unmatched(&self) -> Result<(), TooManyUnmatched> {
+        self.lock().calls.unmatched()
+    }
+
+    /// Handles an error with the id null: the peer could not read one of our messages. It cannot
+    /// say which, and the oldest is the most likely, so the calls of that one fail instead of
+    /// waiting for responses that will not come.
+    fn unreadable(&self, state: &mut State, error: &ErrorObject) {
+        let calls = &mut state.calls;
+        let Some(oldest) = calls.pending.oldest().map(|waiter| waiter.serial) else {
+            return;
+        };
+        for (id, waiter) in calls.pending.take_all(|waiter| waiter.serial == oldest) {
+            calls.abandon(&id, waiter.opens.as_ref().map(InboxSender::key));
+            let _ = waiter.tell.send(CallEnd::Unreadable(error.clone()));
+        }
+        // There is room for other calls now.
+        std::mem::take(&mut state.room)
+            .into_iter()
+            .for_each(std::task::Waker::wake);
+    }
+
+    /// The progress callback of a pending call.
+    pub(crate) fn progress(&self, id: &[u8]) -> Option<Progress> {
+        self.lock().calls.pending.get(id)?.progress.clone()
+    }
+
+    /// Posts a call and ignores its response.
+    pub(super) fn call_and_forget(&self, state: &mut State, method: &str, params: &str) {
+        state.calls.next += 1;
+        // A string, so that it cannot collide with the numbers that callers use.
+        let id = Id::from(format!("antiphon-{}", state.calls.next));
+        state.calls.abandon(id.as_str().as_bytes(), None);
+        let mut text = Vec::new();
+        message::write_request(&mut text, "2.0", Some(id.as_str()), method, Some(params));
+        self.put(state, text);
+    }
+
+    /// Abandons a pending call and sends a cancellation to the peer.
+    fn abandon(&self, id: &Id) {
+        self.change(|state| {
+            let Some(waiter) = state.calls.pending.take(id.as_ref()) else {
+                return;
+            };
+            let opens = waiter.opens.as_ref().map(InboxSender::key);
+            drop(waiter);
+            state.calls.abandon(id.as_ref(), opens);
+            let mut text = Vec::new();
+            let params = format!("{{\"id\":{id}}}");
+            let cancel = &self.0.limits.cancel;
+            message::write_request(&mut text, "2.0", None, cancel, Some(&params));
+            self.put(state, text);
+            let room = std::mem::take(&mut state.room);
+            room.into_iter().for_each(std::task::Waker::wake);
+        });
+    }
+}
+
+/// A future of the response to one of our calls. Dropping it cancels the call.
+pub(crate) struct Waiting {
+    /// `None` once there is nothing to cancel.
+    handle: Option<SessionHandle>,
+    id: Id,
+    /// The subscription that the response opens.
+    opens: Option<SubscriptionKey>,
+    receiver: oneshot::Receiver<CallEnd>,
+}
+
+impl Future for Waiting {
+    type Output = CallEnd;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallEnd> {
+        let polled = Pin::new(&mut self.receiver).poll(cx);
+        polled.map(|received| {
+            self.handle = None;
+            // The sender is never dropped without sending.
+            received.unwrap_or_else(|_| CallEnd::Lost {
+                sent: true,
+                end: Arc::new(End {
+                    reason: "the session has dropped the call".into(),
+                    ours: false,
+                }),
+            })
+        })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else {
+            return;
+        };
+        // After `close`, sending fails and the sender cleans up; what was sent before is received
+        // below. Otherwise a response could be lost between `try_recv` and the drop of the
+        // receiver.
+        self.receiver.close();
+        match (self.receiver.try_recv(), &self.opens) {
+            (Err(_), _) => handle.abandon(&self.id),
+            // The call is answered, so there is nothing to cancel, but a subscription was opened.
+            (Ok(CallEnd::Answered(Ok(id))), Some(key)) => handle.forget(id.as_str(), key),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Waiting").field(&self.id).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Barrier};
+    use std::thread;
+
+    use antiphon_proto::RawJson;
+
+    use super::super::{InboxSender, NewCall, SessionHandle};
+
+    /// Whichever comes first, the response or the drop: the subscription is ended.
+    #[test]
+    fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
+        for round in 0..5_000 {
+            let handle = SessionHandle::new(Arc::default(), true);
+            let (opens, _inbox) = InboxSender::new(1, "unsubscribe");
+            let call = NewCall {
+                id: 1.into(),
+                opens: Some(opens),
+                progress: None,
+            };
+            let (waiting, _) = handle.call(vec![call], Vec::new()).unwrap();
+            let both = Arc::new(Barrier::new(2));
+            let dropper = {
+                let both = Arc::clone(&both);
+                thread::spawn(move || {
+                    both.wait();
+                    drop(waiting);
+                })
+            };
+            let id = RawJson::from_value("s1").unwrap();
+            both.wait();
+            handle.answered("1", Ok(id)).unwrap();
+            dropper.join().unwrap();
+            let mut posted = VecDeque::new();
+            handle.fetch(1024, &mut posted);
+            let last = posted.pop_back().unwrap().text;
+            let last = String::from_utf8(last).unwrap();
+            assert!(last.contains("unsubscribe"), "round {round}: {last}");
+            assert!(!handle.has_inboxes());
+        }
+    }
+}

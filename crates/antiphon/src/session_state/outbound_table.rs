@@ -1,0 +1,123 @@
+//! Table of our pending calls.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use antiphon_proto::pending::Pending;
+use antiphon_proto::{ErrorObject, Id, RawJson};
+use tokio::sync::oneshot;
+
+use super::end::End;
+use super::subscriber_queues::{InboxSender, SubscriptionKey};
+
+/// How many unmatched responses a peer may send before it is disconnected.
+const MAX_UNMATCHED: usize = 16;
+
+/// How many abandoned calls are remembered, so that late responses to them are not unmatched.
+const MAX_ABANDONED: usize = 1024;
+
+/// The outcome of a call.
+#[derive(Debug)]
+pub(crate) enum CallEnd {
+    /// The peer's response.
+    Answered(Result<RawJson, ErrorObject>),
+    /// The peer's response is malformed, for this reason.
+    Malformed(&'static str),
+    /// The peer could not read a message, probably the one with this call.
+    Unreadable(ErrorObject),
+    /// The session has ended; `sent` says whether the call was handed to the transport before.
+    Lost { sent: bool, end: Arc<End> },
+}
+
+/// The callback for progress notifications of a call.
+pub(crate) type Progress = Arc<dyn Fn(RawJson) + Send + Sync>;
+
+/// A call that is about to be made.
+pub(crate) struct NewCall {
+    pub(crate) id: Id,
+    /// Where items are delivered, if the call opens a subscription.
+    pub(crate) opens: Option<InboxSender>,
+    pub(crate) progress: Option<Progress>,
+}
+
+impl From<Id> for NewCall {
+    fn from(id: Id) -> Self {
+        Self {
+            id,
+            opens: None,
+            progress: None,
+        }
+    }
+}
+
+pub(super) struct Calls {
+    pub(super) pending: Pending<Waiter>,
+    /// The ids of abandoned calls, and the keys of the subscriptions that they may still open.
+    pub(super) abandoned: VecDeque<(Box<[u8]>, Option<SubscriptionKey>)>,
+    pub(super) strangers: usize,
+    /// The most calls in one message, among those sent since the table was last empty.
+    pub(super) largest: usize,
+    /// The last id that was generated.
+    pub(super) next: u64,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            // `SessionHandle::poll_place` bounds it, by waiting; this table would refuse.
+            pending: Pending::new(usize::MAX),
+            abandoned: VecDeque::new(),
+            strangers: 0,
+            largest: 0,
+            next: 0,
+        }
+    }
+}
+
+pub(super) struct Waiter {
+    /// The serial number of the message that carries the call.
+    pub(super) serial: u64,
+    pub(super) tell: oneshot::Sender<CallEnd>,
+    pub(super) opens: Option<InboxSender>,
+    pub(super) progress: Option<Progress>,
+}
+
+impl Calls {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    pub(super) fn largest(&self) -> usize {
+        self.largest
+    }
+
+    pub(super) fn lose(mut self, taken: u64, end: &Arc<End>) {
+        for (_, waiter) in self.pending.drain() {
+            let sent = waiter.serial <= taken;
+            let end = Arc::clone(end);
+            let _ = waiter.tell.send(CallEnd::Lost { sent, end });
+        }
+    }
+
+    pub(super) fn abandon(&mut self, id: &[u8], opens: Option<SubscriptionKey>) {
+        if self.abandoned.len() >= MAX_ABANDONED {
+            self.abandoned.pop_front();
+        }
+        self.abandoned.push_back((id.into(), opens));
+    }
+}
+
+/// The peer has sent too many unmatched responses.
+#[derive(Debug)]
+pub(crate) struct TooManyUnmatched;
+
+impl Calls {
+    /// Counts an unmatched response.
+    pub(super) fn unmatched(&mut self) -> Result<(), TooManyUnmatched> {
+        self.strangers += 1;
+        match self.strangers > MAX_UNMATCHED {
+            true => Err(TooManyUnmatched),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Our subscriptions: delivery of the items that the peer sends.
+
+use std::sync::atomic::Ordering;
+
+use antiphon_proto::RawJson;
+
+use super::handle::{SessionHandle, State};
+use super::subscriber_queues::{InboxEnd, SubscriptionKey, is_id};
+
+impl SessionHandle {
+    /// Whether we have subscriptions, so that notifications may carry items.
+    pub(crate) fn has_inboxes(&self) -> bool {
+        !self.lock().inboxes.is_empty()
+    }
+
+    /// Delivers an item; returns `false` if none of our subscriptions has this id. With `last` the
+    /// peer ends the subscription.
+    pub(crate) fn deliver(&self, id: &str, params: RawJson, last: bool) -> bool {
+        let mut state = self.lock();
+        let Some(inbox) = state.inboxes.table.get(id) else {
+            return false;
+        };
+        let fits = inbox.deliver(params);
+        if fits && !last {
+            return true;
+        }
+        let Some(inbox) = state.inboxes.table.remove(id) else {
+            return true;
+        };
+        drop(state);
+        if !fits {
+            inbox.end(InboxEnd::Lagged);
+            self.change(|state| self.tell_unsubscribed(state, id, &inbox.unsubscribe));
+        }
+        true
+    }
+
+    /// Ends one of our subscriptions and unsubscribes from the peer.
+    pub(crate) fn forget(&self, id: &str, key: &SubscriptionKey) {
+        self.change(|state| {
+            let known = state.inboxes.table.get(id);
+            if known.is_some_and(|inbox| key.is_of(inbox)) {
+                state.inboxes.table.remove(id);
+                self.tell_unsubscribed(state, id, &key.unsubscribe);
+            }
+        });
+    }
+
+    /// Unsubscribes from a subscription that the peer has accepted after its call was abandoned.
+    pub(super) fn decline(&self, state: &mut State, id: &str, key: &SubscriptionKey) {
+        if is_id(id) {
+            self.tell_unsubscribed(state, id, &key.unsubscribe);
+            self.0.mail.store(true, Ordering::Release);
+        }
+    }
+
+    fn tell_unsubscribed(&self, state: &mut State, id: &str, method: &str) {
+        self.call_and_forget(state, method, &format!("[{id}]"));
+    }
+}

@@ -1,0 +1,108 @@
+//! Checks of a request's head: whether the request may make calls, and the call options in its
+//! header fields.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use crate::call_origin::Connection;
+use crate::transport::http::caller::Caller;
+use crate::transport::http::headers::{Fields, Occurrence};
+use crate::transport::http::host_check::Admission;
+use crate::transport::http::media_types;
+use crate::transport::http::refusal::Refusal;
+use crate::transport::http::route::{ResponseForm, Route};
+use crate::transport::http::routes::Routes;
+
+/// Performs all checks that need no request body.
+pub(super) fn accept<'a>(
+    routes: &'a Routes,
+    head: &Parts,
+    fields: &Fields<'_>,
+    admission: &Admission,
+) -> Result<Accepted<'a>, Refusal> {
+    let route = routes.find(head.uri.path())?;
+    if head.method != Method::POST {
+        return not_post(head, fields, admission);
+    }
+    if !media_types::is_json(fields.content_type) {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be application/json, and Content-Type must say so",
+        ));
+    }
+    let encoded = match fields.content_encoding {
+        Occurrence::Never => false,
+        Occurrence::Once(encoding) => encoding != "identity",
+        Occurrence::Often => true,
+    };
+    if encoded {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must not be compressed",
+        ));
+    }
+    Ok(Accepted::Call(route, route.form(fields)?))
+}
+
+/// A request that has passed the checks.
+pub(super) enum Accepted<'a> {
+    /// The body is a message for this route; the response has one of these formats.
+    Call(&'a Route, ResponseForm),
+    /// A CORS preflight request of a web page.
+    Preflight,
+}
+
+/// Accepts a CORS preflight; any other request that is not a POST gets an error response.
+fn not_post(
+    head: &Parts,
+    fields: &Fields<'_>,
+    admission: &Admission,
+) -> Result<Accepted<'static>, Refusal> {
+    let is_preflight = head.method == Method::OPTIONS
+        && fields.origin != Occurrence::Never
+        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    match (is_preflight, &admission.cors) {
+        (true, Some(_)) => Ok(Accepted::Preflight),
+        (true, None) => Err(Refusal::forbidden(
+            "only pages of a named origin are asked before",
+        )),
+        (false, _) => Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "JSON-RPC is called with POST",
+        )),
+    }
+}
+
+/// Call options and caller properties taken from the head; they apply to all calls in the body.
+pub(super) struct CallHead<'a> {
+    pub(super) connection: Arc<Connection>,
+    pub(super) stopping: &'a CancellationToken,
+    pub(super) local: bool,
+    pub(super) admin: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) traceparent: Option<Arc<str>>,
+    pub(super) tracestate: Option<Arc<str>>,
+}
+
+impl<'a> CallHead<'a> {
+    pub(super) fn new(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
+        let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
+        let milliseconds = fields
+            .timeout
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        Self {
+            connection: Arc::clone(&caller.connection),
+            stopping: &caller.stopping,
+            local: caller.local && !fields.forwarded,
+            admin,
+            timeout: milliseconds.map(Duration::from_millis),
+            traceparent: text(fields.traceparent),
+            tracestate: text(fields.tracestate),
+        }
+    }
+}

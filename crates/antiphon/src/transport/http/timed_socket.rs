@@ -1,0 +1,388 @@
+//! Socket of an HTTP connection, which enforces the connection's deadlines.
+//!
+//! There is only one timer per connection. It is reset only if the new deadline is *earlier* than
+//! the armed one. If the deadline has moved to a later time, this is noticed when the timer fires.
+//! So a busy connection touches its timer once in ten seconds, not once per request.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep_until};
+
+use crate::transport::http::deadlines::Clock;
+use crate::transport::http::http2_streams::NEVER;
+
+/// How long a closing connection discards what the peer still sends, so that the peer can read the
+/// last response.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A socket whose operations fail with `TimedOut` when a deadline of the [`Clock`] has passed.
+#[derive(Debug)]
+pub(crate) struct TimedSocket<S> {
+    socket: S,
+    clock: Arc<Clock>,
+    /// The deadline of a blocked write; [`NEVER`] if no write is blocked.
+    write_by: u64,
+    timer: Option<Pin<Box<Sleep>>>,
+    armed: u64,
+    /// Bytes that were read to detect the protocol; hyper reads them first.
+    prefix: Prefix,
+    /// The time limit for discarding input after shutdown.
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Debug, Default)]
+struct Prefix {
+    bytes: [u8; PREFACE.len()],
+    filled: usize,
+    given: usize,
+}
+
+/// The HTTP/2 connection preface (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The first byte of a TLS client: content type of a handshake record.
+const TLS: u8 = 0x16;
+
+/// The protocol version of a connection, as detected from its first bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Version {
+    Http1,
+    Http2,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
+    pub(crate) fn new(socket: S, clock: Arc<Clock>) -> Self {
+        Self {
+            socket,
+            clock,
+            write_by: NEVER,
+            timer: None,
+            armed: NEVER,
+            prefix: Prefix::default(),
+            linger: None,
+        }
+    }
+
+    /// Returns the inner socket, after an upgrade. hyper has consumed the prefix by then.
+    pub(super) fn into_inner(self) -> S {
+        self.socket
+    }
+
+    /// Reads until the protocol version is known. The bytes are kept for hyper. Cancel safe: a
+    /// dropped call can be repeated.
+    pub(crate) async fn sniff(&mut self) -> io::Result<Version> {
+        loop {
+            let read = self
+                .prefix
+                .bytes
+                .get(..self.prefix.filled)
+                .unwrap_or_default();
+            if read.first() == Some(&TLS) {
+                // A TLS client could not read an HTTP response.
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            if !PREFACE.starts_with(read) {
+                return Ok(Version::Http1);
+            }
+            if read.len() == PREFACE.len() {
+                return Ok(Version::Http2);
+            }
+            if poll_fn(|cx| self.poll_prefix(cx)).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// Whether any bytes have arrived.
+    pub(super) fn has_begun(&self) -> bool {
+        self.prefix.filled > 0
+    }
+
+    /// Reads more bytes of the prefix; 0 means end of stream.
+    fn poll_prefix(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Prefix { bytes, filled, .. } = &mut self.prefix;
+        let mut buffer = ReadBuf::new(bytes.get_mut(*filled..).unwrap_or_default());
+        match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+            Poll::Ready(result) => {
+                let more = buffer.filled().len();
+                *filled += more;
+                Poll::Ready(result.map(|()| more))
+            }
+            Poll::Pending => match self.poll_deadline(cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        }
+    }
+
+    /// Fails if a deadline has passed; otherwise wakes the task at the next deadline.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        loop {
+            let by = self.clock.due(self.write_by);
+            if by == NEVER {
+                return Ok(());
+            }
+            if self.clock.has_passed(by) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let at = self.clock.instant(by);
+            let timer = match &mut self.timer {
+                Some(timer) if self.armed <= by => timer,
+                Some(timer) => {
+                    timer.as_mut().reset(at);
+                    self.armed = by;
+                    timer
+                }
+                None => {
+                    self.armed = by;
+                    self.timer.insert(Box::pin(sleep_until(at)))
+                }
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            // The timer was armed for a deadline that has moved to a later time: check again and
+            // re-arm.
+            self.timer = None;
+        }
+    }
+
+    /// Applies the write deadline to the result of a write. The deadline begins when a write blocks
+    /// and is cleared when a write succeeds.
+    fn timed_write<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            if self.write_by != NEVER {
+                self.write_by = NEVER;
+                self.clock.written();
+            }
+            return result;
+        }
+        if self.write_by == NEVER {
+            self.write_by = self.clock.write_by();
+        }
+        match self.poll_deadline(cx) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedSocket<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let Prefix {
+            bytes,
+            filled,
+            given,
+        } = &mut this.prefix;
+        if given < filled {
+            let waiting = bytes.get(*given..*filled).unwrap_or_default();
+            let length = waiting.len().min(buffer.remaining());
+            buffer.put_slice(waiting.get(..length).unwrap_or_default());
+            *given += length;
+            return Poll::Ready(Ok(()));
+        }
+        if this.clock.is_flooded() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.socket).poll_read(cx, buffer) {
+            Poll::Ready(result) => {
+                if buffer.filled().len() > before {
+                    this.clock.received();
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => match this.poll_deadline(cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.timed_write(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.timed_write(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.socket).poll_flush(cx);
+        self.timed_write(cx, result)
+    }
+
+    /// Shuts down the sending side, then discards what the peer still sends for up to [`LINGER`].
+    /// Closing a socket with unread data sends a reset, and the peer could lose a response that it
+    /// has not read yet.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+        }
+        let until = this
+            .linger
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        let mut discarded = [0; 4096];
+        loop {
+            if until.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buffer = ReadBuf::new(&mut discarded);
+            match ready!(Pin::new(&mut this.socket).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::http::deadlines::Timeouts;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    const PHASES: Timeouts = Timeouts {
+        header: Some(Duration::from_secs(10)),
+        idle: Some(Duration::from_secs(75)),
+        write: Some(Duration::from_secs(30)),
+    };
+
+    fn pair(
+        buffer: usize,
+    ) -> (
+        tokio::io::DuplexStream,
+        TimedSocket<tokio::io::DuplexStream>,
+        Arc<Clock>,
+    ) {
+        let (peer, socket) = tokio::io::duplex(buffer);
+        let clock = Clock::new(PHASES);
+        (peer, TimedSocket::new(socket, Arc::clone(&clock)), clock)
+    }
+
+    /// Seconds until a read fails with `TimedOut`.
+    async fn seconds_to_error(socket: &mut TimedSocket<tokio::io::DuplexStream>) -> u64 {
+        let began = Instant::now();
+        let mut byte = [0];
+        loop {
+            match socket.read(&mut byte).await {
+                Ok(1) => {}
+                Ok(_) => panic!("the peer has closed"),
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return began.elapsed().as_secs();
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_socket_is_cut_after_the_time_for_a_head() {
+        let (_peer, mut socket, _clock) = pair(64);
+        assert_eq!(seconds_to_error(&mut socket).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dripping_bytes_do_not_prolong_a_head() {
+        let (mut peer, mut socket, _clock) = pair(64);
+        tokio::spawn(async move {
+            while peer.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+        });
+        assert_eq!(seconds_to_error(&mut socket).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_head_has_the_same_time_as_the_first() {
+        let (mut peer, mut socket, clock) = pair(64);
+        drop(clock.request());
+        peer.write_all(b"P").await.unwrap();
+        assert_eq!(seconds_to_error(&mut socket).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_lives_longer_and_a_busy_one_for_ever() {
+        let (_peer, mut socket, clock) = pair(64);
+        let request = clock.request();
+        let mut byte = [0];
+        let hour = Duration::from_secs(3600);
+        assert!(
+            tokio::time::timeout(hour, socket.read(&mut byte))
+                .await
+                .is_err()
+        );
+        drop(request);
+        assert_eq!(seconds_to_error(&mut socket).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_read_is_cut() {
+        let (_peer, mut socket, clock) = pair(8);
+        let _request = clock.request();
+        let began = Instant::now();
+        let error = socket.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_draining_connection_waits_for_a_byte_on_its_way_only() {
+        let (_peer, mut socket, clock) = pair(64);
+        drop(clock.request());
+        clock.drain();
+        assert_eq!(seconds_to_error(&mut socket).await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_protocol_is_told_by_the_first_bytes_and_they_are_read_again() {
+        for (sent, expected) in [
+            (&PREFACE[..], Version::Http2),
+            (b"POST / HTTP/1.1\r\n", Version::Http1),
+            (b"PRI * HTTP/1.1\r\n", Version::Http1),
+        ] {
+            let (mut peer, mut socket, _clock) = pair(64);
+            for byte in sent {
+                peer.write_all(&[*byte]).await.unwrap();
+            }
+            assert_eq!(socket.sniff().await.unwrap(), expected);
+            drop(peer);
+            let mut all = Vec::new();
+            socket.read_to_end(&mut all).await.unwrap();
+            assert_eq!(all, sent);
+        }
+    }
+}
