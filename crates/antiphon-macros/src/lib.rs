@@ -33,12 +33,13 @@ mod types;
 
 use proc_macro::TokenStream;
 
-/// Makes an object's methods remote, or an interface's.
+/// Makes the methods of an `impl` block or of a trait remote methods.
 ///
 /// # On an `impl` block
 ///
-/// Methods whose names begin with `rpc_` are remote, under the name behind it; all others are
-/// private. The block stays as it is, and the type becomes something that can be served or nested.
+/// Methods whose names begin with `rpc_` are remote, under the name after this prefix. All other
+/// methods stay private. The block itself does not change. The type can then be served, or nested
+/// in a router.
 ///
 /// ```
 /// use antiphon::{Context, ErrorObject, Router, rpc};
@@ -82,27 +83,30 @@ use proc_macro::TokenStream;
 ///
 /// | option | what it does | default |
 /// |---|---|---|
-/// | `serve_as = "on"` | remote methods begin with `on_` | `rpc` |
-/// | `namespace = "calc"` | the object brings a prefix of its own | none |
-/// | `separator = "/"` | stands behind that prefix, and those of routers nested below | `.` |
-/// | `rename_all = "camelCase"` | names as callers write them; also `PascalCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` | as they are |
-/// | `title = "Sums"` | what documents call the object | the type's name |
-/// | `client = false` | makes no client | `true` |
+/// | `serve_as = "on"` | sets the prefix of remote methods: `on_` | `rpc` |
+/// | `namespace = "calc"` | adds a prefix to the remote names of the object | none |
+/// | `separator = "/"` | sets the separator after this prefix, and after those of nested routers | `.` |
+/// | `rename_all = "camelCase"` | changes the case of the remote names; also `PascalCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` | names as in Rust |
+/// | `title = "Sums"` | sets the title of the object in documents | the name of the type |
+/// | `client = false` | generates no client | `true` |
 ///
-/// The doc comment of the block is the object's documentation, that of a method the method's.
+/// The doc comment of the block becomes the documentation of the object, and the doc comment of a
+/// method that of the method.
 ///
 /// ## Methods
 ///
-/// A method takes `&self` or nothing, and is called many times at the same time: what changes is
-/// kept behind a `Mutex`. It is one of these:
+/// A method takes `&self`, or no `self` at all. Many calls of it may run at the same time, so state
+/// that changes must be in a `Mutex` or something similar. There are three forms:
 ///
-/// - `fn` runs where the call was read and must be quick: no other call of the connection moves on.
-/// - `async fn` may wait and must not block. Its future must be `Send`.
-/// - `fn` with `#[method(blocking)]` runs on a thread for such work.
+/// - `fn` runs in the task that reads the connection. It must return quickly, because no other call
+///   of that connection proceeds meanwhile.
+/// - `async fn` may wait, but must not block its thread. Its future must be `Send`.
+/// - `fn` with `#[method(blocking)]` runs on a thread where it may block.
 ///
-/// It returns anything that implements `Serialize`, or a `Result` of it with any error that converts
-/// into `ErrorObject`; see [`macro@ErrorCodes`]. A `Failure` takes every error, for `?`. An error
-/// that does not convert is refused, also if it has a JSON form:
+/// A method returns a type that implements `Serialize`, or a `Result` of such a type and an error
+/// that converts into `ErrorObject`; see [`macro@ErrorCodes`]. The error `Failure` accepts every
+/// error through `?`. An error type that does not convert is a compile error, even if it implements
+/// `Serialize`:
 ///
 /// ```compile_fail,E0277
 /// # struct Numbers;
@@ -114,36 +118,37 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// `#[method(…)]` on a method has these options, and makes a method remote whatever its name is:
+/// `#[method(…)]` makes a method remote, whatever its name is, and has these options:
 ///
 /// | option | what it does |
 /// |---|---|
-/// | `name = "…"` | the remote name, as it stands |
-/// | `doc = "…"` | the documentation, in place of the doc comment |
-/// | `format = "csv"` | a word for request handlers and `ctx.format()`; the wire stays JSON |
-/// | `request_handler = path` | a function that changes the parameters first |
-/// | `example = "…"` | a call for documents: `{"params": [3, 4], "result": 7}` |
-/// | `errors = ShopError` | the enum under [`macro@ErrorCodes`] whose errors documents list here |
-/// | `deprecated`, `deprecated = "…"` | tells callers to use something else; so does `#[deprecated]` |
-/// | `blocking` | for a `fn` that blocks |
-/// | `local` | only callers on this machine see it, and admins |
-/// | `admin` | only callers with the server's admin token see it |
-/// | `skip` | not remote, in spite of its name |
-/// | `stream` and four more | for [subscriptions](#subscriptions) |
+/// | `name = "…"` | sets the remote name; `rename_all` does not change it |
+/// | `doc = "…"` | sets the documentation, instead of the doc comment |
+/// | `format = "csv"` | sets a word for request handlers and `ctx.format()`; messages are JSON all the same |
+/// | `request_handler = path` | sets a function that may change the parameters first |
+/// | `example = "…"` | adds an example for documents: `{"params": [3, 4], "result": 7}` |
+/// | `errors = ShopError` | names an enum with [`macro@ErrorCodes`] whose errors documents list here |
+/// | `deprecated`, `deprecated = "…"` | marks the method as deprecated, and says what to use instead; so does `#[deprecated]` |
+/// | `blocking` | runs a `fn` on a thread where it may block |
+/// | `local` | only callers on the same machine, and admins, can see and call the method |
+/// | `admin` | only callers with the server's admin token can see and call the method |
+/// | `skip` | makes the method private, although its name has the prefix |
+/// | `stream` and four more | see [subscriptions](#subscriptions) |
 ///
 /// ## Parameters
 ///
-/// Callers give them by position or by name. They are owned types that implement `Deserialize`, at
-/// most 16. An `Option` may be left out. A parameter whose type is called `Context`, or that carries
-/// `#[ctx]`, is the call's context and none of the caller's. `#[arg(…)]` has these options:
+/// Callers pass parameters by position or by name. A method has at most 16. Their types are owned
+/// and implement `Deserialize`. An `Option` may be left out. A parameter whose type is named
+/// `Context`, or that has the attribute `#[ctx]`, is the context of the call. Callers do not pass
+/// it. `#[arg(…)]` has these options:
 ///
 /// | option | what it does |
 /// |---|---|
-/// | `default`, `default = 10` | may be left out: the type's default value, or this one |
-/// | `name = "type"` | the name callers use |
-/// | `flatten` | takes all members that no other parameter takes; the method is called by name only |
+/// | `default`, `default = 10` | callers may leave out the parameter; it then has the default of its type, or this value |
+/// | `name = "type"` | sets the name that callers use |
+/// | `flatten` | collects all members that no other parameter takes; the method can then be called by name only |
 ///
-/// A doc comment on a parameter goes into documents.
+/// The doc comment of a parameter becomes its description in documents.
 ///
 /// ```
 /// use antiphon::{Context, ErrorObject, NamedParams, rpc};
@@ -175,10 +180,11 @@ use proc_macro::TokenStream;
 ///
 /// ## Subscriptions
 ///
-/// A method that returns a stream, at once or as an `async fn`, is answered with the id of a
-/// subscription; the stream's items follow as notifications. That is any method whose return type is
-/// written `impl Stream<Item = T>`, or `Result<impl Stream<Item = T>, E>` if it may refuse. An item
-/// may be a `Result` as well: its error ends the stream and is told.
+/// A method that returns a stream is a subscription. The result of a call is the id of the
+/// subscription, and the items of the stream follow as notifications. The return type must be
+/// written as `impl Stream<Item = T>`, or as `Result<impl Stream<Item = T>, E>` if the method may
+/// fail. For any other stream type use the option `stream`. The method may be a `fn` or an
+/// `async fn`. Items may be `Result`s: an error is sent to the subscriber and ends the stream.
 ///
 /// ```
 /// use antiphon::{ErrorObject, Router, rpc};
@@ -224,18 +230,18 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// A stream must be `Send`. It may borrow from `&self` and from a `&Context`, which live as long as
-/// the subscription; so `+ use<>` and `+ 'static` are allowed and not needed. It is asked for items
-/// where other work of its connection runs, and must not block.
+/// the subscription. So `+ use<>` and `+ 'static` are allowed, but not necessary. A stream is
+/// polled in a task of its connection, so it must not block.
 ///
 /// | option | what it does |
 /// |---|---|
-/// | `stream`, `stream = "T"` | the method returns a stream, though its type does not say so; a client reads the items as `T` |
-/// | `notification = "…"` | the full name of the notifications, in place of the method's own |
-/// | `unsubscribe = "…"` | the full name of a method that ends subscriptions, besides `rpc.unsubscribe` |
-/// | `plain` | messages without `seq` and `end`, as Ethereum's clients know them |
-/// | `overflow = "…"` | for a subscriber that does not keep up: `disconnect` (the default), `drop_oldest`, `latest_only` or `block` |
+/// | `stream`, `stream = "T"` | declares that the method returns a stream, if its type does not show this; the generated client reads the items as `T` |
+/// | `notification = "…"` | sets the full method name of the notifications, instead of the name of the method |
+/// | `unsubscribe = "…"` | sets the full name of a method that ends subscriptions, in addition to `rpc.unsubscribe` |
+/// | `plain` | sends messages without `seq` and `end`, as Ethereum clients expect them |
+/// | `overflow = "…"` | sets what happens if a subscriber does not keep up: `disconnect` (the default), `drop_oldest`, `latest_only` or `block` |
 ///
-/// The error of an item must convert into `ErrorObject`, as that of a method must:
+/// The error type of the items must convert into `ErrorObject`, like that of a method:
 ///
 /// ```compile_fail,E0277
 /// # use futures_util::stream::{self, Stream};
@@ -248,12 +254,12 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// # On a trait
+/// All methods of the trait are remote, for every type that implements it. The macro adds a method
+/// `into_router(self)` to the trait, and the supertraits `Send + Sync + 'static`. The futures of
+/// its `async fn`s, and each `impl Stream`, must be `Send`.
 ///
-/// All methods of the trait are remote, whatever implements it. The trait gets a method
-/// `into_router(self)`, and `Send + Sync + 'static` as supertraits; its `async fn`s promise futures
-/// that are `Send`, and what is written `impl Stream` promises to be `Send`, too. A program that only calls the service needs the crate with the trait, and that
-/// crate needs this library with `default-features = false, features = ["macros", "client"]`.
+/// A program that only calls the service depends on the crate with the trait. That crate needs this
+/// library with `default-features = false, features = ["macros", "client"]`.
 ///
 /// ```
 /// use antiphon::{Router, rpc};
@@ -276,11 +282,13 @@ use proc_macro::TokenStream;
 /// # router.build().unwrap();
 /// ```
 ///
-/// The options are the same; if `serve_as` is given, only methods that begin with it are remote.
+/// The options are the same as those of a block. If `serve_as` is given, only methods with this
+/// prefix are remote.
 ///
 /// # The client
 ///
-/// With feature `client` either form makes one, with an `async fn` for each remote method:
+/// With the feature `client`, the macro generates a client with an `async fn` for each remote
+/// method. The name of the client is that of the type or trait, followed by `Client`:
 ///
 /// ```no_run
 /// use antiphon::{Client, rpc};
@@ -298,18 +306,19 @@ use proc_macro::TokenStream;
 /// # }
 /// ```
 ///
-/// A block's client is `pub` where the block stands; a trait's is as visible as the trait. What a
-/// block's method borrows (`&'static str`), its client owns (`String`). A generic block makes none:
-/// nobody knows which types it is served with.
+/// The client of a block is `pub` in the module of the block. The client of a trait has the
+/// visibility of the trait. Where a method of a block borrows (`&'static str`), the client returns
+/// an owned type (`String`). A generic block has no client, because the macro cannot know the types
+/// that it is served with.
 ///
-/// The result of a method is the `T` of what is called `Result<T, …>`. Where the type does not show
-/// it (`impl Serialize`, an alias `Result` without parameters), the caller says what to read:
-/// `client.list::<Vec<u8>>().await`.
+/// The result type of a client method is the `T` of a return type that is named `Result<T, …>`. If
+/// the return type does not show `T` (`impl Serialize`, or an alias `Result` without parameters),
+/// the caller names it: `client.list::<Vec<u8>>().await`.
 ///
-/// For a method that streams the client has a plain `fn`. It gives an
-/// `antiphon::client::PendingSubscription<T>`, which begins when it is awaited. `T` is the value of an
-/// item. Where neither `Stream<Item = T>` nor `stream = "T"` shows it, the caller says what to read:
-/// `client.ticks::<u8>().await`.
+/// For a subscription, the client has a `fn` that returns an
+/// `antiphon::client::PendingSubscription<T>`, where `T` is the type of the items. The subscription
+/// begins when this is awaited. If neither `Stream<Item = T>` nor `stream = "T"` shows the type,
+/// the caller names it: `client.ticks::<u8>().await`.
 #[proc_macro_attribute]
 pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::rpc(options.into(), &item.into()).into()
@@ -317,8 +326,8 @@ pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a function a remote method, for `router.method(divide)`.
 ///
-/// It has the options of `#[method]` under [`macro@rpc`], and parameters as they are there. The name
-/// stands for the method from then on; the function itself is `divide::call`.
+/// It has the options of `#[method]`, and the parameters have those of `#[arg]`; see [`macro@rpc`].
+/// After this, the name of the function means the method. The function itself is `divide::call`.
 ///
 /// ```
 /// use antiphon::{Router, rpc_method};
@@ -342,16 +351,17 @@ pub fn rpc_method(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::rpc_method(options.into(), &item.into()).into()
 }
 
-/// Gives the variants of an enum codes, messages and data, and makes it convert into `ErrorObject`.
+/// Gives each variant of an enum a code, a message and data, and implements the conversion into
+/// `ErrorObject`.
 ///
-/// - `#[code(1404)]`: any integer but the protocol's own, −32768…−32000 and −32800. Each variant has
-///   one.
-/// - `#[message("out of {what}")]`: with fields in braces as `format!` has them, `{0}` for one
-///   without a name. Without it the message is the first line of the doc comment; without that, the
-///   variant's name in words.
-/// - `#[data]` on a field: what a program gets to read. On several fields it makes an object of them
-///   (a list, if they have no names); on the variant it means all fields.
-///
+/// - `#[code(1404)]` is required for each variant. The code is any integer except those reserved
+///   for the protocol: −32768…−32000 and −32800.
+/// - `#[message("out of {what}")]` may contain fields in braces, as in `format!`; `{0}` is a field
+///   without a name. Default: the first line of the doc comment, or else the name of the variant in
+///   words.
+/// - `#[data]` on a field sends its value as `data` of the error. With several such fields, `data`
+///   is an object of them, or an array if the fields have no names. On a variant, it applies to all
+///   fields.
 /// ```
 /// use antiphon::{ErrorCodes, ErrorObject};
 ///

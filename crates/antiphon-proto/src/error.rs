@@ -33,8 +33,9 @@ impl ErrorCode {
     pub const INVALID_PARAMS: Self = Self(-32602);
     /// The method failed unexpectedly (section 5.1).
     pub const INTERNAL_ERROR: Self = Self(-32603);
-    /// The server already has its maximum of calls in flight. The method has not run; try again
-    /// later.
+    /// The server has reached a limit, usually that of calls in flight, and the method has not run;
+    /// try again later. Calls that a stopping server aborts get this code, too, with another
+    /// message.
     pub const OVERLOADED: Self = Self(-32000);
     /// The deadline of the call passed before it ended.
     pub const TIMEOUT: Self = Self(-32001);
@@ -82,11 +83,11 @@ impl From<i64> for ErrorCode {
     }
 }
 
-/// The error object of a response: code, message and, if given, data (JSON-RPC 2.0, section 5.1).
+/// The error object of a response: a code, a message and optional data (JSON-RPC 2.0, section 5.1).
 ///
-/// A server's method returns it as the `E` of a `Result`; a client finds it in the error of a call
-/// that was refused. Codes from −32768 to −32000 are the protocol's, all others a program's; see
-/// [`ErrorCode`].
+/// A method of a server returns it as the `E` of a `Result`. A client finds it in the error of a
+/// call that was refused. Codes from −32768 to −32000 are reserved for the protocol, all others are
+/// free; see [`ErrorCode`].
 ///
 /// ```
 /// use antiphon_proto::{ErrorCode, ErrorObject};
@@ -100,7 +101,7 @@ impl From<i64> for ErrorCode {
 /// assert_eq!(error.code(), ErrorCode::INVALID_PARAMS);
 /// ```
 ///
-/// The data is kept as JSON text: what a peer has sent is passed on byte for byte.
+/// The data is kept as JSON text, so the data that a peer has sent is passed on byte for byte.
 #[derive(Clone)]
 pub struct ErrorObject {
     code: ErrorCode,

@@ -25,10 +25,10 @@ use crate::error::{in_call, internal_error};
 use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening};
 
-/// A call on its way to its method.
+/// A call on its way to its method, as layers and [`Method::new`](crate::Method::new) see it.
 ///
-/// Call layers are `tower` layers over `Service<Call, Response = Reply>`. They see every call
-/// exactly once, also those inside a batch, and never a batch.
+/// A call layer is a `tower` layer over `Service<Call, Response = Reply>`. It sees every call
+/// exactly once. A batch is split before, so its calls arrive one by one.
 ///
 /// ```
 /// use antiphon::{Call, CallFuture, Reply, ErrorObject};
@@ -81,13 +81,13 @@ impl Call {
         }
     }
 
-    /// The full name of the method, as the caller wrote it. It may not exist.
+    /// The full name of the method, as the caller wrote it. There may be no such method.
     #[must_use]
     pub fn method(&self) -> &str {
         self.request.method()
     }
 
-    /// The JSON text of the parameters: an array or an object.
+    /// The JSON text of the parameters, an array or an object; `None` if there are none.
     #[must_use]
     pub fn params(&self) -> Option<&str> {
         self.request.params()
@@ -99,43 +99,45 @@ impl Call {
         self.request.id()
     }
 
-    /// Whether nobody waits for an answer.
+    /// Whether this is a notification, which gets no response.
     #[must_use]
     pub fn is_notification(&self) -> bool {
         self.request.is_notification()
     }
 
-    /// The address of the other end, where the transport has addresses.
+    /// The address of the caller; `None` if the transport has no addresses.
     #[must_use]
     pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
         self.origin.connection.peer
     }
 
-    /// How the call came in.
+    /// The transport that carried the call.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.origin.connection.transport
     }
 
-    /// The headers of the HTTP request, if there was one.
+    /// The headers of the HTTP request; `None` if there was none.
     #[must_use]
     pub fn headers(&self) -> Option<&http::HeaderMap> {
         self.origin.http.as_ref().map(|head| &head.headers)
     }
 
-    /// Attaches a value for the method, which finds it with [`Context::get`].
+    /// Attaches a value for the method, which reads it with [`Context::get`]. There is one value of
+    /// each type; a second one replaces the first.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         let data = self.data.get_or_insert_default();
         Arc::make_mut(data).insert(value);
     }
 
-    /// A value that an outer layer attached.
+    /// The value of this type that an outer layer has attached.
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.data.as_ref()?.get()
     }
 
-    /// The method's description, once it has been looked up.
+    /// The description of the method; `None` before it is looked up. Layers of the server and of
+    /// the outermost router run before that, layers of nested routers after it.
     #[must_use]
     pub fn method_info(&self) -> Option<&MethodInfo> {
         self.origin.common.tree.method(self.route)
@@ -165,7 +167,8 @@ impl Call {
         }
     }
 
-    /// The method's view of the call.
+    /// The [`Context`] for the method. Its deadline is computed from the moment of this call of
+    /// `context`.
     #[must_use]
     pub fn context(&self) -> Context {
         Context {
@@ -178,8 +181,11 @@ impl Call {
         }
     }
 
-    /// Writes the answer. A result too long for an answer becomes −32003, one that has no JSON form
-    /// −32603. For a notification nothing is written.
+    /// Creates the reply from the outcome of the method.
+    ///
+    /// If the result is larger than [`Limits::max_response`](crate::Limits::max_response), the
+    /// reply is error −32003. If it cannot be serialized, the reply is error −32603. The result of
+    /// a notification is dropped.
     pub fn answer<T: Serialize>(self, outcome: Result<T, ErrorObject>) -> Reply {
         let result = match outcome {
             Ok(result) => result,
@@ -269,7 +275,7 @@ impl fmt::Debug for Call {
     }
 }
 
-/// The answer to one call: the JSON text of its result, or an error.
+/// The reply to one call: the JSON text of its result, or an error.
 pub struct Reply(pub(crate) Result<Output, ErrorObject>);
 
 /// A result at the end of a buffer; what stands before it is the call's envelope.
@@ -288,7 +294,8 @@ impl Output {
 }
 
 impl Reply {
-    /// An answer of a layer's own.
+    /// Creates a reply with this result, for a layer that answers a call itself. If the result
+    /// cannot be serialized, the reply is error −32603.
     pub fn ok<T: Serialize + ?Sized>(result: &T) -> Self {
         match serde_json::to_vec(result) {
             Ok(buffer) => Self(Ok(Output {
@@ -299,16 +306,16 @@ impl Reply {
         }
     }
 
-    /// An error in place of a result.
+    /// Creates a reply with this error.
     pub fn error(error: impl Into<ErrorObject>) -> Self {
         Self(Err(error.into()))
     }
 
-    /// The JSON text of the result (empty for a notification), or the error.
+    /// The JSON text of the result; empty for a notification.
     ///
     /// # Errors
     ///
-    /// The error that the caller is going to get.
+    /// The error that the reply contains instead.
     pub fn result(&self) -> Result<&str, &ErrorObject> {
         let output = self.0.as_ref()?;
         Ok(std::str::from_utf8(output.result()).unwrap_or_default())
@@ -316,8 +323,8 @@ impl Reply {
 }
 
 impl Clone for Reply {
-    /// Copies the result alone: a clone may answer another call. A subscription has one stream,
-    /// which stays with the original.
+    /// Copies only the result or error, so that a copy may be the reply to another call. If the
+    /// reply opens a subscription, its stream stays with the original.
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Ok(output) => Ok(Output {
@@ -383,13 +390,14 @@ pub(crate) fn sent_to_threads() -> usize {
 }
 
 impl CallFuture {
-    /// An answer that is there already.
+    /// Creates a future of a reply that is known already.
     #[must_use]
     pub fn ready(reply: Reply) -> Self {
         Self(Work::Ready(Some(reply)))
     }
 
-    /// An answer to come. Calls made inside the future inherit the deadline and trace of `ctx`.
+    /// Creates a future from a future of the reply. Clients that are used in it inherit the
+    /// deadline and trace context of `ctx`.
     pub fn boxed(ctx: &Context, future: impl Future<Output = Reply> + Send + 'static) -> Self {
         let unanswered = CancelOnDrop::new(ctx);
         let work = ctx.current.clone().scope(future);
@@ -400,8 +408,10 @@ impl CallFuture {
         })))
     }
 
-    /// An answer computed on a thread that may block. The caller may go, the work is finished all
-    /// the same; until then it counts as in flight.
+    /// Creates a future that runs a closure on a thread where it may block.
+    ///
+    /// If the caller stops waiting, the closure runs to its end all the same. Until then the call
+    /// counts as in flight.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
         let (origin, method) = (Arc::clone(&ctx.origin), ctx.method);

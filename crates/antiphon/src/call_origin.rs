@@ -14,11 +14,12 @@ use crate::metrics::counters::RouterState;
 use crate::metrics::status::ServerStatus;
 use crate::session_state::SessionHandle;
 
-/// How a call came in.
+/// The transport that carried a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Transport {
-    /// From the same process, through [`Dispatcher::handle`](crate::Dispatcher::handle).
+    /// The same process: a [`Client`](crate::Client) in process, or
+    /// [`Dispatcher::handle`](crate::Dispatcher::handle).
     InProcess,
     /// HTTP/1 or HTTP/2.
     Http,

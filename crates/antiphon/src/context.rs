@@ -19,11 +19,11 @@ use crate::describe::{Access, MethodInfo, Node, Tree};
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";
 
-/// The context of a call: the caller, its deadline, and the method that answers it.
+/// The context of a running call: its caller, its deadline, and the method that handles it.
 ///
-/// A method gets it by a parameter of type `Context` or `&Context`, in any place under
-/// [`#[rpc]`](macro@crate::rpc) and in the first place of a closure. It is no parameter of the remote
-/// method: callers do not see it.
+/// A method gets the context as a parameter of type `Context` or `&Context`. With
+/// [`#[rpc]`](macro@crate::rpc) this may be any of its parameters, in a closure it must be the
+/// first one. Callers do not pass or see it.
 ///
 /// ```
 /// # #[cfg(feature = "macros")] {
@@ -42,28 +42,29 @@ pub(crate) const PROGRESS: &str = "$/progress";
 /// # }
 /// ```
 ///
-/// | question | answer |
+/// | question | methods |
 /// |---|---|
 /// | Who calls, and from where? | [`peer_addr`](Self::peer_addr), [`transport`](Self::transport), [`headers`](Self::headers), [`is_local`](Self::is_local), [`access`](Self::access), [`connection_id`](Self::connection_id) |
-/// | How long may it take? | [`deadline`](Self::deadline), [`cancellation`](Self::cancellation) |
-/// | What did a layer find out? | [`get`](Self::get) |
+/// | How long may the call take? | [`deadline`](Self::deadline), [`cancellation`](Self::cancellation) |
+/// | What has a layer attached? | [`get`](Self::get), [`http`](Self::http) |
 /// | What is running? | [`id`](Self::id), [`method`](Self::method), [`node`](Self::node), [`router`](Self::router) |
-/// | How to reach the caller before the answer? | [`progress`](Self::progress), [`peer`](Self::peer) |
-/// | How to go on after the answer? | [`spawn`](Self::spawn) |
+/// | How to reach the caller before the response? | [`progress`](Self::progress), [`peer`](Self::peer) |
+/// | How to continue after the response? | [`spawn`](Self::spawn) |
 ///
-/// A clone costs a few reference counts. It may outlive the call; after the answer its
-/// [`cancellation`](Self::cancellation) token is not cancelled any more.
+/// A clone is cheap and may outlive the call. After the response, the token of
+/// [`cancellation`](Self::cancellation) is no longer cancelled.
 ///
 /// # Deadlines
 ///
-/// At the deadline an `async` method is dropped and its caller gets −32001. A blocking method cannot
-/// be dropped: its caller gets the same answer, and the method should ask
-/// [`cancellation`](Self::cancellation) now and then. A [`Client`](crate::Client) that is used inside
-/// a method inherits the deadline and the trace context by itself.
+/// At its deadline, an `async` method is dropped, and its caller gets error −32001. A blocking
+/// method cannot be dropped. Its caller gets the same error, and the method continues, so it should
+/// check [`cancellation`](Self::cancellation) from time to time. A [`Client`](crate::Client) that
+/// is used inside a method inherits the deadline and the trace context.
 ///
 /// # See also
 ///
-/// [`Call`](crate::Call), the same for layers; [`Limits`](crate::Limits), where deadlines come from.
+/// [`Call`](crate::Call) is the call as layers see it. [`Limits`](crate::Limits) sets the default
+/// deadline.
 #[derive(Clone)]
 pub struct Context {
     pub(crate) origin: Arc<Origin>,
@@ -81,23 +82,27 @@ impl Context {
         self.id.as_ref()
     }
 
-    /// When the caller stops waiting: the shortest of the server's limit, the member `timeout` and
-    /// the header `RPC-Timeout-Ms`. A method that is still running then is dropped.
+    /// The deadline of the call; `None` if there is none.
+    ///
+    /// It is the earliest of the server's own limit, the member `timeout` of the request, and the
+    /// header `RPC-Timeout-Ms`. A method that is still running then is dropped; the caller gets
+    /// error −32001.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.current.deadline
     }
 
-    /// A token that is cancelled when nobody waits for the call any more: the request was cancelled,
-    /// its connection has ended, or its deadline has passed.
+    /// A token that is cancelled when nobody waits for the result any more: the caller has
+    /// cancelled the call, its connection has ended, or the deadline has passed.
     ///
-    /// An `async` method is dropped then and need not ask. A blocking one should ask now and then.
+    /// An `async` method is dropped then, and does not need the token. A blocking method should
+    /// check it from time to time.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
         self.cancel.0.get_or_init(CancellationToken::new).clone()
     }
 
-    /// The address of the other end, where the transport has addresses.
+    /// The address of the caller; `None` if the transport has no addresses.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.origin.connection.peer
@@ -109,64 +114,64 @@ impl Context {
         self.origin.connection.transport
     }
 
-    /// A number that is the same for all calls on one connection, and for no other connection of
-    /// this process. A service that is mounted in another server sees no connections: all its calls
-    /// share one number.
+    /// The number of the connection. No two connections of a process have the same number. A
+    /// service that is mounted in another server does not see connections: all its calls have the
+    /// same number.
     #[must_use]
     pub fn connection_id(&self) -> u64 {
         self.origin.connection.id
     }
 
-    /// Whether the caller is on this machine and came here directly, not through a proxy.
+    /// Whether the caller is on this machine and has connected directly, not through a proxy.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.origin.local
     }
 
-    /// The access of this caller: which methods it may see and call.
+    /// The access level of the caller: which methods it may see and call.
     #[must_use]
     pub fn access(&self) -> Access {
         self.origin.access()
     }
 
-    /// The headers of the HTTP request, if there was one.
+    /// The headers of the HTTP request; `None` if there was none.
     #[must_use]
     pub fn headers(&self) -> Option<&http::HeaderMap> {
         self.http().map(|head| &head.headers)
     }
 
-    /// The head of the HTTP request, if there was one, with what HTTP layers left in its
-    /// extensions.
+    /// The head of the HTTP request, with the extensions that HTTP layers have added; `None` if
+    /// there was no HTTP request.
     #[must_use]
     pub fn http(&self) -> Option<&http::request::Parts> {
         self.origin.http.as_ref()
     }
 
-    /// A value that a layer has attached with [`Call::insert`](crate::Call::insert).
+    /// The value of this type that a layer has attached with [`Call::insert`](crate::Call::insert).
     #[must_use]
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.data.as_ref()?.get()
     }
 
-    /// The `format` of the running method; `json` by default.
+    /// The `format` of the running method. Default: `json`.
     #[must_use]
     pub fn format(&self) -> &str {
         self.method().map_or("json", MethodInfo::format)
     }
 
-    /// All methods of the router that is served, as data.
+    /// The description of all methods of the router that is served.
     #[must_use]
     pub fn router(&self) -> &Tree {
         &self.origin.common.tree
     }
 
-    /// The method that is running.
+    /// The description of the running method.
     #[must_use]
     pub fn method(&self) -> Option<&MethodInfo> {
         self.origin.common.tree.method(self.method)
     }
 
-    /// The router the running method belongs to.
+    /// The router that the running method belongs to.
     #[must_use]
     pub fn node(&self) -> Node {
         match self.method() {
@@ -175,16 +180,18 @@ impl Context {
         }
     }
 
-    /// How many calls are waiting for something right now, this one perhaps included.
+    /// The number of calls in flight in this router, on all connections. The running call counts
+    /// once it has waited for something.
     #[must_use]
     pub fn calls_in_flight(&self) -> usize {
         self.origin.common.counters.in_flight()
     }
 
-    /// Tells the caller how far the call is: the notification `$/progress` with the call's id as its
-    /// `token` and this `value`. It waits while too much waits to be written.
+    /// Reports progress to the caller: sends the notification `$/progress` with the id of the call
+    /// as `token`, and this `value`. It waits while too many bytes are queued for writing.
     ///
-    /// Without a session, for a notification, and for a value without a JSON form nothing is sent.
+    /// Nothing is sent if the call did not come over a session, if it is a notification, or if the
+    /// value cannot be serialized.
     ///
     /// ```
     /// use antiphon::{Context, Router};
@@ -201,7 +208,8 @@ impl Context {
         }
     }
 
-    /// The same with a token that the caller has given, as editors do: `workDoneToken` in LSP.
+    /// Reports progress like [`progress`](Self::progress), with a token that the caller has passed.
+    /// In the Language Server Protocol, this is the parameter `workDoneToken`.
     pub async fn progress_to<T, V>(&self, token: &T, value: &V)
     where
         T: Serialize + ?Sized + Sync,
@@ -223,9 +231,11 @@ impl Context {
         handle.post(text);
     }
 
-    /// Starts work that goes on after the method has answered. It ends with the connection (of a
-    /// service that is mounted in another server: with the service), and calls made in it inherit
-    /// this call's deadline and trace.
+    /// Spawns a task that may continue after the response.
+    ///
+    /// The task is dropped when the connection ends, or in a service that is mounted in another
+    /// server, with the service. Clients that are used in it inherit the deadline and trace context
+    /// of this call, so their calls fail once that deadline has passed.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.origin
             .connection

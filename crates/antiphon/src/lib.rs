@@ -1,5 +1,8 @@
-//! Antiphon is a server and a client for [JSON-RPC 2.0](https://www.jsonrpc.org/specification). You
-//! write an object; its methods become remote methods; a client calls them as if they were local.
+//! Antiphon is a framework for [JSON-RPC 2.0](https://www.jsonrpc.org/specification) servers and
+//! clients. You put `#[rpc]` on an `impl` block, and its methods become remote methods. Clients
+//! call them by name, or through a generated type that has an `async fn` for each of them.
+//!
+//! A server:
 //!
 //! ```no_run
 //! # mod program {
@@ -31,6 +34,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! A client for it:
+//!
 //! ```no_run
 //! # #[cfg(feature = "client")] {
 //! use antiphon::{Client, call};
@@ -46,25 +51,28 @@
 //!
 //! # Methods
 //!
-//! Under [`#[rpc]`](macro@rpc) every method whose name begins with `rpc_` is remote, under the name
-//! behind the prefix; all others stay private. What a method may do depends on how it is written:
+//! In a block with [`#[rpc]`](macro@rpc), every method whose name begins with `rpc_` is remote,
+//! under the name after this prefix. All other methods stay private. The form of a method decides
+//! where it runs:
 //!
-//! - `fn` runs where the call was read, and must be quick;
-//! - `async fn` may wait, and must not block;
-//! - `fn` under `#[method(blocking)]` runs on a thread that may block.
+//! - `fn` runs in the task that reads the connection. It must return quickly, because it holds up
+//!   that connection.
+//! - `async fn` may wait, but must not block its thread.
+//! - `fn` with `#[method(blocking)]` runs on a thread where it may block.
 //!
-//! Parameters are owned types that implement `Deserialize`. A caller gives them by position or by
-//! name; an `Option`, and what carries `#[arg(default)]`, may be left out. Results implement
-//! `Serialize`.
+//! Parameters are owned types that implement `Deserialize`. Callers pass them by position or by
+//! name. They may leave out a parameter that is an `Option` or has `#[arg(default)]`. Results
+//! implement `Serialize`.
 //!
-//! A free function becomes a method with [`#[rpc_method]`](macro@rpc_method), a closure with
-//! [`Router::method_fn`]. `#[rpc]` on a trait makes an interface that several objects implement, and
-//! that a client can share without the server's code. [`macro@rpc`] has every option.
+//! A free function becomes a method with [`#[rpc_method]`](macro@rpc_method), and a closure with
+//! [`Router::method_fn`]. `#[rpc]` on a trait defines an interface: several types can implement it,
+//! and a client program needs the trait only, not the code of the server. [`macro@rpc`] describes
+//! all options.
 //!
 //! # Namespaces
 //!
-//! A [`Router`] hangs objects under names, to any depth, and free of conflicts: what is wrong with the
-//! names is said when the router is frozen, all at once.
+//! A [`Router`] holds methods, and nests objects and other routers under names, to any depth. If
+//! names conflict or are invalid, building the router returns one error that lists all of them.
 //!
 //! ```
 //! use antiphon::Router;
@@ -81,13 +89,16 @@
 //!
 //! # Errors
 //!
-//! A method returns `T`, or `Result<T, E>` with any `E` that converts into an [`ErrorObject`]. There
-//! are three ways to such an error:
+//! A method returns `T`, or `Result<T, E>` with any `E` that converts into an [`ErrorObject`].
+//! There are three ways to make such an error:
 //!
-//! - [`ErrorObject::new`] with a code and a message, for one or two of them;
-//! - [`#[derive(ErrorCodes)]`](macro@ErrorCodes) on an enum, which gives each variant its code;
-//! - [`Failure`], which takes any error through `?`. The caller gets −32603 with an incident id, the
-//!   log gets the id and the chain of causes. A panic ends the same way.
+//! - [`ErrorObject::new`] takes a code and a message. It is the simplest way if there are only a
+//!   few errors.
+//! - [`#[derive(ErrorCodes)]`](macro@ErrorCodes) gives each variant of an enum its code and
+//!   message.
+//! - [`Failure`] converts from any error through `?`. The caller gets error −32603 with an incident
+//!   id. The log gets the same id and the error with its chain of causes. A method that panics is
+//!   answered and logged in the same way.
 //!
 //! ```
 //! # #[cfg(feature = "macros")] {
@@ -110,16 +121,18 @@
 //!
 //! [`ErrorCode`] lists the codes that the specification and this crate reserve.
 //!
-//! # The call a method answers
+//! # The context of a call
 //!
-//! A parameter of type [`Context`] is none of the caller's. It knows the peer, the HTTP headers, the
-//! id, the deadline, whether anybody still waits, the [`Tree`] of all methods and the running method's
-//! place in it. Work that outlives the answer goes to [`Context::spawn`], and ends with the
+//! A method may have a parameter of type [`Context`], which callers do not pass. It gives access to
+//! the address of the caller, the HTTP headers, the id and the deadline of the call, a token that
+//! is cancelled when nobody waits for the result any more, and the description of all methods as a
+//! [`Tree`]. [`Context::spawn`] starts work that continues after the response, and ends with the
 //! connection.
 //!
 //! # Clients
 //!
-//! [`Client`] calls by name; what `#[rpc]` generates beside an object or a trait calls by type:
+//! [`Client`] calls methods by name. For an object or a trait, `#[rpc]` also generates a client
+//! with typed methods:
 //!
 //! ```
 //! # mod program {
@@ -161,19 +174,21 @@
 //! # }
 //! ```
 //!
-//! [`client::Error::kind`] answers the question that matters after a failure: whether the call may
-//! have run. A client called inside a method passes the caller's deadline and trace on. Programs
-//! without `async` have the same client in `blocking`.
+//! If a call fails, [`client::Error::kind`] tells whether the method may have run. A client that is
+//! used inside a method passes on the deadline and the trace context of the running call. For
+//! programs without `async` there is [`mod@blocking`].
 //!
 //! # Sessions
 //!
-//! Over WebSocket, TCP, Unix sockets, standard input and output, or [in process](Client::in_process)
-//! the connection is a session: both sides call, at any time, and cancel what they no longer wait for
-//! (`$/cancelRequest`, answered with −32800). A method finds its caller in `Context::peer`; a client
-//! says what may be called there with [`ClientBuilder::router`](client::ClientBuilder::router). A
-//! method that returns a stream makes a subscription, which [`Client::subscribe`] reads; [`Overflow`]
-//! says what happens when nobody does. Over HTTP such a method is read as an event stream, and
-//! nobody can be called back.
+//! A session is a connection on which both sides may make calls at any time: WebSocket, TCP, a Unix
+//! socket, standard input and output, or a connection [inside the process](Client::in_process).
+//! Each side can cancel its calls with the notification `$/cancelRequest`; a cancelled call is
+//! answered with error −32800. A method calls its caller through [`Context::peer`]. A client offers
+//! methods to its server with [`ClientBuilder::router`](client::ClientBuilder::router).
+//!
+//! A method that returns a stream opens a subscription, which [`Client::subscribe`] reads.
+//! [`Overflow`] decides what happens if the subscriber does not keep up. Over HTTP, subscriptions
+//! are sent as event streams, and the server cannot call the client.
 //!
 //! ```
 //! # mod program {
@@ -211,20 +226,21 @@
 //! # }
 //! ```
 //!
-//! A publisher lives in one process, and subscriptions are not resumed: a client that
-//! [reconnects](client::ClientBuilder::reconnect) subscribes again, and is told. WebSocket over HTTP/2
-//! is not offered.
+//! A subscriber receives only what the process that it is connected to publishes: worker processes
+//! do not share subscriptions. A subscription is not resumed after its connection was lost. A
+//! client that [reconnects](client::ClientBuilder::reconnect) subscribes again, and the stream
+//! yields an error to show that items may be missing. WebSocket over HTTP/2 is not supported.
 //!
 //! # Layers
 //!
 //! [`Router::layer`] and [`Server::call_layer`] take `tower` layers over `Service<Call>`. They see
-//! every call exactly once, also those inside a batch. [`Server::http_layer`] takes layers over HTTP
-//! requests, such as those of tower-http.
+//! every call exactly once, including each call of a batch. [`Server::http_layer`] takes layers
+//! over HTTP requests, such as those of tower-http.
 //!
 //! # Without a server, and inside another one
 //!
-//! [`Router::build`] gives a [`Dispatcher`]: one message in, at most one message out, no socket. It is
-//! also what tests are made with.
+//! [`Router::build`] returns a [`Dispatcher`], which needs no socket: it takes a message and
+//! returns the response, if there is one. It is also useful for tests.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -238,32 +254,34 @@
 //! # }
 //! ```
 //!
-//! [`Router::into_service`] gives an [`HttpService`], which axum and anything else that speaks `tower`
-//! can mount.
+//! [`Router::into_service`] returns an [`HttpService`], a `tower` service that can be mounted in
+//! axum, hyper or tonic.
 //!
 //! # Who may call
 //!
-//! A server that nothing is said to listens on loopback and answers to loopback names. Requests of web
-//! pages are refused unless the page is its own or its origin was given to [`Server::allow_origin`].
-//! A server that strangers can reach starts only after
-//! [`allow_unauthenticated_public`](Server::allow_unauthenticated_public): it has no authentication of
-//! its own; an HTTP layer can add it. Methods under `#[method(local)]` are there for callers on the
-//! same machine only, and for others they do not exist.
+//! By default a server listens on loopback only and accepts only requests whose `Host` is a
+//! loopback name. It refuses requests from web pages, except from its own page and from origins
+//! that [`Server::allow_origin`] allows. A server that can be reached from other machines does not
+//! start unless [`allow_unauthenticated_public`](Server::allow_unauthenticated_public) is set,
+//! because it does not authenticate callers by itself. An HTTP layer can do that. Methods with
+//! `#[method(local)]` can be called only from the same machine. For all other callers they do not
+//! exist.
 //!
 //! # Limits
 //!
-//! Everything that a peer could make grow has a bound, and every wait a deadline: [`Settings`] has
-//! those of connections, [`Limits`] those of calls,
-//! [`SessionLimits`] those of sessions, [`ClientBuilder`](client::ClientBuilder) those of clients.
+//! Everything that a peer can make grow has a limit, and every wait has a deadline. [`Settings`]
+//! contains the limits of connections, [`Limits`] those of calls, [`SessionLimits`] those of
+//! sessions, and [`ClientBuilder`](client::ClientBuilder) those of clients. All of them have
+//! defaults.
 //!
 //! # A whole program
 //!
-//! [`Server::start`] belongs into a plain `main`. It reads the command line, the environment
-//! (`ANTIPHON_*`) and a TOML file, makes the runtime, writes a log to stderr, stops gracefully on
-//! SIGINT and SIGTERM and reads the file again on SIGHUP. [`ServeArgs`] are its arguments, for
-//! programs that have some of their own. With the feature `supervisor` it also runs worker processes
-//! (`--workers N`): `docs/deploy.md` tells how. [`Server::serve`] does none of this: it serves in the runtime
-//! that you have.
+//! [`Server::start`] runs a server as a whole program. Call it from a synchronous `main`. It reads
+//! the command line, environment variables (`ANTIPHON_*`) and a TOML file, creates the runtime,
+//! logs to standard error, and stops gracefully on SIGINT and SIGTERM. On SIGHUP it reads the TOML
+//! file again. Programs with arguments of their own combine them with [`ServeArgs`]. With the
+//! feature `supervisor` it can also run worker processes (`--workers N`), which `docs/deploy.md`
+//! describes. [`Server::serve`] does none of this: it serves in the current runtime.
 //!
 //! # Features
 //!
@@ -271,17 +289,17 @@
 //! |---|---|---|
 //! | `macros` | yes | `#[rpc]`, `#[rpc_method]`, `#[derive(ErrorCodes)]` |
 //! | `server` | yes | [`Server`] over HTTP, TCP, Unix sockets and stdio, [`HttpService`] for other servers, [`ServerCommands`]; turns on `macros` |
-//! | `client` | yes | connections for [`Client`] over HTTP, TCP, Unix sockets and stdio |
+//! | `client` | yes | connections of [`Client`] over HTTP, TCP, Unix sockets and stdio |
 //! | `ws` | yes | WebSocket, for `server` on every path, and for `client` |
-//! | `describe` | yes | [`OpenRpc`] documents, JSON Schemas, `rpc.discover`, the page for browsers |
+//! | `describe` | yes | [`OpenRpc`] documents, JSON Schemas, `rpc.discover`, the documentation page for browsers |
 //! | `cli` | yes | [`Server::start`], [`ServeArgs`], the log; turns on `server` |
 //! | `tls` | no | TLS: `Server::tls`, and `https:`, `wss:` and `tls:` addresses |
-//! | `metrics` | no | what was counted of each method, at `GET /metrics` |
+//! | `metrics` | no | counters of calls per method and of connections, at `GET /metrics` |
 //! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli` |
 //! | `full` | no | all of these |
 //!
-//! Without any of them there are routers, [`Dispatcher`], and a [`Client`] for calls in process and
-//! through a service of yours. That builds for WebAssembly, too.
+//! Without any feature there are routers, [`Dispatcher`], and a [`Client`] that calls in process or
+//! through a `tower` service that you provide. This also builds for WebAssembly.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // A part of the features leaves code over that the others need. Whether any of it is of no use at

@@ -61,7 +61,7 @@ pub struct Batch {
     fault: Option<Error>,
 }
 
-/// A claim to one result of a batch.
+/// A claim to the result of one call in a batch; [`Responses::take`] exchanges it for the result.
 #[must_use = "the result is fetched with `Responses::take`"]
 pub struct Ticket<R> {
     serial: u64,

@@ -12,8 +12,10 @@ use tokio::sync::oneshot;
 
 use crate::client::{self, ClientBuilder, Error, Full, PendingCall, Responses, Ticket};
 
-/// A client whose calls block. Cheap to clone; clones share one thread, its connections and its
-/// limits, and may be used from several threads at the same time.
+/// A client whose calls block the current thread.
+///
+/// A client is cheap to clone, and may be used by several threads at the same time. All clones
+/// share one background thread, its connections and its limits.
 ///
 /// ```no_run
 /// use antiphon::{blocking::Client, call};
@@ -26,11 +28,12 @@ use crate::client::{self, ClientBuilder, Error, Full, PendingCall, Responses, Ti
 /// # }
 /// ```
 ///
-/// The thread behind it drives all connections, so they live on between calls. It ends with the
-/// last clone. Inside `async` code a call works, but holds up the thread it is made on: use
-/// [`client::Client`] there.
+/// The background thread drives all connections, so they stay open between calls. It ends with the
+/// last clone. In `async` code, use [`client::Client`] instead: a blocking call works there, but
+/// blocks the thread.
 ///
-/// What a single call cannot be given here, [`wait`](Self::wait) allows:
+/// Calls with options, and everything else that [`client::Client`] offers, work through
+/// [`as_async`](Self::as_async) and [`wait`](Self::wait):
 ///
 /// ```no_run
 /// # fn main() -> Result<(), antiphon::client::Error> {
@@ -76,26 +79,27 @@ impl Worker {
 }
 
 impl Client {
-    /// A client with all defaults. Nothing is sent and nothing connected before the first call.
+    /// Creates a client with default options. It does not connect before its first call.
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](client::Kind::Local) if `url` is no [`Address`](crate::Address), or no
-    /// thread can be started.
+    /// [`Kind::Local`](client::Kind::Local) if `url` is not a valid [`Address`](crate::Address), or
+    /// if the background thread cannot be started.
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build_blocking()
     }
 
-    /// A client with options; [`build_blocking`](ClientBuilder::build_blocking) completes it.
+    /// Creates a builder of a client with other options;
+    /// [`build_blocking`](ClientBuilder::build_blocking) creates the client.
     pub fn builder(url: impl AsRef<str>) -> ClientBuilder {
         client::Client::builder(url)
     }
 
-    /// Calls a method; see [`client::Client::call`].
+    /// Calls a method and waits for its result; see [`client::Client::call`].
     ///
     /// # Errors
     ///
-    /// As for [`client::Client`].
+    /// As for [`client::Client::call`].
     pub fn call<R: DeserializeOwned + Send + 'static>(
         &self,
         method: &str,
@@ -105,7 +109,7 @@ impl Client {
         self.wait(call)
     }
 
-    /// Calls a method and brings the HTTP answer along; see [`client::Client::call_full`].
+    /// Calls a method and returns the whole HTTP response; see [`client::Client::call_full`].
     ///
     /// # Errors
     ///
@@ -127,7 +131,7 @@ impl Client {
         self.wait(self.client.notify(method, params))
     }
 
-    /// Calls to be sent together.
+    /// Creates an empty batch, for calls that are sent together in one request.
     pub fn batch(&self) -> Batch {
         Batch {
             batch: self.client.batch(),
@@ -135,7 +139,7 @@ impl Client {
         }
     }
 
-    /// The same client for the methods under a name; see [`client::Client::namespace`].
+    /// Returns the same client for the methods under a prefix; see [`client::Client::namespace`].
     #[must_use]
     pub fn namespace(&self, name: &str) -> Self {
         Self {
@@ -144,18 +148,19 @@ impl Client {
         }
     }
 
-    /// The client itself, for calls with options. What it gives goes to [`wait`](Self::wait).
+    /// The asynchronous client behind this one, for calls with options. Pass the calls to
+    /// [`wait`](Self::wait).
     #[must_use]
     pub fn as_async(&self) -> &client::Client {
         &self.client
     }
 
-    /// Drives something that the client gave to its end.
+    /// Runs a call or another future of the client to completion on the background thread.
     ///
     /// # Errors
     ///
-    /// What it ends with; [`Kind::Unknown`](client::Kind::Unknown) if it panicked, which only a
-    /// [`service`](ClientBuilder::service) of your own can make it do.
+    /// The error of the future. [`Kind::Unknown`](client::Kind::Unknown) if the future panics,
+    /// which only a [`service`](ClientBuilder::service) of your own can cause.
     pub fn wait<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -173,11 +178,11 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// The blocking client. Nothing is connected yet.
+    /// Builds a blocking client. It does not connect yet.
     ///
     /// # Errors
     ///
-    /// As for [`build`](Self::build), or when no thread can be started.
+    /// As for [`build`](Self::build), or if the background thread cannot be started.
     pub fn build_blocking(self) -> Result<Client, Error> {
         Ok(Client {
             client: self.build()?,
@@ -203,7 +208,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds a call.
+    /// Adds a call. Errors in its parameters are returned by [`send`](Self::send).
     pub fn call<R: DeserializeOwned>(
         &mut self,
         method: &str,
@@ -212,7 +217,7 @@ impl Batch {
         self.batch.call(method, params)
     }
 
-    /// Adds a call with an id of your own.
+    /// Adds a call with a given id. If two calls have the same id, [`send`](Self::send) fails.
     pub fn call_with_id<R: DeserializeOwned>(
         &mut self,
         id: impl Into<Id>,
@@ -222,24 +227,24 @@ impl Batch {
         self.batch.call_with_id(id, method, params)
     }
 
-    /// Adds a notification.
+    /// Adds a notification, which gets no response.
     pub fn notify(&mut self, method: &str, params: impl IntoParams) {
         self.batch.notify(method, params);
     }
 
-    /// How many calls and notifications it has.
+    /// The number of calls and notifications.
     #[must_use]
     pub fn len(&self) -> usize {
         self.batch.len()
     }
 
-    /// Whether it has none.
+    /// Whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }
 
-    /// Sends all of it in one request.
+    /// Sends the batch in one request, and waits for the response.
     ///
     /// # Errors
     ///

@@ -24,7 +24,17 @@ use super::transport::{ClientTransport, Http};
 use crate::current_call::CurrentCall;
 use crate::session_state::{NewCall, Progress};
 
-/// A call that is sent when it is awaited.
+/// A call that is sent when it is awaited. Its methods set options of this call.
+///
+/// ```no_run
+/// # async fn example(client: antiphon::client::Client) -> Result<(), antiphon::client::Error> {
+/// use std::time::Duration;
+///
+/// let call = client.call::<f64>("calc.add", (3, 4));
+/// let sum = call.timeout(Duration::from_secs(1)).idempotent().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a call is sent when it is awaited"]
 pub struct PendingCall<R> {
     prepared: Prepared,

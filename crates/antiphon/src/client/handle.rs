@@ -17,12 +17,12 @@ use super::subscribe::PendingSubscription;
 use super::transport::ClientTransport;
 use crate::router::{IntoRouter, Router, RouterError};
 
-/// A client of one server: calls, notifications, batches and subscriptions.
+/// A client of one server, for calls, notifications, batches and subscriptions.
 ///
-/// It is cheap to clone; clones share connections, ids and limits. The address decides the transport:
-/// `http:`, `https:`, `ws:`, `wss:`, `tcp:`, `tls:`, `unix:` or `stdio:`; see
-/// [`Address`](crate::Address). [`blocking::Client`](crate::blocking::Client) is the same for programs
-/// without `async`.
+/// A client is cheap to clone. All clones share connections, ids and limits. The address selects
+/// the transport: `http:`, `https:`, `ws:`, `wss:`, `tcp:`, `tls:`, `unix:` or `stdio:`; see
+/// [`Address`](crate::Address). For programs without `async` there is
+/// [`blocking::Client`](crate::blocking::Client).
 ///
 /// ```no_run
 /// use antiphon::{Params, call};
@@ -41,48 +41,51 @@ use crate::router::{IntoRouter, Router, RouterError};
 ///
 /// # Errors
 ///
-/// A call fails with an [`Error`], whose [`kind`](Error::kind) says whether the server has refused it,
-/// whether it may have run, or whether it was never sent and may be repeated.
+/// A call fails with an [`Error`]. Its [`kind`](Error::kind) tells whether the call was not sent,
+/// whether it may have run, or whether the server refused it.
 ///
 /// # Limits
 ///
-/// A call has 30 s. A response has at most 10 MiB, the response to a batch 25 MiB. At most 1024
-/// requests are in flight. A connection is made within 10 s and kept for 60 s without use. Redirects
-/// are not followed. [`ClientBuilder`] changes most of this.
+/// The timeout of a call is 30 s. A response has at most 10 MiB, the response to a batch at most 25
+/// MiB. At most 1024 requests are in flight at a time. Establishing a connection takes at most 10
+/// s. An idle HTTP connection is closed after 60 s. Redirects are not followed. [`ClientBuilder`]
+/// has options for most of these.
 ///
 /// # Runtime
 ///
-/// Futures are awaited inside a tokio runtime whose I/O and timer are enabled. Connections belong to
-/// the runtime in which they were made. Dropping the future of a call cancels its request, by which a
-/// server learns that nobody waits any more.
+/// Futures of the client must be polled inside a tokio runtime with I/O and time enabled. A
+/// connection belongs to the runtime in which it was opened. Dropping the future of a call cancels
+/// the call, and tells the server so.
 ///
 /// # Inside a method of a server
 ///
-/// A call made there ends with the caller's deadline, if that is sooner, and carries on its
-/// `traceparent` and `tracestate`. Every call tells the server how long it waits, in the header
-/// `RPC-Timeout-Ms`.
+/// A call that is made inside a method also ends at the deadline of that method's call, and carries
+/// its trace context (`traceparent` and `tracestate`). Every call tells the server its timeout:
+/// over HTTP in the header `RPC-Timeout-Ms`, over a session in the member `timeout`.
 ///
 /// # See also
 ///
-/// [`call!`](macro@crate::call), remote methods written like methods; the typed clients that
-/// [`#[rpc]`](macro@crate::rpc) makes; `antiphon codegen`, which makes clients in other languages.
+/// [`call!`](macro@crate::call) writes a call like a local method call.
+/// [`#[rpc]`](macro@crate::rpc) generates typed clients. The command `antiphon codegen` generates
+/// clients in other languages.
 #[derive(Clone)]
 pub struct Client {
     pub(super) scope: Scope,
 }
 
 impl Client {
-    /// A client with all defaults. Nothing is sent and nothing connected before the first call.
+    /// Creates a client with default options. It does not connect before its first call.
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](super::Kind::Local) if `url` is no [`Address`](crate::Address).
+    /// [`Kind::Local`](super::Kind::Local) if `url` is not a valid [`Address`](crate::Address).
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build()
     }
 
-    /// A client of a router in the same process, over a session: both sides may call, and streams
-    /// work. For tests, and for parts of a program that may be apart one day.
+    /// Creates a client of a router in the same process, over a session: both sides may call, and
+    /// subscriptions work. It is useful for tests, and for parts of a program that may become
+    /// separate processes later.
     ///
     /// ```
     /// use antiphon::{Router, client::Client};
@@ -95,32 +98,35 @@ impl Client {
     /// # }).unwrap();
     /// ```
     ///
-    /// A [`Dispatcher`](crate::Dispatcher), which is a router that was frozen before, is called
-    /// through [`ClientBuilder::in_process`]; there are the other options, too.
+    /// [`ClientBuilder::in_process`] takes a [`Dispatcher`](crate::Dispatcher), that is, a router
+    /// that is already built, and can be combined with other options.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the router's names.
+    /// [`RouterError`] if names in the router conflict or are invalid.
     pub fn in_process(router: impl IntoRouter) -> Result<Self, RouterError> {
         let server = Router::new(router).build()?;
         let offered = Router::default().build()?;
         Ok(ClientBuilder::new("").over(server, offered))
     }
 
-    /// A client with options.
+    /// Creates a builder of a client with other options.
     pub fn builder(url: impl AsRef<str>) -> ClientBuilder {
         ClientBuilder::new(url.as_ref())
     }
 
-    /// A call, which is sent when it is awaited.
+    /// Calls a method. The call is sent when it is awaited.
     ///
-    /// `R` is any type that can be read from the result; it follows from what the result is used
-    /// as, or is given as `call::<f64>`. Parameters are a tuple or a list (by position),
-    /// [`Params`](crate::Params) or a map (by name), or `()`.
+    /// `R` is the type of the result. It is inferred, or given as in `call::<f64>`. Positional
+    /// parameters are a tuple, an array or a `Vec`. Named parameters are [`Params`](crate::Params)
+    /// or a map. `()` means no parameters; see [`IntoParams`].
+    ///
+    /// The returned [`PendingCall`] has options for this call: an id, a timeout, and others.
     ///
     /// # Errors
     ///
-    /// Awaiting it gives an [`Error`]; parameters that have no JSON form are told there, too.
+    /// Awaiting the call returns an [`Error`] if it fails, also if the parameters cannot be
+    /// serialized.
     ///
     /// ```no_run
     /// # async fn example(client: antiphon::client::Client) -> Result<(), antiphon::client::Error> {
@@ -142,11 +148,13 @@ impl Client {
         )
     }
 
-    /// A call that brings the HTTP answer along, also if that holds an error.
+    /// Calls a method and returns the whole HTTP response, even if it contains an error; see
+    /// [`Full`].
     ///
     /// # Errors
     ///
-    /// Awaiting it fails only when there was no HTTP answer.
+    /// Awaiting the call fails only if there was no HTTP response. The error of the call itself is
+    /// in [`Full::result`].
     pub fn call_full<R: DeserializeOwned>(
         &self,
         method: &str,
@@ -155,13 +163,14 @@ impl Client {
         self.call(method, params).full()
     }
 
-    /// A notification: the method runs, and its outcome is not told.
+    /// Sends a notification: the method runs, but there is no response with its result.
     ///
-    /// It is over when the server has taken it, with any HTTP status 2xx.
+    /// The future completes when the server has accepted the message, over HTTP with any status
+    /// 2xx. Over a session, it completes when the message is written.
     ///
     /// # Errors
     ///
-    /// As for a call, but for nothing that the method does.
+    /// The same as those of a call, except those of the method itself.
     pub fn notify(&self, method: &str, params: impl IntoParams) -> CallFuture<()> {
         call::notify(
             Arc::clone(&self.scope.shared),
@@ -170,14 +179,16 @@ impl Client {
         )
     }
 
-    /// Subscribes to a method that answers with a stream. It needs a session: a `ws:`, `tcp:`,
-    /// `unix:` or `stdio:` address.
+    /// Subscribes to a method that returns a stream. `T` is the type of the items.
     ///
-    /// `T` is the type of the items.
+    /// This needs a session, that is, a `ws:`, `wss:`, `tcp:`, `tls:`, `unix:` or `stdio:` address,
+    /// or a client [in the process](Self::in_process).
     ///
     /// # Errors
     ///
-    /// Awaiting it gives an [`Error`], as a call does. What happens later, the stream tells.
+    /// Awaiting it returns an [`Error`] if the server refuses the subscription or cannot be
+    /// reached. With an HTTP address the error is [`Kind::Local`](super::Kind::Local). Later errors
+    /// are items of the stream; see [`StreamError`](super::StreamError).
     pub fn subscribe<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -190,7 +201,7 @@ impl Client {
         )
     }
 
-    /// Watches the connection of a client that speaks over a session.
+    /// Returns a watch of the connection of a session. For a client over HTTP it never changes.
     #[must_use]
     pub fn connection(&self) -> ConnectionWatch {
         match &self.scope.shared.transport {
@@ -199,11 +210,13 @@ impl Client {
         }
     }
 
-    /// Makes the connection now, without a call. Over HTTP there is nothing to do.
+    /// Connects now, without a call. Over HTTP this does nothing.
     ///
     /// # Errors
     ///
-    /// [`Kind::NotSent`](super::Kind::NotSent) if there is no connection to be had within the client's time.
+    /// [`Kind::NotSent`](super::Kind::NotSent) if the connection cannot be established within the
+    /// client's timeout. [`Kind::Rejected`](super::Kind::Rejected) if an HTTP server rejects the
+    /// WebSocket handshake.
     pub async fn ready(&self) -> Result<(), Error> {
         let ClientTransport::Session(source) = &self.scope.shared.transport else {
             return Ok(());
@@ -217,12 +230,13 @@ impl Client {
         exchange.handle(0).await.map(drop)
     }
 
-    /// Calls to be sent together, in one request.
+    /// Creates an empty batch, for calls that are sent together in one request.
     pub fn batch(&self) -> Batch {
         Batch::new(self.scope.clone())
     }
 
-    /// The same client for the methods under a name: `add` becomes `calc.add`.
+    /// Returns the same client for the methods under a prefix: its calls of `add` become calls of
+    /// `calc.add`.
     ///
     /// ```
     /// # use antiphon::client::Client;

@@ -13,16 +13,16 @@ use crate::context::Context;
 use crate::session_state::SessionHandle;
 
 impl Context {
-    /// A client of the caller, for calls and notifications in the other direction: on a session
-    /// both sides may call.
+    /// Returns a client that calls the caller of this method. This needs a session, on which both
+    /// sides may call.
     ///
-    /// It is a [`Client`] like any other and may be kept; it works for as long as the connection
-    /// lasts. Calls to it inherit this call's deadline, and fail when the connection ends.
+    /// It is a [`Client`] like any other. It may be kept after the response, and works until the
+    /// connection ends. Calls through it inherit the deadline of this method's call.
     ///
     /// # Errors
     ///
-    /// −32004 if the call did not come in over a session: over HTTP the caller cannot be called
-    /// back.
+    /// Error −32004 if the call did not come over a session. Over HTTP, the caller cannot be
+    /// called.
     ///
     /// ```
     /// use antiphon::{Context, ErrorObject, Router, call};

@@ -157,10 +157,10 @@ impl Request {
 
 /// The items of a subscription, as they arrive.
 ///
-/// It is a `Stream`; [`next`](Self::next) works without that trait. Missing items are never skipped
-/// silently: an error takes their place. The stream ends after an error for which
-/// [`StreamError::is_end`] is true, or without an error when the server has ended it normally.
-/// Dropping it unsubscribes.
+/// It implements `Stream`. [`next`](Self::next) works without that trait. Missing items are never
+/// skipped silently: an error takes their place. After an error for which [`StreamError::is_end`]
+/// is true, the stream ends. It ends without an error if the server's stream has ended normally.
+/// Dropping the subscription unsubscribes.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), antiphon::client::Error> {

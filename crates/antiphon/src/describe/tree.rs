@@ -164,7 +164,7 @@ impl ParamInfo {
     }
 }
 
-/// A frozen router: all methods, and the nested routers that they belong to.
+/// The description of a built router: its methods, and the nested routers that they belong to.
 #[derive(Clone, Debug)]
 pub struct Tree(Arc<Inner>);
 

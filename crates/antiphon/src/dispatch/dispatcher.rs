@@ -21,9 +21,10 @@ use crate::session_state::Cancels;
 
 /// A built router with its limits: takes messages and returns responses. Cheap to clone.
 ///
-/// [`Router::build`](crate::Router::build) makes it. It is the engine under every transport, and may
-/// be used without any: in tests, or behind a transport of your own. It never fails: what is wrong
-/// with a message is in the answer. A message of notifications alone has none.
+/// [`Router::build`](crate::Router::build) creates it. Every transport uses a dispatcher, and it
+/// can be used without a transport: in tests, or behind a transport of your own. It never fails: an
+/// invalid message is answered with an error. A message that contains only notifications has no
+/// response.
 ///
 /// ```
 /// use antiphon::Router;
@@ -46,7 +47,7 @@ impl Router {
     ///
     /// # Errors
     ///
-    /// All errors in the names of the router's methods.
+    /// [`RouterError`], which lists all conflicting and invalid names.
     pub fn build(self) -> Result<Dispatcher, RouterError> {
         self.build_with(Limits::default())
     }
@@ -55,7 +56,7 @@ impl Router {
     ///
     /// # Errors
     ///
-    /// All errors in the names of the router's methods.
+    /// [`RouterError`], which lists all conflicting and invalid names.
     pub fn build_with(self, limits: Limits) -> Result<Dispatcher, RouterError> {
         let frozen = self.freeze()?;
         let common = Arc::new(RouterState {
@@ -113,11 +114,12 @@ impl Dispatcher {
         Arc::clone(&self.0.in_process.common)
     }
 
-    /// Handles a message from this process: a call, a notification or a batch.
+    /// Handles a message from this process: a call, a notification or a batch, as JSON text. The
+    /// caller counts as local.
     ///
-    /// Returns `None` if there is nothing to answer. Dropping the future cancels running calls. If
-    /// a method is not ready at once, the future must be polled inside a tokio runtime with its
-    /// timer enabled.
+    /// Returns the response as JSON text, or `None` if there is none. Dropping the future cancels
+    /// running calls. If a method is not ready at once, the future must be polled inside a tokio
+    /// runtime with time enabled.
     pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
         let origin = Arc::clone(&self.0.in_process);
         let answered = self.dispatch(message.into(), origin).await;
@@ -130,7 +132,7 @@ impl Dispatcher {
         &self.0.in_process.common.tree
     }
 
-    /// How many calls are in flight, that is, pending.
+    /// The number of calls in flight: those that have started and wait for something.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.0.counters().in_flight()

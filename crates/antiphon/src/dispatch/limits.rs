@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// Bounds of calls and batches. All of them are on by default.
+/// Limits of calls and batches. All of them are on by default.
 ///
-/// Those of a [`Server`](crate::Server) are `Settings::calls`; a router that is frozen by hand has
-/// its own, given to [`Router::build_with`](crate::Router::build_with). What is beyond a bound gets
-/// an error with a code of its own, listed at [`ErrorCode`](crate::ErrorCode).
+/// A [`Server`](crate::Server) takes them from [`Settings::calls`](crate::Settings::calls). For a
+/// router that you build yourself, pass them to [`Router::build_with`](crate::Router::build_with).
+/// A call beyond a limit gets an error whose code is listed at [`ErrorCode`](crate::ErrorCode).
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,9 +26,11 @@ pub struct Limits {
     pub max_response: usize,
     /// Bytes in the response to a batch; calls that do not fit get −32003. Default: 25 MiB.
     pub max_batch_response: usize,
-    /// Timeout of a call, after which it gets −32001. Default: 30 s. A caller may ask for less.
+    /// Timeout of a call, after which it gets −32001; `None` means no timeout. Default: 30 s. A
+    /// caller may ask for less.
     pub call_timeout: Option<Duration>,
-    /// Timeout of a batch, after which its unfinished calls get −32001. Default: 60 s.
+    /// Timeout of a batch, after which its unfinished calls get −32001; `None` means no timeout.
+    /// Default: 60 s.
     pub batch_timeout: Option<Duration>,
     /// Calls that may be pending at the same time, over all connections; more get −32000. Default:
     /// 1024.

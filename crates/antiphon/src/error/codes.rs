@@ -2,11 +2,10 @@
 
 use antiphon_proto::ErrorCode;
 
-/// An enum of errors that documents can list.
+/// A type with a fixed list of errors, which documents can show.
 ///
-/// `#[derive(ErrorCodes)]` implements it. A method names its errors with
-/// `#[method(errors = ShopError)]`, and one made by hand with
-/// [`Method::errors`](crate::Method::errors).
+/// `#[derive(ErrorCodes)]` implements it for an enum. A method refers to it with `#[method(errors =
+/// ShopError)]`, or with [`Method::errors`](crate::Method::errors) if it is built by hand.
 ///
 /// ```
 /// use antiphon::{ErrorCode, ErrorCodes, ErrorInfo, Method};
@@ -24,11 +23,11 @@ use antiphon_proto::ErrorCode;
 /// # assert_eq!(methods[0].errors()[0].code(), ErrorCode(1403));
 /// ```
 pub trait ErrorCodes {
-    /// Every error, in the order of the variants.
+    /// All errors, in the order of the variants.
     const ERRORS: &'static [ErrorInfo];
 }
 
-/// An error as documents show it.
+/// A declared error, as documents show it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ErrorInfo {
     code: ErrorCode,
@@ -37,7 +36,7 @@ pub struct ErrorInfo {
 }
 
 impl ErrorInfo {
-    /// An error with this code. `message` may have fields in braces, as `only {left} left`.
+    /// Creates an error. `message` may contain fields in braces: `only {left} left`.
     #[must_use]
     pub const fn new(code: i64, message: &'static str) -> Self {
         Self {
@@ -47,26 +46,28 @@ impl ErrorInfo {
         }
     }
 
-    /// What documents say about it.
+    /// Sets the documentation.
     #[must_use]
     pub const fn doc(mut self, doc: &'static str) -> Self {
         self.doc = doc;
         self
     }
 
-    /// The code that a caller gets.
+    /// The code that the caller gets.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The message that a caller gets; what it tells of a single case stands in braces.
+    /// The message that the caller gets, with fields in braces where the text differs from call to
+    /// call.
     #[must_use]
     pub const fn message(&self) -> &'static str {
         self.message
     }
 
-    /// The doc comment of the variant; empty if there is none, or if it is the message.
+    /// The documentation: the doc comment of the variant. Empty if there is none, or if it is the
+    /// message.
     #[must_use]
     pub const fn documentation(&self) -> &'static str {
         self.doc

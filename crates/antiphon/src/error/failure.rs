@@ -8,12 +8,12 @@ use antiphon_proto::ErrorObject;
 
 use crate::error::incident::internal_error;
 
-/// An error of any type, for `?` in a method whose failures are none of the caller's business.
+/// An error of any type, for `?` in a method whose callers should not see the details.
 ///
-/// It is to a remote method what `anyhow::Error` is to a program: whatever implements
-/// [`std::error::Error`] converts into it. The caller gets −32603 "Internal error" with an incident
-/// id in `data`, and nothing of the error's text. The log gets one line with the same id, the method,
-/// the caller, and the error with its chain of causes.
+/// It is for remote methods what `anyhow::Error` is for programs: every type that implements
+/// [`std::error::Error`] converts into it. The caller gets error −32603 "Internal error" with an
+/// incident id in `data`, and nothing of the error's text. The log gets one line with the same id,
+/// the method, the caller, and the error with its chain of causes.
 ///
 /// ```
 /// use antiphon::{ErrorCode, ErrorObject, Failure};
@@ -41,8 +41,8 @@ use crate::error::incident::internal_error;
 ///
 /// # See also
 ///
-/// [`ErrorObject`], for errors that the caller is told; [`derive(ErrorCodes)`](macro@crate::ErrorCodes),
-/// for an enum of them.
+/// [`ErrorObject`] is an error whose text the caller gets.
+/// [`derive(ErrorCodes)`](macro@crate::ErrorCodes) makes such errors of an enum.
 pub struct Failure(Box<dyn Error + Send + Sync>);
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {

@@ -9,11 +9,11 @@ use super::function::Function;
 use super::method::{IntoMethod, Method};
 use crate::call::{Call, Reply};
 
-/// The tree of remote methods: methods under names, and routers nested under prefixes.
+/// A tree of remote methods: methods under names, and nested routers under prefixes.
 ///
-/// A router is what a [`Server`](crate::Server), a [`Client`](crate::Client) in the same process, or
-/// a service of another framework ([`into_service`](Self::into_service)) serves. It is a plain value:
-/// build it up, nest it, merge it, hand it on.
+/// A [`Server`](crate::Server) serves a router, a [`Client`](crate::Client) in the same process
+/// calls one, and [`into_service`](Self::into_service) makes a `tower` service of one for other
+/// frameworks. A router is a plain value until it is built: add methods to it, nest it, merge it.
 ///
 /// ```
 /// use antiphon::Router;
@@ -37,24 +37,26 @@ use crate::call::{Call, Reply};
 /// | [`method`](Self::method) | a function under [`#[rpc_method]`](macro@crate::rpc_method), or a [`Method`] built by hand |
 /// | [`method_fn`](Self::method_fn) | a closure |
 ///
-/// A full name is the names on the way to the method, with a separator between them, `.` by default:
-/// `science.math.add`. Names that begin with `rpc.` are reserved for the protocol.
+/// The full name of a method consists of the names of the routers that it is nested in and its own
+/// name, joined by a separator: `science.math.add`. The separator is `.` unless
+/// [`separator`](Self::separator) sets another one. Names that begin with `rpc.` are reserved for
+/// the protocol.
 ///
 /// # Layers
 ///
-/// [`layer`](Self::layer) wraps the methods below in any `tower` layer, which sees each call exactly
-/// once, over every transport and inside of batches.
+/// [`layer`](Self::layer) wraps all methods of the router in a `tower` layer. The layer sees each
+/// call exactly once, over every transport, including each call of a batch.
 ///
 /// # Errors
 ///
-/// Building a router never fails. Conflicts, such as two methods of one name, are found when it is
-/// frozen, by [`build`](Self::build) or when a server starts, and are reported all at once in a
-/// [`RouterError`].
+/// The methods of `Router` that add to it never fail. Errors such as two methods with the same name
+/// are found when the router is built, by [`build`](Self::build) or when a server starts. They are
+/// all reported together in one [`RouterError`].
 ///
 /// # See also
 ///
-/// [`Dispatcher`](crate::Dispatcher), a frozen router; [`Context`](crate::Context), what a method
-/// knows of its call; [`Tree`](crate::Tree), the methods as data.
+/// [`Dispatcher`](crate::Dispatcher) is a built router, [`Context`](crate::Context) is what a
+/// method knows of its call, and [`Tree`](crate::Tree) describes the methods as data.
 #[derive(Default)]
 pub struct Router {
     pub(super) title: Option<String>,
@@ -68,13 +70,14 @@ pub struct Router {
     pub(super) layers: Vec<BoxLayer>,
 }
 
-/// What can be served or nested: a [`Router`], or an object whose `impl` block carries `#[rpc]`.
+/// A type that can be served or nested: a [`Router`], or a type whose `impl` block has the
+/// attribute `#[rpc]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no remote methods",
     note = "put `#[antiphon::rpc]` on its `impl` block"
 )]
 pub trait IntoRouter {
-    /// The router with the object's methods.
+    /// Converts the value into a router with its methods.
     fn into_router(self) -> Router;
 }
 
@@ -85,22 +88,25 @@ impl IntoRouter for Router {
 }
 
 impl Router {
-    /// A router with the methods of an object.
+    /// Creates a router with the methods of an object, for example of one with `#[rpc]`.
+    ///
+    /// [`Router::default`] creates an empty router.
     pub fn new(object: impl IntoRouter) -> Self {
         object.into_router()
     }
 
-    /// Nests another router or object under a name: its `add` becomes `name.add`. Any depth.
+    /// Nests another router or object under a name: its method `add` becomes `name.add`.
     ///
-    /// A name that is used already is an error when the router is frozen; see
-    /// [`replace`](Self::replace).
+    /// If another router is nested under this name, building this one fails. Use
+    /// [`replace`](Self::replace) to replace the other one.
     #[must_use]
     pub fn nest(mut self, name: impl Into<String>, router: impl IntoRouter) -> Self {
         self.children.push((name.into(), router.into_router()));
         self
     }
 
-    /// Like [`nest`](Self::nest), but replaces what is nested under this name already.
+    /// Nests another router or object under a name, like [`nest`](Self::nest), and replaces the one
+    /// that already has this name.
     #[must_use]
     pub fn replace(mut self, name: impl Into<String>, router: impl IntoRouter) -> Self {
         let name = name.into();
@@ -112,10 +118,10 @@ impl Router {
         self
     }
 
-    /// Adds the methods and nested routers of another router to this one, under no further name.
+    /// Adds the methods and nested routers of another router to this one, without a prefix.
     ///
-    /// Layers and separator of the other router stay with what it brings. Its title and
-    /// documentation are not taken over.
+    /// The layers and the separator of the other router continue to apply to its own methods. Its
+    /// title, documentation and version are dropped.
     #[must_use]
     pub fn merge(mut self, router: impl IntoRouter) -> Self {
         let other = router.into_router();
@@ -129,15 +135,17 @@ impl Router {
         self
     }
 
-    /// Adds one method: a function under `#[rpc_method]`, or a [`Method`] built by hand.
+    /// Adds one method: a function with `#[rpc_method]`, or a [`Method`] built by hand.
     #[must_use]
     pub fn method(mut self, method: impl IntoMethod) -> Self {
         self.methods.push(method.into_method());
         self
     }
 
-    /// Adds a closure under a name. It takes its parameters by position; see
-    /// [`Method::function`] for names and docs.
+    /// Adds a closure or function as a method, whose parameters can be passed by position only.
+    ///
+    /// This is short for [`method`](Self::method) with [`Method::function`], which describes the
+    /// possible functions. Use these to add parameter names and documentation.
     #[must_use]
     pub fn method_fn<Marker>(
         self,
@@ -147,13 +155,20 @@ impl Router {
         self.method(Method::function(name, function))
     }
 
-    /// Wraps everything in this router, and in what is nested in it, in a `tower` layer.
+    /// Wraps all methods of this router, including those of nested routers, in a `tower` layer.
     ///
-    /// A layer sees every call exactly once, also those inside a batch. On the router that is
-    /// served it sees calls of unknown methods too; on a nested one it sees its own methods only.
-    /// The layer added last is the outermost. An error that it returns becomes −32001 if it is
-    /// `tower`'s `Elapsed`, −32000 if it is `Overloaded`, itself if it is an
-    /// [`ErrorObject`](crate::ErrorObject), and −32603 else.
+    /// The layer sees every call exactly once, including each call of a batch. A layer of the
+    /// outermost router also sees calls of unknown methods. A layer of a nested router sees only
+    /// calls of the methods in that router. The layer that was added last is the outermost one.
+    ///
+    /// If the layer returns an error, the response depends on its type:
+    ///
+    /// | error of the layer | response |
+    /// |---|---|
+    /// | `Elapsed` of `tower` | error −32001 |
+    /// | `Overloaded` of `tower` | error −32000 |
+    /// | [`ErrorObject`](crate::ErrorObject) | this error |
+    /// | any other | error −32603; the details are only logged |
     ///
     /// ```
     /// use antiphon::Router;
@@ -181,29 +196,33 @@ impl Router {
         self
     }
 
-    /// The title of this router in documents; the name of the type by default.
+    /// Sets the title of this router in documents. By default it is the name of the type with
+    /// `#[rpc]`.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// The documentation of this router; the doc comment of the `#[rpc]` block by default.
+    /// Sets the documentation of this router. By default it is the doc comment of the `#[rpc]`
+    /// block.
     #[must_use]
     pub fn documentation(mut self, text: impl Into<String>) -> Self {
         self.documentation = Some(text.into());
         self
     }
 
-    /// The version of the interface in documents: `1.2.0`. Only that of the outermost router is used.
+    /// Sets the version of the interface in documents, for example `1.2.0`. Documents show only the
+    /// version of the outermost router.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// The separator between the name of a nested router and the names of its methods, here and
-    /// below: `.` by default.
+    /// Sets the separator between the name of a nested router and the names of its methods, for
+    /// this router and those nested in it. Default: `.`, or the separator of the router that this
+    /// one is nested in.
     #[must_use]
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = Some(separator.into());

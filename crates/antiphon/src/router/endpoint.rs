@@ -17,9 +17,10 @@ use crate::error::internal_error;
 use crate::router::BoxError;
 use crate::router::method::Handler;
 
-/// What calls go to: the table of a router, or the layers around one.
+/// The service that a call layer wraps: the methods of a router, or the next inner layer.
 ///
-/// It is the service that call layers wrap.
+/// It implements `Service<Call, Response = Reply>` and never fails. See
+/// [`Router::layer`](crate::Router::layer).
 #[derive(Clone)]
 pub struct Endpoint {
     table: Arc<Table>,

@@ -5,26 +5,26 @@ use std::fmt;
 /// The longest name a method may have, in bytes.
 pub(crate) const MAX_METHOD_LEN: usize = 256;
 
-/// A router whose methods cannot be served as they are: all that is wrong with it.
+/// The error of building a [`Router`](crate::Router). It lists all problems with its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterError(pub(super) Vec<Problem>);
 
-/// One thing that is wrong with a router.
+/// A problem with a name in a router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
     /// Two methods have this full name.
     DuplicateMethod(String),
-    /// Two routers were nested under this name; `replace` would take the place of the first.
+    /// Two routers are nested under this name; see [`Router::replace`](crate::Router::replace).
     UsedPrefix(String),
-    /// Names that begin with `rpc.` belong to the protocol (JSON-RPC 2.0, section 8).
+    /// The name begins with `rpc.`, which is reserved for the protocol (JSON-RPC 2.0, section 8).
     ReservedName(String),
-    /// A name is empty, longer than 256 bytes, or has a control character in it.
+    /// The name is empty, is longer than 256 bytes, or contains a control character or U+FFFD.
     BadName(String),
 }
 
 impl RouterError {
-    /// What is wrong, in the order in which it was found.
+    /// The problems, in the order in which they were found.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.0

@@ -15,7 +15,8 @@ use crate::router::method::Method;
 use crate::router::params::{Slot, decode};
 use crate::subscription::erase;
 
-/// A function that can be a method. `Marker` is inferred.
+/// A function or closure that can be a method; see [`Method::function`]. The compiler infers
+/// `Marker`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a remote method",
     note = "it must be a `Fn` that takes `Context` or nothing first, then at most eight owned \
@@ -26,24 +27,24 @@ use crate::subscription::erase;
             `antiphon::ErrorCodes`"
 )]
 pub trait Function<Marker>: Send + Sync + 'static {
-    /// The method under this name.
+    /// Creates a method with this name.
     fn into_method(self, name: String) -> Method;
 }
 
-/// What a function may return. `Marker` is inferred.
+/// A type that such a function may return. The compiler infers `Marker`.
 pub trait Outcome<Marker> {
-    /// The result on success.
+    /// The type of the result.
     type Value: Serialize;
 
-    /// The result or the error to answer with.
+    /// The result, or the error for the caller.
     ///
     /// # Errors
     ///
-    /// What the function has returned as its error.
+    /// The error that the function has returned, as an [`ErrorObject`].
     fn outcome(self) -> Result<Self::Value, ErrorObject>;
 }
 
-/// Marks functions that return their result as it is.
+/// Marks functions that return their result directly.
 #[derive(Debug)]
 pub enum Plain {}
 
@@ -67,7 +68,8 @@ impl<T: Serialize, E: Into<ErrorObject>> Outcome<Fallible> for Result<T, E> {
     }
 }
 
-/// Marks functions that answer at once; their arguments and their kind of outcome follow.
+/// Marks functions that return at once. The parameters are the types of the arguments, and the kind
+/// of result.
 #[derive(Debug)]
 pub struct Now<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
 
@@ -84,8 +86,26 @@ fn refused(call: Call, error: ErrorObject) -> CallFuture {
 }
 
 impl Method {
-    /// A closure or function as a method. Unless [`params`](Self::params) gives names it takes its
-    /// parameters by position only.
+    /// Creates a method from a closure or function.
+    ///
+    /// The function takes a [`Context`] first, if it needs one, and then up to eight owned
+    /// arguments that implement `Deserialize`. It returns a value that implements `Serialize`, or a
+    /// `Result` of it whose error converts into an [`ErrorObject`], or a future or a stream of
+    /// either. A function that returns a stream makes a subscription.
+    ///
+    /// An argument that is an `Option` may be left out. Parameters can be passed by position only,
+    /// unless [`params`](Self::params) gives them names.
+    ///
+    /// ```
+    /// use antiphon::{Context, ErrorObject, Method, Router};
+    ///
+    /// async fn greet(_ctx: Context, name: String) -> Result<String, ErrorObject> {
+    ///     Ok(format!("good evening, {name}"))
+    /// }
+    ///
+    /// let greet = Method::function("greet", greet).params(["name"]);
+    /// let router = Router::default().method(greet);
+    /// ```
     pub fn function<Marker>(name: impl Into<String>, function: impl Function<Marker>) -> Self {
         function.into_method(name.into())
     }

@@ -11,9 +11,10 @@ use crate::subscription::{Options, Overflow};
 
 pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
 
-/// A method that can be added to a router.
+/// A method that can be added to a [`Router`](crate::Router).
 ///
-/// The macros make these. By hand one is made from a closure:
+/// The macros create methods from Rust functions. Without them, create one from a closure and
+/// describe it:
 ///
 /// ```
 /// use antiphon::{Method, Router};
@@ -37,14 +38,14 @@ pub struct Method {
     pub(crate) handler: Handler,
 }
 
-/// What [`Router::method`](crate::Router::method) takes: a [`Method`], or a function under
+/// A type that [`Router::method`](crate::Router::method) accepts: a [`Method`], or a function with
 /// `#[rpc_method]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a remote method",
     note = "put `#[antiphon::rpc_method]` on the function, or use `router.method_fn(\"name\", …)`"
 )]
 pub trait IntoMethod {
-    /// The method.
+    /// Converts the value into a method.
     fn into_method(self) -> Method;
 }
 
@@ -55,7 +56,19 @@ impl IntoMethod for Method {
 }
 
 impl Method {
-    /// A method that gets the call as it is and answers it.
+    /// Creates a method from a handler that reads the [`Call`] and creates the
+    /// [`Reply`](crate::Reply) itself.
+    ///
+    /// [`function`](Self::function) is simpler: it decodes the parameters and encodes the result.
+    ///
+    /// ```
+    /// use antiphon::{Call, CallFuture, Method};
+    ///
+    /// let length = Method::new("length", |call: Call| {
+    ///     let bytes = call.params().map_or(0, str::len);
+    ///     CallFuture::ready(call.answer(Ok(bytes)))
+    /// });
+    /// ```
     pub fn new(
         name: impl Into<String>,
         handler: impl Fn(Call) -> CallFuture + Send + Sync + 'static,
@@ -75,30 +88,31 @@ impl Method {
         }
     }
 
-    /// What documents say about it.
+    /// Sets the documentation, as Markdown. Default: empty.
     #[must_use]
     pub fn doc(mut self, doc: impl Into<String>) -> Self {
         self.doc = doc.into();
         self
     }
 
-    /// A word for request handlers and [`Context::format`](crate::Context::format); `json` by
-    /// default. What goes over the wire is JSON all the same.
+    /// Sets a word that request handlers get, and that [`Context::format`](crate::Context::format)
+    /// returns. Default: `json`. Messages are always JSON, whatever this is.
     #[must_use]
     pub fn format(mut self, format: impl Into<String>) -> Self {
         self.format = format.into();
         self
     }
 
-    /// The parameters in order.
+    /// Sets the parameters, in order. With names, callers can also pass them by name. A plain
+    /// `&str` is a [required](ParamInfo::required) parameter.
     #[must_use]
     pub fn params<P: Into<ParamInfo>>(mut self, params: impl IntoIterator<Item = P>) -> Self {
         self.params = params.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The type of the result, for documents; of an item, if the method is a subscription. The macros
-    /// know it by themselves.
+    /// Sets the type of the result for documents, or of an item if the method is a subscription.
+    /// The macros do this by themselves.
     #[cfg(feature = "describe")]
     #[must_use]
     pub fn returns<T: schemars::JsonSchema>(mut self) -> Self {
@@ -106,30 +120,32 @@ impl Method {
         self
     }
 
-    /// Errors of the program's own that it may answer with, besides those added before.
+    /// Adds application errors that the method may return, for documents.
     #[must_use]
     pub fn errors<E: ErrorCodes>(mut self) -> Self {
         self.errors.extend_from_slice(E::ERRORS);
         self
     }
 
-    /// An example of a call, besides those added before: a JSON text, as
-    /// `{"params": [3, 4], "result": 7}`. The parameters may be named, and each of the two may be
-    /// missing. Documents leave out what is not of this form.
+    /// Adds an example for documents, as JSON text: `{"params": [3, 4], "result": 7}`.
+    ///
+    /// The parameters may be an array or an object. Each of the two members may be missing.
+    /// Documents omit an example that does not have this form.
     #[must_use]
     pub fn example(mut self, example: impl Into<String>) -> Self {
         self.examples.push(example.into());
         self
     }
 
-    /// Tells callers to use something else, and why; the reason may be empty.
+    /// Marks the method as deprecated. The reason tells callers what to use instead, and may be
+    /// empty.
     #[must_use]
     pub fn deprecated(mut self, reason: impl Into<String>) -> Self {
         self.deprecated = Some(reason.into());
         self
     }
 
-    /// Who may see and call it; everybody by default.
+    /// Sets the access level that callers need. Default: [`Access::Public`].
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
@@ -137,9 +153,10 @@ impl Method {
     }
 }
 
-/// Subscriptions: what a method that returns a stream may say of its messages.
+/// Options of subscriptions. Each of them makes the method a subscription.
 impl Method {
-    /// The method returns a stream. Those made of functions know that by themselves.
+    /// Declares that the method is a subscription: documents describe its stream. Methods made from
+    /// functions that return a stream are subscriptions already.
     #[must_use]
     pub fn subscription(mut self) -> Self {
         self.subscription.get_or_insert_default();
@@ -151,29 +168,31 @@ impl Method {
         self
     }
 
-    /// The name of the notifications that carry the items; the method's own by default.
+    /// Sets the method name of the notifications that carry the items. Default: the full name of
+    /// the method.
     #[must_use]
     pub fn notification(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.options(|options| options.notification = Some(name))
     }
 
-    /// The full name of a method that ends subscriptions by their id, besides `rpc.unsubscribe`.
-    /// Several methods may share it.
+    /// Sets the full name of a method that ends subscriptions by their id. `rpc.unsubscribe` does
+    /// so, too. Several methods may have the same one.
     #[must_use]
     pub fn unsubscribe(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.options(|options| options.unsubscribe = Some(name))
     }
 
-    /// Messages without `seq` and `end`, as Ethereum's clients know them. Such a subscription ends
-    /// without a word, unless it ends with an error; that its subscriber has lagged is one (−32000).
+    /// Sends messages without the members `seq` and `end`, as Ethereum clients expect them. If the
+    /// stream ends without an error, the subscriber then gets no last message. A subscriber that
+    /// lagged behind gets error −32000.
     #[must_use]
     pub fn plain(self) -> Self {
         self.options(|options| options.plain = true)
     }
 
-    /// What happens to a subscriber that does not keep up; [`Overflow::Disconnect`] by default.
+    /// Sets what happens if a subscriber does not keep up. Default: [`Overflow::Disconnect`].
     #[must_use]
     pub fn overflow(self, overflow: Overflow) -> Self {
         self.options(|options| options.overflow = overflow)
@@ -190,12 +209,12 @@ impl fmt::Debug for Method {
 }
 
 impl ParamInfo {
-    /// A parameter that a call must give.
+    /// Creates a parameter that every call must pass.
     pub fn required(name: impl Into<String>) -> Self {
         Self::new(name.into(), true)
     }
 
-    /// A parameter that a call may leave out.
+    /// Creates a parameter that a call may leave out.
     pub fn optional(name: impl Into<String>) -> Self {
         Self::new(name.into(), false)
     }
@@ -211,14 +230,14 @@ impl ParamInfo {
         }
     }
 
-    /// What documents say about it.
+    /// Sets the description for documents.
     #[must_use]
     pub fn doc(mut self, doc: impl Into<String>) -> Self {
         self.doc = doc.into();
         self
     }
 
-    /// Its type, for documents. The macros know it by themselves.
+    /// Sets the type for documents. The macros do this by themselves.
     #[cfg(feature = "describe")]
     #[must_use]
     pub fn typed<T: schemars::JsonSchema>(mut self) -> Self {

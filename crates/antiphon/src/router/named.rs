@@ -9,10 +9,11 @@ use crate::call::Call;
 use crate::describe::{MethodInfo, ParamInfo};
 use crate::router::params::{self, Slots, refuse};
 
-/// What a request handler changes before a method's arguments are decoded.
+/// The named parameters of a call, which a request handler may change before they are decoded.
 ///
-/// Positional parameters are here too, under the names of the method's parameters. What a handler
-/// inserts fills parameters the caller left open; what it replaces wins.
+/// Positional parameters are included, under the names of the method's parameters. A handler can
+/// add parameters that the caller has left out, and replace others. Set a handler with
+/// `#[method(request_handler = …)]`; see [`#[rpc]`](macro@crate::rpc).
 ///
 /// ```
 /// use antiphon::{Context, ErrorObject, NamedParams};
@@ -57,21 +58,21 @@ impl NamedParams {
         Ok(Self(names.zip(values).collect()))
     }
 
-    /// The value of a parameter; `None` if it is missing or not a `T`.
+    /// The value of a parameter; `None` if it is missing or cannot be decoded as a `T`.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
         serde_json::from_str(value.get()).ok()
     }
 
-    /// Whether the parameter is there.
+    /// Whether there is a parameter of this name.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 
-    /// Sets a parameter. A value that has no JSON form removes it, so that the call is refused as
-    /// one with a missing parameter.
+    /// Sets a parameter. A value that cannot be serialized removes the parameter instead, so that a
+    /// call without a required parameter is refused with −32602.
     pub fn insert<T: Serialize>(&mut self, name: impl Into<String>, value: T) {
         let name = name.into();
         self.remove(&name);
@@ -80,14 +81,14 @@ impl NamedParams {
         }
     }
 
-    /// Takes a parameter away; says whether it was there.
+    /// Removes a parameter; returns whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.0.len();
         self.0.retain(|(known, _)| known != name);
         self.0.len() < before
     }
 
-    /// The names, in the order of the call.
+    /// The names of the parameters, in the order of the call. Inserted ones come last.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }

@@ -115,7 +115,7 @@ impl BoundServer {
         &self.addresses
     }
 
-    /// URL of the first listener, for clients.
+    /// URL of the first listener, for clients; empty if there is none.
     #[must_use]
     pub fn url(&self) -> String {
         self.urls().into_iter().next().unwrap_or_default()

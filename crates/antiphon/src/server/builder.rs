@@ -33,32 +33,35 @@ use crate::transport::http::{Body, Route};
 /// |---|---|
 /// | [`start`](Self::start) | a whole program: command line, settings file, log, runtime, signals, workers |
 /// | [`serve`](Self::serve), [`serve_with_shutdown`](Self::serve_with_shutdown) | a program that has a runtime of its own |
-/// | [`listen`](Self::listen) | the same in two steps, with the bound addresses and a [`ServerHandle`] in between |
+/// | [`listen`](Self::listen) | the same in two steps; in between, the bound addresses and a [`ServerHandle`] are available |
 ///
 /// To mount a router in an axum, hyper or tonic server use
 /// [`Router::into_service`](crate::Router::into_service) instead.
 ///
 /// # Addresses
 ///
-/// [`bind`](Self::bind) takes any [`Address`](crate::Address): HTTP/1, HTTP/2 and WebSocket share
-/// one (`127.0.0.1:8060`, `http+unix:/run/calc.sock`), raw streams have their own (`tcp://…`,
-/// `unix:…`). [`stdio`](Self::stdio) serves standard input and output, [`tls`](Self::tls) adds TLS.
+/// [`bind`](Self::bind) accepts any [`Address`](crate::Address) that a server can listen on.
+/// HTTP/1, HTTP/2 and WebSocket share an address (`127.0.0.1:8060`, `http+unix:/run/calc.sock`).
+/// Raw streams have addresses of their own (`tcp://…`, `unix:…`). [`stdio`](Self::stdio) serves
+/// standard input and output, and [`tls`](Self::tls) adds TLS.
 ///
-/// # Safety
+/// # Local and public servers
 ///
-/// With no configuration it listens on loopback alone, answers requests for loopback names, and lets
-/// no web page call but its own. A server that others than this machine can reach does not start
-/// until [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) says that this is meant.
+/// A server is *local* if it listens only on loopback addresses and Unix sockets, answers only to
+/// loopback host names, and its [`Profile`] is not `Public`. Only then do its callers count as
+/// local. All other servers are *public*. They do not start unless
+/// [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) is set. By default a server
+/// is local, and refuses calls from web pages other than its own.
 ///
 /// # Limits
 ///
-/// Everything that a peer can make grow has a bound, and everything that is waited for a deadline.
-/// [`Settings`] has them with their defaults; [`configure`](Self::configure) changes some.
+/// Everything that a peer can make grow has a limit, and every wait has a deadline. [`Settings`]
+/// lists them with their defaults, and [`configure`](Self::configure) changes them.
 ///
 /// # Errors
 ///
-/// What keeps a server from starting is a [`ServeError`](crate::ServeError). Once it runs, an error
-/// ends a call or a connection, never the server.
+/// A server that cannot start returns a [`ServeError`](crate::ServeError). While it runs, an error
+/// ends a call or a connection, but never the server.
 ///
 /// [`ServerHandle`]: crate::ServerHandle
 pub struct Server {
@@ -83,7 +86,7 @@ pub(crate) type Hook = Box<
 
 /// Types that can be served at a path: a router, an object with `#[rpc]` methods, or a [`Route`].
 pub trait IntoRoute {
-    /// Adds it to the server.
+    /// Adds the value to a server, at this path.
     fn on(self, path: String, server: Server) -> Server;
 }
 
@@ -104,12 +107,12 @@ impl IntoRoute for Route {
 }
 
 impl Server {
-    /// A server with one router, at `/`.
+    /// Creates a server with one router or [`Route`], at the path `/`.
     pub fn new(router: impl IntoRoute) -> Self {
         Self::builder().route("/", router)
     }
 
-    /// A server without routes.
+    /// Creates a server without routes. [`route`](Self::route) adds them.
     #[must_use]
     pub fn builder() -> Self {
         Self {
@@ -125,8 +128,9 @@ impl Server {
         }
     }
 
-    /// A server whose router, at `/`, is built when the server starts. The function runs inside the
-    /// server's runtime, so it can open database connections, for example.
+    /// Creates a server whose router, at the path `/`, is built when the server starts. The
+    /// function runs inside the server's runtime, so it can, for example, open database
+    /// connections.
     ///
     /// ```no_run
     /// use antiphon::{Router, Server};
@@ -163,8 +167,11 @@ impl Server {
         router.on(path.into(), self)
     }
 
-    /// Address to listen on, instead of the default `127.0.0.1:8060`. Port 0 picks a free port. May
-    /// be called several times.
+    /// Adds an address to listen on. Port 0 picks a free port. Default, if no address is added:
+    /// `127.0.0.1:8060`.
+    ///
+    /// The text is an [`Address`](crate::Address), or several separated by commas. If one is not valid,
+    /// the server does not start.
     #[must_use]
     pub fn bind(mut self, address: impl Into<String>) -> Self {
         if self.settings.bind == Settings::default().bind {
@@ -221,7 +228,7 @@ impl Server {
         self
     }
 
-    /// Replaces all settings.
+    /// Replaces all settings, including those that earlier methods of this builder have changed.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -243,29 +250,32 @@ impl Server {
         self
     }
 
-    /// Also answers requests for this host name. This makes the server public.
+    /// Also accepts requests whose `Host` is this name. This makes the server
+    /// [public](#local-and-public-servers).
     #[must_use]
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.settings.allow_host.push(host.into());
         self
     }
 
-    /// Allows web pages of this origin to call: `https://app.example`, `http://localhost:3000`.
+    /// Allows web pages of this origin to call: `https://app.example`, `http://localhost:3000`. May
+    /// be called several times.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.allow_origin.push(origin.into());
         self
     }
 
-    /// Which callers count as local.
+    /// Sets which callers count as local. Default: [`Profile::Auto`].
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.settings.profile = profile;
         self
     }
 
-    /// Allows a public server to start. The server does not authenticate callers itself: set this
-    /// if it needs no authentication, or if HTTP layers provide it.
+    /// Allows a [public](#local-and-public-servers) server to start. The server does not
+    /// authenticate callers itself: set this if it needs no authentication, or if HTTP layers
+    /// provide it.
     #[must_use]
     pub fn allow_unauthenticated_public(mut self, allow: bool) -> Self {
         self.settings.allow_unauthenticated_public = allow;
@@ -320,8 +330,8 @@ impl Server {
         self
     }
 
-    /// Wraps every router of this server in a `tower` layer over calls; see
-    /// [`Router::layer`]. It does not apply to a prebuilt [`Route`].
+    /// Wraps every router of this server in a `tower` layer over calls. These layers are outside of
+    /// those of the routers; see [`Router::layer`]. They do not apply to a prebuilt [`Route`].
     #[must_use]
     pub fn call_layer<L>(mut self, layer: L) -> Self
     where

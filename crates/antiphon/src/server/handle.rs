@@ -29,7 +29,8 @@ pub struct ServerHandle {
 
 impl ServerHandle {
     /// Shuts down gracefully: connections in the accept queue are still accepted, calls in flight
-    /// finish, idle connections are closed. After the graceful timeout the rest is cut.
+    /// finish, and idle connections are closed. What is left after
+    /// [`Settings::graceful_timeout`](crate::Settings::graceful_timeout) is cut.
     pub fn stop(&self) {
         self.shutdown.stop();
     }
@@ -42,13 +43,13 @@ impl ServerHandle {
         self.shutdown.stop();
     }
 
-    /// Stops now: calls in flight are dropped and answered with error −32000. Connections still
-    /// open 50 ms later are cut.
+    /// Stops without waiting for calls: those in flight are dropped and answered with error −32000.
+    /// Connections that are still open after 50 ms are cut.
     pub fn cut(&self) {
         self.shutdown.end_calls();
     }
 
-    /// Stops at once: connections are cut without any response.
+    /// Stops without any response: all connections are cut immediately.
     pub fn kill(&self) {
         self.shutdown.kill();
     }

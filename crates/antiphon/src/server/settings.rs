@@ -24,7 +24,10 @@ pub enum Profile {
     Public,
 }
 
-/// The settings of a server, with safe defaults.
+/// The settings of a server. All limits have defaults.
+///
+/// [`Server::configure`](crate::Server::configure) changes individual fields. For timeouts that are
+/// an `Option`, `None` means no timeout.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,17 +41,19 @@ pub enum Profile {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Addresses to listen on. Default: `127.0.0.1:8060`.
+    /// Addresses to listen on; see [`Address`](crate::Address). Default: `127.0.0.1:8060`.
     pub bind: Vec<String>,
     /// Which callers count as local. Default: [`Profile::Auto`].
     pub profile: Profile,
-    /// Host names to answer to, besides the loopback ones.
+    /// Host names to answer to, besides the loopback ones. Default: none. An entry makes the server
+    /// public.
     pub allow_host: Vec<String>,
-    /// Origins of web pages that may call, besides the server's own origin.
+    /// Origins of web pages that may call, besides the server's own origin. Default: none.
     pub allow_origin: Vec<String>,
     /// Whether a public server may start, although it does not authenticate callers. Default: no.
     pub allow_unauthenticated_public: bool,
-    /// PEM file with the certificate chain. If set, addresses without a scheme use TLS.
+    /// PEM file with the certificate chain. If set, addresses without a scheme use TLS. Default:
+    /// `None`, no TLS.
     pub tls_cert: Option<PathBuf>,
     /// PEM file with the certificate's private key.
     pub tls_key: Option<PathBuf>,

@@ -27,21 +27,23 @@ pub(crate) use items::{Items, erase};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
 
-/// What happens to a subscription whose subscriber does not keep up.
+/// What happens to a subscription if its subscriber does not keep up.
 ///
-/// Up to 256 items or 1 MiB are queued for each subscriber, in addition to what its connection is
-/// already writing. This policy applies when one more item does not fit.
+/// A limited number of items is queued for each subscriber, in addition to what its connection is
+/// already writing: by default 256 items or 1 MiB, as set by
+/// [`SessionLimits::max_queued`](crate::SessionLimits::max_queued) and `max_queued_bytes`. The
+/// policy applies when one more item does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The subscription ends with `"end":"lagged"`, after the queued items.
+    /// The subscription ends after the queued items. Its last message has `"end":"lagged"`.
     #[default]
     Disconnect,
     /// The oldest queued item is dropped. The gap in `seq` tells how many are missing.
     DropOldest,
     /// Only the newest item is queued. The gap in `seq` tells how many are missing.
     LatestOnly,
-    /// Backpressure: the stream is not polled until there is room.
+    /// Backpressure: the stream is not polled until there is room in the queue.
     Block,
 }
 

@@ -23,22 +23,22 @@ pub(in crate::client) const TIMEOUT: Duration = Duration::from_secs(30);
 pub(in crate::client) const MAX_RESPONSE: usize = 10 * 1024 * 1024;
 pub(in crate::client) const MAX_BATCH_RESPONSE: usize = 25 * 1024 * 1024;
 
-/// How text beyond ASCII is written in requests.
+/// How a client writes characters beyond ASCII in requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// As it is, in UTF-8.
+    /// In UTF-8.
     #[default]
     Utf8,
     /// As `\uXXXX`, for servers that cannot read UTF-8.
     Ascii,
 }
 
-/// Options of a [`Client`](crate::Client). Every one has a safe default.
+/// A builder of a [`Client`](crate::Client). Every option has a safe default.
 ///
-/// [`Client::builder`](crate::Client::builder) begins, [`build`](Self::build) ends; what is wrong with
-/// an option is an error of `build`, so that calls can be chained. Nothing is connected before the
-/// first call.
+/// [`Client::builder`](crate::Client::builder) creates the builder, and [`build`](Self::build)
+/// creates the client. The setters never fail: an invalid option is an error of `build`. The client
+/// does not connect before its first call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,10 +53,10 @@ pub enum Encoding {
 ///
 /// | group | options |
 /// |---|---|
-/// | the call | [`timeout`](Self::timeout), [`version`](Self::version), [`data`](Self::data), [`id_generator`](Self::id_generator), [`separator`](Self::separator), [`tell_deadlines`](Self::tell_deadlines) |
-/// | the request | [`header`](Self::header), [`encoding`](Self::encoding) |
-/// | bounds | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_in_flight`](Self::max_in_flight) |
-/// | the connection | [`http2_prior_knowledge`](Self::http2_prior_knowledge), [`ca_certificate`](Self::ca_certificate), [`server_name`](Self::server_name), [`service`](Self::service), [`in_process`](Self::in_process) |
+/// | calls | [`timeout`](Self::timeout), [`version`](Self::version), [`data`](Self::data), [`id_generator`](Self::id_generator), [`separator`](Self::separator), [`tell_deadlines`](Self::tell_deadlines) |
+/// | requests | [`header`](Self::header), [`encoding`](Self::encoding) |
+/// | limits | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_in_flight`](Self::max_in_flight) |
+/// | connections | [`http2_prior_knowledge`](Self::http2_prior_knowledge), [`ca_certificate`](Self::ca_certificate), [`server_name`](Self::server_name), [`service`](Self::service), [`in_process`](Self::in_process) |
 /// | sessions | [`router`](Self::router), [`reconnect`](Self::reconnect), [`session_limits`](Self::session_limits) |
 #[must_use = "a client is made by `build`"]
 pub struct ClientBuilder {
@@ -115,44 +115,50 @@ impl ClientBuilder {
         }
     }
 
-    /// The value of the member `jsonrpc`, verbatim; responses must have the same. `2.0`.
+    /// Sets the value of the member `jsonrpc` in requests. Responses must have the same value.
+    /// Default: `2.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// A named parameter of every call, such as a token. It takes the place of a parameter of that
-    /// name; a call whose parameters go by position is an error, and nothing is sent.
+    /// Adds a named parameter to every call, for example a token. It replaces a parameter of the
+    /// same name.
+    ///
+    /// A call with positional parameters is then an error of
+    /// [`Kind::Local`](crate::client::Kind::Local), and nothing is sent.
     pub fn data(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         self.data = self.data.insert(name.into(), value);
         self
     }
 
-    /// The generator of ids. By default they count from 1.
+    /// Sets the function that generates ids. Default: the numbers from 1.
     ///
-    /// Every id should be new: two calls of one id in a batch are an error.
+    /// Each id should be new. Two calls in a batch must not have the same id, nor may two calls
+    /// that are pending on one session.
     pub fn id_generator(mut self, next: impl Fn() -> Id + Send + Sync + 'static) -> Self {
         self.next_id = Box::new(next);
         self
     }
 
-    /// The encoding of text beyond ASCII in requests.
+    /// Sets how characters beyond ASCII are written in requests. Default: [`Encoding::Utf8`].
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
         self
     }
 
-    /// The time for a call or a batch, from its first poll to the last byte of its response; `None`
-    /// for no limit. 30 s.
+    /// Sets the timeout of a call or a batch, from its first poll to the last byte of its response;
+    /// `None` means no timeout. Default: 30 s.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
         self
     }
 
-    /// A header of every request. It takes the place of a header of that name.
+    /// Sets a header of every HTTP request, and of the handshake of a WebSocket. It replaces a
+    /// header of the same name.
     ///
-    /// Text that cannot stand in a header, and headers that frame the request (`Content-Length`,
-    /// `Transfer-Encoding`, `Connection`), are errors of [`build`](Self::build).
+    /// A name or value that is not valid in a header is an error of [`build`](Self::build), and so
+    /// is a header that frames the request: `Content-Length`, `Transfer-Encoding` or `Connection`.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         match header_of(name, value.as_ref()) {
@@ -165,9 +171,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes in an answer; one more, and the call is an error of [`Kind::Unknown`]. 10 MiB.
+    /// Sets the maximum size of a response, in bytes. A call with a larger response fails with
+    /// [`Kind::Unknown`]. Default: 10 MiB.
     ///
-    /// It is noticed while the answer comes in, or before if its length is announced.
+    /// The size is checked while the response is received, or earlier if its length is announced.
     ///
     /// [`Kind::Unknown`]: crate::client::Kind::Unknown
     pub fn max_response(mut self, bytes: usize) -> Self {
@@ -175,45 +182,48 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes in the answer to a batch. 25 MiB.
+    /// Sets the maximum size of the response to a batch, in bytes. Default: 25 MiB.
     pub fn max_batch_response(mut self, bytes: usize) -> Self {
         self.max_batch_response = bytes;
         self
     }
 
-    /// Requests in flight at the same time, at least 1; more wait for one to end, at most until
-    /// their deadline. 1024.
+    /// Sets the maximum number of concurrent HTTP requests, at least 1. Further requests wait, but
+    /// not beyond their timeout. Default: 1024.
+    ///
+    /// For sessions, [`SessionLimits::max_calls`](crate::SessionLimits::max_calls) applies instead.
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = requests.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// The separator between a [`namespace`](crate::client::Client::namespace) and a name. `.`
+    /// Sets the separator between a [`namespace`](crate::client::Client::namespace) and the name of
+    /// a method. Default: `.`.
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = separator.into();
         self
     }
 
-    /// Whether to use HTTP/2 without negotiation, for a server that is known to speak it. `false`:
-    /// HTTP/1, and over TLS what the server prefers.
+    /// Uses HTTP/2 without negotiation, for a server that is known to support it. Default: `false`,
+    /// which means HTTP/1 without TLS, and what the server prefers with TLS.
     ///
-    /// A [`service`](Self::service) of your own decides that for itself.
+    /// This has no effect with a [`service`](Self::service).
     pub fn http2_prior_knowledge(mut self, yes: bool) -> Self {
         self.http2 = yes;
         self
     }
 
-    /// A certificate authority that the server's certificate may come from, in PEM; may be said more
-    /// than once, and several may be in one text. The machine's own authorities are trusted only if
-    /// this is never said.
+    /// Adds trusted certificate authorities, as PEM text with one or more certificates. May be
+    /// called several times. The authorities of the operating system are trusted only if this is
+    /// never called.
     ///
-    /// It is for `https:`, `wss:` and `tls:` addresses and has no meaning for others, nor with a
-    /// [`service`](Self::service). That certificates are checked cannot be switched off; to reach a
-    /// server whose certificate is signed by itself, give that certificate here.
+    /// This has an effect on `https:`, `wss:` and `tls:` addresses, unless a
+    /// [`service`](Self::service) is set. The check of certificates cannot be turned off. To
+    /// connect to a server with a self-signed certificate, pass that certificate.
     ///
     /// # Errors
     ///
-    /// [`build`](Self::build) tells of text without a certificate, or with one that cannot be read.
+    /// Text without a certificate, or with an invalid one, is an error of [`build`](Self::build).
     ///
     /// ```no_run
     /// use antiphon::Client;
@@ -233,12 +243,13 @@ impl ClientBuilder {
         self
     }
 
-    /// The name (or IP address) that has to be in the server's certificate, in place of the host in
-    /// the address: for a server that is reached through a tunnel or by its number.
+    /// Sets the name or IP address that the certificate of the server must contain, instead of the
+    /// host of the address. Use it for a server that is reached through a tunnel or by its IP
+    /// address.
     ///
     /// # Errors
     ///
-    /// [`build`](Self::build) tells of text that is no name.
+    /// Text that is neither a name nor an IP address is an error of [`build`](Self::build).
     ///
     /// ```
     /// # use antiphon::Client;
@@ -249,11 +260,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends requests through a service in place of the client's own connections: one that tries
-    /// again, that goes through a proxy, that is in the same process.
+    /// Sends HTTP requests through a `tower` service instead of the client's own connections. The
+    /// service may retry, use a proxy, or run in the same process.
     ///
-    /// With it `https://` addresses are accepted also without the feature `tls`. A failure before
-    /// the service has asked for the request's body counts as [`Kind::NotSent`].
+    /// With a service, `https://` addresses are accepted even without the feature `tls`. If the
+    /// service fails before it has read the body of the request, the error is [`Kind::NotSent`].
     ///
     /// [`Kind::NotSent`]: crate::client::Kind::NotSent
     ///
@@ -289,13 +300,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Calls a router of this process, over a session; the address is not looked at.
+    /// Calls a router in the same process, over a session. The address of the builder is ignored.
     pub fn in_process(mut self, dispatcher: &Dispatcher) -> Self {
         self.in_process = Some(dispatcher.clone());
         self
     }
 
-    /// The methods that the server may call at this client, over a session. Over HTTP no server can.
+    /// Sets the methods that the server may call at this client. This needs a session: over HTTP,
+    /// the router has no effect.
     ///
     /// ```
     /// use antiphon::{Context, ErrorObject, Router, call, client::Client};
@@ -318,31 +330,35 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the connection again when it is lost. Without this a session that has ended stays so,
-    /// and calls are errors of [`Kind::NotSent`].
+    /// Reconnects after the connection of a session was lost. Default: the client does not
+    /// reconnect, and further calls fail with [`Kind::NotSent`].
     ///
-    /// Calls that have not left wait for the new connection, as long as their time lasts; calls that
-    /// have are errors of [`Kind::Unknown`] unless they are marked with
-    /// [`idempotent`](crate::client::PendingCall::idempotent). Subscriptions are made again, and tell that
-    /// they were interrupted.
+    /// Calls that were not sent yet wait for the new connection, but not beyond their timeout.
+    /// Calls that were sent fail with [`Kind::Unknown`], unless they are
+    /// [`idempotent`](crate::client::PendingCall::idempotent): these are sent again. Subscriptions
+    /// are opened again, and yield
+    /// [`StreamError::Interrupted`](crate::client::StreamError::Interrupted).
     ///
     /// [`Kind::NotSent`]: crate::client::Kind::NotSent
+    ///
     /// [`Kind::Unknown`]: crate::client::Kind::Unknown
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.reconnect = Some(reconnect);
         self
     }
 
-    /// Bounds of the session: what the server may ask of this side, and how long silence may last.
+    /// Sets the limits of the session: how much the server may send and call, and how long the
+    /// connection may be silent.
     pub fn session_limits(mut self, limits: SessionLimits) -> Self {
         self.sessions = limits;
         self
     }
 
-    /// Whether calls over a session say how long they wait, in the member `timeout`. `true`.
+    /// Sets whether calls over a session tell the server their timeout, in the member `timeout`.
+    /// Default: `true`.
     ///
-    /// It is beyond the specification, which lets a server ignore it. Some refuse what they do not
-    /// know.
+    /// This member is not part of JSON-RPC 2.0. Turn it off for a server that rejects unknown
+    /// members.
     pub fn tell_deadlines(mut self, yes: bool) -> Self {
         self.tells_deadlines = yes;
         self

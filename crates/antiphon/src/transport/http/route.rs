@@ -12,7 +12,10 @@ use crate::transport::http::headers::Fields;
 use crate::transport::http::media_types;
 use crate::transport::http::refusal::Refusal;
 
-/// One path of a server: a frozen router, and how its responses look over HTTP.
+/// One path of a server: a built router, and how its responses look over HTTP.
+///
+/// Its calls have the limits of its dispatcher, not those of the server. Call layers of the server
+/// do not apply to it.
 ///
 /// ```
 /// use antiphon::{Route, Router};

@@ -102,11 +102,11 @@ struct Inner {
 }
 
 impl crate::router::Router {
-    /// Turns the router into a `tower` service over `http` requests, with the default limits.
+    /// Turns the router into a `tower` service over HTTP requests, with the default limits.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the router's names.
+    /// [`RouterError`](crate::RouterError), which lists all conflicting and invalid names.
     pub fn into_service(self) -> Result<HttpService, crate::router::RouterError> {
         Ok(HttpService::new(Route::new(self.build()?)))
     }
