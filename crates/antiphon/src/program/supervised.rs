@@ -47,11 +47,8 @@ pub(super) fn run(
 
 /// Binds the addresses, and adds the sockets from systemd. With such sockets the default address is
 /// not bound.
-pub(super) async fn listen(mut server: Server) -> Result<BoundServer, ServeError> {
+pub(super) async fn listen(server: Server) -> Result<BoundServer, ServeError> {
     let activated = activated(server.settings.has_tls())?;
-    if !activated.is_empty() && server.settings.binds_by_default() {
-        server.settings.bind.clear();
-    }
     listen_also(server, activated).await
 }
 

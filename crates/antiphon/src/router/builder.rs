@@ -51,7 +51,7 @@ use crate::call::{Call, Reply};
 ///
 /// The methods of `Router` that add to it never fail. Errors such as two methods with the same name
 /// are found when the router is built, by [`build`](Self::build) or when a server starts. They are
-/// all reported together in one [`RouterError`].
+/// all reported together in one [`RouterError`](crate::RouterError).
 ///
 /// # See also
 ///

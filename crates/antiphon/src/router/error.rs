@@ -72,5 +72,5 @@ pub(super) fn is_name(name: &str) -> bool {
             .any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER)
 }
 
-/// Any error, as `tower` passes them on.
+/// An error of any type, as `tower` uses it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

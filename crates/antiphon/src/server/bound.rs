@@ -60,7 +60,7 @@ impl BoundServer {
         };
         let listeners = match given.listeners {
             Some(listeners) => listeners,
-            None => bind_listeners(&mut server).await?,
+            None => bind_listeners(&mut server, false).await?,
         };
         let Server {
             routes,
@@ -219,15 +219,20 @@ impl BoundServer {
     }
 }
 
-/// Binds all addresses of a server and wraps the sockets that are already listening.
-pub(crate) async fn bind_listeners(server: &mut Server) -> Result<Vec<Listener>, ServeError> {
+/// Binds all addresses of a server and wraps the sockets that are already listening. The default
+/// address is left out if other listeners are served.
+pub(crate) async fn bind_listeners(
+    server: &mut Server,
+    others_are_served: bool,
+) -> Result<Vec<Listener>, ServeError> {
     let mut listeners = Vec::new();
     for listener in std::mem::take(&mut server.listeners) {
         listeners.push(Listener::from_std(listener)?);
     }
+    let others_are_served = others_are_served || !listeners.is_empty() || server.stdio.is_some();
     let settings = &server.settings;
-    for address in settings.bind.iter().flat_map(|list| list.split(',')) {
-        listeners.push(Listener::open(address.trim(), settings).await?);
+    for address in settings.addresses(others_are_served) {
+        listeners.push(Listener::open(&address, settings).await?);
     }
     Ok(listeners)
 }
@@ -248,7 +253,7 @@ pub(crate) async fn listen_also(
     mut listeners: Vec<Listener>,
 ) -> Result<BoundServer, ServeError> {
     server.settings.tls()?;
-    listeners.extend(bind_listeners(&mut server).await?);
+    listeners.extend(bind_listeners(&mut server, !listeners.is_empty()).await?);
     let given = Provided {
         listeners: Some(listeners),
         ..Provided::default()

@@ -174,9 +174,6 @@ impl Server {
     /// the server does not start.
     #[must_use]
     pub fn bind(mut self, address: impl Into<String>) -> Self {
-        if self.settings.bind == Settings::default().bind {
-            self.settings.bind.clear();
-        }
         self.settings.bind.push(address.into());
         self
     }
@@ -185,9 +182,6 @@ impl Server {
     /// [`bind`](Self::bind). The default address is then not bound.
     #[must_use]
     pub fn listener(mut self, listener: std::net::TcpListener) -> Self {
-        if self.settings.bind == Settings::default().bind {
-            self.settings.bind.clear();
-        }
         self.listeners.push(listener);
         self
     }
@@ -221,9 +215,6 @@ impl Server {
     /// [`Framing::ContentLength`](crate::Framing::ContentLength).
     #[must_use]
     pub fn stdio_framed(mut self, framing: antiphon_proto::Framing) -> Self {
-        if self.settings.bind == Settings::default().bind {
-            self.settings.bind.clear();
-        }
         self.stdio = Some(framing);
         self
     }

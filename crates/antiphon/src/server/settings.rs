@@ -13,6 +13,9 @@ use crate::transport::http::deadlines::Timeouts;
 use crate::transport::http::request_body::{BodyLimits, Budget};
 use crate::transport::tls::server::ServerTls;
 
+/// The address of a server that is given none.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8060";
+
 /// Which callers a server treats as local.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -41,7 +44,8 @@ pub enum Profile {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Addresses to listen on; see [`Address`](crate::Address). Default: `127.0.0.1:8060`.
+    /// Addresses to listen on; see [`Address`](crate::Address). Default: none, which means
+    /// `127.0.0.1:8060` unless the server is given a listener or serves standard input and output.
     pub bind: Vec<String>,
     /// Which callers count as local. Default: [`Profile::Auto`].
     pub profile: Profile,
@@ -103,7 +107,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            bind: vec!["127.0.0.1:8060".to_owned()],
+            bind: Vec::new(),
             profile: Profile::Auto,
             allow_host: Vec::new(),
             allow_origin: Vec::new(),
@@ -133,9 +137,14 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether `bind` has its default value.
-    pub(crate) fn binds_by_default(&self) -> bool {
-        self.bind == Self::default().bind
+    /// The addresses to bind, each alone. The default address is one of them if no other is given and
+    /// nothing else is served.
+    pub(crate) fn addresses(&self, others_are_served: bool) -> Vec<String> {
+        if self.bind.is_empty() && !others_are_served {
+            return vec![DEFAULT_ADDRESS.to_owned()];
+        }
+        let addresses = self.bind.iter().flat_map(|list| list.split(','));
+        addresses.map(|address| address.trim().to_owned()).collect()
     }
 
     /// Whether a certificate is configured.
@@ -179,5 +188,29 @@ impl Settings {
             timeout: self.body_timeout,
             budget,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_address_is_bound_only_if_nothing_else_is_served() {
+        let addresses = |bind: &[&str], others| {
+            let bind = bind.iter().map(|address| (*address).to_owned()).collect();
+            let settings = Settings {
+                bind,
+                ..Settings::default()
+            };
+            settings.addresses(others)
+        };
+        assert_eq!(addresses(&[], false), ["127.0.0.1:8060"]);
+        assert!(addresses(&[], true).is_empty());
+        assert_eq!(addresses(&[":1"], false), [":1"]);
+        assert_eq!(addresses(&[":1, :2", ":3"], true), [":1", ":2", ":3"]);
+        // The default address that somebody asks for stays beside others.
+        let both = ["127.0.0.1:8060", "unix:/run/x"];
+        assert_eq!(addresses(&both, true), both);
     }
 }

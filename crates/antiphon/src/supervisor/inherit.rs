@@ -60,15 +60,13 @@ pub(crate) async fn bind_all(
     inherited: &mut Inherited,
 ) -> Result<Vec<Listener>, ServeError> {
     let has_tls = server.settings.has_tls();
-    let binds_by_default = server.settings.binds_by_default();
     server.settings.tls()?;
-    let split = |list: &String| {
-        list.split(',')
-            .map(|one| one.trim().to_owned())
-            .collect::<Vec<_>>()
-    };
-    server.settings.bind = server.settings.bind.iter().flat_map(split).collect();
-    let mut listeners = Vec::new();
+    let mut listeners = activated(has_tls)?;
+    let of_systemd = |(record, _): &(ListenerRecord, OwnedFd)| record.external;
+    let others_are_served = !listeners.is_empty()
+        || !server.listeners.is_empty()
+        || inherited.listeners.iter().any(of_systemd);
+    server.settings.bind = server.settings.addresses(others_are_served);
     for (record, socket) in std::mem::take(&mut inherited.listeners) {
         let bind = &mut server.settings.bind;
         let requested = bind.iter().position(|address| *address == record.requested);
@@ -80,11 +78,7 @@ pub(crate) async fn bind_all(
             listeners.push(listener.external(record.external));
         }
     }
-    listeners.extend(activated(has_tls)?);
-    if listeners.iter().any(Listener::is_external) && binds_by_default {
-        server.settings.bind.clear();
-    }
-    listeners.extend(bind_listeners(server).await?);
+    listeners.extend(bind_listeners(server, true).await?);
     Ok(listeners)
 }
 
