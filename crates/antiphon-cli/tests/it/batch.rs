@@ -1,4 +1,4 @@
-//! `antiphon batch`: lines in, lines out.
+//! Tests of `antiphon batch`.
 
 use crate::support::{Server, http, peer, run};
 
@@ -71,7 +71,7 @@ fn a_line_that_cannot_be_read_is_named_and_nothing_is_sent() {
         ("[\"a\"]", "line 1: a line is an object"),
     ];
     for (input, part) in table {
-        // Nobody is there: trying to send would end with another code.
+        // No server listens, so an attempt to send would end with another exit code.
         let ended = run(&["batch", "127.0.0.1:1"], input);
         assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{input}");
         assert!(ended.err.contains(part), "{input}: {}", ended.err);

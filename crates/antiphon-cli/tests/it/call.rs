@@ -1,4 +1,4 @@
-//! `antiphon call`: parameters in every form, and what is printed where.
+//! Tests of `antiphon call`: parameters, standard output and standard error.
 
 use crate::support::{Server, http, peer, run};
 
@@ -140,7 +140,7 @@ fn wrong_usage_sends_nothing() {
         (&[], "METHOD"),
     ];
     for (args, part) in table {
-        // Nobody is there: trying to send would end with another code.
+        // No server listens, so an attempt to send would end with another exit code.
         let ended = run(&[&["call", "127.0.0.1:1"], *args].concat(), "");
         assert_eq!(
             (ended.code, &*ended.out),

@@ -1,6 +1,6 @@
-//! `antiphon codegen`: files byte for byte, and a Python client that calls.
+//! Tests of `antiphon codegen`: the generated files, and calls with the Python client.
 //!
-//! With `ANTIPHON_BLESS=1` the expected files are written anew.
+//! `ANTIPHON_BLESS=1` rewrites the expected files.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -146,7 +146,7 @@ fn a_python_client_calls() {
         .arg(folder().join("calls.py"))
         .arg(&server.url);
     for (name, _) in std::env::vars_os() {
-        // A proxy would be asked for this machine's own addresses.
+        // A configured proxy would be used for local addresses, too.
         if name
             .to_string_lossy()
             .to_ascii_lowercase()
@@ -171,7 +171,7 @@ fn rust_is_as_rustfmt_has_it() {
         let ended = run(&["codegen", source.to_str().unwrap(), "--lang", "rust"], "");
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{document:?}");
         let mut rustfmt = Command::new("rustfmt");
-        // Settings are looked for where it starts; there are none.
+        // rustfmt looks for its settings in this folder, which has none.
         rustfmt.args(["--edition", "2024"]).current_dir("/");
         let mut rustfmt = rustfmt
             .stdin(Stdio::piped())

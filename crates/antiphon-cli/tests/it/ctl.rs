@@ -1,4 +1,4 @@
-//! `antiphon ctl`, at servers with worker processes and at peers that say what they like.
+//! Tests of `antiphon ctl` with servers that have worker processes, and with hostile peers.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Ended, PATIENCE, Process, Server, run};
 
-/// A folder that goes with the test. Its name is short: paths of sockets are.
+/// A temporary folder, removed when it is dropped. Its name is short, because the length of a
+/// socket path is limited.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -37,7 +38,7 @@ impl Drop for Folder {
     }
 }
 
-/// A server with two workers, which stop with it and with the test.
+/// A server with two worker processes. It is stopped when it is dropped.
 struct Fleet {
     process: Option<Process>,
     control: String,
@@ -65,7 +66,7 @@ impl Fleet {
             control,
             folder,
         };
-        // Before it says so, there may be a few lines of its log.
+        // There may be log lines before the line with the address.
         let noted = |_| fleet.process().note();
         let ready = (0..20)
             .map(noted)
@@ -89,7 +90,7 @@ impl Fleet {
         serde_json::from_str(&ended.out).unwrap()
     }
 
-    /// The ids of two workers that serve, as soon as there are no others.
+    /// Waits until exactly two workers serve, and returns their ids.
     fn ids(&self) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -111,13 +112,13 @@ impl Drop for Fleet {
     }
 }
 
-/// `antiphon ctl …` with these variables.
+/// Runs `antiphon ctl …` with these environment variables.
 fn ctl_among(variables: &[(&str, &str)], args: &[&str]) -> Ended {
     let args = [&["ctl"], args].concat();
     Process::start_among(variables, &args, "", Stdio::piped()).end()
 }
 
-/// A peer at a path that answers one call with a result or an error.
+/// Starts a peer at this socket path that answers one call with a result or an error.
 fn peer(path: &str, member: &'static str, value: Value) {
     let listener = UnixListener::bind(path).unwrap();
     thread::spawn(move || {
@@ -142,7 +143,7 @@ fn a_server_and_its_workers_are_shown() {
         &["--control", control, "status"],
         &["status", "--control", control, "--timeout", "20s"],
     ] {
-        // What is written on the command line goes before what is in the environment.
+        // The command line takes precedence over the environment.
         let ended = ctl_among(&[("ANTIPHON_CONTROL", "/nowhere")], args);
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{args:?}");
         let lines: Vec<_> = ended.out.lines().collect();
@@ -224,7 +225,7 @@ fn a_server_is_stopped_and_its_watchers_are_told() {
         Process::start(&[&args, flags].concat(), "")
     };
     let (table, json) = (watch(&[]), watch(&["--json"]));
-    // Two pictures of six lines, with an empty one between them.
+    // Two status reports of six lines, with an empty line between them.
     let lines: Vec<_> = (0..13).map(|_| table.line()).collect();
     assert_eq!(lines[6], "\n", "{lines:?}");
     for at in [0, 7] {
@@ -274,14 +275,14 @@ fn the_only_server_needs_no_name() {
     let runtime = folder.path("");
     let variables = [("XDG_RUNTIME_DIR", &*runtime)];
     let fleet = Fleet::start_with(folder, &variables, &[], String::new());
-    // Left behind by somebody who was killed, and something else altogether.
+    // The stale socket of a killed server, and a file that is not a socket.
     drop(UnixListener::bind(fleet.folder.path("antiphon/a.sock")).unwrap());
     fs::write(fleet.folder.path("antiphon/b.sock"), "").unwrap();
     let ended = ctl_among(&variables, &[]);
     assert_eq!((ended.code, &*ended.err), (Some(0), ""));
     assert!(ended.out.starts_with("server    "), "{}", ended.out);
 
-    // Somebody who does not answer is there all the same.
+    // A server that does not answer counts as well.
     let other = fleet.folder.path("antiphon/z.sock");
     let _silent = UnixListener::bind(&other).unwrap();
     let ended = ctl_among(&variables, &[]);
@@ -338,7 +339,7 @@ fn whatever_a_peer_says_is_told_harmlessly() {
     let error = json!({"code": -32000, "message": "a new worker\u{1b}[2J has failed"});
     let status = json!({"server": {"state": "\u{1b}[2Jgone", "version": ["\u{7}"]}});
     let shown = "server    \u{fffd}[2Jgone, pid -, up -, - -\n\nno workers\n";
-    /// Arguments, the answer, and what becomes of it: exit code, standard output and error.
+    /// Arguments, the response, and the expected exit code, standard output and standard error.
     type Case<'a> = (&'a [&'a str], &'static str, Value, i32, &'a str, &'a str);
     let table: &[Case<'_>] = &[
         (

@@ -1,4 +1,4 @@
-//! `antiphon docs`: documents of servers and of files.
+//! Tests of `antiphon docs`, with servers and with files.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ fn a_server_is_described_in_every_form() {
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{form}");
         assert!(ended.out.contains(said), "{form}: {}", ended.out);
     }
-    // Sessions are asked in the same way, and one form is made from another.
+    // The command works over a session as well, and converts one format to another.
     let url = server.url.replacen("http", "ws", 1);
     let document = run(&["docs", &url, "-f", "openrpc"], "").out;
     let here = run(&["docs", "-", "-f", "rst"], &document).out;

@@ -1,10 +1,10 @@
-//! How `antiphon call` and `antiphon batch` end when there is no answer.
+//! Tests of the exit codes of `antiphon call` and `antiphon batch` without a valid response.
 
 use std::net::TcpListener;
 
 use crate::support::{Process, Server, http, peer, run};
 
-/// What a command ends with when this peer is all there is.
+/// Checks the exit code and standard error of both commands with this URL.
 fn check(url: &str, flags: &[&str], code: i32, parts: &[&str]) {
     let call = [&["call", url, "m"], flags].concat();
     let ended = run(&call, "");
@@ -45,7 +45,7 @@ fn hung_up() {
 
 #[test]
 fn silent() {
-    // The system takes connections; nobody takes them from the system.
+    // The system accepts connections, but the listener never does.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = listener.local_addr().unwrap().to_string();
     check(
@@ -153,7 +153,7 @@ fn interrupted() {
     }
 }
 
-/// As with `antiphon … | head`: the reader goes, and nobody panics.
+/// The reader closes the pipe, as in `antiphon … | head`. The tool does not panic.
 #[test]
 fn a_reader_that_has_gone_is_no_failure() {
     let server = Server::start(&[]);

@@ -1,4 +1,4 @@
-//! `antiphon serve`, and the command line as a whole.
+//! Tests of `antiphon serve`, and of the help and version texts.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -34,7 +34,7 @@ fn it_serves_the_calculator_and_the_commands() {
     assert_eq!(info.code, Some(0), "{}", info.err);
 }
 
-/// Status line and headers of the answer to a call, and its body.
+/// Makes a call and returns the head and the body of the response.
 fn post(url: &str, body: &str) -> (String, Vec<u8>) {
     let host = url.strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(host).unwrap();
@@ -67,7 +67,7 @@ fn long_answers_are_compressed_for_those_who_take_it() {
             &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"echo","params":["{text}"]}}"#),
         )
     };
-    // Around the text there are 36 bytes.
+    // The response has 36 bytes around the text.
     for (length, compressed) in [(1, false), (163, false), (164, true), (9999, true)] {
         let (head, body) = echo(length);
         let said = head.contains("content-encoding: gzip");

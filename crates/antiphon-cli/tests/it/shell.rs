@@ -1,4 +1,4 @@
-//! What shells and `man` are told.
+//! Tests of the shell completions and the manual pages.
 
 use crate::support::run;
 

@@ -1,4 +1,4 @@
-//! Processes of the tool, which end with the test, and peers for them to talk to.
+//! Helpers that run the tool as a process, and scripted servers for it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take, on a slow machine under load.
+/// Time limit of each step, long enough for a slow machine under load.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The tool.
+/// The path of the tool.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_antiphon");
 
 /// A running `antiphon`, killed when it is dropped.
@@ -20,7 +20,7 @@ pub(crate) struct Process {
     err: Receiver<String>,
 }
 
-/// How one ended.
+/// The result of a process that has exited.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -33,12 +33,12 @@ impl Process {
         Self::start_with(args, input, Stdio::piped())
     }
 
-    /// With a standard output of its own, of which the test then reads nothing.
+    /// Starts it with this standard output, which the test does not read.
     pub(crate) fn start_with(args: &[&str], input: &str, stdout: impl Into<Stdio>) -> Self {
         Self::start_among(&[], args, input, stdout)
     }
 
-    /// With these variables in its environment.
+    /// Starts it with these environment variables.
     pub(crate) fn start_among(
         variables: &[(&str, &str)],
         args: &[&str],
@@ -50,7 +50,7 @@ impl Process {
         Self::start_command_among(variables, command, input, stdout)
     }
 
-    /// Another program, which becomes the tool.
+    /// Starts another program, which then executes the tool.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_command(command: Command, input: &str, stdout: impl Into<Stdio>) -> Self {
         Self::start_command_among(&[], command, input, stdout)
@@ -76,7 +76,7 @@ impl Process {
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_owned();
-        // It need not read what it is given.
+        // The process may end without reading its input.
         thread::spawn(move || stdin.write_all(input.as_bytes()));
         let stdout = child.stdout.take();
         Self {
@@ -86,24 +86,24 @@ impl Process {
         }
     }
 
-    /// The next line on standard error.
+    /// Waits for the next line on standard error.
     pub(crate) fn note(&self) -> String {
         self.err.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// The next line on standard output.
+    /// Waits for the next line on standard output.
     #[cfg(unix)]
     pub(crate) fn line(&self) -> String {
         self.out.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// The number of the process.
+    /// The process id.
     #[cfg(target_os = "linux")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for its end.
+    /// Waits until the process has exited.
     pub(crate) fn end(mut self) -> Ended {
         let until = Instant::now() + PATIENCE;
         let code = loop {
@@ -120,8 +120,8 @@ impl Process {
         }
     }
 
-    /// Lets it stop with all that it has started, and kills it if it does not. A test that fails
-    /// does so too, so nothing here may fail.
+    /// Stops the process and its children, and kills it if it does not stop. This also runs when a
+    /// test has failed, so it must not panic.
     #[cfg(unix)]
     pub(crate) fn retire(mut self) {
         let id = self.child.id().to_string();
@@ -147,7 +147,7 @@ impl Drop for Process {
     }
 }
 
-/// Every line that comes, with its end.
+/// Reads the lines of a stream on another thread.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -167,7 +167,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Runs it to its end.
+/// Runs the tool until it exits.
 pub(crate) fn run(args: &[&str], input: &str) -> Ended {
     Process::start(args, input).end()
 }
@@ -203,7 +203,7 @@ impl Server {
     }
 }
 
-/// A peer that takes one request and answers it with these bytes; then the test is told.
+/// A peer that answers one request with these bytes. The receiver gets the request.
 pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -214,7 +214,7 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = Vec::new();
         let mut piece = [0; 4096];
-        // The requests of these tests end with the first closing bracket of an object.
+        // The requests of these tests end with the first closing brace or bracket.
         while !request.ends_with(b"}") && !request.ends_with(b"]") {
             match socket.read(&mut piece) {
                 Ok(read @ 1..) => request.extend_from_slice(&piece[..read]),
@@ -223,7 +223,7 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
         }
         let _ = sender.send(String::from_utf8_lossy(&request).into_owned());
         if answer.is_empty() {
-            // Silent, until the caller has gone.
+            // Sends nothing until the caller has closed the connection.
             let _ = socket.read(&mut piece);
         }
         let _ = socket.write_all(&answer);
@@ -231,7 +231,7 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
     (address, receiver)
 }
 
-/// An HTTP answer.
+/// The text of an HTTP response.
 pub(crate) fn http(status: &str, kind: &str, body: &str) -> String {
     let length = body.len();
     format!(

@@ -1,10 +1,10 @@
-//! The grammar of JSON, through the parser that every transport uses.
+//! Tests of the JSON grammar, with the parser of all transports.
 
 use antiphon_proto::{Entry, ErrorCode, Incoming, Rules, parse};
 
 use crate::json_cases::{Verdict, cases};
 
-/// The code that the parser gives this text; `None` if it is a message that can run.
+/// The error code of the parser for this text; `None` for a valid message.
 fn code(text: Vec<u8>) -> Option<ErrorCode> {
     parse(text.into(), &Rules::default())
         .err()
@@ -33,7 +33,7 @@ fn the_verdict_is_the_same_inside_of_params() {
                 case.name
             ),
             Verdict::Invalid | Verdict::TooDeep => {
-                // An empty text, or one that closes the array early, is legal in there.
+                // Inside an array, an empty text, or one that closes the array early, is valid.
                 let inner = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(
                     &[b"[", case.text.as_ref(), b"]"].concat(),
                 )

@@ -1,11 +1,11 @@
-//! Counts of what should be little.
+//! Upper limits for conditional compilation, allowed dead code, and top-level files.
 
 use std::fs;
 use std::path::Path;
 
 use crate::root;
 
-/// Every line of every source file of the four crates, tests inside of them included.
+/// All lines of all source files of the four crates, including unit tests.
 fn lines() -> Vec<String> {
     fn collect(folder: &Path, lines: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -31,8 +31,8 @@ fn lines() -> Vec<String> {
     lines
 }
 
-/// Of a thousand lines at most eight have a `#[cfg` or `#[cfg_attr`, as
-/// `grep -rE '#!?\[cfg' crates/*/src` counts them.
+/// At most eight of a thousand lines have a `#[cfg` or `#[cfg_attr`, counted as by
+/// `grep -rE '#!?\[cfg' crates/*/src`.
 #[test]
 fn conditions_are_few() {
     let lines = lines();

@@ -1,7 +1,8 @@
-//! Imports between files: no two need each other, and nothing is imported upwards.
+//! Checks of the imports between files: there is no cycle, and the folders form layers.
 //!
-//! A path is followed through re-exports to the file that defines its item. So a `mod.rs` that has
-//! documentation, `mod` lines and re-exports is used by nobody. Code under `#[cfg(test)]` is left out.
+//! A path is followed through re-exports to the file that defines its item. So no file depends on a
+//! `mod.rs` that has only documentation, `mod` items and re-exports. Code under `#[cfg(test)]` is
+//! ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,24 +14,24 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::root;
 
-/// The files of a crate, and the names that each offers in place of its own.
+/// The files, modules, re-exports and paths of a crate.
 #[derive(Default)]
 struct Crate {
-    /// By the path of the module: the file, as `router/mod.rs`.
+    /// The file of each module, as `router/mod.rs`.
     modules: BTreeMap<Vec<String>, String>,
-    /// By module and name: the path behind a re-export.
+    /// The path behind each re-export, by module and name.
     exports: BTreeMap<(Vec<String>, String), Vec<String>>,
-    /// By module: modules whose names are all re-exported.
+    /// Glob re-exports: the re-exported modules, by module.
     globs: BTreeMap<Vec<String>, Vec<Vec<String>>>,
-    /// File, its module, and the paths that it names.
+    /// Each file, its module, and the paths that it names.
     named: Vec<(String, Vec<String>, Vec<Vec<String>>)>,
 }
 
-/// Which file uses which, and by which paths.
+/// The imports between files, with their paths.
 type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 impl Crate {
-    /// Reads a crate from its root file on, as the compiler does.
+    /// Reads a crate, starting with its root file, as the compiler does.
     fn read(folder: &Path) -> Self {
         let mut read = Self::default();
         let mut names = ["lib.rs", "main.rs"].into_iter();
@@ -79,7 +80,7 @@ impl Crate {
         self.named.push((file.to_owned(), module, named));
     }
 
-    /// The file that defines what stands at this path.
+    /// The file that defines the item at this path.
     fn definition(&self, path: &[String], steps: usize) -> Option<&str> {
         let mut module = Vec::new();
         let mut rest = path;
@@ -118,7 +119,7 @@ impl Crate {
     }
 }
 
-/// A path from the top of the crate; `None` for one that leads out of it.
+/// The path from the crate root; `None` for a path to another crate.
 fn absolute(
     path: &[String],
     module: &[String],
@@ -143,10 +144,10 @@ fn absolute(
     Some(from)
 }
 
-/// What one file says of itself and of others.
+/// The modules, re-exports and paths in one file.
 #[derive(Default)]
 struct Scan {
-    /// Modules in files of their own; with a file that stands in for it in some builds.
+    /// Modules in separate files, with the file that replaces the module in some builds.
     modules: Vec<(String, Option<String>)>,
     exports: Vec<(String, Vec<String>)>,
     named: Vec<Vec<String>>,
@@ -169,7 +170,8 @@ fn is(token: Option<&TokenTree>, c: char) -> bool {
 }
 
 impl Scan {
-    /// Walks over tokens. Modules count at the top of a file alone; deeper ones are parts of it.
+    /// Visits tokens. Only `mod` items at the top level of a file are modules; inner ones are part
+    /// of the file.
     fn stream(&mut self, stream: TokenStream, top: bool) {
         let mut rest = tokens(stream);
         let mut public = false;
@@ -221,7 +223,7 @@ impl Scan {
                     _ => {}
                 },
                 TokenTree::Punct(punct) => {
-                    // What follows `::`, `.` or `$` is no beginning of a path.
+                    // A word after `::`, `.` or `$` does not begin a path.
                     before_path = matches!(punct.as_char(), ':' | '.' | '$')
                         && !(punct.as_char() == ':' && !is(rest.peek(), ':') && !before_path);
                     continue;
@@ -232,7 +234,7 @@ impl Scan {
         }
     }
 
-    /// A path that begins with this word, if it has more than one.
+    /// Reads a path that begins with this word, if it has at least two segments.
     fn path(&mut self, first: String, rest: &mut Tokens) {
         let mut path = vec![first];
         while is(rest.peek(), ':') {
@@ -253,7 +255,7 @@ impl Scan {
         }
     }
 
-    /// What stands behind `use`, up to the semicolon.
+    /// Reads a `use` declaration after the keyword, up to the semicolon.
     fn import(&mut self, rest: &mut Tokens, is_export: bool) {
         let mut tree = Vec::new();
         for token in rest.by_ref() {
@@ -311,7 +313,7 @@ impl Scan {
     }
 }
 
-/// Skips an item: up to its semicolon or its braces.
+/// Skips an item, up to the end of its semicolon or braces.
 fn skip_item(rest: &mut Tokens) {
     for token in rest {
         match token {
@@ -322,7 +324,7 @@ fn skip_item(rest: &mut Tokens) {
     }
 }
 
-/// The shortest circle through each file that is in one.
+/// The shortest cycle through each file that is part of a cycle.
 fn circles(edges: &Edges) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     for start in edges.keys() {
@@ -351,7 +353,7 @@ fn circles(edges: &Edges) -> BTreeSet<Vec<String>> {
     found
 }
 
-/// A circle with the paths that make it one.
+/// Describes a cycle, with the paths of its imports.
 fn told(circle: &[String], edges: &Edges) -> String {
     let steps = (0..circle.len()).map(|at| {
         let (from, to) = (&circle[at], &circle[(at + 1) % circle.len()]);
@@ -389,7 +391,7 @@ fn no_two_files_need_each_other() {
     );
 }
 
-/// The folder or file at the root of a crate that a file belongs to.
+/// The top-level folder or file that a file belongs to.
 fn room(file: &str) -> String {
     match file.split_once('/') {
         Some((folder, _)) => format!("{folder}/"),
@@ -397,7 +399,7 @@ fn room(file: &str) -> String {
     }
 }
 
-/// Rooms of the library, each after all that it uses; `None` if there is no such order.
+/// The folders in topological order, each after those that it uses; `None` if there is a cycle.
 fn floors(rooms: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut order: Vec<String> = Vec::new();
     while order.len() < rooms.len() {
@@ -409,7 +411,7 @@ fn floors(rooms: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     Some(order)
 }
 
-/// Run it with `--nocapture` to see the picture.
+/// With `--nocapture` this test prints the layers.
 #[test]
 fn the_picture_of_imports_has_floors() {
     let edges = read("antiphon").edges();

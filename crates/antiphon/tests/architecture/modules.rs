@@ -1,4 +1,4 @@
-//! What the sources of a crate name, and what they do not.
+//! Checks of the modules and crates that the sources name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,20 +9,20 @@ fn library() -> Vec<Source> {
     source::read(&root().join("crates/antiphon/src"))
 }
 
-/// The module at the top of the crate that a file belongs to; `None` for `lib.rs`.
+/// The top-level module of a file; `None` for `lib.rs`.
 fn module(file: &str) -> Option<&str> {
     let name = file.split('/').next()?.trim_end_matches(".rs");
     (name != "lib").then_some(name)
 }
 
-/// How many modules a file is in.
+/// The number of modules around the content of a file.
 fn depth(file: &str) -> usize {
     let parts = file.split('/').count();
     parts - usize::from(file.ends_with("/mod.rs"))
 }
 
-/// Where the names come from that `lib.rs` offers to all modules. What macros write names
-/// `__private`, so whoever uses a macro uses that.
+/// The names that `lib.rs` re-exports, with their modules. The code that macros generate names
+/// `__private`, so a module that uses a macro depends on `__private`.
 fn offered(library: &[Source]) -> BTreeMap<&str, &str> {
     let lib = library.iter().find(|source| source.file == "lib.rs");
     let text = &lib.expect("a lib.rs").text;
@@ -41,7 +41,7 @@ fn offered(library: &[Source]) -> BTreeMap<&str, &str> {
     offered
 }
 
-/// Which module uses which, and in which files.
+/// The dependencies between top-level modules, with the files that have them.
 fn uses(library: &[Source]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
     let modules: BTreeSet<&str> = library
         .iter()
@@ -67,7 +67,7 @@ fn uses(library: &[Source]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
     uses
 }
 
-/// What a file names by a path from the top of the crate, by whatever word it goes there.
+/// The names after a path to the crate root (`crate`, `antiphon` or `super`) in a file.
 fn from_the_top(source: &Source) -> Vec<&str> {
     let text = &source.text;
     let mut names = Vec::new();
@@ -80,7 +80,7 @@ fn from_the_top(source: &Source) -> Vec<&str> {
             "super" => 1,
             _ => 0,
         };
-        // `$crate` is written into the programs of users.
+        // `$crate` is part of the generated code, not of this crate.
         let top = match word {
             "crate" => !before.ends_with('$'),
             "antiphon" => true,
@@ -94,7 +94,7 @@ fn from_the_top(source: &Source) -> Vec<&str> {
     names
 }
 
-/// A way from a module back to itself.
+/// A dependency cycle, from a module back to itself.
 fn circle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
     fn walk<'a>(
         uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
@@ -131,7 +131,7 @@ fn circle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<
 fn modules_of_the_library_form_no_circle() {
     let library = library();
     let uses = uses(&library);
-    // The test sees what it is to see.
+    // The scanner finds known dependencies.
     assert!(uses.contains_key(&("dispatch", "call")), "{uses:?}");
     assert!(uses.contains_key(&("router", "call")), "{uses:?}");
     if let Some(way) = circle(&uses) {
@@ -181,7 +181,7 @@ fn the_protocol_does_no_io() {
     }
 }
 
-/// Transports move bytes. Only `dispatch` says what is a call.
+/// Transports only move bytes. Only `dispatch` parses messages.
 #[test]
 fn transports_never_look_into_json() {
     const JSON: [&str; 6] = ["Entry", "Incoming", "Params", "message", "params", "parse"];
@@ -210,8 +210,8 @@ fn the_tool_uses_the_public_api_only() {
     }
 }
 
-/// What the macros write is read in the crates of users, with their features and their names in
-/// scope: so it asks for no feature, and names nothing but `::antiphon::__private`.
+/// Generated code is compiled in the crates of users, with their features and names in scope. So it
+/// has no `cfg`, and names only `::antiphon::__private`.
 #[test]
 fn what_macros_write_has_no_cfg_and_names_the_private_module_only() {
     let mut bodies = 0;
@@ -245,7 +245,7 @@ fn check_body(file: &str, body: &str) {
             is_inserted || !matches!(word, "cfg" | "cfg_attr"),
             "`{word}` in {file}: {body}"
         );
-        // The first word of a path that begins with `::`, which nothing can shadow.
+        // The first segment of a path that begins with `::`. It cannot be shadowed.
         let absolute = before.strip_suffix("::").is_some_and(|before| {
             !before
                 .trim_end()

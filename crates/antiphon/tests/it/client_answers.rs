@@ -1,4 +1,4 @@
-//! Hostile answers: whatever comes back, nothing wrong reaches a caller as a result.
+//! Tests of the client's response parser: an invalid response never becomes a result.
 
 use antiphon::client::{Client, Error, Kind};
 use antiphon_proto::params::members;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client_support::{answered, json, scripted};
 
-/// The outcome of the call with id 1 that is answered with this body.
+/// Makes a call with the id 1 and returns its outcome for this response body.
 async fn outcome(body: &str) -> Result<Value, Error> {
     answered(body).call("m", ()).await
 }
@@ -156,7 +156,7 @@ async fn invalid_utf_8_is_no_result() {
 
 #[tokio::test]
 async fn an_error_is_refused_with_its_code_message_and_data() {
-    // Without an id it is the answer to a request that the server could not read.
+    // A response without an id answers a request that the server could not read.
     for id in ["1", "null"] {
         let error = r#"{"code":-32602,"message":"no\u0007","data":{"why":1}}"#;
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
@@ -217,7 +217,7 @@ async fn an_http_status_says_whether_the_call_can_have_run() {
         };
         assert_eq!(found, expected, "{status} {body}: {outcome:?}");
 
-        // A notification has run or not by the same rules; what was answered does not matter.
+        // The same rules hold for a notification. Its response body is ignored.
         let outcome = client.notify("m", ()).await;
         match status {
             200 | 204 => assert!(outcome.is_ok(), "{status} {body}: {outcome:?}"),
@@ -267,12 +267,12 @@ async fn an_answer_of_the_maximal_length_is_read_and_one_byte_more_is_not() {
             error.to_string(),
             "`m` was sent and may have run: the answer is longer than 34 bytes"
         );
-        // Nobody waits for what a notification brings.
+        // The response to a notification is not read.
         client.notify("m", ()).await.unwrap();
     }
 }
 
-/// A pseudo-random sequence that is the same in every run (xorshift).
+/// Pseudo-random numbers (xorshift), the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -283,7 +283,8 @@ impl Random {
         usize::try_from(self.0 % end as u64).unwrap()
     }
 
-    /// Changes a few places: a byte replaced, inserted, removed or doubled, a piece cut or repeated.
+    /// Makes a few random changes: replaces, inserts, removes or doubles a byte, or cuts or repeats
+    /// a slice.
     fn mutate(&mut self, text: &str) -> Vec<u8> {
         const BYTES: &[u8] = b"\"\\{}[]:,0123456789.eE+-nulltrue id\x00\xff\x80u";
         let mut text = text.as_bytes().to_vec();
@@ -308,8 +309,8 @@ impl Random {
     }
 }
 
-/// Whether this is an answer to the call 1 that says `result`, found out another way: through
-/// serde_json, and by counting members.
+/// Whether the text is a response to call 1 with this result. The check is independent of the
+/// client: it uses serde_json and counts the members.
 fn is_answer(text: &[u8], result: &Value) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;

@@ -1,4 +1,4 @@
-//! The blocking client: from plain threads, from several at once, and inside a runtime.
+//! Tests of the blocking client: on plain threads, on many threads at once, inside a runtime.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::client_support::scripted;
 
-/// A server on threads of its own: answers every call with its parameters. Counts connections.
+/// Starts a server with its own threads. It answers every call with the parameters of the call,
+/// and counts its connections.
 fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

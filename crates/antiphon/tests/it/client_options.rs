@@ -1,4 +1,4 @@
-//! What a client sends: parameters, ids, and every option of its builder.
+//! Tests of what a client sends: parameters, ids, and every option of the builder.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client_support::{in_process, scripted};
 
-/// What a client with these options sends for a call of `m`, or the error it gives instead.
+/// Returns what a client with these options sends for a call of `m`, or its error.
 async fn sent(
     options: impl FnOnce(ClientBuilder) -> ClientBuilder,
     params: impl IntoParams,
@@ -108,7 +108,7 @@ async fn a_version_is_sent_verbatim_and_must_come_back() {
 #[tokio::test]
 async fn ascii_escapes_everything_else_also_in_ids_and_names() {
     let (builder, log) = scripted(|seen| {
-        // Byte for byte, as JSON-RPC demands of a server.
+        // The server returns the id byte for byte, as JSON-RPC requires.
         let (_, rest) = seen.body.split_once(r#""id":"#).unwrap();
         let (id, _) = rest.split_once(r#","method""#).unwrap();
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":null}}"#);

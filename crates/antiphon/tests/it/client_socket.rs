@@ -1,4 +1,4 @@
-//! The client over real sockets: connections kept, cut, refused and closed.
+//! Tests of the client over sockets: connections that are reused, cut, refused and closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -141,8 +141,8 @@ async fn a_body_in_any_framing_is_read() {
 
 #[tokio::test]
 async fn an_announced_flood_is_refused_before_it_is_read() {
-    // The server sends nothing of what it announces and stays: only a client that does not wait
-    // for it ends before its time.
+    // The server announces a body, sends none of it, and keeps the connection open. So only a
+    // client that does not wait for the body returns before its timeout.
     let address = listen(|mut stream: TcpStream| async move {
         read_request(&mut stream).await?;
         stream
@@ -175,7 +175,7 @@ async fn an_unannounced_flood_is_noticed_as_it_comes() {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"jsonrpc\":\"2.0\",\"x\":\"")
                 .await?;
-            // For ever: it ends when the client has closed the connection.
+            // An endless body. The loop ends when the client has closed the connection.
             while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
             told.unwrap().send(()).unwrap();
             Ok(())

@@ -1,4 +1,4 @@
-//! Time: every call ends by its deadline, calls inherit, and no more run than may.
+//! Tests of timeouts, inherited deadlines, and the limit of concurrent requests of the client.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::client_support::{in_process, scripted};
 
-/// A service that takes the request, if it is told to, and never answers.
+/// A client of a service that never answers. `takes` says whether it reads the request.
 fn silent(takes: bool) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| async move {
         if takes {
@@ -189,7 +189,7 @@ async fn no_more_requests_are_under_way_than_may() {
     assert_eq!(begun.elapsed(), Duration::from_secs(30));
     assert_eq!(most.load(Ordering::SeqCst), 2);
 
-    // Who waits in vain has sent nothing.
+    // A call that times out while it waits for its turn has sent nothing.
     let first = [(); 2].map(|()| tokio::spawn(client.notify("m", ())));
     tokio::task::yield_now().await;
     let call = client.call::<u8>("m", ()).timeout(Duration::from_secs(9));
@@ -230,11 +230,11 @@ async fn dropping_a_call_drops_its_request() {
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
 }
 
-/// The error of an inner call, as the method in which it was made has seen it.
+/// The error of an inner call, as the calling method has received it.
 type Inner = Arc<Mutex<Option<antiphon::client::Error>>>;
 
-/// A router whose method `outer` calls `inner` at the client: made before there is a future and
-/// awaited in it, or made in it and awaited elsewhere.
+/// A router whose method `outer` calls `inner` with the client. The call is either created before
+/// the future of the method and awaited in it, or created in it and awaited in another task.
 fn outer(client: Client, inner: Inner) -> antiphon::Dispatcher {
     let outer = move |elsewhere: bool| {
         let call = client.call::<Value>("inner", ());
@@ -260,7 +260,7 @@ fn outer(client: Client, inner: Inner) -> antiphon::Dispatcher {
 #[tokio::test(start_paused = true)]
 async fn a_call_in_a_method_inherits_deadline_and_trace() {
     let (builder, log) = scripted(|seen| seen.answer("7"));
-    // Its own limit is longer.
+    // The timeout of the call itself is longer.
     let client = builder.timeout(Duration::from_secs(60)).build().unwrap();
     for elsewhere in [false, true] {
         let dispatcher = outer(client.clone(), Inner::default());

@@ -1,4 +1,4 @@
-//! The commands that a server can carry, as a client sees them.
+//! Tests of the built-in commands of a server.
 
 use antiphon::{Dispatcher, HttpService, Method, Route, Router, ServerCommands};
 use http::Request;
@@ -106,7 +106,7 @@ async fn server_info_keeps_its_shape_and_takes_what_is_added() {
     );
 }
 
-/// Over a mounted service nobody is local.
+/// A caller of a mounted service is never local.
 #[tokio::test]
 async fn to_others_server_info_reads_as_if_it_did_not_exist() {
     let service = HttpService::new(Route::new(router().build().unwrap()));

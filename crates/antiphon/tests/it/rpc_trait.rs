@@ -1,4 +1,4 @@
-//! `#[rpc]` on a trait: the interface of a service, apart from what implements it.
+//! Tests of `#[rpc]` on a trait: an interface, separate from its implementations.
 
 use antiphon::{Context, ErrorObject, Router, rpc};
 
@@ -68,7 +68,7 @@ impl Calculator for Exact {
     }
 }
 
-/// Another one, whose sums are wrong.
+/// A second implementation. It adds an offset to each sum.
 struct Off(f64);
 
 impl Calculator for Off {

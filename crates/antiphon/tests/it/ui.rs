@@ -1,4 +1,4 @@
-//! The macros' own messages: each points at the token that is wrong and says what to write instead.
+//! Tests of the macros' error messages: each marks the wrong token and suggests a correction.
 //!
 //! To accept changed messages: `TRYBUILD=overwrite cargo test -p antiphon --test it ui`.
 

@@ -1,7 +1,7 @@
-//! Documents made from routers: OpenRPC, Markdown, `rpc.discover`, schemas of single methods.
+//! Tests of documents: OpenRPC, Markdown, `rpc.discover`, schemas of single methods.
 //!
-//! What whole documents must be stands in the files beside this one. `ANTIPHON_BLESS=1` writes them
-//! anew; what has changed is for the reader of the difference to judge.
+//! The files in this folder are the expected documents. `ANTIPHON_BLESS=1` rewrites them; then the
+//! differences have to be reviewed.
 
 mod discover;
 mod library;
@@ -18,7 +18,7 @@ fn tree(router: Router) -> Tree {
     router.build().unwrap().tree().clone()
 }
 
-/// A router with everything that documents tell of.
+/// A router with every feature that documents describe.
 fn everything() -> Tree {
     let deep = Router::default()
         .title("Deep")
@@ -57,7 +57,7 @@ fn documents_are_what_they_were() {
     compare("everything.md", &all.to_markdown());
     compare("everything.rst", &all.to_rst());
     compare("everything.html", &all.to_html());
-    // What is read from a text says the same as what was made here.
+    // A parsed document renders like the original one.
     let read: OpenRpcDocument = all.to_json().parse().unwrap();
     assert_eq!(read.to_json(), all.to_json());
     assert_eq!(read.to_markdown(), all.to_markdown());
@@ -136,7 +136,7 @@ fn a_reader_sees_the_methods_that_the_reader_may_call() {
         let names = names(&document);
         assert_eq!(names.contains(&"shelves"), sees_local, "{reader:?}");
         assert_eq!(names.contains(&"burn"), sees_admin, "{reader:?}");
-        // Types that only hidden methods have are hidden, too.
+        // Types that only hidden methods use are hidden, too.
         let types = document["components"]["schemas"].as_object().unwrap();
         assert_eq!(types.contains_key("Shelf"), sees_local, "{reader:?}");
         let all: Vec<_> = tree.methods(reader).iter().map(|m| m.name()).collect();

@@ -1,4 +1,4 @@
-//! What the macros find out about types, and what methods made by hand say themselves.
+//! Tests of the schemas that macros derive from types, and of methods that are built by hand.
 
 use std::fmt::Debug;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::tree;
 
-/// Nothing is known of `T` here but what the bounds say.
+/// A generic type whose bounds do not include a schema.
 struct Unbounded<T>(T);
 
 #[rpc]

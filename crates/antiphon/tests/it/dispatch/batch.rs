@@ -1,4 +1,4 @@
-//! Batches: which entries run, how many at a time, in what order, and how large the answer gets.
+//! Tests of batches: which entries run, their order and concurrency, the size of the response.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::support::tally::{Gauge, Tally};
 use crate::support::{INVALID_REQUEST, ask, batch, call, code, codes, notification};
 
-/// `sleep(ms)` answers with its parameter, `count` at once.
+/// `sleep(ms)` returns its parameter after that time, `count` returns at once.
 fn dispatcher(ran: &Tally, gauge: &Gauge, limits: Limits) -> Dispatcher {
     let (counted, slept, gauge) = (ran.clone(), ran.clone(), gauge.clone());
     Router::default()

@@ -1,4 +1,4 @@
-//! What ends when nobody waits any more, and what goes on.
+//! Tests of cancellation: what ends when the caller no longer waits, and what continues.
 
 use std::future::pending;
 use std::sync::mpsc;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::tally::Tally;
 use crate::support::{ask, batch, call, code, codes};
 
-/// `hold` never ends; `token` gives its cancellation away first.
+/// `hold` never ends. `token` sends its cancellation token to the test and never ends either.
 fn router(dropped: &Tally, tokens: mpsc::Sender<CancellationToken>) -> Router {
     let (held, given) = (dropped.clone(), dropped.clone());
     let blocking_tokens = tokens.clone();
@@ -101,7 +101,7 @@ async fn a_method_is_told_that_its_time_is_over() {
     assert_eq!(code(&answer), -32001);
     assert!(tokens.recv().unwrap().is_cancelled());
 
-    // In a batch each call has its own time.
+    // In a batch each call has its own deadline.
     let message = batch([brief.to_owned(), call("2", "token", "[]")]);
     let asking = tokio::spawn({
         let dispatcher = dispatcher.clone();
@@ -150,7 +150,7 @@ async fn work_that_a_method_starts_goes_on_after_its_answer() {
     sleep(Duration::from_secs(3601)).await;
     assert_eq!((done.get(), ended.get()), (1, 1));
 
-    // It ends with the connection; in process that is the dispatcher.
+    // The work ends with the connection. In process, the dispatcher is the connection.
     ask(&dispatcher, call("1", "start", "[]")).await;
     drop(dispatcher);
     ended.reach(2).await;

@@ -1,4 +1,4 @@
-//! Call layers: they see every call once, also in batches, and what they answer or refuse arrives.
+//! Tests of call layers: they see every call once, also in batches, and may answer or refuse it.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -16,7 +16,7 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use crate::support::tally::Gauge;
 use crate::support::{ask, batch, call, code, codes, notification};
 
-/// Writes down the name of every call that passes.
+/// A layer that records the names of all calls.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<String>>>);
 

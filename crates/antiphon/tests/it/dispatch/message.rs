@@ -1,4 +1,4 @@
-//! Single messages: ids, what is no request, notifications, depth and size.
+//! Tests of single messages: ids, invalid requests, notifications, depth and size.
 
 use antiphon::{Dispatcher, Limits, Router};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ async fn what_is_no_request_is_answered_and_never_runs() {
     let ran = Tally::default();
     let dispatcher = dispatcher(&ran);
     let cases = [
-        // A member twice, also where one of them is spelled with escapes.
+        // A duplicate member, also if one of the two names has escapes.
         (
             r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"count"}"#,
             json!(null),
@@ -152,7 +152,7 @@ async fn what_is_no_request_is_answered_and_never_runs() {
             r#"{"jsonrpc":"2.0","method":"count","params":5}"#,
             json!(null),
         ),
-        // Other JSON.
+        // JSON values that are not objects.
         ("{}", json!(null)),
         (r#"{"id":7}"#, json!(7)),
         ("1", json!(null)),
@@ -229,13 +229,13 @@ async fn a_number_or_string_out_of_range_is_refused_by_the_type_that_cannot_hold
     }
 }
 
-/// A result that nests `depth` brackets as a parameter does, on a thread with little stack.
+/// Sends a parameter with this nesting depth, on a thread with a small stack.
 fn at_depth(depth: usize, in_batch: bool) -> Option<Vec<u8>> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        // The envelope and the array of parameters are two brackets, a batch is a third.
+        // The request object and the array of parameters are two levels, a batch is a third.
         let inner = depth - 2 - usize::from(in_batch);
         let params = format!("[{}{}]", "[".repeat(inner), "]".repeat(inner));
         let params = if inner == 0 { "[0]".into() } else { params };
@@ -281,7 +281,7 @@ async fn a_result_may_be_as_long_as_the_limit_and_no_longer() {
     for (dispatcher, limit) in [(small, 100), (default, mebibytes)] {
         let dispatcher = dispatcher.unwrap();
         for method in ["now", "later"] {
-            // The quotes are part of the result.
+            // The quotation marks count towards the size of the result.
             let fits = format!("[{}]", limit - 2);
             let answer = ask(&dispatcher, call("7", method, &fits)).await;
             assert_eq!(answer["result"].as_str().unwrap().len(), limit - 2);

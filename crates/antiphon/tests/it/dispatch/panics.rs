@@ -1,4 +1,4 @@
-//! Panics of methods, results and layers: the caller gets an answer, and nothing of the panic.
+//! Tests of panics in methods, results and layers: the caller gets an error without details.
 
 use std::collections::HashSet;
 use std::future::pending;
@@ -14,10 +14,10 @@ use tower::service_fn;
 
 use crate::support::{ask, batch, call, code, codes, notification};
 
-/// Stands in every panic, and must stand in no answer.
+/// Part of every panic message. It must not occur in any response.
 const CANARY: &str = "S3CR3T";
 
-/// Panics of these tests are meant; they need not fill the output.
+/// Hides the expected panics of these tests from the output.
 pub(crate) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -168,7 +168,7 @@ async fn ten_thousand_panics_leave_nothing_behind() {
     let dispatcher = router().build().unwrap();
     let mut incidents = HashSet::new();
     for n in 0..10_000 {
-        // Threads are dear: a blocking panic is one in a hundred.
+        // A blocking method needs a thread, so only every hundredth call is blocking.
         let method = if n % 100 == 0 {
             "blocking"
         } else {
@@ -188,7 +188,7 @@ async fn a_call_that_panics_when_it_is_cut_off_is_answered_all_the_same() {
     let dispatcher = router().build_with(limits).unwrap();
     let answer = ask(&dispatcher, call("1", "late_drop", "[]")).await;
     assert_eq!(code(&answer), -32001);
-    // Two at once: a panic while another unwinds would end the process.
+    // Two calls at once: a panic during the unwinding of another would abort the process.
     let message = batch((0..3).map(|id| call(&format!("{id}"), "late_drop", "[]")));
     assert_eq!(codes(&ask(&dispatcher, message).await), [-32001; 3]);
     still_works(&dispatcher).await;

@@ -1,4 +1,4 @@
-//! Deadlines and the bound on calls in flight, with the clock stopped.
+//! Tests of deadlines and of the limit of calls in flight, mostly with paused time.
 
 use std::future::pending;
 use std::time::Duration;
@@ -97,7 +97,7 @@ async fn a_batch_has_its_own_time_and_its_unfinished_calls_get_an_error_each() {
     let answers = ask(&dispatcher, batch(entries)).await;
     assert_eq!(began.elapsed().as_secs(), 60);
     let codes = codes(&answers);
-    // Two rounds of eight fit into 60 seconds.
+    // Eight calls run at a time, and two rounds of them fit into 60 seconds.
     assert_eq!(codes.iter().filter(|&&code| code == 0).count(), 16);
     assert_eq!(codes.iter().filter(|&&code| code == -32001).count(), 84);
     for (id, answer) in (0..).zip(answers.as_array().unwrap()) {
@@ -205,7 +205,7 @@ async fn a_blocking_call_counts_once_until_its_thread_is_done() {
         begun.reach(1).await;
         until_in_flight(&dispatcher, 1).await;
 
-        // Nobody waits any more, but the thread is still taken.
+        // The caller no longer waits, but the thread is still in use.
         asking.abort();
         assert!(asking.await.unwrap_err().is_cancelled());
         assert_eq!(dispatcher.in_flight(), 1, "layered: {layered}");
@@ -214,7 +214,7 @@ async fn a_blocking_call_counts_once_until_its_thread_is_done() {
     }
 }
 
-/// Waits for other threads.
+/// Waits, in real time, for the end of calls on other threads.
 async fn until_in_flight_soon(dispatcher: &Dispatcher) {
     for _ in 0..2_000 {
         if dispatcher.in_flight() == 0 {

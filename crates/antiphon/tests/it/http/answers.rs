@@ -1,4 +1,4 @@
-//! Which status a request gets, before and after it becomes a call.
+//! Tests of HTTP status codes, for requests with and without a valid call.
 
 use antiphon::{Route, Server};
 use http::StatusCode;
@@ -7,7 +7,7 @@ use crate::support::call;
 use crate::support::site::{Log, Site, router};
 use crate::support::wire::post;
 
-/// A request with this request line, these header lines and this body.
+/// A request with this method and target, these header lines and this body.
 fn request(line: &str, headers: &str, body: &str) -> String {
     format!(
         "{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
@@ -104,7 +104,7 @@ async fn a_request_that_is_no_call_is_told_why_in_one_sentence() {
     }
     assert_eq!(site.log.counted.get(), 0, "nothing of it ran");
     assert_eq!(site.handle.accepted(), 1, "on one connection");
-    // And the connection is as good as new.
+    // The connection can still be used.
     assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
 }
 

@@ -1,10 +1,10 @@
-//! Bodies: how large one may be, and all of them together.
+//! Tests of request bodies: the limit of one body, and the common limit of all bodies.
 
 use crate::support::call;
 use crate::support::site::Site;
 use crate::support::wire::{chunked, head, post};
 
-/// A call of `count`, with spaces behind it up to this length.
+/// A call of `count`, padded with spaces to this length.
 fn padded(length: usize) -> String {
     let body = call("1", "count", "[]");
     let spaces = " ".repeat(length - body.len());
@@ -63,7 +63,7 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_comes() {
             .await;
         assert_eq!(answer.status, 413, "{length}");
         assert!(answer.closes());
-        // A client that goes on sending all the same does not lose the answer, nor is it read.
+        // A client that sends the body anyway still gets the response. The server does not read it.
         for _ in 0..100 {
             if wire.try_send([b' '; 10_000]).await.is_err() {
                 break;
@@ -86,7 +86,7 @@ async fn bodies_on_their_way_have_a_budget_in_common() {
     let mut first = site.connect().await;
     let (most, last) = begun();
     first.send(&most).await;
-    // The second has no room, whenever its bytes arrive.
+    // The budget has no space for the second body, whenever its bytes arrive.
     let mut refused = None;
     for _ in 0..400 {
         let mut second = site.connect().await;
@@ -100,7 +100,7 @@ async fn bodies_on_their_way_have_a_budget_in_common() {
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert!(answer.closes());
     second.closed().await;
-    // What is small still fits; and the first has its room until it is answered.
+    // A small body still fits. The first body keeps its space until it is answered.
     site.answers_others().await;
     assert_eq!(first.ask(last).await.status, 200);
     let mut third = site.connect().await;

@@ -1,4 +1,4 @@
-//! Calls over HTTP/1 and HTTP/2: the specification's examples, and what others get wrong.
+//! Tests of calls over HTTP/1 and HTTP/2: the examples of the specification, and special cases.
 
 use serde_json::{Value, json};
 
@@ -140,7 +140,7 @@ async fn a_caller_may_ask_for_less_time_in_a_header() {
     let answer = wire.ask(post("RPC-Timeout-Ms: 50\r\n", &hold)).await;
     assert_eq!(answer.json()["error"]["code"], -32001);
     assert_eq!(site.log.dropped.get(), 1);
-    // Nonsense is no limit, nor does it prolong the server's.
+    // An invalid value sets no limit. A longer time does not extend the limit of the server.
     let sleep = call("1", "sleep", "[60]");
     for value in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
         let header = format!("RPC-Timeout-Ms: {value}\r\n");

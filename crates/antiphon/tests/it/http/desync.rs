@@ -1,8 +1,8 @@
-//! HTTP/1 heads and bodies that two readers may understand in two ways.
+//! Tests of request smuggling: HTTP/1 heads and bodies that two readers may parse differently.
 //!
-//! Each is sent with a second request hidden where only one of the readings would find it. It is
-//! either refused and the connection closed, or read in the one way the standard gives it (RFC
-//! 9112); the hidden request never runs.
+//! Each request contains a second, hidden request, which only one of the two readings would find.
+//! The server either refuses the request and closes the connection, or reads it as RFC 9112
+//! requires. The hidden request never runs.
 
 use crate::support::call;
 use crate::support::site::Site;
@@ -13,18 +13,19 @@ fn hidden() -> String {
     post("", &call("66", "count", "[]"))
 }
 
-/// A call that may run, in chunks.
+/// The chunked body of a call that may run.
 fn in_chunks() -> String {
     chunked(&call("1", "add", "[1,2]"), 1000)
 }
 
-/// Headers, then a body; `{n}` in the headers is the length of the hidden request.
+/// A request with these headers and this body. `{n}` in the headers is replaced by the length of
+/// the hidden request.
 fn framed(headers: &str, body: &str) -> String {
     let length = (body.len() + hidden().len()).to_string();
     head(&headers.replace("{n}", &length)) + body + &hidden()
 }
 
-/// What is refused with a status of the 400s, or by closing at once.
+/// Requests that the server refuses with a 4xx status, or by closing the connection at once.
 fn refused() -> Vec<(&'static str, String)> {
     let te = "Transfer-Encoding: chunked\r\n";
     let zero = "0\r\n\r\n";
@@ -206,7 +207,7 @@ async fn what_may_be_read_in_two_ways_is_refused_and_ends_the_connection() {
     for (name, request) in refused() {
         let mut wire = site.connect().await;
         let _ = wire.try_send(&request).await;
-        // Whoever waits for more of a body is told that no more comes.
+        // The end of the stream, in case the server waits for more of a body.
         let _ = tokio::io::AsyncWriteExt::shutdown(&mut wire.stream).await;
         let said = wire.rest().await;
         let said = String::from_utf8_lossy(&said);
@@ -221,9 +222,10 @@ async fn what_may_be_read_in_two_ways_is_refused_and_ends_the_connection() {
     site.answers_others().await;
 }
 
-/// A length and chunks together. A server may refuse that or go by the chunks, and has to close
-/// after it either way (RFC 9112, section 6.1). hyper goes by the chunks, in whatever order the two
-/// come, hides the length from us and closes: what stands behind the last chunk is never looked at.
+/// A request with both `Content-Length` and `Transfer-Encoding`. A server may refuse it or use the
+/// chunks, and has to close the connection afterwards (RFC 9112, section 6.1). hyper uses the
+/// chunks, whatever the order of the two headers, removes the length and closes. So nothing after
+/// the last chunk is read.
 #[tokio::test]
 async fn a_request_with_a_length_and_chunks_is_the_last_on_its_connection() {
     let site = Site::new().await;
@@ -258,7 +260,7 @@ async fn a_request_with_a_length_and_chunks_is_the_last_on_its_connection() {
     }
 }
 
-/// What looks odd and has one meaning; the request behind it is a second one, and no secret.
+/// Unusual but unambiguous requests. The request after each is a regular second request.
 #[tokio::test]
 async fn what_has_one_meaning_is_served() {
     let site = Site::new().await;
@@ -302,8 +304,8 @@ async fn what_has_one_meaning_is_served() {
 
 #[tokio::test]
 async fn bare_line_feeds_end_lines_for_everybody_or_nobody() {
-    // A reader may take a line feed alone for the end of a line (RFC 9112, section 2.2). Whatever
-    // is made of it, the head ends in one place, and what is behind it is at most a second request.
+    // A reader may accept a bare line feed as the end of a line (RFC 9112, section 2.2). In either
+    // case the head ends at one position, and the rest is at most a second request.
     let site = Site::new().await;
     let own = post("", &call("1", "add", "[1,2]"));
     let (head, body) = own.split_once("\r\n\r\n").unwrap();

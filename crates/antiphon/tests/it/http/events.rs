@@ -1,4 +1,4 @@
-//! Subscriptions as event streams, over both versions of HTTP.
+//! Tests of subscriptions as event streams, over HTTP/1 and HTTP/2.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ use crate::support::tally::Tally;
 use crate::support::wire::post;
 use crate::support::{batch, call, code, codes, notification};
 
-/// What the streams of a site have done.
+/// Counters of the streams of a test server.
 #[derive(Clone, Default)]
 struct Streams {
-    /// Items that were made.
+    /// Items that were produced.
     made: Tally,
     /// Streams that were dropped.
     dropped: Tally,
 }
 
 impl Streams {
-    /// A stream that is counted when it is dropped, and each of its items when it is made.
+    /// Wraps a stream. Counts its items when they are produced, and the stream when it is dropped.
     fn count<S: Stream + Send + 'static>(&self, items: S) -> impl Stream<Item = S::Item> + use<S> {
         let (made, guard) = (self.made.clone(), self.dropped.guard());
         items.inspect(move |_| {
@@ -39,7 +39,7 @@ impl Streams {
     }
 }
 
-/// `size` bytes, `count` times.
+/// A stream of `count` items of `size` bytes each.
 fn load(count: u64, size: usize) -> impl Stream<Item = Box<RawValue>> {
     let item = RawValue::from_string(format!("\"{}\"", "x".repeat(size))).unwrap();
     iter(0..count).map(move |_| item.clone())
@@ -102,7 +102,7 @@ async fn the_answer_comes_first_then_each_message_then_the_end() {
             assert_eq!(last.0, Some(n as u64 + 1));
             assert_eq!(last.1["end"], "complete");
             streams.dropped.reach(dropped + 1).await;
-            // The connection goes on.
+            // The connection can still be used.
             match reader.from {
                 From::Http1(mut wire) => {
                     assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
@@ -150,7 +150,7 @@ async fn what_accept_says_decides_what_an_answer_looks_like() {
     let with_json = "application/json, text/event-stream";
     let mut wire = site.connect().await;
     for (accept, body, status, media_type, expected) in [
-        // Who does not ask for an event stream gets none.
+        // A client that does not accept an event stream gets none.
         ("application/json", &stream, 200, JSON, "-32004"),
         ("*/*", &stream, 200, JSON, "-32004"),
         ("text/*, */*", &stream, 200, JSON, "-32004"),
@@ -170,10 +170,10 @@ async fn what_accept_says_decides_what_an_answer_looks_like() {
             EVENTS,
             "id: 2\n",
         ),
-        // In a batch there is none for anybody.
+        // A batch never returns an event stream.
         (alone, &both, 200, EVENTS, "-32004"),
         (with_json, &both, 200, JSON, "-32004"),
-        // All else is answered as it is accepted.
+        // Other responses have the accepted type.
         (with_json, &add, 200, JSON, "\"result\":3}"),
         (with_json, &wrong, 200, JSON, "-32601"),
         (
@@ -187,7 +187,7 @@ async fn what_accept_says_decides_what_an_answer_looks_like() {
         (alone, &"{".to_owned(), 200, EVENTS, "-32700"),
         (alone, &nobody, 204, None, ""),
         (alone, &notification("count", "[1]"), 204, None, ""),
-        // Before there is a call.
+        // The request is refused before it becomes a call.
         ("text/html", &stream, 406, PLAIN, "Accept"),
         ("text/*", &stream, 406, PLAIN, "Accept"),
         ("text/event-stream;q=0", &stream, 406, PLAIN, "Accept"),
@@ -224,7 +224,7 @@ async fn who_closes_it_ends_the_subscription() {
             From::Http2(mut http2, response) => {
                 drop(response);
                 streams.dropped.reach(count).await;
-                // It was one of several streams.
+                // The request was one of several HTTP/2 streams.
                 assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
             }
         }
@@ -302,13 +302,14 @@ async fn who_does_not_read_is_cut_off() {
 #[tokio::test]
 async fn what_a_slow_reader_misses_is_for_the_method_to_say() {
     let (site, streams) = site(|settings| settings.write_timeout = None).await;
-    // More than the queue and what is kept for the connection, by the system for one.
+    // More than the queue and all buffers of the connection, including those of the system, can
+    // hold.
     for (http2, all) in [(false, 150), (true, 50)] {
         for policy in ["disconnect", "drop_oldest", "latest_only", "block"] {
             let (made, dropped) = (streams.made.get(), streams.dropped.get());
             let load = call("7", policy, &format!("[{all},65536]"));
             let mut reader = Reader::open(&site, http2, &load).await;
-            // Nobody reads until the stream has ended.
+            // The client does not read until the stream has ended.
             if policy != "block" {
                 streams.dropped.reach(dropped + 1).await;
             }
@@ -323,7 +324,7 @@ async fn what_a_slow_reader_misses_is_for_the_method_to_say() {
             match policy {
                 "disconnect" => {
                     assert_eq!(end, "lagged", "{about}");
-                    // All that was taken in before comes; the one too many does not.
+                    // All items that were queued arrive, but not the one that did not fit.
                     assert!(made < all && newest == made as u64 - 1, "{about}");
                     assert_eq!(ids.last(), Some(&(made as u64 + 1)), "{about}");
                 }
@@ -360,7 +361,7 @@ async fn layers_let_events_pass_one_by_one_and_pages_of_named_origins_read_them(
     let mut reader = Reader::of(From::Http1(wire));
     assert_eq!(reader.next().await.unwrap().1["id"], 7);
     assert_eq!(reader.next().await.unwrap().0, Some(1));
-    // The end of the server is heard of behind layers, too.
+    // Clients behind layers receive the event about the end of the server, too.
     let mut http2 = site.http2().await;
     let response = ask(&mut http2, "text/event-stream", &call("7", "quiet", "[]")).await;
     let mut response = begin(response).await;

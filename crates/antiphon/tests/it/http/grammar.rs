@@ -1,4 +1,4 @@
-//! The grammar of JSON over HTTP: the same verdict as everywhere else.
+//! Tests of the JSON grammar over HTTP, with the table of the parser's own tests.
 
 #[path = "../../../../antiphon-proto/tests/it/json_cases.rs"]
 mod json_cases;
@@ -29,7 +29,7 @@ async fn legal_json_is_never_a_parse_error_and_anything_else_always_is() {
         let refused = is_parse_error(&mut wire, &case.text).await;
         assert_eq!(refused, expected, "{}", case.name);
 
-        // A decoder that cannot hold a value refuses the parameter, not the message.
+        // If the decoder cannot represent a value, the parameter is invalid, not the message.
         if matches!(case.verdict, Verdict::Valid | Verdict::Range) {
             let before = br#"{"jsonrpc":"2.0","id":1,"method":"take","params":["#;
             let message = [before, case.text.as_ref(), b"]}"].concat();

@@ -1,4 +1,4 @@
-//! Who may come in: `Host`, `Origin`, `Sec-Fetch-Site`, preflights, and local callers.
+//! Tests of access checks: `Host`, `Origin`, `Sec-Fetch-Site`, preflights, local callers.
 
 use antiphon::{Profile, Server};
 
@@ -6,7 +6,7 @@ use crate::support::call;
 use crate::support::site::{Log, Site, router};
 use crate::support::wire::{Answer, Wire};
 
-/// A call of `count` with these header lines in place of the usual `Host`.
+/// A call of `count` with these headers in place of the default `Host`.
 fn request(target: &str, headers: &[(&str, &str)]) -> String {
     let body = call("1", "count", "[]");
     let lines: String = headers
@@ -20,7 +20,8 @@ fn request(target: &str, headers: &[(&str, &str)]) -> String {
     )
 }
 
-/// Sends it on a connection of its own; whether it ran is as the status says.
+/// Sends the request on a new connection. Checks that the call ran if and only if the status says
+/// so.
 async fn ask(site: &Site, target: &str, headers: &[(&str, &str)]) -> Answer {
     let before = site.log.counted.get();
     let mut wire = site.connect().await;
@@ -74,7 +75,7 @@ async fn only_names_of_this_machine_are_answered_to() {
         ("", 400),
     ] {
         let answer = ask(&site, "/", &[("Host", host)]).await;
-        // Not every wrong spelling is told apart from a wrong name.
+        // For some invalid spellings either status is right.
         let refused = status != 200 && [400, 403].contains(&answer.status);
         assert!(refused || answer.status == status, "{host:?}: {answer:?}");
         if answer.status == 403 {
@@ -167,7 +168,7 @@ async fn only_pages_of_this_server_and_those_named_may_call() {
             assert!(answer.text().contains("--allow-origin"));
         }
     }
-    // A page cannot hide behind a second header.
+    // A page cannot pass with a second header.
     let two = [
         ("Host", &*host),
         ("Origin", "https://app.example"),
@@ -209,7 +210,7 @@ async fn a_preflight_is_answered_for_pages_that_were_named() {
     assert_eq!(elsewhere.status, 404);
 }
 
-/// What `secret`, for local callers only, answers to these header lines.
+/// The response of `secret`, a method for local callers only, to a request with these headers.
 async fn secret(site: &Site, headers: &str) -> String {
     let request = crate::support::wire::post(headers, &call("1", "secret", "[]"));
     let answer = site.connect().await.ask(request).await;
@@ -283,7 +284,7 @@ async fn on_a_public_server_a_page_is_its_own_only_under_the_name_it_was_asked_b
     let site = Site::of(server, log).await;
     for (host, origin, status) in [
         ("10.0.0.7:8060", "http://10.0.0.7:8060", 200),
-        // Any address is a name of a public server, but not any page on any address is its page.
+        // A public server accepts any address as `Host`, but a page of another address is foreign.
         ("10.0.0.7:8060", "http://203.0.113.5:8060", 403),
         ("10.0.0.7:8060", "http://[2001:db8::1]:8060", 403),
         ("10.0.0.7:8060", "http://10.0.0.7:8061", 403),

@@ -1,16 +1,16 @@
-//! Heads: how many fields, how long, and what HTTP/1 clients may also say.
+//! Tests of request heads: number of fields, size, and other features of HTTP/1.
 
 use crate::support::call;
 use crate::support::site::Site;
 use crate::support::wire::{chunked, head, post};
 
-/// The usual request with this many header fields in all.
+/// The default request with this total number of header fields.
 fn with_fields(count: usize) -> String {
     let more: String = (0..count - 3).map(|n| format!("X-{n}: y\r\n")).collect();
     post(&more, &call("1", "count", "[]"))
 }
 
-/// The usual request with a head of this many bytes.
+/// The default request with a head of this many bytes.
 fn with_head(size: usize) -> String {
     let body = call("1", "count", "[]");
     let empty = post("X-Long: \r\n", &body).len() - body.len();
@@ -37,7 +37,7 @@ async fn a_head_has_a_number_of_fields_and_a_size() {
     for (request, status) in cases {
         let mut wire = site.connect().await;
         let before = site.log.counted.get();
-        // The server may stop reading in the middle.
+        // The server may stop reading before the end.
         let _ = wire.try_send(&request).await;
         let answer = wire.answer().await;
         let text = request.get(..60).unwrap_or_default();
@@ -116,7 +116,7 @@ async fn a_client_may_wait_until_it_is_told_to_go_on() {
         assert_eq!(go_on.status, 100);
         assert_eq!(wire.ask(&body).await.json()["result"], 3);
     }
-    // It is refused without having sent the body.
+    // The server refuses the request before the client has sent the body.
     let refused = head("Content-Length: 1001\r\nExpect: 100-continue\r\n");
     let answer = wire.ask(refused).await;
     assert_eq!(answer.status, 413);

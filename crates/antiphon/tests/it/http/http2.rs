@@ -1,4 +1,4 @@
-//! What is special about HTTP/2: many calls at once, floods, and frames that make no sense.
+//! Tests of HTTP/2: concurrent calls, floods, and invalid frames.
 
 use crate::support::call;
 use crate::support::http2::{Http2, read};
@@ -7,13 +7,13 @@ use crate::support::wire::Wire;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A frame of this type on this stream.
+/// A frame with this type on this stream.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A connection on which the settings have been said.
+/// A connection after the exchange of settings.
 async fn greeted(site: &Site) -> Wire {
     let mut wire = site.connect().await;
     wire.send([PREFACE, &frame(4, 0, 0, &[])].concat()).await;
@@ -55,7 +55,7 @@ async fn an_answer_has_no_headers_of_one_connection() {
 async fn floods_of_frames_end_their_connection_and_no_other() {
     let site = Site::new().await;
     let headers = |stream: u32| {
-        // POST, http, "/" from the static table, an authority, and a type of content.
+        // `POST`, `http` and `/` from the static table, `:authority` and `content-type`.
         let fields = [
             &[0x83, 0x86, 0x84, 0x41, 9][..],
             b"localhost",
@@ -87,7 +87,7 @@ async fn floods_of_frames_end_their_connection_and_no_other() {
             }
         }
         assert_eq!(other.call("1", "add", "[1,2]").await["result"], 3, "{name}");
-        // What is answered frame by frame costs no more than it brings: it need not end.
+        // A flood of frames that cost no more than their response need not be ended.
         match name {
             "settings" | "pings" => drop(wire),
             _ => drop(wire.rest().await),
@@ -125,7 +125,7 @@ async fn after_the_preface_only_frames_are_understood() {
     let site = Site::new().await;
     for rest in ["", "POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
         let mut wire = site.connect().await;
-        // It comes byte by byte, and is recognised all the same.
+        // The preface is recognised also if it arrives byte by byte.
         for byte in PREFACE {
             wire.send([*byte]).await;
             tokio::task::yield_now().await;

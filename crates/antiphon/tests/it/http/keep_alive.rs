@@ -1,4 +1,4 @@
-//! Several requests on one connection: in turn, at once, and after a client has gone.
+//! Tests of several requests on one connection: in sequence, pipelined, and cancelled.
 
 use crate::support::http2::Http2;
 use crate::support::site::Site;
@@ -56,7 +56,7 @@ async fn an_empty_line_between_requests_does_no_harm() {
     let site = Site::new().await;
     let mut wire = site.connect().await;
     for _ in 0..3 {
-        // As clients do that end every body with a line break.
+        // Some clients end every body with a line break.
         let request = post("", &call("1", "add", "[1,2]")) + "\r\n";
         assert_eq!(wire.ask(request).await.json()["result"], 3);
     }
@@ -97,7 +97,7 @@ async fn a_client_that_resets_a_stream_cancels_that_call_alone() {
     site.until_open(0).await;
 }
 
-/// Asks and takes it back, with the method running in between.
+/// Makes calls and cancels each of them while its method runs.
 async fn cancel(site: &Site, http2: &mut Http2, times: usize) {
     for _ in 0..times {
         let (held, dropped) = (site.log.held.get(), site.log.dropped.get());

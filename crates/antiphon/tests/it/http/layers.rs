@@ -1,4 +1,4 @@
-//! Layers over HTTP requests and over calls, together.
+//! Tests of layers around HTTP requests, combined with layers around calls.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ async fn answers_may_be_compressed_and_marked_while_calls_are_counted() {
     assert_eq!(codes(&answers), [0; 5]);
     assert_eq!(calls.load(Ordering::Relaxed), 13);
 
-    // Also what the server refuses passes through the layers, and bodies stream through them.
+    // Refused requests pass through the layers as well, and bodies are streamed through them.
     let refused = wire.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(
         (refused.status, refused.header("x-marked")),

@@ -1,4 +1,4 @@
-//! The service without our server: mounted in somebody else's, with the clock stopped.
+//! Tests of the service without the server, as in another HTTP server, with paused time.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use crate::support::call;
 use crate::support::site::{Log, router};
 
-/// A body whose pieces come through a channel.
+/// A body whose frames come from a channel.
 struct Pieces(mpsc::Receiver<Bytes>);
 
 impl http_body::Body for Pieces {
@@ -53,7 +53,7 @@ where
     (head.status, String::from_utf8(text).unwrap())
 }
 
-/// A body that sends `bytes` spaces every `pause`, for as long as somebody reads.
+/// A body that sends `bytes` spaces every `pause`, as long as it is read.
 fn drip(bytes: usize, pause: Duration) -> Pieces {
     let (pieces, body) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -69,12 +69,13 @@ fn drip(bytes: usize, pause: Duration) -> Pieces {
 async fn a_body_must_arrive_at_a_rate_and_in_time() {
     let log = Log::default();
     for (bytes, pause, seconds) in [
-        // Nothing, or next to nothing, after the first piece: the grace is five seconds.
+        // Nothing, or almost nothing, after the first frame: the grace period is five seconds.
         (1, 3600.0, 5),
         (1, 1.0, 5),
-        // Half the rate: 512 bytes a second fall behind at ten seconds.
+        // Half the minimum rate: 512 bytes per second are too slow after ten seconds.
         (512, 1.0, 10),
-        // Just the rate, for ever: the whole body has thirty seconds.
+        // Exactly the minimum rate, without end: the time limit of the whole body is thirty
+        // seconds.
         (1024, 1.0, 30),
         (4096, 1.0, 30),
     ] {

@@ -1,4 +1,4 @@
-//! What is answered to GET.
+//! Tests of `GET` requests: health checks, metrics, and the documentation page.
 
 use crate::support::call;
 use crate::support::site::Site;
@@ -17,10 +17,10 @@ async fn whether_it_is_well_is_told_to_everybody() {
             let answer = get(&site, "GET", path, host).await;
             assert_eq!((answer.status, answer.text()), (200, text), "{host}");
         }
-        // There is nothing else to be had there.
+        // No other method is allowed there.
         assert_eq!(get(&site, "DELETE", path, "localhost").await.status, 404);
     }
-    // While it stops it is still well, and not ready for more.
+    // While the server stops it is healthy, but not ready.
     let mut held = site.connect().await;
     let mut asked = site.connect().await;
     let mut well = site.connect().await;
@@ -146,7 +146,7 @@ async fn strangers_are_shown_nothing_unless_it_was_meant() {
         get(&meant, "GET", "/metrics", "api.example").await.status,
         status
     );
-    // The guard stands in front of it.
+    // The host check comes first.
     assert_eq!(
         get(&meant, "GET", "/metrics", "evil.example").await.status,
         403
@@ -199,7 +199,7 @@ mod described {
                 .collect();
             assert_eq!(names, ["near", "open"]);
         }
-        // Somebody has passed this on: its caller may be anybody.
+        // A proxy has forwarded this request, so the caller may be anyone.
         let passed_on = "GET /api/v1/openrpc.json HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
         let answer = site.connect().await.ask(passed_on).await;
         assert!(!answer.text().contains("near"), "{}", answer.text());
@@ -226,7 +226,7 @@ mod described {
             assert!(part.header("content-type").unwrap().starts_with(media_type));
             assert!(answer.text().contains(&format!("\"assets/{name}\"")));
         }
-        // Its parts are named relative to it, so the slash matters.
+        // The page has relative links, so the slash matters.
         let moved = browse(&site, "/api/v1").await;
         assert_eq!((moved.status, moved.header("location")), (308, Some("v1/")));
         for path in [
@@ -237,7 +237,7 @@ mod described {
         ] {
             assert_eq!(browse(&site, path).await.status, 404, "{path}");
         }
-        // Who wants no page is told how to call.
+        // A client that does not accept a page is told how to make a call.
         assert_eq!(get(&site, "GET", "/api/v1/", "localhost").await.status, 405);
     }
 

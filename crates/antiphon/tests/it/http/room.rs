@@ -1,4 +1,4 @@
-//! How many connections and streams there may be.
+//! Tests of the limits of connections, streams and calls in flight.
 
 use antiphon::Server;
 
@@ -17,7 +17,7 @@ async fn there_is_room_for_as_many_connections_as_the_limit_silent_ones_included
         begun.send("POST / HT").await;
         site.until_open(3).await;
 
-        // Whether it has spoken or not, the one too many is told.
+        // The connection beyond the limit gets a response, whether it has sent anything or not.
         for words in [String::new(), post("", &call("1", "count", "[]"))] {
             let mut refused = site.connect().await;
             let _ = refused.try_send(words).await;
@@ -78,7 +78,7 @@ async fn one_address_may_not_take_all_connections_of_a_public_server() {
 async fn a_connection_has_as_many_streams_as_the_limit() {
     let site = Site::with(|settings| settings.max_streams = 4).await;
     let mut http2 = site.http2().await;
-    // The server's settings are known with its first answer.
+    // The client knows the settings of the server after the first response.
     assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
     let mut held = Vec::new();
     for n in 0..4 {

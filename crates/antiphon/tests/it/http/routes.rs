@@ -1,4 +1,4 @@
-//! Several routes, and what they answer with.
+//! Tests of servers with several routes, and of the media type of responses.
 
 use antiphon::{Route, Router, Server};
 
@@ -34,7 +34,7 @@ async fn every_path_has_its_own_methods() {
         ("/a", "a"),
         ("/a?x#y", "a"),
         ("/a/b", "b"),
-        // Where the page of a route is, its calls are answered, too.
+        // Calls are also answered under the path of the page of a route.
         ("/a/", "a"),
         ("/a/b/", "b"),
     ] {

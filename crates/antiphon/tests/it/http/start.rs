@@ -1,4 +1,4 @@
-//! What a server refuses to start with, and says so.
+//! Tests of the start of a server: invalid configurations and addresses, several listeners.
 
 use std::net::TcpListener;
 

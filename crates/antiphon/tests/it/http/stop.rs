@@ -1,4 +1,4 @@
-//! Stopping: what has been accepted is answered, what is idle ends, what hangs is cut.
+//! Tests of shutdown: accepted calls are answered, idle and hung connections are closed.
 
 use std::io::ErrorKind::ConnectionReset;
 use std::net::SocketAddr;
@@ -56,7 +56,7 @@ async fn a_request_on_its_way_is_answered_and_told_that_it_is_the_last() {
         wire.call("1", "add", "[1,2]").await;
         wires.push(wire);
     }
-    // They have sent it; the server has not looked yet.
+    // The clients have sent their requests, and the server has not read them yet.
     for wire in &mut wires {
         wire.send(post("", &call("7", "add", "[3,4]"))).await;
     }
@@ -74,7 +74,7 @@ async fn a_request_on_its_way_is_answered_and_told_that_it_is_the_last() {
 async fn a_request_that_has_begun_may_end() {
     let mut site = Site::new().await;
     let request = post("", &call("7", "add", "[3,4]"));
-    // From its first byte on: also before it is clear which protocol it will be.
+    // This holds from the first byte on, also before the protocol is known.
     let mut begun = Vec::new();
     for split in [1, 4, 20, request.len() - 1] {
         for used in [false, true] {
@@ -124,7 +124,7 @@ async fn connections_that_queue_for_us_are_served_before_the_listener_closes() {
     let listening = server.listen().await.unwrap();
     let address = *listening.addresses().first().unwrap();
     let handle = listening.handle();
-    // Nobody accepts yet: all of these are in the queue.
+    // The server does not accept yet, so all of these are in the queue.
     let mut queued = Vec::new();
     for _ in 0..50 {
         let mut wire = Wire::connect(address).await;
@@ -191,7 +191,7 @@ async fn work_that_methods_have_started_ends_with_its_connection_however_that_en
     let router = Router::default().method_fn("start", move |ctx: Context| {
         let guard = ends.guard();
         begins.add();
-        // The work knows the call that it came from.
+        // The spawned work still has the context of its call.
         let own = ctx.clone();
         ctx.spawn(async move {
             std::future::pending::<()>().await;
@@ -218,20 +218,21 @@ async fn work_that_methods_have_started_ends_with_its_connection_however_that_en
     ended.reach(3).await;
 }
 
-/// After how much silence a server that stops closes a connection.
+/// Idle time after which a server that stops closes a connection.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// What became of the connections and calls of one client.
+/// Outcomes of the connections and calls of one client.
 #[derive(Default, Debug)]
 struct Outcomes {
     connected: usize,
     answered: usize,
-    /// Connections that were reset before their first answer.
+    /// Connections that were reset before the first response.
     reset: usize,
     lost: Vec<String>,
 }
 
-/// Calls until the server is gone. `reuse`: on one connection for as long as it lives.
+/// Makes calls until the server has ended. With `reuse` it uses each connection as long as
+/// possible.
 async fn client(address: SocketAddr, reuse: bool) -> Outcomes {
     let mut outcomes = Outcomes::default();
     let more = if reuse { "" } else { "Connection: close\r\n" };
@@ -262,8 +263,8 @@ async fn client(address: SocketAddr, reuse: bool) -> Outcomes {
                     outcomes.reset += 1;
                     break;
                 }
-                // A server that stops closes what has been idle for a while. Whoever starves on a busy
-                // machine looks idle, and has been answered.
+                // A server that stops closes idle connections. On a busy machine a starved client
+                // looks idle, but its earlier calls were answered.
                 Err(_) if turn > 0 && before >= IDLE => break,
                 Err(error) => {
                     let call = format!("call {turn} on its connection");
@@ -295,8 +296,8 @@ async fn under_load_no_call_is_lost_when_the_server_stops() {
             reset += outcomes.reset;
         }
         site.ended().await;
-        // Whoever was accepted has been answered. What is left are connections that the system made
-        // after the queue was found empty, in the moment before the listener closed.
+        // All accepted connections were answered. The others were made by the system after the
+        // queue was empty and before the listener was closed.
         assert_eq!(connected, site.handle.accepted() + reset);
         late += usize::from(reset > 0);
     }

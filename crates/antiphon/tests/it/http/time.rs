@@ -1,7 +1,7 @@
-//! Every phase of a connection ends, and meanwhile others are served.
+//! Tests of the time limits of each phase of a connection, while others are served.
 //!
-//! The times are short here, and nothing is said of how long things take: only that they end, and
-//! that what must go on does.
+//! The limits are short. The tests do not measure time. They check that a phase ends, and that
+//! other connections continue.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::wire::{Wire, head, post};
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(150));
 
-/// A server with this phase short and all others without end.
+/// A server with a short limit for one phase and no limits for the others.
 async fn site(phase: impl FnOnce(&mut Settings)) -> Site {
     Site::with(|settings| {
         settings.header_timeout = None;
@@ -28,14 +28,14 @@ async fn site(phase: impl FnOnce(&mut Settings)) -> Site {
     .await
 }
 
-/// After one good call.
+/// A connection after one successful call.
 async fn used(site: &Site) -> Wire {
     let mut wire = site.connect().await;
     assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
     wire
 }
 
-/// Sends a byte now and then until it is cut off.
+/// Sends single bytes until the server closes the connection.
 async fn drip(mut wire: Wire) {
     for _ in 0..400 {
         if wire.try_send("x").await.is_err() {
@@ -61,7 +61,7 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
     let mut dripping = site.connect().await;
     dripping.send("POST / HTTP/1.1\r\nX: ").await;
     site.answers_others().await;
-    // Whoever is idle between requests or waits for an answer is not meant.
+    // The limit does not apply between requests or while a client waits for a response.
     let mut idle = used(&site).await;
     let mut waiting = site.connect().await;
     waiting.send(post("", &call("1", "sleep", "[600]"))).await;
@@ -80,7 +80,7 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_part_of_the_next_head_that_came_with_a_request_is_not_waited_for_either() {
-    // It lies in the parser's buffer already, so the connection counts as idle.
+    // These bytes are already in the buffer of the parser, so the connection counts as idle.
     let site = site(|settings| settings.idle_timeout = SHORT).await;
     let mut wire = site.connect().await;
     let request = post("", &call("1", "add", "[1,2]")) + "POST / HTTP/1.1\r\n";
@@ -144,7 +144,7 @@ async fn a_peer_that_does_not_read_is_cut_off() {
     let site = site(|settings| settings.write_timeout = SHORT).await;
     let mut wire = site.connect().await;
     let request = post("", &call("1", "big", "[9000000]"));
-    // One answer may fit into the buffers of the system; several do not.
+    // One response may fit into the buffers of the system, several do not.
     wire.send(request.repeat(4)).await;
     site.until_open(1).await;
     site.answers_others().await;
@@ -181,7 +181,7 @@ async fn read_slowly(wire: &mut Wire, size: usize) -> usize {
 
 #[tokio::test]
 async fn a_peer_that_reads_slowly_gets_all_of_it() {
-    // Each reads for longer than any of these times.
+    // Each client reads for longer than any of these limits.
     let time = Some(Duration::from_millis(1000));
     let site = Site::with(|settings| {
         settings.header_timeout = time;

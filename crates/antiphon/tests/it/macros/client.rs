@@ -1,4 +1,4 @@
-//! The clients of blocks, through an HTTP service in this process.
+//! Tests of the generated clients of `impl` blocks, with an HTTP service in process.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(crate) fn client(router: Router) -> Client {
     client.build().unwrap()
 }
 
-/// Only a server makes these, and only a server reads them.
+/// A type that can only be serialized.
 #[derive(Serialize)]
 struct Written(u8);
 

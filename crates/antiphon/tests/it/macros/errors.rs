@@ -1,4 +1,4 @@
-//! Errors of a program's own: codes, messages and data.
+//! Tests of custom errors: codes, messages and data.
 
 use antiphon::{ErrorCode, ErrorCodes, Failure, Router, rpc};
 

@@ -1,4 +1,4 @@
-//! Parameters by position and by name, contexts, and request handlers.
+//! Tests of parameters by position and by name, contexts, and request handlers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Calls in both directions over one session.
+//! Tests of calls in both directions over one session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use antiphon::client::{Client, Kind};
 use antiphon::{Context, ErrorCode, ErrorObject, Router, call};
 use tokio::task::JoinSet;
 
-/// A server whose methods call their caller back.
+/// A router whose methods call their caller.
 fn asking() -> Router {
     Router::default()
         .method_fn("twice", twice)
@@ -43,8 +43,8 @@ async fn a_method_calls_its_caller() {
     assert_eq!(call!(client.twice(10)).await.ok(), Some(40));
 }
 
-/// More calls than may run at a time, each of which waits for an answer of the peer's: the answers
-/// must get through (invariant 6 of sessions).
+/// More calls than may run at a time, and each waits for a response of the peer. The responses must
+/// get through (invariant 6 of sessions).
 #[tokio::test(start_paused = true)]
 async fn two_hundred_methods_call_back_and_all_finish() {
     let server = asking().build().unwrap();
@@ -110,9 +110,9 @@ async fn without_a_session_nobody_is_called_back() {
 #[tokio::test(start_paused = true)]
 async fn a_call_back_fails_like_any_call() {
     let server = asking().build().unwrap();
-    // The client offers nothing.
+    // The client has no methods.
     let client = Client::builder("").in_process(&server).build().unwrap();
     let error = call!(client.twice(1)).await.map(|n: u64| n).unwrap_err();
-    // What the peer said is not for the caller's callers: an incident.
+    // The error of the peer is not passed on to the caller. It becomes an incident.
     assert!(matches!(error.kind(), Kind::Refused(e) if e.code() == ErrorCode::INTERNAL_ERROR));
 }

@@ -1,4 +1,4 @@
-//! Calls over a session, cancelled, late and lost ones among them.
+//! Tests of calls over a session: success, cancellation, deadlines, duplicate ids.
 
 use std::future::pending;
 use std::time::Duration;
@@ -61,7 +61,7 @@ async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
     );
     dropped.reach(1).await;
     assert_eq!(server.in_flight(), 0);
-    // The connection goes on.
+    // The connection can still be used.
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7_i64));
 }
 

@@ -1,4 +1,4 @@
-//! Connections that are cut within a message: what a caller is told is true.
+//! Tests of connections that are cut within a message: the reported error is correct.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,14 +12,15 @@ use tokio::time::timeout;
 
 use super::raw::{PATIENCE, Place, Raw, Seen, router};
 
-/// Which way is cut.
+/// The direction that is cut.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Way {
     Request,
     Reply,
 }
 
-/// Passes on so many bytes of one way, and all of the other, then closes both connections.
+/// Starts a proxy that forwards this many bytes in one direction and all bytes in the other, and
+/// then closes both connections.
 async fn proxy(server: SocketAddr, way: Way, bytes: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -32,7 +33,7 @@ async fn proxy(server: SocketAddr, way: Way, bytes: usize) -> SocketAddr {
             Way::Request => (bytes, usize::MAX),
             Way::Reply => (usize::MAX, bytes),
         };
-        // As soon as one way is used up, both are dropped.
+        // As soon as one direction ends, both are dropped.
         tokio::select! {
             () = pass(&mut client_in, &mut server_out, &mut asked) => {}
             () = pass(&mut server_in, &mut client_out, &mut answered) => {}
@@ -61,7 +62,7 @@ where
     }
 }
 
-/// Cuts at 20 places, the first byte and the last one among them.
+/// Cuts at 20 positions, including the first and the last byte.
 async fn check(name: &str, url: impl Fn(SocketAddr) -> String, place: &Place, seen: &Seen) {
     let (mut results, mut not_sent, mut unknown) = (0, 0, 0);
     for way in [Way::Request, Way::Reply] {
@@ -120,7 +121,7 @@ async fn headed_messages() {
     check("headed", url, &place, &seen).await;
 }
 
-/// The handshake is among what is cut.
+/// Some of the cuts are within the handshake.
 #[tokio::test]
 async fn web_sockets() {
     let seen = Seen::default();
@@ -128,8 +129,8 @@ async fn web_sockets() {
     check("web sockets", |at| format!("ws://{at}"), &place, &seen).await;
 }
 
-/// Many calls are out when the connection is cut: those that ran and those that are said to have
-/// not been sent are never the same.
+/// Many calls are in flight when the connection is cut. A call that has run is never reported as
+/// not sent.
 #[tokio::test]
 async fn many_calls_at_once() {
     for bytes in [1, 100, 1_000, 3_000, 5_000] {

@@ -1,4 +1,4 @@
-//! The same cases over every transport: what a session promises, it promises everywhere.
+//! Tests of the same cases over every transport.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::tally::Tally;
 
-/// Numbers from 1.
+/// A stream of numbers from 1.
 struct Count(u64, u64);
 
 impl Stream for Count {
@@ -34,7 +34,7 @@ fn seen_nothing() -> bool {
     false
 }
 
-/// What the methods have seen.
+/// Counters of the calls.
 #[derive(Clone, Default)]
 struct Seen {
     noted: Tally,
@@ -87,7 +87,7 @@ fn router(seen: &Seen) -> Router {
         .method_fn("transport", |ctx: Context| ctx.transport().to_string())
 }
 
-/// One way to the methods.
+/// A client that is connected over one transport.
 struct Way {
     name: &'static str,
     client: Client,
@@ -143,7 +143,7 @@ async fn serve(
     }
 }
 
-/// A server that speaks TLS, and a client that trusts it.
+/// A server with TLS and a client that trusts its certificate.
 async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let pem = made.cert.pem();
@@ -158,7 +158,7 @@ async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&st
     way
 }
 
-/// A program that passes its standard input and output on to a server's socket.
+/// A program that connects its standard input and output to the socket of a server.
 #[cfg(unix)]
 async fn bridged(seen: &Seen) -> Way {
     const BRIDGE: &str = "import os, socket, sys, threading\n\
@@ -182,7 +182,7 @@ async fn bridged(seen: &Seen) -> Way {
     way
 }
 
-/// A path for a socket of this test.
+/// A new path for a socket.
 #[cfg(unix)]
 fn socket(name: &str) -> std::path::PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -210,7 +210,7 @@ async fn check(way: Way, seen: Seen) {
     let transport: String = call!(client.transport()).await.unwrap();
     assert!(name.starts_with(&transport), "{name}: {transport}");
 
-    // By position, by name, alone and in batches.
+    // By position, by name, as single calls and in batches.
     assert_eq!(
         call!(client.subtract(42, 23)).await.ok(),
         Some(19_i64),
@@ -240,7 +240,7 @@ async fn check(way: Way, seen: Seen) {
     );
     seen.noted.reach(2).await;
 
-    // Errors and panics: the caller gets its answer, and nobody else is hurt.
+    // Errors and panics: the caller gets an error, and other calls are not affected.
     let refused = call!(client.refuse()).await.map(|(): ()| ()).unwrap_err();
     match refused.kind() {
         Kind::Refused(error) => {
@@ -284,7 +284,7 @@ async fn check(way: Way, seen: Seen) {
         );
     }
 
-    // Cancel and deadline: the method is dropped.
+    // Cancellation and deadline: the method is dropped.
     let dropped = seen.dropped.get();
     let held = seen.held.get();
     let holding = tokio::spawn(client.call::<()>("hold", ()).into_future());
@@ -297,7 +297,7 @@ async fn check(way: Way, seen: Seen) {
     seen.dropped.reach(dropped + 2).await;
 }
 
-/// What only sessions have.
+/// Checks the features that only sessions have.
 async fn check_session(way: Way) {
     let Way { name, client, .. } = &way;
     assert_eq!(call!(client.twice(21)).await.ok(), Some(42_u64), "{name}");
@@ -314,7 +314,7 @@ async fn check_session(way: Way) {
     }
     assert!(numbers.next().await.is_none(), "{name}");
 
-    // What does not fit is told, in whatever way.
+    // An overflow is reported, by one of several errors.
     let mut flood = client
         .subscribe::<u64>("count", (1_000_000,))
         .buffer(2)
@@ -382,7 +382,7 @@ async fn over_https() {
     check(way, seen).await;
 }
 
-/// HTTP has no session: calls alone.
+/// HTTP has no sessions, so only calls are checked.
 #[tokio::test]
 async fn over_http() {
     let seen = Seen::default();

@@ -1,4 +1,4 @@
-//! A client that wants too much, too long: floods, silence, answers that nobody reads.
+//! Tests with a greedy client: floods, idle connections, responses that are not read.
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
@@ -60,9 +60,9 @@ async fn a_cancel_overtakes_what_waits() {
     peer.say([cancel("5")]).await;
     let answer = peer.next().await;
     assert_eq!((&answer["id"], code(&answer)), (&5.into(), CANCELLED));
-    // Its place is taken by the next one that waits.
+    // The next waiting call starts in its place.
     seen.held.reach(129).await;
-    // One that is cancelled is dropped a moment after it has left its place.
+    // A cancelled call is dropped shortly after its permit is free.
     assert!(seen.busy.peak() <= 129);
     drop(peer);
     seen.dropped.reach(129).await;
@@ -70,7 +70,7 @@ async fn a_cancel_overtakes_what_waits() {
     assert_eq!(seen.held.get(), 129);
 }
 
-/// What is cancelled frees its place at once, but not without bound.
+/// A cancelled call frees its permit at once, but the number of cancelled calls is bounded, too.
 #[tokio::test]
 async fn calls_that_are_cancelled_at_once_do_not_pile_up() {
     const CALLS: u32 = 5_000;
@@ -103,8 +103,8 @@ async fn calls_that_are_cancelled_at_once_do_not_pile_up() {
     assert!(peak <= 3 * 128, "{peak} at a time");
 }
 
-/// A server that has stopped to read notices all the same that its peer is gone: nothing runs for
-/// nobody until its deadline, and what is parked does not begin.
+/// A server that does not read at the moment still notices that its peer has gone. Running calls
+/// end before their deadline, and waiting calls do not start.
 #[tokio::test]
 async fn a_peer_that_is_gone_is_missed_also_while_nothing_is_read() {
     let seen = Seen::default();
@@ -122,8 +122,8 @@ async fn a_peer_that_is_gone_is_missed_also_while_nothing_is_read() {
     assert_eq!(seen.dropped.get(), seen.held.get());
 }
 
-/// Without a call of ours the flood waits; with one, it is refused beyond the bound, so that the
-/// answer gets through.
+/// While the server waits for no response, it stops reading during a flood. While it waits for
+/// one, it reads on and refuses the calls beyond the limit, so that the response gets through.
 #[tokio::test]
 async fn calls_are_refused_only_while_an_answer_is_awaited() {
     async fn ask(ctx: Context) -> Result<u64, ErrorObject> {
@@ -149,7 +149,7 @@ async fn calls_are_refused_only_while_an_answer_is_awaited() {
     asked.say([call("\"a\"", "ask", "[]")]).await;
     let question = asked.next().await;
     assert_eq!(question["method"], "question");
-    // Three run, eight wait, the rest is refused.
+    // Three calls run, eight wait, and the others are refused.
     asked.say(holds(0..40)).await;
     for id in 11..40 {
         let answer = asked.next().await;
@@ -166,7 +166,7 @@ async fn calls_are_refused_only_while_an_answer_is_awaited() {
     asked.answers("afterwards").await;
 }
 
-/// Sends for as long as somebody reads.
+/// Sends repeatedly, as long as the server reads.
 fn flood(mut peer: Raw, text: String) -> tokio::task::JoinHandle<Raw> {
     tokio::spawn(async move {
         let _ = peer.stream.write_all(text.as_bytes()).await;
@@ -196,12 +196,12 @@ async fn answers_that_nobody_reads_are_not_made_without_end() {
     made.reach(1).await;
     place.connect().await.answers("another connection").await;
     place.until_open(0).await;
-    // What the system keeps for both ends is a few MiB.
+    // The buffers of the system at both ends hold a few MiB.
     assert!(made.get() < CALLS / 4, "{} answers were made", made.get());
     drop(flooding.await.unwrap());
 }
 
-/// Numbers without end, counted as they are made.
+/// An endless stream of numbers. It counts the items it produces.
 struct Endless(u64, Tally);
 
 impl Stream for Endless {
@@ -214,7 +214,7 @@ impl Stream for Endless {
     }
 }
 
-/// Nothing, for ever, and its end is counted.
+/// A stream without items. It counts its end.
 struct Quiet(#[allow(dead_code)] crate::support::tally::Guard); // kept, not looked at
 
 impl Stream for Quiet {
@@ -245,7 +245,7 @@ async fn items_that_nobody_reads_are_not_made_without_end() {
             place.until_open(0).await;
             assert!(made.get() < 2_000, "{} items were made", made.get());
         } else {
-            // The stream is cut off, and what was queued is read in the end.
+            // The stream is ended, and the queued items can still be read.
             let last = loop {
                 sleep(Duration::from_millis(1)).await;
                 let message = peer.next().await;
@@ -277,7 +277,7 @@ async fn subscriptions_are_counted_and_end_with_their_session() {
     peer.say([many]).await;
     assert_eq!(crate::support::codes(&peer.next().await), [OVERLOADED, 0]);
 
-    // Nobody ends what is another's, nor what is not there.
+    // A client cannot end a subscription of another session, or one that does not exist.
     let mut other = place.connect().await;
     for (params, expected) in [
         (format!("[{}]", ids[0]), false),
@@ -301,13 +301,13 @@ async fn subscriptions_are_counted_and_end_with_their_session() {
         peer.call("1", "rpc.unsubscribe", &first).await["result"],
         false
     );
-    // There is room again.
+    // A new subscription is possible again.
     assert!(peer.call("1", "quiet", "[]").await["result"].is_string());
     drop(peer);
     ended.reach(4).await;
 }
 
-/// A batch that subscribes more often than is allowed.
+/// A batch with more subscriptions than allowed.
 #[tokio::test]
 async fn a_batch_of_subscriptions_is_counted_as_well() {
     let ended = Tally::default();
@@ -351,7 +351,7 @@ async fn silence_ends_a_connection_that_nobody_needs() {
     }
 }
 
-/// Where nobody can be asked for a sign of life, a call or a subscription keeps the connection.
+/// In process there are no pings. A call or a subscription keeps the connection open.
 #[tokio::test(start_paused = true)]
 async fn silence_in_process_is_no_end() {
     let seen = Seen::default();
@@ -369,7 +369,7 @@ async fn silence_in_process_is_no_end() {
     assert_eq!(slept.await.ok(), Some(100_000_000));
 }
 
-/// The defaults ask for a sign of life; a raw stream has none to give.
+/// Pings are enabled by default, but a raw stream has no pings.
 #[tokio::test]
 async fn silence_on_a_raw_stream_is_no_death() {
     let seen = Seen::default();
@@ -430,7 +430,7 @@ async fn without_one_it_is_cut_and_its_calls_with_it() {
     place.until_open(0).await;
 }
 
-/// Frames that say goodbye are answered, and calls end with the connection.
+/// Close frames are answered, and calls end with the connection.
 #[tokio::test]
 async fn a_web_socket_that_is_closed_takes_its_calls_along() {
     let seen = Seen::default();

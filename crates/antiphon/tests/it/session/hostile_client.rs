@@ -1,4 +1,4 @@
-//! A client that breaks the rules: ids, cancellations, and bytes that are no messages.
+//! Tests with a hostile client: duplicate ids, cancellations, invalid messages.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use crate::support::{PARSE_ERROR, batch, call, code, notification};
 const CANCELLED: i64 = -32800;
 const INVALID: i64 = -32600;
 
-/// What was answered: ids with their codes, or results, in no order.
+/// Responses by id and code or result, with their number.
 type Answers = BTreeMap<(String, String), usize>;
 
 fn note(answers: &mut Answers, answer: &Value) {
@@ -28,7 +28,7 @@ fn note(answers: &mut Answers, answer: &Value) {
     }
 }
 
-/// Packets with pauses between them, and all the answers that there have to be.
+/// Sends packets with pauses between them, and checks all responses.
 async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
     let seen = Seen::default();
     let place = Place::raw(Server::new(router(&seen))).await;
@@ -44,7 +44,7 @@ async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
         let held = packet.concat().matches("\"hold\"").count();
         let before = seen.held.get();
         peer.say(*packet).await;
-        // What is refused does not hold; the row's own answers say how many that are.
+        // Refused calls do not hold. The expected responses tell how many they are.
         if packets.len() > 1 {
             seen.held.reach(before + held.min(1)).await;
         }
@@ -193,7 +193,7 @@ async fn a_cancel_is_answered_once_or_not_at_all() {
     .await;
 }
 
-/// Eight calls of a batch run at a time; a ninth can be cancelled before it begins.
+/// Eight calls of a batch run at a time. The ninth can be cancelled before it starts.
 #[tokio::test]
 async fn a_call_of_a_batch_is_cancelled_before_its_turn() {
     let ids: Vec<_> = (1..=9).map(|id: u32| id.to_string()).collect();
@@ -209,7 +209,7 @@ async fn a_call_of_a_batch_is_cancelled_before_its_turn() {
     .await;
 }
 
-/// Messages wait behind a notification, and a cancel does not.
+/// Messages wait until a notification has ended, but a cancellation does not.
 #[tokio::test]
 async fn what_waits_for_its_turn_can_be_cancelled() {
     let (seen, gate) = (Seen::default(), Tally::default());
@@ -243,7 +243,7 @@ async fn what_waits_for_its_turn_can_be_cancelled() {
     assert_eq!(seen.counted.get(), 2);
 }
 
-/// A notification's method has returned before the next message starts; calls do not wait for each
+/// The method of a notification returns before the next message starts. Calls do not wait for each
 /// other.
 #[tokio::test]
 async fn messages_start_in_order() {
@@ -274,14 +274,14 @@ async fn messages_start_in_order() {
         call("3", "call", "[60000,3]"),
         call("4", "call", "[20,4]"),
         notification("note", "[20,5]"),
-        // The entries of a batch run side by side.
+        // The entries of a batch run concurrently.
         batch([notification("note", "[0,6]"), call("7", "call", "[0,7]")]),
     ])
     .await;
     assert_eq!(peer.next().await["id"], 4);
     assert_eq!(peer.next().await[0]["id"], 7);
     let mut order = order.lock().unwrap().clone();
-    // What runs beside others may end at any time.
+    // Concurrent calls may end in any order.
     order.retain(|step| !["4.", "6.", "7."].contains(&step.as_str()));
     assert_eq!(order, ["1", "1.", "2", "2.", "3", "4", "5", "5.", "6", "7"]);
 }
@@ -336,7 +336,7 @@ async fn what_speaks_no_json_is_cut_off_and_runs_nothing() {
         ),
         ("words", format!("hello\n{count}\n").into(), &[PARSE_ERROR]),
         ("a number", format!("1\n{count}\n").into(), &[PARSE_ERROR]),
-        // It could read nothing of an answer.
+        // Such a peer could not read a response.
         ("TLS", b"\x16\x03\x01\x02\x00\x01".into(), &[]),
         ("a BOM", format!("\u{feff}{count}\n").into(), &[PARSE_ERROR]),
         ("a long line", long.into(), &[]),
@@ -380,7 +380,7 @@ async fn a_batch_may_hold_anything() {
         assert_eq!(count, Some(&wanted), "{id}: {answers:?}");
     }
     assert_eq!(seen.counted.get(), 1);
-    // Only answers: nothing comes back.
+    // A batch of responses only gets no response.
     peer.say([batch([result("79", "1")]), batch([cancel("9")])])
         .await;
     peer.answers("only answers").await;
@@ -400,13 +400,13 @@ async fn answers_to_nothing_are_borne_for_a_while() {
     peer.say([batch((0..40).map(stranger)), add("1")]).await;
     assert_eq!(peer.rest().await, [""; 0], "in a batch");
 
-    // Errors that name no call concern nobody while nobody has asked.
+    // Errors without an id are ignored while no call is in flight.
     let mut peer = place.connect().await;
     peer.say([PARSE_ERROR; 100]).await;
     peer.answers("errors without an id").await;
 }
 
-/// Half a line, and then nothing.
+/// The first half of a line, and then nothing.
 #[tokio::test]
 async fn a_message_has_to_come_to_its_end() {
     let seen = Seen::default();
@@ -418,7 +418,7 @@ async fn a_message_has_to_come_to_its_end() {
     silent.send(r#"{"jsonrpc":"2.0","id":1,"#).await;
     assert_eq!(silent.rest().await, [""; 0]);
 
-    // One that sends a byte now and then is no better.
+    // The same holds for a peer that sends single bytes.
     let mut slow = place.connect().await;
     slow.send("{").await;
     let (mut reading, mut writing) = slow.stream.into_split();
@@ -437,7 +437,7 @@ async fn a_message_has_to_come_to_its_end() {
     assert_eq!(end.unwrap_or(0), 0);
     trickle.await.unwrap();
 
-    // Between messages there is time.
+    // There is no time limit between messages.
     let mut calm: Raw = place.connect().await;
     calm.answers("before").await;
     sleep(Duration::from_millis(300)).await;

@@ -1,4 +1,4 @@
-//! A peer of our own hand: lines out, lines in over loopback, and a server to say them to.
+//! Test peer that sends and receives raw lines, and the server that it connects to.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use tokio::time::{sleep, timeout};
 use crate::support::call;
 use crate::support::tally::{Gauge, Tally};
 
-/// Longer than anything takes; what takes longer hangs.
+/// Time limit after which a test counts as hung.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One end of a connection that carries lines.
+/// One end of a connection with one message per line.
 pub(super) struct Raw {
     pub(super) stream: TcpStream,
     read: Vec<u8>,
@@ -43,7 +43,7 @@ impl Raw {
         Self::from(accepted.expect("nobody connects").unwrap().0)
     }
 
-    /// Sends lines, all in one packet.
+    /// Sends lines in one packet.
     pub(super) async fn say<T: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = T>) {
         let mut packet = String::new();
         for line in lines {
@@ -61,7 +61,7 @@ impl Raw {
             .unwrap();
     }
 
-    /// The next line; `None` at the end, which a reset is as well.
+    /// Reads the next line. `None` means that the connection has ended or was reset.
     pub(super) async fn line(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.read.iter().position(|&byte| byte == b'\n') {
@@ -76,7 +76,7 @@ impl Raw {
         }
     }
 
-    /// The next message.
+    /// Reads the next message.
     pub(super) async fn next(&mut self) -> Value {
         let line = self.line().await.expect("the connection has ended");
         serde_json::from_str(&line).unwrap()
@@ -87,7 +87,7 @@ impl Raw {
         self.next().await
     }
 
-    /// Waits for the peer to close; what it said before.
+    /// Reads until the peer closes the connection, and returns the lines.
     pub(super) async fn rest(mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(line) = self.line().await {
@@ -96,7 +96,7 @@ impl Raw {
         lines
     }
 
-    /// Whether the connection still answers, and with nothing before that.
+    /// Checks that the next message on the connection is the response to a new call.
     pub(super) async fn answers(&mut self, name: &str) {
         let answer = self.call("\"still\"", "add", "[3,4]").await;
         assert_eq!(
@@ -107,17 +107,17 @@ impl Raw {
     }
 }
 
-/// The text of a cancellation.
+/// The JSON text of a cancellation.
 pub(super) fn cancel(id: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"$/cancelRequest","params":{{"id":{id}}}}}"#)
 }
 
-/// The text of an answer.
+/// The JSON text of a response.
 pub(super) fn result(id: &str, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
 }
 
-/// What the methods of a place have done.
+/// Counters of the calls on a test server.
 #[derive(Clone, Default)]
 pub(super) struct Seen {
     /// Calls of `count`.
@@ -128,11 +128,11 @@ pub(super) struct Seen {
     pub(super) dropped: Tally,
     /// Calls of `sleep` that have begun.
     pub(super) slept: Tally,
-    /// Calls of `sleep` and `hold` at the same time.
+    /// Concurrent calls of `sleep` and `hold`.
     pub(super) busy: Gauge,
 }
 
-/// The methods.
+/// The methods of a test server.
 pub(super) fn router(seen: &Seen) -> Router {
     let (counted, sleeps, holds) = (seen.counted.clone(), seen.clone(), seen.clone());
     Router::default()
@@ -158,7 +158,7 @@ pub(super) fn router(seen: &Seen) -> Router {
         })
 }
 
-/// A server that runs until the end of the test.
+/// A server that runs until it is dropped.
 pub(super) struct Place {
     pub(super) address: SocketAddr,
     pub(super) url: String,
@@ -167,7 +167,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// On a raw port of its own.
+    /// Starts a server on a free raw TCP port.
     pub(super) async fn raw(server: Server) -> Self {
         Self::bound(server.bind("tcp://127.0.0.1:0")).await
     }
@@ -207,7 +207,7 @@ impl Drop for Place {
     }
 }
 
-/// Waits until something holds that has no event of its own.
+/// Polls a condition that has no event until it holds.
 pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
     for _ in 0..4_000 {
         if holds() {
@@ -218,7 +218,7 @@ pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
     panic!("it never holds: {what}");
 }
 
-/// A WebSocket by hand, from the client's side.
+/// A WebSocket client on raw frames.
 pub(super) struct RawWs {
     pub(super) stream: TcpStream,
 }
@@ -254,7 +254,7 @@ impl RawWs {
         self.stream.write_all(&frame).await.unwrap();
     }
 
-    /// The next frame; `None` at the end.
+    /// Reads the next frame. `None` means that the connection has ended.
     pub(super) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let read = async {
             let opcode = self.stream.read_u8().await? & 0x0f;
@@ -269,7 +269,7 @@ impl RawWs {
         timeout(PATIENCE, read).await.expect("nothing comes").ok()
     }
 
-    /// The next message; pings on the way are answered.
+    /// Reads the next message, and answers pings before it.
     pub(super) async fn next(&mut self) -> Value {
         loop {
             match self.frame().await.expect("the connection has ended") {

@@ -1,4 +1,4 @@
-//! A client whose server goes and comes back.
+//! Tests of reconnection: the server of a client ends and starts again.
 
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::raw::{PATIENCE, Place, Seen, router};
 use crate::support::tally::{Guard, Tally};
 
-/// One number, and then nothing for ever.
+/// A stream of one number that then stays pending.
 struct One(bool, #[allow(dead_code)] Guard); // kept, not looked at
 
 impl Stream for One {
@@ -27,7 +27,7 @@ impl Stream for One {
     }
 }
 
-/// A port that nobody listens on; it is taken by whoever asks for it by its number.
+/// The address of a free port.
 fn free_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
@@ -95,7 +95,7 @@ async fn what_is_called_meanwhile_waits() {
     let ticket = batch.call::<i64>("add", (1, 1));
     let batch = tokio::spawn(batch.send());
     let told = tokio::spawn(client.notify("count", ()).into_future());
-    // One that does not want to wait that long is told that nothing has happened.
+    // A call with a shorter timeout ends with the error that it was not sent.
     let error = call!(client.add(1, 1)).timeout(Duration::from_millis(50));
     let error = error.await.map(|_: i64| ()).unwrap_err();
     assert!(matches!(error.kind(), Kind::NotSent), "{error}");
@@ -132,7 +132,7 @@ async fn a_subscription_goes_on_and_tells_of_the_gap() {
         assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
         assert_ne!(numbers.id().map(str::to_owned), before);
     }
-    // It ends at the server that it is with now.
+    // Dropping it ends the stream at the current server.
     drop(numbers);
     streams.reach(4).await;
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
@@ -165,7 +165,7 @@ async fn without_it_the_end_is_the_end() {
         timeout(PATIENCE, connection.changed()).await.unwrap();
     }
     assert_eq!(place.handle.accepted(), 0);
-    // The watch ends with the client.
+    // The watcher ends with the client.
     drop((numbers, client));
     let gone = async { while connection.changed().await.is_some() {} };
     timeout(PATIENCE, gone).await.expect("it goes on");
@@ -219,13 +219,13 @@ async fn attempts_are_counted() {
         "{error}"
     );
 
-    // The next call tries anew, and finds a server.
+    // The next call tries again, and finds a server.
     let (seen, streams) = (Seen::default(), Tally::default());
     let _place = serve(address, &seen, &streams).await;
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
 }
 
-/// Callers that come just when an attempt has failed do not wait for what will not come.
+/// A call that is made just when an attempt has failed does not hang.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_failed_attempt_is_told_to_everybody() {
     let address = free_port();
@@ -267,7 +267,7 @@ async fn a_client_that_is_dropped_takes_its_connection_along() {
         streams.reach(before + 1).await;
         place.until_open(0).await;
     }
-    // Also one that has not found its server yet.
+    // The same holds for a client that has not connected yet.
     let nowhere = Client::builder(format!("tcp://{}", free_port()));
     let nowhere = nowhere.reconnect(soon()).build().unwrap();
     let mut connection = nowhere.connection();

@@ -1,4 +1,4 @@
-//! A server that stops while sessions are open: what was asked is finished, nobody is kept waiting.
+//! Tests of shutdown with open sessions: running calls are finished, no client is left waiting.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use super::raw::{Place, Seen, router};
 use crate::support::tally::{Guard, Tally};
 use crate::support::{call as request, code, notification};
 
-/// One number, and then nothing for ever.
+/// A stream of one number that then stays pending.
 struct One(bool, #[allow(dead_code)] Guard); // kept, not looked at
 
 impl Stream for One {
@@ -63,7 +63,7 @@ async fn calls_are_finished_subscriptions_end_and_then_the_connection() {
     place.ended().await;
 }
 
-/// What comes while others are finished is refused, and said so.
+/// A call that arrives while other calls are finished is refused with an error.
 #[tokio::test]
 async fn a_call_long_after_the_stop_is_refused() {
     let (seen, streams) = (Seen::default(), Tally::default());
@@ -132,7 +132,7 @@ async fn kill_cuts_everything_off() {
     place.ended().await;
 }
 
-/// The library's own client, over every transport that a server has.
+/// Checks shutdown with the client of this library.
 async fn check(mut place: Place, seen: Seen, url: String) {
     let client = Client::connect(&url).unwrap();
     let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_web_socket_is_told_that_the_server_goes_away() {
     place.ended().await;
 }
 
-/// A WebSocket that does not answer the goodbye does not keep the server.
+/// A WebSocket peer that does not answer the close frame does not delay the server.
 #[tokio::test]
 async fn nobody_has_to_answer_the_goodbye() {
     let (seen, streams) = (Seen::default(), Tally::default());

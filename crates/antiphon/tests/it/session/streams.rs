@@ -1,4 +1,4 @@
-//! Subscriptions over a session.
+//! Tests of subscriptions over a session.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use tokio::time::{Interval, interval, sleep};
 
 use crate::support::tally::Tally;
 
-/// Counts from 1, one number each `pause`.
+/// A stream that counts from 1, one number each `pause`.
 struct Count {
     next: u64,
     last: u64,

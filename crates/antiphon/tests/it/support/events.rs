@@ -1,4 +1,4 @@
-//! Reading an event stream, event by event.
+//! Reader for event streams.
 
 use std::time::Duration;
 
@@ -16,25 +16,25 @@ use crate::support::wire::{Wire, post};
 pub(crate) const ACCEPT: &str = "Accept: text/event-stream\r\n";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An event stream that is being read.
+/// A reader of one event stream.
 pub(crate) struct Reader {
     pub(crate) from: From,
     read: Vec<u8>,
-    /// Bytes in which no event ends.
+    /// Bytes of an event that is not complete yet.
     seen: usize,
 }
 
-/// The connection it comes over.
+/// The connection of the event stream.
 pub(crate) enum From {
     Http1(Wire),
     Http2(Http2, Response<RecvStream>),
 }
 
-/// An event: its id and its message.
+/// The id of an event and its message.
 pub(crate) type Event = (Option<u64>, Value);
 
 impl Reader {
-    /// Makes a call whose answer is a stream, and looks at the head of the response.
+    /// Makes a call that returns an event stream, and checks the head of the response.
     pub(crate) async fn open(site: &Site, http2: bool, body: &str) -> Self {
         let from = match http2 {
             false => {
@@ -65,7 +65,7 @@ impl Reader {
         Self { from, read, seen }
     }
 
-    /// Reads more; false at the end of the body.
+    /// Reads more bytes. Returns false at the end of the body.
     async fn more(&mut self) -> bool {
         let data = match &mut self.from {
             From::Http1(wire) => wire.chunk().await.unwrap(),
@@ -83,7 +83,7 @@ impl Reader {
         data.is_some()
     }
 
-    /// The text of the next event.
+    /// Reads the next event as text.
     pub(crate) async fn text(&mut self) -> Option<String> {
         loop {
             let mut pairs = self.read[self.seen..].windows(2);
@@ -111,7 +111,8 @@ impl Reader {
         Some((id, serde_json::from_str(&field("data")).unwrap()))
     }
 
-    /// All that is left after the answer, which has no id and says that of the subscription.
+    /// Reads all events. Checks the first one, the response with the id of the subscription and
+    /// without an event id, and returns the others.
     pub(crate) async fn rest(&mut self) -> Vec<Event> {
         let (id, answer) = self.next().await.unwrap();
         assert_eq!((id, &answer["id"]), (None, &Value::from(7)));
@@ -128,7 +129,7 @@ impl Reader {
     }
 }
 
-/// A connection for which the system keeps little that nobody has read.
+/// A connection with a small receive buffer.
 pub(crate) async fn narrow(site: &Site) -> Wire {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
@@ -137,7 +138,7 @@ pub(crate) async fn narrow(site: &Site) -> Wire {
     Wire { stream, read }
 }
 
-/// Sends a message with this `Accept`.
+/// Sends a message with this `Accept` header.
 pub(crate) async fn ask(http2: &mut Http2, accept: &str, body: &str) -> ResponseFuture {
     let head = http2.head().header("accept", accept).body(()).unwrap();
     let (response, mut stream) = http2.begin(head, false).await;

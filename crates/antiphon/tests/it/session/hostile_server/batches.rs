@@ -1,4 +1,4 @@
-//! Answers to batches.
+//! Tests of responses to batches.
 
 use antiphon::call;
 use antiphon::client::Kind;
@@ -7,7 +7,7 @@ use super::super::raw::{Raw, result};
 use super::{Outcome, SHORT, behave, client, listener, outcome};
 use crate::support::{PARSE_ERROR, call as request};
 
-/// Three calls; what the server makes of them; what becomes of each.
+/// Each case has the response of the server to three calls and the outcome of each call.
 #[tokio::test]
 async fn answers_to_batches_come_in_any_shape() {
     use Outcome::{Is, Late, Refused};

@@ -1,4 +1,4 @@
-//! Subscriptions, and what is said of them.
+//! Tests of the messages of subscriptions.
 
 use antiphon::call;
 use antiphon::client::{Kind, StreamError};
@@ -6,7 +6,7 @@ use antiphon::client::{Kind, StreamError};
 use super::super::raw::{PATIENCE, Raw, result};
 use super::{Outcome, actor, behave, client, listener, outcome};
 
-/// One of a subscription's messages.
+/// A message of a subscription.
 fn item(id: &str, rest: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"m","params":{{"subscription":{id},{rest}}}}}"#)
 }
@@ -209,7 +209,7 @@ async fn a_subscription_needs_an_id() {
     }
 }
 
-/// Two subscriptions of one id: the items are the first one's, and the second is told.
+/// Two subscriptions get the same id. The first one gets the items, and the second gets an error.
 #[tokio::test]
 async fn a_server_that_gives_an_id_twice_takes_nothing_away_in_silence() {
     let (listener, address) = listener().await;
