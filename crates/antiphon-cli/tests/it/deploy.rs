@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::support::{Ended, PATIENCE, Process, TOOL, run};
+use crate::support::{Exited, Process, TIMEOUT, TOOL, run};
 
 /// A temporary folder, removed when it is dropped.
-struct Folder(PathBuf);
+struct TempFolder(PathBuf);
 
-impl Folder {
+impl TempFolder {
     fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -28,17 +28,17 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 /// Starts the service as systemd would, with this folder in place of `/run`.
-fn launch(folder: &Folder, wrong: &str) -> (Process, UnixDatagram) {
+fn launch(folder: &TempFolder, wrong: &str) -> (Process, UnixDatagram) {
     let notices = folder.path("notify");
     let manager = UnixDatagram::bind(&notices).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    manager.set_read_timeout(Some(TIMEOUT)).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let examples = root.join("../../docs/examples");
     let mut command = Command::new("python3");
@@ -79,13 +79,13 @@ struct Service {
 }
 
 impl Service {
-    fn start(folder: &Folder) -> Self {
+    fn start(folder: &TempFolder) -> Self {
         let (process, manager) = launch(folder, "nothing");
         Self::of(folder, process, manager)
     }
 
     /// Waits until the service is ready.
-    fn of(folder: &Folder, process: Process, manager: UnixDatagram) -> Self {
+    fn of(folder: &TempFolder, process: Process, manager: UnixDatagram) -> Self {
         assert!(said(&notice(&manager), "READY=1"));
         let mut urls = Vec::new();
         while urls.len() < 2 {
@@ -115,7 +115,7 @@ impl Service {
     }
 
     /// Makes a call with the admin token.
-    fn admin(&self, method: &[&str]) -> Ended {
+    fn admin(&self, method: &[&str]) -> Exited {
         let shown = format!("Authorization: Bearer {}", self.token);
         run(
             &[&["call", &self.urls[0], "-H", &shown], method].concat(),
@@ -153,7 +153,7 @@ impl Service {
 
 #[test]
 fn the_service_is_ready_serves_and_stops() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     let unix = format!("http+unix:{}", folder.path("antiphon.sock"));
     assert!(service.urls[0].starts_with("http://127.0.0.1:"));
@@ -171,8 +171,8 @@ fn the_service_is_ready_serves_and_stops() {
 
 /// systemd keeps the sockets, and the connections that wait in their queues.
 #[test]
-fn the_sockets_are_of_use_after_a_restart() {
-    let folder = Folder::new();
+fn the_sockets_work_after_a_restart() {
+    let folder = TempFolder::new();
     let (process, manager) = launch(&folder, "restart");
     let service = Service::of(&folder, process, manager);
     service.ping();
@@ -185,8 +185,8 @@ fn the_sockets_are_of_use_after_a_restart() {
 }
 
 #[test]
-fn an_upgrade_is_told_and_does_not_stop_the_service() {
-    let folder = Folder::new();
+fn an_upgrade_is_reported_and_does_not_stop_the_service() {
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     service.process.signal("USR2");
     let mut told = Vec::new();
@@ -220,8 +220,8 @@ fn an_upgrade_is_told_and_does_not_stop_the_service() {
 }
 
 #[test]
-fn a_reload_is_told_and_replaces_the_workers() {
-    let folder = Folder::new();
+fn a_reload_is_reported_and_replaces_the_workers() {
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     let before = service.workers();
     service.process.signal("HUP");
@@ -246,8 +246,8 @@ fn kill(process: &str) {
 
 /// A worker removes the variables of the supervisor, so that its child processes do not get them.
 #[test]
-fn workers_see_nothing_that_is_meant_for_the_supervisor() {
-    let folder = Folder::new();
+fn workers_do_not_pass_on_the_variables_of_the_supervisor() {
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     let (served, control) = (sockets_of(&folder.path("antiphon.sock")), {
         let control = sockets_of(&folder.path("antiphon/"));
@@ -295,9 +295,9 @@ fn sockets_of(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_watchdog_that_waits_for_nothing_is_none() {
+fn a_watchdog_interval_of_zero_is_ignored() {
     let args = ["serve", "--workers", "1", "--bind", "127.0.0.1:0"];
-    let server = Process::start_among(&[("WATCHDOG_USEC", "0")], &args, "", Stdio::piped());
+    let server = Process::start_with_env(&[("WATCHDOG_USEC", "0")], &args, "", Stdio::piped());
     // Log lines come first. If the server has ended, there is no next line, and the test fails.
     while !server.note().starts_with("antiphon listening on ") {}
     server.signal("TERM");
@@ -305,7 +305,7 @@ fn a_watchdog_that_waits_for_nothing_is_none() {
 }
 
 #[test]
-fn sockets_that_cannot_be_used_are_refused() {
+fn invalid_sockets_are_refused() {
     let table: &[(&str, &[&str])] = &[
         ("process", &["LISTEN_PID is \"1\", and this process is "]),
         ("count", &["\"99999\" is not a number up to 200"]),
@@ -314,7 +314,7 @@ fn sockets_that_cannot_be_used_are_refused() {
         ("silent", &["number 3: it is no socket that listens"]),
     ];
     for (wrong, parts) in table {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let (process, _manager) = launch(&folder, wrong);
         let ended = process.end();
         assert_eq!(

@@ -25,7 +25,7 @@ fn a_stream_is_printed_line_by_line() {
 }
 
 #[test]
-fn what_is_no_stream_is_an_error() {
+fn a_method_without_a_stream_is_an_error() {
     let server = Server::start(&[]);
     let url = web_socket(&server);
     for (args, code, said) in [

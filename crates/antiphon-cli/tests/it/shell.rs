@@ -23,7 +23,7 @@ fn every_shell_has_a_script_with_every_command() {
 }
 
 #[test]
-fn the_manual_tells_of_the_tool_and_of_each_command() {
+fn the_manual_has_a_page_for_the_tool_and_each_command() {
     let ended = run(&["man"], "");
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     for title in [

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Time limit of each step, long enough for a slow machine under load.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The path of the tool.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_antiphon");
@@ -22,7 +22,7 @@ pub(crate) struct Process {
 
 /// The result of a process that has exited.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct Exited {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -35,11 +35,11 @@ impl Process {
 
     /// Starts it with this standard output, which the test does not read.
     pub(crate) fn start_with(args: &[&str], input: &str, stdout: impl Into<Stdio>) -> Self {
-        Self::start_among(&[], args, input, stdout)
+        Self::start_with_env(&[], args, input, stdout)
     }
 
     /// Starts it with these environment variables.
-    pub(crate) fn start_among(
+    pub(crate) fn start_with_env(
         variables: &[(&str, &str)],
         args: &[&str],
         input: &str,
@@ -47,16 +47,16 @@ impl Process {
     ) -> Self {
         let mut command = Command::new(TOOL);
         command.args(args);
-        Self::start_command_among(variables, command, input, stdout)
+        Self::start_command_with_env(variables, command, input, stdout)
     }
 
     /// Starts another program, which then executes the tool.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_command(command: Command, input: &str, stdout: impl Into<Stdio>) -> Self {
-        Self::start_command_among(&[], command, input, stdout)
+        Self::start_command_with_env(&[], command, input, stdout)
     }
 
-    fn start_command_among(
+    fn start_command_with_env(
         variables: &[(&str, &str)],
         mut command: Command,
         input: &str,
@@ -88,13 +88,13 @@ impl Process {
 
     /// Waits for the next line on standard error.
     pub(crate) fn note(&self) -> String {
-        self.err.recv_timeout(PATIENCE).unwrap()
+        self.err.recv_timeout(TIMEOUT).unwrap()
     }
 
     /// Waits for the next line on standard output.
     #[cfg(unix)]
     pub(crate) fn line(&self) -> String {
-        self.out.recv_timeout(PATIENCE).unwrap()
+        self.out.recv_timeout(TIMEOUT).unwrap()
     }
 
     /// The process id.
@@ -104,8 +104,8 @@ impl Process {
     }
 
     /// Waits until the process has exited.
-    pub(crate) fn end(mut self) -> Ended {
-        let until = Instant::now() + PATIENCE;
+    pub(crate) fn end(mut self) -> Exited {
+        let until = Instant::now() + TIMEOUT;
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status.code();
@@ -113,7 +113,7 @@ impl Process {
             assert!(Instant::now() < until, "it does not end");
             thread::sleep(Duration::from_millis(5));
         };
-        Ended {
+        Exited {
             code,
             out: self.out.iter().collect(),
             err: self.err.iter().collect(),
@@ -126,7 +126,7 @@ impl Process {
     pub(crate) fn retire(mut self) {
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
@@ -168,7 +168,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Runs the tool until it exits.
-pub(crate) fn run(args: &[&str], input: &str) -> Ended {
+pub(crate) fn run(args: &[&str], input: &str) -> Exited {
     Process::start(args, input).end()
 }
 
@@ -189,16 +189,16 @@ impl Server {
     }
 
     /// `antiphon call URL …`
-    pub(crate) fn call(&self, args: &[&str]) -> Ended {
+    pub(crate) fn call(&self, args: &[&str]) -> Exited {
         self.call_with(args, "")
     }
 
-    pub(crate) fn call_with(&self, args: &[&str], input: &str) -> Ended {
+    pub(crate) fn call_with(&self, args: &[&str], input: &str) -> Exited {
         run(&[&["call", &self.url], args].concat(), input)
     }
 
     /// `antiphon batch URL` with this input.
-    pub(crate) fn batch(&self, input: &str) -> Ended {
+    pub(crate) fn batch(&self, input: &str) -> Exited {
         run(&["batch", &self.url], input)
     }
 }
@@ -211,7 +211,7 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut request = Vec::new();
         let mut piece = [0; 4096];
         // The requests of these tests end with the first closing brace or bracket.

@@ -12,7 +12,7 @@ fn code(text: Vec<u8>) -> Option<ErrorCode> {
 }
 
 #[test]
-fn legal_json_is_never_a_parse_error_and_anything_else_always_is() {
+fn valid_json_is_never_a_parse_error_and_anything_else_always_is() {
     for case in cases() {
         let refused = code(case.text.to_vec()) == Some(ErrorCode::PARSE_ERROR);
         let expected = matches!(case.verdict, Verdict::Invalid | Verdict::TooDeep);
@@ -21,7 +21,7 @@ fn legal_json_is_never_a_parse_error_and_anything_else_always_is() {
 }
 
 #[test]
-fn the_verdict_is_the_same_inside_of_params() {
+fn the_verdict_is_the_same_within_params() {
     for case in cases() {
         let before = br#"{"jsonrpc":"2.0","id":1,"method":"m","params":["#;
         let message = [before, case.text.as_ref(), b"]}"].concat();

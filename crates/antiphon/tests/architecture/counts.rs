@@ -34,7 +34,7 @@ fn lines() -> Vec<String> {
 /// At most eight of a thousand lines have a `#[cfg` or `#[cfg_attr`, counted as by
 /// `grep -rE '#!?\[cfg' crates/*/src`.
 #[test]
-fn conditions_are_few() {
+fn conditional_compilation_is_rare() {
     let lines = lines();
     let is_condition = |line: &&String| line.contains("#[cfg") || line.contains("#![cfg");
     let conditions = lines.iter().filter(is_condition).count();
@@ -46,7 +46,7 @@ fn conditions_are_few() {
 }
 
 #[test]
-fn code_that_nobody_uses_is_rarely_allowed() {
+fn dead_code_is_rarely_allowed() {
     let lines = lines();
     let allowed = lines.iter().filter(|line| line.contains("allow(dead_code"));
     assert!(allowed.count() <= 5);

@@ -46,7 +46,7 @@ fn package(name: &str) -> Value {
 }
 
 #[test]
-fn the_default_graph_is_small_and_has_nothing_twice() {
+fn the_default_graph_is_small_and_has_no_duplicates() {
     let default = graph("antiphon", &[]);
     assert!(default.len() < 115, "{} crates", default.len());
     for options in [&[][..], &["--all-features"]] {
@@ -60,7 +60,7 @@ fn the_default_graph_is_small_and_has_nothing_twice() {
 }
 
 #[test]
-fn the_protocol_needs_three_crates() {
+fn the_protocol_crate_has_three_dependencies() {
     let package = package("antiphon-proto");
     let dependencies = package["dependencies"].as_array().unwrap();
     let normal = dependencies
@@ -87,7 +87,7 @@ const NETWORK: &[&str] = &[
 ];
 
 #[test]
-fn without_server_and_client_nothing_of_the_network_is_built() {
+fn without_server_and_client_no_network_crate_is_built() {
     for feature in ["", "macros", "describe", "metrics"] {
         let graph = graph(
             "antiphon",
@@ -104,7 +104,7 @@ fn without_server_and_client_nothing_of_the_network_is_built() {
 }
 
 #[test]
-fn a_server_alone_is_small() {
+fn the_dependency_graph_of_a_server_is_small() {
     let server = graph(
         "antiphon",
         &["--no-default-features", "--features", "server"],

@@ -325,7 +325,7 @@ fn skip_item(rest: &mut Tokens) {
 }
 
 /// The shortest cycle through each file that is part of a cycle.
-fn circles(edges: &Edges) -> BTreeSet<Vec<String>> {
+fn cycles(edges: &Edges) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     for start in edges.keys() {
         let mut ways = vec![vec![start.clone()]];
@@ -354,9 +354,9 @@ fn circles(edges: &Edges) -> BTreeSet<Vec<String>> {
 }
 
 /// Describes a cycle, with the paths of its imports.
-fn told(circle: &[String], edges: &Edges) -> String {
-    let steps = (0..circle.len()).map(|at| {
-        let (from, to) = (&circle[at], &circle[(at + 1) % circle.len()]);
+fn describe(cycle: &[String], edges: &Edges) -> String {
+    let steps = (0..cycle.len()).map(|at| {
+        let (from, to) = (&cycle[at], &cycle[(at + 1) % cycle.len()]);
         format!("  {from} uses {to}: {:?}\n", edges[from][to])
     });
     steps.collect()
@@ -367,7 +367,7 @@ fn read(name: &str) -> Crate {
 }
 
 #[test]
-fn no_two_files_need_each_other() {
+fn imports_between_files_have_no_cycle() {
     let mut found = Vec::new();
     for name in [
         "antiphon-proto",
@@ -376,23 +376,23 @@ fn no_two_files_need_each_other() {
         "antiphon-cli",
     ] {
         let edges = read(name).edges();
-        let circles = circles(&edges);
+        let cycles = cycles(&edges);
         found.extend(
-            circles
+            cycles
                 .iter()
-                .map(|circle| format!("{name}:\n{}", told(circle, &edges))),
+                .map(|cycle| format!("{name}:\n{}", describe(cycle, &edges))),
         );
     }
     assert!(
         found.is_empty(),
-        "{} circles:\n{}",
+        "{} cycles:\n{}",
         found.len(),
         found.join("\n")
     );
 }
 
 /// The top-level folder or file that a file belongs to.
-fn room(file: &str) -> String {
+fn top_level(file: &str) -> String {
     match file.split_once('/') {
         Some((folder, _)) => format!("{folder}/"),
         None => file.to_owned(),
@@ -400,11 +400,11 @@ fn room(file: &str) -> String {
 }
 
 /// The folders in topological order, each after those that it uses; `None` if there is a cycle.
-fn floors(rooms: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+fn layers(folders: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut order: Vec<String> = Vec::new();
-    while order.len() < rooms.len() {
-        let next = rooms.iter().find(|(room, uses)| {
-            !order.contains(room) && uses.iter().all(|used| order.contains(used))
+    while order.len() < folders.len() {
+        let next = folders.iter().find(|(folder, uses)| {
+            !order.contains(folder) && uses.iter().all(|used| order.contains(used))
         });
         order.push(next?.0.clone());
     }
@@ -413,28 +413,28 @@ fn floors(rooms: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
 
 /// With `--nocapture` this test prints the layers.
 #[test]
-fn the_picture_of_imports_has_floors() {
+fn folders_form_layers() {
     let edges = read("antiphon").edges();
-    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (from, targets) in &edges {
-        let uses = rooms.entry(room(from)).or_default();
+        let uses = folders.entry(top_level(from)).or_default();
         uses.extend(
             targets
                 .keys()
-                .map(|to| room(to))
-                .filter(|to| *to != room(from)),
+                .map(|to| top_level(to))
+                .filter(|to| *to != top_level(from)),
         );
     }
-    let floors = floors(&rooms).expect("rooms that do not need each other");
-    for (floor, room) in floors.iter().enumerate() {
-        let uses: Vec<_> = rooms[room].iter().map(String::as_str).collect();
-        println!("{floor:>2} {room:<16} uses {}", uses.join(" "));
+    let layers = layers(&folders).expect("no cycle between the folders");
+    for (layer, folder) in layers.iter().enumerate() {
+        let uses: Vec<_> = folders[folder].iter().map(String::as_str).collect();
+        println!("{layer:>2} {folder:<16} uses {}", uses.join(" "));
     }
-    assert!(floors.len() > 15, "{floors:?}");
+    assert!(layers.len() > 15, "{layers:?}");
 }
 
 #[test]
-fn circles_are_found_through_re_exports_and_of_any_length() {
+fn cycles_of_any_length_are_found_through_re_exports() {
     let folder = std::env::temp_dir().join(format!("antiphon-imports-{}", std::process::id()));
     let files = [
         (
@@ -471,10 +471,10 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
         fs::write(path, text).unwrap();
     }
     let edges = Crate::read(&folder).edges();
-    let found = circles(&edges);
+    let found = cycles(&edges);
     fs::write(folder.join("c.rs"), "pub struct C;").unwrap();
     fs::write(folder.join("d/e.rs"), "pub struct E;").unwrap();
-    let mended = circles(&Crate::read(&folder).edges());
+    let repaired = cycles(&Crate::read(&folder).edges());
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(
         found,
@@ -483,5 +483,5 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
             ["d/e.rs", "d/mod.rs"].map(str::to_owned).to_vec(),
         ])
     );
-    assert!(mended.is_empty(), "{mended:?}");
+    assert!(repaired.is_empty(), "{repaired:?}");
 }

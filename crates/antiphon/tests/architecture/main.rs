@@ -27,7 +27,7 @@ fn root() -> PathBuf {
 }
 
 #[test]
-fn the_map_for_newcomers_is_short() {
+fn the_architecture_document_is_short() {
     let map = root().join("ARCHITECTURE.md");
     let lines = std::fs::read_to_string(&map).unwrap().lines().count();
     assert!(lines <= 150, "{lines} lines in {}", map.display());

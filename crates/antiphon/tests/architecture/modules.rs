@@ -23,10 +23,10 @@ fn depth(file: &str) -> usize {
 
 /// The names that `lib.rs` re-exports, with their modules. The code that macros generate names
 /// `__private`, so a module that uses a macro depends on `__private`.
-fn offered(library: &[Source]) -> BTreeMap<&str, &str> {
+fn re_exported(library: &[Source]) -> BTreeMap<&str, &str> {
     let lib = library.iter().find(|source| source.file == "lib.rs");
     let text = &lib.expect("a lib.rs").text;
-    let mut offered = BTreeMap::new();
+    let mut re_exported = BTreeMap::new();
     for part in text.split(';') {
         let Some((_, path)) = part.split_once("pub use ") else {
             continue;
@@ -36,9 +36,9 @@ fn offered(library: &[Source]) -> BTreeMap<&str, &str> {
             "antiphon_macros" => "__private",
             owner => owner,
         };
-        offered.extend(words(path).skip(1).map(|(_, name)| (name, owner)));
+        re_exported.extend(words(path).skip(1).map(|(_, name)| (name, owner)));
     }
-    offered
+    re_exported
 }
 
 /// The dependencies between top-level modules, with the files that have them.
@@ -47,16 +47,16 @@ fn uses(library: &[Source]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
         .iter()
         .filter_map(|source| module(&source.file))
         .collect();
-    let offered = offered(library);
+    let re_exported = re_exported(library);
     let mut uses: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for source in library {
         let Some(from) = module(&source.file) else {
             continue;
         };
-        for name in from_the_top(source) {
+        for name in names_from_the_root(source) {
             let owner = modules
                 .get(name)
-                .or_else(|| modules.get(offered.get(name)?));
+                .or_else(|| modules.get(re_exported.get(name)?));
             if let Some(&to) = owner
                 && to != from
             {
@@ -68,7 +68,7 @@ fn uses(library: &[Source]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
 }
 
 /// The names after a path to the crate root (`crate`, `antiphon` or `super`) in a file.
-fn from_the_top(source: &Source) -> Vec<&str> {
+fn names_from_the_root(source: &Source) -> Vec<&str> {
     let text = &source.text;
     let mut names = Vec::new();
     let mut up = 0;
@@ -95,7 +95,7 @@ fn from_the_top(source: &Source) -> Vec<&str> {
 }
 
 /// A dependency cycle, from a module back to itself.
-fn circle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
+fn cycle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
     fn walk<'a>(
         uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
         way: &mut Vec<&'a str>,
@@ -128,33 +128,33 @@ fn circle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<
 }
 
 #[test]
-fn modules_of_the_library_form_no_circle() {
+fn modules_of_the_library_form_no_cycle() {
     let library = library();
     let uses = uses(&library);
     // The scanner finds known dependencies.
     assert!(uses.contains_key(&("dispatch", "call")), "{uses:?}");
     assert!(uses.contains_key(&("router", "call")), "{uses:?}");
-    if let Some(way) = circle(&uses) {
+    if let Some(way) = cycle(&uses) {
         let steps = way.windows(2).map(|step| {
             let files = &uses[&(step[0], step[1])];
             format!("{} uses {} in {files:?}", step[0], step[1])
         });
         let steps: Vec<_> = steps.collect();
-        panic!("{} is a circle:\n{}", way.join(" → "), steps.join("\n"));
+        panic!("{} is a cycle:\n{}", way.join(" → "), steps.join("\n"));
     }
 }
 
 #[test]
-fn a_circle_is_found() {
+fn a_cycle_is_found() {
     let files = BTreeSet::from(["x.rs"]);
     let edges = |edges: &[(&'static str, &'static str)]| {
         let edges = edges.iter().map(|&edge| (edge, files.clone()));
         edges.collect::<BTreeMap<_, _>>()
     };
     let tree = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")];
-    assert_eq!(circle(&edges(&tree)), None);
+    assert_eq!(cycle(&edges(&tree)), None);
     let ring = [("a", "b"), ("b", "c"), ("b", "d"), ("d", "e"), ("e", "b")];
-    assert_eq!(circle(&edges(&ring)).unwrap(), ["b", "d", "e", "b"]);
+    assert_eq!(cycle(&edges(&ring)).unwrap(), ["b", "d", "e", "b"]);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn the_protocol_does_no_io() {
 
 /// Transports only move bytes. Only `dispatch` parses messages.
 #[test]
-fn transports_never_look_into_json() {
+fn transports_never_parse_json() {
     const JSON: [&str; 6] = ["Entry", "Incoming", "Params", "message", "params", "parse"];
     for source in library() {
         if module(&source.file) != Some("transport") {
@@ -213,7 +213,7 @@ fn the_tool_uses_the_public_api_only() {
 /// Generated code is compiled in the crates of users, with their features and names in scope. So it
 /// has no `cfg`, and names only `::antiphon::__private`.
 #[test]
-fn what_macros_write_has_no_cfg_and_names_the_private_module_only() {
+fn generated_code_has_no_cfg_and_names_only_the_private_module() {
     let mut bodies = 0;
     for source in source::read(&root().join("crates/antiphon-macros/src")) {
         let text = &source.text;

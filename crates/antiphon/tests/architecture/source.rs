@@ -225,7 +225,7 @@ fn first_word(text: &str) -> Option<&str> {
 }
 
 #[test]
-fn names_are_found_and_texts_are_not() {
+fn names_are_found_but_not_in_literals() {
     let text = r##"
         use crate::{a::X, b, c::{d, e}}; // crate::no
         fn f<'a>(x: &'a str) -> char { crate::g::h("crate::no", r#"crate::"no""#, '"', '\'') }

@@ -51,7 +51,7 @@ async fn check(body: &str, expected: [&str; 3]) {
 }
 
 #[tokio::test]
-async fn answers_may_come_in_any_order() {
+async fn responses_may_come_in_any_order() {
     for order in [
         "1=1 2=2 3=3",
         "1=1 3=3 2=2",
@@ -66,7 +66,7 @@ async fn answers_may_come_in_any_order() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
+async fn a_response_that_does_not_fit_is_an_error_of_its_call() {
     for (body, expected) in [
         (entries("1=1 3=3"), ["1", "?leaves it out", "3"]),
         (
@@ -114,7 +114,7 @@ async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_a_batch_is_an_error_of_the_batch() {
+async fn a_response_that_is_not_a_batch_response_is_an_error_of_the_batch() {
     let single = entries("1=1");
     let table = [
         (200, entries("1=1 2=2 3=3"), "too many entries"),
@@ -231,7 +231,7 @@ async fn a_batch_with_an_entry_that_cannot_be_sent_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_for_its_own_batch_only() {
+async fn a_ticket_is_valid_only_for_its_own_batch() {
     let (client, _) = answered(200, &entries("\"x\"=1"));
     let mut one = client.batch();
     let mut other = client.batch();

@@ -74,7 +74,7 @@ async fn calls_notifications_and_batches_reach_the_server() {
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_told_as_such() {
+async fn refusals_of_the_server_are_reported_as_such() {
     let server = serve().await;
     let elsewhere = Client::connect(format!("{}/elsewhere", server.url)).unwrap();
     let error = elsewhere.call::<Value>("echo", ("x",)).await.unwrap_err();
@@ -114,7 +114,7 @@ async fn what_the_server_refuses_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_call_that_takes_too_long_is_a_timeout_on_either_side() {
+async fn a_call_that_takes_too_long_times_out_on_either_side() {
     let server = serve().await;
     let client = Client::connect(&server.url).unwrap();
     let call = client
@@ -128,7 +128,7 @@ async fn a_call_that_takes_too_long_is_a_timeout_on_either_side() {
 
 /// No counter of an HTTP/1 connection runs out on a long-lived connection.
 #[tokio::test]
-async fn a_connection_lives_for_as_many_calls_as_its_client_makes() {
+async fn a_connection_has_no_limit_of_calls() {
     let server = Router::default().method_fn("add", |a: i64, b: i64| a + b);
     let listening = Server::new(server)
         .bind("127.0.0.1:0")

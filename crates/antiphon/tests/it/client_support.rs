@@ -14,14 +14,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as the server has received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Seen {
+impl ReceivedRequest {
     fn new(request: Request<Body>) -> Self {
         let (head, body) = request.into_parts();
         Self {
@@ -50,7 +50,7 @@ impl Seen {
     }
 }
 
-pub(crate) type Log = Arc<Mutex<Vec<Seen>>>;
+pub(crate) type Log = Arc<Mutex<Vec<ReceivedRequest>>>;
 
 /// An HTTP response with this status and body.
 pub(crate) fn json(status: u16, body: impl Into<String>) -> Response<Body> {
@@ -60,12 +60,12 @@ pub(crate) fn json(status: u16, body: impl Into<String>) -> Response<Body> {
 
 /// A client of an in-process server that answers with `answer`, and the list of its requests.
 pub(crate) fn scripted(
-    respond: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
+    respond: impl Fn(&ReceivedRequest) -> Response<Body> + Send + Sync + 'static,
 ) -> (ClientBuilder, Log) {
     let log = Log::default();
     let (respond, kept) = (Arc::new(respond), Arc::clone(&log));
     let service = tower::service_fn(move |request| {
-        let seen = Seen::new(request);
+        let seen = ReceivedRequest::new(request);
         let response = respond(&seen);
         kept.lock().unwrap().push(seen);
         async { Ok::<_, Infallible>(response) }

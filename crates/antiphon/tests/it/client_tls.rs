@@ -115,7 +115,7 @@ async fn refused(builder: ClientBuilder) -> String {
 }
 
 #[tokio::test]
-async fn which_http_is_spoken_is_settled_in_the_handshake() {
+async fn the_http_version_is_negotiated_in_the_handshake() {
     let authority = Authority::new("authority.test");
     let table: [(&[&str], bool, &str); 5] = [
         (&["h2", "http/1.1"], false, "HTTP/2.0"),
@@ -144,7 +144,7 @@ async fn which_http_is_spoken_is_settled_in_the_handshake() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_share_a_connection_of_http_2() {
+async fn concurrent_calls_share_an_http_2_connection() {
     let authority = Authority::new("authority.test");
     let (address, connections) = serve(authority.server("localhost", &["h2"]), false).await;
     let client = builder("localhost", address).ca_certificate(&authority.pem);
@@ -160,7 +160,7 @@ async fn calls_at_the_same_time_share_a_connection_of_http_2() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_trusted_gets_nothing() {
+async fn an_untrusted_server_receives_no_request() {
     let authority = Authority::new("authority.test");
     let other = Authority::new("other.test");
     let key = KeyPair::generate().unwrap();
@@ -197,7 +197,7 @@ async fn a_server_that_is_not_trusted_gets_nothing() {
 }
 
 #[tokio::test]
-async fn the_authorities_of_the_machine_do_not_know_the_tests() {
+async fn the_system_root_certificates_do_not_trust_the_test_server() {
     let authority = Authority::new("authority.test");
     let (address, _) = serve(authority.server("localhost", &[]), false).await;
     // On a machine without root certificates, building the client fails.
@@ -210,7 +210,7 @@ async fn the_authorities_of_the_machine_do_not_know_the_tests() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_shake_hands_gets_nothing() {
+async fn a_server_without_a_handshake_receives_no_request() {
     let authority = Authority::new("authority.test");
     let cleartext = listen(|mut stream| async move {
         let mut some = [0; 5];
@@ -232,7 +232,7 @@ async fn a_server_that_does_not_shake_hands_gets_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_does_not_end_is_given_up() {
+async fn a_handshake_that_does_not_end_times_out() {
     let authority = Authority::new("authority.test");
     let address = listen(|stream| async move {
         let _held = stream;
@@ -246,7 +246,7 @@ async fn a_handshake_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_after_the_request_may_have_run_it() {
+async fn a_call_is_unknown_if_the_connection_ends_after_the_request() {
     let authority = Authority::new("authority.test");
     let acceptor = authority.server("localhost", &[]);
     let address = listen(move |stream| {
@@ -267,7 +267,7 @@ async fn a_server_that_goes_after_the_request_may_have_run_it() {
 }
 
 #[tokio::test]
-async fn a_server_can_be_asked_for_by_another_name() {
+async fn the_server_name_can_differ_from_the_host() {
     let (one, two) = (Authority::new("one.test"), Authority::new("two.test"));
     let (address, _) = serve(two.server("server.test", &[]), false).await;
     // Several certificates add up, also if the PEM text does not end with a line break.
@@ -283,7 +283,7 @@ async fn a_server_can_be_asked_for_by_another_name() {
 }
 
 #[test]
-fn options_that_cannot_be_used_are_told() {
+fn invalid_options_are_errors() {
     let pem = Authority::new("authority.test").pem;
     for (builder, part) in [
         (

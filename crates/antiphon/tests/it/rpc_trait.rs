@@ -127,7 +127,7 @@ async fn two_objects_of_one_interface_are_nested_side_by_side() {
 }
 
 #[test]
-fn documents_come_from_the_trait() {
+fn documentation_comes_from_the_trait() {
     let dispatcher = Exact.into_router().build().unwrap();
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculators");

@@ -131,7 +131,7 @@ pub(crate) const EXAMPLES: &[(&str, Option<&str>)] = &[
 ];
 
 #[tokio::test]
-async fn every_example_of_the_specification_is_answered_as_it_says() {
+async fn every_example_of_the_specification_has_the_specified_response() {
     for (request, expected) in EXAMPLES {
         check(request, *expected).await;
     }

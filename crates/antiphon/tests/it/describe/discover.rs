@@ -28,7 +28,7 @@ async fn every_router_describes_itself() {
 }
 
 #[tokio::test]
-async fn it_has_two_versions() {
+async fn the_document_has_two_versions() {
     for (params, answered) in [
         (r#","params":{"version":"1.3"}"#, "1.3.2"),
         (r#","params":["1.4"]"#, "1.4.0"),
@@ -50,7 +50,7 @@ async fn it_has_two_versions() {
 }
 
 #[tokio::test]
-async fn no_listing_shows_it() {
+async fn no_listing_shows_the_discover_method() {
     use antiphon::ServerCommands;
 
     for method in ["functions_list", "documentation", "rpc.discover"] {

@@ -47,7 +47,7 @@ fn compare(file: &str, found: &str) {
 }
 
 #[test]
-fn documents_are_what_they_were() {
+fn documents_equal_the_expected_files() {
     let everything = everything();
     let all = OpenRpc::of(&everything)
         .access(Access::Admin)
@@ -71,7 +71,7 @@ fn documents_are_what_they_were() {
 }
 
 #[test]
-fn what_is_no_document_is_refused() {
+fn an_invalid_document_is_refused() {
     for (text, fault) in [
         ("", "EOF"),
         ("[]", "invalid length"),
@@ -98,7 +98,7 @@ fn two_documents_of_one_router_are_the_same() {
 }
 
 #[test]
-fn a_document_has_what_it_is_asked_for() {
+fn a_document_has_the_configured_properties() {
     let tree = everything();
     let document = OpenRpc::of(&tree)
         .title("Books")
@@ -125,7 +125,7 @@ fn names(document: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_reader_sees_the_methods_that_the_reader_may_call() {
+fn a_document_has_only_the_methods_that_the_reader_may_call() {
     let tree = everything();
     for (reader, sees_local, sees_admin) in [
         (Access::Public, false, false),

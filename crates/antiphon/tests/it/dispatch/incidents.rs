@@ -131,7 +131,7 @@ async fn a_line_names_a_method_behind_a_layer() {
 
 /// A method may call a router in the same process. The lines name the inner method.
 #[tokio::test]
-async fn a_call_inside_of_a_call_has_its_own_line() {
+async fn a_call_within_a_call_has_its_own_line() {
     let inner = router().build().unwrap();
     let outer = Router::default().method_fn("outer", move || {
         let inner = inner.clone();

@@ -177,7 +177,7 @@ async fn an_objects_methods_are_called_by_position_and_by_name() {
 }
 
 #[test]
-fn documents_say_what_the_comments_say() {
+fn documentation_comes_from_the_comments() {
     let dispatcher = Router::new(Calculator).build().unwrap();
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculator");
@@ -341,7 +341,7 @@ impl Kebab {
 }
 
 #[test]
-fn names_follow_the_rule_unless_given() {
+fn names_follow_the_rule_unless_they_are_set() {
     assert_eq!(
         names(Router::new(Kebab)),
         ["as_is", "close-file", "open-file"]

@@ -308,7 +308,7 @@ async fn without_a_session_no_method_runs() {
 }
 
 #[tokio::test]
-async fn an_unsubscribe_method_is_there_and_in_no_list() {
+async fn an_unsubscribe_method_exists_and_is_not_listed() {
     let dispatcher = router(&Clock::default()).build().unwrap();
     let listed = dispatcher.tree().methods(antiphon::Access::Admin);
     for method in ["eth_unsubscribe", "rpc.unsubscribe"] {
@@ -320,7 +320,7 @@ async fn an_unsubscribe_method_is_there_and_in_no_list() {
 
 /// Both generated clients have a method for each subscription, with these item types.
 #[test]
-fn a_client_names_the_items() {
+fn the_client_of_a_block_knows_the_item_types() {
     use antiphon::client::{Client, PendingSubscription};
 
     let client = Client::connect("http://localhost:1").unwrap();

@@ -11,11 +11,11 @@ use futures_core::Stream;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-use super::raw::Place;
-use crate::support::tally::{Guard, Tally};
+use super::raw::SessionServer;
+use crate::support::counter::{Counter, Guard};
 
 /// Time limit after which a test counts as hung.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Limit of concurrent calls, less than the number of dropped futures. So a leaked permit shows.
 const MAX_CALLS: usize = 4;
@@ -34,12 +34,12 @@ impl Random {
 
 /// Counters of the calls and streams that have begun and ended at the server.
 #[derive(Clone, Default)]
-struct Seen {
-    begun: Tally,
-    over: Tally,
+struct MethodCounters {
+    begun: Counter,
+    over: Counter,
 }
 
-impl Seen {
+impl MethodCounters {
     fn begin(&self) -> Guard {
         self.begun.add();
         self.over.guard()
@@ -76,7 +76,7 @@ impl Stream for Numbers {
     }
 }
 
-fn router(seen: &Seen) -> Router {
+fn router(seen: &MethodCounters) -> Router {
     let (holds, sleeps, streams) = (seen.clone(), seen.clone(), seen.clone());
     Router::default()
         .method_fn("add", |a: i64, b: i64| a + b)
@@ -196,7 +196,7 @@ async fn step(client: &Client, kind: u64, polls: u64, random: &mut Random) {
 }
 
 /// Drops many futures, and then checks that nothing is left of them.
-async fn check(name: &str, client: &Client, seen: &Seen, rounds: u64) {
+async fn check(name: &str, client: &Client, seen: &MethodCounters, rounds: u64) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..rounds {
         for polls in 0..64 {
@@ -206,7 +206,7 @@ async fn check(name: &str, client: &Client, seen: &Seen, rounds: u64) {
         // All permits are free: the maximum number of calls can run at the same time.
         let all = (0..MAX_CALLS).map(|_| tokio::spawn(call!(client.sleep(1)).into_future()));
         for call in all.collect::<Vec<_>>() {
-            let slept = timeout(PATIENCE, call).await;
+            let slept = timeout(TEST_TIMEOUT, call).await;
             let slept: Result<u64, _> = slept.expect("a place is lost").unwrap();
             assert_eq!(slept.ok(), Some(1), "{name}, round {round}");
         }
@@ -215,8 +215,8 @@ async fn check(name: &str, client: &Client, seen: &Seen, rounds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_process() {
-    let seen = Seen::default();
+async fn futures_may_be_dropped_in_process() {
+    let seen = MethodCounters::default();
     let server = router(&seen).build().unwrap();
     let client = limited(Client::builder("").in_process(&server));
     check("in process", &client, &seen, 100).await;
@@ -225,8 +225,8 @@ async fn in_process() {
 
 /// The connection itself is opened and dropped repeatedly.
 #[tokio::test(start_paused = true)]
-async fn in_process_with_new_clients() {
-    let seen = Seen::default();
+async fn clients_may_be_dropped_in_process() {
+    let seen = MethodCounters::default();
     let server = router(&seen).build().unwrap();
     let mut random = Random(42);
     for kind in 0..10 {
@@ -240,21 +240,21 @@ async fn in_process_with_new_clients() {
 }
 
 #[tokio::test]
-async fn over_tcp() {
-    let seen = Seen::default();
-    let place = Place::raw(antiphon::Server::new(router(&seen))).await;
-    let client = limited(Client::builder(&place.url));
+async fn futures_may_be_dropped_over_tcp() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(antiphon::Server::new(router(&seen))).await;
+    let client = limited(Client::builder(&server.url));
     check("tcp", &client, &seen, 20).await;
     drop(client);
-    place.until_open(0).await;
+    server.until_open(0).await;
 }
 
 /// Many futures at a time, on several threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_several_threads() {
-    let seen = Seen::default();
-    let place = Place::raw(antiphon::Server::new(router(&seen))).await;
-    let client = limited(Client::builder(&place.url).timeout(PATIENCE));
+async fn futures_may_be_dropped_on_several_threads() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(antiphon::Server::new(router(&seen))).await;
+    let client = limited(Client::builder(&server.url).timeout(TEST_TIMEOUT));
     let droppers: Vec<_> = (1..=8_u64)
         .map(|seed| {
             let client = client.clone();
@@ -272,5 +272,5 @@ async fn on_several_threads() {
     }
     check("several threads", &client, &seen, 2).await;
     drop(client);
-    place.until_open(0).await;
+    server.until_open(0).await;
 }

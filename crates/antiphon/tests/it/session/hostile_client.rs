@@ -8,8 +8,8 @@ use antiphon::{Router, Server};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::raw::{Place, Raw, Seen, cancel, result, router};
-use crate::support::tally::Tally;
+use super::raw::{MethodCounters, RawPeer, SessionServer, cancel, result, router};
+use crate::support::counter::Counter;
 use crate::support::{PARSE_ERROR, batch, call, code, notification};
 
 const CANCELLED: i64 = -32800;
@@ -30,9 +30,9 @@ fn note(answers: &mut Answers, answer: &Value) {
 
 /// Sends packets with pauses between them, and checks all responses.
 async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
-    let seen = Seen::default();
-    let place = Place::raw(Server::new(router(&seen))).await;
-    let mut peer = place.connect().await;
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(Server::new(router(&seen))).await;
+    let mut peer = server.connect().await;
     let mut wanted = Answers::new();
     for (id, what) in expected {
         *wanted
@@ -55,7 +55,7 @@ async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
     assert_eq!(answers, wanted, "{name}");
     peer.answers(name).await;
     drop(peer);
-    place.until_open(0).await;
+    server.until_open(0).await;
     seen.dropped.reach(seen.held.get()).await;
 }
 
@@ -68,7 +68,7 @@ fn add(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn ids_are_the_peers_but_only_one_at_a_time() {
+async fn an_id_may_be_reused_only_after_its_call_has_ended() {
     let row = check;
     row(
         "in use",
@@ -125,7 +125,7 @@ async fn ids_are_the_peers_but_only_one_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_cancel_is_answered_once_or_not_at_all() {
+async fn a_cancellation_causes_at_most_one_response() {
     let row = check;
     let as_request = r#"{"jsonrpc":"2.0","id":5,"method":"$/cancelRequest","params":{"id":1}}"#;
     let mcp = r#"{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"requestId":1}}"#;
@@ -195,7 +195,7 @@ async fn a_cancel_is_answered_once_or_not_at_all() {
 
 /// Eight calls of a batch run at a time. The ninth can be cancelled before it starts.
 #[tokio::test]
-async fn a_call_of_a_batch_is_cancelled_before_its_turn() {
+async fn a_call_of_a_batch_can_be_cancelled_before_it_starts() {
     let ids: Vec<_> = (1..=9).map(|id: u32| id.to_string()).collect();
     let holding = batch(ids.iter().map(|id| hold(id)));
     let late_first = cancel("9");
@@ -211,15 +211,15 @@ async fn a_call_of_a_batch_is_cancelled_before_its_turn() {
 
 /// Messages wait until a notification has ended, but a cancellation does not.
 #[tokio::test]
-async fn what_waits_for_its_turn_can_be_cancelled() {
-    let (seen, gate) = (Seen::default(), Tally::default());
+async fn a_waiting_message_can_be_cancelled() {
+    let (seen, gate) = (MethodCounters::default(), Counter::default());
     let opened = gate.clone();
     let router = router(&seen).method_fn("wait", move || {
         let opened = opened.clone();
         async move { opened.reach(1).await }
     });
-    let place = Place::raw(Server::new(router)).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(Server::new(router)).await;
+    let mut peer = server.connect().await;
     let both = batch([call("3", "count", "[]"), call("4", "count", "[]")]);
     peer.say([
         notification("wait", "[]"),
@@ -266,8 +266,8 @@ async fn messages_start_in_order() {
                 order.lock().unwrap().push(format!("{n}."));
             }
         });
-    let place = Place::raw(Server::new(router)).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(Server::new(router)).await;
+    let mut peer = server.connect().await;
     peer.say([
         notification("note", "[20,1]"),
         notification("note", "[0,2]"),
@@ -287,7 +287,7 @@ async fn messages_start_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_answered_and_harms_nobody() {
+async fn an_invalid_message_gets_an_error_and_the_session_continues() {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(200), close.repeat(200));
     let table: Vec<(&str, Vec<u8>)> = vec![
         ("arrays in arrays", deep("[", "]").into()),
@@ -305,8 +305,8 @@ async fn what_is_no_message_is_answered_and_harms_nobody() {
         ("two in a line", format!("{}{}", add("1"), add("2")).into()),
         ("a byte zero", b"{\"jsonrpc\":\"2.0\",\0}".into()),
     ];
-    let place = Place::raw(Server::new(router(&Seen::default()))).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(Server::new(router(&MethodCounters::default()))).await;
+    let mut peer = server.connect().await;
     for (name, mut line) in table {
         line.push(b'\n');
         peer.send(line).await;
@@ -316,10 +316,10 @@ async fn what_is_no_message_is_answered_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_json_is_cut_off_and_runs_nothing() {
-    let seen = Seen::default();
+async fn a_peer_without_json_is_disconnected_and_runs_nothing() {
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen)).configure(|settings| settings.max_request = 10_000);
-    let place = Place::raw(server).await;
+    let server = SessionServer::raw(server).await;
     let count = call("1", "count", "[]");
     let post = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{count}\r\n",
@@ -343,19 +343,19 @@ async fn what_speaks_no_json_is_cut_off_and_runs_nothing() {
         ("a line without an end", endless.into(), &[]),
     ];
     for (name, bytes, expected) in table {
-        let mut peer = place.connect().await;
+        let mut peer = server.connect().await;
         peer.send(bytes).await;
         assert_eq!(peer.rest().await, expected, "{name}");
     }
     assert_eq!(seen.counted.get(), 0);
-    place.connect().await.answers("others").await;
+    server.connect().await.answers("others").await;
 }
 
 #[tokio::test]
-async fn a_batch_may_hold_anything() {
-    let seen = Seen::default();
-    let place = Place::raw(Server::new(router(&seen))).await;
-    let mut peer = place.connect().await;
+async fn a_batch_may_contain_any_messages() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(Server::new(router(&seen))).await;
+    let mut peer = server.connect().await;
     peer.say([hold("9")]).await;
     seen.held.reach(1).await;
     peer.say([batch([
@@ -387,39 +387,39 @@ async fn a_batch_may_hold_anything() {
 }
 
 #[tokio::test]
-async fn answers_to_nothing_are_borne_for_a_while() {
-    let place = Place::raw(Server::new(router(&Seen::default()))).await;
+async fn many_unmatched_responses_end_the_session() {
+    let server = SessionServer::raw(Server::new(router(&MethodCounters::default()))).await;
     let stranger = |n: usize| result(&n.to_string(), "1");
-    let mut peer = place.connect().await;
+    let mut peer = server.connect().await;
     peer.say((0..16).map(stranger)).await;
     peer.answers("sixteen").await;
     peer.say([stranger(17), add("18")]).await;
     assert_eq!(peer.rest().await, [""; 0], "the seventeenth");
 
-    let mut peer = place.connect().await;
+    let mut peer = server.connect().await;
     peer.say([batch((0..40).map(stranger)), add("1")]).await;
     assert_eq!(peer.rest().await, [""; 0], "in a batch");
 
     // Errors without an id are ignored while no call is in flight.
-    let mut peer = place.connect().await;
+    let mut peer = server.connect().await;
     peer.say([PARSE_ERROR; 100]).await;
     peer.answers("errors without an id").await;
 }
 
 /// The first half of a line, and then nothing.
 #[tokio::test]
-async fn a_message_has_to_come_to_its_end() {
-    let seen = Seen::default();
+async fn an_incomplete_message_times_out() {
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen)).configure(|settings| {
         settings.sessions.message_timeout = Some(Duration::from_millis(100));
     });
-    let place = Place::raw(server).await;
-    let mut silent = place.connect().await;
+    let server = SessionServer::raw(server).await;
+    let mut silent = server.connect().await;
     silent.send(r#"{"jsonrpc":"2.0","id":1,"#).await;
     assert_eq!(silent.rest().await, [""; 0]);
 
     // The same holds for a peer that sends single bytes.
-    let mut slow = place.connect().await;
+    let mut slow = server.connect().await;
     slow.send("{").await;
     let (mut reading, mut writing) = slow.stream.into_split();
     let trickle = tokio::spawn(async move {
@@ -438,7 +438,7 @@ async fn a_message_has_to_come_to_its_end() {
     trickle.await.unwrap();
 
     // There is no time limit between messages.
-    let mut calm: Raw = place.connect().await;
+    let mut calm: RawPeer = server.connect().await;
     calm.answers("before").await;
     sleep(Duration::from_millis(300)).await;
     calm.answers("after").await;

@@ -12,18 +12,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::support::call;
-use crate::support::tally::{Gauge, Tally};
+use crate::support::counter::{Counter, Gauge};
 
 /// Time limit after which a test counts as hung.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One end of a connection with one message per line.
-pub(super) struct Raw {
+pub(super) struct RawPeer {
     pub(super) stream: TcpStream,
     read: Vec<u8>,
 }
 
-impl From<TcpStream> for Raw {
+impl From<TcpStream> for RawPeer {
     fn from(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self {
@@ -33,13 +33,13 @@ impl From<TcpStream> for Raw {
     }
 }
 
-impl Raw {
+impl RawPeer {
     pub(super) async fn connect(address: SocketAddr) -> Self {
         Self::from(TcpStream::connect(address).await.unwrap())
     }
 
     pub(super) async fn accept(listener: &TcpListener) -> Self {
-        let accepted = timeout(PATIENCE, listener.accept()).await;
+        let accepted = timeout(TEST_TIMEOUT, listener.accept()).await;
         Self::from(accepted.expect("nobody connects").unwrap().0)
     }
 
@@ -55,7 +55,7 @@ impl Raw {
 
     pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let sent = self.stream.write_all(bytes.as_ref());
-        timeout(PATIENCE, sent)
+        timeout(TEST_TIMEOUT, sent)
             .await
             .expect("nobody reads")
             .unwrap();
@@ -69,7 +69,7 @@ impl Raw {
                 return Some(String::from_utf8(line).unwrap().trim_end().to_owned());
             }
             let read = self.stream.read_buf(&mut self.read);
-            let read = timeout(PATIENCE, read).await.expect("nothing comes");
+            let read = timeout(TEST_TIMEOUT, read).await.expect("nothing comes");
             if !matches!(read, Ok(1..)) {
                 return None;
             }
@@ -119,21 +119,21 @@ pub(super) fn result(id: &str, result: &str) -> String {
 
 /// Counters of the calls on a test server.
 #[derive(Clone, Default)]
-pub(super) struct Seen {
+pub(super) struct MethodCounters {
     /// Calls of `count`.
-    pub(super) counted: Tally,
+    pub(super) counted: Counter,
     /// Calls of `hold` that have begun.
-    pub(super) held: Tally,
+    pub(super) held: Counter,
     /// Calls of `hold` that were dropped.
-    pub(super) dropped: Tally,
+    pub(super) dropped: Counter,
     /// Calls of `sleep` that have begun.
-    pub(super) slept: Tally,
+    pub(super) slept: Counter,
     /// Concurrent calls of `sleep` and `hold`.
     pub(super) busy: Gauge,
 }
 
 /// The methods of a test server.
-pub(super) fn router(seen: &Seen) -> Router {
+pub(super) fn router(seen: &MethodCounters) -> Router {
     let (counted, sleeps, holds) = (seen.counted.clone(), seen.clone(), seen.clone());
     Router::default()
         .method_fn("add", |a: i64, b: i64| a + b)
@@ -159,14 +159,14 @@ pub(super) fn router(seen: &Seen) -> Router {
 }
 
 /// A server that runs until it is dropped.
-pub(super) struct Place {
+pub(super) struct SessionServer {
     pub(super) address: SocketAddr,
     pub(super) url: String,
     pub(super) handle: ServerHandle,
     serving: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
-impl Place {
+impl SessionServer {
     /// Starts a server on a free raw TCP port.
     pub(super) async fn raw(server: Server) -> Self {
         Self::bound(server.bind("tcp://127.0.0.1:0")).await
@@ -182,14 +182,14 @@ impl Place {
         }
     }
 
-    pub(super) async fn connect(&self) -> Raw {
-        Raw::connect(self.address).await
+    pub(super) async fn connect(&self) -> RawPeer {
+        RawPeer::connect(self.address).await
     }
 
     /// Waits until the server has ended.
     pub(super) async fn ended(&mut self) {
         let serving = self.serving.take().unwrap();
-        let ended = timeout(PATIENCE, serving).await;
+        let ended = timeout(TEST_TIMEOUT, serving).await;
         ended.expect("the server does not end").unwrap().unwrap();
         assert_eq!(self.handle.connections(), 0);
     }
@@ -201,7 +201,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SessionServer {
     fn drop(&mut self) {
         self.handle.kill();
     }
@@ -219,11 +219,11 @@ pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
 }
 
 /// A WebSocket client on raw frames.
-pub(super) struct RawWs {
+pub(super) struct RawWebSocket {
     pub(super) stream: TcpStream,
 }
 
-impl RawWs {
+impl RawWebSocket {
     pub(super) const TEXT: u8 = 1;
     pub(super) const CLOSE: u8 = 8;
     pub(super) const PING: u8 = 9;
@@ -238,7 +238,7 @@ impl RawWs {
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
-            let byte = timeout(PATIENCE, stream.read_u8()).await;
+            let byte = timeout(TEST_TIMEOUT, stream.read_u8()).await;
             answer.push(byte.expect("no answer").unwrap());
         }
         assert!(answer.starts_with(b"HTTP/1.1 101"));
@@ -266,7 +266,10 @@ impl RawWs {
             self.stream.read_exact(&mut payload).await?;
             Ok::<_, std::io::Error>((opcode, payload))
         };
-        timeout(PATIENCE, read).await.expect("nothing comes").ok()
+        timeout(TEST_TIMEOUT, read)
+            .await
+            .expect("nothing comes")
+            .ok()
     }
 
     /// Reads the next message, and answers pings before it.

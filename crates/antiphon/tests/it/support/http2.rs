@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::support::call;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One connection.
 pub(crate) struct Http2 {
@@ -51,7 +51,7 @@ impl Http2 {
         head: Request<()>,
         ends: bool,
     ) -> (ResponseFuture, SendStream<Bytes>) {
-        let ready = timeout(PATIENCE, self.requests.clone().ready()).await;
+        let ready = timeout(TEST_TIMEOUT, self.requests.clone().ready()).await;
         self.requests = ready.expect("no room for a stream").unwrap();
         self.requests.send_request(head, ends).unwrap()
     }
@@ -85,7 +85,7 @@ impl Http2 {
 
 /// Reads a whole response: status and body.
 pub(crate) async fn read(response: ResponseFuture) -> (u16, String) {
-    let response = timeout(PATIENCE, response).await.expect("no answer");
+    let response = timeout(TEST_TIMEOUT, response).await.expect("no answer");
     let (head, mut body) = response.unwrap().into_parts();
     let text = text(&mut body).await;
     assert_eq!(head.version, http::Version::HTTP_2);
@@ -94,14 +94,14 @@ pub(crate) async fn read(response: ResponseFuture) -> (u16, String) {
 
 /// Reads only the head of a response. The body is still to be read.
 pub(crate) async fn begin(response: ResponseFuture) -> Response<RecvStream> {
-    let response = timeout(PATIENCE, response).await.expect("no answer");
+    let response = timeout(TEST_TIMEOUT, response).await.expect("no answer");
     response.unwrap()
 }
 
 /// Reads the rest of a body and releases flow-control capacity.
 pub(crate) async fn text(body: &mut RecvStream) -> String {
     let mut all = Vec::new();
-    while let Some(data) = timeout(PATIENCE, body.data()).await.expect("no data") {
+    while let Some(data) = timeout(TEST_TIMEOUT, body.data()).await.expect("no data") {
         let data = data.unwrap();
         body.flow_control().release_capacity(data.len()).unwrap();
         all.extend_from_slice(&data);

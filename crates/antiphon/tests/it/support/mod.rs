@@ -1,11 +1,11 @@
 //! Shared helpers of the tests.
 
+pub(crate) mod counter;
 pub(crate) mod events;
+pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod log;
-pub(crate) mod site;
-pub(crate) mod tally;
-pub(crate) mod wire;
+pub(crate) mod test_server;
 
 use antiphon::Dispatcher;
 use serde_json::Value;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use antiphon::client::{Client, Kind, PendingCall};
 use antiphon::{ErrorCode, Router, call};
 
-use super::super::raw::{PATIENCE, Raw, result};
+use super::super::raw::{RawPeer, TEST_TIMEOUT, result};
 use super::{Outcome, SHORT, actor, behave, client, listener, outcome};
 use crate::support::{PARSE_ERROR, call as request};
 
 #[tokio::test]
-async fn whatever_comes_a_call_ends_and_nobody_gets_what_is_not_his() {
+async fn every_call_ends_and_gets_no_response_of_another_call() {
     use Outcome::{Closed, Is, Late, Refused, Senseless};
     let right = || result("$ID", "1") + "\n";
     let lines = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
@@ -208,7 +208,7 @@ async fn whatever_comes_a_call_ends_and_nobody_gets_what_is_not_his() {
 }
 
 #[tokio::test]
-async fn headers_of_a_message_may_lie() {
+async fn invalid_headers_of_a_message_end_its_call() {
     let table = [
         ("2 GiB", "Content-Length: 2147483648\r\n\r\n{"),
         (
@@ -228,7 +228,7 @@ async fn headers_of_a_message_may_lie() {
     for (name, part) in table {
         let (listener, address) = listener().await;
         let acting = tokio::spawn(async move {
-            let mut peer = Raw::accept(&listener).await;
+            let mut peer = RawPeer::accept(&listener).await;
             // The head, the empty line, and a body without a line break.
             peer.line().await.unwrap();
             peer.send(part).await;
@@ -238,7 +238,7 @@ async fn headers_of_a_message_may_lie() {
             }
         });
         let url = format!("tcp://{address}?framing=content-length");
-        let client = Client::builder(url).timeout(PATIENCE).build().unwrap();
+        let client = Client::builder(url).timeout(TEST_TIMEOUT).build().unwrap();
         assert_eq!(outcome(call!(client.m()).await), Outcome::Closed, "{name}");
         assert_eq!(outcome(call!(client.m()).await), Outcome::NotSent, "{name}");
         drop(client);
@@ -247,7 +247,7 @@ async fn headers_of_a_message_may_lie() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_reaches_nobody() {
+async fn a_response_that_is_too_long_is_not_delivered() {
     let (listener, address) = listener().await;
     let long = result("$ID", &format!("\"{}\"", "x".repeat(5_000))) + "\n";
     let acting = actor(listener, long.into(), true);
@@ -262,11 +262,11 @@ async fn an_answer_that_is_too_long_reaches_nobody() {
 
 /// The peer guesses the ids of future calls.
 #[tokio::test]
-async fn an_answer_before_the_question_answers_nothing() {
+async fn a_response_before_its_request_is_ignored() {
     let (listener, address) = listener().await;
     let (told, heard) = tokio::sync::oneshot::channel();
     let acting = tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         let early = (0..10).map(|id: u32| result(&id.to_string(), "666"));
         peer.say(early.chain([request("\"p\"", "same", "[1]")]))
             .await;
@@ -288,10 +288,10 @@ async fn an_answer_before_the_question_answers_nothing() {
 
 /// A response to an abandoned call is ignored and does not count as a violation.
 #[tokio::test]
-async fn late_answers_are_no_fault() {
+async fn late_responses_are_ignored() {
     let (listener, address) = listener().await;
     let acting = tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         let mut late = Vec::new();
         while late.len() < 40 {
             let message = peer.next().await;
@@ -320,7 +320,7 @@ async fn late_answers_are_no_fault() {
 /// `max_calls` calls are in flight, and the server reports that it could not read one of them. This
 /// frees its permit.
 #[tokio::test]
-async fn a_call_that_could_not_be_read_leaves_its_place() {
+async fn a_call_that_could_not_be_read_frees_its_permit() {
     let (listener, address) = listener().await;
     let acting = actor(listener, format!("{PARSE_ERROR}\n").into(), true);
     let mut limits = antiphon::SessionLimits::default();
@@ -338,11 +338,11 @@ async fn a_call_that_could_not_be_read_leaves_its_place() {
 
 /// The server closes the connection before the first request.
 #[tokio::test]
-async fn a_server_that_hangs_up_at_once() {
+async fn a_server_that_closes_at_once_ends_the_call() {
     let (listener, address) = listener().await;
     let acting = tokio::spawn(async move {
         for _ in 0..20 {
-            drop(Raw::accept(&listener).await);
+            drop(RawPeer::accept(&listener).await);
         }
     });
     for _ in 0..20 {
@@ -356,7 +356,7 @@ async fn a_server_that_hangs_up_at_once() {
 
 /// An unreachable server is a different error than a silent one.
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_call_to_an_unreachable_server_is_not_sent() {
     let (listener, address) = listener().await;
     drop(listener);
     let client = client(address).build().unwrap();

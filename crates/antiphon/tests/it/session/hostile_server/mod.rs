@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::raw::{PATIENCE, Raw, result};
+use super::raw::{RawPeer, TEST_TIMEOUT, result};
 
 /// The timeout of calls that are never answered.
 pub(super) const SHORT: Duration = Duration::from_millis(150);
@@ -25,11 +25,11 @@ pub(super) async fn listener() -> (TcpListener, SocketAddr) {
 }
 
 pub(super) fn client(address: SocketAddr) -> ClientBuilder {
-    Client::builder(format!("tcp://{address}")).timeout(PATIENCE)
+    Client::builder(format!("tcp://{address}")).timeout(TEST_TIMEOUT)
 }
 
 /// From now on answers every request with 7, and ignores other messages.
-pub(super) async fn behave(peer: &mut Raw) {
+pub(super) async fn behave(peer: &mut RawPeer) {
     while let Some(line) = peer.line().await {
         let message: Value = serde_json::from_str(&line).unwrap();
         let wants = message.get("method").is_some() && message.get("id").is_some();
@@ -73,7 +73,7 @@ pub(super) fn outcome(result: Result<i64, Error>) -> Outcome {
 /// further calls, or closes the connection.
 pub(super) fn actor(listener: TcpListener, part: Vec<u8>, goes_on: bool) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         let first = peer.next().await;
         peer.send(with_id(&part, &first["id"].to_string())).await;
         if goes_on {

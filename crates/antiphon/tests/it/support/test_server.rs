@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::support::counter::{Counter, Gauge};
+use crate::support::http1::Http1;
 use crate::support::http2::Http2;
-use crate::support::tally::{Gauge, Tally};
-use crate::support::wire::Wire;
 
 /// Counters of the calls on a test server.
 #[derive(Clone, Default)]
 pub(crate) struct Log {
     /// Calls of `count`, with and without an id.
-    pub(crate) counted: Tally,
+    pub(crate) counted: Counter,
     /// Calls of `hold` that have begun.
-    pub(crate) held: Tally,
+    pub(crate) held: Counter,
     /// Calls of `hold` that were dropped.
-    pub(crate) dropped: Tally,
+    pub(crate) dropped: Counter,
     /// Calls of `sleep` that have begun.
-    pub(crate) slept: Tally,
+    pub(crate) slept: Counter,
     /// Concurrent calls of `sleep`.
     pub(crate) sleeping: Gauge,
 }
@@ -69,14 +69,14 @@ pub(crate) fn router(log: &Log) -> Router {
 }
 
 /// A server that runs until it is dropped.
-pub(crate) struct Site {
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) handle: ServerHandle,
     pub(crate) log: Log,
     serving: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
-impl Site {
+impl TestServer {
     /// Starts a server with default settings.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
@@ -103,8 +103,8 @@ impl Site {
         }
     }
 
-    pub(crate) async fn connect(&self) -> Wire {
-        Wire::connect(self.address).await
+    pub(crate) async fn connect(&self) -> Http1 {
+        Http1::connect(self.address).await
     }
 
     pub(crate) async fn http2(&self) -> Http2 {
@@ -135,13 +135,13 @@ impl Site {
 
     /// Checks that the server still serves other connections.
     pub(crate) async fn answers_others(&self) {
-        let mut wire = self.connect().await;
-        let answer = wire.call("1", "add", "[3,4]").await;
+        let mut http1 = self.connect().await;
+        let answer = http1.call("1", "add", "[3,4]").await;
         assert_eq!(answer["result"], 7);
     }
 }
 
-impl Drop for Site {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.handle.kill();
     }

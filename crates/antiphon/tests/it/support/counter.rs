@@ -7,15 +7,15 @@ use tokio::sync::watch;
 
 /// A counter that tests can wait for. Clones share the count.
 #[derive(Clone)]
-pub(crate) struct Tally(Arc<watch::Sender<usize>>);
+pub(crate) struct Counter(Arc<watch::Sender<usize>>);
 
-impl Default for Tally {
+impl Default for Counter {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 }
 
-impl Tally {
+impl Counter {
     pub(crate) fn add(&self) {
         self.0.send_modify(|count| *count += 1);
     }
@@ -39,7 +39,7 @@ impl Tally {
 }
 
 /// Increments the counter when it is dropped.
-pub(crate) struct Guard(Tally);
+pub(crate) struct Guard(Counter);
 
 impl Drop for Guard {
     fn drop(&mut self) {

@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use crate::support::call;
 
 /// Time limit after which a test counts as hung.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One HTTP/1 connection.
-pub(crate) struct Wire {
+pub(crate) struct Http1 {
     pub(crate) stream: TcpStream,
     /// Bytes that were read and do not belong to a parsed response yet.
     pub(crate) read: Vec<u8>,
@@ -23,13 +23,13 @@ pub(crate) struct Wire {
 
 /// One response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     /// The value of a header that occurs at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.head.lines().filter_map(|line| {
@@ -75,7 +75,7 @@ pub(crate) fn chunked(body: &str, size: usize) -> String {
     chunks.collect::<String>() + "0\r\n\r\n"
 }
 
-impl Wire {
+impl Http1 {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -92,27 +92,27 @@ impl Wire {
     /// Sends to a peer that may already have closed the connection.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let sent = self.stream.write_all(bytes.as_ref());
-        timeout(PATIENCE, sent).await.expect("nobody reads")
+        timeout(TEST_TIMEOUT, sent).await.expect("nobody reads")
     }
 
     /// Reads more bytes. Returns false at the end.
     async fn more(&mut self) -> io::Result<bool> {
         let read = self.stream.read_buf(&mut self.read);
-        let count = timeout(PATIENCE, read).await.expect("nothing comes")?;
+        let count = timeout(TEST_TIMEOUT, read).await.expect("nothing comes")?;
         Ok(count > 0)
     }
 
     /// Reads the next response. Returns an error if the connection ends before it is complete.
-    pub(crate) async fn try_answer(&mut self) -> io::Result<Answer> {
+    pub(crate) async fn try_answer(&mut self) -> io::Result<HttpResponse> {
         self.answer_to("POST").await
     }
 
-    pub(crate) async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> HttpResponse {
         self.try_answer().await.unwrap()
     }
 
     /// Reads the next response, to a request with this method.
-    pub(crate) async fn answer_to(&mut self, method: &str) -> io::Result<Answer> {
+    pub(crate) async fn answer_to(&mut self, method: &str) -> io::Result<HttpResponse> {
         let mut answer = self.head().await?;
         let status = answer.status;
         if method == "HEAD" || status < 200 || status == 204 {
@@ -130,7 +130,7 @@ impl Wire {
     }
 
     /// Reads only the head of the next response.
-    pub(crate) async fn head(&mut self) -> io::Result<Answer> {
+    pub(crate) async fn head(&mut self) -> io::Result<HttpResponse> {
         let end = loop {
             if let Some(end) = find(&self.read, b"\r\n\r\n") {
                 break end;
@@ -141,7 +141,7 @@ impl Wire {
         };
         let head = String::from_utf8(self.read.drain(..end + 4).collect()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Ok(Answer {
+        Ok(HttpResponse {
             status,
             head,
             body: Vec::new(),
@@ -175,7 +175,7 @@ impl Wire {
     }
 
     /// Sends a request and reads the response.
-    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> HttpResponse {
         self.send(request).await;
         self.answer().await
     }
