@@ -6,6 +6,7 @@
 //! | `imports.rs` | imports between files: no cycles, and folders in layers |
 //! | `counts.rs` | upper limits: conditional compilation, dead code, top-level files |
 //! | `graph.rs` | the dependency graph |
+//! | `tables.rs` | file tables in `mod.rs`, and file names in documents |
 //! | `source.rs` | nothing; it is the scanner for Rust sources |
 
 // A panic in a helper fails the test, as it should.
