@@ -1,4 +1,4 @@
-//! Writes the seeds to `corpus/`, where `cargo fuzz` looks for them.
+//! Program that writes the seeds to `corpus/`, the folder of `cargo fuzz`.
 //!
 //! Run with `cargo run --example seeds --no-default-features`, in `fuzz/`.
 

@@ -1,8 +1,8 @@
-//! A batch: its entries start in order, so many of them run at a time, and each that asks for an
-//! answer has one, in its place.
+//! Fuzz target for batches: entries start in order, concurrency is limited, and responses are in
+//! order.
 //!
-//! The input is not the text of the batch but says what is in it: so every input is a batch, and
-//! what has to come back is known without reading it.
+//! The input is not the text of a batch but a plan for it. So every input is a batch, and the
+//! expected responses are known without parsing it.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::model::{MAX_BATCH, decoded};
 use crate::verdict::{Verdict, verdict};
 
-/// Ids that are all different for JSON-RPC, where they are not the same text.
+/// Ids. For JSON-RPC, ids with different texts are different.
 const IDS: [&str; 8] = [
     "7",
     "7.0",
@@ -25,7 +25,7 @@ const IDS: [&str; 8] = [
     "0",
 ];
 
-/// What is no request, with the id that the answer to it has.
+/// Invalid requests, each with the id of its response.
 const INVALID: [(&str, &str); 8] = [
     ("1", "null"),
     ("[]", "null"),
@@ -37,26 +37,26 @@ const INVALID: [(&str, &str); 8] = [
     (r#"{"jsonrpc":"2.0","id":8,"id":8,"method":"at"}"#, "null"),
 ];
 
-/// The first byte of an entry may say that it is there so often.
-const MANY: usize = 33;
+/// The number of repetitions of a repeated entry.
+const REPETITIONS: usize = 33;
 
-/// A byte beyond this says so.
-const OFTEN: u8 = 239;
+/// An entry is repeated if its first byte is above this.
+const REPEAT_ABOVE: u8 = 239;
 
 thread_local! {
-    static SITE: Site = Site::new();
-    static SEEN: RefCell<Seen> = const { RefCell::new(Seen::new()) };
+    static FIXTURE: Fixture = Fixture::new();
+    static RECORDED: RefCell<Recorded> = const { RefCell::new(Recorded::new()) };
 }
 
-/// What the methods have seen of one batch.
-struct Seen {
-    /// The places of the entries that have started, in that order.
+/// The calls of one batch, as recorded by the methods.
+struct Recorded {
+    /// The positions of the started entries, in the order of their start.
     started: Vec<usize>,
     running: usize,
     peak: usize,
 }
 
-impl Seen {
+impl Recorded {
     const fn new() -> Self {
         Self {
             started: Vec::new(),
@@ -66,20 +66,20 @@ impl Seen {
     }
 }
 
-struct Site {
+struct Fixture {
     runtime: Runtime,
     dispatcher: Dispatcher,
 }
 
-impl Site {
+impl Fixture {
     fn new() -> Self {
         let router = Router::default()
             .method_fn("now", |place: usize| {
-                SEEN.with_borrow_mut(|seen| seen.started.push(place));
+                RECORDED.with_borrow_mut(|seen| seen.started.push(place));
                 place
             })
             .method_fn("at", async |place: usize, pauses: u8| {
-                SEEN.with_borrow_mut(|seen| {
+                RECORDED.with_borrow_mut(|seen| {
                     seen.started.push(place);
                     seen.running += 1;
                     seen.peak = seen.peak.max(seen.running);
@@ -87,7 +87,7 @@ impl Site {
                 for _ in 0..pauses {
                     tokio::task::yield_now().await;
                 }
-                SEEN.with_borrow_mut(|seen| seen.running -= 1);
+                RECORDED.with_borrow_mut(|seen| seen.running -= 1);
                 place
             });
         Self {
@@ -100,13 +100,13 @@ impl Site {
     }
 }
 
-/// What has to become of one entry that asks for an answer.
+/// The expected response to one entry.
 struct Expected {
     id: &'static str,
     verdict: Verdict,
 }
 
-/// A batch, and what has to become of it.
+/// A batch and its expected responses.
 struct Plan {
     text: String,
     entries: usize,
@@ -115,7 +115,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Each entry is made of three bytes: what it is, its id, and how long it waits.
+    /// Each entry is made of three bytes: its kind, its id, and how long it waits.
     fn new(bytes: &[u8]) -> Self {
         let mut plan = Self {
             text: "[".to_owned(),
@@ -124,8 +124,8 @@ impl Plan {
             started: Vec::new(),
         };
         for entry in bytes.chunks_exact(3).take(MAX_BATCH + 1) {
-            let times = match entry[0] > OFTEN {
-                true => MANY,
+            let times = match entry[0] > REPEAT_ABOVE {
+                true => REPETITIONS,
                 false => 1,
             };
             for _ in 0..times {
@@ -149,7 +149,7 @@ impl Plan {
         };
         let answer = |verdict| Expected { id, verdict };
         match what {
-            // One that nobody has, one that cannot be read, or something that is no request.
+            // An unknown method, invalid parameters, or an invalid request.
             5 => {
                 self.request(Some(id), "nothing", &params);
                 self.expected.push(answer(Verdict::Code(-32601)));
@@ -185,12 +185,12 @@ impl Plan {
     }
 }
 
-/// Sends a batch: the first byte chooses how many of its calls run at a time, the second how long the
-/// answer may become, the rest the entries. Says whether all of them were good calls.
+/// Sends a batch. The first byte selects the maximum number of concurrent calls, the second the
+/// maximum length of the response, and the rest the entries. Returns whether all calls succeeded.
 ///
 /// # Panics
 ///
-/// If an entry is answered out of its place, twice, not at all, or with what is another's.
+/// If a response is missing, duplicate, out of order, or belongs to another entry.
 pub fn check(input: &[u8]) -> bool {
     let Some((&[concurrency, room], entries)) = input.split_first_chunk() else {
         return false;
@@ -205,10 +205,12 @@ pub fn check(input: &[u8]) -> bool {
     if let Some(room) = room {
         limits = limits.max_batch_response(room);
     }
-    SEEN.set(Seen::new());
-    let answer = SITE.with(|site| {
-        let dispatcher = site.dispatcher.with_limits(limits);
-        let answer = site.runtime.block_on(dispatcher.handle(plan.text.clone()));
+    RECORDED.set(Recorded::new());
+    let answer = FIXTURE.with(|fixture| {
+        let dispatcher = fixture.dispatcher.with_limits(limits);
+        let answer = fixture
+            .runtime
+            .block_on(dispatcher.handle(plan.text.clone()));
         assert_eq!(dispatcher.in_flight(), 0);
         answer
     });
@@ -216,7 +218,7 @@ pub fn check(input: &[u8]) -> bool {
         let text: &RawValue = serde_json::from_slice(text).expect("an answer is JSON");
         text
     });
-    let seen = SEEN.replace(Seen::new());
+    let seen = RECORDED.replace(Recorded::new());
 
     if plan.entries == 0 || plan.entries > MAX_BATCH {
         let answer = answer.map(verdict);

@@ -1,7 +1,8 @@
-//! A client's session and a hostile server: no call gets what was not sent for it, and all of them end.
+//! Fuzz target for a client's session with a hostile server: all calls end, with their own
+//! responses.
 //!
-//! The client makes the same calls each time. The server hears them all, then says what the script
-//! says. `expected.rs` tells what has to become of each.
+//! The client makes the same calls each time. The server reads all of them, and then sends what the
+//! script says. `expected.rs` computes the expected outcomes.
 
 use antiphon::client::{Client, Error, Kind, StreamError};
 use antiphon::{Id, Router};
@@ -12,20 +13,20 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::expected::{Expected, Told};
+use crate::expected::{CallOutcome, Expected};
 use crate::ledger::{ECHO, Ledger, read};
 use crate::peer::{PATIENCE, Peer, Script, address, framing};
 
 thread_local! {
-    static SITE: Site = Site::new();
+    static FIXTURE: Fixture = Fixture::new();
 }
 
-struct Site {
+struct Fixture {
     runtime: Runtime,
     listener: TcpListener,
 }
 
-impl Site {
+impl Fixture {
     fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -39,19 +40,18 @@ impl Site {
 
 /// The id of the call that opens a subscription.
 pub(crate) const SUBSCRIBE: &str = "1";
-/// The id of a call that is given up before the server says anything.
+/// The id of a call that is dropped before the server sends anything.
 const GIVEN_UP: u64 = 4;
-/// How many messages the client sends: four calls, a subscription, a batch, and that it has given a
-/// call up.
+/// The number of messages from the client: four calls, a subscription, a batch, and a cancellation.
 const MESSAGES: usize = 7;
 
-/// Items that may wait for a subscriber: enough, or too few.
+/// Buffer sizes of the subscription: large enough, and too small.
 const BUFFERS: [usize; 2] = [1024, 2];
 
 type Raw = Box<RawValue>;
 type Call = JoinHandle<Result<Raw, Error>>;
 
-/// All that the client does.
+/// All calls of the client.
 struct Calls {
     single: Vec<(&'static str, Call)>,
     batch: JoinHandle<Vec<(&'static str, Result<Raw, Error>)>>,
@@ -59,7 +59,7 @@ struct Calls {
 }
 
 impl Calls {
-    /// Makes all calls, and gives one of them up.
+    /// Makes all calls, and drops one of them.
     async fn new(client: &Client, peer: &mut Peer, buffer: usize) -> (Self, Vec<Bytes>) {
         let call = |id: Id| {
             let call = client.call::<Raw>("m", ()).id(id).on_progress(|_: Raw| {});
@@ -93,46 +93,46 @@ impl Calls {
             let take = |(id, ticket)| (id, responses.take(ticket));
             tickets.map(take).into()
         });
-        let mut heard = Vec::new();
-        while heard.len() < MESSAGES {
-            if heard.len() == MESSAGES - 1 {
+        let mut received = Vec::new();
+        while received.len() < MESSAGES {
+            if received.len() == MESSAGES - 1 {
                 given_up.abort();
             }
-            heard.push(peer.next(&"the client's calls").await.expect("a call"));
+            received.push(peer.next(&"the client's calls").await.expect("a call"));
         }
         let calls = Self {
             single,
             batch,
             items,
         };
-        (calls, heard)
+        (calls, received)
     }
 }
 
-/// Waits for what a task comes to.
+/// Waits for the result of a task.
 async fn done<T>(task: JoinHandle<T>) -> T {
     let done = timeout(PATIENCE, task).await;
     done.expect("it has not ended").expect("it has panicked")
 }
 
-/// Says the script to a client: of the first byte the lowest bit chooses the framing, the others how
-/// the connection ends and how much a subscriber may keep; the second byte chooses pieces. Says
-/// whether the connection outlived the script.
+/// Sends the script to a client. The lowest bit of the first byte selects the framing, its other
+/// bits the end of the connection and the buffer size of the subscription. The second byte selects
+/// the sizes of the pieces. Returns whether the connection was still open after the script.
 ///
 /// # Panics
 ///
-/// If a call ends otherwise than the server has said, or not at all; if the client owes an answer.
+/// If a call does not end, or has an unexpected outcome, or if a response of the client is missing.
 pub fn check(input: &[u8]) -> bool {
     let Some((&[flags, pieces], text)) = input.split_first_chunk() else {
         return false;
     };
-    SITE.with(|site| {
-        let visit = site.visit(flags, pieces, text);
-        site.runtime.block_on(visit)
+    FIXTURE.with(|fixture| {
+        let visit = fixture.visit(flags, pieces, text);
+        fixture.runtime.block_on(visit)
     })
 }
 
-impl Site {
+impl Fixture {
     async fn visit(&self, flags: u8, pieces: u8, text: &[u8]) -> bool {
         let framing = framing(flags);
         let (cuts, answered) = (flags & 2 != 0, flags & 4 != 0);
@@ -152,11 +152,11 @@ impl Site {
         let (stream, _) = accepted.expect("a connection");
         let mut peer = Peer::new(stream, framing);
 
-        let (calls, heard) = Calls::new(&client, &mut peer, buffer).await;
+        let (calls, received) = Calls::new(&client, &mut peer, buffer).await;
         let script = Script::new(framing, text);
-        let (messages, end) = script.heard();
+        let (messages, end) = script.received();
         let mut ledger = Ledger::default();
-        let mut expected = Expected::of(&heard);
+        let mut expected = Expected::of(&received);
         for message in &messages {
             let message = read(message);
             ledger.send(&message);
@@ -182,7 +182,7 @@ impl Site {
             if stays {
                 peer.finish().await;
             }
-            // Else the client closes by itself.
+            // Otherwise the client closes the connection.
             while let Some(message) = peer.next(&ledger).await {
                 ledger.receive(&message);
             }
@@ -199,22 +199,22 @@ impl Site {
     }
 }
 
-/// What a call has come to. A connection that was cut may have lost what was said on it.
+/// Compares the outcome of a call. If the connection was cut, the response may have been lost.
 fn compare(expected: &Expected, id: &str, outcome: &Result<Raw, Error>, cuts: bool) {
     let came = match outcome {
-        Ok(result) => Told::Result(result.get().to_owned()),
+        Ok(result) => CallOutcome::Result(result.get().to_owned()),
         Err(error) => told(error),
     };
     let expected = expected.told(id);
-    let lost = cuts && came == Told::Lost;
+    let lost = cuts && came == CallOutcome::Lost;
     assert!(came == expected || lost, "{id}: {came:?}, not {expected:?}");
 }
 
-fn told(error: &Error) -> Told {
+fn told(error: &Error) -> CallOutcome {
     match error.kind() {
-        Kind::Refused(error) => Told::Error(error.to_json()),
-        Kind::Unknown if error.is_closed() => Told::Lost,
-        Kind::Unknown if error.is_invalid_answer() => Told::Malformed,
+        Kind::Refused(error) => CallOutcome::Error(error.to_json()),
+        Kind::Unknown if error.is_closed() => CallOutcome::Lost,
+        Kind::Unknown if error.is_invalid_answer() => CallOutcome::Malformed,
         _ => panic!("{error}"),
     }
 }
@@ -229,8 +229,8 @@ fn compare_items(
         Ok(came) => came,
         Err(error) => {
             let (came, said) = (told(&error), expected.told(SUBSCRIBE));
-            let no_id = came == Told::Malformed && matches!(said, Told::Result(_));
-            let lost = cuts && came == Told::Lost;
+            let no_id = came == CallOutcome::Malformed && matches!(said, CallOutcome::Result(_));
+            let lost = cuts && came == CallOutcome::Lost;
             assert!(expected.subscription().is_none() || lost, "{error}");
             assert!(came == said || no_id || lost, "{error}, not {said:?}");
             return;

@@ -1,5 +1,5 @@
-//! A message and its answer: every call with an id has exactly one, no notification has any, and of
-//! a message that was rejected nothing has run.
+//! Fuzz target for the dispatcher: one response per call with an id, none per notification, and no
+//! call of a rejected message runs.
 
 use std::cell::Cell;
 
@@ -8,21 +8,21 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::model::{self, Entry, Message, Nothing, decoded};
+use crate::model::{self, Entry, Message, Rejected, decoded};
 use crate::verdict::{Verdict, verdict};
 
 thread_local! {
-    static SITE: Site = Site::new();
-    /// How often the method `tick` has run on this thread.
+    static FIXTURE: Fixture = Fixture::new();
+    /// The number of calls of `tick` on this thread.
     static TICKS: Cell<usize> = const { Cell::new(0) };
 }
 
-struct Site {
+struct Fixture {
     runtime: Runtime,
     dispatcher: Dispatcher,
 }
 
-impl Site {
+impl Fixture {
     fn new() -> Self {
         let calc = Router::default()
             .method_fn("add", |a: f64, b: f64| a + b)
@@ -54,15 +54,15 @@ impl Site {
     }
 }
 
-/// Sends the message and looks at what comes back. Says whether anything of it could run.
+/// Sends the message and checks the response. Returns whether any part of the message could run.
 ///
 /// # Panics
 ///
-/// If that is not what the specification promises.
+/// If the response violates the specification.
 pub fn check(message: &[u8]) -> bool {
-    SITE.with(|site| {
+    FIXTURE.with(|fixture| {
         let before = TICKS.get();
-        let answer = site.ask(message);
+        let answer = fixture.ask(message);
         let ticks = TICKS.get() - before;
         let answer = answer
             .as_deref()
@@ -70,7 +70,7 @@ pub fn check(message: &[u8]) -> bool {
                 Ok(answer) => answer,
                 Err(error) => panic!("{error} in an answer: {}", text.escape_ascii()),
             });
-        assert_eq!(site.dispatcher.in_flight(), 0);
+        assert_eq!(fixture.dispatcher.in_flight(), 0);
         let message = model::read(message);
         compare(&message, answer, ticks);
         matches!(message, Message::Single(_) | Message::Batch(_))
@@ -80,7 +80,7 @@ pub fn check(message: &[u8]) -> bool {
 fn compare(message: &Message<'_>, answer: Option<&RawValue>, ticks: usize) {
     match message {
         Message::Syntax => refused(answer, None, -32700),
-        Message::Nothing(Nothing::Scalar | Nothing::EmptyBatch | Nothing::LongBatch) => {
+        Message::Rejected(Rejected::Scalar | Rejected::EmptyBatch | Rejected::LongBatch) => {
             refused(answer, None, -32600);
         }
         Message::Single(entry) => {
@@ -102,7 +102,7 @@ fn compare(message: &Message<'_>, answer: Option<&RawValue>, ticks: usize) {
     assert_eq!(ticks, 0, "something of a broken message has run");
 }
 
-/// Holds entries against their answers, and says how often `tick` should have run.
+/// Compares entries with their responses, and returns the expected number of calls of `tick`.
 fn answered(entries: &[Entry<'_>], answers: Vec<&RawValue>) -> usize {
     let mut answers = answers.into_iter();
     let mut ticks = 0;
@@ -134,7 +134,7 @@ fn refused(answer: Option<&RawValue>, id: Option<&str>, code: i64) {
     assert_eq!(outcome(answer, id.unwrap_or("null")), Some(code));
 }
 
-/// The code of an answer with this id, `None` for a result.
+/// The error code of a response with this id, `None` for a result.
 fn outcome(answer: Option<&RawValue>, id: &str) -> Option<i64> {
     let Some(answer) = answer else {
         panic!("no answer to {id}");

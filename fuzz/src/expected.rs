@@ -1,5 +1,4 @@
-//! What has to become of a client's calls, by what its server says: said a second time, message by
-//! message, with no sockets and no time.
+//! Reference model of a client's session: the expected outcomes of calls, without sockets and time.
 
 use std::collections::HashMap;
 
@@ -9,30 +8,30 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::client::SUBSCRIBE;
-use crate::ledger::{MAX_STRANGERS, read};
+use crate::ledger::{MAX_UNMATCHED, read};
 use crate::model::{Members, decoded};
 
-/// What a call has come to.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum CallOutcome {
     Result(String),
     Error(String),
-    /// An answer that is none.
+    /// The response was invalid.
     Malformed,
-    /// The connection has ended before.
+    /// The connection ended before the response.
     Lost,
 }
 
 #[derive(Default)]
 pub(crate) struct Expected {
-    /// The calls that wait, with the numbers of their messages.
+    /// The pending calls, with the numbers of their messages.
     waiting: Vec<(usize, String)>,
-    /// Calls that were given up: a late answer to one is no fault.
+    /// Dropped calls: a late response to one of them is not a violation.
     given_up: Vec<String>,
-    told: HashMap<String, Told>,
+    told: HashMap<String, CallOutcome>,
     strangers: usize,
     subscription: Option<Subscription>,
-    /// Something was said whose meaning is not written down here.
+    /// The server has sent something that this model does not cover.
     inexact: bool,
 }
 
@@ -43,7 +42,7 @@ struct Subscription {
 }
 
 impl Expected {
-    /// The calls in what a client has sent.
+    /// The expected outcomes for the messages that a client has sent.
     pub(crate) fn of(messages: &[Bytes]) -> Self {
         let mut this = Self::default();
         for (number, message) in messages.iter().enumerate() {
@@ -80,7 +79,7 @@ impl Expected {
         }
     }
 
-    /// Takes what the server says. After too many answers that fit nothing, nothing counts.
+    /// Processes a message of the server. After too many unmatched responses, messages are ignored.
     pub(crate) fn take(&mut self, message: Result<Incoming, Rejection>) {
         let entries = match message {
             Err(_) => return,
@@ -102,14 +101,14 @@ impl Expected {
 
     fn answer(&mut self, response: Response) {
         let id = response.id().to_owned();
-        // Ids of the client's own, for calls that it makes when a subscriber falls behind.
+        // The client itself makes calls with such ids when a subscriber is too slow.
         self.inexact |= id.starts_with("\"antiphon-");
         let outcome = response.into_outcome();
         if let Some(at) = self.waiting.iter().position(|(_, known)| *known == id) {
             self.waiting.remove(at);
             let told = match outcome {
-                Ok(result) => Told::Result(result.as_str().to_owned()),
-                Err(error) => Told::Error(error.to_json()),
+                Ok(result) => CallOutcome::Result(result.as_str().to_owned()),
+                Err(error) => CallOutcome::Error(error.to_json()),
             };
             if id == SUBSCRIBE {
                 self.open(&told);
@@ -118,7 +117,7 @@ impl Expected {
         } else if let Some(at) = self.given_up.iter().position(|known| *known == id) {
             self.given_up.remove(at);
         } else if let ("null", Err(error)) = (&*id, &outcome) {
-            // It could not read a message: the oldest is the likeliest.
+            // The server could not read a message. It is taken to be the oldest one.
             let oldest = self.waiting.iter().map(|(number, _)| *number).min();
             let (told, rest) = std::mem::take(&mut self.waiting)
                 .into_iter()
@@ -126,7 +125,8 @@ impl Expected {
             self.waiting = rest;
             let told: Vec<(usize, String)> = told;
             for (_, id) in told {
-                self.told.insert(id.clone(), Told::Error(error.to_json()));
+                self.told
+                    .insert(id.clone(), CallOutcome::Error(error.to_json()));
                 self.given_up.push(id);
             }
         } else {
@@ -134,7 +134,7 @@ impl Expected {
         }
     }
 
-    /// Takes what may have been meant as an answer.
+    /// Processes an invalid message that may be meant as a response.
     fn bad_answer(&mut self, invalid: &Invalid) {
         if invalid.likeness() == Likeness::Request {
             return;
@@ -142,14 +142,14 @@ impl Expected {
         let known = self.waiting.iter().position(|(_, id)| id == invalid.id());
         if let Some(at) = known {
             let (_, id) = self.waiting.remove(at);
-            self.told.insert(id, Told::Malformed);
+            self.told.insert(id, CallOutcome::Malformed);
         } else if invalid.likeness() == Likeness::Answer {
             self.strangers += 1;
         }
     }
 
-    fn open(&mut self, told: &Told) {
-        if let Told::Result(id) = told
+    fn open(&mut self, told: &CallOutcome) {
+        if let CallOutcome::Result(id) = told
             && id.starts_with(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
         {
             self.subscription = Some(Subscription {
@@ -160,7 +160,7 @@ impl Expected {
         }
     }
 
-    /// Notes an item of the subscription, if it is one.
+    /// Records an item of the subscription, if the message is one.
     fn item(&mut self, request: &Request) {
         let method = request.method();
         let Some(subscription) = self.subscription.as_mut().filter(|known| !known.over) else {
@@ -173,13 +173,13 @@ impl Expected {
             return;
         };
         if method == "$/progress" || !params.starts_with('{') {
-            // Progress of a call that waits is no item; an array may be one by chance.
+            // Progress of a pending call is not an item. An array may happen to look like one.
             self.inexact = true;
             return;
         }
         let params: &RawValue = serde_json::from_str(params).expect("parameters are JSON");
         let Members(members) = decoded(params);
-        // A name that no `String` can hold makes the whole unreadable for serde.
+        // serde cannot read an object with a name that a `String` cannot contain.
         self.inexact |= members.iter().any(|(name, _)| name.is_empty());
         let all = |name: &str| -> Vec<&str> {
             let known = members.iter().filter(|(known, _)| known == name);
@@ -201,17 +201,17 @@ impl Expected {
         }
     }
 
-    /// What the call of this id comes to.
-    pub(crate) fn told(&self, id: &str) -> Told {
-        self.told.get(id).cloned().unwrap_or(Told::Lost)
+    /// The expected outcome of the call with this id.
+    pub(crate) fn told(&self, id: &str) -> CallOutcome {
+        self.told.get(id).cloned().unwrap_or(CallOutcome::Lost)
     }
 
     /// Whether the client closes the connection.
     pub(crate) fn is_closed(&self) -> bool {
-        self.strangers > MAX_STRANGERS
+        self.strangers > MAX_UNMATCHED
     }
 
-    /// Whether items are certain.
+    /// Whether the expected items are exact.
     pub(crate) fn is_exact(&self) -> bool {
         !self.inexact
     }

@@ -1,19 +1,19 @@
-//! A byte stream: how it arrives never changes what it comes to.
+//! Fuzz target for framing: the pieces in which a byte stream arrives do not change its messages.
 
 use antiphon_proto::Framing;
 use antiphon_proto::framing::{Decoder, FramingError};
 use bytes::{Bytes, BytesMut};
 
-/// The messages of a stream, and how it ended.
+/// The messages of a stream, and its end.
 pub(crate) type Outcome = (Vec<Bytes>, Result<(), FramingError>);
 
-/// Cuts the stream whole, byte by byte and in pieces. The first three bytes of the input choose the
-/// framing, the largest message and the pieces; the rest is the stream. Says whether it came to a good
-/// end.
+/// Decodes the stream at once, byte by byte, and in pieces. The first three bytes of the input
+/// select the framing, the maximum size of a message and the pieces; the rest is the stream.
+/// Returns whether the stream ended without an error.
 ///
 /// # Panics
 ///
-/// If the outcomes differ, or if a message is not what its framing promises.
+/// If the outcomes differ, or if a message violates its framing.
 pub fn check(input: &[u8]) -> bool {
     let Some((&[framing, max, pieces], stream)) = input.split_first_chunk() else {
         return false;
@@ -36,7 +36,8 @@ pub fn check(input: &[u8]) -> bool {
         assert_eq!(whole, lines(stream, max));
     }
 
-    // What came out goes in again. A lone `\r` is a space then, and one at the end is dropped.
+    // Encodes and decodes the messages again. This replaces a lone `\r` by a space, and drops one
+    // at the end.
     let mut again = BytesMut::new();
     for message in &whole.0 {
         framing.encode(message, &mut again);
@@ -87,7 +88,7 @@ pub(crate) fn cut<'a>(
     }
 }
 
-/// What a stream of lines comes to, said a second time.
+/// Reference decoder for lines.
 fn lines(stream: &[u8], max: usize) -> Outcome {
     let mut messages = Vec::new();
     for line in stream.split(|&byte| byte == b'\n') {
@@ -108,7 +109,7 @@ fn lines(stream: &[u8], max: usize) -> Outcome {
     (messages, Ok(()))
 }
 
-/// Nothing behind an error becomes a message.
+/// Checks that nothing after an error becomes a message.
 fn stays(mut decoder: Decoder, error: FramingError) -> FramingError {
     let mut good = BytesMut::from("\r\n{}\nContent-Length: 2\r\n\r\n{}");
     assert_eq!(decoder.decode(&mut good), Err(error));
@@ -116,7 +117,7 @@ fn stays(mut decoder: Decoder, error: FramingError) -> FramingError {
     error
 }
 
-/// Sizes of pieces, up to 24 bytes, all following from one number.
+/// Pseudo-random sizes of pieces, up to 24 bytes.
 pub(crate) struct Sizes(pub(crate) u32);
 
 impl Sizes {

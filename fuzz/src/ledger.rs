@@ -1,6 +1,6 @@
-//! What one side of a session owes the other: exactly one answer to each call, none to anything else.
+//! Reference model of the responses on a session: exactly one for each call, and no others.
 //!
-//! What a message is, the library's own parser says here; the target `parse` is about that.
+//! Messages are parsed by the library itself, whose parser is tested by the target `parse`.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,8 +10,8 @@ use antiphon_proto::{Entry, ErrorCode, Incoming, Rejection, Request, Response, R
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-/// How many answers that nobody asked for a session takes before it closes the connection.
-pub(crate) const MAX_STRANGERS: usize = 16;
+/// The number of unmatched responses after which a session closes the connection.
+pub(crate) const MAX_UNMATCHED: usize = 16;
 
 /// The method whose result is its only parameter.
 pub(crate) const ECHO: &str = "echo";
@@ -24,19 +24,19 @@ pub(crate) fn read(message: &Bytes) -> Result<Incoming, Rejection> {
 #[derive(Default)]
 pub(crate) struct Ledger {
     due: Vec<Due>,
-    /// The results that a call of this id may have; none if it may have any.
+    /// The allowed results of the calls with this id; `None` allows any result.
     results: HashMap<String, Option<HashSet<String>>>,
-    /// The ids that were used twice, or by what is no call: only these may be refused.
+    /// Ids that were used twice, or by an invalid request. Only these may be refused.
     refusable: HashSet<String>,
-    /// Answers in what was sent, whoever asked for them.
+    /// The number of responses among the sent messages, whether expected or not.
     pub(crate) answers: usize,
 }
 
-/// An answer that is due.
+/// A pending response, single or batch.
 #[derive(Debug)]
 struct Due {
     batch: bool,
-    /// The ids, and whether each has to be there.
+    /// The ids, and whether each is required.
     ids: Vec<(String, bool)>,
 }
 
@@ -45,9 +45,9 @@ impl Due {
         self.ids.iter().any(|(_, certain)| *certain)
     }
 
-    /// How many ids are left out, if these are the answer.
+    /// The number of omitted ids, if these ids can be the response.
     fn left_out(&self, ids: &[String]) -> Option<usize> {
-        // How many of what came may be accounted for so far.
+        // `reached[n]`: the first n ids of the response may be matched so far.
         let mut reached = vec![false; ids.len() + 1];
         reached[0] = true;
         for (id, certain) in &self.ids {
@@ -61,7 +61,7 @@ impl Due {
 }
 
 impl Ledger {
-    /// Notes what a message has to be answered with.
+    /// Records the responses that a sent message requires.
     pub(crate) fn send(&mut self, message: &Result<Incoming, Rejection>) {
         let (batch, entries) = match message {
             Err(_) => return self.owe_parse_error(),
@@ -77,13 +77,13 @@ impl Ledger {
         }
     }
 
-    /// Notes that what cannot be read is due an answer, without an id.
+    /// Records that an unreadable message requires a response without an id.
     pub(crate) fn owe_parse_error(&mut self) {
         let ids = vec![("null".to_owned(), true)];
         self.due.push(Due { batch: false, ids });
     }
 
-    /// The id of the answer that an entry asks for, and whether it is certain.
+    /// The id of the response to an entry, and whether the response is required.
     fn entry(&mut self, entry: &Entry) -> Option<(String, bool)> {
         match entry {
             Entry::Invalid(invalid) if invalid.likeness() == Likeness::Answer => {
@@ -91,7 +91,7 @@ impl Ledger {
                 None
             }
             Entry::Invalid(invalid) => {
-                // It counts as the answer to a call, if one waits.
+                // It counts as the response to a call, if one is pending.
                 self.refusable.insert(invalid.id().to_owned());
                 let certain = invalid.likeness() == Likeness::Request || invalid.id() == "null";
                 Some((invalid.id().to_owned(), certain))
@@ -116,11 +116,11 @@ impl Ledger {
         }
     }
 
-    /// Takes what has come. Gives the id of a call, if that is what it is.
+    /// Processes a received message. Returns the id if it is a call.
     ///
     /// # Panics
     ///
-    /// If it is an answer that is not due, or another's.
+    /// If it is a response that is not expected, or has a wrong result.
     pub(crate) fn receive(&mut self, message: &Bytes) -> Option<String> {
         let shown = message.escape_ascii();
         match read(message) {
@@ -149,7 +149,7 @@ impl Ledger {
         }
     }
 
-    /// The id of an answer, and whether it has a result.
+    /// The id of a response, and whether it has a result.
     fn answer(&self, response: Response) -> (String, bool) {
         let id = response.id().to_owned();
         let result = match response.into_outcome() {
@@ -187,13 +187,13 @@ impl Ledger {
 }
 
 impl fmt::Display for Ledger {
-    /// What is still due.
+    /// Lists the pending responses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.due)
     }
 }
 
-/// The parameter that has to come back.
+/// The parameter that a call of `echo` has to return.
 fn echoed(request: &Request) -> Option<String> {
     let params = request.params().filter(|_| request.method() == ECHO)?;
     match serde_json::from_str::<Vec<&RawValue>>(params).as_deref() {
@@ -202,12 +202,12 @@ fn echoed(request: &Request) -> Option<String> {
     }
 }
 
-/// In a line, what breaks lines is a space.
+/// Replaces line breaks by spaces, as the encoding of lines does.
 fn spaced(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
-/// An answer to a call of the other side.
+/// A response to a call of the peer.
 pub(crate) fn reply(id: &str) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":0}}")
 }

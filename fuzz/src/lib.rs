@@ -1,23 +1,23 @@
-//! What has to hold for every input, as plain functions.
+//! Fuzz targets as plain functions, with their reference models and seeds.
 //!
-//! | file | what it does |
+//! | file | content |
 //! |---|---|
-//! | `parse.rs` | the envelope's parser against `serde_json` |
-//! | `framing.rs` | a byte stream cut into messages, whole and in pieces |
-//! | `dispatch.rs` | a message and its answer |
-//! | `batch.rs` | a batch of which everything is known, and its answers |
-//! | `session.rs` | a server's session and a hostile client |
-//! | `client.rs` | a client's session and a hostile server |
-//! | `model.rs` | what a message is, written a second time, slowly |
-//! | `verdict.rs` | what an answer is |
-//! | `ledger.rs` | which answers are due on a session |
-//! | `expected.rs` | what becomes of a client's calls |
-//! | `peer.rs` | a hostile peer, with a script |
-//! | `seeds.rs`, `scripts.rs` | where the inputs come from |
-//! | `mutate.rs` | and what becomes of them |
+//! | `parse.rs` | target: the message parser, compared with `serde_json` |
+//! | `framing.rs` | target: a byte stream decoded at once and in pieces |
+//! | `dispatch.rs` | target: a message and its response |
+//! | `batch.rs` | target: a generated batch and its responses |
+//! | `session.rs` | target: a server's session and a hostile client |
+//! | `client.rs` | target: a client's session and a hostile server |
+//! | `model.rs` | a reference parser for messages |
+//! | `verdict.rs` | a strict parser for responses |
+//! | `ledger.rs` | a model of the responses on a session |
+//! | `expected.rs` | a model of the outcomes of a client's calls |
+//! | `peer.rs` | a scripted hostile peer |
+//! | `seeds.rs`, `scripts.rs` | the seeds |
+//! | `mutate.rs` | tests that mutate the seeds |
 //!
-//! The targets of `cargo fuzz` call these functions, and so do the tests of this crate: on stable,
-//! for all seeds and for as many changed ones as `ANTIPHON_FUZZ_ROUNDS` says.
+//! The targets of `cargo fuzz` call these functions. The tests of this crate call them as well, on
+//! a stable compiler, with all seeds and with `ANTIPHON_FUZZ_ROUNDS` mutated ones.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! What a message is, said a second time: by `serde_json`, member by member, with no regard for
-//! time. The parser under test shares nothing with it but the specification.
+//! Reference parser for messages, with `serde_json`, without regard to speed. It shares no code
+//! with the parser under test.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use antiphon_proto::id::MAX_ID_LEN;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The deepest nesting of brackets that is taken.
+/// The maximum nesting depth.
 pub(crate) const MAX_DEPTH: usize = 128;
-/// The longest batch that is taken, by default.
+/// The default maximum number of entries in a batch.
 pub(crate) const MAX_BATCH: usize = 100;
 
-/// A message, as far as its answer depends on it.
+/// The parts of a message that determine its response.
 #[derive(Debug)]
 pub(crate) enum Message<'a> {
-    /// Not JSON, not UTF-8, or nested too deep.
+    /// Not JSON, not UTF-8, or nested too deeply.
     Syntax,
-    /// JSON of which nothing runs.
-    Nothing(Nothing),
+    /// Valid JSON that is rejected as a whole.
+    Rejected(Rejected),
     Single(Entry<'a>),
     Batch(Vec<Entry<'a>>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Nothing {
+pub(crate) enum Rejected {
     Scalar,
     EmptyBatch,
     LongBatch,
@@ -33,13 +33,13 @@ pub(crate) enum Nothing {
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
     Request(Request<'a>),
-    /// Neither request nor answer, or an answer; with the id that may be echoed.
+    /// A response or an invalid request, with the id for the error.
     Other(Option<&'a str>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// `None` for a name that no `String` can hold.
+    /// `None` for a name that a `String` cannot contain.
     pub(crate) method: Option<String>,
     pub(crate) params: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
@@ -58,16 +58,16 @@ pub(crate) fn read(text: &[u8]) -> Message<'_> {
         Some(b'[') => {
             let elements: Vec<&RawValue> = decoded(value);
             match elements.len() {
-                0 => Message::Nothing(Nothing::EmptyBatch),
-                length if length > MAX_BATCH => Message::Nothing(Nothing::LongBatch),
+                0 => Message::Rejected(Rejected::EmptyBatch),
+                length if length > MAX_BATCH => Message::Rejected(Rejected::LongBatch),
                 _ => Message::Batch(elements.into_iter().map(entry).collect()),
             }
         }
-        _ => Message::Nothing(Nothing::Scalar),
+        _ => Message::Rejected(Rejected::Scalar),
     }
 }
 
-/// How many brackets are open at most. The text is JSON.
+/// The nesting depth of a JSON text.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0, 0);
     let (mut string, mut escaped) = (false, false);
@@ -135,12 +135,12 @@ fn entry(value: &RawValue) -> Entry<'_> {
     }
 }
 
-/// A string, a number or null, not too long.
+/// Whether it is a string, a number or null, and not too long.
 pub(crate) fn is_id(json: &str) -> bool {
     !json.starts_with(['{', '[', 't', 'f']) && json.len() <= MAX_ID_LEN
 }
 
-/// What is known to be JSON of this kind.
+/// Decodes JSON that is known to be of this type.
 pub(crate) fn decoded<'a, T: Deserialize<'a>>(value: &'a RawValue) -> T {
     match serde_json::from_str(value.get()) {
         Ok(decoded) => decoded,
@@ -148,8 +148,8 @@ pub(crate) fn decoded<'a, T: Deserialize<'a>>(value: &'a RawValue) -> T {
     }
 }
 
-/// The members of an object, in order, with every repetition. A name that no `String` can hold is
-/// the empty one, which no envelope has.
+/// The members of an object, in order, including duplicates. A name that a `String` cannot contain
+/// becomes the empty name, which no message has.
 pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

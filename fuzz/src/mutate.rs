@@ -1,7 +1,7 @@
-//! Runs the targets without a fuzzer: all seeds, then changed ones.
+//! Tests that run the targets without a fuzzer, with all seeds and with mutated ones.
 //!
-//! Half of the changes are of bytes, and ruin most texts; the other half are of tokens, and keep most
-//! of them JSON.
+//! Half of the mutations change bytes, and make most texts invalid. The other half change tokens,
+//! and keep most texts valid JSON.
 
 use std::ops::Range;
 use std::thread;
@@ -9,7 +9,7 @@ use std::thread;
 use crate::seeds::{self, Seed};
 use crate::{batch, client, dispatch, framing, parse, scripts, session};
 
-/// What is put into inputs: what means something to a parser, and what must not.
+/// Texts that are inserted into inputs: tokens, and texts that must have no effect.
 #[rustfmt::skip]
 const WORDS: &[&[u8]] = &[
     b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\\", b" ", b"\n", b"\r", b"\r\n", b"\t", b"0",
@@ -22,7 +22,7 @@ const WORDS: &[&[u8]] = &[
     b"{\"\":{\"\":{\"\":{\"\":",
 ];
 
-/// What may stand where a value stands.
+/// Replacements for values.
 #[rustfmt::skip]
 const VALUES: &[&str] = &[
     "0", "-1", "1.50", "-0", "1e400", "123456789012345678901234567890", "null", "true", "false",
@@ -32,7 +32,7 @@ const VALUES: &[&str] = &[
     "\"\u{fc}\u{1f600}\"",
 ];
 
-/// What may stand where a member stands.
+/// Replacements for members.
 #[rustfmt::skip]
 const MEMBERS: &[&str] = &[
     r#""id":1"#, r#""id":"x""#, r#""i\u0064":2"#, r#""method":"tick""#, r#""method":"later""#,
@@ -51,12 +51,12 @@ const ENTRIES: &[&str] = &[
     "1",
 ];
 
-/// Longer inputs are run as they are and not changed: they would take all the time.
+/// The maximum size of a mutated seed. Longer seeds run only unchanged, to save time.
 const CHANGED: usize = 2048;
-/// What a changed one may grow to.
+/// The maximum size after mutations.
 const GROWN: usize = 4096;
 
-/// Marsaglia's xorshift: the same numbers on every machine.
+/// Pseudo-random numbers (Marsaglia's xorshift), the same on every machine.
 struct Random(u64);
 
 impl Random {
@@ -71,14 +71,14 @@ impl Random {
         &of[self.below(of.len())]
     }
 
-    /// A part of a text, at most so long.
+    /// A random part of a text, with a maximum length.
     fn part<'a>(&mut self, text: &'a [u8], longest: usize) -> &'a [u8] {
         let start = self.below(text.len() + 1);
         let length = self.below(longest.min(text.len() - start) + 1);
         &text[start..start + length]
     }
 
-    /// Puts a JSON text together differently.
+    /// Mutates the tokens of a JSON text.
     fn rearrange(&mut self, input: &mut Vec<u8>) {
         let tokens = tokens(input);
         let Range { start, end } = match tokens.len() {
@@ -142,7 +142,7 @@ impl Random {
     }
 }
 
-/// Where strings, words, numbers and marks are in a JSON text; roughly, if it is none.
+/// The tokens of a JSON text; an approximation if the text is not JSON.
 fn tokens(text: &[u8]) -> Vec<Range<usize>> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -170,10 +170,10 @@ fn tokens(text: &[u8]) -> Vec<Range<usize>> {
     tokens
 }
 
-/// Says which input it was if a check panics.
-struct Shown<'a>(&'a [u8]);
+/// Prints the input if a check panics.
+struct PrintInput<'a>(&'a [u8]);
 
-impl Drop for Shown<'_> {
+impl Drop for PrintInput<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the input was b\"{}\"", self.0.escape_ascii());
@@ -181,14 +181,14 @@ impl Drop for Shown<'_> {
     }
 }
 
-/// A batch, and a connection, take as long as so many messages.
+/// Costs of a batch and of a connection, in messages.
 const BATCH: u64 = 5;
 const CONNECTION: u64 = 20;
 
-/// Runs the seeds, then changed ones; fewer of them if a check has a `cost`.
+/// Runs the seeds and then mutated ones. A higher `cost` means fewer of them.
 fn run(check: fn(&[u8]) -> bool, seeds: &[Seed], cost: u64) {
     let check = |input: &[u8]| {
-        let shown = Shown(input);
+        let shown = PrintInput(input);
         check(shown.0)
     };
     for seed in seeds {
@@ -206,7 +206,7 @@ fn run(check: fn(&[u8]) -> bool, seeds: &[Seed], cost: u64) {
     let mut random = Random(start.max(1));
 
     let short: Vec<_> = seeds.iter().filter(|seed| seed.len() <= CHANGED).collect();
-    // Changes add up, for a while.
+    // Mutations accumulate for some rounds.
     let (mut input, mut good) = (Vec::new(), 0);
     for round in 0..rounds {
         if round % 8 == 0 || input.len() > GROWN {
@@ -221,7 +221,7 @@ fn run(check: fn(&[u8]) -> bool, seeds: &[Seed], cost: u64) {
         }
         good += u64::from(check(&input));
     }
-    // Changes that always ruin an input, or never, would prove little.
+    // Mutations that make all inputs invalid, or none, would test little.
     let share = 100 * good / rounds.max(1);
     assert!(
         (10..90).contains(&share),
@@ -244,7 +244,7 @@ fn the_table_of_json_texts_and_serde_json_agree() {
 }
 
 #[test]
-fn pieces_of_a_stream_never_change_its_messages() {
+fn the_pieces_of_a_stream_do_not_change_its_messages() {
     run(framing::check, &seeds::framing(), 1);
 }
 
@@ -254,7 +254,7 @@ fn every_call_has_one_answer_and_no_notification_has_any() {
 }
 
 #[test]
-fn every_entry_of_a_batch_is_answered_in_its_place() {
+fn every_entry_of_a_batch_is_answered_in_order() {
     run(batch::check, &scripts::batch(), BATCH);
 }
 
@@ -264,6 +264,6 @@ fn a_hostile_client_gets_one_answer_to_each_call() {
 }
 
 #[test]
-fn a_hostile_server_ends_every_call_and_mixes_up_none() {
+fn with_a_hostile_server_every_call_ends_with_its_own_response() {
     run(client::check, &scripts::client(), CONNECTION);
 }

@@ -1,11 +1,12 @@
-//! The envelope's parser: it never panics, and it takes what `serde_json` takes, but for depth.
+//! Fuzz target for the message parser: no panics, and the same verdicts as `serde_json` except for
+//! the limit of depth.
 
 use antiphon_proto::{Entry, Incoming, Rejection, Rules, parse};
 use bytes::Bytes;
 
-use crate::model::{self, Message, Nothing};
+use crate::model::{self, Message, Rejected};
 
-/// Reads the text with both parsers, and says whether anything of it could run.
+/// Parses the text with both parsers, and returns whether any part of it could run.
 ///
 /// # Panics
 ///
@@ -17,9 +18,9 @@ pub fn check(text: &[u8]) -> bool {
         (Message::Syntax, Err(Rejection::Syntax { at })) => {
             assert!(at <= text.len(), "at {at} of {}", text.len());
         }
-        (Message::Nothing(Nothing::Scalar), Err(Rejection::NotAnObject))
-        | (Message::Nothing(Nothing::EmptyBatch), Err(Rejection::EmptyBatch))
-        | (Message::Nothing(Nothing::LongBatch), Err(Rejection::BatchTooLong)) => {}
+        (Message::Rejected(Rejected::Scalar), Err(Rejection::NotAnObject))
+        | (Message::Rejected(Rejected::EmptyBatch), Err(Rejection::EmptyBatch))
+        | (Message::Rejected(Rejected::LongBatch), Err(Rejection::BatchTooLong)) => {}
         (Message::Single(expected), Ok(Incoming::Single(entry))) => compare(&expected, &entry),
         (Message::Batch(expected), Ok(Incoming::Batch(entries))) => {
             assert_eq!(expected.len(), entries.len());

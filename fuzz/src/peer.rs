@@ -1,7 +1,7 @@
-//! A hostile peer: one end of a real connection, with a script of what to say.
+//! Hostile peer: one end of a socket connection that sends a script.
 //!
-//! A script is lines. Each is a message, or what is none; an empty one is a pause in which the other
-//! side may work.
+//! Each line of a script is a valid or invalid message. An empty line is a pause, in which the
+//! other side may run.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,23 +16,24 @@ use tokio::time::timeout;
 
 use crate::framing::{Outcome, Sizes, cut};
 
-/// Longer than anything takes; what takes longer hangs.
+/// Time limit after which the other side counts as hung.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest message that either side takes.
+/// The maximum size of a message on both sides.
 pub(crate) const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// How often others have their turn in a pause.
+/// How often a pause yields to other tasks.
 const TURNS: usize = 8;
 
-/// What to say: bytes, with pauses between them.
+/// Bytes to send, with pauses between them.
 pub(crate) struct Script {
     framing: Framing,
     parts: Vec<Vec<u8>>,
 }
 
 impl Script {
-    /// In lines the text goes as it is; with lengths, each of its lines is a message.
+    /// With line framing the text is sent unchanged. With length headers each line becomes a
+    /// message.
     pub(crate) fn new(framing: Framing, text: &[u8]) -> Self {
         let mut parts = vec![Vec::new()];
         for line in text.split(|&byte| byte == b'\n') {
@@ -45,8 +46,8 @@ impl Script {
         Self { framing, parts }
     }
 
-    /// What the other side hears of it.
-    pub(crate) fn heard(&self) -> Outcome {
+    /// The messages that the other side receives.
+    pub(crate) fn received(&self) -> Outcome {
         let parts = self.parts.iter().map(Vec::as_slice);
         cut(self.framing, MAX_MESSAGE, parts)
     }
@@ -74,7 +75,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(stream: TcpStream, framing: Framing) -> Self {
-        // Messages that go one by one must not wait for each other.
+        // Nagle's algorithm would delay small messages.
         let _ = stream.set_nodelay(true);
         Self {
             stream,
@@ -85,8 +86,8 @@ impl Peer {
         }
     }
 
-    /// The next message, or none at the end of the connection. If nothing comes, the panic says what
-    /// is due.
+    /// Reads the next message. `None` means that the connection has ended. After the time limit it
+    /// panics with the list of pending responses.
     pub(crate) async fn next(&mut self, due: &dyn fmt::Display) -> Option<Bytes> {
         loop {
             let message = match self.over {
@@ -103,12 +104,13 @@ impl Peer {
             let Ok(read) = read else {
                 panic!("nothing comes; due: {due}");
             };
-            // A reset is an end as well.
+            // A reset counts as the end.
             self.over = read.unwrap_or_default() == 0;
         }
     }
 
-    /// Says all of it, in pieces whose sizes follow from the number; whole if that is even.
+    /// Sends the script, in pieces if the number is odd, or else at once. The number determines the
+    /// sizes of the pieces.
     pub(crate) async fn play(&mut self, script: &Script, pieces: u8) {
         for part in &script.parts {
             let pieces = match pieces % 2 {
@@ -116,7 +118,7 @@ impl Peer {
                 _ => Sizes(pieces.into()).of(part),
             };
             for piece in pieces {
-                // The other side may have closed; what it did then is looked at later.
+                // The other side may have closed the connection. The outcome is checked later.
                 if self.stream.write_all(piece).await.is_err() {
                     return;
                 }
@@ -128,7 +130,7 @@ impl Peer {
         }
     }
 
-    /// Sends one message; the other side may have gone.
+    /// Sends one message. The other side may have closed the connection.
     pub(crate) async fn say(&mut self, message: &str) {
         let _ = self
             .stream
@@ -136,18 +138,18 @@ impl Peer {
             .await;
     }
 
-    /// Says that nothing more comes.
+    /// Shuts down the sending direction.
     pub(crate) async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Cuts the connection without a word.
+    /// Resets the connection.
     pub(crate) fn cut(self) {
         let _ = self.stream.set_zero_linger();
     }
 }
 
-/// The framing that the lowest bit of a number chooses.
+/// The framing that the lowest bit selects.
 pub(crate) fn framing(flags: u8) -> Framing {
     match flags % 2 {
         0 => Framing::Newline,
@@ -155,7 +157,7 @@ pub(crate) fn framing(flags: u8) -> Framing {
     }
 }
 
-/// The address of a port here, for this framing.
+/// The address of a local port with this framing.
 pub(crate) fn address(port: u16, framing: Framing) -> String {
     match framing {
         Framing::Newline => format!("tcp://127.0.0.1:{port}"),

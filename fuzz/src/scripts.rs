@@ -1,10 +1,10 @@
-//! What hostile peers say: scripts for both ends of a session, and plans of batches.
+//! Seeds for the targets `client`, `session` and `batch`: scripts of hostile peers, and plans.
 
 use std::borrow::Cow;
 
 use crate::seeds::Seed;
 
-/// Scripts for a client, each with the two bytes before it that choose how it is said.
+/// Scripts for a client, each after the two bytes that select how it is sent.
 #[must_use]
 pub fn client() -> Vec<Seed> {
     let many = answers(17);
@@ -21,7 +21,7 @@ pub fn client() -> Vec<Seed> {
             answer("\"antiphon-1\"", "true")
         ),
     ];
-    said(SERVER.iter().map(|text| (*text).to_owned()).chain(made))
+    with_heads(SERVER.iter().map(|text| (*text).to_owned()).chain(made))
 }
 
 /// Scripts for a server.
@@ -49,7 +49,7 @@ pub fn session() -> Vec<Seed> {
             .map(|id| call(&id.to_string(), "count", "[20]"))
             .collect(),
     ];
-    said(CLIENT.iter().map(|text| (*text).to_owned()).chain(made))
+    with_heads(CLIENT.iter().map(|text| (*text).to_owned()).chain(made))
 }
 
 /// Plans of batches.
@@ -73,16 +73,16 @@ pub fn batch() -> Vec<Seed> {
     ]
 }
 
-/// Each script in all ways to say it.
-fn said(texts: impl Iterator<Item = String>) -> Vec<Seed> {
-    let said = |text: String| {
+/// Each script with several combinations of these two bytes.
+fn with_heads(texts: impl Iterator<Item = String>) -> Vec<Seed> {
+    let with_heads = |text: String| {
         let heads = [[4, 0], [5, 3], [0, 1], [2, 0], [13, 0]];
         heads.map(|head| Cow::Owned([&head, text.as_bytes()].concat()))
     };
-    texts.flat_map(said).collect()
+    texts.flat_map(with_heads).collect()
 }
 
-/// So many answers that nobody has asked for.
+/// Unmatched responses.
 fn answers(count: usize) -> String {
     let ids = 100..100 + count;
     ids.map(|id| answer(&id.to_string(), "0")).collect()
@@ -105,29 +105,30 @@ fn cancel(id: u32) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{{\"id\":{id}}}}}\n")
 }
 
-/// What a client hears.
+/// Scripts of a hostile server.
 #[rustfmt::skip]
 const SERVER: &[&str] = &[
     "",
-    // Right answers, in any order; a string is no number; twice is once too often.
+    // Valid responses in any order, ids of another type, duplicate responses.
     "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"three\"}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"two\"}",
     "{\"jsonrpc\":\"2.0\",\"id\":\"2\",\"result\":1}\n{\"jsonrpc\":\"2.0\",\"id\":2.0,\"result\":2}\n\
      {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":3}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":4}",
     "{\"jsonrpc\":\"2.0\",\"id\":\"s\",\"error\":{\"code\":7,\"message\":\"no\",\"data\":[1]}}\n\
      {\"jsonrpc\":\"2.0\",\"id\":\"\\u0073\",\"result\":null}",
-    // A batch, mixed up, with answers to others and calls in it.
+    // A batch response out of order, with responses to other calls, and with calls.
     "[{\"jsonrpc\":\"2.0\",\"id\":\"5\",\"result\":\"text\"},{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":\"number\"},\
      {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"two\"}]\n\n[{\"jsonrpc\":\"2.0\",\"id\":6,\"error\":{\"code\":1,\"message\":\"\"}}]",
     "[{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":1},{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"echo\",\"params\":[1]},\
      {\"jsonrpc\":\"2.0\",\"method\":\"later\"},{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"later\"},1]",
-    // It could not read something, again and again.
+    // Several errors without an id.
     "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"Parse error\"}}\n\
      {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"x\"}\n\
      {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"no\"}}\n\
      {\"jsonrpc\":\"2.0\",\"id\":null,\"result\":1}",
-    // A late answer to what was given up.
+    // A late response to a dropped call.
     "{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":1}\n{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":2}",
-    // Subscriptions: items before and after, of others, out of order, an end, and more.
+    // Subscriptions: items before the response and after the end, of other subscriptions, out of
+    // order.
     "{\"jsonrpc\":\"2.0\",\"method\":\"items\",\"params\":{\"subscription\":\"x\",\"seq\":1,\"result\":0}}\n\
      {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"x\"}\n\
      {\"jsonrpc\":\"2.0\",\"method\":\"items\",\"params\":{\"subscription\":\"x\",\"seq\":1,\"result\":[1]}}\n\
@@ -144,7 +145,7 @@ const SERVER: &[&str] = &[
     "{\"jsonrpc\":\"2.0\",\"method\":\"$/progress\",\"params\":{\"token\":2,\"value\":1}}\n\
      {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":1}\n\
      {\"jsonrpc\":\"2.0\",\"method\":\"$/progress\",\"params\":{\"token\":2,\"value\":2}}",
-    // Calls back, and what is no message.
+    // Calls to the client, and invalid messages.
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[[1,\"\\u00fc\"]]}\n\
      {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"later\",\"params\":[\"x\"]}\n\
      {\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":2}}",
@@ -152,12 +153,12 @@ const SERVER: &[&str] = &[
     "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":1}\nHTTP/1.1 400 Bad Request\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":1}",
 ];
 
-/// What a server hears.
+/// Scripts of a hostile client.
 #[rustfmt::skip]
 const CLIENT: &[&str] = &[
     "",
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[{\"a\": 1}]}\n{\"jsonrpc\":\"2.0\",\"method\":\"later\"}",
-    // Ids in use, while calls wait and in one batch.
+    // Duplicate ids, of running calls and within one batch.
     "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"later\"},{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[1]}]",
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\"}\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[1]}\n\
      [{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"later\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"hold\"},\
@@ -167,20 +168,20 @@ const CLIENT: &[&str] = &[
      {\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":1}}",
     "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"hold\"}\n{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"hold\"}\n\
      {\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":null}}",
-    // A notification that holds up what comes after it.
+    // A notification that delays the messages after it.
     "{\"jsonrpc\":\"2.0\",\"method\":\"hold\"}\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[1]}\n\
      {\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"later\"}\n\n{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":2}}",
-    // Calls back: answered, answered twice, answered wrongly, and in a batch with calls.
+    // Calls to the client, with valid, duplicate and invalid responses, and in a batch with calls.
     "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"ask\"}\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[1]}\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":2}",
     "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"ask\"}\n{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"method\":\"ask\"}\n\n\
      [{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":1},{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ask\"},\
      {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,\"message\":\"no\"}},{\"jsonrpc\":\"2.0\",\"method\":\"later\"}]",
     "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"ask\"}\n\n{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":\"a\"}}\n\
      {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"\"}}",
-    // Streams: alone, in a batch, ended.
+    // Subscriptions: single, in a batch, ended.
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":[3]}\n[{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"count\",\"params\":[64]},\
      {\"jsonrpc\":\"2.0\",\"method\":\"count\",\"params\":[2]}]\n{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"rpc.unsubscribe\",\"params\":[\"x\"]}",
-    // A deadline that is over at once, and one in a batch.
+    // A deadline that expires at once, and one in a batch.
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\",\"timeout\":1}\n[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\",\"timeout\":0}]",
     "[{\"jsonrpc\":\"2.0\",\"method\":\"hold\"},{\"jsonrpc\":\"2.0\",\"method\":\"later\"}]\n[1,[],{}]\n[]",
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"later\"}\n{\"jsonrpc\":\"2.0\",\"id\":2\nGET / HTTP/1.1\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"later\"}",

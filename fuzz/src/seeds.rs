@@ -1,5 +1,4 @@
-//! Where the inputs come from: the tables of the protocol's own tests, and messages as they are on
-//! the wire.
+//! Seeds: the tables of the protocol tests, and typical messages and streams.
 
 #[path = "../../crates/antiphon-proto/tests/it/json_cases.rs"]
 mod json_cases;
@@ -11,14 +10,14 @@ use json_cases::{Verdict, cases};
 /// One input.
 pub type Seed = Cow<'static, [u8]>;
 
-/// Texts for the parser.
+/// Seeds for the target `parse`.
 #[must_use]
 pub fn parse() -> Vec<Seed> {
     let texts = cases().into_iter().map(|case| case.text);
     texts.chain(messages()).collect()
 }
 
-/// The texts of the table, with whether they are JSON that may be taken.
+/// The texts of the table, with whether each is valid JSON within the limit of depth.
 #[must_use]
 pub fn verdicts() -> Vec<(&'static str, Seed, bool)> {
     let legal = |verdict| matches!(verdict, Verdict::Valid | Verdict::Range);
@@ -26,7 +25,7 @@ pub fn verdicts() -> Vec<(&'static str, Seed, bool)> {
     cases().into_iter().map(row).collect()
 }
 
-/// Messages for a dispatcher: those written down here, and every text as a parameter.
+/// Seeds for the target `dispatch`: messages, and every text of the table as a parameter.
 #[must_use]
 pub fn dispatch() -> Vec<Seed> {
     let wrapped = cases().into_iter().flat_map(|case| {
@@ -38,7 +37,7 @@ pub fn dispatch() -> Vec<Seed> {
     messages().chain(wrapped).collect()
 }
 
-/// Streams, each with the three bytes before it that choose how it is cut.
+/// Seeds for the target `framing`: streams, each after the three bytes that select the framing.
 #[must_use]
 pub fn framing() -> Vec<Seed> {
     let of = |head: [u8; 3], stream: &[u8]| Cow::Owned([&head, stream].concat());

@@ -1,10 +1,10 @@
-//! A server's session and a hostile client: one answer to each call, whatever else goes on.
+//! Fuzz target for a server's session with a hostile client: exactly one response for each call.
 
 use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use antiphon::{Context, ErrorObject, ServerHandle, Router, Server, call};
+use antiphon::{Context, ErrorObject, Router, Server, ServerHandle, call};
 use antiphon_proto::Framing;
 use bytes::Bytes;
 use futures_core::Stream;
@@ -14,22 +14,22 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::ledger::{ECHO, Ledger, MAX_STRANGERS, read, reply};
+use crate::ledger::{ECHO, Ledger, MAX_UNMATCHED, read, reply};
 use crate::peer::{MAX_MESSAGE, PATIENCE, Peer, Script, address, framing};
 
-/// The last call, whose answer says that all before it has been looked at.
+/// The last call. Its response shows that all messages before it were processed.
 const LAST: &str = r#"{"jsonrpc":"2.0","id":"the last","method":"echo","params":["the last"]}"#;
 
-/// Items of a subscription.
+/// The maximum number of items of a subscription.
 const MAX_ITEMS: u64 = 64;
 
 thread_local! {
-    static SITE: Site = Site::new();
-    /// How many calls of `hold` and `ask` run, with their sessions or without.
+    static FIXTURE: Fixture = Fixture::new();
+    /// The number of running calls of `hold` and `ask`, also of ended sessions.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-struct Site {
+struct Fixture {
     runtime: Runtime,
     ports: [u16; 2],
     handle: ServerHandle,
@@ -52,7 +52,7 @@ impl Drop for Guard {
     }
 }
 
-/// Counts.
+/// A stream that counts.
 struct Count(u64, u64);
 
 impl Stream for Count {
@@ -89,7 +89,7 @@ fn router(open: &watch::Sender<bool>) -> Router {
         .method_fn("count", |to: u64| Count(0, to.min(MAX_ITEMS)))
 }
 
-impl Site {
+impl Fixture {
     fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -99,7 +99,7 @@ impl Site {
             .bind(address(0, Framing::ContentLength))
             .configure(|settings| {
                 settings.max_request = MAX_MESSAGE;
-                // So that few messages come to all bounds.
+                // Low limits, so that few messages reach them.
                 settings.sessions.max_running = 4;
                 settings.sessions.max_parked = 4;
                 settings.sessions.max_subscriptions = 2;
@@ -117,8 +117,8 @@ impl Site {
         }
     }
 
-    /// Waits until nothing is left of a connection.
-    async fn rests(&self) {
+    /// Waits until the connection has ended and no call runs.
+    async fn settled(&self) {
         let end = Instant::now() + PATIENCE;
         while self.handle.connections() > 0 || HELD.get() > 0 {
             assert!(Instant::now() < end, "{} calls are left", HELD.get());
@@ -127,33 +127,33 @@ impl Site {
     }
 }
 
-/// Says the script to a server: of the first byte the lowest bit chooses the framing, and the next two
-/// how the connection ends; the second byte chooses pieces. Says whether the connection outlived the
-/// script.
+/// Sends the script to a server. The lowest bit of the first byte selects the framing, the next two
+/// bits the end of the connection. The second byte selects the sizes of the pieces. Returns whether
+/// the connection was still open after the script.
 ///
 /// # Panics
 ///
-/// If an answer is missing, comes twice or is another's, or if something is left of the session.
+/// If a response is missing, duplicate or wrong, or if a call runs on after the session.
 pub fn check(input: &[u8]) -> bool {
     let Some((&[flags, pieces], text)) = input.split_first_chunk() else {
         return false;
     };
-    SITE.with(|site| {
-        site.runtime.block_on(async {
-            site.open.send_replace(false);
+    FIXTURE.with(|fixture| {
+        fixture.runtime.block_on(async {
+            fixture.open.send_replace(false);
             let framing = framing(flags);
-            let port = site.ports[usize::from(flags % 2)];
+            let port = fixture.ports[usize::from(flags % 2)];
             let stream = TcpStream::connect(("127.0.0.1", port)).await;
             let peer = Peer::new(stream.expect("a connection"), framing);
-            let good = visit(site, peer, flags, pieces, &Script::new(framing, text)).await;
-            site.rests().await;
+            let good = visit(fixture, peer, flags, pieces, &Script::new(framing, text)).await;
+            fixture.settled().await;
             good
         })
     })
 }
 
-async fn visit(site: &Site, mut peer: Peer, flags: u8, pieces: u8, script: &Script) -> bool {
-    let (messages, end) = script.heard();
+async fn visit(fixture: &Fixture, mut peer: Peer, flags: u8, pieces: u8, script: &Script) -> bool {
+    let (messages, end) = script.received();
     let mut ledger = Ledger::default();
     let send = |message| ledger.send(&read(message));
     messages.iter().for_each(send);
@@ -162,8 +162,8 @@ async fn visit(site: &Site, mut peer: Peer, flags: u8, pieces: u8, script: &Scri
     {
         ledger.owe_parse_error();
     }
-    // Beyond that it depends on which of them were asked for.
-    let certain = ledger.answers <= MAX_STRANGERS;
+    // With more responses, the result depends on how many of them match calls.
+    let certain = ledger.answers <= MAX_UNMATCHED;
     let stays = end.is_ok() && certain;
     peer.play(script, pieces).await;
     match flags >> 1 & 3 {
@@ -177,7 +177,7 @@ async fn visit(site: &Site, mut peer: Peer, flags: u8, pieces: u8, script: &Scri
         }
         _ => {}
     }
-    site.open.send_replace(true);
+    fixture.open.send_replace(true);
     if !certain {
         goodbye(peer, &mut ledger).await;
         return false;
@@ -205,7 +205,7 @@ async fn visit(site: &Site, mut peer: Peer, flags: u8, pieces: u8, script: &Scri
     true
 }
 
-/// Says that nothing more comes, and hears what is still said: no answer comes twice, or late.
+/// Shuts down the sending direction, and checks the remaining messages: no response is duplicate.
 async fn goodbye(mut peer: Peer, ledger: &mut Ledger) {
     peer.finish().await;
     while let Some(message) = peer.next(&*ledger).await {

@@ -1,19 +1,19 @@
-//! One answer, taken apart: it is an answer in every detail (section 5 of the specification).
+//! Strict parser for responses (section 5 of the specification).
 
 use serde_json::value::RawValue;
 
 use crate::model::{Members, decoded, is_id};
 
-/// What an answer says.
+/// The content of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The text of the result.
+    /// The JSON text of the result.
     Result(String),
     /// The code of the error.
     Code(i64),
 }
 
-/// The id of an answer, and what it says.
+/// The id and the content of a response.
 pub(crate) fn verdict(answer: &RawValue) -> (String, Verdict) {
     let Members(members) = decoded(answer);
     let [version, id, (what, value)] = &members[..] else {

@@ -1,13 +1,14 @@
-//! Documentation of a server: schemas, errors, examples and deprecated methods, as OpenRPC and as a page for
-//! browsers.
+//! Documentation of a server: schemas, errors, examples and deprecated methods, as OpenRPC and as a
+//! page for browsers.
 //!
 //! ```console
 //! $ cargo run --example described --features metrics
 //! $ curl http://127.0.0.1:8060/openrpc.json
 //! ```
 //!
-//! Open http://127.0.0.1:8060/ in a browser. The tool reads the documents as well: `antiphon docs :8060` writes
-//! documentation, and `antiphon codegen :8060 --lang python` writes a client.
+//! Open http://127.0.0.1:8060/ in a browser. The tool reads the documents as well:
+//! `antiphon docs :8060` writes documentation, and `antiphon codegen :8060 --lang python` writes a
+//! client.
 
 use std::process::ExitCode;
 
@@ -24,29 +25,29 @@ struct Shop;
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[schemars(crate = "schemars")]
 struct Book {
-    /// As it stands on the cover.
+    /// Title on the cover.
     title: String,
     kind: Kind,
-    /// In cents; unknown until somebody asks for it.
+    /// Price in cents, if it is known.
     price: Option<u32>,
-    /// What it refers to.
+    /// Books that it refers to.
     #[serde(default)]
     references: Vec<Self>,
 }
 
-/// What kind of book it is.
+/// Kind of a book.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[schemars(crate = "schemars")]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Novel,
-    /// Many of them, in one volume.
+    /// Several stories in one volume.
     ShortStories,
 }
 
 #[derive(Debug, ErrorCodes)]
 enum ShopError {
-    /// The book is sold out, or never was there.
+    /// The book is sold out or unknown.
     #[code(1404)]
     #[message("there is no {title:?}")]
     Missing { title: String },
@@ -56,16 +57,16 @@ enum ShopError {
 impl Shop {
     /// Sells books.
     ///
-    /// The price is that of all of them, in cents.
+    /// Returns the total price in cents.
     #[method(
         errors = ShopError,
         example = r#"{"params": {"title": "Moby-Dick", "count": 2}, "result": 1980}"#
     )]
     fn rpc_buy(
         &self,
-        /// As it stands on the cover.
+        /// Title on the cover.
         title: String,
-        /// How many.
+        /// Number of copies.
         #[arg(default = 1)]
         count: u32,
     ) -> Result<u32, ShopError> {
@@ -83,7 +84,7 @@ impl Shop {
         shelf().into_iter().filter(wanted).collect()
     }
 
-    /// The books as they come in.
+    /// New books, as they arrive.
     fn rpc_arrivals(&self) -> impl Stream<Item = Book> {
         stream::iter(shelf())
     }

@@ -1,4 +1,5 @@
-//! Skeleton of a language server: messages with `Content-Length` headers on standard input and output.
+//! Skeleton of a language server: messages with `Content-Length` headers on standard input and
+//! output.
 //!
 //! Run with
 //!
@@ -23,7 +24,7 @@ type Members = Map<String, Value>;
 
 #[rpc]
 impl Language {
-    /// What the server can do.
+    /// Returns the capabilities of the server.
     fn rpc_initialize(&self, #[arg(flatten)] _params: Members) -> Value {
         json!({"capabilities": {"hoverProvider": true, "workspaceSymbolProvider": true}})
     }
@@ -39,13 +40,14 @@ impl Language {
         Ok(ctx.peer()?.notify("window/logMessage", message).await?)
     }
 
-    /// What stands under the pointer.
+    /// Describes the symbol at a position.
     #[method(name = "textDocument/hover")]
     fn rpc_hover(&self, position: Value, #[arg(flatten)] _rest: Members) -> Value {
         json!({"contents": format!("line {}", position["line"])})
     }
 
-    /// Takes its time. `$/cancelRequest` drops it where it waits, and −32800 is the answer.
+    /// A slow method. `$/cancelRequest` drops it where it waits, and the response is the error
+    /// −32800.
     #[method(name = "workspace/symbol")]
     async fn rpc_symbol(&self, query: String, #[arg(flatten)] _rest: Members) -> Vec<Value> {
         tokio::time::sleep(Duration::from_secs(5)).await;

@@ -18,7 +18,7 @@ struct Room {
 
 #[rpc]
 impl Room {
-    /// How many lamps there are.
+    /// Number of lamps.
     fn rpc_lamps(&self) -> u32 {
         self.lamps
     }
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
         .documentation("Everything under one roof.")
         .nest("kitchen", Room { lamps: 3 })
         .nest("attic", Room { lamps: 0 })
-        // A second `nest` with the same name would prevent the server from starting; `replace` overwrites it.
+        // A second `nest` with the same name would prevent the server from starting; `replace`
+        // overwrites it.
         .replace("attic", Room { lamps: 1 });
 
     // `house.kitchen.lamps`, `house.attic.lamps` and so on. `functions_list` lists all of them.

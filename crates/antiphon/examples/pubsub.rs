@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `publish` returns the number of subscribers. A web page can do both as well, with
-//! `new WebSocket("ws://127.0.0.1:8060")`, if its origin is allowed with `--allow-origin`. A publisher lives in
-//! one process. To publish across several servers, use a message broker.
+//! `new WebSocket("ws://127.0.0.1:8060")`, if its origin is allowed with `--allow-origin`. A
+//! publisher lives in one process. To publish across several servers, use a message broker.
 
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ struct News {
 
 #[rpc]
 impl News {
-    /// Everything that is published under a topic from now on.
+    /// Texts that are published under a topic from now on.
     #[method(overflow = "drop_oldest")]
     fn rpc_subscribe(&self, topic: String) -> impl Stream<Item = String> {
         unfold(
@@ -43,7 +43,7 @@ impl News {
         )
     }
 
-    /// Tells all subscribers, and returns how many there are.
+    /// Sends a text to all subscribers, and returns their number.
     fn rpc_publish(&self, topic: String, text: String) -> usize {
         // `send` fails only if there is no subscriber.
         self.channel.send((topic, text)).unwrap_or(0)

@@ -1,9 +1,9 @@
-//! `antiphon batch`: lines in, lines out.
+//! Tests of `antiphon batch`.
 
 use crate::support::{Server, http, peer, run};
 
 #[test]
-fn answers_come_in_the_order_of_the_lines() {
+fn responses_are_in_the_order_of_the_lines() {
     let server = Server::start(&[]);
     let input = r#"
         # a comment
@@ -26,7 +26,7 @@ fn answers_come_in_the_order_of_the_lines() {
 }
 
 #[test]
-fn the_exit_code_tells_how_many_failed() {
+fn the_exit_code_tells_whether_all_some_or_none_failed() {
     let server = Server::start(&[]);
     let good = r#"{"method":"ping"}"#;
     let bad = r#"{"method":"nope"}"#;
@@ -49,7 +49,7 @@ fn the_exit_code_tells_how_many_failed() {
 }
 
 #[test]
-fn a_line_that_cannot_be_read_is_named_and_nothing_is_sent() {
+fn the_error_names_an_invalid_line_and_nothing_is_sent() {
     let table = [
         (
             "{\"method\":\"a\"}\n\n# c\nnonsense\n",
@@ -71,7 +71,7 @@ fn a_line_that_cannot_be_read_is_named_and_nothing_is_sent() {
         ("[\"a\"]", "line 1: a line is an object"),
     ];
     for (input, part) in table {
-        // Nobody is there: trying to send would end with another code.
+        // No server listens, so an attempt to send would end with another exit code.
         let ended = run(&["batch", "127.0.0.1:1"], input);
         assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{input}");
         assert!(ended.err.contains(part), "{input}: {}", ended.err);
@@ -80,7 +80,7 @@ fn a_line_that_cannot_be_read_is_named_and_nothing_is_sent() {
 }
 
 #[test]
-fn the_lines_come_from_a_file_too() {
+fn lines_can_come_from_a_file() {
     let server = Server::start(&[]);
     let file = std::env::temp_dir().join(format!("antiphon-batch-{}.jsonl", std::process::id()));
     std::fs::write(&file, "{\"method\":\"ping\"}\nx\n").unwrap();
@@ -126,7 +126,7 @@ fn a_batch_that_is_too_long_is_refused_as_a_whole() {
 }
 
 #[test]
-fn a_call_that_the_server_leaves_out_is_told() {
+fn an_unanswered_call_is_reported() {
     let one = r#"[{"jsonrpc":"2.0","id":2,"result":5}]"#;
     let (address, _requests) = peer(http("200 OK", "application/json", one));
     let input = "{\"method\":\"a\"}\n{\"method\":\"b\"}\n";

@@ -1,4 +1,4 @@
-//! `antiphon call`: parameters in every form, and what is printed where.
+//! Tests of `antiphon call`: parameters, standard output and standard error.
 
 use crate::support::{Server, http, peer, run};
 
@@ -108,7 +108,7 @@ fn an_error_of_the_server_is_printed_as_json_beside_the_results() {
 }
 
 #[test]
-fn the_longest_walks_fit_into_an_answer() {
+fn the_longest_random_paths_fit_into_a_response() {
     let server = Server::start(&[]);
     let walk = server.call(&["calc.randompaths", "1", "399999", "0", "1e-200"]);
     assert_eq!(walk.code, Some(0), "{}", walk.err);
@@ -140,7 +140,7 @@ fn wrong_usage_sends_nothing() {
         (&[], "METHOD"),
     ];
     for (args, part) in table {
-        // Nobody is there: trying to send would end with another code.
+        // No server listens, so an attempt to send would end with another exit code.
         let ended = run(&[&["call", "127.0.0.1:1"], *args].concat(), "");
         assert_eq!(
             (ended.code, &*ended.out),
@@ -153,7 +153,7 @@ fn wrong_usage_sends_nothing() {
 }
 
 #[test]
-fn what_is_no_address_is_told() {
+fn an_invalid_address_is_an_error() {
     let table = [
         ("localhost", "names no port"),
         ("gopher://h", "is not spoken by this build"),
@@ -169,7 +169,7 @@ fn what_is_no_address_is_told() {
 }
 
 #[test]
-fn a_request_is_what_was_asked_for() {
+fn a_request_has_the_given_options() {
     let ok = http(
         "200 OK",
         "application/json",
@@ -211,7 +211,7 @@ fn a_notification_prints_nothing() {
 }
 
 #[test]
-fn the_http_answer_can_be_shown() {
+fn the_http_response_can_be_shown() {
     let server = Server::start(&[]);
     let ended = server.call(&["ping", "-i"]);
     assert_eq!((ended.code, &*ended.out), (Some(0), "\"pong\"\n"));
@@ -236,7 +236,7 @@ fn the_http_answer_can_be_shown() {
 }
 
 #[test]
-fn colour_is_for_terminals_unless_asked_for() {
+fn colour_is_only_for_terminals_unless_it_is_forced() {
     let server = Server::start(&[]);
     let plain = "{\"a\":1}\n";
     let coloured = "{\u{1b}[1;34m\"a\"\u{1b}[0m:\u{1b}[36m1\u{1b}[0m}\n";

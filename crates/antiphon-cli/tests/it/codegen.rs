@@ -1,6 +1,6 @@
-//! `antiphon codegen`: files byte for byte, and a Python client that calls.
+//! Tests of `antiphon codegen`: the generated files, and calls with the Python client.
 //!
-//! With `ANTIPHON_BLESS=1` the expected files are written anew.
+//! `ANTIPHON_BLESS=1` rewrites the expected files.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 }
 
 #[test]
-fn files_are_what_they_were() {
+fn generated_files_equal_the_expected_files() {
     let bless = std::env::var_os("ANTIPHON_BLESS").is_some();
     for document in ["calculator", "shapes"] {
         let source = folder().join(document).with_extension("json");
@@ -69,7 +69,7 @@ fn a_document_comes_from_standard_input_and_goes_into_a_file() {
 }
 
 #[test]
-fn what_is_no_document_is_told() {
+fn an_invalid_document_is_an_error() {
     let table = [
         ("", "no JSON"),
         ("{", "no JSON"),
@@ -129,7 +129,7 @@ fn what_is_no_document_is_told() {
 }
 
 #[test]
-fn a_document_without_anything_makes_a_client() {
+fn an_empty_document_makes_a_client() {
     let document = r#"{"openrpc":"1.2.6","info":{},"methods":[]}"#;
     for (lang, _) in LANGUAGES {
         let ended = run(&["codegen", "-", "--lang", lang], document);
@@ -138,7 +138,7 @@ fn a_document_without_anything_makes_a_client() {
 }
 
 #[test]
-fn a_python_client_calls() {
+fn a_generated_python_client_makes_calls() {
     let server = Server::start(&[]);
     let mut python = Command::new("python3");
     python
@@ -146,7 +146,7 @@ fn a_python_client_calls() {
         .arg(folder().join("calls.py"))
         .arg(&server.url);
     for (name, _) in std::env::vars_os() {
-        // A proxy would be asked for this machine's own addresses.
+        // A configured proxy would be used for local addresses, too.
         if name
             .to_string_lossy()
             .to_ascii_lowercase()
@@ -162,7 +162,7 @@ fn a_python_client_calls() {
 }
 
 #[test]
-fn rust_is_as_rustfmt_has_it() {
+fn generated_rust_is_formatted() {
     let others = Path::new(env!("CARGO_MANIFEST_DIR")).join("../antiphon/tests/it/describe");
     let documents = ["calculator", "empty", "everything"].map(|name| others.join(name));
     let documents = documents.into_iter().chain([folder().join("shapes")]);
@@ -171,7 +171,7 @@ fn rust_is_as_rustfmt_has_it() {
         let ended = run(&["codegen", source.to_str().unwrap(), "--lang", "rust"], "");
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{document:?}");
         let mut rustfmt = Command::new("rustfmt");
-        // Settings are looked for where it starts; there are none.
+        // rustfmt looks for its settings in this folder, which has none.
         rustfmt.args(["--edition", "2024"]).current_dir("/");
         let mut rustfmt = rustfmt
             .stdin(Stdio::piped())

@@ -1,4 +1,4 @@
-//! `antiphon ctl`, at servers with worker processes and at peers that say what they like.
+//! Tests of `antiphon ctl` with servers that have worker processes, and with hostile peers.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Ended, PATIENCE, Process, Server, run};
+use crate::support::{Exited, Process, Server, TIMEOUT, run};
 
-/// A folder that goes with the test. Its name is short: paths of sockets are.
-struct Folder(PathBuf);
+/// A temporary folder, removed when it is dropped. Its name is short, because the length of a
+/// socket path is limited.
+struct TempFolder(PathBuf);
 
-impl Folder {
+impl TempFolder {
     fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -31,47 +32,47 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A server with two workers, which stop with it and with the test.
-struct Fleet {
+/// A server with two worker processes. It is stopped when it is dropped.
+struct TestServer {
     process: Option<Process>,
     control: String,
-    folder: Folder,
+    folder: TempFolder,
 }
 
-impl Fleet {
+impl TestServer {
     fn start() -> Self {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let control = folder.path("c.sock");
         Self::start_with(folder, &[], &["--control", &control], control.clone())
     }
 
     fn start_with(
-        folder: Folder,
+        folder: TempFolder,
         variables: &[(&str, &str)],
         flags: &[&str],
         control: String,
     ) -> Self {
         let args = ["serve", "--workers", "2", "--bind", "127.0.0.1:0"];
         let args = [&args, flags].concat();
-        let process = Process::start_among(variables, &args, "", Stdio::piped());
-        let fleet = Self {
+        let process = Process::start_with_env(variables, &args, "", Stdio::piped());
+        let server = Self {
             process: Some(process),
             control,
             folder,
         };
-        // Before it says so, there may be a few lines of its log.
-        let noted = |_| fleet.process().note();
+        // There may be log lines before the line with the address.
+        let noted = |_| server.process().note();
         let ready = (0..20)
             .map(noted)
             .find(|line| line.starts_with("antiphon listening on "));
         assert!(ready.is_some(), "it does not listen");
-        fleet
+        server
     }
 
     fn process(&self) -> &Process {
@@ -79,7 +80,7 @@ impl Fleet {
     }
 
     /// `antiphon ctl --control PATH …`
-    fn ctl(&self, args: &[&str]) -> Ended {
+    fn ctl(&self, args: &[&str]) -> Exited {
         run(&[&["ctl", "--control", &self.control], args].concat(), "")
     }
 
@@ -89,9 +90,9 @@ impl Fleet {
         serde_json::from_str(&ended.out).unwrap()
     }
 
-    /// The ids of two workers that serve, as soon as there are no others.
+    /// Waits until exactly two workers serve, and returns their ids.
     fn ids(&self) -> Vec<String> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             let status = self.status();
             let workers = status["monitors"]["rpc"]["workers"].as_array().unwrap();
@@ -105,24 +106,24 @@ impl Fleet {
     }
 }
 
-impl Drop for Fleet {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.process.take().into_iter().for_each(Process::retire);
     }
 }
 
-/// `antiphon ctl …` with these variables.
-fn ctl_among(variables: &[(&str, &str)], args: &[&str]) -> Ended {
+/// Runs `antiphon ctl …` with these environment variables.
+fn ctl_with_env(variables: &[(&str, &str)], args: &[&str]) -> Exited {
     let args = [&["ctl"], args].concat();
-    Process::start_among(variables, &args, "", Stdio::piped()).end()
+    Process::start_with_env(variables, &args, "", Stdio::piped()).end()
 }
 
-/// A peer at a path that answers one call with a result or an error.
+/// Starts a peer at this socket path that answers one call with a result or an error.
 fn peer(path: &str, member: &'static str, value: Value) {
     let listener = UnixListener::bind(path).unwrap();
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut request = String::new();
         BufReader::new(&socket).read_line(&mut request).unwrap();
         let request: Value = serde_json::from_str(&request).unwrap();
@@ -134,16 +135,16 @@ fn peer(path: &str, member: &'static str, value: Value) {
 
 #[test]
 fn a_server_and_its_workers_are_shown() {
-    let fleet = Fleet::start();
-    let ids = fleet.ids();
-    let control = fleet.control.as_str();
+    let server = TestServer::start();
+    let ids = server.ids();
+    let control = server.control.as_str();
     for args in [
         &["--control", control][..],
         &["--control", control, "status"],
         &["status", "--control", control, "--timeout", "20s"],
     ] {
-        // What is written on the command line goes before what is in the environment.
-        let ended = ctl_among(&[("ANTIPHON_CONTROL", "/nowhere")], args);
+        // The command line takes precedence over the environment.
+        let ended = ctl_with_env(&[("ANTIPHON_CONTROL", "/nowhere")], args);
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{args:?}");
         let lines: Vec<_> = ended.out.lines().collect();
         assert_eq!(lines.len(), 6, "{}", ended.out);
@@ -159,7 +160,7 @@ fn a_server_and_its_workers_are_shown() {
         }
         assert!(lines.iter().all(|line| line.len() <= 80), "{}", ended.out);
     }
-    let ended = ctl_among(&[("ANTIPHON_CONTROL", control)], &["status", "--json"]);
+    let ended = ctl_with_env(&[("ANTIPHON_CONTROL", control)], &["status", "--json"]);
     assert_eq!((ended.code, &*ended.err), (Some(0), ""));
     assert_eq!(ended.out.lines().count(), 1, "{}", ended.out);
     let status: Value = serde_json::from_str(&ended.out).unwrap();
@@ -168,55 +169,55 @@ fn a_server_and_its_workers_are_shown() {
 
 #[test]
 fn a_worker_is_ended_and_replaced() {
-    let fleet = Fleet::start();
-    let before = fleet.ids();
-    let ended = fleet.ctl(&["kill", &before[0]]);
+    let server = TestServer::start();
+    let before = server.ids();
+    let ended = server.ctl(&["kill", &before[0]]);
     let killed = format!("killed {}\n", before[0]);
     assert_eq!((ended.code, ended.out, &*ended.err), (Some(0), killed, ""));
-    let after = fleet.ids();
+    let after = server.ids();
     assert!(!after.contains(&before[0]), "{before:?} {after:?}");
     assert!(after.contains(&before[1]), "{before:?} {after:?}");
 
     for id in [&before[0], "nobody", ""] {
-        let ended = fleet.ctl(&["kill", id]);
+        let ended = server.ctl(&["kill", id]);
         assert_eq!((ended.code, &*ended.out), (Some(1), ""), "{}", ended.err);
         let said = format!("there is no worker {id:?}");
         assert!(ended.err.contains(&said), "{}", ended.err);
     }
-    assert_eq!(fleet.ids(), after);
+    assert_eq!(server.ids(), after);
 }
 
 #[test]
 fn all_workers_are_replaced_or_none() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let (control, config) = (folder.path("c.sock"), folder.path("c.toml"));
     fs::write(&config, "").unwrap();
     let flags = ["--control", &control, "--config", &config];
-    let fleet = Fleet::start_with(folder, &[], &flags, control.clone());
-    let before = fleet.ids();
-    let ended = fleet.ctl(&["reload"]);
+    let server = TestServer::start_with(folder, &[], &flags, control.clone());
+    let before = server.ids();
+    let ended = server.ctl(&["reload"]);
     let (code, out, err) = (ended.code, &*ended.out, &*ended.err);
     assert_eq!((code, out, err), (Some(0), "reloaded\n", ""));
-    let after = fleet.ids();
+    let after = server.ids();
     assert!(after.iter().all(|id| !before.contains(id)), "{after:?}");
 
     fs::write(&config, "nonsense = [").unwrap();
-    let ended = fleet.ctl(&["reload"]);
+    let ended = server.ctl(&["reload"]);
     assert_eq!((ended.code, &*ended.out), (Some(1), ""), "{}", ended.err);
     assert!(ended.err.starts_with("error: "), "{}", ended.err);
     assert!(ended.err.contains("c.toml"), "{}", ended.err);
-    assert_eq!(fleet.ids(), after);
+    assert_eq!(server.ids(), after);
 }
 
 #[test]
-fn a_server_is_stopped_and_its_watchers_are_told() {
-    let mut fleet = Fleet::start();
-    let ids = fleet.ids();
+fn a_server_is_stopped_and_its_watchers_end() {
+    let mut server = TestServer::start();
+    let ids = server.ids();
     let watch = |flags: &[&str]| {
         let args = [
             "ctl",
             "--control",
-            &fleet.control,
+            &server.control,
             "status",
             "--watch",
             "0.1",
@@ -224,7 +225,7 @@ fn a_server_is_stopped_and_its_watchers_are_told() {
         Process::start(&[&args, flags].concat(), "")
     };
     let (table, json) = (watch(&[]), watch(&["--json"]));
-    // Two pictures of six lines, with an empty one between them.
+    // Two status reports of six lines, with an empty line between them.
     let lines: Vec<_> = (0..13).map(|_| table.line()).collect();
     assert_eq!(lines[6], "\n", "{lines:?}");
     for at in [0, 7] {
@@ -237,26 +238,26 @@ fn a_server_is_stopped_and_its_watchers_are_told() {
         assert_eq!(status["server"]["state"], "running");
     }
 
-    let ended = fleet.ctl(&["stop"]);
+    let ended = server.ctl(&["stop"]);
     let (code, out, err) = (ended.code, &*ended.out, &*ended.err);
     assert_eq!((code, out, err), (Some(0), "stopping\n", ""));
-    let server = fleet.process.take().unwrap().end();
-    assert_eq!(server.code, Some(0), "{}", server.err);
+    let exited = server.process.take().unwrap().end();
+    assert_eq!(exited.code, Some(0), "{}", exited.err);
     for watching in [table, json] {
         let ended = watching.end();
         assert_eq!(ended.code, Some(3), "{}", ended.err);
         assert!(ended.err.ends_with("has gone\n"), "{}", ended.err);
     }
-    let ended = fleet.ctl(&[]);
+    let ended = server.ctl(&[]);
     assert_eq!((ended.code, &*ended.out), (Some(3), ""));
     assert!(ended.err.contains("cannot connect to"), "{}", ended.err);
-    assert!(!Path::new(&fleet.folder.path("c.sock")).exists());
+    assert!(!Path::new(&server.folder.path("c.sock")).exists());
 }
 
 #[test]
 fn a_watch_ends_with_its_reader_and_with_a_signal() {
-    let fleet = Fleet::start();
-    let args = ["ctl", "--control", &fleet.control, "status", "--watch=0.1"];
+    let server = TestServer::start();
+    let args = ["ctl", "--control", &server.control, "status", "--watch=0.1"];
     let watching = Process::start(&args, "");
     watching.line();
     watching.signal("INT");
@@ -270,21 +271,21 @@ fn a_watch_ends_with_its_reader_and_with_a_signal() {
 
 #[test]
 fn the_only_server_needs_no_name() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let runtime = folder.path("");
     let variables = [("XDG_RUNTIME_DIR", &*runtime)];
-    let fleet = Fleet::start_with(folder, &variables, &[], String::new());
-    // Left behind by somebody who was killed, and something else altogether.
-    drop(UnixListener::bind(fleet.folder.path("antiphon/a.sock")).unwrap());
-    fs::write(fleet.folder.path("antiphon/b.sock"), "").unwrap();
-    let ended = ctl_among(&variables, &[]);
+    let server = TestServer::start_with(folder, &variables, &[], String::new());
+    // The stale socket of a killed server, and a file that is not a socket.
+    drop(UnixListener::bind(server.folder.path("antiphon/a.sock")).unwrap());
+    fs::write(server.folder.path("antiphon/b.sock"), "").unwrap();
+    let ended = ctl_with_env(&variables, &[]);
     assert_eq!((ended.code, &*ended.err), (Some(0), ""));
     assert!(ended.out.starts_with("server    "), "{}", ended.out);
 
-    // Somebody who does not answer is there all the same.
-    let other = fleet.folder.path("antiphon/z.sock");
+    // A server that does not answer counts as well.
+    let other = server.folder.path("antiphon/z.sock");
     let _silent = UnixListener::bind(&other).unwrap();
-    let ended = ctl_among(&variables, &[]);
+    let ended = ctl_with_env(&variables, &[]);
     assert_eq!((ended.code, &*ended.out), (Some(2), ""), "{}", ended.err);
     for part in ["2 servers", "--control PATH", "ANTIPHON_CONTROL", &other] {
         assert!(ended.err.contains(part), "{part}: {}", ended.err);
@@ -293,8 +294,8 @@ fn the_only_server_needs_no_name() {
 }
 
 #[test]
-fn no_server_is_told_as_such() {
-    let folder = Folder::new();
+fn without_a_server_there_is_an_error() {
+    let folder = TempFolder::new();
     let runtime = folder.path("");
     let stale = folder.path("stale");
     fs::create_dir_all(folder.path("stale/antiphon")).unwrap();
@@ -326,7 +327,7 @@ fn no_server_is_told_as_such() {
         ),
     ];
     for (runtime, args, code, part) in table {
-        let ended = ctl_among(&[("XDG_RUNTIME_DIR", runtime)], args);
+        let ended = ctl_with_env(&[("XDG_RUNTIME_DIR", runtime)], args);
         let found = (ended.code, &*ended.out);
         assert_eq!(found, (Some(*code), ""), "{args:?}: {}", ended.err);
         assert!(ended.err.contains(part), "{args:?}: {}", ended.err);
@@ -334,11 +335,11 @@ fn no_server_is_told_as_such() {
 }
 
 #[test]
-fn whatever_a_peer_says_is_told_harmlessly() {
+fn control_characters_from_a_peer_are_replaced() {
     let error = json!({"code": -32000, "message": "a new worker\u{1b}[2J has failed"});
     let status = json!({"server": {"state": "\u{1b}[2Jgone", "version": ["\u{7}"]}});
     let shown = "server    \u{fffd}[2Jgone, pid -, up -, - -\n\nno workers\n";
-    /// Arguments, the answer, and what becomes of it: exit code, standard output and error.
+    /// Arguments, the response, and the expected exit code, standard output and standard error.
     type Case<'a> = (&'a [&'a str], &'static str, Value, i32, &'a str, &'a str);
     let table: &[Case<'_>] = &[
         (
@@ -384,11 +385,11 @@ fn whatever_a_peer_says_is_told_harmlessly() {
             "is no control socket",
         ),
     ];
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     for (at, (args, member, value, code, out, err)) in table.iter().enumerate() {
         let path = folder.path(&format!("{at}.sock"));
         peer(&path, member, value.clone());
-        let ended = ctl_among(&[("ANTIPHON_CONTROL", &path)], args);
+        let ended = ctl_with_env(&[("ANTIPHON_CONTROL", &path)], args);
         let found = (ended.code, &*ended.out);
         assert_eq!(found, (Some(*code), *out), "{args:?}: {}", ended.err);
         assert!(ended.err.contains(err), "{args:?}: {}", ended.err);
@@ -398,8 +399,8 @@ fn whatever_a_peer_says_is_told_harmlessly() {
 }
 
 #[test]
-fn other_servers_have_no_such_socket() {
-    let folder = Folder::new();
+fn another_socket_is_reported_as_no_control_socket() {
+    let folder = TempFolder::new();
     let path = folder.path("s.sock");
     let server = Server::start(&["--bind", &format!("unix:{path}")]);
     server.process.note();

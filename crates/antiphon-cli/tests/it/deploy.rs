@@ -1,4 +1,4 @@
-//! The unit files of `docs/examples`: what systemd does with them, done by a launcher.
+//! Tests of the systemd units in `docs/examples`, with a launcher in place of systemd.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::support::{Ended, PATIENCE, Process, TOOL, run};
+use crate::support::{Exited, Process, TIMEOUT, TOOL, run};
 
-/// A folder that is gone with the test.
-struct Folder(PathBuf);
+/// A temporary folder, removed when it is dropped.
+struct TempFolder(PathBuf);
 
-impl Folder {
+impl TempFolder {
     fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -28,17 +28,17 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// The service as systemd would run it, in place of `/run` a folder.
-fn launch(folder: &Folder, wrong: &str) -> (Process, UnixDatagram) {
+/// Starts the service as systemd would, with this folder in place of `/run`.
+fn launch(folder: &TempFolder, wrong: &str) -> (Process, UnixDatagram) {
     let notices = folder.path("notify");
     let manager = UnixDatagram::bind(&notices).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    manager.set_read_timeout(Some(TIMEOUT)).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let examples = root.join("../../docs/examples");
     let mut command = Command::new("python3");
@@ -53,7 +53,7 @@ fn launch(folder: &Folder, wrong: &str) -> (Process, UnixDatagram) {
     (Process::start_command(command, "", Stdio::piped()), manager)
 }
 
-/// The next message to the service manager that says more than that the process lives.
+/// The next message to the service manager other than a watchdog ping.
 fn notice(manager: &UnixDatagram) -> Vec<String> {
     let mut text = [0; 4096];
     loop {
@@ -70,7 +70,7 @@ fn said(lines: &[String], what: &str) -> bool {
     lines.iter().any(|line| line == what)
 }
 
-/// A service that is ready, and where.
+/// A service that is ready, with its address.
 struct Service {
     process: Process,
     manager: UnixDatagram,
@@ -79,13 +79,13 @@ struct Service {
 }
 
 impl Service {
-    fn start(folder: &Folder) -> Self {
+    fn start(folder: &TempFolder) -> Self {
         let (process, manager) = launch(folder, "nothing");
         Self::of(folder, process, manager)
     }
 
-    /// Waits until it is ready.
-    fn of(folder: &Folder, process: Process, manager: UnixDatagram) -> Self {
+    /// Waits until the service is ready.
+    fn of(folder: &TempFolder, process: Process, manager: UnixDatagram) -> Self {
         assert!(said(&notice(&manager), "READY=1"));
         let mut urls = Vec::new();
         while urls.len() < 2 {
@@ -114,8 +114,8 @@ impl Service {
         }
     }
 
-    /// A call as the owner of the server.
-    fn admin(&self, method: &[&str]) -> Ended {
+    /// Makes a call with the admin token.
+    fn admin(&self, method: &[&str]) -> Exited {
         let shown = format!("Authorization: Bearer {}", self.token);
         run(
             &[&["call", &self.urls[0], "-H", &shown], method].concat(),
@@ -123,7 +123,7 @@ impl Service {
         )
     }
 
-    /// The processes that serve.
+    /// The ids of the worker processes.
     fn workers(&self) -> Vec<u64> {
         let info = self.admin(&["server_info"]);
         let info: Value = serde_json::from_str(&info.out).expect(&info.err);
@@ -136,7 +136,7 @@ impl Service {
             .collect()
     }
 
-    /// The process that looks after the workers.
+    /// The process id of the supervisor.
     fn supervisor(&self) -> String {
         let info = self.admin(&["server_info"]);
         let info: Value = serde_json::from_str(&info.out).expect(&info.err);
@@ -153,26 +153,26 @@ impl Service {
 
 #[test]
 fn the_service_is_ready_serves_and_stops() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     let unix = format!("http+unix:{}", folder.path("antiphon.sock"));
     assert!(service.urls[0].starts_with("http://127.0.0.1:"));
     assert_eq!(service.urls[1], unix);
     service.ping();
-    // It stands behind a proxy: nobody is local, and only the token shows the owner.
+    // The service is behind a proxy, so no caller is local, and the owner needs the token.
     let denied = run(&["call", &service.urls[0], "server_info"], "");
     assert!(denied.err.contains("-32601"), "{}", denied.err);
     service.stop();
-    // The socket belongs to systemd.
+    // systemd owns the socket, so it is still there.
     assert!(Path::new(&folder.path("antiphon.sock")).exists());
     assert!(!Path::new(&folder.path("antiphon/control.sock")).exists());
     assert!(!Path::new(&folder.path("antiphon/admin.token")).exists());
 }
 
-/// The sockets stay with systemd, and so does what waits there.
+/// systemd keeps the sockets, and the connections that wait in their queues.
 #[test]
-fn the_sockets_are_of_use_after_a_restart() {
-    let folder = Folder::new();
+fn the_sockets_work_after_a_restart() {
+    let folder = TempFolder::new();
     let (process, manager) = launch(&folder, "restart");
     let service = Service::of(&folder, process, manager);
     service.ping();
@@ -185,8 +185,8 @@ fn the_sockets_are_of_use_after_a_restart() {
 }
 
 #[test]
-fn an_upgrade_is_told_and_does_not_stop_the_service() {
-    let folder = Folder::new();
+fn an_upgrade_is_reported_and_does_not_stop_the_service() {
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     service.process.signal("USR2");
     let mut told = Vec::new();
@@ -198,7 +198,7 @@ fn an_upgrade_is_told_and_does_not_stop_the_service() {
         }
     };
     service.ping();
-    // A worker of the old one may answer a last time.
+    // An old worker may still answer a last call.
     assert!((0..200).any(|_| service.supervisor() == successor));
     let info: Value = serde_json::from_str(&service.admin(&["server_info"]).out).unwrap();
     assert_eq!(
@@ -206,7 +206,7 @@ fn an_upgrade_is_told_and_does_not_stop_the_service() {
         Value::from(service.urls.clone())
     );
     kill(&successor);
-    // Both processes have ended when their standard error has.
+    // Standard error ends when both processes have ended.
     let ended = service.process.end();
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     service.manager.set_nonblocking(true).unwrap();
@@ -220,8 +220,8 @@ fn an_upgrade_is_told_and_does_not_stop_the_service() {
 }
 
 #[test]
-fn a_reload_is_told_and_replaces_the_workers() {
-    let folder = Folder::new();
+fn a_reload_is_reported_and_replaces_the_workers() {
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     let before = service.workers();
     service.process.signal("HUP");
@@ -244,10 +244,10 @@ fn kill(process: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// What a worker is given is in its own hands: nothing is left for programs that it starts.
+/// A worker removes the variables of the supervisor, so that its child processes do not get them.
 #[test]
-fn workers_see_nothing_that_is_meant_for_the_supervisor() {
-    let folder = Folder::new();
+fn workers_do_not_pass_on_the_variables_of_the_supervisor() {
+    let folder = TempFolder::new();
     let service = Service::start(&folder);
     let (served, control) = (sockets_of(&folder.path("antiphon.sock")), {
         let control = sockets_of(&folder.path("antiphon/"));
@@ -281,9 +281,9 @@ fn workers_see_nothing_that_is_meant_for_the_supervisor() {
     service.stop();
 }
 
-/// The listening sockets that were bound to a path which begins like this, as `/proc` calls them.
+/// The inodes of listening sockets whose path begins with this text, from `/proc`.
 fn sockets_of(path: &str) -> Vec<String> {
-    /// The flag of a socket that listens.
+    /// The flags of a listening socket.
     const LISTENS: &str = "00010000";
     let table = fs::read_to_string("/proc/net/unix").unwrap();
     let lines = table.lines().map(|line| line.split_whitespace());
@@ -295,17 +295,17 @@ fn sockets_of(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_watchdog_that_waits_for_nothing_is_none() {
+fn a_watchdog_interval_of_zero_is_ignored() {
     let args = ["serve", "--workers", "1", "--bind", "127.0.0.1:0"];
-    let server = Process::start_among(&[("WATCHDOG_USEC", "0")], &args, "", Stdio::piped());
-    // Before that come lines of the log; a server that has ended says nothing more.
+    let server = Process::start_with_env(&[("WATCHDOG_USEC", "0")], &args, "", Stdio::piped());
+    // Log lines come first. If the server has ended, there is no next line, and the test fails.
     while !server.note().starts_with("antiphon listening on ") {}
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
 }
 
 #[test]
-fn sockets_that_cannot_be_used_are_refused() {
+fn invalid_sockets_are_refused() {
     let table: &[(&str, &[&str])] = &[
         ("process", &["LISTEN_PID is \"1\", and this process is "]),
         ("count", &["\"99999\" is not a number up to 200"]),
@@ -314,7 +314,7 @@ fn sockets_that_cannot_be_used_are_refused() {
         ("silent", &["number 3: it is no socket that listens"]),
     ];
     for (wrong, parts) in table {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let (process, _manager) = launch(&folder, wrong);
         let ended = process.end();
         assert_eq!(

@@ -1,11 +1,11 @@
-//! `antiphon docs`: documents of servers and of files.
+//! Tests of `antiphon docs`, with servers and with files.
 
 use std::fs;
 
 use crate::support::{Server, run};
 
 #[test]
-fn a_server_is_described_in_every_form() {
+fn a_server_is_documented_in_every_format() {
     let server = Server::start(&[]);
     for (form, said) in [
         ("markdown", "### `calc.add(a, b)`"),
@@ -24,7 +24,7 @@ fn a_server_is_described_in_every_form() {
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{form}");
         assert!(ended.out.contains(said), "{form}: {}", ended.out);
     }
-    // Sessions are asked in the same way, and one form is made from another.
+    // The command works over a session as well, and converts one format to another.
     let url = server.url.replacen("http", "ws", 1);
     let document = run(&["docs", &url, "-f", "openrpc"], "").out;
     let here = run(&["docs", "-", "-f", "rst"], &document).out;
@@ -32,7 +32,7 @@ fn a_server_is_described_in_every_form() {
 }
 
 #[test]
-fn a_document_goes_into_a_file_and_comes_from_one() {
+fn documents_are_read_from_and_written_to_files() {
     let server = Server::start(&[]);
     let folder = std::env::temp_dir().join(format!("antiphon-docs-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -62,7 +62,7 @@ fn a_document_goes_into_a_file_and_comes_from_one() {
 }
 
 #[test]
-fn what_is_no_document_is_an_error() {
+fn an_invalid_document_is_an_error() {
     for (args, input, code, said) in [
         (
             &["docs", "-"][..],

@@ -1,10 +1,10 @@
-//! How `antiphon call` and `antiphon batch` end when there is no answer.
+//! Tests of the exit codes of `antiphon call` and `antiphon batch` without a valid response.
 
 use std::net::TcpListener;
 
 use crate::support::{Process, Server, http, peer, run};
 
-/// What a command ends with when this peer is all there is.
+/// Checks the exit code and standard error of both commands with this URL.
 fn check(url: &str, flags: &[&str], code: i32, parts: &[&str]) {
     let call = [&["call", url, "m"], flags].concat();
     let ended = run(&call, "");
@@ -18,7 +18,7 @@ fn check(url: &str, flags: &[&str], code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn nobody_there() {
+fn without_a_server_the_call_was_not_sent() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = free.local_addr().unwrap().to_string();
     drop(free);
@@ -33,7 +33,7 @@ fn nobody_there() {
 }
 
 #[test]
-fn hung_up() {
+fn a_closed_connection_is_reported() {
     let (address, _requests) = peer(" ");
     check(
         &address.to_string(),
@@ -44,8 +44,8 @@ fn hung_up() {
 }
 
 #[test]
-fn silent() {
-    // The system takes connections; nobody takes them from the system.
+fn a_silent_server_times_out() {
+    // The system accepts connections, but the listener never does.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = listener.local_addr().unwrap().to_string();
     check(
@@ -60,7 +60,7 @@ fn silent() {
 }
 
 #[test]
-fn not_json_rpc() {
+fn a_response_that_is_not_json_rpc_is_an_error() {
     let html = "<html>\u{1b}[2J</html>";
     let table = [
         (http("200 OK", "text/html", html), "no answer to it"),
@@ -104,7 +104,7 @@ fn not_json_rpc() {
 }
 
 #[test]
-fn what_is_no_answer_can_be_looked_at() {
+fn an_invalid_response_can_be_shown() {
     let (address, _requests) = peer(http("404 Not Found", "text/html", "<p>no</p>"));
     let ended = run(&["call", &address.to_string(), "m", "--raw", "-i"], "");
     assert_eq!((ended.code, &*ended.out), (Some(5), "<p>no</p>"));
@@ -116,7 +116,7 @@ fn what_is_no_answer_can_be_looked_at() {
 }
 
 #[test]
-fn refused_by_http() {
+fn an_http_error_status_is_reported() {
     let server = Server::start(&[]);
     check(
         &format!("{}/x", server.url),
@@ -135,14 +135,14 @@ fn refused_by_http() {
 
 #[cfg(unix)]
 #[test]
-fn interrupted() {
-    use crate::support::PATIENCE;
+fn an_interrupted_command_ends_with_code_130() {
+    use crate::support::TIMEOUT;
 
     for (args, rest) in [(&["call"], &["m"][..]), (&["batch"], &[])] {
         let (address, requests) = peer("");
         let url = address.to_string();
         let process = Process::start(&[args, &[&url], rest].concat(), "{\"method\":\"m\"}");
-        requests.recv_timeout(PATIENCE).unwrap();
+        requests.recv_timeout(TIMEOUT).unwrap();
         process.signal("INT");
         let ended = process.end();
         assert_eq!(ended.code, Some(130), "{}", ended.err);
@@ -153,9 +153,9 @@ fn interrupted() {
     }
 }
 
-/// As with `antiphon … | head`: the reader goes, and nobody panics.
+/// The reader closes the pipe, as in `antiphon … | head`. The tool does not panic.
 #[test]
-fn a_reader_that_has_gone_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let server = Server::start(&[]);
     let input = "{\"method\":\"calc.randompaths\",\"params\":[100]}\n";
     for args in [

@@ -1,11 +1,12 @@
-"""Starts a program as systemd starts a service that has sockets.
+"""Launcher that starts a program like systemd starts a service with sockets.
 
-It reads the unit files, opens the sockets, and becomes the program: so its process number is the one
-that the program sees in LISTEN_PID.
+It reads the unit files, opens the sockets, and executes the program in the same process. So its own
+process id is that in LISTEN_PID.
 
-    launcher.py SOCKET_FILE SERVICE_FILE FOLDER TOOL [what is to be wrong, or `restart`]
+    launcher.py SOCKET_FILE SERVICE_FILE FOLDER TOOL [FAULT]
 
-FOLDER takes the place of /run, TOOL that of the program, and a free port that of each port.
+FOLDER replaces /run, TOOL replaces the program, and a free port replaces each port. FAULT is the
+error to simulate, or `restart`.
 """
 
 import fcntl
@@ -63,7 +64,7 @@ def main(socket_file, service_file, folder, tool, wrong="nothing"):
         os.waitpid(first, 0)
     environment["LISTEN_PID"] = "1" if wrong == "process" else str(os.getpid())
 
-    # Out of the way first, and then from 3 on.
+    # Moves the descriptors to high numbers first, so that those from 3 on are free.
     high = [fcntl.fcntl(one.fileno(), fcntl.F_DUPFD_CLOEXEC, 100) for one in opened]
     for place, descriptor in enumerate(high, start=3):
         os.dup2(descriptor, place, inheritable=True)

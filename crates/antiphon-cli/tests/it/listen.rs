@@ -1,4 +1,4 @@
-//! `antiphon listen`, and `call` over every kind of address.
+//! Tests of `antiphon listen`, and of `antiphon call` with every kind of address.
 
 use crate::support::{Process, Server, run};
 
@@ -25,7 +25,7 @@ fn a_stream_is_printed_line_by_line() {
 }
 
 #[test]
-fn what_is_no_stream_is_an_error() {
+fn a_method_without_a_stream_is_an_error() {
     let server = Server::start(&[]);
     let url = web_socket(&server);
     for (args, code, said) in [
@@ -68,7 +68,7 @@ fn a_stream_ends_with_the_listener() {
     listening.signal("INT");
     let ended = listening.end();
     assert_eq!(ended.code, Some(130), "{}", ended.err);
-    // The server has noticed: it stops at once.
+    // The server has noticed the end, so it stops at once.
     server.process.signal("TERM");
     assert_eq!(server.process.end().code, Some(0));
 }

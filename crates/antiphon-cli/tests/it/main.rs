@@ -1,6 +1,6 @@
-//! The tests of the tool: the program itself, with its output and its exit codes.
+//! Tests of the command line tool: its output and its exit codes.
 
-// A test that cannot go on has failed, also in its helpers.
+// A panic in a helper fails the test, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod batch;

@@ -1,12 +1,12 @@
-//! `antiphon serve`, and the command line as a whole.
+//! Tests of `antiphon serve`, and of the help and version texts.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use crate::support::{PATIENCE, Server, run};
+use crate::support::{Server, TIMEOUT, run};
 
 #[test]
-fn it_serves_the_calculator_and_the_commands() {
+fn the_server_has_the_calculator_and_the_commands() {
     let server = Server::start(&["--threads", "1"]);
     let listed = server.call(&["functions_list"]);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
@@ -34,11 +34,11 @@ fn it_serves_the_calculator_and_the_commands() {
     assert_eq!(info.code, Some(0), "{}", info.err);
 }
 
-/// Status line and headers of the answer to a call, and its body.
+/// Makes a call and returns the head and the body of the response.
 fn post(url: &str, body: &str) -> (String, Vec<u8>) {
     let host = url.strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(host).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     let length = body.len();
     let request = format!(
         "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
@@ -58,7 +58,7 @@ fn post(url: &str, body: &str) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn long_answers_are_compressed_for_those_who_take_it() {
+fn long_responses_are_compressed_if_the_client_accepts_it() {
     let server = Server::start(&[]);
     let echo = |length: usize| {
         let text = "x".repeat(length);
@@ -67,7 +67,7 @@ fn long_answers_are_compressed_for_those_who_take_it() {
             &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"echo","params":["{text}"]}}"#),
         )
     };
-    // Around the text there are 36 bytes.
+    // The response has 36 bytes around the text.
     for (length, compressed) in [(1, false), (163, false), (164, true), (9999, true)] {
         let (head, body) = echo(length);
         let said = head.contains("content-encoding: gzip");
@@ -82,7 +82,7 @@ fn long_answers_are_compressed_for_those_who_take_it() {
 }
 
 #[test]
-fn what_cannot_be_listened_on_is_told() {
+fn an_address_that_cannot_be_used_is_an_error() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let held_at = held.local_addr().unwrap().to_string();
     let table = [
@@ -107,7 +107,7 @@ fn what_cannot_be_listened_on_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn it_stops_when_it_is_told_to() {
+fn a_server_stops_on_a_signal() {
     for signal in ["TERM", "INT"] {
         let server = Server::start(&[]);
         assert_eq!(server.call(&["ping"]).code, Some(0));
@@ -123,7 +123,7 @@ fn it_stops_when_it_is_told_to() {
 }
 
 #[test]
-fn the_command_line_explains_itself() {
+fn the_command_line_has_help_and_version() {
     let table: &[(&[&str], i32, &[&str])] = &[
         (
             &["--help"],

@@ -1,4 +1,4 @@
-//! What shells and `man` are told.
+//! Tests of the shell completions and the manual pages.
 
 use crate::support::run;
 
@@ -23,7 +23,7 @@ fn every_shell_has_a_script_with_every_command() {
 }
 
 #[test]
-fn the_manual_tells_of_the_tool_and_of_each_command() {
+fn the_manual_has_a_page_for_the_tool_and_each_command() {
     let ended = run(&["man"], "");
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     for title in [

@@ -1,4 +1,4 @@
-//! Processes of the tool, which end with the test, and peers for them to talk to.
+//! Helpers that run the tool as a process, and scripted servers for it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take, on a slow machine under load.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of each step, long enough for a slow machine under load.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The tool.
+/// The path of the tool.
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_antiphon");
 
 /// A running `antiphon`, killed when it is dropped.
@@ -20,9 +20,9 @@ pub(crate) struct Process {
     err: Receiver<String>,
 }
 
-/// How one ended.
+/// The result of a process that has exited.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct Exited {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -33,13 +33,13 @@ impl Process {
         Self::start_with(args, input, Stdio::piped())
     }
 
-    /// With a standard output of its own, of which the test then reads nothing.
+    /// Starts it with this standard output, which the test does not read.
     pub(crate) fn start_with(args: &[&str], input: &str, stdout: impl Into<Stdio>) -> Self {
-        Self::start_among(&[], args, input, stdout)
+        Self::start_with_env(&[], args, input, stdout)
     }
 
-    /// With these variables in its environment.
-    pub(crate) fn start_among(
+    /// Starts it with these environment variables.
+    pub(crate) fn start_with_env(
         variables: &[(&str, &str)],
         args: &[&str],
         input: &str,
@@ -47,16 +47,16 @@ impl Process {
     ) -> Self {
         let mut command = Command::new(TOOL);
         command.args(args);
-        Self::start_command_among(variables, command, input, stdout)
+        Self::start_command_with_env(variables, command, input, stdout)
     }
 
-    /// Another program, which becomes the tool.
+    /// Starts another program, which then executes the tool.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_command(command: Command, input: &str, stdout: impl Into<Stdio>) -> Self {
-        Self::start_command_among(&[], command, input, stdout)
+        Self::start_command_with_env(&[], command, input, stdout)
     }
 
-    fn start_command_among(
+    fn start_command_with_env(
         variables: &[(&str, &str)],
         mut command: Command,
         input: &str,
@@ -76,7 +76,7 @@ impl Process {
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_owned();
-        // It need not read what it is given.
+        // The process may end without reading its input.
         thread::spawn(move || stdin.write_all(input.as_bytes()));
         let stdout = child.stdout.take();
         Self {
@@ -86,26 +86,26 @@ impl Process {
         }
     }
 
-    /// The next line on standard error.
+    /// Waits for the next line on standard error.
     pub(crate) fn note(&self) -> String {
-        self.err.recv_timeout(PATIENCE).unwrap()
+        self.err.recv_timeout(TIMEOUT).unwrap()
     }
 
-    /// The next line on standard output.
+    /// Waits for the next line on standard output.
     #[cfg(unix)]
     pub(crate) fn line(&self) -> String {
-        self.out.recv_timeout(PATIENCE).unwrap()
+        self.out.recv_timeout(TIMEOUT).unwrap()
     }
 
-    /// The number of the process.
+    /// The process id.
     #[cfg(target_os = "linux")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for its end.
-    pub(crate) fn end(mut self) -> Ended {
-        let until = Instant::now() + PATIENCE;
+    /// Waits until the process has exited.
+    pub(crate) fn end(mut self) -> Exited {
+        let until = Instant::now() + TIMEOUT;
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status.code();
@@ -113,20 +113,20 @@ impl Process {
             assert!(Instant::now() < until, "it does not end");
             thread::sleep(Duration::from_millis(5));
         };
-        Ended {
+        Exited {
             code,
             out: self.out.iter().collect(),
             err: self.err.iter().collect(),
         }
     }
 
-    /// Lets it stop with all that it has started, and kills it if it does not. A test that fails
-    /// does so too, so nothing here may fail.
+    /// Stops the process and its children, and kills it if it does not stop. This also runs when a
+    /// test has failed, so it must not panic.
     #[cfg(unix)]
     pub(crate) fn retire(mut self) {
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-s", "TERM", &id]).status();
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
@@ -147,7 +147,7 @@ impl Drop for Process {
     }
 }
 
-/// Every line that comes, with its end.
+/// Reads the lines of a stream on another thread.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -167,8 +167,8 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Runs it to its end.
-pub(crate) fn run(args: &[&str], input: &str) -> Ended {
+/// Runs the tool until it exits.
+pub(crate) fn run(args: &[&str], input: &str) -> Exited {
     Process::start(args, input).end()
 }
 
@@ -189,21 +189,21 @@ impl Server {
     }
 
     /// `antiphon call URL …`
-    pub(crate) fn call(&self, args: &[&str]) -> Ended {
+    pub(crate) fn call(&self, args: &[&str]) -> Exited {
         self.call_with(args, "")
     }
 
-    pub(crate) fn call_with(&self, args: &[&str], input: &str) -> Ended {
+    pub(crate) fn call_with(&self, args: &[&str], input: &str) -> Exited {
         run(&[&["call", &self.url], args].concat(), input)
     }
 
     /// `antiphon batch URL` with this input.
-    pub(crate) fn batch(&self, input: &str) -> Ended {
+    pub(crate) fn batch(&self, input: &str) -> Exited {
         run(&["batch", &self.url], input)
     }
 }
 
-/// A peer that takes one request and answers it with these bytes; then the test is told.
+/// A peer that answers one request with these bytes. The receiver gets the request.
 pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -211,10 +211,10 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut request = Vec::new();
         let mut piece = [0; 4096];
-        // The requests of these tests end with the first closing bracket of an object.
+        // The requests of these tests end with the first closing brace or bracket.
         while !request.ends_with(b"}") && !request.ends_with(b"]") {
             match socket.read(&mut piece) {
                 Ok(read @ 1..) => request.extend_from_slice(&piece[..read]),
@@ -223,7 +223,7 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
         }
         let _ = sender.send(String::from_utf8_lossy(&request).into_owned());
         if answer.is_empty() {
-            // Silent, until the caller has gone.
+            // Sends nothing until the caller has closed the connection.
             let _ = socket.read(&mut piece);
         }
         let _ = socket.write_all(&answer);
@@ -231,7 +231,7 @@ pub(crate) fn peer(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>)
     (address, receiver)
 }
 
-/// An HTTP answer.
+/// The text of an HTTP response.
 pub(crate) fn http(status: &str, kind: &str, body: &str) -> String {
     let length = body.len();
     format!(

@@ -1,10 +1,10 @@
-//! The grammar of JSON, through the parser that every transport uses.
+//! Tests of the JSON grammar, with the parser of all transports.
 
 use antiphon_proto::{Entry, ErrorCode, Incoming, Rules, parse};
 
 use crate::json_cases::{Verdict, cases};
 
-/// The code that the parser gives this text; `None` if it is a message that can run.
+/// The error code of the parser for this text; `None` for a valid message.
 fn code(text: Vec<u8>) -> Option<ErrorCode> {
     parse(text.into(), &Rules::default())
         .err()
@@ -12,7 +12,7 @@ fn code(text: Vec<u8>) -> Option<ErrorCode> {
 }
 
 #[test]
-fn legal_json_is_never_a_parse_error_and_anything_else_always_is() {
+fn valid_json_is_never_a_parse_error_and_anything_else_always_is() {
     for case in cases() {
         let refused = code(case.text.to_vec()) == Some(ErrorCode::PARSE_ERROR);
         let expected = matches!(case.verdict, Verdict::Invalid | Verdict::TooDeep);
@@ -21,7 +21,7 @@ fn legal_json_is_never_a_parse_error_and_anything_else_always_is() {
 }
 
 #[test]
-fn the_verdict_is_the_same_inside_of_params() {
+fn the_verdict_is_the_same_within_params() {
     for case in cases() {
         let before = br#"{"jsonrpc":"2.0","id":1,"method":"m","params":["#;
         let message = [before, case.text.as_ref(), b"]}"].concat();
@@ -33,7 +33,7 @@ fn the_verdict_is_the_same_inside_of_params() {
                 case.name
             ),
             Verdict::Invalid | Verdict::TooDeep => {
-                // An empty text, or one that closes the array early, is legal in there.
+                // Inside an array, an empty text, or one that closes the array early, is valid.
                 let inner = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(
                     &[b"[", case.text.as_ref(), b"]"].concat(),
                 )

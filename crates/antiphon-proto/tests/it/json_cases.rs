@@ -1,12 +1,13 @@
-//! One text a line, and whether it is JSON.
+//! Table of texts and whether they are valid JSON.
 //!
 //! The texts include every input of the accepted and rejected groups of Nicolas Seriot's
-//! JSONTestSuite (MIT licence), and those it leaves to the implementation. Phrases, groups and
-//! verdicts are this project's: grammar is RFC 8259 and nothing else, see the crate's documentation.
+//! JSONTestSuite (MIT licence), and those it leaves to the implementation. Names, groups and
+//! verdicts are those of this project: the grammar is that of RFC 8259, see the documentation of
+//! the crate.
 
 use std::borrow::Cow;
 
-/// A text and what a parser has to say to it.
+/// A text and the expected verdict.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -14,17 +15,17 @@ pub(crate) struct Case {
     pub(crate) verdict: Verdict,
 }
 
-/// What a text is.
+/// The verdict of a parser on a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// JSON.
+    /// Valid JSON.
     Valid,
-    /// Not JSON: wrong syntax, or not UTF-8.
+    /// Invalid syntax, or not UTF-8.
     Invalid,
-    /// JSON, with a number or a string that a Rust type may be unable to hold. The envelope takes
-    /// it; only the decoding of a parameter may refuse.
+    /// Valid JSON with a number or a string that a Rust type may be unable to represent. The parser
+    /// of messages accepts it. Only the decoding of a parameter may fail.
     Range,
-    /// JSON, nested deeper than this crate goes along with; refused like what is invalid.
+    /// Valid JSON that is nested deeper than this crate allows. It is refused like invalid JSON.
     TooDeep,
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn cases() -> Vec<Case> {
     written.chain(generated).map(case).collect()
 }
 
-/// The cases that are too long to be written down.
+/// Cases that are generated, because they are long.
 #[rustfmt::skip]
 fn generated() -> Vec<(Vec<u8>, &'static str, Verdict)> {
     let nested = |open: &str, core: &str, close: &str, depth| {
@@ -81,7 +82,7 @@ fn generated() -> Vec<(Vec<u8>, &'static str, Verdict)> {
 /// A text and its name.
 type Row = (&'static [u8], &'static str);
 
-/// Words, arrays, objects and the white space between them.
+/// Literal names, arrays, objects, and white space.
 #[rustfmt::skip]
 const VALID_STRUCTURE: &[Row] = &[
     (b"null",                                      "the word null alone"),
@@ -121,7 +122,7 @@ const VALID_STRUCTURE: &[Row] = &[
     (br#"{"title":"\u041f\u043e\u043b\u0442\u043e\u0440\u0430 \u0417\u0435\u043c\u043b\u0435\u043a\u043e\u043f\u0430" }"#, "a Russian title, all escaped"),
 ];
 
-/// Numbers that every decoder holds.
+/// Numbers that every decoder can represent.
 #[rustfmt::skip]
 const VALID_NUMBERS: &[Row] = &[
     (b"[123]",                                     "whole number"),
@@ -144,7 +145,7 @@ const VALID_NUMBERS: &[Row] = &[
     (b"[123.456e78]",                              "fraction with an exponent"),
 ];
 
-/// Characters that stand for themselves.
+/// Strings without escapes.
 #[rustfmt::skip]
 const VALID_STRINGS: &[Row] = &[
     (br#"["asd"]"#,                                "letters"),
@@ -163,7 +164,7 @@ const VALID_STRINGS: &[Row] = &[
     (b"[\"\xF4\x8F\xBF\xBF\"]",                    "last code point U+10FFFF"),
 ];
 
-/// Characters that stand for others.
+/// Strings with escapes.
 #[rustfmt::skip]
 const VALID_ESCAPES: &[Row] = &[
     (br#"["\"\\\/\b\f\n\r\t"]"#,         "all short escapes"),
@@ -196,7 +197,7 @@ const VALID_ESCAPES: &[Row] = &[
     (br#"["\uDBFF\uDFFF"]"#,             "surrogate pair of the last code point"),
 ];
 
-/// More digits or larger exponents than an `f64` or an integer holds.
+/// Numbers with more digits or larger exponents than an `f64` or an integer can represent.
 #[rustfmt::skip]
 const RANGE_NUMBERS: &[Row] = &[
     (b"[100000000000000000000]",                   "beyond 64 bits"),
@@ -211,7 +212,7 @@ const RANGE_NUMBERS: &[Row] = &[
     (b"[0.4e00669999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999969999999006]", "exponent of 127 digits"),
 ];
 
-/// Escaped halves of surrogate pairs without the other half, which no `String` holds.
+/// Escaped lone surrogates, which a `String` cannot contain.
 #[rustfmt::skip]
 const RANGE_SURROGATES: &[Row] = &[
     (br#"["\ud800"]"#,         "high half alone"),
@@ -226,7 +227,7 @@ const RANGE_SURROGATES: &[Row] = &[
     (br#"["\uDd1e\uD834"]"#,   "the halves in the wrong order"),
 ];
 
-/// Arrays.
+/// Invalid arrays.
 #[rustfmt::skip]
 const INVALID_ARRAYS: &[Row] = &[
     (b"[",               "array begun"),
@@ -268,7 +269,7 @@ const INVALID_ARRAYS: &[Row] = &[
     (b"[\xC3\xA9]",      "accented letter without quotation marks"),
 ];
 
-/// Objects.
+/// Invalid objects.
 #[rustfmt::skip]
 const INVALID_OBJECTS: &[Row] = &[
     (b"{",                                  "object begun"),
@@ -313,7 +314,7 @@ const INVALID_OBJECTS: &[Row] = &[
     (br##"{"a":"b"}#{}"##,                  "hash and another object after the object"),
 ];
 
-/// Numbers.
+/// Invalid numbers.
 #[rustfmt::skip]
 const INVALID_NUMBERS: &[Row] = &[
     (b"[-]",                       "minus alone"),
@@ -362,7 +363,7 @@ const INVALID_NUMBERS: &[Row] = &[
     (b"[1.8011670033376514H-308]", "capital letter for an exponent letter"),
 ];
 
-/// Strings.
+/// Invalid strings.
 #[rustfmt::skip]
 const INVALID_STRINGS: &[Row] = &[
     (br#"""#,                     "quotation mark alone"),
@@ -398,7 +399,7 @@ const INVALID_STRINGS: &[Row] = &[
     (br#"""x"#,                   "letter after a string"),
 ];
 
-/// Words that JSON does not have, or no word at all.
+/// Invalid literal names, and empty texts.
 #[rustfmt::skip]
 const INVALID_WORDS: &[Row] = &[
     (b"[nul]",        "null cut short"),
@@ -425,7 +426,7 @@ const INVALID_WORDS: &[Row] = &[
     (b"// []",         "comment before the text"),
 ];
 
-/// Bytes that are not UTF-8, or another encoding, or a byte order mark.
+/// Invalid UTF-8, other encodings, and byte order marks.
 #[rustfmt::skip]
 const INVALID_UTF8: &[Row] = &[
     (b"\xE5",                                   "byte of Latin-1 alone"),

@@ -1,4 +1,4 @@
-//! The tests of the protocol: tables of text and verdict.
+//! Integration tests of the protocol crate.
 
 mod grammar;
 mod json_cases;

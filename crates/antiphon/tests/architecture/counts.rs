@@ -1,11 +1,11 @@
-//! Counts of what should be little.
+//! Upper limits for conditional compilation, allowed dead code, and top-level files.
 
 use std::fs;
 use std::path::Path;
 
 use crate::root;
 
-/// Every line of every source file of the four crates, tests inside of them included.
+/// All lines of all source files of the four crates, including unit tests.
 fn lines() -> Vec<String> {
     fn collect(folder: &Path, lines: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -31,10 +31,10 @@ fn lines() -> Vec<String> {
     lines
 }
 
-/// Of a thousand lines at most eight have a `#[cfg` or `#[cfg_attr`, as
-/// `grep -rE '#!?\[cfg' crates/*/src` counts them.
+/// At most eight of a thousand lines have a `#[cfg` or `#[cfg_attr`, counted as by
+/// `grep -rE '#!?\[cfg' crates/*/src`.
 #[test]
-fn conditions_are_few() {
+fn conditional_compilation_is_rare() {
     let lines = lines();
     let is_condition = |line: &&String| line.contains("#[cfg") || line.contains("#![cfg");
     let conditions = lines.iter().filter(is_condition).count();
@@ -46,7 +46,7 @@ fn conditions_are_few() {
 }
 
 #[test]
-fn code_that_nobody_uses_is_rarely_allowed() {
+fn dead_code_is_rarely_allowed() {
     let lines = lines();
     let allowed = lines.iter().filter(|line| line.contains("allow(dead_code"));
     assert!(allowed.count() <= 5);

@@ -1,4 +1,4 @@
-//! Which crates are built.
+//! Checks of the dependency graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::root;
 
-/// Asks Cargo, which needs nothing from outside: all that is asked for has just been built.
+/// Runs Cargo offline. All dependencies are there, because they have just been built.
 fn cargo(args: &[&str]) -> String {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -22,7 +22,7 @@ fn cargo(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The crates that a crate of ours is built with, by name; each with its versions.
+/// The dependencies of a package, by name, with their versions.
 fn graph(package: &str, options: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let args = ["tree", "-p", package, "-e", "normal", "--prefix", "none"];
     let mut graph: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -36,7 +36,7 @@ fn graph(package: &str, options: &[&str]) -> BTreeMap<String, BTreeSet<String>> 
     graph
 }
 
-/// A package as Cargo describes it.
+/// The metadata of a package.
 fn package(name: &str) -> Value {
     let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"]);
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
@@ -46,7 +46,7 @@ fn package(name: &str) -> Value {
 }
 
 #[test]
-fn the_default_graph_is_small_and_has_nothing_twice() {
+fn the_default_graph_is_small_and_has_no_duplicates() {
     let default = graph("antiphon", &[]);
     assert!(default.len() < 115, "{} crates", default.len());
     for options in [&[][..], &["--all-features"]] {
@@ -60,7 +60,7 @@ fn the_default_graph_is_small_and_has_nothing_twice() {
 }
 
 #[test]
-fn the_protocol_needs_three_crates() {
+fn the_protocol_crate_has_three_dependencies() {
     let package = package("antiphon-proto");
     let dependencies = package["dependencies"].as_array().unwrap();
     let normal = dependencies
@@ -72,7 +72,7 @@ fn the_protocol_needs_three_crates() {
     assert_eq!(names, BTreeSet::from(["bytes", "serde", "serde_json"]));
 }
 
-/// What opens a socket, or speaks what goes over one.
+/// Crates that open sockets or implement network protocols.
 const NETWORK: &[&str] = &[
     "h2",
     "httparse",
@@ -87,7 +87,7 @@ const NETWORK: &[&str] = &[
 ];
 
 #[test]
-fn without_server_and_client_nothing_of_the_network_is_built() {
+fn without_server_and_client_no_network_crate_is_built() {
     for feature in ["", "macros", "describe", "metrics"] {
         let graph = graph(
             "antiphon",
@@ -104,7 +104,7 @@ fn without_server_and_client_nothing_of_the_network_is_built() {
 }
 
 #[test]
-fn a_server_alone_is_small() {
+fn the_dependency_graph_of_a_server_is_small() {
     let server = graph(
         "antiphon",
         &["--no-default-features", "--features", "server"],

@@ -1,7 +1,8 @@
-//! Imports between files: no two need each other, and nothing is imported upwards.
+//! Checks of the imports between files: there is no cycle, and the folders form layers.
 //!
-//! A path is followed through re-exports to the file that defines its item. So a `mod.rs` that has
-//! documentation, `mod` lines and re-exports is used by nobody. Code under `#[cfg(test)]` is left out.
+//! A path is followed through re-exports to the file that defines its item. So no file depends on a
+//! `mod.rs` that has only documentation, `mod` items and re-exports. Code under `#[cfg(test)]` is
+//! ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,24 +14,24 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::root;
 
-/// The files of a crate, and the names that each offers in place of its own.
+/// The files, modules, re-exports and paths of a crate.
 #[derive(Default)]
 struct Crate {
-    /// By the path of the module: the file, as `router/mod.rs`.
+    /// The file of each module, as `router/mod.rs`.
     modules: BTreeMap<Vec<String>, String>,
-    /// By module and name: the path behind a re-export.
+    /// The path behind each re-export, by module and name.
     exports: BTreeMap<(Vec<String>, String), Vec<String>>,
-    /// By module: modules whose names are all re-exported.
+    /// Glob re-exports: the re-exported modules, by module.
     globs: BTreeMap<Vec<String>, Vec<Vec<String>>>,
-    /// File, its module, and the paths that it names.
+    /// Each file, its module, and the paths that it names.
     named: Vec<(String, Vec<String>, Vec<Vec<String>>)>,
 }
 
-/// Which file uses which, and by which paths.
+/// The imports between files, with their paths.
 type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 impl Crate {
-    /// Reads a crate from its root file on, as the compiler does.
+    /// Reads a crate, starting with its root file, as the compiler does.
     fn read(folder: &Path) -> Self {
         let mut read = Self::default();
         let mut names = ["lib.rs", "main.rs"].into_iter();
@@ -79,7 +80,7 @@ impl Crate {
         self.named.push((file.to_owned(), module, named));
     }
 
-    /// The file that defines what stands at this path.
+    /// The file that defines the item at this path.
     fn definition(&self, path: &[String], steps: usize) -> Option<&str> {
         let mut module = Vec::new();
         let mut rest = path;
@@ -118,7 +119,7 @@ impl Crate {
     }
 }
 
-/// A path from the top of the crate; `None` for one that leads out of it.
+/// The path from the crate root; `None` for a path to another crate.
 fn absolute(
     path: &[String],
     module: &[String],
@@ -143,10 +144,10 @@ fn absolute(
     Some(from)
 }
 
-/// What one file says of itself and of others.
+/// The modules, re-exports and paths in one file.
 #[derive(Default)]
 struct Scan {
-    /// Modules in files of their own; with a file that stands in for it in some builds.
+    /// Modules in separate files, with the file that replaces the module in some builds.
     modules: Vec<(String, Option<String>)>,
     exports: Vec<(String, Vec<String>)>,
     named: Vec<Vec<String>>,
@@ -169,7 +170,8 @@ fn is(token: Option<&TokenTree>, c: char) -> bool {
 }
 
 impl Scan {
-    /// Walks over tokens. Modules count at the top of a file alone; deeper ones are parts of it.
+    /// Visits tokens. Only `mod` items at the top level of a file are modules; inner ones are part
+    /// of the file.
     fn stream(&mut self, stream: TokenStream, top: bool) {
         let mut rest = tokens(stream);
         let mut public = false;
@@ -221,7 +223,7 @@ impl Scan {
                     _ => {}
                 },
                 TokenTree::Punct(punct) => {
-                    // What follows `::`, `.` or `$` is no beginning of a path.
+                    // A word after `::`, `.` or `$` does not begin a path.
                     before_path = matches!(punct.as_char(), ':' | '.' | '$')
                         && !(punct.as_char() == ':' && !is(rest.peek(), ':') && !before_path);
                     continue;
@@ -232,7 +234,7 @@ impl Scan {
         }
     }
 
-    /// A path that begins with this word, if it has more than one.
+    /// Reads a path that begins with this word, if it has at least two segments.
     fn path(&mut self, first: String, rest: &mut Tokens) {
         let mut path = vec![first];
         while is(rest.peek(), ':') {
@@ -253,7 +255,7 @@ impl Scan {
         }
     }
 
-    /// What stands behind `use`, up to the semicolon.
+    /// Reads a `use` declaration after the keyword, up to the semicolon.
     fn import(&mut self, rest: &mut Tokens, is_export: bool) {
         let mut tree = Vec::new();
         for token in rest.by_ref() {
@@ -311,7 +313,7 @@ impl Scan {
     }
 }
 
-/// Skips an item: up to its semicolon or its braces.
+/// Skips an item, up to the end of its semicolon or braces.
 fn skip_item(rest: &mut Tokens) {
     for token in rest {
         match token {
@@ -322,8 +324,8 @@ fn skip_item(rest: &mut Tokens) {
     }
 }
 
-/// The shortest circle through each file that is in one.
-fn circles(edges: &Edges) -> BTreeSet<Vec<String>> {
+/// The shortest cycle through each file that is part of a cycle.
+fn cycles(edges: &Edges) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     for start in edges.keys() {
         let mut ways = vec![vec![start.clone()]];
@@ -351,10 +353,10 @@ fn circles(edges: &Edges) -> BTreeSet<Vec<String>> {
     found
 }
 
-/// A circle with the paths that make it one.
-fn told(circle: &[String], edges: &Edges) -> String {
-    let steps = (0..circle.len()).map(|at| {
-        let (from, to) = (&circle[at], &circle[(at + 1) % circle.len()]);
+/// Describes a cycle, with the paths of its imports.
+fn describe(cycle: &[String], edges: &Edges) -> String {
+    let steps = (0..cycle.len()).map(|at| {
+        let (from, to) = (&cycle[at], &cycle[(at + 1) % cycle.len()]);
         format!("  {from} uses {to}: {:?}\n", edges[from][to])
     });
     steps.collect()
@@ -365,7 +367,7 @@ fn read(name: &str) -> Crate {
 }
 
 #[test]
-fn no_two_files_need_each_other() {
+fn imports_between_files_have_no_cycle() {
     let mut found = Vec::new();
     for name in [
         "antiphon-proto",
@@ -374,65 +376,65 @@ fn no_two_files_need_each_other() {
         "antiphon-cli",
     ] {
         let edges = read(name).edges();
-        let circles = circles(&edges);
+        let cycles = cycles(&edges);
         found.extend(
-            circles
+            cycles
                 .iter()
-                .map(|circle| format!("{name}:\n{}", told(circle, &edges))),
+                .map(|cycle| format!("{name}:\n{}", describe(cycle, &edges))),
         );
     }
     assert!(
         found.is_empty(),
-        "{} circles:\n{}",
+        "{} cycles:\n{}",
         found.len(),
         found.join("\n")
     );
 }
 
-/// The folder or file at the root of a crate that a file belongs to.
-fn room(file: &str) -> String {
+/// The top-level folder or file that a file belongs to.
+fn top_level(file: &str) -> String {
     match file.split_once('/') {
         Some((folder, _)) => format!("{folder}/"),
         None => file.to_owned(),
     }
 }
 
-/// Rooms of the library, each after all that it uses; `None` if there is no such order.
-fn floors(rooms: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+/// The folders in topological order, each after those that it uses; `None` if there is a cycle.
+fn layers(folders: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut order: Vec<String> = Vec::new();
-    while order.len() < rooms.len() {
-        let next = rooms.iter().find(|(room, uses)| {
-            !order.contains(room) && uses.iter().all(|used| order.contains(used))
+    while order.len() < folders.len() {
+        let next = folders.iter().find(|(folder, uses)| {
+            !order.contains(folder) && uses.iter().all(|used| order.contains(used))
         });
         order.push(next?.0.clone());
     }
     Some(order)
 }
 
-/// Run it with `--nocapture` to see the picture.
+/// With `--nocapture` this test prints the layers.
 #[test]
-fn the_picture_of_imports_has_floors() {
+fn folders_form_layers() {
     let edges = read("antiphon").edges();
-    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (from, targets) in &edges {
-        let uses = rooms.entry(room(from)).or_default();
+        let uses = folders.entry(top_level(from)).or_default();
         uses.extend(
             targets
                 .keys()
-                .map(|to| room(to))
-                .filter(|to| *to != room(from)),
+                .map(|to| top_level(to))
+                .filter(|to| *to != top_level(from)),
         );
     }
-    let floors = floors(&rooms).expect("rooms that do not need each other");
-    for (floor, room) in floors.iter().enumerate() {
-        let uses: Vec<_> = rooms[room].iter().map(String::as_str).collect();
-        println!("{floor:>2} {room:<16} uses {}", uses.join(" "));
+    let layers = layers(&folders).expect("no cycle between the folders");
+    for (layer, folder) in layers.iter().enumerate() {
+        let uses: Vec<_> = folders[folder].iter().map(String::as_str).collect();
+        println!("{layer:>2} {folder:<16} uses {}", uses.join(" "));
     }
-    assert!(floors.len() > 15, "{floors:?}");
+    assert!(layers.len() > 15, "{layers:?}");
 }
 
 #[test]
-fn circles_are_found_through_re_exports_and_of_any_length() {
+fn cycles_of_any_length_are_found_through_re_exports() {
     let folder = std::env::temp_dir().join(format!("antiphon-imports-{}", std::process::id()));
     let files = [
         (
@@ -469,10 +471,10 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
         fs::write(path, text).unwrap();
     }
     let edges = Crate::read(&folder).edges();
-    let found = circles(&edges);
+    let found = cycles(&edges);
     fs::write(folder.join("c.rs"), "pub struct C;").unwrap();
     fs::write(folder.join("d/e.rs"), "pub struct E;").unwrap();
-    let mended = circles(&Crate::read(&folder).edges());
+    let repaired = cycles(&Crate::read(&folder).edges());
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(
         found,
@@ -481,5 +483,5 @@ fn circles_are_found_through_re_exports_and_of_any_length() {
             ["d/e.rs", "d/mod.rs"].map(str::to_owned).to_vec(),
         ])
     );
-    assert!(mended.is_empty(), "{mended:?}");
+    assert!(repaired.is_empty(), "{repaired:?}");
 }

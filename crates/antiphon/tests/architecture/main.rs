@@ -1,15 +1,15 @@
-//! Facts of the architecture, proved from the sources and from Cargo's graph. `ARCHITECTURE.md` says
-//! them in words; where it and a fact part, a test here fails.
+//! Tests of the architectural rules in `ARCHITECTURE.md`, from the sources and Cargo's metadata.
 //!
-//! | file | what it proves |
+//! | file | what it checks |
 //! |---|---|
-//! | `modules.rs` | what the sources of a crate name, and what they do not |
-//! | `imports.rs` | that files do not need each other, and nothing is imported upwards |
-//! | `counts.rs` | how much there is of what should be little |
-//! | `graph.rs` | which crates are built |
-//! | `source.rs` | nothing; it reads Rust as far as the others need it |
+//! | `modules.rs` | which modules and crates the sources name |
+//! | `imports.rs` | imports between files: no cycles, and folders in layers |
+//! | `counts.rs` | upper limits: conditional compilation, dead code, top-level files |
+//! | `graph.rs` | the dependency graph |
+//! | `tables.rs` | file tables in `mod.rs`, and file names in documents |
+//! | `source.rs` | nothing; it is the scanner for Rust sources |
 
-// A test that cannot go on has failed, also in its helpers.
+// A panic in a helper fails the test, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod counts;
@@ -28,7 +28,7 @@ fn root() -> PathBuf {
 }
 
 #[test]
-fn the_map_for_newcomers_is_short() {
+fn the_architecture_document_is_short() {
     let map = root().join("ARCHITECTURE.md");
     let lines = std::fs::read_to_string(&map).unwrap().lines().count();
     assert!(lines <= 150, "{lines} lines in {}", map.display());

@@ -1,4 +1,4 @@
-//! What the sources of a crate name, and what they do not.
+//! Checks of the modules and crates that the sources name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,24 +9,24 @@ fn library() -> Vec<Source> {
     source::read(&root().join("crates/antiphon/src"))
 }
 
-/// The module at the top of the crate that a file belongs to; `None` for `lib.rs`.
+/// The top-level module of a file; `None` for `lib.rs`.
 fn module(file: &str) -> Option<&str> {
     let name = file.split('/').next()?.trim_end_matches(".rs");
     (name != "lib").then_some(name)
 }
 
-/// How many modules a file is in.
+/// The number of modules around the content of a file.
 fn depth(file: &str) -> usize {
     let parts = file.split('/').count();
     parts - usize::from(file.ends_with("/mod.rs"))
 }
 
-/// Where the names come from that `lib.rs` offers to all modules. What macros write names
-/// `__private`, so whoever uses a macro uses that.
-fn offered(library: &[Source]) -> BTreeMap<&str, &str> {
+/// The names that `lib.rs` re-exports, with their modules. The code that macros generate names
+/// `__private`, so a module that uses a macro depends on `__private`.
+fn re_exported(library: &[Source]) -> BTreeMap<&str, &str> {
     let lib = library.iter().find(|source| source.file == "lib.rs");
     let text = &lib.expect("a lib.rs").text;
-    let mut offered = BTreeMap::new();
+    let mut re_exported = BTreeMap::new();
     for part in text.split(';') {
         let Some((_, path)) = part.split_once("pub use ") else {
             continue;
@@ -36,27 +36,27 @@ fn offered(library: &[Source]) -> BTreeMap<&str, &str> {
             "antiphon_macros" => "__private",
             owner => owner,
         };
-        offered.extend(words(path).skip(1).map(|(_, name)| (name, owner)));
+        re_exported.extend(words(path).skip(1).map(|(_, name)| (name, owner)));
     }
-    offered
+    re_exported
 }
 
-/// Which module uses which, and in which files.
+/// The dependencies between top-level modules, with the files that have them.
 fn uses(library: &[Source]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
     let modules: BTreeSet<&str> = library
         .iter()
         .filter_map(|source| module(&source.file))
         .collect();
-    let offered = offered(library);
+    let re_exported = re_exported(library);
     let mut uses: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for source in library {
         let Some(from) = module(&source.file) else {
             continue;
         };
-        for name in from_the_top(source) {
+        for name in names_from_the_root(source) {
             let owner = modules
                 .get(name)
-                .or_else(|| modules.get(offered.get(name)?));
+                .or_else(|| modules.get(re_exported.get(name)?));
             if let Some(&to) = owner
                 && to != from
             {
@@ -67,8 +67,8 @@ fn uses(library: &[Source]) -> BTreeMap<(&str, &str), BTreeSet<&str>> {
     uses
 }
 
-/// What a file names by a path from the top of the crate, by whatever word it goes there.
-fn from_the_top(source: &Source) -> Vec<&str> {
+/// The names after a path to the crate root (`crate`, `antiphon` or `super`) in a file.
+fn names_from_the_root(source: &Source) -> Vec<&str> {
     let text = &source.text;
     let mut names = Vec::new();
     let mut up = 0;
@@ -80,7 +80,7 @@ fn from_the_top(source: &Source) -> Vec<&str> {
             "super" => 1,
             _ => 0,
         };
-        // `$crate` is written into the programs of users.
+        // `$crate` is part of the generated code, not of this crate.
         let top = match word {
             "crate" => !before.ends_with('$'),
             "antiphon" => true,
@@ -94,8 +94,8 @@ fn from_the_top(source: &Source) -> Vec<&str> {
     names
 }
 
-/// A way from a module back to itself.
-fn circle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
+/// A dependency cycle, from a module back to itself.
+fn cycle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
     fn walk<'a>(
         uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
         way: &mut Vec<&'a str>,
@@ -128,33 +128,33 @@ fn circle<'a>(uses: &BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>) -> Option<
 }
 
 #[test]
-fn modules_of_the_library_form_no_circle() {
+fn modules_of_the_library_form_no_cycle() {
     let library = library();
     let uses = uses(&library);
-    // The test sees what it is to see.
+    // The scanner finds known dependencies.
     assert!(uses.contains_key(&("dispatch", "call")), "{uses:?}");
     assert!(uses.contains_key(&("router", "call")), "{uses:?}");
-    if let Some(way) = circle(&uses) {
+    if let Some(way) = cycle(&uses) {
         let steps = way.windows(2).map(|step| {
             let files = &uses[&(step[0], step[1])];
             format!("{} uses {} in {files:?}", step[0], step[1])
         });
         let steps: Vec<_> = steps.collect();
-        panic!("{} is a circle:\n{}", way.join(" → "), steps.join("\n"));
+        panic!("{} is a cycle:\n{}", way.join(" → "), steps.join("\n"));
     }
 }
 
 #[test]
-fn a_circle_is_found() {
+fn a_cycle_is_found() {
     let files = BTreeSet::from(["x.rs"]);
     let edges = |edges: &[(&'static str, &'static str)]| {
         let edges = edges.iter().map(|&edge| (edge, files.clone()));
         edges.collect::<BTreeMap<_, _>>()
     };
     let tree = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")];
-    assert_eq!(circle(&edges(&tree)), None);
+    assert_eq!(cycle(&edges(&tree)), None);
     let ring = [("a", "b"), ("b", "c"), ("b", "d"), ("d", "e"), ("e", "b")];
-    assert_eq!(circle(&edges(&ring)).unwrap(), ["b", "d", "e", "b"]);
+    assert_eq!(cycle(&edges(&ring)).unwrap(), ["b", "d", "e", "b"]);
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn the_protocol_does_no_io() {
     }
 }
 
-/// Transports move bytes. Only `dispatch` says what is a call.
+/// Transports only move bytes. Only `dispatch` parses messages.
 #[test]
-fn transports_never_look_into_json() {
+fn transports_never_parse_json() {
     const JSON: [&str; 6] = ["Entry", "Incoming", "Params", "message", "params", "parse"];
     for source in library() {
         if module(&source.file) != Some("transport") {
@@ -210,10 +210,10 @@ fn the_tool_uses_the_public_api_only() {
     }
 }
 
-/// What the macros write is read in the crates of users, with their features and their names in
-/// scope: so it asks for no feature, and names nothing but `::antiphon::__private`.
+/// Generated code is compiled in the crates of users, with their features and names in scope. So it
+/// has no `cfg`, and names only `::antiphon::__private`.
 #[test]
-fn what_macros_write_has_no_cfg_and_names_the_private_module_only() {
+fn generated_code_has_no_cfg_and_names_only_the_private_module() {
     let mut bodies = 0;
     for source in source::read(&root().join("crates/antiphon-macros/src")) {
         let text = &source.text;
@@ -245,7 +245,7 @@ fn check_body(file: &str, body: &str) {
             is_inserted || !matches!(word, "cfg" | "cfg_attr"),
             "`{word}` in {file}: {body}"
         );
-        // The first word of a path that begins with `::`, which nothing can shadow.
+        // The first segment of a path that begins with `::`. It cannot be shadowed.
         let absolute = before.strip_suffix("::").is_some_and(|before| {
             !before
                 .trim_end()

@@ -1,17 +1,17 @@
-//! Rust sources, as far as a search for names needs to understand them.
+//! Scanner that finds names in Rust sources.
 
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-/// A source file without comments, texts and tests: of each, only line breaks are left.
+/// A source file without comments, literals and tests. Only their line breaks are left.
 pub(crate) struct Source {
-    /// Its place below the folder that was read, as `router/mod.rs`.
+    /// The path relative to the folder, as `router/mod.rs`.
     pub(crate) file: String,
     pub(crate) text: String,
 }
 
-/// All sources below a folder, in the order of their names, without files that are only tests.
+/// All source files below a folder, sorted by name, without files that contain only tests.
 pub(crate) fn read(folder: &Path) -> Vec<Source> {
     let mut sources = Vec::new();
     collect(folder, "", &mut sources);
@@ -48,7 +48,7 @@ fn collect(folder: &Path, prefix: &str, sources: &mut Vec<Source>) {
     }
 }
 
-/// The text with comments, strings and characters blanked out.
+/// Blanks out comments, string literals and character literals.
 fn blank(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -73,7 +73,7 @@ fn blank(text: &str) -> String {
             out.push(bytes[at]);
             at += 1;
         } else {
-            // A text stays one token, so that what stands around it is not joined.
+            // A string stays one token, so that the tokens around it are not joined.
             let hide = |byte: &u8| if *byte == b'\n' { b'\n' } else { b' ' };
             out.extend(bytes[at..at + hidden].iter().map(hide));
             at += hidden;
@@ -108,7 +108,7 @@ fn string(text: &str) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-/// The length of `r"…"` and `r#"…"#`, also with a `b` or `c` before; `None` if there is none.
+/// The length of `r"…"` or `r#"…"#`, with an optional `b` or `c` before; `None` if there is none.
 fn raw_string(text: &str) -> Option<usize> {
     let after = text.trim_start_matches(['b', 'c']).strip_prefix('r')?;
     let inner = after.trim_start_matches('#');
@@ -123,7 +123,7 @@ fn raw_string(text: &str) -> Option<usize> {
     )
 }
 
-/// The length of `'x'`; of a lifetime it is 0.
+/// The length of `'x'`, 0 for a lifetime.
 fn character(text: &str) -> usize {
     let mut inside = text.char_indices().skip(1);
     let end = match (inside.next(), inside.next()) {
@@ -136,7 +136,7 @@ fn character(text: &str) -> usize {
     end.map_or(0, |end| end + 1)
 }
 
-/// Cuts out every item under `#[cfg(test)]`, and names the modules among them that are files.
+/// Removes every item under `#[cfg(test)]`, and returns the names of removed file modules.
 fn without_tests(text: &str) -> (String, Vec<String>) {
     const MARK: &str = "#[cfg(test)]";
     let (mut out, mut modules) = (String::new(), Vec::new());
@@ -161,7 +161,7 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
     (out, modules)
 }
 
-/// From the bracket at `open` to the one that closes it.
+/// The range from the bracket at `open` to the matching one.
 pub(crate) fn balanced(text: &str, open: usize) -> Range<usize> {
     let mut depth = 0;
     for (at, byte) in text.bytes().enumerate().skip(open) {
@@ -181,7 +181,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Every word of a text, with its place.
+/// All words of a text, with their positions.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -196,8 +196,8 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What follows the path at the front of `rest`: the `a` of `::a::b`, or `a` and `c` of
-/// `::{a::b, c}`. Names of macros that are called are left out.
+/// The next path segments at the start of `rest`: the `a` of `::a::b`, or `a` and `c` of
+/// `::{a::b, c}`. Macro calls are left out.
 pub(crate) fn next_segments(rest: &str) -> Vec<&str> {
     let Some(rest) = rest.trim_start().strip_prefix("::") else {
         return Vec::new();
@@ -225,7 +225,7 @@ fn first_word(text: &str) -> Option<&str> {
 }
 
 #[test]
-fn names_are_found_and_texts_are_not() {
+fn names_are_found_but_not_in_literals() {
     let text = r##"
         use crate::{a::X, b, c::{d, e}}; // crate::no
         fn f<'a>(x: &'a str) -> char { crate::g::h("crate::no", r#"crate::"no""#, '"', '\'') }

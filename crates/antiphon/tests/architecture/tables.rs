@@ -1,4 +1,4 @@
-//! Tables of files in `mod.rs`, and names of files in documents.
+//! Checks of the file tables in `mod.rs`, and of the file names in documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// All files below the `src` folders, with `/` between the parts of their paths.
+/// The paths of all files below the `src` folders, with `/` as the separator.
 fn sources() -> Vec<String> {
     let mut files = Vec::new();
     for name in CRATES {
@@ -33,12 +33,12 @@ fn sources() -> Vec<String> {
     files.iter().map(text).collect()
 }
 
-/// What stands between backticks in a text.
+/// The texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// `a/{b,c}` is `a/b` and `a/c`.
+/// Expands braces: `a/{b,c}` becomes `a/b` and `a/c`.
 fn expanded(name: &str) -> Vec<String> {
     match name.split_once('{').zip(name.split_once('}')) {
         Some(((before, _), (_, after))) => {
@@ -100,7 +100,7 @@ fn a_table_lists_every_file_of_its_folder_and_no_other() {
 }
 
 #[test]
-fn files_that_documents_name_are_there() {
+fn files_named_in_documents_exist() {
     let sources = sources();
     let mut named = 0;
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"] {

@@ -1,4 +1,4 @@
-//! Hostile answers: whatever comes back, nothing wrong reaches a caller as a result.
+//! Tests of the client's response parser: an invalid response never becomes a result.
 
 use antiphon::client::{Client, Error, Kind};
 use antiphon_proto::params::members;
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::client_support::{answered, json, scripted};
 
-/// The outcome of the call with id 1 that is answered with this body.
+/// Makes a call with the id 1 and returns its outcome for this response body.
 async fn outcome(body: &str) -> Result<Value, Error> {
     answered(body).call("m", ()).await
 }
 
 #[tokio::test]
-async fn a_right_answer_is_a_result_however_it_is_spelled() {
+async fn a_valid_response_is_a_result_in_every_json_spelling() {
     for (body, result) in [
         (r#"{"jsonrpc":"2.0","id":1,"result":7}"#, "7"),
         (r#"{"jsonrpc":"2.0","result":null,"id":1}"#, "null"),
@@ -31,7 +31,7 @@ async fn a_right_answer_is_a_result_however_it_is_spelled() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_the_call_is_no_result() {
+async fn a_response_that_does_not_answer_the_call_is_an_error() {
     let deep = |n: usize| {
         let (open, close) = ("[".repeat(n), "]".repeat(n));
         format!(r#"{{"jsonrpc":"2.0","id":1,"result":{open}{close}}}"#)
@@ -140,7 +140,7 @@ async fn what_is_no_answer_to_the_call_is_no_result() {
 }
 
 #[tokio::test]
-async fn invalid_utf_8_is_no_result() {
+async fn a_response_that_is_not_utf_8_is_an_error() {
     let (builder, _) = scripted(|_| {
         let text = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"\xff\"}";
         http::Response::new(antiphon::client::Body::from(&text[..]))
@@ -155,8 +155,8 @@ async fn invalid_utf_8_is_no_result() {
 }
 
 #[tokio::test]
-async fn an_error_is_refused_with_its_code_message_and_data() {
-    // Without an id it is the answer to a request that the server could not read.
+async fn an_error_of_the_server_has_its_code_message_and_data() {
+    // A response without an id answers a request that the server could not read.
     for id in ["1", "null"] {
         let error = r#"{"code":-32602,"message":"no\u0007","data":{"why":1}}"#;
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
@@ -174,7 +174,7 @@ async fn an_error_is_refused_with_its_code_message_and_data() {
 }
 
 #[tokio::test]
-async fn an_http_status_says_whether_the_call_can_have_run() {
+async fn an_http_status_tells_whether_the_call_may_have_run() {
     let result = r#"{"jsonrpc":"2.0","id":1,"result":7}"#;
     let mine = r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#;
     let nobodys = r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}"#;
@@ -217,7 +217,7 @@ async fn an_http_status_says_whether_the_call_can_have_run() {
         };
         assert_eq!(found, expected, "{status} {body}: {outcome:?}");
 
-        // A notification has run or not by the same rules; what was answered does not matter.
+        // The same rules hold for a notification. Its response body is ignored.
         let outcome = client.notify("m", ()).await;
         match status {
             200 | 204 => assert!(outcome.is_ok(), "{status} {body}: {outcome:?}"),
@@ -227,7 +227,7 @@ async fn an_http_status_says_whether_the_call_can_have_run() {
 }
 
 #[tokio::test]
-async fn a_refusal_in_plain_text_is_told_and_bounded() {
+async fn an_error_in_plain_text_is_reported_up_to_a_limit() {
     let refused = |kind: &'static str, text: String| async move {
         let (builder, _) = scripted(move |_| {
             let mut response = json(503, text.clone());
@@ -250,7 +250,7 @@ async fn a_refusal_in_plain_text_is_told_and_bounded() {
 }
 
 #[tokio::test]
-async fn an_answer_of_the_maximal_length_is_read_and_one_byte_more_is_not() {
+async fn a_response_of_the_maximum_length_is_read_and_a_longer_one_is_not() {
     let body = r#"{"jsonrpc":"2.0","id":1,"result":7}"#;
     for (max, fits) in [(body.len(), true), (body.len() - 1, false)] {
         let (builder, _) = scripted(move |_| json(200, body));
@@ -267,12 +267,12 @@ async fn an_answer_of_the_maximal_length_is_read_and_one_byte_more_is_not() {
             error.to_string(),
             "`m` was sent and may have run: the answer is longer than 34 bytes"
         );
-        // Nobody waits for what a notification brings.
+        // The response to a notification is not read.
         client.notify("m", ()).await.unwrap();
     }
 }
 
-/// A pseudo-random sequence that is the same in every run (xorshift).
+/// Pseudo-random numbers (xorshift), the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -283,7 +283,8 @@ impl Random {
         usize::try_from(self.0 % end as u64).unwrap()
     }
 
-    /// Changes a few places: a byte replaced, inserted, removed or doubled, a piece cut or repeated.
+    /// Makes a few random changes: replaces, inserts, removes or doubles a byte, or cuts or repeats
+    /// a slice.
     fn mutate(&mut self, text: &str) -> Vec<u8> {
         const BYTES: &[u8] = b"\"\\{}[]:,0123456789.eE+-nulltrue id\x00\xff\x80u";
         let mut text = text.as_bytes().to_vec();
@@ -308,8 +309,8 @@ impl Random {
     }
 }
 
-/// Whether this is an answer to the call 1 that says `result`, found out another way: through
-/// serde_json, and by counting members.
+/// Whether the text is a response to call 1 with this result. The check is independent of the
+/// client: it uses serde_json and counts the members.
 fn is_answer(text: &[u8], result: &Value) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;
@@ -338,7 +339,7 @@ fn is_answer(text: &[u8], result: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn no_mutation_of_an_answer_delivers_what_it_does_not_say() {
+async fn no_mutation_of_a_response_yields_a_wrong_result() {
     let answers = [
         r#"{"jsonrpc":"2.0","id":1,"result":{"a":[1,2.5,"x\u00e9"],"id":1}}"#,
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"no","data":[1]}}"#,

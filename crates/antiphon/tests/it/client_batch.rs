@@ -1,4 +1,4 @@
-//! Batches: one request, and every call gets its own answer in whatever order they come.
+//! Tests of client batches: one request, and each call gets its own response in any order.
 
 use antiphon::client::{Client, Error, Kind};
 use antiphon::{ErrorObject, Id, Router};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::client_support::{self, Log, in_process, scripted};
 
-/// A client whose batches are answered with this text.
+/// A client whose batches are answered with this body.
 fn answered(status: u16, body: &str) -> (Client, Log) {
     let body = body.to_owned();
     let (builder, log) = scripted(move |_| client_support::json(status, body.clone()));
     (builder.build().unwrap(), log)
 }
 
-/// A right answer for `"jsonrpc":"2.0"`-entries in short: `1=7` is a result, `2!x` an error.
+/// Expands a short form into a valid batch response: `1=7` is a result, `2!x` an error.
 fn entries(short: &str) -> String {
     let entry = |short: &str| match short.split_once('=') {
         Some((id, result)) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
@@ -27,8 +27,8 @@ fn entries(short: &str) -> String {
     format!("[{}]", entries.join(","))
 }
 
-/// What becomes of the calls 1, 2 and 3 when the server answers this: a result, `!` and the
-/// message of an error, or `?` and a part of the reason why it is unknown.
+/// Checks the outcomes of the calls 1, 2 and 3 for this response body. An expected outcome is a
+/// result, `!` and the message of an error, or `?` and a part of the reason of `Kind::Unknown`.
 async fn check(body: &str, expected: [&str; 3]) {
     let (client, _) = answered(200, body);
     let mut batch = client.batch();
@@ -51,7 +51,7 @@ async fn check(body: &str, expected: [&str; 3]) {
 }
 
 #[tokio::test]
-async fn answers_may_come_in_any_order() {
+async fn responses_may_come_in_any_order() {
     for order in [
         "1=1 2=2 3=3",
         "1=1 3=3 2=2",
@@ -66,7 +66,7 @@ async fn answers_may_come_in_any_order() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
+async fn a_response_that_does_not_fit_is_an_error_of_its_call() {
     for (body, expected) in [
         (entries("1=1 3=3"), ["1", "?leaves it out", "3"]),
         (
@@ -103,7 +103,7 @@ async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
                 .to_owned(),
             ["?another version", "?it is a request", "?leaves it out"],
         ),
-        // One error for all of it.
+        // One error for the whole batch.
         (
             entries("null!busy").trim_matches(['[', ']']).to_owned(),
             ["!busy", "!busy", "!busy"],
@@ -114,7 +114,7 @@ async fn what_does_not_fit_is_an_error_of_the_call_it_concerns() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_a_batch_is_an_error_of_the_batch() {
+async fn a_response_that_is_not_a_batch_response_is_an_error_of_the_batch() {
     let single = entries("1=1");
     let table = [
         (200, entries("1=1 2=2 3=3"), "too many entries"),
@@ -141,7 +141,7 @@ async fn what_is_no_answer_to_a_batch_is_an_error_of_the_batch() {
         assert!(error.to_string().starts_with("the batch was "), "{error}");
         assert!(error.to_string().contains(expected), "{body}: {error}");
     }
-    // As for a single call, an answer that fits counts whatever the status says.
+    // As for a single call, a matching response counts, whatever the HTTP status is.
     let (client, _) = answered(400, &entries("1=1"));
     let mut batch = client.batch();
     let ticket = batch.call::<u8>("a", ());
@@ -231,7 +231,7 @@ async fn a_batch_with_an_entry_that_cannot_be_sent_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_for_its_own_batch_only() {
+async fn a_ticket_is_valid_only_for_its_own_batch() {
     let (client, _) = answered(200, &entries("\"x\"=1"));
     let mut one = client.batch();
     let mut other = client.batch();

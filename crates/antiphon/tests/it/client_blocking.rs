@@ -1,4 +1,4 @@
-//! The blocking client: from plain threads, from several at once, and inside a runtime.
+//! Tests of the blocking client: on plain threads, on many threads at once, inside a runtime.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::client_support::scripted;
 
-/// A server on threads of its own: answers every call with its parameters. Counts connections.
+/// Starts a server with its own threads. It answers every call with the parameters of the call,
+/// and counts its connections.
 fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -102,7 +103,7 @@ fn many_threads_share_a_client() {
 }
 
 #[test]
-fn a_batch_blocks_too() {
+fn a_blocking_client_sends_batches() {
     let (builder, log) = scripted(|_| {
         let text = r#"[{"jsonrpc":"2.0","id":"x","result":2},{"jsonrpc":"2.0","id":1,"result":1}]"#;
         crate::client_support::json(200, text)
@@ -120,7 +121,7 @@ fn a_batch_blocks_too() {
 }
 
 #[test]
-fn it_works_inside_a_runtime_of_either_kind() {
+fn a_blocking_client_works_inside_both_kinds_of_runtime() {
     use tokio::runtime::Builder;
     let (address, _) = echo();
     for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
@@ -132,7 +133,7 @@ fn it_works_inside_a_runtime_of_either_kind() {
 }
 
 #[test]
-fn errors_are_those_of_the_client() {
+fn a_blocking_client_has_the_errors_of_the_async_client() {
     let error = Client::connect("gopher://x").unwrap_err();
     assert!(matches!(error.kind(), Kind::Local), "{error}");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -149,7 +150,7 @@ fn errors_are_those_of_the_client() {
 }
 
 #[test]
-fn a_service_that_panics_takes_one_call_with_it() {
+fn a_panic_in_a_service_fails_one_call_only() {
     let times = AtomicUsize::new(0);
     let (builder, _) = scripted(move |seen| match times.fetch_add(1, Ordering::SeqCst) {
         0 => panic!("on purpose"),

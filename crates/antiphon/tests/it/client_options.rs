@@ -1,4 +1,4 @@
-//! What a client sends: parameters, ids, and every option of its builder.
+//! Tests of what a client sends: parameters, ids, and every option of the builder.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client_support::{in_process, scripted};
 
-/// What a client with these options sends for a call of `m`, or the error it gives instead.
+/// Returns what a client with these options sends for a call of `m`, or its error.
 async fn sent(
     options: impl FnOnce(ClientBuilder) -> ClientBuilder,
     params: impl IntoParams,
@@ -23,7 +23,7 @@ async fn sent(
 }
 
 #[tokio::test]
-async fn parameters_go_by_position_by_name_or_not_at_all() {
+async fn parameters_are_sent_by_position_by_name_or_not_at_all() {
     let plain = |builder| builder;
     let table = [
         (sent(plain, (3, "x")).await, r#","params":[3,"x"]}"#),
@@ -46,7 +46,7 @@ async fn parameters_go_by_position_by_name_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn parameters_that_cannot_be_sent_are_told_and_nothing_is_sent() {
+async fn invalid_parameters_are_an_error_and_nothing_is_sent() {
     let not_json = std::collections::HashMap::from([((1, 2), 3)]);
     let token = |builder: ClientBuilder| builder.data("token", "t");
     let table = [
@@ -72,7 +72,7 @@ async fn parameters_that_cannot_be_sent_are_told_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn data_goes_into_the_named_parameters_of_every_call() {
+async fn data_is_added_to_the_named_parameters_of_every_call() {
     let options = |builder: ClientBuilder| builder.data("token", "t").data("a", 9);
     let named = Params::none().insert("a", 1).insert("b", 2);
     let text = sent(options, named).await.unwrap();
@@ -86,7 +86,7 @@ async fn data_goes_into_the_named_parameters_of_every_call() {
 
 #[tokio::test]
 async fn a_version_is_sent_verbatim_and_must_come_back() {
-    let one = |seen: &crate::client_support::Seen| {
+    let one = |seen: &crate::client_support::ReceivedRequest| {
         assert!(
             seen.body.starts_with(r#"{"jsonrpc":"1.\u0000","#),
             "{}",
@@ -106,9 +106,9 @@ async fn a_version_is_sent_verbatim_and_must_come_back() {
 }
 
 #[tokio::test]
-async fn ascii_escapes_everything_else_also_in_ids_and_names() {
+async fn the_ascii_option_escapes_other_characters_also_in_ids_and_names() {
     let (builder, log) = scripted(|seen| {
-        // Byte for byte, as JSON-RPC demands of a server.
+        // The server returns the id byte for byte, as JSON-RPC requires.
         let (_, rest) = seen.body.split_once(r#""id":"#).unwrap();
         let (id, _) = rest.split_once(r#","method""#).unwrap();
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":null}}"#);
@@ -124,7 +124,7 @@ async fn ascii_escapes_everything_else_also_in_ids_and_names() {
 }
 
 #[tokio::test]
-async fn ids_count_from_one_unless_told_otherwise() {
+async fn ids_count_from_one_unless_they_are_set() {
     let (builder, log) = scripted(|seen| seen.answer("1"));
     let client = builder.build().unwrap();
     let other = client.namespace("n");
@@ -150,7 +150,7 @@ async fn ids_count_from_one_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn an_id_that_identifies_nothing_is_not_sent() {
+async fn an_id_that_is_null_or_too_long_is_not_sent() {
     let (builder, log) = scripted(|seen| seen.answer("1"));
     let client = builder.build().unwrap();
     let long = "x".repeat(254);
@@ -192,7 +192,7 @@ async fn names_are_joined_by_the_separator() {
 }
 
 #[tokio::test]
-async fn headers_say_what_is_sent_and_what_was_asked_for() {
+async fn a_request_has_the_default_headers_and_the_configured_ones() {
     let (builder, log) = scripted(|seen| seen.answer("1"));
     let builder = builder
         .header("X-One", "1")
@@ -213,7 +213,7 @@ async fn headers_say_what_is_sent_and_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn without_a_timeout_none_is_told() {
+async fn without_a_timeout_no_timeout_header_is_sent() {
     let (builder, log) = scripted(|seen| seen.answer("1"));
     let client = builder.timeout(None).build().unwrap();
     client.call::<u8>("m", ()).await.unwrap();
@@ -228,7 +228,7 @@ async fn without_a_timeout_none_is_told() {
 }
 
 #[test]
-fn a_client_that_cannot_be_is_refused_when_it_is_built() {
+fn an_invalid_configuration_is_an_error_when_the_client_is_built() {
     let plain = Client::builder("localhost:1");
     let not_json = std::collections::HashMap::from([((1, 2), 3)]);
     let table = [
@@ -262,7 +262,7 @@ fn a_client_that_cannot_be_is_refused_when_it_is_built() {
 }
 
 #[tokio::test]
-async fn a_service_of_ones_own_may_speak_https() {
+async fn a_custom_service_may_use_https() {
     let service = tower::service_fn(
         |request: http::Request<antiphon::client::Body>| async move {
             assert_eq!(request.uri(), "https://server.test:443/rpc?x=1");
@@ -276,7 +276,7 @@ async fn a_service_of_ones_own_may_speak_https() {
 }
 
 #[tokio::test]
-async fn the_type_of_a_result_follows_from_its_use() {
+async fn the_type_of_a_result_is_inferred_from_its_use() {
     #[derive(serde::Deserialize, Debug, PartialEq)]
     struct Point {
         x: f64,
@@ -311,7 +311,7 @@ async fn the_type_of_a_result_follows_from_its_use() {
 }
 
 #[tokio::test]
-async fn call_reads_like_a_method() {
+async fn the_call_macro_has_the_syntax_of_a_method_call() {
     struct Shop {
         rpc: Client,
     }
@@ -353,7 +353,7 @@ async fn call_reads_like_a_method() {
 }
 
 #[test]
-fn a_call_is_a_future_that_can_be_sent_anywhere() {
+fn the_future_of_a_call_is_send_and_static() {
     #[derive(serde::Deserialize)]
     struct LocalOnly(#[serde(skip)] std::marker::PhantomData<*const ()>);
     fn anywhere<T: Send + 'static>(value: T) -> T {

@@ -1,4 +1,4 @@
-//! The client against the server, over a socket.
+//! Tests of the client with the server, over a socket.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use antiphon::{ErrorObject, Router, Server, ServerHandle};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-/// A server that stops at the end of a test.
+/// A server that stops when it is dropped.
 struct Running {
     handle: ServerHandle,
     url: String,
-    /// What its method `note` was told.
+    /// The parameters of all calls of `note`.
     noted: mpsc::UnboundedReceiver<String>,
 }
 
@@ -68,13 +68,13 @@ async fn calls_notifications_and_batches_reach_the_server() {
         for (n, sum) in (1..).zip(sums) {
             assert_eq!(responses.take(sum).unwrap(), f64::from(n));
         }
-        // HTTP/1 may open a second connection while the first is just coming free.
+        // The client may open a second HTTP/1 connection before the first one is free again.
         assert!(server.handle.accepted() == 1 || !http2);
     }
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_told_as_such() {
+async fn refusals_of_the_server_are_reported_as_such() {
     let server = serve().await;
     let elsewhere = Client::connect(format!("{}/elsewhere", server.url)).unwrap();
     let error = elsewhere.call::<Value>("echo", ("x",)).await.unwrap_err();
@@ -106,7 +106,7 @@ async fn what_the_server_refuses_is_told_as_such() {
 
     let large = "x".repeat(11 * 1024 * 1024);
     let error = client.call::<Value>("echo", (large,)).await.unwrap_err();
-    // The server may close before the client has read why.
+    // The server may close the connection before the client has read the error.
     assert!(
         matches!(error.kind(), Kind::Rejected { .. } | Kind::Unknown),
         "{error}"
@@ -114,7 +114,7 @@ async fn what_the_server_refuses_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_call_that_takes_too_long_is_a_timeout_on_either_side() {
+async fn a_call_that_takes_too_long_times_out_on_either_side() {
     let server = serve().await;
     let client = Client::connect(&server.url).unwrap();
     let call = client
@@ -122,13 +122,13 @@ async fn a_call_that_takes_too_long_is_a_timeout_on_either_side() {
         .timeout(Duration::from_millis(20));
     let error = call.await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    // The connection is good for the next call, or another one is made.
+    // The next call uses this connection, or a new one.
     assert_eq!(client.call::<f64>("calc.add", (1, 1)).await.unwrap(), 2.0);
 }
 
-/// Over HTTP/1 nothing is counted that a long-lived connection could use up.
+/// No counter of an HTTP/1 connection runs out on a long-lived connection.
 #[tokio::test]
-async fn a_connection_lives_for_as_many_calls_as_its_client_makes() {
+async fn a_connection_has_no_limit_of_calls() {
     let server = Router::default().method_fn("add", |a: i64, b: i64| a + b);
     let listening = Server::new(server)
         .bind("127.0.0.1:0")

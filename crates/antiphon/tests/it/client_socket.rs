@@ -1,4 +1,4 @@
-//! The client over real sockets: connections kept, cut, refused and closed.
+//! Tests of the client over sockets: connections that are reused, cut, refused and closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ async fn one_connection_serves_many_calls() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_not_sent() {
+async fn without_a_server_a_call_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -66,7 +66,7 @@ async fn nobody_there_is_not_sent() {
 }
 
 #[tokio::test]
-async fn an_answer_cut_anywhere_is_unknown() {
+async fn a_call_with_a_truncated_response_is_unknown() {
     let whole = wire("200 OK", RIGHT).into_bytes();
     for end in 0..=whole.len() {
         let address = answers_with(&whole[..end]).await;
@@ -81,7 +81,7 @@ async fn an_answer_cut_anywhere_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_request_cut_anywhere_has_one_outcome() {
+async fn a_call_with_a_truncated_request_is_unknown_or_not_sent() {
     for end in [0, 1, 16, 100, 200, 250] {
         let address = listen(move |mut stream: TcpStream| async move {
             let mut some = vec![0; end];
@@ -102,7 +102,7 @@ async fn a_request_cut_anywhere_has_one_outcome() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_unknown() {
+async fn a_call_with_a_response_that_is_not_http_is_unknown() {
     for bytes in [
         "garbage\r\n\r\n".to_owned(),
         "HTTP/1.1 2OO OK\r\n\r\n".to_owned(),
@@ -140,9 +140,9 @@ async fn a_body_in_any_framing_is_read() {
 }
 
 #[tokio::test]
-async fn an_announced_flood_is_refused_before_it_is_read() {
-    // The server sends nothing of what it announces and stays: only a client that does not wait
-    // for it ends before its time.
+async fn a_response_with_an_excessive_length_is_refused_before_it_is_read() {
+    // The server announces a body, sends none of it, and keeps the connection open. So only a
+    // client that does not wait for the body returns before its timeout.
     let address = listen(|mut stream: TcpStream| async move {
         read_request(&mut stream).await?;
         stream
@@ -165,7 +165,7 @@ async fn an_announced_flood_is_refused_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn an_unannounced_flood_is_noticed_as_it_comes() {
+async fn an_endless_response_is_refused_while_it_is_read() {
     let (told, hears) = tokio::sync::oneshot::channel();
     let told = Arc::new(std::sync::Mutex::new(Some(told)));
     let address = listen(move |mut stream: TcpStream| {
@@ -175,7 +175,7 @@ async fn an_unannounced_flood_is_noticed_as_it_comes() {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"jsonrpc\":\"2.0\",\"x\":\"")
                 .await?;
-            // For ever: it ends when the client has closed the connection.
+            // An endless body. The loop ends when the client has closed the connection.
             while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
             told.unwrap().send(()).unwrap();
             Ok(())
@@ -243,7 +243,7 @@ async fn a_dropped_call_closes_its_connection() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_to_who_is_known_to() {
+async fn http_2_is_used_for_a_server_that_is_known_to_support_it() {
     use hyper_util::rt::{TokioExecutor, TokioIo};
 
     let connections = Arc::new(AtomicUsize::new(0));
@@ -275,7 +275,7 @@ async fn http_2_is_spoken_to_who_is_known_to() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_unix_socket_carries_http_too() {
+async fn http_works_over_a_unix_socket() {
     let folder = std::env::temp_dir().join(format!("antiphon-client-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("socket");

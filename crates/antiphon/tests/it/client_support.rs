@@ -1,4 +1,4 @@
-//! Servers for the tests of the client: scripted ones in process and on a socket.
+//! Scripted servers for the tests of the client, in process and on a socket.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,16 +12,16 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A request as a server saw it.
+/// A request as the server has received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Seen {
+impl ReceivedRequest {
     fn new(request: Request<Body>) -> Self {
         let (head, body) = request.into_parts();
         Self {
@@ -40,7 +40,7 @@ impl Seen {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// A right answer to a single call.
+    /// A valid response to a single call.
     pub(crate) fn answer(&self, result: &str) -> Response<Body> {
         let id = &self.json()["id"];
         json(
@@ -50,22 +50,22 @@ impl Seen {
     }
 }
 
-pub(crate) type Log = Arc<Mutex<Vec<Seen>>>;
+pub(crate) type Log = Arc<Mutex<Vec<ReceivedRequest>>>;
 
-/// An HTTP answer with this status and body.
+/// An HTTP response with this status and body.
 pub(crate) fn json(status: u16, body: impl Into<String>) -> Response<Body> {
     let body = Body::from(body.into());
     Response::builder().status(status).body(body).unwrap()
 }
 
-/// A client of a server that does what the function says, and a list of what it got.
+/// A client of an in-process server that answers with `answer`, and the list of its requests.
 pub(crate) fn scripted(
-    respond: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
+    respond: impl Fn(&ReceivedRequest) -> Response<Body> + Send + Sync + 'static,
 ) -> (ClientBuilder, Log) {
     let log = Log::default();
     let (respond, kept) = (Arc::new(respond), Arc::clone(&log));
     let service = tower::service_fn(move |request| {
-        let seen = Seen::new(request);
+        let seen = ReceivedRequest::new(request);
         let response = respond(&seen);
         kept.lock().unwrap().push(seen);
         async { Ok::<_, Infallible>(response) }
@@ -89,14 +89,14 @@ pub(crate) fn in_process(dispatcher: Dispatcher) -> Client {
     builder.build().unwrap()
 }
 
-/// A client that gets this body with status 200, whatever it asks.
+/// A client that gets this body with status 200 for every request.
 pub(crate) fn answered(body: &str) -> Client {
     let body = body.to_owned();
     let (builder, _) = scripted(move |_| json(200, body.clone()));
     builder.build().unwrap()
 }
 
-/// Serves every connection on a port of its own with a function; ends with the test's runtime.
+/// Serves every connection on a free port with a function, until the runtime of the test ends.
 pub(crate) async fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> SocketAddr
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
@@ -111,7 +111,7 @@ where
     address
 }
 
-/// Reads one request, head and body; an error at the end of the connection.
+/// Reads one request, head and body. Returns an error at the end of the connection.
 pub(crate) async fn read_request(stream: &mut TcpStream) -> io::Result<String> {
     let mut text = Vec::new();
     loop {
@@ -134,7 +134,8 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> io::Result<String> {
     }
 }
 
-/// A server that answers the first request of every connection with these bytes, and closes it.
+/// A server that answers the first request of each connection with these bytes, and then closes
+/// the connection.
 pub(crate) async fn answers_with(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     let bytes = Arc::new(bytes.into());
     listen(move |mut stream| {
@@ -148,7 +149,7 @@ pub(crate) async fn answers_with(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     .await
 }
 
-/// An HTTP/1 answer as it goes over the wire.
+/// The bytes of an HTTP/1 response.
 pub(crate) fn wire(status: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}")

@@ -1,4 +1,4 @@
-//! Time: every call ends by its deadline, calls inherit, and no more run than may.
+//! Tests of timeouts, inherited deadlines, and the limit of concurrent requests of the client.
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::client_support::{in_process, scripted};
 
-/// A service that takes the request, if it is told to, and never answers.
+/// A client of a service that never answers. `takes` says whether it reads the request.
 fn silent(takes: bool) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| async move {
         if takes {
@@ -29,7 +29,7 @@ fn silent(takes: bool) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_ends_by_its_deadline_and_says_whether_it_can_have_run() {
+async fn a_call_ends_by_its_deadline_and_tells_whether_it_may_have_run() {
     let seconds = Duration::from_secs;
     let begun = Instant::now();
     let error = silent(true).call::<u8>("m", ()).await.unwrap_err();
@@ -64,7 +64,7 @@ async fn a_call_ends_by_its_deadline_and_says_whether_it_can_have_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stops_ends_by_the_deadline() {
+async fn a_call_with_a_stalled_body_ends_by_the_deadline() {
     struct Stops(bool);
     impl http_body::Body for Stops {
         type Data = bytes::Bytes;
@@ -97,7 +97,7 @@ async fn a_body_that_stops_ends_by_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_failure_before_the_body_is_asked_for_is_not_sent() {
+async fn after_a_failure_before_the_body_is_read_a_call_is_not_sent() {
     #[derive(Clone)]
     struct Fails;
     impl tower::Service<Request<Body>> for Fails {
@@ -164,7 +164,7 @@ async fn a_hundred_calls_run_at_the_same_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_requests_are_under_way_than_may() {
+async fn the_number_of_concurrent_requests_is_limited() {
     let now = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let (running, peak) = (Arc::clone(&now), Arc::clone(&most));
@@ -189,7 +189,7 @@ async fn no_more_requests_are_under_way_than_may() {
     assert_eq!(begun.elapsed(), Duration::from_secs(30));
     assert_eq!(most.load(Ordering::SeqCst), 2);
 
-    // Who waits in vain has sent nothing.
+    // A call that times out while it waits for its turn has sent nothing.
     let first = [(); 2].map(|()| tokio::spawn(client.notify("m", ())));
     tokio::task::yield_now().await;
     let call = client.call::<u8>("m", ()).timeout(Duration::from_secs(9));
@@ -230,11 +230,11 @@ async fn dropping_a_call_drops_its_request() {
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
 }
 
-/// The error of an inner call, as the method in which it was made has seen it.
+/// The error of an inner call, as the calling method has received it.
 type Inner = Arc<Mutex<Option<antiphon::client::Error>>>;
 
-/// A router whose method `outer` calls `inner` at the client: made before there is a future and
-/// awaited in it, or made in it and awaited elsewhere.
+/// A router whose method `outer` calls `inner` with the client. The call is either created before
+/// the future of the method and awaited in it, or created in it and awaited in another task.
 fn outer(client: Client, inner: Inner) -> antiphon::Dispatcher {
     let outer = move |elsewhere: bool| {
         let call = client.call::<Value>("inner", ());
@@ -260,7 +260,7 @@ fn outer(client: Client, inner: Inner) -> antiphon::Dispatcher {
 #[tokio::test(start_paused = true)]
 async fn a_call_in_a_method_inherits_deadline_and_trace() {
     let (builder, log) = scripted(|seen| seen.answer("7"));
-    // Its own limit is longer.
+    // The timeout of the call itself is longer.
     let client = builder.timeout(Duration::from_secs(60)).build().unwrap();
     for elsewhere in [false, true] {
         let dispatcher = outer(client.clone(), Inner::default());
@@ -283,7 +283,7 @@ async fn a_call_in_a_method_inherits_deadline_and_trace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_method_may_not_wait_for_is_cut_short() {
+async fn a_call_in_a_method_ends_by_the_deadline_of_the_method() {
     let inner = Inner::default();
     let dispatcher = outer(silent(true), Arc::clone(&inner));
     let begun = Instant::now();
@@ -294,7 +294,7 @@ async fn what_a_method_may_not_wait_for_is_cut_short() {
 }
 
 #[tokio::test]
-async fn a_trace_that_cannot_stand_in_a_header_ends_here() {
+async fn a_trace_that_is_not_a_valid_header_value_is_not_sent() {
     let (builder, log) = scripted(|seen| seen.answer("7"));
     let dispatcher = outer(builder.build().unwrap(), Inner::default());
     let text = r#"{"jsonrpc":"2.0","id":1,"method":"outer","params":[false],
@@ -306,7 +306,7 @@ async fn a_trace_that_cannot_stand_in_a_header_ends_here() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_had_in_full() {
+async fn a_full_response_has_status_headers_and_body() {
     let (builder, _) = scripted(|seen| {
         let mut response = seen.answer("7");
         let value = http::HeaderValue::from_static("yes");

@@ -1,4 +1,4 @@
-//! The client over TLS: which HTTP is spoken, and what is told when there is no connection.
+//! Tests of the client over TLS: HTTP version, certificates, and errors of the handshake.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::client_support::{listen, wire};
 
-/// An authority, and servers that it vouches for.
+/// A certificate authority, and servers with certificates that it has signed.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -67,7 +67,7 @@ fn acceptor(certificate: &CertificateDer<'static>, key: &KeyPair, alpn: &[&str])
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// A server whose only result is the version of HTTP it was asked in; counts its connections.
+/// A server whose only result is the HTTP version of the request. It counts its connections.
 async fn serve(acceptor: TlsAcceptor, http2: bool) -> (SocketAddr, Arc<AtomicUsize>) {
     let connections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&connections);
@@ -105,7 +105,7 @@ fn builder(host: &str, address: SocketAddr) -> ClientBuilder {
     Client::builder(url).id_generator(|| 1.into())
 }
 
-/// A call that brings no result because there is no connection; what is told of it.
+/// Makes a call that fails because there is no connection, and returns the text of the error.
 async fn refused(builder: ClientBuilder) -> String {
     let client = builder.build().unwrap();
     let error = client.call::<String>("m", ()).await.unwrap_err();
@@ -115,14 +115,14 @@ async fn refused(builder: ClientBuilder) -> String {
 }
 
 #[tokio::test]
-async fn which_http_is_spoken_is_settled_in_the_handshake() {
+async fn the_http_version_is_negotiated_in_the_handshake() {
     let authority = Authority::new("authority.test");
     let table: [(&[&str], bool, &str); 5] = [
         (&["h2", "http/1.1"], false, "HTTP/2.0"),
         (&["http/1.1"], false, "HTTP/1.1"),
         (&[], false, "HTTP/1.1"),
         (&["h2", "http/1.1"], true, "HTTP/2.0"),
-        // A server that settles nothing, and is known to speak HTTP/2.
+        // A server without ALPN, for a client that is configured for HTTP/2.
         (&[], true, "HTTP/2.0"),
     ];
     for (alpn, known, expected) in table {
@@ -144,7 +144,7 @@ async fn which_http_is_spoken_is_settled_in_the_handshake() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_share_a_connection_of_http_2() {
+async fn concurrent_calls_share_an_http_2_connection() {
     let authority = Authority::new("authority.test");
     let (address, connections) = serve(authority.server("localhost", &["h2"]), false).await;
     let client = builder("localhost", address).ca_certificate(&authority.pem);
@@ -160,7 +160,7 @@ async fn calls_at_the_same_time_share_a_connection_of_http_2() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_trusted_gets_nothing() {
+async fn an_untrusted_server_receives_no_request() {
     let authority = Authority::new("authority.test");
     let other = Authority::new("other.test");
     let key = KeyPair::generate().unwrap();
@@ -197,10 +197,10 @@ async fn a_server_that_is_not_trusted_gets_nothing() {
 }
 
 #[tokio::test]
-async fn the_authorities_of_the_machine_do_not_know_the_tests() {
+async fn the_system_root_certificates_do_not_trust_the_test_server() {
     let authority = Authority::new("authority.test");
     let (address, _) = serve(authority.server("localhost", &[]), false).await;
-    // A machine without any says so when the client is built.
+    // On a machine without root certificates, building the client fails.
     if let Err(error) = builder("localhost", address).build() {
         assert!(error.to_string().contains("of this machine"), "{error}");
         return;
@@ -210,7 +210,7 @@ async fn the_authorities_of_the_machine_do_not_know_the_tests() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_shake_hands_gets_nothing() {
+async fn a_server_without_a_handshake_receives_no_request() {
     let authority = Authority::new("authority.test");
     let cleartext = listen(|mut stream| async move {
         let mut some = [0; 5];
@@ -232,7 +232,7 @@ async fn a_server_that_does_not_shake_hands_gets_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_does_not_end_is_given_up() {
+async fn a_handshake_that_does_not_end_times_out() {
     let authority = Authority::new("authority.test");
     let address = listen(|stream| async move {
         let _held = stream;
@@ -246,7 +246,7 @@ async fn a_handshake_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_after_the_request_may_have_run_it() {
+async fn a_call_is_unknown_if_the_connection_ends_after_the_request() {
     let authority = Authority::new("authority.test");
     let acceptor = authority.server("localhost", &[]);
     let address = listen(move |stream| {
@@ -254,7 +254,7 @@ async fn a_server_that_goes_after_the_request_may_have_run_it() {
         async move {
             let mut stream = acceptor.accept(stream).await?;
             stream.read_u8().await?;
-            // Cut off in the middle of an answer, without a goodbye.
+            // The connection ends within the response, without a TLS close alert.
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{").await?;
             stream.flush().await
         }
@@ -267,10 +267,10 @@ async fn a_server_that_goes_after_the_request_may_have_run_it() {
 }
 
 #[tokio::test]
-async fn a_server_can_be_asked_for_by_another_name() {
+async fn the_server_name_can_differ_from_the_host() {
     let (one, two) = (Authority::new("one.test"), Authority::new("two.test"));
     let (address, _) = serve(two.server("server.test", &[]), false).await;
-    // What is said twice is said together, also without a line break between.
+    // Several certificates add up, also if the PEM text does not end with a line break.
     let both = || {
         builder("127.0.0.1", address)
             .ca_certificate(one.pem.trim_end())
@@ -283,7 +283,7 @@ async fn a_server_can_be_asked_for_by_another_name() {
 }
 
 #[test]
-fn options_that_cannot_be_used_are_told() {
+fn invalid_options_are_errors() {
     let pem = Authority::new("authority.test").pem;
     for (builder, part) in [
         (
@@ -301,7 +301,7 @@ fn options_that_cannot_be_used_are_told() {
         assert!(matches!(error.kind(), Kind::Local), "{error}");
         assert!(error.to_string().contains(part), "{error}");
     }
-    // Without TLS they have no meaning.
+    // Without TLS these options have no effect.
     let plain = Client::builder("http://h").ca_certificate("nothing");
     assert!(plain.build().is_ok());
 }

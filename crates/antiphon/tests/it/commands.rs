@@ -1,4 +1,4 @@
-//! The commands that a server can carry, as a client sees them.
+//! Tests of the built-in commands of a server.
 
 use antiphon::{Dispatcher, HttpService, Method, Route, Router, ServerCommands};
 use http::Request;
@@ -92,7 +92,7 @@ async fn documentation_is_restructured_text_with_labels() {
 }
 
 #[tokio::test]
-async fn server_info_keeps_its_shape_and_takes_what_is_added() {
+async fn server_info_has_fixed_members_and_extra_ones() {
     let dispatcher = router().build().unwrap();
     let info = result(&dispatcher, "server_info", "[]").await;
     let mut members: Vec<_> = info.as_object().unwrap().keys().cloned().collect();
@@ -106,9 +106,9 @@ async fn server_info_keeps_its_shape_and_takes_what_is_added() {
     );
 }
 
-/// Over a mounted service nobody is local.
+/// A caller of a mounted service is never local.
 #[tokio::test]
-async fn to_others_server_info_reads_as_if_it_did_not_exist() {
+async fn for_remote_callers_server_info_does_not_exist() {
     let service = HttpService::new(Route::new(router().build().unwrap()));
     let ask = async |method: &str| {
         let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);

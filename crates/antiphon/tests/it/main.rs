@@ -1,6 +1,6 @@
-//! The tests of the library, one binary: a file for each subject.
+//! Integration tests of the library, as one binary with a file for each subject.
 
-// A test that cannot go on has failed, also in its helpers.
+// A panic in a helper fails the test, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod client_answers;

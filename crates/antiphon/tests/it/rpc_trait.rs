@@ -1,4 +1,4 @@
-//! `#[rpc]` on a trait: the interface of a service, apart from what implements it.
+//! Tests of `#[rpc]` on a trait: an interface, separate from its implementations.
 
 use antiphon::{Context, ErrorObject, Router, rpc};
 
@@ -68,7 +68,7 @@ impl Calculator for Exact {
     }
 }
 
-/// Another one, whose sums are wrong.
+/// A second implementation. It adds an offset to each sum.
 struct Off(f64);
 
 impl Calculator for Off {
@@ -127,7 +127,7 @@ async fn two_objects_of_one_interface_are_nested_side_by_side() {
 }
 
 #[test]
-fn documents_come_from_the_trait() {
+fn documentation_comes_from_the_trait() {
     let dispatcher = Exact.into_router().build().unwrap();
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculators");

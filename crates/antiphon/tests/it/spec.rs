@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0, section 7: every example of the specification, in process.
+//! Tests with all examples of the JSON-RPC 2.0 specification (section 7), in process.
 
 use antiphon::{Method, Router};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(crate) fn router() -> Router {
         .method_fn("notify_sum", |_a: i64, _b: i64, _c: i64| ())
 }
 
-/// Equal up to the order of members; `None` is no answer at all.
+/// Compares responses regardless of the order of members. `None` means no response.
 async fn check(request: &str, expected: Option<&str>) {
     let dispatcher = router().build().unwrap();
     let answer = dispatcher.handle(request.to_owned()).await;
@@ -30,7 +30,7 @@ async fn check(request: &str, expected: Option<&str>) {
     );
 }
 
-/// Each example: what is sent, and what comes back if anything does.
+/// The examples: a message, and its response if there is one.
 pub(crate) const EXAMPLES: &[(&str, Option<&str>)] = &[
     (
         r#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#,
@@ -131,7 +131,7 @@ pub(crate) const EXAMPLES: &[(&str, Option<&str>)] = &[
 ];
 
 #[tokio::test]
-async fn every_example_of_the_specification_is_answered_as_it_says() {
+async fn every_example_of_the_specification_has_the_specified_response() {
     for (request, expected) in EXAMPLES {
         check(request, *expected).await;
     }

@@ -1,8 +1,8 @@
-//! The macros' own messages: each points at the token that is wrong and says what to write instead.
+//! Tests of the macros' error messages: each marks the wrong token and suggests a correction.
 //!
 //! To accept changed messages: `TRYBUILD=overwrite cargo test -p antiphon --test it ui`.
 
 #[test]
-fn the_macros_say_what_is_wrong_and_how_to_mend_it() {
+fn error_messages_of_the_macros_are_as_expected() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

@@ -1,4 +1,4 @@
-"""Calls of a generated client, against the server whose URL is the argument."""
+"""Test of a generated client with the server at the URL in the first argument."""
 
 import asyncio
 import json
@@ -105,7 +105,7 @@ asyncio.run(alike())
 
 
 class Peer(BaseHTTPRequestHandler):
-    """Answers with what the test wants; nothing is silence."""
+    """Server with a fixed response. An empty response means that it never answers."""
 
     protocol_version = "HTTP/1.1"
     answer = b""

@@ -1,4 +1,4 @@
-//! `rpc.discover`: the document as every router answers with it.
+//! Tests of the method `rpc.discover`.
 
 use antiphon::{Access, Router};
 use serde_json::{Value, json};
@@ -21,14 +21,14 @@ async fn every_router_describes_itself() {
         let answer = ask(Router::new(Library), &call(params)).await;
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let dispatcher = Router::new(Library).build().unwrap();
-        // A caller in the same program that gives no scope counts as one of the machine.
+        // An in-process caller without an explicit scope counts as local.
         let document = dispatcher.tree().openrpc(Access::Local).to_value();
         assert_eq!(answer["result"], document, "{params}");
     }
 }
 
 #[tokio::test]
-async fn it_has_two_versions() {
+async fn the_document_has_two_versions() {
     for (params, answered) in [
         (r#","params":{"version":"1.3"}"#, "1.3.2"),
         (r#","params":["1.4"]"#, "1.4.0"),
@@ -50,7 +50,7 @@ async fn it_has_two_versions() {
 }
 
 #[tokio::test]
-async fn no_listing_shows_it() {
+async fn no_listing_shows_the_discover_method() {
     use antiphon::ServerCommands;
 
     for method in ["functions_list", "documentation", "rpc.discover"] {

@@ -1,4 +1,4 @@
-//! What the documents of the tests are made of.
+//! Example services that the tests describe. Their doc comments are part of the expected files.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,7 +1,7 @@
-//! Documents made from routers: OpenRPC, Markdown, `rpc.discover`, schemas of single methods.
+//! Tests of documents: OpenRPC, Markdown, `rpc.discover`, schemas of single methods.
 //!
-//! What whole documents must be stands in the files beside this one. `ANTIPHON_BLESS=1` writes them
-//! anew; what has changed is for the reader of the difference to judge.
+//! The files in this folder are the expected documents. `ANTIPHON_BLESS=1` rewrites them; then the
+//! differences have to be reviewed.
 
 mod discover;
 mod library;
@@ -18,7 +18,7 @@ fn tree(router: Router) -> Tree {
     router.build().unwrap().tree().clone()
 }
 
-/// A router with everything that documents tell of.
+/// A router with every feature that documents describe.
 fn everything() -> Tree {
     let deep = Router::default()
         .title("Deep")
@@ -47,7 +47,7 @@ fn compare(file: &str, found: &str) {
 }
 
 #[test]
-fn documents_are_what_they_were() {
+fn documents_equal_the_expected_files() {
     let everything = everything();
     let all = OpenRpc::of(&everything)
         .access(Access::Admin)
@@ -57,7 +57,7 @@ fn documents_are_what_they_were() {
     compare("everything.md", &all.to_markdown());
     compare("everything.rst", &all.to_rst());
     compare("everything.html", &all.to_html());
-    // What is read from a text says the same as what was made here.
+    // A parsed document renders like the original one.
     let read: OpenRpcDocument = all.to_json().parse().unwrap();
     assert_eq!(read.to_json(), all.to_json());
     assert_eq!(read.to_markdown(), all.to_markdown());
@@ -71,7 +71,7 @@ fn documents_are_what_they_were() {
 }
 
 #[test]
-fn what_is_no_document_is_refused() {
+fn an_invalid_document_is_refused() {
     for (text, fault) in [
         ("", "EOF"),
         ("[]", "invalid length"),
@@ -98,7 +98,7 @@ fn two_documents_of_one_router_are_the_same() {
 }
 
 #[test]
-fn a_document_has_what_it_is_asked_for() {
+fn a_document_has_the_configured_properties() {
     let tree = everything();
     let document = OpenRpc::of(&tree)
         .title("Books")
@@ -125,7 +125,7 @@ fn names(document: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_reader_sees_the_methods_that_the_reader_may_call() {
+fn a_document_has_only_the_methods_that_the_reader_may_call() {
     let tree = everything();
     for (reader, sees_local, sees_admin) in [
         (Access::Public, false, false),
@@ -136,7 +136,7 @@ fn a_reader_sees_the_methods_that_the_reader_may_call() {
         let names = names(&document);
         assert_eq!(names.contains(&"shelves"), sees_local, "{reader:?}");
         assert_eq!(names.contains(&"burn"), sees_admin, "{reader:?}");
-        // Types that only hidden methods have are hidden, too.
+        // Types that only hidden methods use are hidden, too.
         let types = document["components"]["schemas"].as_object().unwrap();
         assert_eq!(types.contains_key("Shelf"), sees_local, "{reader:?}");
         let all: Vec<_> = tree.methods(reader).iter().map(|m| m.name()).collect();

@@ -1,4 +1,4 @@
-//! What the macros find out about types, and what methods made by hand say themselves.
+//! Tests of the schemas that macros derive from types, and of methods that are built by hand.
 
 use std::fmt::Debug;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::tree;
 
-/// Nothing is known of `T` here but what the bounds say.
+/// A generic type whose bounds do not include a schema.
 struct Unbounded<T>(T);
 
 #[rpc]
@@ -77,7 +77,7 @@ fn types(router: Router) -> Vec<(String, Vec<Value>)> {
 }
 
 #[test]
-fn bounds_decide_where_types_are_open() {
+fn the_bounds_of_a_generic_type_decide_whether_it_has_a_schema() {
     for (router, expected) in [
         (Router::new(Unbounded(3_u8)), vec![Value::Null, Value::Null]),
         (
@@ -104,7 +104,7 @@ fn traits_and_functions_have_schemas() {
 }
 
 #[test]
-fn what_is_sent_and_what_is_got_may_differ() {
+fn schemas_of_parameters_and_results_may_differ() {
     use antiphon::schemars;
 
     #[derive(JsonSchema, Serialize)]
@@ -138,7 +138,7 @@ fn what_is_sent_and_what_is_got_may_differ() {
 }
 
 #[test]
-fn a_method_made_by_hand_says_what_it_is_given() {
+fn a_method_built_by_hand_has_the_given_description() {
     struct Errors;
     impl ErrorCodes for Errors {
         const ERRORS: &'static [ErrorInfo] = &[ErrorInfo::new(7, "seven").doc("Of nine.")];
@@ -197,7 +197,7 @@ fn a_method_made_by_hand_says_what_it_is_given() {
 }
 
 #[test]
-fn a_derive_tells_its_errors() {
+fn a_derived_error_type_lists_its_errors() {
     use super::library::CalculatorError;
     let told = |error: &ErrorInfo| (error.code().0, error.message(), error.documentation());
     let errors: Vec<_> = CalculatorError::ERRORS.iter().map(told).collect();

@@ -1,4 +1,4 @@
-//! Batches: which entries run, how many at a time, in what order, and how large the answer gets.
+//! Tests of batches: which entries run, their order and concurrency, the size of the response.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,11 +7,11 @@ use antiphon::{Dispatcher, Limits, Router};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::support::tally::{Gauge, Tally};
+use crate::support::counter::{Counter, Gauge};
 use crate::support::{INVALID_REQUEST, ask, batch, call, code, codes, notification};
 
-/// `sleep(ms)` answers with its parameter, `count` at once.
-fn dispatcher(ran: &Tally, gauge: &Gauge, limits: Limits) -> Dispatcher {
+/// `sleep(ms)` returns its parameter after that time, `count` returns at once.
+fn dispatcher(ran: &Counter, gauge: &Gauge, limits: Limits) -> Dispatcher {
     let (counted, slept, gauge) = (ran.clone(), ran.clone(), gauge.clone());
     Router::default()
         .method_fn("count", move || counted.add())
@@ -34,7 +34,7 @@ fn calls(count: usize, method: &str, params: &str) -> String {
 
 #[tokio::test]
 async fn a_batch_may_have_as_many_entries_as_the_limit_and_no_more() {
-    let ran = Tally::default();
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran, &Gauge::default(), Limits::default());
     for (count, answers) in [(1, 1), (99, 99), (100, 100)] {
         let before = ran.get();
@@ -58,16 +58,16 @@ async fn a_batch_may_have_as_many_entries_as_the_limit_and_no_more() {
 }
 
 #[tokio::test]
-async fn wrong_syntax_wins_over_a_batch_that_is_too_long() {
-    let dispatcher = dispatcher(&Tally::default(), &Gauge::default(), Limits::default());
+async fn a_syntax_error_takes_precedence_over_the_batch_limit() {
+    let dispatcher = dispatcher(&Counter::default(), &Gauge::default(), Limits::default());
     let broken = format!("[{}1", "1,".repeat(500));
     let answer = ask(&dispatcher, broken).await;
     assert_eq!((code(&answer), &answer["id"]), (-32700, &Value::Null));
 }
 
 #[tokio::test]
-async fn entries_that_are_no_requests_are_answered_each() {
-    let ran = Tally::default();
+async fn each_invalid_entry_gets_an_error_of_its_own() {
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran, &Gauge::default(), Limits::default());
     let cases: [(&str, &[i64]); 5] = [
         ("[1]", &[-32600]),
@@ -90,8 +90,8 @@ async fn entries_that_are_no_requests_are_answered_each() {
 }
 
 #[tokio::test]
-async fn only_notifications_give_no_answer_and_all_run() {
-    let ran = Tally::default();
+async fn a_batch_of_notifications_runs_them_all_and_gets_no_response() {
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran, &Gauge::default(), Limits::default());
     let message = batch([
         notification("count", "[]"),
@@ -104,8 +104,8 @@ async fn only_notifications_give_no_answer_and_all_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_keep_the_order_of_requests_whatever_the_calls_take() {
-    let dispatcher = dispatcher(&Tally::default(), &Gauge::default(), Limits::default());
+async fn responses_are_in_the_order_of_the_requests() {
+    let dispatcher = dispatcher(&Counter::default(), &Gauge::default(), Limits::default());
     let delays = [70, 0, 30, 90, 0, 1, 50, 10, 20, 80, 0, 60, 40, 5, 2, 3];
     let entries = (0..).zip(delays).map(|(id, ms)| match ms {
         0 => call(&format!("{id}"), "count", "[]"),
@@ -143,11 +143,11 @@ async fn entries_start_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_calls_wait_at_a_time_as_the_limit_allows() {
+async fn the_number_of_concurrent_calls_of_a_batch_is_limited() {
     for (limit, rounds) in [(1, 10), (3, 4), (8, 2), (100, 1)] {
         let gauge = Gauge::default();
         let limits = Limits::default().batch_concurrency(limit);
-        let dispatcher = dispatcher(&Tally::default(), &gauge, limits);
+        let dispatcher = dispatcher(&Counter::default(), &gauge, limits);
         let began = Instant::now();
         let answers = ask(&dispatcher, calls(10, "sleep", "[200]")).await;
         assert_eq!(codes(&answers), [0; 10]);
@@ -158,17 +158,17 @@ async fn as_many_calls_wait_at_a_time_as_the_limit_allows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bound_of_zero_calls_at_a_time_still_answers_every_call() {
+async fn with_a_limit_of_zero_concurrent_calls_every_call_is_answered() {
     let mut limits = Limits::default();
     limits.batch_concurrency = 0;
-    let dispatcher = dispatcher(&Tally::default(), &Gauge::default(), limits);
+    let dispatcher = dispatcher(&Counter::default(), &Gauge::default(), limits);
     let answers = ask(&dispatcher, calls(3, "sleep", "[5]")).await;
     assert_eq!(codes(&answers), [0; 3]);
 }
 
 #[tokio::test]
-async fn beyond_the_cap_of_an_answer_every_call_gets_an_error_of_its_own() {
-    let ran = Tally::default();
+async fn beyond_the_size_limit_of_a_response_every_call_gets_an_error() {
+    let ran = Counter::default();
     let (now, later) = (ran.clone(), ran.clone());
     let text = |size: usize| "x".repeat(size);
     let dispatcher = Router::default()

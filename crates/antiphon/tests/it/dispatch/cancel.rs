@@ -1,4 +1,4 @@
-//! What ends when nobody waits any more, and what goes on.
+//! Tests of cancellation: what ends when the caller no longer waits, and what continues.
 
 use std::future::pending;
 use std::sync::mpsc;
@@ -8,11 +8,11 @@ use antiphon::{CallFuture, Context, Dispatcher, Limits, Method, Router};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::tally::Tally;
+use crate::support::counter::Counter;
 use crate::support::{ask, batch, call, code, codes};
 
-/// `hold` never ends; `token` gives its cancellation away first.
-fn router(dropped: &Tally, tokens: mpsc::Sender<CancellationToken>) -> Router {
+/// `hold` never ends. `token` sends its cancellation token to the test and never ends either.
+fn router(dropped: &Counter, tokens: mpsc::Sender<CancellationToken>) -> Router {
     let (held, given) = (dropped.clone(), dropped.clone());
     let blocking_tokens = tokens.clone();
     let block = Method::new("block", move |call| {
@@ -59,8 +59,8 @@ async fn polled(dispatcher: &Dispatcher, message: String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_answer_drops_the_methods() {
-    let dropped = Tally::default();
+async fn dropping_the_response_future_drops_the_methods() {
+    let dropped = Counter::default();
     let dispatcher = router(&dropped, mpsc::channel().0).build().unwrap();
     polled(&dispatcher, call("1", "hold", "[]")).await;
     assert_eq!(dropped.get(), 1);
@@ -71,9 +71,9 @@ async fn dropping_the_answer_drops_the_methods() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_method_is_told_that_nobody_waits_and_no_other_method_is() {
+async fn only_the_method_whose_caller_has_gone_is_cancelled() {
     let (send, tokens) = mpsc::channel();
-    let dispatcher = router(&Tally::default(), send).build().unwrap();
+    let dispatcher = router(&Counter::default(), send).build().unwrap();
     let other = tokio::spawn({
         let dispatcher = dispatcher.clone();
         async move { dispatcher.handle(call("1", "token", "[]")).await }
@@ -92,16 +92,18 @@ async fn a_method_is_told_that_nobody_waits_and_no_other_method_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_method_is_told_that_its_time_is_over() {
+async fn a_method_is_cancelled_at_its_deadline() {
     let (send, tokens) = mpsc::channel();
     let limits = Limits::default().batch_timeout(Duration::from_secs(10));
-    let dispatcher = router(&Tally::default(), send).build_with(limits).unwrap();
+    let dispatcher = router(&Counter::default(), send)
+        .build_with(limits)
+        .unwrap();
     let brief = r#"{"jsonrpc":"2.0","id":1,"method":"token","timeout":50}"#;
     let answer = ask(&dispatcher, brief).await;
     assert_eq!(code(&answer), -32001);
     assert!(tokens.recv().unwrap().is_cancelled());
 
-    // In a batch each call has its own time.
+    // In a batch each call has its own deadline.
     let message = batch([brief.to_owned(), call("2", "token", "[]")]);
     let asking = tokio::spawn({
         let dispatcher = dispatcher.clone();
@@ -116,9 +118,9 @@ async fn a_method_is_told_that_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_blocking_method_may_stop_early_when_nobody_waits() {
+async fn a_blocking_method_can_stop_early_when_it_is_cancelled() {
     let (send, tokens) = mpsc::channel();
-    let dispatcher = router(&Tally::default(), send).build().unwrap();
+    let dispatcher = router(&Counter::default(), send).build().unwrap();
     polled(&dispatcher, call("1", "block", "[]")).await;
     assert!(tokens.recv().unwrap().is_cancelled());
     for _ in 0..2_000 {
@@ -131,8 +133,8 @@ async fn a_blocking_method_may_stop_early_when_nobody_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_that_a_method_starts_goes_on_after_its_answer() {
-    let (done, ended) = (Tally::default(), Tally::default());
+async fn work_that_a_method_starts_continues_after_the_response() {
+    let (done, ended) = (Counter::default(), Counter::default());
     let (works, ends) = (done.clone(), ended.clone());
     let dispatcher = Router::default()
         .method_fn("start", move |ctx: Context| {
@@ -150,7 +152,7 @@ async fn work_that_a_method_starts_goes_on_after_its_answer() {
     sleep(Duration::from_secs(3601)).await;
     assert_eq!((done.get(), ended.get()), (1, 1));
 
-    // It ends with the connection; in process that is the dispatcher.
+    // The work ends with the connection. In process, the dispatcher is the connection.
     ask(&dispatcher, call("1", "start", "[]")).await;
     drop(dispatcher);
     ended.reach(2).await;

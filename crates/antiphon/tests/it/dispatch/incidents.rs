@@ -1,4 +1,4 @@
-//! Failures and panics in the log: each has one line, with the method and the caller.
+//! Tests of incidents in the log: one line for each failure or panic, with method and caller.
 
 use std::io;
 use std::task::Poll;
@@ -12,14 +12,14 @@ use tower::util::MapRequestLayer;
 use crate::dispatch::panics::quiet;
 use crate::support::log;
 
-/// Stands in every panic of a method; the other tests keep such panics out of the output.
+/// Part of the message of every panic. Other tests hide panics with this text from the output.
 const PANIC: &str = "S3CR3T";
 
 fn fails() -> Result<bool, Failure> {
     Err(io::Error::other("no more paper"))?
 }
 
-/// Every way in which a method can fail without having declared it.
+/// Methods that fail in every way that is not a declared error.
 fn router() -> Router {
     quiet();
     log::keep();
@@ -64,7 +64,7 @@ fn object(error: &Error) -> &ErrorObject {
     }
 }
 
-/// The one line with this incident, which names the method and the caller.
+/// Checks that the log has one line with this incident, which names the method and the caller.
 fn check(error: &ErrorObject, method: &str, caller: &str) {
     assert_eq!(error.code().0, -32603, "{error}");
     assert!(!error.to_json().contains("paper"), "{error}");
@@ -129,9 +129,9 @@ async fn a_line_names_a_method_behind_a_layer() {
     check_all(&client.build().unwrap(), "", "in-process connection ").await;
 }
 
-/// A method may call a router of its own process: each line is that of the inner method.
+/// A method may call a router in the same process. The lines name the inner method.
 #[tokio::test]
-async fn a_call_inside_of_a_call_has_its_own_line() {
+async fn a_call_within_a_call_has_its_own_line() {
     let inner = router().build().unwrap();
     let outer = Router::default().method_fn("outer", move || {
         let inner = inner.clone();

@@ -1,4 +1,4 @@
-//! Call layers: they see every call once, also in batches, and what they answer or refuse arrives.
+//! Tests of call layers: they see every call once, also in batches, and may answer or refuse it.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -13,24 +13,24 @@ use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
 use tower::{Layer, Service, ServiceBuilder, service_fn};
 
-use crate::support::tally::Gauge;
+use crate::support::counter::Gauge;
 use crate::support::{ask, batch, call, code, codes, notification};
 
-/// Writes down the name of every call that passes.
+/// A layer that records the names of all calls.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<String>>>);
+struct RecordingLayer(Arc<Mutex<Vec<String>>>);
 
-impl Seen {
+impl RecordingLayer {
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
-impl<S> Layer<S> for Seen {
-    type Service = Noting<S>;
+impl<S> Layer<S> for RecordingLayer {
+    type Service = RecordingService<S>;
 
-    fn layer(&self, inside: S) -> Noting<S> {
-        Noting {
+    fn layer(&self, inside: S) -> RecordingService<S> {
+        RecordingService {
             inside,
             seen: self.clone(),
         }
@@ -38,12 +38,12 @@ impl<S> Layer<S> for Seen {
 }
 
 #[derive(Clone)]
-struct Noting<S> {
+struct RecordingService<S> {
     inside: S,
-    seen: Seen,
+    seen: RecordingLayer,
 }
 
-impl<S: Service<Call>> Service<Call> for Noting<S> {
+impl<S: Service<Call>> Service<Call> for RecordingService<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -71,7 +71,7 @@ fn router() -> Router {
 
 #[tokio::test]
 async fn a_layer_sees_every_entry_of_a_batch_exactly_once() {
-    let seen = Seen::default();
+    let seen = RecordingLayer::default();
     let dispatcher = router().layer(seen.clone()).build().unwrap();
     let message = batch([
         call("1", "add", "[1,2]"),
@@ -92,7 +92,11 @@ async fn a_layer_sees_every_entry_of_a_batch_exactly_once() {
 
 #[tokio::test]
 async fn a_nested_routers_layer_sees_its_own_methods_only() {
-    let [outer, inner, merged] = [Seen::default(), Seen::default(), Seen::default()];
+    let [outer, inner, merged] = [
+        RecordingLayer::default(),
+        RecordingLayer::default(),
+        RecordingLayer::default(),
+    ];
     let dispatcher = router()
         .nest("calc", router().layer(inner.clone()))
         .merge(
@@ -120,7 +124,7 @@ async fn a_nested_routers_layer_sees_its_own_methods_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn towers_own_layers_work_and_their_errors_have_codes() {
+async fn the_layers_of_tower_work_and_their_errors_have_codes() {
     let gauge = Gauge::default();
     let inside = gauge.clone();
     let watched = || {
@@ -200,7 +204,7 @@ async fn a_layer_may_answer_itself_or_refuse() {
 }
 
 #[tokio::test]
-async fn a_cloned_answer_carries_the_id_of_the_call_it_answers() {
+async fn a_cloned_response_has_the_id_of_its_call() {
     let kept = Arc::new(Mutex::new(None::<Reply>));
     let layer = layer_fn(move |inside: Endpoint| {
         let kept = Arc::clone(&kept);
@@ -226,7 +230,7 @@ async fn a_cloned_answer_carries_the_id_of_the_call_it_answers() {
 }
 
 #[tokio::test]
-async fn an_answer_to_a_notification_does_not_pass_for_a_result() {
+async fn a_reply_to_a_notification_is_not_a_result() {
     let kept = Arc::new(Mutex::new(None::<Reply>));
     let layer = layer_fn(move |inside: Endpoint| {
         let kept = Arc::clone(&kept);
@@ -251,7 +255,7 @@ async fn an_answer_to_a_notification_does_not_pass_for_a_result() {
 }
 
 #[tokio::test]
-async fn what_a_layer_attaches_is_the_methods_to_read() {
+async fn a_method_can_read_the_extensions_of_a_layer() {
     let layer = layer_fn(|inside: Endpoint| {
         service_fn(move |mut call: Call| {
             call.insert::<u32>(42);

@@ -1,12 +1,12 @@
-//! Single messages: ids, what is no request, notifications, depth and size.
+//! Tests of single messages: ids, invalid requests, notifications, depth and size.
 
 use antiphon::{Dispatcher, Limits, Router};
 use serde_json::{Value, json};
 
-use crate::support::tally::Tally;
+use crate::support::counter::Counter;
 use crate::support::{INVALID_REQUEST, PARSE_ERROR, ask, call, code, notification};
 
-fn dispatcher(ran: &Tally) -> Dispatcher {
+fn dispatcher(ran: &Counter) -> Dispatcher {
     let counted = ran.clone();
     let shout = ran.clone();
     Router::default()
@@ -22,7 +22,7 @@ fn dispatcher(ran: &Tally) -> Dispatcher {
 
 #[tokio::test]
 async fn every_valid_id_comes_back_byte_for_byte() {
-    let ran = Tally::default();
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran);
     let long = format!("\"{}\"", "x".repeat(254));
     let ids = [
@@ -58,7 +58,7 @@ async fn every_valid_id_comes_back_byte_for_byte() {
 
 #[tokio::test]
 async fn an_id_of_another_kind_or_too_long_is_refused_and_nothing_runs() {
-    let ran = Tally::default();
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran);
     let too_long = format!("\"{}\"", "x".repeat(255));
     let mebibyte = format!("\"{}\"", "x".repeat(1 << 20));
@@ -73,11 +73,11 @@ async fn an_id_of_another_kind_or_too_long_is_refused_and_nothing_runs() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_and_never_runs() {
-    let ran = Tally::default();
+async fn an_invalid_request_gets_an_error_and_never_runs() {
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran);
     let cases = [
-        // A member twice, also where one of them is spelled with escapes.
+        // A duplicate member, also if one of the two names has escapes.
         (
             r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"count"}"#,
             json!(null),
@@ -152,7 +152,7 @@ async fn what_is_no_request_is_answered_and_never_runs() {
             r#"{"jsonrpc":"2.0","method":"count","params":5}"#,
             json!(null),
         ),
-        // Other JSON.
+        // JSON values that are not objects.
         ("{}", json!(null)),
         (r#"{"id":7}"#, json!(7)),
         ("1", json!(null)),
@@ -171,7 +171,7 @@ async fn what_is_no_request_is_answered_and_never_runs() {
 
 #[tokio::test]
 async fn the_version_and_the_names_may_be_spelled_with_escapes() {
-    let ran = Tally::default();
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran);
     let message = r#"{"json\u0072pc":"2\u002e0","i\u0064":1,"m\u0065thod":"\u0063ount"}"#;
     let answer = ask(&dispatcher, message).await;
@@ -181,7 +181,7 @@ async fn the_version_and_the_names_may_be_spelled_with_escapes() {
 
 #[tokio::test]
 async fn a_notification_runs_once_and_is_never_answered() {
-    let ran = Tally::default();
+    let ran = Counter::default();
     let dispatcher = dispatcher(&ran);
     for (method, params, runs) in [
         ("count", "[]", 1),
@@ -199,7 +199,7 @@ async fn a_notification_runs_once_and_is_never_answered() {
 
 #[tokio::test]
 async fn any_amount_of_white_space_surrounds_a_message() {
-    let dispatcher = dispatcher(&Tally::default());
+    let dispatcher = dispatcher(&Counter::default());
     for (before, after) in [(129, 0), (0, 129), (100_000, 100_000)] {
         let space = |count: usize| " \t\r\n".repeat(count / 4) + " ";
         let message = space(before) + &call("1", "count", "[]") + &space(after);
@@ -229,13 +229,13 @@ async fn a_number_or_string_out_of_range_is_refused_by_the_type_that_cannot_hold
     }
 }
 
-/// A result that nests `depth` brackets as a parameter does, on a thread with little stack.
+/// Sends a parameter with this nesting depth, on a thread with a small stack.
 fn at_depth(depth: usize, in_batch: bool) -> Option<Vec<u8>> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        // The envelope and the array of parameters are two brackets, a batch is a third.
+        // The request object and the array of parameters are two levels, a batch is a third.
         let inner = depth - 2 - usize::from(in_batch);
         let params = format!("[{}{}]", "[".repeat(inner), "]".repeat(inner));
         let params = if inner == 0 { "[0]".into() } else { params };
@@ -243,7 +243,7 @@ fn at_depth(depth: usize, in_batch: bool) -> Option<Vec<u8>> {
         if in_batch {
             message = format!("[{message}]");
         }
-        let dispatcher = dispatcher(&Tally::default());
+        let dispatcher = dispatcher(&Counter::default());
         runtime.block_on(dispatcher.handle(message))
     };
     let thread = std::thread::Builder::new().stack_size(512 * 1024);
@@ -252,7 +252,7 @@ fn at_depth(depth: usize, in_batch: bool) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn depth_is_bounded_from_the_first_byte_on_little_stack() {
+fn the_depth_limit_holds_on_a_small_stack() {
     for in_batch in [false, true] {
         for depth in [3, 127, 128] {
             let answer = String::from_utf8(at_depth(depth, in_batch).unwrap()).unwrap();
@@ -281,7 +281,7 @@ async fn a_result_may_be_as_long_as_the_limit_and_no_longer() {
     for (dispatcher, limit) in [(small, 100), (default, mebibytes)] {
         let dispatcher = dispatcher.unwrap();
         for method in ["now", "later"] {
-            // The quotes are part of the result.
+            // The quotation marks count towards the size of the result.
             let fits = format!("[{}]", limit - 2);
             let answer = ask(&dispatcher, call("7", method, &fits)).await;
             assert_eq!(answer["result"].as_str().unwrap().len(), limit - 2);

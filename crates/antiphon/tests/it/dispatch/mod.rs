@@ -1,4 +1,4 @@
-//! Dispatch in process: bytes in, bytes out, no transport.
+//! Tests of the dispatcher in process, without a transport.
 
 mod batch;
 mod cancel;

@@ -1,4 +1,4 @@
-//! Panics of methods, results and layers: the caller gets an answer, and nothing of the panic.
+//! Tests of panics in methods, results and layers: the caller gets an error without details.
 
 use std::collections::HashSet;
 use std::future::pending;
@@ -14,10 +14,10 @@ use tower::service_fn;
 
 use crate::support::{ask, batch, call, code, codes, notification};
 
-/// Stands in every panic, and must stand in no answer.
+/// Part of every panic message. It must not occur in any response.
 const CANARY: &str = "S3CR3T";
 
-/// Panics of these tests are meant; they need not fill the output.
+/// Hides the expected panics of these tests from the output.
 pub(crate) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -53,9 +53,9 @@ impl Serialize for FailsInSerialize {
 
 /// Panics when it is dropped.
 #[derive(Serialize)]
-struct Mine;
+struct PanicsOnDrop;
 
-impl Drop for Mine {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         panic!("{CANARY}");
     }
@@ -74,7 +74,7 @@ fn router() -> Router {
         })
     });
     let late_drop = Method::new("late_drop", |call: Call| {
-        let mine = Mine;
+        let mine = PanicsOnDrop;
         CallFuture::boxed(&call.context(), async move {
             let _mine = mine;
             pending::<()>().await;
@@ -88,16 +88,16 @@ fn router() -> Router {
             tokio::task::yield_now().await;
             bang();
         })
-        .method_fn("any", || -> bool { panic_any(Mine) })
+        .method_fn("any", || -> bool { panic_any(PanicsOnDrop) })
         .method_fn("serialize", || PanicsInSerialize)
         .method_fn("serialize_later", || async {
             tokio::task::yield_now().await;
             PanicsInSerialize
         })
         .method_fn("unwritable", || FailsInSerialize)
-        .method_fn("drop", || Mine)
+        .method_fn("drop", || PanicsOnDrop)
         .method_fn("drop_later", || async {
-            let _mine = Mine;
+            let _mine = PanicsOnDrop;
             tokio::task::yield_now().await;
         })
         .method(blocking)
@@ -140,7 +140,7 @@ async fn still_works(dispatcher: &Dispatcher) {
 }
 
 #[tokio::test]
-async fn whoever_calls_a_method_that_panics_gets_an_answer_with_their_id() {
+async fn the_caller_of_a_method_that_panics_gets_an_error_with_the_id() {
     let dispatcher = router().build().unwrap();
     for method in PANICKING {
         let answer = ask(&dispatcher, call("\"mine\"", method, "[]")).await;
@@ -168,7 +168,7 @@ async fn ten_thousand_panics_leave_nothing_behind() {
     let dispatcher = router().build().unwrap();
     let mut incidents = HashSet::new();
     for n in 0..10_000 {
-        // Threads are dear: a blocking panic is one in a hundred.
+        // A blocking method needs a thread, so only every hundredth call is blocking.
         let method = if n % 100 == 0 {
             "blocking"
         } else {
@@ -183,19 +183,19 @@ async fn ten_thousand_panics_leave_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_panics_when_it_is_cut_off_is_answered_all_the_same() {
+async fn a_call_that_panics_at_its_deadline_is_answered() {
     let limits = Limits::default().batch_timeout(Duration::from_secs(1));
     let dispatcher = router().build_with(limits).unwrap();
     let answer = ask(&dispatcher, call("1", "late_drop", "[]")).await;
     assert_eq!(code(&answer), -32001);
-    // Two at once: a panic while another unwinds would end the process.
+    // Two calls at once: a panic during the unwinding of another would abort the process.
     let message = batch((0..3).map(|id| call(&format!("{id}"), "late_drop", "[]")));
     assert_eq!(codes(&ask(&dispatcher, message).await), [-32001; 3]);
     still_works(&dispatcher).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_panic_when_nobody_waits_any_more_hurt_nobody() {
+async fn a_panic_in_an_abandoned_call_affects_no_other_call() {
     let dispatcher = router().build().unwrap();
     let single = call("1", "late_drop", "[]");
     let several = batch((0..3).map(|id| call(&format!("{id}"), "late_drop", "[]")));
@@ -208,7 +208,7 @@ async fn calls_that_panic_when_nobody_waits_any_more_hurt_nobody() {
 }
 
 #[tokio::test]
-async fn a_layer_that_panics_is_answered_like_a_method_that_does() {
+async fn a_panic_in_a_layer_is_answered_like_one_in_a_method() {
     quiet();
     type Broken = fn(Call) -> std::future::Ready<Result<antiphon::Reply, antiphon::BoxError>>;
     let at_once: Broken = |call| {

@@ -1,4 +1,4 @@
-//! Deadlines and the bound on calls in flight, with the clock stopped.
+//! Tests of deadlines and of the limit of calls in flight, mostly with paused time.
 
 use std::future::pending;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use antiphon::{CallFuture, Context, Dispatcher, Limits, Method, Router};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::support::tally::Tally;
+use crate::support::counter::Counter;
 use crate::support::{ask, batch, call, code, codes, notification};
 
-fn router(dropped: &Tally) -> Router {
+fn router(dropped: &Counter) -> Router {
     let dropped = dropped.clone();
     Router::default()
         .method_fn("never", move || {
@@ -37,8 +37,8 @@ fn within(timeout: &str, method: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_has_the_servers_time_or_less_if_the_caller_says_so() {
-    let dropped = Tally::default();
+async fn the_caller_can_shorten_the_time_limit_of_the_server() {
+    let dropped = Counter::default();
     let dispatcher = router(&dropped).build().unwrap();
     let cases = [
         (call("1", "never", "[]"), 30_000),
@@ -63,9 +63,9 @@ async fn a_call_has_the_servers_time_or_less_if_the_caller_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_of_the_server_only_the_callers_holds() {
+async fn without_a_limit_of_the_server_the_limit_of_the_caller_holds() {
     let limits = Limits::default().call_timeout(None);
-    let dispatcher = router(&Tally::default()).build_with(limits).unwrap();
+    let dispatcher = router(&Counter::default()).build_with(limits).unwrap();
     let day = call("1", "sleep", "[86400000]");
     assert_eq!(ask(&dispatcher, day).await["result"], 86_400_000);
     assert_eq!(
@@ -81,23 +81,23 @@ async fn without_a_limit_of_the_server_only_the_callers_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_ready_at_once_is_never_too_late() {
-    let dispatcher = router(&Tally::default()).build().unwrap();
+async fn a_result_that_is_ready_at_once_is_never_late() {
+    let dispatcher = router(&Counter::default()).build().unwrap();
     assert_eq!(ask(&dispatcher, within("0", "now")).await["result"], "done");
     let answer = ask(&dispatcher, within("1500", "left")).await;
     assert_eq!(answer["result"], 1500);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_has_its_own_time_and_its_unfinished_calls_get_an_error_each() {
-    let dropped = Tally::default();
+async fn a_batch_has_a_time_limit_and_each_unfinished_call_gets_an_error() {
+    let dropped = Counter::default();
     let dispatcher = router(&dropped).build().unwrap();
     let began = Instant::now();
     let entries = (0..100).map(|id| call(&format!("{id}"), "sleep", "[29000]"));
     let answers = ask(&dispatcher, batch(entries)).await;
     assert_eq!(began.elapsed().as_secs(), 60);
     let codes = codes(&answers);
-    // Two rounds of eight fit into 60 seconds.
+    // Eight calls run at a time, and two rounds of them fit into 60 seconds.
     assert_eq!(codes.iter().filter(|&&code| code == 0).count(), 16);
     assert_eq!(codes.iter().filter(|&&code| code == -32001).count(), 84);
     for (id, answer) in (0..).zip(answers.as_array().unwrap()) {
@@ -107,10 +107,10 @@ async fn a_batch_has_its_own_time_and_its_unfinished_calls_get_an_error_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_of_a_batch_starts_after_its_time() {
-    let ran = Tally::default();
+async fn no_call_of_a_batch_starts_after_its_deadline() {
+    let ran = Counter::default();
     let (counted, late) = (ran.clone(), ran.clone());
-    let dispatcher = router(&Tally::default())
+    let dispatcher = router(&Counter::default())
         .method_fn("count", move || counted.add())
         .method_fn("count_later", move || {
             late.add();
@@ -145,9 +145,9 @@ async fn until_in_flight(dispatcher: &Dispatcher, count: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_bound_of_calls_in_flight_more_are_refused_until_one_ends() {
+async fn at_the_limit_of_calls_in_flight_others_are_refused_until_one_ends() {
     let limits = Limits::default().max_in_flight(3);
-    let dispatcher = router(&Tally::default()).build_with(limits).unwrap();
+    let dispatcher = router(&Counter::default()).build_with(limits).unwrap();
     let waiting: Vec<_> = (1..=3)
         .map(|seconds| {
             let dispatcher = dispatcher.clone();
@@ -178,12 +178,12 @@ async fn until_in_flight_after(dispatcher: &Dispatcher, pause: Duration, count: 
 }
 
 #[tokio::test]
-async fn a_blocking_call_counts_once_until_its_thread_is_done() {
+async fn a_blocking_call_counts_once_until_its_thread_is_free() {
     let layer = tower::limit::ConcurrencyLimitLayer::new(10);
     for layered in [false, true] {
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
-        let begun = Tally::default();
+        let begun = Counter::default();
         let begins = begun.clone();
         let method = Method::new("block", move |call| {
             let (wait, begins) = (wait.clone(), begins.clone());
@@ -205,7 +205,7 @@ async fn a_blocking_call_counts_once_until_its_thread_is_done() {
         begun.reach(1).await;
         until_in_flight(&dispatcher, 1).await;
 
-        // Nobody waits any more, but the thread is still taken.
+        // The caller no longer waits, but the thread is still in use.
         asking.abort();
         assert!(asking.await.unwrap_err().is_cancelled());
         assert_eq!(dispatcher.in_flight(), 1, "layered: {layered}");
@@ -214,7 +214,7 @@ async fn a_blocking_call_counts_once_until_its_thread_is_done() {
     }
 }
 
-/// Waits for other threads.
+/// Waits, in real time, for the end of calls on other threads.
 async fn until_in_flight_soon(dispatcher: &Dispatcher) {
     for _ in 0..2_000 {
         if dispatcher.in_flight() == 0 {

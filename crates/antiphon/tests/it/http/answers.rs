@@ -1,13 +1,13 @@
-//! Which status a request gets, before and after it becomes a call.
+//! Tests of HTTP status codes, for requests with and without a valid call.
 
 use antiphon::{Route, Server};
 use http::StatusCode;
 
 use crate::support::call;
-use crate::support::site::{Log, Site, router};
-use crate::support::wire::post;
+use crate::support::http1::post;
+use crate::support::test_server::{Log, TestServer, router};
 
-/// A request with this request line, these header lines and this body.
+/// A request with this method and target, these header lines and this body.
 fn request(line: &str, headers: &str, body: &str) -> String {
     format!(
         "{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n{body}",
@@ -18,8 +18,8 @@ fn request(line: &str, headers: &str, body: &str) -> String {
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[tokio::test]
-async fn a_request_that_is_no_call_is_told_why_in_one_sentence() {
-    let site = Site::new().await;
+async fn an_invalid_http_request_gets_a_status_and_one_sentence() {
+    let server = TestServer::new().await;
     let body = call("1", "count", "[]");
     let cases = [
         ("GET /", JSON, "", 405),
@@ -85,11 +85,11 @@ async fn a_request_that_is_no_call_is_told_why_in_one_sentence() {
             406,
         ),
     ];
-    let mut wire = site.connect().await;
+    let mut http1 = server.connect().await;
     for (line, headers, body, status) in cases {
-        wire.send(request(line, headers, body)).await;
+        http1.send(request(line, headers, body)).await;
         let (method, _) = line.split_once(' ').unwrap();
-        let answer = wire.answer_to(method).await.unwrap();
+        let answer = http1.answer_to(method).await.unwrap();
         let case = format!("{line} {headers}");
         assert_eq!(answer.status, status, "{case}");
         assert!(!answer.closes(), "{case}");
@@ -102,16 +102,16 @@ async fn a_request_that_is_no_call_is_told_why_in_one_sentence() {
             assert!(text.len() > 5 && text.lines().count() == 1, "{text:?}");
         }
     }
-    assert_eq!(site.log.counted.get(), 0, "nothing of it ran");
-    assert_eq!(site.handle.accepted(), 1, "on one connection");
-    // And the connection is as good as new.
-    assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(server.log.counted.get(), 0, "nothing of it ran");
+    assert_eq!(server.handle.accepted(), 1, "on one connection");
+    // The connection can still be used.
+    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
 }
 
 #[tokio::test]
-async fn the_body_is_json_by_the_essence_of_its_type() {
-    let site = Site::new().await;
-    let mut wire = site.connect().await;
+async fn the_content_type_is_json_regardless_of_its_parameters() {
+    let server = TestServer::new().await;
+    let mut http1 = server.connect().await;
     for media_type in [
         "application/json",
         "application/json-rpc",
@@ -126,7 +126,7 @@ async fn the_body_is_json_by_the_essence_of_its_type() {
             "Accept: text/html, application/*\r\n",
         ] {
             let headers = format!("Content-Type: {media_type}\r\n{accept}");
-            let answer = wire
+            let answer = http1
                 .ask(request("POST /", &headers, &call("1", "add", "[1,2]")))
                 .await;
             assert_eq!(answer.json()["result"], 3, "{headers}");
@@ -136,9 +136,9 @@ async fn the_body_is_json_by_the_essence_of_its_type() {
 }
 
 #[tokio::test]
-async fn every_answer_of_the_protocol_is_200_and_keeps_the_connection() {
-    let site = Site::new().await;
-    let mut wire = site.connect().await;
+async fn every_json_rpc_response_has_status_200_and_keeps_the_connection() {
+    let server = TestServer::new().await;
+    let mut http1 = server.connect().await;
     for (body, code) in [
         (call("1", "add", "[1,2]"), 0),
         (call("1", "none", "[]"), -32601),
@@ -149,7 +149,7 @@ async fn every_answer_of_the_protocol_is_200_and_keeps_the_connection() {
         ("[]".to_owned(), -32600),
         ("5".to_owned(), -32600),
     ] {
-        let answer = wire.ask(post("", &body)).await;
+        let answer = http1.ask(post("", &body)).await;
         assert_eq!(
             answer.json()["error"]["code"].as_i64().unwrap_or_default(),
             code,
@@ -159,11 +159,11 @@ async fn every_answer_of_the_protocol_is_200_and_keeps_the_connection() {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert!(answer.header("transfer-encoding").is_none());
     }
-    assert_eq!(site.handle.accepted(), 1);
+    assert_eq!(server.handle.accepted(), 1);
 }
 
 #[tokio::test]
-async fn notifications_alone_run_and_get_the_status_without_a_body() {
+async fn notifications_run_and_get_the_configured_status_without_a_body() {
     let log = Log::default();
     let frozen = || router(&log).build().unwrap();
     let accepted = Route::new(frozen()).notification_status(StatusCode::ACCEPTED);
@@ -172,8 +172,8 @@ async fn notifications_alone_run_and_get_the_status_without_a_body() {
         .route("/", router(&log))
         .route("/accepted", accepted)
         .route("/ok", ok);
-    let site = Site::of(server, log.clone()).await;
-    let mut wire = site.connect().await;
+    let server = TestServer::of(server, log.clone()).await;
+    let mut http1 = server.connect().await;
     let one = r#"{"jsonrpc":"2.0","method":"count"}"#;
     let two = format!("[{one},{one}]");
     let unknown = r#"{"jsonrpc":"2.0","method":"none"}"#;
@@ -183,7 +183,7 @@ async fn notifications_alone_run_and_get_the_status_without_a_body() {
         for (body, runs) in [(one, 1), (&two, 2), (unknown, 0), (panics, 0)] {
             let before = log.counted.get();
             let line = format!("POST {path}");
-            let answer = wire.ask(request(&line, JSON, body)).await;
+            let answer = http1.ask(request(&line, JSON, body)).await;
             assert_eq!(answer.status, status, "{path} {body}");
             assert_eq!(answer.body, b"", "{path} {body}");
             assert_eq!(answer.header("content-type"), None);
@@ -192,5 +192,5 @@ async fn notifications_alone_run_and_get_the_status_without_a_body() {
             assert_eq!(log.counted.get() - before, runs, "{path} {body}");
         }
     }
-    assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
 }

@@ -1,10 +1,10 @@
-//! Bodies: how large one may be, and all of them together.
+//! Tests of request bodies: the limit of one body, and the common limit of all bodies.
 
 use crate::support::call;
-use crate::support::site::Site;
-use crate::support::wire::{chunked, head, post};
+use crate::support::http1::{chunked, head, post};
+use crate::support::test_server::TestServer;
 
-/// A call of `count`, with spaces behind it up to this length.
+/// A call of `count`, padded with spaces to this length.
 fn padded(length: usize) -> String {
     let body = call("1", "count", "[]");
     let spaces = " ".repeat(length - body.len());
@@ -13,7 +13,7 @@ fn padded(length: usize) -> String {
 
 #[tokio::test]
 async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
-    let site = Site::with(|settings| settings.max_request = 100_000).await;
+    let server = TestServer::with(|settings| settings.max_request = 100_000).await;
     let chunked_head = head("Transfer-Encoding: chunked\r\n");
     for (length, status) in [(100_000, 200), (100_001, 413), (1_000_000, 413)] {
         let body = padded(length);
@@ -22,19 +22,19 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
             chunked_head.clone() + &chunked(&body, 1000),
             chunked_head.clone() + &chunked(&body, 1_000_000),
         ] {
-            let mut wire = site.connect().await;
-            let before = site.log.counted.get();
-            wire.send(&request).await;
-            let answer = wire.answer().await;
+            let mut http1 = server.connect().await;
+            let before = server.log.counted.get();
+            http1.send(&request).await;
+            let answer = http1.answer().await;
             assert_eq!(answer.status, status, "{length}");
-            let ran = site.log.counted.get() - before;
+            let ran = server.log.counted.get() - before;
             assert_eq!(ran, usize::from(status == 200));
             assert_eq!(answer.closes(), status == 413);
             if status == 413 {
-                wire.closed().await;
+                http1.closed().await;
             }
         }
-        let mut http2 = site.http2().await;
+        let mut http2 = server.http2().await;
         let head = http2.head();
         assert_eq!(http2.ask(head, &body).await.0, status, "{length}");
         assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
@@ -43,53 +43,53 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
 
 #[tokio::test]
 async fn the_default_limit_is_ten_mebibytes() {
-    let site = Site::new().await;
+    let server = TestServer::new().await;
     let limit = 10 * 1024 * 1024;
-    let mut wire = site.connect().await;
-    assert_eq!(wire.ask(post("", &padded(limit))).await.status, 200);
-    let answer = wire
+    let mut http1 = server.connect().await;
+    assert_eq!(http1.ask(post("", &padded(limit))).await.status, 200);
+    let answer = http1
         .ask(head(&format!("Content-Length: {}\r\n", limit + 1)))
         .await;
     assert_eq!(answer.status, 413);
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_too_large_is_refused_before_it_comes() {
-    let site = Site::new().await;
+async fn a_body_with_an_excessive_length_is_refused_before_it_arrives() {
+    let server = TestServer::new().await;
     for length in ["10485761", "1073741824", "9223372036854775807"] {
-        let mut wire = site.connect().await;
-        let answer = wire
+        let mut http1 = server.connect().await;
+        let answer = http1
             .ask(head(&format!("Content-Length: {length}\r\n")))
             .await;
         assert_eq!(answer.status, 413, "{length}");
         assert!(answer.closes());
-        // A client that goes on sending all the same does not lose the answer, nor is it read.
+        // A client that sends the body anyway still gets the response. The server does not read it.
         for _ in 0..100 {
-            if wire.try_send([b' '; 10_000]).await.is_err() {
+            if http1.try_send([b' '; 10_000]).await.is_err() {
                 break;
             }
         }
-        wire.closed().await;
+        http1.closed().await;
     }
-    site.answers_others().await;
+    server.answers_others().await;
 }
 
 #[tokio::test]
-async fn bodies_on_their_way_have_a_budget_in_common() {
-    let site = Site::with(|settings| settings.max_request_memory = 100_000).await;
+async fn incomplete_bodies_share_a_budget() {
+    let server = TestServer::with(|settings| settings.max_request_memory = 100_000).await;
     let begun = || {
         let body = padded(60_000);
         let request = post("", &body);
         let (first, last) = request.split_at(request.len() - 10);
         (first.to_owned(), last.to_owned())
     };
-    let mut first = site.connect().await;
+    let mut first = server.connect().await;
     let (most, last) = begun();
     first.send(&most).await;
-    // The second has no room, whenever its bytes arrive.
+    // The budget has no space for the second body, whenever its bytes arrive.
     let mut refused = None;
     for _ in 0..400 {
-        let mut second = site.connect().await;
+        let mut second = server.connect().await;
         let answer = second.ask(post("", &padded(60_000))).await;
         if answer.status == 503 {
             refused = Some((answer, second));
@@ -100,39 +100,39 @@ async fn bodies_on_their_way_have_a_budget_in_common() {
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert!(answer.closes());
     second.closed().await;
-    // What is small still fits; and the first has its room until it is answered.
-    site.answers_others().await;
+    // A small body still fits. The first body keeps its space until it is answered.
+    server.answers_others().await;
     assert_eq!(first.ask(last).await.status, 200);
-    let mut third = site.connect().await;
+    let mut third = server.connect().await;
     assert_eq!(third.ask(post("", &padded(60_000))).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_gives_its_room_back_and_runs_nothing() {
-    let site = Site::with(|settings| settings.max_request_memory = 100_000).await;
+async fn an_incomplete_body_returns_its_budget_and_runs_nothing() {
+    let server = TestServer::with(|settings| settings.max_request_memory = 100_000).await;
     for _ in 0..10 {
-        let mut wire = site.connect().await;
-        wire.send(head("Content-Length: 99999\r\n")).await;
-        wire.send(" ".repeat(90_000)).await;
-        drop(wire);
+        let mut http1 = server.connect().await;
+        http1.send(head("Content-Length: 99999\r\n")).await;
+        http1.send(" ".repeat(90_000)).await;
+        drop(http1);
     }
-    site.until_open(0).await;
-    let mut wire = site.connect().await;
-    assert_eq!(wire.ask(post("", &padded(99_000))).await.status, 200);
-    assert_eq!(site.log.counted.get(), 1);
+    server.until_open(0).await;
+    let mut http1 = server.connect().await;
+    assert_eq!(http1.ask(post("", &padded(99_000))).await.status, 200);
+    assert_eq!(server.log.counted.get(), 1);
 }
 
 #[tokio::test]
-async fn a_large_answer_arrives_whole() {
-    let site = Site::new().await;
+async fn a_large_response_arrives_completely() {
+    let server = TestServer::new().await;
     let size = 9 * 1024 * 1024;
     let params = format!("[{size}]");
-    let mut wire = site.connect().await;
-    let answer = wire.call("1", "big", &params).await;
+    let mut http1 = server.connect().await;
+    let answer = http1.call("1", "big", &params).await;
     assert_eq!(answer["result"].as_str().unwrap().len(), size);
-    let mut http2 = site.http2().await;
+    let mut http2 = server.http2().await;
     let answer = http2.call("1", "big", &params).await;
     assert_eq!(answer["result"].as_str().unwrap().len(), size);
-    let too_large = wire.call("1", "big", "[10485760]").await;
+    let too_large = http1.call("1", "big", "[10485760]").await;
     assert_eq!(too_large["error"]["code"], -32003);
 }

@@ -1,30 +1,31 @@
-//! HTTP/1 heads and bodies that two readers may understand in two ways.
+//! Tests of request smuggling: HTTP/1 heads and bodies that two readers may parse differently.
 //!
-//! Each is sent with a second request hidden where only one of the readings would find it. It is
-//! either refused and the connection closed, or read in the one way the standard gives it (RFC
-//! 9112); the hidden request never runs.
+//! Each request contains a second, hidden request, which only one of the two readings would find.
+//! The server either refuses the request and closes the connection, or reads it as RFC 9112
+//! requires. The hidden request never runs.
 
 use crate::support::call;
-use crate::support::site::Site;
-use crate::support::wire::{chunked, head, post};
+use crate::support::http1::{chunked, head, post};
+use crate::support::test_server::TestServer;
 
 /// The request that must not run.
 fn hidden() -> String {
     post("", &call("66", "count", "[]"))
 }
 
-/// A call that may run, in chunks.
+/// The chunked body of a call that may run.
 fn in_chunks() -> String {
     chunked(&call("1", "add", "[1,2]"), 1000)
 }
 
-/// Headers, then a body; `{n}` in the headers is the length of the hidden request.
+/// A request with these headers and this body. `{n}` in the headers is replaced by the length of
+/// the hidden request.
 fn framed(headers: &str, body: &str) -> String {
     let length = (body.len() + hidden().len()).to_string();
     head(&headers.replace("{n}", &length)) + body + &hidden()
 }
 
-/// What is refused with a status of the 400s, or by closing at once.
+/// Requests that the server refuses with a 4xx status, or by closing the connection at once.
 fn refused() -> Vec<(&'static str, String)> {
     let te = "Transfer-Encoding: chunked\r\n";
     let zero = "0\r\n\r\n";
@@ -201,14 +202,14 @@ fn refused() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn what_may_be_read_in_two_ways_is_refused_and_ends_the_connection() {
-    let site = Site::new().await;
+async fn an_ambiguous_request_is_refused_and_ends_the_connection() {
+    let server = TestServer::new().await;
     for (name, request) in refused() {
-        let mut wire = site.connect().await;
-        let _ = wire.try_send(&request).await;
-        // Whoever waits for more of a body is told that no more comes.
-        let _ = tokio::io::AsyncWriteExt::shutdown(&mut wire.stream).await;
-        let said = wire.rest().await;
+        let mut http1 = server.connect().await;
+        let _ = http1.try_send(&request).await;
+        // The end of the stream, in case the server waits for more of a body.
+        let _ = tokio::io::AsyncWriteExt::shutdown(&mut http1.stream).await;
+        let said = http1.rest().await;
         let said = String::from_utf8_lossy(&said);
         assert!(
             said.is_empty() || said.starts_with("HTTP/1.1 4") || said.starts_with("HTTP/1.0 4"),
@@ -216,17 +217,18 @@ async fn what_may_be_read_in_two_ways_is_refused_and_ends_the_connection() {
         );
         let answers = said.matches("HTTP/1.").count();
         assert!(answers <= 1, "{name}: {said}");
-        assert_eq!(site.log.counted.get(), 0, "{name}");
+        assert_eq!(server.log.counted.get(), 0, "{name}");
     }
-    site.answers_others().await;
+    server.answers_others().await;
 }
 
-/// A length and chunks together. A server may refuse that or go by the chunks, and has to close
-/// after it either way (RFC 9112, section 6.1). hyper goes by the chunks, in whatever order the two
-/// come, hides the length from us and closes: what stands behind the last chunk is never looked at.
+/// A request with both `Content-Length` and `Transfer-Encoding`. A server may refuse it or use the
+/// chunks, and has to close the connection afterwards (RFC 9112, section 6.1). hyper uses the
+/// chunks, whatever the order of the two headers, removes the length and closes. So nothing after
+/// the last chunk is read.
 #[tokio::test]
 async fn a_request_with_a_length_and_chunks_is_the_last_on_its_connection() {
-    let site = Site::new().await;
+    let server = TestServer::new().await;
     let te = "Transfer-Encoding: chunked\r\n";
     for (name, headers) in [
         ("length first", format!("Content-Length: {{n}}\r\n{te}")),
@@ -245,23 +247,23 @@ async fn a_request_with_a_length_and_chunks_is_the_last_on_its_connection() {
             format!("Connection: keep-alive\r\nContent-Length: {{n}}\r\n{te}"),
         ),
     ] {
-        let mut wire = site.connect().await;
-        wire.send(framed(&headers, &in_chunks())).await;
-        let answer = wire.answer().await;
+        let mut http1 = server.connect().await;
+        http1.send(framed(&headers, &in_chunks())).await;
+        let answer = http1.answer().await;
         match answer.status {
             200 => assert_eq!(answer.json()["result"], 3, "{name}"),
             status => assert_eq!(status, 400, "{name}"),
         }
         assert!(answer.closes(), "{name}");
-        wire.closed().await;
-        assert_eq!(site.log.counted.get(), 0, "{name}");
+        http1.closed().await;
+        assert_eq!(server.log.counted.get(), 0, "{name}");
     }
 }
 
-/// What looks odd and has one meaning; the request behind it is a second one, and no secret.
+/// Unusual but unambiguous requests. The request after each is a regular second request.
 #[tokio::test]
-async fn what_has_one_meaning_is_served() {
-    let site = Site::new().await;
+async fn an_unambiguous_request_is_served() {
+    let server = TestServer::new().await;
     let own = call("1", "add", "[1,2]");
     let length = own.len();
     let te = "Transfer-Encoding: chunked\r\n";
@@ -291,20 +293,20 @@ async fn what_has_one_meaning_is_served() {
         ("empty lines before", format!("\r\n\r\n{}", post("", &own))),
         ("an empty value", post("X:\r\n", &own)),
     ] {
-        let mut wire = site.connect().await;
-        let before = site.log.counted.get();
-        wire.send(request + &hidden()).await;
-        assert_eq!(wire.answer().await.json()["result"], 3, "{name}");
-        assert_eq!(wire.answer().await.json()["id"], 66, "{name}");
-        assert_eq!(site.log.counted.get(), before + 1, "{name}");
+        let mut http1 = server.connect().await;
+        let before = server.log.counted.get();
+        http1.send(request + &hidden()).await;
+        assert_eq!(http1.answer().await.json()["result"], 3, "{name}");
+        assert_eq!(http1.answer().await.json()["id"], 66, "{name}");
+        assert_eq!(server.log.counted.get(), before + 1, "{name}");
     }
 }
 
 #[tokio::test]
-async fn bare_line_feeds_end_lines_for_everybody_or_nobody() {
-    // A reader may take a line feed alone for the end of a line (RFC 9112, section 2.2). Whatever
-    // is made of it, the head ends in one place, and what is behind it is at most a second request.
-    let site = Site::new().await;
+async fn bare_line_feeds_are_never_ambiguous() {
+    // A reader may accept a bare line feed as the end of a line (RFC 9112, section 2.2). In either
+    // case the head ends at one position, and the rest is at most a second request.
+    let server = TestServer::new().await;
     let own = post("", &call("1", "add", "[1,2]"));
     let (head, body) = own.split_once("\r\n\r\n").unwrap();
     for request in [
@@ -312,20 +314,20 @@ async fn bare_line_feeds_end_lines_for_everybody_or_nobody() {
         format!("{head}\n\n{body}"),
         format!("{head}\n\r\n{body}"),
     ] {
-        let mut wire = site.connect().await;
-        wire.send(&request).await;
-        let answer = wire.answer().await;
+        let mut http1 = server.connect().await;
+        http1.send(&request).await;
+        let answer = http1.answer().await;
         assert!([200, 400].contains(&answer.status), "{answer:?}");
         if answer.status == 200 {
             assert_eq!(answer.json()["result"], 3);
-            assert_eq!(wire.call("2", "add", "[3,4]").await["result"], 7);
+            assert_eq!(http1.call("2", "add", "[3,4]").await["result"], 7);
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_behind_a_refusal_that_closes_is_read() {
-    let site = Site::with(|settings| settings.max_request = 1000).await;
+async fn after_a_refusal_that_closes_nothing_is_read() {
+    let server = TestServer::with(|settings| settings.max_request = 1000).await;
     for refused in [
         "BAD\r\n\r\n".to_owned(),
         "POST / HTTP/1.1\r\n\r\n".to_owned(),
@@ -333,12 +335,12 @@ async fn nothing_behind_a_refusal_that_closes_is_read() {
         post("", &" ".repeat(1001)),
         head("Transfer-Encoding: chunked\r\n") + &chunked(&" ".repeat(1001), 500),
     ] {
-        let mut wire = site.connect().await;
-        wire.send(refused.clone() + &hidden()).await;
-        let answer = wire.answer().await;
+        let mut http1 = server.connect().await;
+        http1.send(refused.clone() + &hidden()).await;
+        let answer = http1.answer().await;
         assert!((400..500).contains(&answer.status), "{answer:?}");
         assert!(answer.closes(), "{refused:.40}");
-        wire.closed().await;
-        assert_eq!(site.log.counted.get(), 0, "{refused:.40}");
+        http1.closed().await;
+        assert_eq!(server.log.counted.get(), 0, "{refused:.40}");
     }
 }

@@ -1,4 +1,4 @@
-//! Subscriptions as event streams, over both versions of HTTP.
+//! Tests of subscriptions as event streams, over HTTP/1 and HTTP/2.
 
 use std::time::Duration;
 
@@ -12,24 +12,24 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 
-use crate::support::events::{ACCEPT, From, Reader, ask, narrow};
+use crate::support::counter::Counter;
+use crate::support::events::{ACCEPT, EventReader, EventSource, ask, narrow};
+use crate::support::http1::post;
 use crate::support::http2::{begin, read, text};
-use crate::support::site::{Log, Site};
-use crate::support::tally::Tally;
-use crate::support::wire::post;
+use crate::support::test_server::{Log, TestServer};
 use crate::support::{batch, call, code, codes, notification};
 
-/// What the streams of a site have done.
+/// Counters of the streams of a test server.
 #[derive(Clone, Default)]
 struct Streams {
-    /// Items that were made.
-    made: Tally,
+    /// Items that were produced.
+    made: Counter,
     /// Streams that were dropped.
-    dropped: Tally,
+    dropped: Counter,
 }
 
 impl Streams {
-    /// A stream that is counted when it is dropped, and each of its items when it is made.
+    /// Wraps a stream. Counts its items when they are produced, and the stream when it is dropped.
     fn count<S: Stream + Send + 'static>(&self, items: S) -> impl Stream<Item = S::Item> + use<S> {
         let (made, guard) = (self.made.clone(), self.dropped.guard());
         items.inspect(move |_| {
@@ -39,7 +39,7 @@ impl Streams {
     }
 }
 
-/// `size` bytes, `count` times.
+/// A stream of `count` items of `size` bytes each.
 fn load(count: u64, size: usize) -> impl Stream<Item = Box<RawValue>> {
     let item = RawValue::from_string(format!("\"{}\"", "x".repeat(size))).unwrap();
     iter(0..count).map(move |_| item.clone())
@@ -79,20 +79,20 @@ fn router(streams: &Streams) -> Router {
     })
 }
 
-async fn site(change: impl FnOnce(&mut Settings)) -> (Site, Streams) {
+async fn server(change: impl FnOnce(&mut Settings)) -> (TestServer, Streams) {
     let streams = Streams::default();
     let server = Server::new(router(&streams)).configure(change);
-    (Site::of(server, Log::default()).await, streams)
+    (TestServer::of(server, Log::default()).await, streams)
 }
 
 #[tokio::test]
-async fn the_answer_comes_first_then_each_message_then_the_end() {
-    let (site, streams) = site(|_| {}).await;
+async fn the_response_comes_first_then_each_message_then_the_end() {
+    let (server, streams) = server(|_| {}).await;
     for http2 in [false, true] {
         for n in [0, 1, 3, 200] {
             let dropped = streams.dropped.get();
             let body = call("7", "count", &format!("[{n}]"));
-            let mut reader = Reader::open(&site, http2, &body).await;
+            let mut reader = EventReader::open(&server, http2, &body).await;
             let events = reader.rest().await;
             let (last, items) = events.split_last().unwrap();
             for (at, (id, params)) in (1..).zip(items) {
@@ -102,12 +102,12 @@ async fn the_answer_comes_first_then_each_message_then_the_end() {
             assert_eq!(last.0, Some(n as u64 + 1));
             assert_eq!(last.1["end"], "complete");
             streams.dropped.reach(dropped + 1).await;
-            // The connection goes on.
+            // The connection can still be used.
             match reader.from {
-                From::Http1(mut wire) => {
-                    assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
+                EventSource::Http1(mut http1) => {
+                    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
                 }
-                From::Http2(mut http2, _) => {
+                EventSource::Http2(mut http2, _) => {
                     assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
                 }
             }
@@ -117,9 +117,9 @@ async fn the_answer_comes_first_then_each_message_then_the_end() {
 
 #[tokio::test]
 async fn an_error_is_the_last_message_and_a_message_may_have_lines() {
-    let (site, _) = site(|_| {}).await;
+    let (server, _) = server(|_| {}).await;
     for http2 in [false, true] {
-        let mut reader = Reader::open(&site, http2, &call("7", "fails", "[2]")).await;
+        let mut reader = EventReader::open(&server, http2, &call("7", "fails", "[2]")).await;
         let events = reader.rest().await;
         assert_eq!(events.len(), 3);
         assert_eq!(events[1].1["result"], 2);
@@ -128,7 +128,7 @@ async fn an_error_is_the_last_message_and_a_message_may_have_lines() {
             (Some(3), &7.into())
         );
 
-        let mut reader = Reader::open(&site, http2, &call("7", "lines", "[]")).await;
+        let mut reader = EventReader::open(&server, http2, &call("7", "lines", "[]")).await;
         let events = reader.rest().await;
         assert_eq!(events[0].1["result"], serde_json::json!([1, 2, 3]));
         assert_eq!(events.len(), 2);
@@ -136,11 +136,11 @@ async fn an_error_is_the_last_message_and_a_message_may_have_lines() {
 }
 
 #[tokio::test]
-async fn what_accept_says_decides_what_an_answer_looks_like() {
+async fn the_accept_header_selects_the_type_of_the_response() {
     const JSON: Option<&str> = Some("application/json");
     const EVENTS: Option<&str> = Some("text/event-stream");
     const PLAIN: Option<&str> = Some("text/plain; charset=utf-8");
-    let (site, _) = site(|_| {}).await;
+    let (server, _) = server(|_| {}).await;
     let stream = call("7", "count", "[1]");
     let add = call("1", "add", "[1,2]");
     let wrong = call("1", "none", "[]");
@@ -148,9 +148,9 @@ async fn what_accept_says_decides_what_an_answer_looks_like() {
     let nobody = notification("add", "[1,2]");
     let alone = "text/event-stream";
     let with_json = "application/json, text/event-stream";
-    let mut wire = site.connect().await;
+    let mut http1 = server.connect().await;
     for (accept, body, status, media_type, expected) in [
-        // Who does not ask for an event stream gets none.
+        // A client that does not accept an event stream gets none.
         ("application/json", &stream, 200, JSON, "-32004"),
         ("*/*", &stream, 200, JSON, "-32004"),
         ("text/*, */*", &stream, 200, JSON, "-32004"),
@@ -170,10 +170,10 @@ async fn what_accept_says_decides_what_an_answer_looks_like() {
             EVENTS,
             "id: 2\n",
         ),
-        // In a batch there is none for anybody.
+        // A batch never returns an event stream.
         (alone, &both, 200, EVENTS, "-32004"),
         (with_json, &both, 200, JSON, "-32004"),
-        // All else is answered as it is accepted.
+        // Other responses have the accepted type.
         (with_json, &add, 200, JSON, "\"result\":3}"),
         (with_json, &wrong, 200, JSON, "-32601"),
         (
@@ -187,63 +187,65 @@ async fn what_accept_says_decides_what_an_answer_looks_like() {
         (alone, &"{".to_owned(), 200, EVENTS, "-32700"),
         (alone, &nobody, 204, None, ""),
         (alone, &notification("count", "[1]"), 204, None, ""),
-        // Before there is a call.
+        // The request is refused before it becomes a call.
         ("text/html", &stream, 406, PLAIN, "Accept"),
         ("text/*", &stream, 406, PLAIN, "Accept"),
         ("text/event-stream;q=0", &stream, 406, PLAIN, "Accept"),
         ("text/event-streams", &stream, 406, PLAIN, "Accept"),
         ("text/html", &add, 406, PLAIN, "Accept"),
     ] {
-        let answer = wire.ask(post(&format!("Accept: {accept}\r\n"), body)).await;
+        let answer = http1
+            .ask(post(&format!("Accept: {accept}\r\n"), body))
+            .await;
         let about = format!("{accept} {body} {answer:?}");
         assert_eq!(answer.status, status, "{about}");
         assert_eq!(answer.header("content-type"), media_type, "{about}");
         assert!(answer.text().contains(expected), "{about}");
 
-        let mut http2 = site.http2().await;
+        let mut http2 = server.http2().await;
         let (status_2, text_2) = read(ask(&mut http2, accept, body).await).await;
         assert_eq!(status_2, status, "{about}");
         assert!(text_2.contains(expected), "{about}");
     }
-    let answer = wire.ask(post("", &stream)).await.json();
+    let answer = http1.ask(post("", &stream)).await.json();
     assert_eq!(code(&answer), -32004);
-    let answers = wire.ask(post("", &both)).await.json();
+    let answers = http1.ask(post("", &both)).await.json();
     assert_eq!(codes(&answers), [-32004, 0]);
 }
 
 #[tokio::test]
-async fn who_closes_it_ends_the_subscription() {
-    let (site, streams) = site(|_| {}).await;
+async fn a_client_that_closes_the_stream_ends_the_subscription() {
+    let (server, streams) = server(|_| {}).await;
     for (count, http2) in [(1, false), (2, true)] {
-        let mut reader = Reader::open(&site, http2, &call("7", "quiet", "[]")).await;
+        let mut reader = EventReader::open(&server, http2, &call("7", "quiet", "[]")).await;
         assert_eq!(reader.next().await.unwrap().0, None);
         assert_eq!(reader.next().await.unwrap().0, Some(1));
         assert_eq!(streams.dropped.get(), count - 1);
         match reader.from {
-            From::Http1(wire) => drop(wire),
-            From::Http2(mut http2, response) => {
+            EventSource::Http1(http1) => drop(http1),
+            EventSource::Http2(mut http2, response) => {
                 drop(response);
                 streams.dropped.reach(count).await;
-                // It was one of several streams.
+                // The request was one of several HTTP/2 streams.
                 assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
             }
         }
         streams.dropped.reach(count).await;
-        site.until_open(0).await;
+        server.until_open(0).await;
     }
 }
 
 #[tokio::test]
-async fn a_server_that_stops_says_so_in_the_last_event() {
-    let (mut site, streams) = site(|_| {}).await;
+async fn a_server_that_stops_sends_a_last_event() {
+    let (mut server, streams) = server(|_| {}).await;
     let mut readers = Vec::new();
     for http2 in [false, true] {
-        let mut reader = Reader::open(&site, http2, &call("7", "quiet", "[]")).await;
+        let mut reader = EventReader::open(&server, http2, &call("7", "quiet", "[]")).await;
         assert!(reader.next().await.is_some());
         assert!(reader.next().await.is_some());
         readers.push(reader);
     }
-    site.handle.stop();
+    server.handle.stop();
     for mut reader in readers {
         let (id, message) = reader.next().await.unwrap();
         assert_eq!(
@@ -252,19 +254,19 @@ async fn a_server_that_stops_says_so_in_the_last_event() {
         );
         assert_eq!(reader.next().await, None);
         match reader.from {
-            From::Http1(wire) => wire.closed().await,
-            From::Http2(http2, _) => http2.driver.await.unwrap().unwrap(),
+            EventSource::Http1(http1) => http1.closed().await,
+            EventSource::Http2(http2, _) => http2.driver.await.unwrap().unwrap(),
         }
     }
     streams.dropped.reach(2).await;
-    site.ended().await;
+    server.ended().await;
 }
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(150));
 
 #[tokio::test]
-async fn no_deadline_is_meant_for_a_stream_that_has_nothing_to_say() {
-    let (site, _) = site(|settings| {
+async fn no_time_limit_applies_to_a_silent_stream() {
+    let (server, _) = server(|settings| {
         settings.header_timeout = SHORT;
         settings.body_timeout = SHORT;
         settings.idle_timeout = SHORT;
@@ -274,7 +276,7 @@ async fn no_deadline_is_meant_for_a_stream_that_has_nothing_to_say() {
     .await;
     let read = async |http2| {
         let request = r#"{"jsonrpc":"2.0","id":7,"method":"later","params":[700],"timeout":100}"#;
-        let mut reader = Reader::open(&site, http2, request).await;
+        let mut reader = EventReader::open(&server, http2, request).await;
         let events = reader.rest().await;
         assert_eq!(events[0].1["result"], 700);
         assert_eq!(events[1].1["end"], "complete");
@@ -283,32 +285,33 @@ async fn no_deadline_is_meant_for_a_stream_that_has_nothing_to_say() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_cut_off() {
-    let (site, streams) = site(|settings| settings.write_timeout = SHORT).await;
+async fn a_client_that_does_not_read_is_disconnected() {
+    let (server, streams) = server(|settings| settings.write_timeout = SHORT).await;
     for (at, policy) in (0..).zip(["drop_oldest", "block"]) {
         let load = call("7", policy, "[18446744073709551615,50000]");
-        let mut wire = narrow(&site).await;
-        wire.send(post(ACCEPT, &load)).await;
+        let mut http1 = narrow(&server).await;
+        http1.send(post(ACCEPT, &load)).await;
         streams.dropped.reach(2 * at + 1).await;
-        let mut http2 = site.http2().await;
+        let mut http2 = server.http2().await;
         let response = ask(&mut http2, "text/event-stream", &load).await;
         streams.dropped.reach(2 * at + 2).await;
-        site.until_open(0).await;
-        drop((wire, response));
+        server.until_open(0).await;
+        drop((http1, response));
     }
-    site.answers_others().await;
+    server.answers_others().await;
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_misses_is_for_the_method_to_say() {
-    let (site, streams) = site(|settings| settings.write_timeout = None).await;
-    // More than the queue and what is kept for the connection, by the system for one.
+async fn the_overflow_policy_of_a_method_applies_to_a_slow_reader() {
+    let (server, streams) = server(|settings| settings.write_timeout = None).await;
+    // More than the queue and all buffers of the connection, including those of the system, can
+    // hold.
     for (http2, all) in [(false, 150), (true, 50)] {
         for policy in ["disconnect", "drop_oldest", "latest_only", "block"] {
             let (made, dropped) = (streams.made.get(), streams.dropped.get());
             let load = call("7", policy, &format!("[{all},65536]"));
-            let mut reader = Reader::open(&site, http2, &load).await;
-            // Nobody reads until the stream has ended.
+            let mut reader = EventReader::open(&server, http2, &load).await;
+            // The client does not read until the stream has ended.
             if policy != "block" {
                 streams.dropped.reach(dropped + 1).await;
             }
@@ -323,7 +326,7 @@ async fn what_a_slow_reader_misses_is_for_the_method_to_say() {
             match policy {
                 "disconnect" => {
                     assert_eq!(end, "lagged", "{about}");
-                    // All that was taken in before comes; the one too many does not.
+                    // All items that were queued arrive, but not the one that did not fit.
                     assert!(made < all && newest == made as u64 - 1, "{about}");
                     assert_eq!(ids.last(), Some(&(made as u64 + 1)), "{about}");
                 }
@@ -341,42 +344,42 @@ async fn what_a_slow_reader_misses_is_for_the_method_to_say() {
 }
 
 #[tokio::test]
-async fn layers_let_events_pass_one_by_one_and_pages_of_named_origins_read_them() {
+async fn layers_pass_events_one_by_one_and_allowed_origins_can_read_them() {
     let streams = Streams::default();
     let server = Server::new(router(&streams))
         .allow_origin("https://app.example")
         .http_layer(CompressionLayer::new());
-    let mut site = Site::of(server, Log::default()).await;
-    let mut wire = site.connect().await;
+    let mut server = TestServer::of(server, Log::default()).await;
+    let mut http1 = server.connect().await;
     let more = format!("{ACCEPT}Accept-Encoding: gzip\r\nOrigin: https://app.example\r\n");
-    wire.send(post(&more, &call("7", "quiet", "[]"))).await;
-    let head = wire.head().await.unwrap();
+    http1.send(post(&more, &call("7", "quiet", "[]"))).await;
+    let head = http1.head().await.unwrap();
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
     assert_eq!(head.header("content-encoding"), None);
     assert_eq!(
         head.header("access-control-allow-origin"),
         Some("https://app.example")
     );
-    let mut reader = Reader::of(From::Http1(wire));
+    let mut reader = EventReader::of(EventSource::Http1(http1));
     assert_eq!(reader.next().await.unwrap().1["id"], 7);
     assert_eq!(reader.next().await.unwrap().0, Some(1));
-    // The end of the server is heard of behind layers, too.
-    let mut http2 = site.http2().await;
+    // Clients behind layers receive the event about the end of the server, too.
+    let mut http2 = server.http2().await;
     let response = ask(&mut http2, "text/event-stream", &call("7", "quiet", "[]")).await;
     let mut response = begin(response).await;
     streams.made.reach(2).await;
-    site.handle.stop();
+    server.handle.stop();
     let said = text(response.body_mut()).await;
     assert!(said.contains("\"end\":\"shutdown\""), "{said}");
     assert_eq!(reader.next().await.unwrap().1["params"]["end"], "shutdown");
     assert_eq!(reader.next().await, None);
     drop((reader, http2, response));
     streams.dropped.reach(2).await;
-    site.ended().await;
+    server.ended().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_mounted_breaks_the_silence_and_ends_with_its_body() {
+async fn a_mounted_service_sends_keep_alive_comments_and_ends_with_its_body() {
     let streams = Streams::default();
     let service = router(&streams).into_service().unwrap();
     let request = Request::post("http://localhost/")

@@ -1,12 +1,12 @@
-//! Who may come in: `Host`, `Origin`, `Sec-Fetch-Site`, preflights, and local callers.
+//! Tests of access checks: `Host`, `Origin`, `Sec-Fetch-Site`, preflights, local callers.
 
 use antiphon::{Profile, Server};
 
 use crate::support::call;
-use crate::support::site::{Log, Site, router};
-use crate::support::wire::{Answer, Wire};
+use crate::support::http1::{Http1, HttpResponse};
+use crate::support::test_server::{Log, TestServer, router};
 
-/// A call of `count` with these header lines in place of the usual `Host`.
+/// A call of `count` with these headers in place of the default `Host`.
 fn request(target: &str, headers: &[(&str, &str)]) -> String {
     let body = call("1", "count", "[]");
     let lines: String = headers
@@ -20,20 +20,21 @@ fn request(target: &str, headers: &[(&str, &str)]) -> String {
     )
 }
 
-/// Sends it on a connection of its own; whether it ran is as the status says.
-async fn ask(site: &Site, target: &str, headers: &[(&str, &str)]) -> Answer {
-    let before = site.log.counted.get();
-    let mut wire = site.connect().await;
-    let answer = wire.ask(request(target, headers)).await;
-    let ran = site.log.counted.get() - before;
+/// Sends the request on a new connection. Checks that the call ran if and only if the status says
+/// so.
+async fn ask(server: &TestServer, target: &str, headers: &[(&str, &str)]) -> HttpResponse {
+    let before = server.log.counted.get();
+    let mut http1 = server.connect().await;
+    let answer = http1.ask(request(target, headers)).await;
+    let ran = server.log.counted.get() - before;
     assert_eq!(ran, usize::from(answer.status == 200), "{headers:?}");
     answer
 }
 
 #[tokio::test]
-async fn only_names_of_this_machine_are_answered_to() {
-    let site = Site::new().await;
-    let port = site.address.port();
+async fn only_host_names_of_this_machine_are_accepted() {
+    let server = TestServer::new().await;
+    let port = server.address.port();
     let with_port = [
         format!("localhost:{port}"),
         format!("127.0.0.1:{port}"),
@@ -73,8 +74,8 @@ async fn only_names_of_this_machine_are_answered_to() {
         ("::1", 400),
         ("", 400),
     ] {
-        let answer = ask(&site, "/", &[("Host", host)]).await;
-        // Not every wrong spelling is told apart from a wrong name.
+        let answer = ask(&server, "/", &[("Host", host)]).await;
+        // For some invalid spellings either status is right.
         let refused = status != 200 && [400, 403].contains(&answer.status);
         assert!(refused || answer.status == status, "{host:?}: {answer:?}");
         if answer.status == 403 {
@@ -84,8 +85,8 @@ async fn only_names_of_this_machine_are_answered_to() {
 }
 
 #[tokio::test]
-async fn a_request_has_exactly_one_name() {
-    let site = Site::new().await;
+async fn a_request_has_exactly_one_host() {
+    let server = TestServer::new().await;
     for (target, hosts, status) in [
         ("/", &[][..], 400),
         ("/", &["localhost", "localhost"], 400),
@@ -99,17 +100,17 @@ async fn a_request_has_exactly_one_name() {
         ("http://localhost:1/", &["localhost:2"], 400),
     ] {
         let headers: Vec<_> = hosts.iter().map(|host| ("Host", *host)).collect();
-        let answer = ask(&site, target, &headers).await;
+        let answer = ask(&server, target, &headers).await;
         assert_eq!(answer.status, status, "{target} {hosts:?}");
         assert_eq!(answer.closes(), status == 400, "{target} {hosts:?}");
     }
 }
 
 #[tokio::test]
-async fn over_http2_the_authority_is_the_name() {
-    let site = Site::new().await;
+async fn over_http2_the_authority_is_the_host() {
+    let server = TestServer::new().await;
     let body = call("1", "count", "[]");
-    let mut http2 = site.http2().await;
+    let mut http2 = server.http2().await;
     for (target, host, status) in [
         ("http://localhost/", None, 200),
         ("http://localhost:9/", Some("localhost:9"), 200),
@@ -117,28 +118,28 @@ async fn over_http2_the_authority_is_the_name() {
         ("http://evil.example/", Some("localhost"), 400),
         ("http://localhost/", Some("evil.example"), 400),
     ] {
-        let before = site.log.counted.get();
+        let before = server.log.counted.get();
         let mut head = http::Request::post(target).header("content-type", "application/json");
         if let Some(host) = host {
             head = head.header("host", host);
         }
         let (answered, text) = http2.ask(head, &body).await;
         assert_eq!(answered, status, "{target} {host:?} {text}");
-        let ran = site.log.counted.get() - before;
+        let ran = server.log.counted.get() - before;
         assert_eq!(ran, usize::from(status == 200));
     }
-    assert_eq!(site.handle.accepted(), 1);
+    assert_eq!(server.handle.accepted(), 1);
 }
 
 #[tokio::test]
-async fn only_pages_of_this_server_and_those_named_may_call() {
+async fn only_pages_of_this_server_and_of_allowed_origins_may_call() {
     let log = Log::default();
     let server = Server::new(router(&log)).allow_origin("https://app.example");
-    let site = Site::of(server, log).await;
-    let host = format!("localhost:{}", site.address.port());
+    let server = TestServer::of(server, log).await;
+    let host = format!("localhost:{}", server.address.port());
     let own = [
         format!("http://{host}"),
-        format!("http://127.0.0.1:{}", site.address.port()),
+        format!("http://127.0.0.1:{}", server.address.port()),
         format!("https://{host}"),
     ];
     for (origin, status) in [
@@ -157,7 +158,7 @@ async fn only_pages_of_this_server_and_those_named_may_call() {
         ("", 403),
         ("file://", 403),
     ] {
-        let answer = ask(&site, "/", &[("Host", &host), ("Origin", origin)]).await;
+        let answer = ask(&server, "/", &[("Host", &host), ("Origin", origin)]).await;
         assert_eq!(answer.status, status, "{origin:?}");
         let shared = answer.header("access-control-allow-origin");
         let named = origin == "https://app.example";
@@ -167,59 +168,60 @@ async fn only_pages_of_this_server_and_those_named_may_call() {
             assert!(answer.text().contains("--allow-origin"));
         }
     }
-    // A page cannot hide behind a second header.
+    // A page cannot pass with a second header.
     let two = [
         ("Host", &*host),
         ("Origin", "https://app.example"),
         ("Origin", "http://evil.example"),
     ];
-    assert_eq!(ask(&site, "/", &two).await.status, 403);
+    assert_eq!(ask(&server, "/", &two).await.status, 403);
     for (fetch_site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
         let headers = [("Host", &*host), ("Sec-Fetch-Site", fetch_site)];
-        assert_eq!(ask(&site, "/", &headers).await.status, status);
+        assert_eq!(ask(&server, "/", &headers).await.status, status);
     }
 }
 
-async fn preflight(wire: &mut Wire, origin: &str, path: &str) -> Answer {
-    wire.ask(format!(
-        "OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
+async fn preflight(http1: &mut Http1, origin: &str, path: &str) -> HttpResponse {
+    http1
+        .ask(format!(
+            "OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
          Access-Control-Request-Method: POST\r\n\
          Access-Control-Request-Headers: content-type\r\n\r\n"
-    ))
-    .await
+        ))
+        .await
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_for_pages_that_were_named() {
+async fn a_preflight_is_answered_for_allowed_origins() {
     let log = Log::default();
     let server = Server::new(router(&log)).allow_origin("https://app.example/");
-    let site = Site::of(server, log).await;
-    let mut wire = site.connect().await;
-    let named = preflight(&mut wire, "https://app.example", "/").await;
+    let server = TestServer::of(server, log).await;
+    let mut http1 = server.connect().await;
+    let named = preflight(&mut http1, "https://app.example", "/").await;
     assert_eq!(named.status, 204);
     let header = |name| named.header(name).unwrap_or_default().to_owned();
     assert_eq!(header("access-control-allow-origin"), "https://app.example");
     assert_eq!(header("access-control-allow-methods"), "POST");
     assert!(header("access-control-allow-headers").contains("content-type"));
     assert_eq!(header("access-control-allow-credentials"), "");
-    let evil = preflight(&mut wire, "https://evil.example", "/").await;
+    let evil = preflight(&mut http1, "https://evil.example", "/").await;
     assert_eq!(evil.status, 403);
     assert_eq!(evil.header("access-control-allow-origin"), None);
-    let elsewhere = preflight(&mut wire, "https://app.example", "/elsewhere").await;
+    let elsewhere = preflight(&mut http1, "https://app.example", "/elsewhere").await;
     assert_eq!(elsewhere.status, 404);
 }
 
-/// What `secret`, for local callers only, answers to these header lines.
-async fn secret(site: &Site, headers: &str) -> String {
-    let request = crate::support::wire::post(headers, &call("1", "secret", "[]"));
-    let answer = site.connect().await.ask(request).await;
+/// The response of `secret`, a method for local callers only, to a request with these headers.
+async fn secret(server: &TestServer, headers: &str) -> String {
+    let request = crate::support::http1::post(headers, &call("1", "secret", "[]"));
+    let answer = server.connect().await.ask(request).await;
     answer.text().to_owned()
 }
 
 #[tokio::test]
-async fn what_is_for_local_callers_does_not_exist_for_others() {
-    let site = Site::new().await;
-    let hidden = site
+async fn a_method_for_local_callers_does_not_exist_for_others() {
+    let server = TestServer::new().await;
+    let hidden = server
         .connect()
         .await
         .call("1", "none", "[]")
@@ -230,7 +232,7 @@ async fn what_is_for_local_callers_does_not_exist_for_others() {
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         value.to_string()
     };
-    assert_eq!(secret(&site, "").await, shown);
+    assert_eq!(secret(&server, "").await, shown);
     for header in [
         "X-Forwarded-For: 10.0.0.1\r\n",
         "x-forwarded-for: 127.0.0.1\r\n",
@@ -239,29 +241,29 @@ async fn what_is_for_local_callers_does_not_exist_for_others() {
         "X-Forwarded-Anything:\r\n",
         "Forwarded: for=127.0.0.1\r\n",
     ] {
-        assert_eq!(value(secret(&site, header).await), hidden, "{header}");
+        assert_eq!(value(secret(&server, header).await), hidden, "{header}");
     }
 
     let public = |change: fn(Server) -> Server| async move {
         let log = Log::default();
         let server = change(Server::new(router(&log))).allow_unauthenticated_public(true);
-        Site::of(server, log).await
+        TestServer::of(server, log).await
     };
     let behind_proxy = public(|server| server.profile(Profile::Public)).await;
     let known_by_name = public(|server| server.allow_host("api.example")).await;
-    for site in [behind_proxy, known_by_name] {
-        assert_eq!(value(secret(&site, "").await), hidden);
+    for server in [behind_proxy, known_by_name] {
+        assert_eq!(value(secret(&server, "").await), hidden);
     }
 }
 
 #[tokio::test]
-async fn a_name_may_be_allowed_with_a_port_which_does_not_matter() {
+async fn the_port_of_an_allowed_host_is_ignored() {
     let log = Log::default();
     let server = Server::new(router(&log))
         .allow_host("API.example.:8080")
         .allow_host("[2001:db8::1]:8080")
         .allow_unauthenticated_public(true);
-    let site = Site::of(server, log).await;
+    let server = TestServer::of(server, log).await;
     for (host, status) in [
         ("api.example", 200),
         ("api.example:1234", 200),
@@ -269,21 +271,21 @@ async fn a_name_may_be_allowed_with_a_port_which_does_not_matter() {
         ("[2001:db8::2]", 403),
         ("www.api.example", 403),
     ] {
-        assert_eq!(ask(&site, "/", &[("Host", host)]).await.status, status);
+        assert_eq!(ask(&server, "/", &[("Host", host)]).await.status, status);
     }
 }
 
 #[tokio::test]
-async fn on_a_public_server_a_page_is_its_own_only_under_the_name_it_was_asked_by() {
+async fn on_a_public_server_only_the_requested_host_is_the_same_origin() {
     let log = Log::default();
     let server = Server::new(router(&log))
         .bind("0.0.0.0:0")
         .allow_host("api.example")
         .allow_unauthenticated_public(true);
-    let site = Site::of(server, log).await;
+    let server = TestServer::of(server, log).await;
     for (host, origin, status) in [
         ("10.0.0.7:8060", "http://10.0.0.7:8060", 200),
-        // Any address is a name of a public server, but not any page on any address is its page.
+        // A public server accepts any address as `Host`, but a page of another address is foreign.
         ("10.0.0.7:8060", "http://203.0.113.5:8060", 403),
         ("10.0.0.7:8060", "http://[2001:db8::1]:8060", 403),
         ("10.0.0.7:8060", "http://10.0.0.7:8061", 403),
@@ -291,6 +293,6 @@ async fn on_a_public_server_a_page_is_its_own_only_under_the_name_it_was_asked_b
         ("api.example", "http://10.0.0.7", 403),
     ] {
         let headers = [("Host", host), ("Origin", origin)];
-        assert_eq!(ask(&site, "/", &headers).await.status, status, "{origin}");
+        assert_eq!(ask(&server, "/", &headers).await.status, status, "{origin}");
     }
 }

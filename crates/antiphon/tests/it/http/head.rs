@@ -1,16 +1,16 @@
-//! Heads: how many fields, how long, and what HTTP/1 clients may also say.
+//! Tests of request heads: number of fields, size, and other features of HTTP/1.
 
 use crate::support::call;
-use crate::support::site::Site;
-use crate::support::wire::{chunked, head, post};
+use crate::support::http1::{chunked, head, post};
+use crate::support::test_server::TestServer;
 
-/// The usual request with this many header fields in all.
+/// The default request with this total number of header fields.
 fn with_fields(count: usize) -> String {
     let more: String = (0..count - 3).map(|n| format!("X-{n}: y\r\n")).collect();
     post(&more, &call("1", "count", "[]"))
 }
 
-/// The usual request with a head of this many bytes.
+/// The default request with a head of this many bytes.
 fn with_head(size: usize) -> String {
     let body = call("1", "count", "[]");
     let empty = post("X-Long: \r\n", &body).len() - body.len();
@@ -18,8 +18,8 @@ fn with_head(size: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_head_has_a_number_of_fields_and_a_size() {
-    let site = Site::new().await;
+async fn the_fields_and_the_size_of_a_head_are_limited() {
+    let server = TestServer::new().await;
     let kib = 1024;
     let cases = [
         (with_fields(64), 200),
@@ -35,46 +35,48 @@ async fn a_head_has_a_number_of_fields_and_a_size() {
         ),
     ];
     for (request, status) in cases {
-        let mut wire = site.connect().await;
-        let before = site.log.counted.get();
-        // The server may stop reading in the middle.
-        let _ = wire.try_send(&request).await;
-        let answer = wire.answer().await;
+        let mut http1 = server.connect().await;
+        let before = server.log.counted.get();
+        // The server may stop reading before the end.
+        let _ = http1.try_send(&request).await;
+        let answer = http1.answer().await;
         let text = request.get(..60).unwrap_or_default();
         assert_eq!(answer.status, status, "{} {text}", request.len());
-        let ran = site.log.counted.get() - before;
+        let ran = server.log.counted.get() - before;
         assert_eq!(ran, usize::from(status == 200));
         if status == 431 {
             assert!(answer.closes());
-            wire.closed().await;
+            http1.closed().await;
         }
     }
-    site.answers_others().await;
+    server.answers_others().await;
 }
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_refused_when_it_is_too_long() {
-    let site = Site::new().await;
-    let mut wire = site.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: localhost\r\nX: ").await;
+    let server = TestServer::new().await;
+    let mut http1 = server.connect().await;
+    http1
+        .send("POST / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        .await;
     for _ in 0..1_000 {
-        if wire.try_send([b'y'; 1000]).await.is_err() {
+        if http1.try_send([b'y'; 1000]).await.is_err() {
             break;
         }
     }
-    let rest = wire.rest().await;
+    let rest = http1.rest().await;
     let text = String::from_utf8_lossy(&rest);
     assert!(
         text.starts_with("HTTP/1.1 431 ") || text.is_empty(),
         "{text}"
     );
-    site.answers_others().await;
+    server.answers_others().await;
 }
 
 #[tokio::test]
-async fn over_http2_a_head_has_a_size_as_well() {
-    let site = Site::new().await;
-    let mut http2 = site.http2().await;
+async fn over_http2_the_size_of_a_head_is_limited() {
+    let server = TestServer::new().await;
+    let mut http2 = server.http2().await;
     let body = call("1", "add", "[1,2]");
     let fits = http2.head().header("x-long", "y".repeat(10_000));
     assert_eq!(http2.ask(fits, &body).await.0, 200);
@@ -85,71 +87,71 @@ async fn over_http2_a_head_has_a_size_as_well() {
 
 #[tokio::test]
 async fn an_old_client_is_answered_in_its_own_version() {
-    let site = Site::new().await;
+    let server = TestServer::new().await;
     let body = call("1", "add", "[1,2]");
     let request = |more: &str| post(more, &body).replacen("HTTP/1.1", "HTTP/1.0", 1);
-    let mut wire = site.connect().await;
-    let answer = wire.ask(request("")).await;
+    let mut http1 = server.connect().await;
+    let answer = http1.ask(request("")).await;
     assert_eq!(answer.json()["result"], 3);
-    wire.closed().await;
+    http1.closed().await;
 
-    let mut wire = site.connect().await;
+    let mut http1 = server.connect().await;
     for _ in 0..2 {
-        let answer = wire.ask(request("Connection: keep-alive\r\n")).await;
+        let answer = http1.ask(request("Connection: keep-alive\r\n")).await;
         assert_eq!(answer.json()["result"], 3);
         assert_eq!(answer.header("connection"), Some("keep-alive"));
     }
-    let last = wire.ask(request("Connection: close\r\n")).await;
+    let last = http1.ask(request("Connection: close\r\n")).await;
     assert_eq!(last.json()["result"], 3);
-    wire.closed().await;
-    assert_eq!(site.handle.accepted(), 2);
+    http1.closed().await;
+    assert_eq!(server.handle.accepted(), 2);
 }
 
 #[tokio::test]
-async fn a_client_may_wait_until_it_is_told_to_go_on() {
-    let site = Site::with(|settings| settings.max_request = 1000).await;
-    let mut wire = site.connect().await;
+async fn a_client_may_wait_for_100_continue() {
+    let server = TestServer::with(|settings| settings.max_request = 1000).await;
+    let mut http1 = server.connect().await;
     let body = call("1", "add", "[1,2]");
     for _ in 0..2 {
         let expect = format!("Content-Length: {}\r\nExpect: 100-continue\r\n", body.len());
-        let go_on = wire.ask(head(&expect)).await;
+        let go_on = http1.ask(head(&expect)).await;
         assert_eq!(go_on.status, 100);
-        assert_eq!(wire.ask(&body).await.json()["result"], 3);
+        assert_eq!(http1.ask(&body).await.json()["result"], 3);
     }
-    // It is refused without having sent the body.
+    // The server refuses the request before the client has sent the body.
     let refused = head("Content-Length: 1001\r\nExpect: 100-continue\r\n");
-    let answer = wire.ask(refused).await;
+    let answer = http1.ask(refused).await;
     assert_eq!(answer.status, 413);
     assert!(answer.closes());
-    wire.closed().await;
+    http1.closed().await;
 }
 
 #[tokio::test]
-async fn a_body_in_chunks_is_put_together() {
-    let site = Site::new().await;
-    let mut wire = site.connect().await;
+async fn a_chunked_body_is_reassembled() {
+    let server = TestServer::new().await;
+    let mut http1 = server.connect().await;
     let body = call("1", "echo", &format!("[\"{}\"]", "y".repeat(10_000)));
     for size in [1, 10, 100_000] {
         let request = head("Transfer-Encoding: chunked\r\n") + &chunked(&body, size);
-        let answer = wire.ask(request).await;
+        let answer = http1.ask(request).await;
         assert_eq!(answer.json()["result"], "y".repeat(10_000));
     }
     let trailers =
         chunked(&call("1", "add", "[1,2]"), 9).replace("0\r\n\r\n", "0\r\nX-Trailer: 1\r\n\r\n");
     let request = head("Transfer-Encoding: chunked\r\nTrailer: X-Trailer\r\n") + &trailers;
-    assert_eq!(wire.ask(request).await.json()["result"], 3);
-    assert_eq!(site.handle.accepted(), 1);
+    assert_eq!(http1.ask(request).await.json()["result"], 3);
+    assert_eq!(server.handle.accepted(), 1);
 }
 
 #[tokio::test]
 async fn a_head_may_come_byte_by_byte() {
-    let site = Site::new().await;
-    let mut wire = site.connect().await;
+    let server = TestServer::new().await;
+    let mut http1 = server.connect().await;
     for _ in 0..2 {
         for byte in post("", &call("1", "add", "[1,2]")).bytes() {
-            wire.send([byte]).await;
+            http1.send([byte]).await;
             tokio::task::yield_now().await;
         }
-        assert_eq!(wire.answer().await.json()["result"], 3);
+        assert_eq!(http1.answer().await.json()["result"], 3);
     }
 }

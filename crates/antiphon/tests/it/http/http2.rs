@@ -1,29 +1,29 @@
-//! What is special about HTTP/2: many calls at once, floods, and frames that make no sense.
+//! Tests of HTTP/2: concurrent calls, floods, and invalid frames.
 
 use crate::support::call;
+use crate::support::http1::Http1;
 use crate::support::http2::{Http2, read};
-use crate::support::site::Site;
-use crate::support::wire::Wire;
+use crate::support::test_server::TestServer;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A frame of this type on this stream.
+/// A frame with this type on this stream.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A connection on which the settings have been said.
-async fn greeted(site: &Site) -> Wire {
-    let mut wire = site.connect().await;
-    wire.send([PREFACE, &frame(4, 0, 0, &[])].concat()).await;
-    wire
+/// A connection after the exchange of settings.
+async fn greeted(server: &TestServer) -> Http1 {
+    let mut http1 = server.connect().await;
+    http1.send([PREFACE, &frame(4, 0, 0, &[])].concat()).await;
+    http1
 }
 
 #[tokio::test]
-async fn calls_on_one_connection_run_at_the_same_time() {
-    let site = Site::new().await;
-    let mut http2 = site.http2().await;
+async fn calls_on_one_connection_run_concurrently() {
+    let server = TestServer::new().await;
+    let mut http2 = server.http2().await;
     let mut responses = Vec::new();
     for id in 0..50 {
         let body = call(&id.to_string(), "sleep", &format!("[{}]", 300 - id));
@@ -34,13 +34,13 @@ async fn calls_on_one_connection_run_at_the_same_time() {
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((status, &answer["id"]), (200, &id.into()));
     }
-    assert_eq!(site.log.sleeping.peak(), 50);
+    assert_eq!(server.log.sleeping.peak(), 50);
 }
 
 #[tokio::test]
-async fn an_answer_has_no_headers_of_one_connection() {
-    let site = Site::with(|settings| settings.max_request = 100).await;
-    let mut http2 = site.http2().await;
+async fn a_response_over_http2_has_no_connection_headers() {
+    let server = TestServer::with(|settings| settings.max_request = 100).await;
+    let mut http2 = server.http2().await;
     for body in [call("1", "add", "[1,2]"), " ".repeat(101), "{".to_owned()] {
         let response = http2.post(&body).await;
         let head = crate::support::http2::begin(response).await;
@@ -52,10 +52,10 @@ async fn an_answer_has_no_headers_of_one_connection() {
 }
 
 #[tokio::test]
-async fn floods_of_frames_end_their_connection_and_no_other() {
-    let site = Site::new().await;
+async fn a_flood_of_frames_ends_only_its_own_connection() {
+    let server = TestServer::new().await;
     let headers = |stream: u32| {
-        // POST, http, "/" from the static table, an authority, and a type of content.
+        // `POST`, `http` and `/` from the static table, `:authority` and `content-type`.
         let fields = [
             &[0x83, 0x86, 0x84, 0x41, 9][..],
             b"localhost",
@@ -64,14 +64,14 @@ async fn floods_of_frames_end_their_connection_and_no_other() {
         ];
         frame(1, 4, stream, &fields.concat())
     };
-    let mut other = site.http2().await;
+    let mut other = server.http2().await;
     for name in ["resets", "continuations", "settings", "pings", "empty data"] {
-        let mut wire = greeted(&site).await;
+        let mut http1 = greeted(&server).await;
         if name == "continuations" {
-            wire.send(frame(1, 0, 1, &[0x83])).await;
+            http1.send(frame(1, 0, 1, &[0x83])).await;
         }
         if name == "empty data" {
-            wire.send(headers(1)).await;
+            http1.send(headers(1)).await;
         }
         for n in 0..20_000_u32 {
             let stream = 2 * n + 1;
@@ -82,23 +82,23 @@ async fn floods_of_frames_end_their_connection_and_no_other() {
                 "pings" => frame(6, 0, 0, &[0; 8]),
                 _ => frame(0, 0, 1, &[]),
             };
-            if wire.try_send(flood).await.is_err() {
+            if http1.try_send(flood).await.is_err() {
                 break;
             }
         }
         assert_eq!(other.call("1", "add", "[1,2]").await["result"], 3, "{name}");
-        // What is answered frame by frame costs no more than it brings: it need not end.
+        // A flood of frames that cost no more than their response need not be ended.
         match name {
-            "settings" | "pings" => drop(wire),
-            _ => drop(wire.rest().await),
+            "settings" | "pings" => drop(http1),
+            _ => drop(http1.rest().await),
         }
-        site.until_open(1).await;
+        server.until_open(1).await;
     }
 }
 
 #[tokio::test]
-async fn frames_that_make_no_sense_end_the_connection() {
-    let site = Site::new().await;
+async fn invalid_frames_end_the_connection() {
+    let server = TestServer::new().await;
     for (name, bytes) in [
         ("data on no stream", frame(0, 0, 0, b"x")),
         (
@@ -111,36 +111,36 @@ async fn frames_that_make_no_sense_end_the_connection() {
         ("a push", frame(5, 4, 1, &[0, 0, 0, 2, 0x82])),
         ("settings of an odd length", frame(4, 0, 0, &[0; 5])),
     ] {
-        let mut wire = greeted(&site).await;
-        let _ = wire.try_send(bytes).await;
-        let _said = wire.rest().await;
-        site.until_open(0).await;
+        let mut http1 = greeted(&server).await;
+        let _ = http1.try_send(bytes).await;
+        let _said = http1.rest().await;
+        server.until_open(0).await;
         let _ = name;
     }
-    site.answers_others().await;
+    server.answers_others().await;
 }
 
 #[tokio::test]
-async fn after_the_preface_only_frames_are_understood() {
-    let site = Site::new().await;
+async fn after_the_preface_only_frames_are_accepted() {
+    let server = TestServer::new().await;
     for rest in ["", "POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
-        let mut wire = site.connect().await;
-        // It comes byte by byte, and is recognised all the same.
+        let mut http1 = server.connect().await;
+        // The preface is recognised also if it arrives byte by byte.
         for byte in PREFACE {
-            wire.send([*byte]).await;
+            http1.send([*byte]).await;
             tokio::task::yield_now().await;
         }
-        wire.send(rest).await;
+        http1.send(rest).await;
         if rest.is_empty() {
-            wire.send(frame(4, 0, 0, &[])).await;
-            drop(wire);
+            http1.send(frame(4, 0, 0, &[])).await;
+            drop(http1);
         } else {
-            let said = wire.rest().await;
+            let said = http1.rest().await;
             assert!(!said.starts_with(b"HTTP/1"));
         }
-        site.until_open(0).await;
+        server.until_open(0).await;
     }
-    let _ = Http2::connect(site.address)
+    let _ = Http2::connect(server.address)
         .await
         .call("1", "add", "[1,2]")
         .await;

@@ -1,4 +1,4 @@
-//! Layers over HTTP requests and over calls, together.
+//! Tests of layers around HTTP requests, combined with layers around calls.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::support::site::{Log, Site, router};
-use crate::support::wire::{chunked, head, post};
+use crate::support::http1::{chunked, head, post};
+use crate::support::test_server::{Log, TestServer, router};
 use crate::support::{batch, call, codes};
 
 #[tokio::test]
-async fn answers_may_be_compressed_and_marked_while_calls_are_counted() {
+async fn http_layers_and_call_layers_work_together() {
     let calls = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&calls);
     let counting = layer_fn(move |inside: Endpoint| {
@@ -36,11 +36,11 @@ async fn answers_may_be_compressed_and_marked_while_calls_are_counted() {
             http::HeaderName::from_static("x-marked"),
             mark,
         ));
-    let site = Site::of(server, log).await;
-    let mut wire = site.connect().await;
+    let server = TestServer::of(server, log).await;
+    let mut http1 = server.connect().await;
     for (size, compressed) in [(10, false), (100, false), (200, true), (100_000, true)] {
         let body = call("1", "big", &format!("[{size}]"));
-        let answer = wire.ask(post("Accept-Encoding: gzip\r\n", &body)).await;
+        let answer = http1.ask(post("Accept-Encoding: gzip\r\n", &body)).await;
         assert_eq!(answer.header("x-marked"), Some("yes"));
         let encoding = compressed.then_some("gzip");
         assert_eq!(answer.header("content-encoding"), encoding, "{size}");
@@ -53,48 +53,48 @@ async fn answers_may_be_compressed_and_marked_while_calls_are_counted() {
         }
         assert!(text.contains(&"x".repeat(size)));
 
-        let plain = wire.ask(post("", &body)).await;
+        let plain = http1.ask(post("", &body)).await;
         assert_eq!(plain.header("content-encoding"), None);
         assert_eq!(plain.text(), text);
     }
     assert_eq!(calls.load(Ordering::Relaxed), 8);
 
     let entries = (0..5).map(|id| call(&format!("{id}"), "add", "[1,2]"));
-    let answers = wire.ask(post("", &batch(entries))).await.json();
+    let answers = http1.ask(post("", &batch(entries))).await.json();
     assert_eq!(codes(&answers), [0; 5]);
     assert_eq!(calls.load(Ordering::Relaxed), 13);
 
-    // Also what the server refuses passes through the layers, and bodies stream through them.
-    let refused = wire.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    // Refused requests pass through the layers as well, and bodies are streamed through them.
+    let refused = http1.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(
         (refused.status, refused.header("x-marked")),
         (405, Some("yes"))
     );
     let body = chunked(&call("1", "add", "[1,2]"), 7);
     let request = head("Transfer-Encoding: chunked\r\n") + &body;
-    assert_eq!(wire.ask(request).await.json()["result"], 3);
-    assert_eq!(site.handle.accepted(), 1);
+    assert_eq!(http1.ask(request).await.json()["result"], 3);
+    assert_eq!(server.handle.accepted(), 1);
 }
 
 #[tokio::test]
-async fn a_caller_is_as_local_behind_layers_as_without() {
+async fn layers_do_not_change_whether_a_caller_is_local() {
     let log = Log::default();
     let mark = HeaderValue::from_static("yes");
     let layer = SetResponseHeaderLayer::overriding(http::header::SERVER, mark);
-    let site = Site::of(Server::new(router(&log)).http_layer(layer), log).await;
-    let mut wire = site.connect().await;
-    assert_eq!(wire.call("1", "secret", "[]").await["result"], 1);
+    let server = TestServer::of(Server::new(router(&log)).http_layer(layer), log).await;
+    let mut http1 = server.connect().await;
+    assert_eq!(http1.call("1", "secret", "[]").await["result"], 1);
     assert_eq!(
-        wire.call("1", "whoami", "[]").await["result"]["peer"],
+        http1.call("1", "whoami", "[]").await["result"]["peer"],
         "127.0.0.1"
     );
     let request = post("X-Forwarded-For: 1.1.1.1\r\n", &call("1", "secret", "[]"));
-    let answer = wire.ask(request).await.json();
+    let answer = http1.ask(request).await.json();
     assert_eq!(answer["error"]["code"], -32601);
 }
 
 #[tokio::test]
-async fn a_layer_that_fails_or_panics_is_500_and_the_connection_lives() {
+async fn a_layer_that_fails_or_panics_is_status_500_and_keeps_the_connection() {
     crate::dispatch::quiet();
     let layer = layer_fn(|inside: HttpStack| {
         service_fn(move |request: Request<Body>| {
@@ -113,9 +113,9 @@ async fn a_layer_that_fails_or_panics_is_500_and_the_connection_lives() {
         })
     });
     let log = Log::default();
-    let site = Site::of(Server::new(router(&log)).http_layer(layer), log).await;
-    let mut wire = site.connect().await;
-    let mut http2 = site.http2().await;
+    let server = TestServer::of(Server::new(router(&log)).http_layer(layer), log).await;
+    let mut http1 = server.connect().await;
+    let mut http2 = server.http2().await;
     let body = call("1", "add", "[1,2]");
     for (kind, status) in [
         ("fails", 500),
@@ -123,12 +123,12 @@ async fn a_layer_that_fails_or_panics_is_500_and_the_connection_lives() {
         ("at-once", 500),
         ("answers", 200),
     ] {
-        let answer = wire.ask(post(&format!("X-Kind: {kind}\r\n"), &body)).await;
+        let answer = http1.ask(post(&format!("X-Kind: {kind}\r\n"), &body)).await;
         assert_eq!(answer.status, status, "{kind}");
         assert!(!answer.text().contains("S3CR3T"), "{kind}");
         let head = http2.head().header("x-kind", kind);
         assert_eq!(http2.ask(head, &body).await.0, status, "{kind}");
     }
-    assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
-    assert_eq!(site.handle.accepted(), 2);
+    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(server.handle.accepted(), 2);
 }

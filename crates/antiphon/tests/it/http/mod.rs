@@ -1,4 +1,4 @@
-//! The HTTP server over sockets, HTTP/1 and HTTP/2.
+//! Tests of the HTTP server over sockets, with HTTP/1 and HTTP/2.
 
 mod answers;
 mod body;

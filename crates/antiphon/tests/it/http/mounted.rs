@@ -1,4 +1,4 @@
-//! The service without our server: mounted in somebody else's, with the clock stopped.
+//! Tests of the service without the server, as in another HTTP server, with paused time.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
 use crate::support::call;
-use crate::support::site::{Log, router};
+use crate::support::test_server::{Log, router};
 
-/// A body whose pieces come through a channel.
+/// A body whose frames come from a channel.
 struct Pieces(mpsc::Receiver<Bytes>);
 
 impl http_body::Body for Pieces {
@@ -53,7 +53,7 @@ where
     (head.status, String::from_utf8(text).unwrap())
 }
 
-/// A body that sends `bytes` spaces every `pause`, for as long as somebody reads.
+/// A body that sends `bytes` spaces every `pause`, as long as it is read.
 fn drip(bytes: usize, pause: Duration) -> Pieces {
     let (pieces, body) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -66,15 +66,16 @@ fn drip(bytes: usize, pause: Duration) -> Pieces {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_must_arrive_at_a_rate_and_in_time() {
+async fn a_body_must_arrive_at_a_minimum_rate_and_in_time() {
     let log = Log::default();
     for (bytes, pause, seconds) in [
-        // Nothing, or next to nothing, after the first piece: the grace is five seconds.
+        // Nothing, or almost nothing, after the first frame: the grace period is five seconds.
         (1, 3600.0, 5),
         (1, 1.0, 5),
-        // Half the rate: 512 bytes a second fall behind at ten seconds.
+        // Half the minimum rate: 512 bytes per second are too slow after ten seconds.
         (512, 1.0, 10),
-        // Just the rate, for ever: the whole body has thirty seconds.
+        // Exactly the minimum rate, without end: the time limit of the whole body is thirty
+        // seconds.
         (1024, 1.0, 30),
         (4096, 1.0, 30),
     ] {
@@ -88,7 +89,7 @@ async fn a_body_must_arrive_at_a_rate_and_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_in_pieces_is_put_together() {
+async fn a_body_in_several_frames_is_reassembled() {
     let log = Log::default();
     let message = call("1", "echo", &format!("[\"{}\"]", "ü".repeat(5_000)));
     for size in [1, 7, 1000, 100_000] {
@@ -108,7 +109,7 @@ async fn a_body_in_pieces_is_put_together() {
 }
 
 #[tokio::test]
-async fn a_body_has_a_limit_also_when_it_says_nothing_of_its_length() {
+async fn a_body_without_a_length_is_limited() {
     let log = Log::default();
     let limited = || service(&log).max_request(100);
     let message = call("1", "count", "[]");
@@ -128,7 +129,7 @@ async fn a_body_has_a_limit_also_when_it_says_nothing_of_its_length() {
 }
 
 #[tokio::test]
-async fn mounted_elsewhere_everybody_is_public_and_every_path_is_ours() {
+async fn in_a_mounted_service_every_caller_is_public_and_every_path_is_served() {
     let log = Log::default();
     let body = |method| http_body_util::Full::from(call("1", method, "[]"));
     let (status, text) = send(service(&log), body("secret")).await;
@@ -156,7 +157,7 @@ async fn mounted_elsewhere_everybody_is_public_and_every_path_is_ours() {
 }
 
 #[tokio::test]
-async fn a_page_of_any_name_is_not_our_page_because_any_host_is_answered() {
+async fn accepting_any_host_does_not_allow_any_origin() {
     let log = Log::default();
     for (origin, status) in [
         ("http://api.example", 200),

@@ -1,32 +1,32 @@
-//! What is answered to GET.
+//! Tests of `GET` requests: health checks, metrics, and the documentation page.
 
 use crate::support::call;
-use crate::support::site::Site;
-use crate::support::wire::{Answer, post};
+use crate::support::http1::{HttpResponse, post};
+use crate::support::test_server::TestServer;
 
-async fn get(site: &Site, method: &str, path: &str, host: &str) -> Answer {
+async fn get(server: &TestServer, method: &str, path: &str, host: &str) -> HttpResponse {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    site.connect().await.ask(request).await
+    server.connect().await.ask(request).await
 }
 
 #[tokio::test]
-async fn whether_it_is_well_is_told_to_everybody() {
-    let site = Site::new().await;
+async fn health_checks_are_answered_for_every_host() {
+    let server = TestServer::new().await;
     for (path, text) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
         for host in ["localhost", "10.1.2.3", "pod-7.cluster.example"] {
-            let answer = get(&site, "GET", path, host).await;
+            let answer = get(&server, "GET", path, host).await;
             assert_eq!((answer.status, answer.text()), (200, text), "{host}");
         }
-        // There is nothing else to be had there.
-        assert_eq!(get(&site, "DELETE", path, "localhost").await.status, 404);
+        // No other method is allowed there.
+        assert_eq!(get(&server, "DELETE", path, "localhost").await.status, 404);
     }
-    // While it stops it is still well, and not ready for more.
-    let mut held = site.connect().await;
-    let mut asked = site.connect().await;
-    let mut well = site.connect().await;
+    // While the server stops it is healthy, but not ready.
+    let mut held = server.connect().await;
+    let mut asked = server.connect().await;
+    let mut well = server.connect().await;
     held.send(post("", &call("1", "hold", "[]"))).await;
-    site.log.held.reach(1).await;
-    site.handle.stop();
+    server.log.held.reach(1).await;
+    server.handle.stop();
     let ready = asked
         .ask("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await;
@@ -35,28 +35,32 @@ async fn whether_it_is_well_is_told_to_everybody() {
         .ask("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await;
     assert_eq!(healthy.status, 200);
-    site.handle.kill();
+    server.handle.kill();
 }
 
 #[tokio::test]
-async fn what_was_counted_is_a_text_for_prometheus() {
+async fn metrics_are_a_text_for_prometheus() {
     use antiphon::{Router, Server};
 
-    use crate::support::site::{Log, router};
+    use crate::support::test_server::{Log, router};
 
     let log = Log::default();
     let server = Server::builder()
         .route("/", router(&log))
         .route("/two", Router::default().method_fn("two", || 2));
-    let site = Site::of(server, log).await;
+    let server = TestServer::of(server, log).await;
     for _ in 0..20 {
-        site.connect().await.call("1", "echo", "[\"x\"]").await;
+        server.connect().await.call("1", "echo", "[\"x\"]").await;
     }
-    site.connect().await.call("1", "no.such.method", "[]").await;
-    site.connect().await.call("1", "echo", "[1,2,3]").await;
-    site.connect().await.call("1", "sleep", "[20]").await;
+    server
+        .connect()
+        .await
+        .call("1", "no.such.method", "[]")
+        .await;
+    server.connect().await.call("1", "echo", "[1,2,3]").await;
+    server.connect().await.call("1", "sleep", "[20]").await;
     for path in ["/metrics", "/two/metrics"] {
-        let answer = get(&site, "GET", path, "localhost").await;
+        let answer = get(&server, "GET", path, "localhost").await;
         assert_eq!(answer.status, 200);
         let media_type = "text/plain; version=0.0.4; charset=utf-8";
         assert_eq!(answer.header("content-type"), Some(media_type));
@@ -75,31 +79,32 @@ async fn what_was_counted_is_a_text_for_prometheus() {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
     }
-    let mut wire = site.connect().await;
-    wire.send("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    let mut http1 = server.connect().await;
+    http1
+        .send("HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .await;
-    let head = String::from_utf8(wire.rest().await).unwrap();
+    let head = String::from_utf8(http1.rest().await).unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(head.ends_with("\r\n\r\n"), "{head}");
 }
 
 #[tokio::test]
-async fn what_was_counted_tells_nobody_of_methods_that_are_not_for_them() {
+async fn metrics_do_not_reveal_hidden_methods() {
     use antiphon::{Access, Method, Router, Server};
 
-    use crate::support::site::Log;
+    use crate::support::test_server::Log;
 
     let router = Router::default()
         .method_fn("open", || 1)
         .method(Method::function("near", || 1).access(Access::Local))
         .method(Method::function("secret", || 1).access(Access::Admin));
-    let site = Site::of(Server::new(router), Log::default()).await;
+    let server = TestServer::of(Server::new(router), Log::default()).await;
     for name in ["open", "near", "secret", "nothing"] {
-        site.connect().await.call("1", name, "[]").await;
+        server.connect().await.call("1", name, "[]").await;
     }
     let forwarded = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
-    let public = site.connect().await.ask(forwarded).await;
-    let local = get(&site, "GET", "/metrics", "localhost").await;
+    let public = server.connect().await.ask(forwarded).await;
+    let local = get(&server, "GET", "/metrics", "localhost").await;
     for (text, expected) in [
         (public.text(), [("open", 1), ("", 3)].as_slice()),
         (local.text(), &[("open", 1), ("near", 1), ("", 2)]),
@@ -120,8 +125,8 @@ async fn what_was_counted_tells_nobody_of_methods_that_are_not_for_them() {
 }
 
 #[tokio::test]
-async fn strangers_are_shown_nothing_unless_it_was_meant() {
-    let public = Site::with(|settings| {
+async fn a_public_server_shows_pages_only_if_it_is_configured_to() {
+    let public = TestServer::with(|settings| {
         settings.allow_host = vec!["api.example".into()];
         settings.allow_unauthenticated_public = true;
     })
@@ -135,7 +140,7 @@ async fn strangers_are_shown_nothing_unless_it_was_meant() {
         get(&public, "GET", "/healthz", "api.example").await.status,
         200
     );
-    let meant = Site::with(|settings| {
+    let meant = TestServer::with(|settings| {
         settings.allow_host = vec!["api.example".into()];
         settings.allow_unauthenticated_public = true;
         settings.metrics = Some(true);
@@ -146,12 +151,12 @@ async fn strangers_are_shown_nothing_unless_it_was_meant() {
         get(&meant, "GET", "/metrics", "api.example").await.status,
         status
     );
-    // The guard stands in front of it.
+    // The host check comes first.
     assert_eq!(
         get(&meant, "GET", "/metrics", "evil.example").await.status,
         403
     );
-    let private = Site::with(|settings| settings.metrics = Some(false)).await;
+    let private = TestServer::with(|settings| settings.metrics = Some(false)).await;
     assert_eq!(
         get(&private, "GET", "/metrics", "localhost").await.status,
         404
@@ -163,10 +168,10 @@ mod described {
     use serde_json::Value;
 
     use super::get;
-    use crate::support::site::{Log, Site};
-    use crate::support::wire::Answer;
+    use crate::support::http1::HttpResponse;
+    use crate::support::test_server::{Log, TestServer};
 
-    async fn shown(page: Option<bool>) -> Site {
+    async fn shown(page: Option<bool>) -> TestServer {
         let router = Router::default()
             .method_fn("open", || 1)
             .method(Method::function("near", || 1).access(Access::Local))
@@ -174,21 +179,21 @@ mod described {
         let server = Server::builder()
             .route("/api/v1", router)
             .configure(move |settings| settings.page = page);
-        Site::of(server, Log::default()).await
+        TestServer::of(server, Log::default()).await
     }
 
-    async fn browse(site: &Site, path: &str) -> Answer {
+    async fn browse(server: &TestServer, path: &str) -> HttpResponse {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html,*/*;q=0.8\r\n\r\n"
         );
-        site.connect().await.ask(request).await
+        server.connect().await.ask(request).await
     }
 
     #[tokio::test]
-    async fn programs_are_given_a_document_of_what_they_may_call() {
-        let site = shown(None).await;
+    async fn a_program_gets_a_document_of_the_methods_that_it_may_call() {
+        let server = shown(None).await;
         for (name, version) in [("openrpc.json", "1.3.2"), ("openrpc-1.4.json", "1.4.0")] {
-            let answer = get(&site, "GET", &format!("/api/v1/{name}"), "localhost").await;
+            let answer = get(&server, "GET", &format!("/api/v1/{name}"), "localhost").await;
             assert_eq!(answer.status, 200);
             assert_eq!(answer.header("content-type"), Some("application/json"));
             let document: Value = answer.json();
@@ -199,16 +204,16 @@ mod described {
                 .collect();
             assert_eq!(names, ["near", "open"]);
         }
-        // Somebody has passed this on: its caller may be anybody.
+        // A proxy has forwarded this request, so the caller may be anyone.
         let passed_on = "GET /api/v1/openrpc.json HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
-        let answer = site.connect().await.ask(passed_on).await;
+        let answer = server.connect().await.ask(passed_on).await;
         assert!(!answer.text().contains("near"), "{}", answer.text());
     }
 
     #[tokio::test]
-    async fn browsers_are_given_a_page_below_the_path_of_the_route() {
-        let site = shown(None).await;
-        let answer = browse(&site, "/api/v1/").await;
+    async fn a_browser_gets_a_page_below_the_path_of_the_route() {
+        let server = shown(None).await;
+        let answer = browse(&server, "/api/v1/").await;
         assert_eq!(answer.status, 200);
         assert_eq!(
             answer.header("content-type"),
@@ -221,13 +226,13 @@ mod described {
         );
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         for (name, media_type) in [("style.css", "text/css"), ("main.js", "text/javascript")] {
-            let part = browse(&site, &format!("/api/v1/assets/{name}")).await;
+            let part = browse(&server, &format!("/api/v1/assets/{name}")).await;
             assert_eq!(part.status, 200);
             assert!(part.header("content-type").unwrap().starts_with(media_type));
             assert!(answer.text().contains(&format!("\"assets/{name}\"")));
         }
-        // Its parts are named relative to it, so the slash matters.
-        let moved = browse(&site, "/api/v1").await;
+        // The page has relative links, so the slash matters.
+        let moved = browse(&server, "/api/v1").await;
         assert_eq!((moved.status, moved.header("location")), (308, Some("v1/")));
         for path in [
             "/api/v1/assets/mod.rs",
@@ -235,18 +240,21 @@ mod described {
             "/api/v1/index.html",
             "/",
         ] {
-            assert_eq!(browse(&site, path).await.status, 404, "{path}");
+            assert_eq!(browse(&server, path).await.status, 404, "{path}");
         }
-        // Who wants no page is told how to call.
-        assert_eq!(get(&site, "GET", "/api/v1/", "localhost").await.status, 405);
+        // A client that does not accept a page is told how to make a call.
+        assert_eq!(
+            get(&server, "GET", "/api/v1/", "localhost").await.status,
+            405
+        );
     }
 
     #[tokio::test]
-    async fn nothing_is_shown_where_it_was_turned_off() {
-        let site = shown(Some(false)).await;
+    async fn with_pages_disabled_nothing_is_shown() {
+        let server = shown(Some(false)).await;
         for path in ["/api/v1/openrpc.json", "/api/v1/assets/main.js"] {
-            assert_eq!(browse(&site, path).await.status, 404, "{path}");
+            assert_eq!(browse(&server, path).await.status, 404, "{path}");
         }
-        assert_eq!(browse(&site, "/api/v1/").await.status, 405);
+        assert_eq!(browse(&server, "/api/v1/").await.status, 405);
     }
 }

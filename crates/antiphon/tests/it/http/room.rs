@@ -1,25 +1,25 @@
-//! How many connections and streams there may be.
+//! Tests of the limits of connections, streams and calls in flight.
 
 use antiphon::Server;
 
 use crate::support::call;
-use crate::support::site::{Log, Site, router};
-use crate::support::wire::post;
+use crate::support::http1::post;
+use crate::support::test_server::{Log, TestServer, router};
 
 #[tokio::test]
-async fn there_is_room_for_as_many_connections_as_the_limit_silent_ones_included() {
-    let site = Site::with(|settings| settings.max_connections = 3).await;
+async fn the_number_of_connections_is_limited_including_silent_ones() {
+    let server = TestServer::with(|settings| settings.max_connections = 3).await;
     for _ in 0..3 {
-        let mut served = site.connect().await;
+        let mut served = server.connect().await;
         assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
-        let silent = site.connect().await;
-        let mut begun = site.connect().await;
+        let silent = server.connect().await;
+        let mut begun = server.connect().await;
         begun.send("POST / HT").await;
-        site.until_open(3).await;
+        server.until_open(3).await;
 
-        // Whether it has spoken or not, the one too many is told.
+        // The connection beyond the limit gets a response, whether it has sent anything or not.
         for words in [String::new(), post("", &call("1", "count", "[]"))] {
-            let mut refused = site.connect().await;
+            let mut refused = server.connect().await;
             let _ = refused.try_send(words).await;
             let answer = refused.answer().await;
             assert_eq!(answer.status, 503);
@@ -27,63 +27,63 @@ async fn there_is_room_for_as_many_connections_as_the_limit_silent_ones_included
             assert!(answer.closes());
             refused.closed().await;
         }
-        assert_eq!(site.log.counted.get(), 0);
+        assert_eq!(server.log.counted.get(), 0);
         assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
 
         drop(silent);
-        site.until_open(2).await;
-        site.answers_others().await;
+        server.until_open(2).await;
+        server.answers_others().await;
         drop((served, begun));
-        site.until_open(0).await;
+        server.until_open(0).await;
     }
 }
 
 #[tokio::test]
-async fn many_that_are_refused_at_once_do_not_hold_up_the_server() {
-    let site = Site::with(|settings| settings.max_connections = 1).await;
-    let mut served = site.connect().await;
+async fn many_refused_connections_do_not_delay_the_server() {
+    let server = TestServer::with(|settings| settings.max_connections = 1).await;
+    let mut served = server.connect().await;
     assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
     let mut refused = Vec::new();
     for _ in 0..200 {
-        refused.push(site.connect().await);
+        refused.push(server.connect().await);
     }
     assert_eq!(served.call("1", "add", "[1,2]").await["result"], 3);
-    for wire in refused {
-        let said = wire.rest().await;
+    for http1 in refused {
+        let said = http1.rest().await;
         assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 503 "));
     }
-    assert_eq!(site.handle.connections(), 1);
+    assert_eq!(server.handle.connections(), 1);
 }
 
 #[tokio::test]
-async fn one_address_may_not_take_all_connections_of_a_public_server() {
+async fn one_address_cannot_use_all_connections_of_a_public_server() {
     let log = Log::default();
     let server = Server::new(router(&log))
         .allow_host("api.example")
         .allow_unauthenticated_public(true)
         .configure(|settings| settings.max_connections_per_ip = 2);
-    let site = Site::of(server, log).await;
-    let mut first = site.connect().await;
+    let server = TestServer::of(server, log).await;
+    let mut first = server.connect().await;
     assert_eq!(first.call("1", "add", "[1,2]").await["result"], 3);
-    let second = site.connect().await;
-    site.until_open(2).await;
-    let mut third = site.connect().await;
+    let second = server.connect().await;
+    server.until_open(2).await;
+    let mut third = server.connect().await;
     assert_eq!(third.answer().await.status, 503);
     drop(second);
-    site.until_open(1).await;
-    site.answers_others().await;
+    server.until_open(1).await;
+    server.answers_others().await;
 }
 
 #[tokio::test]
-async fn a_connection_has_as_many_streams_as_the_limit() {
-    let site = Site::with(|settings| settings.max_streams = 4).await;
-    let mut http2 = site.http2().await;
-    // The server's settings are known with its first answer.
+async fn the_number_of_streams_of_a_connection_is_limited() {
+    let server = TestServer::with(|settings| settings.max_streams = 4).await;
+    let mut http2 = server.http2().await;
+    // The client knows the settings of the server after the first response.
     assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
     let mut held = Vec::new();
     for n in 0..4 {
         held.push(http2.post(&call("1", "hold", "[]")).await);
-        site.log.held.reach(n + 1).await;
+        server.log.held.reach(n + 1).await;
     }
     let fifth = tokio::spawn(async move {
         let answer = http2.call("1", "add", "[1,2]").await;
@@ -99,14 +99,14 @@ async fn a_connection_has_as_many_streams_as_the_limit() {
 }
 
 #[tokio::test]
-async fn calls_in_flight_are_counted_over_all_connections() {
-    let site = Site::with(|settings| settings.calls.max_in_flight = 2).await;
+async fn calls_in_flight_are_limited_over_all_connections() {
+    let server = TestServer::with(|settings| settings.calls.max_in_flight = 2).await;
     let hold = post("", &call("1", "hold", "[]"));
-    let [mut first, mut second] = [site.connect().await, site.connect().await];
+    let [mut first, mut second] = [server.connect().await, server.connect().await];
     first.send(&hold).await;
     second.send(&hold).await;
-    site.log.held.reach(2).await;
-    let mut third = site.connect().await;
+    server.log.held.reach(2).await;
+    let mut third = server.connect().await;
     for _ in 0..2 {
         let answer = third.call("7", "add", "[1,2]").await;
         assert_eq!(
@@ -115,6 +115,6 @@ async fn calls_in_flight_are_counted_over_all_connections() {
         );
     }
     drop(first);
-    site.log.dropped.reach(1).await;
+    server.log.dropped.reach(1).await;
     assert_eq!(third.call("7", "add", "[1,2]").await["result"], 3);
 }

@@ -1,12 +1,12 @@
-//! Several routes, and what they answer with.
+//! Tests of servers with several routes, and of the media type of responses.
 
 use antiphon::{Route, Router, Server};
 
 use crate::support::call;
-use crate::support::site::{Log, Site, router};
-use crate::support::wire::Answer;
+use crate::support::http1::HttpResponse;
+use crate::support::test_server::{Log, TestServer, router};
 
-async fn ask(site: &Site, path: &str, accept: &str, method: &str) -> Answer {
+async fn ask(server: &TestServer, path: &str, accept: &str, method: &str) -> HttpResponse {
     let body = call("1", method, "[]");
     let accept = match accept {
         "" => String::new(),
@@ -17,7 +17,7 @@ async fn ask(site: &Site, path: &str, accept: &str, method: &str) -> Answer {
          {accept}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    site.connect().await.ask(request).await
+    server.connect().await.ask(request).await
 }
 
 #[tokio::test]
@@ -27,27 +27,27 @@ async fn every_path_has_its_own_methods() {
         .route("/", named("root"))
         .route("/a", named("a"))
         .route("/a/b", named("b"));
-    let site = Site::of(server, Log::default()).await;
+    let server = TestServer::of(server, Log::default()).await;
     for (path, expected) in [
         ("/", "root"),
         ("/?x=1", "root"),
         ("/a", "a"),
         ("/a?x#y", "a"),
         ("/a/b", "b"),
-        // Where the page of a route is, its calls are answered, too.
+        // Calls are also answered under the path of the page of a route.
         ("/a/", "a"),
         ("/a/b/", "b"),
     ] {
-        let answer = ask(&site, path, "", "name").await;
+        let answer = ask(&server, path, "", "name").await;
         assert_eq!(answer.json()["result"], expected, "{path}");
     }
     for path in ["/a//", "/A", "/a/b/c", "/a%2fb", "/a/../", "/%61"] {
-        assert_eq!(ask(&site, path, "", "name").await.status, 404, "{path}");
+        assert_eq!(ask(&server, path, "", "name").await.status, 404, "{path}");
     }
 }
 
 #[tokio::test]
-async fn the_type_of_an_answer_is_chosen_before_anything_runs() {
+async fn the_type_of_a_response_is_chosen_before_anything_runs() {
     let log = Log::default();
     let route = |types: &[&str]| {
         let frozen = router(&log).build().unwrap();
@@ -58,7 +58,7 @@ async fn the_type_of_an_answer_is_chosen_before_anything_runs() {
         .route("/utf8", route(&["application/json; charset=utf-8"]))
         .route("/none", route(&[]))
         .route("/bad", route(&["a\nb"]));
-    let site = Site::of(server, log.clone()).await;
+    let server = TestServer::of(server, log.clone()).await;
     let mut runs = 0;
     for (path, accept, expected) in [
         ("/two", "", Some("application/json-rpc")),
@@ -90,7 +90,7 @@ async fn the_type_of_an_answer_is_chosen_before_anything_runs() {
         ("/none", "application/json", Some("application/json")),
         ("/bad", "", Some("application/json")),
     ] {
-        let answer = ask(&site, path, accept, "count").await;
+        let answer = ask(&server, path, accept, "count").await;
         let case = format!("{path} {accept}");
         runs += usize::from(expected.is_some());
         assert_eq!(log.counted.get(), runs, "{case}");

@@ -1,10 +1,10 @@
-//! What a server refuses to start with, and says so.
+//! Tests of the start of a server: invalid configurations and addresses, several listeners.
 
 use std::net::TcpListener;
 
 use antiphon::{Profile, Router, ServeError, Server};
 
-use crate::support::site::{Log, Site};
+use crate::support::test_server::{Log, TestServer};
 
 fn server() -> Server {
     Server::new(Router::default()).bind("127.0.0.1:0")
@@ -17,7 +17,7 @@ async fn refused(server: Server) -> (ServeError, String) {
 }
 
 #[tokio::test]
-async fn a_public_server_starts_only_if_somebody_has_said_so() {
+async fn a_public_server_starts_only_with_explicit_permission() {
     let public: [fn(Server) -> Server; 5] = [
         |server| server.bind("0.0.0.0:0"),
         |server| server.bind(":0"),
@@ -38,7 +38,7 @@ async fn a_public_server_starts_only_if_somebody_has_said_so() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_named() {
+async fn the_error_names_an_address_that_is_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (error, text) = refused(Server::new(Router::default()).bind(&address)).await;
@@ -47,7 +47,7 @@ async fn an_address_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_named() {
+async fn the_error_names_an_invalid_address() {
     for address in [
         "",
         "localhost",
@@ -72,7 +72,7 @@ async fn an_address_that_is_none_is_named() {
 }
 
 #[tokio::test]
-async fn routes_must_fit_together() {
+async fn invalid_routes_are_refused() {
     let (error, _) = refused(Server::builder().bind("127.0.0.1:0")).await;
     assert!(matches!(error, ServeError::NoRoute));
     for path in ["", "a", "/"] {
@@ -86,11 +86,11 @@ async fn routes_must_fit_together() {
 }
 
 #[tokio::test]
-async fn several_addresses_and_sockets_that_listen_already_are_served_together() {
+async fn several_addresses_and_existing_listeners_are_served_together() {
     let adopted = TcpListener::bind("127.0.0.1:0").unwrap();
     let its_address = adopted.local_addr().unwrap();
     let log = Log::default();
-    let router = crate::support::site::router(&log);
+    let router = crate::support::test_server::router(&log);
     let listening = Server::new(router)
         .listener(adopted)
         .bind("127.0.0.1:0,http://127.0.0.1:0/")
@@ -104,23 +104,23 @@ async fn several_addresses_and_sockets_that_listen_already_are_served_together()
     let handle = listening.handle();
     let serving = tokio::spawn(listening.serve());
     for address in addresses {
-        let mut wire = crate::support::wire::Wire::connect(address).await;
-        assert_eq!(wire.call("1", "add", "[1,2]").await["result"], 3);
+        let mut http1 = crate::support::http1::Http1::connect(address).await;
+        assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
     }
     handle.stop();
     serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_server_may_make_its_router_when_it_starts_and_fail() {
+async fn a_server_may_build_its_router_at_start_and_fail() {
     let log = Log::default();
     let methods = log.clone();
     let lazy = Server::lazy(async move || {
         tokio::task::yield_now().await;
-        Ok::<_, std::io::Error>(crate::support::site::router(&methods))
+        Ok::<_, std::io::Error>(crate::support::test_server::router(&methods))
     });
-    let site = Site::of(lazy, log).await;
-    site.answers_others().await;
+    let server = TestServer::of(lazy, log).await;
+    server.answers_others().await;
     let failing = Server::lazy(async || Err(std::io::Error::other("no database")));
     let (error, text) = refused(failing.bind("127.0.0.1:0")).await;
     assert!(matches!(error, ServeError::Lazy(_)));

@@ -1,4 +1,4 @@
-//! The clients of blocks, through an HTTP service in this process.
+//! Tests of the generated clients of `impl` blocks, with an HTTP service in process.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(crate) fn client(router: Router) -> Client {
     client.build().unwrap()
 }
 
-/// Only a server makes these, and only a server reads them.
+/// A type that can only be serialized.
 #[derive(Serialize)]
 struct Written(u8);
 
@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for Everything {
 }
 
 #[tokio::test]
-async fn a_blocks_client_calls_what_the_block_serves() {
+async fn the_client_of_a_block_calls_the_methods_of_the_block() {
     let client = EverythingClient::new(client(Router::new(Everything)));
     assert_eq!(client.add_up(1.0, 2.0).await.unwrap(), 3.0);
     assert_eq!(client.fail().await.unwrap_err().code(), Some(ErrorCode(5)));
@@ -163,7 +163,7 @@ async fn a_blocks_client_calls_what_the_block_serves() {
 }
 
 #[tokio::test]
-async fn a_method_that_takes_what_is_left_is_called_by_name() {
+async fn a_method_with_flattened_parameters_is_called_by_name() {
     let client = EverythingClient::new(client(Router::new(Everything)));
     let rest = BTreeMap::from([("x".to_owned(), 1), ("y".to_owned(), 2)]);
     assert_eq!(client.find(9, rest, None).await.unwrap(), (9, 2, None));

@@ -1,4 +1,4 @@
-//! Errors of a program's own: codes, messages and data.
+//! Tests of custom errors: codes, messages and data.
 
 use antiphon::{ErrorCode, ErrorCodes, Failure, Router, rpc};
 
@@ -79,7 +79,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn errors_of_ones_own_have_codes_messages_and_data() {
+async fn custom_errors_have_codes_messages_and_data() {
     check(
         Router::new(Shop),
         &[

@@ -1,12 +1,12 @@
-//! `#[rpc]` on blocks, `#[rpc_method]` and `#[derive(ErrorCodes)]`: request → answer.
+//! Tests of `#[rpc]` on `impl` blocks, `#[rpc_method]` and `#[derive(ErrorCodes)]`.
 //!
-//! | file | what it looks at |
+//! | file | what it tests |
 //! |---|---|
-//! | `mod.rs` | which methods are remote, under which names, and what they answer |
+//! | `mod.rs` | which methods are remote, their names and responses |
 //! | `params.rs` | parameters, contexts and request handlers |
-//! | `errors.rs` | errors of a program's own |
+//! | `errors.rs` | custom errors |
 //! | `shadowed.rs` | programs that shadow the prelude |
-//! | `client.rs` | the clients of blocks |
+//! | `client.rs` | the generated clients of `impl` blocks |
 //! | `streams.rs` | methods that return streams |
 
 pub(crate) mod client;
@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 
 use params::prepare;
 
-/// Calls each method with these parameters (no text is no parameters), and compares the answer's
-/// member `result`, or `error` if the expected text begins with `!`.
+/// Calls each method with these parameters (an empty text means none), and compares the member
+/// `result` of the response, or `error` if the expected text begins with `!`.
 pub(crate) async fn check(router: Router, cases: &[(&str, &str, &str)]) {
     let dispatcher = router.build().unwrap();
     for (method, params, expected) in cases {
@@ -55,7 +55,7 @@ pub(crate) async fn call(dispatcher: &Dispatcher, method: &str, params: &str) ->
     answer
 }
 
-/// The error for a parameter, as the answer has it.
+/// The expected error for an invalid parameter.
 fn unfit(parameter: &str, reason: &str, text: &str) -> String {
     let data = json!({"parameter": parameter, "reason": reason});
     let error = json!({"code": -32602, "message": format!("Invalid params: {text}"), "data": data});
@@ -177,7 +177,7 @@ async fn an_objects_methods_are_called_by_position_and_by_name() {
 }
 
 #[test]
-fn documents_say_what_the_comments_say() {
+fn documentation_comes_from_the_comments() {
     let dispatcher = Router::new(Calculator).build().unwrap();
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculator");
@@ -341,7 +341,7 @@ impl Kebab {
 }
 
 #[test]
-fn names_follow_the_rule_unless_given() {
+fn names_follow_the_rule_unless_they_are_set() {
     assert_eq!(
         names(Router::new(Kebab)),
         ["as_is", "close-file", "open-file"]

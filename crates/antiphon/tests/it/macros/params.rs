@@ -1,4 +1,4 @@
-//! Parameters by position and by name, contexts, and request handlers.
+//! Tests of parameters by position and by name, contexts, and request handlers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +67,7 @@ impl Options {
 }
 
 #[tokio::test]
-async fn parameters_may_be_left_out_renamed_and_gathered() {
+async fn parameters_may_be_optional_renamed_and_flattened() {
     check(
         Router::new(Options),
         &[
@@ -163,7 +163,7 @@ impl Contexts {
 }
 
 #[tokio::test]
-async fn a_context_is_no_parameter() {
+async fn a_context_is_not_a_parameter() {
     check(
         Router::default()
             .title("top")
@@ -245,7 +245,7 @@ impl Handled {
 }
 
 #[tokio::test]
-async fn a_request_handler_fills_what_is_open_and_replaces_by_name() {
+async fn a_request_handler_adds_and_replaces_parameters() {
     check(
         Router::new(Handled { rate: 10 }),
         &[

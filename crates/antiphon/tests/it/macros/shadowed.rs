@@ -1,4 +1,4 @@
-//! A program without the prelude, in which the names of the prelude are something else.
+//! Module without the prelude, in which the names of the prelude have other meanings.
 
 #![no_implicit_prelude]
 #![allow(dead_code, non_camel_case_types)]

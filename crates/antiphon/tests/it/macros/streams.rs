@@ -1,5 +1,4 @@
-//! Methods that return streams: what is a subscription, what is listed of it, and what a caller gets
-//! that cannot be sent a stream.
+//! Tests of methods that return streams: registration, listing, and calls without a session.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,7 +13,7 @@ use futures_util::{Stream, TryStreamExt as _};
 
 use super::{call, check};
 
-/// What a caller gets over a connection that carries one answer.
+/// The error for a caller without a session.
 const NEEDS_SESSION: &str = r#"!{"code":-32004,"message":"Method needs a session"}"#;
 
 #[derive(Debug, ErrorCodes)]
@@ -23,7 +22,7 @@ pub(super) enum Trouble {
     TooLow,
 }
 
-/// An object whose methods leave a trace when they run.
+/// An object that counts the calls of its methods.
 #[derive(Clone, Default)]
 pub(super) struct Clock {
     runs: Arc<AtomicUsize>,
@@ -36,7 +35,7 @@ impl Clock {
     }
 }
 
-/// An item that cannot go to another thread: its text can.
+/// An item that is not `Send`. Only its JSON text is sent to another thread.
 struct Counted(Rc<u8>);
 
 impl serde::Serialize for Counted {
@@ -59,7 +58,7 @@ impl Clock {
         stream::iter(from..=to)
     }
 
-    // The stream borrows from the object, from its items on, and from the context.
+    // The stream and its items borrow from the object, and the stream borrows from the context.
     fn rpc_names(&self, ctx: &Context) -> impl Stream<Item = &str> + Send {
         self.run();
         let local = ctx.is_local();
@@ -131,7 +130,7 @@ impl Clock {
     #[cfg(any())]
     fn rpc_never(&self) -> impl Stream<Item = NoSuchType> {}
 
-    // Not remote: it may take and return what it likes.
+    // Not remote, so any parameters and results are allowed.
     #[allow(dead_code)]
     fn private(&self) -> impl Iterator<Item = &String> {
         self.names.iter()
@@ -144,7 +143,7 @@ fn doubled(_: &Context, _: &str, params: &mut NamedParams) -> Result<(), ErrorOb
     Ok(())
 }
 
-/// The same as an interface.
+/// The same methods in a trait.
 #[rpc]
 pub(super) trait Ticker {
     fn ticks(&self, every: u8) -> impl Stream<Item = String>;
@@ -152,7 +151,7 @@ pub(super) trait Ticker {
     async fn ticks_later(&self)
     -> Result<impl Stream<Item = Result<u8, Self::Error>>, ErrorObject>;
 
-    /// What the trait itself does; the stream borrows from the object.
+    /// A default method. Its stream borrows from the object.
     #[method(overflow = "latest_only")]
     fn twice(&self) -> impl Stream<Item = (u8, String)> {
         stream::iter([1, 2]).zip(self.ticks(2))
@@ -222,7 +221,7 @@ async fn more_of_them(ctx: &Context) -> Alias {
     stream::iter([1, 2])
 }
 
-/// All of the above in one router.
+/// A router with all of the methods above.
 pub(super) fn router(clock: &Clock) -> Router {
     Router::new(clock.clone())
         .nest("ticker", <Clock as Ticker>::into_router(clock.clone()))
@@ -299,7 +298,7 @@ async fn without_a_session_no_method_runs() {
         ("repeats.owned", ""),
         ("down", "[1]"),
         ("more", ""),
-        // Whether the caller could be served is asked before anything is decoded.
+        // The session is checked before the parameters are decoded.
         ("clock.count", r#"["x"]"#),
         ("clock.handled", r#"["x"]"#),
     ];
@@ -309,7 +308,7 @@ async fn without_a_session_no_method_runs() {
 }
 
 #[tokio::test]
-async fn an_unsubscribe_method_is_there_and_in_no_list() {
+async fn an_unsubscribe_method_exists_and_is_not_listed() {
     let dispatcher = router(&Clock::default()).build().unwrap();
     let listed = dispatcher.tree().methods(antiphon::Access::Admin);
     for method in ["eth_unsubscribe", "rpc.unsubscribe"] {
@@ -319,9 +318,9 @@ async fn an_unsubscribe_method_is_there_and_in_no_list() {
     }
 }
 
-/// Clients of both forms have a method for each subscription, whose items have these types.
+/// Both generated clients have a method for each subscription, with these item types.
 #[test]
-fn a_client_names_the_items() {
+fn the_client_of_a_block_knows_the_item_types() {
     use antiphon::client::{Client, PendingSubscription};
 
     let client = Client::connect("http://localhost:1").unwrap();
@@ -334,6 +333,6 @@ fn a_client_names_the_items() {
     let _: PendingSubscription<u8> = clock.fallible(1);
     let _: PendingSubscription<(u8, usize)> = clock.handled(1, BTreeMap::new());
     let _: PendingSubscription<String> = clock.ethereum("logs".to_owned());
-    // What has no name in the block has one here.
+    // Types that the block cannot name are named here.
     let _: PendingSubscription<u32> = clock.named::<u32>();
 }

@@ -1,4 +1,4 @@
-//! Calls in both directions over one session.
+//! Tests of calls in both directions over one session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use antiphon::client::{Client, Kind};
 use antiphon::{Context, ErrorCode, ErrorObject, Router, call};
 use tokio::task::JoinSet;
 
-/// A server whose methods call their caller back.
+/// A router whose methods call their caller.
 fn asking() -> Router {
     Router::default()
         .method_fn("twice", twice)
@@ -43,10 +43,10 @@ async fn a_method_calls_its_caller() {
     assert_eq!(call!(client.twice(10)).await.ok(), Some(40));
 }
 
-/// More calls than may run at a time, each of which waits for an answer of the peer's: the answers
-/// must get through (invariant 6 of sessions).
+/// More calls than may run at a time, and each waits for a response of the peer. The responses must
+/// get through (invariant 6 of sessions).
 #[tokio::test(start_paused = true)]
-async fn two_hundred_methods_call_back_and_all_finish() {
+async fn two_hundred_methods_call_their_caller_and_all_finish() {
     let server = asking().build().unwrap();
     let here = Router::default().method_fn("double", |n: u64| async move {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -72,7 +72,7 @@ async fn two_hundred_methods_call_back_and_all_finish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notification_and_progress_come_before_the_answer() {
+async fn a_notification_and_progress_come_before_the_response() {
     let server = asking().build().unwrap();
     let heard = Arc::new(AtomicUsize::new(0));
     let hear = Arc::clone(&heard);
@@ -97,7 +97,7 @@ async fn a_notification_and_progress_come_before_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_session_nobody_is_called_back() {
+async fn without_a_session_a_method_cannot_call_its_caller() {
     let server = asking().build().unwrap();
     let answer = server
         .handle(r#"{"jsonrpc":"2.0","id":1,"method":"twice","params":[1]}"#)
@@ -108,11 +108,11 @@ async fn without_a_session_nobody_is_called_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_back_fails_like_any_call() {
+async fn a_call_to_the_caller_fails_like_any_call() {
     let server = asking().build().unwrap();
-    // The client offers nothing.
+    // The client has no methods.
     let client = Client::builder("").in_process(&server).build().unwrap();
     let error = call!(client.twice(1)).await.map(|n: u64| n).unwrap_err();
-    // What the peer said is not for the caller's callers: an incident.
+    // The error of the peer is not passed on to the caller. It becomes an incident.
     assert!(matches!(error.kind(), Kind::Refused(e) if e.code() == ErrorCode::INTERNAL_ERROR));
 }

@@ -1,4 +1,4 @@
-//! Calls over a session, cancelled, late and lost ones among them.
+//! Tests of calls over a session: success, cancellation, deadlines, duplicate ids.
 
 use std::future::pending;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use antiphon::client::{Client, Kind};
 use antiphon::{ErrorCode, Router, call};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::tally::Tally;
+use crate::support::counter::Counter;
 
-fn router(dropped: &Tally) -> Router {
+fn router(dropped: &Counter) -> Router {
     let dropped = dropped.clone();
     Router::default()
         .method_fn("add", |a: i64, b: i64| a + b)
@@ -28,8 +28,8 @@ fn router(dropped: &Tally) -> Router {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_and_batches() {
-    let dropped = Tally::default();
+async fn calls_and_batches_work() {
+    let dropped = Counter::default();
     let client = Client::in_process(router(&dropped)).unwrap();
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7_i64));
 
@@ -49,7 +49,7 @@ async fn calls_and_batches() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
-    let dropped = Tally::default();
+    let dropped = Counter::default();
     let server = router(&dropped).build().unwrap();
     let client = Client::builder("").in_process(&server).build().unwrap();
     let call = call!(client.hold()).timeout(None).into_future();
@@ -61,13 +61,13 @@ async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
     );
     dropped.reach(1).await;
     assert_eq!(server.in_flight(), 0);
-    // The connection goes on.
+    // The connection can still be used.
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7_i64));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_ends_both_sides() {
-    let dropped = Tally::default();
+async fn a_deadline_ends_the_call_on_both_sides() {
+    let dropped = Counter::default();
     let server = router(&dropped).build().unwrap();
     let client = Client::builder("").in_process(&server).build().unwrap();
     let started = Instant::now();
@@ -81,8 +81,8 @@ async fn a_deadline_ends_both_sides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_in_use_is_refused_here() {
-    let dropped = Tally::default();
+async fn an_id_in_use_is_refused_by_the_client() {
+    let dropped = Counter::default();
     let client = Client::in_process(router(&dropped)).unwrap();
     let first = tokio::spawn(call!(client.sleep(50)).id(7).into_future());
     sleep(Duration::from_millis(10)).await;

@@ -1,4 +1,4 @@
-//! Every future of a client, dropped at any of its awaits: nothing is lost, nothing is left over.
+//! Tests of cancel safety: every future of a client may be dropped at any await.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -11,16 +11,16 @@ use futures_core::Stream;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-use super::raw::Place;
-use crate::support::tally::{Guard, Tally};
+use super::raw::SessionServer;
+use crate::support::counter::{Counter, Guard};
 
-/// Longer than anything takes; what takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit after which a test counts as hung.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Fewer than futures are dropped, so that a place that is lost is missed.
+/// Limit of concurrent calls, less than the number of dropped futures. So a leaked permit shows.
 const MAX_CALLS: usize = 4;
 
-/// Random numbers that are the same each time (xorshift).
+/// Pseudo-random numbers (xorshift), the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -32,20 +32,20 @@ impl Random {
     }
 }
 
-/// What has begun at the server, and what of it is over.
+/// Counters of the calls and streams that have begun and ended at the server.
 #[derive(Clone, Default)]
-struct Seen {
-    begun: Tally,
-    over: Tally,
+struct MethodCounters {
+    begun: Counter,
+    over: Counter,
 }
 
-impl Seen {
+impl MethodCounters {
     fn begin(&self) -> Guard {
         self.begun.add();
         self.over.guard()
     }
 
-    /// Waits until nothing is left.
+    /// Waits until everything that has begun has ended.
     async fn settled(&self, name: &str) {
         for _ in 0..4_000 {
             if self.begun.get() == self.over.get() {
@@ -61,7 +61,7 @@ impl Seen {
     }
 }
 
-/// Some numbers, and then nothing for ever.
+/// A stream of some numbers that then stays pending.
 struct Numbers(u64, u64, #[allow(dead_code)] Guard); // kept, not looked at
 
 impl Stream for Numbers {
@@ -76,7 +76,7 @@ impl Stream for Numbers {
     }
 }
 
-fn router(seen: &Seen) -> Router {
+fn router(seen: &MethodCounters) -> Router {
     let (holds, sleeps, streams) = (seen.clone(), seen.clone(), seen.clone());
     Router::default()
         .method_fn("add", |a: i64, b: i64| a + b)
@@ -106,7 +106,7 @@ fn limited(builder: ClientBuilder) -> Client {
     builder.session_limits(limits).build().unwrap()
 }
 
-/// Polls so often at most, and then drops.
+/// Polls a future at most this many times, and then drops it.
 async fn partly<F: Future>(future: F, polls: u64, random: &mut Random) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -114,7 +114,7 @@ async fn partly<F: Future>(future: F, polls: u64, random: &mut Random) -> Option
         if let Poll::Ready(output) = polled {
             return Some(output);
         }
-        // Others make progress, more or less of it.
+        // Other tasks make a random amount of progress.
         for _ in 0..random.below(4) {
             yield_now().await;
         }
@@ -125,7 +125,7 @@ async fn partly<F: Future>(future: F, polls: u64, random: &mut Random) -> Option
     None
 }
 
-/// One future of each kind, by its number.
+/// Runs a future of the kind with this number.
 async fn step(client: &Client, kind: u64, polls: u64, random: &mut Random) {
     match kind {
         0 => {
@@ -173,7 +173,7 @@ async fn step(client: &Client, kind: u64, polls: u64, random: &mut Random) {
                 return;
             };
             let mut numbers = numbers.unwrap();
-            // Whatever is dropped here, no item is lost, and none comes twice.
+            // Dropping the future of `next` neither loses nor repeats an item.
             let mut expected = 1;
             for _ in 0..polls {
                 let few = random.below(3);
@@ -195,18 +195,18 @@ async fn step(client: &Client, kind: u64, polls: u64, random: &mut Random) {
     }
 }
 
-/// Many futures are dropped; then all is as it was before.
-async fn check(name: &str, client: &Client, seen: &Seen, rounds: u64) {
+/// Drops many futures, and then checks that nothing is left of them.
+async fn check(name: &str, client: &Client, seen: &MethodCounters, rounds: u64) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..rounds {
         for polls in 0..64 {
             let kind = random.below(10);
             step(client, kind, polls, &mut random).await;
         }
-        // All places are free: so many calls run at the same time.
+        // All permits are free: the maximum number of calls can run at the same time.
         let all = (0..MAX_CALLS).map(|_| tokio::spawn(call!(client.sleep(1)).into_future()));
         for call in all.collect::<Vec<_>>() {
-            let slept = timeout(PATIENCE, call).await;
+            let slept = timeout(TEST_TIMEOUT, call).await;
             let slept: Result<u64, _> = slept.expect("a place is lost").unwrap();
             assert_eq!(slept.ok(), Some(1), "{name}, round {round}");
         }
@@ -215,18 +215,18 @@ async fn check(name: &str, client: &Client, seen: &Seen, rounds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_process() {
-    let seen = Seen::default();
+async fn futures_may_be_dropped_in_process() {
+    let seen = MethodCounters::default();
     let server = router(&seen).build().unwrap();
     let client = limited(Client::builder("").in_process(&server));
     check("in process", &client, &seen, 100).await;
     assert_eq!(server.in_flight(), 0);
 }
 
-/// The connection itself is made and dropped again and again.
+/// The connection itself is opened and dropped repeatedly.
 #[tokio::test(start_paused = true)]
-async fn in_process_with_new_clients() {
-    let seen = Seen::default();
+async fn clients_may_be_dropped_in_process() {
+    let seen = MethodCounters::default();
     let server = router(&seen).build().unwrap();
     let mut random = Random(42);
     for kind in 0..10 {
@@ -240,21 +240,21 @@ async fn in_process_with_new_clients() {
 }
 
 #[tokio::test]
-async fn over_tcp() {
-    let seen = Seen::default();
-    let place = Place::raw(antiphon::Server::new(router(&seen))).await;
-    let client = limited(Client::builder(&place.url));
+async fn futures_may_be_dropped_over_tcp() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(antiphon::Server::new(router(&seen))).await;
+    let client = limited(Client::builder(&server.url));
     check("tcp", &client, &seen, 20).await;
     drop(client);
-    place.until_open(0).await;
+    server.until_open(0).await;
 }
 
-/// On several threads, many at a time.
+/// Many futures at a time, on several threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_several_threads() {
-    let seen = Seen::default();
-    let place = Place::raw(antiphon::Server::new(router(&seen))).await;
-    let client = limited(Client::builder(&place.url).timeout(PATIENCE));
+async fn futures_may_be_dropped_on_several_threads() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(antiphon::Server::new(router(&seen))).await;
+    let client = limited(Client::builder(&server.url).timeout(TEST_TIMEOUT));
     let droppers: Vec<_> = (1..=8_u64)
         .map(|seed| {
             let client = client.clone();
@@ -272,5 +272,5 @@ async fn on_several_threads() {
     }
     check("several threads", &client, &seen, 2).await;
     drop(client);
-    place.until_open(0).await;
+    server.until_open(0).await;
 }

@@ -1,4 +1,4 @@
-//! Connections that are cut within a message: what a caller is told is true.
+//! Tests of connections that are cut within a message: the reported error is correct.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,29 +10,30 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::raw::{PATIENCE, Place, Raw, Seen, router};
+use super::raw::{MethodCounters, RawPeer, SessionServer, TEST_TIMEOUT, router};
 
-/// Which way is cut.
+/// The direction that is cut.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Way {
+enum Direction {
     Request,
     Reply,
 }
 
-/// Passes on so many bytes of one way, and all of the other, then closes both connections.
-async fn proxy(server: SocketAddr, way: Way, bytes: usize) -> SocketAddr {
+/// Starts a proxy that forwards this many bytes in one direction and all bytes in the other, and
+/// then closes both connections.
+async fn proxy(server: SocketAddr, direction: Direction, bytes: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let client = Raw::accept(&listener).await.stream;
+        let client = RawPeer::accept(&listener).await.stream;
         let server = TcpStream::connect(server).await.unwrap();
         let (mut client_in, mut client_out) = client.into_split();
         let (mut server_in, mut server_out) = server.into_split();
-        let (mut asked, mut answered) = match way {
-            Way::Request => (bytes, usize::MAX),
-            Way::Reply => (usize::MAX, bytes),
+        let (mut asked, mut answered) = match direction {
+            Direction::Request => (bytes, usize::MAX),
+            Direction::Reply => (usize::MAX, bytes),
         };
-        // As soon as one way is used up, both are dropped.
+        // As soon as one direction ends, both are dropped.
         tokio::select! {
             () = pass(&mut client_in, &mut server_out, &mut asked) => {}
             () = pass(&mut server_in, &mut client_out, &mut answered) => {}
@@ -61,25 +62,30 @@ where
     }
 }
 
-/// Cuts at 20 places, the first byte and the last one among them.
-async fn check(name: &str, url: impl Fn(SocketAddr) -> String, place: &Place, seen: &Seen) {
+/// Cuts at 20 positions, including the first and the last byte.
+async fn check(
+    name: &str,
+    url: impl Fn(SocketAddr) -> String,
+    server: &SessionServer,
+    seen: &MethodCounters,
+) {
     let (mut results, mut not_sent, mut unknown) = (0, 0, 0);
-    for way in [Way::Request, Way::Reply] {
+    for direction in [Direction::Request, Direction::Reply] {
         for step in 0..20_usize {
             let bytes = match step {
                 0..10 => step,
                 more => more * more - 90,
             };
-            let address = proxy(place.address, way, bytes).await;
+            let address = proxy(server.address, direction, bytes).await;
             let before = seen.counted.get();
-            let client = Client::builder(url(address)).timeout(PATIENCE).build();
+            let client = Client::builder(url(address)).timeout(TEST_TIMEOUT).build();
             let client = client.unwrap();
-            let called = timeout(PATIENCE, call!(client.count()).into_future()).await;
+            let called = timeout(TEST_TIMEOUT, call!(client.count()).into_future()).await;
             let called: Result<(), _> = called.expect("it hangs");
             drop(client);
-            place.until_open(0).await;
+            server.until_open(0).await;
             let ran = seen.counted.get() - before;
-            let context = format!("{name}, {way:?} cut after {bytes}: ran {ran}, {called:?}");
+            let context = format!("{name}, {direction:?} cut after {bytes}: ran {ran}, {called:?}");
             assert!(ran <= 1, "{context}");
             match called {
                 Ok(()) => {
@@ -105,39 +111,39 @@ async fn check(name: &str, url: impl Fn(SocketAddr) -> String, place: &Place, se
 }
 
 #[tokio::test]
-async fn lines() {
-    let seen = Seen::default();
-    let place = Place::raw(Server::new(router(&seen))).await;
-    check("lines", |at| format!("tcp://{at}"), &place, &seen).await;
+async fn cutting_line_framing_gives_a_true_outcome() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(Server::new(router(&seen))).await;
+    check("lines", |at| format!("tcp://{at}"), &server, &seen).await;
 }
 
 #[tokio::test]
-async fn headed_messages() {
-    let seen = Seen::default();
+async fn cutting_header_framing_gives_a_true_outcome() {
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen)).bind("tcp://127.0.0.1:0?framing=content-length");
-    let place = Place::bound(server).await;
+    let server = SessionServer::bound(server).await;
     let url = |at| format!("tcp://{at}?framing=content-length");
-    check("headed", url, &place, &seen).await;
+    check("headed", url, &server, &seen).await;
 }
 
-/// The handshake is among what is cut.
+/// Some of the cuts are within the handshake.
 #[tokio::test]
-async fn web_sockets() {
-    let seen = Seen::default();
-    let place = Place::bound(Server::new(router(&seen)).bind("127.0.0.1:0")).await;
-    check("web sockets", |at| format!("ws://{at}"), &place, &seen).await;
+async fn cutting_a_web_socket_gives_a_true_outcome() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::bound(Server::new(router(&seen)).bind("127.0.0.1:0")).await;
+    check("web sockets", |at| format!("ws://{at}"), &server, &seen).await;
 }
 
-/// Many calls are out when the connection is cut: those that ran and those that are said to have
-/// not been sent are never the same.
+/// Many calls are in flight when the connection is cut. A call that has run is never reported as
+/// not sent.
 #[tokio::test]
-async fn many_calls_at_once() {
+async fn no_call_that_ran_is_reported_as_not_sent() {
     for bytes in [1, 100, 1_000, 3_000, 5_000] {
-        let seen = Seen::default();
-        let place = Place::raw(Server::new(router(&seen))).await;
-        let address = proxy(place.address, Way::Request, bytes).await;
+        let seen = MethodCounters::default();
+        let server = SessionServer::raw(Server::new(router(&seen))).await;
+        let address = proxy(server.address, Direction::Request, bytes).await;
         let client = Client::builder(format!("tcp://{address}"));
-        let client = client.timeout(PATIENCE).build().unwrap();
+        let client = client.timeout(TEST_TIMEOUT).build().unwrap();
         let possible = Arc::new(AtomicUsize::new(0));
         let calls: Vec<_> = (0..100)
             .map(|_| {
@@ -151,10 +157,13 @@ async fn many_calls_at_once() {
             })
             .collect();
         for call in calls {
-            timeout(PATIENCE, call).await.expect("it hangs").unwrap();
+            timeout(TEST_TIMEOUT, call)
+                .await
+                .expect("it hangs")
+                .unwrap();
         }
         drop(client);
-        place.until_open(0).await;
+        server.until_open(0).await;
         let (ran, possible) = (seen.counted.get(), possible.load(Ordering::Relaxed));
         assert!(ran <= possible, "{bytes}: {ran} ran, {possible} may have");
     }

@@ -1,4 +1,4 @@
-//! The same cases over every transport: what a session promises, it promises everywhere.
+//! Tests of the same cases over every transport.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -13,9 +13,9 @@ use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::support::tally::Tally;
+use crate::support::counter::Counter;
 
-/// Numbers from 1.
+/// A stream of numbers from 1.
 struct Count(u64, u64);
 
 impl Stream for Count {
@@ -34,19 +34,19 @@ fn seen_nothing() -> bool {
     false
 }
 
-/// What the methods have seen.
+/// Counters of the calls.
 #[derive(Clone, Default)]
-struct Seen {
-    noted: Tally,
-    held: Tally,
-    dropped: Tally,
+struct MethodCounters {
+    noted: Counter,
+    held: Counter,
+    dropped: Counter,
 }
 
 async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
     Ok(2 * call!((ctx.peer()?).same(n)).await.map(|n: u64| n)?)
 }
 
-fn router(seen: &Seen) -> Router {
+fn router(seen: &MethodCounters) -> Router {
     let (noted, held) = (seen.noted.clone(), seen.clone());
     Router::default()
         .method(
@@ -87,8 +87,8 @@ fn router(seen: &Seen) -> Router {
         .method_fn("transport", |ctx: Context| ctx.transport().to_string())
 }
 
-/// One way to the methods.
-struct Way {
+/// A client that is connected over one transport.
+struct Transport {
     name: &'static str,
     client: Client,
     server: Option<(ServerHandle, JoinHandle<()>)>,
@@ -102,9 +102,9 @@ fn limits() -> Limits {
     Limits::default().max_batch(5).max_response(100_000)
 }
 
-fn in_process(seen: &Seen) -> Way {
+fn in_process(seen: &MethodCounters) -> Transport {
     let server: Dispatcher = router(seen).build_with(limits()).unwrap();
-    Way {
+    Transport {
         name: "in-process",
         client: Client::builder("")
             .in_process(&server)
@@ -115,7 +115,12 @@ fn in_process(seen: &Seen) -> Way {
     }
 }
 
-async fn served(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
+async fn served(
+    seen: &MethodCounters,
+    name: &'static str,
+    bind: &str,
+    scheme: Option<&str>,
+) -> Transport {
     let server = Server::new(router(seen)).bind(bind);
     serve(server, name, scheme, |builder| builder).await
 }
@@ -125,7 +130,7 @@ async fn serve(
     name: &'static str,
     scheme: Option<&str>,
     change: impl FnOnce(ClientBuilder) -> ClientBuilder,
-) -> Way {
+) -> Transport {
     let server = server.configure(|settings| settings.calls = limits());
     let listening = server.listen().await.unwrap();
     let url = listening.url();
@@ -136,15 +141,20 @@ async fn serve(
     let handle = listening.handle();
     let serving = tokio::spawn(async move { listening.serve().await.unwrap() });
     let builder = change(Client::builder(url).router(here()));
-    Way {
+    Transport {
         name,
         client: builder.build().unwrap(),
         server: Some((handle, serving)),
     }
 }
 
-/// A server that speaks TLS, and a client that trusts it.
-async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&str>) -> Way {
+/// A server with TLS and a client that trusts its certificate.
+async fn secured(
+    seen: &MethodCounters,
+    name: &'static str,
+    bind: &str,
+    scheme: Option<&str>,
+) -> Transport {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let pem = made.cert.pem();
     let folder = std::env::temp_dir().join(format!("antiphon-{}-{name}", std::process::id()));
@@ -153,14 +163,14 @@ async fn secured(seen: &Seen, name: &'static str, bind: &str, scheme: Option<&st
     std::fs::write(&cert, &pem).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let server = Server::new(router(seen)).bind(bind).tls(cert, key);
-    let way = serve(server, name, scheme, |builder| builder.ca_certificate(pem)).await;
+    let transport = serve(server, name, scheme, |builder| builder.ca_certificate(pem)).await;
     std::fs::remove_dir_all(folder).unwrap();
-    way
+    transport
 }
 
-/// A program that passes its standard input and output on to a server's socket.
+/// A program that connects its standard input and output to the socket of a server.
 #[cfg(unix)]
-async fn bridged(seen: &Seen) -> Way {
+async fn bridged(seen: &MethodCounters) -> Transport {
     const BRIDGE: &str = "import os, socket, sys, threading\n\
         s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n\
         def up():\n\
@@ -170,7 +180,7 @@ async fn bridged(seen: &Seen) -> Way {
         while (data := s.recv(65536)):\n\
         \x20while data: data = data[os.write(1, data):]\n";
     let path = socket("bridged");
-    let mut way = served(
+    let mut transport = served(
         seen,
         "unix, bridged",
         &format!("unix:{}", path.display()),
@@ -178,11 +188,11 @@ async fn bridged(seen: &Seen) -> Way {
     )
     .await;
     let command = format!("stdio:python3 -c '{BRIDGE}' {}", path.display());
-    way.client = Client::builder(command).router(here()).build().unwrap();
-    way
+    transport.client = Client::builder(command).router(here()).build().unwrap();
+    transport
 }
 
-/// A path for a socket of this test.
+/// A new path for a socket.
 #[cfg(unix)]
 fn socket(name: &str) -> std::path::PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -192,7 +202,7 @@ fn socket(name: &str) -> std::path::PathBuf {
     std::env::temp_dir().join(file)
 }
 
-impl Way {
+impl Transport {
     async fn end(self) {
         drop(self.client);
         if let Some((handle, serving)) = self.server {
@@ -205,12 +215,12 @@ impl Way {
     }
 }
 
-async fn check(way: Way, seen: Seen) {
-    let Way { name, client, .. } = &way;
+async fn check(transport: Transport, seen: MethodCounters) {
+    let Transport { name, client, .. } = &transport;
     let transport: String = call!(client.transport()).await.unwrap();
     assert!(name.starts_with(&transport), "{name}: {transport}");
 
-    // By position, by name, alone and in batches.
+    // By position, by name, as single calls and in batches.
     assert_eq!(
         call!(client.subtract(42, 23)).await.ok(),
         Some(19_i64),
@@ -240,7 +250,7 @@ async fn check(way: Way, seen: Seen) {
     );
     seen.noted.reach(2).await;
 
-    // Errors and panics: the caller gets its answer, and nobody else is hurt.
+    // Errors and panics: the caller gets an error, and other calls are not affected.
     let refused = call!(client.refuse()).await.map(|(): ()| ()).unwrap_err();
     match refused.kind() {
         Kind::Refused(error) => {
@@ -284,7 +294,7 @@ async fn check(way: Way, seen: Seen) {
         );
     }
 
-    // Cancel and deadline: the method is dropped.
+    // Cancellation and deadline: the method is dropped.
     let dropped = seen.dropped.get();
     let held = seen.held.get();
     let holding = tokio::spawn(client.call::<()>("hold", ()).into_future());
@@ -297,12 +307,12 @@ async fn check(way: Way, seen: Seen) {
     seen.dropped.reach(dropped + 2).await;
 }
 
-/// What only sessions have.
-async fn check_session(way: Way) {
-    let Way { name, client, .. } = &way;
+/// Checks the features that only sessions have.
+async fn check_session(transport: Transport) {
+    let Transport { name, client, .. } = &transport;
     assert_eq!(call!(client.twice(21)).await.ok(), Some(42_u64), "{name}");
 
-    let steps = Tally::default();
+    let steps = Counter::default();
     let tally = steps.clone();
     let told = call!(client.steps(3)).on_progress(move |_: u32| tally.add());
     told.await.map(|(): ()| ()).unwrap();
@@ -314,7 +324,7 @@ async fn check_session(way: Way) {
     }
     assert!(numbers.next().await.is_none(), "{name}");
 
-    // What does not fit is told, in whatever way.
+    // An overflow is reported, by one of several errors.
     let mut flood = client
         .subscribe::<u64>("count", (1_000_000,))
         .buffer(2)
@@ -334,58 +344,58 @@ async fn check_session(way: Way) {
         Some(1_i64),
         "{name}"
     );
-    way.end().await;
+    transport.end().await;
 }
 
 macro_rules! everywhere {
-    ($($(#[$cfg:meta])* $test:ident: $way:expr;)*) => {$(
+    ($($(#[$cfg:meta])* $test:ident: $transport:expr;)*) => {$(
         $(#[$cfg])*
         #[tokio::test]
         async fn $test() {
-            let seen = Seen::default();
-            let way = async |seen: &Seen| -> Way { $way(seen).await };
-            check(way(&seen).await, seen.clone()).await;
-            check_session(way(&seen).await).await;
+            let seen = MethodCounters::default();
+            let transport = async |seen: &MethodCounters| -> Transport { $transport(seen).await };
+            check(transport(&seen).await, seen.clone()).await;
+            check_session(transport(&seen).await).await;
         }
     )*};
 }
 
 everywhere! {
-    over_memory: async |seen: &Seen| in_process(seen);
-    over_web_socket: async |seen: &Seen| served(seen, "websocket", "127.0.0.1:0", Some("ws")).await;
-    over_tcp: async |seen: &Seen| served(seen, "tcp", "tcp://127.0.0.1:0", None).await;
+    over_memory: async |seen: &MethodCounters| in_process(seen);
+    over_web_socket: async |seen: &MethodCounters| served(seen, "websocket", "127.0.0.1:0", Some("ws")).await;
+    over_tcp: async |seen: &MethodCounters| served(seen, "tcp", "tcp://127.0.0.1:0", None).await;
     #[cfg(unix)]
-    over_unix: async |seen: &Seen| {
+    over_unix: async |seen: &MethodCounters| {
         let socket = format!("unix:{}", socket("raw").display());
         served(seen, "unix", &socket, None).await
     };
     #[cfg(unix)]
-    over_web_socket_on_unix: async |seen: &Seen| {
+    over_web_socket_on_unix: async |seen: &MethodCounters| {
         let socket = format!("http+unix:{}", socket("web").display());
         served(seen, "websocket", &socket, Some("ws")).await
     };
     #[cfg(unix)]
-    over_stdio: async |seen: &Seen| bridged(seen).await;
-    over_tls: async |seen: &Seen| secured(seen, "tcp, secure", "tls://127.0.0.1:0", None).await;
-    over_secure_web_socket: async |seen: &Seen| {
+    over_stdio: async |seen: &MethodCounters| bridged(seen).await;
+    over_tls: async |seen: &MethodCounters| secured(seen, "tcp, secure", "tls://127.0.0.1:0", None).await;
+    over_secure_web_socket: async |seen: &MethodCounters| {
         secured(seen, "websocket, secure", "127.0.0.1:0", Some("ws")).await
     };
-    over_tcp_with_headers: async |seen: &Seen| {
+    over_tcp_with_headers: async |seen: &MethodCounters| {
         served(seen, "tcp, headed", "tcp://127.0.0.1:0?framing=content-length", None).await
     };
 }
 
 #[tokio::test]
 async fn over_https() {
-    let seen = Seen::default();
-    let way = secured(&seen, "http, secure", "https://127.0.0.1:0", None).await;
-    check(way, seen).await;
+    let seen = MethodCounters::default();
+    let transport = secured(&seen, "http, secure", "https://127.0.0.1:0", None).await;
+    check(transport, seen).await;
 }
 
-/// HTTP has no session: calls alone.
+/// HTTP has no sessions, so only calls are checked.
 #[tokio::test]
 async fn over_http() {
-    let seen = Seen::default();
-    let way = served(&seen, "http", "127.0.0.1:0", None).await;
-    check(way, seen).await;
+    let seen = MethodCounters::default();
+    let transport = served(&seen, "http", "127.0.0.1:0", None).await;
+    check(transport, seen).await;
 }

@@ -1,4 +1,4 @@
-//! A client that wants too much, too long: floods, silence, answers that nobody reads.
+//! Tests with a greedy client: floods, idle connections, responses that are not read.
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
@@ -9,16 +9,16 @@ use futures_core::Stream;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
 
-use super::raw::RawWs;
-use super::raw::{Place, Raw, Seen, cancel, result, router};
-use crate::support::tally::Tally;
+use super::raw::RawWebSocket;
+use super::raw::{MethodCounters, RawPeer, SessionServer, cancel, result, router};
+use crate::support::counter::Counter;
 use crate::support::{call, code};
 
 const OVERLOADED: i64 = -32000;
 const CANCELLED: i64 = -32800;
 
-async fn place(seen: &Seen, change: impl FnOnce(&mut Settings)) -> Place {
-    Place::raw(Server::new(router(seen)).configure(change)).await
+async fn serve(seen: &MethodCounters, change: impl FnOnce(&mut Settings)) -> SessionServer {
+    SessionServer::raw(Server::new(router(seen)).configure(change)).await
 }
 
 fn holds(ids: std::ops::Range<u32>) -> Vec<String> {
@@ -26,16 +26,16 @@ fn holds(ids: std::ops::Range<u32>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_a_thousand_slow_calls_128_run() {
-    let seen = Seen::default();
-    let place = place(&seen, |_| {}).await;
-    let mut peer = place.connect().await;
+async fn only_128_of_a_thousand_slow_calls_run() {
+    let seen = MethodCounters::default();
+    let server = serve(&seen, |_| {}).await;
+    let mut peer = server.connect().await;
     let calls: Vec<_> = (0..1_000)
         .map(|id: u32| call(&id.to_string(), "sleep", "[10]"))
         .collect();
     peer.say(calls).await;
     seen.slept.reach(128).await;
-    place.connect().await.answers("another connection").await;
+    server.connect().await.answers("another connection").await;
     let mut ids = std::collections::HashSet::new();
     for _ in 0..1_000 {
         let answer = peer.next().await;
@@ -47,10 +47,10 @@ async fn of_a_thousand_slow_calls_128_run() {
 }
 
 #[tokio::test]
-async fn a_cancel_overtakes_what_waits() {
-    let seen = Seen::default();
-    let place = place(&seen, |_| {}).await;
-    let mut peer = place.connect().await;
+async fn a_cancellation_overtakes_waiting_calls() {
+    let seen = MethodCounters::default();
+    let server = serve(&seen, |_| {}).await;
+    let mut peer = server.connect().await;
     peer.say(holds(0..200)).await;
     seen.held.reach(128).await;
     peer.say([cancel("150")]).await;
@@ -60,23 +60,23 @@ async fn a_cancel_overtakes_what_waits() {
     peer.say([cancel("5")]).await;
     let answer = peer.next().await;
     assert_eq!((&answer["id"], code(&answer)), (&5.into(), CANCELLED));
-    // Its place is taken by the next one that waits.
+    // The next waiting call starts in its place.
     seen.held.reach(129).await;
-    // One that is cancelled is dropped a moment after it has left its place.
+    // A cancelled call is dropped shortly after its permit is free.
     assert!(seen.busy.peak() <= 129);
     drop(peer);
     seen.dropped.reach(129).await;
-    place.until_open(0).await;
+    server.until_open(0).await;
     assert_eq!(seen.held.get(), 129);
 }
 
-/// What is cancelled frees its place at once, but not without bound.
+/// A cancelled call frees its permit at once, but the number of cancelled calls is bounded, too.
 #[tokio::test]
-async fn calls_that_are_cancelled_at_once_do_not_pile_up() {
+async fn calls_that_are_cancelled_at_once_do_not_accumulate() {
     const CALLS: u32 = 5_000;
-    let seen = Seen::default();
-    let place = place(&seen, |_| {}).await;
-    let peer = place.connect().await;
+    let seen = MethodCounters::default();
+    let server = serve(&seen, |_| {}).await;
+    let peer = server.connect().await;
     let text: String = (0..CALLS)
         .map(|id| {
             format!(
@@ -94,7 +94,7 @@ async fn calls_that_are_cancelled_at_once_do_not_pile_up() {
     let mut answers = Vec::new();
     while answers.iter().filter(|byte| **byte == b'\n').count() < CALLS as usize {
         let read = tokio::io::AsyncReadExt::read_buf(&mut reading, &mut answers);
-        let read = tokio::time::timeout(super::raw::PATIENCE, read).await;
+        let read = tokio::time::timeout(super::raw::TEST_TIMEOUT, read).await;
         assert!(read.expect("nothing comes").unwrap() > 0);
     }
     drop(sending.await.unwrap());
@@ -103,41 +103,41 @@ async fn calls_that_are_cancelled_at_once_do_not_pile_up() {
     assert!(peak <= 3 * 128, "{peak} at a time");
 }
 
-/// A server that has stopped to read notices all the same that its peer is gone: nothing runs for
-/// nobody until its deadline, and what is parked does not begin.
+/// A server that does not read at the moment still notices that its peer has gone. Running calls
+/// end before their deadline, and waiting calls do not start.
 #[tokio::test]
-async fn a_peer_that_is_gone_is_missed_also_while_nothing_is_read() {
-    let seen = Seen::default();
-    let place = place(&seen, |settings| {
+async fn a_disconnected_peer_is_noticed_while_nothing_is_read() {
+    let seen = MethodCounters::default();
+    let server = serve(&seen, |settings| {
         settings.sessions.max_running = 4;
         settings.sessions.max_parked = 4;
     })
     .await;
-    let mut peer = place.connect().await;
+    let mut peer = server.connect().await;
     peer.say(holds(0..1_000)).await;
     seen.held.reach(4).await;
     drop(peer);
     seen.dropped.reach(4).await;
-    place.until_open(0).await;
+    server.until_open(0).await;
     assert_eq!(seen.dropped.get(), seen.held.get());
 }
 
-/// Without a call of ours the flood waits; with one, it is refused beyond the bound, so that the
-/// answer gets through.
+/// While the server waits for no response, it stops reading during a flood. While it waits for
+/// one, it reads on and refuses the calls beyond the limit, so that the response gets through.
 #[tokio::test]
-async fn calls_are_refused_only_while_an_answer_is_awaited() {
+async fn calls_are_refused_only_while_a_response_is_awaited() {
     async fn ask(ctx: Context) -> Result<u64, ErrorObject> {
         let answer = ctx.peer()?.call::<u64>("question", ()).await;
         answer.map_err(|_| ErrorObject::new(1, "no answer"))
     }
-    let seen = Seen::default();
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen).method_fn("ask", ask)).configure(|settings| {
         settings.sessions.max_running = 4;
         settings.sessions.max_parked = 8;
     });
-    let place = Place::raw(server).await;
+    let server = SessionServer::raw(server).await;
 
-    let mut patient = place.connect().await;
+    let mut patient = server.connect().await;
     let calls = (0..60).map(|id: u32| call(&id.to_string(), "sleep", "[5]"));
     patient.say(calls).await;
     for _ in 0..60 {
@@ -145,11 +145,11 @@ async fn calls_are_refused_only_while_an_answer_is_awaited() {
     }
     assert_eq!(seen.busy.peak(), 4);
 
-    let mut asked = place.connect().await;
+    let mut asked = server.connect().await;
     asked.say([call("\"a\"", "ask", "[]")]).await;
     let question = asked.next().await;
     assert_eq!(question["method"], "question");
-    // Three run, eight wait, the rest is refused.
+    // Three calls run, eight wait, and the others are refused.
     asked.say(holds(0..40)).await;
     for id in 11..40 {
         let answer = asked.next().await;
@@ -166,8 +166,8 @@ async fn calls_are_refused_only_while_an_answer_is_awaited() {
     asked.answers("afterwards").await;
 }
 
-/// Sends for as long as somebody reads.
-fn flood(mut peer: Raw, text: String) -> tokio::task::JoinHandle<Raw> {
+/// Sends repeatedly, as long as the server reads.
+fn flood(mut peer: RawPeer, text: String) -> tokio::task::JoinHandle<RawPeer> {
     tokio::spawn(async move {
         let _ = peer.stream.write_all(text.as_bytes()).await;
         peer
@@ -175,10 +175,10 @@ fn flood(mut peer: Raw, text: String) -> tokio::task::JoinHandle<Raw> {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_are_not_made_without_end() {
+async fn the_number_of_unread_responses_is_limited() {
     const CALLS: usize = 4_000;
-    let seen = Seen::default();
-    let made = Tally::default();
+    let seen = MethodCounters::default();
+    let made = Counter::default();
     let making = made.clone();
     let router = router(&seen).method_fn("make", move || {
         making.add();
@@ -188,21 +188,21 @@ async fn answers_that_nobody_reads_are_not_made_without_end() {
         settings.sessions.max_unwritten = 256 * 1024;
         settings.sessions.write_timeout = Some(Duration::from_millis(300));
     });
-    let place = Place::raw(server).await;
+    let server = SessionServer::raw(server).await;
     let text: String = (0..CALLS)
         .map(|id| call(&id.to_string(), "make", "[]") + "\n")
         .collect();
-    let flooding = flood(place.connect().await, text);
+    let flooding = flood(server.connect().await, text);
     made.reach(1).await;
-    place.connect().await.answers("another connection").await;
-    place.until_open(0).await;
-    // What the system keeps for both ends is a few MiB.
+    server.connect().await.answers("another connection").await;
+    server.until_open(0).await;
+    // The buffers of the system at both ends hold a few MiB.
     assert!(made.get() < CALLS / 4, "{} answers were made", made.get());
     drop(flooding.await.unwrap());
 }
 
-/// Numbers without end, counted as they are made.
-struct Endless(u64, Tally);
+/// An endless stream of numbers. It counts the items it produces.
+struct Endless(u64, Counter);
 
 impl Stream for Endless {
     type Item = String;
@@ -214,8 +214,8 @@ impl Stream for Endless {
     }
 }
 
-/// Nothing, for ever, and its end is counted.
-struct Quiet(#[allow(dead_code)] crate::support::tally::Guard); // kept, not looked at
+/// A stream without items. It counts its end.
+struct Quiet(#[allow(dead_code)] crate::support::counter::Guard); // kept, not looked at
 
 impl Stream for Quiet {
     type Item = u64;
@@ -226,9 +226,9 @@ impl Stream for Quiet {
 }
 
 #[tokio::test]
-async fn items_that_nobody_reads_are_not_made_without_end() {
+async fn the_number_of_unread_items_is_limited() {
     for overflow in [antiphon::Overflow::Block, antiphon::Overflow::Disconnect] {
-        let made = Tally::default();
+        let made = Counter::default();
         let making = made.clone();
         let endless = move || Endless(0, making.clone());
         let method = antiphon::Method::function("endless", endless).overflow(overflow);
@@ -237,15 +237,15 @@ async fn items_that_nobody_reads_are_not_made_without_end() {
             settings.sessions.max_unwritten = 256 * 1024;
             settings.sessions.write_timeout = Some(Duration::from_millis(300));
         });
-        let place = Place::raw(server).await;
-        let mut peer = place.connect().await;
+        let server = SessionServer::raw(server).await;
+        let mut peer = server.connect().await;
         peer.say([call("1", "endless", "[]")]).await;
         assert!(peer.next().await["result"].is_string());
         if overflow == antiphon::Overflow::Block {
-            place.until_open(0).await;
+            server.until_open(0).await;
             assert!(made.get() < 2_000, "{} items were made", made.get());
         } else {
-            // The stream is cut off, and what was queued is read in the end.
+            // The stream is ended, and the queued items can still be read.
             let last = loop {
                 sleep(Duration::from_millis(1)).await;
                 let message = peer.next().await;
@@ -260,14 +260,14 @@ async fn items_that_nobody_reads_are_not_made_without_end() {
 
 #[tokio::test]
 async fn subscriptions_are_counted_and_end_with_their_session() {
-    let ended = Tally::default();
+    let ended = Counter::default();
     let ending = ended.clone();
     let router = Router::default()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("quiet", move || Quiet(ending.guard()));
     let server = Server::new(router).configure(|settings| settings.sessions.max_subscriptions = 3);
-    let place = Place::raw(server).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(server).await;
+    let mut peer = server.connect().await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         ids.push(peer.call("1", "quiet", "[]").await["result"].to_string());
@@ -277,8 +277,8 @@ async fn subscriptions_are_counted_and_end_with_their_session() {
     peer.say([many]).await;
     assert_eq!(crate::support::codes(&peer.next().await), [OVERLOADED, 0]);
 
-    // Nobody ends what is another's, nor what is not there.
-    let mut other = place.connect().await;
+    // A client cannot end a subscription of another session, or one that does not exist.
+    let mut other = server.connect().await;
     for (params, expected) in [
         (format!("[{}]", ids[0]), false),
         ("[\"x\"]".to_owned(), false),
@@ -301,21 +301,21 @@ async fn subscriptions_are_counted_and_end_with_their_session() {
         peer.call("1", "rpc.unsubscribe", &first).await["result"],
         false
     );
-    // There is room again.
+    // A new subscription is possible again.
     assert!(peer.call("1", "quiet", "[]").await["result"].is_string());
     drop(peer);
     ended.reach(4).await;
 }
 
-/// A batch that subscribes more often than is allowed.
+/// A batch with more subscriptions than allowed.
 #[tokio::test]
-async fn a_batch_of_subscriptions_is_counted_as_well() {
-    let ended = Tally::default();
+async fn subscriptions_in_a_batch_are_limited() {
+    let ended = Counter::default();
     let ending = ended.clone();
     let router = Router::default().method_fn("quiet", move || Quiet(ending.guard()));
     let server = Server::new(router).configure(|settings| settings.sessions.max_subscriptions = 3);
-    let place = Place::raw(server).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(server).await;
+    let mut peer = server.connect().await;
     let calls = (0..10).map(|id: u32| call(&id.to_string(), "quiet", "[]"));
     peer.say([crate::support::batch(calls)]).await;
     let codes = crate::support::codes(&peer.next().await);
@@ -325,24 +325,24 @@ async fn a_batch_of_subscriptions_is_counted_as_well() {
         "{codes:?}"
     );
     drop(peer);
-    place.until_open(0).await;
+    server.until_open(0).await;
 }
 
 #[tokio::test]
-async fn silence_ends_a_connection_that_nobody_needs() {
+async fn an_idle_connection_without_calls_ends() {
     let short = Some(Duration::from_millis(50));
     let hour = Some(Duration::from_secs(3600));
     for ping_interval in [None, short, hour] {
-        let seen = Seen::default();
-        let place = place(&seen, |settings| {
+        let seen = MethodCounters::default();
+        let server = serve(&seen, |settings| {
             settings.sessions.idle_timeout = short;
             settings.sessions.ping_interval = ping_interval;
         })
         .await;
-        let mut busy = place.connect().await;
+        let mut busy = server.connect().await;
         busy.say([call("1", "hold", "[]")]).await;
         seen.held.reach(1).await;
-        let idle = place.connect().await;
+        let idle = server.connect().await;
         assert_eq!(idle.rest().await, [""; 0], "{ping_interval:?}");
         sleep(Duration::from_millis(200)).await;
         busy.say([cancel("1")]).await;
@@ -351,10 +351,10 @@ async fn silence_ends_a_connection_that_nobody_needs() {
     }
 }
 
-/// Where nobody can be asked for a sign of life, a call or a subscription keeps the connection.
+/// In process there are no pings. A call or a subscription keeps the connection open.
 #[tokio::test(start_paused = true)]
-async fn silence_in_process_is_no_end() {
-    let seen = Seen::default();
+async fn an_in_process_client_works_after_silence() {
+    let seen = MethodCounters::default();
     let limits = antiphon::Limits::default().call_timeout(None);
     let server = router(&seen).build_with(limits).unwrap();
     let client = antiphon::Client::builder("")
@@ -369,17 +369,17 @@ async fn silence_in_process_is_no_end() {
     assert_eq!(slept.await.ok(), Some(100_000_000));
 }
 
-/// The defaults ask for a sign of life; a raw stream has none to give.
+/// Pings are enabled by default, but a raw stream has no pings.
 #[tokio::test]
-async fn silence_on_a_raw_stream_is_no_death() {
-    let seen = Seen::default();
-    let place = place(&seen, |settings| {
+async fn a_silent_raw_stream_is_not_disconnected() {
+    let seen = MethodCounters::default();
+    let server = serve(&seen, |settings| {
         settings.sessions.ping_interval = Some(Duration::from_millis(20));
         settings.sessions.ping_timeout = Duration::from_millis(20);
     })
     .await;
-    let mut busy = place.connect().await;
-    let mut idle = place.connect().await;
+    let mut busy = server.connect().await;
+    let mut idle = server.connect().await;
     busy.say([call("1", "hold", "[]")]).await;
     seen.held.reach(1).await;
     sleep(Duration::from_millis(300)).await;
@@ -387,64 +387,65 @@ async fn silence_on_a_raw_stream_is_no_death() {
     busy.answers("busy").await;
 }
 
-async fn pinging(seen: &Seen) -> Place {
+async fn pinging(seen: &MethodCounters) -> SessionServer {
     let server = Server::new(router(seen)).bind("127.0.0.1:0");
     let server = server.configure(|settings| {
         settings.sessions.ping_interval = Some(Duration::from_millis(50));
         settings.sessions.ping_timeout = Duration::from_millis(500);
     });
-    Place::bound(server).await
+    SessionServer::bound(server).await
 }
 
 #[tokio::test]
-async fn a_sign_of_life_keeps_a_web_socket() {
-    let seen = Seen::default();
-    let place = pinging(&seen).await;
-    let mut peer = RawWs::connect(place.address).await;
+async fn a_pong_keeps_a_web_socket_open() {
+    let seen = MethodCounters::default();
+    let server = pinging(&seen).await;
+    let mut peer = RawWebSocket::connect(server.address).await;
     for _ in 0..20 {
         let (opcode, payload) = peer.frame().await.unwrap();
-        assert_eq!(opcode, RawWs::PING);
-        peer.send(RawWs::PONG, &payload).await;
+        assert_eq!(opcode, RawWebSocket::PING);
+        peer.send(RawWebSocket::PONG, &payload).await;
     }
-    peer.send(RawWs::TEXT, call("1", "add", "[3,4]").as_bytes())
+    peer.send(RawWebSocket::TEXT, call("1", "add", "[3,4]").as_bytes())
         .await;
     assert_eq!(peer.next().await["result"], 7);
-    assert_eq!(place.handle.connections(), 1);
+    assert_eq!(server.handle.connections(), 1);
 }
 
 #[tokio::test]
-async fn without_one_it_is_cut_and_its_calls_with_it() {
-    let seen = Seen::default();
-    let place = pinging(&seen).await;
-    let mut peer = RawWs::connect(place.address).await;
-    peer.send(RawWs::TEXT, call("1", "hold", "[]").as_bytes())
+async fn without_a_pong_a_web_socket_is_closed_and_its_calls_end() {
+    let seen = MethodCounters::default();
+    let server = pinging(&seen).await;
+    let mut peer = RawWebSocket::connect(server.address).await;
+    peer.send(RawWebSocket::TEXT, call("1", "hold", "[]").as_bytes())
         .await;
     seen.held.reach(1).await;
     let mut pings = 0;
     while let Some((opcode, _)) = peer.frame().await {
-        assert_eq!(opcode, RawWs::PING);
+        assert_eq!(opcode, RawWebSocket::PING);
         pings += 1;
     }
     assert_eq!(pings, 1);
     seen.dropped.reach(1).await;
-    place.until_open(0).await;
+    server.until_open(0).await;
 }
 
-/// Frames that say goodbye are answered, and calls end with the connection.
+/// Close frames are answered, and calls end with the connection.
 #[tokio::test]
-async fn a_web_socket_that_is_closed_takes_its_calls_along() {
-    let seen = Seen::default();
+async fn a_closed_web_socket_ends_its_calls() {
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen)).bind("127.0.0.1:0");
-    let place = Place::bound(server).await;
-    let mut peer = RawWs::connect(place.address).await;
-    peer.send(RawWs::TEXT, call("1", "hold", "[]").as_bytes())
+    let server = SessionServer::bound(server).await;
+    let mut peer = RawWebSocket::connect(server.address).await;
+    peer.send(RawWebSocket::TEXT, call("1", "hold", "[]").as_bytes())
         .await;
     seen.held.reach(1).await;
-    peer.send(RawWs::CLOSE, &1000_u16.to_be_bytes()).await;
+    peer.send(RawWebSocket::CLOSE, &1000_u16.to_be_bytes())
+        .await;
     assert_eq!(
         peer.frame().await,
-        Some((RawWs::CLOSE, 1000_u16.to_be_bytes().to_vec()))
+        Some((RawWebSocket::CLOSE, 1000_u16.to_be_bytes().to_vec()))
     );
     seen.dropped.reach(1).await;
-    place.until_open(0).await;
+    server.until_open(0).await;
 }

@@ -1,4 +1,4 @@
-//! A client that breaks the rules: ids, cancellations, and bytes that are no messages.
+//! Tests with a hostile client: duplicate ids, cancellations, invalid messages.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,14 +8,14 @@ use antiphon::{Router, Server};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::raw::{Place, Raw, Seen, cancel, result, router};
-use crate::support::tally::Tally;
+use super::raw::{MethodCounters, RawPeer, SessionServer, cancel, result, router};
+use crate::support::counter::Counter;
 use crate::support::{PARSE_ERROR, batch, call, code, notification};
 
 const CANCELLED: i64 = -32800;
 const INVALID: i64 = -32600;
 
-/// What was answered: ids with their codes, or results, in no order.
+/// Responses by id and code or result, with their number.
 type Answers = BTreeMap<(String, String), usize>;
 
 fn note(answers: &mut Answers, answer: &Value) {
@@ -28,11 +28,11 @@ fn note(answers: &mut Answers, answer: &Value) {
     }
 }
 
-/// Packets with pauses between them, and all the answers that there have to be.
+/// Sends packets with pauses between them, and checks all responses.
 async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
-    let seen = Seen::default();
-    let place = Place::raw(Server::new(router(&seen))).await;
-    let mut peer = place.connect().await;
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(Server::new(router(&seen))).await;
+    let mut peer = server.connect().await;
     let mut wanted = Answers::new();
     for (id, what) in expected {
         *wanted
@@ -44,7 +44,7 @@ async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
         let held = packet.concat().matches("\"hold\"").count();
         let before = seen.held.get();
         peer.say(*packet).await;
-        // What is refused does not hold; the row's own answers say how many that are.
+        // Refused calls do not hold. The expected responses tell how many they are.
         if packets.len() > 1 {
             seen.held.reach(before + held.min(1)).await;
         }
@@ -55,7 +55,7 @@ async fn check(name: &str, packets: &[&[String]], expected: &[(&str, i64)]) {
     assert_eq!(answers, wanted, "{name}");
     peer.answers(name).await;
     drop(peer);
-    place.until_open(0).await;
+    server.until_open(0).await;
     seen.dropped.reach(seen.held.get()).await;
 }
 
@@ -68,7 +68,7 @@ fn add(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn ids_are_the_peers_but_only_one_at_a_time() {
+async fn an_id_may_be_reused_only_after_its_call_has_ended() {
     let row = check;
     row(
         "in use",
@@ -125,7 +125,7 @@ async fn ids_are_the_peers_but_only_one_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_cancel_is_answered_once_or_not_at_all() {
+async fn a_cancellation_causes_at_most_one_response() {
     let row = check;
     let as_request = r#"{"jsonrpc":"2.0","id":5,"method":"$/cancelRequest","params":{"id":1}}"#;
     let mcp = r#"{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"requestId":1}}"#;
@@ -193,9 +193,9 @@ async fn a_cancel_is_answered_once_or_not_at_all() {
     .await;
 }
 
-/// Eight calls of a batch run at a time; a ninth can be cancelled before it begins.
+/// Eight calls of a batch run at a time. The ninth can be cancelled before it starts.
 #[tokio::test]
-async fn a_call_of_a_batch_is_cancelled_before_its_turn() {
+async fn a_call_of_a_batch_can_be_cancelled_before_it_starts() {
     let ids: Vec<_> = (1..=9).map(|id: u32| id.to_string()).collect();
     let holding = batch(ids.iter().map(|id| hold(id)));
     let late_first = cancel("9");
@@ -209,17 +209,17 @@ async fn a_call_of_a_batch_is_cancelled_before_its_turn() {
     .await;
 }
 
-/// Messages wait behind a notification, and a cancel does not.
+/// Messages wait until a notification has ended, but a cancellation does not.
 #[tokio::test]
-async fn what_waits_for_its_turn_can_be_cancelled() {
-    let (seen, gate) = (Seen::default(), Tally::default());
+async fn a_waiting_message_can_be_cancelled() {
+    let (seen, gate) = (MethodCounters::default(), Counter::default());
     let opened = gate.clone();
     let router = router(&seen).method_fn("wait", move || {
         let opened = opened.clone();
         async move { opened.reach(1).await }
     });
-    let place = Place::raw(Server::new(router)).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(Server::new(router)).await;
+    let mut peer = server.connect().await;
     let both = batch([call("3", "count", "[]"), call("4", "count", "[]")]);
     peer.say([
         notification("wait", "[]"),
@@ -243,7 +243,7 @@ async fn what_waits_for_its_turn_can_be_cancelled() {
     assert_eq!(seen.counted.get(), 2);
 }
 
-/// A notification's method has returned before the next message starts; calls do not wait for each
+/// The method of a notification returns before the next message starts. Calls do not wait for each
 /// other.
 #[tokio::test]
 async fn messages_start_in_order() {
@@ -266,28 +266,28 @@ async fn messages_start_in_order() {
                 order.lock().unwrap().push(format!("{n}."));
             }
         });
-    let place = Place::raw(Server::new(router)).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(Server::new(router)).await;
+    let mut peer = server.connect().await;
     peer.say([
         notification("note", "[20,1]"),
         notification("note", "[0,2]"),
         call("3", "call", "[60000,3]"),
         call("4", "call", "[20,4]"),
         notification("note", "[20,5]"),
-        // The entries of a batch run side by side.
+        // The entries of a batch run concurrently.
         batch([notification("note", "[0,6]"), call("7", "call", "[0,7]")]),
     ])
     .await;
     assert_eq!(peer.next().await["id"], 4);
     assert_eq!(peer.next().await[0]["id"], 7);
     let mut order = order.lock().unwrap().clone();
-    // What runs beside others may end at any time.
+    // Concurrent calls may end in any order.
     order.retain(|step| !["4.", "6.", "7."].contains(&step.as_str()));
     assert_eq!(order, ["1", "1.", "2", "2.", "3", "4", "5", "5.", "6", "7"]);
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_answered_and_harms_nobody() {
+async fn an_invalid_message_gets_an_error_and_the_session_continues() {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(200), close.repeat(200));
     let table: Vec<(&str, Vec<u8>)> = vec![
         ("arrays in arrays", deep("[", "]").into()),
@@ -305,8 +305,8 @@ async fn what_is_no_message_is_answered_and_harms_nobody() {
         ("two in a line", format!("{}{}", add("1"), add("2")).into()),
         ("a byte zero", b"{\"jsonrpc\":\"2.0\",\0}".into()),
     ];
-    let place = Place::raw(Server::new(router(&Seen::default()))).await;
-    let mut peer = place.connect().await;
+    let server = SessionServer::raw(Server::new(router(&MethodCounters::default()))).await;
+    let mut peer = server.connect().await;
     for (name, mut line) in table {
         line.push(b'\n');
         peer.send(line).await;
@@ -316,10 +316,10 @@ async fn what_is_no_message_is_answered_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_json_is_cut_off_and_runs_nothing() {
-    let seen = Seen::default();
+async fn a_peer_without_json_is_disconnected_and_runs_nothing() {
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen)).configure(|settings| settings.max_request = 10_000);
-    let place = Place::raw(server).await;
+    let server = SessionServer::raw(server).await;
     let count = call("1", "count", "[]");
     let post = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{count}\r\n",
@@ -336,26 +336,26 @@ async fn what_speaks_no_json_is_cut_off_and_runs_nothing() {
         ),
         ("words", format!("hello\n{count}\n").into(), &[PARSE_ERROR]),
         ("a number", format!("1\n{count}\n").into(), &[PARSE_ERROR]),
-        // It could read nothing of an answer.
+        // Such a peer could not read a response.
         ("TLS", b"\x16\x03\x01\x02\x00\x01".into(), &[]),
         ("a BOM", format!("\u{feff}{count}\n").into(), &[PARSE_ERROR]),
         ("a long line", long.into(), &[]),
         ("a line without an end", endless.into(), &[]),
     ];
     for (name, bytes, expected) in table {
-        let mut peer = place.connect().await;
+        let mut peer = server.connect().await;
         peer.send(bytes).await;
         assert_eq!(peer.rest().await, expected, "{name}");
     }
     assert_eq!(seen.counted.get(), 0);
-    place.connect().await.answers("others").await;
+    server.connect().await.answers("others").await;
 }
 
 #[tokio::test]
-async fn a_batch_may_hold_anything() {
-    let seen = Seen::default();
-    let place = Place::raw(Server::new(router(&seen))).await;
-    let mut peer = place.connect().await;
+async fn a_batch_may_contain_any_messages() {
+    let seen = MethodCounters::default();
+    let server = SessionServer::raw(Server::new(router(&seen))).await;
+    let mut peer = server.connect().await;
     peer.say([hold("9")]).await;
     seen.held.reach(1).await;
     peer.say([batch([
@@ -380,46 +380,46 @@ async fn a_batch_may_hold_anything() {
         assert_eq!(count, Some(&wanted), "{id}: {answers:?}");
     }
     assert_eq!(seen.counted.get(), 1);
-    // Only answers: nothing comes back.
+    // A batch of responses only gets no response.
     peer.say([batch([result("79", "1")]), batch([cancel("9")])])
         .await;
     peer.answers("only answers").await;
 }
 
 #[tokio::test]
-async fn answers_to_nothing_are_borne_for_a_while() {
-    let place = Place::raw(Server::new(router(&Seen::default()))).await;
+async fn many_unmatched_responses_end_the_session() {
+    let server = SessionServer::raw(Server::new(router(&MethodCounters::default()))).await;
     let stranger = |n: usize| result(&n.to_string(), "1");
-    let mut peer = place.connect().await;
+    let mut peer = server.connect().await;
     peer.say((0..16).map(stranger)).await;
     peer.answers("sixteen").await;
     peer.say([stranger(17), add("18")]).await;
     assert_eq!(peer.rest().await, [""; 0], "the seventeenth");
 
-    let mut peer = place.connect().await;
+    let mut peer = server.connect().await;
     peer.say([batch((0..40).map(stranger)), add("1")]).await;
     assert_eq!(peer.rest().await, [""; 0], "in a batch");
 
-    // Errors that name no call concern nobody while nobody has asked.
-    let mut peer = place.connect().await;
+    // Errors without an id are ignored while no call is in flight.
+    let mut peer = server.connect().await;
     peer.say([PARSE_ERROR; 100]).await;
     peer.answers("errors without an id").await;
 }
 
-/// Half a line, and then nothing.
+/// The first half of a line, and then nothing.
 #[tokio::test]
-async fn a_message_has_to_come_to_its_end() {
-    let seen = Seen::default();
+async fn an_incomplete_message_times_out() {
+    let seen = MethodCounters::default();
     let server = Server::new(router(&seen)).configure(|settings| {
         settings.sessions.message_timeout = Some(Duration::from_millis(100));
     });
-    let place = Place::raw(server).await;
-    let mut silent = place.connect().await;
+    let server = SessionServer::raw(server).await;
+    let mut silent = server.connect().await;
     silent.send(r#"{"jsonrpc":"2.0","id":1,"#).await;
     assert_eq!(silent.rest().await, [""; 0]);
 
-    // One that sends a byte now and then is no better.
-    let mut slow = place.connect().await;
+    // The same holds for a peer that sends single bytes.
+    let mut slow = server.connect().await;
     slow.send("{").await;
     let (mut reading, mut writing) = slow.stream.into_split();
     let trickle = tokio::spawn(async move {
@@ -437,8 +437,8 @@ async fn a_message_has_to_come_to_its_end() {
     assert_eq!(end.unwrap_or(0), 0);
     trickle.await.unwrap();
 
-    // Between messages there is time.
-    let mut calm: Raw = place.connect().await;
+    // There is no time limit between messages.
+    let mut calm: RawPeer = server.connect().await;
     calm.answers("before").await;
     sleep(Duration::from_millis(300)).await;
     calm.answers("after").await;

@@ -1,4 +1,4 @@
-//! Sessions: connections on which both sides may call.
+//! Tests of sessions: connections on which both sides may make calls.
 
 mod both_ways;
 mod calls;

@@ -1,4 +1,4 @@
-//! A peer of our own hand: lines out, lines in over loopback, and a server to say them to.
+//! Test peer that sends and receives raw lines, and the server that it connects to.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -12,18 +12,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::support::call;
-use crate::support::tally::{Gauge, Tally};
+use crate::support::counter::{Counter, Gauge};
 
-/// Longer than anything takes; what takes longer hangs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit after which a test counts as hung.
+pub(super) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One end of a connection that carries lines.
-pub(super) struct Raw {
+/// One end of a connection with one message per line.
+pub(super) struct RawPeer {
     pub(super) stream: TcpStream,
     read: Vec<u8>,
 }
 
-impl From<TcpStream> for Raw {
+impl From<TcpStream> for RawPeer {
     fn from(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self {
@@ -33,17 +33,17 @@ impl From<TcpStream> for Raw {
     }
 }
 
-impl Raw {
+impl RawPeer {
     pub(super) async fn connect(address: SocketAddr) -> Self {
         Self::from(TcpStream::connect(address).await.unwrap())
     }
 
     pub(super) async fn accept(listener: &TcpListener) -> Self {
-        let accepted = timeout(PATIENCE, listener.accept()).await;
+        let accepted = timeout(TEST_TIMEOUT, listener.accept()).await;
         Self::from(accepted.expect("nobody connects").unwrap().0)
     }
 
-    /// Sends lines, all in one packet.
+    /// Sends lines in one packet.
     pub(super) async fn say<T: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = T>) {
         let mut packet = String::new();
         for line in lines {
@@ -55,13 +55,13 @@ impl Raw {
 
     pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let sent = self.stream.write_all(bytes.as_ref());
-        timeout(PATIENCE, sent)
+        timeout(TEST_TIMEOUT, sent)
             .await
             .expect("nobody reads")
             .unwrap();
     }
 
-    /// The next line; `None` at the end, which a reset is as well.
+    /// Reads the next line. `None` means that the connection has ended or was reset.
     pub(super) async fn line(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.read.iter().position(|&byte| byte == b'\n') {
@@ -69,14 +69,14 @@ impl Raw {
                 return Some(String::from_utf8(line).unwrap().trim_end().to_owned());
             }
             let read = self.stream.read_buf(&mut self.read);
-            let read = timeout(PATIENCE, read).await.expect("nothing comes");
+            let read = timeout(TEST_TIMEOUT, read).await.expect("nothing comes");
             if !matches!(read, Ok(1..)) {
                 return None;
             }
         }
     }
 
-    /// The next message.
+    /// Reads the next message.
     pub(super) async fn next(&mut self) -> Value {
         let line = self.line().await.expect("the connection has ended");
         serde_json::from_str(&line).unwrap()
@@ -87,7 +87,7 @@ impl Raw {
         self.next().await
     }
 
-    /// Waits for the peer to close; what it said before.
+    /// Reads until the peer closes the connection, and returns the lines.
     pub(super) async fn rest(mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(line) = self.line().await {
@@ -96,7 +96,7 @@ impl Raw {
         lines
     }
 
-    /// Whether the connection still answers, and with nothing before that.
+    /// Checks that the next message on the connection is the response to a new call.
     pub(super) async fn answers(&mut self, name: &str) {
         let answer = self.call("\"still\"", "add", "[3,4]").await;
         assert_eq!(
@@ -107,33 +107,33 @@ impl Raw {
     }
 }
 
-/// The text of a cancellation.
+/// The JSON text of a cancellation.
 pub(super) fn cancel(id: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"$/cancelRequest","params":{{"id":{id}}}}}"#)
 }
 
-/// The text of an answer.
+/// The JSON text of a response.
 pub(super) fn result(id: &str, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
 }
 
-/// What the methods of a place have done.
+/// Counters of the calls on a test server.
 #[derive(Clone, Default)]
-pub(super) struct Seen {
+pub(super) struct MethodCounters {
     /// Calls of `count`.
-    pub(super) counted: Tally,
+    pub(super) counted: Counter,
     /// Calls of `hold` that have begun.
-    pub(super) held: Tally,
+    pub(super) held: Counter,
     /// Calls of `hold` that were dropped.
-    pub(super) dropped: Tally,
+    pub(super) dropped: Counter,
     /// Calls of `sleep` that have begun.
-    pub(super) slept: Tally,
-    /// Calls of `sleep` and `hold` at the same time.
+    pub(super) slept: Counter,
+    /// Concurrent calls of `sleep` and `hold`.
     pub(super) busy: Gauge,
 }
 
-/// The methods.
-pub(super) fn router(seen: &Seen) -> Router {
+/// The methods of a test server.
+pub(super) fn router(seen: &MethodCounters) -> Router {
     let (counted, sleeps, holds) = (seen.counted.clone(), seen.clone(), seen.clone());
     Router::default()
         .method_fn("add", |a: i64, b: i64| a + b)
@@ -158,16 +158,16 @@ pub(super) fn router(seen: &Seen) -> Router {
         })
 }
 
-/// A server that runs until the end of the test.
-pub(super) struct Place {
+/// A server that runs until it is dropped.
+pub(super) struct SessionServer {
     pub(super) address: SocketAddr,
     pub(super) url: String,
     pub(super) handle: ServerHandle,
     serving: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
-impl Place {
-    /// On a raw port of its own.
+impl SessionServer {
+    /// Starts a server on a free raw TCP port.
     pub(super) async fn raw(server: Server) -> Self {
         Self::bound(server.bind("tcp://127.0.0.1:0")).await
     }
@@ -182,14 +182,14 @@ impl Place {
         }
     }
 
-    pub(super) async fn connect(&self) -> Raw {
-        Raw::connect(self.address).await
+    pub(super) async fn connect(&self) -> RawPeer {
+        RawPeer::connect(self.address).await
     }
 
     /// Waits until the server has ended.
     pub(super) async fn ended(&mut self) {
         let serving = self.serving.take().unwrap();
-        let ended = timeout(PATIENCE, serving).await;
+        let ended = timeout(TEST_TIMEOUT, serving).await;
         ended.expect("the server does not end").unwrap().unwrap();
         assert_eq!(self.handle.connections(), 0);
     }
@@ -201,13 +201,13 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SessionServer {
     fn drop(&mut self) {
         self.handle.kill();
     }
 }
 
-/// Waits until something holds that has no event of its own.
+/// Polls a condition that has no event until it holds.
 pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
     for _ in 0..4_000 {
         if holds() {
@@ -218,12 +218,12 @@ pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
     panic!("it never holds: {what}");
 }
 
-/// A WebSocket by hand, from the client's side.
-pub(super) struct RawWs {
+/// A WebSocket client on raw frames.
+pub(super) struct RawWebSocket {
     pub(super) stream: TcpStream,
 }
 
-impl RawWs {
+impl RawWebSocket {
     pub(super) const TEXT: u8 = 1;
     pub(super) const CLOSE: u8 = 8;
     pub(super) const PING: u8 = 9;
@@ -238,7 +238,7 @@ impl RawWs {
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
-            let byte = timeout(PATIENCE, stream.read_u8()).await;
+            let byte = timeout(TEST_TIMEOUT, stream.read_u8()).await;
             answer.push(byte.expect("no answer").unwrap());
         }
         assert!(answer.starts_with(b"HTTP/1.1 101"));
@@ -254,7 +254,7 @@ impl RawWs {
         self.stream.write_all(&frame).await.unwrap();
     }
 
-    /// The next frame; `None` at the end.
+    /// Reads the next frame. `None` means that the connection has ended.
     pub(super) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let read = async {
             let opcode = self.stream.read_u8().await? & 0x0f;
@@ -266,10 +266,13 @@ impl RawWs {
             self.stream.read_exact(&mut payload).await?;
             Ok::<_, std::io::Error>((opcode, payload))
         };
-        timeout(PATIENCE, read).await.expect("nothing comes").ok()
+        timeout(TEST_TIMEOUT, read)
+            .await
+            .expect("nothing comes")
+            .ok()
     }
 
-    /// The next message; pings on the way are answered.
+    /// Reads the next message, and answers pings before it.
     pub(super) async fn next(&mut self) -> Value {
         loop {
             match self.frame().await.expect("the connection has ended") {

@@ -1,4 +1,4 @@
-//! A client whose server goes and comes back.
+//! Tests of reconnection: the server of a client ends and starts again.
 
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use antiphon::{Server, call};
 use futures_core::Stream;
 use tokio::time::timeout;
 
-use super::raw::{PATIENCE, Place, Seen, router};
-use crate::support::tally::{Guard, Tally};
+use super::raw::{MethodCounters, SessionServer, TEST_TIMEOUT, router};
+use crate::support::counter::{Counter, Guard};
 
-/// One number, and then nothing for ever.
+/// A stream of one number that then stays pending.
 struct One(bool, #[allow(dead_code)] Guard); // kept, not looked at
 
 impl Stream for One {
@@ -27,25 +27,25 @@ impl Stream for One {
     }
 }
 
-/// A port that nobody listens on; it is taken by whoever asks for it by its number.
+/// The address of a free port.
 fn free_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
-async fn serve(address: SocketAddr, seen: &Seen, streams: &Tally) -> Place {
+async fn serve(address: SocketAddr, seen: &MethodCounters, streams: &Counter) -> SessionServer {
     let streams = streams.clone();
     let router = router(seen).method_fn("numbers", move || One(false, streams.guard()));
-    Place::bound(Server::new(router).bind(format!("tcp://{address}"))).await
+    SessionServer::bound(Server::new(router).bind(format!("tcp://{address}"))).await
 }
 
-async fn down(mut place: Place) {
-    place.handle.kill();
-    place.ended().await;
+async fn down(mut server: SessionServer) {
+    server.handle.kill();
+    server.ended().await;
 }
 
 fn builder(address: SocketAddr) -> ClientBuilder {
-    Client::builder(format!("tcp://{address}")).timeout(PATIENCE)
+    Client::builder(format!("tcp://{address}")).timeout(TEST_TIMEOUT)
 }
 
 fn soon() -> Reconnect {
@@ -55,38 +55,41 @@ fn soon() -> Reconnect {
 }
 
 #[tokio::test]
-async fn what_was_under_way_is_unknown_unless_it_may_run_twice() {
-    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
-    let place = serve(address, &seen, &streams).await;
+async fn a_call_in_flight_is_unknown_unless_it_is_idempotent() {
+    let (seen, streams, address) = (MethodCounters::default(), Counter::default(), free_port());
+    let server = serve(address, &seen, &streams).await;
     let client = builder(address).reconnect(soon()).build().unwrap();
     let once = tokio::spawn(call!(client.hold()).into_future());
     let again = tokio::spawn(call!(client.sleep(300)).idempotent().into_future());
     seen.held.reach(1).await;
     seen.slept.reach(1).await;
-    down(place).await;
+    down(server).await;
     let once: Result<(), _> = once.await.unwrap();
     let error = once.unwrap_err();
     assert!(
         matches!(error.kind(), Kind::Unknown) && error.is_closed(),
         "{error}"
     );
-    let place = serve(address, &seen, &streams).await;
-    let again: Result<u64, _> = timeout(PATIENCE, again).await.expect("it hangs").unwrap();
+    let server = serve(address, &seen, &streams).await;
+    let again: Result<u64, _> = timeout(TEST_TIMEOUT, again)
+        .await
+        .expect("it hangs")
+        .unwrap();
     assert_eq!(again.ok(), Some(300));
     assert_eq!((seen.held.get(), seen.slept.get()), (1, 2));
-    drop(place);
+    drop(server);
 }
 
 #[tokio::test]
-async fn what_is_called_meanwhile_waits() {
-    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
-    let place = serve(address, &seen, &streams).await;
+async fn a_call_during_the_outage_waits() {
+    let (seen, streams, address) = (MethodCounters::default(), Counter::default(), free_port());
+    let server = serve(address, &seen, &streams).await;
     let client = builder(address).reconnect(soon()).build().unwrap();
     let mut connection = client.connection();
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
-    down(place).await;
+    down(server).await;
     while matches!(connection.state(), ConnectionState::Open) {
-        timeout(PATIENCE, connection.changed()).await.unwrap();
+        timeout(TEST_TIMEOUT, connection.changed()).await.unwrap();
     }
     let calls: Vec<_> = (0..20)
         .map(|n: i64| tokio::spawn(call!(client.add(n, 1)).into_future()))
@@ -95,36 +98,41 @@ async fn what_is_called_meanwhile_waits() {
     let ticket = batch.call::<i64>("add", (1, 1));
     let batch = tokio::spawn(batch.send());
     let told = tokio::spawn(client.notify("count", ()).into_future());
-    // One that does not want to wait that long is told that nothing has happened.
+    // A call with a shorter timeout ends with the error that it was not sent.
     let error = call!(client.add(1, 1)).timeout(Duration::from_millis(50));
     let error = error.await.map(|_: i64| ()).unwrap_err();
     assert!(matches!(error.kind(), Kind::NotSent), "{error}");
 
-    let place = serve(address, &seen, &streams).await;
+    let server = serve(address, &seen, &streams).await;
     for (n, call) in (0_i64..).zip(calls) {
-        let sum: Result<i64, _> = timeout(PATIENCE, call).await.expect("it hangs").unwrap();
+        let sum: Result<i64, _> = timeout(TEST_TIMEOUT, call)
+            .await
+            .expect("it hangs")
+            .unwrap();
         assert_eq!(sum.ok(), Some(n + 1));
     }
     let mut responses = batch.await.unwrap().unwrap();
     assert_eq!(responses.take(ticket).ok(), Some(2));
     told.await.unwrap().unwrap();
     seen.counted.reach(1).await;
-    drop(place);
+    drop(server);
 }
 
 #[tokio::test]
-async fn a_subscription_goes_on_and_tells_of_the_gap() {
-    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
-    let mut place = serve(address, &seen, &streams).await;
+async fn a_subscription_continues_and_reports_the_gap() {
+    let (seen, streams, address) = (MethodCounters::default(), Counter::default(), free_port());
+    let mut server = serve(address, &seen, &streams).await;
     let client = builder(address).reconnect(soon()).build().unwrap();
     let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
     assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
     for round in 1..=3 {
         let before = numbers.id().map(str::to_owned);
-        down(place).await;
+        down(server).await;
         streams.reach(round).await;
-        place = serve(address, &seen, &streams).await;
-        let next = timeout(PATIENCE, numbers.next()).await.expect("it hangs");
+        server = serve(address, &seen, &streams).await;
+        let next = timeout(TEST_TIMEOUT, numbers.next())
+            .await
+            .expect("it hangs");
         assert!(
             matches!(next, Some(Err(StreamError::Interrupted))),
             "{next:?}"
@@ -132,16 +140,16 @@ async fn a_subscription_goes_on_and_tells_of_the_gap() {
         assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
         assert_ne!(numbers.id().map(str::to_owned), before);
     }
-    // It ends at the server that it is with now.
+    // Dropping it ends the stream at the current server.
     drop(numbers);
     streams.reach(4).await;
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
 }
 
 #[tokio::test]
-async fn without_it_the_end_is_the_end() {
-    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
-    let place = serve(address, &seen, &streams).await;
+async fn without_reconnection_a_subscription_ends_with_its_connection() {
+    let (seen, streams, address) = (MethodCounters::default(), Counter::default(), free_port());
+    let server = serve(address, &seen, &streams).await;
     let client = builder(address).build().unwrap();
     let mut connection = client.connection();
     assert!(matches!(connection.state(), ConnectionState::Idle));
@@ -149,8 +157,8 @@ async fn without_it_the_end_is_the_end() {
     assert!(matches!(connection.state(), ConnectionState::Open));
     let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
     assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
-    down(place).await;
-    let place = serve(address, &seen, &streams).await;
+    down(server).await;
+    let server = serve(address, &seen, &streams).await;
     let next = numbers.next().await.unwrap().unwrap_err();
     assert!(matches!(next, StreamError::Lost(_)), "{next}");
     assert!(numbers.next().await.is_none());
@@ -162,32 +170,32 @@ async fn without_it_the_end_is_the_end() {
     let error = client.ready().await.unwrap_err();
     assert!(matches!(error.kind(), Kind::NotSent), "{error}");
     while !matches!(connection.state(), ConnectionState::Lost(_)) {
-        timeout(PATIENCE, connection.changed()).await.unwrap();
+        timeout(TEST_TIMEOUT, connection.changed()).await.unwrap();
     }
-    assert_eq!(place.handle.accepted(), 0);
-    // The watch ends with the client.
+    assert_eq!(server.handle.accepted(), 0);
+    // The watcher ends with the client.
     drop((numbers, client));
     let gone = async { while connection.changed().await.is_some() {} };
-    timeout(PATIENCE, gone).await.expect("it goes on");
+    timeout(TEST_TIMEOUT, gone).await.expect("it goes on");
 }
 
 #[tokio::test]
 async fn the_states_of_a_connection_can_be_watched() {
-    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
-    let place = serve(address, &seen, &streams).await;
+    let (seen, streams, address) = (MethodCounters::default(), Counter::default(), free_port());
+    let server = serve(address, &seen, &streams).await;
     let client = builder(address).reconnect(soon()).build().unwrap();
     let mut connection = client.connection();
     let mut until = async |wanted: fn(&ConnectionState) -> bool| {
         let mut state = connection.state();
         while !wanted(&state) {
-            let changed = timeout(PATIENCE, connection.changed()).await;
+            let changed = timeout(TEST_TIMEOUT, connection.changed()).await;
             state = changed.expect("it never comes").unwrap();
         }
     };
     until(|state| matches!(state, ConnectionState::Idle)).await;
     client.ready().await.unwrap();
     until(|state| matches!(state, ConnectionState::Open)).await;
-    down(place).await;
+    down(server).await;
     until(|state| matches!(state, ConnectionState::Connecting(3..))).await;
     let _place = serve(address, &seen, &streams).await;
     until(|state| matches!(state, ConnectionState::Open)).await;
@@ -202,7 +210,7 @@ async fn attempts_are_counted() {
     let calling = tokio::spawn(call!(client.add(3, 4)).into_future());
     let mut attempts = 0;
     let reason = loop {
-        match timeout(PATIENCE, connection.changed()).await.unwrap() {
+        match timeout(TEST_TIMEOUT, connection.changed()).await.unwrap() {
             Some(ConnectionState::Connecting(attempt)) => {
                 assert!(attempt > attempts, "{attempt} after {attempts}");
                 attempts = attempt;
@@ -212,22 +220,25 @@ async fn attempts_are_counted() {
         }
     };
     assert!(attempts <= 3 && !reason.is_empty(), "{attempts}: {reason}");
-    let error = timeout(PATIENCE, calling).await.expect("it hangs").unwrap();
+    let error = timeout(TEST_TIMEOUT, calling)
+        .await
+        .expect("it hangs")
+        .unwrap();
     let error = error.map(|_: i64| ()).unwrap_err();
     assert!(
         matches!(error.kind(), Kind::NotSent) && error.is_connect(),
         "{error}"
     );
 
-    // The next call tries anew, and finds a server.
-    let (seen, streams) = (Seen::default(), Tally::default());
+    // The next call tries again, and finds a server.
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
     let _place = serve(address, &seen, &streams).await;
     assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
 }
 
-/// Callers that come just when an attempt has failed do not wait for what will not come.
+/// A call that is made just when an attempt has failed does not hang.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_failed_attempt_is_told_to_everybody() {
+async fn a_failed_attempt_is_reported_to_all_callers() {
     let address = free_port();
     let client = builder(address).build().unwrap();
     let callers: Vec<_> = (0..8)
@@ -247,9 +258,9 @@ async fn a_failed_attempt_is_told_to_everybody() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_dropped_takes_its_connection_along() {
-    let (seen, streams, address) = (Seen::default(), Tally::default(), free_port());
-    let place = serve(address, &seen, &streams).await;
+async fn a_dropped_client_closes_its_connection() {
+    let (seen, streams, address) = (MethodCounters::default(), Counter::default(), free_port());
+    let server = serve(address, &seen, &streams).await;
     for reconnect in [None, Some(soon())] {
         let mut builder = builder(address);
         if let Some(reconnect) = reconnect {
@@ -262,12 +273,12 @@ async fn a_client_that_is_dropped_takes_its_connection_along() {
         let numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
         drop(client);
         assert_eq!(call!(other.add(3, 4)).await.ok(), Some(7));
-        assert_eq!(place.handle.connections(), 1);
+        assert_eq!(server.handle.connections(), 1);
         drop((other, numbers));
         streams.reach(before + 1).await;
-        place.until_open(0).await;
+        server.until_open(0).await;
     }
-    // Also one that has not found its server yet.
+    // The same holds for a client that has not connected yet.
     let nowhere = Client::builder(format!("tcp://{}", free_port()));
     let nowhere = nowhere.reconnect(soon()).build().unwrap();
     let mut connection = nowhere.connection();
@@ -278,7 +289,7 @@ async fn a_client_that_is_dropped_takes_its_connection_along() {
     waiting.abort();
     drop(nowhere);
     let gone = async { while connection.changed().await.is_some() {} };
-    timeout(PATIENCE, gone).await.expect("it goes on");
+    timeout(TEST_TIMEOUT, gone).await.expect("it goes on");
     let result = waiting.await.map(|result: Result<i64, _>| result.is_ok());
     assert!(result.unwrap_err().is_cancelled());
 }

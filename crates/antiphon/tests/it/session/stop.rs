@@ -1,4 +1,4 @@
-//! A server that stops while sessions are open: what was asked is finished, nobody is kept waiting.
+//! Tests of shutdown with open sessions: running calls are finished, no client is left waiting.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +9,12 @@ use antiphon::{Server, call};
 use futures_core::Stream;
 use tokio::time::sleep;
 
-use super::raw::RawWs;
-use super::raw::{Place, Seen, router};
-use crate::support::tally::{Guard, Tally};
+use super::raw::RawWebSocket;
+use super::raw::{MethodCounters, SessionServer, router};
+use crate::support::counter::{Counter, Guard};
 use crate::support::{call as request, code, notification};
 
-/// One number, and then nothing for ever.
+/// A stream of one number that then stays pending.
 struct One(bool, #[allow(dead_code)] Guard); // kept, not looked at
 
 impl Stream for One {
@@ -28,7 +28,7 @@ impl Stream for One {
     }
 }
 
-fn server(seen: &Seen, streams: &Tally) -> Server {
+fn server(seen: &MethodCounters, streams: &Counter) -> Server {
     let streams = streams.clone();
     let router = router(seen).method_fn("numbers", move || One(false, streams.guard()));
     Server::new(router)
@@ -36,10 +36,10 @@ fn server(seen: &Seen, streams: &Tally) -> Server {
 
 #[tokio::test]
 async fn calls_are_finished_subscriptions_end_and_then_the_connection() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let mut place = Place::raw(server(&seen, &streams)).await;
-    let idle = place.connect().await;
-    let mut peer = place.connect().await;
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let mut server = SessionServer::raw(server(&seen, &streams)).await;
+    let idle = server.connect().await;
+    let mut peer = server.connect().await;
     let id = peer.call("1", "numbers", "[]").await["result"].clone();
     assert_eq!(peer.next().await["params"]["result"], 1);
     peer.say([
@@ -48,7 +48,7 @@ async fn calls_are_finished_subscriptions_end_and_then_the_connection() {
     ])
     .await;
     seen.slept.reach(1).await;
-    place.handle.stop();
+    server.handle.stop();
 
     let end = peer.next().await;
     assert_eq!(
@@ -60,40 +60,40 @@ async fn calls_are_finished_subscriptions_end_and_then_the_connection() {
     assert_eq!(idle.rest().await, [""; 0]);
     streams.reach(1).await;
     assert_eq!(seen.slept.get(), 2);
-    place.ended().await;
+    server.ended().await;
 }
 
-/// What comes while others are finished is refused, and said so.
+/// A call that arrives while other calls are finished is refused with an error.
 #[tokio::test]
 async fn a_call_long_after_the_stop_is_refused() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let mut place = Place::raw(server(&seen, &streams)).await;
-    let mut peer = place.connect().await;
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let mut server = SessionServer::raw(server(&seen, &streams)).await;
+    let mut peer = server.connect().await;
     peer.say([request("1", "sleep", "[1500]")]).await;
     seen.slept.reach(1).await;
-    place.handle.stop();
+    server.handle.stop();
     peer.answers("what was on its way").await;
     sleep(Duration::from_millis(300)).await;
     let late = peer.call("3", "add", "[3,4]").await;
     assert_eq!(code(&late), -32000, "{late}");
     assert_eq!(peer.next().await["result"], 1500);
     assert_eq!(peer.rest().await, [""; 0]);
-    place.ended().await;
+    server.ended().await;
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_cut_after_a_while_and_told() {
-    let (seen, streams) = (Seen::default(), Tally::default());
+async fn calls_that_do_not_end_in_time_get_an_error() {
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
     let server = server(&seen, &streams);
     let server = server.configure(|s| s.graceful_timeout = Duration::from_millis(200));
-    let mut place = Place::raw(server).await;
-    let mut peer = place.connect().await;
+    let mut server = SessionServer::raw(server).await;
+    let mut peer = server.connect().await;
     peer.say([request("1", "hold", "[]")]).await;
     seen.held.reach(1).await;
-    place.handle.stop();
+    server.handle.stop();
     assert_eq!(peer.rest().await, [STOPPING]);
     seen.dropped.reach(1).await;
-    place.ended().await;
+    server.ended().await;
 }
 
 const STOPPING: &str =
@@ -101,27 +101,27 @@ const STOPPING: &str =
 
 #[tokio::test]
 async fn cut_ends_calls_with_an_answer() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let mut place = Place::raw(server(&seen, &streams)).await;
-    let mut peer = place.connect().await;
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let mut server = SessionServer::raw(server(&seen, &streams)).await;
+    let mut peer = server.connect().await;
     peer.say([request("1", "hold", "[]")]).await;
     seen.held.reach(1).await;
-    place.handle.cut();
+    server.handle.cut();
     assert_eq!(peer.rest().await, [STOPPING]);
     seen.dropped.reach(1).await;
-    place.ended().await;
+    server.ended().await;
 }
 
 #[tokio::test]
-async fn kill_cuts_everything_off() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let mut place = Place::raw(server(&seen, &streams)).await;
-    let client = Client::connect(&place.url).unwrap();
+async fn kill_ends_all_connections() {
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let mut server = SessionServer::raw(server(&seen, &streams)).await;
+    let client = Client::connect(&server.url).unwrap();
     let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
     assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
     let holding = tokio::spawn(call!(client.hold()).into_future());
     seen.held.reach(1).await;
-    place.handle.kill();
+    server.handle.kill();
     let held: Result<(), _> = holding.await.unwrap();
     assert!(matches!(held.unwrap_err().kind(), Kind::Unknown));
     let end = numbers.next().await.unwrap().unwrap_err();
@@ -129,73 +129,74 @@ async fn kill_cuts_everything_off() {
     assert!(numbers.next().await.is_none());
     seen.dropped.reach(1).await;
     streams.reach(1).await;
-    place.ended().await;
+    server.ended().await;
 }
 
-/// The library's own client, over every transport that a server has.
-async fn check(mut place: Place, seen: Seen, url: String) {
+/// Checks shutdown with the client of this library.
+async fn check(mut server: SessionServer, seen: MethodCounters, url: String) {
     let client = Client::connect(&url).unwrap();
     let mut numbers = client.subscribe::<u64>("numbers", ()).await.unwrap();
     assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
     let sleeping = tokio::spawn(call!(client.sleep(200)).into_future());
     seen.slept.reach(1).await;
-    place.handle.stop();
+    server.handle.stop();
     let slept: u64 = sleeping.await.unwrap().unwrap();
     assert_eq!(slept, 200, "{url}");
     let end = numbers.next().await.unwrap().unwrap_err();
     assert!(matches!(end, StreamError::Shutdown), "{url}: {end}");
     assert!(numbers.next().await.is_none(), "{url}");
-    place.ended().await;
+    server.ended().await;
     let error = call!(client.add(3, 4)).await.map(|_: u64| ()).unwrap_err();
     assert!(matches!(error.kind(), Kind::NotSent), "{url}: {error}");
     assert!(error.is_closed(), "{url}: {error}");
 }
 
 #[tokio::test]
-async fn a_client_over_tcp() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let place = Place::raw(server(&seen, &streams)).await;
-    let url = place.url.clone();
-    check(place, seen, url).await;
+async fn a_client_over_tcp_sees_a_graceful_stop() {
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let server = SessionServer::raw(server(&seen, &streams)).await;
+    let url = server.url.clone();
+    check(server, seen, url).await;
 }
 
 #[tokio::test]
-async fn a_client_over_web_socket() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let place = Place::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
-    let url = place.url.replacen("http", "ws", 1);
-    check(place, seen, url).await;
+async fn a_client_over_web_socket_sees_a_graceful_stop() {
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let server = SessionServer::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
+    let url = server.url.replacen("http", "ws", 1);
+    check(server, seen, url).await;
 }
 
 #[tokio::test]
-async fn a_web_socket_is_told_that_the_server_goes_away() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let mut place = Place::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
-    let mut idle = RawWs::connect(place.address).await;
-    let mut busy = RawWs::connect(place.address).await;
+async fn a_web_socket_gets_the_close_code_going_away() {
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let mut server = SessionServer::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
+    let mut idle = RawWebSocket::connect(server.address).await;
+    let mut busy = RawWebSocket::connect(server.address).await;
     let sleeping = request("1", "sleep", "[200]");
-    busy.send(RawWs::TEXT, sleeping.as_bytes()).await;
+    busy.send(RawWebSocket::TEXT, sleeping.as_bytes()).await;
     seen.slept.reach(1).await;
-    place.handle.stop();
+    server.handle.stop();
     assert_eq!(busy.next().await["result"], 200);
     for peer in [&mut idle, &mut busy] {
         let (opcode, payload) = peer.frame().await.unwrap();
-        assert_eq!(opcode, RawWs::CLOSE);
+        assert_eq!(opcode, RawWebSocket::CLOSE);
         assert_eq!(payload.get(..2), Some(&1001_u16.to_be_bytes()[..]));
-        peer.send(RawWs::CLOSE, &1001_u16.to_be_bytes()).await;
+        peer.send(RawWebSocket::CLOSE, &1001_u16.to_be_bytes())
+            .await;
         assert_eq!(peer.frame().await, None);
     }
-    place.ended().await;
+    server.ended().await;
 }
 
-/// A WebSocket that does not answer the goodbye does not keep the server.
+/// A WebSocket peer that does not answer the close frame does not delay the server.
 #[tokio::test]
-async fn nobody_has_to_answer_the_goodbye() {
-    let (seen, streams) = (Seen::default(), Tally::default());
-    let mut place = Place::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
-    let silent = RawWs::connect(place.address).await;
-    place.until_open(1).await;
-    place.handle.stop();
-    place.ended().await;
+async fn a_silent_web_socket_does_not_delay_the_stop() {
+    let (seen, streams) = (MethodCounters::default(), Counter::default());
+    let mut server = SessionServer::bound(server(&seen, &streams).bind("127.0.0.1:0")).await;
+    let silent = RawWebSocket::connect(server.address).await;
+    server.until_open(1).await;
+    server.handle.stop();
+    server.ended().await;
     drop(silent);
 }

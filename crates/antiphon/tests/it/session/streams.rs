@@ -1,4 +1,4 @@
-//! Subscriptions over a session.
+//! Tests of subscriptions over a session.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,9 +9,9 @@ use antiphon::{ErrorObject, Method, Overflow, Router};
 use futures_core::Stream;
 use tokio::time::{Interval, interval, sleep};
 
-use crate::support::tally::Tally;
+use crate::support::counter::Counter;
 
-/// Counts from 1, one number each `pause`.
+/// A stream that counts from 1, one number each `pause`.
 struct Count {
     next: u64,
     last: u64,
@@ -53,7 +53,7 @@ impl Stream for Count {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_comes_whole_and_ends() {
+async fn a_stream_arrives_completely_and_ends() {
     let server = Router::default()
         .method_fn("count", Count::to)
         .build()
@@ -69,7 +69,7 @@ async fn a_stream_comes_whole_and_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_a_subscription_ends_the_stream_at_the_server() {
-    let dropped = Tally::default();
+    let dropped = Counter::default();
     let alive = dropped.clone();
     let server = Router::default()
         .method_fn("count", move |last: u64| Count {
@@ -126,7 +126,7 @@ impl<F: FnMut() -> Result<u64, ErrorObject> + Unpin> Stream for Failing<F> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_dropped_is_told() {
+async fn dropped_items_are_reported() {
     let dropping = Method::function("count", Count::to).overflow(Overflow::LatestOnly);
     let server = Router::default().method(dropping).build().unwrap();
     let client = Client::builder("").in_process(&server).build().unwrap();

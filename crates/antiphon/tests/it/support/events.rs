@@ -1,4 +1,4 @@
-//! Reading an event stream, event by event.
+//! Reader for event streams.
 
 use std::time::Duration;
 
@@ -9,69 +9,69 @@ use serde_json::Value;
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
+use crate::support::http1::{Http1, post};
 use crate::support::http2::{Http2, begin};
-use crate::support::site::Site;
-use crate::support::wire::{Wire, post};
+use crate::support::test_server::TestServer;
 
 pub(crate) const ACCEPT: &str = "Accept: text/event-stream\r\n";
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An event stream that is being read.
-pub(crate) struct Reader {
-    pub(crate) from: From,
+/// A reader of one event stream.
+pub(crate) struct EventReader {
+    pub(crate) from: EventSource,
     read: Vec<u8>,
-    /// Bytes in which no event ends.
+    /// Bytes of an event that is not complete yet.
     seen: usize,
 }
 
-/// The connection it comes over.
-pub(crate) enum From {
-    Http1(Wire),
+/// The connection of the event stream.
+pub(crate) enum EventSource {
+    Http1(Http1),
     Http2(Http2, Response<RecvStream>),
 }
 
-/// An event: its id and its message.
+/// The id of an event and its message.
 pub(crate) type Event = (Option<u64>, Value);
 
-impl Reader {
-    /// Makes a call whose answer is a stream, and looks at the head of the response.
-    pub(crate) async fn open(site: &Site, http2: bool, body: &str) -> Self {
+impl EventReader {
+    /// Makes a call that returns an event stream, and checks the head of the response.
+    pub(crate) async fn open(server: &TestServer, http2: bool, body: &str) -> Self {
         let from = match http2 {
             false => {
-                let mut wire = narrow(site).await;
-                wire.send(post(ACCEPT, body)).await;
-                let head = wire.head().await.unwrap();
+                let mut http1 = narrow(server).await;
+                http1.send(post(ACCEPT, body)).await;
+                let head = http1.head().await.unwrap();
                 assert_eq!(head.status, 200);
                 assert_eq!(head.header("content-type"), Some("text/event-stream"));
                 assert_eq!(head.header("cache-control"), Some("no-store"));
                 assert_eq!(head.header("content-encoding"), None);
-                From::Http1(wire)
+                EventSource::Http1(http1)
             }
             true => {
-                let mut http2 = site.http2().await;
+                let mut http2 = server.http2().await;
                 let response = ask(&mut http2, "text/event-stream", body).await;
                 let head = begin(response).await;
                 assert_eq!(head.status(), 200);
                 assert_eq!(head.headers()["content-type"], "text/event-stream");
                 assert_eq!(head.headers()["cache-control"], "no-store");
-                From::Http2(http2, head)
+                EventSource::Http2(http2, head)
             }
         };
         Self::of(from)
     }
 
-    pub(crate) fn of(from: From) -> Self {
+    pub(crate) fn of(from: EventSource) -> Self {
         let (read, seen) = (Vec::new(), 0);
         Self { from, read, seen }
     }
 
-    /// Reads more; false at the end of the body.
+    /// Reads more bytes. Returns false at the end of the body.
     async fn more(&mut self) -> bool {
         let data = match &mut self.from {
-            From::Http1(wire) => wire.chunk().await.unwrap(),
-            From::Http2(_, response) => {
+            EventSource::Http1(http1) => http1.chunk().await.unwrap(),
+            EventSource::Http2(_, response) => {
                 let body = response.body_mut();
-                let data = timeout(PATIENCE, body.data()).await.expect("no data");
+                let data = timeout(TEST_TIMEOUT, body.data()).await.expect("no data");
                 data.map(|data| {
                     let data = data.unwrap();
                     body.flow_control().release_capacity(data.len()).unwrap();
@@ -83,7 +83,7 @@ impl Reader {
         data.is_some()
     }
 
-    /// The text of the next event.
+    /// Reads the next event as text.
     pub(crate) async fn text(&mut self) -> Option<String> {
         loop {
             let mut pairs = self.read[self.seen..].windows(2);
@@ -111,7 +111,8 @@ impl Reader {
         Some((id, serde_json::from_str(&field("data")).unwrap()))
     }
 
-    /// All that is left after the answer, which has no id and says that of the subscription.
+    /// Reads all events. Checks the first one, the response with the id of the subscription and
+    /// without an event id, and returns the others.
     pub(crate) async fn rest(&mut self) -> Vec<Event> {
         let (id, answer) = self.next().await.unwrap();
         assert_eq!((id, &answer["id"]), (None, &Value::from(7)));
@@ -128,16 +129,16 @@ impl Reader {
     }
 }
 
-/// A connection for which the system keeps little that nobody has read.
-pub(crate) async fn narrow(site: &Site) -> Wire {
+/// A connection with a small receive buffer.
+pub(crate) async fn narrow(server: &TestServer) -> Http1 {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
-    let stream = socket.connect(site.address).await.unwrap();
+    let stream = socket.connect(server.address).await.unwrap();
     let read = Vec::new();
-    Wire { stream, read }
+    Http1 { stream, read }
 }
 
-/// Sends a message with this `Accept`.
+/// Sends a message with this `Accept` header.
 pub(crate) async fn ask(http2: &mut Http2, accept: &str, body: &str) -> ResponseFuture {
     let head = http2.head().header("accept", accept).body(()).unwrap();
     let (response, mut stream) = http2.begin(head, false).await;

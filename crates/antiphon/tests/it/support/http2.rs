@@ -1,4 +1,4 @@
-//! HTTP/2 with prior knowledge, close enough to the frames to misbehave.
+//! HTTP/2 test client with prior knowledge and access to single streams.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use tokio::time::timeout;
 
 use crate::support::call;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One connection.
 pub(crate) struct Http2 {
     requests: SendRequest<Bytes>,
-    /// The task that drives it; it ends with the connection.
+    /// The task that drives the connection. It ends with the connection.
     pub(crate) driver: JoinHandle<Result<(), h2::Error>>,
     authority: String,
 }
@@ -39,24 +39,24 @@ impl Http2 {
         }
     }
 
-    /// The usual head, for tests that change it.
+    /// A default request head, which a test may change.
     pub(crate) fn head(&self) -> http::request::Builder {
         Request::post(format!("http://{}/", self.authority))
             .header("content-type", "application/json")
     }
 
-    /// Begins a request; its body goes into the stream unless this ends it.
+    /// Begins a request. The returned stream takes the body, unless `end` is set.
     pub(crate) async fn begin(
         &mut self,
         head: Request<()>,
         ends: bool,
     ) -> (ResponseFuture, SendStream<Bytes>) {
-        let ready = timeout(PATIENCE, self.requests.clone().ready()).await;
+        let ready = timeout(TEST_TIMEOUT, self.requests.clone().ready()).await;
         self.requests = ready.expect("no room for a stream").unwrap();
         self.requests.send_request(head, ends).unwrap()
     }
 
-    /// Sends a message and gives its answer to come.
+    /// Sends a message and returns the future of the response.
     pub(crate) async fn post(&mut self, body: &str) -> ResponseFuture {
         let head = self.head().body(()).unwrap();
         let (response, mut stream) = self.begin(head, false).await;
@@ -64,12 +64,12 @@ impl Http2 {
         response
     }
 
-    /// Sends any request and reads its answer.
+    /// Sends a request and reads the response.
     pub(crate) async fn ask(&mut self, head: http::request::Builder, body: &str) -> (u16, String) {
         let head = head.body(()).unwrap();
         let (response, mut stream) = self.begin(head, body.is_empty()).await;
         if !body.is_empty() {
-            // A server that has refused already may have closed the stream.
+            // A server that has already refused the request may have closed the stream.
             let _ = stream.send_data(body.to_owned().into(), true);
         }
         read(response).await
@@ -83,25 +83,25 @@ impl Http2 {
     }
 }
 
-/// A whole answer: status and body.
+/// Reads a whole response: status and body.
 pub(crate) async fn read(response: ResponseFuture) -> (u16, String) {
-    let response = timeout(PATIENCE, response).await.expect("no answer");
+    let response = timeout(TEST_TIMEOUT, response).await.expect("no answer");
     let (head, mut body) = response.unwrap().into_parts();
     let text = text(&mut body).await;
     assert_eq!(head.version, http::Version::HTTP_2);
     (head.status.as_u16(), text)
 }
 
-/// The head of an answer alone, and its body to come.
+/// Reads only the head of a response. The body is still to be read.
 pub(crate) async fn begin(response: ResponseFuture) -> Response<RecvStream> {
-    let response = timeout(PATIENCE, response).await.expect("no answer");
+    let response = timeout(TEST_TIMEOUT, response).await.expect("no answer");
     response.unwrap()
 }
 
-/// The rest of a body, with room given for more as it comes.
+/// Reads the rest of a body and releases flow-control capacity.
 pub(crate) async fn text(body: &mut RecvStream) -> String {
     let mut all = Vec::new();
-    while let Some(data) = timeout(PATIENCE, body.data()).await.expect("no data") {
+    while let Some(data) = timeout(TEST_TIMEOUT, body.data()).await.expect("no data") {
         let data = data.unwrap();
         body.flow_control().release_capacity(data.len()).unwrap();
         all.extend_from_slice(&data);

@@ -1,4 +1,4 @@
-//! The log of this test program: errors, as text, of all tests together.
+//! Capture of the error log of all tests in this binary.
 
 use std::io;
 use std::sync::{Mutex, Once, PoisonError};
@@ -19,7 +19,7 @@ impl io::Write for Writer {
     }
 }
 
-/// Errors are written down from now on.
+/// Starts to capture errors.
 pub(crate) fn keep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -31,7 +31,7 @@ pub(crate) fn keep() {
     });
 }
 
-/// The lines that hold this text.
+/// Returns the captured lines that contain this text.
 pub(crate) fn lines(with: &str) -> Vec<String> {
     let text = TEXT.lock().unwrap_or_else(PoisonError::into_inner);
     let text = String::from_utf8_lossy(&text);

@@ -1,26 +1,26 @@
-//! What the tests of dispatch and of the HTTP server share.
+//! Shared helpers of the tests.
 
+pub(crate) mod counter;
 pub(crate) mod events;
+pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod log;
-pub(crate) mod site;
-pub(crate) mod tally;
-pub(crate) mod wire;
+pub(crate) mod test_server;
 
 use antiphon::Dispatcher;
 use serde_json::Value;
 
-/// The text of a call.
+/// The JSON text of a call.
 pub(crate) fn call(id: &str, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
 }
 
-/// The text of a notification.
+/// The JSON text of a notification.
 pub(crate) fn notification(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#)
 }
 
-/// The text of a batch.
+/// The JSON text of a batch.
 pub(crate) fn batch<T: AsRef<str>>(entries: impl IntoIterator<Item = T>) -> String {
     let entries: Vec<_> = entries
         .into_iter()
@@ -29,7 +29,8 @@ pub(crate) fn batch<T: AsRef<str>>(entries: impl IntoIterator<Item = T>) -> Stri
     format!("[{}]", entries.join(","))
 }
 
-/// The answer in process, as a value; null for none, which no message is answered with.
+/// Sends a message in process and returns the response, or null if there is none. No message has
+/// the response null.
 pub(crate) async fn ask(dispatcher: &Dispatcher, message: impl Into<String>) -> Value {
     match dispatcher.handle(message.into()).await {
         Some(answer) => serde_json::from_slice(&answer).unwrap(),
@@ -37,20 +38,20 @@ pub(crate) async fn ask(dispatcher: &Dispatcher, message: impl Into<String>) -> 
     }
 }
 
-/// The code of an answer's error; 0 for a result.
+/// The error code of a response, 0 for a result.
 pub(crate) fn code(answer: &Value) -> i64 {
     answer["error"]["code"].as_i64().unwrap_or_default()
 }
 
-/// The codes of a batch's answers, in order.
+/// The codes of the responses in a batch, in order.
 pub(crate) fn codes(answers: &Value) -> Vec<i64> {
     answers.as_array().unwrap().iter().map(code).collect()
 }
 
-/// The answer to a message that is no request.
+/// The response to a message that is not valid JSON.
 pub(crate) const PARSE_ERROR: &str =
     r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
 
-/// The answer to an object that is no request and has no id that could be echoed.
+/// The response to an object that is not a request and has no valid id.
 pub(crate) const INVALID_REQUEST: &str =
     r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}"#;

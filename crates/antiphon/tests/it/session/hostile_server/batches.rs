@@ -1,15 +1,15 @@
-//! Answers to batches.
+//! Tests of responses to batches.
 
 use antiphon::call;
 use antiphon::client::Kind;
 
-use super::super::raw::{Raw, result};
+use super::super::raw::{RawPeer, result};
 use super::{Outcome, SHORT, behave, client, listener, outcome};
 use crate::support::{PARSE_ERROR, call as request};
 
-/// Three calls; what the server makes of them; what becomes of each.
+/// Each case has the response of the server to three calls and the outcome of each call.
 #[tokio::test]
-async fn answers_to_batches_come_in_any_shape() {
+async fn each_call_of_a_batch_ends_for_every_shape_of_response() {
     use Outcome::{Is, Late, Refused};
     let (a, b, c) = (result("$A", "1"), result("$B", "2"), result("$C", "3"));
     let all: Option<[Outcome; 3]> = Some([Is(1), Is(2), Is(3)]);
@@ -48,7 +48,7 @@ async fn answers_to_batches_come_in_any_shape() {
     for (name, part, expected) in table {
         let (listener, address) = listener().await;
         let acting = tokio::spawn(async move {
-            let mut peer = Raw::accept(&listener).await;
+            let mut peer = RawPeer::accept(&listener).await;
             let calls = peer.next().await;
             let mut part = part;
             for (at, place) in ["$A", "$B", "$C"].iter().enumerate() {

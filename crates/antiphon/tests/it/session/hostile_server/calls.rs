@@ -1,16 +1,16 @@
-//! Answers to calls, one by one.
+//! Tests of responses to single calls.
 
 use std::time::Duration;
 
 use antiphon::client::{Client, Kind, PendingCall};
 use antiphon::{ErrorCode, Router, call};
 
-use super::super::raw::{PATIENCE, Raw, result};
+use super::super::raw::{RawPeer, TEST_TIMEOUT, result};
 use super::{Outcome, SHORT, actor, behave, client, listener, outcome};
 use crate::support::{PARSE_ERROR, call as request};
 
 #[tokio::test]
-async fn whatever_comes_a_call_ends_and_nobody_gets_what_is_not_his() {
+async fn every_call_ends_and_gets_no_response_of_another_call() {
     use Outcome::{Closed, Is, Late, Refused, Senseless};
     let right = || result("$ID", "1") + "\n";
     let lines = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
@@ -115,7 +115,7 @@ async fn whatever_comes_a_call_ends_and_nobody_gets_what_is_not_his() {
             Closed,
             false,
         ),
-        // A line needs no line break if it is the last one.
+        // The last line needs no line break.
         (
             "a line, then the end",
             right().trim_end().into(),
@@ -156,8 +156,8 @@ async fn whatever_comes_a_call_ends_and_nobody_gets_what_is_not_his() {
             Is(1),
             true,
         ),
-        // A malformed answer is one all the same: the call is told, as it is over HTTP, and the
-        // peer is not told of an invalid request.
+        // A malformed response still ends its call, with an error as over HTTP. The peer gets no
+        // error for an invalid request.
         (
             "result and error",
             lines(&[r#"{"jsonrpc":"2.0","id":$ID,"result":1,"error":{"code":5,"message":"x"}}"#]),
@@ -208,7 +208,7 @@ async fn whatever_comes_a_call_ends_and_nobody_gets_what_is_not_his() {
 }
 
 #[tokio::test]
-async fn headers_of_a_message_may_lie() {
+async fn invalid_headers_of_a_message_end_its_call() {
     let table = [
         ("2 GiB", "Content-Length: 2147483648\r\n\r\n{"),
         (
@@ -228,8 +228,8 @@ async fn headers_of_a_message_may_lie() {
     for (name, part) in table {
         let (listener, address) = listener().await;
         let acting = tokio::spawn(async move {
-            let mut peer = Raw::accept(&listener).await;
-            // The head, the empty line, and a body without an end of line.
+            let mut peer = RawPeer::accept(&listener).await;
+            // The head, the empty line, and a body without a line break.
             peer.line().await.unwrap();
             peer.send(part).await;
             match name {
@@ -238,7 +238,7 @@ async fn headers_of_a_message_may_lie() {
             }
         });
         let url = format!("tcp://{address}?framing=content-length");
-        let client = Client::builder(url).timeout(PATIENCE).build().unwrap();
+        let client = Client::builder(url).timeout(TEST_TIMEOUT).build().unwrap();
         assert_eq!(outcome(call!(client.m()).await), Outcome::Closed, "{name}");
         assert_eq!(outcome(call!(client.m()).await), Outcome::NotSent, "{name}");
         drop(client);
@@ -247,7 +247,7 @@ async fn headers_of_a_message_may_lie() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_reaches_nobody() {
+async fn a_response_that_is_too_long_is_not_delivered() {
     let (listener, address) = listener().await;
     let long = result("$ID", &format!("\"{}\"", "x".repeat(5_000))) + "\n";
     let acting = actor(listener, long.into(), true);
@@ -260,17 +260,17 @@ async fn an_answer_that_is_too_long_reaches_nobody() {
     acting.await.unwrap();
 }
 
-/// The peer guesses the ids of calls to come.
+/// The peer guesses the ids of future calls.
 #[tokio::test]
-async fn an_answer_before_the_question_answers_nothing() {
+async fn a_response_before_its_request_is_ignored() {
     let (listener, address) = listener().await;
     let (told, heard) = tokio::sync::oneshot::channel();
     let acting = tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         let early = (0..10).map(|id: u32| result(&id.to_string(), "666"));
         peer.say(early.chain([request("\"p\"", "same", "[1]")]))
             .await;
-        // Our request is answered behind all of that.
+        // The response to the actual request comes after all of these.
         assert_eq!(peer.next().await["result"], 1);
         told.send(()).unwrap();
         behave(&mut peer).await;
@@ -286,12 +286,12 @@ async fn an_answer_before_the_question_answers_nothing() {
     acting.await.unwrap();
 }
 
-/// An answer to a call that was given up belongs to nobody, and is no fault.
+/// A response to an abandoned call is ignored and does not count as a violation.
 #[tokio::test]
-async fn late_answers_are_no_fault() {
+async fn late_responses_are_ignored() {
     let (listener, address) = listener().await;
     let acting = tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         let mut late = Vec::new();
         while late.len() < 40 {
             let message = peer.next().await;
@@ -301,7 +301,7 @@ async fn late_answers_are_no_fault() {
                 assert_eq!(message["method"], "$/cancelRequest");
             }
         }
-        // Twenty calls are answered late, and twenty not at all.
+        // Twenty calls get a late response, and twenty get none.
         peer.say(&late[..20]).await;
         behave(&mut peer).await;
     });
@@ -317,9 +317,10 @@ async fn late_answers_are_no_fault() {
     acting.await.unwrap();
 }
 
-/// `max_calls` are out, and one is told that it could not be read: its place is free.
+/// `max_calls` calls are in flight, and the server reports that it could not read one of them. This
+/// frees its permit.
 #[tokio::test]
-async fn a_call_that_could_not_be_read_leaves_its_place() {
+async fn a_call_that_could_not_be_read_frees_its_permit() {
     let (listener, address) = listener().await;
     let acting = actor(listener, format!("{PARSE_ERROR}\n").into(), true);
     let mut limits = antiphon::SessionLimits::default();
@@ -328,20 +329,20 @@ async fn a_call_that_could_not_be_read_leaves_its_place() {
     let first = tokio::spawn(call!(client.m()).into_future());
     let second = tokio::spawn(call!(client.m()).into_future());
     let ends = [first.await.unwrap(), second.await.unwrap()].map(outcome);
-    // Whichever was first.
+    // The calls may be sent in any order.
     assert!(ends.contains(&Outcome::Refused(-32700)), "{ends:?}");
     assert!(ends.contains(&Outcome::Is(7)), "{ends:?}");
     drop(client);
     acting.await.unwrap();
 }
 
-/// A connection that is closed before anything was asked.
+/// The server closes the connection before the first request.
 #[tokio::test]
-async fn a_server_that_hangs_up_at_once() {
+async fn a_server_that_closes_at_once_ends_the_call() {
     let (listener, address) = listener().await;
     let acting = tokio::spawn(async move {
         for _ in 0..20 {
-            drop(Raw::accept(&listener).await);
+            drop(RawPeer::accept(&listener).await);
         }
     });
     for _ in 0..20 {
@@ -353,9 +354,9 @@ async fn a_server_that_hangs_up_at_once() {
     acting.await.unwrap();
 }
 
-/// A peer that cannot be reached is another matter than one that says nothing.
+/// An unreachable server is a different error than a silent one.
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_call_to_an_unreachable_server_is_not_sent() {
     let (listener, address) = listener().await;
     drop(listener);
     let client = client(address).build().unwrap();

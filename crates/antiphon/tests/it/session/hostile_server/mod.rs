@@ -1,5 +1,5 @@
-//! A server that breaks the rules: every call ends, with what is known of it, and no answer reaches
-//! a call that it does not belong to.
+//! Tests with a hostile server: every call ends with the right outcome, and no response reaches the
+//! wrong call.
 
 mod batches;
 mod calls;
@@ -13,9 +13,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::raw::{PATIENCE, Raw, result};
+use super::raw::{RawPeer, TEST_TIMEOUT, result};
 
-/// Short enough for what is never answered.
+/// The timeout of calls that are never answered.
 pub(super) const SHORT: Duration = Duration::from_millis(150);
 
 pub(super) async fn listener() -> (TcpListener, SocketAddr) {
@@ -25,11 +25,11 @@ pub(super) async fn listener() -> (TcpListener, SocketAddr) {
 }
 
 pub(super) fn client(address: SocketAddr) -> ClientBuilder {
-    Client::builder(format!("tcp://{address}")).timeout(PATIENCE)
+    Client::builder(format!("tcp://{address}")).timeout(TEST_TIMEOUT)
 }
 
-/// Answers what is asked with 7 from now on, and passes over what else comes.
-pub(super) async fn behave(peer: &mut Raw) {
+/// From now on answers every request with 7, and ignores other messages.
+pub(super) async fn behave(peer: &mut RawPeer) {
     while let Some(line) = peer.line().await {
         let message: Value = serde_json::from_str(&line).unwrap();
         let wants = message.get("method").is_some() && message.get("id").is_some();
@@ -39,16 +39,16 @@ pub(super) async fn behave(peer: &mut Raw) {
     }
 }
 
-/// What a call has come to.
+/// The outcome of a call.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Outcome {
     Is(i64),
     Refused(i64),
-    /// Sent, and the connection ended.
+    /// The call was sent, and the connection ended.
     Closed,
-    /// Sent, and the time was over.
+    /// The call was sent, and timed out.
     Late,
-    /// Sent, and what came was no answer.
+    /// The call was sent, and got an invalid response.
     Senseless,
     NotSent,
     Other,
@@ -69,11 +69,11 @@ pub(super) fn outcome(result: Result<i64, Error>) -> Outcome {
     }
 }
 
-/// A server that reads one message, says its part (`$ID` is the id of the call) and goes on, or
-/// closes after it.
+/// A server that reads one message and sends `part` (`$ID` is the id of the call). Then it answers
+/// further calls, or closes the connection.
 pub(super) fn actor(listener: TcpListener, part: Vec<u8>, goes_on: bool) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         let first = peer.next().await;
         peer.send(with_id(&part, &first["id"].to_string())).await;
         if goes_on {
@@ -82,7 +82,7 @@ pub(super) fn actor(listener: TcpListener, part: Vec<u8>, goes_on: bool) -> Join
     })
 }
 
-/// The same bytes with the id where `$ID` stands.
+/// Replaces `$ID` by the id.
 pub(super) fn with_id(part: &[u8], id: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = part;

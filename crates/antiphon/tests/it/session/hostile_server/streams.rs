@@ -1,12 +1,12 @@
-//! Subscriptions, and what is said of them.
+//! Tests of the messages of subscriptions.
 
 use antiphon::call;
 use antiphon::client::{Kind, StreamError};
 
-use super::super::raw::{PATIENCE, Raw, result};
+use super::super::raw::{RawPeer, TEST_TIMEOUT, result};
 use super::{Outcome, actor, behave, client, listener, outcome};
 
-/// One of a subscription's messages.
+/// A message of a subscription.
 fn item(id: &str, rest: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"m","params":{{"subscription":{id},{rest}}}}}"#)
 }
@@ -30,7 +30,7 @@ fn told(next: Option<Result<i64, StreamError>>) -> String {
 }
 
 #[tokio::test]
-async fn items_of_a_subscription_may_be_anything() {
+async fn every_sequence_of_items_has_a_defined_outcome() {
     let end = |how: &str| item("\"s\"", how);
     let complete = || end(r#""end":"complete""#);
     let table: Vec<(&str, Vec<String>, &[&str])> = vec![
@@ -165,7 +165,7 @@ async fn items_of_a_subscription_may_be_anything() {
         let (listener, address) = listener().await;
         let closes = name == "then the end of all";
         let acting = tokio::spawn(async move {
-            let mut peer = Raw::accept(&listener).await;
+            let mut peer = RawPeer::accept(&listener).await;
             let id = peer.next().await["id"].to_string();
             peer.say([result(&id, "\"s\"")].into_iter().chain(lines))
                 .await;
@@ -176,7 +176,7 @@ async fn items_of_a_subscription_may_be_anything() {
         let client = client(address).build().unwrap();
         let mut items = client.subscribe::<i64>("m", ()).await.unwrap();
         for expected in expected {
-            let next = tokio::time::timeout(PATIENCE, items.next()).await;
+            let next = tokio::time::timeout(TEST_TIMEOUT, items.next()).await;
             let next = told(next.expect(name));
             if next != *expected {
                 wrong.push(format!("{name}: {next}, not {expected}"));
@@ -209,13 +209,13 @@ async fn a_subscription_needs_an_id() {
     }
 }
 
-/// Two subscriptions of one id: the items are the first one's, and the second is told.
+/// Two subscriptions get the same id. The first one gets the items, and the second gets an error.
 #[tokio::test]
-async fn a_server_that_gives_an_id_twice_takes_nothing_away_in_silence() {
+async fn a_duplicate_subscription_id_is_an_error() {
     let (listener, address) = listener().await;
     let (go, going) = tokio::sync::oneshot::channel::<()>();
     let acting = tokio::spawn(async move {
-        let mut peer = Raw::accept(&listener).await;
+        let mut peer = RawPeer::accept(&listener).await;
         for _ in 0..2 {
             let id = peer.next().await["id"].to_string();
             peer.say([result(&id, "\"s\"")]).await;

@@ -1,4 +1,4 @@
-//! A server on a port of its own, and the methods that the tests call on it.
+//! HTTP server on a free port, with the methods that the tests call.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,26 +8,26 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::support::counter::{Counter, Gauge};
+use crate::support::http1::Http1;
 use crate::support::http2::Http2;
-use crate::support::tally::{Gauge, Tally};
-use crate::support::wire::Wire;
 
-/// What the methods of a site have done.
+/// Counters of the calls on a test server.
 #[derive(Clone, Default)]
 pub(crate) struct Log {
-    /// Calls of `count`, with and without id.
-    pub(crate) counted: Tally,
+    /// Calls of `count`, with and without an id.
+    pub(crate) counted: Counter,
     /// Calls of `hold` that have begun.
-    pub(crate) held: Tally,
+    pub(crate) held: Counter,
     /// Calls of `hold` that were dropped.
-    pub(crate) dropped: Tally,
+    pub(crate) dropped: Counter,
     /// Calls of `sleep` that have begun.
-    pub(crate) slept: Tally,
-    /// Calls of `sleep` at the same time.
+    pub(crate) slept: Counter,
+    /// Concurrent calls of `sleep`.
     pub(crate) sleeping: Gauge,
 }
 
-/// The methods.
+/// The methods of a test server.
 pub(crate) fn router(log: &Log) -> Router {
     let (counted, sleeps, holds) = (log.counted.clone(), log.clone(), log.clone());
     let whoami = Method::function("whoami", |ctx: Context| {
@@ -68,28 +68,28 @@ pub(crate) fn router(log: &Log) -> Router {
         .method(Method::function("secret", || 1).access(Access::Local))
 }
 
-/// A server that runs until the end of the test.
-pub(crate) struct Site {
+/// A server that runs until it is dropped.
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) handle: ServerHandle,
     pub(crate) log: Log,
     serving: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
-impl Site {
-    /// With default settings.
+impl TestServer {
+    /// Starts a server with default settings.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// With other settings.
+    /// Starts a server with changed settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let log = Log::default();
         let server = Server::new(router(&log)).configure(change);
         Self::of(server, log).await
     }
 
-    /// A server that was set up elsewhere, but for its address.
+    /// Starts a configured server on a free port.
     pub(crate) async fn of(server: Server, log: Log) -> Self {
         let listening = server.bind("127.0.0.1:0").listen().await.unwrap();
         let address = *listening.addresses().first().unwrap();
@@ -103,15 +103,15 @@ impl Site {
         }
     }
 
-    pub(crate) async fn connect(&self) -> Wire {
-        Wire::connect(self.address).await
+    pub(crate) async fn connect(&self) -> Http1 {
+        Http1::connect(self.address).await
     }
 
     pub(crate) async fn http2(&self) -> Http2 {
         Http2::connect(self.address).await
     }
 
-    /// Waits until the server has ended, and has let go of everything.
+    /// Waits until the server has ended. No connection may be left.
     pub(crate) async fn ended(&mut self) {
         let serving = self.serving.take().unwrap();
         let ended = timeout(Duration::from_secs(20), serving).await;
@@ -133,15 +133,15 @@ impl Site {
         );
     }
 
-    /// Whether others are still served: one call on a new connection.
+    /// Checks that the server still serves other connections.
     pub(crate) async fn answers_others(&self) {
-        let mut wire = self.connect().await;
-        let answer = wire.call("1", "add", "[3,4]").await;
+        let mut http1 = self.connect().await;
+        let answer = http1.call("1", "add", "[3,4]").await;
         assert_eq!(answer["result"], 7);
     }
 }
 
-impl Drop for Site {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.handle.kill();
     }

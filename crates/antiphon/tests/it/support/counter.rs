@@ -1,21 +1,21 @@
-//! Counting what happens, and waiting until it has happened.
+//! Counters that tests can wait for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// A count that tests can wait for. Clones count together.
+/// A counter that tests can wait for. Clones share the count.
 #[derive(Clone)]
-pub(crate) struct Tally(Arc<watch::Sender<usize>>);
+pub(crate) struct Counter(Arc<watch::Sender<usize>>);
 
-impl Default for Tally {
+impl Default for Counter {
     fn default() -> Self {
         Self(Arc::new(watch::Sender::new(0)))
     }
 }
 
-impl Tally {
+impl Counter {
     pub(crate) fn add(&self) {
         self.0.send_modify(|count| *count += 1);
     }
@@ -24,7 +24,7 @@ impl Tally {
         *self.0.borrow()
     }
 
-    /// Waits until it has been counted this far.
+    /// Waits until the count has reached this value.
     pub(crate) async fn reach(&self, count: usize) {
         let mut changes = self.0.subscribe();
         let reached = changes.wait_for(|&now| now >= count);
@@ -32,14 +32,14 @@ impl Tally {
         assert!(waited.is_ok(), "{} of {count}", self.get());
     }
 
-    /// Something whose end is counted.
+    /// Returns a guard that is counted when it is dropped.
     pub(crate) fn guard(&self) -> Guard {
         Guard(self.clone())
     }
 }
 
-/// Counts when it is dropped.
-pub(crate) struct Guard(Tally);
+/// Increments the counter when it is dropped.
+pub(crate) struct Guard(Counter);
 
 impl Drop for Guard {
     fn drop(&mut self) {
@@ -47,12 +47,12 @@ impl Drop for Guard {
     }
 }
 
-/// How many are in it now, and how many have been at most.
+/// The current and the highest number of concurrent entries.
 #[derive(Clone, Default)]
 pub(crate) struct Gauge(Arc<std::sync::Mutex<(usize, usize)>>);
 
 impl Gauge {
-    /// One more until what is returned is dropped.
+    /// Increments the number until the returned guard is dropped.
     pub(crate) fn enter(&self) -> Entered {
         let mut counts = self.0.lock().unwrap();
         counts.0 += 1;

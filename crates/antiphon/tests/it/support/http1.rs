@@ -1,4 +1,4 @@
-//! HTTP/1 by hand: bytes out, answers in, so that tests can say what no client would.
+//! HTTP/1 test client on raw bytes, for requests that no HTTP library would send.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,26 +11,26 @@ use tokio::time::timeout;
 
 use crate::support::call;
 
-/// Longer than anything takes; what takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit after which a test counts as hung.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One connection.
-pub(crate) struct Wire {
+/// One HTTP/1 connection.
+pub(crate) struct Http1 {
     pub(crate) stream: TcpStream,
-    /// Read, and not yet part of an answer.
+    /// Bytes that were read and do not belong to a parsed response yet.
     pub(crate) read: Vec<u8>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// The value of a header that is there once.
+impl HttpResponse {
+    /// The value of a header that occurs at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.head.lines().filter_map(|line| {
             let (known, value) = line.split_once(':')?;
@@ -55,18 +55,18 @@ impl Answer {
     }
 }
 
-/// A request with the usual head, and more header lines (each ends with CRLF).
+/// A request with the default head and additional header lines (each ends with CRLF).
 pub(crate) fn post(more: &str, body: &str) -> String {
     let length = format!("Content-Length: {}\r\n{more}", body.len());
     format!("{}{body}", head(&length))
 }
 
-/// The usual head, without a length.
+/// The default head, without `Content-Length`.
 pub(crate) fn head(more: &str) -> String {
     format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\r\n")
 }
 
-/// A body in chunks of this size, with its end.
+/// A chunked body with chunks of this size and the last chunk.
 pub(crate) fn chunked(body: &str, size: usize) -> String {
     let chunks = body.as_bytes().chunks(size).map(|chunk| {
         let text = std::str::from_utf8(chunk).unwrap();
@@ -75,7 +75,7 @@ pub(crate) fn chunked(body: &str, size: usize) -> String {
     chunks.collect::<String>() + "0\r\n\r\n"
 }
 
-impl Wire {
+impl Http1 {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -89,30 +89,30 @@ impl Wire {
         self.try_send(bytes).await.unwrap();
     }
 
-    /// Sends to a peer that may have closed already.
+    /// Sends to a peer that may already have closed the connection.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let sent = self.stream.write_all(bytes.as_ref());
-        timeout(PATIENCE, sent).await.expect("nobody reads")
+        timeout(TEST_TIMEOUT, sent).await.expect("nobody reads")
     }
 
-    /// Reads on; false at the end.
+    /// Reads more bytes. Returns false at the end.
     async fn more(&mut self) -> io::Result<bool> {
         let read = self.stream.read_buf(&mut self.read);
-        let count = timeout(PATIENCE, read).await.expect("nothing comes")?;
+        let count = timeout(TEST_TIMEOUT, read).await.expect("nothing comes")?;
         Ok(count > 0)
     }
 
-    /// The next answer; an error if the connection ends before it is complete.
-    pub(crate) async fn try_answer(&mut self) -> io::Result<Answer> {
+    /// Reads the next response. Returns an error if the connection ends before it is complete.
+    pub(crate) async fn try_answer(&mut self) -> io::Result<HttpResponse> {
         self.answer_to("POST").await
     }
 
-    pub(crate) async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> HttpResponse {
         self.try_answer().await.unwrap()
     }
 
-    /// The next answer, to a request with this method.
-    pub(crate) async fn answer_to(&mut self, method: &str) -> io::Result<Answer> {
+    /// Reads the next response, to a request with this method.
+    pub(crate) async fn answer_to(&mut self, method: &str) -> io::Result<HttpResponse> {
         let mut answer = self.head().await?;
         let status = answer.status;
         if method == "HEAD" || status < 200 || status == 204 {
@@ -129,8 +129,8 @@ impl Wire {
         Ok(answer)
     }
 
-    /// The head of the next answer alone.
-    pub(crate) async fn head(&mut self) -> io::Result<Answer> {
+    /// Reads only the head of the next response.
+    pub(crate) async fn head(&mut self) -> io::Result<HttpResponse> {
         let end = loop {
             if let Some(end) = find(&self.read, b"\r\n\r\n") {
                 break end;
@@ -141,14 +141,14 @@ impl Wire {
         };
         let head = String::from_utf8(self.read.drain(..end + 4).collect()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Ok(Answer {
+        Ok(HttpResponse {
             status,
             head,
             body: Vec::new(),
         })
     }
 
-    /// The next chunk of a chunked body.
+    /// Reads the next chunk of a chunked body.
     pub(crate) async fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let line = loop {
             if let Some(end) = find(&self.read, b"\r\n") {
@@ -174,25 +174,25 @@ impl Wire {
         Ok(self.read.drain(..count).collect())
     }
 
-    /// Sends a request and reads its answer.
-    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
+    /// Sends a request and reads the response.
+    pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> HttpResponse {
         self.send(request).await;
         self.answer().await
     }
 
-    /// Sends a message and reads the answer to it.
+    /// Sends a message and reads the JSON response.
     pub(crate) async fn call(&mut self, id: &str, method: &str, params: &str) -> Value {
         let request = post("", &call(id, method, params));
         self.ask(request).await.json()
     }
 
-    /// Reads until the peer closes; what it said before. A reset is an end as well.
+    /// Reads until the peer closes or resets the connection, and returns the bytes.
     pub(crate) async fn rest(mut self) -> Vec<u8> {
         while matches!(self.more().await, Ok(true)) {}
         self.read
     }
 
-    /// Waits for the peer to close, which it does without another word.
+    /// Waits until the peer closes the connection. It may send nothing before that.
     pub(crate) async fn closed(self) {
         let rest = self.rest().await;
         assert_eq!(String::from_utf8_lossy(&rest), "");
