@@ -73,7 +73,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let router = Router::default()
+        let router = Router::new()
             .method_fn("now", |place: usize| {
                 RECORDED.with_borrow_mut(|seen| seen.started.push(place));
                 place

@@ -4,7 +4,7 @@
 //! The client makes the same calls each time. The server reads all of them, and then sends what the
 //! script says. `expected.rs` computes the expected outcomes.
 
-use antiphon::client::{Client, Error, Kind, StreamError};
+use antiphon::client::{Client, Error, ErrorKind, StreamError};
 use antiphon::{Id, Router};
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -139,7 +139,7 @@ impl Fixture {
         let buffer = BUFFERS[usize::from(flags >> 3 & 1)];
 
         let port = self.listener.local_addr().expect("an address").port();
-        let offered = Router::default()
+        let offered = Router::new()
             .method_fn(ECHO, |value: Raw| value)
             .method_fn("later", async |text: Option<String>| {
                 tokio::task::yield_now().await;
@@ -212,9 +212,9 @@ fn compare(expected: &Expected, id: &str, outcome: &Result<Raw, Error>, cuts: bo
 
 fn told(error: &Error) -> CallOutcome {
     match error.kind() {
-        Kind::Refused(error) => CallOutcome::Error(error.to_json()),
-        Kind::Unknown if error.is_closed() => CallOutcome::Lost,
-        Kind::Unknown if error.is_invalid_answer() => CallOutcome::Malformed,
+        ErrorKind::Refused(error) => CallOutcome::Error(error.to_json()),
+        ErrorKind::Unknown if error.is_closed() => CallOutcome::Lost,
+        ErrorKind::Unknown if error.is_invalid_answer() => CallOutcome::Malformed,
         _ => panic!("{error}"),
     }
 }

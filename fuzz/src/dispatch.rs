@@ -24,13 +24,13 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let calc = Router::default()
+        let calc = Router::new()
             .method_fn("add", |a: f64, b: f64| a + b)
             .method_fn("divide", |a: i64, b: i64| {
                 let error = || ErrorObject::new(1, "no \"quotient\"\n").with_data(&[a, b]);
                 a.checked_div(b).ok_or_else(error)
             });
-        let router = Router::default()
+        let router = Router::new()
             .nest("calc", calc)
             .method_fn("tick", || TICKS.set(TICKS.get() + 1))
             .method_fn("echo", |value: Box<RawValue>| value)

@@ -72,7 +72,7 @@ async fn ask(ctx: Context) -> Result<Box<RawValue>, ErrorObject> {
 
 fn router(open: &watch::Sender<bool>) -> Router {
     let open = open.clone();
-    Router::default()
+    Router::new()
         .method_fn(ECHO, |value: Box<RawValue>| value)
         .method_fn("later", async |text: Option<String>| {
             tokio::task::yield_now().await;

@@ -1,6 +1,6 @@
 //! `antiphon batch`: many calls in one request, read as one JSON object per line.
 
-use antiphon::client::{Batch, Error, Kind, Responses, Ticket};
+use antiphon::client::{Batch, Error, ErrorKind, Responses, Ticket};
 use antiphon::{ErrorCode, ErrorObject, Params};
 use clap::Args;
 use serde::Deserialize;
@@ -73,7 +73,7 @@ impl BatchCommand {
         let mut responses = remote::run(async {
             sending.await.map_err(|error| match error.kind() {
                 // A batch of notifications only has no response but an error for the whole batch.
-                Kind::Refused(object) => refused(entries, object),
+                ErrorKind::Refused(object) => refused(entries, object),
                 _ => error.into(),
             })
         })?;
@@ -159,7 +159,7 @@ impl Tally {
     }
 
     fn failed(&mut self, error: &Error) -> String {
-        if let Kind::Refused(object) = error.kind() {
+        if let ErrorKind::Refused(object) = error.kind() {
             self.refused += 1;
             return format!(r#"{{"error":{}}}"#, object.to_json());
         }

@@ -1,7 +1,7 @@
 //! `antiphon call`: one call, or one notification.
 
 use antiphon::Id;
-use antiphon::client::{Full, Kind};
+use antiphon::client::{ErrorKind, FullResponse};
 use clap::Args;
 use serde_json::value::RawValue;
 
@@ -94,8 +94,8 @@ impl CallCommand {
             Ok(_) if self.raw => Ok(Exit::Done),
             Ok(result) => output.json(result.get()).map(|()| Exit::Done),
             Err(error) => match error.kind() {
-                Kind::Refused(_) if self.raw => Ok(Exit::Refused),
-                Kind::Refused(object) => {
+                ErrorKind::Refused(_) if self.raw => Ok(Exit::Refused),
+                ErrorKind::Refused(object) => {
                     output.error_object(&object.to_json());
                     Ok(Exit::Refused)
                 }
@@ -106,7 +106,7 @@ impl CallCommand {
 }
 
 /// Prints status line and headers in the format of HTTP.
-fn head<R>(answer: &Full<R>, output: &Output) {
+fn head<R>(answer: &FullResponse<R>, output: &Output) {
     output.about(&format!("HTTP {}", answer.status));
     for (name, value) in &answer.headers {
         let value = String::from_utf8_lossy(value.as_bytes());

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use antiphon::client::{Error, Kind};
+use antiphon::client::{Error, ErrorKind};
 
 /// The exit code of the tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,10 +39,10 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error.kind() {
             // Includes a timeout on the server, which is an error response.
-            Kind::Refused(_) => Self::Refused,
-            Kind::Rejected { .. } => Self::Protocol,
-            Kind::Local if error.is_decode() => Self::Protocol,
-            Kind::Local => Self::Usage,
+            ErrorKind::Refused(_) => Self::Refused,
+            ErrorKind::Rejected { .. } => Self::Protocol,
+            ErrorKind::Local if error.is_decode() => Self::Protocol,
+            ErrorKind::Local => Self::Usage,
             _ if error.is_timeout() => Self::Timeout,
             _ if error.is_invalid_answer() => Self::Protocol,
             _ => Self::Connection,

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use antiphon::client::{Client, ClientBuilder};
-use antiphon::{Address, Wait};
+use antiphon::{Address, TimeLimit};
 use clap::Args;
 use tokio::runtime::Builder;
 
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 
     /// Time to wait for the answer: 30, 30s, 500ms, 2m or none [default: 30s]
     #[arg(long, value_name = "TIME")]
-    timeout: Option<Wait>,
+    timeout: Option<TimeLimit>,
 
     /// Certificate authorities to trust in place of the machine's own (PEM)
     #[arg(long, value_name = "FILE")]
@@ -78,7 +78,7 @@ impl Options {
         if let Some(path) = &self.ca_cert {
             builder = builder.ca_certificate(args::read(path)?);
         }
-        if let Some(Wait(time)) = self.timeout {
+        if let Some(TimeLimit(time)) = self.timeout {
             builder = builder.timeout(time);
         }
         for header in &self.headers {

@@ -34,7 +34,7 @@ Examples:
 impl ServeCommand {
     /// Runs until it is told to stop. The library prints the errors.
     pub(crate) fn run(self) -> ExitCode {
-        let router = Router::new(ServerCommands::new())
+        let router = Router::of(ServerCommands::new())
             .title("Antiphon calculator")
             .version(env!("CARGO_PKG_VERSION"))
             .nest("calc", Calculator)

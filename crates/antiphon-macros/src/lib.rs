@@ -64,7 +64,7 @@ use proc_macro::TokenStream;
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let dispatcher = Router::default().nest("calc", Calculator).build().unwrap();
+/// let dispatcher = Router::new().nest("calc", Calculator).build().unwrap();
 /// let ask = |method: &str, params: &str| {
 ///     dispatcher.handle(format!(
 ///         r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#
@@ -217,7 +217,7 @@ use proc_macro::TokenStream;
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let dispatcher = Router::new(Library { books: vec![] }).build().unwrap();
+/// let dispatcher = Router::of(Library { books: vec![] }).build().unwrap();
 /// assert!(dispatcher.tree().methods(antiphon::Access::Admin).iter().all(|method| method.is_subscription()));
 ///
 /// // Whom no stream can be sent is told so, and the method does not run.
@@ -278,7 +278,7 @@ use proc_macro::TokenStream;
 ///     }
 /// }
 ///
-/// let router = Router::new(Polite.into_router()).nest("again", Polite.into_router());
+/// let router = Router::of(Polite.into_router()).nest("again", Polite.into_router());
 /// # router.build().unwrap();
 /// ```
 ///
@@ -341,7 +341,7 @@ pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// assert_eq!(divide::call(1.0, 4.0), 0.25);
 ///
-/// let dispatcher = Router::default().method(divide).build().unwrap();
+/// let dispatcher = Router::new().method(divide).build().unwrap();
 /// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"divide","params":[3]}"#);
 /// assert_eq!(answer.await.unwrap(), r#"{"jsonrpc":"2.0","id":1,"result":1.5}"#);
 /// # }

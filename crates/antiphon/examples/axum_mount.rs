@@ -29,8 +29,8 @@ impl Greeter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // With the default settings this is one line: `let rpc = Router::new(Greeter).into_service()?;`
-    let dispatcher = Router::new(Greeter).build_with(Limits::default().max_batch(20))?;
+    // With the default settings this is one line: `let rpc = Router::of(Greeter).into_service()?;`
+    let dispatcher = Router::of(Greeter).build_with(Limits::default().max_batch(20))?;
     let rpc = HttpService::new(Route::new(dispatcher))
         .allow_host("api.example") // the public host name, in addition to the loopback names
         .max_request(64 * 1024);

@@ -45,6 +45,6 @@ impl Calculator {
 
 fn main() -> ExitCode {
     // The commands (`ping`, `echo`, `functions_list` …) are at the top level, the calculator below `calc`.
-    let router = Router::new(ServerCommands::new()).nest("calc", Calculator);
+    let router = Router::of(ServerCommands::new()).nest("calc", Calculator);
     Server::new(router).start()
 }

@@ -24,14 +24,14 @@ fn main() -> ExitCode {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
 
-    let slow = Router::default()
+    let slow = Router::new()
         .method_fn("wait", |ms: u64| {
             tokio::time::sleep(Duration::from_millis(ms))
         })
         // For the methods of this router only: at most two calls run concurrently.
         .layer(ConcurrencyLimitLayer::new(2));
 
-    let router = Router::default()
+    let router = Router::new()
         .method_fn("count", move || calls.load(Ordering::Relaxed))
         .merge(slow);
 

@@ -8,7 +8,7 @@
 //! ```
 #![allow(clippy::print_stdout)] // it prints the results
 
-use antiphon::client::{Client, Error, Kind};
+use antiphon::client::{Client, Error, ErrorKind};
 use antiphon::{ErrorObject, call, rpc};
 
 /// Interface of the server. A client needs only a crate with this trait.
@@ -42,8 +42,8 @@ async fn main() -> Result<(), Error> {
     // An error says whether the method may have run.
     if let Err(error) = calc.divide(1.0, 0.0).await {
         match error.kind() {
-            Kind::Refused(error) => println!("refused: {} {}", error.code(), error.message()),
-            Kind::NotSent => println!("it has not run, try again: {error}"),
+            ErrorKind::Refused(error) => println!("refused: {} {}", error.code(), error.message()),
+            ErrorKind::NotSent => println!("it has not run, try again: {error}"),
             _ => println!("it may have run: {error}"),
         }
     }

@@ -110,7 +110,7 @@ fn shelf() -> Vec<Book> {
 }
 
 fn main() -> ExitCode {
-    let router = Router::new(ServerCommands::new())
+    let router = Router::of(ServerCommands::new())
         .title("Shop")
         .version("1.0.0")
         .nest("shop", Shop);

@@ -49,5 +49,5 @@ impl Shop {
 }
 
 fn main() -> ExitCode {
-    Server::new(Router::new(Shop)).start()
+    Server::new(Router::of(Shop)).start()
 }

@@ -33,5 +33,5 @@ fn clock(ms: u64) -> impl Stream<Item = f64> {
 fn main() -> ExitCode {
     // A slow reader needs the current time, not old ones.
     let clock = Method::function("clock", clock).overflow(Overflow::LatestOnly);
-    Server::new(Router::default().method(clock)).start()
+    Server::new(Router::new().method(clock)).start()
 }

@@ -34,7 +34,7 @@ fn authorize(request: &mut Request<Body>) -> Result<(), Response<Body>> {
 }
 
 fn main() -> ExitCode {
-    let router = Router::default().method_fn("text", |length: usize| "x".repeat(length));
+    let router = Router::new().method_fn("text", |length: usize| "x".repeat(length));
     Server::new(router)
         // The layer that is added last is the outermost, so refused requests are not compressed.
         .http_layer(CompressionLayer::new())

@@ -36,7 +36,7 @@ async fn router() -> io::Result<Router> {
         }
     });
 
-    Ok(Router::default()
+    Ok(Router::new()
         .method_fn("ticks", move || ticks.load(Ordering::Relaxed))
         .method_fn("address", move || address.to_string()))
 }

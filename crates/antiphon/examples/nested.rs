@@ -33,7 +33,7 @@ impl Room {
 }
 
 fn main() -> ExitCode {
-    let house = Router::default()
+    let house = Router::new()
         .documentation("Everything under one roof.")
         .nest("kitchen", Room { lamps: 3 })
         .nest("attic", Room { lamps: 0 })
@@ -42,6 +42,6 @@ fn main() -> ExitCode {
         .replace("attic", Room { lamps: 1 });
 
     // `house.kitchen.lamps`, `house.attic.lamps` and so on. `functions_list` lists all of them.
-    let router = Router::new(ServerCommands::new()).nest("house", house);
+    let router = Router::of(ServerCommands::new()).nest("house", house);
     Server::new(router).start()
 }

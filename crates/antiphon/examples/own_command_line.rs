@@ -38,5 +38,5 @@ impl Greeter {
 
 fn main() -> ExitCode {
     let Args { greeting, serve } = Args::parse();
-    Server::new(Router::new(Greeter { greeting })).start_with(serve)
+    Server::new(Router::of(Greeter { greeting })).start_with(serve)
 }

@@ -52,5 +52,5 @@ impl News {
 
 fn main() -> ExitCode {
     let (channel, _) = tokio::sync::broadcast::channel(256);
-    Server::new(Router::default().nest("news", News { channel })).start()
+    Server::new(Router::new().nest("news", News { channel })).start()
 }

@@ -44,5 +44,5 @@ fn prepare(ctx: &Context, format: &str, params: &mut NamedParams) -> Result<(), 
 }
 
 fn main() -> ExitCode {
-    Server::new(Router::default().method(pay).method(pay_cents)).start()
+    Server::new(Router::new().method(pay).method(pay_cents)).start()
 }

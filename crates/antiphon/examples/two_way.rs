@@ -33,13 +33,13 @@ impl Files {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let server = Server::new(Router::default().nest("files", Files));
+    let server = Server::new(Router::new().nest("files", Files));
     let server = server.bind("tcp://127.0.0.1:0").listen().await?;
     let (url, handle) = (server.url(), server.handle());
     let serving = tokio::spawn(server.serve());
 
     // Methods that the server may call on this client.
-    let here = Router::default().method_fn("confirm", |question: String| {
+    let here = Router::new().method_fn("confirm", |question: String| {
         println!("the server asks: {question}");
         true
     });

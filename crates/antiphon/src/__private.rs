@@ -270,13 +270,13 @@ pub fn share<T: Send + Sync + 'static>(object: T) -> Arc<T> {
 /// An object's router, to which its methods are added.
 #[must_use]
 pub fn object(title: &str, documentation: &str) -> Router {
-    Router::default().title(title).documentation(documentation)
+    Router::new().title(title).documentation(documentation)
 }
 
 /// An object's router under a name of the object's own.
 #[must_use]
 pub fn namespace(name: &str, router: Router) -> Router {
-    Router::default().nest(name, router)
+    Router::new().nest(name, router)
 }
 
 /// A parameter that must be given.

@@ -196,7 +196,7 @@ impl Context {
     /// ```
     /// use antiphon::{Context, Router};
     ///
-    /// let router = Router::default().method_fn("copy", |ctx: Context, files: u32| async move {
+    /// let router = Router::new().method_fn("copy", |ctx: Context, files: u32| async move {
     ///     for file in 0..files {
     ///         ctx.progress(&file).await;
     ///     }

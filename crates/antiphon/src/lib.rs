@@ -27,7 +27,7 @@
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
-//!     let router = Router::new(ServerCommands::new()).nest("calc", Calculator);
+//!     let router = Router::of(ServerCommands::new()).nest("calc", Calculator);
 //!     Server::new(router).start() // on 127.0.0.1:8060, until SIGINT or SIGTERM
 //! }
 //! # }
@@ -77,10 +77,10 @@
 //! ```
 //! use antiphon::Router;
 //!
-//! let math = Router::default().method_fn("add", |a: f64, b: f64| a + b);
-//! let router = Router::default()
+//! let math = Router::new().method_fn("add", |a: f64, b: f64| a + b);
+//! let router = Router::new()
 //!     .method_fn("ping", || "pong")
-//!     .nest("science", Router::default().nest("math", math)); // science.math.add
+//!     .nest("science", Router::new().nest("math", math)); // science.math.add
 //! # let methods = router.build()?;
 //! # let names: Vec<_> = methods.tree().methods(antiphon::Access::Admin).iter().map(|m| m.name().to_owned()).collect();
 //! # assert_eq!(names, ["ping", "science.math.add"]);
@@ -154,7 +154,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A client speaks to any service over HTTP requests; this one is in the same process.
-//! let service = Router::new(Polite.into_router()).into_service()?;
+//! let service = Router::of(Polite.into_router()).into_service()?;
 //! let client = Client::builder("http://localhost").service(service).build()?;
 //!
 //! let greeter = GreeterClient::new(client.clone());
@@ -208,8 +208,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = Router::new(Lift).build()?; // or a `Server`, and its address in place of `in_process`
-//! let passenger = Router::default().method_fn("floor", || 3);
+//! let server = Router::of(Lift).build()?; // or a `Server`, and its address in place of `in_process`
+//! let passenger = Router::new().method_fn("floor", || 3);
 //! let client = Client::builder("").in_process(&server).router(passenger).build()?;
 //!
 //! let mut floors = client.subscribe::<u8>("ride", ()).await?;
@@ -247,7 +247,7 @@
 //! # async fn main() -> Result<(), antiphon::RouterError> {
 //! use antiphon::Router;
 //!
-//! let dispatcher = Router::default().method_fn("add", |a: i64, b: i64| a + b).build()?;
+//! let dispatcher = Router::new().method_fn("add", |a: i64, b: i64| a + b).build()?;
 //! let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":"x","method":"add","params":[3,4]}"#);
 //! assert_eq!(answer.await.unwrap(), r#"{"jsonrpc":"2.0","id":"x","result":7}"#);
 //! # Ok(())
@@ -350,10 +350,10 @@ pub use describe::{OpenRpc, OpenRpcDocument, Specification};
 pub use dispatch::{Dispatcher, Limits};
 pub use error::{ErrorCodes, ErrorInfo, Failure};
 #[cfg(feature = "cli")]
-pub use program::{ServeArgs, Size, Wait};
+pub use program::{ByteSize, ServeArgs, TimeLimit};
 pub use router::{
-    BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Problem, Router,
-    RouterError,
+    BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Router, RouterError,
+    RouterProblem,
 };
 /// The library that JSON Schemas come from, in the version that documents are made with. A program
 /// that derives schemas has it as a dependency of its own, or says

@@ -38,8 +38,8 @@ impl Drop for Site {
 /// The router with all methods.
 #[must_use]
 pub fn router() -> Router {
-    let shapes = Router::new(workshop::Shapes).nest("drawers", drawers::Drawers);
-    Router::new(workshop::Workshop)
+    let shapes = Router::of(workshop::Shapes).nest("drawers", drawers::Drawers);
+    Router::of(workshop::Workshop)
         .version("1.2.0")
         .nest("calc", workshop::Calculator)
         .nest("shapes", shapes)

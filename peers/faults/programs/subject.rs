@@ -108,7 +108,7 @@ fn server(fail_if: Option<std::path::PathBuf>, hook: Option<std::path::PathBuf>)
             return Err("the router cannot be made, as was asked for");
         }
         let version = version().unwrap_or_default();
-        Ok(Router::new(ServerCommands::new()).merge(Subject { version }))
+        Ok(Router::of(ServerCommands::new()).merge(Subject { version }))
     })
     .on_supervisor_start(async move || match hook {
         Some(path) => std::fs::OpenOptions::new()

@@ -45,10 +45,10 @@ pub fn router(noted: UnboundedSender<String>) -> Router {
         };
         a.checked_div(b).ok_or_else(error)
     };
-    let calc = Router::default()
+    let calc = Router::new()
         .method(Method::function("add", |a: f64, b: f64| a + b).params(["a", "b"]))
         .method(Method::function("divide", divide).params(["a", "b"]));
-    Router::default()
+    Router::new()
         .nest("calc", calc)
         .method_fn("ping", || "pong")
         .method_fn("echo", |text: String| text)

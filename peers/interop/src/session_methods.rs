@@ -66,7 +66,7 @@ pub fn router(seen: &Seen) -> Router {
             .unsubscribe(format!("{name}_stop"))
     };
     let (held, heads) = (seen.clone(), seen.clone());
-    Router::default()
+    Router::new()
         .method(numbers("plain", End::Never).plain())
         .method(numbers("plain_ending", End::Complete).plain())
         .method(numbers("plain_failing", End::Error).plain())
@@ -74,7 +74,7 @@ pub fn router(seen: &Seen) -> Router {
         .method(numbers("full_ending", End::Complete))
         .method(numbers("full_failing", End::Error))
         .method_fn("hold", move || hold(held.clone()))
-        .merge(Router::new(Ethereum(heads)))
+        .merge(Router::of(Ethereum(heads)))
         .method(twice)
         .method(relay)
         .method(report)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::client::{Client, Error, Kind};
+use antiphon::client::{Client, Error, ErrorKind};
 use antiphon::{ErrorCode, IntoParams, Params};
 use serde_json::Value;
 
@@ -45,11 +45,13 @@ impl ControlClient {
     /// Converts an error; the message of an error response is used as it is.
     pub(super) fn failure(&self, error: Error) -> Failure {
         match error.kind() {
-            Kind::Refused(object) if object.code() == ErrorCode::METHOD_NOT_FOUND => Failure::new(
-                Exit::Refused,
-                format!("{error}; {} is no control socket", self.socket),
-            ),
-            Kind::Refused(object) => Failure::new(Exit::Refused, object.message()),
+            ErrorKind::Refused(object) if object.code() == ErrorCode::METHOD_NOT_FOUND => {
+                Failure::new(
+                    Exit::Refused,
+                    format!("{error}; {} is no control socket", self.socket),
+                )
+            }
+            ErrorKind::Refused(object) => Failure::new(Exit::Refused, object.message()),
             _ => error.into(),
         }
     }

@@ -18,7 +18,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use antiphon::Wait;
+use antiphon::TimeLimit;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ pub(crate) struct CtlCommand {
     /// Time to wait for the answer: 30, 30s, 500ms, 2m or none [default: 30s; 2m for `reload` and
     /// `upgrade`]
     #[arg(long, global = true, value_name = "TIME")]
-    timeout: Option<Wait>,
+    timeout: Option<TimeLimit>,
 
     #[command(subcommand)]
     action: Option<Action>,
@@ -90,7 +90,7 @@ impl CtlCommand {
     pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
         let action = self.action.unwrap_or(Action::Status(StatusCommand::once()));
         let timeout = match (self.timeout, &action) {
-            (Some(Wait(time)), _) => time,
+            (Some(TimeLimit(time)), _) => time,
             (None, Action::Reload | Action::Upgrade) => Some(START_TIMEOUT),
             (None, _) => Some(TIMEOUT),
         };

@@ -284,8 +284,8 @@ impl Responses {
     /// # Errors
     ///
     /// As for a single call: the server's error, a result of another type, or
-    /// [`Kind::Unknown`](super::Kind::Unknown) if the server sent no response to this call, or two.
-    /// A ticket of another batch is [`Kind::Local`](super::Kind::Local).
+    /// [`ErrorKind::Unknown`](super::ErrorKind::Unknown) if the server sent no response to this call, or two.
+    /// A ticket of another batch is [`ErrorKind::Local`](super::ErrorKind::Local).
     pub fn take<R: DeserializeOwned>(&mut self, ticket: Ticket<R>) -> Result<R, Error> {
         let (serial, index) = ticket.redeem();
         let slot = self.calls.get_mut(index);

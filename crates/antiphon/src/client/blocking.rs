@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::client::{self, ClientBuilder, Error, Full, PendingCall, Responses, Ticket};
+use crate::client::{self, ClientBuilder, Error, FullResponse, PendingCall, Responses, Ticket};
 
 /// A client whose calls block the current thread.
 ///
@@ -83,7 +83,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](client::Kind::Local) if `url` is not a valid [`Address`](crate::Address), or
+    /// [`ErrorKind::Local`](client::ErrorKind::Local) if `url` is not a valid [`Address`](crate::Address), or
     /// if the background thread cannot be started.
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build_blocking()
@@ -118,7 +118,7 @@ impl Client {
         &self,
         method: &str,
         params: impl IntoParams,
-    ) -> Result<Full<R>, Error> {
+    ) -> Result<FullResponse<R>, Error> {
         self.wait(self.client.call_full(method, params))
     }
 
@@ -159,7 +159,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The error of the future. [`Kind::Unknown`](client::Kind::Unknown) if the future panics,
+    /// The error of the future. [`ErrorKind::Unknown`](client::ErrorKind::Unknown) if the future panics,
     /// which only a [`service`](ClientBuilder::service) of your own can cause.
     pub fn wait<T, F>(&self, work: F) -> Result<T, Error>
     where

@@ -111,7 +111,7 @@ impl<R: DeserializeOwned> PendingCall<R> {
     /// # Errors
     ///
     /// Awaiting it fails only if there was no HTTP response.
-    pub fn full(self) -> CallFuture<Full<R>> {
+    pub fn full(self) -> CallFuture<FullResponse<R>> {
         self.prepared.send(Some(self.id), CallOutcome::full)
     }
 }
@@ -275,7 +275,7 @@ impl CallOutcome {
         }
     }
 
-    fn full<R: DeserializeOwned>(self) -> Result<Full<R>, Error> {
+    fn full<R: DeserializeOwned>(self) -> Result<FullResponse<R>, Error> {
         let (status, headers, elapsed, body) = match &self.raw {
             RawOutcome::Http(answer, _) => (
                 answer.status(),
@@ -292,7 +292,7 @@ impl CallOutcome {
             }
             RawOutcome::Nothing => return Err(Error::local(&self.subject, "nothing was asked")),
         };
-        Ok(Full {
+        Ok(FullResponse {
             result: self.result(),
             status,
             headers,
@@ -353,7 +353,7 @@ impl<T> fmt::Debug for CallFuture<T> {
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Full<R> {
+pub struct FullResponse<R> {
     /// The result, or why there is none.
     pub result: Result<R, Error>,
     /// The HTTP status.

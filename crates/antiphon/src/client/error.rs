@@ -20,16 +20,16 @@ use crate::router::BoxError;
 /// callers do not see errors of upstream services.
 ///
 /// ```
-/// use antiphon::client::{Client, Kind};
+/// use antiphon::client::{Client, ErrorKind};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let client = Client::connect("127.0.0.1:1")?;
 /// let error = client.call::<f64>("calc.add", (3, 4)).await.unwrap_err();
 /// match error.kind() {
-///     Kind::NotSent => { /* nothing has happened: try again, or elsewhere */ }
-///     Kind::Unknown => { /* it may have run: try again only what may run twice */ }
-///     Kind::Refused(error) => eprintln!("{} {}", error.code(), error.message()),
-///     Kind::Rejected { status, text } => eprintln!("{status} {text}"),
+///     ErrorKind::NotSent => { /* nothing has happened: try again, or elsewhere */ }
+///     ErrorKind::Unknown => { /* it may have run: try again only what may run twice */ }
+///     ErrorKind::Refused(error) => eprintln!("{} {}", error.code(), error.message()),
+///     ErrorKind::Rejected { status, text } => eprintln!("{status} {text}"),
 ///     _ => { /* the parameters, or the type of the result */ }
 /// }
 /// assert!(error.is_connect());
@@ -79,7 +79,7 @@ pub(super) enum Reason {
 /// What is known about a call without a result.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Kind<'a> {
+pub enum ErrorKind<'a> {
     /// The call has not run: it was not sent, or not completely.
     NotSent,
     /// The call was sent and may have run: there was no response, or an invalid one.
@@ -156,16 +156,16 @@ impl Error {
 
     /// What is known about the call.
     #[must_use]
-    pub fn kind(&self) -> Kind<'_> {
+    pub fn kind(&self) -> ErrorKind<'_> {
         match &self.0.repr {
-            Repr::NotSent(_) => Kind::NotSent,
-            Repr::Unknown(_) => Kind::Unknown,
-            Repr::Refused(error) => Kind::Refused(error),
-            Repr::Rejected(text) => Kind::Rejected {
+            Repr::NotSent(_) => ErrorKind::NotSent,
+            Repr::Unknown(_) => ErrorKind::Unknown,
+            Repr::Refused(error) => ErrorKind::Refused(error),
+            Repr::Rejected(text) => ErrorKind::Rejected {
                 status: self.0.status.unwrap_or_default(),
                 text,
             },
-            Repr::Local(_) => Kind::Local,
+            Repr::Local(_) => ErrorKind::Local,
         }
     }
 

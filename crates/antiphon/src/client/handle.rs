@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::batch::Batch;
 use super::builder::ClientBuilder;
-use super::call::{self, CallFuture, Full, PendingCall};
+use super::call::{self, CallFuture, FullResponse, PendingCall};
 use super::error::Error;
 use super::reconnect::ConnectionWatch;
 use super::session::SessionExchange;
@@ -78,7 +78,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](super::Kind::Local) if `url` is not a valid [`Address`](crate::Address).
+    /// [`ErrorKind::Local`](super::ErrorKind::Local) if `url` is not a valid [`Address`](crate::Address).
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build()
     }
@@ -91,7 +91,7 @@ impl Client {
     /// use antiphon::{Router, client::Client};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// let router = Router::default().method_fn("add", |a: i64, b: i64| a + b);
+    /// let router = Router::new().method_fn("add", |a: i64, b: i64| a + b);
     /// let client = Client::in_process(router)?;
     /// assert_eq!(client.call::<i64>("add", (3, 4)).await?, 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -105,8 +105,8 @@ impl Client {
     ///
     /// [`RouterError`] if names in the router conflict or are invalid.
     pub fn in_process(router: impl IntoRouter) -> Result<Self, RouterError> {
-        let server = Router::new(router).build()?;
-        let offered = Router::default().build()?;
+        let server = Router::of(router).build()?;
+        let offered = Router::new().build()?;
         Ok(ClientBuilder::new("").over(server, offered))
     }
 
@@ -149,17 +149,17 @@ impl Client {
     }
 
     /// Calls a method and returns the whole HTTP response, even if it contains an error; see
-    /// [`Full`].
+    /// [`FullResponse`].
     ///
     /// # Errors
     ///
     /// Awaiting the call fails only if there was no HTTP response. The error of the call itself is
-    /// in [`Full::result`].
+    /// in [`FullResponse::result`].
     pub fn call_full<R: DeserializeOwned>(
         &self,
         method: &str,
         params: impl IntoParams,
-    ) -> CallFuture<Full<R>> {
+    ) -> CallFuture<FullResponse<R>> {
         self.call(method, params).full()
     }
 
@@ -187,7 +187,7 @@ impl Client {
     /// # Errors
     ///
     /// Awaiting it returns an [`Error`] if the server refuses the subscription or cannot be
-    /// reached. With an HTTP address the error is [`Kind::Local`](super::Kind::Local). Later errors
+    /// reached. With an HTTP address the error is [`ErrorKind::Local`](super::ErrorKind::Local). Later errors
     /// are items of the stream; see [`StreamError`](super::StreamError).
     pub fn subscribe<T: DeserializeOwned>(
         &self,
@@ -214,8 +214,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::NotSent`](super::Kind::NotSent) if the connection cannot be established within the
-    /// client's timeout. [`Kind::Rejected`](super::Kind::Rejected) if an HTTP server rejects the
+    /// [`ErrorKind::NotSent`](super::ErrorKind::NotSent) if the connection cannot be established within the
+    /// client's timeout. [`ErrorKind::Rejected`](super::ErrorKind::Rejected) if an HTTP server rejects the
     /// WebSocket handshake.
     pub async fn ready(&self) -> Result<(), Error> {
         let ClientTransport::Session(source) = &self.scope.shared.transport else {

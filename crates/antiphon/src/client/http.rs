@@ -34,7 +34,7 @@ pub struct Body {
     text: Bytes,
     done: bool,
     /// Whether the bytes were taken. Until then, nothing can have been sent on any transport, so
-    /// failures are [`Kind::NotSent`](super::Kind::NotSent).
+    /// failures are [`ErrorKind::NotSent`](super::ErrorKind::NotSent).
     taken: Arc<AtomicBool>,
 }
 

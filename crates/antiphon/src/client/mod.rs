@@ -45,8 +45,8 @@ mod transport;
 
 pub use batch::{Batch, Responses, Ticket};
 pub use builder::{ClientBuilder, Encoding};
-pub use call::{CallFuture, Full, PendingCall};
-pub use error::{Error, Kind};
+pub use call::{CallFuture, FullResponse, PendingCall};
+pub use error::{Error, ErrorKind};
 pub use handle::Client;
 pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]

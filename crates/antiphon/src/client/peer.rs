@@ -33,7 +33,7 @@ impl Context {
     ///     Ok(format!("good evening, {name}"))
     /// }
     ///
-    /// let router = Router::default().method_fn("greet", greet);
+    /// let router = Router::new().method_fn("greet", greet);
     /// ```
     pub fn peer(&self) -> Result<Client, ErrorObject> {
         let handle = self

@@ -28,15 +28,15 @@ use crate::session_state::{End, SessionHandle};
 /// use antiphon::client::Reconnect;
 ///
 /// let reconnect = Reconnect::default().max_attempts(5);
-/// assert_eq!(reconnect.longest, Duration::from_secs(10));
+/// assert_eq!(reconnect.max_pause, Duration::from_secs(10));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Reconnect {
     /// The upper bound of the first pause. Default: 100 ms.
-    pub first: Duration,
+    pub first_pause: Duration,
     /// The upper bound of every pause. Default: 10 s.
-    pub longest: Duration,
+    pub max_pause: Duration,
     /// The most attempts in a row; `None` retries for as long as the client exists. Default:
     /// `None`.
     pub max_attempts: Option<u32>,
@@ -45,25 +45,25 @@ pub struct Reconnect {
 impl Default for Reconnect {
     fn default() -> Self {
         Self {
-            first: Duration::from_millis(100),
-            longest: Duration::from_secs(10),
+            first_pause: Duration::from_millis(100),
+            max_pause: Duration::from_secs(10),
             max_attempts: None,
         }
     }
 }
 
 impl Reconnect {
-    /// Sets [`first`](Self::first).
+    /// Sets [`first_pause`](Self::first_pause).
     #[must_use]
-    pub fn first(mut self, pause: Duration) -> Self {
-        self.first = pause;
+    pub fn first_pause(mut self, pause: Duration) -> Self {
+        self.first_pause = pause;
         self
     }
 
-    /// Sets [`longest`](Self::longest).
+    /// Sets [`max_pause`](Self::max_pause).
     #[must_use]
-    pub fn longest(mut self, pause: Duration) -> Self {
-        self.longest = pause;
+    pub fn max_pause(mut self, pause: Duration) -> Self {
+        self.max_pause = pause;
         self
     }
 
@@ -76,8 +76,8 @@ impl Reconnect {
 
     /// A random pause before this attempt.
     fn pause(&self, attempt: u32) -> Duration {
-        let max = self.first.saturating_mul(1 << attempt.min(20));
-        let max = max.min(self.longest);
+        let max = self.first_pause.saturating_mul(1 << attempt.min(20));
+        let max = max.min(self.max_pause);
         // A hash with fresh random keys is a random number.
         let random = RandomState::new().hash_one(attempt) >> 32;
         max.mul_f64(random as f64 / f64::from(u32::MAX))

@@ -30,7 +30,7 @@ use crate::session_state::Cancels;
 /// use antiphon::Router;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let dispatcher = Router::default().method_fn("add", |a: f64, b: f64| a + b).build().unwrap();
+/// let dispatcher = Router::new().method_fn("add", |a: f64, b: f64| a + b).build().unwrap();
 ///
 /// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":"x","method":"add","params":[3,7]}"#).await;
 /// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":"x","result":10.0}"#);

@@ -18,7 +18,7 @@ use antiphon_proto::ErrorCode;
 /// }
 ///
 /// let method = Method::function("buy", |_what: String| true).errors::<Shop>();
-/// # let dispatcher = antiphon::Router::default().method(method).build().unwrap();
+/// # let dispatcher = antiphon::Router::new().method(method).build().unwrap();
 /// # let methods = dispatcher.tree().methods(antiphon::Access::Public);
 /// # assert_eq!(methods[0].errors()[0].code(), ErrorCode(1403));
 /// ```

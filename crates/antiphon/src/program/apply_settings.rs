@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::program::args::ServeArgs;
-use crate::program::units::{Size, Wait};
+use crate::program::units::{ByteSize, TimeLimit};
 use crate::server::{ServeError, Settings};
 
 /// The settings file, and the command line and environment over it.
@@ -131,20 +131,20 @@ fn set<T>(setting: &mut T, said: Option<T>) {
     }
 }
 
-fn time(said: Option<Wait>) -> Option<Option<Duration>> {
-    said.map(|Wait(time)| time)
+fn time(said: Option<TimeLimit>) -> Option<Option<Duration>> {
+    said.map(|TimeLimit(time)| time)
 }
 
-fn bytes(said: Option<Size>) -> Option<usize> {
-    said.map(|Size(bytes)| bytes)
+fn bytes(said: Option<ByteSize>) -> Option<usize> {
+    said.map(|ByteSize(bytes)| bytes)
 }
 
 /// A time that cannot be `none`.
-fn finite(said: Option<Wait>, known: Duration, name: &str) -> Result<Duration, ServeError> {
+fn finite(said: Option<TimeLimit>, known: Duration, name: &str) -> Result<Duration, ServeError> {
     match said {
         None => Ok(known),
-        Some(Wait(Some(time))) => Ok(time),
-        Some(Wait(None)) => Err(ServeError::BadSetting(format!(
+        Some(TimeLimit(Some(time))) => Ok(time),
+        Some(TimeLimit(None)) => Err(ServeError::BadSetting(format!(
             "{name} must be a time, not `none`"
         ))),
     }
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(settings.calls.max_batch, 9);
         assert_eq!(settings.calls.call_timeout, Some(Duration::from_secs(5)));
         assert_eq!(settings.max_connections, 3);
-        assert_eq!(file.max_request, Some(Size(1000)));
+        assert_eq!(file.max_request, Some(ByteSize(1000)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use antiphon_proto::Framing;
 use serde::Deserialize;
 
-use crate::program::units::{Size, Wait};
+use crate::program::units::{ByteSize, TimeLimit};
 use crate::server::Profile;
 
 /// The flags of a server. A program with flags of its own flattens these into its parser and passes
@@ -27,7 +27,7 @@ use crate::server::Profile;
 /// fn main() -> std::process::ExitCode {
 ///     let args = Args::parse();
 ///     let greeting = args.greeting;
-///     let router = Router::default().method_fn("greet", move || greeting.clone());
+///     let router = Router::new().method_fn("greet", move || greeting.clone());
 ///     Server::new(router).start_with(args.serve)
 /// }
 /// ```
@@ -118,7 +118,7 @@ pub struct ServeArgs {
 
     /// Time without a sign of life after which a worker is replaced [default: 30s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_WORKER_TIMEOUT")]
-    pub worker_timeout: Option<Wait>,
+    pub worker_timeout: Option<TimeLimit>,
 
     /// Time for a worker to be ready [default: 30s]
     #[arg(
@@ -127,7 +127,7 @@ pub struct ServeArgs {
         env = "ANTIPHON_BOOT_TIMEOUT",
         hide_short_help = true
     )]
-    pub boot_timeout: Option<Wait>,
+    pub boot_timeout: Option<TimeLimit>,
 
     /// Calls after which a worker is replaced, give or take a fifth [default: never]
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_REQUESTS")]
@@ -143,15 +143,15 @@ pub struct ServeArgs {
 
     /// Time for one call [default: 30s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_CALL_TIMEOUT")]
-    pub call_timeout: Option<Wait>,
+    pub call_timeout: Option<TimeLimit>,
 
     /// Time between an answer and the next request of a connection [default: 75s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_IDLE_TIMEOUT")]
-    pub idle_timeout: Option<Wait>,
+    pub idle_timeout: Option<TimeLimit>,
 
     /// Time for calls in flight when the server is told to stop [default: 30s]
     #[arg(long, value_name = "TIME", env = "ANTIPHON_GRACEFUL_TIMEOUT")]
-    pub graceful_timeout: Option<Wait>,
+    pub graceful_timeout: Option<TimeLimit>,
 
     /// Connections at the same time [default: 10000]
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_CONNECTIONS")]
@@ -165,13 +165,13 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_BATCH")]
     pub max_batch: Option<usize>,
 
-    /// Size of a request [default: 10MiB]
+    /// ByteSize of a request [default: 10MiB]
     #[arg(long, value_name = "SIZE", env = "ANTIPHON_MAX_REQUEST")]
-    pub max_request: Option<Size>,
+    pub max_request: Option<ByteSize>,
 
-    /// Size of a result [default: 10MiB]
+    /// ByteSize of a result [default: 10MiB]
     #[arg(long, value_name = "SIZE", env = "ANTIPHON_MAX_RESPONSE")]
-    pub max_response: Option<Size>,
+    pub max_response: Option<ByteSize>,
 
     /// Time for the whole head of a request [default: 10s]
     #[arg(
@@ -180,7 +180,7 @@ pub struct ServeArgs {
         env = "ANTIPHON_HEADER_TIMEOUT",
         hide_short_help = true
     )]
-    pub header_timeout: Option<Wait>,
+    pub header_timeout: Option<TimeLimit>,
 
     /// Time for the whole body of a request [default: 30s]
     #[arg(
@@ -189,7 +189,7 @@ pub struct ServeArgs {
         env = "ANTIPHON_BODY_TIMEOUT",
         hide_short_help = true
     )]
-    pub body_timeout: Option<Wait>,
+    pub body_timeout: Option<TimeLimit>,
 
     /// Time for a peer that reads nothing of its answer [default: 30s]
     #[arg(
@@ -198,7 +198,7 @@ pub struct ServeArgs {
         env = "ANTIPHON_WRITE_TIMEOUT",
         hide_short_help = true
     )]
-    pub write_timeout: Option<Wait>,
+    pub write_timeout: Option<TimeLimit>,
 
     /// Time for a whole batch [default: 60s]
     #[arg(
@@ -207,7 +207,7 @@ pub struct ServeArgs {
         env = "ANTIPHON_BATCH_TIMEOUT",
         hide_short_help = true
     )]
-    pub batch_timeout: Option<Wait>,
+    pub batch_timeout: Option<TimeLimit>,
 
     /// Calls of one batch that may wait at the same time [default: 8]
     #[arg(
@@ -218,14 +218,14 @@ pub struct ServeArgs {
     )]
     pub batch_concurrency: Option<usize>,
 
-    /// Size of the answer to a batch [default: 25MiB]
+    /// ByteSize of the answer to a batch [default: 25MiB]
     #[arg(
         long,
         value_name = "SIZE",
         env = "ANTIPHON_MAX_BATCH_RESPONSE",
         hide_short_help = true
     )]
-    pub max_batch_response: Option<Size>,
+    pub max_batch_response: Option<ByteSize>,
 
     /// Connections from one address, on a public listener [default: 256]
     #[arg(
@@ -236,14 +236,14 @@ pub struct ServeArgs {
     )]
     pub max_connections_per_ip: Option<usize>,
 
-    /// Size of all requests that are being received [default: 256MiB]
+    /// ByteSize of all requests that are being received [default: 256MiB]
     #[arg(
         long,
         value_name = "SIZE",
         env = "ANTIPHON_MAX_REQUEST_MEMORY",
         hide_short_help = true
     )]
-    pub max_request_memory: Option<Size>,
+    pub max_request_memory: Option<ByteSize>,
 
     /// Header fields in a request [default: 64]
     #[arg(
@@ -254,14 +254,14 @@ pub struct ServeArgs {
     )]
     pub max_headers: Option<usize>,
 
-    /// Size of the head of a request [default: 16KiB]
+    /// ByteSize of the head of a request [default: 16KiB]
     #[arg(
         long,
         value_name = "SIZE",
         env = "ANTIPHON_MAX_HEADER_SIZE",
         hide_short_help = true
     )]
-    pub max_header_size: Option<Size>,
+    pub max_header_size: Option<ByteSize>,
 
     /// Requests at the same time on an HTTP/2 connection [default: 100]
     #[arg(

@@ -21,4 +21,4 @@ mod supervised;
 mod units;
 
 pub use args::ServeArgs;
-pub use units::{Size, Wait};
+pub use units::{ByteSize, TimeLimit};

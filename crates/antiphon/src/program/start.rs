@@ -124,7 +124,7 @@ async fn serve(mut server: Server, base: Settings, flags: ServeArgs) -> Result<(
 fn stop(handle: &ServerHandle) {
     if handle.is_stopping() {
         tracing::warn!("told to stop twice: cutting what is left");
-        handle.cut();
+        handle.abort();
     } else {
         tracing::info!("stopping: {} connections are open", handle.connections());
         handle.stop();

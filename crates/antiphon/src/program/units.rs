@@ -10,9 +10,9 @@ use crate::server::Profile;
 
 /// A duration: `30`, `30s`, `500ms`, `2m`, `1h 30m`, or `none` for no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Wait(pub Option<Duration>);
+pub struct TimeLimit(pub Option<Duration>);
 
-impl FromStr for Wait {
+impl FromStr for TimeLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -32,9 +32,9 @@ impl FromStr for Wait {
 /// Parsed here and not by a library: the existing ones read `10M` and `10MB` as 10 000 000 bytes. A
 /// limit smaller than intended is noticed late, so such input is an error here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Size(pub usize);
+pub struct ByteSize(pub usize);
 
-impl FromStr for Size {
+impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -80,13 +80,13 @@ fn from_file<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(d: D) -> Resul
     text.parse().map_err(D::Error::custom)
 }
 
-impl<'de> Deserialize<'de> for Wait {
+impl<'de> Deserialize<'de> for TimeLimit {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         from_file(d)
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
+impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         from_file(d)
     }
@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn times_and_sizes_are_read_with_their_units() {
         let time = |text: &str| {
-            text.parse::<Wait>()
-                .map(|Wait(time)| time.map(|t| t.as_millis()))
+            text.parse::<TimeLimit>()
+                .map(|TimeLimit(time)| time.map(|t| t.as_millis()))
         };
         assert_eq!(time("30"), Ok(Some(30_000)));
         assert_eq!(time("30s"), Ok(Some(30_000)));
@@ -117,7 +117,7 @@ mod tests {
         for bad in ["", "s", "-1s", "2 x", "None", "99999999999999999999"] {
             assert!(time(bad).is_err(), "{bad}");
         }
-        let size = |text: &str| text.parse::<Size>().map(|Size(bytes)| bytes);
+        let size = |text: &str| text.parse::<ByteSize>().map(|ByteSize(bytes)| bytes);
         assert_eq!(size("4096"), Ok(4096));
         assert_eq!(size("10MiB"), Ok(10 << 20));
         for bad in [

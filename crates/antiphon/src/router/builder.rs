@@ -19,10 +19,10 @@ use crate::call::{Call, Reply};
 /// use antiphon::Router;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let math = Router::default()
+/// let math = Router::new()
 ///     .method_fn("add", |a: f64, b: f64| a + b)
 ///     .method_fn("negate", |x: f64| -x);
-/// let dispatcher = Router::default().nest("calc", math).build().unwrap();
+/// let dispatcher = Router::new().nest("calc", math).build().unwrap();
 ///
 /// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"calc.add","params":[3,7]}"#).await;
 /// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":1,"result":10.0}"#);
@@ -88,10 +88,14 @@ impl IntoRouter for Router {
 }
 
 impl Router {
-    /// Creates a router with the methods of an object, for example of one with `#[rpc]`.
-    ///
-    /// [`Router::default`] creates an empty router.
-    pub fn new(object: impl IntoRouter) -> Self {
+    /// Creates an empty router.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Creates a router with the methods of an object whose `impl` block carries `#[rpc]`.
+    pub fn of(object: impl IntoRouter) -> Self {
         object.into_router()
     }
 
@@ -174,7 +178,7 @@ impl Router {
     /// use antiphon::Router;
     /// use tower::limit::ConcurrencyLimitLayer;
     ///
-    /// let router = Router::default()
+    /// let router = Router::new()
     ///     .method_fn("add", |a: f64, b: f64| a + b)
     ///     .layer(ConcurrencyLimitLayer::new(16));
     /// ```

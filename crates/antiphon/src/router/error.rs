@@ -7,12 +7,12 @@ pub(crate) const MAX_METHOD_LEN: usize = 256;
 
 /// The error of building a [`Router`](crate::Router). It lists all problems with its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouterError(pub(super) Vec<Problem>);
+pub struct RouterError(pub(super) Vec<RouterProblem>);
 
 /// A problem with a name in a router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum RouterProblem {
     /// Two methods have this full name.
     DuplicateMethod(String),
     /// Two routers are nested under this name; see [`Router::replace`](crate::Router::replace).
@@ -26,7 +26,7 @@ pub enum Problem {
 impl RouterError {
     /// The problems, in the order in which they were found.
     #[must_use]
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[RouterProblem] {
         &self.0
     }
 }
@@ -36,22 +36,22 @@ impl fmt::Display for RouterError {
         for (n, problem) in self.0.iter().enumerate() {
             let comma = if n > 0 { "; " } else { "" };
             match problem {
-                Problem::DuplicateMethod(name) => {
+                RouterProblem::DuplicateMethod(name) => {
                     write!(f, "{comma}two methods have the name {name:?}")?;
                 }
-                Problem::UsedPrefix(name) => {
+                RouterProblem::UsedPrefix(name) => {
                     write!(
                         f,
                         "{comma}two routers are nested under {name:?} (use `replace`?)"
                     )?;
                 }
-                Problem::ReservedName(name) => {
+                RouterProblem::ReservedName(name) => {
                     write!(
                         f,
                         "{comma}the name {name:?} begins with `rpc.`, which is reserved"
                     )?;
                 }
-                Problem::BadName(name) => write!(
+                RouterProblem::BadName(name) => write!(
                     f,
                     "{comma}{name:?} is no name: it must have 1 to {MAX_METHOD_LEN} bytes and no \
                      control characters"

@@ -10,7 +10,7 @@ use crate::router::Router;
 #[cfg(feature = "describe")]
 use crate::router::discover;
 use crate::router::endpoint::{BoxLayer, Endpoint, Entries, Entry, stack};
-use crate::router::error::{MAX_METHOD_LEN, Problem, RouterError, is_name};
+use crate::router::error::{MAX_METHOD_LEN, RouterError, RouterProblem, is_name};
 use crate::router::method::{Handler, Method};
 use crate::router::unsubscribe::{UNSUBSCRIBE, unsubscribe};
 
@@ -42,7 +42,7 @@ impl Router {
 #[derive(Default)]
 struct Build {
     tree: Inner,
-    problems: Vec<Problem>,
+    problems: Vec<RouterProblem>,
 }
 
 impl Build {
@@ -93,14 +93,15 @@ impl Build {
     /// Notes that the next node hangs under this name.
     fn child(&mut self, name: &str, node: usize) {
         if !is_name(name) {
-            self.problems.push(Problem::BadName(name.to_owned()));
+            self.problems.push(RouterProblem::BadName(name.to_owned()));
         }
         let next = self.tree.nodes.len();
         let Some(node) = self.tree.nodes.get_mut(node) else {
             return;
         };
         if node.children.iter().any(|(known, _)| known == name) {
-            self.problems.push(Problem::UsedPrefix(name.to_owned()));
+            self.problems
+                .push(RouterProblem::UsedPrefix(name.to_owned()));
         }
         node.children.push((name.to_owned(), next));
     }
@@ -108,9 +109,10 @@ impl Build {
     fn method(&mut self, method: Method, prefix: &str, node: usize) -> (Box<str>, Entry) {
         let name = format!("{prefix}{}", method.name);
         if !is_name(&method.name) || name.len() > MAX_METHOD_LEN {
-            self.problems.push(Problem::BadName(name.clone()));
+            self.problems.push(RouterProblem::BadName(name.clone()));
         } else if name.starts_with("rpc.") {
-            self.problems.push(Problem::ReservedName(name.clone()));
+            self.problems
+                .push(RouterProblem::ReservedName(name.clone()));
         }
         let route = self.tree.methods.len();
         if let Some(node) = self.tree.nodes.get_mut(node) {
@@ -156,7 +158,7 @@ impl Build {
         let (endpoint, twice) = Endpoint::new(entries);
         let twice = twice
             .into_iter()
-            .map(|name| Problem::DuplicateMethod(name.into()));
+            .map(|name| RouterProblem::DuplicateMethod(name.into()));
         self.problems.extend(twice);
         endpoint
     }
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
     use crate::Access;
 
-    fn problems(router: Router) -> Vec<Problem> {
+    fn problems(router: Router) -> Vec<RouterProblem> {
         router
             .freeze()
             .err()
@@ -194,7 +196,7 @@ mod tests {
     }
 
     fn one(name: &str) -> Router {
-        Router::default().method_fn(name, || 1)
+        Router::new().method_fn(name, || 1)
     }
 
     #[test]
@@ -208,10 +210,10 @@ mod tests {
         assert_eq!(
             problems(router),
             [
-                Problem::ReservedName("rpc.x".into()),
-                Problem::BadName(String::new()),
-                Problem::UsedPrefix("n".into()),
-                Problem::DuplicateMethod("a".into()),
+                RouterProblem::ReservedName("rpc.x".into()),
+                RouterProblem::BadName(String::new()),
+                RouterProblem::UsedPrefix("n".into()),
+                RouterProblem::DuplicateMethod("a".into()),
             ]
         );
     }
@@ -219,14 +221,17 @@ mod tests {
     #[test]
     fn a_nested_name_may_not_meet_a_flat_one() {
         let router = one("n.a").nest("n", one("a"));
-        assert_eq!(problems(router), [Problem::DuplicateMethod("n.a".into())]);
         assert_eq!(
-            problems(one("a").merge(one("a"))),
-            [Problem::DuplicateMethod("a".into())]
+            problems(router),
+            [RouterProblem::DuplicateMethod("n.a".into())]
         );
         assert_eq!(
-            problems(Router::default().nest("rpc", one("a"))),
-            [Problem::ReservedName("rpc.a".into())]
+            problems(one("a").merge(one("a"))),
+            [RouterProblem::DuplicateMethod("a".into())]
+        );
+        assert_eq!(
+            problems(Router::new().nest("rpc", one("a"))),
+            [RouterProblem::ReservedName("rpc.a".into())]
         );
     }
 
@@ -249,9 +254,9 @@ mod tests {
     #[test]
     fn separators_go_downwards_until_another_is_set() {
         let inner = one("c").separator("/").nest("d", one("e"));
-        let router = Router::default()
+        let router = Router::new()
             .separator("_")
-            .nest("a", Router::default().nest("b", inner));
+            .nest("a", Router::new().nest("b", inner));
         let frozen = router.freeze().unwrap();
         let names: Vec<_> = frozen
             .tree
@@ -260,8 +265,8 @@ mod tests {
             .map(|m| m.name.clone())
             .collect();
         assert_eq!(names, ["a_b_c", "a_b_d/e"]);
-        let slashed = Router::default().separator("/").nest("x", one("y"));
-        let merged = Router::default()
+        let slashed = Router::new().separator("/").nest("x", one("y"));
+        let merged = Router::new()
             .merge(slashed)
             .nest("x2", one("y"))
             .freeze()

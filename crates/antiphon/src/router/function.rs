@@ -104,7 +104,7 @@ impl Method {
     /// }
     ///
     /// let greet = Method::function("greet", greet).params(["name"]);
-    /// let router = Router::default().method(greet);
+    /// let router = Router::new().method(greet);
     /// ```
     pub fn function<Marker>(name: impl Into<String>, function: impl Function<Marker>) -> Self {
         function.into_method(name.into())

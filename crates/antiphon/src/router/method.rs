@@ -22,7 +22,7 @@ pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
 /// let add = Method::function("add", |a: f64, b: f64| a + b)
 ///     .params(["a", "b"])
 ///     .doc("Adds two numbers.");
-/// let router = Router::default().method(add);
+/// let router = Router::new().method(add);
 /// ```
 pub struct Method {
     pub(crate) name: String,

@@ -25,7 +25,7 @@ mod unsubscribe;
 
 pub use builder::{IntoRouter, Router};
 pub use endpoint::Endpoint;
-pub use error::{BoxError, Problem, RouterError};
+pub use error::{BoxError, RouterError, RouterProblem};
 pub use function::Function;
 pub use method::{IntoMethod, Method};
 pub use named::NamedParams;

@@ -22,7 +22,7 @@ use crate::transport::http::{Body, Route};
 /// use antiphon::{Router, Server};
 ///
 /// fn main() -> std::process::ExitCode {
-///     let router = Router::default().method_fn("add", |a: f64, b: f64| a + b);
+///     let router = Router::new().method_fn("add", |a: f64, b: f64| a + b);
 ///     Server::new(router).start()
 /// }
 /// ```
@@ -138,7 +138,7 @@ impl Server {
     /// fn main() -> std::process::ExitCode {
     ///     Server::lazy(async || {
     ///         let greeting = std::fs::read_to_string("greeting.txt")?;
-    ///         Ok::<_, std::io::Error>(Router::default().method_fn("greet", move ||
+    ///         Ok::<_, std::io::Error>(Router::new().method_fn("greet", move ||
     /// greeting.clone()))
     ///     })
     ///     .start()
@@ -230,7 +230,7 @@ impl Server {
     ///
     /// ```
     /// # use antiphon::{Router, Server};
-    /// let server = Server::new(Router::default()).configure(|settings| {
+    /// let server = Server::new(Router::new()).configure(|settings| {
     ///     settings.max_connections = 100;
     ///     settings.calls.max_batch = 20;
     /// });
@@ -299,7 +299,7 @@ impl Server {
     /// use antiphon::{Router, Server};
     ///
     /// fn main() -> std::process::ExitCode {
-    ///     Server::new(Router::default())
+    ///     Server::new(Router::new())
     ///         .workers(2)
     ///         .on_supervisor_start(async || std::fs::create_dir_all("cache"))
     ///         .start()
@@ -344,7 +344,7 @@ impl Server {
     /// use http::{HeaderValue, header::SERVER};
     ///
     /// let layer = SetResponseHeaderLayer::overriding(SERVER, HeaderValue::from_static("mine"));
-    /// let server = Server::new(Router::default()).http_layer(layer);
+    /// let server = Server::new(Router::new()).http_layer(layer);
     /// ```
     #[must_use]
     pub fn http_layer<L, B>(mut self, layer: L) -> Self

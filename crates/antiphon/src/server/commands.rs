@@ -23,8 +23,8 @@ use crate::rpc;
 /// use antiphon::{Router, ServerCommands};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let math = Router::default().method_fn("add", |a: f64, b: f64| a + b);
-/// let dispatcher = Router::new(ServerCommands::new()).nest("calc", math).build().unwrap();
+/// let math = Router::new().method_fn("add", |a: f64, b: f64| a + b);
+/// let dispatcher = Router::of(ServerCommands::new()).nest("calc", math).build().unwrap();
 ///
 /// let answer = dispatcher.handle(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).await;
 /// assert_eq!(answer.unwrap(), r#"{"jsonrpc":"2.0","id":1,"result":"pong"}"#);

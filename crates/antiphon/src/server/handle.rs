@@ -11,7 +11,7 @@ use crate::shutdown::Shutdown;
 /// use antiphon::{Router, Server};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let server = Server::new(Router::default()).bind("127.0.0.1:0").listen().await?;
+/// let server = Server::new(Router::new()).bind("127.0.0.1:0").listen().await?;
 /// let handle = server.handle();
 /// let serving = tokio::spawn(server.serve());
 ///
@@ -45,7 +45,7 @@ impl ServerHandle {
 
     /// Stops without waiting for calls: those in flight are dropped and answered with error −32000.
     /// Connections that are still open after 50 ms are cut.
-    pub fn cut(&self) {
+    pub fn abort(&self) {
         self.shutdown.end_calls();
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// ```
 /// use antiphon::{Router, Server};
 ///
-/// let server = Server::new(Router::default()).configure(|settings| {
+/// let server = Server::new(Router::new()).configure(|settings| {
 ///     settings.supervision.workers = 2;
 ///     settings.supervision.max_requests = Some(100_000);
 /// });

@@ -54,11 +54,11 @@ mod tests {
     async fn a_worker_can_report_metrics_of_very_many_methods() {
         let (supervisor, worker) = UnixStream::pair().unwrap();
         let (on_message, mut received) = tokio::sync::mpsc::channel(1);
-        let methods_for = Router::default().method_fn("alive", move |about: Vec<String>| {
+        let methods_for = Router::new().method_fn("alive", move |about: Vec<String>| {
             let _ = on_message.try_send(about.len());
         });
         let (_client, listening) = open(supervisor, &methods_for.build().unwrap()).unwrap();
-        let nothing = Router::default().build().unwrap();
+        let nothing = Router::new().build().unwrap();
         let (client, speaking) = open(worker, &nothing).unwrap();
         tokio::spawn(listening);
         tokio::spawn(speaking);

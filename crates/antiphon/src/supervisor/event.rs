@@ -86,7 +86,7 @@ pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, 
     let status_events = events.clone();
     #[cfg(feature = "metrics")]
     let metrics_events = events.clone();
-    let router = Router::default();
+    let router = Router::new();
     #[cfg(feature = "metrics")]
     let router = router.method_fn("metrics", move || {
         let events = metrics_events.clone();

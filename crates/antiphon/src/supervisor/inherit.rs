@@ -37,7 +37,7 @@ pub(crate) fn inherit(assignment: Assignment) -> Result<(Inherited, Option<Clien
         sockets,
         line,
     } = assignment;
-    let nothing = Router::default().build()?;
+    let nothing = Router::new().build()?;
     let (predecessor, session) = channel::open(line, &nothing)?;
     tokio::spawn(session);
     let mut inherited = Inherited {

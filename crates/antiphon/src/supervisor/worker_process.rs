@@ -94,7 +94,7 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
                 let handle = handle.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(ORPHAN_GRACE - LAST_ANSWERS).await;
-                    handle.cut();
+                    handle.abort();
                 });
             }
             () = signals.terminated() => {
@@ -160,7 +160,7 @@ impl WorkerCommand {
         match self {
             Self::Stop { queue: true } => handle.stop(),
             Self::Stop { queue: false } => handle.retire(),
-            Self::Cut => handle.cut(),
+            Self::Cut => handle.abort(),
         }
     }
 }
@@ -169,7 +169,7 @@ impl WorkerCommand {
 fn commands() -> (WorkerCommands, Router) {
     let (sender, receiver) = tokio::sync::mpsc::channel(16);
     let cut = sender.clone();
-    let router = Router::default()
+    let router = Router::new()
         .method_fn("stop", move |queue: bool| {
             let _ = sender.try_send(WorkerCommand::Stop { queue });
         })
@@ -229,7 +229,7 @@ impl SupervisorClient for SupervisorLink {
         let requested = self.0.call::<Value>(method, params);
         Box::pin(async move {
             requested.await.map_err(|error| match error.kind() {
-                crate::client::Kind::Refused(refused) => refused.clone(),
+                crate::client::ErrorKind::Refused(refused) => refused.clone(),
                 _ => ErrorObject::new(-32000, "The supervisor does not answer"),
             })
         })

@@ -1,6 +1,6 @@
 //! Tests of the client's response parser: an invalid response never becomes a result.
 
-use antiphon::client::{Client, Error, Kind};
+use antiphon::client::{Client, Error, ErrorKind};
 use antiphon_proto::params::members;
 use serde_json::Value;
 
@@ -132,7 +132,10 @@ async fn a_response_that_does_not_answer_the_call_is_an_error() {
     for (body, expected) in table {
         let error = outcome(body).await.unwrap_err();
         let shown = &body[..body.len().min(80)];
-        assert!(matches!(error.kind(), Kind::Unknown), "{shown}: {error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::Unknown),
+            "{shown}: {error}"
+        );
         assert!(error.is_invalid_answer(), "{shown}: {error}");
         assert_eq!(error.status().unwrap(), 200, "{shown}");
         assert!(error.to_string().contains(expected), "{shown}: {error}");
@@ -161,7 +164,7 @@ async fn an_error_of_the_server_has_its_code_message_and_data() {
         let error = r#"{"code":-32602,"message":"no\u0007","data":{"why":1}}"#;
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
         let error = outcome(&body).await.unwrap_err();
-        let Kind::Refused(object) = error.kind() else {
+        let ErrorKind::Refused(object) = error.kind() else {
             panic!("{error}")
         };
         assert_eq!(object.code().0, -32602);
@@ -210,9 +213,9 @@ async fn an_http_status_tells_whether_the_call_may_have_run() {
         }
         let found = match outcome.as_ref().map_err(Error::kind) {
             Ok(value) => value.to_string(),
-            Err(Kind::Refused(_)) => "refused".to_owned(),
-            Err(Kind::Rejected { .. }) => "rejected".to_owned(),
-            Err(Kind::Unknown) => "unknown".to_owned(),
+            Err(ErrorKind::Refused(_)) => "refused".to_owned(),
+            Err(ErrorKind::Rejected { .. }) => "rejected".to_owned(),
+            Err(ErrorKind::Unknown) => "unknown".to_owned(),
             Err(kind) => panic!("{kind:?}"),
         };
         assert_eq!(found, expected, "{status} {body}: {outcome:?}");
@@ -244,9 +247,9 @@ async fn an_error_in_plain_text_is_reported_up_to_a_limit() {
         "`m` was refused with HTTP status 503 Service Unavailable: try later"
     );
     let error = refused("text/plain", "é".repeat(100_000)).await;
-    assert!(matches!(error.kind(), Kind::Rejected { text, .. } if text.len() <= 1024));
+    assert!(matches!(error.kind(), ErrorKind::Rejected { text, .. } if text.len() <= 1024));
     let error = refused("text/html", "<h1>later</h1>".to_owned()).await;
-    assert!(matches!(error.kind(), Kind::Rejected { text: "", status } if status == 503));
+    assert!(matches!(error.kind(), ErrorKind::Rejected { text: "", status } if status == 503));
 }
 
 #[tokio::test]
@@ -262,7 +265,7 @@ async fn a_response_of_the_maximum_length_is_read_and_a_longer_one_is_not() {
         let outcome = client.call::<u8>("m", ()).await;
         assert_eq!(outcome.is_ok(), fits, "{outcome:?}");
         let Err(error) = outcome else { continue };
-        assert!(matches!(error.kind(), Kind::Unknown) && error.is_invalid_answer());
+        assert!(matches!(error.kind(), ErrorKind::Unknown) && error.is_invalid_answer());
         assert_eq!(
             error.to_string(),
             "`m` was sent and may have run: the answer is longer than 34 bytes"

@@ -1,6 +1,6 @@
 //! Tests of client batches: one request, and each call gets its own response in any order.
 
-use antiphon::client::{Client, Error, Kind};
+use antiphon::client::{Client, Error, ErrorKind};
 use antiphon::{ErrorObject, Id, Router};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn entries(short: &str) -> String {
 }
 
 /// Checks the outcomes of the calls 1, 2 and 3 for this response body. An expected outcome is a
-/// result, `!` and the message of an error, or `?` and a part of the reason of `Kind::Unknown`.
+/// result, `!` and the message of an error, or `?` and a part of the reason of `ErrorKind::Unknown`.
 async fn check(body: &str, expected: [&str; 3]) {
     let (client, _) = answered(200, body);
     let mut batch = client.batch();
@@ -39,8 +39,10 @@ async fn check(body: &str, expected: [&str; 3]) {
         let outcome = responses.take(ticket);
         match (outcome.as_ref().map_err(Error::kind), expected.split_at(1)) {
             (Ok(value), _) => assert_eq!(value.to_string(), expected, "{body}"),
-            (Err(Kind::Refused(error)), ("!", message)) => assert_eq!(error.message(), message),
-            (Err(Kind::Unknown), ("?", part)) => {
+            (Err(ErrorKind::Refused(error)), ("!", message)) => {
+                assert_eq!(error.message(), message)
+            }
+            (Err(ErrorKind::Unknown), ("?", part)) => {
                 let error = outcome.unwrap_err();
                 assert!(error.is_invalid_answer());
                 assert!(error.to_string().contains(part), "{body}: {error}");
@@ -135,9 +137,12 @@ async fn a_response_that_is_not_a_batch_response_is_an_error_of_the_batch() {
         let mut batch = client.batch();
         let _ = (batch.call::<u8>("a", ()), batch.call::<u8>("b", ()));
         let error = batch.send().await.unwrap_err();
-        let rejected = matches!(error.kind(), Kind::Rejected { .. });
+        let rejected = matches!(error.kind(), ErrorKind::Rejected { .. });
         assert!(rejected == (status == 413), "{error}");
-        assert!(rejected || matches!(error.kind(), Kind::Unknown), "{error}");
+        assert!(
+            rejected || matches!(error.kind(), ErrorKind::Unknown),
+            "{error}"
+        );
         assert!(error.to_string().starts_with("the batch was "), "{error}");
         assert!(error.to_string().contains(expected), "{body}: {error}");
     }
@@ -226,7 +231,7 @@ async fn a_batch_with_an_entry_that_cannot_be_sent_sends_nothing() {
     let mut batch = client.batch();
     let _ = batch.call_with_id::<u8>(Id::null(), "a", ());
     let error = batch.send().await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Local), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
     assert!(log.lock().unwrap().is_empty());
 }
 
@@ -249,12 +254,7 @@ async fn a_server_answers_a_batch_entry_by_entry() {
         Some(quotient) => Ok(quotient),
         None => Err(ErrorObject::new(1, "division by zero")),
     };
-    let client = in_process(
-        Router::default()
-            .method_fn("divide", divide)
-            .build()
-            .unwrap(),
-    );
+    let client = in_process(Router::new().method_fn("divide", divide).build().unwrap());
     let mut batch = client.batch();
     let good = batch.call::<i64>("divide", (7, 2));
     let bad = batch.call::<i64>("divide", (7, 0));

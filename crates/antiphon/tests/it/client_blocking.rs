@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use antiphon::blocking::Client;
 use antiphon::call;
-use antiphon::client::Kind;
+use antiphon::client::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::client_support::scripted;
@@ -135,7 +135,7 @@ fn a_blocking_client_works_inside_both_kinds_of_runtime() {
 #[test]
 fn a_blocking_client_has_the_errors_of_the_async_client() {
     let error = Client::connect("gopher://x").unwrap_err();
-    assert!(matches!(error.kind(), Kind::Local), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -144,7 +144,7 @@ fn a_blocking_client_has_the_errors_of_the_async_client() {
         .call::<u8>("m", ())
         .unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::NotSent) && error.is_connect(),
+        matches!(error.kind(), ErrorKind::NotSent) && error.is_connect(),
         "{error}"
     );
 }
@@ -158,6 +158,6 @@ fn a_panic_in_a_service_fails_one_call_only() {
     });
     let client = builder.build_blocking().unwrap();
     let error = client.call::<u8>("m", ()).unwrap_err();
-    assert!(matches!(error.kind(), Kind::Unknown), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Unknown), "{error}");
     assert_eq!(client.call::<u8>("m", ()).unwrap(), 7);
 }

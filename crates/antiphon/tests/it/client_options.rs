@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use antiphon::client::{Client, ClientBuilder, Encoding, Error, Kind};
+use antiphon::client::{Client, ClientBuilder, Encoding, Error, ErrorKind};
 use antiphon::{Id, IntoParams, Params, Router, call};
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ async fn invalid_parameters_are_an_error_and_nothing_is_sent() {
     ];
     for (outcome, expected) in table {
         let error = outcome.unwrap_err();
-        assert!(matches!(error.kind(), Kind::Local), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
         assert!(!error.is_decode());
         assert_eq!(error.to_string(), expected);
     }
@@ -101,7 +101,7 @@ async fn a_version_is_sent_verbatim_and_must_come_back() {
     let (builder, _) = scripted(|seen| seen.answer("5"));
     let client = builder.version("1.0").build().unwrap();
     let error = client.call::<u8>("m", ()).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Unknown), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Unknown), "{error}");
     assert!(error.is_invalid_answer());
 }
 
@@ -157,7 +157,7 @@ async fn an_id_that_is_null_or_too_long_is_not_sent() {
     client.call::<u8>("m", ()).id(long.as_str()).await.unwrap();
     for id in [Id::null(), Id::from(long + "x")] {
         let error = client.call::<u8>("m", ()).id(id).await.unwrap_err();
-        assert!(matches!(error.kind(), Kind::Local), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
     }
     assert_eq!(log.lock().unwrap().len(), 1);
 }
@@ -255,7 +255,7 @@ fn an_invalid_configuration_is_an_error_when_the_client_is_built() {
     ];
     for (builder, expected) in table {
         let error = builder.build().unwrap_err();
-        assert!(matches!(error.kind(), Kind::Local), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
@@ -281,11 +281,11 @@ async fn the_type_of_a_result_is_inferred_from_its_use() {
     struct Point {
         x: f64,
     }
-    let calculator = Router::default()
+    let calculator = Router::new()
         .method_fn("add", |a: f64, b: f64| a + b)
         .method_fn("nothing", || ())
         .method_fn("point", || json!({"x": 1.5}));
-    let client = in_process(Router::default().nest("calc", calculator).build().unwrap());
+    let client = in_process(Router::new().nest("calc", calculator).build().unwrap());
     let sum: f64 = client.call("calc.add", (3, 4)).await.unwrap();
     assert_eq!(sum, 7.0);
     assert_eq!(client.call::<f64>("calc.add", (1, 2)).await.unwrap(), 3.0);
@@ -299,7 +299,7 @@ async fn the_type_of_a_result_is_inferred_from_its_use() {
 
     let error = client.call::<String>("calc.add", (3, 4)).await.unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::Local) && error.is_decode(),
+        matches!(error.kind(), ErrorKind::Local) && error.is_decode(),
         "{error}"
     );
     assert!(

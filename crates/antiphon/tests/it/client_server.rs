@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use antiphon::{ErrorObject, Router, Server, ServerHandle};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -23,13 +23,13 @@ impl Drop for Running {
 
 async fn serve() -> Running {
     let (note, noted) = mpsc::unbounded_channel();
-    let calculator = Router::default()
+    let calculator = Router::new()
         .method_fn("add", |a: f64, b: f64| a + b)
         .method_fn("divide", |a: i64, b: i64| {
             a.checked_div(b)
                 .ok_or_else(|| ErrorObject::new(1, "division by zero"))
         });
-    let router = Router::default()
+    let router = Router::new()
         .nest("calc", calculator)
         .method_fn("echo", |text: String| text)
         .method_fn("never", std::future::pending::<()>)
@@ -79,7 +79,7 @@ async fn refusals_of_the_server_are_reported_as_such() {
     let elsewhere = Client::connect(format!("{}/elsewhere", server.url)).unwrap();
     let error = elsewhere.call::<Value>("echo", ("x",)).await.unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::Rejected { status, text } if status == 404 && !text.is_empty())
+        matches!(error.kind(), ErrorKind::Rejected { status, text } if status == 404 && !text.is_empty())
     );
 
     let other_type = Client::builder(&server.url).header("content-type", "text/plain");
@@ -108,7 +108,10 @@ async fn refusals_of_the_server_are_reported_as_such() {
     let error = client.call::<Value>("echo", (large,)).await.unwrap_err();
     // The server may close the connection before the client has read the error.
     assert!(
-        matches!(error.kind(), Kind::Rejected { .. } | Kind::Unknown),
+        matches!(
+            error.kind(),
+            ErrorKind::Rejected { .. } | ErrorKind::Unknown
+        ),
         "{error}"
     );
 }
@@ -129,7 +132,7 @@ async fn a_call_that_takes_too_long_times_out_on_either_side() {
 /// No counter of an HTTP/1 connection runs out on a long-lived connection.
 #[tokio::test]
 async fn a_connection_has_no_limit_of_calls() {
-    let server = Router::default().method_fn("add", |a: i64, b: i64| a + b);
+    let server = Router::new().method_fn("add", |a: i64, b: i64| a + b);
     let listening = Server::new(server)
         .bind("127.0.0.1:0")
         .listen()

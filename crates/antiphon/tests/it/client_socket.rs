@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +47,7 @@ async fn without_a_server_a_call_is_not_sent() {
     drop(listener);
     let client = Client::connect(format!("http://{address}/secret?token=secret")).unwrap();
     let error = client.call::<u8>("m", ()).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
     assert!(error.is_connect() && !error.is_timeout());
     let story = format!("`m` was not sent: cannot connect to {address}: Connection refused");
     assert!(error.to_string().starts_with(&story), "{error}");
@@ -75,7 +75,7 @@ async fn a_call_with_a_truncated_response_is_unknown() {
             assert_eq!(outcome.unwrap(), "right");
         } else {
             let error = outcome.unwrap_err();
-            assert!(matches!(error.kind(), Kind::Unknown), "{end}: {error}");
+            assert!(matches!(error.kind(), ErrorKind::Unknown), "{end}: {error}");
         }
     }
 }
@@ -94,7 +94,7 @@ async fn a_call_with_a_truncated_request_is_unknown_or_not_sent() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error.kind(), Kind::Unknown | Kind::NotSent),
+            matches!(error.kind(), ErrorKind::Unknown | ErrorKind::NotSent),
             "{end}: {error}"
         );
         assert!(!error.is_connect());
@@ -114,7 +114,7 @@ async fn a_call_with_a_response_that_is_not_http_is_unknown() {
             .call::<String>("m", ())
             .await;
         let error = error.unwrap_err();
-        assert!(matches!(error.kind(), Kind::Unknown), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Unknown), "{error}");
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_response_with_an_excessive_length_is_refused_before_it_is_read() {
         .build()
         .unwrap();
     let error = client.call::<Value>("m", ()).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Unknown) && error.is_invalid_answer());
+    assert!(matches!(error.kind(), ErrorKind::Unknown) && error.is_invalid_answer());
     assert!(
         error.to_string().ends_with("longer than 10485760 bytes"),
         "{error}"
@@ -208,7 +208,7 @@ async fn redirects_are_not_followed() {
         let address = answers_with(head + "Content-Length: 0\r\n\r\n").await;
         let error = client(address).call::<String>("m", ()).await.unwrap_err();
         let rejected =
-            matches!(error.kind(), Kind::Rejected { status, .. } if status.is_redirection());
+            matches!(error.kind(), ErrorKind::Rejected { status, .. } if status.is_redirection());
         assert!(rejected, "{error}");
         assert!(
             error.to_string().ends_with("(redirects are not followed)"),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon::client::{Body, Client, Kind};
+use antiphon::client::{Body, Client, ErrorKind};
 use antiphon::{ErrorObject, Router};
 use http::{Request, Response};
 use serde_json::Value;
@@ -34,14 +34,14 @@ async fn a_call_ends_by_its_deadline_and_tells_whether_it_may_have_run() {
     let begun = Instant::now();
     let error = silent(true).call::<u8>("m", ()).await.unwrap_err();
     assert_eq!(begun.elapsed(), seconds(5));
-    assert!(matches!(error.kind(), Kind::Unknown) && error.is_timeout());
+    assert!(matches!(error.kind(), ErrorKind::Unknown) && error.is_timeout());
     assert_eq!(
         error.to_string(),
         "`m` was sent and may have run: no answer within 5s"
     );
 
     let error = silent(false).call::<u8>("m", ()).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent) && error.is_timeout());
+    assert!(matches!(error.kind(), ErrorKind::NotSent) && error.is_timeout());
     assert_eq!(
         error.to_string(),
         "`m` was not sent: its time of 5s was over before"
@@ -91,7 +91,7 @@ async fn a_call_with_a_stalled_body_ends_by_the_deadline() {
         .unwrap();
     let error = client.call::<u8>("m", ()).await.unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::Unknown) && error.is_timeout(),
+        matches!(error.kind(), ErrorKind::Unknown) && error.is_timeout(),
         "{error}"
     );
 }
@@ -119,7 +119,7 @@ async fn after_a_failure_before_the_body_is_read_a_call_is_not_sent() {
         .unwrap();
     let error = client.call::<u8>("m", ()).await.unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::NotSent) && !error.is_connect(),
+        matches!(error.kind(), ErrorKind::NotSent) && !error.is_connect(),
         "{error}"
     );
     assert_eq!(
@@ -139,8 +139,12 @@ async fn after_a_failure_before_the_body_is_read_a_call_is_not_sent() {
             .build()
             .unwrap();
         let error = client.call::<u8>("m", ()).await.unwrap_err();
-        assert_eq!(matches!(error.kind(), Kind::Unknown), takes, "{error}");
-        assert_eq!(matches!(error.kind(), Kind::NotSent), !takes, "{error}");
+        assert_eq!(matches!(error.kind(), ErrorKind::Unknown), takes, "{error}");
+        assert_eq!(
+            matches!(error.kind(), ErrorKind::NotSent),
+            !takes,
+            "{error}"
+        );
     }
 }
 
@@ -154,7 +158,7 @@ async fn a_hundred_calls_run_at_the_same_time() {
             n
         }
     };
-    let client = in_process(Router::default().method_fn("meet", meet).build().unwrap());
+    let client = in_process(Router::new().method_fn("meet", meet).build().unwrap());
     let calls: Vec<_> = (0..100_u32)
         .map(|n| tokio::spawn(client.call::<u32>("meet", (n,)).into_future()))
         .collect();
@@ -195,7 +199,7 @@ async fn the_number_of_concurrent_requests_is_limited() {
     let call = client.call::<u8>("m", ()).timeout(Duration::from_secs(9));
     let error = call.await.unwrap_err();
     assert!(
-        error.is_timeout() && matches!(error.kind(), Kind::NotSent),
+        error.is_timeout() && matches!(error.kind(), ErrorKind::NotSent),
         "{error}"
     );
     drop(first);
@@ -254,7 +258,7 @@ fn outer(client: Client, inner: Inner) -> antiphon::Dispatcher {
             })
         }
     };
-    Router::default().method_fn("outer", outer).build().unwrap()
+    Router::new().method_fn("outer", outer).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use antiphon::client::{Body, Client, ClientBuilder, Kind};
+use antiphon::client::{Body, Client, ClientBuilder, ErrorKind};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -109,7 +109,7 @@ fn builder(host: &str, address: SocketAddr) -> ClientBuilder {
 async fn refused(builder: ClientBuilder) -> String {
     let client = builder.build().unwrap();
     let error = client.call::<String>("m", ()).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
     assert!(error.is_connect(), "{error}");
     error.to_string()
 }
@@ -263,7 +263,7 @@ async fn a_call_is_unknown_if_the_connection_ends_after_the_request() {
     let builder = builder("localhost", address).ca_certificate(&authority.pem);
     let error = builder.build().unwrap().call::<String>("m", ()).await;
     let error = error.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Unknown), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Unknown), "{error}");
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ fn invalid_options_are_errors() {
         ),
     ] {
         let error = builder.build().unwrap_err();
-        assert!(matches!(error.kind(), Kind::Local), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
         assert!(error.to_string().contains(part), "{error}");
     }
     // Without TLS these options have no effect.

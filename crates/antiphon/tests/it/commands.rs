@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 fn router() -> Router {
-    let calc = Router::default()
+    let calc = Router::new()
         .method(Method::function("subtract", |a: f64, b: f64| a - b))
         .method(Method::function("add", |a: f64, b: f64| a + b).doc("Adds.\nTwo numbers."));
     let commands = ServerCommands::new().extra_server_info(async |ctx, mut info| {
         info.insert("extra".to_owned(), json!({ "local": ctx.is_local() }));
         info
     });
-    Router::new(commands).nest("calc", calc)
+    Router::of(commands).nest("calc", calc)
 }
 
 async fn result(dispatcher: &Dispatcher, method: &str, params: &str) -> Value {

@@ -86,7 +86,7 @@ impl Calculator for Off {
 #[tokio::test]
 async fn every_method_of_a_trait_is_remote() {
     check(
-        Router::new(Exact.into_router()),
+        Router::of(Exact.into_router()),
         &[
             ("add", "[1,2]", "3.0"),
             ("divide", r#"{"a":1,"b":2}"#, "0.5"),
@@ -112,7 +112,7 @@ async fn every_method_of_a_trait_is_remote() {
 
 #[tokio::test]
 async fn two_objects_of_one_interface_are_nested_side_by_side() {
-    let router = Router::default()
+    let router = Router::new()
         .nest("exact", Exact.into_router())
         .nest("off", Off(1.0).into_router());
     check(
@@ -187,7 +187,7 @@ async fn the_options_of_a_block_work_on_a_trait() {
 async fn a_traits_client_calls_any_implementation() {
     use super::macros::client::client;
 
-    let router = Router::default().nest("exact", Exact.into_router());
+    let router = Router::new().nest("exact", Exact.into_router());
     let client = client(router);
     let exact = CalculatorClient::new(client.namespace("exact"));
     assert_eq!(exact.add(1.0, 2.0).await.unwrap(), 3.0);

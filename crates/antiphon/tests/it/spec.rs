@@ -9,7 +9,7 @@ pub(crate) fn router() -> Router {
         minuend - subtrahend
     })
     .params(["minuend", "subtrahend"]);
-    Router::default()
+    Router::new()
         .method(subtract)
         .method_fn("sum", |a: i64, b: i64, c: i64| a + b + c)
         .method_fn("get_data", || ("hello", 5))

@@ -31,5 +31,5 @@ fn check(_: &Context, _: &str, _: &mut NamedParams) -> Result<(), &'static str> 
 }
 
 fn main() {
-    Router::new(Files);
+    Router::of(Files);
 }

@@ -44,7 +44,7 @@ fn served(client: Client) -> (Router, ErrorObject) {
     let _ = CalculatorClient::new(client.clone());
     let _ = StorageClient::new(client);
     let _ = divide::call(1.0);
-    let router = Router::new(Calculator)
+    let router = Router::of(Calculator)
         .nest("disk", Disk.into_router())
         .method(divide);
     (router, Problem::Full.into())

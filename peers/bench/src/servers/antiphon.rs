@@ -35,8 +35,8 @@ pub(super) const PEER: Peer = Peer {
 const MAX_CONNECTIONS: usize = 10_000;
 
 fn router() -> Router {
-    Router::default()
-        .nest("calc", Router::default().method_fn("add", cases::add))
+    Router::new()
+        .nest("calc", Router::new().method_fn("add", cases::add))
         .method_fn("len", |text: String| text.len())
         .method_fn("echo", |text: String| text)
         .method_fn("blob", cases::blob)

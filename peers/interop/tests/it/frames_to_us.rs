@@ -1,6 +1,6 @@
 //! Valid and invalid WebSocket frames from a server, made with the package `ws`, to our client.
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::node::{self, Program};
@@ -63,14 +63,17 @@ async fn what_ends_a_connection() {
         let error = soon(client.call::<Value>("m", (1,)).into_future()).await;
         let error = error.unwrap_err();
         assert!(
-            error.is_closed() && matches!(error.kind(), Kind::Unknown),
+            error.is_closed() && matches!(error.kind(), ErrorKind::Unknown),
             "{path}: {error}"
         );
         program.hear("handshake").await;
         assert_eq!(program.hear("closed").await, json!(code), "{path}");
         let error = soon(client.call::<Value>("m", (1,)).into_future()).await;
         let error = error.unwrap_err();
-        assert!(matches!(error.kind(), Kind::NotSent), "{path}: {error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::NotSent),
+            "{path}: {error}"
+        );
     }
 }
 
@@ -80,7 +83,10 @@ async fn a_refusal_says_what_the_server_said() {
     let client = client(&url, "/refused");
     let error = soon(client.call::<Value>("m", ()).into_future()).await;
     let error = error.unwrap_err();
-    assert!(matches!(error.kind(), Kind::Rejected { .. }), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Rejected { .. }),
+        "{error}"
+    );
     let mut said = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(next) = cause {

@@ -1,6 +1,6 @@
 //! Calls from our HTTP client to the server of `jsonrpsee`.
 
-use antiphon::client::{Client, Error, Kind};
+use antiphon::client::{Client, Error, ErrorKind};
 use antiphon::{ErrorCode, ErrorObject, Id, Params};
 use interop::{DIVISION, Dividend, Site, jsonrpsee_server};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn site() -> (Site, Client) {
 /// The error object of a failed call.
 fn refused(error: &Error) -> &ErrorObject {
     match error.kind() {
-        Kind::Refused(error) => error,
+        ErrorKind::Refused(error) => error,
         _ => panic!("{error}"),
     }
 }
@@ -130,8 +130,8 @@ async fn a_body_that_is_too_long_is_an_error() {
     let error = client.call::<String>("echo", (text,)).await.unwrap_err();
     // The server may close the connection before our client has read the reason.
     match error.kind() {
-        Kind::Refused(object) => assert_eq!(object.code().0, -32007),
-        Kind::Unknown => {}
+        ErrorKind::Refused(object) => assert_eq!(object.code().0, -32007),
+        ErrorKind::Unknown => {}
         _ => panic!("{error}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::client::{Client, Error, Kind, StreamError, Subscription};
+use antiphon::client::{Client, Error, ErrorKind, StreamError, Subscription};
 use antiphon::{ErrorCode, ErrorObject, Params};
 use interop::{DIVISION, Dividend, Site, jsonrpsee_server};
 use serde_json::Value;
@@ -18,7 +18,7 @@ async fn site() -> (Site, Client) {
 
 fn refused(error: &Error) -> &ErrorObject {
     match error.kind() {
-        Kind::Refused(error) => error,
+        ErrorKind::Refused(error) => error,
         _ => panic!("{error}"),
     }
 }
@@ -204,5 +204,5 @@ async fn a_server_that_goes_is_noticed() {
     assert!(matches!(end, Some(Err(StreamError::Lost(_)))), "{end:?}");
     assert!(soon(items.next()).await.is_none());
     let error = client.call::<String>("ping", ()).await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use antiphon::{ErrorCode, Params, Router, call};
 use interop::Seen;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) fn connect(url: &str) -> End {
     let (sender, heard) = unbounded_channel();
     let seen = Seen::default();
     let held = seen.clone();
-    let here = Router::default()
+    let here = Router::new()
         .method_fn("double", |n: u64| 2 * n)
         .method_fn("heard", move |n: u32| {
             // A test that ignores notifications has dropped the receiver.
@@ -69,7 +69,7 @@ pub(crate) async fn calls(client: &Client) {
 
     let error = client.call::<Value>("refuse", ()).await.unwrap_err();
     match error.kind() {
-        Kind::Refused(error) => {
+        ErrorKind::Refused(error) => {
             assert_eq!((error.code().0, error.message()), (7, "no"));
             assert_eq!(error.data_as(), Some(json!({"why": "because"})));
         }
@@ -188,7 +188,7 @@ async fn a_server_that_leaves_is_noticed() {
     let left = soon(client.call::<Value>("leave", ()).into_future()).await;
     let error = left.unwrap_err();
     assert!(
-        error.is_closed() && matches!(error.kind(), Kind::Unknown),
+        error.is_closed() && matches!(error.kind(), ErrorKind::Unknown),
         "{error}"
     );
 }

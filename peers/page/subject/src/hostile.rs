@@ -23,7 +23,7 @@ pub(crate) fn router() -> Router {
         "~tilde",
         "\u{202e}elif eteled",
     ];
-    let mut router = Router::default().documentation(SCRIPT).method(
+    let mut router = Router::new().documentation(SCRIPT).method(
         Method::function("script", || SCRIPT)
             .doc(DOC)
             .returns::<String>(),

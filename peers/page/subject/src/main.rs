@@ -111,7 +111,7 @@ impl Clock {
 }
 
 fn router() -> Router {
-    Router::new(ServerCommands::new())
+    Router::of(ServerCommands::new())
         .title("Bookshop & Calculator")
         .version("1.4.2")
         .documentation(
@@ -119,7 +119,7 @@ fn router() -> Router {
         )
         .nest("calc", Calculator)
         .nest("clock", Clock)
-        .nest("shop", Router::new(shop::Shop).nest("orders", shop::Orders))
+        .nest("shop", Router::of(shop::Shop).nest("orders", shop::Orders))
         .nest("hostile", hostile::router())
 }
 

@@ -30,7 +30,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Kind::Local`](crate::client::Kind::Local) if the address or an option is invalid; only the
+    /// [`ErrorKind::Local`](crate::client::ErrorKind::Local) if the address or an option is invalid; only the
     /// first error is returned.
     pub fn build(mut self) -> Result<Client, Error> {
         if let Err(error) = self.data.to_json() {

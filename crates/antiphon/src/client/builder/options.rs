@@ -126,7 +126,7 @@ impl ClientBuilder {
     /// same name.
     ///
     /// A call with positional parameters is then an error of
-    /// [`Kind::Local`](crate::client::Kind::Local), and nothing is sent.
+    /// [`ErrorKind::Local`](crate::client::ErrorKind::Local), and nothing is sent.
     pub fn data(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         self.data = self.data.insert(name.into(), value);
         self
@@ -172,11 +172,11 @@ impl ClientBuilder {
     }
 
     /// Sets the maximum size of a response, in bytes. A call with a larger response fails with
-    /// [`Kind::Unknown`]. Default: 10 MiB.
+    /// [`ErrorKind::Unknown`]. Default: 10 MiB.
     ///
     /// The size is checked while the response is received, or earlier if its length is announced.
     ///
-    /// [`Kind::Unknown`]: crate::client::Kind::Unknown
+    /// [`ErrorKind::Unknown`]: crate::client::ErrorKind::Unknown
     pub fn max_response(mut self, bytes: usize) -> Self {
         self.max_response = bytes;
         self
@@ -264,16 +264,16 @@ impl ClientBuilder {
     /// service may retry, use a proxy, or run in the same process.
     ///
     /// With a service, `https://` addresses are accepted even without the feature `tls`. If the
-    /// service fails before it has read the body of the request, the error is [`Kind::NotSent`].
+    /// service fails before it has read the body of the request, the error is [`ErrorKind::NotSent`].
     ///
-    /// [`Kind::NotSent`]: crate::client::Kind::NotSent
+    /// [`ErrorKind::NotSent`]: crate::client::ErrorKind::NotSent
     ///
     /// ```
     /// use antiphon::{Router, client::{Body, Client}};
     /// use http::{Request, Response};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// let dispatcher = Router::default().method_fn("add", |a: f64, b: f64| a + b).build()?;
+    /// let dispatcher = Router::new().method_fn("add", |a: f64, b: f64| a + b).build()?;
     /// let service = tower::service_fn(move |request: Request<Body>| {
     ///     let dispatcher = dispatcher.clone();
     ///     async move {
@@ -317,9 +317,9 @@ impl ClientBuilder {
     ///     let name: String = call!((ctx.peer()?).name()).await?;
     ///     Ok(format!("good evening, {name}"))
     /// }
-    /// let server = Router::default().method_fn("greet", greet).build()?;
+    /// let server = Router::new().method_fn("greet", greet).build()?;
     ///
-    /// let here = Router::default().method_fn("name", || "Ann");
+    /// let here = Router::new().method_fn("name", || "Ann");
     /// let client = Client::builder("").in_process(&server).router(here).build()?;
     /// assert_eq!(client.call::<String>("greet", ()).await?, "good evening, Ann");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -331,17 +331,17 @@ impl ClientBuilder {
     }
 
     /// Reconnects after the connection of a session was lost. Default: the client does not
-    /// reconnect, and further calls fail with [`Kind::NotSent`].
+    /// reconnect, and further calls fail with [`ErrorKind::NotSent`].
     ///
     /// Calls that were not sent yet wait for the new connection, but not beyond their timeout.
-    /// Calls that were sent fail with [`Kind::Unknown`], unless they are
+    /// Calls that were sent fail with [`ErrorKind::Unknown`], unless they are
     /// [`idempotent`](crate::client::PendingCall::idempotent): these are sent again. Subscriptions
     /// are opened again, and yield
     /// [`StreamError::Interrupted`](crate::client::StreamError::Interrupted).
     ///
-    /// [`Kind::NotSent`]: crate::client::Kind::NotSent
+    /// [`ErrorKind::NotSent`]: crate::client::ErrorKind::NotSent
     ///
-    /// [`Kind::Unknown`]: crate::client::Kind::Unknown
+    /// [`ErrorKind::Unknown`]: crate::client::ErrorKind::Unknown
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.reconnect = Some(reconnect);
         self

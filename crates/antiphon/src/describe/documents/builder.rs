@@ -40,7 +40,7 @@ const NO_TITLE: &str = "Remote methods";
 /// let add = Method::function("add", |a: f64, b: f64| a + b)
 ///     .params([ParamInfo::required("a").typed::<f64>(), ParamInfo::required("b").typed::<f64>()])
 ///     .returns::<f64>();
-/// let dispatcher = Router::default().title("Sums").method(add).build().unwrap();
+/// let dispatcher = Router::new().title("Sums").method(add).build().unwrap();
 ///
 /// let document = OpenRpc::of(dispatcher.tree())
 ///     .access(Access::Public)

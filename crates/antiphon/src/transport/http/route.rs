@@ -21,7 +21,7 @@ use crate::transport::http::refusal::Refusal;
 /// use antiphon::{Route, Router};
 /// use http::StatusCode;
 ///
-/// let dispatcher = Router::default().method_fn("add", |a: f64, b: f64| a + b).build()?;
+/// let dispatcher = Router::new().method_fn("add", |a: f64, b: f64| a + b).build()?;
 /// let route = Route::new(dispatcher)
 ///     .response_content_types(["application/json-rpc", "application/json"])
 ///     .notification_status(StatusCode::ACCEPTED);

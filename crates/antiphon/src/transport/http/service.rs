@@ -49,7 +49,7 @@ use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 /// use tower::ServiceExt;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let service = Router::default().method_fn("add", |a: f64, b: f64| a + b).into_service().unwrap();
+/// let service = Router::new().method_fn("add", |a: f64, b: f64| a + b).into_service().unwrap();
 ///
 /// let request = Request::post("http://localhost/")
 ///     .header("content-type", "application/json")

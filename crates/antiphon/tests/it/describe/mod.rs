@@ -20,12 +20,12 @@ fn tree(router: Router) -> Tree {
 
 /// A router with every feature that documents describe.
 fn everything() -> Tree {
-    let deep = Router::default()
+    let deep = Router::new()
         .title("Deep")
         .separator("/")
         .nest("sums", Calculator);
     tree(
-        Router::new(Library)
+        Router::of(Library)
             .version("2.1.0")
             .nest("calc", Calculator)
             .nest("deep", deep),
@@ -62,11 +62,11 @@ fn documents_equal_the_expected_files() {
     assert_eq!(read.to_json(), all.to_json());
     assert_eq!(read.to_markdown(), all.to_markdown());
 
-    let calculator = OpenRpc::of(&tree(Router::new(Calculator))).document();
+    let calculator = OpenRpc::of(&tree(Router::of(Calculator))).document();
     compare("calculator.json", &calculator.to_json());
     compare("calculator.md", &calculator.to_markdown());
 
-    let empty = OpenRpc::of(&tree(Router::default())).document();
+    let empty = OpenRpc::of(&tree(Router::new())).document();
     compare("empty.json", &empty.to_json());
 }
 

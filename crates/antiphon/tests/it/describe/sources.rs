@@ -79,9 +79,9 @@ fn types(router: Router) -> Vec<(String, Vec<Value>)> {
 #[test]
 fn the_bounds_of_a_generic_type_decide_whether_it_has_a_schema() {
     for (router, expected) in [
-        (Router::new(Unbounded(3_u8)), vec![Value::Null, Value::Null]),
+        (Router::of(Unbounded(3_u8)), vec![Value::Null, Value::Null]),
         (
-            Router::new(Bounded(3_u8)),
+            Router::of(Bounded(3_u8)),
             vec![json!("integer"), json!("array"), json!("integer")],
         ),
     ] {
@@ -91,7 +91,7 @@ fn the_bounds_of_a_generic_type_decide_whether_it_has_a_schema() {
 
 #[test]
 fn traits_and_functions_have_schemas() {
-    let router = Router::new(Three.into_router()).method(double);
+    let router = Router::of(Three.into_router()).method(double);
     let integer = json!("integer");
     assert_eq!(
         types(router),
@@ -122,7 +122,7 @@ fn schemas_of_parameters_and_results_may_differ() {
     let method = Method::new("both", |_| unreachable!())
         .params([ParamInfo::required("value").typed::<Outer>()])
         .returns::<Outer>();
-    let document = tree(Router::default().method(method))
+    let document = tree(Router::new().method(method))
         .openrpc(Access::Public)
         .to_value();
     let method = &document["methods"][0];
@@ -154,7 +154,7 @@ fn a_method_built_by_hand_has_the_given_description() {
         .example("no JSON")
         .example(r#"{"params": {"b": 3}}"#)
         .deprecated("use `plus`");
-    let tree = tree(Router::default().method(method));
+    let tree = tree(Router::new().method(method));
     let [info] = tree.methods(Access::Public)[..] else {
         panic!("one method");
     };

@@ -13,7 +13,7 @@ use crate::support::{INVALID_REQUEST, ask, batch, call, code, codes, notificatio
 /// `sleep(ms)` returns its parameter after that time, `count` returns at once.
 fn dispatcher(ran: &Counter, gauge: &Gauge, limits: Limits) -> Dispatcher {
     let (counted, slept, gauge) = (ran.clone(), ran.clone(), gauge.clone());
-    Router::default()
+    Router::new()
         .method_fn("count", move || counted.add())
         .method_fn("sleep", move |ms: u64| {
             let (slept, gauge) = (slept.clone(), gauge.clone());
@@ -130,7 +130,7 @@ async fn responses_are_in_the_order_of_the_requests() {
 async fn entries_start_in_order() {
     let started = Arc::<Mutex<Vec<u64>>>::default();
     let log = Arc::clone(&started);
-    let dispatcher = Router::default()
+    let dispatcher = Router::new()
         .method_fn("start", move |n: u64| {
             log.lock().unwrap().push(n);
             sleep(Duration::from_millis(100 - n))
@@ -171,7 +171,7 @@ async fn beyond_the_size_limit_of_a_response_every_call_gets_an_error() {
     let ran = Counter::default();
     let (now, later) = (ran.clone(), ran.clone());
     let text = |size: usize| "x".repeat(size);
-    let dispatcher = Router::default()
+    let dispatcher = Router::new()
         .method_fn("now", move |size: usize| {
             now.add();
             text(size)

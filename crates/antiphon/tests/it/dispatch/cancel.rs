@@ -29,7 +29,7 @@ fn router(dropped: &Counter, tokens: mpsc::Sender<CancellationToken>) -> Router 
             call.answer(Ok(token.is_cancelled()))
         })
     });
-    Router::default()
+    Router::new()
         .method_fn("hold", move || {
             let guard = held.guard();
             async move {
@@ -136,7 +136,7 @@ async fn a_blocking_method_can_stop_early_when_it_is_cancelled() {
 async fn work_that_a_method_starts_continues_after_the_response() {
     let (done, ended) = (Counter::default(), Counter::default());
     let (works, ends) = (done.clone(), ended.clone());
-    let dispatcher = Router::default()
+    let dispatcher = Router::new()
         .method_fn("start", move |ctx: Context| {
             let (works, end) = (works.clone(), ends.guard());
             ctx.spawn(async move {

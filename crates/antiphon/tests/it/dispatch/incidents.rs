@@ -3,7 +3,7 @@
 use std::io;
 use std::task::Poll;
 
-use antiphon::client::{Error, Kind, StreamError};
+use antiphon::client::{Error, ErrorKind, StreamError};
 use antiphon::{Call, CallFuture, Client, ErrorObject, Failure, Method, Router, Server};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn router() -> Router {
             })
         })
     };
-    Router::default()
+    Router::new()
         .method_fn("panics_at_once", || -> bool { panic!("{PANIC}") })
         .method_fn("panics_later", || async {
             tokio::task::yield_now().await;
@@ -59,7 +59,7 @@ const METHODS: [&str; 6] = [
 
 fn object(error: &Error) -> &ErrorObject {
     match error.kind() {
-        Kind::Refused(object) => object,
+        ErrorKind::Refused(object) => object,
         kind => panic!("{kind:?}"),
     }
 }
@@ -100,7 +100,7 @@ async fn check_all(client: &Client, prefix: &str, caller: &str) {
 
 #[tokio::test]
 async fn a_line_names_the_method_and_a_caller_over_http() {
-    let server = Server::new(Router::default().nest("a.b", router())).bind("127.0.0.1:0");
+    let server = Server::new(Router::new().nest("a.b", router())).bind("127.0.0.1:0");
     let listening = server.listen().await.unwrap();
     let client = Client::connect(listening.url()).unwrap();
     tokio::spawn(listening.serve());
@@ -133,7 +133,7 @@ async fn a_line_names_a_method_behind_a_layer() {
 #[tokio::test]
 async fn a_call_within_a_call_has_its_own_line() {
     let inner = router().build().unwrap();
-    let outer = Router::default().method_fn("outer", move || {
+    let outer = Router::new().method_fn("outer", move || {
         let inner = inner.clone();
         async move {
             let call = r#"{"jsonrpc":"2.0","id":1,"method":"fails_at_once"}"#;
@@ -158,7 +158,7 @@ async fn a_call_within_a_call_has_its_own_line() {
 async fn a_line_names_the_method_of_a_stream() {
     quiet();
     log::keep();
-    let server = Router::default()
+    let server = Router::new()
         .method_fn("panics_stream", || {
             stream::poll_fn(|_| -> Poll<Option<u8>> { panic!("{PANIC}") })
         })

@@ -61,7 +61,7 @@ impl<S: Service<Call>> Service<Call> for RecordingService<S> {
 }
 
 fn router() -> Router {
-    Router::default()
+    Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("sleep", |ms: u64| async move {
             sleep(Duration::from_millis(ms)).await;
@@ -99,11 +99,7 @@ async fn a_nested_routers_layer_sees_its_own_methods_only() {
     ];
     let dispatcher = router()
         .nest("calc", router().layer(inner.clone()))
-        .merge(
-            Router::default()
-                .method_fn("extra", || 1)
-                .layer(merged.clone()),
-        )
+        .merge(Router::new().method_fn("extra", || 1).layer(merged.clone()))
         .layer(outer.clone())
         .build()
         .unwrap();
@@ -262,7 +258,7 @@ async fn a_method_can_read_the_extensions_of_a_layer() {
             inside.clone().call(call)
         })
     });
-    let dispatcher = Router::default()
+    let dispatcher = Router::new()
         .method_fn("read", |ctx: antiphon::Context| ctx.get::<u32>().copied())
         .layer(layer)
         .build()

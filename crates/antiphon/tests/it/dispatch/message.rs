@@ -9,7 +9,7 @@ use crate::support::{INVALID_REQUEST, PARSE_ERROR, ask, call, code, notification
 fn dispatcher(ran: &Counter) -> Dispatcher {
     let counted = ran.clone();
     let shout = ran.clone();
-    Router::default()
+    Router::new()
         .method_fn("count", move || counted.add())
         .method_fn("fails", move || -> Result<(), antiphon::ErrorObject> {
             shout.add();
@@ -212,7 +212,7 @@ async fn any_amount_of_white_space_surrounds_a_message() {
 
 #[tokio::test]
 async fn a_number_or_string_out_of_range_is_refused_by_the_type_that_cannot_hold_it() {
-    let dispatcher = Router::default()
+    let dispatcher = Router::new()
         .method_fn("small", |n: u8| n)
         .method_fn("float", |n: f64| n)
         .method_fn("text", |text: String| text)
@@ -268,7 +268,7 @@ fn the_depth_limit_holds_on_a_small_stack() {
 #[tokio::test]
 async fn a_result_may_be_as_long_as_the_limit_and_no_longer() {
     let router = || {
-        Router::default()
+        Router::new()
             .method_fn("now", |size: usize| "x".repeat(size))
             .method_fn("later", |size: usize| async move {
                 tokio::task::yield_now().await;

@@ -81,7 +81,7 @@ fn router() -> Router {
             call.answer(Ok(()))
         })
     });
-    Router::default()
+    Router::new()
         .method_fn("now", bang)
         .method_fn("first_poll", || async { bang() })
         .method_fn("later", || async {
@@ -215,7 +215,7 @@ async fn a_panic_in_a_layer_is_answered_like_one_in_a_method() {
         assert!(call.method() != "now", "{CANARY}");
         std::future::ready(Err("refused".into()))
     };
-    let dispatcher = Router::default()
+    let dispatcher = Router::new()
         .method_fn("now", || 1)
         .layer(layer_fn(move |_inside: Endpoint| service_fn(at_once)))
         .build()

@@ -12,7 +12,7 @@ use crate::support::{ask, batch, call, code, codes, notification};
 
 fn router(dropped: &Counter) -> Router {
     let dropped = dropped.clone();
-    Router::default()
+    Router::new()
         .method_fn("never", move || {
             let guard = dropped.guard();
             async move {
@@ -193,7 +193,7 @@ async fn a_blocking_call_counts_once_until_its_thread_is_free() {
                 call.answer(Ok(1))
             })
         });
-        let mut router = Router::default().method(method);
+        let mut router = Router::new().method(method);
         if layered {
             router = router.layer(layer.clone());
         }

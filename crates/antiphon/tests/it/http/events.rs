@@ -53,7 +53,7 @@ fn router(streams: &Streams) -> Router {
         iter(1..=n).map(Ok).chain(once(async { no }))
     };
     let lines = || iter([RawValue::from_string("[1,\r\n2,\n3]".to_owned()).unwrap()]);
-    let router = Router::default()
+    let router = Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("count", move |n: u64| count.count(iter(1..=n)))
         .method_fn("quiet", move || quiet.count(iter([1]).chain(pending())))

@@ -47,7 +47,7 @@ async fn metrics_are_a_text_for_prometheus() {
     let log = Log::default();
     let server = Server::builder()
         .route("/", router(&log))
-        .route("/two", Router::default().method_fn("two", || 2));
+        .route("/two", Router::new().method_fn("two", || 2));
     let server = TestServer::of(server, log).await;
     for _ in 0..20 {
         server.connect().await.call("1", "echo", "[\"x\"]").await;
@@ -94,7 +94,7 @@ async fn metrics_do_not_reveal_hidden_methods() {
 
     use crate::support::test_server::Log;
 
-    let router = Router::default()
+    let router = Router::new()
         .method_fn("open", || 1)
         .method(Method::function("near", || 1).access(Access::Local))
         .method(Method::function("secret", || 1).access(Access::Admin));
@@ -172,7 +172,7 @@ mod described {
     use crate::support::test_server::{Log, TestServer};
 
     async fn shown(page: Option<bool>) -> TestServer {
-        let router = Router::default()
+        let router = Router::new()
             .method_fn("open", || 1)
             .method(Method::function("near", || 1).access(Access::Local))
             .method(Method::function("secret", || 1).access(Access::Admin));

@@ -22,7 +22,7 @@ async fn ask(server: &TestServer, path: &str, accept: &str, method: &str) -> Htt
 
 #[tokio::test]
 async fn every_path_has_its_own_methods() {
-    let named = |name: &'static str| Router::default().method_fn("name", move || name);
+    let named = |name: &'static str| Router::new().method_fn("name", move || name);
     let server = Server::builder()
         .route("/", named("root"))
         .route("/a", named("a"))

@@ -7,7 +7,7 @@ use antiphon::{Profile, Router, ServeError, Server};
 use crate::support::test_server::{Log, TestServer};
 
 fn server() -> Server {
-    Server::new(Router::default()).bind("127.0.0.1:0")
+    Server::new(Router::new()).bind("127.0.0.1:0")
 }
 
 async fn refused(server: Server) -> (ServeError, String) {
@@ -41,7 +41,7 @@ async fn a_public_server_starts_only_with_explicit_permission() {
 async fn the_error_names_an_address_that_is_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (error, text) = refused(Server::new(Router::default()).bind(&address)).await;
+    let (error, text) = refused(Server::new(Router::new()).bind(&address)).await;
     assert!(matches!(error, ServeError::Bind { .. }), "{text}");
     assert!(text.contains(&address), "{text}");
 }
@@ -62,7 +62,7 @@ async fn the_error_names_an_invalid_address() {
         "local host:1",
         ":x",
     ] {
-        let (error, text) = refused(Server::new(Router::default()).bind(address)).await;
+        let (error, text) = refused(Server::new(Router::new()).bind(address)).await;
         assert!(
             matches!(error, ServeError::BadAddress { .. }),
             "{address}: {text}"
@@ -76,10 +76,10 @@ async fn invalid_routes_are_refused() {
     let (error, _) = refused(Server::builder().bind("127.0.0.1:0")).await;
     assert!(matches!(error, ServeError::NoRoute));
     for path in ["", "a", "/"] {
-        let (error, text) = refused(server().route(path, Router::default())).await;
+        let (error, text) = refused(server().route(path, Router::new())).await;
         assert!(matches!(error, ServeError::BadPath(_)), "{text}");
     }
-    let twice = Router::default().method_fn("a", || 1).method_fn("a", || 2);
+    let twice = Router::new().method_fn("a", || 1).method_fn("a", || 2);
     let (error, text) = refused(Server::new(twice).bind("127.0.0.1:0")).await;
     assert!(matches!(error, ServeError::Router(_)), "{text}");
     assert!(text.contains("\"a\""), "{text}");

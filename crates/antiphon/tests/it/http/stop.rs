@@ -188,7 +188,7 @@ async fn kill_ends_connections_at_once() {
 async fn work_that_methods_have_started_ends_with_the_connection() {
     let (ended, begun) = (Counter::default(), Counter::default());
     let (ends, begins) = (ended.clone(), begun.clone());
-    let router = Router::default().method_fn("start", move |ctx: Context| {
+    let router = Router::new().method_fn("start", move |ctx: Context| {
         let guard = ends.guard();
         begins.add();
         // The spawned work still has the context of its call.

@@ -140,7 +140,7 @@ impl<'de> Deserialize<'de> for Everything {
 
 #[tokio::test]
 async fn the_client_of_a_block_calls_the_methods_of_the_block() {
-    let client = EverythingClient::new(client(Router::new(Everything)));
+    let client = EverythingClient::new(client(Router::of(Everything)));
     assert_eq!(client.add_up(1.0, 2.0).await.unwrap(), 3.0);
     assert_eq!(client.fail().await.unwrap_err().code(), Some(ErrorCode(5)));
     let failure = client.failure().await.unwrap_err();
@@ -164,7 +164,7 @@ async fn the_client_of_a_block_calls_the_methods_of_the_block() {
 
 #[tokio::test]
 async fn a_method_with_flattened_parameters_is_called_by_name() {
-    let client = EverythingClient::new(client(Router::new(Everything)));
+    let client = EverythingClient::new(client(Router::of(Everything)));
     let rest = BTreeMap::from([("x".to_owned(), 1), ("y".to_owned(), 2)]);
     assert_eq!(client.find(9, rest, None).await.unwrap(), (9, 2, None));
     let filter = || Filter {

@@ -81,7 +81,7 @@ impl Shop {
 #[tokio::test]
 async fn custom_errors_have_codes_messages_and_data() {
     check(
-        Router::new(Shop),
+        Router::of(Shop),
         &[
             ("shop/buy", "[0]", "0"),
             (
@@ -127,7 +127,7 @@ async fn custom_errors_have_codes_messages_and_data() {
         ],
     )
     .await;
-    let dispatcher = Router::new(Shop).build().unwrap();
+    let dispatcher = Router::of(Shop).build().unwrap();
     let answer = call(&dispatcher, "shop/read", r#"["/no/such/file"]"#).await;
     assert_eq!(answer["error"]["code"], -32603);
     assert!(!answer.to_string().contains("such"), "{answer}");

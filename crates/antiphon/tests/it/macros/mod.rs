@@ -121,7 +121,7 @@ impl Calculator {
 #[tokio::test]
 async fn an_objects_methods_are_called_by_position_and_by_name() {
     check(
-        Router::new(Calculator),
+        Router::of(Calculator),
         &[
             ("add", "[1,2]", "3.0"),
             ("add", r#"{"b":1,"a":2}"#, "3.0"),
@@ -178,7 +178,7 @@ async fn an_objects_methods_are_called_by_position_and_by_name() {
 
 #[test]
 fn documentation_comes_from_the_comments() {
-    let dispatcher = Router::new(Calculator).build().unwrap();
+    let dispatcher = Router::of(Calculator).build().unwrap();
     let root = dispatcher.tree().root();
     assert_eq!(root.title(), "Calculator");
     assert_eq!(root.documentation(), "Does sums.\n\nAnd more.");
@@ -234,7 +234,7 @@ where
 #[tokio::test]
 async fn a_generic_object_is_mounted_with_its_types() {
     let memory = Memory(Mutex::new(vec!["zero".to_owned()]));
-    let router = Router::new(Api::<_, 3>(memory));
+    let router = Router::of(Api::<_, 3>(memory));
     check(
         router,
         &[
@@ -266,10 +266,7 @@ fn charge(amount: i64, user: String) -> Result<(i64, String), ErrorObject> {
 #[tokio::test]
 async fn a_function_is_a_method_and_can_still_be_called() {
     assert_eq!(divide::call(1.0, 2.0), 0.5);
-    let router = Router::default()
-        .method(divide)
-        .method(pause)
-        .method(charge);
+    let router = Router::new().method(divide).method(pause).method(charge);
     check(
         router,
         &[
@@ -315,13 +312,13 @@ impl Hidden {
 
 #[tokio::test]
 async fn a_method_is_registered_if_it_is_compiled() {
-    assert_eq!(names(Router::new(Hidden)), ["old", "secret", "sometimes"]);
-    let dispatcher = Router::new(Hidden).build().unwrap();
+    assert_eq!(names(Router::of(Hidden)), ["old", "secret", "sometimes"]);
+    let dispatcher = Router::of(Hidden).build().unwrap();
     let remote = dispatcher.tree().methods(Access::Public);
     let remote: Vec<_> = remote.iter().map(|method| method.name()).collect();
     assert_eq!(remote, ["old", "sometimes"], "local methods are hidden");
     check(
-        Router::new(Hidden),
+        Router::of(Hidden),
         &[("sometimes", "", "1"), ("old", "", "3")],
     )
     .await;
@@ -343,7 +340,7 @@ impl Kebab {
 #[test]
 fn names_follow_the_rule_unless_they_are_set() {
     assert_eq!(
-        names(Router::new(Kebab)),
+        names(Router::of(Kebab)),
         ["as_is", "close-file", "open-file"]
     );
 }
@@ -374,7 +371,7 @@ impl Panics {
 
 #[tokio::test]
 async fn a_panic_is_an_internal_error_with_the_callers_id() {
-    let dispatcher = Router::new(Panics).build().unwrap();
+    let dispatcher = Router::of(Panics).build().unwrap();
     for method in ["now", "later", "elsewhere", "handled"] {
         let answer = call(&dispatcher, method, "").await;
         assert_eq!(answer["error"]["code"], -32603, "{method}");
@@ -385,7 +382,7 @@ async fn a_panic_is_an_internal_error_with_the_callers_id() {
 
 #[tokio::test]
 async fn a_program_may_shadow_the_prelude() {
-    let router = Router::new(shadowed::Object)
+    let router = Router::of(shadowed::Object)
         .method(shadowed::free)
         .merge(shadowed::Interface::into_router(shadowed::Object));
     check(

@@ -69,7 +69,7 @@ impl Options {
 #[tokio::test]
 async fn parameters_may_be_optional_renamed_and_flattened() {
     check(
-        Router::new(Options),
+        Router::of(Options),
         &[
             ("optional", "", "[null,null]"),
             ("optional", "[1]", "[1,null]"),
@@ -102,7 +102,7 @@ async fn parameters_may_be_optional_renamed_and_flattened() {
         ],
     )
     .await;
-    let dispatcher = Router::new(Options).build().unwrap();
+    let dispatcher = Router::of(Options).build().unwrap();
     assert_eq!(dispatcher.tree().root().title(), "All options");
     let methods = dispatcher.tree().methods(Access::Admin);
     let named = methods.iter().find(|m| m.name() == "other name").unwrap();
@@ -165,11 +165,11 @@ impl Contexts {
 #[tokio::test]
 async fn a_context_is_not_a_parameter() {
     check(
-        Router::default()
+        Router::new()
             .title("top")
             .nest(
                 "ctx",
-                Router::new(Contexts::default()).nest("calc", Calculator),
+                Router::of(Contexts::default()).nest("calc", Calculator),
             )
             .nest("calc", Calculator),
         &[
@@ -247,7 +247,7 @@ impl Handled {
 #[tokio::test]
 async fn a_request_handler_adds_and_replaces_parameters() {
     check(
-        Router::new(Handled { rate: 10 }),
+        Router::of(Handled { rate: 10 }),
         &[
             ("pay", "[1]", r#"[20,"csv"]"#),
             ("pay", r#"[1,"me"]"#, r#"[20,"me"]"#),

@@ -223,7 +223,7 @@ async fn more_of_them(ctx: &Context) -> Alias {
 
 /// A router with all of the methods above.
 pub(super) fn router(clock: &Clock) -> Router {
-    Router::new(clock.clone())
+    Router::of(clock.clone())
         .nest("ticker", <Clock as Ticker>::into_router(clock.clone()))
         .merge(Repeats("again"))
         .method(down)

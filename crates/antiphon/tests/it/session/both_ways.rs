@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use antiphon::{Context, ErrorCode, ErrorObject, Router, call};
 use tokio::task::JoinSet;
 
 /// A router whose methods call their caller.
 fn asking() -> Router {
-    Router::default()
+    Router::new()
         .method_fn("twice", twice)
         .method_fn("tell", tell)
         .method_fn("steps", |ctx: Context, n: u32| async move {
@@ -34,7 +34,7 @@ async fn tell(ctx: Context, text: String) -> Result<(), ErrorObject> {
 #[tokio::test(start_paused = true)]
 async fn a_method_calls_its_caller() {
     let server = asking().build().unwrap();
-    let here = Router::default().method_fn("double", |n: u64| 2 * n);
+    let here = Router::new().method_fn("double", |n: u64| 2 * n);
     let client = Client::builder("")
         .in_process(&server)
         .router(here)
@@ -48,7 +48,7 @@ async fn a_method_calls_its_caller() {
 #[tokio::test(start_paused = true)]
 async fn two_hundred_methods_call_their_caller_and_all_finish() {
     let server = asking().build().unwrap();
-    let here = Router::default().method_fn("double", |n: u64| async move {
+    let here = Router::new().method_fn("double", |n: u64| async move {
         tokio::time::sleep(Duration::from_millis(10)).await;
         2 * n
     });
@@ -76,7 +76,7 @@ async fn a_notification_and_progress_come_before_the_response() {
     let server = asking().build().unwrap();
     let heard = Arc::new(AtomicUsize::new(0));
     let hear = Arc::clone(&heard);
-    let here = Router::default().method_fn("heard", move |text: String| {
+    let here = Router::new().method_fn("heard", move |text: String| {
         hear.fetch_add(text.len(), Ordering::SeqCst);
     });
     let client = Client::builder("")
@@ -114,5 +114,5 @@ async fn a_call_to_the_caller_fails_like_any_call() {
     let client = Client::builder("").in_process(&server).build().unwrap();
     let error = call!(client.twice(1)).await.map(|n: u64| n).unwrap_err();
     // The error of the peer is not passed on to the caller. It becomes an incident.
-    assert!(matches!(error.kind(), Kind::Refused(e) if e.code() == ErrorCode::INTERNAL_ERROR));
+    assert!(matches!(error.kind(), ErrorKind::Refused(e) if e.code() == ErrorCode::INTERNAL_ERROR));
 }

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use antiphon::{ErrorCode, Router, call};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -11,7 +11,7 @@ use crate::support::counter::Counter;
 
 fn router(dropped: &Counter) -> Router {
     let dropped = dropped.clone();
-    Router::default()
+    Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("sleep", |ms: u64| async move {
             sleep(Duration::from_millis(ms)).await;
@@ -91,7 +91,7 @@ async fn an_id_in_use_is_refused_by_the_client() {
         .await
         .map(|n: u64| n)
         .unwrap_err();
-    assert!(matches!(error.kind(), Kind::Local), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
     let first: Result<u64, _> = first.await.unwrap();
     assert_eq!(first.ok(), Some(50));
 }

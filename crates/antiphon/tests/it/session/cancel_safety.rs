@@ -78,7 +78,7 @@ impl Stream for Numbers {
 
 fn router(seen: &MethodCounters) -> Router {
     let (holds, sleeps, streams) = (seen.clone(), seen.clone(), seen.clone());
-    Router::default()
+    Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("hold", move || {
             let guard = holds.begin();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use antiphon::client::{Client, Kind};
+use antiphon::client::{Client, ErrorKind};
 use antiphon::{Server, call};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -93,11 +93,11 @@ async fn check(
                     results += 1;
                 }
                 Err(error) => match error.kind() {
-                    Kind::NotSent => {
+                    ErrorKind::NotSent => {
                         assert_eq!(ran, 0, "{context}");
                         not_sent += 1;
                     }
-                    Kind::Unknown => unknown += 1,
+                    ErrorKind::Unknown => unknown += 1,
                     _ => panic!("{context}"),
                 },
             }
@@ -150,7 +150,10 @@ async fn no_call_that_ran_is_reported_as_not_sent() {
                 let (client, possible) = (client.clone(), Arc::clone(&possible));
                 tokio::spawn(async move {
                     let called: Result<(), _> = call!(client.count()).await;
-                    if !matches!(called.as_ref().map_err(|e| e.kind()), Err(Kind::NotSent)) {
+                    if !matches!(
+                        called.as_ref().map_err(|e| e.kind()),
+                        Err(ErrorKind::NotSent)
+                    ) {
                         possible.fetch_add(1, Ordering::Relaxed);
                     }
                 })

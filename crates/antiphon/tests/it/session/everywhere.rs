@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use antiphon::client::{Client, ClientBuilder, Kind, StreamError};
+use antiphon::client::{Client, ClientBuilder, ErrorKind, StreamError};
 use antiphon::{
     Context, Dispatcher, ErrorCode, ErrorObject, Limits, Params, Router, Server, ServerHandle, call,
 };
@@ -48,7 +48,7 @@ async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
 
 fn router(seen: &MethodCounters) -> Router {
     let (noted, held) = (seen.noted.clone(), seen.clone());
-    Router::default()
+    Router::new()
         .method(
             antiphon::Method::function("subtract", |minuend: i64, subtrahend: i64| {
                 minuend - subtrahend
@@ -95,7 +95,7 @@ struct Transport {
 }
 
 fn here() -> Router {
-    Router::default().method_fn("same", |n: u64| n)
+    Router::new().method_fn("same", |n: u64| n)
 }
 
 fn limits() -> Limits {
@@ -253,7 +253,7 @@ async fn check(transport: Transport, seen: MethodCounters) {
     // Errors and panics: the caller gets an error, and other calls are not affected.
     let refused = call!(client.refuse()).await.map(|(): ()| ()).unwrap_err();
     match refused.kind() {
-        Kind::Refused(error) => {
+        ErrorKind::Refused(error) => {
             assert_eq!((error.code().0, error.message()), (7, "no"), "{name}");
             assert_eq!(error.data_as(), Some("because"), "{name}");
         }

@@ -232,7 +232,7 @@ async fn the_number_of_unread_items_is_limited() {
         let making = made.clone();
         let endless = move || Endless(0, making.clone());
         let method = antiphon::Method::function("endless", endless).overflow(overflow);
-        let server = Server::new(Router::default().method(method)).configure(|settings| {
+        let server = Server::new(Router::new().method(method)).configure(|settings| {
             settings.sessions.max_queued = 16;
             settings.sessions.max_unwritten = 256 * 1024;
             settings.sessions.write_timeout = Some(Duration::from_millis(300));
@@ -262,7 +262,7 @@ async fn the_number_of_unread_items_is_limited() {
 async fn subscriptions_are_counted_and_end_with_their_session() {
     let ended = Counter::default();
     let ending = ended.clone();
-    let router = Router::default()
+    let router = Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("quiet", move || Quiet(ending.guard()));
     let server = Server::new(router).configure(|settings| settings.sessions.max_subscriptions = 3);
@@ -312,7 +312,7 @@ async fn subscriptions_are_counted_and_end_with_their_session() {
 async fn subscriptions_in_a_batch_are_limited() {
     let ended = Counter::default();
     let ending = ended.clone();
-    let router = Router::default().method_fn("quiet", move || Quiet(ending.guard()));
+    let router = Router::new().method_fn("quiet", move || Quiet(ending.guard()));
     let server = Server::new(router).configure(|settings| settings.sessions.max_subscriptions = 3);
     let server = SessionServer::raw(server).await;
     let mut peer = server.connect().await;

@@ -249,7 +249,7 @@ async fn a_waiting_message_can_be_cancelled() {
 async fn messages_start_in_order() {
     let order = Arc::<Mutex<Vec<String>>>::default();
     let (noting, calling) = (Arc::clone(&order), Arc::clone(&order));
-    let router = Router::default()
+    let router = Router::new()
         .method_fn("note", move |ms: u64, n: u32| {
             let order = Arc::clone(&noting);
             async move {

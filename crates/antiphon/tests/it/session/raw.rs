@@ -135,7 +135,7 @@ pub(super) struct MethodCounters {
 /// The methods of a test server.
 pub(super) fn router(seen: &MethodCounters) -> Router {
     let (counted, sleeps, holds) = (seen.counted.clone(), seen.clone(), seen.clone());
-    Router::default()
+    Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("big", |size: usize| "x".repeat(size))
         .method_fn("count", move || counted.add())

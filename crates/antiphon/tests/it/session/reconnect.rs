@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon::client::{Client, ClientBuilder, ConnectionState, Kind, Reconnect, StreamError};
+use antiphon::client::{Client, ClientBuilder, ConnectionState, ErrorKind, Reconnect, StreamError};
 use antiphon::{Server, call};
 use futures_core::Stream;
 use tokio::time::timeout;
@@ -50,8 +50,8 @@ fn builder(address: SocketAddr) -> ClientBuilder {
 
 fn soon() -> Reconnect {
     Reconnect::default()
-        .first(Duration::from_millis(1))
-        .longest(Duration::from_millis(20))
+        .first_pause(Duration::from_millis(1))
+        .max_pause(Duration::from_millis(20))
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_call_in_flight_is_unknown_unless_it_is_idempotent() {
     let once: Result<(), _> = once.await.unwrap();
     let error = once.unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::Unknown) && error.is_closed(),
+        matches!(error.kind(), ErrorKind::Unknown) && error.is_closed(),
         "{error}"
     );
     let server = serve(address, &seen, &streams).await;
@@ -101,7 +101,7 @@ async fn a_call_during_the_outage_waits() {
     // A call with a shorter timeout ends with the error that it was not sent.
     let error = call!(client.add(1, 1)).timeout(Duration::from_millis(50));
     let error = error.await.map(|_: i64| ()).unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
 
     let server = serve(address, &seen, &streams).await;
     for (n, call) in (0_i64..).zip(calls) {
@@ -164,11 +164,11 @@ async fn without_reconnection_a_subscription_ends_with_its_connection() {
     assert!(numbers.next().await.is_none());
     for _ in 0..3 {
         let error = call!(client.add(3, 4)).await.map(|_: i64| ()).unwrap_err();
-        assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
         assert!(error.is_closed() && !error.is_connect(), "{error}");
     }
     let error = client.ready().await.unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
     while !matches!(connection.state(), ConnectionState::Lost(_)) {
         timeout(TEST_TIMEOUT, connection.changed()).await.unwrap();
     }
@@ -226,7 +226,7 @@ async fn attempts_are_counted() {
         .unwrap();
     let error = error.map(|_: i64| ()).unwrap_err();
     assert!(
-        matches!(error.kind(), Kind::NotSent) && error.is_connect(),
+        matches!(error.kind(), ErrorKind::NotSent) && error.is_connect(),
         "{error}"
     );
 

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon::client::{Client, Kind, StreamError};
+use antiphon::client::{Client, ErrorKind, StreamError};
 use antiphon::{Server, call};
 use futures_core::Stream;
 use tokio::time::sleep;
@@ -106,7 +106,7 @@ async fn cut_ends_calls_with_an_answer() {
     let mut peer = server.connect().await;
     peer.say([request("1", "hold", "[]")]).await;
     seen.held.reach(1).await;
-    server.handle.cut();
+    server.handle.abort();
     assert_eq!(peer.rest().await, [STOPPING]);
     seen.dropped.reach(1).await;
     server.ended().await;
@@ -123,7 +123,7 @@ async fn kill_ends_all_connections() {
     seen.held.reach(1).await;
     server.handle.kill();
     let held: Result<(), _> = holding.await.unwrap();
-    assert!(matches!(held.unwrap_err().kind(), Kind::Unknown));
+    assert!(matches!(held.unwrap_err().kind(), ErrorKind::Unknown));
     let end = numbers.next().await.unwrap().unwrap_err();
     assert!(matches!(end, StreamError::Lost(_)), "{end}");
     assert!(numbers.next().await.is_none());
@@ -147,7 +147,7 @@ async fn check(mut server: SessionServer, seen: MethodCounters, url: String) {
     assert!(numbers.next().await.is_none(), "{url}");
     server.ended().await;
     let error = call!(client.add(3, 4)).await.map(|_: u64| ()).unwrap_err();
-    assert!(matches!(error.kind(), Kind::NotSent), "{url}: {error}");
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{url}: {error}");
     assert!(error.is_closed(), "{url}: {error}");
 }
 

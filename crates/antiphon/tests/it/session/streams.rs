@@ -54,10 +54,7 @@ impl Stream for Count {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_arrives_completely_and_ends() {
-    let server = Router::default()
-        .method_fn("count", Count::to)
-        .build()
-        .unwrap();
+    let server = Router::new().method_fn("count", Count::to).build().unwrap();
     let client = Client::builder("").in_process(&server).build().unwrap();
     let mut numbers = client.subscribe::<u64>("count", (5,)).await.unwrap();
     for expected in 1..=5 {
@@ -71,7 +68,7 @@ async fn a_stream_arrives_completely_and_ends() {
 async fn dropping_a_subscription_ends_the_stream_at_the_server() {
     let dropped = Counter::default();
     let alive = dropped.clone();
-    let server = Router::default()
+    let server = Router::new()
         .method_fn("count", move |last: u64| Count {
             _alive: Some(Box::new(alive.guard())),
             ..Count::to(last).every(Duration::from_millis(10))
@@ -101,10 +98,7 @@ async fn an_error_ends_a_stream() {
             }
         })
     };
-    let server = Router::default()
-        .method_fn("fail", failing)
-        .build()
-        .unwrap();
+    let server = Router::new().method_fn("fail", failing).build().unwrap();
     let client = Client::builder("").in_process(&server).build().unwrap();
     let mut numbers = client.subscribe::<u64>("fail", (1,)).await.unwrap();
     assert_eq!(numbers.next().await.unwrap().unwrap(), 7);
@@ -128,7 +122,7 @@ impl<F: FnMut() -> Result<u64, ErrorObject> + Unpin> Stream for Failing<F> {
 #[tokio::test(start_paused = true)]
 async fn dropped_items_are_reported() {
     let dropping = Method::function("count", Count::to).overflow(Overflow::LatestOnly);
-    let server = Router::default().method(dropping).build().unwrap();
+    let server = Router::new().method(dropping).build().unwrap();
     let client = Client::builder("").in_process(&server).build().unwrap();
     let numbers = client.subscribe::<u64>("count", (100_000,)).buffer(4);
     let mut numbers = numbers.await.unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn router(log: &Log) -> Router {
             "path": ctx.http().map(|head| head.uri.path().to_owned()),
         })
     });
-    Router::default()
+    Router::new()
         .method_fn("add", |a: i64, b: i64| a + b)
         .method_fn("take", |_anything: Value| true)
         .method_fn("echo", |text: String| text)

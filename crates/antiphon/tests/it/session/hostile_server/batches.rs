@@ -1,7 +1,7 @@
 //! Tests of responses to batches.
 
 use antiphon::call;
-use antiphon::client::Kind;
+use antiphon::client::ErrorKind;
 
 use super::super::raw::{RawPeer, result};
 use super::{Outcome, SHORT, behave, client, listener, outcome};
@@ -69,7 +69,10 @@ async fn each_call_of_a_batch_ends_for_every_shape_of_response() {
                 assert_eq!(got, expected, "{name}");
             }
             (Err(error), None) => {
-                assert!(matches!(error.kind(), Kind::Unknown), "{name}: {error}");
+                assert!(
+                    matches!(error.kind(), ErrorKind::Unknown),
+                    "{name}: {error}"
+                );
             }
             (got, expected) => panic!("{name}: {got:?}, not {expected:?}"),
         }

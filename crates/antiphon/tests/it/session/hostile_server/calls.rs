@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::client::{Client, Kind, PendingCall};
+use antiphon::client::{Client, ErrorKind, PendingCall};
 use antiphon::{ErrorCode, Router, call};
 
 use super::super::raw::{RawPeer, TEST_TIMEOUT, result};
@@ -253,7 +253,7 @@ async fn a_response_that_is_too_long_is_not_delivered() {
     let acting = actor(listener, long.into(), true);
     let client = client(address).max_response(1_000).build().unwrap();
     let error = call!(client.m()).await.map(|_: String| ()).unwrap_err();
-    assert!(matches!(error.kind(), Kind::Unknown), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::Unknown), "{error}");
     assert!(error.is_invalid_answer(), "{error}");
     assert_eq!(outcome(call!(client.m()).await), Outcome::Is(7));
     drop(client);
@@ -275,7 +275,7 @@ async fn a_response_before_its_request_is_ignored() {
         told.send(()).unwrap();
         behave(&mut peer).await;
     });
-    let here = Router::default().method_fn("same", |n: u64| n);
+    let here = Router::new().method_fn("same", |n: u64| n);
     let client = client(address).router(here).build().unwrap();
     client.ready().await.unwrap();
     heard.await.unwrap();
@@ -362,7 +362,7 @@ async fn a_call_to_an_unreachable_server_is_not_sent() {
     let client = client(address).build().unwrap();
     let error = call!(client.m()).await.map(|_: i64| ()).unwrap_err();
     assert!(
-        error.is_connect() && matches!(error.kind(), Kind::NotSent),
+        error.is_connect() && matches!(error.kind(), ErrorKind::NotSent),
         "{error}"
     );
     assert_ne!(error.code(), Some(ErrorCode::TIMEOUT));

@@ -8,7 +8,7 @@ mod streams;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use antiphon::client::{Client, ClientBuilder, Error, Kind};
+use antiphon::client::{Client, ClientBuilder, Error, ErrorKind};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -60,11 +60,11 @@ pub(super) fn outcome(result: Result<i64, Error>) -> Outcome {
         Err(error) => error,
     };
     match error.kind() {
-        Kind::Refused(error) => Outcome::Refused(error.code().0),
-        Kind::NotSent => Outcome::NotSent,
-        Kind::Unknown if error.is_closed() => Outcome::Closed,
-        Kind::Unknown if error.is_timeout() => Outcome::Late,
-        Kind::Unknown if error.is_invalid_answer() => Outcome::Senseless,
+        ErrorKind::Refused(error) => Outcome::Refused(error.code().0),
+        ErrorKind::NotSent => Outcome::NotSent,
+        ErrorKind::Unknown if error.is_closed() => Outcome::Closed,
+        ErrorKind::Unknown if error.is_timeout() => Outcome::Late,
+        ErrorKind::Unknown if error.is_invalid_answer() => Outcome::Senseless,
         _ => Outcome::Other,
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of the messages of subscriptions.
 
 use antiphon::call;
-use antiphon::client::{Kind, StreamError};
+use antiphon::client::{ErrorKind, StreamError};
 
 use super::super::raw::{RawPeer, TEST_TIMEOUT, result};
 use super::{Outcome, actor, behave, client, listener, outcome};
@@ -201,7 +201,7 @@ async fn a_subscription_needs_an_id() {
         let acting = actor(listener, (result("$ID", id) + "\n").into(), true);
         let client = client(address).build().unwrap();
         let error = client.subscribe::<i64>("m", ()).await.unwrap_err();
-        assert!(matches!(error.kind(), Kind::Unknown), "{id}: {error}");
+        assert!(matches!(error.kind(), ErrorKind::Unknown), "{id}: {error}");
         assert!(error.is_invalid_answer(), "{id}: {error}");
         assert_eq!(outcome(call!(client.m()).await), Outcome::Is(7), "{id}");
         drop(client);
