@@ -196,7 +196,7 @@ impl Shapes {
     fn rpc_follow(&self, command: Command) -> Vec<Event> {
         match command {
             Command::Stop => vec![Event::Cleared],
-            Command::TimeLimit(milliseconds) => vec![Event::Waited(milliseconds)],
+            Command::Wait(milliseconds) => vec![Event::Waited(milliseconds)],
             Command::Draw { shape, times } => {
                 let times = times.unwrap_or(1).min(10);
                 (0..times).map(|_| Event::Drawn(shape.clone())).collect()
@@ -298,7 +298,7 @@ struct Tree {
 enum Command {
     Stop,
     /// So many milliseconds.
-    TimeLimit(u16),
+    Wait(u16),
     Draw {
         shape: Shape,
         times: Option<u8>,

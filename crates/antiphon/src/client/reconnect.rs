@@ -1,5 +1,5 @@
-//! Connection of a client that uses a session: opened on demand, watched, and reopened when it is
-//! lost.
+//! Reconnecting: the connection of a client that uses a session is opened on demand, watched, and
+//! reopened when it is lost.
 //!
 //! One task owns the connection. It belongs to the client: dropping the last clone closes it.
 

@@ -1,4 +1,4 @@
-//! Call counters of a router, per method.
+//! Call counters of a router, per method (error codes, bytes and durations: `method_metrics/`).
 //!
 //! Each method has its own counters, found by its index in the router's table. One more set counts
 //! calls of unknown methods. Totals are computed on request.

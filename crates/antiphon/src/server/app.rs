@@ -1,4 +1,4 @@
-//! Application of a server: its routes combined with the current settings.
+//! Builder of what connections are served with: the routes under the current settings.
 
 use std::sync::Arc;
 

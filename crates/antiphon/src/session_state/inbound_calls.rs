@@ -1,4 +1,4 @@
-//! The peer's running calls: lookup by id, cancellation, and one response each.
+//! Calls of the peer that are running: lookup by id, cancellation, and one response each.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Our pending calls.
+//! Calls to the peer: sending, waiting for the response, abandoning.
 //!
 //! A response is matched to its call by the bytes of its id, within this connection. Responses that
 //! match no call are counted: a late response to an abandoned call is fine, a peer that keeps

@@ -1,4 +1,4 @@
-//! Table of our pending calls.
+//! Table of the calls to the peer that wait for a response.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The peer's subscriptions: start, end, and the tasks that fill their queues.
+//! Subscriptions of the peer to our streams: start, end, and the tasks that fill their queues.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

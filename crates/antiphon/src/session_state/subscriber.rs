@@ -1,4 +1,4 @@
-//! Our subscriptions: delivery of the items that the peer sends.
+//! Subscriptions of ours to the peer's streams: delivery of the items.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! Event loop of a supervisor: messages from workers, exits, and requests.
+//! Event handlers of a supervisor: messages from workers, what the exit of a worker causes, requests.
 
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
