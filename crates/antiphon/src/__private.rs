@@ -65,7 +65,7 @@ macro_rules! __client {
     message = "`{Self}` cannot be the error of a remote method",
     label = "does not convert into `antiphon::ErrorObject`",
     note = "return `Result<_, antiphon::Failure>`, which takes any error through `?`: the caller gets \
-            −32603 and an incident number, the log gets the error",
+            −32603 and an incident id, the log gets the error",
     note = "or return `Result<_, antiphon::ErrorObject>`, whose code and message the caller gets: \
             `ErrorObject::new(1, \"no such book\")`",
     note = "or derive `antiphon::ErrorCodes` for an enum of your own"

@@ -21,7 +21,7 @@ use crate::call_origin::{Origin, Transport};
 use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::CurrentCall;
 use crate::describe::MethodInfo;
-use crate::error::{in_call, internal_error};
+use crate::error::{IncidentScope, internal_error};
 use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening};
 
@@ -421,8 +421,9 @@ impl CallFuture {
         Self(Work::Later(Box::pin(async move {
             let work = move || {
                 let _permit = permit;
-                let (reply, incidents) = in_call(|| current.enter(work));
-                incidents.log(|| origin.named(method));
+                let scope = IncidentScope::enter();
+                let reply = current.enter(work);
+                scope.log(|| origin.named(method));
                 reply
             };
             let done = tokio::task::spawn_blocking(work).await;

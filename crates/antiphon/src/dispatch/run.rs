@@ -14,7 +14,7 @@ use super::envelope::Envelope;
 use super::shared::Shared;
 use crate::call::{Call, CallLimits, Reply, Work, sent_to_threads};
 use crate::call_origin::{CallerId, Origin};
-use crate::error::{guard, in_call, internal_error};
+use crate::error::{IncidentScope, guard, internal_error};
 use crate::metrics::counters::InFlight;
 
 /// A call after its first poll.
@@ -46,19 +46,18 @@ pub(super) fn start(
     let timeout = call.timeout();
     let threads = sent_to_threads();
     let mut route = usize::MAX;
-    let (first, incidents) = in_call(|| {
-        guard(PANICKED, || {
-            match shared.endpoint.route(call, &mut route).0 {
-                Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
-                Work::Later(mut future) => match future.as_mut().poll(cx) {
-                    Poll::Ready(reply) => Ok(reply),
-                    Poll::Pending => Err(future),
-                },
-            }
-        })
+    let scope = IncidentScope::enter();
+    let first = guard(PANICKED, || {
+        match shared.endpoint.route(call, &mut route).0 {
+            Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
+            Work::Later(mut future) => match future.as_mut().poll(cx) {
+                Poll::Ready(reply) => Ok(reply),
+                Poll::Pending => Err(future),
+            },
+        }
     });
     envelope.route = route;
-    incidents.log(|| (shared.method_name(route), caller));
+    scope.log(|| (shared.method_name(route), caller));
     shared.counters().called(route);
     let started = match first {
         Err(error) => Started::Replied(Reply::error(error)),
@@ -74,7 +73,7 @@ pub(super) fn start(
                     .map(|server| Box::pin(server.overdue())),
                 permit: counts.then(|| shared.counters().enter(route)),
                 route,
-                caller,
+                caller: Box::new(caller),
             };
             // Poll the timers once to register the waker; a timeout of zero has passed already.
             match running.too_late(cx) {
@@ -106,15 +105,16 @@ pub(super) struct Running {
     permit: Option<InFlight>,
     /// The index of the method.
     route: usize,
-    /// For the log.
-    caller: CallerId,
+    /// For the log. Boxed, because a call that is ready at once moves through this type's place.
+    caller: Box<CallerId>,
 }
 
 impl Running {
     pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Reply> {
         let threads = sent_to_threads();
-        let (polled, incidents) = in_call(|| guard(PANICKED, || self.future.as_mut().poll(cx)));
-        incidents.log(|| (shared.method_name(self.route), self.caller));
+        let scope = IncidentScope::enter();
+        let polled = guard(PANICKED, || self.future.as_mut().poll(cx));
+        scope.log(|| (shared.method_name(self.route), &*self.caller));
         if sent_to_threads() != threads {
             self.permit = None;
         }

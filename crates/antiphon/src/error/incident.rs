@@ -1,8 +1,8 @@
 //! Incidents: failures and panics that become −32603, and their lines in the log.
 //!
 //! The caller gets an incident id and nothing else. The log gets the id, the reason, and the method and
-//! caller of the call. Where an error is converted, the call is not known: so the line waits until
-//! dispatch, which knows, has the thread again ([`in_call`]).
+//! caller of the call. Where an error is converted, the call is not known, so the line waits until
+//! dispatch, which knows it, ends the [`IncidentScope`].
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -16,12 +16,12 @@ use serde::Serialize;
 
 use crate::error::printable::Printable;
 
-/// Whether this thread is inside of a call, and whether lines of it wait.
+/// Whether this thread runs the code of a call, and whether that call has lines for the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Outside,
     Inside,
-    Waiting,
+    HasLines,
 }
 
 thread_local! {
@@ -29,88 +29,80 @@ thread_local! {
     static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What the log is to be told.
+/// A line for the log.
 struct Line {
     incident: String,
     reason: String,
 }
 
-/// Lines of one call that are not in the log yet. Dropped, they go there without the call.
+/// A part of a call that runs on this thread. The lines of its incidents are kept until it ends with
+/// [`log`](Self::log), which says whose they are.
+///
+/// Nearly every call has no incident. So this is a value of two words and no closure around the
+/// call's code, whose future and reply would be moved through it.
 #[must_use]
-pub(crate) struct Incidents(Vec<Line>);
+pub(crate) struct IncidentScope {
+    outer: State,
+    /// Lines of a call around this one: a client may call a router of this process inside of a call.
+    outer_lines: usize,
+}
 
-impl Incidents {
-    /// Writes them to the log. Most often there are none, and then nobody is asked who called.
-    pub(crate) fn log<C: fmt::Display>(mut self, call: impl FnOnce() -> (String, C)) {
-        if self.0.is_empty() {
-            return;
+impl IncidentScope {
+    #[inline]
+    pub(crate) fn enter() -> Self {
+        let outer = STATE.replace(State::Inside);
+        let outer_lines = match outer {
+            State::HasLines => LINES.with_borrow(Vec::len),
+            _ => 0,
+        };
+        Self { outer, outer_lines }
+    }
+
+    /// Ends the part of the call. The method and the caller are asked for only if there are lines.
+    #[inline]
+    pub(crate) fn log<C: fmt::Display>(self, call: impl FnOnce() -> (String, C)) {
+        if STATE.get() != State::HasLines {
+            return self.leave();
         }
         let (method, caller) = call();
-        for Line { incident, reason } in self.0.drain(..) {
+        for Line { incident, reason } in self.take() {
             tracing::error!(incident, method = %Printable(&method), %caller, "{reason}");
         }
     }
 
     /// The same for code that runs before the method is known.
-    pub(crate) fn log_caller(mut self, caller: &dyn fmt::Display) {
-        for Line { incident, reason } in self.0.drain(..) {
+    #[inline]
+    pub(crate) fn log_caller<C: fmt::Display>(self, caller: impl FnOnce() -> C) {
+        if STATE.get() != State::HasLines {
+            return self.leave();
+        }
+        let caller = caller();
+        for Line { incident, reason } in self.take() {
             tracing::error!(incident, %caller, "{reason}");
         }
     }
+
+    /// Ends a part without lines.
+    fn leave(self) {
+        STATE.set(self.outer);
+        std::mem::forget(self);
+    }
+
+    fn take(&self) -> Vec<Line> {
+        STATE.set(State::Inside);
+        LINES.with_borrow_mut(|lines| lines.split_off(self.outer_lines))
+    }
 }
 
-impl Drop for Incidents {
+impl Drop for IncidentScope {
+    /// A panic leads here, too: then the lines go to the log without the call.
     fn drop(&mut self) {
-        for Line { incident, reason } in self.0.drain(..) {
-            tracing::error!(incident, "{reason}");
+        if STATE.get() == State::HasLines {
+            for Line { incident, reason } in self.take() {
+                tracing::error!(incident, "{reason}");
+            }
         }
-    }
-}
-
-/// Runs a part of a call, and keeps the lines of its incidents until it is said whose they are.
-pub(crate) fn in_call<R>(f: impl FnOnce() -> R) -> (R, Incidents) {
-    let mut outer = Outer::leave();
-    let result = f();
-    (result, outer.take())
-}
-
-/// What this thread was doing before a call; a panic leads back there, too.
-struct Outer {
-    state: State,
-    /// Lines that are of a call around this one.
-    lines: usize,
-    is_back: bool,
-}
-
-impl Outer {
-    fn leave() -> Self {
-        let state = STATE.replace(State::Inside);
-        // A client may call a router of this process inside of a call: its lines are its own.
-        let lines = match state {
-            State::Waiting => LINES.with_borrow(Vec::len),
-            _ => 0,
-        };
-        Self {
-            state,
-            lines,
-            is_back: false,
-        }
-    }
-
-    fn take(&mut self) -> Incidents {
-        self.is_back = true;
-        Incidents(match STATE.replace(self.state) {
-            State::Waiting => LINES.with_borrow_mut(|lines| lines.split_off(self.lines)),
-            _ => Vec::new(),
-        })
-    }
-}
-
-impl Drop for Outer {
-    fn drop(&mut self) {
-        if !self.is_back {
-            drop(self.take());
-        }
+        STATE.set(self.outer);
     }
 }
 
@@ -129,7 +121,7 @@ pub(crate) fn internal_error(reason: &dyn fmt::Display) -> ErrorObject {
     if STATE.get() == State::Outside {
         tracing::error!(incident, "{reason}");
     } else {
-        STATE.set(State::Waiting);
+        STATE.set(State::HasLines);
         LINES.with_borrow_mut(|lines| lines.push(Line { incident, reason }));
     }
     error

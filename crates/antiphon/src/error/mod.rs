@@ -15,5 +15,5 @@ mod printable;
 pub use codes::{ErrorCodes, ErrorInfo};
 pub(crate) use failure::Chain;
 pub use failure::Failure;
-pub(crate) use incident::{guard, in_call, internal_error};
+pub(crate) use incident::{IncidentScope, guard, internal_error};
 pub(crate) use printable::Printable;

@@ -165,11 +165,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_BATCH")]
     pub max_batch: Option<usize>,
 
-    /// ByteSize of a request [default: 10MiB]
+    /// Size of a request [default: 10MiB]
     #[arg(long, value_name = "SIZE", env = "ANTIPHON_MAX_REQUEST")]
     pub max_request: Option<ByteSize>,
 
-    /// ByteSize of a result [default: 10MiB]
+    /// Size of a result [default: 10MiB]
     #[arg(long, value_name = "SIZE", env = "ANTIPHON_MAX_RESPONSE")]
     pub max_response: Option<ByteSize>,
 
@@ -218,7 +218,7 @@ pub struct ServeArgs {
     )]
     pub batch_concurrency: Option<usize>,
 
-    /// ByteSize of the answer to a batch [default: 25MiB]
+    /// Size of the answer to a batch [default: 25MiB]
     #[arg(
         long,
         value_name = "SIZE",
@@ -236,7 +236,7 @@ pub struct ServeArgs {
     )]
     pub max_connections_per_ip: Option<usize>,
 
-    /// ByteSize of all requests that are being received [default: 256MiB]
+    /// Size of all requests that are being received [default: 256MiB]
     #[arg(
         long,
         value_name = "SIZE",
@@ -254,7 +254,7 @@ pub struct ServeArgs {
     )]
     pub max_headers: Option<usize>,
 
-    /// ByteSize of the head of a request [default: 16KiB]
+    /// Size of the head of a request [default: 16KiB]
     #[arg(
         long,
         value_name = "SIZE",

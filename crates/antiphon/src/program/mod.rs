@@ -5,7 +5,7 @@
 //! | `start.rs`, `start_config.rs` | [`Server::start`](crate::Server::start): entry point |
 //! | `args.rs`, `units.rs` | [`ServeArgs`]; human-readable durations and sizes |
 //! | `apply_settings.rs` | merges arguments and settings file into the builder's settings |
-//! | `log.rs`, `runtime.rs`, `signals.rs` | log on standard error, tokio runtime, signals |
+//! | `log.rs`, `runtime.rs`, `signals.rs`, `ctrl_c.rs` | log on standard error, tokio runtime, signals |
 //! | `supervised.rs` | programs with workers; `unsupervised.rs` in builds without |
 
 mod apply_settings;

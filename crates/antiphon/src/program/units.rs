@@ -8,7 +8,11 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::server::Profile;
 
-/// A duration: `30`, `30s`, `500ms`, `2m`, `1h 30m`, or `none` for no limit.
+/// The longest duration that is read: about ten years. A longer one is a mistake for `none`, and the
+/// system's clock cannot count to all of them.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// A duration: `30`, `30s`, `500ms`, `2m`, `1h 30m`, `2days`, or `none` for no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimeLimit(pub Option<Duration>);
 
@@ -22,8 +26,10 @@ impl FromStr for TimeLimit {
         // A bare number means seconds.
         let seconds = text.parse().ok().map(Duration::from_secs);
         let time = seconds.or_else(|| humantime::parse_duration(text).ok());
-        time.map(|time| Self(Some(time)))
-            .ok_or_else(|| format!("{text:?} is no time; write 30s, 500ms, 2m, 1h or none"))
+        // The library reads `5M` as months, which nobody means here.
+        time.filter(|time| !text.contains('M') && *time <= LONGEST)
+            .map(|time| Self(Some(time)))
+            .ok_or_else(|| format!("{text:?} is no time; write 30s, 500ms, 2m, 1h, 1h 30m or none"))
     }
 }
 
@@ -114,7 +120,17 @@ mod tests {
         assert_eq!(time("2m"), Ok(Some(120_000)));
         assert_eq!(time("none"), Ok(None));
         assert_eq!(time("1h 30m"), Ok(Some(5_400_000)));
-        for bad in ["", "s", "-1s", "2 x", "None", "99999999999999999999"] {
+        for bad in [
+            "",
+            "s",
+            "-1s",
+            "2 x",
+            "None",
+            "5M",
+            "11years",
+            "9999999999",
+            "99999999999999999999",
+        ] {
             assert!(time(bad).is_err(), "{bad}");
         }
         let size = |text: &str| text.parse::<ByteSize>().map(|ByteSize(bytes)| bytes);

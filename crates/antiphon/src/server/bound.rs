@@ -53,12 +53,13 @@ pub(crate) struct Provided {
 
 impl BoundServer {
     /// Binds the addresses and builds the routes. Provided resources are used as they are.
-    pub(crate) async fn bind(mut server: Server, given: Provided) -> Result<Self, ServeError> {
-        let token_file = match (&given.admin, &server.settings.admin_token_file) {
+    pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
+        server.settings.check_features()?;
+        let token_file = match (&provided.admin, &server.settings.admin_token_file) {
             (None, Some(path)) => Some(token_file(path)?),
             _ => None,
         };
-        let listeners = match given.listeners {
+        let listeners = match provided.listeners {
             Some(listeners) => listeners,
             None => bind_listeners(&mut server, false).await?,
         };
@@ -81,13 +82,13 @@ impl BoundServer {
             Arc::clone(&handle.connections),
             Arc::clone(&handle.accepted),
             listeners.iter().map(ToString::to_string).collect(),
-            given.supervisor,
+            provided.supervisor,
         );
         let addresses: Vec<_> = listeners.iter().filter_map(Listener::address).collect();
         let app = App {
             routes,
             status: Arc::new(status),
-            admin: given
+            admin: provided
                 .admin
                 .or_else(|| token_file.as_ref().map(|file| file.token.clone())),
             http_layers,
@@ -246,7 +247,7 @@ fn token_file(path: &std::path::Path) -> Result<TokenFile, ServeError> {
     })
 }
 
-/// Binds the addresses of a server that also serves on the given, already open listeners.
+/// Binds the addresses of a server that also serves on the provided, already open listeners.
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) async fn listen_also(
     mut server: Server,
@@ -254,11 +255,11 @@ pub(crate) async fn listen_also(
 ) -> Result<BoundServer, ServeError> {
     server.settings.tls()?;
     listeners.extend(bind_listeners(&mut server, !listeners.is_empty()).await?);
-    let given = Provided {
+    let provided = Provided {
         listeners: Some(listeners),
         ..Provided::default()
     };
-    BoundServer::bind(server, given).await
+    BoundServer::bind(server, provided).await
 }
 
 /// Checks that the routes can be served, as far as possible without building the lazy ones.

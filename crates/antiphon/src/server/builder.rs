@@ -138,8 +138,8 @@ impl Server {
     /// fn main() -> std::process::ExitCode {
     ///     Server::lazy(async || {
     ///         let greeting = std::fs::read_to_string("greeting.txt")?;
-    ///         Ok::<_, std::io::Error>(Router::new().method_fn("greet", move ||
-    /// greeting.clone()))
+    ///         let router = Router::new().method_fn("greet", move || greeting.clone());
+    ///         Ok::<_, std::io::Error>(router)
     ///     })
     ///     .start()
     /// }

@@ -137,6 +137,28 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Refuses what this build has no code for, as TLS and workers are refused where they are used.
+    pub(crate) fn check_features(&self) -> Result<(), ServeError> {
+        let asked_for = [
+            ("page", self.page, "describe", cfg!(feature = "describe")),
+            (
+                "metrics",
+                self.metrics,
+                "metrics",
+                cfg!(feature = "metrics"),
+            ),
+        ];
+        for (setting, said, feature, is_built) in asked_for {
+            if said == Some(true) && !is_built {
+                return Err(ServeError::BadSetting(format!(
+                    "`{setting}` was asked for, and this program was built without feature \
+                     `{feature}` of antiphon"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The addresses to bind, each alone. The default address is one of them if no other is given and
     /// nothing else is served.
     pub(crate) fn addresses(&self, others_are_served: bool) -> Vec<String> {

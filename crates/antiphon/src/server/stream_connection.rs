@@ -1,4 +1,4 @@
-//! StreamConnections connections: JSON-RPC messages on a byte stream, without HTTP.
+//! Raw connections: JSON-RPC messages on a byte stream, without HTTP.
 
 use std::sync::Arc;
 

@@ -81,7 +81,7 @@ impl<W: Wire> Session<W> {
         self.origin.connection.close();
         self.phase = Phase::Closing(Box::new(ClosingState {
             end,
-            goodbye: stop.goodbye,
+            close_reason: stop.close_reason,
             deadline: Box::pin(sleep(CLOSE_TIMEOUT)),
         }));
     }
@@ -90,8 +90,8 @@ impl<W: Wire> Session<W> {
         let Phase::Closing(closing) = &mut self.phase else {
             return Poll::Pending;
         };
-        let closed = closing.goodbye == CloseReason::Dead
-            || self.wire.poll_close(cx, closing.goodbye).is_ready()
+        let closed = closing.close_reason == CloseReason::Dead
+            || self.wire.poll_close(cx, closing.close_reason).is_ready()
             || closing.deadline.as_mut().poll(cx).is_ready();
         match closed {
             true => Poll::Ready(Arc::clone(&closing.end)),

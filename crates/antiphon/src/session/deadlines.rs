@@ -179,8 +179,8 @@ impl Clock {
             }
             None if activity.busy || self.patient => None,
             None => {
-                let traffic = self.received.max(self.written);
-                after(traffic, limits.idle_timeout, TimerEvent::Idle)
+                let last_traffic = self.received.max(self.written);
+                after(last_traffic, limits.idle_timeout, TimerEvent::Idle)
             }
         };
         let partial = self.partial.filter(|_| !activity.paused);

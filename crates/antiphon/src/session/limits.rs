@@ -56,22 +56,22 @@ pub struct SessionLimits {
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        let handle = ConnectionLimits::default();
+        let limits = ConnectionLimits::default();
         Self {
             max_running: 128,
             max_parked: 256,
             max_parked_bytes: 256 * 1024,
-            max_unwritten: handle.max_unwritten,
-            max_calls: handle.max_calls,
-            max_subscriptions: handle.max_subscriptions,
-            max_queued: handle.max_queued,
-            max_queued_bytes: handle.max_queued_bytes,
+            max_unwritten: limits.max_unwritten,
+            max_calls: limits.max_calls,
+            max_subscriptions: limits.max_subscriptions,
+            max_queued: limits.max_queued,
+            max_queued_bytes: limits.max_queued_bytes,
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(20),
             idle_timeout: Some(Duration::from_secs(3600)),
             message_timeout: Some(Duration::from_secs(30)),
             write_timeout: Some(Duration::from_secs(30)),
-            cancel_method: handle.cancel.to_string(),
+            cancel_method: limits.cancel.to_string(),
         }
     }
 }

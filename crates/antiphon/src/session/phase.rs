@@ -25,7 +25,7 @@ pub(crate) enum Phase {
 
 pub(crate) struct ClosingState {
     pub(super) end: Arc<End>,
-    pub(super) goodbye: CloseReason,
+    pub(super) close_reason: CloseReason,
     pub(super) deadline: Pin<Box<Sleep>>,
 }
 
@@ -47,7 +47,7 @@ impl Phase {
 #[derive(Debug)]
 pub(crate) struct StopReason {
     pub(super) reason: Cow<'static, str>,
-    pub(super) goodbye: CloseReason,
+    pub(super) close_reason: CloseReason,
     /// Whether a parse error is sent first.
     pub(super) answered: bool,
     /// Whether this side closes on purpose.
@@ -57,10 +57,10 @@ pub(crate) struct StopReason {
 }
 
 impl StopReason {
-    fn new(reason: impl Into<Cow<'static, str>>, goodbye: CloseReason) -> Self {
+    fn new(reason: impl Into<Cow<'static, str>>, close_reason: CloseReason) -> Self {
         Self {
             reason: reason.into(),
-            goodbye,
+            close_reason,
             answered: false,
             ours: false,
             half: false,
@@ -76,8 +76,8 @@ impl StopReason {
     }
 
     /// A deadline has passed.
-    pub(super) fn late(reason: &'static str, goodbye: CloseReason) -> Self {
-        Self::new(reason, goodbye)
+    pub(super) fn late(reason: &'static str, close_reason: CloseReason) -> Self {
+        Self::new(reason, close_reason)
     }
 
     /// The peer has violated a policy of this side.
@@ -106,7 +106,7 @@ impl From<WireError> for StopReason {
     fn from(error: WireError) -> Self {
         Self {
             answered: error.answered,
-            ..Self::new(error.reason, error.goodbye)
+            ..Self::new(error.reason, error.close_reason)
         }
     }
 }

@@ -47,8 +47,8 @@ impl<W: Wire> Session<W> {
 
     fn answered(&mut self, response: Response) -> Result<(), StopReason> {
         let id = response.id().to_owned();
-        let progress = self.handle.answered(&id, response.into_outcome());
-        progress.map_err(|_| StopReason::policy("the peer answers what nobody has asked"))
+        let answered = self.handle.answered(&id, response.into_outcome());
+        answered.map_err(|_| StopReason::policy("the peer answers what nobody has asked"))
     }
 
     /// Handles an invalid message that is, or looks like, a response; returns whether it was one.

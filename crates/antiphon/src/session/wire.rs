@@ -81,7 +81,7 @@ pub(crate) struct WireError {
     pub(crate) reason: Cow<'static, str>,
     /// Whether to send one parse error before closing (`FramingError::is_answered`).
     pub(crate) answered: bool,
-    pub(crate) goodbye: CloseReason,
+    pub(crate) close_reason: CloseReason,
 }
 
 /// The close reason sent to the peer, on transports that have one. The numbers are those of
@@ -105,11 +105,11 @@ pub(crate) enum CloseReason {
 }
 
 impl WireError {
-    pub(crate) fn new(reason: impl Into<Cow<'static, str>>, goodbye: CloseReason) -> Self {
+    pub(crate) fn new(reason: impl Into<Cow<'static, str>>, close_reason: CloseReason) -> Self {
         Self {
             reason: reason.into(),
             answered: false,
-            goodbye,
+            close_reason,
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) struct Calls {
     pub(super) pending: Pending<Waiter>,
     /// The ids of abandoned calls, and the keys of the subscriptions that they may still open.
     pub(super) abandoned: VecDeque<(Box<[u8]>, Option<SubscriptionKey>)>,
-    pub(super) strangers: usize,
+    pub(super) unmatched: usize,
     /// The most calls in one message, among those sent since the table was last empty.
     pub(super) largest: usize,
     /// The last id that was generated.
@@ -67,7 +67,7 @@ impl Default for Calls {
             // `SessionHandle::poll_place` bounds it, by waiting; this table would refuse.
             pending: Pending::new(usize::MAX),
             abandoned: VecDeque::new(),
-            strangers: 0,
+            unmatched: 0,
             largest: 0,
             next: 0,
         }
@@ -114,8 +114,8 @@ pub(crate) struct TooManyUnmatched;
 impl Calls {
     /// Counts an unmatched response.
     pub(super) fn unmatched(&mut self) -> Result<(), TooManyUnmatched> {
-        self.strangers += 1;
-        match self.strangers > MAX_UNMATCHED {
+        self.unmatched += 1;
+        match self.unmatched > MAX_UNMATCHED {
             true => Err(TooManyUnmatched),
             false => Ok(()),
         }

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::handle::{SessionHandle, State};
 use super::publisher_queues::ItemQueue;
-use crate::error::{guard, in_call};
+use crate::error::{IncidentScope, guard};
 use crate::subscription::{Ending, MessageFormat, Opening, Overflow};
 
 impl SessionHandle {
@@ -153,9 +153,9 @@ async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
             let mut text = format.begin(seq);
             let start = text.len();
             let item = poll_fn(|cx| {
-                let (polled, incidents) =
-                    in_call(|| guard(PANICKED, || items.as_mut().poll_write(cx, &mut text)));
-                incidents.log(|| (method.clone(), &caller));
+                let scope = IncidentScope::enter();
+                let polled = guard(PANICKED, || items.as_mut().poll_write(cx, &mut text));
+                scope.log(|| (method.clone(), &caller));
                 match polled {
                     Ok(poll) => poll,
                     Err(error) => Poll::Ready(Some(Err(error))),
@@ -180,6 +180,7 @@ async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
     };
     current.scope(working).await;
     // A stream that panics in its `Drop` must not take anything else down.
-    let (_, incidents) = in_call(|| guard(PANICKED, || drop(items)));
-    incidents.log(|| (method, caller));
+    let scope = IncidentScope::enter();
+    let _ = guard(PANICKED, || drop(items));
+    scope.log(|| (method, caller));
 }

@@ -19,23 +19,16 @@ const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// future that the caller must drive. It completes when the other end is closed.
 pub(crate) fn open(
     stream: UnixStream,
-    methods_for: &Dispatcher,
+    methods: &Dispatcher,
 ) -> io::Result<(Client, impl Future<Output = ()> + Send + use<>)> {
     stream.set_nonblocking(true)?;
     let stream = tokio::net::UnixStream::from_std(stream)?;
     let wire = StreamWire::new(stream, Framing::Newline, MAX_MESSAGE);
     let connection = Connection::new(Transport::Unix, None);
     let config = SessionConfig::default();
-    let session = Session::new(
-        wire,
-        methods_for.clone(),
-        connection,
-        true,
-        &config,
-        |origin| {
-            origin.admin = true;
-        },
-    );
+    let session = Session::new(wire, methods.clone(), connection, true, &config, |origin| {
+        origin.admin = true;
+    });
     // No idle timeout: a supervisor uses the heartbeat timeout instead.
     let session = session.patient();
     let peer = over(session.handle(), "the other end of the control channel");
@@ -54,10 +47,10 @@ mod tests {
     async fn a_worker_can_report_metrics_of_very_many_methods() {
         let (supervisor, worker) = UnixStream::pair().unwrap();
         let (on_message, mut received) = tokio::sync::mpsc::channel(1);
-        let methods_for = Router::new().method_fn("alive", move |about: Vec<String>| {
+        let methods = Router::new().method_fn("alive", move |about: Vec<String>| {
             let _ = on_message.try_send(about.len());
         });
-        let (_client, listening) = open(supervisor, &methods_for.build().unwrap()).unwrap();
+        let (_client, listening) = open(supervisor, &methods.build().unwrap()).unwrap();
         let nothing = Router::new().build().unwrap();
         let (client, speaking) = open(worker, &nothing).unwrap();
         tokio::spawn(listening);

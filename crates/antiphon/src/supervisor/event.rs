@@ -63,8 +63,8 @@ pub(crate) fn channel() -> (Events, mpsc::Receiver<Event>) {
 pub(crate) async fn ask(events: &Events, request: Request) -> Result<Value, ErrorObject> {
     let gone = |_| ErrorObject::new(-32000, "The server is stopping");
     let (answer, answered) = oneshot::channel();
-    let requested = events.send(Event::Request(request, answer)).await;
-    requested.map_err(|_| gone(()))?;
+    let sent = events.send(Event::Request(request, answer)).await;
+    sent.map_err(|_| gone(()))?;
     answered.await.map_err(|_| gone(()))?
 }
 

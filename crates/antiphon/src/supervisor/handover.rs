@@ -3,6 +3,9 @@
 //! It is one line of JSON on the standard input of the process, which is a Unix socket. The
 //! listeners are passed as file descriptors in ancillary data (`SCM_RIGHTS`). After that line, the
 //! socket carries a JSON-RPC session.
+//!
+//! An upgrade hands over from one version of the program to another. So the members of [`Handover`]
+//! keep their names, and new ones are optional.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

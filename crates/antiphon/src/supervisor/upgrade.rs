@@ -68,8 +68,8 @@ impl Supervisor {
                 .start(Executable::Replaced, role::SUCCESSOR, &handover, &sockets)?;
         let (child, line) = started;
         let pid = child.id().unwrap_or_default();
-        let methods_for = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
-        let (line, session) = channel::open(line, &methods_for)?;
+        let methods = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
+        let (line, session) = channel::open(line, &methods)?;
         let (signals, signal_receiver) = process::signals();
         self.tasks.spawn(watch_process(
             id.clone(),

@@ -62,19 +62,19 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
         Ok(listener.external(record.external))
     });
     let max_requests = server.settings.supervision.max_requests;
-    let given = Provided {
+    let provided = Provided {
         listeners: Some(listeners.collect::<io::Result<_>>()?),
         admin: handover.admin_token.as_deref().map(AdminToken::new),
         supervisor: Some(Box::new(SupervisorLink(supervisor.clone()))),
     };
-    let listening = BoundServer::bind(server, given).await?;
-    let handle = listening.handle();
-    let mut heartbeat = Heartbeat::new(&listening, supervisor.clone(), max_requests);
+    let bound = BoundServer::bind(server, provided).await?;
+    let handle = bound.handle();
+    let mut heartbeat = Heartbeat::new(&bound, supervisor.clone(), max_requests);
     let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
     heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut call_check = interval(CALL_CHECK);
     call_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut serving = std::pin::pin!(listening.serve());
+    let mut serving = std::pin::pin!(bound.serve());
     let mut session = std::pin::pin!(session);
     let mut orphaned = false;
     tell_supervisor(&supervisor, "ready", "").await;
@@ -188,9 +188,9 @@ struct Heartbeat {
 }
 
 impl Heartbeat {
-    fn new(listening: &BoundServer, supervisor: Client, max_requests: Option<u64>) -> Self {
+    fn new(bound: &BoundServer, supervisor: Client, max_requests: Option<u64>) -> Self {
         Self {
-            server: listening.status(),
+            server: bound.status(),
             supervisor,
             max_calls: max_requests.map(with_jitter),
         }
@@ -226,9 +226,9 @@ struct SupervisorLink(Client);
 
 impl SupervisorClient for SupervisorLink {
     fn ask(&self, method: &'static str, params: Vec<Value>) -> Answer {
-        let requested = self.0.call::<Value>(method, params);
+        let call = self.0.call::<Value>(method, params);
         Box::pin(async move {
-            requested.await.map_err(|error| match error.kind() {
+            call.await.map_err(|error| match error.kind() {
                 crate::client::ErrorKind::Refused(refused) => refused.clone(),
                 _ => ErrorObject::new(-32000, "The supervisor does not answer"),
             })

@@ -61,7 +61,7 @@ pub(crate) struct Worker {
     pub(crate) report: Report,
     /// Since when it is to be replaced, if it is.
     pub(crate) leaving: Option<Instant>,
-    /// NextWakeup after which it is killed.
+    /// Deadline after which it is killed.
     pub(crate) kill_at: Option<Instant>,
     /// Why it is killed, for the log.
     pub(crate) fault: Option<String>,

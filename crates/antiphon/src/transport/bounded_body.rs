@@ -24,6 +24,7 @@ impl Collector {
     /// # Errors
     ///
     /// [`TooLong`] if the body announces more.
+    #[inline]
     pub(crate) fn new(max: usize, announced: &SizeHint) -> Result<Self, TooLong> {
         if usize::try_from(announced.lower()).map_or(true, |announced| announced > max) {
             return Err(TooLong);
@@ -36,8 +37,15 @@ impl Collector {
     }
 
     /// The number of bytes received so far.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.first.len() + self.rest.len()
+    }
+
+    /// Whether so many more bytes fit.
+    #[inline]
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        bytes <= self.max - self.len()
     }
 
     /// Appends received data.
@@ -45,9 +53,10 @@ impl Collector {
     /// # Errors
     ///
     /// [`TooLong`] if the limit would be exceeded; nothing is added then.
+    #[inline]
     pub(crate) fn push(&mut self, mut data: impl Buf) -> Result<(), TooLong> {
         let length = data.remaining();
-        if length > self.max - self.len() {
+        if !self.has_room(length) {
             return Err(TooLong);
         }
         if self.len() == 0 {
@@ -60,6 +69,7 @@ impl Collector {
     }
 
     /// Returns the whole body.
+    #[inline]
     pub(crate) fn finish(self) -> Bytes {
         if self.rest.is_empty() {
             self.first

@@ -81,7 +81,7 @@ async fn shapes(client: &WorkshopClient) -> Result<(), Error> {
     assert_eq!(tree.children[0].children[1].type_, Color::Red);
     assert_eq!(shapes.follow(&Command::Stop).await?, [Event::Cleared]);
     assert_eq!(
-        shapes.follow(&Command::TimeLimit(5)).await?,
+        shapes.follow(&Command::Wait(5)).await?,
         [Event::Waited(5)]
     );
     let draw = Command::Draw(CommandDraw {

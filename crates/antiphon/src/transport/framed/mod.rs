@@ -248,12 +248,12 @@ impl<S: Socket> Wire for StreamWire<S> {
 }
 
 fn wire_error(error: FramingError, may_answer: bool) -> WireError {
-    let goodbye = match error {
+    let close_reason = match error {
         FramingError::TooLong(_) => CloseReason::TooBig,
         _ => CloseReason::Protocol,
     };
     WireError {
         answered: error.is_answered() && may_answer,
-        ..WireError::new(error.to_string(), goodbye)
+        ..WireError::new(error.to_string(), close_reason)
     }
 }

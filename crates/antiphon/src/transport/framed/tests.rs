@@ -143,7 +143,7 @@ async fn what_breaks_a_stream() {
             CloseReason::Protocol,
         ),
     ];
-    for (framing, bytes, answered, goodbye) in rows {
+    for (framing, bytes, answered, close_reason) in rows {
         let (mut peer, mut wire) = wire(*framing, 1 << 16);
         let bytes = bytes.to_vec();
         let sending = tokio::spawn(async move {
@@ -152,8 +152,8 @@ async fn what_breaks_a_stream() {
         });
         let error = receive(&mut wire).await.unwrap().unwrap_err();
         assert_eq!(
-            (error.answered, error.goodbye),
-            (*answered, *goodbye),
+            (error.answered, error.close_reason),
+            (*answered, *close_reason),
             "{error:?}"
         );
         drop(wire);

@@ -15,8 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::call_origin::CallerId;
-use crate::error::{guard, in_call};
+use crate::error::{IncidentScope, guard};
 use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
@@ -206,12 +205,7 @@ impl Http {
             HttpHandler::Plain(service) => service.answer(request, caller).await,
             HttpHandler::Layered(layered) => {
                 request.extensions_mut().insert(Arc::clone(caller));
-                through(
-                    layered,
-                    request.map(Body::from),
-                    caller.connection.caller_id(),
-                )
-                .await
+                through(layered, request, caller).await
             }
         };
         if shutdown.is_stopping() && version < http::Version::HTTP_2 {
@@ -227,24 +221,33 @@ impl Http {
 }
 
 /// Calls the HTTP layers. If a layer panics, the response is 500 and the connection stays open.
-async fn through(layers: &Layered, request: Request<Body>, caller: CallerId) -> Response<Body> {
+async fn through(
+    layers: &Layered,
+    request: Request<Incoming>,
+    caller: &Arc<Caller>,
+) -> Response<Body> {
     const PANICKED: &str = "an HTTP layer panicked";
-    let failed = |_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
-    let (answer, incidents) = in_call(|| guard(PANICKED, || layers(request)));
-    incidents.log_caller(&caller);
-    let mut answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return failed(error),
-    };
-    let answered = poll_fn(|cx| {
-        let (polled, incidents) = in_call(|| guard(PANICKED, || answer.as_mut().poll(cx)));
-        incidents.log_caller(&caller);
+    let mut request = Some(request);
+    let mut response = None;
+    let responded = poll_fn(|cx| {
+        let scope = IncidentScope::enter();
+        let polled = guard(PANICKED, || {
+            if let Some(request) = request.take() {
+                response = Some(layers(request.map(Body::from)));
+            }
+            match response.as_mut() {
+                Some(response) => response.as_mut().poll(cx),
+                None => Poll::Pending,
+            }
+        });
+        scope.log_caller(|| caller.connection.caller_id());
         match polled {
             Ok(poll) => poll.map(Ok),
             Err(error) => Poll::Ready(Err(error)),
         }
     });
-    answered.await.unwrap_or_else(failed)
+    let responded = responded.await;
+    responded.unwrap_or_else(|_| reply::empty(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 /// Detects the protocol version. If the server stops before any byte has arrived, the connection

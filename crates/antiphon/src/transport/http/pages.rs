@@ -87,7 +87,7 @@ impl Page {
 /// The response to a health check, if this request is one.
 pub(super) fn health(pages: &dyn Pages, head: &Parts) -> Option<Response<Body>> {
     let page = pages.health(head.uri.path())?;
-    is_get(head).then(|| page.into_response(&head.method))
+    Some(page.into_response(&head.method))
 }
 
 /// The response with the requested document, if it exists.
@@ -98,9 +98,6 @@ pub(super) async fn page(
     fields: &Fields<'_>,
     reader: Access,
 ) -> Option<Response<Body>> {
-    if !is_get(head) {
-        return None;
-    }
     let path = head.uri.path();
     let below = routes.below(path)?;
     let request = PageRequest {
@@ -117,7 +114,8 @@ pub(super) async fn page(
     Some(page.into_response(&head.method))
 }
 
-fn is_get(head: &Parts) -> bool {
+/// Whether a request can be for a page at all. Calls are not, and need not ask.
+pub(super) fn is_get(head: &Parts) -> bool {
     head.method == Method::GET || head.method == Method::HEAD
 }
 

@@ -105,7 +105,10 @@ where
         let Ok(data) = frame.into_data() else {
             continue; // trailers are ignored
         };
-        reservation.grow(data.remaining())?;
+        // A body that is too long is refused for that, whatever else is being received.
+        if collected.has_room(data.remaining()) {
+            reservation.grow(data.remaining())?;
+        }
         collected.push(data).map_err(too_large)?;
         if body.is_end_stream() {
             break;

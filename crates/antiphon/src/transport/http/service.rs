@@ -186,6 +186,7 @@ impl HttpService {
     {
         let (head, body) = request.into_parts();
         let pages = self.0.pages.as_deref();
+        let pages = pages.filter(|_| pages::is_get(&head));
         if let Some(health) = pages.and_then(|pages| pages::health(pages, &head)) {
             return health;
         }

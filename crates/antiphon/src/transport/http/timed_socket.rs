@@ -275,7 +275,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
-    const PHASES: Timeouts = Timeouts {
+    const TIMEOUTS: Timeouts = Timeouts {
         header: Some(Duration::from_secs(10)),
         idle: Some(Duration::from_secs(75)),
         write: Some(Duration::from_secs(30)),
@@ -289,7 +289,7 @@ mod tests {
         Arc<Clock>,
     ) {
         let (peer, socket) = tokio::io::duplex(buffer);
-        let clock = Clock::new(PHASES);
+        let clock = Clock::new(TIMEOUTS);
         (peer, TimedSocket::new(socket, Arc::clone(&clock)), clock)
     }
 

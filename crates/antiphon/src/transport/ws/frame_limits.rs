@@ -111,7 +111,7 @@ impl<S> FrameLimited<S> {
 
     /// The reason why reading has failed, if the peer has exceeded a limit.
     pub(super) fn fault(&self) -> Option<WireError> {
-        let (reason, goodbye) = match self.fault? {
+        let (reason, close_reason) = match self.fault? {
             Fault::TooBig => ("a message beyond the limit", CloseReason::TooBig),
             Fault::TooManyFragments => ("a message in too many fragments", CloseReason::Policy),
             Fault::TooManyControls => ("too many control frames", CloseReason::Policy),
@@ -120,7 +120,7 @@ impl<S> FrameLimited<S> {
                 CloseReason::Protocol,
             ),
         };
-        Some(WireError::new(reason, goodbye))
+        Some(WireError::new(reason, close_reason))
     }
 }
 

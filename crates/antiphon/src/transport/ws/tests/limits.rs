@@ -10,7 +10,7 @@ async fn what_breaks_a_connection() {
         .into_iter()
         .chain((0..1100).flat_map(|_| masked(0, b"x")))
         .collect();
-    for (name, bytes, goodbye) in [
+    for (name, bytes, close_reason) in [
         ("frame too big", too_long, CloseReason::TooBig),
         (
             "announced too big",
@@ -93,19 +93,19 @@ async fn what_breaks_a_connection() {
         // Messages before the fault are delivered.
         assert_eq!(message(&mut wire).await, "good", "{name}");
         let error = receive(&mut wire).await.unwrap().unwrap_err();
-        assert_eq!(error.goodbye, goodbye, "{name}: {}", error.reason);
+        assert_eq!(error.close_reason, close_reason, "{name}: {}", error.reason);
         assert!(receive(&mut wire).await.is_none(), "{name}");
 
         // The peer gets a close frame after all pending output, and may still be sending.
         send(&mut wire, "last answer").await;
-        let closing = poll_fn(|cx| wire.poll_close(cx, goodbye));
+        let closing = poll_fn(|cx| wire.poll_close(cx, close_reason));
         let reading = async {
             let mut frames = Vec::new();
             loop {
                 let (first, payload) = read_frame(&mut peer).await;
                 match first & 0x0f {
                     PONG => {}
-                    CLOSE => break assert_eq!(payload, (goodbye as u16).to_be_bytes()),
+                    CLOSE => break assert_eq!(payload, (close_reason as u16).to_be_bytes()),
                     _ => frames.push(payload),
                 }
             }
@@ -123,7 +123,7 @@ async fn a_client_does_not_take_masked_frames() {
     let mut wire = WsWire::client(stream, Bytes::new(), LIMIT);
     peer.write_all(&masked(FIN | TEXT, b"{}")).await.unwrap();
     let error = receive(&mut wire).await.unwrap().unwrap_err();
-    assert_eq!(error.goodbye, CloseReason::Protocol);
+    assert_eq!(error.close_reason, CloseReason::Protocol);
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_flood_of_fragments_is_cut_early() {
         sent
     });
     let error = receive(&mut wire).await.unwrap().unwrap_err();
-    assert_eq!(error.goodbye, CloseReason::Policy);
+    assert_eq!(error.close_reason, CloseReason::Policy);
     // No more than the allowed bytes plus one buffer was read.
     assert!(wire.traffic().received < 1024 * 7 + 2 * 4096);
     drop(wire);

@@ -106,7 +106,7 @@ async fn whatever_has_begun_is_partial() {
         drop(peer);
         match (receive(&mut wire).await, partial) {
             (None, false) => {}
-            (Some(Err(error)), true) => assert_eq!(error.goodbye, CloseReason::Dead),
+            (Some(Err(error)), true) => assert_eq!(error.close_reason, CloseReason::Dead),
             (other, _) => panic!("{bytes:?}: {other:?}"),
         }
         assert!(receive(&mut wire).await.is_none());
