@@ -139,12 +139,13 @@ impl Fixture {
         let buffer = BUFFERS[usize::from(flags >> 3 & 1)];
 
         let port = self.listener.local_addr().expect("an address").port();
-        let offered = Router::new()
-            .method_fn(ECHO, |value: Raw| value)
-            .method_fn("later", async |text: Option<String>| {
+        let offered = Router::new().method_fn(ECHO, |value: Raw| value).method_fn(
+            "later",
+            async |text: Option<String>| {
                 tokio::task::yield_now().await;
                 text
-            });
+            },
+        );
         let client = Client::builder(address(port, framing)).router(offered);
         let client = client.timeout(PATIENCE * 2).build().expect("a client");
         let (ready, accepted) = tokio::join!(client.ready(), self.listener.accept());

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::ErrorObject;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -344,11 +344,7 @@ pub(crate) fn refuse(message: &str, parameter: Option<&str>, reason: &'static st
         parameter: Option<&'a str>,
         reason: &'a str,
     }
-    ErrorObject::new(
-        ErrorCode::INVALID_PARAMS,
-        format!("Invalid params: {message}"),
-    )
-    .with_data(&Data { parameter, reason })
+    ErrorObject::invalid_params(message).with_data(&Data { parameter, reason })
 }
 
 /// A value that its type cannot hold. serde_json says where in the *text* it stopped, which means

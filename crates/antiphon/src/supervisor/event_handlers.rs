@@ -1,6 +1,5 @@
-//! Event handlers of a supervisor: messages from workers, what the exit of a worker causes, requests.
+//! Event handlers of a supervisor: messages from workers, and requests.
 
-use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
 use antiphon_proto::ErrorObject;
@@ -12,7 +11,6 @@ use super::event::{Event, Request, WorkerMessage};
 use super::state::{Phase, Reply, Supervisor};
 use super::systemd::Notice;
 use super::worker_state::{Waiter, WorkerId, WorkerState};
-use crate::server::ServeError;
 
 /// How long a `kill_actor` call waits for the worker to exit.
 const KILL_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,48 +64,6 @@ impl Supervisor {
                     worker.leaving = Some(Instant::now());
                 }
             }
-        }
-    }
-
-    fn on_exit(&mut self, id: &WorkerId, status: Option<ExitStatus>) {
-        if self
-            .upgrade
-            .as_ref()
-            .is_some_and(|upgrade| upgrade.id == *id)
-        {
-            return self.on_successor_exit(status);
-        }
-        let Some(at) = self.workers.iter().position(|worker| worker.id == *id) else {
-            return;
-        };
-        let mut worker = self.workers.remove(at);
-        #[cfg(feature = "metrics")]
-        self.ended_metrics
-            .add(&std::mem::take(&mut worker.report.metrics).without_gauges());
-        for waiter in worker.waiters.drain(..) {
-            let _ = waiter.told.send(true);
-        }
-        let (pid, exit_reason) = (worker.pid, worker.exit_reason(status));
-        let was_told = worker.leaving.is_some() || worker.state == WorkerState::Stopping;
-        if self.phase == Phase::Stopping || (was_told && worker.fault.is_none()) {
-            return tracing::info!(id, pid, "a worker has ended: {exit_reason}");
-        }
-        tracing::error!(id, pid, "a worker has died: {exit_reason}");
-        if self
-            .reload
-            .as_ref()
-            .is_some_and(|r| r.generation == worker.generation)
-        {
-            return self.reload_failed(&exit_reason);
-        }
-        if worker.leaving.is_none() {
-            self.unreplaced += 1;
-            self.restarts.died(Instant::now());
-        }
-        // No worker could start: give up instead of restarting forever.
-        if self.phase == Phase::Booting && self.workers.is_empty() {
-            self.failure = Some(ServeError::Workers(exit_reason));
-            self.phase = Phase::Stopping;
         }
     }
 

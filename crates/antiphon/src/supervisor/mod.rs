@@ -15,6 +15,7 @@
 //! | `state.rs`, `worker_state.rs` | state of the supervisor and of each worker |
 //! | `event.rs`, `event_handlers.rs` | events and their handling |
 //! | `reconcile.rs`, `next_wakeup.rs` | which workers to start, stop and kill, and when |
+//! | `worker_exit.rs` | what the exit of a worker causes |
 //! | `spawn.rs`, `stop.rs`, `restart.rs` | starting and stopping workers; restart backoff |
 //! | `reload.rs`, `upgrade.rs` | replacing all workers, or the whole program |
 //! | `inherit.rs` | resources inherited from a predecessor |
@@ -46,6 +47,7 @@ mod status;
 mod stop;
 mod systemd;
 mod upgrade;
+mod worker_exit;
 mod worker_process;
 mod worker_state;
 

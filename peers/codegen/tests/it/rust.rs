@@ -80,10 +80,7 @@ async fn shapes(client: &WorkshopClient) -> Result<(), Error> {
     assert_eq!((tree.children.len(), tree.next), (2, None));
     assert_eq!(tree.children[0].children[1].type_, Color::Red);
     assert_eq!(shapes.follow(&Command::Stop).await?, [Event::Cleared]);
-    assert_eq!(
-        shapes.follow(&Command::Wait(5)).await?,
-        [Event::Waited(5)]
-    );
+    assert_eq!(shapes.follow(&Command::Wait(5)).await?, [Event::Waited(5)]);
     let draw = Command::Draw(CommandDraw {
         shape: Shape::Nothing,
         times: Some(2),
