@@ -28,7 +28,6 @@ impl Shutdown {
         self.stop.cancel();
     }
 
-    #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
     pub(crate) fn leave_queue(&self) {
         self.queue_is_left.store(true, Ordering::Release);
     }

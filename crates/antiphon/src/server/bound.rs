@@ -130,7 +130,6 @@ impl BoundServer {
     }
 
     /// Status and counters of the server.
-    #[cfg_attr(not(all(unix, feature = "supervisor")), allow(dead_code))]
     pub(crate) fn status(&self) -> Arc<ServerStatus> {
         Arc::clone(&self.app.status)
     }
