@@ -28,9 +28,9 @@ pub(crate) struct CommandLine {
 /// Which executable to start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Executable {
-    /// The running executable, even if its file was replaced or deleted.
+    /// The running executable, even if its file was replaced or deleted: a worker.
     Running,
-    /// The file that is now at its path.
+    /// The file that is now at its path: a successor.
     Replaced,
 }
 
@@ -52,7 +52,6 @@ impl CommandLine {
     pub(crate) fn start(
         &self,
         executable: Executable,
-        marker: &str,
         handover: &Handover,
         sockets: &[OwnedFd],
     ) -> io::Result<(Child, UnixStream)> {
@@ -76,6 +75,10 @@ impl CommandLine {
                 command.env_remove(variable);
             }
         }
+        let marker = match executable {
+            Executable::Running => role::WORKER,
+            Executable::Replaced => role::SUCCESSOR,
+        };
         command.env(marker, std::process::id().to_string());
         let child = command.spawn()?;
         Ok((child, ours))

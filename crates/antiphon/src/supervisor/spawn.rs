@@ -1,4 +1,4 @@
-//! Start of a worker, and a task that waits for its exit.
+//! Start of a worker or a successor, and a task that waits for its exit.
 
 use std::time::SystemTime;
 
@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use super::channel;
 use super::event::{self, Event, Events};
 use super::handover::Handover;
-use super::process::{self, Executable};
+use super::process::{self, Executable, SignalSender};
 use super::report::Report;
-use super::role;
 use super::state::{GenerationConfig, Supervisor};
 use super::worker_state::{Worker, WorkerId, WorkerState};
+use crate::client::Client;
 
 impl Supervisor {
     /// Starts a worker.
@@ -25,36 +25,17 @@ impl Supervisor {
         generation: u64,
     ) -> std::io::Result<()> {
         self.age += 1;
-        let id = self.new_id();
-        let handover = Handover {
-            id: id.clone(),
-            settings_file: config.settings_file.clone(),
-            admin_token: self.admin_token.clone(),
-            heartbeat_interval: u64::try_from(config.supervision.heartbeat_interval().as_millis())
-                .unwrap_or(1000),
-            listeners: self
-                .listeners
-                .iter()
-                .map(|(record, _)| record.clone())
-                .collect(),
-        };
-        let sockets = self.listeners.iter().map(|(_, socket)| socket.try_clone());
-        let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
-        let started =
-            self.command_line
-                .start(Executable::Running, role::WORKER, &handover, &sockets)?;
-        let (child, line) = started;
-        let pid = child.id().unwrap_or_default();
-        let methods = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
-        let (line, session) = channel::open(line, &methods)?;
-        let (signals, signal_receiver) = process::signals();
-        self.tasks.spawn(watch_process(
-            id.clone(),
-            child,
-            session,
-            signal_receiver,
-            self.events.clone(),
-        ));
+        let heartbeat_interval = config.supervision.heartbeat_interval().as_millis();
+        let StartedProcess {
+            id,
+            pid,
+            client,
+            signals,
+        } = self.start_process(
+            Executable::Running,
+            config.settings_file.clone(),
+            u64::try_from(heartbeat_interval).unwrap_or(1000),
+        )?;
         let now = Instant::now();
         tracing::debug!(id, pid, "a worker was started");
         self.workers.push(Worker {
@@ -72,15 +53,71 @@ impl Supervisor {
             kill_at: None,
             fault: None,
             waiters: Vec::new(),
-            line,
+            line: client,
             signals,
         });
         Ok(())
     }
+
+    /// Starts a worker or a successor: hands over the listeners, opens the control channel, and
+    /// spawns the task that waits for the exit. A successor gets the control socket, too.
+    ///
+    /// # Errors
+    ///
+    /// The error of the system if the process cannot be started.
+    pub(super) fn start_process(
+        &mut self,
+        executable: Executable,
+        settings_file: Option<String>,
+        heartbeat_interval: u64,
+    ) -> std::io::Result<StartedProcess> {
+        let id = self.new_id();
+        let control = self.control.iter();
+        let control = control.filter(|_| executable == Executable::Replaced);
+        let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
+        for (record, socket) in self.listeners.iter().chain(control) {
+            listeners.push(record.clone());
+            sockets.push(socket.try_clone()?);
+        }
+        let handover = Handover {
+            id: id.clone(),
+            settings_file,
+            admin_token: self.admin_token.clone(),
+            heartbeat_interval,
+            listeners,
+        };
+        let (child, stream) = self.command_line.start(executable, &handover, &sockets)?;
+        let pid = child.id().unwrap_or_default();
+        let methods = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
+        let (client, session) = channel::open(stream, &methods)?;
+        let (signals, signal_receiver) = process::signals();
+        self.tasks.spawn(watch_process(
+            id.clone(),
+            child,
+            session,
+            signal_receiver,
+            self.events.clone(),
+        ));
+        Ok(StartedProcess {
+            id,
+            pid,
+            client,
+            signals,
+        })
+    }
+}
+
+/// A process that was started, and the ways to reach it.
+pub(super) struct StartedProcess {
+    pub(super) id: WorkerId,
+    pub(super) pid: u32,
+    /// Its end of the control channel.
+    pub(super) client: Client,
+    pub(super) signals: SignalSender,
 }
 
 /// Drives the control channel of a process and forwards signals to it, until it has exited.
-pub(crate) async fn watch_process(
+async fn watch_process(
     id: WorkerId,
     mut child: tokio::process::Child,
     session: impl Future<Output = ()> + Send,

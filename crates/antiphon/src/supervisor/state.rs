@@ -143,11 +143,6 @@ impl Supervisor {
         let random = incident_id();
         format!("i{}", random.get(..7).unwrap_or(&random))
     }
-
-    /// The listeners, followed by the control socket.
-    pub(crate) fn all_listeners(&self) -> impl Iterator<Item = &(ListenerRecord, OwnedFd)> {
-        self.listeners.iter().chain(&self.control)
-    }
 }
 
 /// Logs why a request is rejected, and sends the reason to the caller.

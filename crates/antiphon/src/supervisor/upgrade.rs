@@ -10,13 +10,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::channel;
-use super::event::{self, WorkerMessage};
-use super::handover::Handover;
+use super::event::WorkerMessage;
 use super::next_wakeup::NextWakeup;
-use super::process::{self, Executable};
-use super::role;
-use super::spawn::watch_process;
+use super::process::Executable;
+use super::spawn::StartedProcess;
 use super::state::{Phase, Reply, Supervisor, Upgrade, reject};
 use super::systemd::Notice;
 
@@ -50,41 +47,19 @@ impl Supervisor {
     }
 
     fn start_successor(&mut self) -> std::io::Result<Upgrade> {
-        let id = self.new_id();
-        let handover = Handover {
-            id: id.clone(),
-            settings_file: None,
-            admin_token: self.admin_token.clone(),
-            heartbeat_interval: 1000,
-            listeners: self
-                .all_listeners()
-                .map(|(record, _)| record.clone())
-                .collect(),
-        };
-        let sockets = self.all_listeners().map(|(_, socket)| socket.try_clone());
-        let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
-        let started =
-            self.command_line
-                .start(Executable::Replaced, role::SUCCESSOR, &handover, &sockets)?;
-        let (child, line) = started;
-        let pid = child.id().unwrap_or_default();
-        let methods = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
-        let (line, session) = channel::open(line, &methods)?;
-        let (signals, signal_receiver) = process::signals();
-        self.tasks.spawn(watch_process(
-            id.clone(),
-            child,
-            session,
-            signal_receiver,
-            self.events.clone(),
-        ));
+        let StartedProcess {
+            id,
+            pid,
+            client,
+            signals,
+        } = self.start_process(Executable::Replaced, None, 1000)?;
         Ok(Upgrade {
             id,
             pid,
             until: Instant::now() + self.config.supervision.boot_timeout + EXTRA_BOOT_TIME,
             signals,
             replies: Vec::new(),
-            _channel: line,
+            _channel: client,
         })
     }
 
