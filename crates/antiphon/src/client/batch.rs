@@ -86,7 +86,7 @@ impl Batch {
     pub(super) fn new(scope: Scope) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Self {
-            timeout: scope.shared.timeout,
+            timeout: scope.shared.calls.timeout,
             scope,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             text: vec![b'['],
@@ -228,15 +228,16 @@ impl Batch {
                         text,
                         timeout,
                         current,
-                        max: shared.max_batch_response,
+                        max: shared.calls.max_batch_response,
                     };
                     let answer = shared.post(http, outgoing).await?;
                     responses.status = Some(answer.status());
                     if ids.is_empty() {
-                        answer.nothing(SUBJECT, &shared.version)?;
+                        answer.nothing(SUBJECT, &shared.calls.version)?;
                         return Ok(responses);
                     }
-                    let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.version)?;
+                    let (status, answer) =
+                        answer.batch(SUBJECT, ids.len(), &shared.calls.version)?;
                     responses.settle(answer, &ids, status);
                     return Ok(responses);
                 }
@@ -252,7 +253,7 @@ impl Batch {
             let mut missing = Vec::new();
             for (waiting, place) in waiting.into_iter().zip(places) {
                 match exchange.answer(waiting).await {
-                    Ok(end) => responses.settle_one(place, end, shared.max_response),
+                    Ok(end) => responses.settle_one(place, end, shared.calls.max_response),
                     Err(error) => missing.push((place, error)),
                 }
             }

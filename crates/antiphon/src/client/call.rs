@@ -137,7 +137,7 @@ pub(super) fn notify(
 impl Prepared {
     fn new(shared: Arc<Shared>, method: String, params: Result<Option<String>, String>) -> Self {
         Self {
-            timeout: shared.timeout,
+            timeout: shared.calls.timeout,
             shared,
             method,
             params,
@@ -185,7 +185,7 @@ impl Prepared {
             text,
             timeout: self.timeout,
             current: self.current,
-            max: shared.max_response,
+            max: shared.calls.max_response,
         };
         let answer = shared.post(http, outgoing).await?;
         Ok(CallOutcome {
@@ -222,7 +222,7 @@ impl Prepared {
                 // Checked before anything is sent. A retry sends a caller's own id again.
                 let id = id.map(|id| shared.id(&subject, Some(id))).transpose()?;
                 let call = || NewCall {
-                    id: id.clone().unwrap_or_else(|| (shared.next_id)()),
+                    id: id.clone().unwrap_or_else(|| (shared.calls.next_id)()),
                     opens: None,
                     progress: self.progress.clone(),
                 };
@@ -258,7 +258,7 @@ impl CallOutcome {
         let subject = &self.subject;
         let raw = match self.raw {
             RawOutcome::Http(answer, id) => {
-                answer.single(subject, id.as_ref(), &self.shared.version)?
+                answer.single(subject, id.as_ref(), &self.shared.calls.version)?
             }
             RawOutcome::Session(outcome, _) => {
                 outcome.map_err(|error| Error::refused(subject, error))?
@@ -270,7 +270,9 @@ impl CallOutcome {
 
     fn nothing(self) -> Result<(), Error> {
         match self.raw {
-            RawOutcome::Http(answer, _) => answer.nothing(&self.subject, &self.shared.version),
+            RawOutcome::Http(answer, _) => {
+                answer.nothing(&self.subject, &self.shared.calls.version)
+            }
             RawOutcome::Session(..) | RawOutcome::Nothing => Ok(()),
         }
     }

@@ -224,7 +224,7 @@ impl Client {
         let exchange = SessionExchange::new(
             "the connection",
             source,
-            self.scope.shared.timeout,
+            self.scope.shared.calls.timeout,
             crate::current_call::CurrentCall::get(),
         );
         exchange.handle(0).await.map(drop)
@@ -247,7 +247,11 @@ impl Client {
     /// ```
     #[must_use]
     pub fn namespace(&self, name: &str) -> Self {
-        let prefix = format!("{}{}", self.scope.name(name), self.scope.shared.separator);
+        let prefix = format!(
+            "{}{}",
+            self.scope.name(name),
+            self.scope.shared.calls.separator
+        );
         let scope = Scope {
             shared: Arc::clone(&self.scope.shared),
             prefix: Some(prefix.into()),

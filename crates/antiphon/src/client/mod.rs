@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `handle.rs`, `blocking.rs` | [`Client`]; the same without `async` |
+//! | `call_options.rs` | options that a builder sets and every call has in common |
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
@@ -26,6 +27,7 @@ mod batch;
 pub mod blocking;
 mod builder;
 mod call;
+mod call_options;
 #[cfg_attr(not(feature = "client"), path = "no_connect.rs")]
 mod connect;
 mod error;
@@ -44,8 +46,9 @@ mod tls;
 mod transport;
 
 pub use batch::{Batch, Responses, Ticket};
-pub use builder::{ClientBuilder, Encoding};
+pub use builder::ClientBuilder;
 pub use call::{CallFuture, FullResponse, PendingCall};
+pub use call_options::Encoding;
 pub use error::{Error, ErrorKind};
 pub use handle::Client;
 pub use http::Body;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Params};
+use antiphon_proto::{ErrorCode, ErrorObject};
 
-use super::builder::{self, Encoding};
+use super::call_options::CallOptions;
 use super::handle::Client;
 use super::reconnect::SessionSource;
 use super::shared::{Scope, Shared};
@@ -52,14 +52,10 @@ pub(crate) fn over(handle: SessionHandle, place: &str) -> Client {
     let shared = Shared {
         place: place.to_owned(),
         transport: ClientTransport::Session(SessionSource::Peer(handle)),
-        version: "2.0".to_owned(),
-        separator: ".".to_owned(),
-        data: Params::none(),
-        next_id: Box::new(move || ids.next_id()),
-        encoding: Encoding::Utf8,
-        timeout: Some(builder::TIMEOUT),
-        max_response: builder::MAX_RESPONSE,
-        max_batch_response: builder::MAX_BATCH_RESPONSE,
+        calls: CallOptions {
+            next_id: Box::new(move || ids.next_id()),
+            ..CallOptions::default()
+        },
     };
     Client {
         scope: Scope {

@@ -8,7 +8,7 @@ use antiphon_proto::message::{self, Extras};
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
-use super::builder::Encoding;
+use super::call_options::Encoding;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
 use super::http::Body;
@@ -112,8 +112,9 @@ impl Shared {
     ) {
         let start = out.len();
         let id = id.map(Id::as_str);
-        message::write_request_with(out, &self.version, id, method, params, extras);
-        if self.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii) {
+        message::write_request_with(out, &self.calls.version, id, method, params, extras);
+        if self.calls.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii)
+        {
             let text = out.split_off(start);
             escape(&text, out);
         }
@@ -125,12 +126,12 @@ impl Shared {
     ///
     /// If it cannot identify a response: null, or longer than servers accept.
     pub(super) fn id(&self, subject: &str, id: Option<Id>) -> Result<Id, Error> {
-        let id = id.unwrap_or_else(|| (self.next_id)());
+        let id = id.unwrap_or_else(|| (self.calls.next_id)());
         if id.is_null() {
             return Err(Error::local(subject, "the id null identifies no call"));
         }
         let mut text = Vec::new();
-        match self.encoding {
+        match self.calls.encoding {
             Encoding::Ascii => escape(id.as_str().as_bytes(), &mut text),
             Encoding::Utf8 => text.extend_from_slice(id.as_str().as_bytes()),
         }

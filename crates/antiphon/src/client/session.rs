@@ -224,7 +224,7 @@ impl Shared {
                 _ => false,
             };
             if !again {
-                return Ok((outcome(subject, end, self.max_response)?, handle));
+                return Ok((outcome(subject, end, self.calls.max_response)?, handle));
             }
         }
     }

@@ -1,11 +1,10 @@
 //! State that all clones of a client share.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use antiphon_proto::{Id, IntoParams, Params};
+use antiphon_proto::IntoParams;
 
-use super::builder::Encoding;
+use super::call_options::CallOptions;
 use super::transport::ClientTransport;
 use crate::session_state::NewCall;
 
@@ -14,21 +13,13 @@ pub(super) struct Shared {
     /// The name of the server in errors: without path and query.
     pub(super) place: String,
     pub(super) transport: ClientTransport,
-    pub(super) version: String,
-    pub(super) separator: String,
-    /// Merged into the named parameters of every call.
-    pub(super) data: Params,
-    pub(super) next_id: Box<dyn Fn() -> Id + Send + Sync>,
-    pub(super) encoding: Encoding,
-    pub(super) timeout: Option<Duration>,
-    pub(super) max_response: usize,
-    pub(super) max_batch_response: usize,
+    pub(super) calls: CallOptions,
 }
 
 impl Shared {
     /// A call with a generated id.
     pub(super) fn new_call(&self) -> NewCall {
-        NewCall::from((self.next_id)())
+        NewCall::from((self.calls.next_id)())
     }
 
     /// Whether the client reconnects after its connection was lost.
@@ -56,7 +47,7 @@ impl Scope {
 
     /// The text of the parameters, with the client's own data merged into them.
     pub(super) fn params(&self, params: impl IntoParams) -> Result<Option<String>, String> {
-        let params = params.into_params().merge(&self.shared.data);
+        let params = params.into_params().merge(&self.shared.calls.data);
         params.to_json().map_err(ToString::to_string)
     }
 }

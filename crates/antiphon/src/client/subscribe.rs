@@ -53,7 +53,7 @@ impl<T: DeserializeOwned> PendingSubscription<T> {
     ) -> Self {
         Self {
             request: Request {
-                timeout: shared.timeout,
+                timeout: shared.calls.timeout,
                 shared,
                 method,
                 params,

@@ -33,7 +33,7 @@ impl ClientBuilder {
     /// [`ErrorKind::Local`](crate::client::ErrorKind::Local) if the address or an option is invalid; only the
     /// first error is returned.
     pub fn build(mut self) -> Result<Client, Error> {
-        if let Err(error) = self.data.to_json() {
+        if let Err(error) = self.calls.data.to_json() {
             let fault = error.to_string();
             self.fail(fault);
         }
@@ -143,7 +143,7 @@ impl ClientBuilder {
             config: SessionConfig::new(self.sessions.clone()),
             headers: std::mem::take(&mut self.headers),
             // Add room for the envelope of a result, or of a whole batch.
-            max_message: self.max_response.max(self.max_batch_response) + 4096,
+            max_message: self.calls.max_response.max(self.calls.max_batch_response) + 4096,
         };
         let driver = Driver::new(connector, self.reconnect.take(), self.tells_deadlines);
         (
@@ -156,14 +156,7 @@ impl ClientBuilder {
         let shared = Shared {
             place,
             transport,
-            version: self.version,
-            separator: self.separator,
-            data: self.data,
-            next_id: self.next_id,
-            encoding: self.encoding,
-            timeout: self.timeout,
-            max_response: self.max_response,
-            max_batch_response: self.max_batch_response,
+            calls: self.calls,
         };
         Client {
             scope: Scope {

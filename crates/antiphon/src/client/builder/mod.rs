@@ -8,5 +8,4 @@
 mod build;
 mod options;
 
-pub use options::{ClientBuilder, Encoding};
-pub(super) use options::{MAX_BATCH_RESPONSE, MAX_RESPONSE, TIMEOUT};
+pub use options::ClientBuilder;

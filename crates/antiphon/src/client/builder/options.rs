@@ -1,10 +1,9 @@
 //! Options of a client, with defaults and limits.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use antiphon_proto::{Id, Params};
+use antiphon_proto::Id;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response};
@@ -12,27 +11,13 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
+use crate::client::call_options::{CallOptions, Encoding};
 use crate::client::http::{Body, Exchange, ServiceExchange};
 use crate::client::reconnect::Reconnect;
 use crate::client::tls::TlsOptions;
 use crate::dispatch::Dispatcher;
 use crate::router::{BoxError, IntoRouter, Router};
 use crate::session::SessionLimits;
-
-pub(in crate::client) const TIMEOUT: Duration = Duration::from_secs(30);
-pub(in crate::client) const MAX_RESPONSE: usize = 10 * 1024 * 1024;
-pub(in crate::client) const MAX_BATCH_RESPONSE: usize = 25 * 1024 * 1024;
-
-/// How a client writes characters beyond ASCII in requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Encoding {
-    /// In UTF-8.
-    #[default]
-    Utf8,
-    /// As `\uXXXX`, for servers that cannot read UTF-8.
-    Ascii,
-}
 
 /// A builder of a [`Client`](crate::Client). Every option has a safe default.
 ///
@@ -61,15 +46,8 @@ pub enum Encoding {
 #[must_use = "a client is made by `build`"]
 pub struct ClientBuilder {
     pub(super) url: String,
-    pub(super) version: String,
-    pub(super) separator: String,
-    pub(super) data: Params,
-    pub(super) next_id: Box<dyn Fn() -> Id + Send + Sync>,
-    pub(super) encoding: Encoding,
-    pub(super) timeout: Option<Duration>,
+    pub(super) calls: CallOptions,
     pub(super) headers: HeaderMap,
-    pub(super) max_response: usize,
-    pub(super) max_batch_response: usize,
     pub(super) max_in_flight: usize,
     pub(super) http2: bool,
     pub(super) exchange: Option<Box<dyn Exchange>>,
@@ -86,22 +64,14 @@ impl ClientBuilder {
     pub(in crate::client) fn new(url: &str) -> Self {
         let agent = concat!("antiphon/", env!("CARGO_PKG_VERSION"));
         let json = HeaderValue::from_static("application/json");
-        let counter = AtomicU64::new(1);
         Self {
             url: url.to_owned(),
-            version: "2.0".to_owned(),
-            separator: ".".to_owned(),
-            data: Params::none(),
-            next_id: Box::new(move || Id::from(counter.fetch_add(1, Ordering::Relaxed))),
-            encoding: Encoding::Utf8,
-            timeout: Some(TIMEOUT),
+            calls: CallOptions::default(),
             headers: HeaderMap::from_iter([
                 (header::ACCEPT, json.clone()),
                 (header::CONTENT_TYPE, json),
                 (header::USER_AGENT, HeaderValue::from_static(agent)),
             ]),
-            max_response: MAX_RESPONSE,
-            max_batch_response: MAX_BATCH_RESPONSE,
             max_in_flight: 1024,
             http2: false,
             exchange: None,
@@ -118,7 +88,7 @@ impl ClientBuilder {
     /// Sets the value of the member `jsonrpc` in requests. Responses must have the same value.
     /// Default: `2.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = version.into();
+        self.calls.version = version.into();
         self
     }
 
@@ -128,7 +98,7 @@ impl ClientBuilder {
     /// A call with positional parameters is then an error of
     /// [`ErrorKind::Local`](crate::client::ErrorKind::Local), and nothing is sent.
     pub fn data(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
-        self.data = self.data.insert(name.into(), value);
+        self.calls.data = self.calls.data.insert(name.into(), value);
         self
     }
 
@@ -137,20 +107,20 @@ impl ClientBuilder {
     /// Each id should be new. Two calls in a batch must not have the same id, nor may two calls
     /// that are pending on one session.
     pub fn id_generator(mut self, next: impl Fn() -> Id + Send + Sync + 'static) -> Self {
-        self.next_id = Box::new(next);
+        self.calls.next_id = Box::new(next);
         self
     }
 
     /// Sets how characters beyond ASCII are written in requests. Default: [`Encoding::Utf8`].
     pub fn encoding(mut self, encoding: Encoding) -> Self {
-        self.encoding = encoding;
+        self.calls.encoding = encoding;
         self
     }
 
     /// Sets the timeout of a call or a batch, from its first poll to the last byte of its response;
     /// `None` means no timeout. Default: 30 s.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into();
+        self.calls.timeout = timeout.into();
         self
     }
 
@@ -178,13 +148,13 @@ impl ClientBuilder {
     ///
     /// [`ErrorKind::Unknown`]: crate::client::ErrorKind::Unknown
     pub fn max_response(mut self, bytes: usize) -> Self {
-        self.max_response = bytes;
+        self.calls.max_response = bytes;
         self
     }
 
     /// Sets the maximum size of the response to a batch, in bytes. Default: 25 MiB.
     pub fn max_batch_response(mut self, bytes: usize) -> Self {
-        self.max_batch_response = bytes;
+        self.calls.max_batch_response = bytes;
         self
     }
 
@@ -200,7 +170,7 @@ impl ClientBuilder {
     /// Sets the separator between a [`namespace`](crate::client::Client::namespace) and the name of
     /// a method. Default: `.`.
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
-        self.separator = separator.into();
+        self.calls.separator = separator.into();
         self
     }
 
