@@ -117,7 +117,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     let made = quote! {
         ::antiphon::__private::Method::new(
             #name,
-            move |#call: ::antiphon::__private::Call| { #may_stream #body },
+            move |mut #call: ::antiphon::__private::Call| { #may_stream #body },
         )
         #format
         #access
@@ -165,7 +165,7 @@ fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
         }
     };
     quote! {
-        match ::antiphon::__private::decode(&#call, #slots) {
+        match ::antiphon::__private::decode(&mut #call, #slots) {
             ::antiphon::__private::Ok(#values) => { #run }
             ::antiphon::__private::Err(#error) => ::antiphon::__private::refuse(#call, #error),
         }
@@ -223,7 +223,7 @@ fn handled(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
     };
     let future = boxed(method, context, &then);
     quote! {
-        match ::antiphon::__private::named_params(&#call) {
+        match ::antiphon::__private::named_params(&mut #call) {
             ::antiphon::__private::Ok(mut #params) => {
                 #object
                 let #context = #call.context();

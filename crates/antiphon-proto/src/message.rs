@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::error::ErrorObject;
 use crate::raw::RawJson;
@@ -47,6 +47,33 @@ pub enum Likeness {
     Answer,
     /// Unknown.
     Neither,
+}
+
+impl Incoming {
+    /// Lets go of the message, if its requests are less than half of it: they are copied out. The
+    /// rest is white space, or members that nobody reads. Returns the bytes that are kept.
+    ///
+    /// `length` is the length of the message.
+    pub fn compact(&mut self, length: usize) -> usize {
+        let entries = match self {
+            Self::Single(entry) => std::slice::from_mut(entry),
+            Self::Batch(entries) => entries,
+        };
+        let used = |entry: &Entry| match entry {
+            Entry::Request(request) => Some(request.used()),
+            Entry::Response(_) | Entry::Invalid(_) => None,
+        };
+        let kept: usize = match entries.iter().map(used).sum() {
+            Some(kept) if kept < length / 2 => kept,
+            _ => return length,
+        };
+        for entry in entries {
+            if let Entry::Request(request) = entry {
+                request.keep(request.params);
+            }
+        }
+        kept
+    }
 }
 
 impl Invalid {
@@ -135,6 +162,41 @@ impl Request {
     #[must_use]
     pub fn params(&self) -> Option<&str> {
         self.params.map(|span| self.str(span.range()))
+    }
+
+    /// Lets go of the parameters and of the message, when they are decoded: a call that waits would
+    /// keep them alive. Method and id stay.
+    pub fn forget_params(&mut self) {
+        self.keep(None);
+    }
+
+    /// The bytes of the message that it uses.
+    fn used(&self) -> usize {
+        let spans = [self.params, self.id].into_iter().flatten();
+        let used: usize = spans.map(|span| span.range().len()).sum();
+        used + self.method_bytes().len()
+    }
+
+    /// Copies what it uses of the message into a buffer of its own.
+    fn keep(&mut self, params: Option<Span>) {
+        let mut own = BytesMut::with_capacity(self.used());
+        let method = self.method_bytes();
+        own.extend_from_slice(method);
+        let name = match &self.method {
+            Name::Plain { .. } => Some(method.len()),
+            Name::Unescaped(_) => None,
+        };
+        let mut copy = |span: Span| {
+            let start = own.len();
+            own.extend_from_slice(self.text.get(span.range()).unwrap_or_default());
+            Span::new(start, own.len())
+        };
+        let (id, params) = (self.id.map(&mut copy), params.map(&mut copy));
+        if let Some(end) = name.and_then(|length| u32::try_from(length).ok()) {
+            self.method = Name::Plain { start: 0, end };
+        }
+        (self.id, self.params) = (id, params);
+        self.text = own.freeze();
     }
 
     /// The length of the JSON text of `params` in bytes; 0 without `params`.
@@ -320,6 +382,34 @@ pub fn begins_result(text: &[u8], id: &[u8]) -> bool {
         .strip_prefix(BEFORE_ID)
         .and_then(|rest| rest.strip_prefix(id));
     rest == Some(BEFORE_RESULT)
+}
+
+/// The JSON text of the id in a response that [`begin_result`] or [`write_error`] has begun; `null`
+/// in any other text.
+///
+/// ```
+/// use antiphon_proto::message::response_id;
+///
+/// assert_eq!(response_id(br#"{"jsonrpc":"2.0","id":"a,b","result":10}"#), br#""a,b""#);
+/// ```
+#[must_use]
+pub fn response_id(text: &[u8]) -> &[u8] {
+    let rest = text.strip_prefix(BEFORE_ID).unwrap_or_default();
+    let mut escaped = false;
+    let length = match rest.first() {
+        Some(b'"') => {
+            let ends = |&byte: &u8| {
+                let quote = byte == b'"' && !escaped;
+                escaped = byte == b'\\' && !escaped;
+                quote
+            };
+            rest.iter().skip(1).position(ends).map(|at| at + 2)
+        }
+        _ => rest.iter().position(|&byte| byte == b','),
+    };
+    length
+        .and_then(|length| rest.get(..length))
+        .unwrap_or(b"null")
 }
 
 const BEFORE_ID: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";

@@ -212,7 +212,7 @@ pub fn refuse(call: Call, error: ErrorObject) -> CallFuture {
 /// # Errors
 ///
 /// −32602 if there are more than the method takes.
-pub fn named_params(call: &Call) -> Result<NamedParams, ErrorObject> {
+pub fn named_params(call: &mut Call) -> Result<NamedParams, ErrorObject> {
     NamedParams::of(call)
 }
 

@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -22,8 +21,9 @@ use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::CurrentCall;
 use crate::describe::MethodInfo;
 use crate::error::{IncidentScope, internal_error};
+use crate::memory_budget::{Exhausted, FREE, Payload, Wait, WriteError, may_block};
 use crate::session_state::SessionHandle;
-use crate::subscription::{Items, Opening};
+use crate::subscription::{Items, Opening, Room};
 
 /// A call on its way to its method, as layers and [`Method::new`](crate::Method::new) see it.
 ///
@@ -70,7 +70,7 @@ impl Call {
         Self {
             output: Output {
                 start: buffer.len(),
-                buffer,
+                payload: buffer.into(),
                 stream: None,
             },
             request,
@@ -181,10 +181,18 @@ impl Call {
         }
     }
 
+    /// Lets go of large parameters, which are decoded by now.
+    pub(crate) fn forget_params(&mut self) {
+        if self.request.params_len() > FREE {
+            self.request.forget_params();
+        }
+    }
+
     /// Creates the reply from the outcome of the method.
     ///
     /// If the result is larger than [`Limits::max_response`](crate::Limits::max_response), the
-    /// reply is error −32003. If it cannot be serialized, the reply is error −32603. The result of
+    /// reply is error −32003. If the server has no memory left for it, the reply is error −32000
+    /// with the member `retryAfterMs` in its data. If it cannot be serialized, the reply is error −32603. The result of
     /// a notification is dropped.
     pub fn answer<T: Serialize>(self, outcome: Result<T, ErrorObject>) -> Reply {
         let result = match outcome {
@@ -195,15 +203,17 @@ impl Call {
             return Reply(Ok(Output::default()));
         }
         let mut output = self.output;
-        let mut writer = Capped {
-            max: output.start.saturating_add(self.limits.max_result),
-            buffer: &mut output.buffer,
-            exceeded: false,
+        let max = output.start.saturating_add(self.limits.max_result);
+        let account = &self.origin.connection.memory;
+        let wait = match self.limits.in_batch {
+            true => Wait::Never,
+            false => Wait::ForTurn,
         };
-        match serde_json::to_writer(&mut writer, &result) {
+        match output.payload.write(&result, max, account, wait) {
             Ok(()) => Reply(Ok(output)),
-            Err(_) if writer.exceeded => Reply::error(ErrorCode::RESPONSE_TOO_LARGE),
-            Err(error) => Reply::error(internal_error(&format_args!(
+            Err(WriteError::TooLarge) => Reply::error(ErrorCode::RESPONSE_TOO_LARGE),
+            Err(WriteError::Exhausted) => Reply::error(Exhausted),
+            Err(WriteError::Value(error)) => Reply::error(internal_error(&format_args!(
                 "the result of {} cannot be written: {error}",
                 self.request.method()
             ))),
@@ -253,7 +263,10 @@ impl Call {
             self.method(),
             &options.unwrap_or_default(),
             items,
-            self.limits.max_result,
+            Room {
+                max: self.limits.max_result,
+                account: Arc::clone(&self.origin.connection.memory),
+            },
             self.current(),
             place,
             self.origin.connection.caller_id().to_string(),
@@ -281,7 +294,7 @@ pub struct Reply(pub(crate) Result<Output, ErrorObject>);
 /// A result at the end of a buffer; what stands before it is the call's envelope.
 #[derive(Default)]
 pub(crate) struct Output {
-    pub(crate) buffer: Vec<u8>,
+    pub(crate) payload: Payload,
     pub(crate) start: usize,
     /// What follows the answer.
     pub(crate) stream: Option<Box<Opening>>,
@@ -289,7 +302,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn result(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
+        self.payload.text.get(self.start..).unwrap_or_default()
     }
 }
 
@@ -298,8 +311,8 @@ impl Reply {
     /// cannot be serialized, the reply is error −32603.
     pub fn ok<T: Serialize + ?Sized>(result: &T) -> Self {
         match serde_json::to_vec(result) {
-            Ok(buffer) => Self(Ok(Output {
-                buffer,
+            Ok(text) => Self(Ok(Output {
+                payload: text.into(),
                 ..Output::default()
             })),
             Err(error) => Self::error(internal_error(&error)),
@@ -328,7 +341,7 @@ impl Clone for Reply {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Ok(output) => Ok(Output {
-                buffer: output.result().to_vec(),
+                payload: output.result().to_vec().into(),
                 ..Output::default()
             }),
             Err(error) => Err(error.clone()),
@@ -339,33 +352,6 @@ impl Clone for Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Reply").field(&self.result()).finish()
-    }
-}
-
-/// A writer that stops at a limit instead of building what cannot be sent.
-struct Capped<'a> {
-    buffer: &'a mut Vec<u8>,
-    max: usize,
-    exceeded: bool,
-}
-
-impl io::Write for Capped<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer.len() + bytes.len() > self.max {
-            self.exceeded = true;
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -422,7 +408,8 @@ impl CallFuture {
             let work = move || {
                 let _permit = permit;
                 let scope = IncidentScope::enter();
-                let reply = current.enter(work);
+                let deadline = current.deadline.map(Instant::into_std);
+                let reply = current.enter(|| may_block(deadline, work));
                 scope.log(|| origin.named(method));
                 reply
             };

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::describe::Access;
+use crate::memory_budget::Account;
 use crate::metrics::counters::RouterState;
 use crate::metrics::status::ServerStatus;
 use crate::session_state::SessionHandle;
@@ -70,17 +71,24 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) transport: Transport,
     pub(crate) peer: Option<SocketAddr>,
+    /// What is held for the peer.
+    pub(crate) memory: Arc<Account>,
     closed: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Connection {
-    pub(crate) fn new(transport: Transport, peer: Option<SocketAddr>) -> Arc<Self> {
+    pub(crate) fn new(
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        memory: Arc<Account>,
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             transport,
             peer,
+            memory,
             closed: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })

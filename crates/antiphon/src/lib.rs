@@ -322,6 +322,7 @@ mod current_call;
 mod describe;
 mod dispatch;
 mod error;
+mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
 mod program;

@@ -9,6 +9,7 @@ use crate::address::{Address, authority};
 use crate::call_origin::{Connection, Transport};
 use crate::client::connect::ClientTls;
 use crate::dispatch::Dispatcher;
+use crate::memory_budget::Account;
 use crate::router::BoxError;
 use crate::session::{Session, SessionConfig, Wire};
 use crate::session_state::{End, SessionHandle};
@@ -77,7 +78,7 @@ impl SessionConnector {
 
     fn in_process(&self, server: &Dispatcher) -> ConnectedSession {
         let (ours, theirs) = memory::pair();
-        let connection = Connection::new(Transport::InProcess, None);
+        let connection = Connection::new(Transport::InProcess, None, Account::unlimited());
         let config = SessionConfig::default();
         let serving = Session::new(theirs, server.clone(), connection, true, &config, |_| {});
         // It ends when our end of the pair is dropped.
@@ -86,7 +87,7 @@ impl SessionConnector {
     }
 
     pub(super) fn session<W: Wire>(&self, wire: W, transport: Transport) -> ConnectedSession {
-        let connection = Connection::new(transport, None);
+        let connection = Connection::new(transport, None, Account::unlimited());
         // Calls of the server are never local, although we have opened the connection.
         let session = Session::new(
             wire,

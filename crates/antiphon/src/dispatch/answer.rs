@@ -2,6 +2,7 @@
 
 use antiphon_proto::{Entry, ErrorCode, ErrorObject, Rejection, message};
 
+use crate::memory_budget::Payload;
 use crate::subscription::Opening;
 
 /// The initial capacity for a response, in bytes; enough for a typical one.
@@ -11,7 +12,7 @@ pub(super) const ANSWER_SIZE: usize = 128;
 #[derive(Debug, Default)]
 pub(crate) struct Answered {
     /// `None` if there is nothing to answer.
-    pub(crate) text: Option<Vec<u8>>,
+    pub(crate) text: Option<Payload>,
     /// The subscriptions whose ids are in the response.
     pub(crate) streams: Vec<Opening>,
 }
@@ -19,7 +20,7 @@ pub(crate) struct Answered {
 impl From<Vec<u8>> for Answered {
     fn from(text: Vec<u8>) -> Self {
         Self {
-            text: Some(text),
+            text: Some(text.into()),
             streams: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::vec;
 
-use antiphon_proto::{Entry, ErrorCode, Request};
+use antiphon_proto::{Entry, ErrorCode, Request, message};
 use tokio::time::Sleep;
 
 use super::answer::{ANSWER_SIZE, Answered, refuse};
@@ -16,13 +16,12 @@ use super::run::{Running, Started, start, timer};
 use super::shared::Shared;
 use crate::call::{CallLimits, Reply};
 use crate::call_origin::Origin;
+use crate::memory_budget::{FREE, Payload};
 use crate::session_state::Cancels;
 use crate::subscription::Opening;
 
 /// The typical size of a response in a batch, in bytes.
 const TYPICAL_RESPONSE: usize = 48;
-/// The largest buffer that is kept from one call to the next, in bytes.
-const MAX_KEPT_BUFFER: usize = 16 * 1024;
 
 pub(super) struct Batch {
     entries: vec::IntoIter<Entry>,
@@ -30,12 +29,12 @@ pub(super) struct Batch {
     /// Pending calls, at most `batch_concurrency`.
     running: Vec<Waiting>,
     /// The response so far: everything before the oldest pending call.
-    answer: Vec<u8>,
+    answer: Payload,
     /// The buffer that calls write their responses into, one after the other. It is separate from
     /// `answer` because a call that panics drops its buffer.
     scratch: Vec<u8>,
     /// The responses after `answer`, in order; `None` is pending.
-    window: VecDeque<Option<Vec<u8>>>,
+    window: VecDeque<Option<Payload>>,
     /// How many responses were moved from the window to `answer`.
     written: usize,
     /// The timer, started when the batch is first pending.
@@ -65,7 +64,7 @@ impl Batch {
         cancels: Option<Arc<Cancels>>,
     ) -> Self {
         Self {
-            answer: Vec::with_capacity(entries.len() * TYPICAL_RESPONSE),
+            answer: Vec::with_capacity(entries.len() * TYPICAL_RESPONSE).into(),
             entries: entries.into_iter(),
             origin,
             running: Vec::new(),
@@ -112,7 +111,7 @@ impl Batch {
     /// Starts the next entry, and takes its response if it is ready.
     fn start(&mut self, entry: Entry, shared: &Shared, cx: &mut Context<'_>) {
         let Entry::Request(request) = entry else {
-            return self.push(Some(refuse(&entry)));
+            return self.push(Some(refuse(&entry).into()));
         };
         let room = self.room(shared);
         let limits = CallLimits {
@@ -128,8 +127,8 @@ impl Batch {
         };
         if let Some(code) = refused {
             shared.counters().called(usize::MAX);
-            let answered = Envelope::of(&request).finish(Reply::error(code), 0, shared.counters());
-            if let Some(answer) = answered.text {
+            let envelope = Envelope::of(&request);
+            if let Some(answer) = self.finish(&envelope, Reply::error(code), 0, shared) {
                 self.push(Some(answer));
             }
             return;
@@ -212,8 +211,9 @@ impl Batch {
         reply: Reply,
         limit: usize,
         shared: &Shared,
-    ) -> Option<Vec<u8>> {
-        let Answered { text, streams } = envelope.finish(reply, limit, shared.counters());
+    ) -> Option<Payload> {
+        let account = &self.origin.connection.memory;
+        let Answered { text, streams } = envelope.finish(reply, limit, shared.counters(), account);
         self.streams.extend(streams);
         text
     }
@@ -239,7 +239,7 @@ impl Batch {
         self.flush();
     }
 
-    fn push(&mut self, answer: Option<Vec<u8>>) {
+    fn push(&mut self, answer: Option<Payload>) {
         self.window.push_back(answer);
         self.flush();
     }
@@ -253,16 +253,25 @@ impl Batch {
         }
     }
 
-    fn write(&mut self, answer: &[u8]) {
-        self.answer
-            .push(if self.written == 0 { b'[' } else { b',' });
-        self.answer.extend_from_slice(answer);
+    /// Appends a response. If there is no memory for it, an error takes its place, which is short
+    /// enough to need none.
+    fn write(&mut self, answer: &Payload) {
+        let separator = if self.written == 0 { b"[" } else { b"," };
+        self.answer.extend_anyway(separator);
         self.written += 1;
+        let account = &self.origin.connection.memory;
+        if let Err(exhausted) = self.answer.extend(&answer.text, account) {
+            let mut error = Vec::with_capacity(ANSWER_SIZE);
+            let id = message::response_id(&answer.text);
+            message::write_error(&mut error, id, &exhausted.into());
+            self.answer.extend_anyway(&error);
+        }
     }
 
     /// Keeps a buffer for the next call, unless a large result has grown it.
-    fn keep(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= MAX_KEPT_BUFFER {
+    fn keep(&mut self, answer: Payload) {
+        let mut buffer = answer.text;
+        if buffer.capacity() <= FREE {
             buffer.clear();
             self.scratch = buffer;
         }
@@ -270,17 +279,17 @@ impl Batch {
 
     /// How many more bytes the response may have.
     fn room(&self, shared: &Shared) -> usize {
-        let waiting: usize = self.window.iter().flatten().map(Vec::len).sum();
+        let waiting: usize = self.window.iter().flatten().map(Payload::len).sum();
         let used = self.answer.len() + waiting;
         shared.limits.max_batch_response.saturating_sub(used)
     }
 
     /// Takes the whole response; `None` if there were only notifications (section 6).
-    fn take_answer(&mut self) -> Option<Vec<u8>> {
+    fn take_answer(&mut self) -> Option<Payload> {
         if self.written == 0 {
             return None;
         }
-        self.answer.push(b']');
+        self.answer.extend_anyway(b"]");
         Some(std::mem::take(&mut self.answer))
     }
 }

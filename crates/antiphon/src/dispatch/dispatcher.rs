@@ -14,6 +14,7 @@ use super::shared::Shared;
 use crate::call::CallLimits;
 use crate::call_origin::{Connection, Origin, Transport};
 use crate::describe::Tree;
+use crate::memory_budget::Account;
 use crate::metrics::counters::{Counters, RouterState};
 use crate::metrics::status::ServerStatus;
 use crate::router::{Endpoint, Router, RouterError};
@@ -63,7 +64,7 @@ impl Router {
             counters: Arc::new(Counters::new(frozen.tree.len())),
             tree: frozen.tree,
         });
-        let connection = Connection::new(Transport::InProcess, None);
+        let connection = Connection::new(Transport::InProcess, None, Account::unlimited());
         let in_process = Origin::new(common, connection, true);
         Ok(Dispatcher::of(
             frozen.endpoint,
@@ -122,8 +123,9 @@ impl Dispatcher {
     /// runtime with time enabled.
     pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
         let origin = Arc::clone(&self.0.in_process);
-        let answered = self.dispatch(message.into(), origin).await;
-        answered.text.map(Bytes::from)
+        let account = &self.0.in_process.connection.memory;
+        let answered = self.dispatch(message.into(), origin, account).await;
+        answered.text.map(|payload| Bytes::from(payload.text))
     }
 
     /// The tree of all methods.
@@ -147,9 +149,15 @@ impl Dispatcher {
         }
     }
 
-    /// Handles a message. Calls that are ready at once are answered on the first poll.
-    pub(crate) fn dispatch(&self, message: Bytes, origin: Arc<Origin>) -> Dispatch<'_> {
-        Dispatch::new(&self.0, message, origin)
+    /// Handles a message. Calls that are ready at once are answered on the first poll. `account` is
+    /// that of the connection in `origin`.
+    pub(crate) fn dispatch<'a>(
+        &'a self,
+        message: Bytes,
+        origin: Arc<Origin>,
+        account: &'a Arc<Account>,
+    ) -> Dispatch<'a> {
+        Dispatch::new(&self.0, message, origin, account)
     }
 
     /// Parses a message. An array may have up to `max` entries, including responses to our calls.
@@ -185,9 +193,11 @@ impl Dispatcher {
         origin: Arc<Origin>,
         buffer: Vec<u8>,
         cancels: Option<&Arc<Cancels>>,
+        account: &Arc<Account>,
         cx: &mut Context<'_>,
     ) -> Begun {
-        Begun::of(Arc::clone(&self.0), entry, origin, buffer, cancels, cx)
+        let shared = Arc::clone(&self.0);
+        Begun::of(shared, entry, origin, buffer, cancels, account, cx)
     }
 }
 

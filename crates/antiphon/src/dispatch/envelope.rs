@@ -1,10 +1,13 @@
 //! Envelope of a request, kept for its response: the id, and the data for metrics.
 
+use std::sync::Arc;
+
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 
 use super::answer::{ANSWER_SIZE, Answered};
 use crate::call::{Output, Reply};
 use crate::error::internal_error;
+use crate::memory_budget::{Account, Exhausted, Payload};
 use crate::metrics::Stopwatch;
 use crate::metrics::counters::Counters;
 
@@ -46,17 +49,29 @@ impl Envelope {
         }
     }
 
-    /// The whole response; empty for a notification, even if it has failed.
-    pub(super) fn finish(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
-        let answered = self.answer(reply, max_result, counters);
+    /// The whole response, held for `account`; empty for a notification, even if it has failed.
+    pub(super) fn finish(
+        &self,
+        reply: Reply,
+        max_result: usize,
+        counters: &Counters,
+        account: &Arc<Account>,
+    ) -> Answered {
+        let answered = self.answer(reply, max_result, counters, account);
         if let Some(method) = counters.method(self.route) {
-            let sent = answered.text.as_ref().map_or(0, Vec::len);
+            let sent = answered.text.as_ref().map_or(0, Payload::len);
             self.watch.stop(&method.metrics, sent);
         }
         answered
     }
 
-    fn answer(&self, reply: Reply, max_result: usize, counters: &Counters) -> Answered {
+    fn answer(
+        &self,
+        reply: Reply,
+        max_result: usize,
+        counters: &Counters,
+        account: &Arc<Account>,
+    ) -> Answered {
         let error = match reply.0 {
             Err(error) => error,
             Ok(_) if self.is_notification() => return Answered::default(),
@@ -71,10 +86,15 @@ impl Envelope {
                     Some(opening) => vec![*opening],
                     None => Vec::new(),
                 };
-                return Answered {
-                    text: Some(enclose(output, self.id())),
-                    streams,
-                };
+                match enclose(output, self.id(), account) {
+                    Ok(payload) => {
+                        return Answered {
+                            text: Some(payload),
+                            streams,
+                        };
+                    }
+                    Err(exhausted) => exhausted.into(),
+                }
             }
         };
         if let Some(method) = counters.method(self.route) {
@@ -109,16 +129,17 @@ impl EnvelopeId {
 /// Completes a result in place if the buffer starts with this call's envelope. If a layer has
 /// answered with another result, or with that of another call, the response is written to a new
 /// buffer.
-fn enclose(output: Output, id: &[u8]) -> Vec<u8> {
-    let envelope = output.buffer.get(..output.start).unwrap_or_default();
+fn enclose(output: Output, id: &[u8], account: &Arc<Account>) -> Result<Payload, Exhausted> {
+    let envelope = output.payload.text.get(..output.start).unwrap_or_default();
     let mut answer = if message::begins_result(envelope, id) {
-        output.buffer
+        output.payload
     } else {
-        let mut answer = Vec::with_capacity(output.result().len() + ANSWER_SIZE);
-        message::begin_result(&mut answer, id);
-        answer.extend_from_slice(output.result());
+        let mut answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
+        message::begin_result(&mut answer.text, id);
+        answer.extend(output.result(), account)?;
         answer
     };
-    answer.push(b'}');
-    answer
+    answer.text.push(b'}');
+    answer.settle(account)?;
+    Ok(answer)
 }

@@ -13,6 +13,7 @@ use super::envelope::Envelope;
 use super::run::{Running, Started, start};
 use super::shared::Shared;
 use crate::call_origin::Origin;
+use crate::memory_budget::{Account, Reservation};
 use crate::session_state::Cancels;
 
 /// A message after its first poll.
@@ -29,13 +30,16 @@ impl Begun {
         origin: Arc<Origin>,
         buffer: Vec<u8>,
         cancels: Option<&Arc<Cancels>>,
+        account: &Arc<Account>,
         cx: &mut Context<'_>,
     ) -> Self {
         let state = match entry {
-            Incoming::Single(entry) => match open_single(&shared, entry, origin, buffer, cx) {
-                Opened::Answer(answered) => return Self::Answered(answered),
-                Opened::Call(running, envelope) => State::Call(running, envelope),
-            },
+            Incoming::Single(entry) => {
+                match open_single(&shared, entry, origin, buffer, account, cx) {
+                    Opened::Answer(answered) => return Self::Answered(answered),
+                    Opened::Call(running, envelope) => State::Call(running, envelope),
+                }
+            }
             Incoming::Batch(entries) => {
                 let mut batch = Box::new(Batch::new(entries, origin, cancels.cloned()));
                 match batch.poll(&shared, cx) {
@@ -44,17 +48,30 @@ impl Begun {
                 }
             }
         };
-        Self::Waiting(Work { shared, state })
+        Self::Waiting(Work {
+            shared,
+            account: Arc::clone(account),
+            state,
+            held: None,
+        })
     }
 }
 
 /// A pending message that owns its state, so that it can be spawned.
 pub(crate) struct Work {
     shared: Arc<Shared>,
+    account: Arc<Account>,
     state: State,
+    /// What is reserved for the message while its calls run.
+    held: Option<Box<Reservation>>,
 }
 
 impl Work {
+    /// Keeps what is reserved for the message until its calls have ended.
+    pub(crate) fn hold(&mut self, held: Option<Box<Reservation>>) {
+        self.held = held;
+    }
+
     /// The id of a single call; `None` for notifications, batches and the id null.
     pub(crate) fn id(&self) -> Option<&[u8]> {
         match &self.state {
@@ -71,13 +88,14 @@ impl Future for Work {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
         let this = &mut *self;
-        this.state.poll(&this.shared, cx)
+        this.state.poll(&this.shared, &this.account, cx)
     }
 }
 
 /// A future of the response to one message, which borrows its dispatcher.
 pub(crate) struct Dispatch<'a> {
     shared: &'a Shared,
+    account: &'a Arc<Account>,
     state: State,
 }
 
@@ -89,9 +107,15 @@ enum State {
 }
 
 impl<'a> Dispatch<'a> {
-    pub(super) fn new(shared: &'a Shared, message: Bytes, origin: Arc<Origin>) -> Self {
+    pub(super) fn new(
+        shared: &'a Shared,
+        message: Bytes,
+        origin: Arc<Origin>,
+        account: &'a Arc<Account>,
+    ) -> Self {
         Self {
             shared,
+            account,
             state: State::New(message, origin),
         }
     }
@@ -101,13 +125,18 @@ impl Future for Dispatch<'_> {
     type Output = Answered;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
-        let shared = self.shared;
-        self.state.poll(shared, cx)
+        let (shared, account) = (self.shared, self.account);
+        self.state.poll(shared, account, cx)
     }
 }
 
 impl State {
-    fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Answered> {
+    fn poll(
+        &mut self,
+        shared: &Shared,
+        account: &Arc<Account>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answered> {
         let answered = match self {
             Self::New(..) => {
                 let Self::New(message, origin) = std::mem::replace(self, Self::Done) else {
@@ -116,7 +145,7 @@ impl State {
                 match parse(message, &shared.rules) {
                     Ok(Incoming::Single(entry)) => {
                         let buffer = Vec::with_capacity(ANSWER_SIZE);
-                        match open_single(shared, entry, origin, buffer, cx) {
+                        match open_single(shared, entry, origin, buffer, account, cx) {
                             Opened::Answer(answered) => return Poll::Ready(answered),
                             Opened::Call(running, envelope) => {
                                 // It was polled once already, and is pending.
@@ -127,14 +156,19 @@ impl State {
                     }
                     Ok(Incoming::Batch(entries)) => {
                         *self = Self::Batch(Box::new(Batch::new(entries, origin, None)));
-                        return self.poll(shared, cx);
+                        return self.poll(shared, account, cx);
                     }
                     Err(rejection) => return Poll::Ready(reject(&rejection).into()),
                 }
             }
             Self::Call(running, envelope) => {
                 let reply = ready!(running.poll(shared, cx));
-                envelope.finish(reply, shared.limits.max_response, shared.counters())
+                envelope.finish(
+                    reply,
+                    shared.limits.max_response,
+                    shared.counters(),
+                    account,
+                )
             }
             Self::Batch(batch) => ready!(batch.poll(shared, cx)),
             Self::Done => Answered::default(),
@@ -156,6 +190,7 @@ fn open_single(
     entry: Entry,
     origin: Arc<Origin>,
     buffer: Vec<u8>,
+    account: &Arc<Account>,
     cx: &mut Context<'_>,
 ) -> Opened {
     let Entry::Request(request) = entry else {
@@ -163,7 +198,8 @@ fn open_single(
     };
     match start(shared, origin, request, shared.call_limits, buffer, cx) {
         (Started::Replied(reply), envelope) => {
-            Opened::Answer(envelope.finish(reply, shared.limits.max_response, shared.counters()))
+            let max = shared.limits.max_response;
+            Opened::Answer(envelope.finish(reply, max, shared.counters(), account))
         }
         (Started::Waiting(running), envelope) => Opened::Call(running, envelope),
     }

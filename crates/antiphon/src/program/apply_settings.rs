@@ -94,6 +94,10 @@ impl ServeArgs {
             &mut settings.max_request_memory,
             bytes(self.max_request_memory),
         );
+        set(
+            &mut settings.max_response_memory,
+            bytes(self.max_response_memory),
+        );
         set(&mut settings.max_headers, self.max_headers);
         set(&mut settings.max_header_size, bytes(self.max_header_size));
         set(&mut settings.max_streams, self.max_streams);

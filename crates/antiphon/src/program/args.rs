@@ -236,7 +236,7 @@ pub struct ServeArgs {
     )]
     pub max_connections_per_ip: Option<usize>,
 
-    /// Size of all requests that are being received [default: 256MiB]
+    /// Size of all requests held in memory [default: 256MiB]
     #[arg(
         long,
         value_name = "SIZE",
@@ -244,6 +244,15 @@ pub struct ServeArgs {
         hide_short_help = true
     )]
     pub max_request_memory: Option<ByteSize>,
+
+    /// Size of all responses held in memory [default: 256MiB]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "ANTIPHON_MAX_RESPONSE_MEMORY",
+        hide_short_help = true
+    )]
+    pub max_response_memory: Option<ByteSize>,
 
     /// Header fields in a request [default: 64]
     #[arg(

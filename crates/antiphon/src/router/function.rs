@@ -126,8 +126,8 @@ macro_rules! functions {
         {
             #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
             fn into_method(self, name: String) -> Method {
-                Method::new(name, move |call| {
-                    let ($($name,)*) = match decode(&call, ($(Slot::<$name>::nullable(),)*)) {
+                Method::new(name, move |mut call| {
+                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
                         Ok(arguments) => arguments,
                         Err(error) => return refused(call, error),
                     };
@@ -149,11 +149,11 @@ macro_rules! functions {
         {
             #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
             fn into_method(self, name: String) -> Method {
-                Method::new(name, move |call| {
+                Method::new(name, move |mut call| {
                     if let Err(error) = call.may_stream() {
                         return refused(call, error);
                     }
-                    let ($($name,)*) = match decode(&call, ($(Slot::<$name>::nullable(),)*)) {
+                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
                         Ok(arguments) => arguments,
                         Err(error) => return refused(call, error),
                     };
@@ -174,8 +174,8 @@ macro_rules! functions {
         {
             #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
             fn into_method(self, name: String) -> Method {
-                Method::new(name, move |call| {
-                    let ($($name,)*) = match decode(&call, ($(Slot::<$name>::nullable(),)*)) {
+                Method::new(name, move |mut call| {
+                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
                         Ok(arguments) => arguments,
                         Err(error) => return refused(call, error),
                     };

@@ -34,7 +34,13 @@ impl NamedParams {
     /// # Errors
     ///
     /// −32602 if there are more positional parameters than the method takes.
-    pub(crate) fn of(call: &Call) -> Result<Self, ErrorObject> {
+    pub(crate) fn of(call: &mut Call) -> Result<Self, ErrorObject> {
+        let params = Self::read(call)?;
+        call.forget_params();
+        Ok(params)
+    }
+
+    fn read(call: &Call) -> Result<Self, ErrorObject> {
         let info = call
             .method_info()
             .map(MethodInfo::params)

@@ -166,9 +166,11 @@ pub trait Slots {
 /// # Errors
 ///
 /// −32602; message and data say which parameter and why.
-pub fn decode<S: Slots>(call: &Call, slots: S) -> Result<S::Values, ErrorObject> {
+pub fn decode<S: Slots>(call: &mut Call, slots: S) -> Result<S::Values, ErrorObject> {
     let info = call.method_info().map(|info| info.params.as_slice());
-    decode_text(call.params(), info.unwrap_or_default(), slots)
+    let values = decode_text(call.params(), info.unwrap_or_default(), slots)?;
+    call.forget_params();
+    Ok(values)
 }
 
 pub(crate) fn decode_text<S: Slots>(

@@ -104,7 +104,7 @@ impl Acceptor {
         let stream = stdio::current_process::take()?;
         let (setup, handle) = (self.setup.borrow().clone(), self.handle.clone());
         Ok(async move {
-            let connection = Connection::new(Transport::Stdio, None);
+            let connection = Connection::new(Transport::Stdio, None, setup.accounts.open());
             if let Some(raw) = setup.raw {
                 let shutdown = handle.shutdown.clone();
                 raw.serve(stream, framing, connection, shutdown).await;

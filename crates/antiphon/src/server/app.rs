@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin_token::AdminToken;
+use crate::memory_budget::MemoryBudgets;
 use crate::metrics::status::ServerStatus;
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::exposure::Exposure;
@@ -12,7 +13,6 @@ use crate::server::settings::Settings;
 use crate::server::stream_connection::StreamConnections;
 use crate::session::SessionConfig;
 use crate::transport::http::connection::{Http, HttpHandler};
-use crate::transport::http::request_body::Budget;
 use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
 use crate::transport::tls::server::ServerTls;
@@ -24,7 +24,7 @@ pub(super) struct App {
     pub(super) admin: Option<AdminToken>,
     pub(super) http_layers: Vec<HttpLayer>,
     pub(super) tls: Option<ServerTls>,
-    pub(super) budget: Budget,
+    pub(super) budgets: MemoryBudgets,
     pub(super) exposure: Exposure,
 }
 
@@ -35,6 +35,7 @@ impl App {
             raw: self.raw(settings),
             tls: self.tls.clone(),
             http: self.http(settings),
+            accounts: settings.accounts(&self.budgets),
         }
     }
 
@@ -83,7 +84,8 @@ impl App {
         let service = HttpService::with(
             Routes::new(self.routes.iter().map(with_limits).collect()),
             self.exposure.guard(settings),
-            settings.body_limits(self.budget.clone()),
+            settings.body_limits(),
+            settings.accounts(&self.budgets),
             SessionConfig::new(settings.sessions.clone()),
             Arc::new(self.documents(settings)),
             self.admin.clone(),

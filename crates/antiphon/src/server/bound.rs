@@ -23,7 +23,6 @@ use crate::server::listener::Listener;
 use crate::server::route_source::RouteSource;
 use crate::server::settings::Settings;
 use crate::transport::http::Route;
-use crate::transport::http::request_body::Budget;
 
 /// How long connections have to send the error responses of calls that were dropped.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
@@ -93,7 +92,7 @@ impl BoundServer {
                 .or_else(|| token_file.as_ref().map(|file| file.token.clone())),
             http_layers,
             tls,
-            budget: Budget::new(settings.max_request_memory),
+            budgets: settings.budgets(),
             exposure: Exposure::of(&listeners),
         };
         app.exposure.check(&settings)?;

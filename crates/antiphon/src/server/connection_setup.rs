@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::call_origin::{Connection, Transport};
+use crate::memory_budget::Accounts;
 use crate::server::listener::{Incoming, ListenerKind, Protocol};
 use crate::server::stream_connection::StreamConnections;
 use crate::session::event_loop::SessionFuture;
@@ -19,6 +20,8 @@ pub(super) struct ConnectionSetup {
     /// `None` only if there is no route; a server without routes does not start.
     pub(super) raw: Option<StreamConnections>,
     pub(super) tls: Option<ServerTls>,
+    /// What the accounts of new connections are made from.
+    pub(super) accounts: Accounts,
 }
 
 impl std::fmt::Debug for ConnectionSetup {
@@ -83,7 +86,7 @@ impl ConnectionSetup {
         match protocol {
             Protocol::Http => {
                 let caller = Caller {
-                    connection: Connection::new(Transport::Http, peer),
+                    connection: Connection::new(Transport::Http, peer, self.accounts.open()),
                     local: self.http.local,
                     named: transport == Transport::Tcp,
                     stopping: shutdown.stopping(),
@@ -92,7 +95,7 @@ impl ConnectionSetup {
                 self.http.serve(socket, caller, shutdown).await
             }
             Protocol::Raw(framing) => {
-                let connection = Connection::new(transport, peer);
+                let connection = Connection::new(transport, peer, self.accounts.open());
                 Some(self.raw?.serve(socket, framing, connection, shutdown))
             }
         }

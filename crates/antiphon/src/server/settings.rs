@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dispatch::Limits;
+use crate::memory_budget::{Accounts, MemoryBudgets};
 use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::SessionLimits;
 use crate::transport::http::connection::HeadLimits;
 use crate::transport::http::deadlines::Timeouts;
-use crate::transport::http::request_body::{BodyLimits, Budget};
+use crate::transport::http::request_body::BodyLimits;
 use crate::transport::tls::server::ServerTls;
 
 /// The address of a server that is given none.
@@ -76,9 +77,16 @@ pub struct Settings {
     pub max_connections_per_ip: usize,
     /// Maximum size of a request body, in bytes; more gets 413. Default: 10 MiB.
     pub max_request: usize,
-    /// Maximum size of all request bodies held in memory, in bytes, over all connections; more gets
-    /// 503. Default: 256 MiB.
+    /// Maximum size of all requests held in memory, in bytes, over all connections: bodies, and
+    /// messages of sessions, from their first byte until they are answered. A body beyond it gets
+    /// 503, a call −32000; a session whose message does not fit is closed. One connection may hold
+    /// an eighth of it, or one message. Default: 256 MiB.
     pub max_request_memory: usize,
+    /// Maximum size of all responses held in memory, in bytes, over all connections: results,
+    /// batches and items, from the moment they are written until the system has taken them. A call
+    /// whose result does not fit gets −32000. One connection may hold an eighth of it, or one
+    /// response and [`SessionLimits::max_unwritten`]. Default: 256 MiB.
+    pub max_response_memory: usize,
     /// Maximum number of header fields in a request; more get 431. Default: 64.
     pub max_headers: usize,
     /// Maximum size of a request head, in bytes; more gets 431. Default: 16 KiB.
@@ -121,6 +129,7 @@ impl Default for Settings {
             max_connections_per_ip: 256,
             max_request: 10 * 1024 * 1024,
             max_request_memory: 256 * 1024 * 1024,
+            max_response_memory: 256 * 1024 * 1024,
             max_headers: 64,
             max_header_size: 16 * 1024,
             max_streams: 100,
@@ -204,12 +213,26 @@ impl Settings {
         }
     }
 
-    pub(super) fn body_limits(&self, budget: Budget) -> BodyLimits {
+    pub(super) fn body_limits(&self) -> BodyLimits {
         BodyLimits {
             max: self.max_request,
             timeout: self.body_timeout,
-            budget,
         }
+    }
+
+    /// What the accounts of connections are made from, under these budgets.
+    pub(super) fn accounts(&self, budgets: &MemoryBudgets) -> Accounts {
+        Accounts {
+            budgets: budgets.clone(),
+            max_request: self.max_request,
+            max_response: self.calls.max_batch_response.max(self.calls.max_response),
+            max_unwritten: self.sessions.max_unwritten,
+        }
+    }
+
+    /// The budgets of a server.
+    pub(super) fn budgets(&self) -> MemoryBudgets {
+        MemoryBudgets::new(self.max_request_memory, self.max_response_memory)
     }
 }
 

@@ -35,7 +35,7 @@ impl StreamConnections {
     where
         S: Socket,
     {
-        let wire = StreamWire::new(stream, framing, self.max_message);
+        let wire = StreamWire::new(stream, framing, self.max_message, &connection.memory);
         let session = Session::new(
             wire,
             self.dispatcher,

@@ -13,6 +13,7 @@ use super::phase::{Phase, StopReason};
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::{Connection, Origin, Transport};
 use crate::dispatch::Dispatcher;
+use crate::memory_budget::{Direction, FREE, Payload, Reservation};
 use crate::session_state::{End, Outgoing, SessionHandle, Ticket};
 
 /// The most messages that one poll reads before it writes and yields.
@@ -20,6 +21,9 @@ const READ_AHEAD: usize = 256;
 
 /// Items of subscriptions are fetched while fewer bytes than this are unwritten.
 const WRITE_AHEAD: usize = 64 * 1024;
+
+/// Small messages may add up to this many bytes before they are reserved.
+const UNRESERVED: usize = 64 * 1024;
 
 /// A session, driven by one task. The future completes when the connection has ended.
 pub(crate) struct Session<W> {
@@ -35,6 +39,10 @@ pub(crate) struct Session<W> {
     /// The buffer that responses are written into.
     pub(super) scratch: Vec<u8>,
     pub(super) outgoing: VecDeque<Outgoing>,
+    /// What is reserved for messages that are not written yet.
+    pub(super) output: Reservation,
+    /// Whether the budget has no room for them: then no more output is produced.
+    pub(super) strained: bool,
     /// Whether items of subscriptions are queued that did not fit yet.
     pub(super) items: bool,
     /// Whether a whole message was received since the clock was last polled.
@@ -58,7 +66,8 @@ impl<W: Wire> Session<W> {
             connection.transport,
             Transport::Stdio | Transport::InProcess
         );
-        let handle = SessionHandle::new(Arc::clone(&config.connection), true);
+        let memory = Arc::clone(&connection.memory);
+        let handle = SessionHandle::new(Arc::clone(&config.connection), &memory, true);
         let mut origin = dispatcher.origin(connection, local);
         origin.session = Some(handle.clone());
         change(&mut origin);
@@ -68,10 +77,12 @@ impl<W: Wire> Session<W> {
             dispatcher,
             origin: Arc::new(origin),
             limits: Arc::clone(&config.limits),
-            parked: Parking::default(),
+            parked: Parking::new(&memory),
             barrier: None,
             scratch: Vec::new(),
             outgoing: VecDeque::new(),
+            output: Reservation::new(&memory, Direction::Response),
+            strained: false,
             items: false,
             received: false,
             clock: Clock::new(patient, W::PINGS),
@@ -107,7 +118,11 @@ impl<W: Wire> Session<W> {
             }
             let was_full = self.is_full();
             let flushed = self.wire.poll_flush(cx);
-            self.handle.wrote(self.wire.unwritten());
+            self.hold_output();
+            self.handle.wrote(match self.strained {
+                true => usize::MAX,
+                false => self.wire.unwritten(),
+            });
             match flushed {
                 Poll::Ready(Err(error)) => return Err(StopReason::from(error)),
                 Poll::Ready(Ok(())) if self.items => continue,
@@ -136,7 +151,7 @@ impl<W: Wire> Session<W> {
         }
         self.items = self.handle.fetch(room, &mut self.outgoing);
         while let Some(mut outgoing) = self.outgoing.pop_front() {
-            self.wire.send(&mut outgoing.text);
+            self.send(&mut outgoing.payload);
         }
         if self.outgoing.capacity() > 64 {
             self.outgoing = VecDeque::new();
@@ -146,6 +161,26 @@ impl<W: Wire> Session<W> {
             .is_some_and(|ticket| !self.handle.is_at_work(ticket))
         {
             self.barrier = None;
+        }
+    }
+
+    /// Queues a message for writing.
+    pub(super) fn send(&mut self, payload: &mut Payload) {
+        self.wire.send(&mut payload.text);
+        if let Some(held) = payload.held.take() {
+            self.output.absorb(*held);
+        }
+        // Small messages come without a reservation, and add up.
+        if self.wire.unwritten() > self.output.bytes() + UNRESERVED {
+            self.hold_output();
+        }
+    }
+
+    /// Reserves what is not written yet, and returns what has been written.
+    fn hold_output(&mut self) {
+        let unwritten = self.wire.unwritten();
+        if unwritten > FREE || self.output.bytes() > 0 {
+            self.strained = self.output.cover(unwritten).is_err();
         }
     }
 
@@ -175,7 +210,7 @@ impl<W: Wire> Session<W> {
 
     /// Whether so many bytes are unwritten that no more output may be produced.
     pub(super) fn is_full(&self) -> bool {
-        self.wire.unwritten() > self.limits.max_unwritten
+        self.strained || self.wire.unwritten() > self.limits.max_unwritten
     }
 
     fn activity(&mut self) -> Activity {

@@ -15,6 +15,7 @@ use antiphon_proto::{Entry, ErrorCode, Incoming, Request};
 use super::event_loop::Session;
 use super::wire::Wire;
 use crate::dispatch::{Answered, Begun, Work};
+use crate::memory_budget::{Direction, FREE, Reservation};
 use crate::session_state::{Cancels, SessionHandle, Ticket};
 
 /// The largest buffer that is kept for the next response, in bytes.
@@ -23,14 +24,18 @@ const KEPT: usize = 4 * 1024;
 impl<W: Wire> Session<W> {
     /// Starts a message if nothing is ahead of it. Otherwise parks it, or rejects it if the queue
     /// is full or the session no longer accepts calls.
-    pub(super) fn admit(&mut self, entry: Incoming, length: usize, cx: &mut Context<'_>) {
+    pub(super) fn admit(&mut self, mut entry: Incoming, length: usize, cx: &mut Context<'_>) {
+        let length = match length > FREE {
+            true => entry.compact(length),
+            false => length,
+        };
         if self.refuses() {
             self.reject_overloaded(&entry);
         } else if self.parked.is_empty() && self.may_start(&entry) {
-            self.start(entry, None, cx);
-        } else if !self.parked.is_full(&self.limits) {
-            self.parked.push(entry, length);
-        } else {
+            self.start(entry, length, None, cx);
+        } else if self.parked.is_full(&self.limits) {
+            self.reject_overloaded(&entry);
+        } else if let Err(entry) = self.parked.push(entry, length) {
             self.reject_overloaded(&entry);
         }
     }
@@ -41,8 +46,8 @@ impl<W: Wire> Session<W> {
             if !self.may_start(entry) {
                 return;
             }
-            if let Some((entry, cancels)) = self.parked.pop() {
-                self.start(entry, cancels, cx);
+            if let Some(parked) = self.parked.pop() {
+                self.start(parked.message, parked.bytes, parked.cancels, cx);
             }
         }
     }
@@ -64,9 +69,19 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Starts a message; `cancels` holds the calls of a batch that were cancelled while it was
-    /// parked.
-    fn start(&mut self, entry: Incoming, cancels: Option<Arc<Cancels>>, cx: &mut Context<'_>) {
+    /// Starts a message of so many bytes; `cancels` holds the calls of a batch that were cancelled
+    /// while it was parked.
+    fn start(
+        &mut self,
+        entry: Incoming,
+        length: usize,
+        cancels: Option<Arc<Cancels>>,
+        cx: &mut Context<'_>,
+    ) {
+        let memory = &self.origin.connection.memory;
+        let Ok(held) = Reservation::of(memory, Direction::Request, length) else {
+            return self.reject_overloaded(&entry);
+        };
         let entry = match self.without_duplicates(entry) {
             Ok(entry) => entry,
             Err(id) => return self.refuse(&id, ErrorCode::INVALID_REQUEST),
@@ -82,25 +97,25 @@ impl<W: Wire> Session<W> {
         };
         let buffer = std::mem::take(&mut self.scratch);
         let origin = Arc::clone(&self.origin);
-        match self
-            .dispatcher
-            .begin(entry, origin, buffer, cancels.as_ref(), cx)
-        {
+        let memory = &self.origin.connection.memory;
+        let cancels = cancels.as_ref();
+        match (self.dispatcher).begin(entry, origin, buffer, cancels, memory, cx) {
             Begun::Answered(Answered { text, streams }) => {
                 if let Some(mut text) = text {
                     self.answer(&mut text);
-                    if text.capacity() <= KEPT {
-                        self.scratch = text;
+                    if text.text.capacity() <= KEPT {
+                        self.scratch = text.text;
                     }
                 }
                 if !streams.is_empty() {
                     self.handle.open(streams);
                 }
             }
-            Begun::Waiting(work) => {
+            Begun::Waiting(mut work) => {
+                work.hold(held);
                 let mut ids = ids;
                 ids.extend(work.id().map(Box::from));
-                let ticket = self.handle.enter(ids, cancels.as_ref(), weight);
+                let ticket = self.handle.enter(ids, cancels, weight);
                 if notification {
                     self.barrier = Some(ticket);
                 }

@@ -6,24 +6,35 @@ use std::sync::Arc;
 use antiphon_proto::{Entry, Incoming};
 
 use super::limits::SessionLimits;
+use crate::memory_budget::{Account, Direction, Reservation};
 use crate::session_state::Cancels;
 
 /// A bounded FIFO queue of messages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Parking {
     messages: VecDeque<Parked>,
     bytes: usize,
+    /// What is reserved for them.
+    held: Reservation,
 }
 
 #[derive(Debug)]
-struct Parked {
-    message: Incoming,
-    bytes: usize,
+pub(super) struct Parked {
+    pub(super) message: Incoming,
+    pub(super) bytes: usize,
     /// The ids of calls in a parked batch that the peer has cancelled.
-    cancels: Option<Arc<Cancels>>,
+    pub(super) cancels: Option<Arc<Cancels>>,
 }
 
 impl Parking {
+    pub(super) fn new(memory: &Arc<Account>) -> Self {
+        Self {
+            messages: VecDeque::new(),
+            bytes: 0,
+            held: Reservation::new(memory, Direction::Request),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
@@ -32,13 +43,22 @@ impl Parking {
         self.messages.len() >= limits.max_parked || self.bytes >= limits.max_parked_bytes
     }
 
-    pub(super) fn push(&mut self, message: Incoming, bytes: usize) {
+    /// Appends a message of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// The message, if there is no memory for it.
+    pub(super) fn push(&mut self, message: Incoming, bytes: usize) -> Result<(), Incoming> {
+        if self.held.cover(self.bytes + bytes).is_err() {
+            return Err(message);
+        }
         self.bytes += bytes;
         self.messages.push_back(Parked {
             message,
             bytes,
             cancels: None,
         });
+        Ok(())
     }
 
     pub(super) fn front(&self) -> Option<&Incoming> {
@@ -46,14 +66,20 @@ impl Parking {
     }
 
     /// Removes the oldest message. If it is a batch, its cancelled calls come with it.
-    pub(super) fn pop(&mut self) -> Option<(Incoming, Option<Arc<Cancels>>)> {
+    pub(super) fn pop(&mut self) -> Option<Parked> {
         let parked = self.messages.pop_front()?;
-        self.bytes -= parked.bytes;
+        self.less(parked.bytes);
         if self.messages.is_empty() {
             // Release the memory that a burst has used.
             self.messages = VecDeque::new();
         }
-        Some((parked.message, parked.cancels))
+        Some(parked)
+    }
+
+    fn less(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        // Less than before is always allowed.
+        let _ = self.held.cover(self.bytes);
     }
 
     /// Removes a single call that the peer has cancelled, and returns whether it was here.
@@ -81,7 +107,7 @@ impl Parking {
             return false;
         }
         if let Some(parked) = self.messages.remove(index) {
-            self.bytes -= parked.bytes;
+            self.less(parked.bytes);
         }
         true
     }

@@ -29,8 +29,8 @@ impl<W: Wire> Session<W> {
         };
         let entry = match self.dispatcher.read(message, max) {
             Ok(incoming) => incoming,
-            Err(mut answer) => {
-                self.answer(&mut answer);
+            Err(answer) => {
+                self.answer(&mut answer.into());
                 return Ok(());
             }
         };

@@ -4,6 +4,7 @@ use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, message};
 
 use super::event_loop::Session;
 use super::wire::Wire;
+use crate::memory_budget::Payload;
 
 impl<W: Wire> Session<W> {
     /// Answers a message that is not run: each entry with an id gets `OVERLOADED`.
@@ -35,19 +36,19 @@ impl<W: Wire> Session<W> {
             Incoming::Single(_) => drop(text.remove(0)),
             Incoming::Batch(_) => text.push(b']'),
         }
-        self.answer(&mut text);
+        self.answer(&mut text.into());
     }
 
     /// Answers a call with an error of this code.
     pub(super) fn refuse(&mut self, id: &[u8], code: ErrorCode) {
         let mut text = Vec::new();
         message::write_error(&mut text, id, &ErrorObject::of(code));
-        self.answer(&mut text);
+        self.answer(&mut text.into());
     }
 
     /// Sends a response made by the session itself, after everything that was posted before.
-    pub(super) fn answer(&mut self, text: &mut Vec<u8>) {
+    pub(super) fn answer(&mut self, payload: &mut Payload) {
         self.fetch();
-        self.wire.send(text);
+        self.send(payload);
     }
 }

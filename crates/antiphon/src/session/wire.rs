@@ -100,6 +100,8 @@ pub(crate) enum CloseReason {
     Policy = 1008,
     /// A message larger than the limit.
     TooBig = 1009,
+    /// The server is overloaded; the peer may try again later.
+    TryAgain = 1013,
     /// The connection is lost; nothing is sent.
     Dead = 1006,
 }
@@ -111,6 +113,13 @@ impl WireError {
             answered: false,
             close_reason,
         }
+    }
+}
+
+impl WireError {
+    /// The server has no memory left for what the peer sends.
+    pub(crate) fn exhausted() -> Self {
+        Self::new("no memory for its message", CloseReason::TryAgain)
     }
 }
 

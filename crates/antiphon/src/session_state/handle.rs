@@ -12,6 +12,7 @@ use super::limits::ConnectionLimits;
 use super::outbound_table::Calls;
 use super::publisher_queues::{ItemQueues, Outgoing};
 use super::subscriber_queues::Inboxes;
+use crate::memory_budget::{Account, Payload};
 
 /// A handle of a session. Cheap to clone; it does not keep the session alive.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct SessionHandle(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) limits: Arc<ConnectionLimits>,
+    /// What is held for the peer.
+    pub(super) memory: Arc<Account>,
     /// Whether the peer can be called. If not, calls go in one direction only.
     pub(super) duplex: bool,
     pub(super) state: Mutex<State>,
@@ -76,9 +79,10 @@ pub(super) struct Serial {
 }
 
 impl SessionHandle {
-    pub(crate) fn new(limits: Arc<ConnectionLimits>, duplex: bool) -> Self {
+    pub(crate) fn new(limits: Arc<ConnectionLimits>, memory: &Arc<Account>, duplex: bool) -> Self {
         Self(Arc::new(Inner {
             limits,
+            memory: Arc::clone(memory),
             duplex,
             state: Mutex::default(),
             mail: AtomicBool::new(false),
@@ -114,11 +118,12 @@ impl SessionHandle {
         result
     }
 
-    pub(super) fn put(&self, state: &mut State, text: Vec<u8>) -> u64 {
+    pub(super) fn put(&self, state: &mut State, payload: impl Into<Payload>) -> u64 {
         state.serial.posted += 1;
         if state.end.is_none() {
-            self.0.posted.fetch_add(text.len(), Ordering::Relaxed);
-            state.outbox.push_back(Outgoing { text, seq: None });
+            let payload = payload.into();
+            self.0.posted.fetch_add(payload.len(), Ordering::Relaxed);
+            state.outbox.push_back(Outgoing { payload, seq: None });
         }
         state.serial.posted
     }
@@ -133,11 +138,15 @@ impl SessionHandle {
         self.lock().end.clone()
     }
 
+    /// Bytes that are posted or taken, and not written yet.
+    pub(super) fn unwritten(&self) -> usize {
+        let posted = self.0.posted.load(Ordering::Relaxed);
+        posted.saturating_add(self.0.taken.load(Ordering::Relaxed))
+    }
+
     /// Whether the unwritten bytes are within the limit.
     fn has_room(&self) -> bool {
-        let unwritten =
-            self.0.posted.load(Ordering::Relaxed) + self.0.taken.load(Ordering::Relaxed);
-        unwritten <= self.0.limits.max_unwritten
+        self.unwritten() <= self.0.limits.max_unwritten
     }
 
     /// Waits until more output may be produced. Also ready when the session is over.

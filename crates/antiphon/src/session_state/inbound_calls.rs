@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::handle::{SessionHandle, State};
 use super::inbound_table::{Cancels, Place, Task, Ticket};
+use crate::memory_budget::Payload;
 use crate::subscription::Opening;
 
 impl SessionHandle {
@@ -65,7 +66,7 @@ impl SessionHandle {
 
     /// Finishes a task: posts its response and starts the streams that it has opened. Does nothing
     /// if the task was cancelled before.
-    pub(crate) fn finish(&self, ticket: Ticket, text: Option<Vec<u8>>, streams: Vec<Opening>) {
+    pub(crate) fn finish(&self, ticket: Ticket, text: Option<Payload>, streams: Vec<Opening>) {
         self.change(|state| {
             if !self.leave(state, ticket.0) {
                 return;

@@ -284,12 +284,13 @@ mod tests {
     use antiphon_proto::RawJson;
 
     use super::super::{InboxSender, NewCall, SessionHandle};
+    use crate::memory_budget::Account;
 
     /// Whichever comes first, the response or the drop: the subscription is ended.
     #[test]
     fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
         for round in 0..5_000 {
-            let handle = SessionHandle::new(Arc::default(), true);
+            let handle = SessionHandle::new(Arc::default(), &Account::unlimited(), true);
             let (opens, _inbox) = InboxSender::new(1, "unsubscribe");
             let call = NewCall {
                 id: 1.into(),
@@ -311,7 +312,7 @@ mod tests {
             dropper.join().unwrap();
             let mut posted = VecDeque::new();
             handle.fetch(1024, &mut posted);
-            let last = posted.pop_back().unwrap().text;
+            let last = posted.pop_back().unwrap().payload.text;
             let last = String::from_utf8(last).unwrap();
             assert!(last.contains("unsubscribe"), "round {round}: {last}");
             assert!(!handle.has_inboxes());

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::ErrorObject;
 use tokio::task::AbortHandle;
 
-use super::handle::{SessionHandle, State};
+use super::handle::{Inner, SessionHandle, State};
 use super::publisher_queues::ItemQueue;
 use crate::error::{IncidentScope, guard};
+use crate::memory_budget::Payload;
 use crate::subscription::{Ending, MessageFormat, Opening, Overflow};
 
 impl SessionHandle {
@@ -95,24 +96,34 @@ impl SessionHandle {
     }
 
     /// Queues an item; returns `false` if the subscription is over.
-    fn offer(&self, id: &str, seq: u64, text: Vec<u8>) -> bool {
-        self.change(|state| state.queues.offer(id, seq, text, &self.0.limits))
+    fn offer(&self, id: &str, seq: u64, item: Payload) -> bool {
+        let Inner { limits, memory, .. } = &*self.0;
+        self.change(|state| state.queues.offer(id, seq, item, limits, memory))
     }
 
     fn end_queue(&self, id: &str, ending: &Ending) {
         self.change(|state| state.queues.end(id, ending));
     }
 
-    /// Waits until a subscription with [`Overflow::Block`] has room. `false` if it is over.
+    /// Waits until a stream may be asked for an item. `false` if its subscription is over.
+    ///
+    /// A stream with [`Overflow::Block`] waits until its queue has room. Any other waits, while it
+    /// has nothing queued, until the connection has room: else each of many subscriptions could
+    /// add one item to a connection that is full.
     fn poll_queue(&self, id: &str, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
         let queues = &mut state.queues;
         let all = queues.bytes;
+        let is_full = all.saturating_add(self.unwritten()) > self.0.limits.max_unwritten;
         let Some(queue) = queues.table.get_mut(id) else {
             return Poll::Ready(false);
         };
         if queue.over {
             return Poll::Ready(false);
+        }
+        if queue.items.is_empty() && is_full {
+            queues.wait_for_room(cx.waker());
+            return Poll::Pending;
         }
         if queue.overflow != Overflow::Block || !queue.is_full(all, 0, &self.0.limits) {
             return Poll::Ready(true);
@@ -131,6 +142,14 @@ impl Drop for Permit {
     }
 }
 
+/// What polling a stream has brought.
+enum Polled {
+    /// An item, an error, or the end of the stream.
+    Item(Option<Result<(), ErrorObject>>),
+    /// The subscription is over.
+    Over,
+}
+
 /// The log message for a panic in a stream.
 const PANICKED: &str = "a stream panicked";
 
@@ -139,7 +158,7 @@ async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
     let Opening {
         format,
         mut items,
-        max_item,
+        room,
         current,
         method,
         caller,
@@ -147,33 +166,35 @@ async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
     } = opening;
     let working = async {
         for seq in 1.. {
-            if !poll_fn(|cx| handle.poll_queue(&id, cx)).await {
-                return;
-            }
-            let mut text = format.begin(seq);
-            let start = text.len();
+            let mut payload = Payload::from(format.begin(seq));
             let item = poll_fn(|cx| {
+                // Asked before each poll: room may have gone since the last one.
+                if !ready!(handle.poll_queue(&id, cx)) {
+                    return Poll::Ready(Polled::Over);
+                }
                 let scope = IncidentScope::enter();
-                let polled = guard(PANICKED, || items.as_mut().poll_write(cx, &mut text));
+                let polled = guard(PANICKED, || {
+                    items.as_mut().poll_write(cx, &mut payload, &room)
+                });
                 scope.log(|| (method.clone(), &caller));
                 match polled {
-                    Ok(poll) => poll,
-                    Err(error) => Poll::Ready(Some(Err(error))),
+                    Ok(poll) => poll.map(Polled::Item),
+                    Err(error) => Poll::Ready(Polled::Item(Some(Err(error)))),
                 }
             });
             let ending = match item.await {
-                Some(Ok(())) if text.len() - start <= max_item => {
-                    text.extend_from_slice(MessageFormat::TAIL);
-                    if !handle.offer(&id, seq, text) {
+                Polled::Item(Some(Ok(()))) => {
+                    payload.extend_anyway(MessageFormat::TAIL);
+                    if !handle.offer(&id, seq, payload) {
                         return;
                     }
                     // A stream that is always ready must not starve other tasks.
                     tokio::task::consume_budget().await;
                     continue;
                 }
-                Some(Ok(())) => Ending::Error(ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)),
-                Some(Err(error)) => Ending::Error(error),
-                None => Ending::Complete,
+                Polled::Item(Some(Err(error))) => Ending::Error(error),
+                Polled::Item(None) => Ending::Complete,
+                Polled::Over => return,
             };
             return handle.end_queue(&id, &ending);
         }

@@ -5,17 +5,22 @@
 //! ([`Overflow`]).
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::task::AbortHandle;
 
 use super::limits::ConnectionLimits;
+use crate::memory_budget::{Account, Direction, Exhausted, FREE, Payload, Reservation};
 use crate::subscription::{Ending, MessageFormat, Overflow};
+
+/// Items are reserved in steps of this many bytes.
+const STEP: usize = 64 * 1024;
 
 /// An outgoing message.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) text: Vec<u8>,
+    pub(crate) payload: Payload,
     /// The sequence number, if this is a message of a subscription.
     pub(crate) seq: Option<u64>,
 }
@@ -28,6 +33,10 @@ pub(super) struct ItemQueues {
     pub(super) turns: VecDeque<Box<str>>,
     /// Bytes in all queues.
     pub(super) bytes: usize,
+    /// What is reserved for them.
+    held: Option<Reservation>,
+    /// Wakers of tasks that have nothing queued and wait for room on the connection.
+    room: Vec<Waker>,
 }
 
 pub(super) struct ItemQueue {
@@ -60,9 +69,9 @@ impl ItemQueues {
                 continue;
             };
             if let Some(item) = queue.items.pop_front() {
-                taken += item.text.len();
-                queue.bytes -= item.text.len();
-                self.bytes -= item.text.len();
+                taken += item.payload.len();
+                queue.bytes -= item.payload.len();
+                self.bytes -= item.payload.len();
                 into.push_back(item);
             }
             if let Some(waker) = queue.room.take() {
@@ -77,15 +86,35 @@ impl ItemQueues {
                 queue.items = VecDeque::new();
             }
         }
+        self.less();
         !self.turns.is_empty()
+    }
+
+    /// Returns what is reserved for items that have left.
+    fn less(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.shrink_to(match self.bytes {
+                0 => 0,
+                bytes => bytes.next_multiple_of(STEP),
+            });
+        }
+        self.room.drain(..).for_each(Waker::wake);
+    }
+
+    /// Wakes the task when there may be room on the connection.
+    pub(super) fn wait_for_room(&mut self, waker: &Waker) {
+        if !self.room.iter().any(|known| known.will_wake(waker)) {
+            self.room.push(waker.clone());
+        }
     }
 
     pub(super) fn offer(
         &mut self,
         id: &str,
         seq: u64,
-        text: Vec<u8>,
+        payload: Payload,
         limits: &ConnectionLimits,
+        memory: &Arc<Account>,
     ) -> bool {
         let Some(queue) = self.table.get_mut(id).filter(|queue| !queue.over) else {
             return false;
@@ -94,7 +123,7 @@ impl ItemQueues {
         if queue.overflow == Overflow::LatestOnly {
             self.bytes -= queue.clear();
         }
-        while queue.is_full(self.bytes, text.len(), limits) {
+        while queue.is_full(self.bytes, payload.len(), limits) {
             match queue.overflow {
                 Overflow::Disconnect => {
                     self.end(id, &Ending::Lagged);
@@ -103,22 +132,44 @@ impl ItemQueues {
                 // The stream has waited for room, so this exceeds the limit by one item at most.
                 Overflow::Block => break,
                 Overflow::DropOldest | Overflow::LatestOnly => match queue.items.pop_front() {
-                    None => break,
+                    // The other queues have filled the connection: this item is dropped.
+                    None => return true,
                     Some(oldest) => {
-                        queue.bytes -= oldest.text.len();
-                        self.bytes -= oldest.text.len();
+                        queue.bytes -= oldest.payload.len();
+                        self.bytes -= oldest.payload.len();
                     }
                 },
             }
         }
+        let overflow = queue.overflow;
+        if self.hold(self.bytes + payload.len(), memory).is_err() {
+            // There is no memory for it.
+            return match overflow {
+                Overflow::DropOldest | Overflow::LatestOnly => true,
+                Overflow::Disconnect | Overflow::Block => {
+                    self.end(id, &Ending::Lagged);
+                    false
+                }
+            };
+        }
         self.push(
             id,
             Outgoing {
-                text,
+                payload,
                 seq: Some(seq),
             },
         );
         true
+    }
+
+    /// Reserves what all queues hold, in steps, so that a small item costs nothing.
+    fn hold(&mut self, bytes: usize, memory: &Arc<Account>) -> Result<(), Exhausted> {
+        let none = || Reservation::new(memory, Direction::Response);
+        let held = self.held.get_or_insert_with(none);
+        match bytes > held.bytes() {
+            true if bytes > FREE => held.set(bytes.next_multiple_of(STEP)),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn push(&mut self, id: &str, item: Outgoing) {
@@ -129,9 +180,13 @@ impl ItemQueues {
             queue.has_turn = true;
             self.turns.push_back(id.into());
         }
-        queue.bytes += item.text.len();
-        self.bytes += item.text.len();
-        queue.items.push_back(item);
+        queue.bytes += item.payload.len();
+        self.bytes += item.payload.len();
+        // From here on it is part of what all queues hold.
+        queue.items.push_back(Outgoing {
+            payload: item.payload.text.into(),
+            ..item
+        });
     }
 
     /// Appends the last message. Returns the abort handle of the task that fills the queue, which
@@ -145,7 +200,7 @@ impl ItemQueues {
             Some(text) => self.push(
                 id,
                 Outgoing {
-                    text,
+                    payload: text.into(),
                     seq: Some(seq),
                 },
             ),
@@ -161,6 +216,7 @@ impl ItemQueues {
         let queue = self.table.remove(id)?;
         self.bytes -= queue.bytes;
         self.turns.retain(|turn| **turn != *id);
+        self.less();
         Some(queue)
     }
 
@@ -176,12 +232,13 @@ impl ItemQueues {
 }
 
 impl ItemQueue {
-    /// Whether `more` bytes would exceed a limit. An empty queue takes one item of any size.
+    /// Whether `more` bytes would exceed a limit, with `all` bytes in all queues. If nothing at all
+    /// is queued, an item may have any size.
     pub(super) fn is_full(&self, all: usize, more: usize, limits: &ConnectionLimits) -> bool {
-        !self.items.is_empty()
+        let own = !self.items.is_empty()
             && (self.items.len() >= limits.max_queued
-                || self.bytes + more > limits.max_queued_bytes
-                || all + more > limits.max_unwritten)
+                || self.bytes + more > limits.max_queued_bytes);
+        own || (all > 0 && all + more > limits.max_unwritten)
     }
 
     /// Drops all items; returns their size in bytes.

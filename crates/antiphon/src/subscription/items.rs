@@ -2,20 +2,31 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use antiphon_proto::ErrorObject;
+use antiphon_proto::{ErrorCode, ErrorObject};
 use futures_core::Stream;
 use serde::Serialize;
 
 use crate::error::internal_error;
+use crate::memory_budget::{Account, Exhausted, Payload, Wait, WriteError};
 
 /// The type-erased items of a subscription.
 pub(crate) type Items = Pin<Box<dyn ItemStream + Send>>;
 
+/// What one item may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    /// The most bytes.
+    pub(crate) max: usize,
+    /// What is held for the subscriber.
+    pub(crate) account: Arc<Account>,
+}
+
 /// A stream that serializes its items into a buffer.
 pub(crate) trait ItemStream {
-    /// Appends the JSON text of the next item.
+    /// Appends the JSON text of the next item, within its room.
     ///
     /// # Errors
     ///
@@ -23,7 +34,8 @@ pub(crate) trait ItemStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Payload,
+        room: &Room,
     ) -> Poll<Option<Result<(), ErrorObject>>>;
 }
 
@@ -57,19 +69,35 @@ where
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Payload,
+        room: &Room,
     ) -> Poll<Option<Result<(), ErrorObject>>> {
         let this = &mut *self;
         let Some(item) = ready!(this.stream.as_mut().poll_next(cx)) else {
             return Poll::Ready(None);
         };
-        let written = (this.split)(item).and_then(|value| write(&value, out));
+        let written = (this.split)(item).and_then(|value| write(&value, out, room));
         Poll::Ready(Some(written))
     }
 }
 
 /// Appends the JSON text of one item.
-pub(super) fn write<T: Serialize>(item: &T, out: &mut Vec<u8>) -> Result<(), ErrorObject> {
-    serde_json::to_writer(out, item)
-        .map_err(|error| internal_error(&format_args!("an item cannot be written: {error}")))
+///
+/// # Errors
+///
+/// −32003 for an item beyond its limit, −32000 for one that the memory for responses has no room for.
+pub(super) fn write<T: Serialize>(
+    item: &T,
+    out: &mut Payload,
+    room: &Room,
+) -> Result<(), ErrorObject> {
+    let max = out.len().saturating_add(room.max);
+    let written = out.write(item, max, &room.account, Wait::Never);
+    written.map_err(|error| match error {
+        WriteError::TooLarge => ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE),
+        WriteError::Exhausted => Exhausted.into(),
+        WriteError::Value(error) => {
+            internal_error(&format_args!("an item cannot be written: {error}"))
+        }
+    })
 }

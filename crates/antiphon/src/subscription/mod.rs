@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::current_call::CurrentCall;
 
 pub(crate) use encode::{Ending, MessageFormat};
-pub(crate) use items::{Items, erase};
+pub(crate) use items::{Items, Room, erase};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
 
@@ -66,8 +66,8 @@ pub(crate) struct Opening {
     pub(crate) format: MessageFormat,
     pub(crate) overflow: Overflow,
     pub(crate) items: Items,
-    /// The most bytes in one item.
-    pub(crate) max_item: usize,
+    /// What one item may take.
+    pub(crate) room: Room,
     /// What calls made by the stream inherit: the trace context, but not the deadline.
     pub(crate) current: CurrentCall,
     /// The method, for the log.
@@ -83,7 +83,7 @@ impl Opening {
         method: &str,
         options: &Options,
         items: Items,
-        max_item: usize,
+        room: Room,
         current: CurrentCall,
         place: Box<dyn Send + Sync>,
         caller: String,
@@ -95,7 +95,7 @@ impl Opening {
             id,
             overflow: options.overflow,
             items,
-            max_item,
+            room,
             current: CurrentCall {
                 deadline: None,
                 ..current

@@ -17,7 +17,8 @@ use antiphon_proto::ErrorObject;
 use futures_core::Stream;
 use serde::Serialize;
 
-use super::items::{ItemStream, Items, write};
+use super::items::{ItemStream, Items, Room, write};
+use crate::memory_budget::Payload;
 
 /// Completes when the stream ends. An error before the stream exists is the error of the call.
 type Running = Pin<Box<dyn Future<Output = Result<(), ErrorObject>> + Send>>;
@@ -39,7 +40,9 @@ struct ItemSlot(Arc<Mutex<Exchange>>);
 #[derive(Default)]
 struct Exchange {
     /// The buffer for the next item. It is here only while the future is polled.
-    out: Vec<u8>,
+    out: Payload,
+    /// What an item may take.
+    room: Option<Room>,
     /// Whether the future has suspended because a step is done: the stream exists, or an item was
     /// written.
     done: bool,
@@ -87,8 +90,10 @@ impl Producer {
     /// The item's `Serialize` runs under the lock. It cannot deadlock: it has no access to a
     /// producer.
     fn write<T: Serialize>(&self, item: &T) -> Result<(), ErrorObject> {
-        let mut slot = self.0.lock();
-        write(item, &mut slot.out)?;
+        let slot = &mut *self.0.lock();
+        if let Some(room) = &slot.room {
+            write(item, &mut slot.out, room)?;
+        }
         slot.done = true;
         Ok(())
     }
@@ -136,9 +141,13 @@ impl ItemStream for Produced {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Payload,
+        room: &Room,
     ) -> Poll<Option<Result<(), ErrorObject>>> {
-        self.slot.lock().out = take(out);
+        let mut slot = self.slot.lock();
+        slot.out = take(out);
+        slot.room.get_or_insert_with(|| room.clone());
+        drop(slot);
         let poll = self.running.as_mut().poll(cx);
         let mut slot = self.slot.lock();
         *out = take(&mut slot.out);
@@ -162,6 +171,7 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+    use crate::memory_budget::Account;
 
     /// What one poll of the stream below returns; `None` is `Poll::Pending`.
     type Step = Option<Result<u8, u8>>;
@@ -214,22 +224,27 @@ mod tests {
     /// Polls to the end; a dot stands for `Poll::Pending`.
     fn text(mut items: Items) -> String {
         let cx = &mut Context::from_waker(Waker::noop());
-        let mut out = Vec::new();
+        let room = Room {
+            max: 1000,
+            account: Account::unlimited(),
+        };
+        let mut payload = Payload::default();
         for _ in 0..20 {
-            match items.as_mut().poll_write(cx, &mut out) {
-                Poll::Pending => out.push(b'.'),
-                Poll::Ready(Some(Ok(()))) => out.push(b' '),
+            match items.as_mut().poll_write(cx, &mut payload, &room) {
+                Poll::Pending => payload.text.push(b'.'),
+                Poll::Ready(Some(Ok(()))) => payload.text.push(b' '),
                 Poll::Ready(Some(Err(error))) => {
-                    out.extend_from_slice(error.to_json().as_bytes());
+                    let error = error.to_json();
+                    payload.text.extend_from_slice(error.as_bytes());
                     break;
                 }
                 Poll::Ready(None) => {
-                    out.push(b'|');
+                    payload.text.push(b'|');
                     break;
                 }
             }
         }
-        String::from_utf8(out).unwrap()
+        String::from_utf8(payload.text).unwrap()
     }
 
     #[test]

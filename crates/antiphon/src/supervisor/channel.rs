@@ -8,6 +8,7 @@ use antiphon_proto::Framing;
 use crate::call_origin::{Connection, Transport};
 use crate::client::{Client, over};
 use crate::dispatch::Dispatcher;
+use crate::memory_budget::Account;
 use crate::session::{Session, SessionConfig};
 use crate::transport::framed::StreamWire;
 
@@ -23,8 +24,9 @@ pub(crate) fn open(
 ) -> io::Result<(Client, impl Future<Output = ()> + Send + use<>)> {
     stream.set_nonblocking(true)?;
     let stream = tokio::net::UnixStream::from_std(stream)?;
-    let wire = StreamWire::new(stream, Framing::Newline, MAX_MESSAGE);
-    let connection = Connection::new(Transport::Unix, None);
+    let memory = Account::unlimited();
+    let wire = StreamWire::new(stream, Framing::Newline, MAX_MESSAGE, &memory);
+    let connection = Connection::new(Transport::Unix, None, memory);
     let config = SessionConfig::default();
     let session = Session::new(wire, methods.clone(), connection, true, &config, |origin| {
         origin.admin = true;

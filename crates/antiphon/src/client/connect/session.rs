@@ -6,6 +6,7 @@ use http::StatusCode;
 use crate::address::Address;
 use crate::call_origin::Transport;
 use crate::client::session_connector::{ConnectedSession, SessionConnector, host_or_loopback};
+use crate::memory_budget::Account;
 use crate::router::BoxError;
 use crate::transport::byte_stream::Socket;
 use crate::transport::framed::StreamWire;
@@ -108,7 +109,7 @@ impl SessionConnector {
         S: Socket,
     {
         self.session(
-            StreamWire::new(stream, framing, self.max_message),
+            StreamWire::new(stream, framing, self.max_message, &Account::unlimited()),
             transport,
         )
     }

@@ -10,12 +10,14 @@ mod tests;
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use antiphon_proto::framing::{Decoder, Framing, FramingError};
 use bytes::{Bytes, BytesMut};
 use tokio_util::io::poll_read_buf;
 
+use crate::memory_budget::{Account, Direction, Reservation};
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::byte_stream::Socket;
 
@@ -40,6 +42,8 @@ pub(crate) struct StreamWire<S> {
     framing: Framing,
     decoder: Decoder,
     input: BytesMut,
+    /// What is reserved for the input.
+    held: Reservation,
     /// Chunks that wait to be written; the last one may still grow.
     output: VecDeque<Vec<u8>>,
     /// Number of bytes of the first chunk that have been written.
@@ -52,8 +56,14 @@ pub(crate) struct StreamWire<S> {
 }
 
 impl<S: Socket> StreamWire<S> {
-    pub(crate) fn new(stream: S, framing: Framing, max_message: usize) -> Self {
+    pub(crate) fn new(
+        stream: S,
+        framing: Framing,
+        max_message: usize,
+        memory: &Arc<Account>,
+    ) -> Self {
         Self {
+            held: Reservation::new(memory, Direction::Request),
             stream,
             framing,
             decoder: Decoder::new(framing, max_message),
@@ -127,6 +137,8 @@ impl<S: Socket> StreamWire<S> {
 
 impl<S: Socket> Wire for StreamWire<S> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, WireError>>> {
+        // The message before this one has an owner by now.
+        self.held.shrink_to(self.input.len());
         loop {
             if !self.hungry {
                 match self.cut() {
@@ -146,10 +158,14 @@ impl<S: Socket> Wire for StreamWire<S> {
                 }
             }
             let partial = self.input.len();
-            self.input.reserve(match partial {
+            let more = match partial {
                 0..READ => READ,
                 _ => READ_MORE.min(partial),
-            });
+            };
+            if partial > 0 && self.held.cover(partial + more).is_err() {
+                return Poll::Ready(Some(Err(WireError::exhausted())));
+            }
+            self.input.reserve(more);
             let stream = Pin::new(&mut self.stream);
             match ready!(poll_read_buf(stream, cx, &mut self.input)) {
                 Ok(0) => self.ended = true,

@@ -10,7 +10,10 @@ const LIMIT: usize = 1_000_000;
 
 fn wire(framing: Framing, buffer: usize) -> (DuplexStream, StreamWire<DuplexStream>) {
     let (peer, ours) = duplex(buffer);
-    (peer, StreamWire::new(ours, framing, LIMIT))
+    (
+        peer,
+        StreamWire::new(ours, framing, LIMIT, &Account::unlimited()),
+    )
 }
 
 async fn receive(wire: &mut StreamWire<DuplexStream>) -> Option<Result<Bytes, WireError>> {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use crate::memory_budget::{Payload, Reservation};
 use crate::router::BoxError;
 use crate::transport::http::events::Events;
 
@@ -31,6 +32,32 @@ enum Kind {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self(Kind::Whole(bytes))
+    }
+}
+
+impl From<Payload> for Body {
+    /// What is reserved for the text is returned when the connection has sent it.
+    fn from(payload: Payload) -> Self {
+        let Payload { text, held } = payload;
+        Self(Kind::Whole(match held {
+            None => text.into(),
+            Some(mut held) => {
+                held.is_unwritten();
+                Bytes::from_owner(Held { text, _held: held })
+            }
+        }))
+    }
+}
+
+/// Bytes with what is reserved for them.
+struct Held {
+    text: Vec<u8>,
+    _held: Box<Reservation>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
     }
 }
 

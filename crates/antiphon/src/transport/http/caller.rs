@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::{Connection, Transport};
+use crate::memory_budget::Accounts;
 use crate::transport::http::upgrade::UpgradeSlot;
 
 /// The peer of a connection, as the server that accepted it knows it.
@@ -24,9 +25,9 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// The caller used when the service is mounted in another server and does not see connections.
-    pub(super) fn unknown() -> Arc<Self> {
+    pub(super) fn unknown(accounts: &Accounts) -> Arc<Self> {
         Arc::new(Self {
-            connection: Connection::new(Transport::Http, None),
+            connection: Connection::new(Transport::Http, None, accounts.of_host()),
             local: false,
             named: true,
             slot: None,

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::memory_budget::{Account, Exhausted, Payload};
 use crate::session_state::{End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
@@ -37,7 +39,7 @@ const MAX_FRAME: usize = 16 * 1024;
 pub(crate) struct Events {
     handle: SessionHandle,
     /// The first event, until it has been sent.
-    answer: Option<Bytes>,
+    answer: Option<Payload>,
     fetched: VecDeque<Outgoing>,
     /// Resolves when the server stops; `None` after that has been handled.
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -49,7 +51,7 @@ impl Events {
     /// Starts the subscription. `handle` must belong to this call alone. The subscription ends when
     /// `stopping` is cancelled.
     pub(crate) fn new(
-        answer: &[u8],
+        answer: Payload,
         streams: Vec<Opening>,
         handle: SessionHandle,
         stopping: &CancellationToken,
@@ -57,7 +59,7 @@ impl Events {
         handle.open(streams);
         Self {
             handle,
-            answer: Some(Bytes::from(event(answer))),
+            answer: Some(answer),
             fetched: VecDeque::new(),
             stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
             speak_by: Instant::now() + SILENCE,
@@ -69,7 +71,7 @@ impl Events {
     /// been sent.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(answer) = self.answer.take() {
-            return self.speak(answer);
+            return self.speak(Bytes::from(answer.text));
         }
         // A new poll means that the previous frame has been taken.
         self.handle.wrote(0);
@@ -103,8 +105,8 @@ impl Events {
     fn fetch(&mut self) -> Vec<u8> {
         self.handle.fetch(MAX_FRAME, &mut self.fetched);
         let mut text = Vec::new();
-        for Outgoing { text: message, seq } in self.fetched.drain(..) {
-            write_event(&mut text, &message, seq);
+        for Outgoing { payload, seq } in self.fetched.drain(..) {
+            write_event(&mut text, &payload.text, seq);
         }
         text
     }
@@ -146,11 +148,17 @@ impl fmt::Debug for Events {
     }
 }
 
-/// Formats a message as an event without an id.
-pub(crate) fn event(message: &[u8]) -> Vec<u8> {
-    let mut text = Vec::new();
-    write_event(&mut text, message, None);
-    text
+/// Formats a response as an event without an id.
+///
+/// # Errors
+///
+/// If there is no memory for it.
+pub(crate) fn event(answer: Payload, account: &Arc<Account>) -> Result<Payload, Exhausted> {
+    let mut event = Payload::default();
+    event.reserve(answer.len() + 40, account)?;
+    write_event(&mut event.text, &answer.text, None);
+    event.settle(account)?;
+    Ok(event)
 }
 
 /// Appends an event. A message that contains line breaks becomes several `data` lines. JSON that a
@@ -174,14 +182,12 @@ fn write_event(text: &mut Vec<u8>, message: &[u8], seq: Option<u64>) {
 mod tests {
     use super::*;
     use std::future::poll_fn;
-    use std::sync::Arc;
 
     use antiphon_proto::ErrorObject;
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
     use crate::current_call::CurrentCall;
-    use crate::session_state::ConnectionLimits;
-    use crate::subscription::{Options, Overflow, erase};
+    use crate::subscription::{Options, Overflow, Room, erase};
 
     /// A stream of the items of a channel.
     struct Channel(UnboundedReceiver<Result<u64, ErrorObject>>);
@@ -207,14 +213,22 @@ mod tests {
             "n",
             options,
             items,
-            1000,
+            Room {
+                max: 1000,
+                account: Account::unlimited(),
+            },
             CurrentCall::default(),
             Box::new(()),
             String::new(),
         );
-        let handle = SessionHandle::new(Arc::new(ConnectionLimits::default()), false);
+        let handle = SessionHandle::new(Arc::default(), &Account::unlimited(), false);
         let stopping = CancellationToken::new();
-        let events = Events::new(b"{}", vec![opening], handle, &stopping);
+        let events = Events::new(
+            b"data: {}\n\n".to_vec().into(),
+            vec![opening],
+            handle,
+            &stopping,
+        );
         (events, feed, stopping)
     }
 

@@ -1,15 +1,15 @@
 //! Responses to calls, notifications and preflights.
 
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::memory_budget::Payload;
 use crate::transport::http::body::Body;
 use crate::transport::http::events;
 
 /// A response with this media type.
-pub(crate) fn answer(text: Vec<u8>, media_type: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from(text)));
+pub(crate) fn answer(payload: Payload, media_type: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::from(payload));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, media_type);

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,67 +11,16 @@ use http::StatusCode;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, sleep};
 
+use crate::memory_budget::{Account, Direction, Exhausted, Reservation};
 use crate::router::BoxError;
 use crate::transport::bounded_body::{Collector, TooLong};
 use crate::transport::http::refusal::Refusal;
-
-/// Memory for request bodies that are being received or processed, shared by all connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    left: AtomicUsize,
-}
-
-impl Budget {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Shared {
-            left: AtomicUsize::new(bytes),
-        }))
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        let less = |left: usize| left.checked_sub(bytes);
-        self.0
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-            .is_ok()
-    }
-}
-
-/// The part of the budget that one body holds until its call is answered.
-#[derive(Debug)]
-pub(crate) struct BodyReservation {
-    budget: Budget,
-    bytes: usize,
-}
-
-impl BodyReservation {
-    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        if !self.budget.take(bytes) {
-            return Err(Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many request bodies are being received",
-            ));
-        }
-        self.bytes += bytes;
-        Ok(())
-    }
-}
-
-impl Drop for BodyReservation {
-    fn drop(&mut self) {
-        self.budget.0.left.fetch_add(self.bytes, Ordering::Relaxed);
-    }
-}
 
 /// Limits of one body.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyLimits {
     pub(crate) max: usize,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) budget: Budget,
 }
 
 /// Time after which the [`MIN_RATE`] is enforced.
@@ -80,11 +28,15 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Minimum rate of a request body, in bytes per second.
 const MIN_RATE: u64 = 1024;
 
-/// Reads a body. A body that arrives in one piece is not copied and needs no timer.
+/// Reads a body, and returns it with what is reserved for it and for the head of its request. A body
+/// that arrives in one piece is not copied and needs no timer.
 pub(crate) async fn read<B>(
     body: B,
+    head: usize,
+    many: bool,
     limits: &BodyLimits,
-) -> Result<(Bytes, BodyReservation), Refusal>
+    memory: &Arc<Account>,
+) -> Result<(Bytes, Reservation), Refusal>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,
@@ -92,10 +44,11 @@ where
     let collected = Collector::new(limits.max, &body.size_hint());
     let mut collected = collected.map_err(too_large)?;
     let mut body = pin!(body);
-    let mut reservation = BodyReservation {
-        budget: limits.budget.clone(),
-        bytes: 0,
-    };
+    let mut held = Reservation::new(memory, Direction::Request);
+    if many {
+        // There may be many on one connection, so that small ones count as well.
+        held.set(head).map_err(exhausted)?;
+    }
     let mut clock = None;
     loop {
         let next = next_frame(body.as_mut(), &mut clock, collected.len(), limits.timeout);
@@ -107,14 +60,19 @@ where
         };
         // A body that is too long is refused for that, whatever else is being received.
         if collected.has_room(data.remaining()) {
-            reservation.grow(data.remaining())?;
+            let length = head + collected.len() + data.remaining();
+            let held = match many {
+                true => held.set(length),
+                false => held.cover(length),
+            };
+            held.map_err(exhausted)?;
         }
         collected.push(data).map_err(too_large)?;
         if body.is_end_stream() {
             break;
         }
     }
-    Ok((collected.finish(), reservation))
+    Ok((collected.finish(), held))
 }
 
 /// Waits for the next frame of a body, until its deadline.
@@ -157,6 +115,13 @@ where
 /// The deadline for the next byte at the minimum rate.
 fn rate_deadline(began: Instant, received: usize) -> Instant {
     began + GRACE + Duration::from_millis(received as u64 * 1000 / MIN_RATE)
+}
+
+fn exhausted(_: Exhausted) -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many request bodies are being received",
+    )
 }
 
 fn too_large(_: TooLong) -> Refusal {

@@ -5,20 +5,21 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
 use crate::describe::Access;
 use crate::dispatch::Answered;
+use crate::memory_budget::{Account, Accounts, Exhausted};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
 use crate::session_state::SessionHandle;
@@ -30,7 +31,7 @@ use crate::transport::http::host_check::{Admission, Guard};
 use crate::transport::http::pages::{self, Pages};
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
-use crate::transport::http::request_body::{self, BodyLimits, Budget};
+use crate::transport::http::request_body::{self, BodyLimits};
 use crate::transport::http::request_check::{Accepted, CallHead, accept};
 use crate::transport::http::route::{ResponseForm, Route};
 use crate::transport::http::routes::Routes;
@@ -91,6 +92,8 @@ struct Inner {
     routes: Routes,
     guard: Guard,
     body: BodyLimits,
+    /// What the accounts of sessions are made from.
+    accounts: Accounts,
     /// Configuration of the sessions that WebSocket upgrades start.
     config: SessionConfig,
     /// The token that admin callers have to present.
@@ -99,6 +102,13 @@ struct Inner {
     pages: Option<Arc<dyn Pages>>,
     /// The caller for requests that do not come through a server of this crate.
     unknown: Arc<Caller>,
+}
+
+impl Inner {
+    fn account(&mut self, accounts: Accounts) {
+        self.unknown = Caller::unknown(&accounts);
+        self.accounts = accounts;
+    }
 }
 
 impl crate::router::Router {
@@ -116,18 +126,20 @@ impl HttpService {
     /// Creates a service with one route, which answers on every path.
     #[must_use]
     pub fn new(route: Route) -> Self {
+        let body = BodyLimits {
+            max: 10 * 1024 * 1024,
+            timeout: Some(Duration::from_secs(30)),
+        };
+        let accounts = Accounts::new(256 * 1024 * 1024, 256 * 1024 * 1024);
         Self(Arc::new(Inner {
+            unknown: Caller::unknown(&accounts),
+            accounts,
+            body,
             routes: Routes::anywhere(route),
             guard: Guard::default(),
-            body: BodyLimits {
-                max: 10 * 1024 * 1024,
-                timeout: Some(Duration::from_secs(30)),
-                budget: Budget::new(256 * 1024 * 1024),
-            },
             config: SessionConfig::default(),
             admin: None,
             pages: None,
-            unknown: Caller::unknown(),
         }))
     }
 
@@ -135,6 +147,7 @@ impl HttpService {
         routes: Routes,
         guard: Guard,
         body: BodyLimits,
+        accounts: Accounts,
         config: SessionConfig,
         pages: Arc<dyn Pages>,
         admin: Option<AdminToken>,
@@ -146,7 +159,8 @@ impl HttpService {
             guard,
             body,
             config,
-            unknown: Caller::unknown(),
+            unknown: Caller::unknown(&accounts),
+            accounts,
         }))
     }
 
@@ -172,6 +186,26 @@ impl HttpService {
     #[must_use]
     pub fn max_request(self, bytes: usize) -> Self {
         self.edit(|inner| inner.body.max = bytes)
+    }
+
+    /// Sets the memory for request bodies, and for messages of WebSockets, in bytes; 256 MiB by
+    /// default. Requests beyond it get 503.
+    #[must_use]
+    pub fn max_request_memory(self, bytes: usize) -> Self {
+        self.edit(|inner| {
+            let responses = inner.accounts.budgets.responses.max();
+            inner.account(Accounts::new(bytes, responses));
+        })
+    }
+
+    /// Sets the memory for responses that are not sent yet, in bytes; 256 MiB by default. A call
+    /// whose result does not fit gets −32000.
+    #[must_use]
+    pub fn max_response_memory(self, bytes: usize) -> Self {
+        self.edit(|inner| {
+            let requests = inner.accounts.budgets.requests.max();
+            inner.account(Accounts::new(requests, bytes));
+        })
     }
 
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
@@ -258,6 +292,7 @@ impl HttpService {
             local,
             admin,
             config: &self.0.config,
+            accounts: &self.0.accounts,
             max_message: self.0.body.max,
         };
         upgrade::respond(head, handshake, &context)
@@ -275,8 +310,14 @@ impl HttpService {
         B: HttpBody,
         B::Error: Into<BoxError>,
     {
-        let (message, _held) = request_body::read(body, &self.0.body).await?;
-        let mut origin = route.dispatcher.origin(call.connection, call.local);
+        let memory = &call.connection.memory;
+        // On one connection, or behind one host, there may be many at a time.
+        let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+        let body = request_body::read(body, call.head_size, many, &self.0.body, memory);
+        let (message, _held) = body.await?;
+        let mut origin = route
+            .dispatcher
+            .origin(Arc::clone(call.connection), call.local);
         origin.admin = call.admin;
         origin.timeout = call.timeout;
         origin.traceparent = call.traceparent;
@@ -284,24 +325,53 @@ impl HttpService {
         origin.http = Some(head);
         let handle = form
             .events
-            .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), false));
+            .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
         origin.session.clone_from(&handle);
-        let answered = route.dispatcher.dispatch(message, Arc::new(origin)).await;
-        let Answered { text, streams } = answered;
-        let Some(text) = text else {
+        let origin = Arc::new(origin);
+        let answering = route.dispatcher.dispatch(message, origin, memory);
+        let Answered { text, streams } = match many {
+            true => with_room(answering, memory).await,
+            false => answering.await,
+        };
+        let Some(mut text) = text else {
             return Ok(reply::empty(route.notification_status));
         };
         if let Some(handle) = handle
             && !streams.is_empty()
         {
-            let events = Events::new(&text, streams, handle, call.stopping);
+            let text = events::event(text, memory).map_err(exhausted)?;
+            let events = Events::new(text, streams, handle, call.stopping);
             return Ok(reply::events(Body::from(events)));
+        }
+        if many {
+            text.hold_all(memory).map_err(exhausted)?;
         }
         Ok(match form.whole {
             Some(media_type) => reply::answer(text, media_type),
-            None => reply::events(Body::from(Bytes::from(events::event(&text)))),
+            None => {
+                let event = events::event(text, memory).map_err(exhausted)?;
+                reply::events(Body::from(event))
+            }
         })
     }
+}
+
+/// Polls a call only while its connection has room for more responses.
+async fn with_room<F>(answering: F, memory: &Account) -> F::Output
+where
+    F: Future,
+{
+    let mut answering = pin!(answering);
+    poll_fn(|cx| {
+        ready!(memory.poll_room(cx));
+        answering.as_mut().poll(cx)
+    })
+    .await
+}
+
+fn exhausted(_: Exhausted) -> Refusal {
+    let reason = "no memory for the response";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
 impl<B> Service<Request<B>> for HttpService

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::call_origin::{Connection, Transport};
 use crate::dispatch::Dispatcher;
+use crate::memory_budget::Accounts;
 use crate::session::event_loop::{SessionFuture, run};
 use crate::session::{Session, SessionConfig};
 use crate::shutdown::Shutdown;
@@ -59,6 +60,7 @@ pub(crate) struct UpgradeContext<'a> {
     /// Whether the request has the admin token.
     pub(crate) admin: bool,
     pub(crate) config: &'a SessionConfig,
+    pub(crate) accounts: &'a Accounts,
     pub(crate) max_message: usize,
 }
 
@@ -97,7 +99,7 @@ pub(crate) fn respond(
         socket,
         dispatcher: context.dispatcher.clone(),
         head: kept(&head),
-        connection: Connection::new(Transport::WebSocket, context.peer),
+        connection: Connection::new(Transport::WebSocket, context.peer, context.accounts.open()),
         local: context.local,
         admin: context.admin,
         config: context.config.clone(),
@@ -172,7 +174,8 @@ impl Upgrade {
     where
         S: Socket,
     {
-        let wire = WsWire::server(socket, ahead, self.max_message);
+        let memory = &self.connection.memory;
+        let wire = WsWire::server(socket, ahead, self.max_message, memory);
         let Self {
             dispatcher,
             head,

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +15,11 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
+use crate::memory_budget::{Account, Direction, Exhausted, FREE, Reservation};
 use crate::session::{CloseReason, Traffic, WireError};
+
+/// The bytes of a message are reserved in steps of this many.
+const STEP: usize = 64 * 1024;
 
 /// How many fragments a message may have, however short they are.
 const MAX_FRAGMENTS: u64 = 1024;
@@ -36,6 +41,8 @@ pub(super) struct FrameLimited<S> {
     ahead: Bytes,
     walk: FrameWalker,
     fault: Option<Fault>,
+    /// What is reserved for the message that is being received.
+    held: Reservation,
 }
 
 /// A limit that the peer has exceeded.
@@ -45,11 +52,14 @@ enum Fault {
     TooManyFragments,
     TooManyControls,
     LongControl,
+    /// There is no memory for the message.
+    Exhausted,
 }
 
 impl<S: AsyncRead + Unpin> FrameLimited<S> {
-    pub(super) fn new(stream: S, ahead: Bytes, max_message: usize) -> Self {
+    pub(super) fn new(stream: S, ahead: Bytes, max_message: usize, memory: &Arc<Account>) -> Self {
         Self {
+            held: Reservation::new(memory, Direction::Request),
             stream,
             traffic: Traffic::default(),
             ahead,
@@ -81,6 +91,10 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
         self.traffic.received += count as u64;
         let come = room.get(..count).unwrap_or_default();
         match self.walk.over(come) {
+            Ok(()) if self.hold().is_err() => {
+                self.fault = Some(Fault::Exhausted);
+                Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()))
+            }
             Ok(()) => Poll::Ready(Ok(count)),
             Err((fault, good)) => {
                 self.fault = Some(fault);
@@ -104,6 +118,22 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
 }
 
 impl<S> FrameLimited<S> {
+    /// Reserves what has arrived of a message, in steps.
+    fn hold(&mut self) -> Result<(), Exhausted> {
+        let received = self.walk.received();
+        if received <= FREE.max(self.held.bytes()) {
+            return Ok(());
+        }
+        self.held.set(received.next_multiple_of(STEP))
+    }
+
+    /// Returns what is reserved for messages that were handed over.
+    pub(super) fn release(&mut self) {
+        if self.held.bytes() > 0 && (!self.is_partial() || self.walk.received() <= FREE) {
+            self.held.shrink_to(0);
+        }
+    }
+
     /// Whether a frame or message has arrived in part.
     pub(super) fn is_partial(&self) -> bool {
         self.walk.is_partial()
@@ -114,6 +144,7 @@ impl<S> FrameLimited<S> {
         let (reason, close_reason) = match self.fault? {
             Fault::TooBig => ("a message beyond the limit", CloseReason::TooBig),
             Fault::TooManyFragments => ("a message in too many fragments", CloseReason::Policy),
+            Fault::Exhausted => return Some(WireError::exhausted()),
             Fault::TooManyControls => ("too many control frames", CloseReason::Policy),
             Fault::LongControl => (
                 "a control frame of more than 125 bytes",
@@ -156,6 +187,12 @@ impl FrameWalker {
 
     fn is_partial(&self) -> bool {
         self.open || self.left > 0 || self.filled > 0
+    }
+
+    /// Bytes of the current message that have arrived, without its frame headers.
+    fn received(&self) -> usize {
+        let received = self.size.saturating_sub(self.left);
+        usize::try_from(received).unwrap_or(usize::MAX)
     }
 
     /// # Errors

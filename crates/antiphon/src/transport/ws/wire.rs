@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
+use crate::memory_budget::Account;
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::byte_stream::Socket;
 use crate::transport::ws::frame_limits::FrameLimited;
@@ -51,18 +53,29 @@ pub(crate) struct WsWire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     /// Creates the server's end. `ahead` is what was read after the request.
-    pub(crate) fn server(stream: S, ahead: Bytes, max_message: usize) -> Self {
-        Self::new(Role::Server, stream, ahead, max_message)
+    pub(crate) fn server(
+        stream: S,
+        ahead: Bytes,
+        max_message: usize,
+        memory: &Arc<Account>,
+    ) -> Self {
+        Self::new(Role::Server, stream, ahead, max_message, memory)
     }
 
     /// Creates the client's end. `ahead` is what was read after the response.
     pub(crate) fn client(stream: S, ahead: Bytes, max_message: usize) -> Self {
-        Self::new(Role::Client, stream, ahead, max_message)
+        Self::new(
+            Role::Client,
+            stream,
+            ahead,
+            max_message,
+            &Account::unlimited(),
+        )
     }
 
-    fn new(role: Role, stream: S, ahead: Bytes, max_message: usize) -> Self {
+    fn new(role: Role, stream: S, ahead: Bytes, max_message: usize, memory: &Arc<Account>) -> Self {
         Self {
-            socket: FrameLimited::new(stream, ahead, max_message),
+            socket: FrameLimited::new(stream, ahead, max_message, memory),
             outbox: Outbox::default(),
             role,
             max_message,
@@ -172,6 +185,8 @@ impl<S: Socket> Wire for WsWire<S> {
         if self.has_ended {
             return Poll::Ready(None);
         }
+        // The message before this one has an owner by now.
+        self.socket.release();
         let was_resting = self.frames.is_none();
         let before = self.socket.traffic.received;
         // The loop handles control frames, whose number is limited.

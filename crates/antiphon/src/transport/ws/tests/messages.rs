@@ -1,6 +1,7 @@
 //! Messages in both directions.
 
 use super::*;
+use crate::memory_budget::Account;
 
 #[tokio::test]
 async fn both_ends_talk() {
@@ -257,7 +258,12 @@ async fn what_was_read_before_the_upgrade_comes_first() {
     let (mut peer, stream) = duplex(1000);
     let frame = masked(FIN | TEXT, b"hello");
     let (ahead, later) = frame.split_at(7);
-    let mut wire = WsWire::server(stream, Bytes::copy_from_slice(ahead), LIMIT);
+    let mut wire = WsWire::server(
+        stream,
+        Bytes::copy_from_slice(ahead),
+        LIMIT,
+        &Account::unlimited(),
+    );
     assert!(is_idle(&mut wire).await);
     assert!(wire.is_partial());
     peer.write_all(later).await.unwrap();

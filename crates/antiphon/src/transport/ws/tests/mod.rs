@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
+use crate::memory_budget::Account;
 use crate::session::{CloseReason, Wire, WireError};
 use crate::transport::ws::WsWire;
 
@@ -72,7 +73,7 @@ pub(super) async fn read_frame(peer: &mut DuplexStream) -> (u8, Vec<u8>) {
 }
 
 pub(super) fn server(stream: DuplexStream) -> WsWire<DuplexStream> {
-    WsWire::server(stream, Bytes::new(), LIMIT)
+    WsWire::server(stream, Bytes::new(), LIMIT, &Account::unlimited())
 }
 
 /// A server's wire, and a peer that writes raw bytes, with a buffer of this size between them.

@@ -1,0 +1,227 @@
+//! Text of an outgoing message: its buffer grows within a limit and a budget.
+
+use std::io;
+use std::sync::{Arc, MutexGuard};
+
+use super::{Exhausted, FREE};
+use serde::Serialize;
+
+use super::account::{Account, Direction};
+use super::reservation::Reservation;
+use super::turn;
+
+/// What is left free behind a text, for the bytes that complete the message.
+const SLACK: usize = 16;
+/// Up to this size a buffer doubles when it is full; beyond it grows by half.
+const DOUBLING: usize = 1024 * 1024;
+/// A result beyond this size waits for its turn, if its thread may block.
+const LARGE: usize = 256 * 1024;
+
+/// The JSON text of a response or an item, and what is reserved for it.
+#[derive(Debug, Default)]
+pub(crate) struct Payload {
+    pub(crate) text: Vec<u8>,
+    /// `None` if the text needs no reservation.
+    pub(crate) held: Option<Box<Reservation>>,
+}
+
+/// Why a value was not written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// The text would exceed its limit.
+    TooLarge,
+    /// The budget, or the share of the connection, does not allow it.
+    Exhausted,
+    /// The value has no JSON form.
+    Value(serde_json::Error),
+}
+
+/// Whether a large value may wait for its turn, if its thread may block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    Never,
+    ForTurn,
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(text: Vec<u8>) -> Self {
+        Self { text, held: None }
+    }
+}
+
+impl Payload {
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Appends bytes; a buffer that has to grow is reserved first.
+    ///
+    /// # Errors
+    ///
+    /// If the budget does not allow it; nothing is appended then.
+    pub(crate) fn extend(&mut self, bytes: &[u8], account: &Arc<Account>) -> Result<(), Exhausted> {
+        let after = self.text.len() + bytes.len();
+        if after > self.text.capacity().max(FREE) {
+            self.grow(after, usize::MAX, account)?;
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Appends the JSON text of a value; the text may then have `max` bytes. What the buffer does
+    /// not need is returned.
+    ///
+    /// # Errors
+    ///
+    /// If the value was not written. Then the text is of no use any more.
+    pub(crate) fn write<T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+        max: usize,
+        account: &Arc<Account>,
+        wait: Wait,
+    ) -> Result<(), WriteError> {
+        let mut writer = PayloadWriter::new(self, max, account, wait);
+        let written = serde_json::to_writer(&mut writer, value);
+        let stop = writer.stop.take();
+        drop(writer);
+        match (written, stop) {
+            (Ok(()), _) => self.settle(account).map_err(|_| WriteError::Exhausted),
+            (Err(_), Some(stop)) => Err(stop),
+            (Err(error), None) => Err(WriteError::Value(error)),
+        }
+    }
+
+    /// Appends a few bytes without which the message would not be complete.
+    pub(crate) fn extend_anyway(&mut self, bytes: &[u8]) {
+        if self.held.is_some() {
+            self.text.reserve_exact(bytes.len());
+        }
+        self.text.extend_from_slice(bytes);
+    }
+
+    /// Makes room for `after` bytes, at most `max`.
+    fn grow(&mut self, after: usize, max: usize, account: &Arc<Account>) -> Result<(), Exhausted> {
+        let capacity = self.text.capacity();
+        let larger = match capacity {
+            ..DOUBLING => capacity * 2,
+            _ => capacity + capacity / 2,
+        };
+        let wanted = larger.min(max).max(after).saturating_add(SLACK);
+        self.reserve(wanted, account)?;
+        self.text.reserve_exact(wanted - self.text.len());
+        Ok(())
+    }
+
+    /// Reserves so many bytes for the text, before it grows.
+    ///
+    /// # Errors
+    ///
+    /// If the budget does not allow it.
+    pub(crate) fn reserve(
+        &mut self,
+        bytes: usize,
+        account: &Arc<Account>,
+    ) -> Result<(), Exhausted> {
+        match &mut self.held {
+            Some(held) => held.cover(bytes),
+            none => {
+                *none = Reservation::of(account, Direction::Response, bytes)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns what a whole text does not need, and reserves what it was given without.
+    ///
+    /// # Errors
+    ///
+    /// If it needs a reservation, has none, and the budget does not allow it.
+    pub(crate) fn settle(&mut self, account: &Arc<Account>) -> Result<(), Exhausted> {
+        if self.text.capacity() <= FREE && self.held.is_none() {
+            return Ok(());
+        }
+        let spare = self.text.capacity() - self.text.len();
+        if spare > SLACK + self.text.len() / 8 {
+            self.text.shrink_to(self.text.len() + SLACK);
+        }
+        self.reserve(self.text.capacity(), account)
+    }
+
+    /// Reserves all of the text, however short it is.
+    ///
+    /// # Errors
+    ///
+    /// If the budget does not allow it.
+    pub(crate) fn hold_all(&mut self, account: &Arc<Account>) -> Result<(), Exhausted> {
+        let none = || Box::new(Reservation::new(account, Direction::Response));
+        let held = self.held.get_or_insert_with(none);
+        held.set(self.text.capacity())
+    }
+}
+
+/// Writer into a payload, for a serializer.
+struct PayloadWriter<'a> {
+    payload: &'a mut Payload,
+    account: &'a Arc<Account>,
+    max: usize,
+    /// The text may have this many bytes without growing.
+    free: usize,
+    /// Why writing has failed, if not for the value itself.
+    stop: Option<WriteError>,
+    wait: Wait,
+    turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl<'a> PayloadWriter<'a> {
+    fn new(payload: &'a mut Payload, max: usize, account: &'a Arc<Account>, wait: Wait) -> Self {
+        let free = payload.text.capacity().max(FREE - SLACK).min(max);
+        Self {
+            payload,
+            account,
+            max,
+            free,
+            stop: None,
+            wait,
+            turn: None,
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, after: usize) -> Result<(), WriteError> {
+        if after > self.max {
+            return Err(WriteError::TooLarge);
+        }
+        if after > LARGE && self.wait == Wait::ForTurn {
+            self.wait = Wait::Never;
+            self.turn = turn::wait(self.account);
+        }
+        let grown = self.payload.grow(after, self.max, self.account);
+        grown.map_err(|Exhausted| WriteError::Exhausted)?;
+        self.free = (self.payload.text.capacity() - SLACK).min(self.max);
+        Ok(())
+    }
+}
+
+impl io::Write for PayloadWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let after = self.payload.text.len() + bytes.len();
+        if after > self.free
+            && let Err(stop) = self.grow(after)
+        {
+            self.stop = Some(stop);
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.payload.text.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
