@@ -81,10 +81,10 @@ impl Http {
             .max_headers(limits.max_headers)
             .max_header_size(limits.max_header_size)
             .max_buf_size(limits.max_header_size.max(64 * 1024))
-            // Copies head and body into one buffer, so that they leave in one write.
-            // `pipeline_flush` would do so too, but would hold a response back while part of the
-            // next request is in the buffer.
-            .writev(false);
+            // Head and body leave in one write, and the body is not copied: hyper would keep the
+            // memory of the largest copy for the life of the connection. `pipeline_flush` would
+            // hold a response back while part of the next request is in the buffer.
+            .writev(true);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         let ping = std::time::Duration::from_secs(20);
         http2
