@@ -5,7 +5,8 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::AdminToken;
-use crate::files::{OwnedFile, PreparedFile};
+use crate::files::owned::OwnedFile;
+use crate::files::write::PreparedFile;
 
 /// Random bytes in a token.
 const LENGTH: usize = 32;

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::files;
+use crate::files::read::read_text;
 use crate::program::args::ServeArgs;
 use crate::program::units::{ByteSize, TimeLimit};
 use crate::server::{ServeError, Settings};
@@ -33,7 +33,7 @@ impl ServeArgs {
         let Some(path) = &self.config else {
             return Ok(None);
         };
-        let text = files::read_text(path, MAX_FILE).map_err(|error| bad(path, &error))?;
+        let text = read_text(path, MAX_FILE).map_err(|error| bad(path, &error))?;
         Ok(Some(text))
     }
 

@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::admin_token::{PreparedToken, TokenFile};
-use crate::files::{OwnedFile, PreparedFile};
+use crate::files::owned::OwnedFile;
+use crate::files::write::PreparedFile;
 use crate::server::bound::token_file;
 use crate::server::{ServeError, Settings};
 

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
-use crate::files;
+use crate::files::read;
 use crate::transport::byte_stream::Socket;
 
 impl<S: Socket> Socket for TlsStream<S> {
@@ -203,11 +203,11 @@ fn is_encrypted(text: &[u8]) -> bool {
 }
 
 fn open(path: &Path) -> Result<File, TlsError> {
-    files::open(path).map_err(|error| unreadable(path, &error))
+    read::open(path).map_err(|error| unreadable(path, &error))
 }
 
 fn read(file: &File, path: &Path) -> Result<Vec<u8>, TlsError> {
-    files::read(file, MAX_FILE).map_err(|error| unreadable(path, &error))
+    read::read(file, MAX_FILE).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> TlsError {

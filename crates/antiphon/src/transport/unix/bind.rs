@@ -15,7 +15,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use super::group;
 use super::lock::Lock;
 use crate::address::SocketAccess;
-use crate::files::{OwnedFile, random_word};
+use crate::files::owned::OwnedFile;
+use crate::files::write::random_word;
 
 /// The longest usable path in bytes: on Linux, `sun_path` has 108 bytes including a NUL.
 const MAX_PATH: usize = 107;
@@ -161,7 +162,7 @@ mod tests {
         }
     }
 
-    async fn listen(path: &Path) -> io::Result<(net::UnixListener, OwnedFile)> {
+    async fn listen(path: &Path) -> io::Result<(UnixListener, OwnedFile)> {
         super::listen(path, &SocketAccess::default()).await
     }
 

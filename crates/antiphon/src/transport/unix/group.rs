@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::files;
+use crate::files::read::{open, read};
 
 /// The groups of this machine.
 const GROUPS: &str = "/etc/group";
@@ -25,7 +25,7 @@ pub(super) fn number(group: &str) -> io::Result<u32> {
         let number = group.parse().ok().filter(|number| *number != u32::MAX);
         return number.ok_or_else(|| missing(format!("{group} is no number of a group")));
     }
-    let content = files::read(&files::open(Path::new(GROUPS))?, MAX_FILE)?;
+    let content = read(&open(Path::new(GROUPS))?, MAX_FILE)?;
     find(&String::from_utf8_lossy(&content), group).ok_or_else(|| {
         missing(format!(
             "there is no group {group} in {GROUPS}; a group from elsewhere goes by its number"

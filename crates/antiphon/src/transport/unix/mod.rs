@@ -21,7 +21,7 @@ pub(crate) use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::address::SocketAccess;
-pub(crate) use crate::files::OwnedFile;
+pub(crate) use crate::files::owned::OwnedFile;
 use crate::transport::byte_stream::{Socket, says_gone};
 
 /// Timeout for connecting. The kernel connects at once, unless the accept queue of the server is
