@@ -44,7 +44,7 @@ impl FromStr for Address {
                 Ok(Self::WebSocketUnix { socket, access })
             }
             (Some(_), "unix", _) => {
-                let (socket, framing, access) = split_query(rest)?;
+                let (socket, framing, access) = split_query(rest).map_err(malformed)?;
                 Ok(Self::Unix {
                     socket: parse_socket(&lower, socket)?,
                     access,
@@ -131,7 +131,7 @@ fn parse_socket(scheme: &str, path: &str) -> Result<PathBuf, AddressError> {
 
 /// A socket that carries HTTP, which has no framing of its own to choose.
 fn parse_http_socket(scheme: &str, rest: &str) -> Result<(PathBuf, SocketAccess), AddressError> {
-    let (socket, framing, access) = split_query(rest)?;
+    let (socket, framing, access) = split_query(rest).map_err(malformed)?;
     match framing {
         None => Ok((parse_socket(scheme, socket)?, access)),
         Some(_) => Err(malformed(format!(

@@ -4,8 +4,6 @@ use std::fmt;
 
 use antiphon_proto::Framing;
 
-use super::AddressError;
-
 /// Who may connect to the Unix socket of a server: the end of its address, as in
 /// `unix:/run/calc.sock?mode=0660&group=www-data`.
 ///
@@ -50,12 +48,12 @@ impl SocketAccess {
         *self == Self::default()
     }
 
-    fn check(self) -> Result<Self, AddressError> {
+    fn check(self) -> Result<Self, String> {
         match (&self.group, self.mode) {
-            (Some(group), 0o600) => Err(malformed(format!(
+            (Some(group), 0o600) => Err(format!(
                 "`group={group}` has no effect, because the mode 0600 gives the group nothing; add \
                  `mode=0660`"
-            ))),
+            )),
             _ => Ok(self),
         }
     }
@@ -74,9 +72,8 @@ impl fmt::Display for SocketAccess {
 }
 
 /// Splits the query off the address of a Unix socket. `None` for the framing if there is none in it.
-pub(super) fn split_query(
-    text: &str,
-) -> Result<(&str, Option<Framing>, SocketAccess), AddressError> {
+/// The error is what is wrong.
+pub(super) fn split_query(text: &str) -> Result<(&str, Option<Framing>, SocketAccess), String> {
     let Some((path, query)) = text.split_once('?') else {
         return Ok((text, None, SocketAccess::default()));
     };
@@ -87,48 +84,42 @@ pub(super) fn split_query(
             Some(("mode", word)) => mode.replace(parse_mode(word)?).is_some(),
             Some(("group", word)) => group.replace(parse_group(word)?).is_some(),
             _ => {
-                return Err(malformed(format!(
+                return Err(format!(
                     "`{member}`: the address of a socket takes `framing=…`, `mode=…` and `group=…`"
-                )));
+                ));
             }
         };
         if repeated {
-            return Err(malformed(format!("`{member}` is there a second time")));
+            return Err(format!("`{member}` is there a second time"));
         }
     }
     let mode = mode.unwrap_or(SocketAccess::default().mode);
     Ok((path, framing, SocketAccess { mode, group }.check()?))
 }
 
-fn parse_framing(word: &str) -> Result<Framing, AddressError> {
+fn parse_framing(word: &str) -> Result<Framing, String> {
     word.parse().map_err(|_| {
-        malformed(format!(
-            "`framing={word}`: it is `framing=newline` or `framing=content-length`"
-        ))
+        format!("`framing={word}`: it is `framing=newline` or `framing=content-length`")
     })
 }
 
-fn parse_mode(word: &str) -> Result<u32, AddressError> {
+fn parse_mode(word: &str) -> Result<u32, String> {
     let digits = (3..=4).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit());
     let mode = u32::from_str_radix(word, 8).ok().filter(|_| digits);
     mode.filter(|mode| MODES.contains(mode)).ok_or_else(|| {
-        malformed(format!(
+        format!(
             "`mode={word}`: it is 0600 for the user of the server, 0660 for its group too, or 0666 \
              for everybody on this machine"
-        ))
+        )
     })
 }
 
-fn parse_group(word: &str) -> Result<String, AddressError> {
+fn parse_group(word: &str) -> Result<String, String> {
     let named = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | '\\');
     if !word.is_empty() && word.chars().all(named) {
         return Ok(word.to_owned());
     }
-    Err(malformed(format!(
+    Err(format!(
         "`group={word}`: it is the name or the number of a group"
-    )))
-}
-
-fn malformed(reason: String) -> AddressError {
-    AddressError::Malformed { reason }
+    ))
 }

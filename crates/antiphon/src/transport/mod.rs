@@ -7,7 +7,7 @@
 //! | `ws/` | WebSocket |
 //! | `framed/` | messages on a byte stream: one per line, or with headers as in LSP |
 //! | `memory.rs` | in-memory connections |
-//! | `tcp.rs`, `unix/`, `stdio/` | sources of byte streams |
+//! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams; `unix/` has the parts of `unix.rs` |
 //! | `tls/` | TLS around them |
 //! | `byte_stream.rs` | the trait that all byte streams implement |
 //! | `bounded_body.rs` | collects an HTTP body in memory, up to a size limit |
