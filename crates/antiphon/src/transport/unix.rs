@@ -1,14 +1,4 @@
 //! Unix sockets.
-//!
-//! | file | what it does |
-//! |---|---|
-//! | `bind.rs` | a listening socket at a path, which nobody else can reach meanwhile |
-//! | `lock.rs` | the lock on that path |
-//! | `group.rs` | the number of a group |
-
-mod bind;
-mod group;
-mod lock;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,6 +13,7 @@ use tokio::time::timeout;
 use crate::address::SocketAccess;
 pub(crate) use crate::files::owned::OwnedFile;
 use crate::transport::byte_stream::{Socket, says_gone};
+use crate::transport::unix_bind::bind;
 
 /// Timeout for connecting. The kernel connects at once, unless the accept queue of the server is
 /// full.

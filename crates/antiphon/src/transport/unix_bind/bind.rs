@@ -36,7 +36,7 @@ const ATTEMPTS: usize = 16;
 /// `AddrInUse` if another server listens there; `AlreadyExists` if the path exists and is no socket
 /// (it is not changed); `InvalidInput` if the path is longer than 107 bytes; those of the lock and
 /// of the group; or the system's error if the folder is missing.
-pub(super) async fn listen(
+pub(crate) async fn listen(
     path: &Path,
     access: &SocketAccess,
 ) -> io::Result<(net::UnixListener, OwnedFile)> {
