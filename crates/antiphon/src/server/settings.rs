@@ -82,7 +82,7 @@ pub struct Settings {
     /// Maximum size of all request bodies held in memory, in bytes, over all connections; more gets
     /// 503. At least `max_request`. Default: 256 MiB.
     pub max_request_memory: usize,
-    /// Maximum number of header fields in a request, at least 4; more get 431. Default: 64.
+    /// Maximum number of header fields in a request, 4 to 10 000; more get 431. Default: 64.
     pub max_headers: usize,
     /// Maximum size of a request head, in bytes, at least 256; more gets 431. Default: 16 KiB.
     pub max_header_size: usize,
