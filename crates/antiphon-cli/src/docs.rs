@@ -1,13 +1,12 @@
 //! `antiphon docs`: documentation of a server for people and programs.
 
-use std::fs;
-
 use antiphon::OpenRpcDocument;
 use clap::{Args, ValueEnum};
 
 use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::output::Output;
+use crate::output_file;
 use crate::source::Source;
 
 #[derive(Args)]
@@ -70,7 +69,7 @@ impl DocsCommand {
                 .to_json(),
         };
         match &self.output {
-            Some(path) => fs::write(path, made).map_err(|error| Failure::io(path, &error))?,
+            Some(path) => output_file::write(path, &made)?,
             None => output.document(&made)?,
         }
         Ok(Exit::Done)

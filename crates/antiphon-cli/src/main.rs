@@ -15,7 +15,7 @@
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
 //! | `remote.rs` | connection options, runtime and timeout of a command |
 //! | `args.rs` | parameters from the command line, files and standard input |
-//! | `output.rs` | standard output and standard error |
+//! | `output.rs`, `output_file.rs` | standard output and standard error; files |
 //! | `json.rs` | indentation and colours for JSON text |
 //! | `exit.rs` | exit codes |
 //!
@@ -32,6 +32,7 @@ mod exit;
 mod json;
 mod listen;
 mod output;
+mod output_file;
 mod remote;
 mod serve;
 mod shell;

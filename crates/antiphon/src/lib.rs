@@ -322,6 +322,8 @@ mod current_call;
 mod describe;
 mod dispatch;
 mod error;
+#[cfg(any(feature = "client", feature = "server"))]
+mod files;
 mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
@@ -337,7 +339,7 @@ mod subscription;
 mod supervisor;
 mod transport;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, SocketAccess};
 #[cfg(feature = "macros")]
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{ErrorCode, ErrorObject, Framing, Id, IntoParams, Params};

@@ -36,12 +36,11 @@ mod typescript;
 mod typescript_types;
 mod value;
 
-use std::fs;
-
 use clap::{Args, ValueEnum};
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::output_file;
 use crate::source::Source;
 
 #[derive(Args)]
@@ -103,7 +102,7 @@ impl CodegenCommand {
             Language::Rust => rust::write(&api, &name),
         };
         match &self.output {
-            Some(path) => fs::write(path, file).map_err(|error| Failure::io(path, &error))?,
+            Some(path) => output_file::write(path, &file)?,
             None => output.raw(file.as_bytes())?,
         }
         Ok(Exit::Done)

@@ -7,8 +7,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use antiphon::Params;
 use antiphon::client::{Client, Error};
+use antiphon::{Address, Params};
 
 use crate::exit::{Exit, Failure};
 
@@ -36,9 +36,14 @@ impl Socket {
         let usage = |reason: &str| Failure::usage(format!("the control socket {shown}: {reason}"));
         let path = std::path::absolute(path).map_err(|error| usage(&error.to_string()))?;
         let text = path.to_str().ok_or_else(|| usage("its path is no UTF-8"))?;
-        Ok(Self {
-            url: format!("unix:{text}"),
-        })
+        // The setting of a server may also say who can connect.
+        match format!("unix:{text}").parse::<Address>() {
+            Ok(Address::Unix { socket, .. }) => Ok(Self {
+                url: format!("unix:{}", socket.display()),
+            }),
+            Ok(_) => Err(usage("it is no path")),
+            Err(error) => Err(usage(&error.to_string())),
+        }
     }
 
     pub(super) fn url(&self) -> &str {

@@ -15,4 +15,6 @@ mod ends;
 mod listen;
 mod serve;
 mod shell;
+#[cfg(target_os = "linux")]
+mod start;
 mod support;

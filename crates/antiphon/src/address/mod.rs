@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `mod.rs` | [`Address`], its errors, its text form |
 //! | `parse.rs` | text → address |
+//! | `socket_access.rs` | [`SocketAccess`]: mode and group of a Unix socket |
 
 mod parse;
+mod socket_access;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use antiphon_proto::Framing;
+pub use socket_access::SocketAccess;
 
 /// The address of a server, in the form in which servers, clients and the command-line tool take
 /// it.
@@ -32,6 +35,10 @@ use antiphon_proto::Framing;
 /// On raw streams each message is a line, or has a `Content-Length` header as in LSP:
 /// `tcp://HOST:PORT?framing=content-length`, `unix:PATH?framing=content-length`,
 /// `stdio+content-length:COMMAND`.
+///
+/// For servers, the address of a Unix socket may say who else can connect to it:
+/// `unix:PATH?mode=0660&group=GROUP`, where `GROUP` is a name or a number; see [`SocketAccess`]. Without
+/// it only the user who runs the server can.
 ///
 /// `COMMAND` is split into words as by a POSIX shell. No shell runs, so variables and patterns are
 /// not expanded.
@@ -94,16 +101,22 @@ pub enum Address {
     HttpUnix {
         /// Path of the socket.
         socket: PathBuf,
+        /// Who may connect; for servers.
+        access: SocketAccess,
     },
     /// WebSocket on a Unix socket.
     WebSocketUnix {
         /// Path of the socket.
         socket: PathBuf,
+        /// Who may connect; for servers.
+        access: SocketAccess,
     },
     /// A raw stream on a Unix socket.
     Unix {
         /// Path of the socket.
         socket: PathBuf,
+        /// Who may connect; for servers.
+        access: SocketAccess,
         /// How messages are delimited.
         framing: Framing,
     },
@@ -126,6 +139,16 @@ impl Address {
                 | Self::WebSocket { secure: true, .. }
                 | Self::Tcp { secure: true, .. }
         )
+    }
+
+    /// Who may connect to a Unix socket, if the address says more than the default.
+    pub(crate) fn access(&self) -> Option<&SocketAccess> {
+        match self {
+            Self::HttpUnix { access, .. }
+            | Self::WebSocketUnix { access, .. }
+            | Self::Unix { access, .. } => Some(access).filter(|access| !access.is_default()),
+            _ => None,
+        }
     }
 }
 
@@ -186,6 +209,14 @@ fn query(framing: Framing) -> &'static str {
     }
 }
 
+/// Writes mode and group behind this character, unless they are the default.
+fn write_access(f: &mut fmt::Formatter<'_>, mark: char, access: &SocketAccess) -> fmt::Result {
+    match access.is_default() {
+        true => Ok(()),
+        false => write!(f, "{mark}{access}"),
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = |host: &Option<String>, port: u16| match host {
@@ -222,10 +253,22 @@ impl fmt::Display for Address {
                 let place = place(host, *port);
                 write!(f, "{scheme}://{place}{}", query(*framing))
             }
-            Self::HttpUnix { socket } => write!(f, "http+unix:{}", socket.display()),
-            Self::WebSocketUnix { socket } => write!(f, "ws+unix:{}", socket.display()),
-            Self::Unix { socket, framing } => {
-                write!(f, "unix:{}{}", socket.display(), query(*framing))
+            Self::HttpUnix { socket, access } => {
+                write!(f, "http+unix:{}", socket.display())?;
+                write_access(f, '?', access)
+            }
+            Self::WebSocketUnix { socket, access } => {
+                write!(f, "ws+unix:{}", socket.display())?;
+                write_access(f, '?', access)
+            }
+            Self::Unix {
+                socket,
+                access,
+                framing,
+            } => {
+                let query = query(*framing);
+                write!(f, "unix:{}{query}", socket.display())?;
+                write_access(f, if query.is_empty() { '?' } else { '&' }, access)
             }
             Self::Stdio { command, framing } => match framing {
                 Framing::ContentLength => write!(f, "stdio+content-length:{command}"),

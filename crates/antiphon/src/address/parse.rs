@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use antiphon_proto::Framing;
 
-use super::{Address, AddressError, SCHEMES};
+use super::socket_access::split_query;
+use super::{Address, AddressError, SCHEMES, SocketAccess};
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -34,16 +35,21 @@ impl FromStr for Address {
             }
             (Some(_), "tcp", Some(rest)) => parse_tcp(rest, false),
             (Some(_), "tls", Some(rest)) => parse_tcp(rest, true),
-            (Some(_), "http+unix", _) => Ok(Self::HttpUnix {
-                socket: parse_socket(&lower, rest)?,
-            }),
-            (Some(_), "ws+unix", _) => Ok(Self::WebSocketUnix {
-                socket: parse_socket(&lower, rest)?,
-            }),
+            (Some(_), "http+unix", _) => {
+                let (socket, access) = parse_http_socket(&lower, rest)?;
+                Ok(Self::HttpUnix { socket, access })
+            }
+            (Some(_), "ws+unix", _) => {
+                let (socket, access) = parse_http_socket(&lower, rest)?;
+                Ok(Self::WebSocketUnix { socket, access })
+            }
             (Some(_), "unix", _) => {
-                let (socket, framing) = split_framing(rest)?;
-                let socket = parse_socket(&lower, socket)?;
-                Ok(Self::Unix { socket, framing })
+                let (socket, framing, access) = split_query(rest).map_err(malformed)?;
+                Ok(Self::Unix {
+                    socket: parse_socket(&lower, socket)?,
+                    access,
+                    framing: framing.unwrap_or_default(),
+                })
             }
             (Some(_), "stdio", _) => parse_stdio(rest, Framing::Newline),
             (Some(_), "stdio+content-length", _) => parse_stdio(rest, Framing::ContentLength),
@@ -120,6 +126,17 @@ fn parse_socket(scheme: &str, path: &str) -> Result<PathBuf, AddressError> {
     match path {
         "" => Err(malformed(format!("`{scheme}:` needs the path of a socket"))),
         path => Ok(PathBuf::from(path)),
+    }
+}
+
+/// A socket that carries HTTP, which has no framing of its own to choose.
+fn parse_http_socket(scheme: &str, rest: &str) -> Result<(PathBuf, SocketAccess), AddressError> {
+    let (socket, framing, access) = split_query(rest).map_err(malformed)?;
+    match framing {
+        None => Ok((parse_socket(scheme, socket)?, access)),
+        Some(_) => Err(malformed(format!(
+            "`framing=…` is for `unix:`; `{scheme}:` is HTTP"
+        ))),
     }
 }
 

@@ -75,7 +75,55 @@ fn a_socket_is_an_address() {
         ("http+unix:/run/x.sock", Ok("http+unix:/run/x.sock")),
         ("http+unix:x", Ok("http+unix:x")),
         ("http+unix:", Err("needs the path of a socket")),
+        ("http+unix:x?framing=newline", Err("is for `unix:`")),
     ]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_may_say_who_can_connect() {
+    let asked = "mode=0660&group=www-data";
+    let wrong = "it is 0600 for the user";
+    check(&[
+        ("unix:x?mode=0600", Ok("unix:x")),
+        ("unix:x?mode=660", Ok("unix:x?mode=0660")),
+        ("unix:x?mode=0666", Ok("unix:x?mode=0666")),
+        (
+            "unix:x?group=www-data&mode=0660&framing=newline",
+            Ok("unix:x?mode=0660&group=www-data"),
+        ),
+        (
+            "unix:/x?mode=0660&group=33&framing=content-length",
+            Ok("unix:/x?framing=content-length&mode=0660&group=33"),
+        ),
+        (
+            &format!("http+unix:/run/x?{asked}"),
+            Ok(&format!("http+unix:/run/x?{asked}")),
+        ),
+        ("unix:x?mode=0640", Err(wrong)),
+        ("unix:x?mode=0620", Err(wrong)),
+        ("unix:x?mode=0777", Err(wrong)),
+        ("unix:x?mode=4660", Err(wrong)),
+        ("unix:x?mode=0606", Err(wrong)),
+        ("unix:x?mode=0o660", Err(wrong)),
+        ("unix:x?mode=+660", Err(wrong)),
+        ("unix:x?mode=00660", Err(wrong)),
+        ("unix:x?mode=", Err(wrong)),
+        ("unix:x?group=g", Err("add `mode=0660`")),
+        ("unix:x?mode=0600&group=g", Err("add `mode=0660`")),
+        ("unix:x?mode=0660&group=", Err("the name or the number")),
+        ("unix:x?mode=0660&group=a:b", Err("the name or the number")),
+        ("unix:x?mode=0660&mode=0660", Err("a second time")),
+        (
+            "unix:x?user=u",
+            Err("`user=u`: the address of a socket takes"),
+        ),
+        ("unix:x?", Err("the address of a socket takes")),
+        ("unix:x?framing=lines", Err("`framing=newline` or")),
+        ("unix:?mode=0660", Err("needs the path of a socket")),
+    ]);
+    #[cfg(feature = "ws")]
+    check(&[("ws+unix:/run/x?mode=0666", Ok("ws+unix:/run/x?mode=0666"))]);
 }
 
 /// All builds know all schemes; the error names those that a build does not support.

@@ -1,91 +1,79 @@
 //! The file of the admin token.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use super::AdminToken;
+use crate::files::owned::OwnedFile;
+use crate::files::write::PreparedFile;
 
 /// Random bytes in a token.
 const LENGTH: usize = 32;
 
-/// A file with an admin token; exists as long as the server runs.
+/// A token whose file is complete, but not at its path yet.
+#[derive(Debug)]
+pub(crate) struct PreparedToken {
+    pub(crate) token: AdminToken,
+    file: PreparedFile,
+}
+
+impl PreparedToken {
+    /// Generates a token, or takes a known one, and writes it to a file that no other user can read
+    /// (mode 0600).
+    pub(crate) fn new(path: &Path, known: Option<&str>) -> io::Result<Self> {
+        let token = match known {
+            Some(token) => token.to_owned(),
+            None => generate()?,
+        };
+        Ok(Self {
+            file: PreparedFile::new(path, &format!("{token}\n"), 0o600)?,
+            token: AdminToken::new(&token),
+        })
+    }
+
+    /// Shows the file at its path, in place of an existing one.
+    pub(crate) fn publish(self) -> io::Result<TokenFile> {
+        Ok(TokenFile {
+            _file: self.file.publish()?,
+        })
+    }
+}
+
+/// A file with an admin token. It is removed on drop, since the token is no longer valid then.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
-    pub(crate) token: AdminToken,
-    path: PathBuf,
-    inode: (u64, u64),
+    _file: OwnedFile,
 }
 
-impl TokenFile {
-    /// Generates a token and writes it to a file that no other user can read (mode 0600). An
-    /// existing file is replaced.
-    pub(crate) fn write(path: &Path) -> io::Result<Self> {
-        let mut random = [0; LENGTH];
-        File::open("/dev/urandom")?.read_exact(&mut random)?;
-        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::write_known(path, &token)
-    }
-
-    /// The same with an existing token.
-    pub(crate) fn write_known(path: &Path, token: &str) -> io::Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}", std::process::id()));
-        let beside = PathBuf::from(name);
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)
-            .and_then(|mut file| {
-                writeln!(file, "{token}")?;
-                file.metadata()
-            })
-            .and_then(|made| fs::rename(&beside, path).map(|()| made));
-        match written {
-            Ok(made) => Ok(Self {
-                token: AdminToken::new(token),
-                path: path.to_owned(),
-                inode: (made.dev(), made.ino()),
-            }),
-            Err(error) => {
-                let _ = fs::remove_file(&beside);
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Drop for TokenFile {
-    /// Removes the file, since the token is no longer valid. A file that has replaced it is kept.
-    fn drop(&mut self) {
-        let ours =
-            fs::metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.inode);
-        if ours {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+fn generate() -> io::Result<String> {
+    let mut random = [0; LENGTH];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_token_is_in_its_file_alone_and_goes_with_it() {
         let path = std::env::temp_dir().join(format!("antiphon-token-{}", std::process::id()));
         fs::write(&path, "what was there").unwrap();
-        let file = TokenFile::write(&path).unwrap();
+        let prepared = PreparedToken::new(&path, None).unwrap();
+        let token = prepared.token.clone();
+        let file = prepared.publish().unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.trim().len(), 2 * LENGTH);
-        assert!(file.token.is_shown_by(format!("Bearer {text}").as_bytes()));
-        assert!(!format!("{file:?}").contains(text.trim()));
-        let second = TokenFile::write(&path).unwrap();
+        assert!(token.is_shown_by(format!("Bearer {text}").as_bytes()));
+        let second = PreparedToken::new(&path, None).unwrap();
+        assert!(!format!("{second:?}").contains(second.token.text()));
         assert_ne!(second.token.text(), text.trim());
+        let second = second.publish().unwrap();
         drop(file);
         assert!(path.exists(), "it is the second one's now");
         drop(second);

@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | [`AdminToken`]: checks the token of a caller |
-//! | `file.rs` | [`TokenFile`]: the file, for as long as the server runs |
+//! | `file.rs` | [`PreparedToken`], [`TokenFile`]: the file, for as long as the server runs |
 //! | `no_file.rs` | stub for systems without file modes, where no file is written |
 
 #[cfg_attr(not(unix), path = "no_file.rs")]
@@ -12,7 +12,7 @@ mod file;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use file::TokenFile;
+pub(crate) use file::{PreparedToken, TokenFile};
 
 /// A token that authenticates a caller as admin: `Authorization: Bearer TOKEN`.
 #[derive(Clone)]

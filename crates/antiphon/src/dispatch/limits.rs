@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Limits of calls and batches. All of them are on by default.
 ///
-/// A [`Server`](crate::Server) takes them from [`Settings::calls`](crate::Settings::calls). For a
+/// A [`Server`](crate::Server) takes them from [`Settings::calls`](crate::Settings::calls), and does
+/// not start with values that let no call through. Without a server they hold as they are. For a
 /// router that you build yourself, pass them to [`Router::build_with`](crate::Router::build_with).
 /// A call beyond a limit gets an error whose code is listed at [`ErrorCode`](crate::ErrorCode).
 ///
@@ -18,13 +19,14 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Entries in a batch; a longer batch is rejected as a whole. Default: 100.
+    /// Entries in a batch; a longer batch is rejected as a whole, so 0 forbids batches. Default: 100.
     pub max_batch: usize,
     /// Calls of one batch that may be pending at the same time. Default: 8.
     pub batch_concurrency: usize,
     /// Bytes in one result; a larger one becomes −32003. Default: 10 MiB.
     pub max_response: usize,
-    /// Bytes in the response to a batch; calls that do not fit get −32003. Default: 25 MiB.
+    /// Bytes in the response to a batch; calls that do not fit get −32003. A server wants at least
+    /// `max_response`. Default: 25 MiB.
     pub max_batch_response: usize,
     /// Timeout of a call, after which it gets −32001; `None` means no timeout. Default: 30 s. A
     /// caller may ask for less.

@@ -5,9 +5,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::files::read::read_text;
 use crate::program::args::ServeArgs;
 use crate::program::units::{ByteSize, TimeLimit};
 use crate::server::{ServeError, Settings};
+
+/// Size limit of the settings file in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// The settings file, and the command line and environment over it.
 pub(super) struct SettingSources {
@@ -29,7 +33,7 @@ impl ServeArgs {
         let Some(path) = &self.config else {
             return Ok(None);
         };
-        let text = std::fs::read_to_string(path).map_err(|error| bad(path, &error))?;
+        let text = read_text(path, MAX_FILE).map_err(|error| bad(path, &error))?;
         Ok(Some(text))
     }
 

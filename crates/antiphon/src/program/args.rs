@@ -112,7 +112,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "PATH", env = "ANTIPHON_CONTROL")]
     pub control: Option<PathBuf>,
 
-    /// Where to write the number of the supervisor's process
+    /// Where to write the number of this process, which with workers is the supervisor
     #[arg(long, value_name = "FILE", env = "ANTIPHON_PID_FILE")]
     pub pid_file: Option<PathBuf>,
 

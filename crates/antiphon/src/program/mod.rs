@@ -6,6 +6,7 @@
 //! | `args.rs`, `units.rs` | [`ServeArgs`]; human-readable durations and sizes |
 //! | `apply_settings.rs` | merges arguments and settings file into the builder's settings |
 //! | `log.rs`, `runtime.rs`, `signals.rs`, `ctrl_c.rs` | log on standard error, tokio runtime, signals |
+//! | `start_watch.rs` | signals until the server handles them itself |
 //! | `supervised.rs` | programs with workers; `unsupervised.rs` in builds without |
 
 mod apply_settings;
@@ -16,6 +17,7 @@ mod runtime;
 mod signals;
 mod start;
 mod start_config;
+mod start_watch;
 #[cfg_attr(not(all(unix, feature = "supervisor")), path = "unsupervised.rs")]
 mod supervised;
 mod units;

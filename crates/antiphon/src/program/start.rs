@@ -12,7 +12,9 @@ use crate::program::log::{log_to_stderr, print_line};
 use crate::program::runtime::block_on;
 use crate::program::signals::{Signal, Signals};
 use crate::program::start_config::StartConfig;
+use crate::program::start_watch::StartWatch;
 use crate::program::supervised::{self, Notice, notify};
+use crate::server::settings_check::check_threads;
 use crate::server::{ServeError, Server, ServerHandle, Settings};
 
 #[derive(Parser)]
@@ -57,6 +59,7 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
                 .to_owned(),
         ));
     }
+    let watch = StartWatch::begin()?;
     let role = supervised::role()?;
     let base = server.settings.clone();
     let flags = args.clone();
@@ -70,29 +73,46 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
         server = server.stdio_framed(framing);
     }
     args.apply(&mut server.settings)?;
+    server.settings.check()?;
     let threads = args.flags.threads.or(server.threads);
+    check_threads(threads)?;
     let start = StartConfig {
         base,
         flags,
         settings_file,
         threads,
     };
-    let (server, start) = match supervised::run(role, server, start) {
+    let (server, start, watch) = match supervised::run(role, server, start, watch) {
         ControlFlow::Continue(here) => here,
         ControlFlow::Break(ended) => return ended,
     };
     let available = || available_parallelism().map_or(1, usize::from);
     let threads = start.threads.unwrap_or_else(available);
-    block_on(threads, serve(server, start.base, start.flags))
+    block_on(threads, serve(server, start.base, start.flags, watch))
 }
 
-async fn serve(mut server: Server, base: Settings, flags: ServeArgs) -> Result<(), ServeError> {
+async fn serve(
+    mut server: Server,
+    base: Settings,
+    flags: ServeArgs,
+    watch: StartWatch,
+) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     let addresses = server.settings.bind.clone();
-    if let Some(hook) = server.on_supervisor_start.take() {
-        hook().await.map_err(ServeError::Lazy)?;
-    }
-    let bound = supervised::listen(server).await?;
+    let set_up = async {
+        let files = supervised::prepare_files(&server.settings)?;
+        if let Some(hook) = server.on_supervisor_start.take() {
+            hook().await.map_err(ServeError::Lazy)?;
+        }
+        Ok::<_, ServeError>((supervised::listen(server).await?, files))
+    };
+    let (bound, mut files) = tokio::select! {
+        biased;
+        () = watch.stopped() => return Ok(()),
+        set_up = set_up => set_up?,
+    };
+    drop(watch);
+    files.publish()?;
     for url in bound.urls() {
         print_line(&format_args!("antiphon listening on {url}"));
     }
@@ -137,7 +157,8 @@ fn reload_settings(base: &Settings, flags: &ServeArgs, addresses: &[String]) -> 
     let read = flags
         .read_file()
         .and_then(|config| flags.clone().with_file(config.as_deref()))
-        .and_then(|args| args.apply(&mut settings));
+        .and_then(|args| args.apply(&mut settings))
+        .and_then(|()| settings.check());
     match read {
         Ok(()) => {
             if settings.bind != addresses {

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::program::log::print_line;
 use crate::program::runtime::block_on;
 use crate::program::start_config::StartConfig;
+use crate::program::start_watch::StartWatch;
 use crate::server::bound::listen_also;
 use crate::server::{BoundServer, ServeError, Server, Settings};
-use crate::supervisor::{Assignment, GenerationConfig, Role, activated, supervise, work};
+use crate::supervisor::{Assignment, GenerationConfig, Role, RunFiles, activated, supervise, work};
 pub(super) use crate::supervisor::{Notice, notify};
 
 /// Role of this process: standalone, worker, or successor of a supervisor.
@@ -31,17 +32,21 @@ pub(super) fn run(
     role: Role,
     server: Server,
     start: StartConfig,
-) -> ControlFlow<Result<(), ServeError>, (Server, StartConfig)> {
+    watch: StartWatch,
+) -> ControlFlow<Result<(), ServeError>, (Server, StartConfig, StartWatch)> {
     let has_workers = server.settings.supervision.workers > 0;
     ControlFlow::Break(match role {
         Role::Worker(assignment) => {
             name_process();
-            block_on(start.threads.unwrap_or(1), work(server, assignment))
+            let working = work(server, assignment, watch.stopped(), || drop(watch));
+            block_on(start.threads.unwrap_or(1), working)
         }
-        Role::Successor(assignment) if has_workers => supervised(server, start, Some(assignment)),
+        Role::Successor(assignment) if has_workers => {
+            supervised(server, start, Some(assignment), watch)
+        }
         Role::Successor(_) => Err(unsupervised()),
-        Role::Own if has_workers => supervised(server, start, None),
-        Role::Own => return ControlFlow::Continue((server, start)),
+        Role::Own if has_workers => supervised(server, start, None, watch),
+        Role::Own => return ControlFlow::Continue((server, start, watch)),
     })
 }
 
@@ -50,6 +55,11 @@ pub(super) fn run(
 pub(super) async fn listen(server: Server) -> Result<BoundServer, ServeError> {
     let activated = activated(server.settings.has_tls())?;
     listen_also(server, activated).await
+}
+
+/// The files of this process while it serves, apart from the admin token.
+pub(super) fn prepare_files(settings: &Settings) -> Result<RunFiles, ServeError> {
+    RunFiles::prepare_pid(settings)
 }
 
 fn unsupervised() -> ServeError {
@@ -63,6 +73,7 @@ fn supervised(
     server: Server,
     start: StartConfig,
     assignment: Option<Assignment>,
+    watch: StartWatch,
 ) -> Result<(), ServeError> {
     let StartConfig {
         base,
@@ -96,6 +107,7 @@ fn supervised(
             .clone()
             .with_file(settings_file.as_deref())?
             .apply(&mut settings)?;
+        settings.check()?;
         if settings.bind != bound {
             tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
         }
@@ -106,10 +118,17 @@ fn supervised(
         Ok(generation(&settings, settings_file))
     });
     let announce = |url: &str| print_line(&format_args!("antiphon listening on {url}"));
-    block_on(
-        1,
-        supervise(server, first, read_settings, assignment, announce),
-    )
+    let interrupted = watch.stopped();
+    let supervising = supervise(
+        server,
+        first,
+        read_settings,
+        assignment,
+        announce,
+        interrupted,
+        || drop(watch),
+    );
+    block_on(1, supervising)
 }
 
 /// Sets the process name. Workers are executed through `/proc/self/exe`, so the kernel has named

@@ -1,7 +1,9 @@
 //! Server with bound listeners, from [`Server::listen`] until it stops.
 
 use std::collections::HashSet;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::admin_token::{AdminToken, TokenFile};
+use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
@@ -53,10 +55,12 @@ pub(crate) struct Provided {
 impl BoundServer {
     /// Binds the addresses and builds the routes. Provided resources are used as they are.
     pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
-        server.settings.check_features()?;
-        let token_file = match (&provided.admin, &server.settings.admin_token_file) {
-            (None, Some(path)) => Some(token_file(path)?),
-            _ => None,
+        server.settings.check()?;
+        let token_path = server.settings.admin_token_file.clone();
+        let token_path = token_path.filter(|_| provided.admin.is_none());
+        let prepared = match &token_path {
+            Some(path) => Some(token_file(path, PreparedToken::new(path, None))?),
+            None => None,
         };
         let listeners = match provided.listeners {
             Some(listeners) => listeners,
@@ -89,13 +93,18 @@ impl BoundServer {
             status: Arc::new(status),
             admin: provided
                 .admin
-                .or_else(|| token_file.as_ref().map(|file| file.token.clone())),
+                .or_else(|| prepared.as_ref().map(|file| file.token.clone())),
             http_layers,
             tls,
             budgets: settings.budgets(),
             exposure: Exposure::of(&listeners),
         };
         app.exposure.check(&settings)?;
+        // The last step that can fail: until here, the file of a server that runs already stays.
+        let token_file = match (prepared, &token_path) {
+            (Some(prepared), Some(path)) => Some(token_file(path, prepared.publish())?),
+            _ => None,
+        };
         let (setup, _) = watch::channel(app.setup(&settings));
         Ok(Self {
             listeners,
@@ -186,7 +195,7 @@ impl BoundServer {
                 () = acceptors.wait() => break,
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
-                        match app.exposure.check(new) {
+                        match new.check().and_then(|()| app.exposure.check(new)) {
                             Ok(()) => {
                                 app.reload_tls();
                                 setup.send_replace(app.setup(new));
@@ -236,8 +245,9 @@ pub(crate) async fn bind_listeners(
     Ok(listeners)
 }
 
-fn token_file(path: &std::path::Path) -> Result<TokenFile, ServeError> {
-    TokenFile::write(path).map_err(|error| {
+/// Tells of which file an error of the admin token's file is.
+pub(crate) fn token_file<T>(path: &Path, made: io::Result<T>) -> Result<T, ServeError> {
+    made.map_err(|error| {
         let path = path.display();
         ServeError::BadSetting(format!(
             "the admin token cannot be written to {path}: {error}"
@@ -251,6 +261,7 @@ pub(crate) async fn listen_also(
     mut server: Server,
     mut listeners: Vec<Listener>,
 ) -> Result<BoundServer, ServeError> {
+    server.settings.check()?;
     server.settings.tls()?;
     listeners.extend(bind_listeners(&mut server, !listeners.is_empty()).await?);
     let provided = Provided {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use tokio::net::TcpListener;
 
 use crate::server::listener::{BindTarget, ListenAddress, Listener, Socket};
-use crate::transport::unix::{Cleanup, UnixListener};
+use crate::transport::unix::{OwnedFile, UnixListener};
 
 impl Listener {
     /// Duplicates the file descriptor, for another process.
@@ -18,7 +18,8 @@ impl Listener {
     }
 
     /// A listener on a socket that another process has opened for this address. With `keeps`, the
-    /// listener owns the file of a Unix socket and removes it at the end; workers do not.
+    /// listener has the file of a Unix socket, to remove it at the end once this process has taken
+    /// over; workers do not.
     pub(crate) fn inherited(
         socket: OwnedFd,
         url: &str,
@@ -33,13 +34,15 @@ impl Listener {
                 listener.set_nonblocking(true)?;
                 Socket::Tcp(TcpListener::from_std(listener)?)
             }
-            BindTarget::Unix(path) => {
+            BindTarget::Unix(path, _) => {
                 let listener = UnixListener::from_fd(socket)?;
-                let cleanup = match keeps {
-                    true => Some(Cleanup::of(&path)?),
+                let mut file = match keeps {
+                    true => Some(OwnedFile::at(&path)?),
                     false => None,
                 };
-                Socket::Unix(listener, cleanup)
+                // Until then, the other process listens there.
+                file.iter_mut().for_each(|file| file.set_removed(false));
+                Socket::Unix(listener, file)
             }
         };
         Ok(Self {
@@ -61,11 +64,11 @@ impl Listener {
         self.external
     }
 
-    /// Takes the [`Cleanup`] that removes the file of a Unix socket when dropped.
-    pub(crate) fn take_cleanup(&mut self) -> Option<Cleanup> {
+    /// Takes the file of a Unix socket, which is removed on drop.
+    pub(crate) fn take_file(&mut self) -> Option<OwnedFile> {
         match &mut self.socket {
             Socket::Tcp(_) => None,
-            Socket::Unix(_, cleanup) => cleanup.take(),
+            Socket::Unix(_, file) => file.take(),
         }
     }
 

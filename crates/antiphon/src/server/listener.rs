@@ -4,16 +4,21 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::time::timeout;
 
-use crate::address::{Address, AddressError, authority};
+use crate::address::{Address, AddressError, SocketAccess, authority};
 use crate::server::error::ServeError;
 use crate::server::settings::Settings;
-use crate::transport::unix::{Cleanup, UnixListener, UnixQueue, UnixStream};
+use crate::transport::unix::{OwnedFile, UnixListener, UnixQueue, UnixStream};
 
 /// Length of the kernel's accept queue, in connections.
 const BACKLOG: u32 = 1024;
+
+/// Timeout for looking up a host name to bind.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The BPF instruction `ret #0`, which drops a packet.
 #[cfg(target_os = "linux")]
@@ -40,8 +45,8 @@ pub(crate) struct ListenerKind {
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpListener),
-    /// The [`Cleanup`] removes the socket file when dropped; `None` if another process does that.
-    Unix(UnixListener, Option<Cleanup>),
+    /// The [`OwnedFile`] removes the socket file when dropped; `None` if another process does that.
+    Unix(UnixListener, Option<OwnedFile>),
 }
 
 /// An accepted connection.
@@ -84,7 +89,7 @@ pub(super) struct ListenAddress {
 pub(super) enum BindTarget {
     /// Host and port. Without a host, all IPv4 addresses of this machine.
     Tcp(Option<String>, u16),
-    Unix(PathBuf),
+    Unix(PathBuf, SocketAccess),
 }
 
 impl ListenAddress {
@@ -115,12 +120,18 @@ impl ListenAddress {
                 port,
                 framing,
             } => (Protocol::Raw(framing), secure, BindTarget::Tcp(host, port)),
-            Address::HttpUnix { socket } | Address::WebSocketUnix { socket } => {
-                (Protocol::Http, false, BindTarget::Unix(socket))
+            Address::HttpUnix { socket, access } | Address::WebSocketUnix { socket, access } => {
+                (Protocol::Http, false, BindTarget::Unix(socket, access))
             }
-            Address::Unix { socket, framing } => {
-                (Protocol::Raw(framing), false, BindTarget::Unix(socket))
-            }
+            Address::Unix {
+                socket,
+                access,
+                framing,
+            } => (
+                Protocol::Raw(framing),
+                false,
+                BindTarget::Unix(socket, access),
+            ),
             other => return Err(format!("{other} can be called, but not served")),
         };
         Ok(Self {
@@ -152,6 +163,7 @@ impl ListenerKind {
             Protocol::Http => format!("http+unix:{}", path.display()),
             Protocol::Raw(framing) => Address::Unix {
                 socket: path.to_owned(),
+                access: SocketAccess::default(),
                 framing,
             }
             .to_string(),
@@ -191,10 +203,13 @@ impl Listener {
             ));
         }
         let socket = match place {
-            BindTarget::Unix(path) => return Self::bind_unix(&path, kind, text),
+            BindTarget::Unix(path, access) => {
+                return Self::bind_unix(&path, &access, kind, text).await;
+            }
             BindTarget::Tcp(None, port) => SocketAddr::from(([0, 0, 0, 0], port)),
             BindTarget::Tcp(Some(host), port) => {
-                let found = lookup_host((host, port)).await;
+                let found = timeout(LOOKUP_TIMEOUT, lookup_host((host, port))).await;
+                let found = found.map_err(|_| bad("no name server answers".to_owned()))?;
                 let mut found = found.map_err(|error| bad(error.to_string()))?;
                 // A name such as localhost may resolve to several addresses; bind only the first.
                 found
@@ -220,15 +235,20 @@ impl Listener {
         })
     }
 
-    fn bind_unix(path: &Path, kind: ListenerKind, requested: &str) -> Result<Self, ServeError> {
+    async fn bind_unix(
+        path: &Path,
+        access: &SocketAccess,
+        kind: ListenerKind,
+        requested: &str,
+    ) -> Result<Self, ServeError> {
         let url = kind.unix_url(path);
-        let opened = UnixListener::open(path);
-        let (listener, cleanup) = opened.map_err(|source| ServeError::Bind {
+        let opened = UnixListener::open(path, access).await;
+        let (listener, file) = opened.map_err(|source| ServeError::Bind {
             address: url.clone(),
             source,
         })?;
         Ok(Self {
-            socket: Socket::Unix(listener, Some(cleanup)),
+            socket: Socket::Unix(listener, Some(file)),
             kind,
             requested: requested.to_owned(),
             url,
@@ -251,9 +271,9 @@ impl Listener {
     pub(super) fn into_queue(self) -> io::Result<Queue> {
         Ok(match self.socket {
             Socket::Tcp(listener) => Queue::Tcp(listener.into_std()?),
-            Socket::Unix(listener, cleanup) => Queue::Unix {
+            Socket::Unix(listener, file) => Queue::Unix {
                 queue: listener.into_queue()?,
-                _cleanup: cleanup,
+                _file: file,
             },
         })
     }
@@ -286,10 +306,10 @@ impl Listener {
 /// Accept queue of a listener that is being closed.
 pub(super) enum Queue {
     Tcp(std::net::TcpListener),
-    /// The [`Cleanup`] keeps the socket file until the queue is dropped.
+    /// The [`OwnedFile`] keeps the socket file until the queue is dropped.
     Unix {
         queue: UnixQueue,
-        _cleanup: Option<Cleanup>,
+        _file: Option<OwnedFile>,
     },
 }
 

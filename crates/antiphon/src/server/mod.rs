@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `builder.rs` | [`Server`]: the builder |
 //! | `settings.rs`, `supervision.rs` | [`Settings`], also from a file, the environment, flags |
+//! | `settings_check/` | settings that cannot be meant |
 //! | `route_source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
 //! | `serve.rs` | binding, serving and stopping in the caller's runtime |
 //! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
@@ -35,6 +36,7 @@ mod pages;
 mod route_source;
 mod serve;
 mod settings;
+pub(crate) mod settings_check;
 mod stream_connection;
 mod supervision;
 

@@ -33,6 +33,9 @@ pub enum Profile {
 /// [`Server::configure`](crate::Server::configure) changes individual fields. For timeouts that are
 /// an `Option`, `None` means no timeout.
 ///
+/// A server does not start with values that cannot be meant: limits and timeouts of 0, except where the
+/// field says what 0 means, and values that contradict each other.
+///
 /// ```
 /// use std::time::Duration;
 /// use antiphon::{Limits, Settings};
@@ -75,21 +78,22 @@ pub struct Settings {
     pub max_connections: usize,
     /// Maximum number of open connections per address, on a public server. Default: 256.
     pub max_connections_per_ip: usize,
-    /// Maximum size of a request body, in bytes; more gets 413. Default: 10 MiB.
+    /// Maximum size of a request body, in bytes, at least 64; more gets 413. Default: 10 MiB.
     pub max_request: usize,
     /// Maximum size of all requests held in memory, in bytes, over all connections: bodies, and
     /// messages of sessions, from their first byte until they are answered. A body beyond it gets
     /// 503, a call −32000; a session whose message does not fit is closed. One connection may hold
-    /// an eighth of it, or one message. Default: 256 MiB.
+    /// an eighth of it, or one message. At least twice `max_request`. Default: 256 MiB.
     pub max_request_memory: usize,
     /// Maximum size of all responses held in memory, in bytes, over all connections: results,
     /// batches and items, from the moment they are written until the system has taken them. A call
     /// whose result does not fit gets −32000. One connection may hold an eighth of it, or one
-    /// response and [`SessionLimits::max_unwritten`]. Default: 256 MiB.
+    /// response and [`SessionLimits::max_unwritten`]. At least twice the largest response. Default:
+    /// 256 MiB.
     pub max_response_memory: usize,
-    /// Maximum number of header fields in a request; more get 431. Default: 64.
+    /// Maximum number of header fields in a request, 4 to 10 000; more get 431. Default: 64.
     pub max_headers: usize,
-    /// Maximum size of a request head, in bytes; more gets 431. Default: 16 KiB.
+    /// Maximum size of a request head, in bytes, at least 256; more gets 431. Default: 16 KiB.
     pub max_header_size: usize,
     /// Maximum number of concurrent requests on one HTTP/2 connection. Default: 100.
     pub max_streams: u32,
@@ -102,7 +106,8 @@ pub struct Settings {
     pub idle_timeout: Option<Duration>,
     /// Timeout for a peer that reads nothing of its response. Default: 30 s.
     pub write_timeout: Option<Duration>,
-    /// Time for calls in flight to finish during a graceful shutdown. Default: 30 s.
+    /// Time for calls in flight to finish during a graceful shutdown; 0 cuts them at once. Default:
+    /// 30 s.
     pub graceful_timeout: Duration,
     /// Limits of calls and batches.
     pub calls: Limits,

@@ -16,21 +16,23 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Supervision {
-    /// Number of worker processes; with 0 this process serves by itself. Default: 0.
+    /// Number of worker processes, at most 1024; with 0 this process serves by itself. Default: 0.
     pub workers: usize,
     /// Heartbeat timeout: a worker without a heartbeat for this long is killed and replaced.
     /// Methods that wait asynchronously do not delay heartbeats, methods that block the runtime do.
-    /// Default: 30 s.
+    /// At least 200 ms. Default: 30 s.
     pub worker_timeout: Option<Duration>,
     /// Time for a new worker to become ready. Default: 30 s.
     pub boot_timeout: Duration,
-    /// Number of calls after which a worker is replaced, with a jitter of ±20 %. Default: `None`,
-    /// no limit.
+    /// Number of calls after which a worker is replaced, with a jitter of ±20 %; at least 1. Default:
+    /// `None`, no limit.
     pub max_requests: Option<u64>,
     /// Path of the control socket. By default it is in `$XDG_RUNTIME_DIR/antiphon`, provided that
-    /// `$XDG_RUNTIME_DIR` exists.
+    /// `$XDG_RUNTIME_DIR` exists. It may end with `?mode=…&group=…`, as the address of a socket; see
+    /// [`SocketAccess`](crate::SocketAccess).
     pub control: Option<PathBuf>,
-    /// File to write the supervisor's PID to.
+    /// File to write the PID to when the server is ready: that of the supervisor, or without workers
+    /// that of the process. This one setting holds without workers, too.
     pub pid_file: Option<PathBuf>,
 }
 

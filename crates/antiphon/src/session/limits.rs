@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::session_state::ConnectionLimits;
 
-/// Limits of one session: a connection on which both sides may call. All are on by default.
+/// Limits of one session: a connection on which both sides may call. All are on by default. A server
+/// does not start with limits or timeouts of 0, except where 0 has a meaning.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +32,7 @@ pub struct SessionLimits {
     pub max_unwritten: usize,
     /// Calls to the peer that may be pending; further calls wait until one is done. Default: 1024.
     pub max_calls: usize,
-    /// Subscriptions that the peer may have; more get −32000. Default: 1024.
+    /// Subscriptions that the peer may have; more get −32000, so 0 forbids them. Default: 1024.
     pub max_subscriptions: usize,
     /// Items that may be queued for one subscriber; see [`Overflow`](crate::Overflow). Default:
     /// 256.

@@ -13,7 +13,7 @@ use super::state::Supervisor;
 use crate::server::bound::Provided;
 use crate::server::listener::Listener;
 use crate::server::{BoundServer, ServeError, Server, ServerHandle};
-use crate::transport::unix::Cleanup;
+use crate::transport::unix::OwnedFile;
 
 /// Time for the control socket to send its last responses on shutdown.
 const CONTROL_DRAIN: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ const CONTROL_DRAIN: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub(crate) struct ControlSocket {
     served: Option<(ServerHandle, JoinHandle<Result<(), ServeError>>)>,
-    cleanup: Option<Cleanup>,
+    file: Option<OwnedFile>,
 }
 
 impl ControlSocket {
@@ -53,7 +53,7 @@ impl ControlSocket {
             }
         };
         tracing::info!("the control socket is {listener}");
-        let cleanup = listener.take_cleanup();
+        let file = listener.take_file();
         let record = ListenerRecord {
             requested: CONTROL.to_owned(),
             url: listener.to_string(),
@@ -67,15 +67,19 @@ impl ControlSocket {
         let bound = BoundServer::bind(server, provided).await?;
         Ok(Self {
             served: Some((bound.handle(), tokio::spawn(bound.serve()))),
-            cleanup,
+            file,
         })
     }
 
-    /// Sends pending responses and stops. Leaves the socket file if a successor has taken it over.
-    pub(crate) async fn stop(self, succeeded: bool) {
-        if succeeded {
-            self.cleanup.into_iter().for_each(Cleanup::leave);
-        }
+    /// Says whether the socket file is removed at the end: not as long as another process serves on
+    /// it.
+    pub(crate) fn set_removed(&mut self, is_removed: bool) {
+        let file = self.file.iter_mut();
+        file.for_each(|file| file.set_removed(is_removed));
+    }
+
+    /// Sends pending responses and stops.
+    pub(crate) async fn stop(self) {
         if let Some((handle, serving)) = self.served {
             handle.retire();
             let _ = tokio::time::timeout(CONTROL_DRAIN, serving).await;

@@ -11,8 +11,10 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -26,9 +28,9 @@ const MAX_SOCKETS: usize = 200;
 /// process does not read yet when it is written.
 const MAX_LINE: usize = 128 * 1024;
 
-/// Timeout for receiving the line. It was written before the process started, so it should be there
-/// already.
-const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for receiving the whole line. It was written before the process started, so it is there
+/// already, unless the parent is no supervisor.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Configuration of a new process.
 #[derive(Serialize, Deserialize, Debug)]
@@ -96,10 +98,10 @@ impl Handover {
     ///
     /// # Errors
     ///
-    /// `InvalidData` if the input is not a handover.
+    /// `InvalidData` if the input is not a handover; `TimedOut` if it is not complete after 2 s.
     pub(crate) fn receive(stream: &UnixStream) -> io::Result<(Self, Vec<OwnedFd>)> {
-        stream.set_nonblocking(false)?;
-        stream.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
+        let until = Instant::now() + RECEIVE_TIMEOUT;
+        stream.set_nonblocking(true)?;
         let (mut line, mut sockets) = (Vec::new(), Vec::new());
         while line.last() != Some(&b'\n') {
             let mut piece = [0; 4096];
@@ -107,7 +109,11 @@ impl Handover {
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
             let mut pieces = [IoSliceMut::new(&mut piece)];
             let flags = RecvFlags::CMSG_CLOEXEC;
-            let received = recvmsg(stream, &mut pieces, &mut ancillary, flags)?;
+            wait_for_input(stream, until)?;
+            let received = match recvmsg(stream, &mut pieces, &mut ancillary, flags) {
+                Err(Errno::AGAIN | Errno::INTR) => continue,
+                received => received?,
+            };
             for message in ancillary.drain() {
                 if let RecvAncillaryMessage::ScmRights(more) = message {
                     sockets.extend(more);
@@ -118,12 +124,29 @@ impl Handover {
             }
             line.extend_from_slice(piece.get(..received.bytes).unwrap_or_default());
         }
-        stream.set_read_timeout(None)?;
         let handover: Self = serde_json::from_slice(&line)?;
         if handover.listeners.len() == sockets.len() {
             Ok((handover, sockets))
         } else {
             Err(io::ErrorKind::InvalidData.into())
+        }
+    }
+}
+
+/// Waits until there is something to read.
+fn wait_for_input(stream: &UnixStream, until: Instant) -> io::Result<()> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut watched = [PollFd::new(stream, PollFlags::IN)];
+        match poll(&mut watched, Some(&left)) {
+            Ok(0) => {
+                let text = "the process that started it says nothing";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -190,5 +213,15 @@ mod tests {
         drop(ours);
         let gone = Handover::receive(&theirs).map(|_| ());
         assert_eq!(kind(gone), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_parent_that_says_nothing_or_only_a_part_is_not_waited_for() {
+        for said in ["", "{\"id\":"] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            (&ours).write_all(said.as_bytes()).unwrap();
+            let error = Handover::receive(&theirs).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{said}");
+        }
     }
 }

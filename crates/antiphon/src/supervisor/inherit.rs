@@ -6,13 +6,12 @@ use super::channel;
 use super::handover::{Handover, ListenerRecord};
 use super::role::Assignment;
 use super::systemd::activated;
-use crate::admin_token::TokenFile;
 use crate::client::Client;
 use crate::router::Router;
 use crate::server::bound::bind_listeners;
 use crate::server::listener::Listener;
 use crate::server::{ServeError, Server};
-use crate::transport::unix::Cleanup;
+use crate::transport::unix::OwnedFile;
 
 /// Marks the control socket among the listeners in a handover.
 pub(crate) const CONTROL: &str = "control";
@@ -82,14 +81,14 @@ pub(crate) async fn bind_all(
     Ok(listeners)
 }
 
-/// Sockets with their descriptions, and the cleanups of their files.
-pub(crate) type Shared = (Vec<(ListenerRecord, OwnedFd)>, Vec<Cleanup>);
+/// Sockets with their descriptions, and the files of Unix sockets.
+pub(crate) type Shared = (Vec<(ListenerRecord, OwnedFd)>, Vec<OwnedFile>);
 
 /// Takes the listeners off the runtime, so that their sockets can be passed to workers.
 pub(crate) fn share(listeners: Vec<Listener>) -> Result<Shared, ServeError> {
-    let (mut sockets, mut cleanups) = (Vec::new(), Vec::new());
+    let (mut sockets, mut files) = (Vec::new(), Vec::new());
     for mut listener in listeners {
-        cleanups.extend(listener.take_cleanup());
+        files.extend(listener.take_file());
         let record = ListenerRecord {
             requested: listener.requested().to_owned(),
             url: listener.to_string(),
@@ -97,20 +96,5 @@ pub(crate) fn share(listeners: Vec<Listener>) -> Result<Shared, ServeError> {
         };
         sockets.push((record, listener.into_socket()?));
     }
-    Ok((sockets, cleanups))
-}
-
-/// Writes the admin token file, with the token of the predecessor or a new one.
-pub(crate) fn token_file(
-    path: &std::path::Path,
-    known: Option<String>,
-) -> Result<TokenFile, ServeError> {
-    let made = match known {
-        Some(token) => TokenFile::write_known(path, &token),
-        None => TokenFile::write(path),
-    };
-    made.map_err(|error| {
-        let path = path.display();
-        ServeError::BadSetting(format!("the admin token cannot be kept in {path}: {error}"))
-    })
+    Ok((sockets, files))
 }

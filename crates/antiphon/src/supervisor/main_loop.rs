@@ -1,15 +1,15 @@
 //! Main loop of a supervisor, from its start to the exit of its last worker.
 
+use crate::client::Client;
 use crate::server::bound::check;
 use crate::server::exposure::Exposure;
 use crate::server::{ServeError, Server};
-use crate::transport::unix::Cleanup;
 
 use super::control_socket::ControlSocket;
-use super::inherit::{Inherited, bind_all, inherit, share, token_file};
-use super::pid_file::PidFile;
+use super::inherit::{Inherited, bind_all, inherit, share};
 use super::process::CommandLine;
 use super::role::Assignment;
+use super::run_files::RunFiles;
 use super::signals::{Command, SupervisorSignals};
 use super::state::{GenerationConfig, ReadSettings, Supervisor};
 use super::systemd::{self, Notice, notify};
@@ -18,66 +18,60 @@ use super::worker_process;
 /// Runs workers until the server is stopped. Announces the addresses when the first worker is
 /// ready.
 ///
+/// The start is given up if `interrupted` completes before the first worker is started. From then on
+/// the supervisor handles signals itself, and `started` is called.
+///
 /// # Errors
 ///
 /// Any error that keeps the server or its workers from starting.
 pub(crate) async fn supervise(
-    mut server: Server,
+    server: Server,
     config: GenerationConfig,
     read_settings: ReadSettings,
     assignment: Option<Assignment>,
     announce: impl Fn(&str),
+    interrupted: impl Future<Output = ()>,
+    started: impl FnOnce(),
 ) -> Result<(), ServeError> {
-    let command_line = CommandLine::of_this_process()?;
     let mut signals = SupervisorSignals::new()?;
-    let (mut inherited, predecessor) = match assignment {
-        Some(assignment) => inherit(assignment)?,
-        None => (Inherited::default(), None),
+    let set_up = SupervisorSetup::new(server, config, read_settings, assignment);
+    let SupervisorSetup {
+        mut supervisor,
+        mut files,
+        mut control_socket,
+        mut predecessor,
+        urls,
+    } = tokio::select! {
+        biased;
+        () = interrupted => return Ok(()),
+        set_up = set_up => set_up?,
     };
-    let listeners = bind_all(&mut server, &mut inherited).await?;
-    Exposure::of(&listeners).check(&server.settings)?;
-    check(&mut server).await?;
-    let token_file = match &server.settings.admin_token_file {
-        Some(path) => Some(token_file(path, inherited.token.take())?),
-        None => None,
-    };
-    if let Some(hook) = server.on_supervisor_start.take() {
-        hook().await.map_err(ServeError::Lazy)?;
-    }
-    let urls: Vec<_> = listeners.iter().map(ToString::to_string).collect();
-    let (shared, mut cleanups) = share(listeners)?;
-    let token = token_file.as_ref().map(|file| file.token.text().to_owned());
-    let pid_file = config.supervision.pid_file.clone();
-    let mut supervisor = Supervisor::new(command_line, config, token, shared, read_settings);
-    let control_socket = ControlSocket::open(&mut supervisor, inherited.control.take()).await?;
+    started();
     supervisor.boot()?;
-    let mut predecessor = predecessor;
-    let mut _pid_file = None;
     let mut watchdog = systemd::watchdog().map(tokio::time::interval);
     loop {
         let deadline = supervisor.reconcile();
         while let Some(notice) = supervisor.notices.pop_front() {
             if notice == Notice::Ready {
+                files.publish()?;
+                control_socket.set_removed(true);
                 for url in &urls {
                     announce(url);
                 }
-                _pid_file = pid_file.as_deref().map(PidFile::write).transpose()?;
                 if let Some(predecessor) = predecessor.take() {
                     worker_process::tell_supervisor(&predecessor, "ready", "").await;
                 }
             }
-            match notice {
-                // New connections go to the successor, so its socket files must stay in place.
+            if notice == Notice::Stopping {
+                // New connections go to a successor, so its socket files must stay in place.
                 // Connections in the accept queue belong to the workers.
-                Notice::Stopping if supervisor.succeeded => {
-                    std::mem::take(&mut cleanups)
-                        .into_iter()
-                        .for_each(Cleanup::leave);
+                let is_last = !supervisor.succeeded && predecessor.is_none();
+                files.end_sockets(is_last);
+                control_socket.set_removed(is_last);
+                if supervisor.succeeded {
                     // No notification: the service goes on under the successor.
                     continue;
                 }
-                Notice::Stopping => cleanups.clear(),
-                _ => {}
             }
             notify(notice);
         }
@@ -94,10 +88,56 @@ pub(crate) async fn supervise(
             () = supervisor.next_event(deadline) => {}
         }
     }
-    control_socket.stop(supervisor.succeeded).await;
+    control_socket.stop().await;
     match supervisor.failure.take() {
         Some(failure) => Err(failure),
         None => Ok(()),
+    }
+}
+
+/// A supervisor that has opened everything, before its first worker.
+struct SupervisorSetup {
+    supervisor: Supervisor,
+    files: RunFiles,
+    control_socket: ControlSocket,
+    /// The channel to the supervisor that this one replaces.
+    predecessor: Option<Client>,
+    urls: Vec<String>,
+}
+
+impl SupervisorSetup {
+    async fn new(
+        mut server: Server,
+        config: GenerationConfig,
+        read_settings: ReadSettings,
+        assignment: Option<Assignment>,
+    ) -> Result<Self, ServeError> {
+        let command_line = CommandLine::of_this_process()?;
+        server.settings.check()?;
+        let (mut inherited, predecessor) = match assignment {
+            Some(assignment) => inherit(assignment)?,
+            None => (Inherited::default(), None),
+        };
+        let listeners = bind_all(&mut server, &mut inherited).await?;
+        Exposure::of(&listeners).check(&server.settings)?;
+        check(&mut server).await?;
+        let urls = listeners.iter().map(ToString::to_string).collect();
+        let (shared, sockets) = share(listeners)?;
+        let known_token = inherited.token.take();
+        let files = RunFiles::prepare(&server.settings, known_token.as_deref(), sockets)?;
+        if let Some(hook) = server.on_supervisor_start.take() {
+            hook().await.map_err(ServeError::Lazy)?;
+        }
+        let mut supervisor =
+            Supervisor::new(command_line, config, files.token(), shared, read_settings);
+        let control_socket = ControlSocket::open(&mut supervisor, inherited.control.take()).await?;
+        Ok(Self {
+            supervisor,
+            files,
+            control_socket,
+            predecessor,
+            urls,
+        })
     }
 }
 

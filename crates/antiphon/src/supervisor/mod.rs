@@ -21,7 +21,8 @@
 //! | `inherit.rs` | resources inherited from a predecessor |
 //! | `status.rs` | status for `server_info` and the control socket |
 //! | `control_socket.rs`, `control_path.rs`, `control_methods.rs` | control socket, its path and methods |
-//! | `signals.rs`, `systemd.rs`, `pid_file.rs` | signals, service manager, PID file |
+//! | `run_files.rs` | files of a running server: the PID file, the admin token, sockets |
+//! | `signals.rs`, `systemd.rs`, `notify_socket.rs` | signals, service manager |
 
 mod channel;
 mod control_methods;
@@ -33,13 +34,14 @@ mod handover;
 mod inherit;
 mod main_loop;
 mod next_wakeup;
-mod pid_file;
+mod notify_socket;
 mod process;
 mod reconcile;
 mod reload;
 mod report;
 mod restart;
 mod role;
+mod run_files;
 mod signals;
 mod spawn;
 mod state;
@@ -53,6 +55,7 @@ mod worker_state;
 
 pub(crate) use main_loop::supervise;
 pub(crate) use role::{Assignment, Role};
+pub(crate) use run_files::RunFiles;
 pub(crate) use state::GenerationConfig;
 pub(crate) use systemd::{Notice, activated, notify};
 pub(crate) use worker_process::work;

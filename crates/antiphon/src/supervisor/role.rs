@@ -96,7 +96,10 @@ fn take_assignment() -> io::Result<Assignment> {
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     let line = UnixStream::from(line);
     let (handover, sockets) = Handover::receive(&line).map_err(|error| {
-        let text = format!("this worker was not told what to do: {error}");
+        let text = format!(
+            "this process was not told what to do: {error}; {WORKER} and {SUCCESSOR} are set by a \
+             supervisor alone, so unset them to start a server"
+        );
         io::Error::new(error.kind(), text)
     })?;
     Ok(Assignment {

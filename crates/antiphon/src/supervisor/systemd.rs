@@ -9,6 +9,7 @@ use listenfd::ListenFd;
 use rustix::net::AddressFamily;
 use sd_notify::NotifyState;
 
+use super::notify_socket;
 use crate::server::ServeError;
 use crate::server::listener::Listener;
 
@@ -135,7 +136,12 @@ pub(crate) fn notify(notice: Notice) {
         Notice::Stopping => vec![NotifyState::Stopping],
         Notice::Succeeded(pid) => vec![NotifyState::MainPid(pid), NotifyState::Ready],
     };
-    if let Err(error) = sd_notify::notify(&state) {
+    tell(&state);
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    let message: String = state.iter().map(|state| format!("{state}\n")).collect();
+    if let Err(error) = notify_socket::send(&message) {
         tracing::debug!("the service manager was not told: {error}");
     }
 }
@@ -149,5 +155,5 @@ pub(crate) fn watchdog() -> Option<std::time::Duration> {
 
 /// Sends a watchdog notification.
 pub(crate) fn alive() {
-    let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+    tell(&[NotifyState::Watchdog]);
 }

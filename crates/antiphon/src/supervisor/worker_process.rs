@@ -40,10 +40,18 @@ const ORPHAN_EXIT_CODE: i32 = 4;
 
 /// Serves as a worker, until the supervisor stops it or is gone.
 ///
+/// The start is given up if `interrupted` completes before the worker is ready. From then on it
+/// handles signals itself, and `started` is called.
+///
 /// # Errors
 ///
 /// The errors of [`Server::listen`], or an error of the control channel.
-pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), ServeError> {
+pub(crate) async fn work(
+    server: Server,
+    assignment: Assignment,
+    interrupted: impl Future<Output = ()>,
+    started: impl FnOnce(),
+) -> Result<(), ServeError> {
     let Assignment {
         handover,
         sockets,
@@ -67,7 +75,12 @@ pub(crate) async fn work(server: Server, assignment: Assignment) -> Result<(), S
         admin: handover.admin_token.as_deref().map(AdminToken::new),
         supervisor: Some(Box::new(SupervisorLink(supervisor.clone()))),
     };
-    let bound = BoundServer::bind(server, provided).await?;
+    let bound = tokio::select! {
+        biased;
+        () = interrupted => return Ok(()),
+        bound = BoundServer::bind(server, provided) => bound?,
+    };
+    started();
     let handle = bound.handle();
     let mut heartbeat = Heartbeat::new(&bound, supervisor.clone(), max_requests);
     let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
@@ -216,7 +229,7 @@ impl Heartbeat {
 fn with_jitter(calls: u64) -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
-    let spread = (calls / 5).max(1);
+    let spread = calls / 5;
     calls - spread + random % (2 * spread + 1)
 }
 

@@ -8,6 +8,7 @@
 //! | `framed/` | messages on a byte stream: one per line, or with headers as in LSP |
 //! | `memory.rs` | in-memory connections |
 //! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
+//! | `unix_bind/` | creation of listening Unix sockets |
 //! | `tls/` | TLS around them |
 //! | `byte_stream.rs` | the trait that all byte streams implement |
 //! | `bounded_body.rs` | collects an HTTP body in memory, up to a size limit |
@@ -31,6 +32,8 @@ pub(crate) mod tls;
 #[cfg(any(feature = "client", feature = "server"))]
 #[cfg_attr(not(unix), path = "no_unix.rs")]
 pub(crate) mod unix;
+#[cfg(all(unix, any(feature = "client", feature = "server")))]
+mod unix_bind;
 #[cfg(any(feature = "client", feature = "server"))]
 #[cfg_attr(not(feature = "ws"), path = "no_ws.rs")]
 pub(crate) mod ws;

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::address::SocketAccess;
 use crate::transport::byte_stream::Socket;
 
 /// A listening socket; cannot be constructed.
@@ -21,9 +22,9 @@ pub(crate) struct UnixListener(Infallible);
 #[derive(Debug)]
 pub(crate) struct UnixStream(Infallible);
 
-/// Removes the file of a socket; cannot be constructed.
+/// The file of a socket; cannot be constructed.
 #[derive(Debug)]
-pub(crate) struct Cleanup(Infallible);
+pub(crate) struct OwnedFile(Infallible);
 
 fn unsupported() -> io::Error {
     let text = "this system has no Unix sockets";
@@ -37,7 +38,7 @@ pub(crate) async fn connect(_: &Path) -> io::Result<UnixStream> {
 
 impl UnixListener {
     /// Always fails.
-    pub(crate) fn open(_: &Path) -> io::Result<(Self, Cleanup)> {
+    pub(crate) async fn open(_: &Path, _: &SocketAccess) -> io::Result<(Self, OwnedFile)> {
         Err(unsupported())
     }
 

@@ -73,6 +73,10 @@ impl ClientBuilder {
             _ => self.url.parse(),
         };
         let address = address.map_err(|error| unusable(error.into()))?;
+        if let Some(access) = address.access() {
+            let fault = format!("`?{access}` is for the server that makes the socket");
+            return Err(unusable(fault.into()));
+        }
         if let Some(place) = session_place(&address) {
             let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
             return Ok(self.session(Target::Address(address, tls), &place, offered));
@@ -97,7 +101,7 @@ impl ClientBuilder {
                 };
                 (host.clone(), host, path.clone(), exchange)
             }
-            Address::HttpUnix { socket } => {
+            Address::HttpUnix { socket, .. } => {
                 let place = format!("http+unix:{}", socket.display());
                 let exchange = match given {
                     Some(exchange) => exchange,

@@ -74,11 +74,16 @@ impl SessionConnector {
                 let stream = tls.connect(host, stream, &[], tcp::CONNECT_TIMEOUT).await?;
                 Ok(self.stream(stream, *framing, Transport::Tcp))
             }
-            (Address::Unix { socket, framing }, _) => {
+            (
+                Address::Unix {
+                    socket, framing, ..
+                },
+                _,
+            ) => {
                 let stream = unix::connect(socket).await?;
                 Ok(self.stream(stream, *framing, Transport::Unix))
             }
-            (Address::WebSocketUnix { socket }, _) => {
+            (Address::WebSocketUnix { socket, .. }, _) => {
                 let stream = unix::connect(socket).await?;
                 self.web_socket(stream, "localhost", "/").await
             }

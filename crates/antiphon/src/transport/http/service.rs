@@ -182,7 +182,8 @@ impl HttpService {
         self.edit(|inner| inner.guard.allow_origin(origin))
     }
 
-    /// Sets the maximum size of a request body, in bytes; 10 MiB by default.
+    /// Sets the maximum size of a request body, in bytes; 10 MiB by default. With less than about 64 no
+    /// call fits.
     #[must_use]
     pub fn max_request(self, bytes: usize) -> Self {
         self.edit(|inner| inner.body.max = bytes)

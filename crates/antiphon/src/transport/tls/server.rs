@@ -1,7 +1,7 @@
 //! TLS of a server: certificate chain and key from two files, reloadable at run time.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
+use crate::files::read;
 use crate::transport::byte_stream::Socket;
 
 impl<S: Socket> Socket for TlsStream<S> {
@@ -202,19 +203,11 @@ fn is_encrypted(text: &[u8]) -> bool {
 }
 
 fn open(path: &Path) -> Result<File, TlsError> {
-    File::open(path).map_err(|error| unreadable(path, &error))
+    read::open(path).map_err(|error| unreadable(path, &error))
 }
 
 fn read(file: &File, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let mut text = Vec::new();
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| unreadable(path, &error))?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
-        let path = path.display();
-        return Err(unusable(format!("{path} is longer than {MAX_FILE} bytes")));
-    }
-    Ok(text)
+    read::read(file, MAX_FILE).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> TlsError {

@@ -76,7 +76,11 @@ async fn a_body_with_an_excessive_length_is_refused_before_it_arrives() {
 
 #[tokio::test]
 async fn incomplete_bodies_share_a_budget() {
-    let server = TestServer::with(|settings| settings.max_request_memory = 150_000).await;
+    let server = TestServer::with(|settings| {
+        settings.max_request = 75_000;
+        settings.max_request_memory = 150_000;
+    })
+    .await;
     let begun = || {
         let body = padded(60_000);
         let request = post("", &body);
@@ -109,7 +113,11 @@ async fn incomplete_bodies_share_a_budget() {
 
 #[tokio::test]
 async fn an_incomplete_body_returns_its_budget_and_runs_nothing() {
-    let server = TestServer::with(|settings| settings.max_request_memory = 200_000).await;
+    let server = TestServer::with(|settings| {
+        settings.max_request = 100_000;
+        settings.max_request_memory = 200_000;
+    })
+    .await;
     for _ in 0..10 {
         let mut http1 = server.connect().await;
         http1.send(head("Content-Length: 99999\r\n")).await;
