@@ -90,12 +90,21 @@ pub(crate) fn cut<'a>(
 
 /// Reference decoder for lines.
 fn lines(stream: &[u8], max: usize) -> Outcome {
+    const MAX_BLANK: usize = 64 * 1024;
     let mut messages = Vec::new();
-    for line in stream.split(|&byte| byte == b'\n') {
-        let blank = |byte: &u8| b" \t\r".contains(byte);
-        let Some(start) = line.iter().position(|byte| !blank(byte)) else {
+    let mut blanks = 0;
+    for line in stream.split_inclusive(|&byte| byte == b'\n') {
+        let blank = |byte: &u8| b" \t\r\n".contains(byte);
+        let start = line.iter().position(|byte| !blank(byte));
+        blanks += start.unwrap_or(line.len());
+        if blanks > MAX_BLANK {
+            return (messages, Err(FramingError::Blank(MAX_BLANK)));
+        }
+        let Some(start) = start else {
             continue;
         };
+        blanks = 0;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let message = &line[start..];
         if !message.starts_with(b"{") && !message.starts_with(b"[") {

@@ -7,6 +7,11 @@ use serde::Deserialize;
 
 use crate::scan::Span;
 
+/// A value may keep a message of up to this many bytes in memory, however small it is.
+const SMALL_MESSAGE: usize = 4096;
+/// A value may keep a message in memory that has up to this many times its length.
+const SMALL_PART: usize = 8;
+
 /// Valid JSON text, sliced from its message without a copy.
 ///
 /// ```
@@ -16,6 +21,8 @@ use crate::scan::Span;
 /// assert_eq!(raw.as_str(), "[1,2]");
 /// assert_eq!(raw.decode::<Vec<u8>>().unwrap(), [1, 2]);
 /// ```
+///
+/// As a slice it keeps its whole message in memory; see [`compact`](Self::compact).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawJson(Bytes);
 
@@ -32,6 +39,18 @@ impl RawJson {
 
     pub(crate) fn cut(message: &Bytes, span: Span) -> Self {
         Self(message.slice(span.range()))
+    }
+
+    /// Releases the message of so many bytes that this was cut from, if this is only a small part of
+    /// it: less than an eighth, of more than 4 KiB. The text is copied then.
+    ///
+    /// For values that are kept: otherwise a peer could have a few bytes keep megabytes in memory.
+    #[must_use]
+    pub fn compact(self, message: usize) -> Self {
+        match message > SMALL_MESSAGE && self.0.len() < message / SMALL_PART {
+            true => Self(Bytes::copy_from_slice(&self.0)),
+            false => self,
+        }
     }
 
     /// The JSON text.
@@ -61,5 +80,30 @@ impl fmt::Debug for RawJson {
 impl From<RawJson> for Bytes {
     fn from(raw: RawJson) -> Self {
         raw.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_part_of_a_large_message_is_copied() {
+        for (part, message, copied) in [
+            (1, 4096, false),
+            (1, 4097, true),
+            (511, 4097, true),
+            (512, 4097, false),
+            (100_000, 1_000_000, true),
+            (125_000, 1_000_000, false),
+            (0, 0, false),
+        ] {
+            let text = Bytes::from(vec![b'1'; message]);
+            let slice = text.slice(..part);
+            let at = slice.as_ptr();
+            let raw = RawJson(slice).compact(message);
+            assert_eq!(raw.as_str().len(), part);
+            assert_eq!(raw.0.as_ptr() != at, copied, "{part} of {message}");
+        }
     }
 }

@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::header::Header;
 use super::{Framing, FramingError};
 
+/// Maximum count of white space bytes between two messages of [`Framing::Newline`].
+const MAX_BLANK: usize = 64 * 1024;
+
 /// Extracts complete messages from the bytes that a peer has sent.
 ///
 /// The decoder stores positions, not bytes. The caller owns the buffer, appends received bytes to
@@ -15,7 +18,7 @@ use super::{Framing, FramingError};
 ///
 /// A message has at most `max_message` bytes, without its line ending or header. White space at the
 /// start of a line, including blank lines, is dropped when it arrives and is not part of the
-/// message. A header line has at most 1 KiB, and a header block at most 4 KiB and 16 lines.
+/// message; there are at most 64 KiB of it in a row. A header line has at most 1 KiB, and a header block at most 4 KiB and 16 lines.
 ///
 /// # Examples
 ///
@@ -39,6 +42,8 @@ pub struct Decoder {
     max_message: usize,
     /// Count of bytes at the front of the buffer that are known to contain no line ending.
     scanned: usize,
+    /// Count of white space bytes since the last message.
+    blank: usize,
     header: Header,
     failed: Option<FramingError>,
 }
@@ -50,6 +55,7 @@ impl Decoder {
             framing,
             max_message,
             scanned: 0,
+            blank: 0,
             header: Header::default(),
             failed: None,
         }
@@ -68,6 +74,8 @@ impl Decoder {
     ///
     /// - [`FramingError::TooLong`]: more than `max_message` bytes have arrived without a line
     ///   ending, or are declared. A declared length is never allocated in advance.
+    /// - [`FramingError::Blank`]: more than 64 KiB of white space follow each other between two
+    ///   messages.
     /// - [`FramingError::NotJson`]: a line begins neither an object nor an array.
     /// - [`FramingError::BadHeader`]: a header violates the base protocol of LSP. Lines end in
     ///   `\r\n`; names are case-insensitive; `Content-Length` is required exactly once and consists
@@ -130,9 +138,13 @@ impl Decoder {
                 .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
             let blank = blank.count();
             buffer.advance(blank);
+            self.blank = self.blank.saturating_add(blank);
+            if self.blank > MAX_BLANK {
+                return Err(FramingError::Blank(MAX_BLANK));
+            }
             match buffer.first() {
                 None => return Ok(None),
-                Some(b'{' | b'[') => {}
+                Some(b'{' | b'[') => self.blank = 0,
                 Some(_) => return Err(FramingError::NotJson),
             }
         }

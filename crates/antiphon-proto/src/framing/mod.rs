@@ -140,6 +140,8 @@ impl Error for UnknownFraming {}
 pub enum FramingError {
     /// A message, or its declared length, exceeds this limit in bytes.
     TooLong(usize),
+    /// More than this many bytes of white space have come in a row, without a message.
+    Blank(usize),
     /// The first byte of a line after white space begins neither an object nor an array.
     NotJson,
     /// A header line is malformed, missing, repeated or too long; the text says which.
@@ -172,6 +174,12 @@ impl Display for FramingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong(limit) => write!(f, "message longer than {limit} bytes"),
+            Self::Blank(limit) => {
+                write!(
+                    f,
+                    "more than {limit} bytes of white space without a message"
+                )
+            }
             Self::NotJson => f.write_str("message begins with neither `{` nor `[`"),
             Self::BadHeader(reason) => write!(f, "bad message header: {reason}"),
             Self::Truncated => f.write_str("stream ended within a message"),

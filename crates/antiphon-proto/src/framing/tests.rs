@@ -242,3 +242,27 @@ fn chunking_never_changes_the_outcome() {
     // If all or none of the mutations were valid, the test would prove little.
     assert!((2_000..8_000).contains(&good), "{good}");
 }
+
+#[test]
+fn white_space_between_messages_is_limited() {
+    let most = 64 * 1024;
+    for (blank, error) in [
+        (most, None),
+        (most + 1, Some(FramingError::Blank(most))),
+        (10 * most, Some(FramingError::Blank(most))),
+    ] {
+        for byte in [b' ', b'\n', b'\r', b'\t'] {
+            let mut stream = b"[1]\n".to_vec();
+            stream.resize(4 + blank, byte);
+            stream.extend_from_slice(b"[2]\n");
+            // What comes in a message, or was followed by one, does not count.
+            stream.resize(stream.len() + most, byte);
+            for size in [1, 1000, stream.len()] {
+                let (messages, end) = run(Framing::Newline, 8, stream.chunks(size));
+                let expected = if error.is_none() { 2 } else { 1 };
+                assert_eq!(messages.len(), expected, "{blank} of {byte} by {size}");
+                assert_eq!(end.err(), error, "{blank} of {byte} by {size}");
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::session::{SessionExchange, outcome};
 use super::shared::Scope;
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
-use crate::session_state::{CallEnd, NewCall};
+use crate::session_state::{BatchRoom, CallEnd, NewCall};
 
 /// The name of a batch in errors.
 const SUBJECT: &str = "the batch";
@@ -244,7 +245,14 @@ impl Batch {
             };
             let exchange = SessionExchange::new(SUBJECT, source, timeout, current);
             let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
-            let calls = || ids.iter().cloned().map(NewCall::from).collect();
+            let calls = || {
+                let room = Arc::new(BatchRoom::new(shared.calls.max_batch_response));
+                let call = |id: &Id| NewCall {
+                    room: Some(Arc::clone(&room)),
+                    ..NewCall::from(id.clone())
+                };
+                ids.iter().map(call).collect()
+            };
             let (handle, waiting, serial) = exchange.send(text, calls).await?;
             if waiting.is_empty() {
                 exchange.written(&handle, serial).await?;

@@ -225,6 +225,7 @@ impl Prepared {
                     id: id.clone().unwrap_or_else(|| (shared.calls.next_id)()),
                     opens: None,
                     progress: self.progress.clone(),
+                    room: None,
                 };
                 let (outcome, _) = shared.call_over(source, sending, call).await?;
                 RawOutcome::Session(outcome, started.elapsed())

@@ -8,8 +8,10 @@ use std::time::Duration;
 use antiphon_proto::{ErrorCode, ErrorObject};
 use http::StatusCode;
 
+use super::connect::misbehaviour;
 use crate::error::{Failure, Printable};
 use crate::router::BoxError;
+use crate::session_state::End;
 
 /// Why a call has no result.
 ///
@@ -64,6 +66,8 @@ pub(super) enum Reason {
     Transport,
     /// The session has ended, for this reason.
     Closed(Cow<'static, str>),
+    /// The connection was ended because the server has broken a rule: this one.
+    Misbehaved(Cow<'static, str>),
     /// The body is not a response to the call.
     Answer(Cow<'static, str>),
     /// The body is longer than this many bytes.
@@ -74,6 +78,24 @@ pub(super) enum Reason {
     Decode(&'static str),
     /// The caller's request is invalid.
     Request(Cow<'static, str>),
+}
+
+impl Reason {
+    /// A failure of an HTTP connection.
+    pub(super) fn broken(cause: &BoxError) -> Self {
+        match misbehaviour(&**cause) {
+            Some(reason) => Self::Misbehaved(reason.into()),
+            None => Self::Transport,
+        }
+    }
+
+    /// The end of a session.
+    pub(super) fn over(end: &End) -> Self {
+        match end.misbehaved {
+            true => Self::Misbehaved(end.reason.clone()),
+            false => Self::Closed(end.reason.clone()),
+        }
+    }
 }
 
 /// What is known about a call without a result.
@@ -185,16 +207,21 @@ impl Error {
     /// Whether the connection was closed before or during the call.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.reason(), Some(Reason::Closed(_)))
+        matches!(
+            self.reason(),
+            Some(Reason::Closed(_) | Reason::Misbehaved(_))
+        )
     }
 
     /// Whether the response is not a valid one to this call: not JSON-RPC, another version or id,
-    /// too long, or an HTTP status such as 502.
+    /// too long, or an HTTP status such as 502. Also if the server has sent something else that it
+    /// must not, and the connection was ended for that; then [`is_closed`](Self::is_closed) is true
+    /// as well.
     #[must_use]
     pub fn is_invalid_answer(&self) -> bool {
         matches!(
             self.reason(),
-            Some(Reason::Answer(_) | Reason::TooLong(_) | Reason::Status)
+            Some(Reason::Answer(_) | Reason::TooLong(_) | Reason::Status | Reason::Misbehaved(_))
         )
     }
 
@@ -236,6 +263,12 @@ impl Error {
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
             Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
+            Reason::Misbehaved(reason) => {
+                return write!(
+                    f,
+                    "the peer misbehaves, so the connection has ended: {reason}"
+                );
+            }
             Reason::Answer(fault) => return write!(f, "what came is no answer to it: {fault}"),
             Reason::TooLong(max) => return write!(f, "the answer is longer than {max} bytes"),
             Reason::Status => {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::response::Parts;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower_service::Service;
 
+use super::response_meter::ResponseMeter;
 use crate::router::BoxError;
 use crate::transport::bounded_body::{Collector, TooLong};
 
@@ -130,18 +131,21 @@ where
                 .map_err(Into::into)?;
             let response = service.call(request).await.map_err(Into::into)?;
             let (head, body) = response.into_parts();
-            let body = read(body, max).await;
+            let body = read(body, max, head.extensions.get()).await;
             Ok(Received { head, body })
         })
     }
 }
 
 /// Reads a body, and stops as soon as it exceeds the limit.
-async fn read<B>(body: B, max: usize) -> Result<Bytes, BodyFault>
+async fn read<B>(body: B, max: usize, meter: Option<&ResponseMeter>) -> Result<Bytes, BodyFault>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,
 {
+    if let Some(meter) = meter {
+        meter.began();
+    }
     let too_long = |_: TooLong| BodyFault::TooLong(max);
     let mut collected = Collector::new(max, &body.size_hint()).map_err(too_long)?;
     let mut body = pin!(body);
@@ -149,6 +153,9 @@ where
         let frame = frame.map_err(|error| BodyFault::Broken(error.into()))?;
         // Trailers are ignored.
         if let Ok(data) = frame.into_data() {
+            if let Some(meter) = meter {
+                meter.content(data.remaining());
+            }
             collected.push(data).map_err(too_long)?;
         }
     }

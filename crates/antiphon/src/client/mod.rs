@@ -11,6 +11,7 @@
 //! | `subscribe.rs` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, headers and deadline of a request |
+//! | `response_meter.rs` | HTTP: what a server has earned with its responses |
 //! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
 //! | `connect/` | connections: pools for HTTP, single ones for sessions |
@@ -38,6 +39,7 @@ mod peer;
 mod reconnect;
 mod request;
 mod response;
+mod response_meter;
 mod session;
 mod session_connector;
 mod shared;

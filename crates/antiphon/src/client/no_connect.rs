@@ -41,6 +41,11 @@ pub(super) fn is_connect(_: &(dyn Error + 'static)) -> bool {
 }
 
 /// Always `None`.
+pub(super) fn misbehaviour(_: &(dyn Error + 'static)) -> Option<&'static str> {
+    None
+}
+
+/// Always `None`.
 pub(super) fn refusal(_: &BoxError) -> Option<(StatusCode, &str)> {
     None
 }

@@ -97,7 +97,7 @@ impl Shared {
         if is_connect(&**error) {
             Reason::Connect(self.place.as_str().into())
         } else {
-            Reason::Transport
+            Reason::broken(error)
         }
     }
 

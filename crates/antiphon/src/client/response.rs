@@ -109,7 +109,7 @@ impl Answer {
             }
             Err(BodyFault::TooLong(max)) => Error::unknown(subject, Reason::TooLong(max)),
             Err(BodyFault::Broken(cause)) => {
-                Error::unknown(subject, Reason::Transport).because(cause)
+                Error::unknown(subject, Reason::broken(&cause)).because(cause)
             }
         };
         Err(if status.is_success() {

@@ -94,7 +94,7 @@ impl<'a> SessionExchange<'a> {
     }
 
     fn over(&self, end: &End) -> Error {
-        Error::not_sent(self.subject, Reason::Closed(end.reason.clone()))
+        Error::not_sent(self.subject, Reason::over(end))
     }
 
     /// Members of a message beyond the specification.
@@ -160,10 +160,9 @@ impl<'a> SessionExchange<'a> {
         {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let reason = handle
-                    .end()
-                    .map_or(Cow::Borrowed(""), |end| end.reason.clone());
-                Err(Error::unknown(self.subject, Reason::Closed(reason)))
+                let reason = handle.end().map(|end| Reason::over(&end));
+                let reason = reason.unwrap_or(Reason::Closed(Cow::Borrowed("")));
+                Err(Error::unknown(self.subject, reason))
             }
             Err(()) => Err(Error::unknown(self.subject, self.late())),
         }
@@ -183,8 +182,9 @@ pub(super) fn outcome(
         CallEnd::Answered(outcome) => Ok(outcome),
         CallEnd::Malformed(reason) => Err(Error::unknown(subject, Reason::Answer(reason.into()))),
         CallEnd::Unreadable(error) => Ok(Err(error)),
+        CallEnd::TooLong(max) => Err(Error::unknown(subject, Reason::TooLong(max))),
         CallEnd::Lost { sent, end } => {
-            let reason = Reason::Closed(end.reason.clone());
+            let reason = Reason::over(&end);
             Err(match sent {
                 true => Error::unknown(subject, reason),
                 false => Error::not_sent(subject, reason),

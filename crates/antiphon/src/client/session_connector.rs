@@ -97,7 +97,8 @@ impl SessionConnector {
             &self.config,
             |_| {},
         )
-        .patient();
+        .patient()
+        .limit_unasked();
         ConnectedSession {
             handle: session.handle(),
             session: Box::pin(session),

@@ -20,7 +20,7 @@ use super::session::Sending;
 use super::shared::Shared;
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
-use crate::session_state::{Inbox, InboxEnd, InboxSender, NewCall, SessionHandle};
+use crate::session_state::{Inbox, InboxEnd, InboxSender, NewCall, SessionHandle, is_id};
 
 /// The default size of the queue of items.
 const DEFAULT_BUFFER: usize = 1024;
@@ -135,12 +135,8 @@ impl Request {
         };
         let (outcome, handle) = self.shared.call_over(source, sending, call).await?;
         let id = outcome.map_err(|error| Error::refused(&subject, error))?;
-        let is_id = matches!(
-            id.as_str().as_bytes().first(),
-            Some(b'"' | b'-' | b'0'..=b'9')
-        );
         match inbox.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(inbox) if is_id => Ok(Open {
+            Some(inbox) if is_id(id.as_str()) => Ok(Open {
                 handle,
                 id: id.as_str().into(),
                 inbox,
@@ -387,7 +383,7 @@ impl<T: DeserializeOwned> Subscription<T> {
             }
             Some(InboxEnd::Lost(end)) => {
                 let subject = format!("the subscription to `{}`", self.request.method);
-                let reason = Reason::Closed(end.reason.clone());
+                let reason = Reason::over(end);
                 StreamError::Lost(Error::unknown(&subject, reason))
             }
             Some(InboxEnd::Confused) => {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Context;
 
-use antiphon_proto::{Incoming, Rules, parse};
+use antiphon_proto::{Incoming, Request, Rules, parse};
 use bytes::Bytes;
 
 use super::answer::reject;
@@ -173,6 +173,11 @@ impl Dispatcher {
             parse(message, &rules.clone().max_batch(max))
         };
         read.map_err(|rejection| reject(&rejection))
+    }
+
+    /// Whether there is such a method, or a layer that may answer in its place.
+    pub(crate) fn knows(&self, request: &Request) -> bool {
+        self.0.endpoint.knows(request.method_bytes())
     }
 
     /// The most entries in a batch.

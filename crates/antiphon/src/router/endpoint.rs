@@ -59,6 +59,11 @@ impl Endpoint {
         (Self { table, layers }, twice)
     }
 
+    /// Whether there is a method of this name, or a layer that may answer in its place.
+    pub(crate) fn knows(&self, name: &[u8]) -> bool {
+        self.layers.is_some() || self.table.contains_key(name)
+    }
+
     /// Looks up the method's full name and calls it.
     pub(super) fn answer(&self, call: Call) -> CallFuture {
         let mut found = usize::MAX;

@@ -76,6 +76,7 @@ impl<W: Wire> Session<W> {
         let end = End {
             reason: stop.reason,
             ours: stop.ours,
+            misbehaved: stop.misbehaved,
         };
         let end = self.handle.close(end);
         self.origin.connection.close();

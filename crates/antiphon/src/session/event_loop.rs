@@ -10,6 +10,7 @@ use super::deadlines::{Activity, Clock, TimerEvent};
 use super::limits::SessionLimits;
 use super::parking::Parking;
 use super::phase::{Phase, StopReason};
+use super::unasked::Unasked;
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::{Connection, Origin, Transport};
 use crate::dispatch::Dispatcher;
@@ -45,6 +46,8 @@ pub(crate) struct Session<W> {
     pub(super) strained: bool,
     /// Whether items of subscriptions are queued that did not fit yet.
     pub(super) items: bool,
+    /// What the peer may send unasked; unlimited on servers, which are there to be called.
+    pub(super) unasked: Option<Unasked>,
     /// Whether a whole message was received since the clock was last polled.
     pub(super) received: bool,
     pub(super) clock: Clock,
@@ -84,6 +87,7 @@ impl<W: Wire> Session<W> {
             output: Reservation::new(&memory, Direction::Response),
             strained: false,
             items: false,
+            unasked: None,
             received: false,
             clock: Clock::new(patient, W::PINGS),
             waker: None,
@@ -94,6 +98,13 @@ impl<W: Wire> Session<W> {
     /// Disables the idle timeout: for clients, the server decides when to close.
     pub(crate) fn patient(mut self) -> Self {
         self.clock.patient = true;
+        self
+    }
+
+    /// Limits what the peer may send unasked: for clients, whose server has no reason to call them
+    /// without end.
+    pub(crate) fn limit_unasked(mut self) -> Self {
+        self.unasked = Some(Unasked::new());
         self
     }
 
@@ -305,6 +316,7 @@ impl<W> Drop for Session<W> {
         self.handle.close(End {
             reason: "the connection was dropped".into(),
             ours: true,
+            misbehaved: false,
         });
         self.origin.connection.close();
     }

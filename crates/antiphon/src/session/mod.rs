@@ -15,9 +15,12 @@
 //! | `respond.rs` | responses that the session makes itself |
 //! | `deadlines.rs` | timeouts |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
+//! | `unasked.rs` | budget of messages that a client did not ask for |
+//! | `byte_budget.rs` | budget of bytes: a burst of bytes, and a rate |
 //! | `config.rs`, `limits.rs` | [`SessionConfig`]; [`SessionLimits`] |
 //! | `wire.rs` | [`Wire`]: the connection under a session, which each transport implements |
 
+pub(crate) mod byte_budget;
 mod closing;
 mod config;
 mod deadlines;
@@ -28,6 +31,7 @@ mod parking;
 mod phase;
 mod receive;
 mod respond;
+mod unasked;
 mod wire;
 
 pub(crate) use config::SessionConfig;

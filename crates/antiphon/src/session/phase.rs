@@ -54,6 +54,8 @@ pub(crate) struct StopReason {
     pub(super) ours: bool,
     /// Whether the peer may have closed only its write half.
     pub(super) half: bool,
+    /// Whether the peer has broken a rule.
+    pub(super) misbehaved: bool,
 }
 
 impl StopReason {
@@ -64,6 +66,7 @@ impl StopReason {
             answered: false,
             ours: false,
             half: false,
+            misbehaved: false,
         }
     }
 
@@ -82,7 +85,10 @@ impl StopReason {
 
     /// The peer has violated a policy of this side.
     pub(super) fn policy(reason: &'static str) -> Self {
-        Self::new(reason, CloseReason::Policy)
+        Self {
+            misbehaved: true,
+            ..Self::new(reason, CloseReason::Policy)
+        }
     }
 
     /// Graceful shutdown of the server is complete.
@@ -106,6 +112,10 @@ impl From<WireError> for StopReason {
     fn from(error: WireError) -> Self {
         Self {
             answered: error.answered,
+            misbehaved: !matches!(
+                error.close_reason,
+                CloseReason::Normal | CloseReason::GoingAway | CloseReason::Dead
+            ),
             ..Self::new(error.reason, error.close_reason)
         }
     }

@@ -16,6 +16,19 @@ use super::wire::Wire;
 use crate::context::PROGRESS;
 use crate::session_state::Progress;
 
+/// Why a connection ends after too many responses without a call.
+const UNMATCHED: &str = "the peer answers what nobody has asked";
+
+/// What became of a notification.
+enum Notice {
+    /// An item of one of our subscriptions.
+    Item,
+    /// Progress or a cancellation, which was handled.
+    Handled,
+    /// Something for the router.
+    Call,
+}
+
 impl<W: Wire> Session<W> {
     /// Handles one incoming message.
     pub(super) fn take(&mut self, message: Bytes, cx: &mut Context<'_>) -> Result<(), StopReason> {
@@ -30,25 +43,52 @@ impl<W: Wire> Session<W> {
         let entry = match self.dispatcher.read(message, max) {
             Ok(incoming) => incoming,
             Err(answer) => {
+                self.count_unasked(1, length)?;
                 self.answer(&mut answer.into());
                 return Ok(());
             }
         };
         match entry {
-            Incoming::Single(Entry::Response(response)) => self.answered(response)?,
+            Incoming::Single(Entry::Response(response)) => self.answered(response, length)?,
             Incoming::Single(Entry::Invalid(invalid)) if self.is_bad_answer(&invalid)? => {}
-            Incoming::Single(Entry::Request(request))
-                if request.is_notification() && self.intercept(&request) => {}
+            Incoming::Single(Entry::Request(request)) if request.is_notification() => {
+                match self.intercept(&request, length) {
+                    Notice::Item => {}
+                    Notice::Handled => self.count_unasked(1, length)?,
+                    Notice::Call => {
+                        self.call_in(Incoming::Single(Entry::Request(request)), length, cx)?;
+                    }
+                }
+            }
             Incoming::Batch(entries) => self.take_batch(entries, length, cx)?,
-            entry => self.admit(entry, length, cx),
+            entry => self.call_in(entry, length, cx)?,
         }
         Ok(())
     }
 
-    fn answered(&mut self, response: Response) -> Result<(), StopReason> {
+    /// Takes calls of the peer in.
+    fn call_in(
+        &mut self,
+        entry: Incoming,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StopReason> {
+        self.count_unasked(self.strangers(&entry), length)?;
+        self.admit(entry, length, cx);
+        Ok(())
+    }
+
+    /// Handles a response in a message of so many bytes.
+    fn answered(&mut self, response: Response, length: usize) -> Result<(), StopReason> {
         let id = response.id().to_owned();
-        let answered = self.handle.answered(&id, response.into_outcome());
-        answered.map_err(|_| StopReason::policy("the peer answers what nobody has asked"))
+        if id == "null" {
+            // It belongs to a message of ours that could not be read, or to none.
+            self.count_unasked(1, length)?;
+        }
+        let outcome = response.into_outcome();
+        let outcome = outcome.map(|result| result.compact(length));
+        let answered = self.handle.answered(&id, outcome);
+        answered.map_err(|_| StopReason::policy(UNMATCHED))
     }
 
     /// Handles an invalid message that is, or looks like, a response; returns whether it was one.
@@ -63,7 +103,7 @@ impl<W: Wire> Session<W> {
         }
         match self.handle.unmatched() {
             Ok(()) => Ok(true),
-            Err(_) => Err(StopReason::policy("the peer answers what nobody has asked")),
+            Err(_) => Err(StopReason::policy(UNMATCHED)),
         }
     }
 
@@ -76,13 +116,16 @@ impl<W: Wire> Session<W> {
     ) -> Result<(), StopReason> {
         let mut rest = Vec::with_capacity(entries.len());
         let mut seen = HashSet::new();
+        let mut handled = 0;
         for entry in entries {
             match entry {
-                Entry::Response(response) => self.answered(response)?,
+                Entry::Response(response) => self.answered(response, length)?,
                 Entry::Invalid(invalid) if self.is_bad_answer(&invalid)? => {}
                 Entry::Request(request) if request.is_notification() => {
-                    if !self.intercept(&request) {
-                        rest.push(Entry::Request(request));
+                    match self.intercept(&request, length) {
+                        Notice::Item => {}
+                        Notice::Handled => handled += 1,
+                        Notice::Call => rest.push(Entry::Request(request)),
                     }
                 }
                 Entry::Request(request) => {
@@ -96,32 +139,39 @@ impl<W: Wire> Session<W> {
                 invalid => rest.push(invalid),
             }
         }
-        if rest.len() > self.dispatcher.max_batch() {
-            self.refuse(b"null", ErrorCode::INVALID_REQUEST);
-        } else if !rest.is_empty() {
-            self.admit(Incoming::Batch(rest), length, cx);
+        let rest = Incoming::Batch(rest);
+        self.count_unasked(handled + self.strangers(&rest), length)?;
+        match &rest {
+            Incoming::Batch(entries) if entries.is_empty() => {}
+            Incoming::Batch(entries) if entries.len() > self.dispatcher.max_batch() => {
+                self.refuse(b"null", ErrorCode::INVALID_REQUEST);
+            }
+            _ => self.admit(rest, length, cx),
         }
         Ok(())
     }
 
     /// Handles notifications for the session itself (cancellation, progress, items of
-    /// subscriptions), ahead of parked messages. Returns whether it was one.
-    fn intercept(&mut self, request: &Request) -> bool {
+    /// subscriptions), ahead of parked messages. `length` is that of its message.
+    fn intercept(&mut self, request: &Request, length: usize) -> Notice {
         let method = request.method();
         if method == self.limits.cancel_method {
             if let Some(id) = request.params().and_then(cancelled) {
                 self.cancel(id.get());
             }
-            return true;
+            return Notice::Handled;
         }
         if method == PROGRESS
             && let Some(progress) = request.params().and_then(|text| self.progress(text))
         {
             let (tell, value) = progress;
             tell(value);
-            return true;
+            return Notice::Handled;
         }
-        self.deliver(request)
+        match self.deliver(request, length) {
+            true => Notice::Item,
+            false => Notice::Call,
+        }
     }
 
     fn cancel(&mut self, id: &str) {
@@ -147,7 +197,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Delivers an item to one of our subscriptions; returns `false` if it is not such an item.
-    fn deliver(&mut self, request: &Request) -> bool {
+    fn deliver(&mut self, request: &Request, length: usize) -> bool {
         #[derive(Deserialize)]
         struct ItemParams<'a> {
             #[serde(borrow)]
@@ -168,7 +218,7 @@ impl<W: Wire> Session<W> {
         };
         let last = item.end.is_some() || item.error.is_some();
         let id = item.subscription.get().to_owned();
-        self.handle.deliver(&id, params, last)
+        self.handle.deliver(&id, params.compact(length), last)
     }
 }
 

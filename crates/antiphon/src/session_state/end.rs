@@ -8,4 +8,6 @@ pub(crate) struct End {
     pub(crate) reason: Cow<'static, str>,
     /// Whether this side has closed on purpose.
     pub(crate) ours: bool,
+    /// Whether the peer has broken a rule of the protocol, or a limit.
+    pub(crate) misbehaved: bool,
 }

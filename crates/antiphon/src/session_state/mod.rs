@@ -31,6 +31,6 @@ pub(crate) use handle::SessionHandle;
 pub(crate) use inbound_table::{Cancels, Ticket};
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use outbound_calls::{Refused, Waiting};
-pub(crate) use outbound_table::{CallEnd, NewCall, Progress};
+pub(crate) use outbound_table::{BatchRoom, CallEnd, NewCall, Progress};
 pub(crate) use publisher_queues::Outgoing;
-pub(crate) use subscriber_queues::{Inbox, InboxEnd, InboxSender};
+pub(crate) use subscriber_queues::{Inbox, InboxEnd, InboxSender, is_id};

@@ -79,6 +79,7 @@ impl SessionHandle {
                     tell,
                     opens: call.opens,
                     progress: call.progress,
+                    room: call.room,
                 };
                 if let Err(error) = state.calls.pending.insert(call.id.as_str(), waiter) {
                     debug_assert!(!matches!(error, InsertError::Full(_)));
@@ -136,7 +137,11 @@ impl SessionHandle {
         }
         let room = std::mem::take(&mut state.room);
         drop(state);
-        let sent = waiter.tell.send(CallEnd::Answered(outcome));
+        let end = match waiter.room {
+            Some(room) => room.admit(outcome),
+            None => CallEnd::Answered(outcome),
+        };
+        let sent = waiter.tell.send(end);
         // The caller has dropped its future just now, too late to cancel: unsubscribe here.
         if let (Err(CallEnd::Answered(Ok(id))), Some(key)) = (sent, opens) {
             self.forget(id.as_str(), &key);
@@ -245,6 +250,7 @@ impl Future for Waiting {
                 end: Arc::new(End {
                     reason: "the session has dropped the call".into(),
                     ours: false,
+                    misbehaved: false,
                 }),
             })
         })
@@ -296,6 +302,7 @@ mod tests {
                 id: 1.into(),
                 opens: Some(opens),
                 progress: None,
+                room: None,
             };
             let (waiting, _) = handle.call(vec![call], Vec::new()).unwrap();
             let both = Arc::new(Barrier::new(2));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_proto::pending::Pending;
 use antiphon_proto::{ErrorObject, Id, RawJson};
@@ -25,6 +26,8 @@ pub(crate) enum CallEnd {
     Malformed(&'static str),
     /// The peer could not read a message, probably the one with this call.
     Unreadable(ErrorObject),
+    /// With this response those to its batch are longer than this many bytes.
+    TooLong(usize),
     /// The session has ended; `sent` says whether the call was handed to the transport before.
     Lost { sent: bool, end: Arc<End> },
 }
@@ -38,6 +41,8 @@ pub(crate) struct NewCall {
     /// Where items are delivered, if the call opens a subscription.
     pub(crate) opens: Option<InboxSender>,
     pub(crate) progress: Option<Progress>,
+    /// The room for the results of its batch.
+    pub(crate) room: Option<Arc<BatchRoom>>,
 }
 
 impl From<Id> for NewCall {
@@ -46,6 +51,37 @@ impl From<Id> for NewCall {
             id,
             opens: None,
             progress: None,
+            room: None,
+        }
+    }
+}
+
+/// Bytes of results that may be held for one batch until they are taken.
+#[derive(Debug)]
+pub(crate) struct BatchRoom {
+    max: usize,
+    left: AtomicUsize,
+}
+
+impl BatchRoom {
+    pub(crate) fn new(max: usize) -> Self {
+        let left = AtomicUsize::new(max);
+        Self { max, left }
+    }
+
+    /// The outcome, if there is room for it.
+    pub(super) fn admit(&self, outcome: Result<RawJson, ErrorObject>) -> CallEnd {
+        let bytes = match &outcome {
+            Ok(result) => result.as_str().len(),
+            Err(error) => error.message().len() + error.data().map_or(0, str::len),
+        };
+        let rest = |left: usize| left.checked_sub(bytes);
+        match self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest)
+        {
+            Ok(_) => CallEnd::Answered(outcome),
+            Err(_) => CallEnd::TooLong(self.max),
         }
     }
 }
@@ -80,6 +116,7 @@ pub(super) struct Waiter {
     pub(super) tell: oneshot::Sender<CallEnd>,
     pub(super) opens: Option<InboxSender>,
     pub(super) progress: Option<Progress>,
+    pub(super) room: Option<Arc<BatchRoom>>,
 }
 
 impl Calls {

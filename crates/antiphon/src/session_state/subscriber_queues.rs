@@ -16,10 +16,22 @@ use super::end::End;
 /// Bytes of items that may be queued for one of our subscribers.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of items that may be queued for all subscribers of one connection.
+const MAX_ALL_BYTES: usize = 64 * 1024 * 1024;
+
+/// The longest item that is queued beyond that, in bytes, for a subscriber that keeps up: it must not
+/// lose its subscription because others lag.
+const MAX_SMALL: usize = 64 * 1024;
+
+/// The longest JSON text of a subscription's id, in bytes.
+const MAX_ID: usize = 256;
+
 #[derive(Default)]
 pub(super) struct Inboxes {
     /// By the JSON text of the subscription's id.
     pub(super) table: HashMap<Box<str>, InboxSender>,
+    /// Bytes in all inboxes.
+    bytes: Arc<AtomicUsize>,
 }
 
 /// The sending half of an inbox: items go here once the peer has accepted the subscription.
@@ -41,6 +53,8 @@ pub(crate) struct SubscriptionKey {
 #[derive(Default)]
 struct Shared {
     bytes: AtomicUsize,
+    /// Bytes in all inboxes of the connection, once the subscription is open.
+    all: OnceLock<Arc<AtomicUsize>>,
     end: OnceLock<InboxEnd>,
 }
 
@@ -103,7 +117,24 @@ impl InboxSender {
     pub(super) fn deliver(&self, params: RawJson) -> bool {
         let bytes = params.as_str().len();
         let held = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
-        (held == 0 || held + bytes <= MAX_BYTES) && self.sender.try_send(Event(params)).is_ok()
+        let all = self.shared.all.get();
+        let all = all.map_or(0, |all| all.fetch_add(bytes, Ordering::Relaxed));
+        let fits = (held == 0 || held + bytes <= MAX_BYTES)
+            && (all == 0 || all + bytes <= MAX_ALL_BYTES || (held == 0 && bytes <= MAX_SMALL))
+            && self.sender.try_send(Event(params)).is_ok();
+        if !fits {
+            self.shared.release(bytes);
+        }
+        fits
+    }
+}
+
+impl Shared {
+    fn release(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(all) = self.all.get() {
+            all.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -122,8 +153,7 @@ impl Inbox {
     ) -> std::task::Poll<Option<Event>> {
         let next = self.receiver.poll_recv(cx);
         if let std::task::Poll::Ready(Some(event)) = &next {
-            let bytes = event.0.as_str().len();
-            self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.release(event.0.as_str().len());
         }
         next
     }
@@ -141,9 +171,19 @@ impl Inbox {
     }
 }
 
-/// Whether a result can be the id of a subscription.
-pub(super) fn is_id(result: &str) -> bool {
-    matches!(result.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
+impl Drop for Inbox {
+    /// Gives back the room of items that nobody has taken.
+    fn drop(&mut self) {
+        self.receiver.close();
+        while let Ok(event) = self.receiver.try_recv() {
+            self.shared.release(event.0.as_str().len());
+        }
+    }
+}
+
+/// Whether a result can be the id of a subscription: a number or a string of at most 256 bytes.
+pub(crate) fn is_id(result: &str) -> bool {
+    result.len() <= MAX_ID && matches!(result.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
 }
 
 impl Inboxes {
@@ -155,6 +195,7 @@ impl Inboxes {
         if self.table.contains_key(id) {
             inbox.end(InboxEnd::Confused);
         } else if is_id(id) {
+            let _ = inbox.shared.all.set(Arc::clone(&self.bytes));
             self.table.insert(id.into(), inbox);
         }
     }

@@ -35,9 +35,9 @@ pub(crate) mod client {
     /// The TLS stream of this build; [`ClientTls::connect`] never returns one.
     pub(crate) type TlsStream<S> = S;
 
-    /// The stream below TLS, and whether ALPN has selected HTTP/2.
-    pub(crate) fn negotiated<S>(stream: &TlsStream<S>) -> (&S, bool) {
-        (stream, false)
+    /// Whether ALPN has selected HTTP/2: never.
+    pub(crate) fn negotiated_http2<S>(_: &TlsStream<S>) -> bool {
+        false
     }
 
     impl ClientTls {

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::metered_socket::{MeteredSocket, Version};
 use crate::client::Body;
 use crate::client::http::{Exchange, ServiceExchange};
 use crate::router::BoxError;
@@ -32,8 +33,17 @@ const MAX_BUFFER: usize = 64 * 1024;
 
 /// A pool of connections over TCP.
 pub(super) fn plain(http2: bool) -> Box<dyn Exchange> {
-    let client: Client<_, Body> = pool(http2).build(connector());
+    let (tcp, version) = (connector(), version(http2));
+    let client: Client<_, Body> = pool(http2).build(TcpConnector { tcp, version });
     Box::new(ServiceExchange(client))
+}
+
+/// The version of a connection.
+pub(super) fn version(http2: bool) -> Version {
+    match http2 {
+        true => Version::Http2,
+        false => Version::Http1,
+    }
 }
 
 pub(super) fn connector() -> HttpConnector {
@@ -63,20 +73,43 @@ pub(in crate::client) fn is_connect(error: &(dyn std::error::Error + 'static)) -
 
 /// A pool of connections to a Unix socket.
 pub(in crate::client) fn unix(socket: PathBuf, http2: bool) -> Result<Box<dyn Exchange>, BoxError> {
-    let client: Client<_, Body> = pool(http2).build(UnixConnector { socket });
+    let version = version(http2);
+    let client: Client<_, Body> = pool(http2).build(UnixConnector { socket, version });
     Ok(Box::new(ServiceExchange(client)))
+}
+
+#[derive(Clone)]
+struct TcpConnector {
+    tcp: HttpConnector,
+    version: Version,
+}
+
+impl Service<http::Uri> for TcpConnector {
+    type Response = TokioIo<MeteredSocket<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        let (connecting, version) = (self.tcp.call(uri), self.version);
+        Box::pin(async move {
+            let stream = connecting.await?.into_inner();
+            Ok(TokioIo::new(MeteredSocket::new(stream, version)))
+        })
+    }
 }
 
 #[derive(Clone)]
 struct UnixConnector {
     socket: PathBuf,
+    version: Version,
 }
 
-/// A connection to a Unix socket, with the traits that the pool needs.
-struct UnixConnection(UnixStream);
-
 impl Service<http::Uri> for UnixConnector {
-    type Response = TokioIo<UnixConnection>;
+    type Response = TokioIo<MeteredSocket<UnixStream>>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
@@ -86,53 +119,10 @@ impl Service<http::Uri> for UnixConnector {
 
     /// Ignores the URI: one client has one socket.
     fn call(&mut self, _: http::Uri) -> Self::Future {
-        let socket = self.socket.clone();
-        Box::pin(async move { Ok(TokioIo::new(UnixConnection(unix::connect(&socket).await?))) })
-    }
-}
-
-impl Connection for UnixConnection {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for UnixConnection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for UnixConnection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        let (socket, version) = (self.socket.clone(), self.version);
+        Box::pin(async move {
+            let stream = unix::connect(&socket).await?;
+            Ok(TokioIo::new(MeteredSocket::new(stream, version)))
+        })
     }
 }

@@ -1,24 +1,23 @@
 //! Pools of HTTP connections over TLS.
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
-use super::http::{CONNECT_TIMEOUT, connector, plain, pool};
+use super::http::{CONNECT_TIMEOUT, connector, plain, pool, version};
+use super::metered_socket::MeteredSocket;
 use crate::address::Address;
 use crate::client::Body;
 use crate::client::http::{Exchange, ServiceExchange};
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
-use crate::transport::tls::client::{ClientTls, TlsStream, negotiated};
+use crate::transport::tls::client::{ClientTls, TlsStream, negotiated_http2};
 use crate::transport::tls::{H2, HTTP1};
 
 /// The TLS configuration, if the address uses TLS.
@@ -56,8 +55,7 @@ pub(in crate::client) fn tcp(
 fn https(tls: ClientTls, http2: bool) -> Box<dyn Exchange> {
     let mut tcp = connector();
     tcp.enforce_http(false);
-    let alpn: &[&[u8]] = if http2 { &[H2] } else { &[H2, HTTP1] };
-    let client: Client<_, Body> = pool(http2).build(Connector { tcp, tls, alpn });
+    let client: Client<_, Body> = pool(http2).build(Connector { tcp, tls, http2 });
     Box::new(ServiceExchange(client))
 }
 
@@ -65,11 +63,11 @@ fn https(tls: ClientTls, http2: bool) -> Box<dyn Exchange> {
 struct Connector {
     tcp: HttpConnector,
     tls: ClientTls,
-    alpn: &'static [&'static [u8]],
+    http2: bool,
 }
 
 impl Service<http::Uri> for Connector {
-    type Response = TokioIo<Secured>;
+    type Response = TokioIo<MeteredSocket<TlsStream<TcpStream>>>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -80,69 +78,18 @@ impl Service<http::Uri> for Connector {
     fn call(&mut self, uri: http::Uri) -> Self::Future {
         let host = uri.host().unwrap_or_default().to_owned();
         let connecting = self.tcp.call(uri);
-        let (tls, alpn) = (self.tls.clone(), self.alpn);
+        let (tls, http2) = (self.tls.clone(), self.http2);
+        let alpn: &[&[u8]] = if http2 { &[H2] } else { &[H2, HTTP1] };
         Box::pin(async move {
             // One deadline for both, connecting and the handshake.
             let deadline = Instant::now() + CONNECT_TIMEOUT;
             let stream = timeout_at(deadline, connecting).await??.into_inner();
             let left = deadline.saturating_duration_since(Instant::now());
             let stream = tls.connect(&host, stream, alpn, left).await?;
-            Ok(TokioIo::new(Secured(stream)))
+            let negotiated = negotiated_http2(&stream);
+            let version = version(negotiated || http2);
+            let socket = MeteredSocket::new(stream, version).negotiated(negotiated);
+            Ok(TokioIo::new(socket))
         })
-    }
-}
-
-/// A connection that tells the pool the negotiated HTTP version.
-struct Secured(TlsStream<TcpStream>);
-
-impl Connection for Secured {
-    fn connected(&self) -> Connected {
-        let (socket, is_http2) = negotiated(&self.0);
-        let connected = socket.connected();
-        if is_http2 {
-            connected.negotiated_h2()
-        } else {
-            connected
-        }
-    }
-}
-
-impl AsyncRead for Secured {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Secured {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

@@ -25,9 +25,9 @@ use crate::transport::byte_stream::Socket;
 const READ: usize = 4 * 1024;
 const READ_MORE: usize = 64 * 1024;
 
-/// A message shorter than this is copied out of a large buffer, which it would otherwise keep
-/// alive.
-const SMALL: usize = 512;
+/// A message that is shorter than this part of its buffer is copied, since it would otherwise keep
+/// the whole buffer alive.
+const SMALL_PART: usize = 8;
 
 /// The most chunks in one vectored write.
 const PIECES: usize = 16;
@@ -44,6 +44,8 @@ pub(crate) struct StreamWire<S> {
     input: BytesMut,
     /// What is reserved for the input.
     held: Reservation,
+    /// The size of the memory behind `input`, which all messages cut from it share.
+    allocated: usize,
     /// Chunks that wait to be written; the last one may still grow.
     output: VecDeque<Vec<u8>>,
     /// Number of bytes of the first chunk that have been written.
@@ -68,6 +70,7 @@ impl<S: Socket> StreamWire<S> {
             framing,
             decoder: Decoder::new(framing, max_message),
             input: BytesMut::new(),
+            allocated: 0,
             output: VecDeque::new(),
             written: 0,
             unwritten: 0,
@@ -144,7 +147,9 @@ impl<S: Socket> Wire for StreamWire<S> {
                 match self.cut() {
                     // A message may live as long as its call, and must not keep a large buffer
                     // alive.
-                    Ok(Some(message)) if message.len() < SMALL && self.input.capacity() > READ => {
+                    Ok(Some(message))
+                        if self.allocated > READ && message.len() < self.allocated / SMALL_PART =>
+                    {
                         return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&message))));
                     }
                     Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
@@ -158,14 +163,18 @@ impl<S: Socket> Wire for StreamWire<S> {
                 }
             }
             let partial = self.input.len();
-            let more = match partial {
+            let room = match partial {
                 0..READ => READ,
                 _ => READ_MORE.min(partial),
             };
-            if partial > 0 && self.held.cover(partial + more).is_err() {
+            if partial > 0 && self.held.cover(partial + room).is_err() {
                 return Poll::Ready(Some(Err(WireError::exhausted())));
             }
-            self.input.reserve(more);
+            if self.input.capacity() - partial < room {
+                self.input.reserve(room);
+                // The bytes are now at the start of their memory.
+                self.allocated = self.input.capacity();
+            }
             let stream = Pin::new(&mut self.stream);
             match ready!(poll_read_buf(stream, cx, &mut self.input)) {
                 Ok(0) => self.ended = true,

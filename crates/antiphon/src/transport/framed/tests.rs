@@ -30,7 +30,7 @@ fn framed(framing: Framing, messages: &[String]) -> Vec<u8> {
 
 /// Short messages, and one that is longer than every buffer.
 fn messages() -> Vec<String> {
-    let lengths = [0, 1, 100, SMALL, READ, GATHERED - 20, GATHERED, 300_000, 3];
+    let lengths = [0, 1, 100, 512, READ, GATHERED - 20, GATHERED, 300_000, 3];
     let text = |length| format!("[\"{}\"]", "x".repeat(length));
     lengths.map(text).to_vec()
 }
@@ -192,4 +192,30 @@ async fn at_rest_there_is_no_buffer() {
     wire.rest();
     peer.write_all(b"]\n").await.unwrap();
     assert_eq!(receive(&mut wire).await.unwrap().unwrap(), "[1]");
+}
+
+/// The peer sends a small message right behind a large one. If only the small one is kept, so is only
+/// its own memory.
+#[tokio::test]
+async fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
+    for (large, small, shared) in [
+        (900_000, 600, false),
+        (900_000, 100_000, false),
+        (900_000, 500_000, true),
+        (3_000, 600, true),
+        (60_000, 600, false),
+    ] {
+        for framing in FRAMINGS {
+            let (mut peer, mut wire) = wire(framing, 1 << 21);
+            let text = |length| format!("[\"{}\"]", "x".repeat(length));
+            let all = framed(framing, &[text(large), text(small)]);
+            peer.write_all(&all).await.unwrap();
+            let first = receive(&mut wire).await.unwrap().unwrap();
+            let second = receive(&mut wire).await.unwrap().unwrap();
+            let distance = (second.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize);
+            let follows = distance <= all.len();
+            // Reading the rest of the second may have moved it to memory of its own.
+            assert!(!follows || shared, "{large} and {small}: {distance}");
+        }
+    }
 }

@@ -136,6 +136,7 @@ impl Drop for Events {
         self.handle.close(End {
             reason: "the event stream is closed".into(),
             ours: false,
+            misbehaved: false,
         });
     }
 }

@@ -138,10 +138,10 @@ impl ClientTls {
     }
 }
 
-/// The stream below TLS, and whether ALPN has selected HTTP/2.
-pub(crate) fn negotiated<S>(stream: &TlsStream<S>) -> (&S, bool) {
-    let (socket, session) = stream.get_ref();
-    (socket, session.alpn_protocol() == Some(H2))
+/// Whether ALPN has selected HTTP/2.
+pub(crate) fn negotiated_http2<S>(stream: &TlsStream<S>) -> bool {
+    let (_, session) = stream.get_ref();
+    session.alpn_protocol() == Some(H2)
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {

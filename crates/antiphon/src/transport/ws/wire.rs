@@ -26,6 +26,8 @@ use crate::transport::ws::outbox::Outbox;
 /// Read size. tungstenite zeroes this much memory before every read, so a larger value is not
 /// better.
 const READ: usize = 4 * 1024;
+/// A message is small next to one that is this many times as long.
+const SMALL_PART: usize = 8;
 /// How many reads discard input before the task yields.
 const MAX_DISCARDED_READS: usize = 16;
 
@@ -38,6 +40,8 @@ pub(crate) struct WsWire<S> {
     max_message: usize,
     /// State of tungstenite, with its buffers. `None` while the connection is idle.
     frames: Option<WebSocketContext>,
+    /// The longest message since `frames` was created: its buffer may be shared by later ones.
+    longest: usize,
     /// The kind of the last message, text or binary; responses have the same kind.
     kind: Data,
     /// Whether tungstenite has consumed all its input.
@@ -80,6 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
             role,
             max_message,
             frames: None,
+            longest: 0,
             kind: Data::Text,
             is_dry: true,
             has_ended: false,
@@ -101,15 +106,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         act: impl FnOnce(&mut WebSocketContext, &mut Bridge<'_, '_, S>) -> T,
     ) -> T {
         let (role, max_message) = (self.role, self.max_message);
-        let frames = self
-            .frames
-            .get_or_insert_with(|| WebSocketContext::new(role, Some(config(max_message))));
+        let longest = &mut self.longest;
+        let frames = self.frames.get_or_insert_with(|| {
+            *longest = 0;
+            WebSocketContext::new(role, Some(config(max_message)))
+        });
         let mut bridge = Bridge {
             socket: &mut self.socket,
             outbox: &mut self.outbox,
             cx,
         };
         act(frames, &mut bridge)
+    }
+
+    /// Copies a small message that may share its memory with a large one, which it would otherwise
+    /// keep alive.
+    fn apart(&self, message: Bytes) -> Bytes {
+        match self.longest > READ && message.len() < self.longest / SMALL_PART {
+            true => Bytes::copy_from_slice(&message),
+            false => message,
+        }
     }
 
     /// Puts a frame header into the outbox; without payload it is a whole frame.
@@ -213,7 +229,8 @@ impl<S: Socket> Wire for WsWire<S> {
             };
             self.kind = kind;
             self.is_dry = false;
-            return Poll::Ready(Some(Ok(message)));
+            self.longest = self.longest.max(message.len());
+            return Poll::Ready(Some(Ok(self.apart(message))));
         }
     }
 

@@ -270,3 +270,17 @@ async fn what_was_read_before_the_upgrade_comes_first() {
     assert_eq!(message(&mut wire).await, "hello");
     assert_eq!(wire.traffic().received, frame.len() as u64);
 }
+
+/// As on a byte stream: a small message that is kept does not keep a large one.
+#[tokio::test]
+async fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
+    let (mut peer, mut wire) = raw(1 << 21);
+    let (large, small) = (vec![b'x'; 1_000_000], vec![b'y'; 600]);
+    let bytes = [masked(FIN | TEXT, &large), masked(FIN | TEXT, &small)].concat();
+    peer.write_all(&bytes).await.unwrap();
+    let first = message(&mut wire).await;
+    let second = message(&mut wire).await;
+    assert_eq!((&first[..], &second[..]), (&large[..], &small[..]));
+    let distance = (second.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize);
+    assert!(distance > bytes.len(), "{distance}");
+}
