@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::address_group::AddressGroup;
 use crate::describe::Access;
 use crate::metrics::counters::RouterState;
+use crate::metrics::places::{ConnectionPlaces, Shares, TransportKind};
 use crate::metrics::status::ServerStatus;
 use crate::session_state::SessionHandle;
 
@@ -70,17 +72,34 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) transport: Transport,
     pub(crate) peer: Option<SocketAddr>,
+    /// The places that its calls hold; `None` if it stands for many connections, or for this process.
+    places: Option<ConnectionPlaces>,
     closed: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Connection {
     pub(crate) fn new(transport: Transport, peer: Option<SocketAddr>) -> Arc<Self> {
+        let places = (transport != Transport::InProcess).then(ConnectionPlaces::default);
+        Self::with(transport, peer, places)
+    }
+
+    /// All connections of a server that does not show them.
+    pub(crate) fn unknown(transport: Transport) -> Arc<Self> {
+        Self::with(transport, None, None)
+    }
+
+    fn with(
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        places: Option<ConnectionPlaces>,
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             transport,
             peer,
+            places,
             closed: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
@@ -92,6 +111,23 @@ impl Connection {
             connection: self.id,
             transport: self.transport,
             peer: self.peer,
+        }
+    }
+
+    /// Whose shares of the places its calls count to.
+    pub(crate) fn shares(&self, local: bool) -> Shares {
+        let kind = match self.transport {
+            Transport::InProcess => return Shares::default(),
+            Transport::Http => TransportKind::Requests,
+            Transport::WebSocket | Transport::Tcp | Transport::Unix | Transport::Stdio => {
+                TransportKind::Sessions
+            }
+        };
+        let peer = self.peer.filter(|_| !local);
+        Shares {
+            connection: self.places.clone(),
+            kind: Some(kind),
+            address: peer.map(|peer| AddressGroup::from(peer.ip())),
         }
     }
 

@@ -12,7 +12,7 @@ use super::parking::Parking;
 use super::phase::{Phase, StopReason};
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::{Connection, Origin, Transport};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Parsing};
 use crate::session_state::{End, Outgoing, SessionHandle, Ticket};
 
 /// The most messages that one poll reads before it writes and yields.
@@ -29,6 +29,9 @@ pub(crate) struct Session<W> {
     /// The origin of all calls of this session.
     pub(super) origin: Arc<Origin>,
     pub(super) limits: Arc<SessionLimits>,
+    /// A large message that is being parsed on another thread, and its length. Until it is handled,
+    /// no other one is read.
+    pub(super) parsing: Option<(Parsing, usize)>,
     pub(super) parked: Parking,
     /// A pending notification: nothing else starts before it is done.
     pub(super) barrier: Option<Ticket>,
@@ -68,6 +71,7 @@ impl<W: Wire> Session<W> {
             dispatcher,
             origin: Arc::new(origin),
             limits: Arc::clone(&config.limits),
+            parsing: None,
             parked: Parking::default(),
             barrier: None,
             scratch: Vec::new(),
@@ -150,7 +154,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn read(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), StopReason> {
-        while *left > 0 && self.may_read() {
+        while self.poll_parsing(cx)? && *left > 0 && self.may_read() {
             match self.wire.poll_receive(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Some(Ok(message))) => {
@@ -169,6 +173,7 @@ impl<W: Wire> Session<W> {
     /// this peer is pending: its response may be the next message.
     fn may_read(&self) -> bool {
         !matches!(self.phase, Phase::Finishing(_))
+            && self.parsing.is_none()
             && !self.is_full()
             && (!self.parked.is_full(&self.limits) || self.handle.awaits_answers())
     }
@@ -180,7 +185,8 @@ impl<W: Wire> Session<W> {
 
     fn activity(&mut self) -> Activity {
         let unwritten = self.wire.unwritten() > 0;
-        let working = self.handle.running() > 0 || !self.parked.is_empty();
+        let working =
+            self.handle.running() > 0 || !self.parked.is_empty() || self.parsing.is_some();
         Activity {
             traffic: self.wire.traffic(),
             message: std::mem::take(&mut self.received),

@@ -81,7 +81,7 @@ impl<W: Wire> Session<W> {
             Incoming::Batch(entries) => (ids(entries), Some(cancels.unwrap_or_default())),
         };
         let buffer = std::mem::take(&mut self.scratch);
-        let origin = Arc::clone(&self.origin);
+        let origin = &self.origin;
         match self
             .dispatcher
             .begin(entry, origin, buffer, cancels.as_ref(), cx)

@@ -26,7 +26,7 @@ impl Caller {
     /// The caller used when the service is mounted in another server and does not see connections.
     pub(super) fn unknown() -> Arc<Self> {
         Arc::new(Self {
-            connection: Connection::new(Transport::Http, None),
+            connection: Connection::unknown(Transport::Http),
             local: false,
             named: true,
             slot: None,

@@ -80,7 +80,7 @@ fn not_post(
 
 /// Call options and caller properties taken from the head; they apply to all calls in the body.
 pub(super) struct CallHead<'a> {
-    pub(super) connection: Arc<Connection>,
+    pub(super) connection: &'a Arc<Connection>,
     pub(super) stopping: &'a CancellationToken,
     pub(super) local: bool,
     pub(super) admin: bool,
@@ -96,7 +96,7 @@ impl<'a> CallHead<'a> {
             .timeout
             .and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
-            connection: Arc::clone(&caller.connection),
+            connection: &caller.connection,
             stopping: &caller.stopping,
             local: caller.local && !fields.forwarded,
             admin,

@@ -276,7 +276,9 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let (message, _held) = request_body::read(body, &self.0.body).await?;
-        let mut origin = route.dispatcher.origin(call.connection, call.local);
+        let mut origin = route
+            .dispatcher
+            .origin(Arc::clone(call.connection), call.local);
         origin.admin = call.admin;
         origin.timeout = call.timeout;
         origin.traceparent = call.traceparent;
@@ -286,8 +288,9 @@ impl HttpService {
             .events
             .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), false));
         origin.session.clone_from(&handle);
-        let answered = route.dispatcher.dispatch(message, Arc::new(origin)).await;
-        let Answered { text, streams } = answered;
+        let origin = Arc::new(origin);
+        let answered = route.dispatcher.dispatch(message, origin, call.connection);
+        let Answered { text, streams } = answered.await;
         let Some(text) = text else {
             return Ok(reply::empty(route.notification_status));
         };
