@@ -34,7 +34,7 @@ impl Id {
     /// of at most [`MAX_ID_LEN`] bytes.
     #[must_use]
     pub fn from_json(text: &str) -> Option<Self> {
-        let mut scanner = crate::scan::Scanner::new(text.as_bytes());
+        let mut scanner = crate::scan::Scanner::<false>::new(text.as_bytes(), 1);
         let whole = scanner.value().is_ok() && scanner.at() == text.len();
         (whole && is_valid(text.as_bytes())).then(|| Self(text.into()))
     }

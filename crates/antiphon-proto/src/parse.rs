@@ -13,7 +13,7 @@ use crate::error::{ErrorCode, ErrorObject};
 use crate::id;
 use crate::message::{Entry, Extensions, Incoming, Invalid, Likeness, Name, Request, Response};
 use crate::raw::RawJson;
-use crate::scan::{Fault, Scanner, Span};
+use crate::scan::{Fault, Scanner, Span, may_exceed};
 
 /// Rules for valid messages.
 #[derive(Clone, Debug)]
@@ -21,15 +21,19 @@ use crate::scan::{Fault, Scanner, Span};
 pub struct Rules {
     /// Maximum count of entries in a batch.
     pub max_batch: usize,
+    /// Maximum count of JSON values in a message: objects, arrays, strings, numbers, `true`, `false`
+    /// and `null`, but not the names of members.
+    pub max_values: usize,
     /// Required value of the member `jsonrpc`.
     pub version: String,
 }
 
 impl Default for Rules {
-    /// At most 100 entries per batch, and version `2.0`.
+    /// At most 100 entries per batch and 1,000,000 values, and version `2.0`.
     fn default() -> Self {
         Self {
             max_batch: 100,
+            max_values: 1_000_000,
             version: "2.0".to_owned(),
         }
     }
@@ -40,6 +44,13 @@ impl Rules {
     #[must_use]
     pub fn max_batch(mut self, max: usize) -> Self {
         self.max_batch = max;
+        self
+    }
+
+    /// Sets the limit of values.
+    #[must_use]
+    pub fn max_values(mut self, max: usize) -> Self {
+        self.max_values = max;
         self
     }
 
@@ -60,6 +71,8 @@ pub enum Rejection {
         /// Offset of the first invalid byte.
         at: usize,
     },
+    /// More values than [`Rules::max_values`]. The text after the first value too many was not read.
+    TooManyValues,
     /// Valid JSON, but neither an object nor an array.
     NotAnObject,
     /// An empty batch: `[]`.
@@ -80,7 +93,7 @@ impl Rejection {
     #[must_use]
     pub fn error(self) -> ErrorObject {
         ErrorObject::of(match self {
-            Self::Syntax { .. } => ErrorCode::PARSE_ERROR,
+            Self::Syntax { .. } | Self::TooManyValues => ErrorCode::PARSE_ERROR,
             Self::NotAnObject | Self::EmptyBatch | Self::BatchTooLong => ErrorCode::INVALID_REQUEST,
         })
     }
@@ -90,6 +103,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax { at } => write!(f, "not JSON, or nested too deep, at byte {at}"),
+            Self::TooManyValues => f.write_str("too many JSON values"),
             Self::NotAnObject => f.write_str("neither an object nor an array"),
             Self::EmptyBatch => f.write_str("an empty batch"),
             Self::BatchTooLong => f.write_str("a batch with too many entries"),
@@ -118,7 +132,11 @@ pub fn parse(message: Bytes, rules: &Rules) -> Result<Incoming, Rejection> {
     if u32::try_from(message.len()).is_err() {
         return Err(Rejection::Syntax { at: 0 });
     }
-    match shape(&message, rules.max_batch)? {
+    let shape = match may_exceed(message.len(), rules.max_values) {
+        false => shape::<false>(&message, rules),
+        true => shape::<true>(&message, rules),
+    };
+    match shape? {
         Shape::Object(members) => Ok(Incoming::Single(members.classify(message, rules))),
         Shape::Array { too_long: true, .. } => Err(Rejection::BatchTooLong),
         Shape::Array { elements, .. } if elements.is_empty() => Err(Rejection::EmptyBatch),
@@ -145,18 +163,19 @@ enum Shape {
 }
 
 /// Scans the whole text. The result contains only offsets, so the message can be moved afterwards.
-fn shape(message: &[u8], max_batch: usize) -> Result<Shape, Rejection> {
-    let mut scanner = Scanner::new(message);
+fn shape<const COUNTS: bool>(message: &[u8], rules: &Rules) -> Result<Shape, Rejection> {
+    let mut scanner = Scanner::<COUNTS>::new(message, rules.max_values);
     scanner.space();
     let shape = match scanner.peek() {
         Some(b'{') => members(&mut scanner).map(Shape::Object),
-        Some(b'[') => elements(&mut scanner, max_batch),
+        Some(b'[') => elements(&mut scanner, rules.max_batch),
         _ => scanner.value().map(|_| Shape::Scalar),
     };
     scanner.space();
     let at = scanner.at();
     let shape = match shape {
         Ok(shape) if scanner.peek().is_none() => shape,
+        Err(Fault) if scanner.is_exceeded() => return Err(Rejection::TooManyValues),
         _ => return Err(Rejection::Syntax { at }),
     };
     if !scanner.is_ascii()
@@ -170,7 +189,10 @@ fn shape(message: &[u8], max_batch: usize) -> Result<Shape, Rejection> {
 
 /// The elements of a batch; an element that is not an object is `None`. Beyond the limit only the
 /// syntax is checked, and nothing is stored.
-fn elements(scanner: &mut Scanner<'_>, max: usize) -> Result<Shape, Fault> {
+fn elements<const COUNTS: bool>(
+    scanner: &mut Scanner<'_, COUNTS>,
+    max: usize,
+) -> Result<Shape, Fault> {
     let mut elements = Vec::new();
     let mut too_long = false;
     scanner.open(b'[')?;
@@ -216,7 +238,7 @@ struct Members {
     duplicate_id: bool,
 }
 
-fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
+fn members<const COUNTS: bool>(scanner: &mut Scanner<'_, COUNTS>) -> Result<Members, Fault> {
     let mut members = Members::default();
     scanner.open(b'{')?;
     scanner.space();
@@ -238,7 +260,7 @@ fn members(scanner: &mut Scanner<'_>) -> Result<Members, Fault> {
 impl Members {
     /// Scans one member: its name and its value.
     #[inline]
-    fn read(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+    fn read<const COUNTS: bool>(&mut self, scanner: &mut Scanner<'_, COUNTS>) -> Result<(), Fault> {
         // Fast path: most messages write the common names without escapes.
         let slot = match scanner.second() {
             Some(b'j') if scanner.accept_key(b"\"jsonrpc\"")? => Some(&mut self.jsonrpc),

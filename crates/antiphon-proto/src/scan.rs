@@ -3,6 +3,7 @@
 //! The scanner neither decodes nor allocates. A number may be `1e400` and a string may contain
 //! `\ud800`: both are valid grammar, and whether a type can hold them is checked when a parameter
 //! is decoded. The scanner is iterative, so nesting needs no stack, and it stops at [`MAX_DEPTH`].
+//! If the text is long enough to exceed the limit of values, it counts them and stops there, too.
 
 use std::num::NonZeroU32;
 
@@ -40,11 +41,13 @@ pub(crate) struct Text {
     pub(crate) escaped: bool,
 }
 
-/// The text is not JSON, or nested too deeply. `Scanner::at` is the position of the error.
+/// The text is not JSON, nested too deeply, or has too many values. `Scanner::at` is the position of
+/// the error.
 #[derive(Debug)]
 pub(crate) struct Fault;
 
-pub(crate) struct Scanner<'a> {
+/// A scanner. Only one with `COUNTS` counts values, so that short texts do not pay for it.
+pub(crate) struct Scanner<'a, const COUNTS: bool> {
     text: &'a [u8],
     /// The remaining text. Pattern matching on slices needs no bounds checks.
     rest: &'a [u8],
@@ -53,11 +56,23 @@ pub(crate) struct Scanner<'a> {
     seen: u64,
     /// Whether any string contains an escape.
     escapes: bool,
+    /// How many more values the text may have.
+    values: usize,
+    /// Whether it has more.
+    exceeded: bool,
 }
 
-impl<'a> Scanner<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
+/// Whether a text of `length` bytes may have more than `max` values: each takes a byte at least, and
+/// all but the first one a separator or a bracket besides.
+pub(crate) fn may_exceed(length: usize, max: usize) -> bool {
+    length.div_ceil(2) > max
+}
+
+impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
+    pub(crate) fn new(text: &'a [u8], max_values: usize) -> Self {
         Self {
+            values: max_values,
+            exceeded: false,
             text,
             rest: text,
             depth: 0,
@@ -79,6 +94,26 @@ impl<'a> Scanner<'a> {
     /// Whether no string so far contains an escape.
     pub(crate) fn is_plain(&self) -> bool {
         !self.escapes
+    }
+
+    /// Whether the scanner has stopped because there are too many values.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.exceeded
+    }
+
+    /// Counts a value: an array or an object at its bracket, any other before it is scanned.
+    #[inline]
+    fn count(&mut self) -> Result<(), Fault> {
+        if COUNTS {
+            match self.values.checked_sub(1) {
+                Some(left) => self.values = left,
+                None => {
+                    self.exceeded = true;
+                    return Err(Fault);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
@@ -130,6 +165,7 @@ impl<'a> Scanner<'a> {
     /// Consumes an opening bracket and increments the depth.
     #[inline]
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Fault> {
+        self.count()?;
         self.expect(bracket)?;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -187,6 +223,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn scalar(&mut self) -> Result<(), Fault> {
+        self.count()?;
         match self.rest.first() {
             Some(b'"') => self.string().map(drop),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -408,7 +445,7 @@ mod tests {
     use super::*;
 
     fn whole(text: &str) -> bool {
-        let mut scanner = Scanner::new(text.as_bytes());
+        let mut scanner = Scanner::<false>::new(text.as_bytes(), 0);
         scanner.value().is_ok() && scanner.at() == text.len()
     }
 

@@ -4,7 +4,6 @@
 //! put there already; the [`Reply`] takes it back. So a result is written once, where it is sent
 //! from.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
@@ -18,10 +17,11 @@ use tokio::time::Instant;
 
 use crate::call_origin::{Origin, Transport};
 use crate::context::{CancelOnDrop, Context, Data};
-use crate::current_call::CurrentCall;
+use crate::current_call::{CurrentCall, HeldPlace};
 use crate::describe::MethodInfo;
 use crate::error::{IncidentScope, internal_error};
 use crate::memory_budget::{Exhausted, FREE, Payload, Wait, WriteError, may_block};
+use crate::metrics::places::PlaceLimits;
 use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening, Room};
 
@@ -53,6 +53,7 @@ pub struct Call {
 pub(crate) struct CallLimits {
     pub(crate) max_result: usize,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) places: PlaceLimits,
     /// Whether it is one of a batch.
     pub(crate) in_batch: bool,
 }
@@ -178,6 +179,7 @@ impl Call {
             current: self.current(),
             data: self.data.clone(),
             cancel: Arc::default(),
+            places: self.limits.places,
         }
     }
 
@@ -365,16 +367,6 @@ pub(crate) enum Work {
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
 }
 
-thread_local! {
-    static SENT_TO_THREADS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// How many calls have gone from this thread to others, which may block. Such a call counts as in
-/// flight by itself: it goes on when nobody waits.
-pub(crate) fn sent_to_threads() -> usize {
-    SENT_TO_THREADS.get()
-}
-
 impl CallFuture {
     /// Creates a future of a reply that is known already.
     #[must_use]
@@ -397,12 +389,22 @@ impl CallFuture {
     /// Creates a future that runs a closure on a thread where it may block.
     ///
     /// If the caller stops waiting, the closure runs to its end all the same. Until then the call
-    /// counts as in flight.
+    /// counts as in flight. If no place is free, the closure does not run, and the reply is error
+    /// −32000.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
         let (origin, method) = (Arc::clone(&ctx.origin), ctx.method);
-        let permit = ctx.origin.common.counters.enter(ctx.method);
-        SENT_TO_THREADS.set(sent_to_threads().wrapping_add(1));
+        // A call that holds a place already goes on in this one, which stays until the thread is
+        // free, even if nobody waits any more. Dispatch then gives the first one back.
+        let limits = match HeldPlace::get() {
+            HeldPlace::Yes => PlaceLimits::NONE,
+            HeldPlace::No | HeldPlace::Elsewhere => ctx.places,
+        };
+        let shares = origin.connection.shares(origin.local);
+        let Some(permit) = origin.common.counters.enter(method, limits, shares) else {
+            return Self::ready(Reply::error(ErrorCode::OVERLOADED));
+        };
+        HeldPlace::Elsewhere.replace();
         let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Later(Box::pin(async move {
             let work = move || {

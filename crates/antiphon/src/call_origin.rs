@@ -9,9 +9,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::address_group::AddressGroup;
 use crate::describe::Access;
 use crate::memory_budget::Account;
 use crate::metrics::counters::RouterState;
+use crate::metrics::places::{ConnectionPlaces, Shares, TransportKind};
 use crate::metrics::status::ServerStatus;
 use crate::session_state::SessionHandle;
 
@@ -73,6 +75,8 @@ pub(crate) struct Connection {
     pub(crate) peer: Option<SocketAddr>,
     /// What is held for the peer.
     pub(crate) memory: Arc<Account>,
+    /// The places that its calls hold; `None` if it stands for many connections, or for this process.
+    places: Option<ConnectionPlaces>,
     closed: CancellationToken,
     tasks: TaskTracker,
 }
@@ -83,12 +87,28 @@ impl Connection {
         peer: Option<SocketAddr>,
         memory: Arc<Account>,
     ) -> Arc<Self> {
+        let places = (transport != Transport::InProcess).then(ConnectionPlaces::default);
+        Self::with(transport, peer, memory, places)
+    }
+
+    /// All connections of a server that does not show them.
+    pub(crate) fn unknown(transport: Transport, memory: Arc<Account>) -> Arc<Self> {
+        Self::with(transport, None, memory, None)
+    }
+
+    fn with(
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        memory: Arc<Account>,
+        places: Option<ConnectionPlaces>,
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             transport,
             peer,
             memory,
+            places,
             closed: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
@@ -100,6 +120,23 @@ impl Connection {
             connection: self.id,
             transport: self.transport,
             peer: self.peer,
+        }
+    }
+
+    /// Whose shares of the places its calls count to.
+    pub(crate) fn shares(&self, local: bool) -> Shares {
+        let kind = match self.transport {
+            Transport::InProcess => return Shares::default(),
+            Transport::Http => TransportKind::Requests,
+            Transport::WebSocket | Transport::Tcp | Transport::Unix | Transport::Stdio => {
+                TransportKind::Sessions
+            }
+        };
+        let peer = self.peer.filter(|_| !local);
+        Shares {
+            connection: self.places.clone(),
+            kind: Some(kind),
+            address: peer.map(|peer| AddressGroup::from(peer.ip())),
         }
     }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call_origin::{Origin, Transport};
 use crate::current_call::CurrentCall;
 use crate::describe::{Access, MethodInfo, Node, Tree};
+use crate::metrics::places::PlaceLimits;
 
 /// The notification that tells of the progress of a call, as LSP names it.
 pub(crate) const PROGRESS: &str = "$/progress";
@@ -73,6 +74,8 @@ pub struct Context {
     pub(crate) current: CurrentCall,
     pub(crate) data: Option<Arc<Data>>,
     pub(crate) cancel: Arc<Cancel>,
+    /// For work on other threads, which needs a place.
+    pub(crate) places: PlaceLimits,
 }
 
 impl Context {

@@ -1,9 +1,10 @@
 //! Running call of this thread, for clients that are called inside of it.
 //!
 //! A client called in a method inherits the method's deadline and its place in a trace. Nothing is
-//! passed by hand: while dispatch polls a method's future, the call's limits lie here.
+//! passed by hand: while dispatch polls a method's future, the call's limits lie here. So does the
+//! answer to whether it holds a place among the calls in flight.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -44,5 +45,29 @@ impl CurrentCall {
     pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
+    }
+}
+
+/// Whether the call that is polled on this thread holds a place among the calls in flight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HeldPlace {
+    No,
+    Yes,
+    /// It has gone to another thread, where it is counted by itself.
+    Elsewhere,
+}
+
+thread_local! {
+    static HELD: Cell<HeldPlace> = const { Cell::new(HeldPlace::No) };
+}
+
+impl HeldPlace {
+    pub(crate) fn get() -> Self {
+        HELD.get()
+    }
+
+    /// Sets it, and returns what it was for the call around this one.
+    pub(crate) fn replace(self) -> Self {
+        HELD.replace(self)
     }
 }

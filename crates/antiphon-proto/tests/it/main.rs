@@ -2,3 +2,4 @@
 
 mod grammar;
 mod json_cases;
+mod values;

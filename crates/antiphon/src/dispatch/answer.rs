@@ -27,7 +27,7 @@ impl From<Vec<u8>> for Answered {
 }
 
 /// The response to a message that is rejected as a whole.
-pub(super) fn reject(rejection: &Rejection) -> Vec<u8> {
+pub(crate) fn reject(rejection: &Rejection) -> Vec<u8> {
     tracing::debug!("a message was rejected: {rejection}");
     let mut answer = Vec::new();
     message::write_error(&mut answer, b"null", &rejection.error());

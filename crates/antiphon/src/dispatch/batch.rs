@@ -136,7 +136,15 @@ impl Batch {
         let mut buffer = std::mem::take(&mut self.scratch);
         buffer.reserve(ANSWER_SIZE);
         let origin = Arc::clone(&self.origin);
-        let (started, envelope) = start(shared, origin, request, limits, buffer, cx);
+        let (started, envelope) = start(
+            shared,
+            &self.origin.connection,
+            origin,
+            request,
+            limits,
+            buffer,
+            cx,
+        );
         match started {
             Started::Replied(reply) => {
                 match self.finish(&envelope, reply, limits.max_result, shared) {

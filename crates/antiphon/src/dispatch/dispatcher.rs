@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Context;
 
-use antiphon_proto::{Incoming, Request, Rules, parse};
+use antiphon_proto::{Incoming, Rejection, Request, Rules, parse};
 use bytes::Bytes;
 
-use super::answer::reject;
+use super::elsewhere::{Parsing, Threads, goes_elsewhere};
 use super::future::{Begun, Dispatch};
 use super::limits::Limits;
 use super::shared::Shared;
@@ -78,13 +78,17 @@ impl Dispatcher {
     fn of(endpoint: Endpoint, in_process: Arc<Origin>, limits: Limits) -> Self {
         Self(Arc::new(Shared {
             endpoint,
-            rules: Rules::default().max_batch(limits.max_batch),
+            rules: Rules::default()
+                .max_batch(limits.max_batch)
+                .max_values(limits.max_values),
             call_limits: CallLimits {
                 max_result: limits.max_response,
                 timeout: limits.call_timeout,
+                places: limits.places(),
                 in_batch: false,
             },
             limits,
+            threads: Threads::default(),
             in_process,
         }))
     }
@@ -120,11 +124,12 @@ impl Dispatcher {
     ///
     /// Returns the response as JSON text, or `None` if there is none. Dropping the future cancels
     /// running calls. If a method is not ready at once, the future must be polled inside a tokio
-    /// runtime with time enabled.
+    /// runtime with time enabled. In a runtime, parameters above 256 KiB are decoded on another
+    /// thread, so such a call is not ready at once.
     pub async fn handle(&self, message: impl Into<Bytes>) -> Option<Bytes> {
         let origin = Arc::clone(&self.0.in_process);
-        let account = &self.0.in_process.connection.memory;
-        let answered = self.dispatch(message.into(), origin, account).await;
+        let connection = &self.0.in_process.connection;
+        let answered = self.dispatch(message.into(), origin, connection).await;
         answered.text.map(|payload| Bytes::from(payload.text))
     }
 
@@ -149,30 +154,30 @@ impl Dispatcher {
         }
     }
 
-    /// Handles a message. Calls that are ready at once are answered on the first poll. `account` is
-    /// that of the connection in `origin`.
+    /// Handles a message. Calls that are ready at once are answered on the first poll. `connection`
+    /// is that of the origin.
     pub(crate) fn dispatch<'a>(
         &'a self,
         message: Bytes,
         origin: Arc<Origin>,
-        account: &'a Arc<Account>,
+        connection: &'a Connection,
     ) -> Dispatch<'a> {
-        Dispatch::new(&self.0, message, origin, account)
+        Dispatch::new(&self.0, message, origin, connection)
     }
 
     /// Parses a message. An array may have up to `max` entries, including responses to our calls.
-    ///
-    /// # Errors
-    ///
-    /// The response to a message that is rejected as a whole.
-    pub(crate) fn read(&self, message: Bytes, max: usize) -> Result<Incoming, Vec<u8>> {
+    pub(crate) fn read(&self, message: Bytes, max: usize) -> Reading {
         let rules = &self.0.rules;
-        let read = if max <= rules.max_batch {
+        if goes_elsewhere(message.len()) {
+            let max = max.max(rules.max_batch);
+            let rules = rules.clone().max_batch(max);
+            return Reading::Elsewhere(self.0.threads.parse(message, rules));
+        }
+        Reading::Done(if max <= rules.max_batch {
             parse(message, rules)
         } else {
             parse(message, &rules.clone().max_batch(max))
-        };
-        read.map_err(|rejection| reject(&rejection))
+        })
     }
 
     /// Whether there is such a method, or a layer that may answer in its place.
@@ -195,15 +200,20 @@ impl Dispatcher {
     pub(crate) fn begin(
         &self,
         entry: Incoming,
-        origin: Arc<Origin>,
+        origin: &Arc<Origin>,
         buffer: Vec<u8>,
         cancels: Option<&Arc<Cancels>>,
-        account: &Arc<Account>,
         cx: &mut Context<'_>,
     ) -> Begun {
-        let shared = Arc::clone(&self.0);
-        Begun::of(shared, entry, origin, buffer, cancels, account, cx)
+        Begun::of(Arc::clone(&self.0), entry, origin, buffer, cancels, cx)
     }
+}
+
+/// A message that is being parsed.
+pub(crate) enum Reading {
+    Done(Result<Incoming, Rejection>),
+    /// It is large.
+    Elsewhere(Parsing),
 }
 
 impl fmt::Debug for Dispatcher {

@@ -4,15 +4,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use antiphon_proto::{Entry, Incoming, parse};
+use antiphon_proto::{Entry, Incoming, Rejection, parse};
 use bytes::Bytes;
 
 use super::answer::{ANSWER_SIZE, Answered, refuse, reject};
 use super::batch::Batch;
+use super::elsewhere::{Parsing, goes_elsewhere};
 use super::envelope::Envelope;
 use super::run::{Running, Started, start};
 use super::shared::Shared;
-use crate::call_origin::Origin;
+use crate::call_origin::{Connection, Origin};
 use crate::memory_budget::{Account, Reservation};
 use crate::session_state::Cancels;
 
@@ -27,20 +28,22 @@ impl Begun {
     pub(super) fn of(
         shared: Arc<Shared>,
         entry: Incoming,
-        origin: Arc<Origin>,
+        origin: &Arc<Origin>,
         buffer: Vec<u8>,
         cancels: Option<&Arc<Cancels>>,
-        account: &Arc<Account>,
         cx: &mut Context<'_>,
     ) -> Self {
         let state = match entry {
             Incoming::Single(entry) => {
-                match open_single(&shared, entry, origin, buffer, account, cx) {
+                let connection = &origin.connection;
+                let origin = Arc::clone(origin);
+                match open_single(&shared, entry, connection, origin, buffer, cx) {
                     Opened::Answer(answered) => return Self::Answered(answered),
                     Opened::Call(running, envelope) => State::Call(running, envelope),
                 }
             }
             Incoming::Batch(entries) => {
+                let origin = Arc::clone(origin);
                 let mut batch = Box::new(Batch::new(entries, origin, cancels.cloned()));
                 match batch.poll(&shared, cx) {
                     Poll::Ready(answered) => return Self::Answered(answered),
@@ -50,7 +53,7 @@ impl Begun {
         };
         Self::Waiting(Work {
             shared,
-            account: Arc::clone(account),
+            account: Arc::clone(&origin.connection.memory),
             state,
             held: None,
         })
@@ -95,12 +98,20 @@ impl Future for Work {
 /// A future of the response to one message, which borrows its dispatcher.
 pub(crate) struct Dispatch<'a> {
     shared: &'a Shared,
-    account: &'a Arc<Account>,
-    state: State,
+    connection: &'a Connection,
+    stage: Stage,
 }
 
-enum State {
+/// What has become of a message.
+enum Stage {
     New(Bytes, Arc<Origin>),
+    /// It is large, and parsed on another thread.
+    Parsing(Parsing, Arc<Origin>),
+    Begun(State),
+}
+
+/// A message that was parsed.
+enum State {
     Call(Running, Envelope),
     Batch(Box<Batch>),
     Done,
@@ -111,12 +122,41 @@ impl<'a> Dispatch<'a> {
         shared: &'a Shared,
         message: Bytes,
         origin: Arc<Origin>,
-        account: &'a Arc<Account>,
+        connection: &'a Connection,
     ) -> Self {
         Self {
             shared,
-            account,
-            state: State::New(message, origin),
+            connection,
+            stage: Stage::New(message, origin),
+        }
+    }
+
+    /// Starts a parsed message and polls it once.
+    fn begin(
+        &mut self,
+        parsed: Result<Incoming, Rejection>,
+        origin: Arc<Origin>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Answered> {
+        match parsed {
+            Ok(Incoming::Single(entry)) => {
+                let buffer = Vec::with_capacity(ANSWER_SIZE);
+                match open_single(self.shared, entry, self.connection, origin, buffer, cx) {
+                    Opened::Answer(answered) => Poll::Ready(answered),
+                    Opened::Call(running, envelope) => {
+                        // It was polled once already, and is pending.
+                        self.stage = Stage::Begun(State::Call(running, envelope));
+                        Poll::Pending
+                    }
+                }
+            }
+            Ok(Incoming::Batch(entries)) => {
+                let mut batch = State::Batch(Box::new(Batch::new(entries, origin, None)));
+                let polled = batch.poll(self.shared, &self.connection.memory, cx);
+                self.stage = Stage::Begun(batch);
+                polled
+            }
+            Err(rejection) => Poll::Ready(reject(&rejection).into()),
         }
     }
 }
@@ -125,8 +165,31 @@ impl Future for Dispatch<'_> {
     type Output = Answered;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
-        let (shared, account) = (self.shared, self.account);
-        self.state.poll(shared, account, cx)
+        let this = &mut *self;
+        if let Stage::Begun(state) = &mut this.stage {
+            return state.poll(this.shared, &this.connection.memory, cx);
+        }
+        let (message, origin) = match std::mem::replace(&mut this.stage, Stage::Begun(State::Done))
+        {
+            Stage::New(message, origin) if goes_elsewhere(message.len()) => {
+                let rules = this.shared.rules.clone();
+                (Err(this.shared.threads.parse(message, rules)), origin)
+            }
+            Stage::New(message, origin) => (Ok(message), origin),
+            Stage::Parsing(parsing, origin) => (Err(parsing), origin),
+            Stage::Begun(_) => return Poll::Ready(Answered::default()),
+        };
+        let parsed = match message {
+            Ok(message) => parse(message, &this.shared.rules),
+            Err(mut parsing) => match parsing.as_mut().poll(cx) {
+                Poll::Ready(parsed) => parsed,
+                Poll::Pending => {
+                    this.stage = Stage::Parsing(parsing, origin);
+                    return Poll::Pending;
+                }
+            },
+        };
+        this.begin(parsed, origin, cx)
     }
 }
 
@@ -138,29 +201,6 @@ impl State {
         cx: &mut Context<'_>,
     ) -> Poll<Answered> {
         let answered = match self {
-            Self::New(..) => {
-                let Self::New(message, origin) = std::mem::replace(self, Self::Done) else {
-                    return Poll::Ready(Answered::default());
-                };
-                match parse(message, &shared.rules) {
-                    Ok(Incoming::Single(entry)) => {
-                        let buffer = Vec::with_capacity(ANSWER_SIZE);
-                        match open_single(shared, entry, origin, buffer, account, cx) {
-                            Opened::Answer(answered) => return Poll::Ready(answered),
-                            Opened::Call(running, envelope) => {
-                                // It was polled once already, and is pending.
-                                *self = Self::Call(running, envelope);
-                                return Poll::Pending;
-                            }
-                        }
-                    }
-                    Ok(Incoming::Batch(entries)) => {
-                        *self = Self::Batch(Box::new(Batch::new(entries, origin, None)));
-                        return self.poll(shared, account, cx);
-                    }
-                    Err(rejection) => return Poll::Ready(reject(&rejection).into()),
-                }
-            }
             Self::Call(running, envelope) => {
                 let reply = ready!(running.poll(shared, cx));
                 envelope.finish(
@@ -188,18 +228,19 @@ enum Opened {
 fn open_single(
     shared: &Shared,
     entry: Entry,
+    connection: &Connection,
     origin: Arc<Origin>,
     buffer: Vec<u8>,
-    account: &Arc<Account>,
     cx: &mut Context<'_>,
 ) -> Opened {
     let Entry::Request(request) = entry else {
         return Opened::Answer(refuse(&entry).into());
     };
-    match start(shared, origin, request, shared.call_limits, buffer, cx) {
+    let limits = shared.call_limits;
+    match start(shared, connection, origin, request, limits, buffer, cx) {
         (Started::Replied(reply), envelope) => {
             let max = shared.limits.max_response;
-            Opened::Answer(envelope.finish(reply, max, shared.counters(), account))
+            Opened::Answer(envelope.finish(reply, max, shared.counters(), &connection.memory))
         }
         (Started::Waiting(running), envelope) => Opened::Call(running, envelope),
     }

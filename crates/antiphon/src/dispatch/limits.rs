@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::metrics::places::PlaceLimits;
+
 /// Limits of calls and batches. All of them are on by default.
 ///
 /// A [`Server`](crate::Server) takes them from [`Settings::calls`](crate::Settings::calls), and does
@@ -21,6 +23,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Entries in a batch; a longer batch is rejected as a whole, so 0 forbids batches. Default: 100.
     pub max_batch: usize,
+    /// JSON values in a message: objects, arrays, strings, numbers, `true`, `false` and `null`. A
+    /// message with more is rejected as a whole, with −32700. Default: 1,000,000.
+    pub max_values: usize,
     /// Calls of one batch that may be pending at the same time. Default: 8.
     pub batch_concurrency: usize,
     /// Bytes in one result; a larger one becomes −32003. Default: 10 MiB.
@@ -34,24 +39,34 @@ pub struct Limits {
     /// Timeout of a batch, after which its unfinished calls get −32001; `None` means no timeout.
     /// Default: 60 s.
     pub batch_timeout: Option<Duration>,
-    /// Calls that may be pending at the same time, over all connections; more get −32000. Default:
-    /// 1024.
+    /// Calls that may be pending at the same time, over all connections. Default: 1024.
     ///
-    /// Checked before a call starts. Calls that start on several threads at the same instant may
-    /// exceed it by the number of these threads.
+    /// Every call runs until it is ready or has to wait for the first time. If it has to wait and
+    /// there is no place, it is dropped then and gets −32000. A blocking method, and a call with
+    /// parameters above 256 KiB, need a place before they run.
+    ///
+    /// No caller can take all places. A connection gets another one only while it holds fewer than
+    /// are free. Sessions together, and HTTP requests together, get at most seven eighths. An
+    /// address gets at most [`max_in_flight_per_caller`](Self::max_in_flight_per_caller). Calls from
+    /// this process are exempt from these shares.
     pub max_in_flight: usize,
+    /// Calls that may be pending for one address whose callers are not local; IPv6 addresses count
+    /// by their first 64 bits. Default: `None`, a quarter of [`max_in_flight`](Self::max_in_flight).
+    pub max_in_flight_per_caller: Option<usize>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_batch: 100,
+            max_values: 1_000_000,
             batch_concurrency: 8,
             max_response: 10 * 1024 * 1024,
             max_batch_response: 25 * 1024 * 1024,
             call_timeout: Some(Duration::from_secs(30)),
             batch_timeout: Some(Duration::from_secs(60)),
             max_in_flight: 1024,
+            max_in_flight_per_caller: None,
         }
     }
 }
@@ -61,6 +76,13 @@ impl Limits {
     #[must_use]
     pub fn max_batch(mut self, entries: usize) -> Self {
         self.max_batch = entries;
+        self
+    }
+
+    /// Sets [`max_values`](Self::max_values).
+    #[must_use]
+    pub fn max_values(mut self, values: usize) -> Self {
+        self.max_values = values;
         self
     }
 
@@ -105,5 +127,21 @@ impl Limits {
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
         self
+    }
+
+    /// Sets [`max_in_flight_per_caller`](Self::max_in_flight_per_caller); `None` means a quarter.
+    #[must_use]
+    pub fn max_in_flight_per_caller(mut self, calls: impl Into<Option<usize>>) -> Self {
+        self.max_in_flight_per_caller = calls.into();
+        self
+    }
+
+    /// How many places there are, and how many of them an address may hold.
+    pub(super) fn places(&self) -> PlaceLimits {
+        let quarter = self.max_in_flight.div_ceil(4);
+        PlaceLimits {
+            max: self.max_in_flight,
+            per_caller: self.max_in_flight_per_caller.unwrap_or(quarter),
+        }
     }
 }

@@ -10,7 +10,9 @@
 //! | `limits.rs` | [`Limits`] of a dispatcher |
 //! | `future.rs` | futures of whole messages |
 //! | `batch.rs` | batches: bounded, concurrent, answered in order |
-//! | `run.rs` | one call: start, panics, deadline |
+//! | `run.rs` | one call: start, place, deadline |
+//! | `pending_call.rs` | one call: its first poll and its future, panics |
+//! | `elsewhere.rs` | large messages and parameters, on other threads |
 //! | `envelope.rs` | the envelope of a request, kept for its response |
 //! | `answer.rs` | responses to messages, and to messages that are rejected |
 //! | `shared.rs` | what clones of a dispatcher share |
@@ -18,13 +20,17 @@
 mod answer;
 mod batch;
 mod dispatcher;
+mod elsewhere;
 mod envelope;
 mod future;
 mod limits;
+mod pending_call;
 mod run;
 mod shared;
 
-pub(crate) use answer::Answered;
+pub(crate) use answer::{Answered, reject};
 pub use dispatcher::Dispatcher;
+pub(crate) use dispatcher::Reading;
+pub(crate) use elsewhere::Parsing;
 pub(crate) use future::{Begun, Work};
 pub use limits::Limits;

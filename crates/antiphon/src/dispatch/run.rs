@@ -1,21 +1,22 @@
-//! Execution of one call: start, panics, deadline.
+//! Execution of one call: start, place, deadline.
 
-use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Request};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::elsewhere::goes_elsewhere;
 use super::envelope::Envelope;
+use super::pending_call::{PendingCall, Polled, discard, first_poll};
 use super::shared::Shared;
-use crate::call::{Call, CallLimits, Reply, Work, sent_to_threads};
-use crate::call_origin::{CallerId, Origin};
-use crate::error::{IncidentScope, guard, internal_error};
-use crate::metrics::counters::InFlight;
+use crate::call::{Call, CallLimits, Reply};
+use crate::call_origin::{CallerId, Connection, Origin};
+use crate::current_call::HeldPlace;
+use crate::error::IncidentScope;
 
 /// A call after its first poll.
 pub(super) enum Started {
@@ -23,10 +24,14 @@ pub(super) enum Started {
     Waiting(Running),
 }
 
-/// Calls the method and polls it once. Only a call that is pending then is counted as in flight
-/// and gets timers.
+/// Calls the method and polls it once. Only a call that is pending then needs a place among those
+/// in flight and gets timers. If there is no place, it is dropped and answered with an error.
+///
+/// `connection` is that of the origin, which goes with the call: so a call that is ready at once
+/// need not count its references.
 pub(super) fn start(
     shared: &Shared,
+    connection: &Connection,
     origin: Arc<Origin>,
     request: Request,
     limits: CallLimits,
@@ -34,47 +39,37 @@ pub(super) fn start(
     cx: &mut Context<'_>,
 ) -> (Started, Envelope) {
     let mut envelope = Envelope::of(&request);
-    if shared.counters().in_flight() >= shared.limits.max_in_flight {
-        shared.counters().called(usize::MAX);
-        return (
-            Started::Replied(Reply::error(ErrorCode::OVERLOADED)),
-            envelope,
-        );
-    }
-    let caller = origin.connection.caller_id();
+    let (local, params) = (origin.local, request.params_len());
     let call = Call::new(request, origin, limits, buffer);
+    if goes_elsewhere(params)
+        && let Some(route) = shared.endpoint.find(&call)
+    {
+        envelope.route = route;
+        let started = start_elsewhere(shared, connection, call, &mut envelope, cx);
+        return (started, envelope);
+    }
     let timeout = call.timeout();
-    let threads = sent_to_threads();
     let mut route = usize::MAX;
     let scope = IncidentScope::enter();
-    let first = guard(PANICKED, || {
-        match shared.endpoint.route(call, &mut route).0 {
-            Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
-            Work::Later(mut future) => match future.as_mut().poll(cx) {
-                Poll::Ready(reply) => Ok(reply),
-                Poll::Pending => Err(future),
-            },
-        }
-    });
+    let polled = first_poll(&shared.endpoint, call, HeldPlace::No, &mut route, cx);
+    let polled = match polled {
+        Polled::Replied(reply) => Err(reply),
+        Polled::Elsewhere(future) => Ok(PendingCall::new(future, None)),
+        Polled::Pending(future) => match shared.place(connection, local, route) {
+            Some(place) => Ok(PendingCall::new(future, Some(place))),
+            None => {
+                discard(future);
+                Err(Reply::error(ErrorCode::OVERLOADED))
+            }
+        },
+    };
     envelope.route = route;
-    scope.log(|| (shared.method_name(route), caller));
+    scope.log(|| (shared.method_name(route), connection.caller_id()));
     shared.counters().called(route);
-    let started = match first {
-        Err(error) => Started::Replied(Reply::error(error)),
-        Ok(Ok(reply)) => Started::Replied(reply),
-        Ok(Err(future)) => {
-            // A call that was sent to another thread is counted there, even when its caller is
-            // gone.
-            let counts = sent_to_threads() == threads;
-            let mut running = Running {
-                future,
-                deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
-                overdue: (shared.in_process.server.as_ref())
-                    .map(|server| Box::pin(server.overdue())),
-                permit: counts.then(|| shared.counters().enter(route)),
-                route,
-                caller: Box::new(caller),
-            };
+    let started = match polled {
+        Err(reply) => Started::Replied(reply),
+        Ok(call) => {
+            let mut running = Running::new(shared, call, timeout, connection, route);
             // Poll the timers once to register the waker; a timeout of zero has passed already.
             match running.too_late(cx) {
                 Some(error) => Started::Replied(Reply::error(error)),
@@ -88,21 +83,39 @@ pub(super) fn start(
     (started, envelope)
 }
 
-/// The log message for a panic in a method.
-const PANICKED: &str = "a method panicked";
-
-fn lost() -> Reply {
-    Reply::error(internal_error(&"a call has lost its answer"))
+/// Starts a call whose parameters are decoded on another thread. It needs a place before.
+#[cold]
+fn start_elsewhere(
+    shared: &Shared,
+    connection: &Connection,
+    call: Call,
+    envelope: &mut Envelope,
+    cx: &mut Context<'_>,
+) -> Started {
+    let route = envelope.route;
+    shared.counters().called(route);
+    let Some(place) = shared.place(connection, call.origin.local, route) else {
+        return Started::Replied(Reply::error(ErrorCode::OVERLOADED));
+    };
+    let timeout = call.timeout();
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let endpoint = shared.endpoint.clone();
+    let work = shared.threads.clone().call(endpoint, call, place, deadline);
+    let call = PendingCall::new(Box::pin(work), None);
+    let mut running = Running::new(shared, call, timeout, connection, route);
+    envelope.watch.waits();
+    match running.poll(shared, cx) {
+        Poll::Ready(reply) => Started::Replied(reply),
+        Poll::Pending => Started::Waiting(running),
+    }
 }
 
-/// A pending call.
+/// A pending call with its deadlines.
 pub(super) struct Running {
-    future: Pin<Box<dyn Future<Output = Reply> + Send>>,
+    call: PendingCall,
     deadline: Option<Pin<Box<Sleep>>>,
     /// Completes when graceful shutdown of the server does not wait for calls any longer.
     overdue: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    /// `None` if the call is counted elsewhere.
-    permit: Option<InFlight>,
     /// The index of the method.
     route: usize,
     /// For the log. Boxed, because a call that is ready at once moves through this type's place.
@@ -110,22 +123,32 @@ pub(super) struct Running {
 }
 
 impl Running {
+    fn new(
+        shared: &Shared,
+        call: PendingCall,
+        timeout: Option<Duration>,
+        connection: &Connection,
+        route: usize,
+    ) -> Self {
+        Self {
+            call,
+            deadline: timer(timeout),
+            overdue: (shared.in_process.server.as_ref()).map(|server| Box::pin(server.overdue())),
+            route,
+            caller: Box::new(connection.caller_id()),
+        }
+    }
+
     pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Reply> {
-        let threads = sent_to_threads();
         let scope = IncidentScope::enter();
-        let polled = guard(PANICKED, || self.future.as_mut().poll(cx));
+        let polled = Pin::new(&mut self.call).poll(cx);
         scope.log(|| (shared.method_name(self.route), &*self.caller));
-        if sent_to_threads() != threads {
-            self.permit = None;
+        if polled.is_pending()
+            && let Some(error) = self.too_late(cx)
+        {
+            return Poll::Ready(Reply::error(error));
         }
-        match polled {
-            Ok(Poll::Ready(reply)) => Poll::Ready(reply),
-            Err(error) => Poll::Ready(Reply::error(error)),
-            Ok(Poll::Pending) => match self.too_late(cx) {
-                Some(error) => Poll::Ready(Reply::error(error)),
-                None => Poll::Pending,
-            },
-        }
+        polled
     }
 
     /// The error if the call is out of time.
@@ -146,16 +169,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    /// A method's future may panic when it is dropped. With several in a batch, a second panic
-    /// during unwinding would abort the process.
-    fn drop(&mut self) {
-        let future = std::mem::replace(&mut self.future, Box::pin(pending()));
-        let _ = guard(PANICKED, || drop(future));
-    }
-}
-
-/// The timer of a batch.
+/// The timer of a call or a batch.
 pub(super) fn timer(timeout: Option<Duration>) -> Option<Pin<Box<Sleep>>> {
     timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)))
 }

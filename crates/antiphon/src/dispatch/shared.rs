@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use antiphon_proto::Rules;
 
+use super::elsewhere::Threads;
 use super::limits::Limits;
 use crate::call::CallLimits;
-use crate::call_origin::Origin;
-use crate::metrics::counters::Counters;
+use crate::call_origin::{Connection, Origin};
+use crate::metrics::counters::{Counters, InFlight};
 use crate::router::Endpoint;
 
 pub(super) struct Shared {
@@ -15,6 +16,7 @@ pub(super) struct Shared {
     pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) call_limits: CallLimits,
+    pub(super) threads: Threads,
     /// The origin of calls from this process. It also has the state that all origins share.
     pub(super) in_process: Arc<Origin>,
 }
@@ -22,6 +24,18 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.in_process.common.counters
+    }
+
+    /// A place for a call that has to wait, until it is dropped; `None` if there is none.
+    pub(super) fn place(
+        &self,
+        connection: &Connection,
+        local: bool,
+        route: usize,
+    ) -> Option<InFlight> {
+        let shares = connection.shares(local);
+        self.counters()
+            .enter(route, self.call_limits.places, shares)
     }
 
     /// The name of a method by its index, for the log.

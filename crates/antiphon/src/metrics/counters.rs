@@ -4,12 +4,13 @@
 //! calls of unknown methods. Totals are computed on request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use antiphon_proto::ErrorObject;
 
 use crate::describe::Tree;
 use crate::metrics::MethodMetrics;
+use crate::metrics::places::{PlaceLimits, Places, Shares};
 
 /// State shared by all calls of a router.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(crate) struct RouterState {
 pub(crate) struct Counters {
     methods: Box<[MethodCounters]>,
     /// Calls in flight: only those that were not ready at their first poll.
-    in_flight: AtomicUsize,
+    places: Places,
 }
 
 /// Counters of one method.
@@ -39,7 +40,7 @@ impl Counters {
     pub(crate) fn new(methods: usize) -> Self {
         Self {
             methods: (0..=methods).map(|_| MethodCounters::default()).collect(),
-            in_flight: AtomicUsize::new(0),
+            places: Places::default(),
         }
     }
 
@@ -55,7 +56,7 @@ impl Counters {
 
     /// Calls in flight.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// The counters of a method, by its index; those of unknown methods if there is no such index.
@@ -70,16 +71,22 @@ impl Counters {
         }
     }
 
-    /// Counts a call as in flight until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, route: usize) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    /// Counts a call as in flight until the guard is dropped; `None` if there is no place for it.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        route: usize,
+        limits: PlaceLimits,
+        shares: Shares,
+    ) -> Option<InFlight> {
+        let shares = self.places.take(limits, shares)?;
         if let Some(method) = self.method(route) {
             method.metrics.enter();
         }
-        InFlight {
+        Some(InFlight {
             counters: Arc::clone(self),
             route,
-        }
+            shares,
+        })
     }
 }
 
@@ -98,16 +105,17 @@ impl MethodCounters {
     }
 }
 
-/// Guard of a call in flight.
+/// Guard of a call in flight: its place, which is given back when the guard is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     counters: Arc<Counters>,
     route: usize,
+    shares: Shares,
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.counters.places.give_back(&self.shares);
         if let Some(method) = self.counters.method(self.route) {
             method.metrics.leave();
         }

@@ -9,6 +9,7 @@
 //! | `status.rs` | `ServerStatus`: uptime, listeners, connections, calls in flight |
 //! | `process_info.rs` | memory, CPU time and threads of the process |
 //! | `counters.rs` | calls, errors and calls in flight of a router |
+//! | `places.rs` | places of calls in flight, and the shares of their callers |
 //! | `method_metrics/` | [`MethodMetrics`]: metrics of one method; `no_method_metrics.rs` without feature `metrics` |
 //! | `snapshot.rs` | [`Snapshot`]: all metrics at one time, which can be added up over workers |
 //! | `prometheus.rs` | formats a snapshot for Prometheus |
@@ -16,6 +17,7 @@
 pub(crate) mod counters;
 #[cfg_attr(not(feature = "metrics"), path = "no_method_metrics.rs")]
 pub(crate) mod method_metrics;
+pub(crate) mod places;
 #[cfg(feature = "server")]
 pub(crate) mod process_info;
 #[cfg(feature = "server")]

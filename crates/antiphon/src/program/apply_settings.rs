@@ -76,7 +76,12 @@ impl ServeArgs {
         set(&mut settings.idle_timeout, time(self.idle_timeout));
         set(&mut settings.calls.call_timeout, time(self.call_timeout));
         set(&mut settings.calls.max_in_flight, self.max_in_flight);
+        set(
+            &mut settings.calls.max_in_flight_per_caller,
+            self.max_in_flight_per_caller.map(Some),
+        );
         set(&mut settings.calls.max_batch, self.max_batch);
+        set(&mut settings.calls.max_values, self.max_values);
         set(&mut settings.calls.max_response, bytes(self.max_response));
         set(&mut settings.header_timeout, time(self.header_timeout));
         set(&mut settings.body_timeout, time(self.body_timeout));

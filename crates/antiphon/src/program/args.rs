@@ -161,6 +161,15 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_IN_FLIGHT")]
     pub max_in_flight: Option<usize>,
 
+    /// Calls that may wait at the same time for one address that is not local [default: a quarter of all]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_MAX_IN_FLIGHT_PER_CALLER",
+        hide_short_help = true
+    )]
+    pub max_in_flight_per_caller: Option<usize>,
+
     /// Entries in a batch [default: 100]
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_BATCH")]
     pub max_batch: Option<usize>,
@@ -226,6 +235,15 @@ pub struct ServeArgs {
         hide_short_help = true
     )]
     pub max_batch_response: Option<ByteSize>,
+
+    /// JSON values in a message [default: 1000000]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_MAX_VALUES",
+        hide_short_help = true
+    )]
+    pub max_values: Option<usize>,
 
     /// Connections from one address, on a public listener [default: 256]
     #[arg(

@@ -70,6 +70,16 @@ impl Endpoint {
         self.route(call, &mut found)
     }
 
+    /// The index of the method that a call is for; `None` if nobody looks at its parameters, because
+    /// there is no such method for this caller and there are no layers.
+    pub(crate) fn find(&self, call: &Call) -> Option<usize> {
+        let entry = self.table.get(call.request.method_bytes());
+        let route = entry.map_or(usize::MAX, |entry| entry.route);
+        let info = call.origin.common.tree.method(route);
+        let seen = entry.is_some() && info.is_none_or(|info| info.access <= call.origin.access());
+        (seen || self.layers.is_some()).then_some(route)
+    }
+
     /// Looks up the method's full name and calls it, through the layers if there are any. Before that
     /// it says in `found` which method that is: its index in the tree.
     pub(crate) fn route(&self, mut call: Call, found: &mut usize) -> CallFuture {

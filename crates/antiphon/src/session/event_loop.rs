@@ -13,7 +13,7 @@ use super::phase::{Phase, StopReason};
 use super::unasked::Unasked;
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::{Connection, Origin, Transport};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Parsing};
 use crate::memory_budget::{Direction, FREE, Payload, Reservation};
 use crate::session_state::{End, Outgoing, SessionHandle, Ticket};
 
@@ -34,6 +34,9 @@ pub(crate) struct Session<W> {
     /// The origin of all calls of this session.
     pub(super) origin: Arc<Origin>,
     pub(super) limits: Arc<SessionLimits>,
+    /// A large message that is being parsed on another thread, and its length. Until it is handled,
+    /// no other one is read.
+    pub(super) parsing: Option<(Parsing, usize)>,
     pub(super) parked: Parking,
     /// A pending notification: nothing else starts before it is done.
     pub(super) barrier: Option<Ticket>,
@@ -80,6 +83,7 @@ impl<W: Wire> Session<W> {
             dispatcher,
             origin: Arc::new(origin),
             limits: Arc::clone(&config.limits),
+            parsing: None,
             parked: Parking::new(&memory),
             barrier: None,
             scratch: Vec::new(),
@@ -196,7 +200,7 @@ impl<W: Wire> Session<W> {
     }
 
     fn read(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Result<(), StopReason> {
-        while *left > 0 && self.may_read() {
+        while self.poll_parsing(cx)? && *left > 0 && self.may_read() {
             match self.wire.poll_receive(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Some(Ok(message))) => {
@@ -215,6 +219,7 @@ impl<W: Wire> Session<W> {
     /// this peer is pending: its response may be the next message.
     fn may_read(&self) -> bool {
         !matches!(self.phase, Phase::Finishing(_))
+            && self.parsing.is_none()
             && !self.is_full()
             && (!self.parked.is_full(&self.limits) || self.handle.awaits_answers())
     }
@@ -226,7 +231,8 @@ impl<W: Wire> Session<W> {
 
     fn activity(&mut self) -> Activity {
         let unwritten = self.wire.unwritten() > 0;
-        let working = self.handle.running() > 0 || !self.parked.is_empty();
+        let working =
+            self.handle.running() > 0 || !self.parked.is_empty() || self.parsing.is_some();
         Activity {
             traffic: self.wire.traffic(),
             message: std::mem::take(&mut self.received),

@@ -96,10 +96,9 @@ impl<W: Wire> Session<W> {
             Incoming::Batch(entries) => (ids(entries), Some(cancels.unwrap_or_default())),
         };
         let buffer = std::mem::take(&mut self.scratch);
-        let origin = Arc::clone(&self.origin);
-        let memory = &self.origin.connection.memory;
+        let origin = &self.origin;
         let cancels = cancels.as_ref();
-        match (self.dispatcher).begin(entry, origin, buffer, cancels, memory, cx) {
+        match (self.dispatcher).begin(entry, origin, buffer, cancels, cx) {
             Begun::Answered(Answered { text, streams }) => {
                 if let Some(mut text) = text {
                     self.answer(&mut text);

@@ -2,10 +2,10 @@
 //! (`order.rs`).
 
 use std::collections::HashSet;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use antiphon_proto::message::{Invalid, Likeness};
-use antiphon_proto::{Entry, ErrorCode, Incoming, RawJson, Request, Response};
+use antiphon_proto::{Entry, ErrorCode, Incoming, RawJson, Rejection, Request, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,6 +14,7 @@ use super::event_loop::Session;
 use super::phase::StopReason;
 use super::wire::Wire;
 use crate::context::PROGRESS;
+use crate::dispatch::{Reading, reject};
 use crate::session_state::Progress;
 
 /// Why a connection ends after too many responses without a call.
@@ -40,11 +41,42 @@ impl<W: Wire> Session<W> {
             Some(b'[') => max_batch.max(self.handle.largest_batch()),
             _ => max_batch,
         };
-        let entry = match self.dispatcher.read(message, max) {
+        match self.dispatcher.read(message, max) {
+            Reading::Done(parsed) => self.parsed(parsed, length, cx),
+            Reading::Elsewhere(parsing) => {
+                self.parsing = Some((parsing, length));
+                Ok(())
+            }
+        }
+    }
+
+    /// Polls a message that is being parsed on another thread, and handles it. Returns whether there
+    /// is none any more: messages are handled in their order.
+    pub(super) fn poll_parsing(&mut self, cx: &mut Context<'_>) -> Result<bool, StopReason> {
+        let Some((parsing, length)) = &mut self.parsing else {
+            return Ok(true);
+        };
+        let Poll::Ready(parsed) = parsing.as_mut().poll(cx) else {
+            return Ok(false);
+        };
+        let length = *length;
+        self.parsing = None;
+        self.parsed(parsed, length, cx)?;
+        Ok(true)
+    }
+
+    /// Handles a message of this length that was parsed.
+    fn parsed(
+        &mut self,
+        parsed: Result<Incoming, Rejection>,
+        length: usize,
+        cx: &mut Context<'_>,
+    ) -> Result<(), StopReason> {
+        let entry = match parsed {
             Ok(incoming) => incoming,
-            Err(answer) => {
+            Err(rejection) => {
                 self.count_unasked(1, length)?;
-                self.answer(&mut answer.into());
+                self.answer(&mut reject(&rejection).into());
                 return Ok(());
             }
         };

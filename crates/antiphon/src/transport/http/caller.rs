@@ -27,7 +27,7 @@ impl Caller {
     /// The caller used when the service is mounted in another server and does not see connections.
     pub(super) fn unknown(accounts: &Accounts) -> Arc<Self> {
         Arc::new(Self {
-            connection: Connection::new(Transport::Http, None, accounts.of_host()),
+            connection: Connection::unknown(Transport::Http, accounts.of_host()),
             local: false,
             named: true,
             slot: None,

@@ -329,7 +329,7 @@ impl HttpService {
             .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
         origin.session.clone_from(&handle);
         let origin = Arc::new(origin);
-        let answering = route.dispatcher.dispatch(message, origin, memory);
+        let answering = route.dispatcher.dispatch(message, origin, call.connection);
         let Answered { text, streams } = match many {
             true => with_room(answering, memory).await,
             false => answering.await,
