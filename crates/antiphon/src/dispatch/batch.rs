@@ -264,9 +264,14 @@ impl Batch {
     /// Appends a response. If there is no memory for it, an error takes its place, which is short
     /// enough to need none.
     fn write(&mut self, answer: &Payload) {
-        let separator = if self.written == 0 { b"[" } else { b"," };
-        self.answer.extend_anyway(separator);
+        let separator = if self.written == 0 { b'[' } else { b',' };
         self.written += 1;
+        if self.answer.len() + answer.len() < self.answer.text.capacity() {
+            self.answer.text.push(separator);
+            self.answer.text.extend_from_slice(&answer.text);
+            return;
+        }
+        self.answer.extend_anyway(&[separator]);
         let account = &self.origin.connection.memory;
         if let Err(exhausted) = self.answer.extend(&answer.text, account) {
             let mut error = Vec::with_capacity(ANSWER_SIZE);

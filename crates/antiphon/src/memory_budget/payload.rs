@@ -36,6 +36,12 @@ pub(crate) enum WriteError {
     Value(serde_json::Error),
 }
 
+impl From<Exhausted> for WriteError {
+    fn from(_: Exhausted) -> Self {
+        Self::Exhausted
+    }
+}
+
 /// Whether a large value may wait for its turn, if its thread may block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wait {
@@ -59,6 +65,7 @@ impl Payload {
     /// # Errors
     ///
     /// If the budget does not allow it; nothing is appended then.
+    #[inline]
     pub(crate) fn extend(&mut self, bytes: &[u8], account: &Arc<Account>) -> Result<(), Exhausted> {
         let after = self.text.len() + bytes.len();
         if after > self.text.capacity().max(FREE) {
@@ -81,18 +88,20 @@ impl Payload {
         account: &Arc<Account>,
         wait: Wait,
     ) -> Result<(), WriteError> {
-        let mut writer = PayloadWriter::new(self, max, account, wait);
-        let written = serde_json::to_writer(&mut writer, value);
-        let stop = writer.stop.take();
-        drop(writer);
+        let (written, stop) = {
+            let mut writer = PayloadWriter::new(self, max, account, wait);
+            (serde_json::to_writer(&mut writer, value), writer.stop)
+        };
         match (written, stop) {
-            (Ok(()), _) => self.settle(account).map_err(|_| WriteError::Exhausted),
-            (Err(_), Some(stop)) => Err(stop),
+            (Ok(()), _) => self.settle(account).map_err(WriteError::from),
+            (Err(_), Some(Stop::TooLarge)) => Err(WriteError::TooLarge),
+            (Err(_), Some(Stop::Exhausted)) => Err(WriteError::Exhausted),
             (Err(error), None) => Err(WriteError::Value(error)),
         }
     }
 
     /// Appends a few bytes without which the message would not be complete.
+    #[inline]
     pub(crate) fn extend_anyway(&mut self, bytes: &[u8]) {
         if self.held.is_some() {
             self.text.reserve_exact(bytes.len());
@@ -137,10 +146,16 @@ impl Payload {
     /// # Errors
     ///
     /// If it needs a reservation, has none, and the budget does not allow it.
+    #[inline]
     pub(crate) fn settle(&mut self, account: &Arc<Account>) -> Result<(), Exhausted> {
-        if self.text.capacity() <= FREE && self.held.is_none() {
-            return Ok(());
+        match self.text.capacity() > FREE || self.held.is_some() {
+            true => self.settle_large(account),
+            false => Ok(()),
         }
+    }
+
+    #[cold]
+    fn settle_large(&mut self, account: &Arc<Account>) -> Result<(), Exhausted> {
         let spare = self.text.capacity() - self.text.len();
         if spare > SLACK + self.text.len() / 8 {
             self.text.shrink_to(self.text.len() + SLACK);
@@ -160,6 +175,13 @@ impl Payload {
     }
 }
 
+/// Why writing has failed, if not for the value itself.
+#[derive(Clone, Copy)]
+enum Stop {
+    TooLarge,
+    Exhausted,
+}
+
 /// Writer into a payload, for a serializer.
 struct PayloadWriter<'a> {
     payload: &'a mut Payload,
@@ -167,8 +189,7 @@ struct PayloadWriter<'a> {
     max: usize,
     /// The text may have this many bytes without growing.
     free: usize,
-    /// Why writing has failed, if not for the value itself.
-    stop: Option<WriteError>,
+    stop: Option<Stop>,
     wait: Wait,
     turn: Option<MutexGuard<'a, ()>>,
 }
@@ -188,16 +209,16 @@ impl<'a> PayloadWriter<'a> {
     }
 
     #[cold]
-    fn grow(&mut self, after: usize) -> Result<(), WriteError> {
+    fn grow(&mut self, after: usize) -> Result<(), Stop> {
         if after > self.max {
-            return Err(WriteError::TooLarge);
+            return Err(Stop::TooLarge);
         }
         if after > LARGE && self.wait == Wait::ForTurn {
             self.wait = Wait::Never;
             self.turn = turn::wait(self.account);
         }
         let grown = self.payload.grow(after, self.max, self.account);
-        grown.map_err(|Exhausted| WriteError::Exhausted)?;
+        grown.map_err(|Exhausted| Stop::Exhausted)?;
         self.free = (self.payload.text.capacity() - SLACK).min(self.max);
         Ok(())
     }

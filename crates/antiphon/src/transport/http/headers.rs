@@ -20,8 +20,6 @@ pub(crate) struct Fields<'a> {
     pub(crate) tracestate: Option<&'a HeaderValue>,
     /// Whether `Forwarded` or an `X-Forwarded-` field is present: the request came through a proxy.
     pub(crate) forwarded: bool,
-    /// Bytes of all names and values.
-    pub(crate) size: usize,
     /// All header fields, for those that need another lookup.
     pub(crate) all: &'a HeaderMap,
 }
@@ -57,11 +55,9 @@ impl<'a> Fields<'a> {
             traceparent: None,
             tracestate: None,
             forwarded: false,
-            size: 0,
             all: headers,
         };
         for (name, value) in headers {
-            fields.size += name.as_str().len() + value.len();
             match name.as_str() {
                 "host" => fields.host.note(value),
                 "authorization" => fields.authorization.note(value),

@@ -7,11 +7,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, sleep};
 
-use crate::memory_budget::{Account, Direction, Exhausted, Reservation};
+use crate::memory_budget::{Account, Direction, Exhausted, FREE, Reservation};
 use crate::router::BoxError;
 use crate::transport::bounded_body::{Collector, TooLong};
 use crate::transport::http::refusal::Refusal;
@@ -28,15 +28,28 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Minimum rate of a request body, in bytes per second.
 const MIN_RATE: u64 = 1024;
 
-/// Reads a body, and returns it with what is reserved for it and for the head of its request. A body
-/// that arrives in one piece is not copied and needs no timer.
+/// Reserves the head of a request. Where there may be many requests at a time, small ones count as
+/// well.
+pub(crate) fn hold_head(
+    headers: &HeaderMap,
+    memory: &Arc<Account>,
+) -> Result<Reservation, Refusal> {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    let mut held = Reservation::new(memory, Direction::Request);
+    held.set(sizes.sum()).map_err(exhausted)?;
+    Ok(held)
+}
+
+/// Reads a body. A body that arrives in one piece is not copied and needs no timer. Returns also
+/// what is reserved for it, and in `held` for its head; without `held` a small one needs nothing.
 pub(crate) async fn read<B>(
     body: B,
-    head: usize,
-    many: bool,
+    mut held: Option<Reservation>,
     limits: &BodyLimits,
     memory: &Arc<Account>,
-) -> Result<(Bytes, Reservation), Refusal>
+) -> Result<(Bytes, Option<Reservation>), Refusal>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,
@@ -44,11 +57,7 @@ where
     let collected = Collector::new(limits.max, &body.size_hint());
     let mut collected = collected.map_err(too_large)?;
     let mut body = pin!(body);
-    let mut held = Reservation::new(memory, Direction::Request);
-    if many {
-        // There may be many on one connection, so that small ones count as well.
-        held.set(head).map_err(exhausted)?;
-    }
+    let head = held.as_ref().map_or(0, Reservation::bytes);
     let mut clock = None;
     loop {
         let next = next_frame(body.as_mut(), &mut clock, collected.len(), limits.timeout);
@@ -59,13 +68,11 @@ where
             continue; // trailers are ignored
         };
         // A body that is too long is refused for that, whatever else is being received.
-        if collected.has_room(data.remaining()) {
-            let length = head + collected.len() + data.remaining();
-            let held = match many {
-                true => held.set(length),
-                false => held.cover(length),
-            };
-            held.map_err(exhausted)?;
+        let length = collected.len() + data.remaining();
+        if collected.has_room(data.remaining()) && (length > FREE || held.is_some()) {
+            let none = || Reservation::new(memory, Direction::Request);
+            let held = held.get_or_insert_with(none);
+            held.set(head + length).map_err(exhausted)?;
         }
         collected.push(data).map_err(too_large)?;
         if body.is_end_stream() {

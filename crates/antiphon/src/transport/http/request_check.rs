@@ -81,8 +81,6 @@ fn not_post(
 /// Call options and caller properties taken from the head; they apply to all calls in the body.
 pub(super) struct CallHead<'a> {
     pub(super) connection: &'a Arc<Connection>,
-    /// Bytes of the header fields.
-    pub(super) head_size: usize,
     pub(super) stopping: &'a CancellationToken,
     pub(super) local: bool,
     pub(super) admin: bool,
@@ -99,7 +97,6 @@ impl<'a> CallHead<'a> {
             .and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             connection: &caller.connection,
-            head_size: fields.size,
             stopping: &caller.stopping,
             local: caller.local && !fields.forwarded,
             admin,

@@ -314,7 +314,11 @@ impl HttpService {
         let memory = &call.connection.memory;
         // On one connection, or behind one host, there may be many at a time.
         let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-        let body = request_body::read(body, call.head_size, many, &self.0.body, memory);
+        let held = match many {
+            true => Some(request_body::hold_head(&head.headers, memory)?),
+            false => None,
+        };
+        let body = request_body::read(body, held, &self.0.body, memory);
         let (message, _held) = body.await?;
         let mut origin = route
             .dispatcher
