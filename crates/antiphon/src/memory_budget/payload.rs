@@ -246,3 +246,86 @@ impl io::Write for PayloadWriter<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Accounts;
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    #[test]
+    fn a_text_is_reserved_before_it_grows_and_shrunk_when_it_is_whole() {
+        for (length, max, budget, expected) in [
+            (10, 100, 64, "10"),
+            (99, 100, 64, "TooLarge"),
+            (5_000, MIB, 64, "5000"),
+            (3 * MIB, 10 * MIB, 64, "3145728"),
+            (3 * MIB, 3 * MIB, 64, "TooLarge"),
+            (40 * MIB, 100 * MIB, 64, "Exhausted"),
+            (0, 10, 64, "0"),
+        ] {
+            let accounts = Accounts::new(0, budget * MIB);
+            let account = accounts.open();
+            let mut payload = Payload::from(b"id".to_vec());
+            let value = "x".repeat(length);
+            let written = payload.write(&value, max, &account, Wait::ForTurn);
+            let written = match written {
+                Ok(()) => (payload.len() - 4).to_string(),
+                Err(error) => format!("{error:?}"),
+            };
+            assert_eq!(written, expected, "{length} of {max}");
+            let used = accounts.budgets.responses.used();
+            let capacity = payload.text.capacity();
+            if written == length.to_string() {
+                assert!(capacity <= payload.len() + payload.len() / 8 + 4096);
+            }
+            assert!(used == 0 && capacity <= FREE || used >= capacity, "{used}");
+            drop(payload);
+            assert_eq!(accounts.budgets.responses.used(), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_appended_is_reserved_too() {
+        let accounts = Accounts::new(0, 64 * MIB);
+        let account = accounts.open();
+        let mut payload = Payload::default();
+        let mut appended = 0;
+        while payload.extend(&[b'x'; 1000], &account).is_ok() {
+            appended += 1000;
+            let used = accounts.budgets.responses.used();
+            assert!(payload.len() <= FREE || used >= payload.text.capacity());
+        }
+        assert_eq!(payload.len(), appended);
+        assert!(appended > 16 * MIB, "{appended}");
+        payload.extend_anyway(b"]");
+        assert_eq!(payload.len(), appended + 1);
+    }
+
+    /// On a thread that may block, and only there, a large result waits for the one before.
+    #[test]
+    fn large_results_of_threads_are_made_in_turns() {
+        let accounts = Accounts::new(0, 256 * MIB);
+        let account = accounts.open();
+        let value = "x".repeat(5 * MIB);
+        let make = || {
+            let mut payload = Payload::default();
+            let written = payload.write(&value, 10 * MIB, &account, Wait::ForTurn);
+            written.map(|()| payload).unwrap()
+        };
+        let first = make();
+        // This thread may not block.
+        let second = make();
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| super::super::may_block(None, make));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!thread.is_finished());
+            drop(second);
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!thread.is_finished());
+            drop(first);
+            assert_eq!(thread.join().unwrap().len(), 5 * MIB + 2);
+        });
+    }
+}

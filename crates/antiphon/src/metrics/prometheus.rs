@@ -63,6 +63,24 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
             snapshot.accepted,
         ),
         (
+            "antiphon_request_memory_bytes",
+            "gauge",
+            "Bytes held for requests.",
+            snapshot.request_memory,
+        ),
+        (
+            "antiphon_response_memory_bytes",
+            "gauge",
+            "Bytes held for responses.",
+            snapshot.response_memory,
+        ),
+        (
+            "antiphon_memory_refused_total",
+            "counter",
+            "Requests and responses for which there was no memory.",
+            snapshot.memory_refused,
+        ),
+        (
             "antiphon_processes",
             "gauge",
             "Processes that serve.",
@@ -174,6 +192,9 @@ mod tests {
         let mut one = Snapshot {
             connections: 2,
             accepted: 5,
+            request_memory: 6,
+            response_memory: 7,
+            memory_refused: 8,
             processes: 1,
             ..Snapshot::default()
         };
@@ -199,6 +220,9 @@ mod tests {
             "antiphon_call_seconds_count{method=\"a\\\"b\"} 18",
             "antiphon_connections 2",
             "antiphon_connections_total 10",
+            "antiphon_request_memory_bytes 6",
+            "antiphon_response_memory_bytes 7",
+            "antiphon_memory_refused_total 16",
             "antiphon_processes 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

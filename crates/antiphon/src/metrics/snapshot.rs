@@ -22,6 +22,14 @@ pub(crate) struct Snapshot {
     pub(crate) methods: BTreeMap<String, MethodSnapshot>,
     pub(crate) connections: u64,
     pub(crate) accepted: u64,
+    /// Bytes reserved for requests, and for responses.
+    #[serde(default)]
+    pub(crate) request_memory: u64,
+    #[serde(default)]
+    pub(crate) response_memory: u64,
+    /// Reservations that were refused.
+    #[serde(default)]
+    pub(crate) memory_refused: u64,
     /// The number of processes that are summed up here.
     pub(crate) processes: u64,
 }
@@ -48,6 +56,9 @@ impl Snapshot {
         }
         self.connections += other.connections;
         self.accepted += other.accepted;
+        self.request_memory += other.request_memory;
+        self.response_memory += other.response_memory;
+        self.memory_refused += other.memory_refused;
         self.processes += other.processes;
     }
 
@@ -71,13 +82,16 @@ impl Snapshot {
         self
     }
 
-    /// The metrics of a process that has ended: gauges (connections, calls in flight) are zero.
+    /// The metrics of a process that has ended: gauges (connections, memory, calls in flight) are
+    /// zero.
     pub(crate) fn without_gauges(mut self) -> Self {
         for method in self.methods.values_mut() {
             method.in_flight = 0;
         }
         Self {
             connections: 0,
+            request_memory: 0,
+            response_memory: 0,
             processes: 0,
             ..self
         }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::describe::{Access, MethodInfo};
+use crate::memory_budget::MemoryBudgets;
 use crate::metrics::Snapshot;
 use crate::metrics::counters::RouterState;
 use crate::shutdown::Shutdown;
@@ -27,6 +28,7 @@ pub(crate) struct ServerStatus {
     accepted: Arc<AtomicUsize>,
     /// The addresses it listens on, as URLs.
     listeners: Vec<String>,
+    memory: MemoryBudgets,
     /// The client of the supervisor, if this process is one of its workers.
     supervisor: Option<Box<dyn SupervisorClient>>,
 }
@@ -62,6 +64,7 @@ impl ServerStatus {
         open: Arc<AtomicUsize>,
         accepted: Arc<AtomicUsize>,
         listeners: Vec<String>,
+        memory: MemoryBudgets,
         supervisor: Option<Box<dyn SupervisorClient>>,
     ) -> Self {
         Self {
@@ -71,6 +74,7 @@ impl ServerStatus {
             open,
             accepted,
             listeners,
+            memory,
             supervisor,
         }
     }
@@ -116,9 +120,16 @@ impl ServerStatus {
     /// The metrics of this process, per method.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let counts = self.counts();
+        let MemoryBudgets {
+            requests,
+            responses,
+        } = &self.memory;
         let mut snapshot = Snapshot {
             connections: counts.connections as u64,
             accepted: counts.accepted as u64,
+            request_memory: requests.used() as u64,
+            response_memory: responses.used() as u64,
+            memory_refused: requests.refused() + responses.refused(),
             processes: 1,
             ..Snapshot::default()
         };

@@ -77,6 +77,7 @@ impl BoundServer {
         let routes = build_routes(routes, &call_layers, &settings).await?;
         let tls = settings.tls()?;
         let handle = ServerHandle::default();
+        let budgets = settings.budgets();
         let status = ServerStatus::new(
             (routes.iter())
                 .map(|(_, route)| route.dispatcher().common())
@@ -85,6 +86,7 @@ impl BoundServer {
             Arc::clone(&handle.connections),
             Arc::clone(&handle.accepted),
             listeners.iter().map(ToString::to_string).collect(),
+            budgets.clone(),
             provided.supervisor,
         );
         let addresses: Vec<_> = listeners.iter().filter_map(Listener::address).collect();
@@ -96,7 +98,7 @@ impl BoundServer {
                 .or_else(|| prepared.as_ref().map(|file| file.token.clone())),
             http_layers,
             tls,
-            budgets: settings.budgets(),
+            budgets,
             exposure: Exposure::of(&listeners),
         };
         app.exposure.check(&settings)?;
