@@ -2,7 +2,12 @@
 
 // A panic in a helper fails the test, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+// What was measured is printed for the reader (`--nocapture`).
+#![allow(clippy::print_stdout)]
 
+// Linux tells how much memory a process holds; what is attacked is the same on every system.
+#[cfg(target_os = "linux")]
+mod attack;
 mod batch;
 mod call;
 mod codegen;
@@ -17,4 +22,7 @@ mod serve;
 mod shell;
 #[cfg(target_os = "linux")]
 mod start;
+mod storm;
 mod support;
+#[cfg(target_os = "linux")]
+mod wire;

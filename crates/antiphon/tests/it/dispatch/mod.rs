@@ -6,6 +6,7 @@ mod incidents;
 mod layers;
 mod message;
 mod panics;
+mod pathological;
 mod time;
 
 pub(crate) use panics::quiet;
