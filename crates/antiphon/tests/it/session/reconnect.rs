@@ -321,6 +321,6 @@ async fn a_server_that_misbehaves_is_tried_less_and_less() {
     assert!(error.is_timeout() || error.is_closed(), "{error}");
     tokio::time::sleep(Duration::from_millis(500)).await;
     let connections = connections.load(Ordering::Relaxed);
-    assert!((1..100).contains(&connections), "{connections}");
+    assert!(connections < 100, "{connections}");
     serving.abort();
 }
