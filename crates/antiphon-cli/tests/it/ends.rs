@@ -1,5 +1,6 @@
 //! Tests of the exit codes of `antiphon call` and `antiphon batch` without a valid response.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use crate::support::{Process, Server, http, peer, run};
@@ -101,6 +102,65 @@ fn a_response_that_is_not_json_rpc_is_an_error() {
     let (address, _requests) = peer(http("200 OK", "text/html", html));
     let ended = run(&["batch", &address.to_string()], "{\"method\":\"m\"}");
     assert_eq!((ended.code, &*ended.out), (Some(5), ""), "{}", ended.err);
+}
+
+/// Every command that asks a server ends when the server sends without end, with one line that says
+/// what is wrong.
+#[test]
+fn a_server_that_sends_without_end_is_told_as_misbehaviour() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100_000);
+    let endless = "HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n";
+    let commands: [&[&str]; 5] = [
+        &["call", "URL", "m"],
+        &["call", "URL", "m", "--raw", "-i"],
+        &["batch", "URL"],
+        &["docs", "URL"],
+        &["codegen", "URL", "--lang", "python"],
+    ];
+    for (answer, part) in [
+        (
+            &*interim,
+            "the peer misbehaves, so the connection has ended",
+        ),
+        (endless, "is longer than "),
+    ] {
+        for command in commands {
+            let (address, _requests) = peer(answer);
+            let url = address.to_string();
+            let with_url = |&word: &&'static str| {
+                if word == "URL" {
+                    url.clone()
+                } else {
+                    word.into()
+                }
+            };
+            let args: Vec<String> = command.iter().map(with_url).collect();
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let ended = run(&args, "{\"method\":\"m\"}");
+            let last = ended.err.lines().last().unwrap_or_default();
+            assert_eq!((ended.code, &*ended.out), (Some(5), ""), "{args:?}: {last}");
+            assert!(last.starts_with("error: ") && last.contains(part), "{last}");
+            assert!(ended.err.len() < 1000, "{args:?}: {}", ended.err.len());
+        }
+    }
+}
+
+#[test]
+fn a_connection_of_nothing_but_white_space_ends() {
+    for command in ["call", "listen"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("tcp://{}", listener.local_addr().unwrap());
+        let serving = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let _ = socket.write_all(&[b'\n'; 1_000_000]);
+            // Until the tool has closed the connection.
+            let _ = socket.read_to_end(&mut Vec::new());
+        });
+        let ended = run(&[command, &url, "m"], "");
+        assert_eq!((ended.code, &*ended.out), (Some(5), ""), "{}", ended.err);
+        assert!(ended.err.contains("bytes of white space"), "{}", ended.err);
+        serving.join().unwrap();
+    }
 }
 
 #[test]

@@ -312,6 +312,9 @@ impl Core {
 
     async fn run(self: Arc<Self>) {
         let mut attempt = 0;
+        // Connections in a row that were ended because the server misbehaved: to connect at once
+        // would only let it go on.
+        let mut faults: u32 = 0;
         loop {
             self.state.send_replace(State::Connecting(attempt + 1));
             match self.connector.connect().await {
@@ -322,6 +325,10 @@ impl Core {
                     let end = session.await;
                     tracing::debug!("the connection has ended: {}", end.reason);
                     let ours = end.ours;
+                    faults = match end.misbehaved {
+                        true => faults.saturating_add(1),
+                        false => 0,
+                    };
                     self.state.send_replace(State::Lost(end));
                     if ours {
                         return;
@@ -349,7 +356,7 @@ impl Core {
             let Some(reconnect) = &self.reconnect else {
                 return;
             };
-            sleep(reconnect.pause(attempt)).await;
+            sleep(reconnect.pause(attempt.saturating_add(faults))).await;
         }
     }
 }

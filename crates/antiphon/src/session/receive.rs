@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::event_loop::Session;
 use super::phase::StopReason;
+use super::unasked::strangers;
 use super::wire::Wire;
 use crate::context::PROGRESS;
 use crate::dispatch::{Reading, reject};
@@ -108,6 +109,22 @@ impl<W: Wire> Session<W> {
         self.count_unasked(self.strangers(&entry), length)?;
         self.admit(entry, length, cx);
         Ok(())
+    }
+
+    /// Counts messages that nobody has asked for, of so many bytes together.
+    fn count_unasked(&mut self, messages: usize, bytes: usize) -> Result<(), StopReason> {
+        match &mut self.unasked {
+            Some(unasked) => unasked.count(messages, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// How many entries nobody has asked for, if that is counted.
+    fn strangers(&self, message: &Incoming) -> usize {
+        match &self.unasked {
+            Some(_) => strangers(message, &self.dispatcher),
+            None => 0,
+        }
     }
 
     /// Handles a response in a message of so many bytes.

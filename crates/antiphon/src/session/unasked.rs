@@ -7,9 +7,8 @@
 use antiphon_proto::{Entry, Incoming};
 
 use super::byte_budget::ByteBudget;
-use super::event_loop::Session;
 use super::phase::StopReason;
-use super::wire::Wire;
+use crate::dispatch::Dispatcher;
 
 /// Bytes that may come at once.
 const BURST: usize = 64 * 1024 * 1024;
@@ -27,45 +26,33 @@ impl Unasked {
     pub(super) fn new() -> Self {
         Self(ByteBudget::new(BURST, PER_SECOND))
     }
-}
 
-impl<W: Wire> Session<W> {
-    /// Counts messages that nobody has asked for, of so many bytes together.
+    /// Counts messages of so many bytes together.
     ///
     /// # Errors
     ///
     /// If there were too many.
-    pub(super) fn count_unasked(
-        &mut self,
-        messages: usize,
-        bytes: usize,
-    ) -> Result<(), StopReason> {
-        let Some(Unasked(budget)) = &mut self.unasked else {
-            return Ok(());
-        };
+    pub(super) fn count(&mut self, messages: usize, bytes: usize) -> Result<(), StopReason> {
         if messages == 0 {
             return Ok(());
         }
         let cost = bytes.saturating_add(messages.saturating_mul(PER_MESSAGE));
-        let spent = budget.spend(cost, || 0);
+        let spent = self.0.spend(cost, || 0);
         spent.map_err(|_| StopReason::policy("the peer sends too much that nobody has asked for"))
     }
+}
 
-    /// How many entries are neither calls nor notifications for a method of ours.
-    pub(super) fn strangers(&self, message: &Incoming) -> usize {
-        if self.unasked.is_none() {
-            return 0;
-        }
-        let entries = match message {
-            Incoming::Single(entry) => std::slice::from_ref(entry),
-            Incoming::Batch(entries) => entries,
-        };
-        let is_known = |entry: &&Entry| match entry {
-            Entry::Request(request) => self.dispatcher.knows(request),
-            _ => false,
-        };
-        entries.len() - entries.iter().filter(is_known).count()
-    }
+/// How many entries are neither calls nor notifications for a method that there is.
+pub(super) fn strangers(message: &Incoming, dispatcher: &Dispatcher) -> usize {
+    let entries = match message {
+        Incoming::Single(entry) => std::slice::from_ref(entry),
+        Incoming::Batch(entries) => entries,
+    };
+    let is_known = |entry: &&Entry| match entry {
+        Entry::Request(request) => dispatcher.knows(request),
+        _ => false,
+    };
+    entries.len() - entries.iter().filter(is_known).count()
 }
 
 #[cfg(test)]
@@ -82,7 +69,7 @@ mod tests {
     use crate::call_origin::{Connection, Transport};
     use crate::memory_budget::Account;
     use crate::router::Router;
-    use crate::session::SessionConfig;
+    use crate::session::{Session, SessionConfig, Wire as _};
     use crate::session_state::End;
     use crate::transport::framed::StreamWire;
     use crate::transport::memory;

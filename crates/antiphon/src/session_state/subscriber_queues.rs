@@ -222,3 +222,92 @@ impl fmt::Debug for Inbox {
         f.write_str("Inbox")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// The inboxes of a connection with some subscriptions.
+    fn open(count: usize) -> (Inboxes, Vec<Inbox>) {
+        let mut inboxes = Inboxes::default();
+        let receivers = (0..count).map(|id| {
+            let (sender, receiver) = InboxSender::new(10_000, "unsubscribe");
+            inboxes.open(&id.to_string(), sender);
+            receiver
+        });
+        let receivers = receivers.collect();
+        (inboxes, receivers)
+    }
+
+    fn item(bytes: usize) -> RawJson {
+        RawJson::from_value(&"x".repeat(bytes - 2)).unwrap()
+    }
+
+    fn take(inbox: &mut Inbox) -> bool {
+        let polled = inbox.poll_next(&mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Some(_)))
+    }
+
+    #[test]
+    fn one_subscriber_has_room_for_4_mib_and_all_together_for_64() {
+        const MIB: usize = 1024 * 1024;
+        let (inboxes, mut receivers) = open(20);
+        let large = item(MIB);
+        let deliver = |id: usize, bytes| {
+            let item = match bytes {
+                MIB => large.clone(),
+                bytes => item(bytes),
+            };
+            inboxes.table[&*id.to_string()].deliver(item)
+        };
+        let held = || inboxes.bytes.load(Ordering::Relaxed);
+        for id in 0..16 {
+            for _ in 0..4 {
+                assert!(deliver(id, MIB));
+            }
+            assert!(!deliver(id, 1000), "{id} has 4 MiB");
+        }
+        assert_eq!(held(), 64 * MIB);
+        // A subscriber that keeps up still gets its items, if they are small.
+        assert!(!deliver(16, MAX_SMALL + 1));
+        assert!(deliver(16, MAX_SMALL));
+        assert!(!deliver(16, 1000));
+        assert!(take(&mut receivers[16]));
+        assert_eq!(held(), 64 * MIB);
+        // What is taken, and what is dropped with its subscription, makes room.
+        assert!(take(&mut receivers[0]));
+        assert!(deliver(17, MIB));
+        drop(receivers.remove(1));
+        assert_eq!(held(), 60 * MIB);
+        assert!((0..4).all(|_| deliver(18, MIB)));
+        assert!(!deliver(19, MIB));
+        drop(receivers);
+        assert_eq!(held(), 0);
+        assert!(!deliver(18, 10), "the subscriber has gone");
+        assert_eq!(held(), 0);
+    }
+
+    #[test]
+    fn an_empty_inbox_takes_one_item_of_any_size() {
+        let (inboxes, mut receivers) = open(1);
+        let inbox = &inboxes.table["0"];
+        assert!(inbox.deliver(item(MAX_BYTES + 1)));
+        assert!(!inbox.deliver(item(2)));
+        assert!(take(&mut receivers[0]));
+        assert!(inbox.deliver(item(2)));
+    }
+
+    #[test]
+    fn an_id_is_a_number_or_a_short_string() {
+        let long = format!("\"{}\"", "x".repeat(MAX_ID - 2));
+        let longer = format!("\"{}\"", "x".repeat(MAX_ID - 1));
+        for id in ["1", "-1", "\"s\"", &long] {
+            assert!(is_id(id), "{id}");
+        }
+        for id in ["null", "true", "[]", "{}", "", &longer] {
+            assert!(!is_id(id), "{id}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod client_answers;
 mod client_batch;
 mod client_blocking;
+mod client_floods;
 mod client_options;
 mod client_server;
 mod client_socket;

@@ -29,6 +29,9 @@ const READ_MORE: usize = 64 * 1024;
 /// the whole buffer alive.
 const SMALL_PART: usize = 8;
 
+/// How many bytes a closing connection discards: a peer that sends more does not read.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
+
 /// The most chunks in one vectored write.
 const PIECES: usize = 16;
 
@@ -55,6 +58,8 @@ pub(crate) struct StreamWire<S> {
     /// The decoder needs more bytes.
     hungry: bool,
     ended: bool,
+    /// How much was read and discarded while closing.
+    discarded: usize,
 }
 
 impl<S: Socket> StreamWire<S> {
@@ -77,6 +82,7 @@ impl<S: Socket> StreamWire<S> {
             traffic: Traffic::default(),
             hungry: true,
             ended: false,
+            discarded: 0,
         }
     }
 
@@ -250,14 +256,13 @@ impl<S: Socket> Wire for StreamWire<S> {
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         // Closing a socket with unread data sends a reset, and the peer could lose output that it
         // has not read yet.
-        let mut discarded = BytesMut::with_capacity(READ);
-        for _ in 0..READ_MORE {
-            if self.ended {
-                break;
-            }
+        let mut rest = BytesMut::with_capacity(READ);
+        while !self.ended && self.discarded < MAX_DISCARDED {
             let stream = Pin::new(&mut self.stream);
-            self.ended = ready!(poll_read_buf(stream, cx, &mut discarded))? == 0;
-            discarded.clear();
+            let bytes = ready!(poll_read_buf(stream, cx, &mut rest))?;
+            self.ended = bytes == 0;
+            self.discarded += bytes;
+            rest.clear();
         }
         Poll::Ready(Ok(()))
     }

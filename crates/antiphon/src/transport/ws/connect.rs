@@ -19,7 +19,7 @@ use tungstenite::handshake::machine::TryParse as _;
 use crate::transport::ws::WsWire;
 use crate::transport::ws::tokens::{SUBPROTOCOL, lists, tokens};
 
-/// Size limit of a response head, in bytes.
+/// Size limit of a response head, in bytes, with the interim responses before it.
 const MAX_HEAD: usize = 16 * 1024;
 /// How much of the body of an error response is read, in bytes, and how long to wait for it.
 const MAX_REFUSAL: usize = 1024;
@@ -137,31 +137,43 @@ fn request(host: &str, path: &str, headers: &HeaderMap) -> Result<(Vec<u8>, Stri
     generate_request(request).map_err(|_| WRONG)
 }
 
-/// Reads the head of the response; returns it with the bytes that follow it.
+/// Reads the head of the response; returns it with the bytes that follow it. Interim responses (RFC
+/// 9110, section 15.2) are skipped.
 async fn read_head<S>(stream: &mut S) -> Result<(Response, Vec<u8>), ConnectError>
 where
     S: AsyncRead + Unpin,
 {
     const WRONG: ConnectError = ConnectError::Handshake("the server's answer is not HTTP");
+    const TOO_LONG: ConnectError =
+        ConnectError::Handshake("the server misbehaves: the head of its answer exceeds 16 KiB");
     let mut read = Vec::new();
+    let mut skipped = 0;
+    // Up to where there is no end of a head.
+    let mut searched = 0;
     loop {
-        let before = read.len();
-        if read_some(stream, &mut read).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
         // The head is parsed only when it is complete; otherwise a slow server would cause a parse
         // for every byte.
-        let new = read.get(before.saturating_sub(3)..).unwrap_or_default();
-        if new.windows(4).any(|end| end == b"\r\n\r\n") {
-            break;
+        let unseen = read.get(searched..).unwrap_or_default();
+        if unseen.windows(4).any(|end| end == b"\r\n\r\n") {
+            let (length, response) = Response::try_parse(&read).ok().flatten().ok_or(WRONG)?;
+            let ahead = read.split_off(length.min(read.len()));
+            let status = response.status();
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok((response, ahead));
+            }
+            skipped += length;
+            searched = 0;
+            read = ahead;
+        } else {
+            searched = read.len().saturating_sub(3);
+            if read_some(stream, &mut read).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
         }
-        if read.len() > MAX_HEAD {
-            return Err(WRONG);
+        if skipped + read.len() > MAX_HEAD {
+            return Err(TOO_LONG);
         }
     }
-    let (length, response) = Response::try_parse(&read).ok().flatten().ok_or(WRONG)?;
-    let ahead = read.split_off(length.min(read.len()));
-    Ok((response, ahead))
 }
 
 /// Checks that a response with status 101 matches the request.
@@ -411,6 +423,26 @@ mod tests {
         let (wire, ()) = tokio::join!(connecting, serving);
         let text = wire.unwrap_err().to_string();
         assert!(text.ends_with("403 Forbidden: Not"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn interim_responses_are_skipped_as_long_as_there_are_few() {
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+        let last = format!("{HEAD}Sec-WebSocket-Accept: KEY\r\n\r\n");
+        for (count, agreed) in [
+            (0, true),
+            (1, true),
+            (100, true),
+            (500, false),
+            (50_000, false),
+        ] {
+            let (wire, _) = answered_with(&(interim.repeat(count) + &last)).await;
+            assert_eq!(wire.is_ok(), agreed, "{count}");
+            if let Err(error) = wire {
+                let told = "the server misbehaves: the head of its answer exceeds 16 KiB";
+                assert_eq!(error.to_string(), told, "{count}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -28,6 +28,8 @@ use crate::transport::ws::outbox::Outbox;
 const READ: usize = 4 * 1024;
 /// A message is small next to one that is this many times as long.
 const SMALL_PART: usize = 8;
+/// How many bytes a closing connection discards: a peer that sends more does not read.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 /// How many reads discard input before the task yields.
 const MAX_DISCARDED_READS: usize = 16;
 
@@ -53,6 +55,8 @@ pub(crate) struct WsWire<S> {
     /// Whether the peer's close frame has arrived.
     was_dismissed: bool,
     is_shut: bool,
+    /// How much was read and discarded while closing.
+    discarded: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
@@ -91,6 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
             has_parted: false,
             was_dismissed: false,
             is_shut: false,
+            discarded: 0,
         }
     }
 
@@ -186,7 +191,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         for _ in 0..MAX_DISCARDED_READS {
             match ready!(self.socket.poll_waste(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
-                Ok(_) => {}
+                Ok(bytes) => self.discarded += bytes,
+            }
+            if self.discarded >= MAX_DISCARDED {
+                return Poll::Ready(());
             }
         }
         cx.waker().wake_by_ref();

@@ -293,3 +293,34 @@ async fn a_dropped_client_closes_its_connection() {
     let result = waiting.await.map(|result: Result<i64, _>| result.is_ok());
     assert!(result.unwrap_err().is_cancelled());
 }
+
+/// A server that misbehaves on every connection is tried again after longer and longer pauses.
+#[tokio::test]
+async fn a_server_that_misbehaves_is_tried_less_and_less() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::AsyncWriteExt as _;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let _ = stream.write_all(b"nonsense\n").await;
+        }
+    });
+    // With pauses of one length there would be hundreds of attempts.
+    let reconnect = Reconnect::default()
+        .first_pause(Duration::from_millis(1))
+        .max_pause(Duration::from_secs(3600));
+    let client = builder(address).reconnect(reconnect).build().unwrap();
+    let call = call!(client.m()).timeout(Duration::from_secs(1));
+    let error = call.await.map(|_: i64| ()).unwrap_err();
+    assert!(error.is_timeout() || error.is_closed(), "{error}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let connections = connections.load(Ordering::Relaxed);
+    assert!(connections < 100, "{connections}");
+    serving.abort();
+}

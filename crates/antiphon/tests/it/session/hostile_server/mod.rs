@@ -3,6 +3,7 @@
 
 mod batches;
 mod calls;
+mod floods;
 mod streams;
 
 use std::net::SocketAddr;
