@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use http::header::{CONNECTION, HeaderValue};
@@ -20,7 +20,7 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
-use crate::transport::http::caller::Caller;
+use crate::transport::http::caller::{Caller, SessionPlace};
 use crate::transport::http::deadlines::{Clock, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
 use crate::transport::http::service::HttpService;
@@ -109,12 +109,13 @@ impl Http {
         self,
         socket: S,
         caller: Caller,
+        place: Weak<dyn SessionPlace>,
         shutdown: Shutdown,
     ) -> Option<SessionFuture>
     where
         S: Socket,
     {
-        let slot = UpgradeSlot::new();
+        let slot = UpgradeSlot::new(place);
         let caller = Arc::new(Caller {
             slot: Some(slot.clone()),
             ..caller

@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
-//! | `caller.rs` | [`Caller`]: the peer of a connection |
+//! | `caller.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
 //! | `headers.rs` | the header fields that are used here, found in one pass |
@@ -44,6 +44,6 @@ mod tracked_body;
 mod upgrade;
 
 pub use body::Body;
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, SessionPlace};
 pub use route::Route;
 pub use service::HttpService;
