@@ -55,7 +55,7 @@ pub(crate) struct Provided {
 impl BoundServer {
     /// Binds the addresses and builds the routes. Provided resources are used as they are.
     pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
-        server.settings.check_features()?;
+        server.settings.check()?;
         let token_file = match (&provided.admin, &server.settings.admin_token_file) {
             (None, Some(path)) => Some(token_file(path)?),
             _ => None,

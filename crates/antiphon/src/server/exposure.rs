@@ -27,14 +27,13 @@ impl Exposure {
         if !self.loopback {
             guard.allow_any_address();
         }
-        settings
-            .allow_host
-            .iter()
-            .for_each(|host| guard.allow_host(host));
-        settings
-            .allow_origin
-            .iter()
-            .for_each(|origin| guard.allow_origin(origin));
+        // `Settings::check` has refused what cannot be added.
+        for host in &settings.allow_host {
+            let _ = guard.allow_host(host);
+        }
+        for origin in &settings.allow_origin {
+            let _ = guard.allow_origin(origin);
+        }
         guard
     }
 
@@ -46,12 +45,15 @@ impl Exposure {
             && self.guard(settings).is_loopback_only()
     }
 
-    /// Refuses a server that other machines can reach, unless the settings allow that explicitly.
+    /// Refuses settings that cannot be meant, and a server that other machines can reach, unless
+    /// the settings allow that explicitly.
     ///
     /// # Errors
     ///
-    /// [`ServeError::Public`] if the server is public and that was not allowed.
+    /// [`ServeError::BadSetting`] for the former; [`ServeError::Public`] if the server is public and
+    /// that was not allowed.
     pub(crate) fn check(&self, settings: &Settings) -> Result<(), ServeError> {
+        settings.check()?;
         if settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());
         }
