@@ -69,3 +69,31 @@ impl Exposure {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check at the start is also that of a reload, and that of a supervisor.
+    #[test]
+    fn hosts_and_origins_that_no_request_has_are_refused_by_the_check() {
+        let exposure = Exposure::of(&[]);
+        for (host, origin, fits) in [
+            (None, Some("https://app.example"), true),
+            (None, Some("null"), false),
+            (None, Some("app.example"), false),
+            (Some("api.example"), None, true),
+            (Some("https://api.example"), None, false),
+        ] {
+            let list = |text: Option<&str>| text.map(str::to_owned).into_iter().collect();
+            let settings = Settings {
+                allow_host: list(host),
+                allow_origin: list(origin),
+                allow_unauthenticated_public: true,
+                ..Settings::default()
+            };
+            let checked = exposure.check(&settings);
+            assert_eq!(checked.is_ok(), fits, "{host:?} {origin:?}: {checked:?}");
+        }
+    }
+}
