@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `mod.rs` | [`Address`], its errors, its text form |
 //! | `parse.rs` | text → address |
-//! | `group.rs` | [`AddressGroup`]: the IP addresses that count as one caller |
+//! | `group.rs` | [`AddressGroup`](group::AddressGroup): the IP addresses that count as one caller |
 
-mod group;
+pub(crate) mod group;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -15,8 +15,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use antiphon_proto::Framing;
-
-pub(crate) use group::AddressGroup;
 
 /// The address of a server, in the form in which servers, clients and the command-line tool take
 /// it.

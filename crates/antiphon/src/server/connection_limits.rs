@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::address::AddressGroup;
+use crate::address::group::AddressGroup;
 use crate::server::listener::Protocol;
 use crate::transport::http::SessionPlace;
 

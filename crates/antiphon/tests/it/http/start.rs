@@ -69,9 +69,12 @@ async fn hosts_and_origins_that_no_request_has_are_refused() {
     assert!(fine.listen().await.is_ok());
 }
 
+/// Sets one limit to zero.
+type Zero = fn(&mut antiphon::Settings);
+
 #[tokio::test]
 async fn limits_that_let_nothing_pass_are_refused() {
-    let zeros: [(&str, fn(&mut antiphon::Settings)); 7] = [
+    let zeros: [(&str, Zero); 7] = [
         ("max-connections", |settings| settings.max_connections = 0),
         ("max-connections-per-ip", |settings| {
             settings.max_connections_per_ip = 0;
