@@ -1,6 +1,5 @@
 //! The peer of an HTTP connection.
 
-use std::fmt;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -21,13 +20,6 @@ pub(crate) struct Caller {
     pub(crate) slot: Option<UpgradeSlot>,
     /// Cancelled when the server is told to stop; event streams then end.
     pub(crate) stopping: CancellationToken,
-}
-
-/// The place of a connection among those of its server, which tells requests that come and go from
-/// sessions that stay.
-pub(crate) trait SessionPlace: fmt::Debug + Send + Sync {
-    /// Counts the connection as a session from now on; false if too many sessions are open.
-    fn become_session(&self) -> bool;
 }
 
 impl Caller {

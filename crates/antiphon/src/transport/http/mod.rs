@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
-//! | `caller.rs` | [`Caller`]: the peer of a connection; its place among the others |
+//! | `caller.rs`, `session_place.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
 //! | `headers.rs` | the header fields that are used here, found in one pass |
@@ -43,12 +43,14 @@ mod request_check;
 mod route;
 pub(crate) mod routes;
 mod service;
+mod session_place;
 mod timed_socket;
 mod tracked_body;
 #[cfg_attr(not(feature = "ws"), path = "no_upgrade.rs")]
 mod upgrade;
 
 pub use body::Body;
-pub(crate) use caller::{Caller, SessionPlace};
+pub(crate) use caller::Caller;
 pub use route::Route;
 pub use service::HttpService;
+pub(crate) use session_place::SessionPlace;

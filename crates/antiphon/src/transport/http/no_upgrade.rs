@@ -13,7 +13,7 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
-use crate::transport::http::caller::SessionPlace;
+use crate::transport::http::session_place::SessionPlace;
 
 /// Holds no session in this build.
 #[derive(Clone, Debug)]
