@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::address_group::AddressGroup;
+use crate::address::group::AddressGroup;
 use crate::describe::Access;
 use crate::memory_budget::Account;
 use crate::metrics::counters::RouterState;

@@ -312,7 +312,6 @@ extern crate self as antiphon;
 #[doc(hidden)]
 pub mod __private;
 mod address;
-mod address_group;
 #[cfg(feature = "server")]
 mod admin_token;
 mod call;

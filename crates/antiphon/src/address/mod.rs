@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `mod.rs` | [`Address`], its errors, its text form |
 //! | `parse.rs` | text → address |
+//! | `group.rs` | [`AddressGroup`](group::AddressGroup): the IP addresses that count as one caller |
 //! | `socket_access.rs` | [`SocketAccess`]: mode and group of a Unix socket |
 
+pub(crate) mod group;
 mod parse;
 mod socket_access;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::address_group::AddressGroup;
+use crate::address::group::AddressGroup;
 
 /// The part of the places that one kind of transport leaves to the other.
 const RESERVED: usize = 8;

@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use antiphon_proto::Framing;
@@ -15,11 +15,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::call_origin::{Connection, Transport};
-use crate::server::connection_limits::ConnectionSlots;
+use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::{Incoming, Listener, ListenerKind, Protocol};
-use crate::server::settings::Settings;
+use crate::transport::http::SessionPlace;
 use crate::transport::stdio;
 
 /// Maximum number of 503 responses that are sent concurrently.
@@ -41,18 +41,13 @@ impl Acceptor {
         setup: &watch::Sender<ConnectionSetup>,
         handle: &ServerHandle,
         tasks: &TaskTracker,
-        settings: &Settings,
-        per_ip: Option<usize>,
+        slots: ConnectionSlots,
     ) -> Self {
         Self {
             setup: setup.subscribe(),
             handle: handle.clone(),
             tasks: tasks.clone(),
-            slots: ConnectionSlots::new(
-                settings.max_connections,
-                Arc::clone(&handle.connections),
-                per_ip,
-            ),
+            slots,
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         }
     }
@@ -115,16 +110,20 @@ impl Acceptor {
 
     fn open(&self, incoming: Incoming, kind: ListenerKind) {
         self.handle.accepted.fetch_add(1, Ordering::Relaxed);
-        let Some(slot) = self.slots.take(incoming.address().map(|peer| peer.ip())) else {
+        let ip = incoming.address().map(|peer| peer.ip());
+        let Some(slot) = self.slots.take(ConnectionKind::of(kind.protocol), ip) else {
             return self.refuse(incoming, kind);
         };
+        let slot = Arc::new(slot);
+        let place = Arc::downgrade(&slot);
         let setup = self.setup.borrow().clone();
         let shutdown = self.handle.shutdown.clone();
         self.tasks.spawn(async move {
             let _slot = slot;
+            let place: Weak<dyn SessionPlace> = place;
             // Boxed, so that the HTTP state is freed before the session runs: an idle session then
             // uses less memory.
-            let serving = Box::pin(setup.serve(incoming, kind, shutdown));
+            let serving = Box::pin(setup.serve(incoming, kind, place, shutdown));
             if let Some(session) = serving.await {
                 session.await;
             }

@@ -17,6 +17,7 @@ use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
 use crate::server::builder::Server;
+use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
@@ -181,7 +182,16 @@ impl BoundServer {
         let acceptors = TaskTracker::new();
         let public = !app.exposure.is_local(&settings);
         let per_ip = public.then_some(settings.max_connections_per_ip);
-        let shared = Acceptor::new(&setup, &handle, &connections, &settings, per_ip);
+        // Only a server of raw streams has no use for places for requests.
+        let kind = |listener: &Listener| ConnectionKind::of(listener.kind.protocol);
+        let both_kinds = (listeners.iter()).any(|one| kind(one) == ConnectionKind::Requests);
+        let slots = ConnectionSlots::new(
+            settings.max_connections,
+            Arc::clone(&handle.connections),
+            per_ip,
+            both_kinds,
+        );
+        let shared = Acceptor::new(&setup, &handle, &connections, slots);
         for listener in listeners {
             acceptors.spawn(shared.clone().run(listener));
         }

@@ -241,8 +241,9 @@ impl Server {
         self
     }
 
-    /// Also accepts requests whose `Host` is this name. This makes the server
-    /// [public](#local-and-public-servers).
+    /// Also accepts requests whose `Host` is this name, with any port. This makes the server
+    /// [public](#local-and-public-servers). The server does not start with a text that no request
+    /// could have as its host: with a scheme, a path or a pattern.
     #[must_use]
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.settings.allow_host.push(host.into());
@@ -250,7 +251,9 @@ impl Server {
     }
 
     /// Allows web pages of this origin to call: `https://app.example`, `http://localhost:3000`. May
-    /// be called several times.
+    /// be called several times. The server does not start with a text that no page has as its
+    /// origin (without a scheme, with a path or a pattern), nor with `null`, which every sandboxed
+    /// frame has.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.allow_origin.push(origin.into());

@@ -1,75 +1,297 @@
-//! Limits on open connections: in total and per address.
+//! Limits on open connections: in total, by kind, and by address.
+//!
+//! A connection is a *request connection* (HTTP, whose requests come and go) or a *session* (a
+//! WebSocket or a raw stream, which stays). Each kind leaves an eighth of all slots to the other,
+//! so that neither can lock the other out. A WebSocket begins as HTTP and changes its kind at the
+//! upgrade.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Number of open connections per address.
-type PerIp = Arc<Mutex<HashMap<IpAddr, usize>>>;
+use crate::address::group::AddressGroup;
+use crate::server::listener::Protocol;
+use crate::transport::http::SessionPlace;
+
+/// How many times as many connections as a single IPv6 /64 a whole /48 may have.
+const NETWORKS_OF_A_SITE: usize = 4;
+
+/// The part of all slots that one kind of connections leaves to the other.
+const RESERVED_PART: usize = 8;
+
+/// Kind of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ConnectionKind {
+    /// HTTP.
+    Requests,
+    /// A WebSocket, or a raw stream.
+    Session,
+}
+
+impl ConnectionKind {
+    /// The kind that connections of this protocol have at first.
+    pub(super) fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Http => Self::Requests,
+            Protocol::Raw(_) => Self::Session,
+        }
+    }
+}
 
 /// Counts open connections and enforces the limits.
-#[derive(Clone)]
-pub(super) struct ConnectionSlots {
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionSlots(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
     max: usize,
+    /// All open connections; the server's handle shows the number.
     open: Arc<AtomicUsize>,
-    per_ip: Option<(usize, PerIp)>,
+    requests: AtomicUsize,
+    sessions: AtomicUsize,
+    /// At most this many connections of one kind.
+    max_of_kind: usize,
+    by_address: Option<AddressTable>,
+}
+
+/// Open connections by address.
+#[derive(Debug)]
+struct AddressTable {
+    /// At most this many connections of one group.
+    max: usize,
+    open: Mutex<HashMap<AddressGroup, usize>>,
 }
 
 impl ConnectionSlots {
-    /// At most `max` connections in total, and at most `per_ip` per address if set.
-    pub(super) fn new(max: usize, open: Arc<AtomicUsize>, per_ip: Option<usize>) -> Self {
-        Self {
+    /// At most `max` connections in total, and at most `per_ip` per address if set. With
+    /// `both_kinds`, each kind of connections leaves slots to the other.
+    pub(super) fn new(
+        max: usize,
+        open: Arc<AtomicUsize>,
+        per_ip: Option<usize>,
+        both_kinds: bool,
+    ) -> Self {
+        let reserved = if both_kinds { max / RESERVED_PART } else { 0 };
+        Self(Arc::new(Table {
             max,
             open,
-            per_ip: per_ip.map(|max| (max, Arc::default())),
-        }
+            requests: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
+            max_of_kind: max - reserved,
+            by_address: per_ip.map(|max| AddressTable {
+                max,
+                open: Mutex::default(),
+            }),
+        }))
     }
 
     /// Takes a slot for one more connection from this address; `None` if a limit is reached.
-    pub(super) fn take(&self, ip: Option<IpAddr>) -> Option<ConnectionSlot> {
-        let one_more = |open: usize| (open < self.max).then_some(open + 1);
-        self.open
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .ok()?;
+    pub(super) fn take(&self, kind: ConnectionKind, ip: Option<IpAddr>) -> Option<ConnectionSlot> {
+        let table = &self.0;
+        if !one_more(&table.open, table.max) {
+            return None;
+        }
+        if !one_more(table.of_kind(kind), table.max_of_kind) {
+            table.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
         let mut slot = ConnectionSlot {
-            open: Arc::clone(&self.open),
-            of: None,
+            table: Arc::clone(table),
+            is_session: AtomicBool::new(kind == ConnectionKind::Session),
+            group: None,
         };
-        if let Some((max, counts)) = &self.per_ip
-            && let Some(ip) = ip
-        {
-            let mut table = counts.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = table.entry(ip).or_default();
-            if *count >= *max {
-                // Dropping `slot` releases its share of the total.
-                return None;
-            }
-            *count += 1;
-            slot.of = Some((ip, Arc::clone(counts)));
+        if let (Some(by_address), Some(ip)) = (&table.by_address, ip) {
+            let group = AddressGroup::from(ip);
+            // Without this the slot is dropped, which frees what was taken so far.
+            by_address.take(group)?;
+            slot.group = Some(group);
         }
         Some(slot)
     }
 }
 
+impl Table {
+    fn of_kind(&self, kind: ConnectionKind) -> &AtomicUsize {
+        match kind {
+            ConnectionKind::Requests => &self.requests,
+            ConnectionKind::Session => &self.sessions,
+        }
+    }
+}
+
+impl AddressTable {
+    /// Counts a connection of this group, and of the site around it.
+    fn take(&self, group: AddressGroup) -> Option<()> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = |group| open.get(&group).copied().unwrap_or_default();
+        let max_of_site = self.max.saturating_mul(NETWORKS_OF_A_SITE);
+        let site = group.site();
+        if counted(group) >= self.max || site.is_some_and(|site| counted(site) >= max_of_site) {
+            return None;
+        }
+        for group in [Some(group), site].into_iter().flatten() {
+            *open.entry(group).or_default() += 1;
+        }
+        Some(())
+    }
+
+    fn free(&self, group: AddressGroup) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in [Some(group), group.site()].into_iter().flatten() {
+            if let Some(count) = open.get_mut(&group) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(&group);
+                }
+            }
+        }
+    }
+}
+
+/// Adds one, up to the maximum.
+fn one_more(count: &AtomicUsize, max: usize) -> bool {
+    let one_more = |count: usize| (count < max).then_some(count + 1);
+    count
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+        .is_ok()
+}
+
 /// Slot of one open connection. Dropping it frees the slot.
+#[derive(Debug)]
 pub(super) struct ConnectionSlot {
-    open: Arc<AtomicUsize>,
-    of: Option<(IpAddr, PerIp)>,
+    table: Arc<Table>,
+    is_session: AtomicBool,
+    group: Option<AddressGroup>,
+}
+
+impl ConnectionSlot {
+    fn kind(&self) -> ConnectionKind {
+        match self.is_session.load(Ordering::Relaxed) {
+            true => ConnectionKind::Session,
+            false => ConnectionKind::Requests,
+        }
+    }
+}
+
+impl SessionPlace for ConnectionSlot {
+    fn become_session(&self) -> bool {
+        // One request at a time asks for an upgrade, so nothing can change in between.
+        if self.kind() == ConnectionKind::Session {
+            return true;
+        }
+        if !one_more(&self.table.sessions, self.table.max_of_kind) {
+            return false;
+        }
+        self.table.requests.fetch_sub(1, Ordering::Relaxed);
+        self.is_session.store(true, Ordering::Relaxed);
+        true
+    }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        let Some((ip, counts)) = &self.of else {
-            return;
-        };
-        let mut table = counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = table.get_mut(ip) {
-            *count -= 1;
-            if *count == 0 {
-                table.remove(ip);
+        let of_kind = self.table.of_kind(self.kind());
+        of_kind.fetch_sub(1, Ordering::Relaxed);
+        self.table.open.fetch_sub(1, Ordering::Relaxed);
+        if let (Some(by_address), Some(group)) = (&self.table.by_address, self.group) {
+            by_address.free(group);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUESTS: ConnectionKind = ConnectionKind::Requests;
+    const SESSION: ConnectionKind = ConnectionKind::Session;
+
+    fn slots(max: usize, per_ip: Option<usize>) -> ConnectionSlots {
+        ConnectionSlots::new(max, Arc::default(), per_ip, true)
+    }
+
+    /// As many slots as there are for connections of this kind from this address.
+    fn all(slots: &ConnectionSlots, kind: ConnectionKind, ip: &str) -> Vec<ConnectionSlot> {
+        let ip = ip.parse().ok();
+        std::iter::from_fn(|| slots.take(kind, ip)).collect()
+    }
+
+    #[test]
+    fn each_kind_leaves_an_eighth_to_the_other() {
+        for (max, first, second) in [(1, 1, 0), (7, 7, 0), (8, 7, 1), (20, 18, 2), (64, 56, 8)] {
+            for (one, other) in [(REQUESTS, SESSION), (SESSION, REQUESTS)] {
+                let slots = slots(max, None);
+                let ones = all(&slots, one, "");
+                let others = all(&slots, other, "");
+                assert_eq!((ones.len(), others.len()), (first, second), "{max} {one:?}");
+                drop((ones, others));
+                assert_eq!(slots.0.open.load(Ordering::Relaxed), 0);
+                assert_eq!(all(&slots, other, "").len(), first, "{max} {other:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_server_of_one_kind_uses_all_slots_for_it() {
+        let slots = ConnectionSlots::new(16, Arc::default(), None, false);
+        assert_eq!(all(&slots, SESSION, "").len(), 16);
+    }
+
+    #[test]
+    fn an_upgraded_connection_gives_its_place_back_to_requests() {
+        let slots = slots(16, None);
+        let mut requests = all(&slots, REQUESTS, "");
+        assert_eq!(requests.len(), 14);
+        // Upgraded twice, it counts once.
+        assert!(requests[0].become_session());
+        assert!(requests[0].become_session());
+        // The last place is open to sessions, and to one more request.
+        let one = slots.take(REQUESTS, None).unwrap();
+        let last = slots.take(SESSION, None).unwrap();
+        assert!(slots.take(SESSION, None).is_none());
+        drop((one, last, requests.remove(0)));
+        assert_eq!(slots.0.sessions.load(Ordering::Relaxed), 0);
+        assert_eq!(slots.0.requests.load(Ordering::Relaxed), 13);
+    }
+
+    #[test]
+    fn no_request_becomes_a_session_when_sessions_have_taken_their_share() {
+        let slots = slots(16, None);
+        let mut sessions = all(&slots, SESSION, "");
+        let request = slots.take(REQUESTS, None).unwrap();
+        assert!(!request.become_session());
+        sessions.pop();
+        assert!(request.become_session());
+    }
+
+    #[test]
+    fn ipv6_is_counted_by_network_and_by_site() {
+        let slots = slots(1000, Some(3));
+        let mut held = all(&slots, REQUESTS, "2001:db8:1:1::1");
+        assert_eq!(held.len(), 3);
+        assert!(all(&slots, SESSION, "2001:db8:1:1:2:3:4:5").is_empty());
+        // Other networks of the site: four times as many in all.
+        for network in 2..9 {
+            held.extend(all(&slots, REQUESTS, &format!("2001:db8:1:{network}::1")));
+        }
+        assert_eq!(held.len(), 12);
+        assert_eq!(all(&slots, REQUESTS, "2001:db8:2:1::1").len(), 3);
+        drop(held);
+        assert_eq!(all(&slots, REQUESTS, "2001:db8:1:1::1").len(), 3);
+        let table = slots.0.by_address.as_ref().unwrap();
+        assert!(table.open.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_ipv4_address_is_the_same_in_both_spellings() {
+        let slots = slots(1000, Some(3));
+        let held = all(&slots, REQUESTS, "192.0.2.1");
+        assert_eq!(held.len(), 3);
+        assert!(all(&slots, REQUESTS, "::ffff:192.0.2.1").is_empty());
+        assert_eq!(all(&slots, REQUESTS, "::ffff:192.0.2.2").len(), 3);
+        // A caller without an address, on a Unix socket, is not counted by address.
+        let nobody: Vec<_> = (0..50).filter_map(|_| slots.take(SESSION, None)).collect();
+        assert_eq!(nobody.len(), 50);
     }
 }

@@ -1,6 +1,7 @@
 //! Setup of a new connection: TLS, then HTTP or raw messages.
 
 use std::net::SocketAddr;
+use std::sync::Weak;
 
 use crate::call_origin::{Connection, Transport};
 use crate::memory_budget::Accounts;
@@ -9,8 +10,8 @@ use crate::server::stream_connection::StreamConnections;
 use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
-use crate::transport::http::Caller;
 use crate::transport::http::connection::Http;
+use crate::transport::http::{Caller, SessionPlace};
 use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 
 /// Everything needed to serve a new connection, under the current settings.
@@ -37,6 +38,7 @@ impl ConnectionSetup {
         self,
         incoming: Incoming,
         kind: ListenerKind,
+        place: Weak<dyn SessionPlace>,
         shutdown: Shutdown,
     ) -> Option<SessionFuture> {
         let protocol = kind.protocol;
@@ -44,7 +46,7 @@ impl ConnectionSetup {
             Incoming::Tcp(socket, peer) => (socket, peer),
             Incoming::Unix(socket) => {
                 return self
-                    .serve_stream(socket, protocol, Transport::Unix, None, shutdown)
+                    .serve_stream(socket, protocol, Transport::Unix, None, place, shutdown)
                     .await;
             }
         };
@@ -59,7 +61,8 @@ impl ConnectionSetup {
             let handshake = tls.accept(socket, payload, HANDSHAKE_TIMEOUT);
             return match shutdown.until_killed(handshake).await? {
                 Ok(socket) => {
-                    self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)
+                    let tcp = Transport::Tcp;
+                    self.serve_stream(socket, protocol, tcp, Some(peer), place, shutdown)
                         .await
                 }
                 Err(error) => {
@@ -68,8 +71,15 @@ impl ConnectionSetup {
                 }
             };
         }
-        self.serve_stream(socket, protocol, Transport::Tcp, Some(peer), shutdown)
-            .await
+        self.serve_stream(
+            socket,
+            protocol,
+            Transport::Tcp,
+            Some(peer),
+            place,
+            shutdown,
+        )
+        .await
     }
 
     async fn serve_stream<S>(
@@ -78,6 +88,7 @@ impl ConnectionSetup {
         protocol: Protocol,
         transport: Transport,
         peer: Option<SocketAddr>,
+        place: Weak<dyn SessionPlace>,
         shutdown: Shutdown,
     ) -> Option<SessionFuture>
     where
@@ -92,7 +103,7 @@ impl ConnectionSetup {
                     stopping: shutdown.stopping(),
                     slot: None,
                 };
-                self.http.serve(socket, caller, shutdown).await
+                self.http.serve(socket, caller, place, shutdown).await
             }
             Protocol::Raw(framing) => {
                 let connection = Connection::new(transport, peer, self.accounts.open());

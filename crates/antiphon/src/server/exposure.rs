@@ -27,14 +27,13 @@ impl Exposure {
         if !self.loopback {
             guard.allow_any_address();
         }
-        settings
-            .allow_host
-            .iter()
-            .for_each(|host| guard.allow_host(host));
-        settings
-            .allow_origin
-            .iter()
-            .for_each(|origin| guard.allow_origin(origin));
+        // `Settings::check` has refused what cannot be added.
+        for host in &settings.allow_host {
+            let _ = guard.allow_host(host);
+        }
+        for origin in &settings.allow_origin {
+            let _ = guard.allow_origin(origin);
+        }
         guard
     }
 
@@ -46,12 +45,15 @@ impl Exposure {
             && self.guard(settings).is_loopback_only()
     }
 
-    /// Refuses a server that other machines can reach, unless the settings allow that explicitly.
+    /// Refuses settings that cannot be meant, and a server that other machines can reach, unless
+    /// the settings allow that explicitly.
     ///
     /// # Errors
     ///
-    /// [`ServeError::Public`] if the server is public and that was not allowed.
+    /// [`ServeError::BadSetting`] for the former; [`ServeError::Public`] if the server is public and
+    /// that was not allowed.
     pub(crate) fn check(&self, settings: &Settings) -> Result<(), ServeError> {
+        settings.check()?;
         if settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());
         }
@@ -65,5 +67,33 @@ impl Exposure {
         Err(ServeError::Public {
             reason: reason.to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check at the start is also that of a reload, and that of a supervisor.
+    #[test]
+    fn hosts_and_origins_that_no_request_has_are_refused_by_the_check() {
+        let exposure = Exposure::of(&[]);
+        for (host, origin, fits) in [
+            (None, Some("https://app.example"), true),
+            (None, Some("null"), false),
+            (None, Some("app.example"), false),
+            (Some("api.example"), None, true),
+            (Some("https://api.example"), None, false),
+        ] {
+            let list = |text: Option<&str>| text.map(str::to_owned).into_iter().collect();
+            let settings = Settings {
+                allow_host: list(host),
+                allow_origin: list(origin),
+                allow_unauthenticated_public: true,
+                ..Settings::default()
+            };
+            let checked = exposure.check(&settings);
+            assert_eq!(checked.is_ok(), fits, "{host:?} {origin:?}: {checked:?}");
+        }
     }
 }

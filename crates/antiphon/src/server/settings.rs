@@ -54,9 +54,12 @@ pub struct Settings {
     /// Which callers count as local. Default: [`Profile::Auto`].
     pub profile: Profile,
     /// Host names to answer to, besides the loopback ones. Default: none. An entry makes the server
-    /// public.
+    /// public. The server does not start with one that no request could have, such as
+    /// `https://api.example` or `*.example`.
     pub allow_host: Vec<String>,
-    /// Origins of web pages that may call, besides the server's own origin. Default: none.
+    /// Origins of web pages that may call, besides the server's own origin. Default: none. The
+    /// server does not start with one that no page has, such as `app.example`, or that every page
+    /// can have, which is `null`.
     pub allow_origin: Vec<String>,
     /// Whether a public server may start, although it does not authenticate callers. Default: no.
     pub allow_unauthenticated_public: bool,
@@ -74,9 +77,12 @@ pub struct Settings {
     /// Whether metrics are served, at `metrics` below the path of each route. Default: only if
     /// callers count as local.
     pub metrics: Option<bool>,
-    /// Maximum number of open connections, including idle ones; more get 503. Default: 10 000.
+    /// Maximum number of open connections, including idle ones; more get 503. Sessions (WebSockets
+    /// and raw streams) leave an eighth of them to HTTP requests, and the other way round. Default:
+    /// 10 000.
     pub max_connections: usize,
-    /// Maximum number of open connections per address, on a public server. Default: 256.
+    /// Maximum number of open connections per address, on a public server. IPv6 addresses count by
+    /// /64, and a /48 may have four times as many. Default: 256.
     pub max_connections_per_ip: usize,
     /// Maximum size of a request body, in bytes, at least 64; more gets 413. Default: 10 MiB.
     pub max_request: usize,
@@ -152,7 +158,7 @@ impl Default for Settings {
 
 impl Settings {
     /// Refuses what this build has no code for, as TLS and workers are refused where they are used.
-    pub(crate) fn check_features(&self) -> Result<(), ServeError> {
+    pub(super) fn check_features(&self) -> Result<(), ServeError> {
         let asked_for = [
             ("page", self.page, "describe", cfg!(feature = "describe")),
             (

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::server::error::ServeError;
 use crate::server::settings::Settings;
+use crate::transport::http::allow_list;
 
 /// The longest duration: about ten years. A longer one is a mistake for none, and the system's clock
 /// cannot count to all of them.
@@ -40,10 +41,21 @@ impl Settings {
     /// [`ServeError::BadSetting`] with the name of the setting, its value and the reason.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
         self.check_features()?;
+        self.check_names()?;
         self.check_numbers()?;
         self.check_pairs()?;
         self.check_times()?;
         self.check_paths()
+    }
+
+    /// Hosts and origins that no request could have.
+    fn check_names(&self) -> Result<(), ServeError> {
+        let hosts = self.allow_host.iter().map(|text| allow_list::host(text));
+        let origins = (self.allow_origin.iter()).map(|text| allow_list::origin(text));
+        for checked in hosts.chain(origins) {
+            checked.map_err(ServeError::BadSetting)?;
+        }
+        Ok(())
     }
 
     fn check_numbers(&self) -> Result<(), ServeError> {

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::header::{CONNECTION, COOKIE, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -24,6 +24,7 @@ use crate::transport::http::caller::Caller;
 use crate::transport::http::deadlines::{Clock, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
 use crate::transport::http::service::HttpService;
+use crate::transport::http::session_place::SessionPlace;
 use crate::transport::http::timed_socket::{TimedSocket, Version};
 use crate::transport::http::tracked_body::Tracked;
 use crate::transport::http::upgrade::UpgradeSlot;
@@ -56,6 +57,7 @@ pub(crate) struct Http {
     pub(crate) timeouts: Timeouts,
     /// Whether callers count as local unless their requests came through a proxy.
     pub(crate) local: bool,
+    max_headers: usize,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
@@ -98,6 +100,7 @@ impl Http {
             entry,
             local,
             timeouts,
+            max_headers: limits.max_headers,
             http1,
             http2,
         }
@@ -109,12 +112,13 @@ impl Http {
         self,
         socket: S,
         caller: Caller,
+        place: Weak<dyn SessionPlace>,
         shutdown: Shutdown,
     ) -> Option<SessionFuture>
     where
         S: Socket,
     {
-        let slot = UpgradeSlot::new();
+        let slot = UpgradeSlot::new(place);
         let caller = Arc::new(Caller {
             slot: Some(slot.clone()),
             ..caller
@@ -201,6 +205,12 @@ impl Http {
     ) -> Result<Response<Tracked>, Infallible> {
         let guard = clock.request();
         let version = request.version();
+        // Over HTTP/1 hyper counts them, over HTTP/2 nobody does.
+        if version >= http::Version::HTTP_2 && has_more_fields(request.headers(), self.max_headers)
+        {
+            let response = reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            return Ok(response.map(|body| Tracked::new(body, guard)));
+        }
         let mut response = match &self.entry {
             HttpHandler::Plain(service) => service.answer(request, caller).await,
             HttpHandler::Layered(layered) => {
@@ -217,6 +227,15 @@ impl Http {
             response.headers_mut().remove(CONNECTION);
         }
         Ok(response.map(|body| Tracked::new(body, guard)))
+    }
+}
+
+/// Whether there are more fields than that. The parts into which HTTP/2 clients split `Cookie` count
+/// as the one field that they are (RFC 9113, section 8.2.3).
+fn has_more_fields(headers: &HeaderMap, max: usize) -> bool {
+    headers.len() > max && {
+        let parts_of_cookie = headers.get_all(COOKIE).iter().count();
+        headers.len() - parts_of_cookie.saturating_sub(1) > max
     }
 }
 

@@ -5,6 +5,8 @@
 
 use http::{HeaderMap, HeaderValue};
 
+use crate::transport::http::proxy_fields::proves_a_proxy;
+
 /// References to the header fields of one request.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
@@ -14,11 +16,13 @@ pub(crate) struct Fields<'a> {
     pub(crate) origin: Occurrence<'a>,
     pub(crate) content_encoding: Occurrence<'a>,
     pub(crate) authorization: Occurrence<'a>,
+    pub(crate) content_length: Occurrence<'a>,
+    pub(crate) transfer_encoding: Occurrence<'a>,
     pub(crate) sec_fetch_site: Option<&'a HeaderValue>,
     pub(crate) timeout: Option<&'a HeaderValue>,
     pub(crate) traceparent: Option<&'a HeaderValue>,
     pub(crate) tracestate: Option<&'a HeaderValue>,
-    /// Whether `Forwarded` or an `X-Forwarded-` field is present: the request came through a proxy.
+    /// Whether a field is present that only proxies add: the request did not come here directly.
     pub(crate) forwarded: bool,
     /// All header fields, for those that need another lookup.
     pub(crate) all: &'a HeaderMap,
@@ -50,6 +54,8 @@ impl<'a> Fields<'a> {
             origin: Occurrence::Never,
             content_encoding: Occurrence::Never,
             authorization: Occurrence::Never,
+            content_length: Occurrence::Never,
+            transfer_encoding: Occurrence::Never,
             sec_fetch_site: None,
             timeout: None,
             traceparent: None,
@@ -69,8 +75,9 @@ impl<'a> Fields<'a> {
                 "rpc-timeout-ms" => fields.timeout = Some(value),
                 "traceparent" => fields.traceparent = Some(value),
                 "tracestate" => fields.tracestate = Some(value),
-                "forwarded" => fields.forwarded = true,
-                name => fields.forwarded |= name.starts_with("x-forwarded-"),
+                "content-length" => fields.content_length.note(value),
+                "transfer-encoding" => fields.transfer_encoding.note(value),
+                name => fields.forwarded |= proves_a_proxy(name),
             }
         }
         fields

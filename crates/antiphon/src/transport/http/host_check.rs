@@ -8,9 +8,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::uri::Authority;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Uri};
 
+use crate::transport::http::allow_list;
+use crate::transport::http::authority::HostPort;
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::refusal::Refusal;
 
@@ -40,19 +41,23 @@ pub(crate) struct Admission {
 
 impl Guard {
     /// Also accepts this host name. The port is not compared.
-    pub(crate) fn allow_host(&mut self, host: &str) {
-        if host.parse::<Ipv6Addr>().is_ok() {
-            return self.hosts.push(format!("[{}]", normal(host)));
-        }
-        let authority = host.parse::<Authority>();
-        let name = authority.as_ref().map_or(host, Authority::host);
-        self.hosts.push(normal(name));
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why no request could have this host.
+    pub(crate) fn allow_host(&mut self, host: &str) -> Result<(), String> {
+        self.hosts.push(allow_list::host(host)?);
+        Ok(())
     }
 
     /// Also accepts pages of this origin, such as `https://app.example` or `http://localhost:3000`.
-    pub(crate) fn allow_origin(&mut self, origin: &str) {
-        self.origins
-            .push(origin.trim_end_matches('/').to_ascii_lowercase());
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why no page could have this origin.
+    pub(crate) fn allow_origin(&mut self, origin: &str) -> Result<(), String> {
+        self.origins.push(allow_list::origin(origin)?);
+        Ok(())
     }
 
     /// Records a port that this server listens on.
@@ -80,13 +85,15 @@ impl Guard {
         if self.is_usual(fields, target) {
             return Ok(Admission { cors: None });
         }
-        let host = host(fields, target)?;
-        if !self.any_host && !self.is_our_name(&normal(host.host())) {
+        let Some(host) = host(fields, target)? else {
+            return Err(Refusal::bad_request("no Host header"));
+        };
+        if !self.any_host && !self.is_our_name(&normal(host.host)) {
             return Err(Refusal::forbidden(
                 "this server does not answer to that Host; `--allow-host NAME` would let it",
             ));
         }
-        self.check_origin(fields, &host)
+        self.check_origin(fields, host)
     }
 
     /// Fast path: whether the request has a usual `Host` and does not come from a web page, so
@@ -100,7 +107,7 @@ impl Guard {
         target.authority().is_none() && self.usual.iter().any(|usual| usual == host)
     }
 
-    fn check_origin(&self, fields: &Fields<'_>, host: &Authority) -> Result<Admission, Refusal> {
+    fn check_origin(&self, fields: &Fields<'_>, host: HostPort<'_>) -> Result<Admission, Refusal> {
         let origin = match fields.origin {
             Occurrence::Once(origin) => origin,
             Occurrence::Often => return Err(cross_site()),
@@ -129,18 +136,14 @@ impl Guard {
     /// Whether the page comes from this server: it has the same port, and the host name of the
     /// request or another name of this server. `any_address` is ignored here: pages of other IP
     /// addresses are not this server's pages.
-    fn is_own_page(&self, origin: &str, host: &Authority) -> bool {
-        let Ok(origin) = origin.parse::<Uri>() else {
+    fn is_own_page(&self, origin: &str, host: HostPort<'_>) -> bool {
+        let Some(page) = origin.strip_prefix("http://").and_then(HostPort::parse) else {
             return false;
         };
-        let (Some("http"), Some(page)) = (origin.scheme_str(), origin.authority()) else {
-            return false;
-        };
-        let name = normal(page.host());
+        let name = normal(page.host);
         let ours =
-            name == normal(host.host()) || is_loopback_name(&name) || self.hosts.contains(&name);
-        ours && page.port_u16().unwrap_or(80) == host.port_u16().unwrap_or(80)
-            && !page.as_str().contains('@')
+            name == normal(host.host) || is_loopback_name(&name) || self.hosts.contains(&name);
+        ours && page.port.unwrap_or(80) == host.port.unwrap_or(80)
     }
 
     fn is_our_name(&self, host: &str) -> bool {
@@ -156,37 +159,46 @@ fn cross_site() -> Refusal {
     )
 }
 
-/// The host name that the request is for. Two `Host` headers, or a request target that disagrees
-/// with `Host`, are refused, since proxies and servers may choose different ones.
-fn host(fields: &Fields<'_>, target: &Uri) -> Result<Authority, Refusal> {
+/// Checks the form of `Host` and of the request's target, for a request whose host may be any: on a
+/// Unix socket, or for a health check. There a request may also have no host, or an empty one.
+pub(crate) fn check_form(fields: &Fields<'_>, target: &Uri) -> Result<(), Refusal> {
+    match (fields.host, target.authority()) {
+        (Occurrence::Once(host), None) if host.is_empty() => Ok(()),
+        _ => host(fields, target).map(drop),
+    }
+}
+
+/// The host that the request is for, if it names one. Two `Host` headers, a request target that
+/// disagrees with `Host`, and whatever is no plain host and port are refused, since proxies and
+/// servers may read them in different ways.
+fn host<'a>(fields: &Fields<'a>, target: &'a Uri) -> Result<Option<HostPort<'a>>, Refusal> {
     let header = match fields.host {
-        Occurrence::Once(value) => Some(parse(value)?),
         Occurrence::Never => None,
         Occurrence::Often => return Err(Refusal::bad_request("two Host headers")),
+        Occurrence::Once(value) => match value.to_str().ok().and_then(HostPort::parse) {
+            None => return Err(Refusal::bad_request("the Host header is no host")),
+            host => host,
+        },
     };
-    match (header, target.authority()) {
-        (Some(header), None) => Ok(header),
-        (None, Some(target)) => Ok(target.clone()),
-        (Some(header), Some(target)) if same(&header, target) => Ok(header),
-        (Some(_), Some(_)) => Err(Refusal::bad_request(
+    let Some(authority) = target.authority() else {
+        return Ok(header);
+    };
+    if !matches!(target.scheme_str(), None | Some("http" | "https")) {
+        return Err(Refusal::bad_request("the request's target is no HTTP URL"));
+    }
+    let Some(target) = HostPort::parse(authority.as_str()) else {
+        return Err(Refusal::bad_request("the request's target has no host"));
+    };
+    match header {
+        Some(header) if !same(header, target) => Err(Refusal::bad_request(
             "Host and the request's target disagree",
         )),
-        (None, None) => Err(Refusal::bad_request("no Host header")),
+        _ => Ok(Some(target)),
     }
 }
 
-fn parse(value: &HeaderValue) -> Result<Authority, Refusal> {
-    let bad = || Refusal::new(StatusCode::BAD_REQUEST, "the Host header is no host");
-    let authority = Authority::try_from(value.as_bytes()).map_err(|_| bad())?;
-    if authority.as_str().contains('@') {
-        Err(bad())
-    } else {
-        Ok(authority)
-    }
-}
-
-fn same(a: &Authority, b: &Authority) -> bool {
-    normal(a.host()) == normal(b.host()) && a.port_u16() == b.port_u16()
+fn same(a: HostPort<'_>, b: HostPort<'_>) -> bool {
+    normal(a.host) == normal(b.host) && a.port == b.port
 }
 
 /// Lower case, without the trailing dot.
@@ -237,7 +249,7 @@ mod tests {
         let local = Guard::default();
         let mut public = Guard::default();
         public.allow_any_address();
-        public.allow_host("API.example.");
+        public.allow_host("API.example.").unwrap();
         for (host, on_local, on_public) in [
             ("localhost", 200, 200),
             ("localhost:8060", 200, 200),
@@ -258,6 +270,9 @@ mod tests {
             ("0177.0.0.1", 403, 403),
             ("[::ffff:127.0.0.1]", 403, 200),
             ("[0:0:0:0:0:0:0:1]", 403, 403),
+            ("localhost:", 400, 400),
+            ("localhost:65536", 400, 400),
+            ("localhost:x", 400, 400),
             ("user@localhost", 400, 400),
             ("local host", 400, 400),
             ("", 400, 400),
@@ -293,12 +308,39 @@ mod tests {
             200
         );
         assert_eq!(status(&guard, "http://evil.example/", &[]), 403);
+        for odd in [
+            "http://user@localhost/",
+            "http://localhost:x/",
+            "ftp://localhost/",
+        ] {
+            assert_eq!(status(&guard, odd, &[]), 400, "{odd}");
+            assert_eq!(status(&guard, odd, &[("host", "localhost")]), 400, "{odd}");
+        }
+    }
+
+    #[test]
+    fn where_any_host_will_do_it_has_its_form_all_the_same() {
+        for (target, hosts, fits) in [
+            ("/", &[][..], true),
+            ("/", &[""], true),
+            ("/", &["evil.example"], true),
+            ("http://evil.example/", &[], true),
+            ("/", &["evil.example", "evil.example"], false),
+            ("/", &["evil.example:"], false),
+            ("http://evil.example/", &[""], false),
+            ("http://evil.example/", &["localhost"], false),
+        ] {
+            let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            let head = head(target, &headers);
+            let checked = check_form(&Fields::of(&head.headers), &head.uri);
+            assert_eq!(checked.is_ok(), fits, "{target} {hosts:?}");
+        }
     }
 
     #[test]
     fn only_pages_of_ours_and_those_named_may_call() {
         let mut guard = Guard::default();
-        guard.allow_origin("https://App.example/");
+        guard.allow_origin("https://App.example/").unwrap();
         for (origin, expected) in [
             ("http://localhost:8060", 200),
             ("http://127.0.0.1:8060", 200),
@@ -332,7 +374,7 @@ mod tests {
     #[test]
     fn cors_is_for_pages_that_were_named() {
         let mut guard = Guard::default();
-        guard.allow_origin("https://app.example");
+        guard.allow_origin("https://app.example").unwrap();
         let named = head(
             "/",
             &[("host", "localhost"), ("origin", "https://app.example")],

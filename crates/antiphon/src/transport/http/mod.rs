@@ -3,11 +3,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
-//! | `caller.rs` | [`Caller`]: the peer of a connection |
+//! | `caller.rs`, `session_place.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
 //! | `headers.rs` | the header fields that are used here, found in one pass |
+//! | `proxy_fields.rs` | header fields that only proxies add |
 //! | `host_check.rs` | checks of Host, Origin and Sec-Fetch-Site |
+//! | `allow_list.rs`, `authority.rs` | hosts and origins that a user allows; host and port |
 //! | `media_types.rs` | media types: Content-Type and Accept |
 //! | `http2_streams.rs` | progress of the streams of one HTTP/2 connection |
 //! | `body.rs` | [`Body`] of a request or response |
@@ -21,6 +23,8 @@
 //! | `upgrade.rs` | upgrades: from a request to a WebSocket session |
 //! | `connection.rs` | serves one connection from its first byte to its last |
 
+pub(crate) mod allow_list;
+mod authority;
 pub(crate) mod body;
 mod caller;
 pub(crate) mod connection;
@@ -31,6 +35,7 @@ pub(crate) mod host_check;
 mod http2_streams;
 mod media_types;
 pub(crate) mod pages;
+mod proxy_fields;
 mod refusal;
 pub(crate) mod reply;
 pub(crate) mod request_body;
@@ -38,6 +43,7 @@ mod request_check;
 mod route;
 pub(crate) mod routes;
 mod service;
+mod session_place;
 mod timed_socket;
 mod tracked_body;
 #[cfg_attr(not(feature = "ws"), path = "no_upgrade.rs")]
@@ -47,3 +53,4 @@ pub use body::Body;
 pub(crate) use caller::Caller;
 pub use route::Route;
 pub use service::HttpService;
+pub(crate) use session_place::SessionPlace;

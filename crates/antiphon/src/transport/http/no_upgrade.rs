@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Weak;
 
 use http::Response;
 use http::request::Parts;
@@ -12,13 +13,14 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
+use crate::transport::http::session_place::SessionPlace;
 
 /// Holds no session in this build.
 #[derive(Clone, Debug)]
 pub(crate) struct UpgradeSlot;
 
 impl UpgradeSlot {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(_: Weak<dyn SessionPlace>) -> Self {
         Self
     }
 

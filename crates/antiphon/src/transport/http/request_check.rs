@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::Connection;
@@ -47,6 +47,43 @@ pub(super) fn accept<'a>(
         ));
     }
     Ok(Accepted::Call(route, route.form(fields)?))
+}
+
+/// Checks that everybody who reads this request finds the same end of it: its length is one number,
+/// or it is `chunked` and nothing else. hyper accepts more (RFC 9112, section 6.3), and a proxy in
+/// front may have understood it in another way.
+pub(super) fn check_framing(head: &Parts, fields: &Fields<'_>) -> Result<(), Refusal> {
+    let is_plain = match (fields.transfer_encoding, fields.content_length) {
+        (Occurrence::Never, Occurrence::Never) => true,
+        (Occurrence::Never, Occurrence::Once(length)) => {
+            let length = length.as_bytes();
+            !length.is_empty() && length.iter().all(u8::is_ascii_digit)
+        }
+        (Occurrence::Once(coding), Occurrence::Never) => {
+            head.version == Version::HTTP_11 && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        _ => false,
+    };
+    match is_plain {
+        true => Ok(()),
+        false => Err(Refusal::bad_request("the length of the body is ambiguous")),
+    }
+}
+
+/// Checks that a request for an upgrade has no body: what follows its head would be read as the
+/// other protocol by one reader, and as a body by another.
+pub(super) fn check_no_body(fields: &Fields<'_>) -> Result<(), Refusal> {
+    let has_none = match fields.content_length {
+        Occurrence::Never => true,
+        Occurrence::Once(length) => length == "0",
+        Occurrence::Often => false,
+    };
+    match has_none && fields.transfer_encoding == Occurrence::Never {
+        true => Ok(()),
+        false => Err(Refusal::bad_request(
+            "a request that opens a WebSocket has no body",
+        )),
+    }
 }
 
 /// A request that has passed the checks.

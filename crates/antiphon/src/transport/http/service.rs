@@ -1,7 +1,7 @@
 //! The HTTP service: one request in, one response out.
 //!
-//! [`HttpService::answer`] checks a request in this order: host and origin, path, method, media
-//! types. The body is read only when all checks have passed.
+//! [`HttpService::answer`] checks a request in this order: framing, host and origin, path, method,
+//! media types. The body is read only when all checks have passed.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -27,12 +27,14 @@ use crate::transport::http::body::Body;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::headers::{Fields, Occurrence};
-use crate::transport::http::host_check::{Admission, Guard};
+use crate::transport::http::host_check::{Admission, Guard, check_form};
 use crate::transport::http::pages::{self, Pages};
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
 use crate::transport::http::request_body::{self, BodyLimits};
-use crate::transport::http::request_check::{Accepted, CallHead, accept};
+use crate::transport::http::request_check::{
+    Accepted, CallHead, accept, check_framing, check_no_body,
+};
 use crate::transport::http::route::{ResponseForm, Route};
 use crate::transport::http::routes::Routes;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
@@ -164,10 +166,14 @@ impl HttpService {
         }))
     }
 
-    /// Also accepts requests for this host name; by default only loopback names are accepted.
+    /// Also accepts requests for this host name; by default only loopback names are accepted. The
+    /// port is not compared.
+    ///
+    /// A text that no request could have as its host (with a scheme, a path or a pattern) is not
+    /// added, and a warning in the log says why.
     #[must_use]
     pub fn allow_host(self, host: &str) -> Self {
-        self.edit(|inner| inner.guard.allow_host(host))
+        self.edit(|inner| warn(inner.guard.allow_host(host)))
     }
 
     /// Turns off the check of `Host`, for a service behind something else that checks it.
@@ -177,9 +183,13 @@ impl HttpService {
     }
 
     /// Allows pages of this origin to make calls, and answers their CORS preflights.
+    ///
+    /// A text that no page could have as its origin (without a scheme, with a path or a pattern) is
+    /// not added, and neither is `null`, which every sandboxed frame has. A warning in the log says
+    /// why.
     #[must_use]
     pub fn allow_origin(self, origin: &str) -> Self {
-        self.edit(|inner| inner.guard.allow_origin(origin))
+        self.edit(|inner| warn(inner.guard.allow_origin(origin)))
     }
 
     /// Sets the maximum size of a request body, in bytes; 10 MiB by default. With less than about 64 no
@@ -222,21 +232,24 @@ impl HttpService {
         let (head, body) = request.into_parts();
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
-        if let Some(health) = pages.and_then(|pages| pages::health(pages, &head)) {
-            return health;
-        }
         let fields = Fields::of(&head.headers);
-        let admission = match caller.named {
+        let health = pages.and_then(|pages| pages::health(pages, &head));
+        let framing = check_framing(&head, &fields);
+        let admission = framing.and_then(|()| match caller.named && health.is_none() {
             true => self.0.guard.check(&fields, &head.uri),
-            false => Ok(Admission { cors: None }),
-        };
-        let admission = match admission {
-            Ok(admission) => admission,
-            Err(refusal) => return refusal.into_response(),
+            false => check_form(&fields, &head.uri).map(|()| Admission { cors: None }),
+        });
+        let admission = match (admission, health) {
+            (Err(refusal), _) => return refusal.into_response(),
+            (Ok(_), Some(health)) => return health,
+            (Ok(admission), None) => admission,
         };
         let local = caller.local && !fields.forwarded;
         let admin = self.is_admin(&fields);
         if let Some(handshake) = upgrade::requested(&head) {
+            if let Err(refusal) = check_no_body(&fields) {
+                return refusal.into_response();
+            }
             return self.upgrade(head, handshake, caller, local, admin);
         }
         if let Some(pages) = pages {
@@ -377,6 +390,13 @@ where
 fn exhausted(_: Exhausted) -> Refusal {
     let reason = "no memory for the response";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+}
+
+/// Logs why an entry was not added to a list of what is allowed.
+fn warn(added: Result<(), String>) {
+    if let Err(reason) = added {
+        tracing::warn!("{reason}");
+    }
 }
 
 impl<B> Service<Request<B>> for HttpService

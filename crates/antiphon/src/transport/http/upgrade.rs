@@ -5,7 +5,7 @@
 //! another server has no slot: there the session is spawned as a task.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -23,6 +23,7 @@ use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
 use crate::transport::http::refusal::Refusal;
+use crate::transport::http::session_place::SessionPlace;
 use crate::transport::http::timed_socket::TimedSocket;
 use crate::transport::ws::WsWire;
 pub(crate) use crate::transport::ws::handshake::Handshake;
@@ -33,7 +34,12 @@ impl Socket for TokioIo<hyper::upgrade::Upgraded> {}
 
 /// Slot for the session that takes over a connection.
 #[derive(Clone, Debug)]
-pub(crate) struct UpgradeSlot(Arc<Mutex<Option<Upgrade>>>);
+pub(crate) struct UpgradeSlot {
+    upgrade: Arc<Mutex<Option<Upgrade>>>,
+    /// The place of the connection. Not owned, since requests may outlive the connection by a
+    /// moment, and then its place is free.
+    place: Weak<dyn SessionPlace>,
+}
 
 /// A session that starts when the 101 response has been sent.
 #[derive(Debug)]
@@ -107,7 +113,10 @@ pub(crate) fn respond(
     };
     match context.slot {
         Some(slot) => {
-            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+            if !slot.has_place() {
+                return full();
+            }
+            *slot.lock() = Some(upgrade);
         }
         None => drop(tokio::spawn(upgrade.alone())),
     }
@@ -120,6 +129,12 @@ pub(crate) fn respond(
 fn unavailable() -> Response<Body> {
     let reason = "no WebSocket can be opened here";
     Refusal::new(StatusCode::NOT_IMPLEMENTED, reason).into_response()
+}
+
+/// The response if sessions have taken all places that requests leave to them.
+fn full() -> Response<Body> {
+    let reason = "there are too many sessions";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 
 /// A copy of the head for the methods of the session, without the handshake's headers. The values
@@ -143,9 +158,21 @@ fn kept(head: &Parts) -> Parts {
 }
 
 impl UpgradeSlot {
-    /// Creates an empty slot.
-    pub(crate) fn new() -> Self {
-        Self(Arc::default())
+    /// Creates an empty slot for a connection with this place.
+    pub(crate) fn new(place: Weak<dyn SessionPlace>) -> Self {
+        Self {
+            upgrade: Arc::default(),
+            place,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Upgrade>> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves the connection to the places of sessions, if one is free.
+    fn has_place(&self) -> bool {
+        (self.place.upgrade()).is_some_and(|place| place.become_session())
     }
 
     /// Takes the session of an upgraded connection, if there is one. Where possible the session
@@ -154,8 +181,7 @@ impl UpgradeSlot {
     where
         S: Socket,
     {
-        let upgrade = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut upgrade = upgrade?;
+        let mut upgrade = self.lock().take()?;
         let upgraded = (&mut upgrade.socket).await.ok()?;
         Some(match upgraded.downcast::<TokioIo<TimedSocket<S>>>() {
             Ok(parts) => {

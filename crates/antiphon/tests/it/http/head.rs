@@ -86,6 +86,71 @@ async fn over_http2_the_size_of_a_head_is_limited() {
 }
 
 #[tokio::test]
+async fn over_http2_the_fields_and_the_target_of_a_head_are_limited() {
+    let server = TestServer::with(|settings| settings.max_headers = 10).await;
+    let mut http2 = server.http2().await;
+    let body = call("1", "count", "[]");
+    for (fields, status) in [(10, 200), (11, 431), (200, 431)] {
+        // One of the fields is `content-type`.
+        let with = |head: http::request::Builder, n| head.header(format!("x-{n}"), "y");
+        let head = (1..fields).fold(http2.head(), with);
+        let before = server.log.counted.get();
+        assert_eq!(http2.ask(head, &body).await.0, status, "{fields} fields");
+        let ran = server.log.counted.get() - before;
+        assert_eq!(ran, usize::from(status == 200), "{fields} fields");
+    }
+    // The parts of a cookie are one field.
+    let with = |head: http::request::Builder, n| head.header("cookie", format!("a{n}=b"));
+    let head = (0..50).fold(http2.head(), with);
+    assert_eq!(http2.ask(head, &body).await.0, 200);
+    // So is one name that stands in several fields, in both versions, only as often as it is there.
+    let with = |head: http::request::Builder, _| head.header("x-same", "y");
+    let head = (0..50).fold(http2.head(), with);
+    assert_eq!(http2.ask(head, &body).await.0, 431);
+    for (length, status) in [(10_000, 200), (17_000, 431), (60_000, 431)] {
+        let target = format!("http://localhost/?{}", "x".repeat(length));
+        let head = http::Request::post(target).header("content-type", "application/json");
+        assert_eq!(http2.ask(head, &body).await.0, status, "{length} bytes");
+    }
+    assert_eq!(http2.call("1", "add", "[1,2]").await["result"], 3);
+    assert_eq!(server.handle.accepted(), 1);
+}
+
+#[tokio::test]
+async fn the_trailers_of_a_body_are_limited() {
+    let server = TestServer::new().await;
+    let message = call("1", "count", "[]");
+    let many = "X: y\r\n".repeat(65);
+    let long = format!("X: {}\r\n", "y".repeat(17 * 1024));
+    for (trailers, runs) in [("X: y\r\n".repeat(60), true), (many, false), (long, false)] {
+        let body = chunked(&message, 1000).replace("0\r\n\r\n", &format!("0\r\n{trailers}\r\n"));
+        let mut http1 = server.connect().await;
+        let before = server.log.counted.get();
+        let request = head("Transfer-Encoding: chunked\r\n") + &body;
+        let answer = http1.ask(request).await;
+        assert_eq!(answer.status, if runs { 200 } else { 400 });
+        assert_eq!(server.log.counted.get() - before, usize::from(runs));
+    }
+    // Over HTTP/2 what exceeds the size of a head is dropped, since nobody reads trailers. What is
+    // much longer ends the connection.
+    for (size, runs) in [(1_000, true), (17_000, true), (200_000, false)] {
+        let mut http2 = server.http2().await;
+        let head = http2.head().body(()).unwrap();
+        let (response, mut stream) = http2.begin(head, false).await;
+        stream.send_data(message.clone().into(), false).unwrap();
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("x-long", "y".repeat(size).parse().unwrap());
+        let before = server.log.counted.get();
+        stream.send_trailers(trailers).unwrap();
+        let status = response.await.map(|answer| answer.status().as_u16());
+        let ran = server.log.counted.get() - before;
+        assert_eq!(matches!(status, Ok(200)), runs, "{size}: {status:?}");
+        assert_eq!(ran, usize::from(runs), "{size}");
+    }
+    server.answers_others().await;
+}
+
+#[tokio::test]
 async fn an_old_client_is_answered_in_its_own_version() {
     let server = TestServer::new().await;
     let body = call("1", "add", "[1,2]");

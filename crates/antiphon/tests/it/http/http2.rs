@@ -1,5 +1,7 @@
 //! Tests of HTTP/2: concurrent calls, floods, and invalid frames.
 
+use tokio::io::AsyncWriteExt;
+
 use crate::support::call;
 use crate::support::http1::Http1;
 use crate::support::http2::{Http2, read};
@@ -116,6 +118,62 @@ async fn invalid_frames_end_the_connection() {
         let _said = http1.rest().await;
         server.until_open(0).await;
         let _ = name;
+    }
+    server.answers_others().await;
+}
+
+#[tokio::test]
+async fn a_head_with_fields_of_http1_is_refused() {
+    let server = TestServer::new().await;
+    let field = |name: &[u8], value: &[u8]| {
+        let length = |text: &[u8]| [u8::try_from(text.len()).unwrap()];
+        [&[0][..], &length(name), name, &length(value), value].concat()
+    };
+    let body = call("1", "count", "[]");
+    for (name, value) in [
+        // To show that the others are refused for what they are.
+        ("x", "y"),
+        ("transfer-encoding", "chunked"),
+        ("connection", "close"),
+        ("keep-alive", "1"),
+        ("proxy-connection", "close"),
+        ("upgrade", "websocket"),
+        ("te", "gzip"),
+        ("Content-Type", "application/json"),
+        ("content-length", "1"),
+        ("content-length", "+1"),
+        ("content-length", ""),
+        ("bad name", "x"),
+        ("x", "a\nb"),
+        ("x", "a\0b"),
+        (":method", "GET"),
+        (":unknown", "x"),
+    ] {
+        let mut http1 = greeted(&server).await;
+        // `POST`, `http` and `/` from the static table.
+        let head = [
+            &[0x83, 0x86, 0x84][..],
+            &field(b":authority", b"localhost"),
+            &field(b"content-type", b"application/json"),
+            &field(name.as_bytes(), value.as_bytes()),
+        ];
+        let request = [
+            frame(1, 4, 1, &head.concat()),
+            frame(0, 1, 1, body.as_bytes()),
+        ];
+        // The server answers the ping after it has read the request.
+        let ping = frame(6, 0, 0, b"the last");
+        let before = server.log.counted.get();
+        let _ = http1.try_send([request.concat(), ping].concat()).await;
+        let _ = AsyncWriteExt::shutdown(&mut http1.stream).await;
+        http1.rest().await;
+        server.until_open(0).await;
+        let ran = server.log.counted.get() - before;
+        assert_eq!(
+            ran,
+            usize::from(name == "x" && value == "y"),
+            "{name}: {value:?}"
+        );
     }
     server.answers_others().await;
 }

@@ -1,9 +1,11 @@
 //! Tests of the limits of connections, streams and calls in flight.
 
 use antiphon::Server;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::call;
-use crate::support::http1::post;
+use crate::support::http1::{Http1, post};
 use crate::support::test_server::{Log, TestServer, router};
 
 #[tokio::test]
@@ -72,6 +74,105 @@ async fn one_address_cannot_use_all_connections_of_a_public_server() {
     drop(second);
     server.until_open(1).await;
     server.answers_others().await;
+}
+
+const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+
+/// Whether a raw connection is served: it gets its answer, or the end of the stream.
+async fn is_served(stream: &mut TcpStream) -> bool {
+    let message = call("1", "add", "[1,2]") + "\n";
+    let mut first = [0];
+    let _ = stream.write_all(message.as_bytes()).await;
+    matches!(stream.read(&mut first).await, Ok(1))
+}
+
+#[tokio::test]
+async fn neither_sessions_nor_requests_can_take_all_places() {
+    let log = Log::default();
+    let listening = Server::new(router(&log))
+        .bind("127.0.0.1:0")
+        .bind("tcp://127.0.0.1:0")
+        .configure(|settings| settings.max_connections = 16)
+        .listen()
+        .await
+        .unwrap();
+    let [http, raw] = [listening.addresses()[0], listening.addresses()[1]];
+    let handle = listening.handle();
+    let serving = tokio::spawn(listening.serve());
+    let until_open = async |connections: usize| {
+        while handle.connections() != connections {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+
+    // Raw connections take their fourteen places; HTTP is answered all the same.
+    let mut streams = Vec::new();
+    for _ in 0..14 {
+        let mut stream = TcpStream::connect(raw).await.unwrap();
+        assert!(is_served(&mut stream).await);
+        streams.push(stream);
+    }
+    assert!(!is_served(&mut TcpStream::connect(raw).await.unwrap()).await);
+    for _ in 0..3 {
+        let mut http1 = Http1::connect(http).await;
+        assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
+        // A WebSocket would be one more session.
+        let refused = http1.ask(HANDSHAKE).await;
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        http1.closed().await;
+        until_open(14).await;
+    }
+    // A session that ends makes place for a WebSocket, and that one keeps it.
+    drop(streams.pop());
+    until_open(13).await;
+    let mut websocket = Http1::connect(http).await;
+    assert_eq!(websocket.ask(HANDSHAKE).await.status, 101);
+    assert!(!is_served(&mut TcpStream::connect(raw).await.unwrap()).await);
+    drop((streams, websocket));
+    until_open(0).await;
+
+    // Silent HTTP connections take theirs; raw connections are served all the same.
+    let mut silent = Vec::new();
+    for _ in 0..14 {
+        silent.push(Http1::connect(http).await);
+    }
+    until_open(14).await;
+    assert_eq!(Http1::connect(http).await.answer().await.status, 503);
+    let mut stream = TcpStream::connect(raw).await.unwrap();
+    assert!(is_served(&mut stream).await);
+    // An upgrade gives the place for requests back.
+    let mut upgraded = silent.pop().unwrap();
+    assert_eq!(upgraded.ask(HANDSHAKE).await.status, 101);
+    let mut http1 = Http1::connect(http).await;
+    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
+
+    handle.kill();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_of_raw_streams_gives_them_all_places() {
+    let log = Log::default();
+    let listening = Server::new(router(&log))
+        .bind("tcp://127.0.0.1:0")
+        .configure(|settings| settings.max_connections = 8)
+        .listen()
+        .await
+        .unwrap();
+    let raw = listening.addresses()[0];
+    let handle = listening.handle();
+    let serving = tokio::spawn(listening.serve());
+    let mut streams = Vec::new();
+    for served in [true; 8].into_iter().chain([false]) {
+        let mut stream = TcpStream::connect(raw).await.unwrap();
+        assert_eq!(is_served(&mut stream).await, served);
+        streams.push(stream);
+    }
+    handle.kill();
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]

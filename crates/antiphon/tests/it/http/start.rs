@@ -38,6 +38,63 @@ async fn a_public_server_starts_only_with_explicit_permission() {
 }
 
 #[tokio::test]
+async fn hosts_and_origins_that_no_request_has_are_refused() {
+    for origin in [
+        "null",
+        "",
+        "*",
+        "app.example",
+        "https://app.example/page",
+        "https://*.app.example",
+        "https://user@app.example",
+    ] {
+        let (error, text) = refused(server().allow_origin(origin)).await;
+        assert!(matches!(error, ServeError::BadSetting(_)), "{text}");
+        assert!(text.contains(&format!("{origin:?}")), "{text}");
+    }
+    for host in [
+        "",
+        "*",
+        "*.example",
+        "https://api.example",
+        "api.example/",
+        "a@b",
+    ] {
+        let public = server().allow_unauthenticated_public(true);
+        let (error, text) = refused(public.allow_host(host)).await;
+        assert!(matches!(error, ServeError::BadSetting(_)), "{text}");
+        assert!(text.contains(&format!("{host:?}")), "{text}");
+    }
+    let fine = server().allow_origin("HTTPS://App.example:443/");
+    assert!(fine.listen().await.is_ok());
+}
+
+/// Sets one limit to zero.
+type Zero = fn(&mut antiphon::Settings);
+
+#[tokio::test]
+async fn limits_that_let_nothing_pass_are_refused() {
+    let zeros: [(&str, Zero); 7] = [
+        ("max-connections", |settings| settings.max_connections = 0),
+        ("max-connections-per-ip", |settings| {
+            settings.max_connections_per_ip = 0;
+        }),
+        ("max-request", |settings| settings.max_request = 0),
+        ("max-request-memory", |settings| {
+            settings.max_request_memory = 0;
+        }),
+        ("max-headers", |settings| settings.max_headers = 0),
+        ("max-header-size", |settings| settings.max_header_size = 0),
+        ("max-streams", |settings| settings.max_streams = 0),
+    ];
+    for (name, change) in zeros {
+        let (error, text) = refused(server().configure(change)).await;
+        assert!(matches!(error, ServeError::BadSetting(_)), "{text}");
+        assert!(text.starts_with(&format!("{name} is 0")), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_error_names_an_address_that_is_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

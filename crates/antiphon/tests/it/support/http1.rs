@@ -165,6 +165,11 @@ impl Http1 {
         Ok((size > 0).then_some(chunk))
     }
 
+    /// Reads this many bytes, of what follows an upgrade.
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        self.take(count).await.unwrap()
+    }
+
     async fn take(&mut self, count: usize) -> io::Result<Vec<u8>> {
         while self.read.len() < count {
             if !self.more().await? {
