@@ -95,8 +95,7 @@ impl SessionConnector {
             false,
             &self.config,
             |_| {},
-        )
-        .patient();
+        );
         ConnectedSession {
             handle: session.handle(),
             session: Box::pin(session),

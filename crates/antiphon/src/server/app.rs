@@ -10,7 +10,6 @@ use crate::server::http_layer::HttpLayer;
 use crate::server::pages::ServerPages;
 use crate::server::settings::Settings;
 use crate::server::stream_connection::StreamConnections;
-use crate::session::SessionConfig;
 use crate::transport::http::connection::{Http, HttpHandler};
 use crate::transport::http::request_body::Budget;
 use crate::transport::http::routes::Routes;
@@ -49,7 +48,7 @@ impl App {
                 .served(&self.status, &settings.calls)
                 .dispatcher()
                 .clone(),
-            config: SessionConfig::new(settings.sessions.clone()),
+            config: settings.raw_sessions(),
             max_message: settings.max_request,
             local: self.exposure.is_local(settings),
         })
@@ -84,7 +83,7 @@ impl App {
             Routes::new(self.routes.iter().map(with_limits).collect()),
             self.exposure.guard(settings),
             settings.body_limits(self.budget.clone()),
-            SessionConfig::new(settings.sessions.clone()),
+            settings.web_sockets(),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
         );

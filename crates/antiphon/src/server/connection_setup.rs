@@ -88,6 +88,7 @@ impl ConnectionSetup {
                     named: transport == Transport::Tcp,
                     stopping: shutdown.stopping(),
                     slot: None,
+                    wire: None,
                 };
                 self.http.serve(socket, caller, shutdown).await
             }

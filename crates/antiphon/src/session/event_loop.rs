@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::config::SessionConfig;
+use super::config::{SessionConfig, Silence};
 use super::deadlines::{Activity, Clock, TimerEvent};
 use super::limits::SessionLimits;
 use super::parking::Parking;
@@ -54,10 +54,12 @@ impl<W: Wire> Session<W> {
         config: &SessionConfig,
         change: impl FnOnce(&mut Origin),
     ) -> Self {
-        let patient = matches!(
-            connection.transport,
-            Transport::Stdio | Transport::InProcess
-        );
+        // Who has started this process, or is a part of it, may be silent as long as it likes.
+        let silence = match connection.transport {
+            Transport::Stdio | Transport::InProcess => Silence::default(),
+            _ => config.silence,
+        };
+        let clock = Clock::new(silence, W::PINGS, config.limits.write_timeout);
         let handle = SessionHandle::new(Arc::clone(&config.connection), true);
         let mut origin = dispatcher.origin(connection, local);
         origin.session = Some(handle.clone());
@@ -74,16 +76,10 @@ impl<W: Wire> Session<W> {
             outgoing: VecDeque::new(),
             items: false,
             received: false,
-            clock: Clock::new(patient, W::PINGS),
+            clock,
             waker: None,
             phase: Phase::Open,
         }
-    }
-
-    /// Disables the idle timeout: for clients, the server decides when to close.
-    pub(crate) fn patient(mut self) -> Self {
-        self.clock.patient = true;
-        self
     }
 
     /// A handle for everything outside of the session's task.
@@ -227,6 +223,9 @@ impl<W: Wire> Future for Session<W> {
                 TimerEvent::Dead => {
                     this.begin_closing(StopReason::late("no sign of life", CloseReason::Dead))
                 }
+                TimerEvent::NoMessage => {
+                    this.begin_closing(StopReason::late("no message came", CloseReason::Normal))
+                }
                 TimerEvent::Idle => {
                     this.begin_closing(StopReason::late("it was idle", CloseReason::Normal))
                 }
@@ -238,7 +237,7 @@ impl<W: Wire> Future for Session<W> {
                 }
                 TimerEvent::NotReading => {
                     this.begin_closing(StopReason::late(
-                        "the peer does not read",
+                        "the peer does not read, or too slowly",
                         CloseReason::Dead,
                     ));
                 }

@@ -13,7 +13,7 @@
 //! | `receive.rs` | routing of incoming messages: responses, cancellations, calls |
 //! | `order.rs`, `parking.rs` | order of calls and notifications; the queue of those that wait |
 //! | `respond.rs` | responses that the session makes itself |
-//! | `deadlines.rs` | timeouts |
+//! | `deadlines.rs`, `pace.rs` | timeouts; the minimum rate of a transfer |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
 //! | `config.rs`, `limits.rs` | [`SessionConfig`]; [`SessionLimits`] |
 //! | `wire.rs` | [`Wire`]: the connection under a session, which each transport implements |
@@ -24,13 +24,14 @@ mod deadlines;
 pub(crate) mod event_loop;
 mod limits;
 mod order;
+pub(crate) mod pace;
 mod parking;
 mod phase;
 mod receive;
 mod respond;
 mod wire;
 
-pub(crate) use config::SessionConfig;
+pub(crate) use config::{SessionConfig, Silence};
 pub(crate) use event_loop::Session;
 pub use limits::SessionLimits;
 pub(crate) use wire::{CloseReason, Traffic, Wire, WireError};

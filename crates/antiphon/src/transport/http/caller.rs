@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::{Connection, Transport};
+use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::upgrade::UpgradeSlot;
 
 /// The peer of a connection, as the server that accepted it knows it.
@@ -18,6 +19,8 @@ pub(crate) struct Caller {
     pub(crate) named: bool,
     /// Where an upgrade puts the session that takes over the connection.
     pub(crate) slot: Option<UpgradeSlot>,
+    /// The bytes that arrive on the connection; `None` where connections are not seen.
+    pub(crate) wire: Option<WireCounter>,
     /// Cancelled when the server is told to stop; event streams then end.
     pub(crate) stopping: CancellationToken,
 }
@@ -30,6 +33,7 @@ impl Caller {
             local: false,
             named: true,
             slot: None,
+            wire: None,
             stopping: CancellationToken::new(),
         })
     }

@@ -20,6 +20,7 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
+use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::deadlines::{Clock, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
@@ -56,6 +57,8 @@ pub(crate) struct Http {
     pub(crate) timeouts: Timeouts,
     /// Whether callers count as local unless their requests came through a proxy.
     pub(crate) local: bool,
+    /// The size up to which hyper's buffer grows. The last growth may double it.
+    max_buffer: usize,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
@@ -75,12 +78,13 @@ impl Http {
         timeouts: Timeouts,
         limits: HeadLimits,
     ) -> Self {
+        let max_buffer = limits.max_header_size.max(64 * 1024);
         let mut http1 = http1::Builder::new();
         http1
             .header_read_timeout(None) // `TimedSocket` enforces it
             .max_headers(limits.max_headers)
             .max_header_size(limits.max_header_size)
-            .max_buf_size(limits.max_header_size.max(64 * 1024))
+            .max_buf_size(max_buffer)
             // Copies head and body into one buffer, so that they leave in one write.
             // `pipeline_flush` would do so too, but would hold a response back while part of the
             // next request is in the buffer.
@@ -98,6 +102,7 @@ impl Http {
             entry,
             local,
             timeouts,
+            max_buffer,
             http1,
             http2,
         }
@@ -115,11 +120,12 @@ impl Http {
         S: Socket,
     {
         let slot = UpgradeSlot::new();
+        let clock = Clock::new(self.timeouts);
         let caller = Arc::new(Caller {
             slot: Some(slot.clone()),
+            wire: Some(WireCounter::new(&clock, 2 * self.max_buffer)),
             ..caller
         });
-        let clock = Clock::new(self.timeouts);
         let mut socket = TimedSocket::new(socket, Arc::clone(&clock));
         let ended = match first_bytes(&mut socket, &shutdown).await {
             Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &shutdown).await,

@@ -13,7 +13,9 @@ use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, sleep};
 
 use crate::router::BoxError;
+use crate::session::pace::arrival_deadline;
 use crate::transport::bounded_body::{Collector, TooLong};
+use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::refusal::Refusal;
 
 /// Memory for request bodies that are being received or processed, shared by all connections.
@@ -75,15 +77,11 @@ pub(crate) struct BodyLimits {
     pub(crate) budget: Budget,
 }
 
-/// Time after which the [`MIN_RATE`] is enforced.
-const GRACE: Duration = Duration::from_secs(5);
-/// Minimum rate of a request body, in bytes per second.
-const MIN_RATE: u64 = 1024;
-
 /// Reads a body. A body that arrives in one piece is not copied and needs no timer.
 pub(crate) async fn read<B>(
     body: B,
     limits: &BodyLimits,
+    mut framing: BodyFraming<'_>,
 ) -> Result<(Bytes, BodyReservation), Refusal>
 where
     B: HttpBody,
@@ -105,6 +103,7 @@ where
         let Ok(data) = frame.into_data() else {
             continue; // trailers are ignored
         };
+        framing.add(data.remaining())?;
         // A body that is too long is refused for that, whatever else is being received.
         if collected.has_room(data.remaining()) {
             reservation.grow(data.remaining())?;
@@ -138,7 +137,7 @@ where
         };
         let began = *clock.get_or_insert_with(Instant::now);
         let timer = timer.get_or_insert_with(|| {
-            let until = (began + timeout).min(rate_deadline(began, received));
+            let until = (began + timeout).min(arrival_deadline(began, received as u64));
             Box::pin(sleep(until.saturating_duration_since(Instant::now())))
         });
         timer.as_mut().poll(cx).map(|()| Err(too_slow()))
@@ -152,11 +151,6 @@ where
             Err(Refusal::bad_request("the request body broke off"))
         }
     }
-}
-
-/// The deadline for the next byte at the minimum rate.
-fn rate_deadline(began: Instant, received: usize) -> Instant {
-    began + GRACE + Duration::from_millis(received as u64 * 1000 / MIN_RATE)
 }
 
 fn too_large(_: TooLong) -> Refusal {

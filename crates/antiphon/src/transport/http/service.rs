@@ -23,6 +23,7 @@ use crate::router::BoxError;
 use crate::session::SessionConfig;
 use crate::session_state::SessionHandle;
 use crate::transport::http::body::Body;
+use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::headers::{Fields, Occurrence};
@@ -275,7 +276,8 @@ impl HttpService {
         B: HttpBody,
         B::Error: Into<BoxError>,
     {
-        let (message, _held) = request_body::read(body, &self.0.body).await?;
+        let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
+        let (message, _held) = request_body::read(body, &self.0.body, framing).await?;
         let mut origin = route.dispatcher.origin(call.connection, call.local);
         origin.admin = call.admin;
         origin.timeout = call.timeout;

@@ -12,13 +12,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::session::pace::Pace;
 use crate::transport::http::deadlines::Clock;
 use crate::transport::http::http2_streams::NEVER;
 
-/// How long a closing connection discards what the peer still sends, so that the peer can read the
-/// last response.
+/// How long a closing connection shuts down, and discards what the peer still sends, so that the
+/// peer can read the last response.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A socket whose operations fail with `TimedOut` when a deadline of the [`Clock`] has passed.
@@ -26,14 +27,17 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct TimedSocket<S> {
     socket: S,
     clock: Arc<Clock>,
-    /// The deadline of a blocked write; [`NEVER`] if no write is blocked.
-    write_by: u64,
+    /// The deadline of a peer that reads slowly. Something waits from a write that blocks until
+    /// everything is flushed.
+    pace: Pace,
     timer: Option<Pin<Box<Sleep>>>,
     armed: u64,
     /// Bytes that were read to detect the protocol; hyper reads them first.
     prefix: Prefix,
-    /// The time limit for discarding input after shutdown.
+    /// The time limit for shutting down, and for discarding input after that.
     linger: Option<Pin<Box<Sleep>>>,
+    /// Whether the sending side is shut down.
+    is_shut: bool,
 }
 
 #[derive(Debug, Default)]
@@ -60,12 +64,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
     pub(crate) fn new(socket: S, clock: Arc<Clock>) -> Self {
         Self {
             socket,
+            pace: clock.pace(),
             clock,
-            write_by: NEVER,
             timer: None,
             armed: NEVER,
             prefix: Prefix::default(),
             linger: None,
+            is_shut: false,
         }
     }
 
@@ -124,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
     /// Fails if a deadline has passed; otherwise wakes the task at the next deadline.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         loop {
-            let by = self.clock.due(self.write_by);
+            let by = self.clock.due(self.pace.deadline());
             if by == NEVER {
                 return Ok(());
             }
@@ -153,23 +158,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
         }
     }
 
-    /// Applies the write deadline to the result of a write. The deadline begins when a write blocks
-    /// and is cleared when a write succeeds.
-    fn timed_write<T>(
+    /// Applies the deadline of a slow reader to the result of a write.
+    fn timed_write(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            if self.write_by != NEVER {
-                self.write_by = NEVER;
-                self.clock.written();
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match result {
+            Poll::Ready(Ok(bytes)) => {
+                self.pace.moved(bytes as u64, Instant::now);
+                Poll::Ready(Ok(bytes))
             }
-            return result;
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.blocked(cx),
         }
-        if self.write_by == NEVER {
-            self.write_by = self.clock.write_by();
-        }
+    }
+
+    /// Waits until the peer reads, or until its deadline.
+    fn blocked<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.pace.waits(Instant::now);
         match self.poll_deadline(cx) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -202,8 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedSocket<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.socket).poll_read(cx, buffer) {
             Poll::Ready(result) => {
-                if buffer.filled().len() > before {
-                    this.clock.received();
+                let bytes = buffer.filled().len() - before;
+                if bytes > 0 {
+                    this.clock.received(bytes);
                 }
                 Poll::Ready(result)
             }
@@ -239,8 +247,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.socket).poll_flush(cx);
-        self.timed_write(cx, result)
+        let Poll::Ready(result) = Pin::new(&mut self.socket).poll_flush(cx) else {
+            return self.blocked(cx);
+        };
+        if self.pace.is_waiting() {
+            self.pace.rests(Instant::now);
+            self.clock.written();
+        }
+        Poll::Ready(result)
     }
 
     /// Shuts down the sending side, then discards what the peer still sends for up to [`LINGER`].
@@ -248,9 +262,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
     /// has not read yet.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.linger.is_none() {
-            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
-        }
         let until = this
             .linger
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
@@ -258,6 +269,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
         loop {
             if until.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));
+            }
+            if !this.is_shut {
+                // With TLS this is a write, which may block.
+                ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+                this.is_shut = true;
             }
             let mut buffer = ReadBuf::new(&mut discarded);
             match ready!(Pin::new(&mut this.socket).poll_read(cx, &mut buffer)) {
