@@ -69,7 +69,7 @@ impl ConnectionSetup {
             .await
     }
 
-    async fn serve_stream<S>(
+    pub(super) async fn serve_stream<S>(
         self,
         socket: S,
         protocol: Protocol,

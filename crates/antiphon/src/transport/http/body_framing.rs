@@ -13,7 +13,7 @@ use crate::transport::http::deadlines::Clock;
 use crate::transport::http::refusal::Refusal;
 
 /// How many pieces a body may have, however short they are.
-const MAX_PIECES: u64 = 4096;
+const MAX_PIECES: u64 = 32 * 1024;
 /// A body may have one more piece per this many bytes. Chunks of twice the size pass even if the
 /// network splits many of them.
 const BYTES_PER_PIECE: u64 = 8;
@@ -121,8 +121,8 @@ mod tests {
             (H1, true, 1_000_000, 1, 0, true),
             (H1, false, 1, 10_000_000, 5, true),
             (H1, false, 100_000, 16, 6, true),
-            (H1, false, 4_000, 1, 5, true),
-            (H1, false, 10_000, 1, 5, false),
+            (H1, false, 25_000, 1, 5, true),
+            (H1, false, 40_000, 1, 5, false),
             (H1, false, 100_000, 4, 5, false),
             // Next requests, which were read ahead.
             (H1, false, 1, 10, READ_AHEAD, true),
@@ -131,10 +131,10 @@ mod tests {
             (H1, false, 100, 10_000, 5_000, true),
             (H1, false, 100, 10_000, 20_000, false),
             (H2, false, 100_000, 16, 9, true),
-            (H2, false, 4_000, 1, 9, true),
-            (H2, false, 10_000, 1, 9, false),
-            (H2, true, 10_000, 1, 9, false),
-            (H2, false, 10_000, 0, 9, false),
+            (H2, false, 30_000, 1, 9, true),
+            (H2, false, 40_000, 1, 9, false),
+            (H2, true, 40_000, 1, 9, false),
+            (H2, false, 40_000, 0, 9, false),
             (H2, true, 1_000, 16_384, 9, true),
         ] {
             assert_eq!(

@@ -30,6 +30,8 @@ pub(crate) struct TimedSocket<S> {
     /// The deadline of a peer that reads slowly. Something waits from a write that blocks until
     /// everything is flushed.
     pace: Pace,
+    /// Whether the last read has found nothing. Then hyper reads no more before bytes arrive.
+    is_dry: bool,
     timer: Option<Pin<Box<Sleep>>>,
     armed: u64,
     /// Bytes that were read to detect the protocol; hyper reads them first.
@@ -66,6 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
             socket,
             pace: clock.pace(),
             clock,
+            is_dry: false,
             timer: None,
             armed: NEVER,
             prefix: Prefix::default(),
@@ -213,12 +216,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedSocket<S> {
                 if bytes > 0 {
                     this.clock.received(bytes);
                 }
+                this.is_dry = false;
                 Poll::Ready(result)
             }
-            Poll::Pending => match this.poll_deadline(cx) {
-                Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(error)),
-            },
+            Poll::Pending => {
+                let in_time = this.poll_deadline(cx);
+                this.is_dry = in_time.is_ok();
+                match in_time {
+                    Ok(()) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error)),
+                }
+            }
         }
     }
 }
@@ -253,6 +261,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
         if self.pace.is_waiting() {
             self.pace.rests(Instant::now);
             self.clock.written();
+        }
+        if self.is_dry {
+            // The response may have begun the idle time, and no read would notice.
+            self.poll_deadline(cx)?;
         }
         Poll::Ready(result)
     }

@@ -335,7 +335,7 @@ async fn an_idle_connection_without_calls_ends() {
     for ping_interval in [None, short, hour] {
         let seen = MethodCounters::default();
         let server = serve(&seen, |settings| {
-            settings.sessions.idle_timeout = short;
+            settings.idle_timeout = short;
             settings.sessions.ping_interval = ping_interval;
         })
         .await;
