@@ -24,15 +24,16 @@ const MAX_FRAMING: u64 = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct WireCounter {
     clock: Arc<Clock>,
-    /// Bytes that may be read ahead of the body, as part of the next requests.
-    read_ahead: u64,
+    /// Bytes that may be counted although they are no part of the body: its head, and the next
+    /// requests.
+    others: u64,
 }
 
 impl WireCounter {
-    pub(crate) fn new(clock: &Arc<Clock>, read_ahead: usize) -> Self {
+    pub(crate) fn new(clock: &Arc<Clock>, others: usize) -> Self {
         Self {
             clock: Arc::clone(clock),
-            read_ahead: read_ahead as u64,
+            others: others as u64,
         }
     }
 }
@@ -45,8 +46,6 @@ pub(crate) struct BodyFraming<'a> {
     pieces: u64,
     content: u64,
     wire: Option<&'a WireCounter>,
-    /// Bytes that had arrived before.
-    before: u64,
 }
 
 impl<'a> BodyFraming<'a> {
@@ -54,13 +53,11 @@ impl<'a> BodyFraming<'a> {
     pub(crate) fn new(version: Version, size: &SizeHint, wire: Option<&'a WireCounter>) -> Self {
         let is_chunked = size.exact().is_none();
         let multiplexed = version >= Version::HTTP_2;
-        let wire = wire.filter(|_| is_chunked && !multiplexed);
         Self {
             in_pieces: is_chunked || multiplexed,
             pieces: 0,
             content: 0,
-            wire,
-            before: wire.map_or(0, |wire| wire.clock.bytes_received()),
+            wire: wire.filter(|_| is_chunked && !multiplexed),
         }
     }
 
@@ -74,8 +71,8 @@ impl<'a> BodyFraming<'a> {
         self.content += bytes as u64;
         let too_many = self.in_pieces && self.pieces > MAX_PIECES + self.content / BYTES_PER_PIECE;
         let too_long = self.wire.is_some_and(|wire| {
-            let received = wire.clock.bytes_received().wrapping_sub(self.before);
-            received > wire.read_ahead + MAX_FRAMING + 2 * self.content
+            let received = wire.clock.bytes_of_request();
+            received > wire.others + MAX_FRAMING + 2 * self.content
         });
         match too_many || too_long {
             true => Err(Refusal::bad_request("the request body is mostly framing")),
@@ -89,7 +86,7 @@ mod tests {
     use super::*;
     use crate::transport::http::deadlines::Timeouts;
 
-    const READ_AHEAD: usize = 100_000;
+    const OTHERS: usize = 100_000;
 
     /// Reads a body of so many pieces. Each comes with so many bytes of content and of framing.
     fn check(version: Version, exact: bool, pieces: u64, content: usize, framing: usize) -> bool {
@@ -99,12 +96,14 @@ mod tests {
             write: None,
         };
         let clock = Clock::new(timeouts);
-        let wire = WireCounter::new(&clock, READ_AHEAD);
+        let wire = WireCounter::new(&clock, OTHERS);
         let size = match exact {
             true => SizeHint::with_exact(pieces * content as u64),
             false => SizeHint::default(),
         };
+        // An earlier request.
         clock.received(5_000_000);
+        drop(clock.request());
         let mut body = BodyFraming::new(version, &size, Some(&wire));
         (0..pieces).all(|_| {
             clock.received(content + framing);
@@ -124,10 +123,10 @@ mod tests {
             (H1, false, 25_000, 1, 5, true),
             (H1, false, 40_000, 1, 5, false),
             (H1, false, 100_000, 4, 5, false),
-            // Next requests, which were read ahead.
-            (H1, false, 1, 10, READ_AHEAD, true),
+            // The head, and next requests, which were read ahead.
+            (H1, false, 1, 10, OTHERS, true),
             // A chunk size with zeros or white space.
-            (H1, false, 1, 10, READ_AHEAD + 20_000, false),
+            (H1, false, 1, 10, OTHERS + 20_000, false),
             (H1, false, 100, 10_000, 5_000, true),
             (H1, false, 100, 10_000, 20_000, false),
             (H2, false, 100_000, 16, 9, true),

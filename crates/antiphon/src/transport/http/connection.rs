@@ -57,8 +57,9 @@ pub(crate) struct Http {
     pub(crate) timeouts: Timeouts,
     /// Whether callers count as local unless their requests came through a proxy.
     pub(crate) local: bool,
-    /// The size up to which hyper's buffer grows. The last growth may double it.
-    max_buffer: usize,
+    /// How many bytes before and behind a body may count as a part of it: its head, and what
+    /// hyper's buffer has read ahead.
+    max_unseen: usize,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
@@ -102,7 +103,8 @@ impl Http {
             entry,
             local,
             timeouts,
-            max_buffer,
+            // The buffer may double when it grows for the last time.
+            max_unseen: limits.max_header_size + 2 * max_buffer,
             http1,
             http2,
         }
@@ -123,7 +125,7 @@ impl Http {
         let clock = Clock::new(self.timeouts);
         let caller = Arc::new(Caller {
             slot: Some(slot.clone()),
-            wire: Some(WireCounter::new(&clock, 2 * self.max_buffer)),
+            wire: Some(WireCounter::new(&clock, self.max_unseen)),
             ..caller
         });
         let mut socket = TimedSocket::new(socket, Arc::clone(&clock));

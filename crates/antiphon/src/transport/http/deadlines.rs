@@ -50,6 +50,8 @@ pub(crate) struct Clock {
     read_by: AtomicU64,
     /// Bytes from the peer so far.
     bytes: AtomicU64,
+    /// How many of them had arrived when the last response was sent.
+    bytes_before: AtomicU64,
     streams: Streams,
 }
 
@@ -65,6 +67,7 @@ impl Clock {
             multiplexed: AtomicBool::new(false),
             read_by: AtomicU64::new(NEVER),
             bytes: AtomicU64::new(0),
+            bytes_before: AtomicU64::new(0),
             streams: Streams::new(began),
         };
         clock.expect(clock.timeouts.header);
@@ -160,16 +163,20 @@ impl Clock {
         time.map_or(NEVER, |time| nanos(self.began.elapsed() + time))
     }
 
-    /// Bytes that the peer has sent so far, with heads and framing.
-    pub(super) fn bytes_received(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// Bytes that have arrived since the last response over HTTP/1, with the head and all framing.
+    /// hyper begins to read a body before the request is known here, so they count from the
+    /// response.
+    pub(super) fn bytes_of_request(&self) -> u64 {
+        let before = self.bytes_before.load(Ordering::Relaxed);
+        self.bytes.load(Ordering::Relaxed).wrapping_sub(before)
     }
 
     /// Records that bytes have arrived. Over HTTP/1 the first byte after a response begins the next
     /// head.
     pub(super) fn received(&self, bytes: usize) {
         // Only the socket counts, so this need not be one step.
-        let bytes = self.bytes_received().wrapping_add(bytes as u64);
+        let before = self.bytes.load(Ordering::Relaxed);
+        let bytes = before.wrapping_add(bytes as u64);
         self.bytes.store(bytes, Ordering::Relaxed);
         let begins = !self.is_multiplexed() && self.idle.load(Ordering::Relaxed);
         if begins {
@@ -241,6 +248,8 @@ impl Drop for InRequest {
             clock.streams.settle(*self.taken.get_mut());
         }
         if clock.active.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let bytes = clock.bytes.load(Ordering::Relaxed);
+            clock.bytes_before.store(bytes, Ordering::Relaxed);
             clock.idle.store(true, Ordering::Relaxed);
             clock.rest();
         }

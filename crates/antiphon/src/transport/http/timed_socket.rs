@@ -388,6 +388,94 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_a_byte_a_second_is_cut() {
+        for (bytes, expected) in [(1, 30), (512, 59), (1020, 0)] {
+            let (mut peer, mut socket, clock) = pair(2048);
+            let _request = clock.request();
+            tokio::spawn(async move {
+                let mut buffer = vec![0; bytes];
+                while peer.read_exact(&mut buffer).await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            });
+            let began = Instant::now();
+            let written = socket.write_all(&[0; 1_000_000]).await;
+            match expected {
+                // It takes 1000 seconds and uses up four of the thirty.
+                0 => assert!(written.is_ok(), "{bytes}"),
+                _ => {
+                    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+                    assert_eq!(began.elapsed().as_secs(), expected, "{bytes}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_idle_time_begins_also_if_a_read_waits_already() {
+        let (_peer, mut socket, clock) = pair(64);
+        let request = clock.request();
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_secs(1), socket.read(&mut byte));
+        assert!(read.await.is_err());
+        drop(request);
+        let began = Instant::now();
+        // As hyper does: it flushes, and reads no more before it is woken.
+        let mut is_flushed = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut is_flushed, true) {
+                return Poll::Ready(());
+            }
+            let flushed = Pin::new(&mut socket).poll_flush(cx);
+            assert!(matches!(flushed, Poll::Ready(Ok(()))));
+            Poll::Pending
+        })
+        .await;
+        assert_eq!(began.elapsed().as_secs(), 75);
+        let error = socket.read(&mut byte).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// A socket that never shuts down, as under TLS if the peer does not read.
+    struct Stuck;
+
+    impl AsyncRead for Stuck {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shutting_down_has_a_deadline() {
+        let mut socket = TimedSocket::new(Stuck, Clock::new(TIMEOUTS));
+        let began = Instant::now();
+        socket.shutdown().await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_draining_connection_waits_for_a_byte_on_its_way_only() {
         let (_peer, mut socket, clock) = pair(64);
         drop(clock.request());

@@ -1,94 +1,15 @@
-//! Every phase of a connection has a deadline, over every transport, which neither single bytes nor
-//! framing extend.
-//!
-//! The connections are in memory, and the clock is paused.
+//! HTTP/1, WebSocket, and connections without HTTP, with peers that send bytes.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
 use std::time::Duration;
 
-use antiphon_proto::Framing;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, split};
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, split};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::call_origin::Transport;
-use crate::metrics::status::ServerStatus;
-use crate::router::{Method, Router};
-use crate::server::app::App;
-use crate::server::exposure::Exposure;
-use crate::server::listener::Protocol;
-use crate::server::settings::Settings;
-use crate::shutdown::Shutdown;
-use crate::subscription::Overflow;
-use crate::transport::http::Route;
-use crate::transport::http::request_body::Budget;
-
-const HTTP: (Protocol, Transport) = (Protocol::Http, Transport::Tcp);
-const LINES: (Protocol, Transport) = (Protocol::Raw(Framing::Newline), Transport::Tcp);
-const HEADERS: (Protocol, Transport) = (Protocol::Raw(Framing::ContentLength), Transport::Unix);
-const STDIO: (Protocol, Transport) = (Protocol::Raw(Framing::Newline), Transport::Stdio);
-
-/// A stream of one item again and again, or without items.
-struct Items(Option<String>);
-
-impl futures_core::Stream for Items {
-    type Item = String;
-
-    fn poll_next(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<String>> {
-        match &self.0 {
-            Some(item) => Poll::Ready(Some(item.clone())),
-            None => Poll::Pending,
-        }
-    }
-}
-
-fn router() -> Router {
-    let endless = || Items(Some("x".repeat(1000)));
-    Router::new()
-        .method_fn("big", |size: usize| "x".repeat(size))
-        .method_fn("hold", std::future::pending::<()>)
-        .method_fn("quiet", || Items(None))
-        .method(Method::function("endless", endless).overflow(Overflow::Block))
-}
-
-/// Serves one connection; returns the peer's end.
-fn serve(
-    (protocol, transport): (Protocol, Transport),
-    settings: &Settings,
-    shutdown: &Shutdown,
-) -> (DuplexStream, JoinHandle<()>) {
-    let count = || Arc::new(AtomicUsize::new(0));
-    let status = ServerStatus::new(
-        Vec::new(),
-        shutdown.clone(),
-        count(),
-        count(),
-        Vec::new(),
-        None,
-    );
-    let app = App {
-        routes: vec![(Some("/".to_owned()), Route::new(router().build().unwrap()))],
-        status: Arc::new(status),
-        admin: None,
-        http_layers: Vec::new(),
-        tls: None,
-        budget: Budget::new(settings.max_request_memory),
-        exposure: Exposure::of(&[]),
-    };
-    let (peer, socket) = duplex(1024);
-    let setup = app.setup(settings);
-    let shutdown = shutdown.clone();
-    let serving = tokio::spawn(async move {
-        let peer = None;
-        let served = setup.serve_stream(socket, protocol, transport, peer, shutdown);
-        if let Some(session) = served.await {
-            session.await;
-        }
-    });
-    (peer, serving)
-}
+use super::*;
+use crate::call_origin::Connection;
+use crate::session::{Session, SessionConfig, Wire as _};
+use crate::transport::memory;
 
 /// A peer that makes no effort.
 #[derive(Clone, Default)]
@@ -154,10 +75,6 @@ impl Peer {
     }
 }
 
-fn call(method: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
-}
-
 const HEAD: &str = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 
 fn post(fields: &str, body: &str) -> String {
@@ -202,27 +119,15 @@ const FIRST: u8 = 0x01;
 const NEXT: u8 = 0x00;
 const PING: u8 = 0x89;
 
-/// Longer than any of the deadlines.
-const LONG: Duration = Duration::from_secs(1000);
-
-/// The seconds until a server with its default settings has closed the connection; `None` if it
-/// stays open. Where the server ends the connection in an orderly way, the last second is that in
-/// which it waits for the peer to close, too.
-async fn seconds(kind: (Protocol, Transport), peer: Peer) -> Option<u64> {
-    let (end, serving) = serve(kind, &Settings::default(), &Shutdown::default());
-    let began = Instant::now();
-    peer.act(end);
-    let ended = timeout(LONG, serving).await;
-    ended.ok().map(|ended| {
-        ended.unwrap();
-        began.elapsed().as_secs()
-    })
-}
-
+/// Checks after how many seconds a server with its default settings has closed the connection;
+/// `None` if it stays open. Where the server ends the connection in an orderly way, the last second
+/// is that in which it waits for the peer to close, too.
 async fn check(table: Vec<(&str, (Protocol, Transport), Peer, Option<u64>)>) {
     let mut wrong = Vec::new();
     for (phase, kind, peer, expected) in table {
-        let actual = seconds(kind, peer).await;
+        let (end, serving) = serve(kind, &Settings::default(), &Shutdown::default());
+        peer.act(end);
+        let actual = seconds(serving).await;
         if actual != expected {
             wrong.push(format!("{phase}: {actual:?} instead of {expected:?}"));
         }
@@ -242,6 +147,13 @@ async fn each_phase_of_http_1_has_a_deadline() {
         ("a head", HTTP, sends(HEAD).drips("x"), Some(10)),
         ("blank lines", HTTP, sends("").drips("\r\n"), Some(11)),
         ("a preface", HTTP, sends("PRI * HT"), Some(10)),
+        // No settings, and no answer to a ping after 20 seconds.
+        (
+            "frames",
+            HTTP,
+            sends("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            Some(41),
+        ),
         // 408, and a second until the peer closes.
         ("no body", HTTP, sends(&begun), Some(6)),
         ("a slow body", HTTP, sends(&begun).drips("xx"), Some(6)),
@@ -472,4 +384,49 @@ async fn each_phase_of_a_connection_without_http_has_a_deadline() {
         ),
     ])
     .await;
+}
+
+/// In process the peer is another session, which may be busy for long.
+#[tokio::test(start_paused = true)]
+async fn a_peer_in_process_that_does_not_read_has_a_deadline() {
+    let (mut peer, wire) = memory::pair();
+    let dispatcher = router().build().unwrap();
+    let connection = Connection::new(Transport::InProcess, None);
+    let config = SessionConfig::default();
+    let session = Session::new(wire, dispatcher, connection, true, &config, |_| {});
+    let serving = tokio::spawn(async move {
+        session.await;
+    });
+    for _ in 0..3 {
+        peer.send(&mut call("big", "[200000]").into_bytes());
+    }
+    poll_fn(|cx| peer.poll_flush(cx)).await.unwrap();
+    assert_eq!(seconds(serving).await, Some(30));
+}
+
+/// While a server stops, neither blanks nor an incomplete message hold it up.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stops_waits_for_no_drip() {
+    for (phase, kind, peer, expected) in [
+        ("silence", LINES, sends("{}\n"), 1),
+        ("blanks", LINES, sends("{}\n").drips("\n"), 1),
+        ("a message", LINES, sends("[").drips("1"), 1),
+        ("a head", HTTP, sends(HEAD).drips("x"), 10),
+        ("an idle time", HTTP, sends(post("", "{}")), 1),
+        (
+            "an unread response",
+            LINES,
+            sends(line("big", "[200000]")).reads(0),
+            30,
+        ),
+    ] {
+        let shutdown = Shutdown::default();
+        let (end, serving) = serve(kind, &Settings::default(), &shutdown);
+        let began = Instant::now();
+        peer.act(end);
+        sleep(Duration::from_millis(10)).await;
+        shutdown.stop();
+        assert!(seconds(serving).await.is_some(), "{phase}");
+        assert_eq!(began.elapsed().as_secs(), expected, "{phase}");
+    }
 }
