@@ -133,6 +133,11 @@ impl SessionHandle {
         self.lock().end.clone()
     }
 
+    /// Whether any message was handed to the transport.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.lock().serial.taken > 0
+    }
+
     /// Whether the unwritten bytes are within the limit.
     fn has_room(&self) -> bool {
         let unwritten =
