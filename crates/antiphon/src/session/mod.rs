@@ -19,7 +19,7 @@
 //! | `wire.rs` | [`Wire`]: the connection under a session, which each transport implements |
 
 mod closing;
-mod config;
+pub(crate) mod config;
 mod deadlines;
 pub(crate) mod event_loop;
 mod limits;
@@ -31,7 +31,7 @@ mod receive;
 mod respond;
 mod wire;
 
-pub(crate) use config::{SessionConfig, Silence};
+pub(crate) use config::SessionConfig;
 pub(crate) use event_loop::Session;
 pub use limits::SessionLimits;
 pub(crate) use wire::{CloseReason, Traffic, Wire, WireError};

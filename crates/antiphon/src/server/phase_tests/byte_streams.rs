@@ -95,7 +95,7 @@ fn message(method: &str, params: &str) -> String {
 }
 
 /// The request that opens a WebSocket, and frames with a mask of zeros.
-fn web_socket<const N: usize>(frames: [Vec<u8>; N]) -> Vec<u8> {
+fn web_socket<const N: usize>(frames: &[Vec<u8>; N]) -> Vec<u8> {
     let opening = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -119,10 +119,13 @@ const FIRST: u8 = 0x01;
 const NEXT: u8 = 0x00;
 const PING: u8 = 0x89;
 
+/// What a peer does, over which transport, and the seconds until the connection has ended.
+type Row = (&'static str, (Protocol, Transport), Peer, Option<u64>);
+
 /// Checks after how many seconds a server with its default settings has closed the connection;
 /// `None` if it stays open. Where the server ends the connection in an orderly way, the last second
 /// is that in which it waits for the peer to close, too.
-async fn check(table: Vec<(&str, (Protocol, Transport), Peer, Option<u64>)>) {
+async fn check(table: Vec<Row>) {
     let mut wrong = Vec::new();
     for (phase, kind, peer, expected) in table {
         let (end, serving) = serve(kind, &Settings::default(), &Shutdown::default());
@@ -233,60 +236,62 @@ async fn each_phase_of_a_web_socket_has_a_deadline() {
             Some(10),
         ),
         // A ping after 20 seconds, and 20 seconds for the pong.
-        ("silence", HTTP, sends(web_socket([])), Some(40)),
+        ("silence", HTTP, sends(web_socket(&[])), Some(40)),
         // Pings are the sign of life of a WebSocket.
         (
             "pings",
             HTTP,
-            sends(web_socket([])).drips(frame(PING, "")),
+            sends(web_socket(&[])).drips(frame(PING, "")),
             None,
         ),
         (
             "a fragment",
             HTTP,
-            sends(web_socket([frame(FIRST, "[")])),
+            sends(web_socket(&[frame(FIRST, "[")])),
             Some(6),
         ),
         (
             "fragments",
             HTTP,
-            sends(web_socket([frame(FIRST, "[")])).drips(frame(NEXT, " ")),
+            sends(web_socket(&[frame(FIRST, "[")])).drips(frame(NEXT, " ")),
             Some(6),
         ),
         (
             "empty fragments",
             HTTP,
-            sends(web_socket([frame(FIRST, "[")])).drips(frame(NEXT, "")),
+            sends(web_socket(&[frame(FIRST, "[")])).drips(frame(NEXT, "")),
             Some(6),
         ),
         (
             "a fragment and pings",
             HTTP,
-            sends(web_socket([frame(FIRST, "[")])).drips(frame(PING, "")),
+            sends(web_socket(&[frame(FIRST, "[")])).drips(frame(PING, "")),
             Some(6),
         ),
         (
             "a long message",
             HTTP,
-            sends(web_socket([frame(FIRST, "[")])).drips(frame(NEXT, [b' '; 2000])),
+            sends(web_socket(&[frame(FIRST, "[")])).drips(frame(NEXT, [b' '; 2000])),
             Some(31),
         ),
         (
             "a response",
             HTTP,
-            sends(web_socket([big()])).reads(0),
+            sends(web_socket(&[big()])).reads(0),
             Some(30),
         ),
         (
             "a response, a byte",
             HTTP,
-            sends(web_socket([big()])).drips(frame(PING, "")).reads(1),
+            sends(web_socket(&[big()])).drips(frame(PING, "")).reads(1),
             Some(30),
         ),
         (
             "a response, too slow",
             HTTP,
-            sends(web_socket([big()])).drips(frame(PING, "")).reads(512),
+            sends(web_socket(&[big()]))
+                .drips(frame(PING, ""))
+                .reads(512),
             Some(59),
         ),
     ])

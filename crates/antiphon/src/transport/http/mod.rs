@@ -18,7 +18,7 @@
 //! | `events.rs` | event streams: subscriptions as response bodies |
 //! | `pages.rs` | responses to GET: health and documents |
 //! | `deadlines.rs` | deadlines of a connection |
-//! | `timed_socket.rs` | the socket that enforces these deadlines |
+//! | `timed_socket/` | the socket that enforces these deadlines |
 //! | `upgrade.rs` | upgrades: from a request to a WebSocket session |
 //! | `connection.rs` | serves one connection from its first byte to its last |
 
