@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
@@ -19,6 +19,10 @@ use crate::router::BoxError;
 use crate::session_state::{End, SessionHandle};
 
 /// How a client reconnects after its connection was lost: exponential backoff with full jitter.
+///
+/// A server ends a connection that is idle, and sooner one that carries no message at all. So a
+/// client that has sent nothing on two connections in a row waits for the next call before it
+/// reconnects.
 ///
 /// The upper bound of the pause doubles with each attempt. Each pause is a random fraction of it,
 /// so that clients that were disconnected together do not reconnect together.
@@ -41,6 +45,9 @@ pub struct Reconnect {
     /// `None`.
     pub max_attempts: Option<u32>,
 }
+
+/// After so many connections in a row on which nothing was sent, a client waits for the next call.
+const MAX_UNUSED: u32 = 2;
 
 impl Default for Reconnect {
     fn default() -> Self {
@@ -225,6 +232,8 @@ struct Core {
     reconnect: Option<Reconnect>,
     tells_deadlines: bool,
     state: watch::Sender<State>,
+    /// Tells the task that a call waits for a connection.
+    wanted: Notify,
     task: Mutex<Option<AbortHandle>>,
 }
 
@@ -240,6 +249,7 @@ impl Driver {
                 reconnect,
                 tells_deadlines,
                 state: watch::Sender::new(State::Idle),
+                wanted: Notify::new(),
                 task: Mutex::default(),
             }),
         }
@@ -252,6 +262,7 @@ impl Driver {
         let mut begun = self.core.begin();
         loop {
             let state = states.borrow_and_update().clone();
+            let is_lost = matches!(state, State::Lost(_));
             match state {
                 State::Open(handle) if handle.end().is_none() => {
                     return Ok(handle);
@@ -268,6 +279,9 @@ impl Driver {
                 }
                 State::Idle | State::Failed(_) => begun = self.core.begin() || begun,
                 _ => begun = true,
+            }
+            if is_lost {
+                self.core.wanted.notify_one();
             }
             // This cannot fail: the sender is in `core`.
             let _ = states.changed().await;
@@ -315,14 +329,16 @@ impl Core {
         // Connections in a row that were ended because the server misbehaved: to connect at once
         // would only let it go on.
         let mut faults: u32 = 0;
+        let mut unused = 0;
         loop {
             self.state.send_replace(State::Connecting(attempt + 1));
             match self.connector.connect().await {
                 Ok(ConnectedSession { handle, session }) => {
                     attempt = 0;
                     tracing::debug!("connected to {}", self.connector.place());
-                    self.state.send_replace(State::Open(handle));
+                    self.state.send_replace(State::Open(handle.clone()));
                     let end = session.await;
+                    unused = if handle.has_sent() { 0 } else { unused + 1 };
                     tracing::debug!("the connection has ended: {}", end.reason);
                     let ours = end.ours;
                     faults = match end.misbehaved {
@@ -356,6 +372,11 @@ impl Core {
             let Some(reconnect) = &self.reconnect else {
                 return;
             };
+            if unused >= MAX_UNUSED {
+                // Nobody needs a connection at the moment.
+                self.wanted.notified().await;
+                unused = 0;
+            }
             sleep(reconnect.pause(attempt.saturating_add(faults))).await;
         }
     }

@@ -97,7 +97,6 @@ impl SessionConnector {
             &self.config,
             |_| {},
         )
-        .patient()
         .limit_unasked();
         ConnectedSession {
             handle: session.handle(),

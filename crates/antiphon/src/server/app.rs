@@ -11,7 +11,6 @@ use crate::server::http_layer::HttpLayer;
 use crate::server::pages::ServerPages;
 use crate::server::settings::Settings;
 use crate::server::stream_connection::StreamConnections;
-use crate::session::SessionConfig;
 use crate::transport::http::connection::{Http, HttpHandler};
 use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
@@ -50,7 +49,7 @@ impl App {
                 .served(&self.status, &settings.calls)
                 .dispatcher()
                 .clone(),
-            config: SessionConfig::new(settings.sessions.clone()),
+            config: settings.raw_sessions(),
             max_message: settings.max_request,
             local: self.exposure.is_local(settings),
         })
@@ -86,7 +85,7 @@ impl App {
             self.exposure.guard(settings),
             settings.body_limits(),
             settings.accounts(&self.budgets),
-            SessionConfig::new(settings.sessions.clone()),
+            settings.web_sockets(),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
         );

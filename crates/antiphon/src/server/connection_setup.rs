@@ -82,7 +82,7 @@ impl ConnectionSetup {
         .await
     }
 
-    async fn serve_stream<S>(
+    pub(super) async fn serve_stream<S>(
         self,
         socket: S,
         protocol: Protocol,
@@ -102,6 +102,7 @@ impl ConnectionSetup {
                     named: transport == Transport::Tcp,
                     stopping: shutdown.stopping(),
                     slot: None,
+                    wire: None,
                 };
                 self.http.serve(socket, caller, place, shutdown).await
             }

@@ -13,6 +13,7 @@
 //! | `exposure.rs` | who can reach the server, and whether callers count as local |
 //! | `accept.rs`, `connection_limits.rs` | the accept loop; limits on open connections |
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
+//! | `phase_tests/` | tests of the deadline of each phase, over each transport |
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
@@ -33,6 +34,8 @@ mod http_layer;
 mod inherit;
 pub(crate) mod listener;
 mod pages;
+#[cfg(test)]
+mod phase_tests;
 mod route_source;
 mod serve;
 mod settings;

@@ -8,7 +8,8 @@ use crate::dispatch::Limits;
 use crate::memory_budget::{Accounts, MemoryBudgets};
 use crate::server::Supervision;
 use crate::server::error::ServeError;
-use crate::session::SessionLimits;
+use crate::session::config::Silence;
+use crate::session::{SessionConfig, SessionLimits};
 use crate::transport::http::connection::HeadLimits;
 use crate::transport::http::deadlines::Timeouts;
 use crate::transport::http::request_body::BodyLimits;
@@ -104,13 +105,18 @@ pub struct Settings {
     /// Maximum number of concurrent requests on one HTTP/2 connection. Default: 100.
     pub max_streams: u32,
     /// Timeout for a request head, from its first byte; for the first request, from the start of
-    /// the connection. Default: 10 s.
+    /// the connection. On a connection without HTTP, timeout for the first byte of the first
+    /// message. Default: 10 s.
     pub header_timeout: Option<Duration>,
     /// Timeout for a request body, which after 5 s must also arrive at 1 KiB/s. Default: 30 s.
     pub body_timeout: Option<Duration>,
-    /// Timeout between a response and the next request. Default: 75 s.
+    /// Timeout between a response and the next request. On a connection without HTTP, timeout
+    /// between two messages while neither a call nor a subscription is open; standard input and
+    /// output have none, and a WebSocket has pings instead
+    /// ([`SessionLimits::ping_interval`]). Default: 75 s.
     pub idle_timeout: Option<Duration>,
-    /// Timeout for a peer that reads nothing of its response. Default: 30 s.
+    /// Timeout for a peer that reads nothing of its response. One that reads less than 1 KiB/s uses
+    /// it up, too. Default: 30 s.
     pub write_timeout: Option<Duration>,
     /// Time for calls in flight to finish during a graceful shutdown; 0 cuts them at once. Default:
     /// 30 s.
@@ -214,6 +220,22 @@ impl Settings {
             idle: self.idle_timeout,
             write: self.write_timeout,
         }
+    }
+
+    /// The configuration of sessions without HTTP.
+    pub(super) fn raw_sessions(&self) -> SessionConfig {
+        SessionConfig::new(self.sessions.clone()).silence(Silence {
+            first: self.header_timeout,
+            idle: self.idle_timeout,
+        })
+    }
+
+    /// The configuration of WebSockets. Their first message was the request that opened them.
+    pub(super) fn web_sockets(&self) -> SessionConfig {
+        SessionConfig::new(self.sessions.clone()).silence(Silence {
+            first: None,
+            idle: self.idle_timeout,
+        })
     }
 
     pub(super) fn head_limits(&self) -> HeadLimits {

@@ -1,6 +1,7 @@
 //! Configuration of sessions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::limits::SessionLimits;
 use crate::session_state::ConnectionLimits;
@@ -10,6 +11,17 @@ use crate::session_state::ConnectionLimits;
 pub(crate) struct SessionConfig {
     pub(crate) limits: Arc<SessionLimits>,
     pub(crate) connection: Arc<ConnectionLimits>,
+    pub(crate) silence: Silence,
+}
+
+/// How long a peer of a server may be silent; `None` means for ever. A client is patient: its
+/// server decides when to close.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Silence {
+    /// From the start of the connection to the first byte of its first message.
+    pub(crate) first: Option<Duration>,
+    /// Between messages, while neither a call nor a subscription is open.
+    pub(crate) idle: Option<Duration>,
 }
 
 impl SessionConfig {
@@ -17,7 +29,13 @@ impl SessionConfig {
         Self {
             connection: Arc::new(limits.connection_limits()),
             limits: Arc::new(limits),
+            silence: Silence::default(),
         }
+    }
+
+    /// Limits the silence of peers.
+    pub(crate) fn silence(self, silence: Silence) -> Self {
+        Self { silence, ..self }
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::config::Silence;
 use super::limits::SessionLimits;
+use super::pace::{Pace, arrival_deadline};
 use super::wire::Traffic;
 
 /// A snapshot of the session, taken when it can make no more progress.
@@ -41,11 +43,13 @@ pub(super) enum TimerEvent {
     Ping,
     /// Nothing was received after a ping.
     Dead,
+    /// The first message has not begun.
+    NoMessage,
     /// The connection was idle for too long.
     Idle,
     /// A message takes too long to arrive.
     SlowMessage,
-    /// The peer does not read.
+    /// The peer does not read, or too slowly.
     NotReading,
     /// The server is shutting down, and this session has finished its work.
     Drained,
@@ -63,35 +67,56 @@ const PEER_CHECK: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Clock {
     traffic: Traffic,
+    /// When the session began.
+    began: Instant,
+    /// When the peer last gave a sign of life: bytes of a message, or a control frame. Blank bytes
+    /// between messages are none.
     received: Instant,
+    /// When the session was last in use: a whole message, or an open call or subscription.
+    used: Instant,
     written: Instant,
-    /// When the incomplete message began to arrive.
-    partial: Option<Instant>,
-    /// Whether there were bytes to be written at the last poll.
-    unwritten: bool,
+    /// Whether a message has arrived.
+    spoken: bool,
+    /// Whether calls or subscriptions were open at the last poll.
+    busy: bool,
+    /// The incomplete message that is arriving.
+    partial: Option<Partial>,
+    /// The deadline of what is to be written.
+    pace: Pace,
     pinged: Option<Instant>,
     /// When the peer was last checked while reading is paused.
     peer_checked: Option<Instant>,
     /// Whether pings can be sent.
     pings: bool,
-    /// Whether the idle timeout is disabled.
-    pub(super) patient: bool,
+    silence: Silence,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+/// An incomplete message.
+#[derive(Clone, Copy, Debug)]
+struct Partial {
+    since: Instant,
+    /// Bytes that had been received before.
+    before: u64,
+}
+
 impl Clock {
-    pub(super) fn new(patient: bool, pings: bool) -> Self {
+    pub(super) fn new(silence: Silence, pings: bool, write_timeout: Option<Duration>) -> Self {
         let now = Instant::now();
         Self {
             traffic: Traffic::default(),
+            began: now,
             received: now,
+            used: now,
             written: now,
+            spoken: false,
+            busy: false,
             partial: None,
-            unwritten: false,
+            pace: Pace::new(write_timeout),
             pinged: None,
             peer_checked: None,
             pings,
-            patient,
+            silence,
             timer: None,
         }
     }
@@ -143,22 +168,37 @@ impl Clock {
     }
 
     fn note(&mut self, activity: Activity, now: Instant) {
-        if activity.traffic.received != self.traffic.received || activity.paused {
+        let has_received = activity.traffic.received != self.traffic.received;
+        let counts = self.pings || activity.message || activity.partial;
+        if (has_received && counts) || activity.paused {
             self.received = now;
             self.pinged = None;
         }
-        let starts_waiting = activity.unwritten && !self.unwritten;
-        if activity.traffic.written != self.traffic.written || starts_waiting {
+        if activity.message || activity.paused || activity.busy || self.busy {
+            self.used = now;
+        }
+        self.spoken |= activity.message;
+        self.busy = activity.busy;
+        let written = activity.traffic.written.wrapping_sub(self.traffic.written);
+        if written > 0 {
             self.written = now;
+            self.pace.moved(written, || now);
+        }
+        match activity.unwritten {
+            true => self.pace.waits(|| now),
+            false => self.pace.rests(|| now),
         }
         self.peer_checked = match activity.paused {
             true => self.peer_checked.or(Some(now)),
             false => None,
         };
-        self.unwritten = activity.unwritten;
+        let begins = Partial {
+            since: now,
+            before: self.traffic.received,
+        };
         self.partial = match self.partial {
-            Some(since) if activity.partial && !activity.message && !activity.paused => Some(since),
-            _ => activity.partial.then_some(now),
+            Some(same) if activity.partial && !activity.message && !activity.paused => Some(same),
+            _ => activity.partial.then_some(begins),
         };
         self.traffic = activity.traffic;
     }
@@ -177,23 +217,31 @@ impl Clock {
             None if self.pings && limits.ping_interval.is_some() => {
                 after(self.received, limits.ping_interval, TimerEvent::Ping)
             }
-            None if activity.busy || self.patient => None,
+            // An incomplete message and unread output have deadlines of their own.
+            None if activity.busy || activity.partial || self.pace.is_waiting() => None,
+            None if !self.spoken && self.silence.first.is_some() => {
+                after(self.began, self.silence.first, TimerEvent::NoMessage)
+            }
             None => {
-                let last_traffic = self.received.max(self.written);
-                after(last_traffic, limits.idle_timeout, TimerEvent::Idle)
+                let last_used = self.used.max(self.written);
+                after(last_used, self.silence.idle, TimerEvent::Idle)
             }
         };
         let partial = self.partial.filter(|_| !activity.paused);
+        let partial = partial.and_then(|partial| {
+            let whole = partial.since.checked_add(limits.message_timeout?)?;
+            let bytes = activity.traffic.received.wrapping_sub(partial.before);
+            let by = whole.min(arrival_deadline(partial.since, bytes));
+            Some((by, TimerEvent::SlowMessage))
+        });
+        let unread = self.pace.deadline();
         [
             activity.until.map(|until| (until, TimerEvent::Over)),
             silence,
             self.peer_checked
                 .and_then(|last| after(last, Some(PEER_CHECK), TimerEvent::CheckPeer)),
-            partial.and_then(|since| after(since, limits.message_timeout, TimerEvent::SlowMessage)),
-            match activity.unwritten {
-                true => after(self.written, limits.write_timeout, TimerEvent::NotReading),
-                false => None,
-            },
+            partial,
+            unread.map(|by| (by, TimerEvent::NotReading)),
             match activity.done {
                 true => after(self.received, Some(DRAIN_SILENCE), TimerEvent::Drained),
                 false => None,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::config::SessionConfig;
+use super::config::{SessionConfig, Silence};
 use super::deadlines::{Activity, Clock, TimerEvent};
 use super::limits::SessionLimits;
 use super::parking::Parking;
@@ -68,10 +68,12 @@ impl<W: Wire> Session<W> {
         config: &SessionConfig,
         change: impl FnOnce(&mut Origin),
     ) -> Self {
-        let patient = matches!(
-            connection.transport,
-            Transport::Stdio | Transport::InProcess
-        );
+        // Who has started this process, or is a part of it, may be silent as long as it likes.
+        let silence = match connection.transport {
+            Transport::Stdio | Transport::InProcess => Silence::default(),
+            _ => config.silence,
+        };
+        let clock = Clock::new(silence, W::PINGS, config.limits.write_timeout);
         let memory = Arc::clone(&connection.memory);
         let handle = SessionHandle::new(Arc::clone(&config.connection), &memory, true);
         let mut origin = dispatcher.origin(connection, local);
@@ -93,16 +95,10 @@ impl<W: Wire> Session<W> {
             items: false,
             unasked: None,
             received: false,
-            clock: Clock::new(patient, W::PINGS),
+            clock,
             waker: None,
             phase: Phase::Open,
         }
-    }
-
-    /// Disables the idle timeout: for clients, the server decides when to close.
-    pub(crate) fn patient(mut self) -> Self {
-        self.clock.patient = true;
-        self
     }
 
     /// Limits what the peer may send unasked: for clients, whose server has no reason to call them
@@ -279,6 +275,9 @@ impl<W: Wire> Future for Session<W> {
                 TimerEvent::Dead => {
                     this.begin_closing(StopReason::late("no sign of life", CloseReason::Dead))
                 }
+                TimerEvent::NoMessage => {
+                    this.begin_closing(StopReason::late("no message came", CloseReason::Normal))
+                }
                 TimerEvent::Idle => {
                     this.begin_closing(StopReason::late("it was idle", CloseReason::Normal))
                 }
@@ -290,7 +289,7 @@ impl<W: Wire> Future for Session<W> {
                 }
                 TimerEvent::NotReading => {
                     this.begin_closing(StopReason::late(
-                        "the peer does not read",
+                        "the peer does not read, or too slowly",
                         CloseReason::Dead,
                     ));
                 }

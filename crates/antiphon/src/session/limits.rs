@@ -13,7 +13,7 @@ use crate::session_state::ConnectionLimits;
 ///
 /// let mut settings = Settings::default();
 /// settings.sessions.max_running = 32;
-/// settings.sessions.idle_timeout = Some(Duration::from_secs(600));
+/// settings.sessions.ping_interval = Some(Duration::from_secs(60));
 /// assert_eq!(settings.sessions.max_parked, 256);
 /// ```
 #[derive(Clone, Debug)]
@@ -43,12 +43,11 @@ pub struct SessionLimits {
     pub ping_interval: Option<Duration>,
     /// How long a peer may stay silent after a ping. Default: 20 s.
     pub ping_timeout: Duration,
-    /// Silence after which a connection without pings is closed, unless a call or a subscription is
-    /// open. Standard input and output are never closed for it. Default: 1 h.
-    pub idle_timeout: Option<Duration>,
-    /// Timeout of receiving a whole message, from its first byte. Default: 30 s.
+    /// Timeout of receiving a whole message, from its first byte. After 5 s it must also arrive at
+    /// 1 KiB/s. Default: 30 s.
     pub message_timeout: Option<Duration>,
-    /// Timeout of writing to a peer that does not read. Default: 30 s.
+    /// Timeout of writing to a peer that does not read. One that reads less than 1 KiB/s uses it
+    /// up, too. Default: 30 s.
     pub write_timeout: Option<Duration>,
     /// The notification that cancels a call. Default: `$/cancelRequest`, with the member `id` (or
     /// `requestId`, as in the Model Context Protocol).
@@ -69,7 +68,6 @@ impl Default for SessionLimits {
             max_queued_bytes: limits.max_queued_bytes,
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(20),
-            idle_timeout: Some(Duration::from_secs(3600)),
             message_timeout: Some(Duration::from_secs(30)),
             write_timeout: Some(Duration::from_secs(30)),
             cancel_method: limits.cancel.to_string(),

@@ -13,7 +13,7 @@
 //! | `receive.rs` | routing of incoming messages: responses, cancellations, calls |
 //! | `order.rs`, `parking.rs` | order of calls and notifications; the queue of those that wait |
 //! | `respond.rs` | responses that the session makes itself |
-//! | `deadlines.rs` | timeouts |
+//! | `deadlines.rs`, `pace.rs` | timeouts; the minimum rate of a transfer |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
 //! | `unasked.rs` | budget of messages that a client did not ask for |
 //! | `byte_budget.rs` | budget of bytes: a burst of bytes, and a rate |
@@ -22,11 +22,12 @@
 
 pub(crate) mod byte_budget;
 mod closing;
-mod config;
+pub(crate) mod config;
 mod deadlines;
 pub(crate) mod event_loop;
 mod limits;
 mod order;
+pub(crate) mod pace;
 mod parking;
 mod phase;
 mod receive;

@@ -138,6 +138,11 @@ impl SessionHandle {
         self.lock().end.clone()
     }
 
+    /// Whether any message was handed to the transport.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.lock().serial.taken > 0
+    }
+
     /// Bytes that are posted or taken, and not written yet.
     pub(super) fn unwritten(&self) -> usize {
         let posted = self.0.posted.load(Ordering::Relaxed);

@@ -27,12 +27,11 @@ pub(crate) fn open(
     let memory = Account::unlimited();
     let wire = StreamWire::new(stream, Framing::Newline, MAX_MESSAGE, &memory);
     let connection = Connection::new(Transport::Unix, None, memory);
+    // Without limits on silence: a supervisor uses the heartbeat timeout instead.
     let config = SessionConfig::default();
     let session = Session::new(wire, methods.clone(), connection, true, &config, |origin| {
         origin.admin = true;
     });
-    // No idle timeout: a supervisor uses the heartbeat timeout instead.
-    let session = session.patient();
     let peer = over(session.handle(), "the other end of the control channel");
     Ok((peer, async move {
         let end = session.await;

@@ -301,7 +301,8 @@ impl ClientBuilder {
     }
 
     /// Reconnects after the connection of a session was lost. Default: the client does not
-    /// reconnect, and further calls fail with [`ErrorKind::NotSent`].
+    /// reconnect, and further calls fail with [`ErrorKind::NotSent`]. A server also ends connections
+    /// without a WebSocket that are idle, after 75 s by default.
     ///
     /// Calls that were not sent yet wait for the new connection, but not beyond their timeout.
     /// Calls that were sent fail with [`ErrorKind::Unknown`], unless they are

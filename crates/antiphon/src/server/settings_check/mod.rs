@@ -235,7 +235,6 @@ impl Settings {
             ("batch-timeout", calls.batch_timeout, some),
             ("sessions.ping_interval", sessions.ping_interval, some),
             ("sessions.ping_timeout", Some(sessions.ping_timeout), some),
-            ("sessions.idle_timeout", sessions.idle_timeout, some),
             ("sessions.message_timeout", sessions.message_timeout, some),
             ("sessions.write_timeout", sessions.write_timeout, some),
             (

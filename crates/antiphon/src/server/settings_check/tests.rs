@@ -161,10 +161,6 @@ fn times_that_are_over_at_once_or_never_are_refused() {
             Some("ping_timeout"),
         ),
         (
-            |s| s.sessions.idle_timeout = ZERO,
-            Some("sessions.idle_timeout"),
-        ),
-        (
             |s| s.sessions.message_timeout = ZERO,
             Some("message_timeout"),
         ),

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::{Connection, Transport};
 use crate::memory_budget::Accounts;
+use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::upgrade::UpgradeSlot;
 
 /// The peer of a connection, as the server that accepted it knows it.
@@ -19,6 +20,8 @@ pub(crate) struct Caller {
     pub(crate) named: bool,
     /// Where an upgrade puts the session that takes over the connection.
     pub(crate) slot: Option<UpgradeSlot>,
+    /// The bytes that arrive on the connection; `None` where connections are not seen.
+    pub(crate) wire: Option<WireCounter>,
     /// Cancelled when the server is told to stop; event streams then end.
     pub(crate) stopping: CancellationToken,
 }
@@ -31,6 +34,7 @@ impl Caller {
             local: false,
             named: true,
             slot: None,
+            wire: None,
             stopping: CancellationToken::new(),
         })
     }

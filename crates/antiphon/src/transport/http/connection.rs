@@ -20,6 +20,7 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::body::Body;
+use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::deadlines::{Clock, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
@@ -58,6 +59,9 @@ pub(crate) struct Http {
     /// Whether callers count as local unless their requests came through a proxy.
     pub(crate) local: bool,
     max_headers: usize,
+    /// How many bytes before and behind a body may count as a part of it: its head, and what
+    /// hyper's buffer has read ahead.
+    max_unseen: usize,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
@@ -77,12 +81,13 @@ impl Http {
         timeouts: Timeouts,
         limits: HeadLimits,
     ) -> Self {
+        let max_buffer = limits.max_header_size.max(64 * 1024);
         let mut http1 = http1::Builder::new();
         http1
             .header_read_timeout(None) // `TimedSocket` enforces it
             .max_headers(limits.max_headers)
             .max_header_size(limits.max_header_size)
-            .max_buf_size(limits.max_header_size.max(64 * 1024))
+            .max_buf_size(max_buffer)
             // Head and body leave in one write, and the body is not copied: hyper would keep the
             // memory of the largest copy for the life of the connection. `pipeline_flush` would
             // hold a response back while part of the next request is in the buffer.
@@ -101,6 +106,8 @@ impl Http {
             local,
             timeouts,
             max_headers: limits.max_headers,
+            // The buffer may double when it grows for the last time.
+            max_unseen: limits.max_header_size + 2 * max_buffer,
             http1,
             http2,
         }
@@ -119,11 +126,12 @@ impl Http {
         S: Socket,
     {
         let slot = UpgradeSlot::new(place);
+        let clock = Clock::new(self.timeouts);
         let caller = Arc::new(Caller {
             slot: Some(slot.clone()),
+            wire: Some(WireCounter::new(&clock, self.max_unseen)),
             ..caller
         });
-        let clock = Clock::new(self.timeouts);
         let mut socket = TimedSocket::new(socket, Arc::clone(&clock));
         let ended = match first_bytes(&mut socket, &shutdown).await {
             Ok(Version::Http1) => self.serve_http1(socket, &caller, &clock, &shutdown).await,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::session::pace::Pace;
 use crate::transport::http::http2_streams::{NEVER, Streams};
 
 /// How long each phase may last; `None` means no limit.
@@ -22,7 +23,8 @@ pub(crate) struct Timeouts {
     pub(crate) header: Option<Duration>,
     /// Between a response and the next byte.
     pub(crate) idle: Option<Duration>,
-    /// Without the peer reading anything; over HTTP/2, without the peer reading any one response.
+    /// Without the peer reading anything; over HTTP/2, without the peer reading any one response. A
+    /// peer that reads too slowly uses it up, too ([`Pace`]).
     pub(crate) write: Option<Duration>,
 }
 
@@ -46,20 +48,27 @@ pub(crate) struct Clock {
     multiplexed: AtomicBool,
     /// Deadline for the next byte from the peer, in nanoseconds after `began`.
     read_by: AtomicU64,
+    /// Bytes from the peer so far.
+    bytes: AtomicU64,
+    /// How many of them had arrived when the last response was sent.
+    bytes_before: AtomicU64,
     streams: Streams,
 }
 
 impl Clock {
     pub(crate) fn new(timeouts: Timeouts) -> Arc<Self> {
+        let began = Instant::now();
         let clock = Self {
             timeouts,
-            began: Instant::now(),
+            began,
             active: AtomicUsize::new(0),
             idle: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             read_by: AtomicU64::new(NEVER),
-            streams: Streams::default(),
+            bytes: AtomicU64::new(0),
+            bytes_before: AtomicU64::new(0),
+            streams: Streams::new(began),
         };
         clock.expect(clock.timeouts.header);
         Arc::new(clock)
@@ -102,8 +111,7 @@ impl Clock {
         });
     }
 
-    /// Records that a blocked write has made progress: the time to wait for the next request begins
-    /// again.
+    /// Records that a blocked write is done: the time to wait for the next request begins again.
     pub(super) fn written(&self) {
         if self.idle.load(Ordering::Relaxed) {
             self.rest();
@@ -122,19 +130,19 @@ impl Clock {
         self.read_by.store(self.after(within), Ordering::Relaxed);
     }
 
-    /// The next deadline. While a write is blocked, only `write_by` counts: a peer that has not
+    /// The next deadline. While a write is blocked, only its deadline counts: a peer that has not
     /// read yet need not send anything.
-    pub(super) fn due(&self, write_by: u64) -> u64 {
-        let by = match write_by {
-            NEVER => self.read_by.load(Ordering::Relaxed),
-            by => by,
+    pub(super) fn due(&self, unread: Option<Instant>) -> u64 {
+        let by = match unread {
+            Some(by) => nanos(by.saturating_duration_since(self.began)),
+            None => self.read_by.load(Ordering::Relaxed),
         };
         by.min(self.streams.stalled_by())
     }
 
-    /// The deadline for a peer that is not reading now.
-    pub(super) fn write_by(&self) -> u64 {
-        self.after(self.timeouts.write)
+    /// The pace at which the peer has to take what is written.
+    pub(super) fn pace(&self) -> Pace {
+        Pace::new(self.timeouts.write)
     }
 
     pub(super) fn has_passed(&self, by: u64) -> bool {
@@ -155,9 +163,21 @@ impl Clock {
         time.map_or(NEVER, |time| nanos(self.began.elapsed() + time))
     }
 
+    /// Bytes that have arrived since the last response over HTTP/1, with the head and all framing.
+    /// hyper begins to read a body before the request is known here, so they count from the
+    /// response.
+    pub(super) fn bytes_of_request(&self) -> u64 {
+        let before = self.bytes_before.load(Ordering::Relaxed);
+        self.bytes.load(Ordering::Relaxed).wrapping_sub(before)
+    }
+
     /// Records that bytes have arrived. Over HTTP/1 the first byte after a response begins the next
     /// head.
-    pub(super) fn received(&self) {
+    pub(super) fn received(&self, bytes: usize) {
+        // Only the socket counts, so this need not be one step.
+        let before = self.bytes.load(Ordering::Relaxed);
+        let bytes = before.wrapping_add(bytes as u64);
+        self.bytes.store(bytes, Ordering::Relaxed);
         let begins = !self.is_multiplexed() && self.idle.load(Ordering::Relaxed);
         if begins {
             self.idle.store(false, Ordering::Relaxed);
@@ -185,25 +205,22 @@ impl InRequest {
     pub(crate) fn answered(&mut self, is_empty: bool) {
         *self.taken.get_mut() = is_empty;
         if self.clock.is_multiplexed() {
-            let by = self.clock.write_by();
-            self.stream = Some(self.clock.streams.begin(by));
+            self.stream = Some(self.clock.streams.begin(self.clock.pace()));
         }
     }
 
     /// Records that a chunk of the response body has been handed to hyper.
-    pub(crate) fn taken(&self) {
+    pub(crate) fn taken(&self, bytes: usize) {
         self.taken.store(true, Ordering::Relaxed);
         if let Some(stream) = self.stream {
-            let by = self.clock.write_by();
-            self.clock.streams.taken(stream, by);
+            self.clock.streams.taken(stream, bytes);
         }
     }
 
-    /// Records that a whole chunk has been sent to the peer.
-    pub(crate) fn sent(&self) {
+    /// Records that bytes of the response body have been sent to the peer.
+    pub(crate) fn sent(&self, bytes: usize) {
         if let Some(stream) = self.stream {
-            let by = self.clock.write_by();
-            self.clock.streams.sent(stream, by);
+            self.clock.streams.sent(stream, bytes);
         }
     }
 
@@ -231,6 +248,8 @@ impl Drop for InRequest {
             clock.streams.settle(*self.taken.get_mut());
         }
         if clock.active.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let bytes = clock.bytes.load(Ordering::Relaxed);
+            clock.bytes_before.store(bytes, Ordering::Relaxed);
             clock.idle.store(true, Ordering::Relaxed);
             clock.rest();
         }

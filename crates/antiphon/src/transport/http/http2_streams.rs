@@ -8,6 +8,10 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::time::Instant;
+
+use crate::session::pace::Pace;
+
 /// No deadline.
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -18,8 +22,10 @@ const MAX_CANCELLED: usize = 500;
 /// The responses that are being sent, and the number of cancelled requests.
 #[derive(Debug)]
 pub(super) struct Streams {
+    /// When the connection began.
+    began: Instant,
     moving: Mutex<Moving>,
-    /// The earliest deadline of a response.
+    /// The earliest deadline of a response, in nanoseconds after `began`.
     stalled_by: AtomicU64,
     /// How many more requests may be cancelled.
     spare: AtomicUsize,
@@ -36,60 +42,65 @@ struct Moving {
 #[derive(Debug)]
 struct Answer {
     number: u64,
-    /// Deadline for its next progress.
-    by: u64,
-    /// Chunks that have not been sent. Without one the peer has nothing to read.
-    pieces: usize,
+    pace: Pace,
+    /// Bytes that hyper has taken and the peer has not.
+    unsent: usize,
+    /// Whether the body has no more bytes at the moment. If there are no unsent ones either, the
+    /// peer has nothing to read.
+    paused: bool,
 }
 
-impl Default for Streams {
-    fn default() -> Self {
+impl Streams {
+    /// `began` is when the connection began.
+    pub(super) fn new(began: Instant) -> Self {
         Self {
+            began,
             moving: Mutex::default(),
             stalled_by: AtomicU64::new(NEVER),
             spare: AtomicUsize::new(MAX_CANCELLED),
         }
     }
-}
 
-impl Streams {
-    /// Registers a response and returns its number.
-    pub(super) fn begin(&self, by: u64) -> u64 {
+    /// Registers a response and returns its number. The peer has to take it from now on: hyper asks
+    /// a body for bytes only while the peer has a window for them.
+    pub(super) fn begin(&self, mut pace: Pace) -> u64 {
+        pace.waits(Instant::now);
         self.change(|moving| {
             moving.last += 1;
             moving.answers.push(Answer {
                 number: moving.last,
-                by,
-                pieces: 0,
+                pace,
+                unsent: 0,
+                paused: false,
             });
             moving.last
         })
     }
 
-    /// Records that another chunk waits to be sent. hyper polls for it when all but the last chunk
-    /// have been sent.
-    pub(super) fn taken(&self, answer: u64, by: u64) {
+    /// Records that more bytes wait to be sent.
+    pub(super) fn taken(&self, answer: u64, bytes: usize) {
         self.with(answer, |answer| {
-            answer.pieces += 1;
-            answer.by = by;
+            answer.unsent += bytes;
+            answer.paused = false;
+            answer.pace.waits(Instant::now);
         });
     }
 
-    /// Records that a chunk has been sent.
-    pub(super) fn sent(&self, answer: u64, by: u64) {
+    /// Records that bytes have been sent.
+    pub(super) fn sent(&self, answer: u64, bytes: usize) {
         self.with(answer, |answer| {
-            answer.pieces = answer.pieces.saturating_sub(1);
-            answer.by = if answer.pieces > 0 { by } else { NEVER };
+            answer.unsent = answer.unsent.saturating_sub(bytes);
+            answer.pace.moved(bytes as u64, Instant::now);
+            answer.rest();
         });
     }
 
-    /// Records that the body has no chunk ready. The peer is not to blame for that, but it may
-    /// still have to read earlier chunks.
+    /// Records that the body has no bytes ready. The peer is not to blame for that, but it may
+    /// still have to read earlier ones.
     pub(super) fn waits(&self, answer: u64) {
         self.with(answer, |answer| {
-            if answer.pieces == 0 {
-                answer.by = NEVER;
-            }
+            answer.paused = true;
+            answer.rest();
         });
     }
 
@@ -130,54 +141,92 @@ impl Streams {
     fn change<R>(&self, f: impl FnOnce(&mut Moving) -> R) -> R {
         let mut moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let result = f(&mut moving);
-        let earliest = moving.answers.iter().map(|answer| answer.by).min();
-        self.stalled_by
-            .store(earliest.unwrap_or(NEVER), Ordering::Relaxed);
+        let deadlines = moving.answers.iter().map(|answer| answer.pace.deadline());
+        let by = deadlines.flatten().min().map_or(NEVER, |by| {
+            let after = by.saturating_duration_since(self.began).as_nanos();
+            u64::try_from(after).unwrap_or(NEVER)
+        });
+        self.stalled_by.store(by, Ordering::Relaxed);
         result
+    }
+}
+
+impl Answer {
+    fn rest(&mut self) {
+        if self.paused && self.unsent == 0 {
+            self.pace.rests(Instant::now);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn the_answer_that_has_waited_longest_decides() {
-        let streams = Streams::default();
-        assert_eq!(streams.stalled_by(), NEVER);
-        let first = streams.begin(10);
-        let second = streams.begin(20);
-        assert_eq!(streams.stalled_by(), 10);
-        streams.taken(first, 30);
-        assert_eq!(streams.stalled_by(), 20);
-        streams.end(second);
-        assert_eq!(streams.stalled_by(), 30);
-        streams.end(first);
-        assert_eq!(streams.stalled_by(), NEVER);
+    fn streams() -> (Streams, impl Fn(&Streams) -> Option<u64>) {
+        let began = Instant::now();
+        let deadline = |streams: &Streams| match streams.stalled_by() {
+            NEVER => None,
+            by => Some(by / 1_000_000_000),
+        };
+        (Streams::new(began), deadline)
     }
 
-    #[test]
-    fn an_answer_with_nothing_to_read_is_not_waited_for() {
-        let streams = Streams::default();
-        let answer = streams.begin(10);
+    fn pace() -> Pace {
+        Pace::new(Some(Duration::from_secs(30)))
+    }
+
+    async fn pass(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_answer_that_has_waited_longest_decides() {
+        let (streams, deadline) = streams();
+        assert_eq!(deadline(&streams), None);
+        let first = streams.begin(pace());
+        pass(10).await;
+        let second = streams.begin(pace());
+        assert_eq!(deadline(&streams), Some(30));
+        streams.taken(first, 1 << 20);
+        assert_eq!(deadline(&streams), Some(30));
+        streams.sent(first, 5 * 1024);
+        assert_eq!(deadline(&streams), Some(35));
+        streams.sent(first, 500_000);
+        assert_eq!(deadline(&streams), Some(40));
+        pass(5).await;
+        streams.sent(first, 500_000);
+        streams.end(second);
+        assert_eq!(deadline(&streams), Some(45));
+        streams.end(first);
+        assert_eq!(deadline(&streams), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_with_nothing_to_read_is_not_waited_for() {
+        let (streams, deadline) = streams();
+        let answer = streams.begin(pace());
         streams.waits(answer);
-        assert_eq!(streams.stalled_by(), NEVER);
-        streams.taken(answer, 20);
-        streams.taken(answer, 30);
-        // The next chunk is not ready, but two earlier ones are unsent.
-        streams.waits(answer);
-        assert_eq!(streams.stalled_by(), 30);
-        streams.sent(answer, 40);
-        assert_eq!(streams.stalled_by(), 40);
+        assert_eq!(deadline(&streams), None);
+        pass(100).await;
+        streams.taken(answer, 100);
+        assert_eq!(deadline(&streams), Some(130));
+        // The next chunk is not ready, but a part of the earlier one is unsent.
         streams.sent(answer, 50);
-        assert_eq!(streams.stalled_by(), NEVER);
-        streams.taken(answer, 60);
-        assert_eq!(streams.stalled_by(), 60);
+        streams.waits(answer);
+        assert_eq!(deadline(&streams), Some(130));
+        streams.sent(answer, 50);
+        assert_eq!(deadline(&streams), None);
+        // All is sent, but whether there is more is not known before the peer has a window.
+        streams.taken(answer, 100);
+        streams.sent(answer, 100);
+        assert_eq!(deadline(&streams), Some(130));
     }
 
     #[test]
     fn requests_may_be_taken_back_as_often_as_others_are_answered_and_some_more() {
-        let streams = Streams::default();
+        let streams = Streams::new(Instant::now());
         for _ in 0..10_000 {
             streams.settle(false);
             streams.settle(true);

@@ -14,18 +14,20 @@
 //! | `http2_streams.rs` | progress of the streams of one HTTP/2 connection |
 //! | `body.rs` | [`Body`] of a request or response |
 //! | `request_body.rs` | reads a request body within limits on size, time, rate and memory |
+//! | `body_framing.rs` | the share of framing in a request body |
 //! | `tracked_body.rs` | a response body that reports its progress to the connection's clock |
 //! | `reply.rs`, `refusal.rs` | responses; error responses to requests that do not become a call |
 //! | `events.rs` | event streams: subscriptions as response bodies |
 //! | `pages.rs` | responses to GET: health and documents |
 //! | `deadlines.rs` | deadlines of a connection |
-//! | `timed_socket.rs` | the socket that enforces these deadlines |
+//! | `timed_socket/` | the socket that enforces these deadlines |
 //! | `upgrade.rs` | upgrades: from a request to a WebSocket session |
 //! | `connection.rs` | serves one connection from its first byte to its last |
 
 pub(crate) mod allow_list;
 mod authority;
 pub(crate) mod body;
+mod body_framing;
 mod caller;
 pub(crate) mod connection;
 pub(crate) mod deadlines;

@@ -13,7 +13,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Reservation};
 use crate::router::BoxError;
+use crate::session::pace::arrival_deadline;
 use crate::transport::bounded_body::{Collector, TooLong};
+use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::refusal::Refusal;
 
 /// Limits of one body.
@@ -22,11 +24,6 @@ pub(crate) struct BodyLimits {
     pub(crate) max: usize,
     pub(crate) timeout: Option<Duration>,
 }
-
-/// Time after which the [`MIN_RATE`] is enforced.
-const GRACE: Duration = Duration::from_secs(5);
-/// Minimum rate of a request body, in bytes per second.
-const MIN_RATE: u64 = 1024;
 
 /// Reserves the head of a request. Where there may be many requests at a time, small ones count as
 /// well.
@@ -48,6 +45,7 @@ pub(crate) async fn read<B>(
     body: B,
     mut held: Option<Reservation>,
     limits: &BodyLimits,
+    mut framing: BodyFraming<'_>,
     memory: &Arc<Account>,
 ) -> Result<(Bytes, Option<Reservation>), Refusal>
 where
@@ -67,6 +65,7 @@ where
         let Ok(data) = frame.into_data() else {
             continue; // trailers are ignored
         };
+        framing.add(data.remaining())?;
         // A body that is too long is refused for that, whatever else is being received.
         let length = collected.len() + data.remaining();
         if collected.has_room(data.remaining()) && (length > FREE || held.is_some()) {
@@ -103,7 +102,7 @@ where
         };
         let began = *clock.get_or_insert_with(Instant::now);
         let timer = timer.get_or_insert_with(|| {
-            let until = (began + timeout).min(rate_deadline(began, received));
+            let until = (began + timeout).min(arrival_deadline(began, received as u64));
             Box::pin(sleep(until.saturating_duration_since(Instant::now())))
         });
         timer.as_mut().poll(cx).map(|()| Err(too_slow()))
@@ -117,11 +116,6 @@ where
             Err(Refusal::bad_request("the request body broke off"))
         }
     }
-}
-
-/// The deadline for the next byte at the minimum rate.
-fn rate_deadline(began: Instant, received: usize) -> Instant {
-    began + GRACE + Duration::from_millis(received as u64 * 1000 / MIN_RATE)
 }
 
 fn exhausted(_: Exhausted) -> Refusal {

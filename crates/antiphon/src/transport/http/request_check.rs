@@ -10,6 +10,7 @@ use http::{Method, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::Connection;
+use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::host_check::Admission;
@@ -119,6 +120,7 @@ fn not_post(
 pub(super) struct CallHead<'a> {
     pub(super) connection: &'a Arc<Connection>,
     pub(super) stopping: &'a CancellationToken,
+    pub(super) wire: Option<&'a WireCounter>,
     pub(super) local: bool,
     pub(super) admin: bool,
     pub(super) timeout: Option<Duration>,
@@ -135,6 +137,7 @@ impl<'a> CallHead<'a> {
         Self {
             connection: &caller.connection,
             stopping: &caller.stopping,
+            wire: caller.wire.as_ref(),
             local: caller.local && !fields.forwarded,
             admin,
             timeout: milliseconds.map(Duration::from_millis),

@@ -24,6 +24,7 @@ use crate::router::BoxError;
 use crate::session::SessionConfig;
 use crate::session_state::SessionHandle;
 use crate::transport::http::body::Body;
+use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::headers::{Fields, Occurrence};
@@ -331,7 +332,8 @@ impl HttpService {
             true => Some(request_body::hold_head(&head.headers, memory)?),
             false => None,
         };
-        let body = request_body::read(body, held, &self.0.body, memory);
+        let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
+        let body = request_body::read(body, held, &self.0.body, framing, memory);
         let (message, _held) = body.await?;
         let mut origin = route
             .dispatcher

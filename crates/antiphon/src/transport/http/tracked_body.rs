@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::router::BoxError;
@@ -15,8 +15,6 @@ use crate::transport::http::deadlines::InRequest;
 #[derive(Debug)]
 pub(crate) struct Tracked {
     body: Body,
-    /// The rest of the last data frame.
-    rest: Bytes,
     request: RequestGuard,
 }
 
@@ -29,27 +27,27 @@ enum RequestGuard {
     Among(Arc<InRequest>),
 }
 
-/// Maximum size of a chunk over HTTP/2. When a chunk has been sent, the peer has made progress.
-/// Each chunk boundary costs a few small frames, so chunks must not be much smaller.
-const PIECE: usize = 256 * 1024;
-
-/// A chunk of the body, dropped when it has been sent.
-struct Piece {
+/// A chunk of the body. Over HTTP/2 it tells how much of it has been sent: the HTTP/2 library takes
+/// from it what the peer's windows allow, as it is written.
+#[derive(Debug)]
+pub(crate) struct Chunk {
     data: Bytes,
-    request: Arc<InRequest>,
+    request: Option<Arc<InRequest>>,
 }
 
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        self.data.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
         &self.data
     }
-}
 
-impl Drop for Piece {
-    fn drop(&mut self) {
-        // If this is the last reference, the request ends anyway.
-        if Arc::strong_count(&self.request) > 1 {
-            self.request.sent();
+    fn advance(&mut self, count: usize) {
+        self.data.advance(count);
+        if let Some(request) = &self.request {
+            request.sent(count);
         }
     }
 }
@@ -59,7 +57,6 @@ impl Tracked {
         request.answered(body.is_end_stream());
         Self {
             body,
-            rest: Bytes::new(),
             request: if request.is_multiplexed() {
                 RequestGuard::Among(Arc::new(request))
             } else {
@@ -70,50 +67,45 @@ impl Tracked {
 }
 
 impl HttpBody for Tracked {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Chunk>, BoxError>>> {
         let this = &mut *self;
-        let RequestGuard::Among(request) = &this.request else {
-            return Pin::new(&mut this.body).poll_frame(cx);
+        let next = Pin::new(&mut this.body).poll_frame(cx);
+        let request = match &this.request {
+            RequestGuard::Among(request) => Some(request),
+            RequestGuard::Alone { .. } => None,
         };
-        if this.rest.is_empty() {
-            let next = Pin::new(&mut this.body).poll_frame(cx);
-            if next.is_pending() {
-                request.waits();
-            }
-            match ready!(next) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => this.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-                },
-                end => return Poll::Ready(end),
-            }
+        if let Some(request) = request
+            && next.is_pending()
+        {
+            request.waits();
         }
-        request.taken();
-        let piece = Piece {
-            data: this.rest.split_to(PIECE.min(this.rest.len())),
-            request: Arc::clone(request),
+        let frame = match ready!(next) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => return Poll::Ready(None),
         };
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
+        Poll::Ready(Some(Ok(frame.map_data(|data| {
+            if let Some(request) = request {
+                request.taken(data.len());
+            }
+            Chunk {
+                data,
+                request: request.cloned(),
+            }
+        }))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.len() as u64;
-        let body = self.body.size_hint();
-        let mut size = SizeHint::new();
-        if let Some(upper) = body.upper() {
-            size.set_upper(upper + rest);
-        }
-        size.set_lower(body.lower() + rest);
-        size
+        self.body.size_hint()
     }
 }

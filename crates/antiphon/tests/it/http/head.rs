@@ -209,6 +209,29 @@ async fn a_chunked_body_is_reassembled() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_mostly_framing_is_refused() {
+    let server = TestServer::new().await;
+    let long = call("1", "echo", &format!("[\"{}\"]", "y".repeat(100_000)));
+    let spaces = |body: &str| chunked(body, body.len()).replacen("\r\n", &" ".repeat(400_000), 1);
+    let short = call("1", "count", "[]");
+    for (body, accepted) in [
+        (chunked(&long, 16), true),
+        (chunked(&long, 1), false),
+        (spaces(&short).replacen("   {", "  \r\n{", 1), false),
+    ] {
+        let mut http1 = server.connect().await;
+        let request = head("Transfer-Encoding: chunked\r\n") + &body;
+        // The server may answer and close before it has read all.
+        let _ = http1.try_send(request).await;
+        let answer = http1.answer().await;
+        assert_eq!(answer.status, if accepted { 200 } else { 400 });
+        assert_eq!(answer.closes(), !accepted);
+    }
+    assert_eq!(server.log.counted.get(), 0);
+    server.answers_others().await;
+}
+
+#[tokio::test]
 async fn a_head_may_come_byte_by_byte() {
     let server = TestServer::new().await;
     let mut http1 = server.connect().await;

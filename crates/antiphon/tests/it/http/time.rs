@@ -92,6 +92,9 @@ async fn a_partial_head_after_a_request_ends_the_connection() {
 async fn an_idle_connection_ends_and_a_busy_one_does_not() {
     let server = server(|settings| settings.idle_timeout = SHORT).await;
     let idle = used(&server).await;
+    // The server has looked for the next request before it answered this one.
+    let mut waited = used(&server).await;
+    assert_eq!(waited.call("1", "sleep", "[300]").await["result"], 300);
     let mut busy = used(&server).await;
     let http2 = server.http2().await;
     let mut waiting = server.http2().await;
@@ -101,6 +104,7 @@ async fn an_idle_connection_ends_and_a_busy_one_does_not() {
         sleep(Duration::from_millis(20)).await;
     }
     idle.closed().await;
+    waited.closed().await;
     let _ = http2.driver.await.unwrap();
     let (status, _) = read(response).await;
     assert_eq!(status, 200);

@@ -335,7 +335,7 @@ async fn an_idle_connection_without_calls_ends() {
     for ping_interval in [None, short, hour] {
         let seen = MethodCounters::default();
         let server = serve(&seen, |settings| {
-            settings.sessions.idle_timeout = short;
+            settings.idle_timeout = short;
             settings.sessions.ping_interval = ping_interval;
         })
         .await;
@@ -349,6 +349,31 @@ async fn an_idle_connection_without_calls_ends() {
         assert_eq!(code(&busy.next().await), CANCELLED, "{ping_interval:?}");
         assert_eq!(busy.rest().await, [""; 0], "{ping_interval:?}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_without_a_first_message_ends() {
+    let short = Some(Duration::from_millis(100));
+    let seen = MethodCounters::default();
+    let server = serve(&seen, |settings| settings.header_timeout = short).await;
+    let mut used = server.connect().await;
+    used.answers("before").await;
+    let silent = server.connect().await;
+    let mut blank = server.connect().await;
+    let blanks = async {
+        // Blanks are no message, and so no sign of life.
+        for _ in 0..400 {
+            if blank.stream.write_all(b" \r\n").await.is_err() {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it is not cut off");
+    };
+    let (rest, ()) = tokio::join!(silent.rest(), blanks);
+    assert_eq!(rest, [""; 0]);
+    used.answers("afterwards").await;
+    assert_eq!(server.handle.connections(), 1);
 }
 
 /// In process there are no pings. A call or a subscription keeps the connection open.

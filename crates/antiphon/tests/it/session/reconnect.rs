@@ -201,6 +201,30 @@ async fn the_states_of_a_connection_can_be_watched() {
     until(|state| matches!(state, ConnectionState::Open)).await;
 }
 
+/// Each connection ends without a message, as a server ends those that only take a place.
+#[tokio::test]
+async fn a_client_that_nobody_uses_does_not_reconnect_for_ever() {
+    let server = Server::new(router(&MethodCounters::default()));
+    let server = server.configure(|settings| {
+        settings.header_timeout = Some(Duration::from_millis(100));
+    });
+    let server = SessionServer::raw(server).await;
+    let client = builder(server.address).reconnect(soon()).build().unwrap();
+    let mut connection = client.connection();
+    for _ in 0..2 {
+        client.ready().await.unwrap();
+        let before = server.handle.accepted();
+        // The next connection follows by itself, and then none does for a long time.
+        while server.handle.accepted() == before {
+            connection.changed().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let more = server.handle.accepted() - before;
+        assert!(more < 4, "{more} more connections");
+    }
+    assert_eq!(call!(client.add(3, 4)).await.ok(), Some(7));
+}
+
 #[tokio::test]
 async fn attempts_are_counted() {
     let address = free_port();
