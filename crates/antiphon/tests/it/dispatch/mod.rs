@@ -3,6 +3,7 @@
 mod batch;
 mod cancel;
 mod incidents;
+mod large;
 mod layers;
 mod message;
 mod panics;
