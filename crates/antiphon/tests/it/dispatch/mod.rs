@@ -8,5 +8,6 @@ mod layers;
 mod message;
 mod panics;
 mod time;
+mod values;
 
 pub(crate) use panics::quiet;
