@@ -62,7 +62,7 @@ impl Answer {
         self,
         subject: &str,
         id: Option<&Id>,
-        rules: Rules,
+        rules: &Rules,
     ) -> Result<RawJson, Error> {
         let (status, outcome) = self.judge(subject, |body| read_single(body, id, rules))?;
         outcome.map_err(|error| Error::refused(subject, error).status_of(status))
@@ -70,7 +70,7 @@ impl Answer {
 
     /// Whether a notification was accepted. JSON-RPC servers may respond with status 200 and an
     /// error object; any other body of a successful response is ignored.
-    pub(super) fn nothing(self, subject: &str, rules: Rules) -> Result<(), Error> {
+    pub(super) fn nothing(self, subject: &str, rules: &Rules) -> Result<(), Error> {
         let success = self.status().is_success();
         match self.single(subject, None, rules) {
             Err(error) if !success || error.code().is_some() => Err(error),
@@ -83,7 +83,7 @@ impl Answer {
         self,
         subject: &str,
         calls: usize,
-        rules: Rules,
+        rules: &Rules,
     ) -> Result<(StatusCode, BatchAnswer), Error> {
         self.judge(subject, |body| read_batch(body, calls, rules))
     }
@@ -146,11 +146,11 @@ fn refusal(head: &Parts, body: &[u8]) -> String {
 ///
 /// An error with the id null means that the server could not read the request. Over HTTP, that
 /// can only be our request.
-fn read_single(body: Bytes, id: Option<&Id>, rules: Rules) -> Result<Outcome, Fault> {
+fn read_single(body: Bytes, id: Option<&Id>, rules: &Rules) -> Result<Outcome, Fault> {
     if body.is_empty() {
         return Err("the body is empty".into());
     }
-    let response = match parse(body, &rules) {
+    let response = match parse(body, rules) {
         Ok(Incoming::Single(Entry::Response(response))) => response,
         Ok(Incoming::Single(Entry::Invalid(invalid))) => return Err(invalid.reason().into()),
         Ok(Incoming::Single(Entry::Request(_))) => return Err("it is a request".into()),
@@ -167,14 +167,14 @@ fn read_single(body: Bytes, id: Option<&Id>, rules: Rules) -> Result<Outcome, Fa
 }
 
 /// Reads the responses to a batch. The batch matches them to its calls.
-fn read_batch(body: Bytes, calls: usize, rules: Rules) -> Result<BatchAnswer, Fault> {
+fn read_batch(body: Bytes, calls: usize, rules: &Rules) -> Result<BatchAnswer, Fault> {
     if body.is_empty() {
         return Err("the body is empty".into());
     }
-    let rules = rules.max_batch(calls);
+    let rules = rules.clone().max_batch(calls);
     match parse(body.clone(), &rules) {
         Ok(Incoming::Batch(entries)) => Ok(BatchAnswer::Entries(entries)),
-        Ok(Incoming::Single(_)) => match read_single(body, None, rules)? {
+        Ok(Incoming::Single(_)) => match read_single(body, None, &rules)? {
             Err(error) => Ok(BatchAnswer::Refused(error)),
             Ok(_) => Err("it is a single object, and a batch was sent".into()),
         },
