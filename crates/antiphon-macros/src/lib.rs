@@ -98,8 +98,8 @@ use proc_macro::TokenStream;
 /// A method takes `&self`, or no `self` at all. Many calls of it may run at the same time, so state
 /// that changes must be in a `Mutex` or something similar. There are three forms:
 ///
-/// - `fn` runs in the task that reads the connection. It must return quickly, because no other call
-///   of that connection proceeds meanwhile.
+/// - `fn` runs in the task that reads the connection, unless its parameters are larger than 256 KiB.
+///   It must return quickly, because no other call of that connection proceeds meanwhile.
 /// - `async fn` may wait, but must not block its thread. Its future must be `Send`.
 /// - `fn` with `#[method(blocking)]` runs on a thread where it may block.
 ///

@@ -33,9 +33,9 @@ impl ErrorCode {
     pub const INVALID_PARAMS: Self = Self(-32602);
     /// The method failed unexpectedly (section 5.1).
     pub const INTERNAL_ERROR: Self = Self(-32603);
-    /// The server has reached a limit, usually that of calls in flight, and the method has not run;
-    /// try again later. Calls that a stopping server aborts get this code, too, with another
-    /// message.
+    /// The server has reached a limit, usually that of calls in flight; try again later. The method
+    /// has not run, or it was dropped when it had to wait for the first time. Calls that a stopping
+    /// server aborts get this code, too, with another message.
     pub const OVERLOADED: Self = Self(-32000);
     /// The deadline of the call passed before it ended.
     pub const TIMEOUT: Self = Self(-32001);

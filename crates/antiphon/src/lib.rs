@@ -55,8 +55,8 @@
 //! under the name after this prefix. All other methods stay private. The form of a method decides
 //! where it runs:
 //!
-//! - `fn` runs in the task that reads the connection. It must return quickly, because it holds up
-//!   that connection.
+//! - `fn` runs in the task that reads the connection, unless its parameters are larger than 256 KiB.
+//!   It must return quickly, because it holds up that connection.
 //! - `async fn` may wait, but must not block its thread.
 //! - `fn` with `#[method(blocking)]` runs on a thread where it may block.
 //!

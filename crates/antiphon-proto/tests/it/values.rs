@@ -14,7 +14,8 @@ fn count(value: &Value) -> usize {
 
 /// The text passes with exactly as many values as it has, and with no fewer.
 fn check(text: &str) {
-    let values = count(&serde_json::from_str(text).unwrap());
+    let value = serde_json::from_str(text).unwrap_or_default();
+    let values = count(&value);
     for max in values.saturating_sub(3)..values + 3 {
         let parsed = parse(text.to_owned().into(), &Rules::default().max_values(max));
         let refused = parsed.err() == Some(Rejection::TooManyValues);
@@ -101,8 +102,8 @@ fn beyond_the_limit_nothing_is_read() {
     // What follows is no JSON, and is not looked at.
     let rules = Rules::default().max_values(3);
     let parsed = parse("[1,2,3,4,5 x".into(), &rules);
-    assert_eq!(parsed.unwrap_err(), Rejection::TooManyValues);
+    assert_eq!(parsed.err(), Some(Rejection::TooManyValues));
     // A fault before the limit is a fault of syntax.
     let parsed = parse("[1,2 x,3,4,5".into(), &rules);
-    assert_eq!(parsed.unwrap_err(), Rejection::Syntax { at: 5 });
+    assert_eq!(parsed.err(), Some(Rejection::Syntax { at: 5 }));
 }

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use antiphon_proto::{Id, Params};
+use antiphon_proto::{Id, Params, Rules};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_RESPONSE: usize = 10 * 1024 * 1024;
 const MAX_BATCH_RESPONSE: usize = 25 * 1024 * 1024;
+const MAX_VALUES: usize = 1_000_000;
 
 /// How a client writes characters beyond ASCII in requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -31,6 +32,17 @@ pub(super) struct CallOptions {
     pub(super) timeout: Option<Duration>,
     pub(super) max_response: usize,
     pub(super) max_batch_response: usize,
+    /// The most JSON values in a message of the server.
+    pub(super) max_values: usize,
+}
+
+impl CallOptions {
+    /// The rules of a response.
+    pub(super) fn rules(&self) -> Rules {
+        Rules::default()
+            .version(&self.version)
+            .max_values(self.max_values)
+    }
 }
 
 impl Default for CallOptions {
@@ -45,6 +57,7 @@ impl Default for CallOptions {
             timeout: Some(TIMEOUT),
             max_response: MAX_RESPONSE,
             max_batch_response: MAX_BATCH_RESPONSE,
+            max_values: MAX_VALUES,
         }
     }
 }

@@ -62,17 +62,17 @@ impl Answer {
         self,
         subject: &str,
         id: Option<&Id>,
-        version: &str,
+        rules: &Rules,
     ) -> Result<RawJson, Error> {
-        let (status, outcome) = self.judge(subject, |body| read_single(body, id, version))?;
+        let (status, outcome) = self.judge(subject, |body| read_single(body, id, rules))?;
         outcome.map_err(|error| Error::refused(subject, error).status_of(status))
     }
 
     /// Whether a notification was accepted. JSON-RPC servers may respond with status 200 and an
     /// error object; any other body of a successful response is ignored.
-    pub(super) fn nothing(self, subject: &str, version: &str) -> Result<(), Error> {
+    pub(super) fn nothing(self, subject: &str, rules: &Rules) -> Result<(), Error> {
         let success = self.status().is_success();
-        match self.single(subject, None, version) {
+        match self.single(subject, None, rules) {
             Err(error) if !success || error.code().is_some() => Err(error),
             _ => Ok(()),
         }
@@ -83,9 +83,9 @@ impl Answer {
         self,
         subject: &str,
         calls: usize,
-        version: &str,
+        rules: &Rules,
     ) -> Result<(StatusCode, BatchAnswer), Error> {
-        self.judge(subject, |body| read_batch(body, calls, version))
+        self.judge(subject, |body| read_batch(body, calls, rules))
     }
 
     /// Reads the body. If that is not a valid response, the error depends on the HTTP status.
@@ -146,11 +146,11 @@ fn refusal(head: &Parts, body: &[u8]) -> String {
 ///
 /// An error with the id null means that the server could not read the request. Over HTTP, that
 /// can only be our request.
-fn read_single(body: Bytes, id: Option<&Id>, version: &str) -> Result<Outcome, Fault> {
+fn read_single(body: Bytes, id: Option<&Id>, rules: &Rules) -> Result<Outcome, Fault> {
     if body.is_empty() {
         return Err("the body is empty".into());
     }
-    let response = match parse(body, &Rules::default().version(version)) {
+    let response = match parse(body, rules) {
         Ok(Incoming::Single(Entry::Response(response))) => response,
         Ok(Incoming::Single(Entry::Invalid(invalid))) => return Err(invalid.reason().into()),
         Ok(Incoming::Single(Entry::Request(_))) => return Err("it is a request".into()),
@@ -167,14 +167,14 @@ fn read_single(body: Bytes, id: Option<&Id>, version: &str) -> Result<Outcome, F
 }
 
 /// Reads the responses to a batch. The batch matches them to its calls.
-fn read_batch(body: Bytes, calls: usize, version: &str) -> Result<BatchAnswer, Fault> {
+fn read_batch(body: Bytes, calls: usize, rules: &Rules) -> Result<BatchAnswer, Fault> {
     if body.is_empty() {
         return Err("the body is empty".into());
     }
-    let rules = Rules::default().version(version).max_batch(calls);
+    let rules = rules.clone().max_batch(calls);
     match parse(body.clone(), &rules) {
         Ok(Incoming::Batch(entries)) => Ok(BatchAnswer::Entries(entries)),
-        Ok(Incoming::Single(_)) => match read_single(body, None, version)? {
+        Ok(Incoming::Single(_)) => match read_single(body, None, &rules)? {
             Err(error) => Ok(BatchAnswer::Refused(error)),
             Ok(_) => Err("it is a single object, and a batch was sent".into()),
         },

@@ -2,8 +2,7 @@
 //!
 //! Only a call that has to wait takes a place: one of all, of its kind of transport, and of its
 //! address if it is not local. Its connection may have one more only while it holds fewer than are
-//! free in each of these shares. So a connection alone gets half of them, and a new one finds room
-//! whatever those before it do.
+//! free in each of these shares. So a connection gets half of what those before it have left.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_finds_room_whatever_the_others_hold() {
+    fn a_new_connection_finds_room_beside_greedy_ones() {
         use TransportKind::{Requests, Sessions};
         for address in [None, Some("192.0.2.1")] {
             let places = Places::default();

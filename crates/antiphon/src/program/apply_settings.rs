@@ -180,7 +180,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("antiphon-{}.toml", std::process::id()));
         std::fs::write(
             &path,
-            "bind = [\"127.0.0.1:1\"]\nmax-batch = 7\ncall-timeout = 5\n",
+            "bind = [\"127.0.0.1:1\"]\nmax-batch = 7\ncall-timeout = 5\nmax-values = 6\n\
+             max-in-flight-per-caller = 3\n",
         )
         .unwrap();
         let flags = ServeArgs {
@@ -199,6 +200,8 @@ mod tests {
         assert_eq!(settings.bind, ["127.0.0.1:1"]);
         assert_eq!(settings.calls.max_batch, 9);
         assert_eq!(settings.calls.call_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(settings.calls.max_values, 6);
+        assert_eq!(settings.calls.max_in_flight_per_caller, Some(3));
         assert_eq!(settings.max_connections, 3);
         assert_eq!(file.max_request, Some(ByteSize(1000)));
     }

@@ -15,7 +15,7 @@ use crate::client::reconnect::{Driver, SessionSource};
 use crate::client::session_connector::{SessionConnector, Target, session_place};
 use crate::client::shared::{Scope, Shared};
 use crate::client::transport::{ClientTransport, Http};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Limits};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
 
@@ -41,7 +41,8 @@ impl ClientBuilder {
             return Err(Error::local(SUBJECT, fault));
         }
         let offered = self.router.take().unwrap_or_default();
-        let offered = offered.build().map_err(|error| {
+        let limits = Limits::default().max_values(self.calls.max_values);
+        let offered = offered.build_with(limits).map_err(|error| {
             Error::local(SUBJECT, "its own router cannot be served").because(error)
         })?;
         let (place, transport) = match self.in_process.take() {

@@ -40,7 +40,7 @@ use crate::session::SessionLimits;
 /// |---|---|
 /// | calls | [`timeout`](Self::timeout), [`version`](Self::version), [`data`](Self::data), [`id_generator`](Self::id_generator), [`separator`](Self::separator), [`tell_deadlines`](Self::tell_deadlines) |
 /// | requests | [`header`](Self::header), [`encoding`](Self::encoding) |
-/// | limits | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_in_flight`](Self::max_in_flight) |
+/// | limits | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_values`](Self::max_values), [`max_in_flight`](Self::max_in_flight) |
 /// | connections | [`http2_prior_knowledge`](Self::http2_prior_knowledge), [`ca_certificate`](Self::ca_certificate), [`server_name`](Self::server_name), [`service`](Self::service), [`in_process`](Self::in_process) |
 /// | sessions | [`router`](Self::router), [`reconnect`](Self::reconnect), [`session_limits`](Self::session_limits) |
 #[must_use = "a client is made by `build`"]
@@ -155,6 +155,19 @@ impl ClientBuilder {
     /// Sets the maximum size of the response to a batch, in bytes. Default: 25 MiB.
     pub fn max_batch_response(mut self, bytes: usize) -> Self {
         self.calls.max_batch_response = bytes;
+        self
+    }
+
+    /// Sets the maximum number of JSON values in a message of the server: objects, arrays, strings,
+    /// numbers, `true`, `false` and `null`. Default: 1,000,000.
+    ///
+    /// A longer response of an HTTP server fails its call with [`ErrorKind::Unknown`]. On a session,
+    /// such a message is answered with error −32700 and belongs to no call, whose timeout then ends
+    /// it.
+    ///
+    /// [`ErrorKind::Unknown`]: crate::client::ErrorKind::Unknown
+    pub fn max_values(mut self, values: usize) -> Self {
+        self.calls.max_values = values;
         self
     }
 

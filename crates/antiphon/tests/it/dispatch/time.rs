@@ -145,9 +145,10 @@ async fn until_in_flight(dispatcher: &Dispatcher, count: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_limit_of_calls_in_flight_others_are_refused_until_one_ends() {
+async fn at_the_limit_of_calls_in_flight_those_that_wait_are_refused_until_one_ends() {
     let limits = Limits::default().max_in_flight(3);
-    let dispatcher = router(&Counter::default()).build_with(limits).unwrap();
+    let dropped = Counter::default();
+    let dispatcher = router(&dropped).build_with(limits).unwrap();
     let waiting: Vec<_> = (1..=3)
         .map(|seconds| {
             let dispatcher = dispatcher.clone();
@@ -156,12 +157,20 @@ async fn at_the_limit_of_calls_in_flight_others_are_refused_until_one_ends() {
         })
         .collect();
     until_in_flight(&dispatcher, 3).await;
-    for method in ["now", "never"] {
+    for (method, expected) in [("now", 0), ("never", -32000)] {
         let answer = ask(&dispatcher, call("8", method, "[]")).await;
-        assert_eq!((code(&answer), &answer["id"]), (-32000, &json!(8)));
+        assert_eq!((code(&answer), &answer["id"]), (expected, &json!(8)));
     }
-    let answers = ask(&dispatcher, batch([call("1", "now", "[]")])).await;
-    assert_eq!(codes(&answers), [-32000]);
+    assert_eq!(dropped.get(), 1, "it has run until it had to wait");
+    let [now, never] = ["now", "never"].map(|method| call("1", method, "[]"));
+    let answers = ask(&dispatcher, batch([&now, &never, &now])).await;
+    assert_eq!(codes(&answers), [0, -32000, 0]);
+    assert_eq!(
+        ask(&dispatcher, notification("never", "[]")).await,
+        json!(null)
+    );
+    assert_eq!(dropped.get(), 3);
+    assert_eq!(dispatcher.in_flight(), 3);
 
     until_in_flight_after(&dispatcher, Duration::from_millis(1500), 2).await;
     let answer = ask(&dispatcher, call("8", "now", "[]")).await;
@@ -212,6 +221,55 @@ async fn a_blocking_call_counts_once_until_its_thread_is_free() {
         go.send(()).unwrap();
         until_in_flight_soon(&dispatcher).await;
     }
+}
+
+#[tokio::test]
+async fn a_blocking_method_does_not_run_without_a_place() {
+    let layer = tower::limit::ConcurrencyLimitLayer::new(10);
+    for (layered, places) in [(false, 0), (true, 0), (false, 1), (true, 1)] {
+        let ran = Counter::default();
+        let runs = ran.clone();
+        let method = Method::new("block", move |call| {
+            let runs = runs.clone();
+            CallFuture::blocking(&call.context(), move || {
+                runs.add();
+                call.answer(Ok(1))
+            })
+        });
+        let mut router = Router::new().method(method);
+        if layered {
+            router = router.layer(layer.clone());
+        }
+        let limits = Limits::default().max_in_flight(places);
+        let dispatcher = router.build_with(limits).unwrap();
+        let answer = ask(&dispatcher, call("1", "block", "[]")).await;
+        let expected = [-32000, 0][places];
+        assert_eq!((code(&answer), ran.get()), (expected, places), "{layered}");
+        until_in_flight_soon(&dispatcher).await;
+    }
+}
+
+/// The future of a call that is refused may panic when it is dropped, and that is its own affair.
+#[tokio::test]
+async fn a_refused_call_that_panics_when_it_is_dropped_is_refused() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("S3CR3T");
+        }
+    }
+    let router = Router::new().method_fn("never", || {
+        let panics = Panics;
+        async move {
+            pending::<()>().await;
+            drop(panics);
+        }
+    });
+    let limits = Limits::default().max_in_flight(0);
+    let dispatcher = router.build_with(limits).unwrap();
+    super::quiet();
+    let answer = ask(&dispatcher, call("1", "never", "[]")).await;
+    assert_eq!(code(&answer), -32000);
 }
 
 /// Waits, in real time, for the end of calls on other threads.

@@ -209,13 +209,17 @@ async fn calls_in_flight_are_limited_over_all_connections() {
     server.log.held.reach(2).await;
     let mut third = server.connect().await;
     for _ in 0..2 {
-        let answer = third.call("7", "add", "[1,2]").await;
+        let answer = third.call("7", "hold", "[]").await;
         assert_eq!(
             (&answer["id"], &answer["error"]["code"]),
             (&7.into(), &(-32000).into())
         );
+        // What does not wait needs no place.
+        assert_eq!(third.call("7", "add", "[1,2]").await["result"], 3);
     }
     drop(first);
-    server.log.dropped.reach(1).await;
-    assert_eq!(third.call("7", "add", "[1,2]").await["result"], 3);
+    server.log.dropped.reach(3).await;
+    third.send(&hold).await;
+    server.log.held.reach(5).await;
+    assert_eq!(server.log.dropped.get(), 3);
 }

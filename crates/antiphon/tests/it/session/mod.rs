@@ -5,6 +5,7 @@ mod calls;
 mod cancel_safety;
 mod cut;
 mod everywhere;
+mod fairness;
 mod greedy_client;
 mod hostile_client;
 mod hostile_server;

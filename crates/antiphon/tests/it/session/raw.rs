@@ -230,7 +230,10 @@ impl RawWebSocket {
     pub(super) const PONG: u8 = 10;
 
     pub(super) async fn connect(address: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap(), address).await
+    }
+
+    pub(super) async fn over(mut stream: TcpStream, address: SocketAddr) -> Self {
         let head = format!(
             "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"

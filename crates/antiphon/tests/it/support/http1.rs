@@ -75,14 +75,19 @@ pub(crate) fn chunked(body: &str, size: usize) -> String {
     chunks.collect::<String>() + "0\r\n\r\n"
 }
 
-impl Http1 {
-    pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+impl From<TcpStream> for Http1 {
+    fn from(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self {
             stream,
             read: Vec::new(),
         }
+    }
+}
+
+impl Http1 {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self::from(TcpStream::connect(address).await.unwrap())
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
