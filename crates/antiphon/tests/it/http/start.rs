@@ -90,7 +90,7 @@ async fn limits_that_let_nothing_pass_are_refused() {
     for (name, change) in zeros {
         let (error, text) = refused(server().configure(change)).await;
         assert!(matches!(error, ServeError::BadSetting(_)), "{text}");
-        assert!(text.starts_with(&format!("{name} is 0")), "{text}");
+        assert!(text.starts_with(&format!("`{name}` cannot be 0")), "{text}");
     }
 }
 
