@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `main.rs` | command line and exit code; the only place that prints errors |
 //! | `serve.rs` | `antiphon serve` |
+//! | `allocator.rs` | how `antiphon serve` returns memory to the system |
 //! | `calculator.rs`, `ticks.rs` | methods of `antiphon serve` |
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
@@ -21,6 +22,7 @@
 //!
 //! Standard output carries only results; messages about them go to standard error.
 
+mod allocator;
 mod args;
 mod batch;
 mod calculator;
@@ -116,7 +118,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(command) => Ok(command.run()),
+        Command::Serve(command) => {
+            allocator::return_memory();
+            Ok(command.run())
+        }
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),

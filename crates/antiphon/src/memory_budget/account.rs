@@ -9,7 +9,7 @@ use super::FREE;
 use super::pool::{MemoryBudgets, MemoryPool};
 
 /// The part of a budget that one connection may hold, unless a single message needs more.
-const SHARE: usize = 8;
+const SHARE: usize = 10;
 
 /// Which budget bytes belong to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ pub(super) fn wait(account: &Arc<Account>) -> Option<MutexGuard<'_, ()>> {
     let turn = account.turn();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
-    while let Poll::Pending = account.poll_few(&mut cx) {
+    while account.poll_few(&mut cx).is_pending() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return None;

@@ -90,11 +90,11 @@ pub struct Settings {
     /// Maximum size of all requests held in memory, in bytes, over all connections: bodies, and
     /// messages of sessions, from their first byte until they are answered. A body beyond it gets
     /// 503, a call −32000; a session whose message does not fit is closed. One connection may hold
-    /// an eighth of it, or one message. At least twice `max_request`. Default: 256 MiB.
+    /// a tenth of it, or one message. At least twice `max_request`. Default: 256 MiB.
     pub max_request_memory: usize,
     /// Maximum size of all responses held in memory, in bytes, over all connections: results,
     /// batches and items, from the moment they are written until the system has taken them. A call
-    /// whose result does not fit gets −32000. One connection may hold an eighth of it, or one
+    /// whose result does not fit gets −32000. One connection may hold a tenth of it, or one
     /// response and [`SessionLimits::max_unwritten`]. At least twice the largest response. Default:
     /// 256 MiB.
     pub max_response_memory: usize,

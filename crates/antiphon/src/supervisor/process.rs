@@ -80,10 +80,18 @@ impl CommandLine {
             Executable::Replaced => role::SUCCESSOR,
         };
         command.env(marker, std::process::id().to_string());
+        if std::env::var_os(MMAP_THRESHOLD).is_none() {
+            command.env(MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
+        }
         let child = command.spawn()?;
         Ok((child, ours))
     }
 }
+
+/// From this size on the C library of Linux takes memory from the system, and returns it when it is
+/// freed. By default the size grows with what is freed, and the memory of large messages stays.
+const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+const MMAP_THRESHOLD_BYTES: &str = "4194304";
 
 /// Sends signals to a child process for as long as it has not been reaped.
 #[derive(Clone, Debug)]

@@ -12,19 +12,18 @@ use crate::wire::{Peer, Place, Protocol, Socket, batch};
 const READERS: usize = 25;
 /// Connections of those who call beside them.
 const OTHERS: u64 = 2;
-/// Bytes that each reads at a time, and how often. That is half of what a reader has to take, and
-/// enough that the system tells the server every few seconds that there is room.
-const PIECE: usize = 500;
+/// Bytes that each reads at a time, and how often. That is a tenth of what a reader has to take.
+const PIECE: usize = 100;
 const PAUSE: Duration = Duration::from_secs(1);
-/// When such readers are given up, at the latest. The limit of the server holds from the sixth
-/// second on, and the system takes the first bytes of the answer at once.
-const GIVEN_UP: Duration = Duration::from_secs(40);
+/// When such readers are given up, at the latest: the write timeout is 30 s, and what they read saves
+/// a few more.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 
 /// The server has to end the connections. It is asked, because a reader sees the end only behind
 /// what the system still holds for it.
 fn slow(protocol: Protocol) {
     let _turn = alone();
-    let target = Target::subject(&["--bind", "127.0.0.1:0"]);
+    let target = Target::subject(&["--bind", "127.0.0.1:0", "--idle-timeout", "5s"]);
     let mut left = 0;
     let name = format!("slow readers, {protocol:?}");
     check(&name, target, ANY, |target| {

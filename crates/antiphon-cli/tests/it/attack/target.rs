@@ -59,6 +59,8 @@ impl Target {
 
     fn subject_by(mut command: Command, flags: &[&str]) -> Self {
         command.args([subject::TEST, "--exact", "--ignored", "--nocapture", "-q"]);
+        // As `antiphon serve` has it, and docs/deploy.md says.
+        command.env("MALLOC_MMAP_THRESHOLD_", "4194304");
         Self::start(command, flags, |command, arguments| {
             command.env(subject::ARGUMENTS, arguments.join("\n"));
         })

@@ -154,7 +154,7 @@ impl fmt::Debug for Events {
 /// # Errors
 ///
 /// If there is no memory for it.
-pub(crate) fn event(answer: Payload, account: &Arc<Account>) -> Result<Payload, Exhausted> {
+pub(crate) fn event(answer: &Payload, account: &Arc<Account>) -> Result<Payload, Exhausted> {
     let mut event = Payload::default();
     event.reserve(answer.len() + 40, account)?;
     write_event(&mut event.text, &answer.text, None);

@@ -359,7 +359,7 @@ impl HttpService {
         if let Some(handle) = handle
             && !streams.is_empty()
         {
-            let text = events::event(text, memory).map_err(exhausted)?;
+            let text = events::event(&text, memory).map_err(exhausted)?;
             let events = Events::new(text, streams, handle, call.stopping);
             return Ok(reply::events(Body::from(events)));
         }
@@ -369,7 +369,7 @@ impl HttpService {
         Ok(match form.whole {
             Some(media_type) => reply::answer(text, media_type),
             None => {
-                let event = events::event(text, memory).map_err(exhausted)?;
+                let event = events::event(&text, memory).map_err(exhausted)?;
                 reply::events(Body::from(event))
             }
         })
