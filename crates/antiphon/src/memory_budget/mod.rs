@@ -19,13 +19,13 @@
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::Serialize;
 
-mod account;
+pub(crate) mod account;
 mod payload;
 mod pool;
 mod reservation;
 mod turn;
 
-pub(crate) use account::{Account, Accounts, Direction};
+pub(crate) use account::{Account, Direction};
 pub(crate) use payload::{Payload, Wait, WriteError};
 pub(crate) use pool::MemoryBudgets;
 pub(crate) use reservation::Reservation;

@@ -249,7 +249,7 @@ impl io::Write for PayloadWriter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Accounts;
+    use super::super::account::Accounts;
     use super::*;
 
     const MIB: usize = 1024 * 1024;

@@ -121,7 +121,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Wake, Waker};
 
-    use super::super::{Accounts, FREE};
+    use super::super::FREE;
+    use super::super::account::Accounts;
     use super::*;
 
     const MIB: usize = 1024 * 1024;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Weak;
 
 use crate::call_origin::{Connection, Transport};
-use crate::memory_budget::Accounts;
+use crate::memory_budget::account::Accounts;
 use crate::server::listener::{Incoming, ListenerKind, Protocol};
 use crate::server::stream_connection::StreamConnections;
 use crate::session::event_loop::SessionFuture;

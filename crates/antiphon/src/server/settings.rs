@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dispatch::Limits;
-use crate::memory_budget::{Accounts, MemoryBudgets};
+use crate::memory_budget::MemoryBudgets;
+use crate::memory_budget::account::Accounts;
 use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::config::Silence;

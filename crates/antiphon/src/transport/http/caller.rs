@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::{Connection, Transport};
-use crate::memory_budget::Accounts;
+use crate::memory_budget::account::Accounts;
 use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::upgrade::UpgradeSlot;
 

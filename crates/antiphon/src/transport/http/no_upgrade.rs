@@ -8,6 +8,7 @@ use http::Response;
 use http::request::Parts;
 
 use crate::dispatch::Dispatcher;
+use crate::memory_budget::account::Accounts;
 use crate::session::SessionConfig;
 use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
@@ -38,6 +39,7 @@ pub(crate) struct UpgradeContext<'a> {
     pub(crate) local: bool,
     pub(crate) admin: bool,
     pub(crate) config: &'a SessionConfig,
+    pub(crate) accounts: &'a Accounts,
     pub(crate) max_message: usize,
 }
 

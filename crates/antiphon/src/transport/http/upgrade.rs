@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::call_origin::{Connection, Transport};
 use crate::dispatch::Dispatcher;
-use crate::memory_budget::Accounts;
+use crate::memory_budget::account::Accounts;
 use crate::session::event_loop::{SessionFuture, run};
 use crate::session::{Session, SessionConfig};
 use crate::shutdown::Shutdown;
