@@ -11,7 +11,7 @@ const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
 
 /// Buffers of this size and above are returned when they are freed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const BYTES: &str = "4194304";
+const BYTES: &str = "262144";
 
 /// Executes this program again with a fixed size of large buffers, unless the environment has one.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -91,7 +91,7 @@ impl CommandLine {
 /// From this size on the C library of Linux takes memory from the system, and returns it when it is
 /// freed. By default the size grows with what is freed, and the memory of large messages stays.
 const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-const MMAP_THRESHOLD_BYTES: &str = "4194304";
+const MMAP_THRESHOLD_BYTES: &str = "262144";
 
 /// Sends signals to a child process for as long as it has not been reaped.
 #[derive(Clone, Debug)]

@@ -60,7 +60,7 @@ impl Target {
     fn subject_by(mut command: Command, flags: &[&str]) -> Self {
         command.args([subject::TEST, "--exact", "--ignored", "--nocapture", "-q"]);
         // As `antiphon serve` has it, and docs/deploy.md says.
-        command.env("MALLOC_MMAP_THRESHOLD_", "4194304");
+        command.env("MALLOC_MMAP_THRESHOLD_", "262144");
         Self::start(command, flags, |command, arguments| {
             command.env(subject::ARGUMENTS, arguments.join("\n"));
         })
