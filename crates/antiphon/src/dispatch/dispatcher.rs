@@ -185,6 +185,12 @@ impl Dispatcher {
         self.0.endpoint.knows(request.method_bytes())
     }
 
+    /// The most bytes in one answer, to a call or to a batch.
+    pub(crate) fn max_answer(&self) -> usize {
+        let limits = &self.0.limits;
+        limits.max_response.max(limits.max_batch_response)
+    }
+
     /// The most entries in a batch.
     pub(crate) fn max_batch(&self) -> usize {
         self.0.limits.max_batch

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::admin_token::AdminToken;
 use crate::memory_budget::MemoryBudgets;
+use crate::memory_budget::account::Accounts;
 use crate::metrics::status::ServerStatus;
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::exposure::Exposure;
@@ -15,6 +16,9 @@ use crate::transport::http::connection::{Http, HttpHandler};
 use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
 use crate::transport::tls::server::ServerTls;
+
+/// A route with its path, under the limits of the server.
+type ServedRoute = (Option<String>, Route);
 
 /// Everything a server serves, apart from its settings.
 pub(super) struct App {
@@ -30,25 +34,27 @@ pub(super) struct App {
 impl App {
     /// Setup of new connections under these settings.
     pub(super) fn setup(&self, settings: &Settings) -> ConnectionSetup {
+        let routes: Vec<_> = (self.routes.iter())
+            .map(|(path, route)| {
+                let route = route.clone().served(&self.status, &settings.calls);
+                (path.clone(), route)
+            })
+            .collect();
+        let answers = (routes.iter()).map(|(_, route)| route.dispatcher().max_answer());
+        let accounts = settings.accounts(&self.budgets, answers.max().unwrap_or_default());
         ConnectionSetup {
-            raw: self.raw(settings),
+            raw: self.raw(&routes, settings),
             tls: self.tls.clone(),
-            http: self.http(settings),
-            accounts: settings.accounts(&self.budgets),
+            http: self.http(routes, accounts.clone(), settings),
+            accounts,
         }
     }
 
-    fn raw(&self, settings: &Settings) -> Option<StreamConnections> {
-        let root = self
-            .routes
-            .iter()
-            .find(|(path, _)| path.as_deref() == Some("/"));
-        let (_, route) = root.or_else(|| self.routes.first())?;
+    fn raw(&self, routes: &[ServedRoute], settings: &Settings) -> Option<StreamConnections> {
+        let root = routes.iter().find(|(path, _)| path.as_deref() == Some("/"));
+        let (_, route) = root.or_else(|| routes.first())?;
         Some(StreamConnections {
-            dispatcher: (route.clone())
-                .served(&self.status, &settings.calls)
-                .dispatcher()
-                .clone(),
+            dispatcher: route.dispatcher().clone(),
             config: settings.raw_sessions(),
             max_message: settings.max_request,
             local: self.exposure.is_local(settings),
@@ -75,16 +81,12 @@ impl App {
     }
 
     /// HTTP service under these settings.
-    fn http(&self, settings: &Settings) -> Http {
-        let with_limits = |(path, route): &(Option<String>, Route)| {
-            let route = route.clone().served(&self.status, &settings.calls);
-            (path.clone(), route)
-        };
+    fn http(&self, routes: Vec<ServedRoute>, accounts: Accounts, settings: &Settings) -> Http {
         let service = HttpService::with(
-            Routes::new(self.routes.iter().map(with_limits).collect()),
+            Routes::new(routes),
             self.exposure.guard(settings),
             settings.body_limits(),
-            settings.accounts(&self.budgets),
+            accounts,
             settings.web_sockets(),
             Arc::new(self.documents(settings)),
             self.admin.clone(),

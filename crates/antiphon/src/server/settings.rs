@@ -254,12 +254,13 @@ impl Settings {
         }
     }
 
-    /// What the accounts of connections are made from, under these budgets.
-    pub(super) fn accounts(&self, budgets: &MemoryBudgets) -> Accounts {
+    /// What the accounts of connections are made from, under these budgets, if the largest answer has
+    /// `max_response` bytes.
+    pub(super) fn accounts(&self, budgets: &MemoryBudgets, max_response: usize) -> Accounts {
         Accounts {
             budgets: budgets.clone(),
             max_request: self.max_request,
-            max_response: self.calls.max_batch_response.max(self.calls.max_response),
+            max_response,
             max_unwritten: self.sessions.max_unwritten,
         }
     }

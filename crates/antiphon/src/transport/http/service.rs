@@ -20,7 +20,7 @@ use crate::admin_token::AdminToken;
 use crate::describe::Access;
 use crate::dispatch::Answered;
 use crate::memory_budget::account::Accounts;
-use crate::memory_budget::{Account, Exhausted};
+use crate::memory_budget::{Account, Exhausted, MemoryBudgets};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
 use crate::session_state::SessionHandle;
@@ -109,9 +109,9 @@ struct Inner {
 }
 
 impl Inner {
-    fn account(&mut self, accounts: Accounts) {
-        self.unknown = Caller::unknown(&accounts);
-        self.accounts = accounts;
+    fn budget(&mut self, budgets: MemoryBudgets) {
+        self.accounts.budgets = budgets;
+        self.unknown = Caller::unknown(&self.accounts);
     }
 }
 
@@ -134,7 +134,10 @@ impl HttpService {
             max: 10 * 1024 * 1024,
             timeout: Some(Duration::from_secs(30)),
         };
-        let accounts = Accounts::new(256 * 1024 * 1024, 256 * 1024 * 1024);
+        let accounts = Accounts {
+            max_response: route.dispatcher().max_answer(),
+            ..Accounts::new(256 * 1024 * 1024, 256 * 1024 * 1024)
+        };
         Self(Arc::new(Inner {
             unknown: Caller::unknown(&accounts),
             accounts,
@@ -198,7 +201,10 @@ impl HttpService {
     /// call fits.
     #[must_use]
     pub fn max_request(self, bytes: usize) -> Self {
-        self.edit(|inner| inner.body.max = bytes)
+        self.edit(|inner| {
+            inner.body.max = bytes;
+            inner.accounts.max_request = bytes;
+        })
     }
 
     /// Sets the memory for request bodies, and for messages of WebSockets, in bytes; 256 MiB by
@@ -207,7 +213,7 @@ impl HttpService {
     pub fn max_request_memory(self, bytes: usize) -> Self {
         self.edit(|inner| {
             let responses = inner.accounts.budgets.responses.max();
-            inner.account(Accounts::new(bytes, responses));
+            inner.budget(MemoryBudgets::new(bytes, responses));
         })
     }
 
@@ -217,7 +223,7 @@ impl HttpService {
     pub fn max_response_memory(self, bytes: usize) -> Self {
         self.edit(|inner| {
             let requests = inner.accounts.budgets.requests.max();
-            inner.account(Accounts::new(requests, bytes));
+            inner.budget(MemoryBudgets::new(requests, bytes));
         })
     }
 

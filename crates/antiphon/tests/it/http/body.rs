@@ -1,8 +1,10 @@
 //! Tests of request bodies: the limit of one body, and the common limit of all bodies.
 
+use antiphon::{Limits, Route, Router, Server};
+
 use crate::support::call;
 use crate::support::http1::{chunked, head, post};
-use crate::support::test_server::TestServer;
+use crate::support::test_server::{Log, TestServer};
 
 /// A call of `count`, padded with spaces to this length.
 fn padded(length: usize) -> String {
@@ -143,4 +145,21 @@ async fn a_large_response_arrives_completely() {
     assert_eq!(answer["result"].as_str().unwrap().len(), size);
     let too_large = http1.call("1", "big", "[10485760]").await;
     assert_eq!(too_large["error"]["code"], -32003);
+}
+
+/// What one connection may hold follows from the largest answer of its routes.
+#[tokio::test]
+async fn a_route_with_larger_limits_answers_with_more_than_the_default_share() {
+    const SIZE: usize = 35 * 1024 * 1024;
+    let limits = Limits::default()
+        .max_response(40 * 1024 * 1024)
+        .max_batch_response(40 * 1024 * 1024);
+    let large = Router::new().method_fn("large", || "x".repeat(SIZE));
+    let route = Route::new(large.build_with(limits).unwrap());
+    let server = Server::builder().route("/", route);
+    let server = TestServer::of(server, Log::default()).await;
+    let mut http1 = server.connect().await;
+    let answer = http1.ask(post("", &call("1", "large", "[]"))).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.len() > SIZE, "{} bytes", answer.body.len());
 }
