@@ -2,37 +2,13 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
 use crate::support::{Exited, Process, TIMEOUT, TOOL, run};
-
-/// A temporary folder, removed when it is dropped.
-struct TempFolder(PathBuf);
-
-impl TempFolder {
-    fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("antiphon-deploy-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::temp_folder::TempFolder;
 
 /// Starts the service as systemd would, with this folder in place of `/run`.
 fn launch(folder: &TempFolder, wrong: &str) -> (Process, UnixDatagram) {
@@ -46,7 +22,7 @@ fn launch(folder: &TempFolder, wrong: &str) -> (Process, UnixDatagram) {
         .arg(root.join("tests/it/launcher.py"))
         .arg(examples.join("antiphon.socket"))
         .arg(examples.join("antiphon.service"))
-        .arg(&folder.0)
+        .arg(folder.root())
         .args([TOOL, wrong])
         .env("NOTIFY_SOCKET", notices)
         .env("WATCHDOG_USEC", "60000000");

@@ -22,7 +22,10 @@ mod serve;
 mod shell;
 #[cfg(target_os = "linux")]
 mod start;
+#[cfg(target_os = "linux")]
 mod storm;
 mod support;
+#[cfg(unix)]
+mod temp_folder;
 #[cfg(target_os = "linux")]
 mod wire;

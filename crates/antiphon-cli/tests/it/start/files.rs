@@ -114,7 +114,7 @@ fn pipes_and_devices_are_not_read() {
     assert!(made.unwrap().success());
     let key = folder.path("key");
     fs::write(&key, "").unwrap();
-    for path in [pipe.as_str(), "/dev/zero", folder.0.to_str().unwrap()] {
+    for path in [pipe.as_str(), "/dev/zero", folder.root().to_str().unwrap()] {
         let part = format!("{path}: it is no regular file");
         check_refused(&serve(&["--config", path]), &part);
         check_refused(

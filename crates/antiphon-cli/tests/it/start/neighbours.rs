@@ -75,7 +75,7 @@ fn check_serves(url: &str, flags: &[&str]) {
 #[test]
 fn a_lock_on_the_folder_of_a_socket_is_nobodys_business() {
     let folder = TempFolder::new();
-    let _lock = Neighbour::start(LOCKS, folder.0.to_str().unwrap());
+    let _lock = Neighbour::start(LOCKS, folder.root().to_str().unwrap());
     let url = format!("unix:{}", folder.path("a.sock"));
     check_serves(&url, &[]);
     check_serves(

@@ -65,7 +65,7 @@ fn settings_that_cannot_be_meant_are_refused() {
 #[test]
 fn a_socket_is_shared_with_a_group_if_that_is_asked_for() {
     let folder = TempFolder::new();
-    let group = fs::metadata(&folder.0).unwrap().gid();
+    let group = fs::metadata(folder.root()).unwrap().gid();
     for (scheme, query, mode) in [
         ("http+unix", String::new(), 0o600),
         ("http+unix", format!("?mode=0660&group={group}"), 0o660),
