@@ -20,7 +20,7 @@ use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::{CurrentCall, HeldPlace};
 use crate::describe::MethodInfo;
 use crate::error::{IncidentScope, internal_error};
-use crate::memory_budget::{Exhausted, FREE, Payload, Wait, WriteError, may_block};
+use crate::memory_budget::{FREE, Payload, Wait, may_block};
 use crate::metrics::places::PlaceLimits;
 use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening, Room};
@@ -194,8 +194,8 @@ impl Call {
     ///
     /// If the result is larger than [`Limits::max_response`](crate::Limits::max_response), the
     /// reply is error −32003. If the server has no memory left for it, the reply is error −32000
-    /// with the member `retryAfterMs` in its data. If it cannot be serialized, the reply is error −32603. The result of
-    /// a notification is dropped.
+    /// with the member `retryAfterMs` in its data. If it cannot be serialized, the reply is error
+    /// −32603. The result of a notification is dropped.
     pub fn answer<T: Serialize>(self, outcome: Result<T, ErrorObject>) -> Reply {
         let result = match outcome {
             Ok(result) => result,
@@ -211,15 +211,14 @@ impl Call {
             true => Wait::Never,
             false => Wait::ForTurn,
         };
-        match output.payload.write(&result, max, account, wait) {
-            Ok(()) => Reply(Ok(output)),
-            Err(WriteError::TooLarge) => Reply::error(ErrorCode::RESPONSE_TOO_LARGE),
-            Err(WriteError::Exhausted) => Reply::error(Exhausted),
-            Err(WriteError::Value(error)) => Reply::error(internal_error(&format_args!(
-                "the result of {} cannot be written: {error}",
-                self.request.method()
-            ))),
-        }
+        let written = output.payload.write(
+            &result,
+            max,
+            account,
+            wait,
+            &format_args!("the result of {}", self.request.method()),
+        );
+        Reply(written.map(|()| output))
     }
 }
 

@@ -26,7 +26,7 @@ mod reservation;
 mod turn;
 
 pub(crate) use account::{Account, Direction};
-pub(crate) use payload::{Payload, Wait, WriteError};
+pub(crate) use payload::{Payload, Wait};
 pub(crate) use pool::MemoryBudgets;
 pub(crate) use reservation::Reservation;
 pub(crate) use turn::may_block;

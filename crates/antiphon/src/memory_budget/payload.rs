@@ -1,14 +1,17 @@
 //! Text of an outgoing message: its buffer grows within a limit and a budget.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 
-use super::{Exhausted, FREE};
+use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::Serialize;
 
 use super::account::{Account, Direction};
 use super::reservation::Reservation;
 use super::turn;
+use super::{Exhausted, FREE};
+use crate::error::internal_error;
 
 /// What is left free behind a text, for the bytes that complete the message.
 const SLACK: usize = 16;
@@ -23,23 +26,6 @@ pub(crate) struct Payload {
     pub(crate) text: Vec<u8>,
     /// `None` if the text needs no reservation.
     pub(crate) held: Option<Box<Reservation>>,
-}
-
-/// Why a value was not written.
-#[derive(Debug)]
-pub(crate) enum WriteError {
-    /// The text would exceed its limit.
-    TooLarge,
-    /// The budget, or the share of the connection, does not allow it.
-    Exhausted,
-    /// The value has no JSON form.
-    Value(serde_json::Error),
-}
-
-impl From<Exhausted> for WriteError {
-    fn from(_: Exhausted) -> Self {
-        Self::Exhausted
-    }
 }
 
 /// Whether a large value may wait for its turn, if its thread may block.
@@ -76,27 +62,31 @@ impl Payload {
     }
 
     /// Appends the JSON text of a value; the text may then have `max` bytes. What the buffer does
-    /// not need is returned.
+    /// not need is returned. `name` is what the value is, for the log.
     ///
     /// # Errors
     ///
-    /// If the value was not written. Then the text is of no use any more.
+    /// −32003 if the text would be too long, −32000 if the budget does not allow it, −32603 if the
+    /// value has no JSON form. Then the text is of no use any more.
     pub(crate) fn write<T: Serialize + ?Sized>(
         &mut self,
         value: &T,
         max: usize,
         account: &Arc<Account>,
         wait: Wait,
-    ) -> Result<(), WriteError> {
+        name: &dyn Display,
+    ) -> Result<(), ErrorObject> {
         let (written, stop) = {
             let mut writer = PayloadWriter::new(self, max, account, wait);
             (serde_json::to_writer(&mut writer, value), writer.stop)
         };
         match (written, stop) {
-            (Ok(()), _) => self.settle(account).map_err(WriteError::from),
-            (Err(_), Some(Stop::TooLarge)) => Err(WriteError::TooLarge),
-            (Err(_), Some(Stop::Exhausted)) => Err(WriteError::Exhausted),
-            (Err(error), None) => Err(WriteError::Value(error)),
+            (Ok(()), _) => Ok(self.settle(account)?),
+            (Err(_), Some(Stop::TooLarge)) => Err(ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)),
+            (Err(_), Some(Stop::Exhausted)) => Err(Exhausted.into()),
+            (Err(error), None) => Err(internal_error(&format_args!(
+                "{name} cannot be written: {error}"
+            ))),
         }
     }
 
@@ -258,21 +248,21 @@ mod tests {
     fn a_text_is_reserved_before_it_grows_and_shrunk_when_it_is_whole() {
         for (length, max, budget, expected) in [
             (10, 100, 64, "10"),
-            (99, 100, 64, "TooLarge"),
+            (99, 100, 64, "-32003"),
             (5_000, MIB, 64, "5000"),
             (3 * MIB, 10 * MIB, 64, "3145728"),
-            (3 * MIB, 3 * MIB, 64, "TooLarge"),
-            (40 * MIB, 100 * MIB, 64, "Exhausted"),
+            (3 * MIB, 3 * MIB, 64, "-32003"),
+            (40 * MIB, 100 * MIB, 64, "-32000"),
             (0, 10, 64, "0"),
         ] {
             let accounts = Accounts::new(0, budget * MIB);
             let account = accounts.open();
             let mut payload = Payload::from(b"id".to_vec());
             let value = "x".repeat(length);
-            let written = payload.write(&value, max, &account, Wait::ForTurn);
+            let written = payload.write(&value, max, &account, Wait::ForTurn, &"x");
             let written = match written {
                 Ok(()) => (payload.len() - 4).to_string(),
-                Err(error) => format!("{error:?}"),
+                Err(error) => error.code().0.to_string(),
             };
             assert_eq!(written, expected, "{length} of {max}");
             let used = accounts.budgets.responses.used();
@@ -311,7 +301,7 @@ mod tests {
         let value = "x".repeat(5 * MIB);
         let make = || {
             let mut payload = Payload::default();
-            let written = payload.write(&value, 10 * MIB, &account, Wait::ForTurn);
+            let written = payload.write(&value, 10 * MIB, &account, Wait::ForTurn, &"x");
             written.map(|()| payload).unwrap()
         };
         let first = make();

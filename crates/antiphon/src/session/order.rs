@@ -18,9 +18,6 @@ use crate::dispatch::{Answered, Begun, Work};
 use crate::memory_budget::{Direction, FREE, Reservation};
 use crate::session_state::{Cancels, SessionHandle, Ticket};
 
-/// The largest buffer that is kept for the next response, in bytes.
-const KEPT: usize = 4 * 1024;
-
 impl<W: Wire> Session<W> {
     /// Starts a message if nothing is ahead of it. Otherwise parks it, or rejects it if the queue
     /// is full or the session no longer accepts calls.
@@ -102,7 +99,7 @@ impl<W: Wire> Session<W> {
             Begun::Answered(Answered { text, streams }) => {
                 if let Some(mut text) = text {
                     self.answer(&mut text);
-                    if text.text.capacity() <= KEPT {
+                    if text.text.capacity() <= FREE {
                         self.scratch = text.text;
                     }
                 }

@@ -5,12 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::ErrorObject;
 use futures_core::Stream;
 use serde::Serialize;
 
-use crate::error::internal_error;
-use crate::memory_budget::{Account, Exhausted, Payload, Wait, WriteError};
+use crate::memory_budget::{Account, Payload, Wait};
 
 /// The type-erased items of a subscription.
 pub(crate) type Items = Pin<Box<dyn ItemStream + Send>>;
@@ -92,12 +91,5 @@ pub(super) fn write<T: Serialize>(
     room: &Room,
 ) -> Result<(), ErrorObject> {
     let max = out.len().saturating_add(room.max);
-    let written = out.write(item, max, &room.account, Wait::Never);
-    written.map_err(|error| match error {
-        WriteError::TooLarge => ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE),
-        WriteError::Exhausted => Exhausted.into(),
-        WriteError::Value(error) => {
-            internal_error(&format_args!("an item cannot be written: {error}"))
-        }
-    })
+    out.write(item, max, &room.account, Wait::Never, &"an item")
 }
