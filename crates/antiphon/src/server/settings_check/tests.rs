@@ -202,3 +202,23 @@ fn a_runtime_has_a_thread() {
         assert_eq!(check_threads(threads).is_ok(), is_taken, "{threads:?}");
     }
 }
+
+#[test]
+fn hosts_and_origins_that_no_request_has_are_refused() {
+    for (host, origin, fits) in [
+        (None, Some("https://app.example"), true),
+        (None, Some("null"), false),
+        (None, Some("app.example"), false),
+        (Some("api.example"), None, true),
+        (Some("https://api.example"), None, false),
+    ] {
+        let list = |text: Option<&str>| text.map(str::to_owned).into_iter().collect();
+        let settings = Settings {
+            allow_host: list(host),
+            allow_origin: list(origin),
+            ..Settings::default()
+        };
+        let checked = settings.check();
+        assert_eq!(checked.is_ok(), fits, "{host:?} {origin:?}: {checked:?}");
+    }
+}
