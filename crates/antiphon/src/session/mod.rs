@@ -15,12 +15,11 @@
 //! | `respond.rs` | responses that the session makes itself |
 //! | `deadlines.rs`, `pace.rs` | timeouts; the minimum rate of a transfer |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
+//! | `rate_budget.rs` | a burst and a rate, for what a peer sends unasked |
 //! | `unasked.rs` | budget of messages that a client did not ask for |
-//! | `byte_budget.rs` | budget of bytes: a burst of bytes, and a rate |
 //! | `config.rs`, `limits.rs` | [`SessionConfig`]; [`SessionLimits`] |
 //! | `wire.rs` | [`Wire`]: the connection under a session, which each transport implements |
 
-pub(crate) mod byte_budget;
 mod closing;
 pub(crate) mod config;
 mod deadlines;
@@ -30,6 +29,7 @@ mod order;
 pub(crate) mod pace;
 mod parking;
 mod phase;
+pub(crate) mod rate_budget;
 mod receive;
 mod respond;
 mod unasked;

@@ -6,8 +6,8 @@
 
 use antiphon_proto::{Entry, Incoming};
 
-use super::byte_budget::ByteBudget;
 use super::phase::StopReason;
+use super::rate_budget::RateBudget;
 use crate::dispatch::Dispatcher;
 
 /// Bytes that may come at once.
@@ -20,11 +20,11 @@ const PER_SECOND: usize = 8 * 1024 * 1024;
 const PER_MESSAGE: usize = 512;
 
 #[derive(Debug)]
-pub(crate) struct Unasked(ByteBudget);
+pub(crate) struct Unasked(RateBudget);
 
 impl Unasked {
     pub(super) fn new() -> Self {
-        Self(ByteBudget::new(BURST, PER_SECOND))
+        Self(RateBudget::new(BURST, PER_SECOND))
     }
 
     /// Counts messages of so many bytes together.
@@ -84,7 +84,7 @@ mod tests {
         let here = here.build().unwrap();
         let mut session = Session::new(ours, here, connection, false, &config, |_| {});
         let cost = message.len() + PER_MESSAGE * message.matches("jsonrpc").count().max(1);
-        session.unasked = Some(Unasked(ByteBudget::new(100 * cost, 1)));
+        session.unasked = Some(Unasked(RateBudget::new(100 * cost, 1)));
         let session = tokio::spawn(session);
         for _ in 0..1000 {
             theirs.send(&mut message.as_bytes().to_vec());

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::client::response_meter::ResponseMeter;
-use crate::session::byte_budget::ByteBudget;
+use crate::session::rate_budget::RateBudget;
 
 /// Bytes without content that may come at once. More than what hyper reads ahead of the body's
 /// reader, whose content is counted only when it is taken.
@@ -36,7 +36,7 @@ pub(super) enum Version {
 pub(super) struct MeteredSocket<S> {
     socket: S,
     meter: ResponseMeter,
-    budget: ByteBudget,
+    budget: RateBudget,
     /// The position in HTTP/2 frames; `None` for HTTP/1.
     frames: Option<FrameWalker>,
     /// Whether ALPN has negotiated HTTP/2, which the pool has to know.
@@ -48,7 +48,7 @@ impl<S> MeteredSocket<S> {
         Self {
             socket,
             meter: ResponseMeter::default(),
-            budget: ByteBudget::new(BURST, PER_SECOND),
+            budget: RateBudget::new(BURST, PER_SECOND),
             frames: (version == Version::Http2).then(FrameWalker::default),
             negotiated: false,
         }

@@ -9,13 +9,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::Instant;
 
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Reservation};
+use crate::session::rate_budget::RateBudget;
 use crate::session::{CloseReason, Traffic, WireError};
 
 /// The bytes of a message are reserved in steps of this many.
@@ -26,9 +25,9 @@ const MAX_FRAGMENTS: u64 = 1024;
 /// A message may have one more fragment per this many bytes: a long message may be sent in small
 /// fragments, but a peer may not send almost empty fragments without end.
 const BYTES_PER_FRAGMENT: u64 = 64;
-/// How many control frames may arrive in a burst, and the interval at which one more is allowed.
-const BURST: u32 = 100;
-const REFILL: Duration = Duration::from_millis(100);
+/// How many control frames may arrive in a burst, and how many in each second.
+const BURST: usize = 100;
+const PER_SECOND: usize = 10;
 /// Payload limit of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL: u64 = 125;
 
@@ -168,7 +167,7 @@ struct FrameWalker {
     fragments: u64,
     size: u64,
     max_size: u64,
-    controls: FrameBudget,
+    controls: RateBudget,
 }
 
 impl FrameWalker {
@@ -181,7 +180,7 @@ impl FrameWalker {
             fragments: 0,
             size: 0,
             max_size: max_message as u64,
-            controls: FrameBudget::new(),
+            controls: RateBudget::new(BURST, PER_SECOND),
         }
     }
 
@@ -250,7 +249,9 @@ impl FrameWalker {
         self.left = length.saturating_add(mask);
         match first & 0x0f {
             0x8.. if length > MAX_CONTROL => return Err(Fault::LongControl),
-            0x9 | 0xa if !self.controls.take() => return Err(Fault::TooManyControls),
+            0x9 | 0xa if self.controls.spend(1, || 0).is_err() => {
+                return Err(Fault::TooManyControls);
+            }
             0x8.. => return Ok(()),
             0x0 => {
                 self.fragments += 1;
@@ -269,40 +270,5 @@ impl FrameWalker {
             return Err(Fault::TooManyFragments);
         }
         Ok(())
-    }
-}
-
-/// Rate limit: ten control frames per second on average. The clock is read only when the budget is
-/// used up; the time since the last refill then gives the next budget.
-#[derive(Debug)]
-struct FrameBudget {
-    left: u32,
-    since: Instant,
-}
-
-impl FrameBudget {
-    fn new() -> Self {
-        Self {
-            left: BURST,
-            since: Instant::now(),
-        }
-    }
-
-    fn take(&mut self) -> bool {
-        if self.left == 0 {
-            let passed = self.since.elapsed();
-            let earned = passed.as_millis() / REFILL.as_millis();
-            self.left = u32::try_from(earned).unwrap_or(BURST).min(BURST);
-            if self.left == 0 {
-                return false;
-            }
-            // Credit beyond a burst is dropped; the fraction of a frame is kept.
-            self.since = match self.left {
-                BURST => Instant::now(),
-                few => self.since + REFILL * few,
-            };
-        }
-        self.left -= 1;
-        true
     }
 }
