@@ -211,14 +211,18 @@ impl Call {
             true => Wait::Never,
             false => Wait::ForTurn,
         };
-        let written = output.payload.write(
-            &result,
-            max,
-            account,
-            wait,
-            &format_args!("the result of {}", self.request.method()),
-        );
+        let name = ResultOf(&self.request);
+        let written = output.payload.write(&result, max, account, wait, &name);
         Reply(written.map(|()| output))
+    }
+}
+
+/// The name of a result in the log. It is looked up only when it is written.
+struct ResultOf<'a>(&'a Request);
+
+impl fmt::Display for ResultOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the result of {}", self.0.method())
     }
 }
 

@@ -24,8 +24,9 @@ pub(super) enum Polled {
 /// The future of a pending call.
 pub(super) type CallWork = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// Calls the method and polls it once. `route` becomes the index of the method.
-#[inline]
+/// Calls the method and polls it once. `route` becomes the index of the method. A call is too large
+/// to be moved once more.
+#[inline(always)]
 pub(super) fn first_poll(
     endpoint: &Endpoint,
     call: Call,

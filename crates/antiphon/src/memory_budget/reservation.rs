@@ -79,11 +79,15 @@ impl Reservation {
     }
 
     /// Returns what is reserved beyond so many bytes.
+    #[inline]
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
-        let Some(less) = self.bytes.checked_sub(bytes).filter(|less| *less > 0) else {
-            return;
-        };
-        self.bytes = bytes;
+        if bytes < self.bytes {
+            self.give_back(self.bytes - bytes);
+        }
+    }
+
+    fn give_back(&mut self, less: usize) {
+        self.bytes -= less;
         if self.unwritten {
             self.account.sub_unwritten(less);
         }

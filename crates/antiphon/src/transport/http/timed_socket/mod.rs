@@ -164,6 +164,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
         }
     }
 
+    /// Whether the timer has fired, or would fire only after the deadline.
+    fn is_timer_late(&self) -> bool {
+        let has_fired = self.timer.as_ref().is_some_and(|timer| timer.is_elapsed());
+        has_fired || self.clock.due(self.pace.deadline()) < self.armed
+    }
+
     /// Applies the deadline of a slow reader to the result of a write.
     fn timed_write(
         &mut self,
@@ -265,7 +271,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedSocket<S> {
             self.pace.rests(Instant::now);
             self.clock.written();
         }
-        if self.is_dry {
+        if self.is_dry && self.is_timer_late() {
             // The response may have begun the idle time, and no read would notice.
             self.poll_deadline(cx)?;
         }
