@@ -24,16 +24,20 @@ pub(super) enum Polled {
 /// The future of a pending call.
 pub(super) type CallWork = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// Calls the method and polls it once. `route` becomes the index of the method. A call is too large
-/// to be moved once more.
-#[inline(always)]
-pub(super) fn first_poll(
+/// Calls the method and polls it once. `route` becomes the index of the method.
+///
+/// Whether it holds a place is a constant, so that each use is compiled into its place: a call is
+/// too large to be moved once more.
+pub(super) fn first_poll<const HOLDS_PLACE: bool>(
     endpoint: &Endpoint,
     call: Call,
-    held: HeldPlace,
     route: &mut usize,
     cx: &mut Context<'_>,
 ) -> Polled {
+    let held = match HOLDS_PLACE {
+        true => HeldPlace::Yes,
+        false => HeldPlace::No,
+    };
     let outer = held.replace();
     let first = guard(PANICKED, || match endpoint.route(call, route).0 {
         Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),

@@ -15,7 +15,6 @@ use super::pending_call::{PendingCall, Polled, discard, first_poll};
 use super::shared::Shared;
 use crate::call::{Call, CallLimits, Reply};
 use crate::call_origin::{CallerId, Connection, Origin};
-use crate::current_call::HeldPlace;
 use crate::error::IncidentScope;
 
 /// A call after its first poll.
@@ -51,7 +50,7 @@ pub(super) fn start(
     let timeout = call.timeout();
     let mut route = usize::MAX;
     let scope = IncidentScope::enter();
-    let polled = first_poll(&shared.endpoint, call, HeldPlace::No, &mut route, cx);
+    let polled = first_poll::<false>(&shared.endpoint, call, &mut route, cx);
     let polled = match polled {
         Polled::Replied(reply) => Err(reply),
         Polled::Elsewhere(future) => Ok(PendingCall::new(future, None)),
