@@ -21,7 +21,7 @@ use crate::call_origin::{Origin, Transport};
 use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::CurrentCall;
 use crate::describe::MethodInfo;
-use crate::error::{IncidentScope, internal_error};
+use crate::error::{IncidentScope, guard, internal_error};
 use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening};
 
@@ -422,13 +422,14 @@ impl CallFuture {
             let work = move || {
                 let _permit = permit;
                 let scope = IncidentScope::enter();
-                let reply = current.enter(work);
+                let reply = guard("a blocking method panicked", || current.enter(work));
                 scope.log(|| origin.named(method));
-                reply
+                reply.unwrap_or_else(Reply::error)
             };
             let done = tokio::task::spawn_blocking(work).await;
             unanswered.answered();
-            done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method panicked")))
+            // Only if the runtime shuts down before the closure has begun.
+            done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method did not run")))
         })))
     }
 }

@@ -151,7 +151,9 @@ impl Drop for Running {
     /// during unwinding would abort the process.
     fn drop(&mut self) {
         let future = std::mem::replace(&mut self.future, Box::pin(pending()));
+        let scope = IncidentScope::enter();
         let _ = guard(PANICKED, || drop(future));
+        scope.log_caller(|| &*self.caller);
     }
 }
 
