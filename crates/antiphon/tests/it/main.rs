@@ -17,6 +17,8 @@ mod describe;
 mod dispatch;
 mod http;
 mod macros;
+#[cfg(unix)]
+mod program;
 mod rpc_trait;
 mod session;
 mod spec;
