@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::printable::{Printable, PrintableJson};
+
 /// An error code.
 ///
 /// The set is open: programs choose their own codes outside −32768…−32000. The constants below are
@@ -230,13 +232,15 @@ struct WireIn {
 
 impl fmt::Debug for ErrorObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_json())
+        fmt::Display::fmt(&PrintableJson(&self.to_json()), f)
     }
 }
 
+/// The message and the code on one line. The message may be a peer's: it is shown as by
+/// [`Printable`], and [`message`](ErrorObject::message) has it unchanged.
 impl fmt::Display for ErrorObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+        write!(f, "{} ({})", Printable(&self.message), self.code)
     }
 }
 
@@ -282,6 +286,16 @@ mod tests {
         ] {
             assert_eq!(ErrorObject::from_json(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_error_of_a_peer_is_shown_on_one_line() {
+        let error = ErrorObject::new(7, "a\n\u{1b}[2J\u{202e}b").with_data("\u{202e}\u{9b}");
+        assert_eq!(error.to_string(), "a\\n\\u{1b}[2J\\u{202e}b (7)");
+        assert_eq!(
+            format!("{error:?}"),
+            r#"{"code":7,"message":"a\n\u001b[2J\u202eb","data":"\u202e\u009b"}"#
+        );
     }
 
     #[test]

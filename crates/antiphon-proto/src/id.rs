@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::printable::PrintableJson;
+
 /// Maximum length of the JSON text of an id, in bytes.
 pub const MAX_ID_LEN: usize = 256;
 
@@ -90,13 +92,15 @@ impl From<&Id> for Bytes {
 
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(self, f)
     }
 }
 
+/// The JSON text for a log or a terminal: what is [not printable](crate::is_printable) is escaped.
+/// A message needs the bytes of [`as_str`](Id::as_str).
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(&PrintableJson(&self.0), f)
     }
 }
 

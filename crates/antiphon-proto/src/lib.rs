@@ -10,6 +10,7 @@
 //! | [`id`], [`params`], [`raw`] | parts of a message as JSON text |
 //! | [`framing`] | messages in a byte stream: newlines or `Content-Length` |
 //! | [`pending`] | calls that await a response |
+//! | [`printable`] | text of a peer for a log or a terminal |
 //!
 //! This crate does no I/O: no async code, sockets, clocks or logs.
 
@@ -20,6 +21,7 @@ pub mod message;
 pub mod params;
 pub mod parse;
 pub mod pending;
+pub mod printable;
 pub mod raw;
 mod scan;
 
@@ -29,4 +31,5 @@ pub use id::Id;
 pub use message::{Entry, Incoming, Request, Response};
 pub use params::{IntoParams, Params};
 pub use parse::{Rejection, Rules, parse};
+pub use printable::{Printable, is_printable};
 pub use raw::RawJson;

@@ -19,7 +19,7 @@ use crate::call_origin::{Origin, Transport};
 use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::{CurrentCall, HeldPlace};
 use crate::describe::MethodInfo;
-use crate::error::{IncidentScope, internal_error};
+use crate::error::{IncidentScope, guard, internal_error};
 use crate::memory_budget::{FREE, Payload, Wait, may_block};
 use crate::metrics::places::PlaceLimits;
 use crate::session_state::SessionHandle;
@@ -414,13 +414,16 @@ impl CallFuture {
                 let _permit = permit;
                 let scope = IncidentScope::enter();
                 let deadline = current.deadline.map(Instant::into_std);
-                let reply = current.enter(|| may_block(deadline, work));
+                let reply = guard("a blocking method panicked", || {
+                    current.enter(|| may_block(deadline, work))
+                });
                 scope.log(|| origin.named(method));
-                reply
+                reply.unwrap_or_else(Reply::error)
             };
             let done = tokio::task::spawn_blocking(work).await;
             unanswered.answered();
-            done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method panicked")))
+            // Only if the runtime shuts down before the closure has begun.
+            done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method did not run")))
         })))
     }
 }

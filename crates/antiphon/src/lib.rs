@@ -342,7 +342,9 @@ mod transport;
 pub use address::{Address, AddressError, SocketAccess};
 #[cfg(feature = "macros")]
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
-pub use antiphon_proto::{ErrorCode, ErrorObject, Framing, Id, IntoParams, Params};
+pub use antiphon_proto::{
+    ErrorCode, ErrorObject, Framing, Id, IntoParams, Params, Printable, is_printable,
+};
 pub use call::{Call, CallFuture, Reply};
 pub use call_origin::Transport;
 pub use client::{Client, blocking};

@@ -246,7 +246,7 @@ impl fmt::Display for StreamError {
             Self::Decode(error) | Self::Lost(error) => error.fmt(f),
             Self::Lagged => f.write_str("too many items have waited"),
             Self::Shutdown => f.write_str("the server stops"),
-            Self::Failed(error) => crate::error::Printable(error).fmt(f),
+            Self::Failed(error) => error.fmt(f),
         }
     }
 }

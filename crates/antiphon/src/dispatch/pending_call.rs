@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::call::{Call, Reply, Work};
 use crate::current_call::HeldPlace;
-use crate::error::{guard, internal_error};
+use crate::error::{IncidentScope, guard, internal_error};
 use crate::metrics::counters::InFlight;
 use crate::router::Endpoint;
 
@@ -62,7 +62,9 @@ fn lost() -> Reply {
 /// Drops the future of a call. It may panic then: with several in a batch, a second panic during
 /// unwinding would abort the process.
 pub(super) fn discard(future: CallWork) {
+    let scope = IncidentScope::enter();
     let _ = guard(PANICKED, || drop(future));
+    scope.log(|| (String::new(), "a call that was dropped"));
 }
 
 /// A pending call.

@@ -3,19 +3,25 @@
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::sync::watch;
 
 use crate::program::args::ServeArgs;
-use crate::program::log::{log_to_stderr, print_line};
+use crate::program::log::log_to_stderr;
+use crate::program::panic_hook;
 use crate::program::runtime::block_on;
 use crate::program::signals::{Signal, Signals};
 use crate::program::start_config::StartConfig;
 use crate::program::start_watch::StartWatch;
+use crate::program::stderr::{self, print_line};
 use crate::program::supervised::{self, Notice, notify};
 use crate::server::settings_check::check_threads;
 use crate::server::{ServeError, Server, ServerHandle, Settings};
+
+/// How long the end of the program waits until the last lines of the log are written.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 #[derive(Parser)]
 #[command(about = "Serves JSON-RPC 2.0 over HTTP")]
@@ -32,6 +38,14 @@ impl Server {
     /// `--help` lists the flags. The exit code is 0 after a requested stop, 1 if the server could
     /// not start, and 2 if the command line was invalid.
     ///
+    /// The log goes to standard error, unless the program has set a `tracing` subscriber before. A
+    /// thread writes it, so that the server never waits for whoever reads standard error; lines that
+    /// do not fit into 1 MiB are dropped and counted.
+    ///
+    /// It replaces the panic hook of the process by one that logs each panic as one line. A program
+    /// that needs a hook of its own uses [`serve`](Self::serve), or sets its hook after this one,
+    /// where its first [`lazy`](Self::lazy) router is made.
+    ///
     /// Call it from a synchronous `main`. Inside a runtime, use [`serve`](Self::serve) instead.
     #[must_use]
     pub fn start(self) -> ExitCode {
@@ -41,12 +55,14 @@ impl Server {
     /// Like [`start`](Self::start), with arguments that the program has parsed itself.
     #[must_use]
     pub fn start_with(self, args: ServeArgs) -> ExitCode {
-        match run(self, args) {
+        let ended = run(self, args);
+        if let Err(error) = &ended {
+            print_line(&format_args!("error: {error}"));
+        }
+        stderr::flush(LAST_LINES);
+        match ended {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                print_line(&format_args!("error: {error}"));
-                ExitCode::FAILURE
-            }
+            Err(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -69,6 +85,7 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
     };
     let args = args.with_file(settings_file.as_deref())?;
     log_to_stderr(args.flags.log.as_deref())?;
+    panic_hook::install();
     if let Some(framing) = args.flags.stdio {
         server = server.stdio_framed(framing);
     }

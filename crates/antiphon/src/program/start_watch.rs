@@ -8,8 +8,8 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::program::log::print_line;
 use crate::program::signals::{Signal, Signals};
+use crate::program::stderr::{self, print_line};
 
 /// Time for the start to be given up in an orderly way. A start that blocks, for example in a
 /// function of the user, is then cut.
@@ -23,6 +23,9 @@ pub(super) struct StartWatch {
     /// Closed on drop, which ends the thread.
     _alive: watch::Sender<()>,
 }
+
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 impl StartWatch {
     /// Begins to watch. From now on no signal ends the process by itself.
@@ -48,6 +51,7 @@ impl StartWatch {
             told.send_replace(true);
             if timeout(GRACE, ended).await.is_err() {
                 print_line(&"stopped while it was starting");
+                stderr::flush(LAST_LINES);
                 exit(0);
             }
         };

@@ -2,15 +2,19 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::program::log::print_line;
 use crate::program::runtime::block_on;
 use crate::program::start_config::StartConfig;
 use crate::program::start_watch::StartWatch;
+use crate::program::stderr::{self, print_line};
 use crate::server::bound::listen_also;
 use crate::server::{BoundServer, ServeError, Server, Settings};
 use crate::supervisor::{Assignment, GenerationConfig, Role, RunFiles, activated, supervise, work};
 pub(super) use crate::supervisor::{Notice, notify};
+
+/// How long a worker that must exit at once waits for its log.
+const LAST_LINES_OF_ORPHAN: Duration = Duration::from_millis(100);
 
 /// Role of this process: standalone, worker, or successor of a supervisor.
 pub(super) fn role() -> Result<Role, ServeError> {
@@ -38,7 +42,14 @@ pub(super) fn run(
     ControlFlow::Break(match role {
         Role::Worker(assignment) => {
             name_process();
-            let working = work(server, assignment, watch.stopped(), || drop(watch));
+            let last_lines = || stderr::flush(LAST_LINES_OF_ORPHAN);
+            let working = work(
+                server,
+                assignment,
+                watch.stopped(),
+                || drop(watch),
+                last_lines,
+            );
             block_on(start.threads.unwrap_or(1), working)
         }
         Role::Successor(assignment) if has_workers => {

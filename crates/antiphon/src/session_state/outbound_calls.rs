@@ -217,7 +217,7 @@ impl SessionHandle {
             drop(waiter);
             state.calls.abandon(id.as_ref(), opens);
             let mut text = Vec::new();
-            let params = format!("{{\"id\":{id}}}");
+            let params = format!("{{\"id\":{}}}", id.as_str());
             let cancel = &self.0.limits.cancel;
             message::write_request(&mut text, "2.0", None, cancel, Some(&params));
             self.put(state, text);

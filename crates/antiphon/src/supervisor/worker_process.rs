@@ -38,7 +38,8 @@ const LAST_ANSWERS: Duration = Duration::from_millis(200);
 /// Exit code of a worker that has not finished within [`ORPHAN_GRACE`].
 const ORPHAN_EXIT_CODE: i32 = 4;
 
-/// Serves as a worker, until the supervisor stops it or is gone.
+/// Serves as a worker, until the supervisor stops it or is gone. `last_lines` writes what is left of
+/// the log before the process exits without returning from here.
 ///
 /// The start is given up if `interrupted` completes before the worker is ready. From then on it
 /// handles signals itself, and `started` is called.
@@ -51,6 +52,7 @@ pub(crate) async fn work(
     assignment: Assignment,
     interrupted: impl Future<Output = ()>,
     started: impl FnOnce(),
+    last_lines: fn(),
 ) -> Result<(), ServeError> {
     let Assignment {
         handover,
@@ -58,7 +60,7 @@ pub(crate) async fn work(
         line,
     } = assignment;
     let mut signals = WorkerSignals::new()?;
-    exit_with_supervisor(line.try_clone()?)?;
+    exit_with_supervisor(line.try_clone()?, last_lines)?;
     let (mut commands, methods) = commands();
     let (supervisor, session) = channel::open(line, &methods.build()?)?;
     let session = tokio::spawn(session);
@@ -133,7 +135,7 @@ pub(crate) async fn tell_supervisor(supervisor: &Client, method: &str, about: &s
 
 /// Exits the process soon after the supervisor has ended. A separate thread watches the control
 /// channel, so that this works even if the runtime is blocked.
-fn exit_with_supervisor(line: UnixStream) -> io::Result<()> {
+fn exit_with_supervisor(line: UnixStream, last_lines: fn()) -> io::Result<()> {
     let watch = move || {
         let mut watched = [PollFd::from_borrowed_fd(line.as_fd(), PollFlags::RDHUP)];
         loop {
@@ -144,6 +146,7 @@ fn exit_with_supervisor(line: UnixStream) -> io::Result<()> {
             }
         }
         thread::sleep(ORPHAN_GRACE);
+        last_lines();
         std::process::exit(ORPHAN_EXIT_CODE);
     };
     thread::Builder::new()

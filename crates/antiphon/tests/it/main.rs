@@ -3,6 +3,8 @@
 // A panic in a helper fails the test, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(unix)]
+mod blocked_start;
 mod client_answers;
 mod client_batch;
 mod client_blocking;

@@ -57,7 +57,7 @@ fn program() {
 
 fn start(name: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "program::program", "--nocapture"])
+        .args(["--exact", "blocked_start::program", "--nocapture"])
         .env(PROGRAM, name)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
