@@ -13,6 +13,8 @@ mod deploy;
 mod docs;
 mod ends;
 mod listen;
+#[cfg(unix)]
+mod log;
 mod serve;
 mod shell;
 mod support;

@@ -141,6 +141,15 @@ impl Program {
         serde_json::from_slice(&body).unwrap()
     }
 
+    /// Reads standard error up to the first line with this text.
+    fn until(&mut self, text: &str) -> String {
+        let mut log = String::new();
+        while !log.contains(text) {
+            assert!(self.err.read_line(&mut log).unwrap() > 0, "{log}");
+        }
+        log
+    }
+
     /// Stops it with SIGTERM. Returns what it has written to standard error since it listened.
     fn stop(mut self) -> String {
         let id = self.child.id().to_string();
