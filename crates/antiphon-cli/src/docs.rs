@@ -69,8 +69,10 @@ impl DocsCommand {
                 .specification(antiphon::Specification::V1_4)
                 .to_json(),
         };
+        let is_json = matches!(self.format, Format::Openrpc | Format::Openrpc14);
         match &self.output {
             Some(path) => fs::write(path, made).map_err(|error| Failure::io(path, &error))?,
+            None if is_json => output.json_document(&made)?,
             None => output.document(&made)?,
         }
         Ok(Exit::Done)
