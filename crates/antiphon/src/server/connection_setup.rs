@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::call_origin::{Connection, Transport};
+use crate::error::Printable;
 use crate::server::listener::{Incoming, ListenerKind, Protocol};
 use crate::server::stream_connection::StreamConnections;
 use crate::session::event_loop::SessionFuture;
@@ -60,7 +61,7 @@ impl ConnectionSetup {
                         .await
                 }
                 Err(error) => {
-                    tracing::debug!("a TLS handshake failed: {error}");
+                    tracing::debug!("a TLS handshake failed: {}", Printable(error));
                     None
                 }
             };
