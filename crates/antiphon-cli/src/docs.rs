@@ -68,8 +68,10 @@ impl DocsCommand {
                 .specification(antiphon::Specification::V1_4)
                 .to_json(),
         };
+        let is_json = matches!(self.format, Format::Openrpc | Format::Openrpc14);
         match &self.output {
             Some(path) => output_file::write(path, &made)?,
+            None if is_json => output.json_document(&made)?,
             None => output.document(&made)?,
         }
         Ok(Exit::Done)

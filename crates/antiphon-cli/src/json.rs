@@ -3,13 +3,16 @@
 //! The text is tokenized but not decoded. So numbers keep their digits, strings their escapes, and
 //! objects the order of their members, including repeated names.
 
+use antiphon::is_printable;
+
 /// Output style of JSON.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
     /// Puts every element on its own line; otherwise everything is on one line.
     pub(crate) indent: bool,
     pub(crate) color: bool,
-    /// Escapes control characters that are legal in JSON strings but that terminals interpret.
+    /// Escapes characters that are legal in JSON strings but that a terminal interprets, or that
+    /// reorder or hide the text around them. The value stays the same.
     pub(crate) guard: bool,
 }
 
@@ -120,9 +123,12 @@ impl Renderer {
         }
         if self.style.guard {
             for c in token.chars() {
-                match c.is_control() {
-                    true => self.out.push_str(&format!("\\u{:04x}", u32::from(c))),
-                    false => self.out.push(c),
+                if is_printable(c) {
+                    self.out.push(c);
+                    continue;
+                }
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    self.out.push_str(&format!("\\u{unit:04x}"));
                 }
             }
         } else {
@@ -179,8 +185,22 @@ mod tests {
 
     #[test]
     fn a_terminal_is_given_no_commands() {
-        let shown = render("\"\u{9b}31m\u{7f}\"", INDENT);
-        assert_eq!(shown, r#""\u009b31m\u007f""#);
+        for (text, shown) in [
+            ("\"\u{9b}31m\u{7f}\"", r#""\u009b31m\u007f""#),
+            (
+                "\"\u{202e}txt\u{2066}\u{2028}\"",
+                r#""\u202etxt\u2066\u2028""#,
+            ),
+            (
+                "\"\u{200b}\u{feff}\u{e0041}\"",
+                r#""\u200b\ufeff\udb40\udc41""#,
+            ),
+            ("\"é 👩\u{200d}🚀\"", "\"é 👩\u{200d}🚀\""),
+        ] {
+            assert_eq!(render(text, INDENT), shown);
+            let value = |text: &str| serde_json::from_str::<String>(text).unwrap();
+            assert_eq!(value(shown), value(text));
+        }
     }
 
     #[test]

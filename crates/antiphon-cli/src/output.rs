@@ -1,11 +1,16 @@
 //! Output of the tool: results on standard output, everything else on standard error.
 //!
+//! What a peer has sent may contain characters that control a terminal, or reorder or hide the text
+//! around them. On a terminal, and on standard error in any case, they are escaped in JSON and
+//! replaced elsewhere. Results that go into a file or a pipe are for programs, and stay as they are.
+//!
 //! A closed standard output, as with `| head`, is not an error: the reader has what it wanted. That
 //! is why nothing here uses `println!`, which would panic.
 
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use antiphon::is_printable;
 use clap::ValueEnum;
 
 use crate::exit::Failure;
@@ -47,15 +52,15 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(color: Color) -> Self {
-        let style = |terminal: bool| Style {
+        let style = |terminal: bool, guard: bool| Style {
             indent: terminal,
-            guard: terminal,
+            guard,
             color: color.on(terminal),
         };
         let terminal = io::stdout().is_terminal();
         Self {
-            out: style(terminal),
-            err: style(io::stderr().is_terminal()),
+            out: style(terminal, terminal),
+            err: style(io::stderr().is_terminal(), true),
             screen: terminal && env::var_os("TERM").is_none_or(|term| term != "dumb"),
         }
     }
@@ -89,13 +94,23 @@ impl Output {
         self.attempt(bytes).map(drop)
     }
 
-    /// Prints a text of many lines with its control characters replaced.
+    /// Prints a text of many lines. On a terminal, what is not printable is replaced.
     pub(crate) fn document(&self, text: &str) -> Result<(), Failure> {
         if !self.out.guard {
             return self.raw(text.as_bytes());
         }
         let lines: Vec<_> = text.lines().map(harmless).collect();
         self.line(&lines.join("\n"))
+    }
+
+    /// Prints JSON with one line per member, in every case.
+    pub(crate) fn json_document(&self, text: &str) -> Result<(), Failure> {
+        let style = Style {
+            indent: true,
+            guard: self.out.guard,
+            color: false,
+        };
+        self.line(&json::render(text, style))
     }
 
     /// Prints a result that is a word or a sentence.
@@ -168,10 +183,10 @@ impl Output {
     }
 }
 
-/// Replaces control characters, so that text from a peer cannot send commands to a terminal. The
-/// result is a single line.
+/// Replaces characters that are not printable, so that text from a peer can neither send commands to
+/// a terminal nor reorder or hide what stands there. The result is a single line.
 pub(crate) fn harmless(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let shown = |c: char| if is_printable(c) { c } else { '\u{fffd}' };
     text.chars().map(shown).collect()
 }
 
@@ -199,8 +214,8 @@ mod tests {
     #[test]
     fn no_peer_commands_a_terminal() {
         assert_eq!(
-            harmless("a\u{1b}[2J\r\nb\u{9b}é"),
-            "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}é"
+            harmless("a\u{1b}[2J\r\nb\u{9b}é\u{202e}\u{2066}\u{2028}c"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}é\u{fffd}\u{fffd}\u{fffd}c"
         );
     }
 }

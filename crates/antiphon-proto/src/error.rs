@@ -160,7 +160,8 @@ impl ErrorObject {
         self.code
     }
 
-    /// The message, one sentence for people.
+    /// The message, one sentence for people. A peer's message is here as it came; a terminal or a log
+    /// should get it as [`Printable`].
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

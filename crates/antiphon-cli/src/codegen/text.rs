@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use antiphon::is_printable;
+
 /// Splits documentation into lines without line terminators and invisible characters.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -48,7 +50,8 @@ pub(crate) fn quoted(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             c if c == quote => quoted.extend(['\\', c]),
-            c if hides(c) || ends_line(c) || c == '\t' => {
+            // The two languages have no common escape of characters beyond U+FFFF.
+            c if c <= '\u{ffff}' && (hides(c) || ends_line(c) || c == '\t') => {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),
@@ -66,10 +69,9 @@ pub(crate) fn ends_line(c: char) -> bool {
     )
 }
 
-/// Whether the character is invisible. Bidirectional controls can disguise code.
+/// Whether the character is invisible. Bidirectional controls can disguise code, and so can joiners.
 pub(crate) fn hides(c: char) -> bool {
-    c.is_control() && c != '\t'
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' | '\u{ad}')
+    !is_printable(c) && c != '\t' || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 #[cfg(test)]
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn lines_have_nothing_that_ends_or_hides_them() {
         assert_eq!(
-            lines("\n\na\r\nb\rc\n\n\n\td \u{202e}\u{1b}[31m\n\n"),
+            lines("\n\na\r\nb\rc\n\n\n\td \u{202e}\u{1b}[31m\u{e0041}\u{180e}\n\n"),
             ["a", "b", "c", "", "    d [31m"]
         );
         assert_eq!(one_line(" a\n\n  b\u{2029}c "), "a b c");

@@ -252,3 +252,40 @@ fn colour_is_only_for_terminals_unless_it_is_forced() {
         ended.err
     );
 }
+
+#[test]
+fn no_text_of_a_server_reorders_or_forges_lines_on_standard_error() {
+    let hostile = "a\u{202e}b\u{2066}c\u{9b}d\u{2028}e\u{feff}";
+    let answer = |outcome: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,{outcome}}}"#);
+        http("200 OK", "application/json", &body)
+    };
+    for (answer, out, err) in [
+        // Results in a pipe are for programs, byte for byte.
+        (
+            answer(&format!(r#""result":"{hostile}""#)),
+            format!("\"{hostile}\"\n"),
+            "",
+        ),
+        (
+            answer(&format!(r#""error":{{"code":1,"message":"{hostile}"}}"#)),
+            String::new(),
+            r#"{"code":1,"message":"a\u202eb\u2066c\u009bd\u2028e\ufeff"}"#,
+        ),
+        (
+            http("403 Forbidden", "text/plain", hostile),
+            String::new(),
+            r"a\u{202e}b\u{2066}c\u{9b}d\u{2028}e\u{feff}",
+        ),
+    ] {
+        let (address, _) = peer(answer);
+        let ended = run(&["call", &address.to_string(), "m"], "");
+        assert_eq!(ended.out, out, "{}", ended.err);
+        assert!(ended.err.contains(err), "{}", ended.err);
+        assert!(
+            !ended
+                .err
+                .contains(['\u{202e}', '\u{2066}', '\u{9b}', '\u{2028}'])
+        );
+    }
+}

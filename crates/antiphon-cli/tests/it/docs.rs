@@ -90,3 +90,70 @@ fn an_invalid_document_is_an_error() {
         assert!(ended.err.contains(said), "{args:?}: {}", ended.err);
     }
 }
+
+#[test]
+fn a_hostile_document_forges_nothing_in_its_markdown() {
+    let forged =
+        "x\n\n# Forged\n\nForged\n======\n\n| a |\n|---|\n\n<img src=x onerror=alert(1)>\n\n```\n";
+    let schema = serde_json::json!({
+        "type": forged,
+        "description": forged,
+        "properties": {forged: {"type": forged, "description": forged, "default": forged}},
+    });
+    let document = serde_json::json!({
+        "openrpc": "1.3.2",
+        "info": {"title": forged, "version": forged, "description": forged},
+        "servers": [{"url": forged}],
+        "methods": [{
+            "name": format!("m`{forged}"),
+            "description": forged,
+            "deprecated": true,
+            "x-deprecated-reason": forged,
+            "x-access": forged,
+            "tags": [{"name": forged, "description": forged}],
+            "params": [{"name": forged, "description": forged, "schema": schema}],
+            "result": {"name": forged, "schema": {"enum": [forged, "a\\|b"]}},
+            "errors": [{"code": 1, "message": forged}],
+            "examples": [{
+                "name": forged,
+                "params": [{"name": forged, "value": forged}],
+                "result": {"name": forged, "value": forged},
+            }],
+        }],
+        "components": {"schemas": {forged: schema}},
+    });
+    let written = run(&["docs", "-", "-f", "markdown"], &document.to_string());
+    assert_eq!(written.code, Some(0), "{}", written.err);
+    let mut fence = None;
+    for line in written.out.lines() {
+        let marks = line.trim_start().bytes().take_while(|&b| b == b'`').count();
+        match fence {
+            Some(open) => {
+                let ends = line.trim_start().bytes().all(|b| b == b'`') && marks >= open;
+                fence = fence.filter(|_| !ends);
+                continue;
+            }
+            None if marks >= 3 && !line.trim_start()[marks..].contains('`') => {
+                fence = Some(marks);
+                continue;
+            }
+            None => {}
+        }
+        // Headings of descriptions stand below those of the page.
+        let heading = line.bytes().take_while(|&byte| byte == b'#').count();
+        let is_forged = line.trim_start_matches(['#', ' ']).starts_with("Forged");
+        assert!(heading == 0 || heading > 3 || !is_forged, "{line}");
+        assert!(!line.starts_with("==="), "{line}");
+        let image = line.find("<img");
+        let is_inert = |at: usize| line[..at].ends_with('\\') || line[..at].contains('`');
+        assert!(image.is_none_or(is_inert), "{line}");
+    }
+    assert_eq!(fence, None, "a fence is left open");
+    let html = run(&["docs", "-", "-f", "html"], &document.to_string()).out;
+    let body = html.split_once("<main>").unwrap().1;
+    assert!(!body.contains("<img"), "{body}");
+    // One title, and one heading each for the namespace, the types, the method and the type.
+    for (heading, count) in [("<h1", 1), ("<h2", 2), ("<h3", 2)] {
+        assert_eq!(body.matches(heading).count(), count, "{heading}: {body}");
+    }
+}

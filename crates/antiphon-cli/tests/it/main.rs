@@ -18,6 +18,8 @@ mod deploy;
 mod docs;
 mod ends;
 mod listen;
+#[cfg(unix)]
+mod log;
 mod serve;
 mod shell;
 #[cfg(target_os = "linux")]

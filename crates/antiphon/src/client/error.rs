@@ -113,7 +113,8 @@ pub enum ErrorKind<'a> {
     Rejected {
         /// The HTTP status: 3xx (redirects are not followed), 4xx, 501, 503 or 505.
         status: StatusCode,
-        /// The body, if it is plain text; at most 1 KiB.
+        /// The body, if it is plain text; at most 1 KiB. It is the server's text as it came: show
+        /// it as [`Printable`](crate::Printable).
         text: &'a str,
     },
     /// An error on this side: an option or a parameter that cannot be sent (then nothing was), or a

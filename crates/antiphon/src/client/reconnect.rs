@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::connect::refusal;
 use super::session_connector::{ConnectedSession, SessionConnector};
+use crate::error::Printable;
 use crate::router::BoxError;
 use crate::session_state::{End, SessionHandle};
 
@@ -101,7 +102,7 @@ pub enum ConnectionState {
     Connecting(u32),
     /// Connected.
     Open,
-    /// The connection was lost or could not be opened; the text says why. A client with
+    /// The connection was lost or could not be opened; the text says why, on one line. A client with
     /// [`Reconnect`] keeps trying.
     Lost(String),
 }
@@ -164,8 +165,8 @@ impl State {
             Self::Idle => ConnectionState::Idle,
             Self::Connecting(attempt) => ConnectionState::Connecting(*attempt),
             Self::Open(_) => ConnectionState::Open,
-            Self::Lost(end) => ConnectionState::Lost(end.reason.clone().into_owned()),
-            Self::Failed(error) => ConnectionState::Lost(error.to_string()),
+            Self::Lost(end) => ConnectionState::Lost(Printable(&end.reason).to_string()),
+            Self::Failed(error) => ConnectionState::Lost(Printable(error).to_string()),
         }
     }
 }
@@ -339,7 +340,7 @@ impl Core {
                     self.state.send_replace(State::Open(handle.clone()));
                     let end = session.await;
                     unused = if handle.has_sent() { 0 } else { unused + 1 };
-                    tracing::debug!("the connection has ended: {}", end.reason);
+                    tracing::debug!("the connection has ended: {}", Printable(&end.reason));
                     let ours = end.ours;
                     faults = match end.misbehaved {
                         true => faults.saturating_add(1),

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
-use antiphon_proto::ErrorObject;
+use antiphon_proto::{ErrorObject, Printable};
 
 use crate::error::incident::internal_error;
 
@@ -62,7 +62,7 @@ impl From<Failure> for ErrorObject {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Chain(&*self.0))
+        write!(f, "{}", Printable(Chain(&*self.0)))
     }
 }
 

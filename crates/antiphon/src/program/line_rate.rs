@@ -14,7 +14,6 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::error::incident::PANICS;
-use crate::program::stderr;
 
 /// The most lines of a kind in one period.
 const MAX_LINES: u32 = 20;
@@ -69,12 +68,13 @@ impl LineRate {
     }
 }
 
-/// Whether the line of a panic may be written. Otherwise it is counted.
-pub(super) fn admit_panic() -> bool {
-    admit(Kind::Panic, PANICS)
+/// Whether the line of a panic may be written. Otherwise it is counted, and the first time
+/// `tell_later` is called, which has [`tell_all`] called a period later.
+pub(super) fn admit_panic(tell_later: fn()) -> bool {
+    admit(Kind::Panic, PANICS, tell_later)
 }
 
-fn admit(kind: Kind, name: &'static str) -> bool {
+fn admit(kind: Kind, name: &'static str, tell_later: fn()) -> bool {
     let now = Instant::now();
     let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
     let rate = match kinds.entry(kind) {
@@ -85,7 +85,7 @@ fn admit(kind: Kind, name: &'static str) -> bool {
     let is_first = rate.left_out == 1 && !admitted;
     drop(kinds);
     if is_first {
-        stderr::tell_later();
+        tell_later();
     }
     admitted
 }
@@ -109,12 +109,20 @@ pub(super) fn tell_all() {
 
 /// Layer that leaves out lines of this crate beyond the limit. Lines of the supervisor have causes of
 /// its own, and those at debug level and below are wanted by whoever has turned them on.
-pub(super) struct RateLimit;
+pub(super) struct RateLimit {
+    /// Has [`tell_all`] called a period later.
+    pub(super) tell_later: fn(),
+}
 
 impl<S: Subscriber> Layer<S> for RateLimit {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        !is_limited(metadata) || admit(Kind::Event(metadata.callsite()), metadata.target())
+        !is_limited(metadata)
+            || admit(
+                Kind::Event(metadata.callsite()),
+                metadata.target(),
+                self.tell_later,
+            )
     }
 }
 

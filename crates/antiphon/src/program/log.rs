@@ -22,7 +22,9 @@ pub(super) fn log_to_stderr(filter: Option<&str>) -> Result<(), ServeError> {
     // Fails if the program has already set a global subscriber, which then stays in use.
     let _ = tracing_subscriber::registry()
         .with(filter)
-        .with(RateLimit)
+        .with(RateLimit {
+            tell_later: stderr::tell_later,
+        })
         .with(lines)
         .try_init();
     Ok(())

@@ -14,7 +14,7 @@ const LAST_LINES: Duration = Duration::from_millis(100);
 /// Replaces the hook of the process.
 pub(super) fn install() {
     std::panic::set_hook(Box::new(|panic| {
-        if panic_line::record(panic, line_rate::admit_panic()) {
+        if panic_line::record(panic, line_rate::admit_panic(stderr::tell_later)) {
             stderr::flush(LAST_LINES);
         }
     }));

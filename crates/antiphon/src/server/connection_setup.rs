@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Weak;
 
 use crate::call_origin::{Connection, Transport};
+use crate::error::Printable;
 use crate::memory_budget::account::Accounts;
 use crate::server::listener::{Incoming, ListenerKind, Protocol};
 use crate::server::stream_connection::StreamConnections;
@@ -66,7 +67,7 @@ impl ConnectionSetup {
                         .await
                 }
                 Err(error) => {
-                    tracing::debug!("a TLS handshake failed: {error}");
+                    tracing::debug!("a TLS handshake failed: {}", Printable(error));
                     None
                 }
             };

@@ -10,6 +10,7 @@ use super::event_loop::Session;
 use super::phase::{ClosingState, Phase, StopReason};
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::Transport;
+use crate::error::Printable;
 use crate::session_state::End;
 
 /// Timeout of the closing handshake.
@@ -69,7 +70,11 @@ impl<W: Wire> Session<W> {
             return;
         }
         let id = self.origin.connection.id;
-        tracing::debug!(connection = id, "a session ends: {}", stop.reason);
+        tracing::debug!(
+            connection = id,
+            "a session ends: {}",
+            Printable(&stop.reason)
+        );
         if stop.answered {
             self.wire.send(&mut PARSE_ERROR.to_vec());
         }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 use crate::describe::documents::markdown;
+use crate::describe::documents::markdown_escape::is_link;
 use crate::describe::documents::model::Document;
 
 /// Content-Security-Policy of the page, as a second defence: nothing is loaded, nothing runs.
@@ -61,12 +62,6 @@ fn is_anchor(html: &str) -> bool {
     let id = id.and_then(|rest| rest.strip_suffix("\">"));
     let is_id = |id: &str| id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     html == "</a>" || id.is_some_and(is_id)
-}
-
-fn is_link(url: &str) -> bool {
-    let url = url.to_ascii_lowercase();
-    let known = ["#", "http://", "https://", "mailto:"];
-    known.iter().any(|start| url.starts_with(start))
 }
 
 /// Adds an id to each heading of a namespace, method or type; returns a list of links to them.

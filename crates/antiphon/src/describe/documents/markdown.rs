@@ -1,24 +1,32 @@
 //! Markdown output: namespaces, methods, types.
+//!
+//! All texts of the document pass through `markdown_text.rs` or become code.
 
 use std::fmt::Write as _;
 
+use antiphon_proto::is_printable;
 use serde_json::Value;
 
+use crate::describe::documents::markdown_escape::{cell, code, destination, is_link, plain};
+use crate::describe::documents::markdown_text::{blocks, line};
 use crate::describe::documents::model::{Content, Document, Error, Example, Method, Subscription};
-use crate::describe::documents::schema_text::{anchor, cell, code, members, type_of, values, yes};
+use crate::describe::documents::schema_text::{anchor, members, type_of, values, yes};
 use crate::describe::documents::specification::NO_VERSION;
 
 pub(super) fn text(document: &Document) -> String {
     let mut page = Page::default();
     let info = &document.info;
-    page.paragraph(&format!("# {}", info.title));
+    page.paragraph(&format!("# {}", plain(&info.title)));
     if !matches!(info.version.as_str(), "" | NO_VERSION) {
-        page.paragraph(&format!("Version {}", info.version));
+        page.paragraph(&format!("Version {}", plain(&info.version)));
     }
     page.documentation(&info.description);
     let servers: Vec<_> = document.servers.iter().map(|server| &server.url).collect();
     if !servers.is_empty() {
-        let servers = servers.iter().map(|url| format!("<{url}>"));
+        let servers = servers.iter().map(|url| match is_link(url) {
+            true => destination(url),
+            false => code(url),
+        });
         let servers: Vec<_> = servers.collect();
         page.paragraph(&format!("Served at {}.", servers.join(", ")));
     }
@@ -28,7 +36,7 @@ pub(super) fn text(document: &Document) -> String {
         let name = tag.map_or("Methods", |tag| tag.name.as_str());
         if namespace != Some(name) {
             namespace = Some(name);
-            page.paragraph(&format!("## {name}"));
+            page.paragraph(&format!("## {}", plain(name)));
             page.documentation(tag.map_or("", |tag| document.about(tag)));
         }
         page.method(method);
@@ -59,18 +67,9 @@ impl Page {
         self.0.push('\n');
     }
 
-    /// Adds Markdown text of a doc comment. Its headings are moved below those of the page.
+    /// Adds a description. Its headings are moved below those of the page.
     fn documentation(&mut self, text: &str) {
-        let mut fenced = false;
-        let lines = text.lines().map(|line| {
-            let start = line.trim_start();
-            fenced ^= start.starts_with("```") || start.starts_with("~~~");
-            match start.starts_with('#') && !fenced {
-                true => format!("###{start}"),
-                false => line.to_owned(),
-            }
-        });
-        self.paragraph(&lines.collect::<Vec<_>>().join("\n"));
+        self.paragraph(&blocks(text));
     }
 
     /// Adds a table, unless it has no rows.
@@ -95,10 +94,10 @@ impl Page {
         if method.deprecated == Some(true) {
             let reason = method.extensions.get("x-deprecated-reason");
             let reason = reason.and_then(Value::as_str).unwrap_or_default();
-            self.paragraph(format!("**Deprecated.** {reason}").trim());
+            self.paragraph(format!("**Deprecated.** {}", line(reason)).trim());
         }
         if let Some(access) = method.extensions.get("x-access").and_then(Value::as_str) {
-            self.paragraph(&format!("For callers with access `{access}`."));
+            self.paragraph(&format!("For callers with access {}.", code(access)));
         }
         self.documentation(method.doc());
         let rows: Vec<_> = method.params.iter().map(param).collect();
@@ -156,13 +155,22 @@ impl Page {
             false => Value::from_iter(params.map(|param| param.value.clone())),
         };
         let name = Value::from(method.name.as_str());
-        let mut text = format!("```json\n{{\"method\": {name}, \"params\": {params}}}\n");
+        let mut text = format!("{{\"method\": {name}, \"params\": {params}}}\n");
         if let Some(result) = &example.result {
             // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{{\"result\": {}}}", result.value);
         }
-        text.push_str("```");
-        self.paragraph(&text);
+        self.json(&text);
+    }
+
+    /// Adds a block of JSON, in which strings may contain backquotes, but no line begins with one.
+    fn json(&mut self, text: &str) {
+        let shown = text.chars().map(|c| match is_printable(c) || c == '\n' {
+            true => c,
+            false => char::REPLACEMENT_CHARACTER,
+        });
+        let text: String = shown.collect();
+        self.paragraph(&format!("```json\n{}\n```", text.trim_end()));
     }
 
     fn schema(&mut self, name: &str, schema: &Value) {
@@ -181,7 +189,7 @@ impl Page {
                 members.remove("title");
             }
             let schema = serde_json::to_string_pretty(&schema).unwrap_or_default();
-            self.paragraph(&format!("```json\n{schema}\n```"));
+            self.json(&schema);
         }
         self.table(["Value", "Description"], &values);
         self.table(["Member", "Type", "Required", "Description"], &rows);
@@ -212,12 +220,13 @@ fn param(param: &Content) -> [String; 5] {
         shown(param),
         yes(param.required == Some(true)),
         default.map_or(String::new(), |value| code(&value)),
-        param.description.clone(),
+        line(&param.description),
     ]
 }
 
 fn error(method: &Method, error: &Error) -> [String; 3] {
     let code = error.code.to_string();
-    let doc = method.error_docs.get(&code).cloned().unwrap_or_default();
-    [code, error.message.clone(), doc]
+    let doc = method.error_docs.get(&code).map_or("", String::as_str);
+    let doc = line(doc);
+    [code, plain(&error.message), doc]
 }

@@ -12,6 +12,7 @@
 //! | `document.rs` | [`OpenRpcDocument`]: parsing and output formats |
 //! | `references.rs` | resolves references in parsed documents |
 //! | `markdown.rs` | Markdown output |
+//! | `markdown_text.rs`, `markdown_escape.rs` | texts of a document as Markdown that forges nothing |
 //! | `schema_text.rs` | schemas as text, for Markdown |
 //! | `html.rs`, `html.css` | HTML output |
 
@@ -20,6 +21,8 @@ mod cache;
 mod document;
 mod html;
 mod markdown;
+mod markdown_escape;
+mod markdown_text;
 mod method;
 mod method_schemas;
 mod model;

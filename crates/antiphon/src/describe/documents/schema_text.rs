@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::describe::documents::markdown_escape::{code, plain};
+use crate::describe::documents::markdown_text::line;
 use crate::describe::documents::schemas::PATH;
 
 /// The type of a schema in words: `list of integer`, or `string or null`.
@@ -58,7 +60,7 @@ fn named(name: &str, schema: &Value) -> String {
         ("array", Some(items), _) => format!("list of {}", type_of(items)),
         ("array", None, _) => "list".to_owned(),
         ("object", _, Some(values @ Value::Object(_))) => format!("object of {}", type_of(values)),
-        _ => name.to_owned(),
+        _ => plain(name),
     }
 }
 
@@ -75,7 +77,7 @@ pub(super) fn members(schema: &Value) -> Vec<[String; 4]> {
             code(name),
             type_of(schema),
             yes(is_required(name)),
-            description.unwrap_or_default().to_owned(),
+            line(description.unwrap_or_default()),
         ]
     };
     properties.iter().map(row).collect()
@@ -87,7 +89,7 @@ pub(super) fn values(schema: &Value) -> Vec<[String; 2]> {
         let description = of.get("description").and_then(Value::as_str);
         [
             code(&value.to_string()),
-            description.unwrap_or_default().to_owned(),
+            line(description.unwrap_or_default()),
         ]
     };
     let listed = |schema: &Value| -> Option<Vec<[String; 2]>> {
@@ -145,21 +147,6 @@ pub(super) fn anchor(name: &str) -> String {
     format!("type-{}", letters.collect::<String>())
 }
 
-/// Formats text as code; text with backquotes gets double ones.
-pub(super) fn code(text: &str) -> String {
-    match text.contains('`') {
-        true => format!("`` {text} ``"),
-        false => format!("`{text}`"),
-    }
-}
-
-/// Formats text for a table cell: on one line, with `|` escaped.
-pub(super) fn cell(text: &str) -> String {
-    let lines = text.lines().map(str::trim);
-    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
-    lines.join(" ").replace('|', "\\|")
-}
-
 /// Formats a truth value for a table.
 pub(super) fn yes(is_so: bool) -> String {
     (if is_so { "yes" } else { "no" }).to_owned()
@@ -204,11 +191,5 @@ mod tests {
         ] {
             assert_eq!(type_of(&schema), words, "{schema}");
         }
-    }
-
-    #[test]
-    fn what_would_end_a_cell_or_code_does_not() {
-        assert_eq!(cell("a | b\n  c"), "a \\| b c");
-        assert_eq!(code("a`b"), "`` a`b ``");
     }
 }

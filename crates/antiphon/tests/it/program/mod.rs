@@ -34,7 +34,7 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-fn boom(text: String) {
+fn boom(text: &str) {
     panic!("{text}");
 }
 
@@ -48,23 +48,23 @@ fn the_program() {
     let words = ["program", "--bind", "127.0.0.1:0"].into_iter();
     let arguments = Arguments::parse_from(words.chain(flags.split_whitespace()));
     let router = Router::new()
-        .method_fn("now", boom)
-        .method_fn("later", |text: String| async {
+        .method_fn("now", |text: String| boom(&text))
+        .method_fn("later", |text: String| async move {
             tokio::task::yield_now().await;
-            boom(text);
+            boom(&text);
         })
         .method_fn("big", |bytes: usize| {
-            boom("a\n\u{1b}[31mb\r\n".repeat(bytes / 9))
+            boom(&"a\n\u{1b}[31mb\r\n".repeat(bytes / 9))
         })
         .method_fn("caught", |text: String| {
-            let caught = std::panic::catch_unwind(|| boom(text));
+            let caught = std::panic::catch_unwind(|| boom(&text));
             caught.is_err()
         })
-        .method_fn("task", |text: String| async {
-            tokio::spawn(async { boom(text) }).await.is_err()
+        .method_fn("task", |text: String| async move {
+            tokio::spawn(async move { boom(&text) }).await.is_err()
         })
         .method_fn("thread", |text: String| {
-            thread::spawn(|| boom(text)).join().is_err()
+            thread::spawn(move || boom(&text)).join().is_err()
         })
         .method_fn("dropped", |text: String| async move {
             let _mine = PanicsOnDrop(text);
@@ -72,7 +72,7 @@ fn the_program() {
         })
         .method_fn("aborts", |text: String| {
             let _mine = PanicsOnDrop(text.clone());
-            boom(text);
+            boom(&text);
         })
         .method_fn("fails", || -> Result<(), Failure> {
             Err(std::io::Error::other("it failed"))?
@@ -139,6 +139,15 @@ impl Program {
         let mut body = vec![0; length];
         self.socket.read_exact(&mut body).unwrap();
         serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Reads standard error up to the first line with this text.
+    fn until(&mut self, text: &str) -> String {
+        let mut log = String::new();
+        while !log.contains(text) {
+            assert!(self.err.read_line(&mut log).unwrap() > 0, "{log}");
+        }
+        log
     }
 
     /// Stops it with SIGTERM. Returns what it has written to standard error since it listened.

@@ -133,7 +133,9 @@ fn failures_are_limited_and_what_is_left_out_is_told() {
         program.call("fails", &json!([]));
     }
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
-    let log = program.stop();
+    // It is told while the program runs, although no further line follows.
+    let mut log = program.until("were left out");
+    log += &program.stop();
     let shown = lines(&log, "it failed").len();
     assert!(shown <= 20 * seconds, "{shown} in {seconds} s");
     assert_eq!(
