@@ -1,9 +1,8 @@
 //! Calculator served by `antiphon serve`: arithmetic and random walks.
 
-use std::f64::consts::TAU;
-use std::hash::{BuildHasher, RandomState};
-
 use antiphon::{ErrorObject, rpc};
+
+use crate::random_walks::RandomWalks;
 
 /// Maximum count of numbers in a result of `randompaths`. At up to 25 bytes each, they stay below
 /// the response limit of 10 MiB.
@@ -58,7 +57,7 @@ impl Calculator {
         /// The standard deviation of a step; not negative.
         #[arg(default = 1.0)]
         sigma: f64,
-    ) -> Result<Vec<Vec<f64>>, ErrorObject> {
+    ) -> Result<RandomWalks, ErrorObject> {
         let numbers = size
             .checked_add(1)
             .and_then(|len| len.checked_mul(num_paths));
@@ -70,18 +69,13 @@ impl Calculator {
         if sigma < 0.0 {
             return Err(ErrorObject::invalid_params("sigma is negative"));
         }
-        let mut normal = Normal::new();
-        let mut path = || {
-            let mut path = Vec::with_capacity(size + 1);
-            let mut at = 0.0;
-            path.push(at);
-            for _ in 0..size {
-                at = number(at + mu + sigma * normal.next())?;
-                path.push(at);
-            }
-            Ok(path)
+        let walks = RandomWalks {
+            count: num_paths,
+            steps: size,
+            mu,
+            sigma,
         };
-        (0..num_paths).map(|_| path()).collect()
+        number(walks.reach()).map(|_| walks)
     }
 }
 
@@ -95,80 +89,26 @@ fn number(value: f64) -> Result<f64, ErrorObject> {
     }
 }
 
-/// Generator of normally distributed numbers with mean 0 and standard deviation 1. It uses the
-/// Box–Muller transform, which makes two of them from two uniformly distributed numbers.
-struct Normal {
-    /// State of a SplitMix64 generator. It is fast and good enough for demonstrations.
-    state: u64,
-    second: Option<f64>,
-}
-
-impl Normal {
-    /// Starts from a random seed, so that every generator has a different sequence.
-    fn new() -> Self {
-        Self {
-            state: RandomState::new().hash_one("seed"),
-            second: None,
-        }
-    }
-
-    fn next(&mut self) -> f64 {
-        if let Some(second) = self.second.take() {
-            return second;
-        }
-        let radius = (-2.0 * self.even().ln()).sqrt();
-        let (sin, cos) = (TAU * self.even()).sin_cos();
-        self.second = Some(radius * sin);
-        radius * cos
-    }
-
-    /// A uniformly distributed number in (0, 1]; 0 is excluded because it has no logarithm.
-    fn even(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
-        // Keep 53 bits, the precision of an `f64`.
-        ((mixed >> 11) + 1) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn walks_begin_at_zero_and_have_the_steps_that_were_asked_for() {
-        let paths = Calculator.rpc_randompaths(3, 20, 0.0, 1.0).unwrap();
-        assert_eq!(paths.len(), 3);
-        for path in &paths {
-            assert_eq!((path.len(), path[0]), (21, 0.0));
-        }
-        assert_ne!(paths[0], paths[1]);
-        assert_eq!(
-            Calculator.rpc_randompaths(1, 2, 1.5, 0.0).unwrap(),
-            [[0.0, 1.5, 3.0]]
-        );
-        assert!(
-            Calculator
-                .rpc_randompaths(0, 9, 0.0, 1.0)
-                .unwrap()
-                .is_empty()
-        );
+    fn paths(count: usize, size: usize, mu: f64, sigma: f64) -> Result<Vec<Vec<f64>>, ErrorObject> {
+        let walks = Calculator.rpc_randompaths(count, size, mu, sigma)?;
+        let text = serde_json::to_string(&walks).unwrap();
+        Ok(serde_json::from_str(&text).unwrap())
     }
 
     #[test]
-    fn steps_are_normally_distributed() {
-        let mut normal = Normal {
-            state: 1,
-            second: None,
-        };
-        let steps: Vec<f64> = (0..100_000).map(|_| normal.next()).collect();
-        let mean = |power: i32| steps.iter().map(|x| x.powi(power)).sum::<f64>() / 100_000.0;
-        assert!(mean(1).abs() < 0.02, "{}", mean(1));
-        assert!((mean(2) - 1.0).abs() < 0.02, "{}", mean(2));
-        assert!((mean(4) - 3.0).abs() < 0.15, "{}", mean(4));
+    fn walks_begin_at_zero_and_have_the_steps_that_were_asked_for() {
+        let walks = paths(3, 20, 0.0, 1.0).unwrap();
+        assert_eq!(walks.len(), 3);
+        for walk in &walks {
+            assert_eq!((walk.len(), walk[0]), (21, 0.0));
+        }
+        assert_ne!(walks[0], walks[1]);
+        assert_eq!(paths(1, 2, 1.5, 0.0).unwrap(), [[0.0, 1.5, 3.0]]);
+        assert!(paths(0, 9, 0.0, 1.0).unwrap().is_empty());
     }
 
     #[test]
@@ -178,19 +118,13 @@ mod tests {
             assert_eq!(error.code().0, -32602);
             assert!(error.message().contains(part), "{}", error.message());
         };
-        says(
-            Calculator.rpc_randompaths(1, MAX_NUMBERS, 0.0, 1.0),
-            "400000",
-        );
-        says(
-            Calculator.rpc_randompaths(usize::MAX, 2, 0.0, 1.0),
-            "400000",
-        );
-        says(
-            Calculator.rpc_randompaths(2, usize::MAX, 0.0, 1.0),
-            "400000",
-        );
-        says(Calculator.rpc_randompaths(1, 9, 0.0, -1.0), "negative");
-        says(Calculator.rpc_randompaths(1, 9, 1e308, 1.0), "too large");
+        says(paths(1, MAX_NUMBERS, 0.0, 1.0), "400000");
+        says(paths(usize::MAX, 2, 0.0, 1.0), "400000");
+        says(paths(2, usize::MAX, 0.0, 1.0), "400000");
+        says(paths(1, 9, 0.0, -1.0), "negative");
+        for (mu, sigma) in [(1e308, 1.0), (-1e308, 1.0), (0.0, 1e307), (f64::MAX, 0.0)] {
+            says(paths(1, 9, mu, sigma), "too large");
+        }
+        assert!(paths(1, 9, 9e306, 0.0).is_ok());
     }
 }

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::call_origin::{Origin, Transport};
 use crate::context::{CancelOnDrop, Context, Data};
@@ -391,9 +393,9 @@ impl CallFuture {
 
     /// Creates a future that runs a closure on a thread where it may block.
     ///
-    /// If the caller stops waiting, the closure runs to its end all the same. Until then the call
-    /// counts as in flight. If no place is free, the closure does not run, and the reply is error
-    /// −32000.
+    /// If the caller stops waiting before a thread is free, the closure does not run. Later it runs
+    /// to its end all the same, and until then the call counts as in flight. If no place is free,
+    /// the closure does not run, and the reply is error −32000.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
         let current = ctx.current.clone();
         let (origin, method) = (Arc::clone(&ctx.origin), ctx.method);
@@ -408,6 +410,7 @@ impl CallFuture {
             return Self::ready(Reply::error(ErrorCode::OVERLOADED));
         };
         HeldPlace::Elsewhere.replace();
+        let abandoned = ctx.cancellation();
         let unanswered = CancelOnDrop::new(ctx);
         Self(Work::Later(Box::pin(async move {
             let work = move || {
@@ -415,14 +418,14 @@ impl CallFuture {
                 let scope = IncidentScope::enter();
                 let deadline = current.deadline.map(Instant::into_std);
                 let reply = guard("a blocking method panicked", || {
-                    current.enter(|| may_block(deadline, work))
+                    current.enter(|| may_block(deadline, abandoned, work))
                 });
                 scope.log(|| origin.named(method));
                 reply.unwrap_or_else(Reply::error)
             };
-            let done = tokio::task::spawn_blocking(work).await;
+            let done = AbortOnDropHandle::new(spawn_blocking(work)).await;
             unanswered.answered();
-            // Only if the runtime shuts down before the closure has begun.
+            // It fails only if the runtime shuts down before the closure has begun.
             done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method did not run")))
         })))
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::account::{Account, Direction};
 use super::reservation::Reservation;
-use super::turn;
+use super::turn::{self, Turn};
 use super::{Exhausted, FREE};
 use crate::error::internal_error;
 
@@ -205,7 +205,11 @@ impl<'a> PayloadWriter<'a> {
         }
         if after > LARGE && self.wait == Wait::ForTurn {
             self.wait = Wait::Never;
-            self.turn = turn::wait(self.account);
+            match turn::wait(self.account) {
+                Turn::Taken(turn) => self.turn = Some(turn),
+                Turn::None => {}
+                Turn::Abandoned => return Err(Stop::Exhausted),
+            }
         }
         let grown = self.payload.grow(after, self.max, self.account);
         grown.map_err(|Exhausted| Stop::Exhausted)?;
@@ -239,7 +243,10 @@ impl io::Write for PayloadWriter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::super::account::Accounts;
+    use super::super::may_block;
     use super::*;
 
     const MIB: usize = 1024 * 1024;
@@ -308,7 +315,7 @@ mod tests {
         // This thread may not block.
         let second = make();
         std::thread::scope(|scope| {
-            let thread = scope.spawn(|| super::super::may_block(None, make));
+            let thread = scope.spawn(|| may_block(None, CancellationToken::new(), make));
             std::thread::sleep(std::time::Duration::from_millis(50));
             assert!(!thread.is_finished());
             drop(second);
@@ -316,6 +323,31 @@ mod tests {
             assert!(!thread.is_finished());
             drop(first);
             assert_eq!(thread.join().unwrap().len(), 5 * MIB + 2);
+        });
+    }
+
+    #[test]
+    fn a_thread_does_not_wait_for_its_turn_when_nobody_waits_for_its_result() {
+        let accounts = Accounts::new(0, 256 * MIB);
+        let account = accounts.open();
+        let value = "x".repeat(5 * MIB);
+        let write = || {
+            let mut payload = Payload::default();
+            let written = payload.write(&value, 10 * MIB, &account, Wait::ForTurn, &"x");
+            written.map(|()| payload).map_err(|error| error.code())
+        };
+        let _first = write().unwrap();
+        let abandoned = CancellationToken::new();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| may_block(None, abandoned.clone(), write)))
+                .collect();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(threads.iter().all(|thread| !thread.is_finished()));
+            abandoned.cancel();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap().err(), Some(ErrorCode::OVERLOADED));
+            }
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of cancellation: what ends when the caller no longer waits, and what continues.
 
 use std::future::pending;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use antiphon::{CallFuture, Context, Dispatcher, Limits, Method, Router};
@@ -130,6 +130,48 @@ async fn a_blocking_method_can_stop_early_when_it_is_cancelled() {
         sleep(Duration::from_millis(5)).await;
     }
     panic!("the thread was not told");
+}
+
+#[test]
+fn a_blocking_method_that_has_not_begun_does_not_begin_when_it_is_cancelled() {
+    let (go, wait) = mpsc::channel::<()>();
+    let (began, ran) = (Counter::default(), Counter::default());
+    let (wait, begins, runs) = (Arc::new(Mutex::new(wait)), began.clone(), ran.clone());
+    let router = Router::new()
+        .method(Method::new("first", move |call| {
+            let (wait, begins) = (Arc::clone(&wait), begins.clone());
+            CallFuture::blocking(&call.context(), move || {
+                begins.add();
+                wait.lock().unwrap().recv().unwrap();
+                call.answer(Ok(1))
+            })
+        }))
+        .method(Method::new("second", move |call| {
+            let runs = runs.clone();
+            CallFuture::blocking(&call.context(), move || {
+                runs.add();
+                call.answer(Ok(2))
+            })
+        }));
+    let dispatcher = router.build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let first = ask(&dispatcher, call("1", "first", "[]"));
+        let others = async {
+            began.reach(1).await;
+            polled(&dispatcher, call("2", "second", "[]")).await;
+            assert_eq!(dispatcher.in_flight(), 2);
+            go.send(()).unwrap();
+            assert_eq!(code(&ask(&dispatcher, call("3", "second", "[]")).await), 0);
+        };
+        tokio::join!(first, others);
+    });
+    assert_eq!(ran.get(), 1);
+    assert_eq!(dispatcher.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
