@@ -42,9 +42,8 @@ impl Server {
     /// thread writes it, so that the server never waits for whoever reads standard error; lines that
     /// do not fit into 1 MiB are dropped and counted.
     ///
-    /// It replaces the panic hook of the process by one that logs each panic as one line. A program
-    /// that needs a hook of its own uses [`serve`](Self::serve), or sets its hook after this one,
-    /// where its first [`lazy`](Self::lazy) router is made.
+    /// It replaces the panic hook of the process by one that logs each panic as one line, unless the
+    /// program asks for its own with [`keep_panic_hook`](Self::keep_panic_hook).
     ///
     /// Call it from a synchronous `main`. Inside a runtime, use [`serve`](Self::serve) instead.
     #[must_use]
@@ -85,7 +84,9 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
     };
     let args = args.with_file(settings_file.as_deref())?;
     log_to_stderr(args.flags.log.as_deref())?;
-    panic_hook::install();
+    if !server.keep_panic_hook {
+        panic_hook::install();
+    }
     if let Some(framing) = args.flags.stdio {
         server = server.stdio_framed(framing);
     }

@@ -70,6 +70,9 @@ pub struct Server {
     pub(crate) call_layers: Vec<BoxLayer>,
     pub(crate) http_layers: Vec<HttpLayer>,
     pub(crate) threads: Option<usize>,
+    /// Whether the panic hook of the process stays as it is.
+    #[cfg(feature = "cli")]
+    pub(crate) keep_panic_hook: bool,
     pub(crate) listeners: Vec<std::net::TcpListener>,
     /// Runs once before anything is served.
     #[cfg(feature = "cli")]
@@ -121,6 +124,8 @@ impl Server {
             call_layers: Vec::new(),
             http_layers: Vec::new(),
             threads: None,
+            #[cfg(feature = "cli")]
+            keep_panic_hook: false,
             listeners: Vec::new(),
             #[cfg(feature = "cli")]
             on_supervisor_start: None,
@@ -280,6 +285,29 @@ impl Server {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Keeps the panic hook that the program has set, also in worker processes. By default
+    /// [`start`](Self::start) replaces it by one that logs each panic as one bounded line.
+    ///
+    /// The text of a panic is often a caller's: of any length, with line breaks and escape sequences.
+    /// The hook that is kept has to bound it, and must not wait for whoever reads its output.
+    ///
+    /// ```no_run
+    /// use antiphon::{Router, Server};
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     std::panic::set_hook(Box::new(|_| {
+    ///         eprintln!("a panic");
+    ///     }));
+    ///     Server::new(Router::new()).keep_panic_hook().start()
+    /// }
+    /// ```
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn keep_panic_hook(mut self) -> Self {
+        self.keep_panic_hook = true;
         self
     }
 

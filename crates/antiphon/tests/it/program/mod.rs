@@ -20,6 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The variable with the command line of the program, words separated by spaces.
 const FLAGS: &str = "PROGRAM_UNDER_TEST";
 
+/// The variable that asks for a panic hook of the program's own.
+const OWN_HOOK: &str = "PROGRAM_WITH_A_HOOK";
+
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
@@ -78,7 +81,15 @@ fn the_program() {
             Err(std::io::Error::other("it failed"))?
         })
         .method_fn("fine", || "fine");
-    let ended = Server::new(router).start_with(arguments.serve);
+    let mut server = Server::new(router);
+    if std::env::var_os(OWN_HOOK).is_some() {
+        // Not `eprintln!`, whose output the test harness keeps.
+        std::panic::set_hook(Box::new(|_| {
+            let _ = std::io::stderr().write_all(b"a hook of its own\n");
+        }));
+        server = server.keep_panic_hook();
+    }
+    let ended = server.start_with(arguments.serve);
     assert_eq!(ended, std::process::ExitCode::SUCCESS);
 }
 
@@ -91,7 +102,13 @@ struct Program {
 
 impl Program {
     fn start(flags: &str) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    /// Like `start`, with further environment variables.
+    fn start_with(flags: &str, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
+            .envs(variables.iter().copied())
             .args(["--exact", "program::the_program", "--ignored"])
             .env(FLAGS, flags)
             .stdin(Stdio::null())

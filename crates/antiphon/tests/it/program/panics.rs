@@ -52,6 +52,18 @@ fn a_panic_is_one_line_that_names_method_place_and_incident() {
 }
 
 #[test]
+fn a_program_keeps_its_own_panic_hook_if_it_asks() {
+    let mut program = Program::start_with("", &[(super::OWN_HOOK, "1")]);
+    let answer = program.call("now", &json!(["canary"]));
+    let incident = answer["error"]["data"]["incident"].as_str().unwrap();
+    let log = program.stop();
+    assert_eq!(lines(&log, "a hook of its own").len(), 1, "{log}");
+    // The library does not know the text, but it logs the incident.
+    assert_eq!(lines(&log, incident).len(), 1, "{log}");
+    assert_eq!(lines(&log, "canary").len(), 0, "{log}");
+}
+
+#[test]
 fn every_panic_outside_of_a_method_has_its_line() {
     for (method, said) in [
         ("task", "a panic on thread"),
