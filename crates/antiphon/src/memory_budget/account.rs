@@ -11,6 +11,9 @@ use super::pool::{MemoryBudgets, MemoryPool};
 /// The part of a budget that one connection may hold, unless a single message needs more.
 const SHARE: usize = 10;
 
+/// While the memory for responses is scarce, whoever holds more than this has to read faster.
+const MUCH: usize = 64 * 1024;
+
 /// Which budget bytes belong to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
@@ -184,6 +187,13 @@ impl Account {
         let waiting = std::mem::take(&mut *room);
         drop(room);
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether the memory for responses is scarce and this connection holds much of it.
+    pub(crate) fn is_pressed(&self) -> bool {
+        let share = &self.responses;
+        share.held.load(Ordering::Relaxed) > MUCH
+            && share.pool.as_ref().is_some_and(|pool| pool.is_scarce())
     }
 
     /// The right to make a large response on a thread that may block: one at a time.

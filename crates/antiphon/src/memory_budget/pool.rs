@@ -35,6 +35,11 @@ impl MemoryPool {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Whether more than three quarters are reserved.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.used() > self.max - self.max / 4
+    }
+
     /// Reserves bytes for a connection that then holds `held` bytes. Returns whether it may.
     ///
     /// No connection may hold more than is left afterwards (dynamic thresholds, as switches share

@@ -4,6 +4,7 @@
 //! reset when it fires, or when an earlier deadline comes up.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::config::Silence;
 use super::limits::SessionLimits;
 use super::pace::{Pace, arrival_deadline};
 use super::wire::Traffic;
+use crate::memory_budget::Account;
 
 /// A snapshot of the session, taken when it can make no more progress.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +103,12 @@ struct Partial {
 }
 
 impl Clock {
-    pub(super) fn new(silence: Silence, pings: bool, write_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        silence: Silence,
+        pings: bool,
+        write_timeout: Option<Duration>,
+        memory: &Arc<Account>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             traffic: Traffic::default(),
@@ -112,7 +119,7 @@ impl Clock {
             spoken: false,
             busy: false,
             partial: None,
-            pace: Pace::new(write_timeout),
+            pace: Pace::new(write_timeout, memory),
             pinged: None,
             peer_checked: None,
             pings,

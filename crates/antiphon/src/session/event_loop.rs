@@ -73,8 +73,8 @@ impl<W: Wire> Session<W> {
             Transport::Stdio | Transport::InProcess => Silence::default(),
             _ => config.silence,
         };
-        let clock = Clock::new(silence, W::PINGS, config.limits.write_timeout);
         let memory = Arc::clone(&connection.memory);
+        let clock = Clock::new(silence, W::PINGS, config.limits.write_timeout, &memory);
         let handle = SessionHandle::new(Arc::clone(&config.connection), &memory, true);
         let mut origin = dispatcher.origin(connection, local);
         origin.session = Some(handle.clone());

@@ -4,12 +4,18 @@
 //! megabytes at once, and each of them would buy a quarter of an hour. Therefore a peer saves up
 //! time with every byte that it takes, but never more than the write timeout.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::memory_budget::Account;
+
 /// The minimum rate, in bytes per second.
 pub(crate) const MIN_RATE: u64 = 1024;
+
+/// The minimum rate of those that hold much of the memory for responses while it is scarce.
+const PRESSED_RATE: u64 = 64 * MIN_RATE;
 
 /// Time after which the minimum rate of bytes that arrive is enforced.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -17,14 +23,14 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// A longer timeout is one of this length; adding it to any time does not overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// How long so many bytes take at the minimum rate.
-fn time_for(bytes: u64) -> Duration {
-    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / MIN_RATE)
+/// How long so many bytes take at this rate.
+fn time_for(bytes: u64, rate: u64) -> Duration {
+    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate)
 }
 
 /// The deadline of a peer for its next byte, after so many bytes since it began to send.
 pub(crate) fn arrival_deadline(began: Instant, bytes: u64) -> Instant {
-    began + GRACE + time_for(bytes)
+    began + GRACE + time_for(bytes, MIN_RATE)
 }
 
 /// The deadline of a peer to take what is written to it.
@@ -32,10 +38,14 @@ pub(crate) fn arrival_deadline(began: Instant, bytes: u64) -> Instant {
 /// A peer that takes nothing has the write timeout. A peer that takes less than [`MIN_RATE`] uses
 /// up the time that it has saved, one that takes more saves some. While nothing waits to be written
 /// it saves as much time as passes.
-#[derive(Clone, Copy, Debug)]
+///
+/// While the memory for responses is scarce, the minimum rate of those that hold much of it is
+/// [`PRESSED_RATE`]. Those that read slowest use up their time first.
+#[derive(Debug)]
 pub(crate) struct Pace {
     /// The write timeout, which is also the most time that can be saved; `None` means no deadline.
     timeout: Option<Duration>,
+    memory: Arc<Account>,
     state: PaceState,
 }
 
@@ -52,10 +62,11 @@ enum PaceState {
 }
 
 impl Pace {
-    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(timeout: Option<Duration>, memory: &Arc<Account>) -> Self {
         let timeout = timeout.map(|timeout| timeout.min(LONGEST));
         Self {
             timeout,
+            memory: Arc::clone(memory),
             state: PaceState::Resting {
                 saved: timeout.unwrap_or_default(),
                 since: None,
@@ -94,10 +105,14 @@ impl Pace {
         };
         match &mut self.state {
             PaceState::Waiting { until } => {
-                *until = (*until + time_for(bytes)).min(now() + timeout);
+                let rate = match self.memory.is_pressed() {
+                    true => PRESSED_RATE,
+                    false => MIN_RATE,
+                };
+                *until = (*until + time_for(bytes, rate)).min(now() + timeout);
             }
             PaceState::Resting { saved, .. } if *saved < timeout => {
-                *saved = (*saved + time_for(bytes)).min(timeout);
+                *saved = (*saved + time_for(bytes, MIN_RATE)).min(timeout);
             }
             PaceState::Resting { .. } => {}
         }
@@ -118,6 +133,8 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory_budget::account::Accounts;
+    use crate::memory_budget::{Direction, Reservation};
 
     /// What happens to a transfer.
     #[derive(Clone, Copy, Debug)]
@@ -133,9 +150,9 @@ mod tests {
     }
 
     /// Seconds from the last step to the deadline.
-    fn check(steps: &[Step], expected: Option<u64>) {
+    fn check(steps: &[Step], memory: &Arc<Account>, expected: Option<u64>) {
         let mut now = Instant::now();
-        let mut pace = Pace::new(Some(Duration::from_secs(30)));
+        let mut pace = Pace::new(Some(Duration::from_secs(30)), memory);
         for step in steps {
             match *step {
                 Step::Waits => pace.waits(|| now),
@@ -170,13 +187,31 @@ mod tests {
             (&[Waits, Passes(10), Rests, Takes(7), Waits], Some(27)),
             (&[Takes(4096), Waits], Some(30)),
         ] {
-            check(steps, expected);
+            check(steps, &Account::unlimited(), expected);
         }
     }
 
     #[tokio::test]
+    async fn while_memory_is_scarce_those_that_hold_much_have_to_read_faster() {
+        use Step::{Passes, Takes, Waits};
+        const MIB: usize = 1024 * 1024;
+        const STEPS: [Step; 4] = [Waits, Passes(10), Takes(64 * 5), Passes(1)];
+        let accounts = Accounts::new(0, 64 * MIB);
+        let hold =
+            |account: &Arc<_>, bytes| Reservation::of(account, Direction::Response, bytes).unwrap();
+        let (small, large) = (accounts.open(), accounts.open());
+        let _held = (hold(&small, 32 * 1024), hold(&large, 5 * MIB));
+        check(&STEPS, &large, Some(29));
+        let others: Vec<_> = (0..9).map(|_| hold(&accounts.open(), 5 * MIB)).collect();
+        check(&STEPS, &large, Some(24));
+        check(&STEPS, &small, Some(29));
+        drop(others);
+        check(&STEPS, &large, Some(29));
+    }
+
+    #[tokio::test]
     async fn without_a_timeout_there_is_no_deadline_and_no_look_at_the_clock() {
-        let mut pace = Pace::new(None);
+        let mut pace = Pace::new(None, &Account::unlimited());
         pace.waits(|| panic!("it was looked at"));
         pace.moved(1, || panic!("it was looked at"));
         pace.rests(|| panic!("it was looked at"));

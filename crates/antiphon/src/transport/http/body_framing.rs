@@ -84,6 +84,7 @@ impl<'a> BodyFraming<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory_budget::Account;
     use crate::transport::http::deadlines::Timeouts;
 
     const OTHERS: usize = 100_000;
@@ -95,7 +96,7 @@ mod tests {
             idle: None,
             write: None,
         };
-        let clock = Clock::new(timeouts);
+        let clock = Clock::new(timeouts, Account::unlimited());
         let wire = WireCounter::new(&clock, OTHERS);
         let size = match exact {
             true => SizeHint::with_exact(pieces * content as u64),

@@ -126,7 +126,7 @@ impl Http {
         S: Socket,
     {
         let slot = UpgradeSlot::new(place);
-        let clock = Clock::new(self.timeouts);
+        let clock = Clock::new(self.timeouts, Arc::clone(&caller.connection.memory));
         let caller = Arc::new(Caller {
             slot: Some(slot.clone()),
             wire: Some(WireCounter::new(&clock, self.max_unseen)),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::memory_budget::Account;
 use crate::session::pace::Pace;
 use crate::transport::http::http2_streams::{NEVER, Streams};
 
@@ -37,6 +38,8 @@ const LAST_FRAMES: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Clock {
     timeouts: Timeouts,
+    /// What is held for the peer: who holds much has to read faster while memory is scarce.
+    memory: Arc<Account>,
     began: Instant,
     /// Requests whose response has not been sent.
     active: AtomicUsize,
@@ -56,10 +59,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new(timeouts: Timeouts) -> Arc<Self> {
+    pub(crate) fn new(timeouts: Timeouts, memory: Arc<Account>) -> Arc<Self> {
         let began = Instant::now();
         let clock = Self {
             timeouts,
+            memory,
             began,
             active: AtomicUsize::new(0),
             idle: AtomicBool::new(false),
@@ -142,7 +146,7 @@ impl Clock {
 
     /// The pace at which the peer has to take what is written.
     pub(super) fn pace(&self) -> Pace {
-        Pace::new(self.timeouts.write)
+        Pace::new(self.timeouts.write, &self.memory)
     }
 
     pub(super) fn has_passed(&self, by: u64) -> bool {

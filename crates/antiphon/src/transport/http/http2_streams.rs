@@ -174,7 +174,10 @@ mod tests {
     }
 
     fn pace() -> Pace {
-        Pace::new(Some(Duration::from_secs(30)))
+        Pace::new(
+            Some(Duration::from_secs(30)),
+            &crate::memory_budget::Account::unlimited(),
+        )
     }
 
     async fn pass(seconds: u64) {

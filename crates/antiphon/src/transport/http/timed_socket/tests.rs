@@ -1,6 +1,7 @@
 //! Deadlines of each phase below hyper.
 
 use super::*;
+use crate::memory_budget::Account;
 use crate::transport::http::deadlines::Timeouts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ fn pair(
     Arc<Clock>,
 ) {
     let (peer, socket) = tokio::io::duplex(buffer);
-    let clock = Clock::new(TIMEOUTS);
+    let clock = Clock::new(TIMEOUTS, Account::unlimited());
     (peer, TimedSocket::new(socket, Arc::clone(&clock)), clock)
 }
 
@@ -167,7 +168,7 @@ impl AsyncWrite for Stuck {
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_has_a_deadline() {
-    let mut socket = TimedSocket::new(Stuck, Clock::new(TIMEOUTS));
+    let mut socket = TimedSocket::new(Stuck, Clock::new(TIMEOUTS, Account::unlimited()));
     let began = Instant::now();
     socket.shutdown().await.unwrap();
     assert_eq!(began.elapsed().as_secs(), 1);
