@@ -22,6 +22,8 @@ pub(crate) struct RpcOptions {
     pub(crate) separator: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
     pub(crate) rename_all: Option<Rename>,
+    /// The scopes that all methods need, separated by spaces.
+    pub(crate) scope: Option<LitStr>,
     /// Whether to generate a client.
     pub(crate) client: bool,
 }
@@ -34,6 +36,7 @@ impl RpcOptions {
             separator: None,
             title: None,
             rename_all: None,
+            scope: None,
             client: true,
         };
         for option in split(tokens, errors) {
@@ -43,9 +46,10 @@ impl RpcOptions {
                 "separator" => options.separator = option.text(errors),
                 "title" => options.title = option.text(errors),
                 "rename_all" => options.rename_all = option.rename(errors),
+                "scope" => options.scope = option.scopes(errors),
                 "client" => options.client = option.boolean(errors),
                 _ => option.unknown(
-                    "`serve_as`, `namespace`, `separator`, `title`, `rename_all` and `client`",
+                    "`serve_as`, `namespace`, `separator`, `title`, `rename_all`, `scope` and `client`",
                     errors,
                 ),
             }
@@ -90,6 +94,9 @@ pub(crate) struct MethodOptions {
     pub(crate) blocking: Option<Ident>,
     pub(crate) local: bool,
     pub(crate) admin: bool,
+    pub(crate) public: Option<Ident>,
+    /// The scopes that a caller needs, separated by spaces.
+    pub(crate) scope: Option<LitStr>,
     pub(crate) skip: Option<Ident>,
     /// `stream`, with the item type for the client if it is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
@@ -127,6 +134,8 @@ impl MethodOptions {
                 "blocking" => options.blocking = option.word(errors),
                 "local" => options.local = option.word(errors).is_some(),
                 "admin" => options.admin = option.word(errors).is_some(),
+                "public" => options.public = option.word(errors),
+                "scope" => options.scope = option.scopes(errors),
                 "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
                 "stream" => {
                     let name = option.name.clone();
@@ -143,10 +152,16 @@ impl MethodOptions {
                 ),
                 _ => option.unknown(
                     "`name`, `doc`, `format`, `request_handler`, `example`, `errors`, `deprecated`, \
-                     `blocking`, `local`, `admin`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                     `blocking`, `local`, `admin`, `public`, `scope`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }
+        }
+        if let (Some(public), Some(_)) = (&options.public, &options.scope) {
+            errors.at(
+                public,
+                "whoever has a scope is known: a method with `scope` is not `public`",
+            );
         }
         options
     }
@@ -260,6 +275,22 @@ impl Setting {
                 None
             }
         }
+    }
+
+    /// A text of scopes (RFC 6749, section 3.3).
+    fn scopes(self, errors: &mut Errors) -> Option<LitStr> {
+        let text = self.text(errors)?;
+        let value = text.value();
+        let is_allowed = |byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
+        if value.trim().is_empty() || !value.bytes().all(is_allowed) {
+            errors.at(
+                &text,
+                "scopes are separated by spaces, and contain printable ASCII characters other than \
+                 quotation marks and backslashes",
+            );
+            return None;
+        }
+        Some(text)
     }
 
     /// The value as a path; `kind` describes the expected item in error messages.

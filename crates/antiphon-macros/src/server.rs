@@ -75,12 +75,15 @@ pub(crate) fn router(service: &Service, owner: &TokenStream, type_span: Span) ->
         .separator
         .as_ref()
         .map(|separator| quote!(let #router = #router.separator(#separator);));
+    let scopes = scopes(service.options.scope.as_ref())
+        .map(|scope| quote!(let #router = #router.require_scope(#scope);));
     // The span reports an object that is not `Send + Sync` at its type.
     let share = quote_spanned!(at(type_span)=> ::antiphon::__private::share::<Self>);
     quote! {
         let #object = #share(self);
         let #router = ::antiphon::__private::object(#title, #doc);
         #(#methods)*
+        #(#scopes)*
         #namespace
         #separator
         #router
@@ -114,6 +117,8 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         (false, true) => Some(quote!(.access(::antiphon::__private::Access::Local))),
         (false, false) => None,
     };
+    let public = method.is_public.then(|| quote!(.public()));
+    let scopes = scopes(method.scope.as_ref()).map(|scope| quote!(.scope(#scope)));
     let made = quote! {
         ::antiphon::__private::Method::new(
             #name,
@@ -121,9 +126,18 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         )
         #format
         #access
+        #public
+        #(#scopes)*
         #subscription
     };
     described(method, &made)
+}
+
+/// The scopes in a text.
+fn scopes(text: Option<&syn::LitStr>) -> impl Iterator<Item = String> {
+    let text = text.map(syn::LitStr::value).unwrap_or_default();
+    let scopes: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+    scopes.into_iter()
 }
 
 /// The handler body that decodes the parameters directly.

@@ -45,6 +45,11 @@ impl ErrorCode {
     pub const RESPONSE_TOO_LARGE: Self = Self(-32003);
     /// The method needs a session or an event stream, and the call had neither.
     pub const NEEDS_SESSION: Self = Self(-32004);
+    /// The method needs a caller who is known, and this one is not, or not any more.
+    pub const UNAUTHENTICATED: Self = Self(-32006);
+    /// The caller is known, and lacks a scope that the method needs. The data names it, in the member
+    /// `scope`.
+    pub const FORBIDDEN: Self = Self(-32007);
     /// The caller cancelled the call (`RequestCancelled` in the Language Server Protocol).
     pub const CANCELLED: Self = Self(-32800);
 
@@ -67,6 +72,8 @@ impl ErrorCode {
             Self::TIMEOUT => "Request timed out",
             Self::RESPONSE_TOO_LARGE => "Response too large",
             Self::NEEDS_SESSION => "Method needs a session",
+            Self::UNAUTHENTICATED => "Unauthenticated",
+            Self::FORBIDDEN => "Forbidden",
             Self::CANCELLED => "Request cancelled",
             _ => "Server error",
         }

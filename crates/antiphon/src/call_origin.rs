@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::group::AddressGroup;
-use crate::describe::Access;
+use crate::describe::{Access, Reader};
+use crate::identity::{Identification, PeerCredentials};
 use crate::memory_budget::Account;
 use crate::metrics::counters::RouterState;
 use crate::metrics::places::{ConnectionPlaces, Shares, TransportKind};
@@ -73,6 +74,8 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) transport: Transport,
     pub(crate) peer: Option<SocketAddr>,
+    /// What it proves of its peer.
+    pub(crate) proof: PeerCredentials,
     /// What is held for the peer.
     pub(crate) memory: Arc<Account>,
     /// The places that its calls hold; `None` if it stands for many connections, or for this process.
@@ -88,17 +91,29 @@ impl Connection {
         memory: Arc<Account>,
     ) -> Arc<Self> {
         let places = (transport != Transport::InProcess).then(ConnectionPlaces::default);
-        Self::with(transport, peer, memory, places)
+        Self::with(transport, peer, PeerCredentials::default(), memory, places)
+    }
+
+    /// A connection that proves something of its peer.
+    pub(crate) fn proven(
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        proof: PeerCredentials,
+        memory: Arc<Account>,
+    ) -> Arc<Self> {
+        let places = Some(ConnectionPlaces::default());
+        Self::with(transport, peer, proof, memory, places)
     }
 
     /// All connections of a server that does not show them.
     pub(crate) fn unknown(transport: Transport, memory: Arc<Account>) -> Arc<Self> {
-        Self::with(transport, None, memory, None)
+        Self::with(transport, None, PeerCredentials::default(), memory, None)
     }
 
     fn with(
         transport: Transport,
         peer: Option<SocketAddr>,
+        proof: PeerCredentials,
         memory: Arc<Account>,
         places: Option<ConnectionPlaces>,
     ) -> Arc<Self> {
@@ -107,6 +122,7 @@ impl Connection {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             transport,
             peer,
+            proof,
             memory,
             places,
             closed: CancellationToken::new(),
@@ -172,6 +188,8 @@ pub(crate) struct Origin {
     pub(crate) local: bool,
     /// Whether the caller has shown that the server is theirs.
     pub(crate) admin: bool,
+    /// Who the caller is.
+    pub(crate) identification: Identification,
     /// The session, where there is one; also where only messages to the caller can follow.
     pub(crate) session: Option<SessionHandle>,
     /// What the transport says about how long the caller waits.
@@ -190,6 +208,7 @@ impl Origin {
             connection,
             local,
             admin: false,
+            identification: Identification::Unasked,
             session: None,
             timeout: None,
             traceparent: None,
@@ -205,12 +224,17 @@ impl Origin {
         (name, self.connection.caller_id())
     }
 
-    /// What the caller may see and call.
-    pub(crate) fn access(&self) -> Access {
-        match (self.admin, self.local) {
-            (true, _) => Access::Admin,
-            (false, true) => Access::Local,
-            (false, false) => Access::Public,
+    /// What the caller may see.
+    pub(crate) fn reader(&self) -> Reader {
+        let reader = Reader::from(self.access());
+        match !self.admin && self.identification.is_anonymous() {
+            true => reader.anonymous(),
+            false => reader,
         }
+    }
+
+    /// The access level of the caller.
+    pub(crate) fn access(&self) -> Access {
+        Access::of(self.local, self.admin)
     }
 }

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call_origin::{Origin, Transport};
 use crate::current_call::CurrentCall;
-use crate::describe::{Access, MethodInfo, Node, Tree};
+use crate::describe::{Access, MethodInfo, Node, Reader, Tree};
+use crate::identity::Identity;
 use crate::metrics::places::PlaceLimits;
 
 /// The notification that tells of the progress of a call, as LSP names it.
@@ -135,6 +136,27 @@ impl Context {
     #[must_use]
     pub fn access(&self) -> Access {
         self.origin.access()
+    }
+
+    /// Which methods the caller may see.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        self.origin.reader()
+    }
+
+    /// Who the caller is; `None` if it is anonymous, if what it has presented has expired, or if the
+    /// server has no [`Authenticator`](crate::Authenticator).
+    ///
+    /// ```
+    /// use antiphon::{Context, Router};
+    ///
+    /// let router = Router::new().method_fn("whoami", |ctx: Context| {
+    ///     ctx.identity().map(|identity| identity.subject().to_owned())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        self.origin.identification.identity()
     }
 
     /// The headers of the HTTP request; `None` if there was none.

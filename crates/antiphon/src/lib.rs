@@ -324,6 +324,7 @@ mod dispatch;
 mod error;
 #[cfg(any(feature = "client", feature = "server"))]
 mod files;
+mod identity;
 mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
@@ -349,11 +350,12 @@ pub use call::{Call, CallFuture, Reply};
 pub use call_origin::Transport;
 pub use client::{Client, blocking};
 pub use context::Context;
-pub use describe::{Access, MethodInfo, Node, ParamInfo, Tree};
+pub use describe::{Access, MethodInfo, Node, ParamInfo, Reader, Tree};
 #[cfg(feature = "describe")]
 pub use describe::{OpenRpc, OpenRpcDocument, Specification};
 pub use dispatch::{Dispatcher, Limits};
 pub use error::{ErrorCodes, ErrorInfo, Failure};
+pub use identity::{AuthenticationError, Authenticator, Credentials, Identity, UnixPeer};
 #[cfg(feature = "cli")]
 pub use program::{ByteSize, ServeArgs, TimeLimit};
 pub use router::{

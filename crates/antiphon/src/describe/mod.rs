@@ -19,5 +19,5 @@ mod tree;
 
 #[cfg(feature = "describe")]
 pub use documents::{OpenRpc, OpenRpcDocument, Specification};
-pub use tree::{Access, MethodInfo, Node, ParamInfo, Tree};
+pub use tree::{Access, MethodInfo, Node, ParamInfo, Reader, Tree};
 pub(crate) use tree::{Inner, NodeInner};

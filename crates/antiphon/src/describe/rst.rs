@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use antiphon_proto::{Printable, is_printable};
 
-use crate::describe::{Access, Tree};
+use crate::describe::{Reader, Tree};
 
-/// The result of the method `documentation` for a reader with this access.
-pub(crate) fn document(tree: &Tree, reader: Access) -> String {
+/// The result of the method `documentation` for this reader.
+pub(crate) fn document(tree: &Tree, reader: Reader) -> String {
     let methods = tree.methods(reader).into_iter();
     text(methods.map(|method| (method.name(), method.doc())))
 }

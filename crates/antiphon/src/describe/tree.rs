@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::error::ErrorInfo;
+use crate::identity::Requirement;
 use crate::subscription::Options;
 
 /// The access level that a method requires, and that a caller has. A level includes all lower ones.
@@ -26,6 +27,72 @@ pub enum Access {
     Admin,
 }
 
+/// Who reads a document or a listing: which methods it shows.
+///
+/// ```
+/// use antiphon::{Access, Reader};
+///
+/// let everybody = Reader::from(Access::Public);
+/// let strangers = everybody.anonymous();
+/// assert_ne!(everybody, strangers);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reader {
+    access: Access,
+    is_anonymous: bool,
+}
+
+impl Reader {
+    /// The same reader, if the server asks who it is and it has not said: it sees only
+    /// [public](MethodInfo::is_public) methods.
+    #[must_use]
+    pub fn anonymous(self) -> Self {
+        Self {
+            is_anonymous: self.access < Access::Admin,
+            ..self
+        }
+    }
+
+    /// The access level.
+    #[must_use]
+    pub fn access(self) -> Access {
+        self.access
+    }
+
+    /// Whether it has not said who it is.
+    #[must_use]
+    pub fn is_anonymous(self) -> bool {
+        self.is_anonymous
+    }
+
+    /// Whether it may see this method.
+    #[must_use]
+    pub fn sees(self, method: &MethodInfo) -> bool {
+        method.access <= self.access && (method.is_public() || !self.is_anonymous)
+    }
+}
+
+impl From<Access> for Reader {
+    /// A reader who is known, or whom nobody asks.
+    fn from(access: Access) -> Self {
+        Self {
+            access,
+            is_anonymous: false,
+        }
+    }
+}
+
+impl Access {
+    /// That of a caller.
+    pub(crate) fn of(local: bool, admin: bool) -> Self {
+        match (admin, local) {
+            (true, _) => Self::Admin,
+            (false, true) => Self::Local,
+            (false, false) => Self::Public,
+        }
+    }
+}
+
 /// A method, as shown in documents and listings.
 #[derive(Clone, Debug)]
 pub struct MethodInfo {
@@ -39,6 +106,7 @@ pub struct MethodInfo {
     pub(crate) examples: Vec<String>,
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
+    pub(crate) requirement: Requirement,
     /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
     /// Index of its node.
@@ -123,6 +191,18 @@ impl MethodInfo {
     pub fn access(&self) -> Access {
         self.access
     }
+
+    /// Whether anonymous callers may call it, once a server has an
+    /// [`Authenticator`](crate::Authenticator).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.requirement.public
+    }
+
+    /// The scopes that callers need, all of them: those of the method and of its routers.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.requirement.scopes.iter().map(|scope| &**scope)
+    }
 }
 
 /// A parameter of a method.
@@ -176,8 +256,8 @@ pub(crate) struct Inner {
     cache: Cache,
 }
 
-/// Slots for generated documents: one for each access level and format.
-pub(crate) type Cache = [OnceLock<Option<Box<RawValue>>>; 6];
+/// Slots for generated documents: one for each kind of reader and format.
+pub(crate) type Cache = [OnceLock<Option<Box<RawValue>>>; 10];
 
 #[derive(Debug)]
 pub(crate) struct NodeInner {
@@ -207,12 +287,12 @@ impl Tree {
     /// All methods in a stable order: the methods of a router by name, then its nested routers in
     /// the order in which they were nested.
     ///
-    /// `reader` is the access level of the reader: methods that require a higher level are left
-    /// out.
+    /// Those that the reader may not see are left out: a `reader` is an access level, or
+    /// [`Context::reader`](crate::Context::reader).
     #[must_use]
-    pub fn methods(&self, reader: Access) -> Vec<&MethodInfo> {
+    pub fn methods(&self, reader: impl Into<Reader>) -> Vec<&MethodInfo> {
         let mut found = Vec::with_capacity(self.0.methods.len());
-        self.collect(0, reader, &mut found);
+        self.collect(0, reader.into(), &mut found);
         found
     }
 
@@ -221,7 +301,7 @@ impl Tree {
         self.0.methods.len()
     }
 
-    fn collect<'a>(&'a self, node: usize, reader: Access, found: &mut Vec<&'a MethodInfo>) {
+    fn collect<'a>(&'a self, node: usize, reader: Reader, found: &mut Vec<&'a MethodInfo>) {
         let Some(node) = self.0.nodes.get(node) else {
             return;
         };
@@ -231,7 +311,7 @@ impl Tree {
             .filter_map(|&at| self.0.methods.get(at))
             .collect();
         own.sort_by(|a, b| a.name.cmp(&b.name));
-        found.extend(own.into_iter().filter(|method| method.access <= reader));
+        found.extend(own.into_iter().filter(|method| reader.sees(method)));
         for &(_, child) in &node.children {
             self.collect(child, reader, found);
         }

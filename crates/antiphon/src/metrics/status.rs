@@ -11,7 +11,7 @@ use antiphon_proto::ErrorObject;
 use serde_json::Value;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::describe::{Access, MethodInfo};
+use crate::describe::{Access, MethodInfo, Reader};
 use crate::memory_budget::MemoryBudgets;
 use crate::metrics::Snapshot;
 use crate::metrics::counters::RouterState;
@@ -145,12 +145,12 @@ impl ServerStatus {
     }
 
     /// The names of methods that are hidden from this reader on all routes.
-    pub(crate) fn hidden(&self, reader: Access) -> BTreeSet<&str> {
+    pub(crate) fn hidden(&self, reader: Reader) -> BTreeSet<&str> {
         let trees = self.routers.iter().map(|router| &router.tree);
         let all = trees.flat_map(|tree| tree.methods(Access::Admin));
         let (mut seen, mut hidden) = (BTreeSet::new(), BTreeSet::new());
         for method in all {
-            let names = match method.access() <= reader {
+            let names = match reader.sees(method) {
                 true => &mut seen,
                 false => &mut hidden,
             };

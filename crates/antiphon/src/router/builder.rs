@@ -65,9 +65,11 @@ pub struct Router {
     pub(super) separator: Option<String>,
     pub(super) methods: Vec<Method>,
     pub(super) children: Vec<(String, Self)>,
-    /// Routers merged into this one that have layers or a separator of their own.
+    /// Routers merged into this one that have layers, a separator or scopes of their own.
     pub(super) merged: Vec<Self>,
     pub(super) layers: Vec<BoxLayer>,
+    /// The scopes that callers of all its methods need.
+    pub(super) scopes: Vec<Box<str>>,
 }
 
 /// A type that can be served or nested: a [`Router`], or a type whose `impl` block has the
@@ -124,12 +126,12 @@ impl Router {
 
     /// Adds the methods and nested routers of another router to this one, without a prefix.
     ///
-    /// The layers and the separator of the other router continue to apply to its own methods. Its
+    /// The layers, the separator and the scopes of the other router continue to apply to its own methods. Its
     /// title, documentation and version are dropped.
     #[must_use]
     pub fn merge(mut self, router: impl IntoRouter) -> Self {
         let other = router.into_router();
-        if other.layers.is_empty() && other.separator.is_none() {
+        if other.layers.is_empty() && other.separator.is_none() && other.scopes.is_empty() {
             self.methods.extend(other.methods);
             self.children.extend(other.children);
             self.merged.extend(other.merged);
@@ -191,6 +193,27 @@ impl Router {
         <L::Service as Service<Call>>::Future: Send,
     {
         self.layers.push(box_layer(layer));
+        self
+    }
+
+    /// Requires a scope of the callers of all methods of this router, including those of nested
+    /// routers, beside the scopes of each method.
+    ///
+    /// Scopes count once a server has an [`Authenticator`](crate::Authenticator); a server without
+    /// one asks nobody. A caller who is known and lacks a scope gets error −32007, an anonymous one
+    /// −32006. No method of the router may be [`public`](Method::public).
+    ///
+    /// ```
+    /// use antiphon::Router;
+    ///
+    /// let accounts = Router::new()
+    ///     .method_fn("balance", |account: String| account.len())
+    ///     .require_scope("accounts:read");
+    /// let router = Router::new().nest("accounts", accounts);
+    /// ```
+    #[must_use]
+    pub fn require_scope(mut self, scope: impl Into<Box<str>>) -> Self {
+        self.scopes.push(scope.into());
         self
     }
 

@@ -39,7 +39,7 @@ fn discover(call: Call) -> CallFuture {
     let context = call.context();
     let document = context
         .router()
-        .openrpc_text(context.access(), specification);
+        .openrpc_text(context.reader(), specification);
     CallFuture::ready(call.answer(Ok(document)))
 }
 

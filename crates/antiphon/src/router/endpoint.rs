@@ -13,7 +13,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::{Call, CallFuture, Reply};
+use crate::describe::MethodInfo;
 use crate::error::internal_error;
+use crate::identity::Identification;
 use crate::router::BoxError;
 use crate::router::method::Handler;
 
@@ -71,13 +73,17 @@ impl Endpoint {
     }
 
     /// The index of the method that a call is for; `None` if nobody looks at its parameters, because
-    /// there is no such method for this caller and there are no layers.
+    /// this caller cannot call such a method and there are no layers.
     pub(crate) fn find(&self, call: &Call) -> Option<usize> {
         let entry = self.table.get(call.request.method_bytes());
         let route = entry.map_or(usize::MAX, |entry| entry.route);
         let info = call.origin.common.tree.method(route);
-        let seen = entry.is_some() && info.is_none_or(|info| info.access <= call.origin.access());
-        (seen || self.layers.is_some()).then_some(route)
+        let origin = &call.origin;
+        let runs = |info: &MethodInfo| {
+            info.access <= origin.access() && info.requirement.check(&origin.identification).is_ok()
+        };
+        let runs = entry.is_some() && info.is_none_or(runs);
+        (runs || self.layers.is_some()).then_some(route)
     }
 
     /// Looks up the method's full name and calls it, through the layers if there are any. Before that
@@ -91,9 +97,17 @@ impl Endpoint {
         }
         if let Some(entry) = entry {
             call.route = route;
-            let caller = call.origin.access();
-            if call.method_info().is_none_or(|info| info.access <= caller) {
-                return (entry.handler)(call);
+            let origin = &call.origin;
+            let (caller, info) = (origin.access(), call.method_info());
+            if info.is_none_or(|info| info.access <= caller) {
+                if let Identification::Unasked = origin.identification {
+                    return (entry.handler)(call);
+                }
+                let requirement = info.map(|info| &info.requirement);
+                return match requirement.map_or(Ok(()), |asks| asks.check(&origin.identification)) {
+                    Ok(()) => (entry.handler)(call),
+                    Err(error) => CallFuture::ready(Reply::error(error)),
+                };
             }
         }
         let unknown = Reply::error(ErrorCode::METHOD_NOT_FOUND);

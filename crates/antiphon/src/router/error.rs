@@ -21,6 +21,11 @@ pub enum RouterProblem {
     ReservedName(String),
     /// The name is empty, is longer than 256 bytes, or contains a control character or U+FFFD.
     BadName(String),
+    /// The text is no scope: it is empty, or has spaces, quotation marks, backslashes or characters
+    /// beyond ASCII (RFC 6749, section 3.3).
+    BadScope(String),
+    /// The method is public, and it or its router needs a scope.
+    PublicWithScope(String),
 }
 
 impl RouterError {
@@ -55,6 +60,15 @@ impl fmt::Display for RouterError {
                     f,
                     "{comma}{name:?} is no name: it must have 1 to {MAX_METHOD_LEN} bytes and no \
                      control characters"
+                )?,
+                RouterProblem::BadScope(scope) => write!(
+                    f,
+                    "{comma}{scope:?} is no scope: it must be printable ASCII without spaces, \
+                     quotation marks and backslashes"
+                )?,
+                RouterProblem::PublicWithScope(name) => write!(
+                    f,
+                    "{comma}{name:?} is public, but needs a scope, or its router does"
                 )?,
             }
         }

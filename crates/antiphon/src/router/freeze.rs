@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use crate::describe::{Inner, MethodInfo, NodeInner, Tree};
+use crate::identity::is_scope;
 use crate::router::Router;
+use crate::router::authenticate::{AUTHENTICATE, authenticate};
 #[cfg(feature = "describe")]
 use crate::router::discover;
 use crate::router::endpoint::{BoxLayer, Endpoint, Entries, Entry, stack};
@@ -24,8 +26,11 @@ impl Router {
     pub(crate) fn freeze(self) -> Result<Frozen, RouterError> {
         let mut build = Build::default();
         let layers = self.layers.clone();
-        let mut entries = build.node(self, "", ".", None);
+        let mut entries = build.node(self, "", ".", &[], None);
         build.endings(&mut entries);
+        let handler: Handler = Arc::new(authenticate);
+        let route = usize::MAX;
+        entries.push((AUTHENTICATE.into(), Entry { handler, route }));
         #[cfg(feature = "describe")]
         discover::add(&mut entries);
         let table = build.table(entries);
@@ -53,6 +58,7 @@ impl Build {
         router: Router,
         prefix: &str,
         separator: &str,
+        scopes: &[Box<str>],
         parent: Option<usize>,
     ) -> Entries {
         let node = self.tree.nodes.len();
@@ -65,26 +71,34 @@ impl Build {
             children: Vec::new(),
             methods: Vec::new(),
         });
-        self.content(router, prefix, separator, node)
+        self.content(router, prefix, separator, scopes, node)
     }
 
     /// Adds what is in a router to a node that exists.
-    fn content(&mut self, router: Router, prefix: &str, separator: &str, node: usize) -> Entries {
+    fn content(
+        &mut self,
+        router: Router,
+        prefix: &str,
+        separator: &str,
+        scopes: &[Box<str>],
+        node: usize,
+    ) -> Entries {
+        let scopes = [scopes, &router.scopes].concat();
         let separator = router.separator.as_deref().unwrap_or(separator);
         let mut entries = Entries::new();
         for method in router.methods {
-            entries.push(self.method(method, prefix, node));
+            entries.push(self.method(method, prefix, &scopes, node));
         }
         for (name, child) in router.children {
             self.child(&name, node);
             let layers = child.layers.clone();
             let prefix = format!("{prefix}{name}{separator}");
-            let nested = self.node(child, &prefix, separator, Some(node));
+            let nested = self.node(child, &prefix, separator, &scopes, Some(node));
             entries.extend(self.layered(nested, &layers));
         }
         for merged in router.merged {
             let layers = merged.layers.clone();
-            let content = self.content(merged, prefix, separator, node);
+            let content = self.content(merged, prefix, separator, &scopes, node);
             entries.extend(self.layered(content, &layers));
         }
         entries
@@ -106,13 +120,30 @@ impl Build {
         node.children.push((name.to_owned(), next));
     }
 
-    fn method(&mut self, method: Method, prefix: &str, node: usize) -> (Box<str>, Entry) {
+    fn method(
+        &mut self,
+        mut method: Method,
+        prefix: &str,
+        scopes: &[Box<str>],
+        node: usize,
+    ) -> (Box<str>, Entry) {
         let name = format!("{prefix}{}", method.name);
         if !is_name(&method.name) || name.len() > MAX_METHOD_LEN {
             self.problems.push(RouterProblem::BadName(name.clone()));
         } else if name.starts_with("rpc.") {
             self.problems
                 .push(RouterProblem::ReservedName(name.clone()));
+        }
+        scopes
+            .iter()
+            .for_each(|scope| method.requirement.add(scope));
+        let requirement = method.requirement;
+        let bad = requirement.scopes.iter().filter(|scope| !is_scope(scope));
+        self.problems
+            .extend(bad.map(|scope| RouterProblem::BadScope(scope.to_string())));
+        if requirement.public && !requirement.scopes.is_empty() {
+            self.problems
+                .push(RouterProblem::PublicWithScope(name.clone()));
         }
         let route = self.tree.methods.len();
         if let Some(node) = self.tree.nodes.get_mut(node) {
@@ -129,6 +160,7 @@ impl Build {
             examples: method.examples,
             deprecated: method.deprecated,
             access: method.access,
+            requirement,
             subscription: method.subscription,
             node,
         });

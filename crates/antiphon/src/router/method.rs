@@ -7,6 +7,7 @@ use crate::call::{Call, CallFuture};
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::describe::{Access, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
+use crate::identity::Requirement;
 use crate::subscription::{Options, Overflow};
 
 pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
@@ -34,6 +35,7 @@ pub struct Method {
     pub(crate) examples: Vec<String>,
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
+    pub(crate) requirement: Requirement,
     pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
 }
@@ -83,6 +85,7 @@ impl Method {
             examples: Vec::new(),
             deprecated: None,
             access: Access::Public,
+            requirement: Requirement::default(),
             subscription: None,
             handler: Arc::new(handler),
         }
@@ -149,6 +152,29 @@ impl Method {
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// Allows the method to anonymous callers. Otherwise, once a server has an
+    /// [`Authenticator`](crate::Authenticator), callers must be known.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.requirement.public = true;
+        self
+    }
+
+    /// Requires a scope of the caller, beside those that other calls of this method add and those of
+    /// the router: see [`Router::require_scope`](crate::Router::require_scope).
+    ///
+    /// ```
+    /// use antiphon::{Method, Router};
+    ///
+    /// let withdraw = Method::function("withdraw", |amount: u64| amount).scope("accounts:write");
+    /// let router = Router::new().method(withdraw);
+    /// ```
+    #[must_use]
+    pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
+        self.requirement.add(scope.as_ref());
         self
     }
 }

@@ -7,10 +7,11 @@
 //! | `function.rs` | closures as methods |
 //! | `params.rs` | parameters → Rust arguments, by position or by name |
 //! | `named.rs` | [`NamedParams`], which request handlers change |
-//! | `discover.rs`, `unsubscribe.rs` | methods that the protocol adds |
+//! | `discover.rs`, `unsubscribe.rs`, `authenticate.rs` | methods that the protocol adds |
 //! | `freeze.rs`, `error.rs` | router → one table of full names; [`RouterError`] |
 //! | `endpoint.rs` | [`Endpoint`]: that table, and the layers around it |
 
+mod authenticate;
 mod builder;
 #[cfg(feature = "describe")]
 mod discover;

@@ -102,7 +102,7 @@ impl Acceptor {
             let connection = Connection::new(Transport::Stdio, None, setup.accounts.open());
             if let Some(raw) = setup.raw {
                 let shutdown = handle.shutdown.clone();
-                raw.serve(stream, framing, connection, shutdown).await;
+                raw.serve(stream, framing, connection, None, shutdown).await;
             }
             handle.stop();
         })

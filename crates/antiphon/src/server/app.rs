@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admin_token::AdminToken;
+use crate::identity::Authenticators;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
 use crate::metrics::status::ServerStatus;
@@ -29,6 +30,7 @@ pub(super) struct App {
     pub(super) tls: Option<ServerTls>,
     pub(super) budgets: MemoryBudgets,
     pub(super) exposure: Exposure,
+    pub(super) authenticators: Authenticators,
 }
 
 impl App {
@@ -55,7 +57,9 @@ impl App {
         let (_, route) = root.or_else(|| routes.first())?;
         Some(StreamConnections {
             dispatcher: route.dispatcher().clone(),
-            config: settings.raw_sessions(),
+            config: settings
+                .raw_sessions()
+                .authenticators(self.authenticators.clone()),
             max_message: settings.max_request,
             local: self.exposure.is_local(settings),
         })
@@ -87,7 +91,9 @@ impl App {
             self.exposure.guard(settings),
             settings.body_limits(),
             accounts,
-            settings.web_sockets(),
+            settings
+                .web_sockets()
+                .authenticators(self.authenticators.clone()),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
         );

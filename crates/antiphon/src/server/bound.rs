@@ -101,6 +101,7 @@ impl BoundServer {
             tls,
             budgets,
             exposure: Exposure::of(&listeners),
+            authenticators: server.authenticators,
         };
         app.exposure.check(&settings)?;
         // The last step that can fail: until here, the file of a server that runs already stays.

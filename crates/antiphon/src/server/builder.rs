@@ -9,6 +9,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::{Call, Reply};
+use crate::identity::{Authenticator, Authenticators};
 use crate::router::endpoint::{BoxLayer, box_layer};
 use crate::router::{BoxError, Endpoint, IntoRouter, Router};
 use crate::server::http_layer::{HttpLayer, HttpStack, box_http_layer};
@@ -69,6 +70,7 @@ pub struct Server {
     pub(crate) settings: Settings,
     pub(crate) call_layers: Vec<BoxLayer>,
     pub(crate) http_layers: Vec<HttpLayer>,
+    pub(crate) authenticators: Authenticators,
     pub(crate) threads: Option<usize>,
     /// Whether the panic hook of the process stays as it is.
     #[cfg(feature = "cli")]
@@ -123,6 +125,7 @@ impl Server {
             settings: Settings::default(),
             call_layers: Vec::new(),
             http_layers: Vec::new(),
+            authenticators: Authenticators::default(),
             threads: None,
             #[cfg(feature = "cli")]
             keep_panic_hook: false,
@@ -349,6 +352,23 @@ impl Server {
             Box::pin(async { made.await.map_err(Into::into) })
         });
         self.on_supervisor_start = Some(hook);
+        self
+    }
+
+    /// Asks callers who they are. Several authenticators are asked in the order in which they were
+    /// added; see [`Authenticator`].
+    ///
+    /// From then on a caller is known or anonymous. Anonymous callers may call
+    /// [public](crate::Method::public) methods, and get error −32006 from all others. Known callers
+    /// also need the scopes of a method, and get error −32007 without. Over HTTP every request is
+    /// asked, and one whose credentials are no good is answered with status 401. A session is asked
+    /// when it begins, and again with each call of `rpc.authenticate`, whose parameter is a `token`.
+    /// Callers with the admin token are not asked.
+    ///
+    /// A server without an authenticator asks nobody: scopes do not count.
+    #[must_use]
+    pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticators.push(authenticator);
         self
     }
 

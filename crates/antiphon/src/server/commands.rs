@@ -134,12 +134,12 @@ impl ServerCommands {
             };
             (method.name().to_owned(), function)
         };
-        tree.methods(ctx.access()).into_iter().map(line).collect()
+        tree.methods(ctx.reader()).into_iter().map(line).collect()
     }
 
     /// Documentation of every function, as reStructuredText.
     fn rpc_documentation(&self, ctx: &Context) -> String {
-        rst::document(ctx.router(), ctx.access())
+        rst::document(ctx.router(), ctx.reader())
     }
 
     /// Information about this server: for callers on the same machine only.

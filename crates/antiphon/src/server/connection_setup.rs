@@ -5,6 +5,7 @@ use std::sync::Weak;
 
 use crate::call_origin::{Connection, Transport};
 use crate::error::Printable;
+use crate::identity::PeerCredentials;
 use crate::memory_budget::account::Accounts;
 use crate::server::listener::{Incoming, ListenerKind, Protocol};
 use crate::server::stream_connection::StreamConnections;
@@ -95,10 +96,15 @@ impl ConnectionSetup {
     where
         S: Socket,
     {
+        let proof = PeerCredentials {
+            certificate: socket.peer_certificate(),
+            unix: socket.unix_peer(),
+        };
+        let accounts = self.accounts.open();
         match protocol {
             Protocol::Http => {
                 let caller = Caller {
-                    connection: Connection::new(Transport::Http, peer, self.accounts.open()),
+                    connection: Connection::proven(Transport::Http, peer, proof, accounts),
                     local: self.http.local,
                     named: transport == Transport::Tcp,
                     stopping: shutdown.stopping(),
@@ -108,8 +114,10 @@ impl ConnectionSetup {
                 self.http.serve(socket, caller, place, shutdown).await
             }
             Protocol::Raw(framing) => {
-                let connection = Connection::new(transport, peer, self.accounts.open());
-                Some(self.raw?.serve(socket, framing, connection, shutdown))
+                let connection = Connection::proven(transport, peer, proof, accounts);
+                let raw = self.raw?;
+                let identity = raw.identify(&connection).await?;
+                Some(raw.serve(socket, framing, connection, identity, shutdown))
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::describe::Access;
+use crate::describe::Reader;
 use crate::metrics::method_metrics::ENABLED;
 use crate::metrics::status::ServerStatus;
 use crate::metrics::{MEDIA_TYPE, render};
@@ -41,6 +41,12 @@ impl Pages for ServerPages {
     fn get<'a>(&'a self, request: PageRequest<'a>) -> PageFuture<'a> {
         Box::pin(async move {
             match request.name {
+                "metrics" if ENABLED && self.metrics && request.reader.is_anonymous() => {
+                    Some(Page {
+                        status: StatusCode::UNAUTHORIZED,
+                        ..Page::new(PLAIN, "the metrics are for callers who are known\n")
+                    })
+                }
                 "metrics" if ENABLED && self.metrics => {
                     Some(self.metrics_page(request.reader).await)
                 }
@@ -52,7 +58,7 @@ impl Pages for ServerPages {
 
 impl ServerPages {
     /// Metrics of all workers, or of this process if there are no workers.
-    async fn metrics_page(&self, reader: Access) -> Page {
+    async fn metrics_page(&self, reader: Reader) -> Page {
         let total = match self.server.supervisor() {
             Some(supervisor) => supervisor.ask("metrics", Vec::new()).await.ok(),
             None => None,

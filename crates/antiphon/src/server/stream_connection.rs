@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use antiphon_proto::Framing;
+use antiphon_proto::{Framing, Printable};
 
 use crate::call_origin::Connection;
 use crate::dispatch::Dispatcher;
+use crate::identity::{Credentials, Identification, Identity};
 use crate::session::event_loop::{SessionFuture, run};
 use crate::session::{Session, SessionConfig};
 use crate::shutdown::Shutdown;
@@ -24,12 +25,28 @@ pub(super) struct StreamConnections {
 }
 
 impl StreamConnections {
+    /// Who the peer is, as far as the connection proves it. `None` if the proof is no good: the
+    /// connection is closed.
+    pub(super) async fn identify(&self, connection: &Connection) -> Option<Option<Identity>> {
+        let credentials = Credentials::of_peer(&connection.proof);
+        if self.config.authenticators.is_empty() || credentials.is_empty() {
+            return Some(None);
+        }
+        let verdict = self.config.authenticators.authenticate(&credentials).await;
+        if let Err(error) = &verdict {
+            let caller = connection.caller_id();
+            tracing::debug!("credentials of {caller} were refused: {}", Printable(error));
+        }
+        verdict.ok()
+    }
+
     /// Serves a connection until it closes or the server stops.
     pub(super) fn serve<S>(
         self,
         stream: S,
         framing: Framing,
         connection: Arc<Connection>,
+        identity: Option<Identity>,
         shutdown: Shutdown,
     ) -> SessionFuture
     where
@@ -42,7 +59,10 @@ impl StreamConnections {
             connection,
             self.local,
             &self.config,
-            |_| {},
+            |origin| {
+                let authenticators = &self.config.authenticators;
+                origin.identification = Identification::of_session(authenticators, identity);
+            },
         );
         Box::pin(run(session, shutdown))
     }

@@ -56,6 +56,9 @@ impl<W: Wire> Session<W> {
         };
         match self.phase {
             Phase::Finishing(_) if is_quiet() => Some(StopReason::gone()),
+            Phase::Open if self.origin.identification.is_guessing() && is_quiet() => {
+                Some(StopReason::policy("too many tokens were refused"))
+            }
             _ if self.handle.is_closing() && self.wire.unwritten() == 0 => Some(StopReason::done()),
             _ => None,
         }

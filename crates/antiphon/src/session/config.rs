@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::SessionLimits;
+use crate::identity::Authenticators;
 use crate::session_state::ConnectionLimits;
 
 /// The configuration that all sessions of a server, or of a client, share.
@@ -12,6 +13,8 @@ pub(crate) struct SessionConfig {
     pub(crate) limits: Arc<SessionLimits>,
     pub(crate) connection: Arc<ConnectionLimits>,
     pub(crate) silence: Silence,
+    /// They may turn a token of the peer into an identity.
+    pub(crate) authenticators: Authenticators,
 }
 
 /// How long a peer of a server may be silent; `None` means for ever. A client is patient: its
@@ -30,12 +33,21 @@ impl SessionConfig {
             connection: Arc::new(limits.connection_limits()),
             limits: Arc::new(limits),
             silence: Silence::default(),
+            authenticators: Authenticators::default(),
         }
     }
 
     /// Limits the silence of peers.
     pub(crate) fn silence(self, silence: Silence) -> Self {
         Self { silence, ..self }
+    }
+
+    /// Asks peers who they are.
+    pub(crate) fn authenticators(self, authenticators: Authenticators) -> Self {
+        Self {
+            authenticators,
+            ..self
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The trait that all byte streams implement.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, Ready};
+
+use crate::identity::UnixPeer;
 
 /// A byte stream that can carry the messages of a session.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -11,6 +14,16 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// yet.
     fn is_hung_up(&self) -> bool {
         false
+    }
+
+    /// The certificate that the peer has shown in a TLS handshake, in DER.
+    fn peer_certificate(&self) -> Option<Arc<[u8]>> {
+        None
+    }
+
+    /// The process at the other end of a Unix socket.
+    fn unix_peer(&self) -> Option<UnixPeer> {
+        None
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::address::SocketAccess;
 pub(crate) use crate::files::owned::OwnedFile;
+use crate::identity::UnixPeer;
 use crate::transport::byte_stream::{Socket, says_gone};
 use crate::transport::unix_bind::bind;
 
@@ -27,6 +28,15 @@ pub(crate) async fn connect(path: &Path) -> io::Result<UnixStream> {
 impl Socket for UnixStream {
     fn is_hung_up(&self) -> bool {
         says_gone(self.ready(Interest::READABLE))
+    }
+
+    fn unix_peer(&self) -> Option<UnixPeer> {
+        let peer = self.peer_cred().ok()?;
+        Some(UnixPeer {
+            uid: peer.uid(),
+            gid: peer.gid(),
+            pid: peer.pid(),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::describe::documents::method::{about, method, summary};
 use crate::describe::documents::model::{Components, Document, Info, Server};
 use crate::describe::documents::schemas::Schemas;
 use crate::describe::documents::specification::{NO_VERSION, Specification};
-use crate::describe::{Access, Tree};
+use crate::describe::{Access, Reader, Tree};
 
 /// Default title.
 const NO_TITLE: &str = "Remote methods";
@@ -27,7 +27,9 @@ const NO_TITLE: &str = "Remote methods";
 /// |---|---|
 /// | `x-subscription` | the items that follow as notifications: `notification` and `unsubscribe` are method names, `item` has the `schema` of an item, `plain` means without `seq` and `end` |
 /// | `x-additional-params` | the schema of further parameters that may be passed by name |
-/// | `x-access` | `local` or `admin`, if the method is not public |
+/// | `x-access` | `local` or `admin`, if only such callers may call the method |
+/// | `x-public` | `true`, if anonymous callers may call it once the server asks who they are |
+/// | `x-scopes` | the scopes that callers need, all of them |
 /// | `x-deprecated-reason` | what to use instead |
 /// | `x-error-docs` | the documentation of errors, by code |
 ///
@@ -54,7 +56,7 @@ const NO_TITLE: &str = "Remote methods";
 #[must_use]
 pub struct OpenRpc {
     tree: Tree,
-    access: Access,
+    reader: Reader,
     specification: Specification,
     title: Option<String>,
     version: Option<String>,
@@ -66,7 +68,7 @@ impl OpenRpc {
     pub fn of(tree: &Tree) -> Self {
         Self {
             tree: tree.clone(),
-            access: Access::Public,
+            reader: Access::Public.into(),
             specification: Specification::default(),
             title: None,
             version: None,
@@ -74,9 +76,9 @@ impl OpenRpc {
         }
     }
 
-    /// Sets the reader's access level: methods that require a higher one are left out.
-    pub fn access(mut self, reader: Access) -> Self {
-        self.access = reader;
+    /// Sets the reader, or its access level: methods that it may not see are left out.
+    pub fn access(mut self, reader: impl Into<Reader>) -> Self {
+        self.reader = reader.into();
         self
     }
 
@@ -114,7 +116,7 @@ impl OpenRpc {
     fn assemble(&self) -> Document {
         let root = self.tree.root();
         let mut schemas = Schemas::new();
-        let methods = self.tree.methods(self.access).into_iter();
+        let methods = self.tree.methods(self.reader).into_iter();
         let mut methods: Vec<_> = methods
             .map(|info| method(&self.tree, info, &mut schemas))
             .collect();
@@ -157,7 +159,7 @@ impl OpenRpc {
     /// each method.
     fn namespaces(&self) -> BTreeMap<String, String> {
         let mut told = BTreeMap::new();
-        for method in self.tree.methods(self.access) {
+        for method in self.tree.methods(self.reader) {
             let node = self.tree.node_of(method);
             let about = about(&node);
             if !node.is_root() && about.trim() != summary(about) {
@@ -170,10 +172,10 @@ impl OpenRpc {
 
 /// With feature `describe`.
 impl Tree {
-    /// The OpenRPC document of this router for a reader with this access; [`OpenRpc`] has more
+    /// The OpenRPC document of this router for this reader, or access level; [`OpenRpc`] has more
     /// options.
     #[must_use]
-    pub fn openrpc(&self, reader: Access) -> OpenRpcDocument {
+    pub fn openrpc(&self, reader: impl Into<Reader>) -> OpenRpcDocument {
         OpenRpc::of(self).access(reader).document()
     }
 }

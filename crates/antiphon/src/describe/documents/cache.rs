@@ -4,23 +4,26 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::describe::documents::builder::OpenRpc;
 use crate::describe::documents::specification::Specification;
-use crate::describe::{Access, Tree};
+use crate::describe::{Access, Reader, Tree};
 
 impl Tree {
-    /// The OpenRPC document for a reader with this access, generated on first use. Always `Some`: a
+    /// The OpenRPC document for this reader, generated on first use. Always `Some`: a
     /// document can always be serialized, but the types do not show that.
     pub(crate) fn openrpc_text(
         &self,
-        reader: Access,
+        reader: Reader,
         specification: Specification,
     ) -> Option<&RawValue> {
-        let at = match (reader, specification) {
-            (Access::Public, Specification::V1_3) => 0,
-            (Access::Local, Specification::V1_3) => 1,
-            (Access::Admin, Specification::V1_3) => 2,
-            (Access::Public, Specification::V1_4) => 3,
-            (Access::Local, Specification::V1_4) => 4,
-            (Access::Admin, Specification::V1_4) => 5,
+        let of_reader = match (reader.access(), reader.is_anonymous()) {
+            (Access::Public, false) => 0,
+            (Access::Local, false) => 1,
+            (Access::Admin, _) => 2,
+            (Access::Public, true) => 3,
+            (Access::Local, true) => 4,
+        };
+        let at = match specification {
+            Specification::V1_3 => of_reader,
+            Specification::V1_4 => of_reader + 5,
         };
         let make = || {
             let document = OpenRpc::of(self)

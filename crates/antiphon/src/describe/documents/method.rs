@@ -19,6 +19,13 @@ pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> M
         let access = format!("{:?}", info.access()).to_lowercase();
         extensions.insert("x-access".to_owned(), access.into());
     }
+    if info.is_public() {
+        extensions.insert("x-public".to_owned(), true.into());
+    }
+    let scopes: Vec<_> = info.scopes().collect();
+    if !scopes.is_empty() {
+        extensions.insert("x-scopes".to_owned(), scopes.into());
+    }
     if let Some(reason) = info.deprecated().filter(|reason| !reason.is_empty()) {
         extensions.insert("x-deprecated-reason".to_owned(), reason.into());
     }

@@ -9,6 +9,7 @@
 //! | `headers.rs` | the header fields that are used here, found in one pass |
 //! | `proxy_fields.rs` | header fields that only proxies add |
 //! | `host_check.rs` | checks of Host, Origin and Sec-Fetch-Site |
+//! | `identify.rs` | who the caller of a request is |
 //! | `allow_list.rs`, `authority.rs` | hosts and origins that a user allows; host and port |
 //! | `media_types.rs` | media types: Content-Type and Accept |
 //! | `http2_streams.rs` | progress of the streams of one HTTP/2 connection |
@@ -35,6 +36,7 @@ mod events;
 mod headers;
 pub(crate) mod host_check;
 mod http2_streams;
+mod identify;
 mod media_types;
 pub(crate) mod pages;
 mod proxy_fields;

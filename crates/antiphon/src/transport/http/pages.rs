@@ -7,7 +7,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
-use crate::describe::{Access, Tree};
+use crate::describe::{Reader, Tree};
 use crate::transport::http::body::Body;
 use crate::transport::http::headers::Fields;
 use crate::transport::http::media_types;
@@ -38,7 +38,7 @@ pub(crate) struct PageRequest<'a> {
     /// The methods and namespaces of the route.
     pub(crate) tree: &'a Tree,
     /// Decides which methods are shown.
-    pub(crate) reader: Access,
+    pub(crate) reader: Reader,
     /// Whether the client asks for HTML, as browsers do.
     pub(crate) html: bool,
 }
@@ -79,6 +79,9 @@ impl Page {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         response
     }
@@ -96,7 +99,7 @@ pub(super) async fn page(
     routes: &Routes,
     head: &Parts,
     fields: &Fields<'_>,
-    reader: Access,
+    reader: Reader,
 ) -> Option<Response<Body>> {
     let path = head.uri.path();
     let below = routes.below(path)?;

@@ -17,8 +17,9 @@ use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
-use crate::describe::Access;
+use crate::describe::{Access, Reader};
 use crate::dispatch::Answered;
+use crate::identity::{Authenticator, Identification};
 use crate::memory_budget::account::Accounts;
 use crate::memory_budget::{Account, Exhausted, MemoryBudgets};
 use crate::router::BoxError;
@@ -30,6 +31,7 @@ use crate::transport::http::caller::Caller;
 use crate::transport::http::events::{self, Events};
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::host_check::{Admission, Guard, check_form};
+use crate::transport::http::identify::identify;
 use crate::transport::http::pages::{self, Pages};
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
@@ -227,6 +229,12 @@ impl HttpService {
         })
     }
 
+    /// Asks callers who they are; see [`Server::authenticate`](crate::Server::authenticate).
+    #[must_use]
+    pub fn authenticate(self, authenticator: impl Authenticator) -> Self {
+        self.edit(|inner| inner.config.authenticators.push(authenticator))
+    }
+
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self
@@ -237,10 +245,10 @@ impl HttpService {
         B: HttpBody,
         B::Error: Into<BoxError>,
     {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
-        let fields = Fields::of(&head.headers);
+        let mut fields = Fields::of(&head.headers);
         let health = pages.and_then(|pages| pages::health(pages, &head));
         let framing = check_framing(&head, &fields);
         let admission = framing.and_then(|()| match caller.named && health.is_none() {
@@ -254,17 +262,38 @@ impl HttpService {
         };
         let local = caller.local && !fields.forwarded;
         let admin = self.is_admin(&fields);
+        let mut identification = Identification::Unasked;
+        let authenticators = &self.0.config.authenticators;
+        if !authenticators.is_empty() && !admin {
+            let identified =
+                Box::pin(identify(authenticators, &caller.connection, &mut head)).await;
+            identification = match identified {
+                Ok(identification) => identification,
+                Err(mut response) => {
+                    if let Some(origin) = admission.cors {
+                        reply::share(&mut response, origin);
+                    }
+                    return response;
+                }
+            };
+            fields = Fields::of(&head.headers);
+        }
         if let Some(handshake) = upgrade::requested(&head) {
             if let Err(refusal) = check_no_body(&fields) {
                 return refusal.into_response();
             }
-            return self.upgrade(head, handshake, caller, local, admin);
+            let rights = Rights {
+                local,
+                admin,
+                identification,
+            };
+            return self.upgrade(head, handshake, caller, rights);
         }
         if let Some(pages) = pages {
-            let reader = match (admin, local) {
-                (true, _) => Access::Admin,
-                (false, true) => Access::Local,
-                (false, false) => Access::Public,
+            let reader = Reader::from(Access::of(local, admin));
+            let reader = match identification.is_anonymous() {
+                true => reader.anonymous(),
+                false => reader,
             };
             let page = pages::page(pages, &self.0.routes, &head, &fields, reader);
             if let Some(page) = page.await {
@@ -274,7 +303,8 @@ impl HttpService {
         let called = match accept(&self.0.routes, &head, &fields, &admission) {
             Ok(Accepted::Call(route, form)) => {
                 let call = CallHead::new(&fields, caller, admin);
-                self.call(head, body, route, form, call).await
+                self.call(head, body, route, form, call, identification)
+                    .await
             }
             Ok(Accepted::Preflight) => Ok(reply::preflight()),
             Err(refusal) => Err(refusal),
@@ -300,8 +330,7 @@ impl HttpService {
         head: Parts,
         handshake: Handshake,
         caller: &Caller,
-        local: bool,
-        admin: bool,
+        rights: Rights,
     ) -> Response<Body> {
         let route = match self.0.routes.find(head.uri.path()) {
             Ok(route) => route,
@@ -311,8 +340,9 @@ impl HttpService {
             dispatcher: &route.dispatcher,
             peer: caller.connection.peer,
             slot: caller.slot.as_ref(),
-            local,
-            admin,
+            local: rights.local,
+            admin: rights.admin,
+            identification: rights.identification,
             config: &self.0.config,
             accounts: &self.0.accounts,
             max_message: self.0.body.max,
@@ -327,6 +357,7 @@ impl HttpService {
         route: &Route,
         form: ResponseForm,
         call: CallHead<'_>,
+        identification: Identification,
     ) -> Result<Response<Body>, Refusal>
     where
         B: HttpBody,
@@ -346,6 +377,7 @@ impl HttpService {
             .dispatcher
             .origin(Arc::clone(call.connection), call.local);
         origin.admin = call.admin;
+        origin.identification = identification;
         origin.timeout = call.timeout;
         origin.traceparent = call.traceparent;
         origin.tracestate = call.tracestate;
@@ -381,6 +413,13 @@ impl HttpService {
             }
         })
     }
+}
+
+/// What the caller of a request may do.
+struct Rights {
+    local: bool,
+    admin: bool,
+    identification: Identification,
 }
 
 /// Polls a call only while its connection has room for more responses.

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::call_origin::{Connection, Transport};
 use crate::dispatch::Dispatcher;
+use crate::identity::Identification;
 use crate::memory_budget::account::Accounts;
 use crate::session::event_loop::{SessionFuture, run};
 use crate::session::{Session, SessionConfig};
@@ -50,6 +51,7 @@ pub(crate) struct Upgrade {
     connection: Arc<Connection>,
     local: bool,
     admin: bool,
+    identification: Identification,
     config: SessionConfig,
     max_message: usize,
 }
@@ -65,6 +67,8 @@ pub(crate) struct UpgradeContext<'a> {
     pub(crate) local: bool,
     /// Whether the request has the admin token.
     pub(crate) admin: bool,
+    /// Who the caller is.
+    pub(crate) identification: Identification,
     pub(crate) config: &'a SessionConfig,
     pub(crate) accounts: &'a Accounts,
     pub(crate) max_message: usize,
@@ -108,6 +112,10 @@ pub(crate) fn respond(
         connection: Connection::new(Transport::WebSocket, context.peer, context.accounts.open()),
         local: context.local,
         admin: context.admin,
+        identification: match &context.identification {
+            Identification::Unasked => Identification::Unasked,
+            caller => Identification::of_session(&context.config.authenticators, caller.identity()),
+        },
         config: context.config.clone(),
         max_message: context.max_message,
     };
@@ -208,12 +216,14 @@ impl Upgrade {
             connection,
             local,
             admin,
+            identification,
             config,
             ..
         } = self;
         let session = Session::new(wire, dispatcher, connection, local, &config, |origin| {
             origin.http = Some(head);
             origin.admin = admin;
+            origin.identification = identification;
         });
         Box::pin(run(session, shutdown))
     }

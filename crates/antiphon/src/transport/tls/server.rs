@@ -17,11 +17,21 @@ use tokio_rustls::server::TlsStream;
 
 use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
 use crate::files::read;
+use crate::identity::UnixPeer;
 use crate::transport::byte_stream::Socket;
 
 impl<S: Socket> Socket for TlsStream<S> {
     fn is_hung_up(&self) -> bool {
         self.get_ref().0.is_hung_up()
+    }
+
+    fn peer_certificate(&self) -> Option<Arc<[u8]>> {
+        let chain = self.get_ref().1.peer_certificates()?;
+        chain.first().map(|certificate| Arc::from(&**certificate))
+    }
+
+    fn unix_peer(&self) -> Option<UnixPeer> {
+        self.get_ref().0.unix_peer()
     }
 }
 

@@ -1,0 +1,28 @@
+//! Identities: who calls, and what a method asks of its callers.
+//!
+//! A server has [`Authenticators`] or it has none. With none nobody is asked, and every method is open to
+//! whoever reaches the server. With some, each caller is anonymous or has an [`Identity`], and each
+//! method has a [`Requirement`]. Dispatch compares the two, so batches, sessions and streams need
+//! nothing of their own.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `subject.rs` | [`Identity`]: subject, scopes, claims, expiry |
+//! | `credentials.rs` | [`Credentials`]: what a caller presents |
+//! | `authenticator.rs` | [`Authenticator`]: credentials → identity; several in their order |
+//! | `identification.rs` | what is known of the caller of a message, and of a session |
+//! | `requirement.rs` | what a method asks of its callers, and the errors if they fall short |
+
+mod authenticator;
+mod credentials;
+mod identification;
+mod requirement;
+mod subject;
+
+pub(crate) use authenticator::Authenticators;
+pub use authenticator::{AuthenticationError, Authenticator};
+pub(crate) use credentials::PeerCredentials;
+pub use credentials::{Credentials, UnixPeer};
+pub(crate) use identification::{Attempt, Identification};
+pub(crate) use requirement::{Requirement, is_scope};
+pub use subject::Identity;

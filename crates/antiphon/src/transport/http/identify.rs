@@ -1,0 +1,68 @@
+//! Identification of the caller of a request.
+
+use http::Response;
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use antiphon_proto::{ErrorCode, ErrorObject, Printable, message};
+
+use crate::call_origin::Connection;
+use crate::identity::{Authenticators, Credentials, Identification};
+use crate::memory_budget::Payload;
+use crate::transport::http::body::Body;
+use crate::transport::http::refusal::Refusal;
+use crate::transport::http::reply;
+
+/// What a caller is told whose credentials are no good (RFC 6750, section 3.1).
+const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+
+/// Asks who the caller is. The headers are in the credentials meanwhile.
+///
+/// # Errors
+///
+/// The response, if the credentials are no good or cannot be checked: nothing of the request runs.
+pub(super) async fn identify(
+    authenticators: &Authenticators,
+    connection: &Connection,
+    head: &mut Parts,
+) -> Result<Identification, Response<Body>> {
+    // A preflight never has credentials (Fetch standard, section 3.2.2).
+    if head.method == Method::OPTIONS {
+        return Ok(Identification::Anonymous);
+    }
+    let credentials = Credentials::of_request(std::mem::take(&mut head.headers), &connection.proof);
+    let verdict = authenticators.authenticate(&credentials).await;
+    head.headers = credentials.into_headers();
+    match verdict {
+        Ok(identity) => Ok(Identification::of(identity)),
+        Err(error) => {
+            let caller = connection.caller_id();
+            tracing::debug!(
+                "credentials of {caller} were refused: {}",
+                Printable(&error)
+            );
+            Err(match error.is_unavailable() {
+                true => unavailable(),
+                false => refused(),
+            })
+        }
+    }
+}
+
+fn unavailable() -> Response<Body> {
+    let reason = "the credentials cannot be checked now";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// The response to credentials that are no good.
+fn refused() -> Response<Body> {
+    let mut text = Vec::new();
+    let error = ErrorObject::of(ErrorCode::UNAUTHENTICATED);
+    message::write_error(&mut text, b"null", &error);
+    let json = HeaderValue::from_static("application/json");
+    let mut response = reply::answer(Payload::from(text), json);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(WWW_AUTHENTICATE, INVALID);
+    response
+}
