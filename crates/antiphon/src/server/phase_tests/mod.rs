@@ -94,6 +94,7 @@ fn serve(
         tls: None,
         budgets: settings.budgets(),
         exposure: Exposure::of(&[]),
+        authenticators: crate::identity::Authenticators::default(),
     };
     let (peer, socket) = duplex(1024);
     let setup = app.setup(settings);
