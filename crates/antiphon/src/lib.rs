@@ -314,6 +314,8 @@ pub mod __private;
 mod address;
 #[cfg(feature = "server")]
 mod admin_token;
+#[cfg(feature = "auth")]
+mod auth;
 mod call;
 mod call_origin;
 pub mod client;
@@ -346,6 +348,10 @@ pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{
     ErrorCode, ErrorObject, Framing, Id, IntoParams, Params, Printable, is_printable,
 };
+#[cfg(all(feature = "auth", unix))]
+pub use auth::UnixPeers;
+#[cfg(feature = "auth")]
+pub use auth::{AuthSetupError, BearerTokens, NewToken};
 pub use call::{Call, CallFuture, Reply};
 pub use call_origin::Transport;
 pub use client::{Client, blocking};

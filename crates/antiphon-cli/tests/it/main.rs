@@ -29,5 +29,7 @@ mod storm;
 mod support;
 #[cfg(unix)]
 mod temp_folder;
+#[cfg(unix)]
+mod token;
 #[cfg(target_os = "linux")]
 mod wire;
