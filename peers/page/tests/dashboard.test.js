@@ -60,7 +60,7 @@ test("without the token workers cannot be ended", async () => {
   await eventually("two workers", async () => (await rows(page).count()) === 2);
   assert.equal(await page.getByRole("button", { name: /^End worker/ }).count(), 0);
   await page.getByRole("button", { name: "Access" }).click();
-  await page.getByLabel("Admin token", { exact: true }).fill("not the token");
+  await page.getByLabel("Token", { exact: true }).fill("not the token");
   await page.getByRole("button", { name: "Use it" }).click();
   await page.getByRole("button", { name: "No admin methods" }).waitFor();
   assert.equal(await page.getByRole("button", { name: /^End worker/ }).count(), 0);
@@ -70,7 +70,7 @@ test("without the token workers cannot be ended", async () => {
 test("with the token a worker can be ended, and is replaced", async () => {
   const { page, close } = await open(browser, `${server.url}#server`);
   await page.getByRole("button", { name: "Access" }).click();
-  await page.getByLabel("Admin token", { exact: true }).fill(server.token);
+  await page.getByLabel("Token", { exact: true }).fill(server.token);
   await page.getByRole("button", { name: "Use it" }).click();
   await eventually(
     "buttons for both",

@@ -45,7 +45,7 @@ test(
     const hidden = await call(server.url, "kill_actor", ["nobody"]);
     assert.equal(hidden.error.code, -32601);
     await page.getByRole("button", { name: "Access" }).click();
-    await field(page, "Admin token").fill(server.token);
+    await field(page, "Token").fill(server.token);
     await page.getByRole("button", { name: "Use it" }).click();
     await page.locator('#side .item[data-name="kill_actor"]').waitFor();
     const kept = await page.evaluate(() =>

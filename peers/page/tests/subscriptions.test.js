@@ -88,7 +88,7 @@ test("with the token items arrive over an event stream", async () => {
   let sockets = 0;
   page.on("websocket", () => (sockets += 1));
   await page.getByRole("button", { name: "Access" }).click();
-  await field(page, "Admin token").fill(server.token);
+  await field(page, "Token").fill(server.token);
   await page.getByRole("button", { name: "Use it" }).click();
   await page.locator('#side .item[data-name="kill_actor"]').waitFor();
   await fill(page, { period: 10, last: 5 });

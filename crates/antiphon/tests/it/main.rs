@@ -19,6 +19,7 @@ mod commands;
 mod describe;
 mod dispatch;
 mod http;
+mod identity;
 mod macros;
 #[cfg(unix)]
 mod program;

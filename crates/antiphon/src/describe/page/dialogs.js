@@ -1,9 +1,9 @@
-// Dialogs: admin token and confirmation.
+// Dialogs: token and confirmation.
 
 import { announce, h, setChildren } from "./dom.js";
 import { hasToken, onToken, setToken } from "./rpc.js";
 
-/** The dialog for the admin token: `{ open() }`. */
+/** The dialog for the token: `{ open() }`. */
 export function tokenDialog() {
   const field = h("input", { type: "password", autocomplete: "off", spellcheck: "false", id: "token" });
   const apply = h("button.primary", { type: "submit" }, "Use it");
@@ -13,9 +13,9 @@ export function tokenDialog() {
     h("h2", { id: "access-title" }, "Access"),
     h(
       "p",
-      "Some methods are for admins only. The server has written the token for them to a file of its owner's.",
+      "Some methods are for callers with a token. Whoever runs the server gives it to you. The one for admins is in a file that the server has written.",
     ),
-    h("label.field", { for: "token" }, "Admin token"),
+    h("label.field", { for: "token" }, "Token"),
     field,
     h("p.hint", "It stays in this tab's memory, and goes when the tab does."),
     h("div.actions", apply, forget, h("button", { type: "button", onclick: () => dialog.close() }, "Close")),

@@ -24,16 +24,25 @@ export function methodView(api, method, fillIn) {
       method.stream && h("span.badge", "stream"),
       method.deprecated && h("span.badge.warn", "deprecated"),
       method.access && h("span.badge", method.access),
+      method.isPublic && h("span.badge", { title: "Callers need not be known" }, "public"),
+      method.scopes.map((scope) => h("span.badge", { title: "A scope that callers need" }, scope)),
     ),
     method.deprecated &&
       h("p.note.warn", "Deprecated", method.reason ? [": ", renderInline(method.reason)] : "."),
     ACCESS_NOTES.has(method.access) && h("p.note", ACCESS_NOTES.get(method.access)),
+    method.scopes.length > 0 && h("p.note", scopesNote(method.scopes)),
     method.doc ? renderBlocks(method.doc) : h("p.dim", "Nobody has described it."),
     paramsSection(api, method),
     resultSection(api, method),
     errorsSection(method),
     examplesSection(method, fillIn),
   );
+}
+
+/** Which scopes callers need. */
+function scopesNote(scopes) {
+  const names = scopes.map((scope, at) => [at > 0 && ", ", h("code", scope)]);
+  return [scopes.length > 1 ? "Callers need the scopes " : "Callers need the scope ", names, "."];
 }
 
 function paramsSection(api, method) {

@@ -11,6 +11,8 @@ const REF_PREFIX = "#/components/schemas/";
 /** Fetches and parses the document. Throws an `Error` whose message can be shown. */
 export async function loadDocument() {
   const response = await fetch("openrpc.json", { headers: withToken(), cache: "no-store" });
+  if (response.status === 401)
+    throw new Error("The server does not know this token, or it has expired. See “Access”.");
   if (!response.ok) throw new Error(`The description could not be loaded: HTTP ${response.status}.`);
   return new Api(parse(await response.text()));
 }
@@ -129,6 +131,8 @@ class Method {
     this.reason = asText(raw["x-deprecated-reason"]);
     this.structure = asText(raw.paramStructure) || "either";
     this.access = asText(raw["x-access"]);
+    this.isPublic = raw["x-public"] === true;
+    this.scopes = Array.isArray(raw["x-scopes"]) ? raw["x-scopes"].map(asText).filter(Boolean) : [];
     this.rest = raw["x-additional-params"];
     this.examples = objectsOf(raw.examples);
     const stream = raw["x-subscription"];

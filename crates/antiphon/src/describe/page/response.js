@@ -36,6 +36,21 @@ const STANDARD_CODES = new Map([
   [-32001, ["Timeout", "The call did not end before its deadline."]],
   [-32003, ["Response too large", "The method ran, but its result is longer than an answer may be."]],
   [-32004, ["Needs a session", "The method streams: call it over WebSocket, or as an event stream."]],
+  [
+    -32005,
+    ["Limit exceeded", "You call more often than you may. Nothing ran. The data says when to try again."],
+  ],
+  [
+    -32006,
+    [
+      "Unauthenticated",
+      "The server has to know who calls. Nothing ran. Give a token under “Access”, or a new one if yours has expired.",
+    ],
+  ],
+  [
+    -32007,
+    ["Forbidden", "The server knows who you are, but you lack the scope that the data names. Nothing ran."],
+  ],
   [-32800, ["Cancelled", "The caller cancelled the call."]],
 ]);
 

@@ -1,9 +1,12 @@
-// JSON-RPC client over HTTP, and the admin token that it sends.
+// JSON-RPC client over HTTP, and the token that it sends.
 
 import { member, parseTree, rawText, stringify } from "./json.js";
 
 // For a server that hangs. The limits of the server itself are far lower.
 const TIMEOUT = 120_000;
+
+// The statuses of single calls that were refused before they ran; their bodies are responses.
+const DENIED = new Set([401, 403, 429]);
 
 // In memory only, so that it is gone when the page is closed.
 let token = "";
@@ -62,7 +65,8 @@ export async function post(body, signal, headers = {}) {
   const data = await response.arrayBuffer();
   const time = (performance.now() - began) / 1000;
   const text = new TextDecoder().decode(data);
-  const isResponse = response.ok && (response.status === 204 || isJson(response));
+  const mayAnswer = response.ok || DENIED.has(response.status);
+  const isResponse = response.status === 204 || (mayAnswer && isJson(response));
   return {
     status: response.status,
     text,
