@@ -8,6 +8,8 @@
 // Linux tells how much memory a process holds; what is attacked is the same on every system.
 #[cfg(target_os = "linux")]
 mod attack;
+#[cfg(unix)]
+mod auth;
 mod batch;
 mod call;
 mod codegen;

@@ -16,6 +16,7 @@ use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
+use crate::server::authentication::NamedAuthenticators;
 use crate::server::builder::Server;
 use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
 use crate::server::connection_setup::ConnectionSetup;
@@ -57,6 +58,7 @@ impl BoundServer {
     /// Binds the addresses and builds the routes. Provided resources are used as they are.
     pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
         server.settings.check()?;
+        let named = NamedAuthenticators::add_to(&mut server)?;
         let token_path = server.settings.admin_token_file.clone();
         let token_path = token_path.filter(|_| provided.admin.is_none());
         let prepared = match &token_path {
@@ -102,8 +104,9 @@ impl BoundServer {
             budgets,
             exposure: Exposure::of(&listeners),
             authenticators: server.authenticators,
+            named,
         };
-        app.exposure.check(&settings)?;
+        app.check_exposure(&settings)?;
         // The last step that can fail: until here, the file of a server that runs already stays.
         let token_file = match (prepared, &token_path) {
             (Some(prepared), Some(path)) => Some(token_file(path, prepared.publish())?),
@@ -208,9 +211,9 @@ impl BoundServer {
                 () = acceptors.wait() => break,
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
-                        match new.check().and_then(|()| app.exposure.check(new)) {
+                        match new.check().and_then(|()| app.check_exposure(new)) {
                             Ok(()) => {
-                                app.reload_tls();
+                                app.reload_files(&settings, new);
                                 setup.send_replace(app.setup(new));
                                 tracing::info!("the new settings hold for connections to come");
                             }

@@ -1,0 +1,37 @@
+//! Authenticators that the settings of a server name.
+
+use crate::auth::BearerTokens;
+use crate::server::builder::Server;
+use crate::server::error::ServeError;
+
+/// The authenticators that read files, so that they can be read again.
+#[derive(Default)]
+pub(crate) struct NamedAuthenticators {
+    tokens: Option<BearerTokens>,
+}
+
+impl NamedAuthenticators {
+    /// Makes the authenticators, and has them asked after those of the program.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::BadSetting`] if a file cannot be used.
+    pub(crate) fn add_to(server: &mut Server) -> Result<Self, ServeError> {
+        let mut named = Self::default();
+        let settings = &server.settings;
+        if let Some(path) = &settings.auth_tokens {
+            let tokens = BearerTokens::load(path)
+                .map_err(|error| ServeError::BadSetting(error.to_string()))?;
+            server.authenticators.push(tokens.clone());
+            named.tokens = Some(tokens);
+        }
+        Ok(named)
+    }
+
+    /// Reads the files again. One that cannot be used leaves the old one in use.
+    pub(crate) fn reload(&self) {
+        if let Some(Err(error)) = self.tokens.as_ref().map(BearerTokens::reload) {
+            tracing::error!("the tokens stay as they are: {error}");
+        }
+    }
+}
