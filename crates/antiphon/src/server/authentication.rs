@@ -21,7 +21,7 @@ impl NamedAuthenticators {
         let settings = &server.settings;
         if let Some(path) = &settings.auth_tokens {
             let tokens = BearerTokens::load(path)
-                .map_err(|error| ServeError::BadSetting(error.to_string()))?;
+                .map_err(|error| ServeError::BadSetting(format!("`auth-tokens`: {error}")))?;
             server.authenticators.push(tokens.clone());
             named.tokens = Some(tokens);
         }
