@@ -6,6 +6,8 @@
 //! | `bearer.rs` | [`BearerTokens`]: tokens whose hashes are in a file |
 //! | `token_file.rs` | the lines of that file |
 //! | `new_token.rs` | [`NewToken`]: a random token and its line |
+//! | `jwt/` | [`Jwt`]: tokens that an issuer has signed |
+//! | `der.rs` | elements of DER |
 //! | `unix_peers.rs` | [`UnixPeers`]: users of this machine |
 //! | `error.rs` | [`AuthSetupError`]: why an authenticator cannot be made |
 //!
@@ -14,7 +16,9 @@
 //! none.
 
 mod bearer;
+mod der;
 mod error;
+mod jwt;
 mod new_token;
 mod token_file;
 #[cfg(unix)]
@@ -22,6 +26,7 @@ mod unix_peers;
 
 pub use bearer::BearerTokens;
 pub use error::AuthSetupError;
+pub use jwt::{Jwt, JwtKeys};
 pub use new_token::NewToken;
 #[cfg(unix)]
 pub use unix_peers::UnixPeers;

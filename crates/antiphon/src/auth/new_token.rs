@@ -92,7 +92,7 @@ impl fmt::Debug for NewToken {
 }
 
 /// Base64 for URLs, without padding (RFC 4648, section 5).
-fn base64url(bytes: &[u8]) -> String {
+pub(super) fn base64url(bytes: &[u8]) -> String {
     let digit = |six: u32| {
         let six = u8::try_from(six & 63).unwrap_or_default();
         char::from(match six {

@@ -1,6 +1,6 @@
 //! Authenticators that the settings of a server name.
 
-use crate::auth::BearerTokens;
+use crate::auth::{BearerTokens, Jwt, JwtKeys};
 use crate::server::builder::Server;
 use crate::server::error::ServeError;
 
@@ -8,6 +8,7 @@ use crate::server::error::ServeError;
 #[derive(Default)]
 pub(crate) struct NamedAuthenticators {
     tokens: Option<BearerTokens>,
+    jwt: Option<Jwt>,
 }
 
 impl NamedAuthenticators {
@@ -25,6 +26,22 @@ impl NamedAuthenticators {
             server.authenticators.push(tokens.clone());
             named.tokens = Some(tokens);
         }
+        if let (Some(keys), Some(issuer), Some(audience)) = (
+            &settings.auth_jwks,
+            &settings.auth_issuer,
+            &settings.auth_audience,
+        ) {
+            // A path has no scheme.
+            let keys = match keys.contains("://") {
+                true => JwtKeys::url(keys),
+                false => JwtKeys::file(keys),
+            };
+            let keys =
+                keys.map_err(|error| ServeError::BadSetting(format!("`auth-jwks`: {error}")))?;
+            let jwt = Jwt::new(&**issuer, &**audience, keys);
+            server.authenticators.push(jwt.clone());
+            named.jwt = Some(jwt);
+        }
         Ok(named)
     }
 
@@ -32,6 +49,9 @@ impl NamedAuthenticators {
     pub(crate) fn reload(&self) {
         if let Some(Err(error)) = self.tokens.as_ref().map(BearerTokens::reload) {
             tracing::error!("the tokens stay as they are: {error}");
+        }
+        if let Some(Err(error)) = self.jwt.as_ref().map(Jwt::reload) {
+            tracing::error!("the keys of tokens stay as they are: {error}");
         }
     }
 }
