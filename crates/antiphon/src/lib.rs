@@ -353,7 +353,7 @@ pub use antiphon_proto::{
 #[cfg(all(feature = "auth", unix))]
 pub use auth::UnixPeers;
 #[cfg(feature = "auth")]
-pub use auth::{AuthSetupError, BearerTokens, Jwt, JwtKeys, NewToken};
+pub use auth::{AuthSetupError, BearerTokens, ClientCertificates, Jwt, JwtKeys, NewToken};
 pub use call::{Call, CallFuture, Reply};
 pub use call_origin::Transport;
 pub use client::{Client, blocking};

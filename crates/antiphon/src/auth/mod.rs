@@ -7,6 +7,8 @@
 //! | `token_file.rs` | the lines of that file |
 //! | `new_token.rs` | [`NewToken`]: a random token and its line |
 //! | `jwt/` | [`Jwt`]: tokens that an issuer has signed |
+//! | `client_certificates.rs` | [`ClientCertificates`]: clients known by the certificate of the TLS handshake |
+//! | `certificate.rs` | name and end of a certificate |
 //! | `der.rs` | elements of DER |
 //! | `unix_peers.rs` | [`UnixPeers`]: users of this machine |
 //! | `error.rs` | [`AuthSetupError`]: why an authenticator cannot be made |
@@ -16,6 +18,8 @@
 //! none.
 
 mod bearer;
+mod certificate;
+mod client_certificates;
 mod der;
 mod error;
 mod jwt;
@@ -25,6 +29,7 @@ mod token_file;
 mod unix_peers;
 
 pub use bearer::BearerTokens;
+pub use client_certificates::ClientCertificates;
 pub use error::AuthSetupError;
 pub use jwt::{Jwt, JwtKeys};
 pub use new_token::NewToken;

@@ -1,6 +1,6 @@
 //! Authenticators that the settings of a server name.
 
-use crate::auth::{BearerTokens, Jwt, JwtKeys};
+use crate::auth::{BearerTokens, ClientCertificates, Jwt, JwtKeys};
 use crate::server::builder::Server;
 use crate::server::error::ServeError;
 
@@ -41,6 +41,10 @@ impl NamedAuthenticators {
             let jwt = Jwt::new(&**issuer, &**audience, keys);
             server.authenticators.push(jwt.clone());
             named.jwt = Some(jwt);
+        }
+        // TLS reads the authorities again, with the server's certificate.
+        if settings.tls_client_ca.is_some() {
+            server.authenticators.push(ClientCertificates::new());
         }
         Ok(named)
     }

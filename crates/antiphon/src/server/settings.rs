@@ -15,7 +15,7 @@ use crate::session::{SessionConfig, SessionLimits};
 use crate::transport::http::connection::HeadLimits;
 use crate::transport::http::deadlines::Timeouts;
 use crate::transport::http::request_body::BodyLimits;
-use crate::transport::tls::server::ServerTls;
+use crate::transport::tls::server::{ClientAuthorities, ServerTls};
 
 /// The address of a server that is given none.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8060";
@@ -243,14 +243,23 @@ impl Settings {
         self.tls_cert.is_some()
     }
 
+    fn client_authorities(&self) -> Option<ClientAuthorities> {
+        self.tls_client_ca.as_ref().map(|file| ClientAuthorities {
+            file: file.clone(),
+            is_required: self.tls_client_required,
+        })
+    }
+
     /// Reads certificate and key, if configured.
     pub(crate) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
         match (&self.tls_cert, &self.tls_key) {
             (None, None) => Ok(None),
-            (Some(cert), Some(key)) => match ServerTls::load(cert, key) {
-                Ok(tls) => Ok(Some(tls)),
-                Err(error) => Err(ServeError::BadSetting(error.to_string())),
-            },
+            (Some(cert), Some(key)) => {
+                match ServerTls::load(cert, key, self.client_authorities()) {
+                    Ok(tls) => Ok(Some(tls)),
+                    Err(error) => Err(ServeError::BadSetting(error.to_string())),
+                }
+            }
             _ => Err(ServeError::BadSetting(
                 "a certificate needs its key, and a key its certificate".to_owned(),
             )),

@@ -49,7 +49,7 @@ impl Folder {
     }
 
     fn load(&self) -> Result<ServerTls, TlsError> {
-        ServerTls::load(&self.certificate(), &self.key())
+        ServerTls::load(&self.certificate(), &self.key(), None)
     }
 }
 
@@ -296,7 +296,9 @@ fn files_that_cannot_be_used_are_told() {
         }
     }
     let nowhere = Path::new("/nowhere/certificate.pem");
-    let error = ServerTls::load(nowhere, nowhere).map(drop).unwrap_err();
+    let error = ServerTls::load(nowhere, nowhere, None)
+        .map(drop)
+        .unwrap_err();
     let error = error.to_string();
     assert!(
         error.starts_with("cannot read /nowhere/certificate.pem: "),
