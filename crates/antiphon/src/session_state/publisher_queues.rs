@@ -63,12 +63,15 @@ impl ItemQueues {
         let mut taken = 0;
         while taken < room {
             let Some(id) = self.turns.pop_front() else {
-                return false;
+                break;
             };
             let Some(queue) = self.table.get_mut(&id) else {
                 continue;
             };
-            if let Some(item) = queue.items.pop_front() {
+            if let Some(mut item) = queue.items.pop_front() {
+                // A large item goes on with what is reserved for it.
+                let held = self.held.as_mut().filter(|_| item.payload.len() > FREE);
+                item.payload.held = held.map(|held| Box::new(held.split(item.payload.len())));
                 taken += item.payload.len();
                 queue.bytes -= item.payload.len();
                 self.bytes -= item.payload.len();

@@ -123,6 +123,8 @@ pub(super) struct CallHead<'a> {
     pub(super) wire: Option<&'a WireCounter>,
     pub(super) local: bool,
     pub(super) admin: bool,
+    /// The bytes of the header fields.
+    pub(super) bytes: usize,
     pub(super) timeout: Option<Duration>,
     pub(super) traceparent: Option<Arc<str>>,
     pub(super) tracestate: Option<Arc<str>>,
@@ -140,6 +142,7 @@ impl<'a> CallHead<'a> {
             wire: caller.wire.as_ref(),
             local: caller.local && !fields.forwarded,
             admin,
+            bytes: fields.bytes,
             timeout: milliseconds.map(Duration::from_millis),
             traceparent: text(fields.traceparent),
             tracestate: text(fields.tracestate),
