@@ -49,6 +49,9 @@ impl fmt::Display for Transport {
     }
 }
 
+/// The most bytes of each member of a trace context; a longer one is ignored.
+pub(crate) const MAX_TRACE: usize = antiphon_proto::message::MAX_TRACE_LEN;
+
 /// Who calls, as the log names them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallerId {

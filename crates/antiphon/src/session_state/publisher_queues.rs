@@ -166,7 +166,7 @@ impl ItemQueues {
     }
 
     /// Reserves what all queues hold, in steps, so that a small item costs nothing.
-    fn hold(&mut self, bytes: usize, memory: &Arc<Account>) -> Result<(), Exhausted> {
+    pub(super) fn hold(&mut self, bytes: usize, memory: &Arc<Account>) -> Result<(), Exhausted> {
         let none = || Reservation::new(memory, Direction::Response);
         let held = self.held.get_or_insert_with(none);
         match bytes > held.bytes() {
