@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use crate::call_origin::{Connection, Transport};
 use crate::dispatch::Dispatcher;
 use crate::memory_budget::account::Accounts;
+use crate::memory_budget::{Direction, Reservation};
 use crate::session::event_loop::{SessionFuture, run};
 use crate::session::{Session, SessionConfig};
 use crate::shutdown::Shutdown;
@@ -47,6 +48,8 @@ pub(crate) struct Upgrade {
     socket: OnUpgrade,
     dispatcher: Dispatcher,
     head: Parts,
+    /// What is reserved for the head.
+    held: Option<Box<Reservation>>,
     connection: Arc<Connection>,
     local: bool,
     admin: bool,
@@ -101,11 +104,16 @@ pub(crate) fn respond(
     let Some(socket) = head.extensions.remove::<OnUpgrade>() else {
         return unavailable();
     };
+    let memory = context.accounts.open();
+    let Ok(held) = Reservation::of(&memory, Direction::Request, size(&head)) else {
+        return exhausted();
+    };
     let upgrade = Upgrade {
         socket,
         dispatcher: context.dispatcher.clone(),
         head: kept(&head),
-        connection: Connection::new(Transport::WebSocket, context.peer, context.accounts.open()),
+        held,
+        connection: Connection::new(Transport::WebSocket, context.peer, memory),
         local: context.local,
         admin: context.admin,
         config: context.config.clone(),
@@ -135,6 +143,20 @@ fn unavailable() -> Response<Body> {
 fn full() -> Response<Body> {
     let reason = "there are too many sessions";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// The response if there is no memory for the head.
+fn exhausted() -> Response<Body> {
+    let reason = "too many requests are being received";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// The most bytes that a copy of the head has.
+fn size(head: &Parts) -> usize {
+    let fields = head.headers.iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    fields.sum::<usize>() + line
 }
 
 /// A copy of the head for the methods of the session, without the handshake's headers. The values
@@ -205,6 +227,7 @@ impl Upgrade {
         let Self {
             dispatcher,
             head,
+            held,
             connection,
             local,
             admin,
@@ -213,6 +236,7 @@ impl Upgrade {
         } = self;
         let session = Session::new(wire, dispatcher, connection, local, &config, |origin| {
             origin.http = Some(head);
+            origin.held = held;
             origin.admin = admin;
         });
         Box::pin(run(session, shutdown))
