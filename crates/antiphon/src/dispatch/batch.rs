@@ -63,8 +63,13 @@ impl Batch {
         origin: Arc<Origin>,
         cancels: Option<Arc<Cancels>>,
     ) -> Self {
+        let mut answer = Payload::default();
+        let typical = entries.len() * TYPICAL_RESPONSE;
+        if typical <= FREE || answer.reserve(typical, &origin.connection.memory).is_ok() {
+            answer.text.reserve_exact(typical);
+        }
         Self {
-            answer: Vec::with_capacity(entries.len() * TYPICAL_RESPONSE).into(),
+            answer,
             entries: entries.into_iter(),
             origin,
             running: Vec::new(),
@@ -94,6 +99,7 @@ impl Batch {
                 return Poll::Ready(Answered {
                     text: self.take_answer(),
                     streams: std::mem::take(&mut self.streams),
+                    denied: None,
                 });
             }
             if !self.timed {
@@ -145,17 +151,9 @@ impl Batch {
             buffer,
             cx,
         );
-        match started {
-            Started::Replied(reply) => {
-                match self.finish(&envelope, reply, limits.max_result, shared) {
-                    Some(answer) if self.window.is_empty() => {
-                        self.write(&answer);
-                        self.keep(answer);
-                    }
-                    Some(answer) => self.push(Some(answer)),
-                    None => {}
-                }
-            }
+        let reply = match started {
+            Started::Replied(reply) => reply,
+            Started::Denied(denial) => Reply::error(denial.error),
             Started::Waiting(running) => {
                 let place = self.written + self.window.len();
                 if !envelope.is_notification() {
@@ -166,7 +164,16 @@ impl Batch {
                     envelope,
                     place,
                 });
+                return;
             }
+        };
+        match self.finish(&envelope, reply, limits.max_result, shared) {
+            Some(answer) if self.window.is_empty() => {
+                self.write(&answer);
+                self.keep(answer);
+            }
+            Some(answer) => self.push(Some(answer)),
+            None => {}
         }
     }
 
@@ -193,7 +200,7 @@ impl Batch {
             if let Some(at) = running.position(|waiting| waiting.envelope.id() == &*id) {
                 let waiting = self.running.remove(at);
                 self.settle(&waiting, Reply::error(ErrorCode::CANCELLED), shared);
-            } else if self.is_to_come(&id) {
+            } else if !self.cancelled.contains(&id) && self.is_to_come(&id) {
                 self.cancelled.push(id);
             }
         }
@@ -221,7 +228,8 @@ impl Batch {
         shared: &Shared,
     ) -> Option<Payload> {
         let account = &self.origin.connection.memory;
-        let Answered { text, streams } = envelope.finish(reply, limit, shared.counters(), account);
+        let Answered { text, streams, .. } =
+            envelope.finish(reply, limit, shared.counters(), account);
         self.streams.extend(streams);
         text
     }

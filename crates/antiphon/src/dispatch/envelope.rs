@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 
-use super::answer::{ANSWER_SIZE, Answered};
+use super::answer::{ANSWER_SIZE, Answered, Denied};
 use crate::call::{Output, Reply};
 use crate::error::internal_error;
 use crate::memory_budget::{Account, Exhausted, Payload};
@@ -91,6 +91,7 @@ impl Envelope {
                         return Answered {
                             text: Some(payload),
                             streams,
+                            denied: None,
                         };
                     }
                     Err(exhausted) => exhausted.into(),
@@ -104,9 +105,23 @@ impl Envelope {
             tracing::debug!("a notification failed: {error}");
             return Answered::default();
         }
-        let mut answer = Vec::with_capacity(ANSWER_SIZE);
-        message::write_error(&mut answer, self.id(), &error);
-        answer.into()
+        Answered {
+            text: Some(self.error(&error, account)),
+            streams: Vec::new(),
+            denied: Denied::of(&error),
+        }
+    }
+
+    /// The response with an error. If there is no memory for what the method has put into it, another
+    /// one takes its place.
+    fn error(&self, error: &ErrorObject, account: &Arc<Account>) -> Payload {
+        let mut answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
+        message::write_error(&mut answer.text, self.id(), error);
+        if let Err(exhausted) = answer.settle(account) {
+            answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
+            message::write_error(&mut answer.text, self.id(), &exhausted.into());
+        }
+        answer
     }
 }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::metrics::status::{ServerStatus, SupervisorClient};
+use crate::rate_limit::RateTable;
 use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
@@ -102,6 +103,7 @@ impl BoundServer {
             http_layers,
             tls,
             budgets,
+            rate_table: RateTable::new(Instant::now()),
             exposure: Exposure::of(&listeners),
             authenticators: server.authenticators,
             named,
@@ -208,20 +210,21 @@ impl BoundServer {
         acceptors.close();
         loop {
             tokio::select! {
-                () = acceptors.wait() => break,
-                Ok(()) = reload.changed() => {
-                    if let Some(new) = reload.borrow_and_update().as_ref() {
-                        match new.check().and_then(|()| app.check_exposure(new)) {
-                            Ok(()) => {
-                                app.reload_files(&settings, new);
-                                setup.send_replace(app.setup(new));
-                                tracing::info!("the new settings hold for connections to come");
+                            () = acceptors.wait() => break,
+                            Ok(()) = reload.changed() => {
+                                if let Some(new) = reload.borrow_and_update().as_ref() {
+            let checked = new.check().and_then(|()| app.check_exposure(new));
+                                    match checked.and_then(|()| app.check_costs(new)) {
+                                        Ok(()) => {
+                                            app.reload_files(&settings, new);
+                                            setup.send_replace(app.setup(new));
+                                            tracing::info!("the new settings hold for connections to come");
+                                        }
+                                        Err(error) => tracing::error!("the settings stay as they are: {error}"),
+                                    }
+                                }
                             }
-                            Err(error) => tracing::error!("the settings stay as they are: {error}"),
                         }
-                    }
-                }
-            }
         }
         connections.close();
         tokio::select! {
@@ -325,6 +328,9 @@ async fn build_routes(
     }
     if routes.is_empty() {
         return Err(ServeError::NoRoute);
+    }
+    for (_, route) in &routes {
+        settings.check_costs(route.tree())?;
     }
     Ok(routes)
 }

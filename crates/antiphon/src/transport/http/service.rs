@@ -14,6 +14,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
@@ -22,6 +23,7 @@ use crate::dispatch::Answered;
 use crate::identity::{Authenticator, Identification};
 use crate::memory_budget::account::Accounts;
 use crate::memory_budget::{Account, Exhausted, MemoryBudgets};
+use crate::rate_limit::{RateLimit, RateLimiter, RateTable};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
 use crate::session_state::SessionHandle;
@@ -235,6 +237,27 @@ impl HttpService {
         self.edit(|inner| inner.config.authenticators.push(authenticator))
     }
 
+    /// Limits the calls of each caller; by default there is no limit.
+    ///
+    /// The service does not know the addresses of its callers, which are those of the server that it
+    /// is mounted in. So callers that have not shown who they are have no limit here. A rate or a
+    /// burst of 0 counts as 1, and a [cost](crate::Method::cost) above the burst as the whole burst.
+    ///
+    /// ```
+    /// use antiphon::{RateLimit, Router};
+    ///
+    /// let service = Router::new()
+    ///     .method_fn("add", |a: f64, b: f64| a + b)
+    ///     .into_service()?
+    ///     .rate_limit(RateLimit::per_second(100).burst(200));
+    /// # Ok::<(), antiphon::RouterError>(())
+    /// ```
+    #[must_use]
+    pub fn rate_limit(self, limit: RateLimit) -> Self {
+        let limiter = RateLimiter::new(limit, RateTable::new(Instant::now()));
+        self.edit(|inner| inner.routes.limit_rate(&limiter))
+    }
+
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self
@@ -249,7 +272,8 @@ impl HttpService {
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
         let mut fields = Fields::of(&head.headers);
-        let health = pages.and_then(|pages| pages::health(pages, &head));
+        let memory = &caller.connection.memory;
+        let health = pages.and_then(|pages| pages::health(pages, &head, memory));
         let framing = check_framing(&head, &fields);
         let admission = framing.and_then(|()| match caller.named && health.is_none() {
             true => self.0.guard.check(&fields, &head.uri),
@@ -257,7 +281,7 @@ impl HttpService {
         });
         let admission = match (admission, health) {
             (Err(refusal), _) => return refusal.into_response(),
-            (Ok(_), Some(health)) => return health,
+            (Ok(_), Some(health)) => return page_or_refusal(health),
             (Ok(admission), None) => admission,
         };
         let local = caller.local && !fields.forwarded;
@@ -295,9 +319,9 @@ impl HttpService {
                 true => reader.anonymous(),
                 false => reader,
             };
-            let page = pages::page(pages, &self.0.routes, &head, &fields, reader);
+            let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
             if let Some(page) = page.await {
-                return page;
+                return page_or_refusal(page);
             }
         }
         let called = match accept(&self.0.routes, &head, &fields, &admission) {
@@ -366,10 +390,8 @@ impl HttpService {
         let memory = &call.connection.memory;
         // On one connection, or behind one host, there may be many at a time.
         let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-        let held = match many {
-            true => Some(request_body::hold_head(&head.headers, memory)?),
-            false => None,
-        };
+        let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+        let held = request_body::hold_head(line + call.bytes, many, memory)?;
         let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
         let body = request_body::read(body, held, &self.0.body, framing, memory);
         let (message, _held) = body.await?;
@@ -388,29 +410,29 @@ impl HttpService {
         origin.session.clone_from(&handle);
         let origin = Arc::new(origin);
         let answering = route.dispatcher.dispatch(message, origin, call.connection);
-        let Answered { text, streams } = match many {
+        let Answered {
+            text,
+            streams,
+            denied,
+        } = match many {
             true => with_room(answering, memory).await,
             false => answering.await,
         };
         let Some(mut text) = text else {
             return Ok(reply::empty(route.notification_status));
         };
-        if let Some(handle) = handle
-            && !streams.is_empty()
-        {
-            let text = events::event(&text, memory).map_err(exhausted)?;
-            let events = Events::new(text, streams, handle, call.stopping);
-            return Ok(reply::events(Body::from(events)));
-        }
         if many {
             text.hold_all(memory).map_err(exhausted)?;
         }
+        if let Some(handle) = handle
+            && !streams.is_empty()
+        {
+            let events = Events::new(text, streams, handle, memory, call.stopping);
+            return Ok(reply::events(Body::from(events)));
+        }
         Ok(match form.whole {
-            Some(media_type) => reply::answer(text, media_type),
-            None => {
-                let event = events::event(&text, memory).map_err(exhausted)?;
-                reply::events(Body::from(event))
-            }
+            Some(media_type) => reply::answer(text, media_type, denied),
+            None => reply::events(Body::from(events::event(text, None))),
         })
     }
 }
@@ -433,6 +455,10 @@ where
         answering.as_mut().poll(cx)
     })
     .await
+}
+
+fn page_or_refusal(page: Result<Response<Body>, Exhausted>) -> Response<Body> {
+    page.unwrap_or_else(|error| exhausted(error).into_response())
 }
 
 fn exhausted(_: Exhausted) -> Refusal {
