@@ -38,6 +38,9 @@ use crate::identity::{AuthenticationError, Authenticator, Credentials, Identity}
 /// The longest token in bytes. A longer one is not looked at.
 const MAX_TOKEN: usize = 16 * 1024;
 
+/// The longest token that is remembered, in bytes. What is remembered is made of its claims.
+const MAX_REMEMBERED: usize = 4 * 1024;
+
 /// An [`Authenticator`] for JSON Web Tokens of one issuer, for one audience. Cheap to clone.
 ///
 /// A token has to have `exp`, `iss`, `aud` and `sub`, and `nbf` is checked if it is there; clocks may
@@ -45,8 +48,8 @@ const MAX_TOKEN: usize = 16 * 1024;
 /// claims are there for methods ([`Identity::claim`]). The identity ends when the token is no longer
 /// taken. Which algorithm is used, the key decides; see [`JwtKeys`].
 ///
-/// A verified token is remembered by a hash, so that its next call costs no signature: at most 10,000
-/// of them, and none longer than its key.
+/// A verified token of up to 4 KiB is remembered by a hash, so that its next call costs no signature:
+/// at most 10,000 of them, and none longer than its key.
 ///
 /// ```
 /// use antiphon::{Jwt, JwtKeys, Router, Server};
@@ -114,7 +117,9 @@ impl Jwt {
             .expected
             .verify(token, key, header.alg)
             .map_err(refused)?;
-        verified.remember(token, &identity);
+        if token.len() <= MAX_REMEMBERED {
+            verified.remember(token, &identity);
+        }
         Ok(identity)
     }
 }
