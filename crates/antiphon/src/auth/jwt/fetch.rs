@@ -29,12 +29,13 @@ const MAX_HEAD: usize = 64 * 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The address of a document.
-#[derive(Debug)]
 pub(super) struct JwksUrl {
     uri: Uri,
     host: Box<str>,
     port: u16,
     is_secure: bool,
+    /// Whom to trust; `None` for the authorities of the platform.
+    trust: Option<ClientTls>,
 }
 
 impl JwksUrl {
@@ -59,6 +60,7 @@ impl JwksUrl {
             host: bare.into(),
             port,
             is_secure,
+            trust: None,
             uri,
         })
     }
@@ -81,7 +83,10 @@ impl JwksUrl {
         if !self.is_secure {
             return self.request(stream).await;
         }
-        let tls = ClientTls::platform().map_err(|error| error.to_string())?;
+        let tls = match &self.trust {
+            Some(tls) => tls.clone(),
+            None => ClientTls::platform().map_err(|error| error.to_string())?,
+        };
         let stream = tls.connect(&self.host, stream, &[HTTP1], DEADLINE).await;
         self.request(stream.map_err(|error| error.to_string())?)
             .await
@@ -143,7 +148,60 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::aws_lc_rs;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn an_issuer_has_to_prove_its_name() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
+            );
+        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                if let Ok(mut stream) = acceptor.accept(socket).await {
+                    let mut request = [0; 4096];
+                    let read = stream.read(&mut request).await.unwrap();
+                    assert!(request[..read].starts_with(b"GET / HTTP/1.1\r\n"));
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    stream.write_all(answer).await.unwrap();
+                    stream.shutdown().await.unwrap();
+                }
+            }
+        });
+        let tls = ClientTls::with_ca(certificate.pem().as_bytes()).unwrap();
+        for (host, trust, is_fetched) in [
+            ("localhost", Some(tls.clone()), true),
+            ("127.0.0.1", Some(tls), false),
+            ("localhost", None, false),
+        ] {
+            let mut url = JwksUrl::new(&format!("https://{host}:{port}")).unwrap();
+            url.trust = trust;
+            let fetched = url.fetch().await;
+            assert_eq!(fetched.is_ok(), is_fetched, "{fetched:?}");
+            assert_eq!(fetched.is_ok_and(|text| text == "{}"), is_fetched);
+        }
+    }
 
     #[test]
     fn only_urls_that_nobody_can_change_on_the_way_are_taken() {

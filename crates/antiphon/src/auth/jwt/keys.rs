@@ -1,5 +1,6 @@
 //! Sources of keys: a text, a file, a URL, a secret.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -27,10 +28,10 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// assert!(JwtKeys::url("http://issuer.example/jwks.json").is_err());
 /// # Ok::<(), antiphon::AuthSetupError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct JwtKeys(Source);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     Here {
         /// The file to read again.
@@ -128,8 +129,21 @@ impl JwtKeys {
     }
 }
 
+/// Neither keys nor tokens are shown, and of a URL nothing.
+impl fmt::Debug for JwtKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Here {
+                path: Some(path), ..
+            } => write!(f, "JwtKeys({})", path.display()),
+            Source::Here { path: None, .. } => f.write_str("JwtKeys(…)"),
+            Source::There(_) => f.write_str("JwtKeys(URL)"),
+        }
+    }
+}
+
 fn read_keys(path: &Path) -> Result<KeySet, AuthSetupError> {
-    let wrong = |reason: &dyn std::fmt::Display| AuthSetupError::of(path, reason);
+    let wrong = |reason: &dyn fmt::Display| AuthSetupError::of(path, reason);
     let file = read::open(path).map_err(|error| wrong(&error))?;
     let text = read::read(&file, MAX_FILE).map_err(|error| wrong(&error))?;
     KeySet::of_text(&text).map_err(|reason| wrong(&reason))

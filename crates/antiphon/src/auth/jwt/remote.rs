@@ -22,7 +22,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 const PAUSE_WITHOUT: Duration = Duration::from_secs(5);
 
 /// Keys behind a URL.
-#[derive(Debug)]
 pub(super) struct Remote {
     url: JwksUrl,
     state: Mutex<State>,
@@ -30,7 +29,7 @@ pub(super) struct Remote {
     flight: Arc<tokio::sync::Mutex<()>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// The keys, and when they were fetched last.
     keys: Option<(Arc<Verified>, Instant)>,

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use antiphon::{Profile, Router, ServeError, Server};
+use antiphon::{BearerTokens, Profile, Router, ServeError, Server};
 
 use crate::support::test_server::{Log, TestServer};
 
@@ -31,6 +31,9 @@ async fn a_public_server_starts_only_with_explicit_permission() {
         assert!(text.contains("--allow-unauthenticated-public"), "{text}");
         let allowed = make(server()).allow_unauthenticated_public(true);
         assert!(allowed.listen().await.is_ok());
+        let tokens = BearerTokens::from_lines("").unwrap();
+        let asking = make(server()).authenticate(tokens);
+        assert!(asking.listen().await.is_ok());
     }
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         assert!(server().allow_host(host).listen().await.is_ok(), "{host}");

@@ -217,6 +217,8 @@ async fn what_is_no_token_is_refused() {
     }
     let basic = jwt.authenticate(&Credentials::default()).await;
     assert!(basic.unwrap().is_none());
+    let keys = JwtKeys::secret(&[b'x'; 32]).unwrap();
+    assert_eq!(format!("{keys:?}"), "JwtKeys(…)");
     assert!(!format!("{jwt:?}").contains("BEGIN"));
 }
 
