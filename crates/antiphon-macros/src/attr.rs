@@ -8,7 +8,7 @@ use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitInt, LitStr, Meta, Path, Token};
 
 use crate::errors::Errors;
 use crate::json::check_example;
@@ -90,6 +90,7 @@ pub(crate) struct MethodOptions {
     pub(crate) blocking: Option<Ident>,
     pub(crate) local: bool,
     pub(crate) admin: bool,
+    pub(crate) cost: Option<LitInt>,
     pub(crate) skip: Option<Ident>,
     /// `stream`, with the item type for the client if it is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
@@ -127,6 +128,7 @@ impl MethodOptions {
                 "blocking" => options.blocking = option.word(errors),
                 "local" => options.local = option.word(errors).is_some(),
                 "admin" => options.admin = option.word(errors).is_some(),
+                "cost" => options.cost = option.number(errors),
                 "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
                 "stream" => {
                     let name = option.name.clone();
@@ -143,7 +145,7 @@ impl MethodOptions {
                 ),
                 _ => option.unknown(
                     "`name`, `doc`, `format`, `request_handler`, `example`, `errors`, `deprecated`, \
-                     `blocking`, `local`, `admin`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                     `blocking`, `local`, `admin`, `cost`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }
@@ -256,6 +258,24 @@ impl Setting {
             })) => Some(text),
             _ => {
                 let message = format!("`{0}` takes a text: `{0} = \"…\"`", self.name);
+                errors.at(self.name, message);
+                None
+            }
+        }
+    }
+
+    fn number(self, errors: &mut Errors) -> Option<LitInt> {
+        match self.value {
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                ..
+            })) if number.base10_parse::<u32>().is_ok() => Some(number),
+            _ => {
+                let message = format!(
+                    "`{0}` takes a number from 0 to {1}: `{0} = 10`",
+                    self.name,
+                    u32::MAX
+                );
                 errors.at(self.name, message);
                 None
             }

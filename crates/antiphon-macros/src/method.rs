@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, LitStr, Pat, PatType, Path,
+    Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, LitInt, LitStr, Pat, PatType, Path,
     Receiver, ReceiverKind, ReturnType, Safety, Signature, Type, TypeReference, parse_quote,
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct Method {
     pub(crate) is_blocking: bool,
     pub(crate) is_local: bool,
     pub(crate) is_admin: bool,
+    /// How many calls it counts as for rate limits.
+    pub(crate) cost: Option<LitInt>,
     pub(crate) is_async: bool,
     pub(crate) has_receiver: bool,
     pub(crate) args: Vec<Arg>,
@@ -132,6 +134,7 @@ impl Method {
             is_blocking: options.blocking.is_some(),
             is_local: options.local,
             is_admin: options.admin,
+            cost: options.cost,
             is_async: sig.asyncness.is_some(),
             has_receiver,
             args,

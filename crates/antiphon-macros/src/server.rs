@@ -114,6 +114,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         (false, true) => Some(quote!(.access(::antiphon::__private::Access::Local))),
         (false, false) => None,
     };
+    let cost = method.cost.iter();
     let made = quote! {
         ::antiphon::__private::Method::new(
             #name,
@@ -121,6 +122,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         )
         #format
         #access
+        #(.cost(#cost))*
         #subscription
     };
     described(method, &made)

@@ -272,7 +272,7 @@
 //! Everything that a peer can make grow has a limit, and every wait has a deadline. [`Settings`]
 //! contains the limits of connections, [`Limits`] those of calls, [`SessionLimits`] those of
 //! sessions, and [`ClientBuilder`](client::ClientBuilder) those of clients. All of them have
-//! defaults.
+//! defaults. [`Server::rate_limit`] limits how many calls each caller may make in a time.
 //!
 //! # A whole program
 //!
@@ -328,6 +328,7 @@ mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
 mod program;
+mod rate_limit;
 mod router;
 #[cfg(feature = "server")]
 mod server;
@@ -355,7 +356,8 @@ pub use describe::{OpenRpc, OpenRpcDocument, Specification};
 pub use dispatch::{Dispatcher, Limits};
 pub use error::{ErrorCodes, ErrorInfo, Failure};
 #[cfg(feature = "cli")]
-pub use program::{ByteSize, ServeArgs, TimeLimit};
+pub use program::{ByteSize, CallRate, ServeArgs, TimeLimit};
+pub use rate_limit::RateLimit;
 pub use router::{
     BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Router, RouterError,
     RouterProblem,

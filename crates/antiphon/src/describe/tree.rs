@@ -39,6 +39,7 @@ pub struct MethodInfo {
     pub(crate) examples: Vec<String>,
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
+    pub(crate) cost: u32,
     /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
     /// Index of its node.
@@ -122,6 +123,12 @@ impl MethodInfo {
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
+    }
+
+    /// How many calls it counts as for a [`RateLimit`](crate::RateLimit); 0 if it is exempt.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        self.cost
     }
 }
 

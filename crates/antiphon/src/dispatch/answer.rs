@@ -1,6 +1,8 @@
 //! Responses to whole messages, and to messages that are rejected.
 
 use antiphon_proto::{Entry, ErrorCode, ErrorObject, Rejection, message};
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::memory_budget::Payload;
 use crate::subscription::Opening;
@@ -15,13 +17,22 @@ pub(crate) struct Answered {
     pub(crate) text: Option<Payload>,
     /// The subscriptions whose ids are in the response.
     pub(crate) streams: Vec<Opening>,
+    /// Set if the message is a single call that was refused before it ran.
+    pub(crate) denied: Option<Box<Denied>>,
+}
+
+/// What HTTP says beside the error of a call that was refused before it ran.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) status: StatusCode,
+    pub(crate) header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl From<Vec<u8>> for Answered {
     fn from(text: Vec<u8>) -> Self {
         Self {
             text: Some(text.into()),
-            streams: Vec::new(),
+            ..Self::default()
         }
     }
 }

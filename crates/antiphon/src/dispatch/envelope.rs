@@ -91,6 +91,7 @@ impl Envelope {
                         return Answered {
                             text: Some(payload),
                             streams,
+                            denied: None,
                         };
                     }
                     Err(exhausted) => exhausted.into(),

@@ -34,6 +34,7 @@ pub struct Method {
     pub(crate) examples: Vec<String>,
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
+    pub(crate) cost: u32,
     pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
 }
@@ -83,6 +84,7 @@ impl Method {
             examples: Vec::new(),
             deprecated: None,
             access: Access::Public,
+            cost: 1,
             subscription: None,
             handler: Arc::new(handler),
         }
@@ -149,6 +151,24 @@ impl Method {
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// Sets how many calls it counts as where the server limits the calls of each caller; see
+    /// [`RateLimit`](crate::RateLimit). Default: 1. With 0 it is exempt.
+    ///
+    /// A server does not start if its limit allows fewer calls at once: no call of the method could
+    /// ever run.
+    ///
+    /// ```
+    /// use antiphon::Method;
+    ///
+    /// let report = Method::function("report", || "…").cost(10);
+    /// let ping = Method::function("ping", || "pong").cost(0);
+    /// ```
+    #[must_use]
+    pub fn cost(mut self, calls: u32) -> Self {
+        self.cost = calls;
         self
     }
 }

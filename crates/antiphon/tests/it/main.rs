@@ -22,6 +22,7 @@ mod http;
 mod macros;
 #[cfg(unix)]
 mod program;
+mod rate_limit;
 mod rpc_trait;
 mod session;
 mod spec;

@@ -40,6 +40,12 @@ impl Jobs {
 
     #[method(deprecated = 3)]
     fn rpc_no_reason(&self) {}
+
+    #[method(cost)]
+    fn rpc_no_cost(&self) {}
+
+    #[method(cost = 4294967296)]
+    fn rpc_high_cost(&self) {}
 }
 
 fn main() {}

@@ -28,6 +28,7 @@ const NO_TITLE: &str = "Remote methods";
 /// | `x-subscription` | the items that follow as notifications: `notification` and `unsubscribe` are method names, `item` has the `schema` of an item, `plain` means without `seq` and `end` |
 /// | `x-additional-params` | the schema of further parameters that may be passed by name |
 /// | `x-access` | `local` or `admin`, if the method is not public |
+/// | `x-cost` | how many calls it counts as for rate limits, if not 1; 0 if it is exempt |
 /// | `x-deprecated-reason` | what to use instead |
 /// | `x-error-docs` | the documentation of errors, by code |
 ///

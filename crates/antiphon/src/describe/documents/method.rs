@@ -19,6 +19,9 @@ pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> M
         let access = format!("{:?}", info.access()).to_lowercase();
         extensions.insert("x-access".to_owned(), access.into());
     }
+    if info.cost() != 1 {
+        extensions.insert("x-cost".to_owned(), info.cost().into());
+    }
     if let Some(reason) = info.deprecated().filter(|reason| !reason.is_empty()) {
         extensions.insert("x-deprecated-reason".to_owned(), reason.into());
     }

@@ -62,7 +62,9 @@ export async function post(body, signal, headers = {}) {
   const data = await response.arrayBuffer();
   const time = (performance.now() - began) / 1000;
   const text = new TextDecoder().decode(data);
-  const isResponse = response.ok && (response.status === 204 || isJson(response));
+  // A call beyond a rate limit has this status, and a response.
+  const isAnswered = response.ok || response.status === 429;
+  const isResponse = isAnswered && (response.status === 204 || isJson(response));
   return {
     status: response.status,
     text,
