@@ -47,6 +47,7 @@ impl ServeArgs {
         for (flags, file) in [
             (&self.allow_host, &mut file.allow_host),
             (&self.allow_origin, &mut file.allow_origin),
+            (&self.trusted_proxy, &mut file.trusted_proxy),
         ] {
             if !flags.is_empty() {
                 file.clear();
@@ -65,6 +66,7 @@ impl ServeArgs {
         }
         settings.allow_host.extend_from_slice(&self.allow_host);
         settings.allow_origin.extend_from_slice(&self.allow_origin);
+        (settings.trusted_proxies).extend_from_slice(&self.trusted_proxy);
         settings.allow_unauthenticated_public |= self.allow_unauthenticated_public;
         set(&mut settings.profile, self.profile);
         set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
