@@ -231,6 +231,28 @@ mod tests {
     }
 
     #[test]
+    fn trusted_proxies_are_a_list_like_the_others() {
+        let proxies = |flag: &[&str], file: &str| {
+            let flags = ServeArgs {
+                trusted_proxy: flag.iter().map(|proxy| (*proxy).to_owned()).collect(),
+                config: Some("settings.toml".into()),
+                ..ServeArgs::default()
+            };
+            let mut settings = Settings {
+                trusted_proxies: vec!["::1".to_owned()],
+                ..Settings::default()
+            };
+            let layers = flags.with_file(Some(file)).unwrap();
+            layers.apply(&mut settings).unwrap();
+            settings.trusted_proxies.join(" ")
+        };
+        let file = "trusted-proxy = [\"unix\"]";
+        assert_eq!(proxies(&[], ""), "::1");
+        assert_eq!(proxies(&[], file), "::1 unix");
+        assert_eq!(proxies(&["10.0.0.0/8"], file), "::1 10.0.0.0/8");
+    }
+
+    #[test]
     fn a_file_with_a_word_we_do_not_know_is_refused() {
         let error = toml::from_str::<ServeArgs>("max-bacth = 7").unwrap_err();
         assert!(error.to_string().contains("max-bacth"), "{error}");

@@ -185,11 +185,10 @@ impl SessionPlace for ConnectionSlot {
     }
 
     fn count_address(&self, address: IpAddr) -> bool {
-        let Some(by_address) = &self.table.by_address else {
+        let (Some(by_address), None) = (&self.table.by_address, self.group.get()) else {
             return true;
         };
         let group = AddressGroup::from(address);
-        // Nobody counts a connection twice.
         by_address.take(group).is_some() && self.group.set(group).is_ok()
     }
 }

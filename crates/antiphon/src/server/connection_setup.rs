@@ -1,8 +1,11 @@
 //! Setup of a new connection: the header of a proxy, TLS, then HTTP or raw messages.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::address::client_address::ClientAddress;
 use crate::address::trusted_proxies::TrustedProxies;
@@ -15,6 +18,7 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::connection::Http;
+use crate::transport::http::deadlines::LAST_BYTE;
 use crate::transport::http::{Caller, SessionPlace};
 use crate::transport::proxy_protocol::read_header;
 use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
@@ -77,9 +81,8 @@ impl ConnectionSetup {
             Incoming::Tcp(socket, _) => socket,
             Incoming::Unix(mut socket) => {
                 if kind.proxy {
-                    let header = self.read_proxy_header(&mut socket, peer, &place);
-                    // Boxed, since most connections have none.
-                    peer = shutdown.until_killed(Box::pin(header)).await??;
+                    let header = self.read_proxy_header(&mut socket, peer, &place, &shutdown);
+                    peer = Box::pin(header).await?;
                 }
                 return self
                     .serve_stream(socket, protocol, peer, place, shutdown)
@@ -89,8 +92,8 @@ impl ConnectionSetup {
         // Responses are written in one piece, so Nagle's algorithm would only add latency.
         let _ = socket.set_nodelay(true);
         if kind.proxy {
-            let header = self.read_proxy_header(&mut socket, peer, &place);
-            peer = shutdown.until_killed(Box::pin(header)).await??;
+            let header = self.read_proxy_header(&mut socket, peer, &place, &shutdown);
+            peer = Box::pin(header).await?;
         }
         if kind.secure {
             let payload = match protocol {
@@ -128,12 +131,13 @@ impl ConnectionSetup {
     }
 
     /// Reads the header of a proxy, and counts the connection to the address in it; `None` if the
-    /// connection is to be closed.
+    /// connection is to be closed. Its future is boxed, since most connections have no header.
     async fn read_proxy_header<S>(
         &self,
         socket: &mut S,
         peer: Peer,
         place: &Weak<dyn SessionPlace>,
+        shutdown: &Shutdown,
     ) -> Option<Peer>
     where
         S: Socket,
@@ -146,18 +150,13 @@ impl ConnectionSetup {
             );
             return None;
         }
-        let header = read_header(socket);
-        let read = match self.header_timeout {
-            Some(time) => tokio::time::timeout(time, header).await,
-            None => Ok(header.await),
-        };
-        let client = match read {
-            Ok(Ok(client)) => client,
-            Ok(Err(reason)) => {
+        let client = match in_time(read_header(socket), self.header_timeout, shutdown).await {
+            Some(Ok(client)) => client,
+            Some(Err(reason)) => {
                 tracing::debug!(?from, "closed: no PROXY header: {reason}");
                 return None;
             }
-            Err(_) => {
+            None => {
                 tracing::debug!(?from, "closed: no PROXY header in time");
                 return None;
             }
@@ -216,5 +215,24 @@ impl ConnectionSetup {
                 Some(self.raw?.serve(socket, framing, connection, shutdown))
             }
         }
+    }
+}
+
+/// Runs a future until it is done. It has so much time, or from a stop of the server on only as long
+/// as bytes may be on their way.
+async fn in_time<F: Future>(
+    future: F,
+    time: Option<Duration>,
+    shutdown: &Shutdown,
+) -> Option<F::Output> {
+    let mut limited = pin!(async {
+        match time {
+            Some(time) => timeout(time, future).await.ok(),
+            None => Some(future.await),
+        }
+    });
+    match shutdown.until_stopped(limited.as_mut()).await {
+        Some(output) => output,
+        None => timeout(LAST_BYTE, limited).await.ok().flatten(),
     }
 }

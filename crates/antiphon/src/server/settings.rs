@@ -89,7 +89,9 @@ pub struct Settings {
     /// 10 000.
     pub max_connections: usize,
     /// Maximum number of open connections per address, on a public server. IPv6 addresses count by
-    /// /64, and a /48 may have four times as many. Default: 256.
+    /// /64, and a /48 may have four times as many. Connections of
+    /// [`trusted_proxies`](Self::trusted_proxies) do not count; those with a PROXY protocol header
+    /// count by the address in it. Default: 256.
     pub max_connections_per_ip: usize,
     /// Maximum size of a request body, in bytes, at least 64; more gets 413. Default: 10 MiB.
     pub max_request: usize,

@@ -199,6 +199,21 @@ async fn the_header_has_a_deadline_that_single_bytes_do_not_extend() {
     assert_eq!(http1.call("1", "add", "[3,4]").await["result"], 7);
 }
 
+#[tokio::test]
+async fn a_stop_waits_for_no_header() {
+    let mut server = http_server(|_| ()).await;
+    let silent = server.connect().await;
+    let mut begun = server.connect().await;
+    begun.send(&V1[..10]).await;
+    server.until_open(2).await;
+    let began = Instant::now();
+    server.handle.stop();
+    server.ended().await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    is_closed(silent, "silence").await;
+    is_closed(begun, "half a header").await;
+}
+
 /// Connections count by the address in their headers.
 #[tokio::test]
 async fn one_client_behind_the_proxy_cannot_take_all_connections() {
