@@ -304,6 +304,37 @@ mod tests {
         }
     }
 
+    /// Whatever a client sends, it does not get around what a proxy appends.
+    #[test]
+    fn no_text_of_a_client_reaches_the_entry_of_a_proxy() {
+        const ALPHABET: &[u8] = b"\"\\,;=[]:. \t_for10a";
+        // A xorshift generator: the same texts in every run.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        for _ in 0..3_000 {
+            let length = next(24);
+            let text = (0..length).map(|_| char::from(ALPHABET[next(ALPHABET.len())]));
+            let text: String = text.collect();
+            for (name, entry) in [
+                ("forwarded", "for=192.0.2.1;proto=https"),
+                ("forwarded", "for=\"192.0.2.1:1\";host=\"a,b\""),
+                ("x-forwarded-for", "192.0.2.1"),
+            ] {
+                let appended = format!("{text}, {entry}");
+                assert_eq!(found(&[(name, &appended)]), "192.0.2.1", "{appended}");
+                let lines = [(name, &*text), (name, entry)];
+                assert_eq!(found(&lines), "192.0.2.1", "{lines:?}");
+                // Alone it may say anything, and nothing panics.
+                found(&[(name, &text)]);
+            }
+        }
+    }
+
     #[test]
     fn only_so_many_entries_are_looked_at() {
         let list = |proxies: usize| {

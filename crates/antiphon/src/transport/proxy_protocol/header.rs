@@ -95,6 +95,32 @@ pub(super) mod tests {
         }
     }
 
+    /// One byte of a good header is another one: it is good or not, but never more than it was.
+    #[tokio::test]
+    async fn a_changed_byte_makes_no_reader_take_what_follows() {
+        let v1 = b"PROXY TCP4 192.0.2.1 192.0.2.9 47 443\r\n".to_vec();
+        let v2 = [
+            &v2::SIGNATURE[..],
+            b"\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x09\x00\x01\x00\x02",
+        ]
+        .concat();
+        for header in [v1, v2] {
+            for at in 0..header.len() {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = [&header[..], b"behind"].concat();
+                    bytes[at] = byte;
+                    let mut rest = &bytes[..];
+                    let read = read_header(&mut rest).await;
+                    // The length of version 2 may cover what follows.
+                    let is_length = header[0] == b'\r' && (14..16).contains(&at);
+                    if read.is_ok() && !is_length {
+                        assert_eq!(rest, b"behind", "{at} {byte}");
+                    }
+                }
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_header_that_is_cut_is_an_error() {
         let v1 = b"PROXY TCP4 192.0.2.1 192.0.2.9 1 2\r\n".to_vec();

@@ -145,6 +145,14 @@ async fn each_request_on_a_connection_has_its_own_client() {
         connections.push(who["connection"].clone());
     }
     assert!(connections.iter().all(|one| *one == connections[0]));
+
+    let mut http2 = server.http2().await;
+    for address in ["192.0.2.1", "192.0.2.2"] {
+        let head = http2.head().header("x-forwarded-for", address);
+        let (_, text) = http2.ask(head, &whoami).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["result"]["client"], address);
+    }
 }
 
 /// Of 64 places, one client gets 16, and not more because it comes over many connections.
