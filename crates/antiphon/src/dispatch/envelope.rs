@@ -107,7 +107,7 @@ impl Envelope {
         }
         Answered {
             text: Some(self.error(&error, account)),
-            streams: Vec::new(),
+            ..Answered::default()
         }
     }
 

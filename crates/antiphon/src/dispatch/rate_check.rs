@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::answer::Denied;
 use super::shared::Shared;
-use crate::address::group::AddressGroup;
 use crate::call_origin::Origin;
 use crate::error::RetryAfter;
 use crate::rate_limit::{RateKey, RateLimiter};
@@ -32,8 +31,7 @@ fn rate_key(origin: &Origin) -> Option<RateKey> {
     if origin.admin {
         return None;
     }
-    let peer = origin.connection.peer?;
-    Some(RateKey::Address(AddressGroup::from(peer.ip())))
+    origin.address_group().map(RateKey::Address)
 }
 
 /// Counts a call, and refuses it if that is more than its caller may make.

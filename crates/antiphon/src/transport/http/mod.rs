@@ -8,6 +8,7 @@
 //! | `request_check.rs` | checks of a request's method and headers |
 //! | `headers.rs` | the header fields that are used here, found in one pass |
 //! | `proxy_fields.rs` | header fields that only proxies add |
+//! | `forwarded.rs` | the client's address, as trusted proxies write it |
 //! | `host_check.rs` | checks of Host, Origin and Sec-Fetch-Site |
 //! | `allow_list.rs`, `authority.rs` | hosts and origins that a user allows; host and port |
 //! | `media_types.rs` | media types: Content-Type and Accept |
@@ -32,6 +33,7 @@ mod caller;
 pub(crate) mod connection;
 pub(crate) mod deadlines;
 mod events;
+mod forwarded;
 mod headers;
 pub(crate) mod host_check;
 mod http2_streams;

@@ -7,6 +7,7 @@ use std::sync::Weak;
 use http::Response;
 use http::request::Parts;
 
+use crate::address::client_address::ClientAddress;
 use crate::dispatch::Dispatcher;
 use crate::memory_budget::account::Accounts;
 use crate::session::SessionConfig;
@@ -35,6 +36,7 @@ impl UpgradeSlot {
 pub(crate) struct UpgradeContext<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) client: ClientAddress,
     pub(crate) slot: Option<&'a UpgradeSlot>,
     pub(crate) local: bool,
     pub(crate) admin: bool,

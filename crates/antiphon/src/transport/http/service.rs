@@ -334,6 +334,7 @@ impl HttpService {
         let context = UpgradeContext {
             dispatcher: &route.dispatcher,
             peer: caller.connection.peer,
+            client: caller.client(&head.headers),
             slot: caller.slot.as_ref(),
             local,
             admin,
@@ -367,6 +368,7 @@ impl HttpService {
         let mut origin = route
             .dispatcher
             .origin(Arc::clone(call.connection), call.local);
+        origin.client = call.client;
         origin.admin = call.admin;
         origin.timeout = call.timeout;
         origin.traceparent = call.traceparent;
