@@ -18,7 +18,7 @@
 //! | `body_framing.rs` | the share of framing in a request body |
 //! | `tracked_body.rs` | a response body that reports its progress to the connection's clock |
 //! | `reply.rs`, `refusal.rs` | responses; error responses to requests that do not become a call |
-//! | `events.rs` | event streams: subscriptions as response bodies |
+//! | `events/` | event streams: subscriptions as response bodies |
 //! | `pages.rs` | responses to GET: health and documents |
 //! | `deadlines.rs` | deadlines of a connection |
 //! | `timed_socket/` | the socket that enforces these deadlines |
