@@ -31,7 +31,8 @@ fn rate_key(origin: &Origin) -> Option<RateKey> {
     if origin.admin {
         return None;
     }
-    origin.address_group().map(RateKey::Address)
+    // A caller on this machine has an address, too, unless it is on a Unix socket.
+    origin.client.group().map(RateKey::Address)
 }
 
 /// Counts a call, and refuses it if that is more than its caller may make.
