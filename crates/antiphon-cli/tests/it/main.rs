@@ -18,6 +18,8 @@ mod deploy;
 mod docs;
 mod ends;
 mod listen;
+#[cfg(target_os = "linux")]
+mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
 mod serve;

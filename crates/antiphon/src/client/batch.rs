@@ -334,7 +334,7 @@ impl Responses {
 
     /// Sets the outcome of one call.
     fn settle_one(&mut self, place: usize, end: CallEnd, max: usize) {
-        if let CallEnd::Unreadable(error) = &end {
+        if let CallEnd::Unreadable(error, _) = &end {
             self.refused.get_or_insert_with(|| error.clone());
         }
         if let Some(slot) = self.calls.get_mut(place) {
