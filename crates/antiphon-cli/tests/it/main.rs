@@ -8,6 +8,8 @@
 // Linux tells how much memory a process holds; what is attacked is the same on every system.
 #[cfg(target_os = "linux")]
 mod attack;
+#[cfg(unix)]
+mod auth;
 mod batch;
 mod call;
 mod codegen;
@@ -31,5 +33,7 @@ mod storm;
 mod support;
 #[cfg(unix)]
 mod temp_folder;
+#[cfg(unix)]
+mod token;
 #[cfg(target_os = "linux")]
 mod wire;

@@ -147,8 +147,32 @@ impl ServeArgs {
             &mut settings.admin_token_file,
             self.admin_token_file.clone().map(Some),
         );
+        #[cfg(feature = "auth")]
+        self.apply_authentication(settings);
         self.apply_supervision(&mut settings.supervision)?;
         Ok(())
+    }
+
+    #[cfg(feature = "auth")]
+    fn apply_authentication(&self, settings: &mut Settings) {
+        set(
+            &mut settings.auth_tokens,
+            self.auth_tokens.clone().map(Some),
+        );
+        set(&mut settings.auth_jwks, self.auth_jwks.clone().map(Some));
+        set(
+            &mut settings.auth_issuer,
+            self.auth_issuer.clone().map(Some),
+        );
+        set(
+            &mut settings.auth_audience,
+            self.auth_audience.clone().map(Some),
+        );
+        set(
+            &mut settings.tls_client_ca,
+            self.tls_client_ca.clone().map(Some),
+        );
+        settings.tls_client_required |= self.tls_client_required;
     }
 
     fn apply_supervision(

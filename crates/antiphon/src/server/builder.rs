@@ -51,8 +51,8 @@ use crate::transport::http::{Body, Route};
 ///
 /// A server is *local* if it listens only on loopback addresses and Unix sockets, answers only to
 /// loopback host names, no proxy is [trusted](Self::trusted_proxy) or expected (`?proxy=true`), and
-/// its [`Profile`] is not `Public`. Only then do its callers count as
-/// local. All other servers are *public*. They do not start unless
+/// its [`Profile`] is not `Public`. Only then do its callers count as local. All other servers are
+/// *public*. They do not start unless they [authenticate](Self::authenticate) callers, or
 /// [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) is set. By default a server
 /// is local, and refuses calls from web pages other than its own.
 ///
@@ -211,6 +211,29 @@ impl Server {
         self
     }
 
+    /// Knows clients by their certificates, which one of these authorities (PEM) has issued. It needs
+    /// [`tls`](Self::tls). The file is read when the server starts, and again on every reload.
+    ///
+    /// Clients without a certificate are anonymous, unless
+    /// [`tls_client_required`](crate::Settings::tls_client_required) is set. Those with one have no
+    /// scopes, unless the program adds
+    /// [`ClientCertificates`](crate::ClientCertificates) with scopes.
+    ///
+    /// ```no_run
+    /// use antiphon::{ClientCertificates, Router, Server};
+    ///
+    /// let server = Server::new(Router::new())
+    ///     .tls("chain.pem", "key.pem")
+    ///     .tls_client_ca("clients.pem")
+    ///     .authenticate(ClientCertificates::new().scopes("spiffe://example/billing", ["accounts:read"]));
+    /// ```
+    #[cfg(feature = "auth")]
+    #[must_use]
+    pub fn tls_client_ca(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.settings.tls_client_ca = Some(path.into());
+        self
+    }
+
     /// Serves standard input and output with one message per line, for a program that its client
     /// starts as a subprocess. Without [`bind`](Self::bind) nothing else is served.
     ///
@@ -322,9 +345,8 @@ impl Server {
         self
     }
 
-    /// Allows a [public](#local-and-public-servers) server to start. The server does not
-    /// authenticate callers itself: set this if it needs no authentication, or if HTTP layers
-    /// provide it.
+    /// Allows a [public](#local-and-public-servers) server to start that asks nobody who calls. Set
+    /// this if it needs no authentication, or if HTTP layers provide it.
     #[must_use]
     pub fn allow_unauthenticated_public(mut self, allow: bool) -> Self {
         self.settings.allow_unauthenticated_public = allow;

@@ -53,13 +53,14 @@ impl Exposure {
         self.proxied || !settings.trusted_proxies.is_empty()
     }
 
-    /// Refuses a server that other machines can reach, unless the settings allow that explicitly.
+    /// Refuses a server that other machines can reach, unless it authenticates its callers, or the
+    /// settings allow that explicitly.
     ///
     /// # Errors
     ///
     /// [`ServeError::Public`] if the server is public and that was not allowed.
-    pub(crate) fn check(&self, settings: &Settings) -> Result<(), ServeError> {
-        if settings.allow_unauthenticated_public || self.is_local(settings) {
+    pub(crate) fn check(&self, settings: &Settings, authenticates: bool) -> Result<(), ServeError> {
+        if authenticates || settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());
         }
         let reason = if !self.loopback {

@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "antiphon/server/settings.rs",
     "antiphon/server/supervision.rs",
     "antiphon/supervisor/",
+    "antiphon/transport/no_tls.rs",
     "antiphon/transport/tls/",
     "antiphon/transport/unix_bind/",
 ];

@@ -94,6 +94,8 @@ fn serve(
         settings.budgets(),
         None,
     );
+    let mut server = crate::server::builder::Server::builder();
+    let named = crate::server::authentication::NamedAuthenticators::add_to(&mut server).unwrap();
     let app = App {
         routes: vec![(Some("/".to_owned()), Route::new(router().build().unwrap()))],
         status: Arc::new(status),
@@ -103,7 +105,8 @@ fn serve(
         budgets: settings.budgets(),
         rate_table: RateTable::new(Instant::now()),
         exposure: Exposure::of(&[]),
-        authenticators: crate::identity::Authenticators::default(),
+        authenticators: server.authenticators,
+        named,
     };
     let (peer, socket) = duplex(1024);
     let setup = app.setup(settings);

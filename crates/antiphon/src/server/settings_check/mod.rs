@@ -47,6 +47,7 @@ impl Settings {
         self.check_numbers()?;
         self.check_rate()?;
         self.check_pairs()?;
+        self.check_authentication()?;
         self.check_times()?;
         self.check_paths()
     }
@@ -256,6 +257,38 @@ impl Settings {
         Ok(())
     }
 
+    /// Settings of authentication that are of no use without each other.
+    fn check_authentication(&self) -> Result<(), ServeError> {
+        let texts = [
+            ("auth-jwks", &self.auth_jwks),
+            ("auth-issuer", &self.auth_issuer),
+            ("auth-audience", &self.auth_audience),
+        ];
+        for (name, text) in texts {
+            if text.as_deref() == Some("") {
+                return Err(refused(name, &"empty", "it has to name something"));
+            }
+        }
+        let bad = |text: &str| Err(ServeError::BadSetting(text.to_owned()));
+        match texts.map(|(_, text)| text.is_some()) {
+            [true, true, true] | [false, false, false] => {}
+            [true, ..] => {
+                return bad(
+                    "`auth-jwks` needs `auth-issuer` and `auth-audience`: a token of another issuer, \
+                     or for another server, must not be taken",
+                );
+            }
+            _ => return bad("`auth-issuer` and `auth-audience` are about tokens of `auth-jwks`"),
+        }
+        match (&self.tls_client_ca, self.tls_client_required) {
+            (Some(_), _) if !self.has_tls() => {
+                bad("`tls-client-ca` needs `tls-cert`: clients show certificates over TLS")
+            }
+            (None, true) => bad("`tls-client-required` needs `tls-client-ca`"),
+            _ => Ok(()),
+        }
+    }
+
     fn check_times(&self) -> Result<(), ServeError> {
         let (calls, sessions) = (&self.calls, &self.sessions);
         let supervision = &self.supervision;
@@ -307,6 +340,8 @@ impl Settings {
         let paths = [
             ("tls-cert", &self.tls_cert),
             ("tls-key", &self.tls_key),
+            ("tls-client-ca", &self.tls_client_ca),
+            ("auth-tokens", &self.auth_tokens),
             ("admin-token-file", &self.admin_token_file),
             ("pid-file", &supervision.pid_file),
             ("control", &supervision.control),
@@ -316,9 +351,10 @@ impl Settings {
             if path.as_os_str().is_empty() {
                 return Err(refused(name, &"", "it is no path"));
             }
-            // Certificate and key may be in one file. What is written may be nothing else.
+            // Certificate, key and authorities may be in one file. What is written may be nothing
+            // else.
             let same = |(other, second): &&(&str, &Option<_>)| {
-                second.as_deref() == Some(Path::new(path)) && *other != "tls-key"
+                second.as_deref() == Some(Path::new(path)) && !other.starts_with("tls-")
             };
             if let Some((other, _)) = paths.iter().skip(at + 1).find(same) {
                 let text = format!("`{other}` is the same file");
