@@ -397,5 +397,8 @@ struct InProduction;
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/security.md")]
+struct Security;
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/codegen.md")]
 struct Generated;

@@ -40,6 +40,15 @@ impl Jobs {
 
     #[method(deprecated = 3)]
     fn rpc_no_reason(&self) {}
+
+    #[method(public, scope = "read")]
+    fn rpc_public_with_scope(&self) {}
+
+    #[method(scope = "a \"b\"")]
+    fn rpc_no_scope(&self) {}
+
+    #[method(public = true)]
+    fn rpc_public_value(&self) {}
 }
 
 fn main() {}

@@ -2,7 +2,7 @@ use antiphon::rpc;
 
 struct Jobs;
 
-#[rpc(serve_as = "rpc_", namespace = "", rename_all = "Camel", client = 1, prefix = "x")]
+#[rpc(serve_as = "rpc_", namespace = "", rename_all = "Camel", client = 1, scope = " ", prefix = "x")]
 impl Jobs {
     fn rpc_run(&self) {}
 }

@@ -1,6 +1,6 @@
 //! Listings and documents for callers who are known and who are not.
 
-use antiphon::{Access, Method, Router, RouterProblem};
+use antiphon::{Access, Method, Router, RouterProblem, rpc, rpc_method};
 use serde_json::Value;
 
 use super::server;
@@ -101,6 +101,72 @@ fn requirements_that_contradict_each_other_are_problems() {
         ),
     ] {
         assert_eq!(problems(router), [expected]);
+    }
+}
+
+struct Accounts;
+
+#[rpc(scope = "accounts:read base", namespace = "accounts", client = false)]
+impl Accounts {
+    fn rpc_balance(&self) -> u64 {
+        0
+    }
+
+    #[method(scope = "accounts:write")]
+    fn rpc_withdraw(&self, amount: u64) -> u64 {
+        amount
+    }
+}
+
+struct Door;
+
+#[rpc(client = false)]
+impl Door {
+    #[method(public)]
+    fn rpc_knock(&self) -> bool {
+        true
+    }
+
+    fn rpc_enter(&self) -> bool {
+        false
+    }
+}
+
+#[rpc_method(scope = "calc:random")]
+fn random() -> f64 {
+    0.5
+}
+
+#[rpc_method(public)]
+fn hello() -> &'static str {
+    "hello"
+}
+
+#[test]
+fn attributes_set_what_methods_ask() {
+    let router = Router::new()
+        .merge(Accounts)
+        .merge(Door)
+        .method(random)
+        .method(hello);
+    let dispatcher = router.build().unwrap();
+    for (name, public, scopes) in [
+        ("accounts.balance", false, &["accounts:read", "base"][..]),
+        (
+            "accounts.withdraw",
+            false,
+            &["accounts:read", "accounts:write", "base"],
+        ),
+        ("knock", true, &[]),
+        ("enter", false, &[]),
+        ("random", false, &["calc:random"]),
+        ("hello", true, &[]),
+    ] {
+        let methods = dispatcher.tree().methods(Access::Public);
+        let method = methods.iter().find(|m| m.name() == name).unwrap();
+        let mut found: Vec<_> = method.scopes().collect();
+        found.sort_unstable();
+        assert_eq!((method.is_public(), &*found), (public, scopes), "{name}");
     }
 }
 
