@@ -28,10 +28,9 @@ impl Authenticator for Tokens {
         let reader = Identity::new("reader").scope("accounts:read");
         match credentials.bearer() {
             Some("reader") => Ok(Some(reader)),
-            Some("writer") => Ok(Some(Identity::new("writer").scopes_from([
-                "accounts:read",
-                "accounts:write",
-            ]))),
+            Some("writer") => Ok(Some(
+                Identity::new("writer").scopes_from(["accounts:read", "accounts:write"]),
+            )),
             Some(_) => Err(AuthenticationError::refused("an unknown token")),
             None => Ok(None),
         }

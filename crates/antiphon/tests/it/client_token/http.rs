@@ -5,10 +5,12 @@ use std::time::Duration;
 use antiphon::client::{Client, ClientBuilder, ErrorKind};
 use antiphon::{ErrorCode, call};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, advance};
 
 use super::{Good, Issuer, LONG, start};
-use crate::client_support::{self, Log, listen, read_request, scripted, wire};
+use crate::client_support::{self, Log, listen, scripted, wire};
+use crate::support::counter::Counter;
 
 /// A scripted server that accepts these tokens.
 fn accepting(good: &Good) -> (ClientBuilder, Log) {
@@ -158,10 +160,17 @@ async fn an_error_of_the_provider_means_that_nothing_was_sent() {
     for answer in futures_util::future::join_all(waiting).await {
         let error = answer.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
-        assert!(error.to_string().ends_with(": there is no token: the issuer sleeps"));
+        assert!(
+            error
+                .to_string()
+                .ends_with(": there is no token: the issuer sleeps")
+        );
     }
     assert_eq!(issuer.asked.get(), 1);
-    assert_eq!(who(&client).await, "`who` was not sent: there is no token: the issuer sleeps");
+    assert_eq!(
+        who(&client).await,
+        "`who` was not sent: there is no token: the issuer sleeps"
+    );
     issuer.fail(false);
     assert_eq!(who(&client).await, "t3");
     assert_eq!(log.lock().unwrap().len(), 1);
@@ -190,7 +199,10 @@ async fn a_provider_that_hangs_is_not_waited_for_longer_than_the_call() {
     let client = issuer.give(builder).timeout(None).build().unwrap();
     let started = Instant::now();
     let told = who(&client).await;
-    assert!(told.ends_with("the provider takes longer than 30 s"), "{told}");
+    assert!(
+        told.ends_with("the provider takes longer than 30 s"),
+        "{told}"
+    );
     assert_eq!(started.elapsed(), Duration::from_secs(30));
     drop(log);
 }
@@ -205,7 +217,10 @@ async fn a_provider_that_panics_or_gives_nonsense_is_an_error() {
     let nonsense = || async { Ok::<_, std::io::Error>("a\nb") };
     let client = builder.bearer_from(nonsense).build().unwrap();
     let told = who(&client).await;
-    assert!(told.contains("characters that a token cannot have"), "{told}");
+    assert!(
+        told.contains("characters that a token cannot have"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -235,30 +250,43 @@ async fn a_server_is_told_the_token_and_tells_what_is_missing() {
     let subject = batch.call::<String>("who", ());
     let mut responses = batch.send().await.unwrap();
     assert_eq!(responses.take(subject).unwrap(), "t3");
-    serving.abort();
-    serving_2.abort();
+    drop((serving, serving_2));
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_with_a_token() {
-    let other = listen(|_| async { panic!("another host gets the token") }).await;
-    let first = listen(move |mut stream| async move {
-        read_request(&mut stream).await?;
-        let answer = wire("307 Temporary Redirect", "");
-        let location = format!("\r\nLocation: http://{other}/\r\n");
-        let answer = answer.replacen("\r\n", &location, 1);
-        tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await
+    let (reached, refused) = (Counter::default(), Counter::default());
+    let other = {
+        let reached = reached.clone();
+        listen(move |_| {
+            reached.add();
+            async { Ok(()) }
+        })
+        .await
+    };
+    let counted = refused.clone();
+    let first = listen(move |mut stream| {
+        counted.add();
+        async move {
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await?;
+            assert!(length > 0);
+            let answer = wire("307 Temporary Redirect", "");
+            let location = format!("\r\nLocation: http://{other}/\r\n");
+            let answer = answer.replacen("\r\n", &location, 1);
+            stream.write_all(answer.as_bytes()).await?;
+            stream.shutdown().await
+        }
     })
     .await;
-    let builder = Client::builder(format!("http://{first}")).bearer("t1");
-    let client = builder.build().unwrap();
-    let error = client.call::<Value>("who", ()).await.unwrap_err();
-    assert_eq!(error.status().map(|status| status.as_u16()), Some(307));
-    let address = format!("ws://{first}");
-    let client = Client::builder(address).bearer("t1").build().unwrap();
-    // A handshake has no body, so it has to be read in another way.
-    let error = client.call::<Value>("who", ()).timeout(Duration::from_secs(2)).await;
-    assert!(error.is_err());
+    for scheme in ["http", "ws"] {
+        let builder = Client::builder(format!("{scheme}://{first}")).bearer("t1");
+        let client = builder.build().unwrap();
+        let error = client.call::<Value>("who", ()).await.unwrap_err();
+        let status = error.status().map(|status| status.as_u16());
+        assert_eq!(status, Some(307), "{error}");
+    }
+    assert_eq!((refused.get(), reached.get()), (2, 0));
 }
 
 #[tokio::test]
@@ -272,5 +300,5 @@ async fn the_blocking_client_has_tokens_too() {
         subject
     });
     assert_eq!(worked.await.unwrap(), "t2");
-    serving.abort();
+    drop(serving);
 }

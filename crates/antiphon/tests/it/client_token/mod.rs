@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use antiphon::client::{BearerToken, ClientBuilder};
 use antiphon::{
     AuthenticationError, Authenticator, BoxError, Context, Credentials, Identity, Method, Router,
-    Server,
+    Server, ServerHandle,
 };
 use tokio::task::JoinHandle;
 
@@ -61,17 +61,42 @@ impl Authenticator for Checker {
 }
 
 /// A server whose `who` answers with the subject.
-async fn start(good: &Good, lifetime: Duration, bind: &str) -> (String, JoinHandle<()>) {
+async fn start(good: &Good, lifetime: Duration, bind: &str) -> (String, Serving) {
     let who = |ctx: Context| ctx.identity().map(|identity| identity.subject().to_owned());
     let router = Router::new()
         .method(Method::function("who", who))
-        .method(Method::function("write", || 1).scope("write").scope("admin"));
+        .method(Method::function("one", || 1))
+        .method(
+            Method::function("write", || 1)
+                .scope("write")
+                .scope("admin"),
+        );
     let good = good.clone();
     let server = Server::new(router).authenticate(Checker { good, lifetime });
     let listening = server.bind(bind).listen().await.unwrap();
     let url = listening.url();
-    let serving = tokio::spawn(async move { listening.serve().await.unwrap() });
-    (url, serving)
+    let handle = listening.handle();
+    let task = tokio::spawn(async move { listening.serve().await.unwrap() });
+    (url, Serving { handle, task })
+}
+
+/// A server that runs, until it is dropped.
+struct Serving {
+    handle: ServerHandle,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn end(mut self) {
+        self.handle.kill();
+        (&mut self.task).await.unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.handle.kill();
+    }
 }
 
 const LONG: Duration = Duration::from_secs(3600);

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use antiphon::client::{Client, ErrorKind, Reconnect};
-use antiphon::{Context, ErrorCode, Method, Router, Server, call};
+use antiphon::{ErrorCode, Router, Server};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::{Checker, Good, Issuer, LONG, start};
+use super::{Good, Issuer, LONG, Serving, start};
 
 async fn who(client: &Client) -> String {
-    match client.call::<String>("who", ()).await {
+    match client.call::<String>("who", ()).idempotent().await {
         Ok(token) => token,
         Err(error) => error.to_string(),
     }
@@ -76,23 +76,23 @@ async fn a_session_is_authenticated_before_its_first_call() {
         let error = client.call::<Value>("who", ()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
         assert!(error.to_string().contains("the issuer sleeps"), "{error}");
-        serving.abort();
+        drop(serving);
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_asks_nobody_needs_no_token() {
-    let router = Router::new().method_fn("who", || "anybody");
+    let router = || Router::new().method_fn("who", || "anybody");
     for bind in ["http://127.0.0.1:0", "tcp://127.0.0.1:0"] {
-        let listening = Server::new(router.clone()).bind(bind).listen().await.unwrap();
+        let listening = Server::new(router()).bind(bind).listen().await.unwrap();
         let url = listening.url().replacen("http", "ws", 1);
         let serving = tokio::spawn(async move { listening.serve().await.unwrap() });
         let client = Client::builder(&url).bearer("t1").build().unwrap();
         assert_eq!(who(&client).await, "anybody");
         serving.abort();
     }
-    let dispatcher = router.build().unwrap();
+    let dispatcher = router().build().unwrap();
     let builder = Client::builder("").in_process(&dispatcher).bearer("t1");
     assert_eq!(who(&builder.build().unwrap()).await, "anybody");
 }
@@ -101,38 +101,30 @@ async fn a_server_that_asks_nobody_needs_no_token() {
 async fn a_session_is_authenticated_again_after_a_reconnection() {
     for bind in ["http://127.0.0.1:0", "tcp://127.0.0.1:0"] {
         let good = Good::of(&["t1"]);
-        let cut = Method::function("cut", |ctx: Context| async move {
-            ctx.close_session();
-            1
-        });
-        let subject = |ctx: Context| ctx.identity().map(|identity| identity.subject().to_owned());
-        let router = Router::new()
-            .method(Method::function("who", subject))
-            .method(cut);
-        let checker = Checker {
-            good: good.clone(),
-            lifetime: LONG,
-        };
-        let server = Server::new(router).authenticate(checker);
-        let listening = server.bind(bind).listen().await.unwrap();
-        let url = listening.url().replacen("http", "ws", 1);
-        let serving = tokio::spawn(async move { listening.serve().await.unwrap() });
-
+        let (address, serving) = start(&good, LONG, bind).await;
+        let url = address.replacen("http", "ws", 1);
         let issuer = Issuer::default();
         let reconnect = Reconnect::default().first_pause(Duration::from_millis(10));
         let builder = issuer.give(Client::builder(&url)).reconnect(reconnect);
         let client = builder.build().unwrap();
         assert_eq!(who(&client).await, "t1");
-        let _ = call!(client.cut()).await.map(|_: Value| ());
+        let serving = restart(serving, &good, &address).await;
         assert_eq!(who(&client).await, "t1");
         assert_eq!(issuer.asked.get(), 1);
         // Meanwhile the token is taken back.
         good.set(&["t2"]);
-        let _ = call!(client.cut()).await.map(|_: Value| ());
+        let serving = restart(serving, &good, &address).await;
         assert_eq!(who(&client).await, "t2");
         assert_eq!(issuer.asked.get(), 2);
-        serving.abort();
+        drop(serving);
     }
+}
+
+async fn restart(serving: Serving, good: &Good, address: &str) -> Serving {
+    serving.end().await;
+    let (again, serving) = start(good, LONG, address).await;
+    assert_eq!(again, address);
+    serving
 }
 
 #[tokio::test]
@@ -158,7 +150,7 @@ async fn a_session_that_lives_is_told_the_next_token() {
             sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(who(&client).await, "t2");
-        serving.abort();
+        drop(serving);
     }
 }
 
@@ -190,7 +182,7 @@ async fn a_call_whose_token_has_ended_is_sent_again_once() {
             let subject = batch.call::<String>("who", ());
             let mut responses = batch.send().await.unwrap();
             assert_eq!(responses.take(subject).unwrap(), "t4");
-            serving.abort();
+            drop(serving);
         }
     }
 }
@@ -208,5 +200,5 @@ async fn a_server_that_cannot_check_now_is_asked_again() {
     let error = call.timeout(Duration::from_millis(500)).await.unwrap_err();
     assert!(error.is_timeout(), "{error}");
     assert!(matches!(error.kind(), ErrorKind::NotSent));
-    serving.abort();
+    drop(serving);
 }
