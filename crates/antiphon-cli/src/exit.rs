@@ -7,6 +7,8 @@ use std::io;
 use std::process::ExitCode;
 
 use antiphon::client::{Error, ErrorKind};
+use antiphon::{ErrorCode, ErrorObject};
+use serde::Deserialize;
 
 /// The exit code of the tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +42,7 @@ impl From<&Error> for Exit {
         match error.kind() {
             // Includes a timeout on the server, which is an error response.
             ErrorKind::Refused(_) => Self::Refused,
+            ErrorKind::Rejected { .. } if error.is_unauthenticated() => Self::Refused,
             ErrorKind::Rejected { .. } => Self::Protocol,
             ErrorKind::Local if error.is_decode() => Self::Protocol,
             ErrorKind::Local => Self::Usage,
@@ -49,6 +52,30 @@ impl From<&Error> for Exit {
         }
     }
 }
+
+/// What an error about the caller means, and what helps; `None` for other errors.
+pub(crate) fn explanation(error: &ErrorObject) -> Option<String> {
+    /// The data of error −32007.
+    #[derive(Deserialize)]
+    struct Missing {
+        scope: String,
+    }
+
+    Some(match error.code() {
+        ErrorCode::UNAUTHENTICATED => {
+            "the server does not know who calls: it needs a token that it accepts (--bearer)".into()
+        }
+        ErrorCode::FORBIDDEN => match error.data_as::<Missing>() {
+            Some(missing) => format!("the caller lacks the scope {}", missing.scope),
+            None => "the caller must not do this".into(),
+        },
+        RATE_LIMITED => "the caller has made too many calls: wait before the next one".into(),
+        _ => return None,
+    })
+}
+
+/// The error for a caller who makes more calls than it may.
+const RATE_LIMITED: ErrorCode = ErrorCode(-32005);
 
 /// The reason why a command failed. `main` prints it.
 #[derive(Debug)]
@@ -82,7 +109,15 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Exit::from(&error), error.to_string())
+        let text = match error.kind() {
+            ErrorKind::Refused(object) => explanation(object),
+            ErrorKind::Rejected { .. } if error.is_unauthenticated() => {
+                explanation(&ErrorObject::of(ErrorCode::UNAUTHENTICATED))
+            }
+            _ => None,
+        };
+        let text = text.map_or_else(|| error.to_string(), |said| format!("{error}; {said}"));
+        Self::new(Exit::from(&error), text)
     }
 }
 

@@ -29,5 +29,6 @@ mod storm;
 mod support;
 #[cfg(unix)]
 mod temp_folder;
+mod token;
 #[cfg(target_os = "linux")]
 mod wire;
