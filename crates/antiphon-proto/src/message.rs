@@ -8,6 +8,10 @@ use crate::error::ErrorObject;
 use crate::raw::RawJson;
 use crate::scan::Span;
 
+/// Maximum length of the JSON text of `traceparent` and of `tracestate`, in bytes. A longer one is
+/// ignored. Everybody passes on 512 characters (W3C Trace Context, section 3.3.1.5).
+pub const MAX_TRACE_LEN: usize = 1024;
+
 /// A parsed message: one entry or a batch (JSON-RPC 2.0, section 6).
 #[derive(Debug)]
 pub enum Incoming {

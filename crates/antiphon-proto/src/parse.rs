@@ -11,9 +11,13 @@ use bytes::Bytes;
 
 use crate::error::{ErrorCode, ErrorObject};
 use crate::id;
+use crate::message::MAX_TRACE_LEN;
 use crate::message::{Entry, Extensions, Incoming, Invalid, Likeness, Name, Request, Response};
 use crate::raw::RawJson;
 use crate::scan::{Fault, Scanner, Span, may_exceed};
+
+/// The longest method name that is copied because it has escapes, in bytes as it is written.
+const MAX_ESCAPED_NAME: usize = 4096;
 
 /// Rules for valid messages.
 #[derive(Clone, Debug)]
@@ -351,8 +355,8 @@ impl Members {
         let extensions = extended.then(|| {
             Box::new(Extensions {
                 timeout: self.timeout.and_then(|span| milliseconds(at(span))),
-                traceparent: self.traceparent.and_then(|span| string(at(span))),
-                tracestate: self.tracestate.and_then(|span| string(at(span))),
+                traceparent: self.traceparent.and_then(|span| trace(at(span))),
+                tracestate: self.tracestate.and_then(|span| trace(at(span))),
             })
         });
         Entry::Request(Request {
@@ -397,7 +401,12 @@ fn method_name(value: &[u8], span: Span, plain: bool) -> Option<Name> {
         // A name with an unpaired surrogate is a string, but not a valid method name. With the
         // replacement character, which no method name may contain, it becomes a method that is not
         // found.
-        let name = unescape(inner).unwrap_or_else(|| "\u{fffd}".to_owned());
+        // So does one that is too long to be copied.
+        let name = match inner.len() <= MAX_ESCAPED_NAME {
+            true => unescape(inner),
+            false => None,
+        };
+        let name = name.unwrap_or_else(|| "\u{fffd}".to_owned());
         return Some(Name::Unescaped(name.into()));
     }
     let range = span.range();
@@ -428,8 +437,53 @@ fn string(value: &[u8]) -> Option<String> {
     serde_json::from_slice(value).ok()
 }
 
+/// A member of a trace context, unless it is too long.
+fn trace(value: &[u8]) -> Option<String> {
+    match value.len() <= MAX_TRACE_LEN {
+        true => string(value),
+        false => None,
+    }
+}
+
 fn milliseconds(value: &[u8]) -> Option<Duration> {
     serde_json::from_slice(value)
         .ok()
         .map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy would outlive its message, and is not counted with it.
+    #[test]
+    fn what_is_copied_out_of_a_message_is_short() {
+        for (length, kept) in [(100, true), (1022, true), (1023, false), (1_000_000, false)] {
+            let text = "x".repeat(length);
+            let message = format!(
+                r#"{{"jsonrpc":"2.0","method":"m","traceparent":"{text}","tracestate":"{text}"}}"#
+            );
+            let Ok(Incoming::Single(Entry::Request(request))) =
+                parse(message.into(), &Rules::default())
+            else {
+                panic!("no request");
+            };
+            let expected = kept.then_some(&*text);
+            assert_eq!(
+                (request.traceparent(), request.tracestate()),
+                (expected, expected)
+            );
+            let message = format!(r#"{{"jsonrpc":"2.0","method":"\u0041{text}"}}"#);
+            let Ok(Incoming::Single(Entry::Request(request))) =
+                parse(message.into(), &Rules::default())
+            else {
+                panic!("no request");
+            };
+            assert_eq!(
+                request.method().len() == length + 1,
+                length < 4_000,
+                "{length}"
+            );
+        }
+    }
 }

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::group::AddressGroup;
 use crate::describe::{Access, Reader};
 use crate::identity::{Identification, PeerCredentials};
-use crate::memory_budget::Account;
+use crate::memory_budget::{Account, Reservation};
 use crate::metrics::counters::RouterState;
 use crate::metrics::places::{ConnectionPlaces, Shares, TransportKind};
 use crate::metrics::status::ServerStatus;
@@ -49,6 +49,9 @@ impl fmt::Display for Transport {
         })
     }
 }
+
+/// The most bytes of each member of a trace context; a longer one is ignored.
+pub(crate) const MAX_TRACE: usize = antiphon_proto::message::MAX_TRACE_LEN;
 
 /// Who calls, as the log names them.
 #[derive(Clone, Copy, Debug)]
@@ -198,6 +201,8 @@ pub(crate) struct Origin {
     pub(crate) tracestate: Option<Arc<str>>,
     /// The head of the HTTP request, if there was one.
     pub(crate) http: Option<http::request::Parts>,
+    /// What is reserved for that head, if it stays for the life of a session.
+    pub(crate) held: Option<Box<Reservation>>,
 }
 
 impl Origin {
@@ -214,6 +219,7 @@ impl Origin {
             traceparent: None,
             tracestate: None,
             http: None,
+            held: None,
         }
     }
 

@@ -66,6 +66,8 @@ pub(super) enum Reason {
     Deadline(Duration),
     /// The transport failed; see the cause.
     Transport,
+    /// A server has no memory for a message to its caller.
+    NoMemory,
     /// The session has ended, for this reason.
     Closed(Cow<'static, str>),
     /// The connection was ended because the server has broken a rule: this one.
@@ -266,6 +268,7 @@ impl Error {
             }
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
+            Reason::NoMemory => return f.write_str("there is no memory for it"),
             Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
             Reason::Misbehaved(reason) => {
                 return write!(

@@ -149,6 +149,7 @@ impl<'a> SessionExchange<'a> {
     ) -> Result<(Vec<Waiting>, u64), Error> {
         handle.call(calls, text).map_err(|refused| match refused {
             Refused::Over(end) => self.over(&end),
+            Refused::Exhausted => Error::not_sent(self.subject, Reason::NoMemory),
             Refused::Duplicate(id) => {
                 let fault = format!("the id {id} is that of a call that still waits");
                 Error::local(self.subject, fault)

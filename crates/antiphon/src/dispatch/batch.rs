@@ -63,8 +63,13 @@ impl Batch {
         origin: Arc<Origin>,
         cancels: Option<Arc<Cancels>>,
     ) -> Self {
+        let mut answer = Payload::default();
+        let typical = entries.len() * TYPICAL_RESPONSE;
+        if typical <= FREE || answer.reserve(typical, &origin.connection.memory).is_ok() {
+            answer.text.reserve_exact(typical);
+        }
         Self {
-            answer: Vec::with_capacity(entries.len() * TYPICAL_RESPONSE).into(),
+            answer,
             entries: entries.into_iter(),
             origin,
             running: Vec::new(),
@@ -193,7 +198,7 @@ impl Batch {
             if let Some(at) = running.position(|waiting| waiting.envelope.id() == &*id) {
                 let waiting = self.running.remove(at);
                 self.settle(&waiting, Reply::error(ErrorCode::CANCELLED), shared);
-            } else if self.is_to_come(&id) {
+            } else if !self.cancelled.contains(&id) && self.is_to_come(&id) {
                 self.cancelled.push(id);
             }
         }

@@ -104,9 +104,22 @@ impl Envelope {
             tracing::debug!("a notification failed: {error}");
             return Answered::default();
         }
-        let mut answer = Vec::with_capacity(ANSWER_SIZE);
-        message::write_error(&mut answer, self.id(), &error);
-        answer.into()
+        Answered {
+            text: Some(self.error(&error, account)),
+            streams: Vec::new(),
+        }
+    }
+
+    /// The response with an error. If there is no memory for what the method has put into it, another
+    /// one takes its place.
+    fn error(&self, error: &ErrorObject, account: &Arc<Account>) -> Payload {
+        let mut answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
+        message::write_error(&mut answer.text, self.id(), error);
+        if let Err(exhausted) = answer.settle(account) {
+            answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
+            message::write_error(&mut answer.text, self.id(), &exhausted.into());
+        }
+        answer
     }
 }
 

@@ -105,6 +105,18 @@ impl Reservation {
         self.bytes += bytes;
     }
 
+    /// Gives a part of what is reserved to another holder.
+    pub(crate) fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self {
+            account: Arc::clone(&self.account),
+            direction: self.direction,
+            bytes,
+            unwritten: self.unwritten,
+        }
+    }
+
     /// Says that the response is whole and waits for its peer to take it.
     pub(crate) fn is_unwritten(&mut self) {
         if !self.unwritten {

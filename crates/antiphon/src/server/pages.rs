@@ -28,12 +28,12 @@ impl Pages for ServerPages {
     fn health(&self, path: &str) -> Option<Page> {
         match path {
             // Liveness: that it answers at all is enough.
-            "/healthz" => Some(Page::new(PLAIN, "ok\n")),
-            "/readyz" if self.server.is_stopping() => Some(Page {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                ..Page::new(PLAIN, "stopping\n")
-            }),
-            "/readyz" => Some(Page::new(PLAIN, "ready\n")),
+            "/healthz" => Some(Page::shared(PLAIN, "ok\n")),
+            "/readyz" if self.server.is_stopping() => {
+                let page = Page::shared(PLAIN, "stopping\n");
+                Some(page.with_status(StatusCode::SERVICE_UNAVAILABLE))
+            }
+            "/readyz" => Some(Page::shared(PLAIN, "ready\n")),
             _ => None,
         }
     }
@@ -42,10 +42,8 @@ impl Pages for ServerPages {
         Box::pin(async move {
             match request.name {
                 "metrics" if ENABLED && self.metrics && request.reader.is_anonymous() => {
-                    Some(Page {
-                        status: StatusCode::UNAUTHORIZED,
-                        ..Page::new(PLAIN, "the metrics are for callers who are known\n")
-                    })
+                    let text = "the metrics are for callers who are known\n";
+                    Some(Page::shared(PLAIN, text).with_status(StatusCode::UNAUTHORIZED))
                 }
                 "metrics" if ENABLED && self.metrics => {
                     Some(self.metrics_page(request.reader).await)
@@ -66,28 +64,42 @@ impl ServerPages {
         let snapshot = total.and_then(|sum| serde_json::from_value(sum).ok());
         let snapshot = snapshot.unwrap_or_else(|| self.server.snapshot());
         let snapshot = snapshot.without(&self.server.hidden(reader));
-        Page::new(MEDIA_TYPE, render(&snapshot))
+        Page::made(MEDIA_TYPE, render(&snapshot))
     }
 
     /// API documentation: an HTML page with its assets, and OpenRPC for programs.
     #[cfg(feature = "describe")]
     fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
-        use crate::Specification::{V1_3, V1_4};
-        use crate::describe::page;
+        use bytes::Bytes;
+
+        use crate::Specification::{self, V1_3, V1_4};
+        use crate::describe::{Tree, page};
+
+        /// The text of a document in the cache of its tree, which all requests share.
+        struct CachedDocument(Tree, Reader, Specification);
+
+        impl AsRef<[u8]> for CachedDocument {
+            fn as_ref(&self) -> &[u8] {
+                let Self(tree, reader, specification) = self;
+                let text = tree.openrpc_text(*reader, *specification);
+                text.map(|text| text.get().as_bytes()).unwrap_or_default()
+            }
+        }
 
         if !self.page {
             return None;
         }
         let openrpc = |specification| {
-            let document = request.tree.openrpc_text(request.reader, specification)?;
-            Some(Page::new(JSON, document.get().to_owned()))
+            let tree = request.tree.clone();
+            let document = CachedDocument(tree, request.reader, specification);
+            Some(Page::shared(JSON, Bytes::from_owner(document)))
         };
         match request.name {
             // Not a browser: fall through to the response that explains how to call.
             "" if !request.html => None,
             "openrpc.json" => openrpc(V1_3),
             "openrpc-1.4.json" => openrpc(V1_4),
-            name => page::part(name).map(|(media_type, text)| Page::new(media_type, text)),
+            name => page::part(name).map(|(media_type, text)| Page::shared(media_type, text)),
         }
     }
 

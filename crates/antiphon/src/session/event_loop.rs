@@ -189,9 +189,9 @@ impl<W: Wire> Session<W> {
 
     /// Reserves what is not written yet, and returns what has been written.
     fn hold_output(&mut self) {
-        let unwritten = self.wire.unwritten();
-        if unwritten > FREE || self.output.bytes() > 0 {
-            self.strained = self.output.cover(unwritten).is_err();
+        let held = self.wire.held();
+        if held > FREE || self.output.bytes() > 0 {
+            self.strained = self.output.cover(held).is_err();
         }
     }
 

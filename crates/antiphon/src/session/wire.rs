@@ -39,6 +39,11 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// Bytes that are queued and not written yet. Control frames need not count.
     fn unwritten(&self) -> usize;
 
+    /// Bytes of memory behind them: a chunk that is written in part is still there as a whole.
+    fn held(&self) -> usize {
+        self.unwritten()
+    }
+
     /// Total bytes transferred so far. Only changes of these counters matter.
     fn traffic(&self) -> Traffic;
 

@@ -129,8 +129,8 @@ impl SessionHandle {
     }
 
     /// Puts a message into the outbox. If the session is over, the message is dropped.
-    pub(crate) fn post(&self, text: Vec<u8>) {
-        self.change(|state| self.put(state, text));
+    pub(crate) fn post(&self, message: impl Into<Payload>) {
+        self.change(|state| self.put(state, message));
     }
 
     /// Why the session is over, if it is.

@@ -55,7 +55,10 @@ struct Cancelled {
 impl Cancels {
     pub(crate) fn cancel(&self, id: &[u8]) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.ids.push(id.into());
+        // A peer may say it again and again, while nobody takes it.
+        if !inner.ids.iter().any(|known| **known == *id) {
+            inner.ids.push(id.into());
+        }
         let waker = inner.batch.take();
         drop(inner);
         if let Some(waker) = waker {
@@ -75,5 +78,21 @@ impl Cancels {
 impl fmt::Debug for Cancels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cancels")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_cancelled_again_and_again_is_held_once() {
+        let cancels = Cancels::default();
+        for _ in 0..1000 {
+            cancels.cancel(b"1");
+            cancels.cancel(b"2");
+        }
+        let ids = cancels.take(&Context::from_waker(Waker::noop()));
+        assert_eq!(ids, [Box::from(&b"1"[..]), Box::from(&b"2"[..])]);
     }
 }

@@ -17,6 +17,7 @@ use super::end::End;
 use super::handle::{SessionHandle, State};
 use super::outbound_table::{CallEnd, NewCall, Progress, TooManyUnmatched, Waiter};
 use super::subscriber_queues::{InboxSender, SubscriptionKey};
+use crate::memory_budget::{Exhausted, Payload};
 
 /// Why a message with calls was not posted.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) enum Refused {
     Duplicate(Id),
     /// The session is over.
     Over(Arc<End>),
+    /// There is no memory for the message.
+    Exhausted,
 }
 
 impl SessionHandle {
@@ -54,12 +57,17 @@ impl SessionHandle {
     ///
     /// # Errors
     ///
-    /// If the session is over, or an id is in use. Then nothing was posted.
+    /// If the session is over, if an id is in use, or if there is no memory for the message. Then
+    /// nothing was posted.
     pub(crate) fn call(
         &self,
         calls: Vec<NewCall>,
         text: Vec<u8>,
     ) -> Result<(Vec<Waiting>, u64), Refused> {
+        let mut message = Payload::from(text);
+        let size = message.text.capacity();
+        let held = message.reserve(size, &self.0.memory);
+        held.map_err(|Exhausted| Refused::Exhausted)?;
         self.change(|state| {
             if let Some(end) = &state.end {
                 return Err(Refused::Over(Arc::clone(end)));
@@ -96,7 +104,7 @@ impl SessionHandle {
                     receiver,
                 });
             }
-            Ok((waiting, self.put(state, text)))
+            Ok((waiting, self.put(state, message)))
         })
     }
 
@@ -290,7 +298,28 @@ mod tests {
     use antiphon_proto::RawJson;
 
     use super::super::{InboxSender, NewCall, SessionHandle};
+    use super::Refused;
     use crate::memory_budget::Account;
+    use crate::memory_budget::account::Accounts;
+
+    /// What a method says to its caller is held for that peer, too.
+    #[test]
+    fn a_message_to_the_peer_is_reserved_or_refused() {
+        let accounts = Accounts::new(0, 50_000);
+        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
+        let used = || accounts.budgets.responses.used();
+        let post = |size: usize| handle.call(Vec::new(), vec![b'x'; size]).map(|_| ());
+        post(4_000).unwrap();
+        assert_eq!(used(), 0);
+        post(20_000).unwrap();
+        assert_eq!(used(), 20_000);
+        assert!(matches!(post(20_000), Err(Refused::Exhausted)));
+        let mut posted = VecDeque::new();
+        handle.fetch(0, &mut posted);
+        assert_eq!((posted.len(), used()), (2, 20_000));
+        drop(posted);
+        assert_eq!(used(), 0);
+    }
 
     /// Whichever comes first, the response or the drop: the subscription is ended.
     #[test]

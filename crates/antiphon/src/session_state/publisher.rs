@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::handle::{Inner, SessionHandle, State};
 use super::publisher_queues::ItemQueue;
 use crate::error::{IncidentScope, guard};
-use crate::memory_budget::Payload;
+use crate::memory_budget::{Exhausted, FREE, Payload};
 use crate::subscription::{Ending, MessageFormat, Opening, Overflow};
 
 impl SessionHandle {
@@ -102,7 +102,21 @@ impl SessionHandle {
     }
 
     fn end_queue(&self, id: &str, ending: &Ending) {
-        self.change(|state| state.queues.end(id, ending));
+        self.change(|state| {
+            let queues = &mut state.queues;
+            let size = match ending {
+                Ending::Error(error) => error.message().len() + error.data().map_or(0, str::len),
+                _ => 0,
+            };
+            let held = match size > FREE {
+                true => queues.hold(queues.bytes + size + FREE, &self.0.memory),
+                false => Ok(()),
+            };
+            match held {
+                Ok(()) => queues.end(id, ending),
+                Err(Exhausted) => queues.end(id, &Ending::Lagged),
+            }
+        });
     }
 
     /// Waits until a stream may be asked for an item. `false` if its subscription is over.

@@ -63,12 +63,15 @@ impl ItemQueues {
         let mut taken = 0;
         while taken < room {
             let Some(id) = self.turns.pop_front() else {
-                return false;
+                break;
             };
             let Some(queue) = self.table.get_mut(&id) else {
                 continue;
             };
-            if let Some(item) = queue.items.pop_front() {
+            if let Some(mut item) = queue.items.pop_front() {
+                // A large item goes on with what is reserved for it.
+                let held = self.held.as_mut().filter(|_| item.payload.len() > FREE);
+                item.payload.held = held.map(|held| Box::new(held.split(item.payload.len())));
                 taken += item.payload.len();
                 queue.bytes -= item.payload.len();
                 self.bytes -= item.payload.len();
@@ -163,7 +166,7 @@ impl ItemQueues {
     }
 
     /// Reserves what all queues hold, in steps, so that a small item costs nothing.
-    fn hold(&mut self, bytes: usize, memory: &Arc<Account>) -> Result<(), Exhausted> {
+    pub(super) fn hold(&mut self, bytes: usize, memory: &Arc<Account>) -> Result<(), Exhausted> {
         let none = || Reservation::new(memory, Direction::Response);
         let held = self.held.get_or_insert_with(none);
         match bytes > held.bytes() {

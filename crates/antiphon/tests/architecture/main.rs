@@ -6,6 +6,7 @@
 //! | `imports.rs` | imports between files: no cycles, and folders in layers |
 //! | `counts.rs` | upper limits: conditional compilation, dead code, top-level files |
 //! | `graph.rs` | the dependency graph |
+//! | `held_bytes.rs` | every place that can hold a peer's bytes, and what bounds them |
 //! | `tables.rs` | file tables in `mod.rs`, and file names in documents |
 //! | `source.rs` | nothing; it is the scanner for Rust sources |
 
@@ -14,6 +15,7 @@
 
 mod counts;
 mod graph;
+mod held_bytes;
 mod imports;
 mod modules;
 mod source;

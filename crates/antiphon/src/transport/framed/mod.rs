@@ -239,6 +239,10 @@ impl<S: Socket> Wire for StreamWire<S> {
         self.unwritten
     }
 
+    fn held(&self) -> usize {
+        self.unwritten + self.written
+    }
+
     fn traffic(&self) -> Traffic {
         self.traffic
     }

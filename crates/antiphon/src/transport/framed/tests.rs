@@ -219,3 +219,17 @@ async fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
         }
     }
 }
+
+/// A peer that takes all but the last byte of a large message lets go of nothing.
+#[tokio::test]
+async fn a_message_that_is_written_in_part_is_held_as_a_whole() {
+    let (mut peer, mut ours) = wire(Framing::Newline, 1000);
+    ours.send(&mut vec![b'x'; 100_000]);
+    for _ in 0..99 {
+        let flushed = poll_fn(|cx| Poll::Ready(ours.poll_flush(cx).is_ready())).await;
+        assert!(!flushed && ours.unwritten() > 0);
+        assert_eq!(ours.held(), 100_001);
+        peer.read_exact(&mut [0; 1000]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+}

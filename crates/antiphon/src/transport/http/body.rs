@@ -38,14 +38,19 @@ impl From<Bytes> for Body {
 impl From<Payload> for Body {
     /// What is reserved for the text is returned when the connection has sent it.
     fn from(payload: Payload) -> Self {
-        let Payload { text, held } = payload;
-        Self(Kind::Whole(match held {
-            None => text.into(),
-            Some(mut held) => {
-                held.is_unwritten();
-                Bytes::from_owner(Held { text, _held: held })
-            }
-        }))
+        Self(Kind::Whole(bytes(payload)))
+    }
+}
+
+/// The bytes of a text, with what is reserved for it.
+fn bytes(payload: Payload) -> Bytes {
+    let Payload { text, held } = payload;
+    match held {
+        None => text.into(),
+        Some(mut held) => {
+            held.is_unwritten();
+            Bytes::from_owner(Held { text, _held: held })
+        }
     }
 }
 
@@ -101,7 +106,7 @@ impl HttpBody for Body {
             }
             Kind::Events(events) => {
                 let next = events.poll_next(cx);
-                next.map(|text| text.map(|text| Ok(Frame::data(text))))
+                next.map(|text| text.map(|text| Ok(Frame::data(bytes(text)))))
             }
             Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
             Kind::Layered(body) => Pin::new(body).poll_frame(cx),

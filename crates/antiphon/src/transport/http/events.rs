@@ -7,17 +7,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::memory_budget::{Account, Exhausted, Payload};
+use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
 use crate::session_state::{End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
@@ -30,17 +28,35 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// A comment, which clients ignore. It shows clients and proxies that the connection is alive.
 const COMMENT: &[u8] = b":\n\n";
 
-/// The most bytes of messages in one body frame; a single message may be longer.
+/// From this many bytes of messages on a body frame is full; a message that is as long is one by
+/// itself.
 const MAX_FRAME: usize = 16 * 1024;
+
+/// The most bytes that an event has around its message.
+const AROUND: usize = 40;
+
+/// What is reserved before a frame is made of shorter messages.
+const ROOM: usize = 2 * MAX_FRAME + AROUND;
+
+/// If the budget has no room for a frame, it is asked again after this time. Until then messages
+/// wait in the queue.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The response to a call and the messages of the subscription that the call has opened.
 ///
 /// Dropping this ends the subscription.
 pub(crate) struct Events {
     handle: SessionHandle,
+    /// What is held for the peer.
+    account: Arc<Account>,
     /// The first event, until it has been sent.
     answer: Option<Payload>,
+    /// Messages for the next frames, each with what is reserved for it.
     fetched: VecDeque<Outgoing>,
+    /// Whether more are queued.
+    more: bool,
+    /// Runs while the budget has no room.
+    pause: Option<Pin<Box<Sleep>>>,
     /// Resolves when the server stops; `None` after that has been handled.
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     speak_by: Instant,
@@ -48,19 +64,23 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Starts the subscription. `handle` must belong to this call alone. The subscription ends when
+    /// Starts the subscriptions behind the response to the call. `handle` must belong to this call alone. The subscription ends when
     /// `stopping` is cancelled.
     pub(crate) fn new(
         answer: Payload,
         streams: Vec<Opening>,
         handle: SessionHandle,
+        account: &Arc<Account>,
         stopping: &CancellationToken,
     ) -> Self {
         handle.open(streams);
         Self {
             handle,
-            answer: Some(answer),
+            account: Arc::clone(account),
+            answer: Some(event(answer, None)),
             fetched: VecDeque::new(),
+            more: false,
+            pause: None,
             stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
             speak_by: Instant::now() + SILENCE,
             timer: None,
@@ -68,24 +88,30 @@ impl Events {
     }
 
     /// Returns the next events; `None` when the subscription has ended and all its messages have
-    /// been sent.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// been sent. All of them are reserved, until the connection has sent them.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Payload>> {
         if let Some(answer) = self.answer.take() {
-            return self.speak(Bytes::from(answer.text));
+            return self.speak(answer);
         }
         // A new poll means that the previous frame has been taken.
         self.handle.wrote(0);
         self.check_stopping(cx);
         self.handle.listen(cx.waker());
         loop {
-            let text = self.fetch();
-            if !text.is_empty() {
-                return self.speak(Bytes::from(text));
+            match self.frame() {
+                Ok(Some(frame)) => return self.speak(frame),
+                Ok(None) => {}
+                Err(Exhausted) => {
+                    let pause = || Box::pin(sleep_until(Instant::now() + PAUSE));
+                    ready!(self.pause.get_or_insert_with(pause).as_mut().poll(cx));
+                    self.pause = None;
+                    continue;
+                }
             }
             if self.handle.is_busy() {
                 return self.poll_silence(cx);
             }
-            // The last message may have arrived since `fetch`.
+            // The last message may have arrived since then.
             if !self.handle.has_mail() {
                 return Poll::Ready(None);
             }
@@ -101,30 +127,52 @@ impl Events {
         }
     }
 
-    /// Formats the waiting messages as events, up to about [`MAX_FRAME`] bytes.
-    fn fetch(&mut self) -> Vec<u8> {
-        self.handle.fetch(MAX_FRAME, &mut self.fetched);
-        let mut text = Vec::new();
-        for Outgoing { payload, seq } in self.fetched.drain(..) {
+    /// The next messages as events; `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for them. Then they wait where they are.
+    fn frame(&mut self) -> Result<Option<Payload>, Exhausted> {
+        if self.fetched.is_empty() && !self.more && !self.handle.has_mail() {
+            return Ok(None);
+        }
+        let mut held = Reservation::new(&self.account, Direction::Response);
+        held.set(ROOM)?;
+        if self.fetched.is_empty() {
+            self.more = self.handle.fetch(MAX_FRAME, &mut self.fetched);
+        }
+        let is_short = |next: &Outgoing| next.payload.len() < MAX_FRAME;
+        if !self.fetched.front().is_some_and(is_short) {
+            let next = self.fetched.pop_front();
+            return Ok(next.map(|Outgoing { payload, seq }| event(payload, seq)));
+        }
+        let sizes = self.fetched.iter().map(|next| next.payload.len() + AROUND);
+        let mut text = Vec::with_capacity(sizes.sum::<usize>().min(ROOM));
+        while text.len() < MAX_FRAME
+            && self.fetched.front().is_some_and(is_short)
+            && let Some(Outgoing { payload, seq }) = self.fetched.pop_front()
+        {
             write_event(&mut text, &payload.text, seq);
         }
-        text
+        held.set(text.capacity())?;
+        let held = Some(Box::new(held));
+        Ok(Some(Payload { text, held }))
     }
 
-    fn speak(&mut self, text: Bytes) -> Poll<Option<Bytes>> {
+    fn speak(&mut self, text: Payload) -> Poll<Option<Payload>> {
         self.speak_by = Instant::now() + SILENCE;
         Poll::Ready(Some(text))
     }
 
     /// Returns a comment after [`SILENCE`]. A busy stream does not touch the timer: when it fires
     /// too early it is reset.
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Payload>> {
         let by = self.speak_by;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
         loop {
             ready!(timer.as_mut().poll(cx));
             if Instant::now() >= by {
-                return self.speak(Bytes::from_static(COMMENT));
+                return self.speak(COMMENT.to_vec().into());
             }
             timer.as_mut().reset(by);
         }
@@ -149,34 +197,44 @@ impl fmt::Debug for Events {
     }
 }
 
-/// Formats a response as an event without an id.
-///
-/// # Errors
-///
-/// If there is no memory for it.
-pub(crate) fn event(answer: &Payload, account: &Arc<Account>) -> Result<Payload, Exhausted> {
-    let mut event = Payload::default();
-    event.reserve(answer.len() + 40, account)?;
-    write_event(&mut event.text, &answer.text, None);
-    event.settle(account)?;
-    Ok(event)
+/// Turns a message into an event, in its own memory.
+pub(crate) fn event(mut message: Payload, seq: Option<u64>) -> Payload {
+    let mut head = Vec::new();
+    write_head(&mut head, seq);
+    join_lines(&mut message.text);
+    message.text.reserve_exact(head.len() + END.len());
+    message.text.extend_from_slice(END);
+    message.text.splice(..0, head);
+    message
 }
 
-/// Appends an event. A message that contains line breaks becomes several `data` lines. JSON that a
-/// method has formatted itself may have some, and a line break between tokens does not change its
-/// meaning.
+/// The end of an event.
+const END: &[u8] = b"\n\n";
+
+/// Appends an event.
 fn write_event(text: &mut Vec<u8>, message: &[u8], seq: Option<u64>) {
-    text.reserve(message.len() + 40);
+    write_head(text, seq);
+    let start = text.len();
+    text.extend_from_slice(message);
+    join_lines(text.get_mut(start..).unwrap_or_default());
+    text.extend_from_slice(END);
+}
+
+fn write_head(text: &mut Vec<u8>, seq: Option<u64>) {
     if let Some(seq) = seq {
-        // Writing to a `Vec` does not fail.
-        let _ = writeln!(text, "id: {seq}");
+        text.extend_from_slice(format!("id: {seq}\n").as_bytes());
     }
-    for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        text.extend_from_slice(b"data: ");
-        text.extend_from_slice(line);
-        text.push(b'\n');
+    text.extend_from_slice(b"data: ");
+}
+
+/// Replaces line breaks, which would end the data of an event. JSON that a method has formatted itself
+/// may have some; between tokens a space means the same.
+fn join_lines(message: &mut [u8]) {
+    for byte in message {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
     }
-    text.push(b'\n');
 }
 
 #[cfg(test)]
@@ -188,26 +246,31 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
     use crate::current_call::CurrentCall;
+    use crate::memory_budget::account::Accounts;
     use crate::subscription::{Options, Overflow, Room, erase};
 
     /// A stream of the items of a channel.
-    struct Channel(UnboundedReceiver<Result<u64, ErrorObject>>);
+    struct Channel<T>(UnboundedReceiver<Result<T, ErrorObject>>);
 
-    impl futures_core::Stream for Channel {
-        type Item = Result<u64, ErrorObject>;
+    impl<T> futures_core::Stream for Channel<T> {
+        type Item = Result<T, ErrorObject>;
 
-        fn poll_next(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<u64, ErrorObject>>> {
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
             self.0.poll_recv(cx)
         }
     }
 
-    type Feed = UnboundedSender<Result<u64, ErrorObject>>;
+    type Feed<T> = UnboundedSender<Result<T, ErrorObject>>;
 
     /// An event stream, the sender of its items, and the token that stops it.
-    fn events(options: &Options) -> (Events, Feed, CancellationToken) {
+    fn events(options: &Options) -> (Events, Feed<u64>, CancellationToken) {
+        events_of(options, &Account::unlimited())
+    }
+
+    fn events_of<T: serde::Serialize + Send + 'static>(
+        options: &Options,
+        account: &Arc<Account>,
+    ) -> (Events, Feed<T>, CancellationToken) {
         let (feed, items) = unbounded_channel();
         let items = erase(Channel(items), |item| item);
         let opening = Opening::new(
@@ -215,19 +278,20 @@ mod tests {
             options,
             items,
             Room {
-                max: 1000,
-                account: Account::unlimited(),
+                max: 100_000,
+                account: Arc::clone(account),
             },
             CurrentCall::default(),
             Box::new(()),
             String::new(),
         );
-        let handle = SessionHandle::new(Arc::default(), &Account::unlimited(), false);
+        let handle = SessionHandle::new(Arc::default(), account, false);
         let stopping = CancellationToken::new();
         let events = Events::new(
-            b"data: {}\n\n".to_vec().into(),
+            b"{}".to_vec().into(),
             vec![opening],
             handle,
+            account,
             &stopping,
         );
         (events, feed, stopping)
@@ -235,7 +299,7 @@ mod tests {
 
     async fn next(events: &mut Events) -> Option<String> {
         let next = poll_fn(|cx| events.poll_next(cx)).await;
-        next.map(|text| String::from_utf8(text.to_vec()).unwrap())
+        next.map(|text| String::from_utf8(text.text).unwrap())
     }
 
     /// All remaining events: their ids and the part of each message after `seq`.
@@ -260,20 +324,67 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_as_many_lines_of_data_as_it_has() {
+    fn an_event_is_one_line_of_data() {
         for (message, seq, expected) in [
             ("{}", None, "data: {}\n\n"),
             ("{}", Some(7), "id: 7\ndata: {}\n\n"),
-            ("[1,\n2]", Some(1), "id: 1\ndata: [1,\ndata: 2]\n\n"),
-            (
-                "[\r\n1,\r2]",
-                None,
-                "data: [\ndata: \ndata: 1,\ndata: 2]\n\n",
-            ),
+            ("[1,\n2]", Some(1), "id: 1\ndata: [1, 2]\n\n"),
+            ("[\r\n1,\r2]", None, "data: [  1, 2]\n\n"),
         ] {
             let mut text = Vec::new();
             write_event(&mut text, message.as_bytes(), seq);
             assert_eq!(String::from_utf8(text).unwrap(), expected, "{message:?}");
+            let event = event(message.as_bytes().to_vec().into(), seq);
+            assert_eq!(String::from_utf8(event.text).unwrap(), expected);
+        }
+    }
+
+    /// Whatever the size of the items: what is not taken yet is reserved, and when there is no room
+    /// the items wait.
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_reserved_until_they_are_taken() {
+        let budget = 4_000_000;
+        for (size, items) in [(10, 200), (3_000, 40), (15_000, 10), (50_000, 3)] {
+            let accounts = Accounts::new(0, budget);
+            let account = accounts.open();
+            let used = || accounts.budgets.responses.used();
+            let (mut events, feed, _stopping) = events_of::<String>(&Options::default(), &account);
+            drop(poll_fn(|cx| events.poll_next(cx)).await);
+            for _ in 0..items {
+                feed.send(Ok("x".repeat(size))).unwrap();
+            }
+            drop(feed);
+            settle().await;
+            let mut frames = Vec::new();
+            let mut taken = 0;
+            while let Some(frame) = poll_fn(|cx| events.poll_next(cx)).await {
+                taken += frame.len();
+                let held = frame.held.as_ref().map_or(0, |held| held.bytes());
+                assert!(
+                    held + 100 >= frame.text.capacity(),
+                    "{held} of {}",
+                    frame.len()
+                );
+                frames.push(frame);
+                let all: usize = frames.iter().map(Payload::len).sum();
+                assert!(used() + 100 * frames.len() >= all, "{} of {all}", used());
+            }
+            assert!(taken > size * items, "{taken}");
+            frames.clear();
+            assert_eq!(used(), 0);
+            // Somebody else has taken all.
+            let (mut events, feed, _stopping) = events_of::<String>(&Options::default(), &account);
+            drop(poll_fn(|cx| events.poll_next(cx)).await);
+            feed.send(Ok("x".into())).unwrap();
+            let other = accounts.of_host();
+            let full = Reservation::of(&other, Direction::Response, budget - 1000).unwrap();
+            settle().await;
+            let mut next = Box::pin(poll_fn(|cx| events.poll_next(cx)));
+            let waits = tokio::time::timeout(PAUSE * 10, next.as_mut()).await;
+            assert!(waits.is_err());
+            drop(full);
+            let frame = tokio::time::timeout(PAUSE * 2, next).await.unwrap();
+            assert!(frame.is_some());
         }
     }
 

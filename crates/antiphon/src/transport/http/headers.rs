@@ -24,6 +24,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) tracestate: Option<&'a HeaderValue>,
     /// Whether a field is present that only proxies add: the request did not come here directly.
     pub(crate) forwarded: bool,
+    /// The bytes of all names and values.
+    pub(crate) bytes: usize,
     /// All header fields, for those that need another lookup.
     pub(crate) all: &'a HeaderMap,
 }
@@ -61,9 +63,11 @@ impl<'a> Fields<'a> {
             traceparent: None,
             tracestate: None,
             forwarded: false,
+            bytes: 0,
             all: headers,
         };
         for (name, value) in headers {
+            fields.bytes += name.as_str().len() + value.len();
             match name.as_str() {
                 "host" => fields.host.note(value),
                 "authorization" => fields.authorization.note(value),

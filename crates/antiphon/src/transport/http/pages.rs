@@ -1,6 +1,7 @@
 //! Responses to GET: health and documents. The server decides which documents exist.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -8,6 +9,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
 use crate::describe::{Reader, Tree};
+use crate::memory_budget::{Account, Exhausted, Payload};
 use crate::transport::http::body::Body;
 use crate::transport::http::headers::Fields;
 use crate::transport::http::media_types;
@@ -45,25 +47,61 @@ pub(crate) struct PageRequest<'a> {
 
 /// A document.
 pub(crate) struct Page {
-    pub(crate) status: StatusCode,
-    pub(crate) media_type: &'static str,
-    pub(crate) body: Bytes,
+    status: StatusCode,
+    media_type: &'static str,
+    content: Content,
+}
+
+enum Content {
+    /// One text for all requests.
+    Shared(Bytes),
+    /// Made for this request.
+    Made(Payload),
 }
 
 impl Page {
-    pub(crate) fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
+    /// A document that is there, whoever asks for it.
+    pub(crate) fn shared(media_type: &'static str, text: impl Into<Bytes>) -> Self {
+        Self::of(media_type, Content::Shared(text.into()))
+    }
+
+    /// A document that was made for this request, and is held until the peer has taken it.
+    pub(crate) fn made(media_type: &'static str, text: String) -> Self {
+        Self::of(media_type, Content::Made(text.into_bytes().into()))
+    }
+
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    fn of(media_type: &'static str, content: Content) -> Self {
         Self {
             status: StatusCode::OK,
             media_type,
-            body: body.into(),
+            content,
         }
     }
 
-    fn into_response(self, method: &Method) -> Response<Body> {
-        let length = self.body.len();
+    /// The response.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    fn into_response(
+        self,
+        method: &Method,
+        memory: &Arc<Account>,
+    ) -> Result<Response<Body>, Exhausted> {
+        let (length, body) = match self.content {
+            Content::Shared(text) => (text.len(), Body::from(text)),
+            Content::Made(mut text) => {
+                text.hold_all(memory)?;
+                (text.len(), Body::from(text))
+            }
+        };
         let body = match *method {
             Method::HEAD => Body::default(),
-            _ => Body::from(self.body),
+            _ => body,
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -83,14 +121,18 @@ impl Page {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        response
+        Ok(response)
     }
 }
 
 /// The response to a health check, if this request is one.
-pub(super) fn health(pages: &dyn Pages, head: &Parts) -> Option<Response<Body>> {
+pub(super) fn health(
+    pages: &dyn Pages,
+    head: &Parts,
+    memory: &Arc<Account>,
+) -> Option<Result<Response<Body>, Exhausted>> {
     let page = pages.health(head.uri.path())?;
-    Some(page.into_response(&head.method))
+    Some(page.into_response(&head.method, memory))
 }
 
 /// The response with the requested document, if it exists.
@@ -100,7 +142,8 @@ pub(super) async fn page(
     head: &Parts,
     fields: &Fields<'_>,
     reader: Reader,
-) -> Option<Response<Body>> {
+    memory: &Arc<Account>,
+) -> Option<Result<Response<Body>, Exhausted>> {
     let path = head.uri.path();
     let below = routes.below(path)?;
     let request = PageRequest {
@@ -112,9 +155,9 @@ pub(super) async fn page(
     let page = pages.get(request).await?;
     if below.rest.is_empty() && !path.ends_with('/') {
         // The page has links relative to its own path.
-        return Some(redirect(below.path));
+        return Some(Ok(redirect(below.path)));
     }
-    Some(page.into_response(&head.method))
+    Some(page.into_response(&head.method, memory))
 }
 
 /// Whether a request can be for a page at all. Calls are not, and need not ask.

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, sleep};
 
@@ -25,18 +25,19 @@ pub(crate) struct BodyLimits {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Reserves the head of a request. Where there may be many requests at a time, small ones count as
-/// well.
+/// Reserves the head of a request, of so many bytes. Where there may be many requests at a time,
+/// small ones count as well.
 pub(crate) fn hold_head(
-    headers: &HeaderMap,
+    bytes: usize,
+    many: bool,
     memory: &Arc<Account>,
-) -> Result<Reservation, Refusal> {
-    let sizes = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len());
+) -> Result<Option<Reservation>, Refusal> {
+    if !many && bytes <= FREE {
+        return Ok(None);
+    }
     let mut held = Reservation::new(memory, Direction::Request);
-    held.set(sizes.sum()).map_err(exhausted)?;
-    Ok(held)
+    held.set(bytes).map_err(exhausted)?;
+    Ok(Some(held))
 }
 
 /// Reads a body. A body that arrives in one piece is not copied and needs no timer. Returns also
@@ -121,7 +122,7 @@ where
 fn exhausted(_: Exhausted) -> Refusal {
     Refusal::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "too many request bodies are being received",
+        "too many requests are being received",
     )
 }
 

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Method, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 
-use crate::call_origin::Connection;
+use crate::call_origin::{Connection, MAX_TRACE};
 use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::headers::{Fields, Occurrence};
@@ -123,6 +123,8 @@ pub(super) struct CallHead<'a> {
     pub(super) wire: Option<&'a WireCounter>,
     pub(super) local: bool,
     pub(super) admin: bool,
+    /// The bytes of the header fields.
+    pub(super) bytes: usize,
     pub(super) timeout: Option<Duration>,
     pub(super) traceparent: Option<Arc<str>>,
     pub(super) tracestate: Option<Arc<str>>,
@@ -130,7 +132,10 @@ pub(super) struct CallHead<'a> {
 
 impl<'a> CallHead<'a> {
     pub(super) fn new(fields: &Fields<'_>, caller: &'a Caller, admin: bool) -> Self {
-        let text = |value: Option<&HeaderValue>| value?.to_str().ok().map(Arc::from);
+        let text = |value: Option<&HeaderValue>| {
+            let value = value.filter(|value| value.len() <= MAX_TRACE);
+            value?.to_str().ok().map(Arc::from)
+        };
         let milliseconds = fields
             .timeout
             .and_then(|value| value.to_str().ok()?.parse().ok());
@@ -140,6 +145,7 @@ impl<'a> CallHead<'a> {
             wire: caller.wire.as_ref(),
             local: caller.local && !fields.forwarded,
             admin,
+            bytes: fields.bytes,
             timeout: milliseconds.map(Duration::from_millis),
             traceparent: text(fields.traceparent),
             tracestate: text(fields.tracestate),

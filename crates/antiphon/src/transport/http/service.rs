@@ -249,7 +249,8 @@ impl HttpService {
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
         let mut fields = Fields::of(&head.headers);
-        let health = pages.and_then(|pages| pages::health(pages, &head));
+        let memory = &caller.connection.memory;
+        let health = pages.and_then(|pages| pages::health(pages, &head, memory));
         let framing = check_framing(&head, &fields);
         let admission = framing.and_then(|()| match caller.named && health.is_none() {
             true => self.0.guard.check(&fields, &head.uri),
@@ -257,7 +258,7 @@ impl HttpService {
         });
         let admission = match (admission, health) {
             (Err(refusal), _) => return refusal.into_response(),
-            (Ok(_), Some(health)) => return health,
+            (Ok(_), Some(health)) => return page_or_refusal(health),
             (Ok(admission), None) => admission,
         };
         let local = caller.local && !fields.forwarded;
@@ -295,9 +296,9 @@ impl HttpService {
                 true => reader.anonymous(),
                 false => reader,
             };
-            let page = pages::page(pages, &self.0.routes, &head, &fields, reader);
+            let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
             if let Some(page) = page.await {
-                return page;
+                return page_or_refusal(page);
             }
         }
         let called = match accept(&self.0.routes, &head, &fields, &admission) {
@@ -366,10 +367,8 @@ impl HttpService {
         let memory = &call.connection.memory;
         // On one connection, or behind one host, there may be many at a time.
         let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-        let held = match many {
-            true => Some(request_body::hold_head(&head.headers, memory)?),
-            false => None,
-        };
+        let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+        let held = request_body::hold_head(line + call.bytes, many, memory)?;
         let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
         let body = request_body::read(body, held, &self.0.body, framing, memory);
         let (message, _held) = body.await?;
@@ -395,22 +394,18 @@ impl HttpService {
         let Some(mut text) = text else {
             return Ok(reply::empty(route.notification_status));
         };
-        if let Some(handle) = handle
-            && !streams.is_empty()
-        {
-            let text = events::event(&text, memory).map_err(exhausted)?;
-            let events = Events::new(text, streams, handle, call.stopping);
-            return Ok(reply::events(Body::from(events)));
-        }
         if many {
             text.hold_all(memory).map_err(exhausted)?;
         }
+        if let Some(handle) = handle
+            && !streams.is_empty()
+        {
+            let events = Events::new(text, streams, handle, memory, call.stopping);
+            return Ok(reply::events(Body::from(events)));
+        }
         Ok(match form.whole {
             Some(media_type) => reply::answer(text, media_type),
-            None => {
-                let event = events::event(&text, memory).map_err(exhausted)?;
-                reply::events(Body::from(event))
-            }
+            None => reply::events(Body::from(events::event(text, None))),
         })
     }
 }
@@ -433,6 +428,10 @@ where
         answering.as_mut().poll(cx)
     })
     .await
+}
+
+fn page_or_refusal(page: Result<Response<Body>, Exhausted>) -> Response<Body> {
+    page.unwrap_or_else(|error| exhausted(error).into_response())
 }
 
 fn exhausted(_: Exhausted) -> Refusal {

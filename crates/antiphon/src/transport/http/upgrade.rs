@@ -18,6 +18,7 @@ use crate::call_origin::{Connection, Transport};
 use crate::dispatch::Dispatcher;
 use crate::identity::Identification;
 use crate::memory_budget::account::Accounts;
+use crate::memory_budget::{Direction, Reservation};
 use crate::session::event_loop::{SessionFuture, run};
 use crate::session::{Session, SessionConfig};
 use crate::shutdown::Shutdown;
@@ -48,6 +49,8 @@ pub(crate) struct Upgrade {
     socket: OnUpgrade,
     dispatcher: Dispatcher,
     head: Parts,
+    /// What is reserved for the head.
+    held: Option<Box<Reservation>>,
     connection: Arc<Connection>,
     local: bool,
     admin: bool,
@@ -105,11 +108,16 @@ pub(crate) fn respond(
     let Some(socket) = head.extensions.remove::<OnUpgrade>() else {
         return unavailable();
     };
+    let memory = context.accounts.open();
+    let Ok(held) = Reservation::of(&memory, Direction::Request, size(&head)) else {
+        return exhausted();
+    };
     let upgrade = Upgrade {
         socket,
         dispatcher: context.dispatcher.clone(),
         head: kept(&head),
-        connection: Connection::new(Transport::WebSocket, context.peer, context.accounts.open()),
+        held,
+        connection: Connection::new(Transport::WebSocket, context.peer, memory),
         local: context.local,
         admin: context.admin,
         identification: match &context.identification {
@@ -143,6 +151,20 @@ fn unavailable() -> Response<Body> {
 fn full() -> Response<Body> {
     let reason = "there are too many sessions";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// The response if there is no memory for the head.
+fn exhausted() -> Response<Body> {
+    let reason = "too many requests are being received";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// The most bytes that a copy of the head has.
+fn size(head: &Parts) -> usize {
+    let fields = head.headers.iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    fields.sum::<usize>() + line
 }
 
 /// A copy of the head for the methods of the session, without the handshake's headers. The values
@@ -213,6 +235,7 @@ impl Upgrade {
         let Self {
             dispatcher,
             head,
+            held,
             connection,
             local,
             admin,
@@ -222,6 +245,7 @@ impl Upgrade {
         } = self;
         let session = Session::new(wire, dispatcher, connection, local, &config, |origin| {
             origin.http = Some(head);
+            origin.held = held;
             origin.admin = admin;
             origin.identification = identification;
         });

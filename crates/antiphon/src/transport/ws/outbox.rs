@@ -33,6 +33,11 @@ impl Outbox {
         self.left
     }
 
+    /// Bytes of the chunks that hold them.
+    pub(super) fn held(&self) -> usize {
+        self.left + self.gone
+    }
+
     #[cfg(test)]
     pub(super) fn holds_nothing(&self) -> bool {
         self.pieces.capacity() == 0

@@ -272,6 +272,10 @@ impl<S: Socket> Wire for WsWire<S> {
         self.outbox.unwritten()
     }
 
+    fn held(&self) -> usize {
+        self.outbox.held()
+    }
+
     fn traffic(&self) -> Traffic {
         self.socket.traffic
     }

@@ -258,3 +258,22 @@ mod described {
         assert_eq!(browse(&server, "/api/v1/").await.status, 405);
     }
 }
+
+/// The memory for responses holds what is made for one request. What is there once, for all of them,
+/// needs none of it.
+#[tokio::test]
+async fn a_page_that_is_made_for_a_request_needs_memory() {
+    let server = TestServer::with(|settings| {
+        settings.calls.max_response = 1_000;
+        settings.calls.max_batch_response = 1_000;
+        settings.max_response_memory = 2_000;
+    })
+    .await;
+    let refused = get(&server, "GET", "/metrics", "localhost").await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    for path in ["/healthz", "/openrpc.json", "/assets/main.js"] {
+        let answer = get(&server, "GET", path, "localhost").await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+}

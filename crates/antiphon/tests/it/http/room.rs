@@ -223,3 +223,50 @@ async fn calls_in_flight_are_limited_over_all_connections() {
     server.log.held.reach(5).await;
     assert_eq!(server.log.dropped.get(), 3);
 }
+
+/// A head of more than 6,000 bytes, whose method waits.
+fn large_head() -> String {
+    let more = format!("X-Large: {}\r\n", "x".repeat(6_000));
+    post(&more, &call("1", "hold", "[]"))
+}
+
+/// The head of a request is held as long as its call runs, and that of a WebSocket as long as that is
+/// open.
+#[tokio::test]
+async fn large_heads_share_the_memory_for_requests() {
+    let handshake = HANDSHAKE.replacen(
+        "\r\n",
+        &format!("\r\nX-Large: {}\r\n", "x".repeat(6_000)),
+        1,
+    );
+    for (large, accepted) in [(large_head(), None), (handshake, Some(101))] {
+        let server = TestServer::with(|settings| {
+            settings.max_request = 10_000;
+            settings.max_request_memory = 20_000;
+        })
+        .await;
+        let mut holders = Vec::new();
+        for held in 1..=2 {
+            let mut http1 = server.connect().await;
+            http1.send(&large).await;
+            match accepted {
+                Some(status) => assert_eq!(http1.answer().await.status, status),
+                None => server.log.held.reach(held).await,
+            }
+            holders.push(http1);
+        }
+        let mut refused = server.connect().await;
+        let answer = refused.ask(&large).await;
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        server.answers_others().await;
+        drop((holders, refused));
+        server.until_open(0).await;
+        let mut http1 = server.connect().await;
+        http1.send(&large).await;
+        match accepted {
+            Some(status) => assert_eq!(http1.answer().await.status, status),
+            None => server.log.held.reach(3).await,
+        }
+    }
+}
