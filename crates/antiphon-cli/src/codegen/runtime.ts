@@ -863,9 +863,9 @@ function refusalIn(
 ): { error: { [name: string]: unknown } } | undefined {
   try {
     const answer: unknown = JSON.parse(text);
-    const whole = isObject(answer) && answer["jsonrpc"] === "2.0";
-    const error = whole ? answer["error"] : undefined;
-    return isObject(answer) && isObject(error) ? { ...answer, error } : undefined;
+    if (!isObject(answer) || answer["jsonrpc"] !== "2.0") return undefined;
+    const error = answer["error"];
+    return isObject(error) ? { ...answer, error } : undefined;
   } catch {
     return undefined;
   }
