@@ -8,7 +8,7 @@ use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitStr, Meta, Path, Token};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitBool, LitInt, LitStr, Meta, Path, Token};
 
 use crate::errors::Errors;
 use crate::json::check_example;
@@ -97,6 +97,7 @@ pub(crate) struct MethodOptions {
     pub(crate) public: Option<Ident>,
     /// The scopes that a caller needs, separated by spaces.
     pub(crate) scope: Option<LitStr>,
+    pub(crate) cost: Option<LitInt>,
     pub(crate) skip: Option<Ident>,
     /// `stream`, with the item type for the client if it is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
@@ -136,6 +137,7 @@ impl MethodOptions {
                 "admin" => options.admin = option.word(errors).is_some(),
                 "public" => options.public = option.word(errors),
                 "scope" => options.scope = option.scopes(errors),
+                "cost" => options.cost = option.number(errors),
                 "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
                 "stream" => {
                     let name = option.name.clone();
@@ -152,7 +154,7 @@ impl MethodOptions {
                 ),
                 _ => option.unknown(
                     "`name`, `doc`, `format`, `request_handler`, `example`, `errors`, `deprecated`, \
-                     `blocking`, `local`, `admin`, `public`, `scope`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                     `blocking`, `local`, `admin`, `cost`, `public`, `scope`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }
@@ -291,6 +293,24 @@ impl Setting {
             return None;
         }
         Some(text)
+    }
+
+    fn number(self, errors: &mut Errors) -> Option<LitInt> {
+        match self.value {
+            Some(Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                ..
+            })) if number.base10_parse::<u32>().is_ok() => Some(number),
+            _ => {
+                let message = format!(
+                    "`{0}` takes a number from 0 to {1}: `{0} = 10`",
+                    self.name,
+                    u32::MAX
+                );
+                errors.at(self.name, message);
+                None
+            }
+        }
     }
 
     /// The value as a path; `kind` describes the expected item in error messages.

@@ -132,6 +132,7 @@ use proc_macro::TokenStream;
 /// | `blocking` | runs a `fn` on a thread where it may block |
 /// | `local` | only callers on the same machine, and admins, can see and call the method |
 /// | `admin` | only callers with the server's admin token can see and call the method |
+/// | `cost = 10` | how many calls it counts as for the rate limit of its caller; 0 exempts it |
 /// | `skip` | makes the method private, although its name has the prefix |
 /// | `stream` and four more | see [subscriptions](#subscriptions) |
 ///

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, LitStr, Pat, PatType, Path,
+    Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, LitInt, LitStr, Pat, PatType, Path,
     Receiver, ReceiverKind, ReturnType, Safety, Signature, Type, TypeReference, parse_quote,
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Method {
     pub(crate) is_admin: bool,
     pub(crate) is_public: bool,
     pub(crate) scope: Option<LitStr>,
+    /// How many calls it counts as for rate limits.
+    pub(crate) cost: Option<LitInt>,
     pub(crate) is_async: bool,
     pub(crate) has_receiver: bool,
     pub(crate) args: Vec<Arg>,
@@ -136,6 +138,7 @@ impl Method {
             is_admin: options.admin,
             is_public: options.public.is_some(),
             scope: options.scope,
+            cost: options.cost,
             is_async: sig.asyncness.is_some(),
             has_receiver,
             args,

@@ -119,6 +119,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     };
     let public = method.is_public.then(|| quote!(.public()));
     let scopes = scopes(method.scope.as_ref()).map(|scope| quote!(.scope(#scope)));
+    let cost = method.cost.iter();
     let made = quote! {
         ::antiphon::__private::Method::new(
             #name,
@@ -128,6 +129,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         #access
         #public
         #(#scopes)*
+        #(.cost(#cost))*
         #subscription
     };
     described(method, &made)

@@ -45,6 +45,9 @@ impl ErrorCode {
     pub const RESPONSE_TOO_LARGE: Self = Self(-32003);
     /// The method needs a session or an event stream, and the call had neither.
     pub const NEEDS_SESSION: Self = Self(-32004);
+    /// The caller has made more calls than its rate limit allows. The method has not run. The data
+    /// tells when it would: `{"retryAfterMs": 250}`.
+    pub const LIMIT_EXCEEDED: Self = Self(-32005);
     /// The method needs a caller who is known, and this one is not, or not any more.
     pub const UNAUTHENTICATED: Self = Self(-32006);
     /// The caller is known, and lacks a scope that the method needs. The data names it, in the member
@@ -72,6 +75,7 @@ impl ErrorCode {
             Self::TIMEOUT => "Request timed out",
             Self::RESPONSE_TOO_LARGE => "Response too large",
             Self::NEEDS_SESSION => "Method needs a session",
+            Self::LIMIT_EXCEEDED => "Limit exceeded",
             Self::UNAUTHENTICATED => "Unauthenticated",
             Self::FORBIDDEN => "Forbidden",
             Self::CANCELLED => "Request cancelled",

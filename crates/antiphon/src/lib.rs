@@ -329,6 +329,7 @@ mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
 mod program;
+mod rate_limit;
 mod router;
 #[cfg(feature = "server")]
 mod server;
@@ -357,7 +358,8 @@ pub use dispatch::{Dispatcher, Limits};
 pub use error::{ErrorCodes, ErrorInfo, Failure};
 pub use identity::{AuthenticationError, Authenticator, Credentials, Identity, UnixPeer};
 #[cfg(feature = "cli")]
-pub use program::{ByteSize, ServeArgs, TimeLimit};
+pub use program::{ByteSize, CallRate, ServeArgs, TimeLimit};
+pub use rate_limit::RateLimit;
 pub use router::{
     BoxError, Endpoint, Function, IntoMethod, IntoRouter, Method, NamedParams, Router, RouterError,
     RouterProblem,

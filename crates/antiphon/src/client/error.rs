@@ -9,7 +9,7 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use http::StatusCode;
 
 use super::connect::misbehaviour;
-use crate::error::{Failure, Printable};
+use crate::error::{Failure, Printable, RetryAfter};
 use crate::router::BoxError;
 use crate::session_state::End;
 
@@ -245,6 +245,35 @@ impl Error {
         }
     }
 
+    /// The time after which the server would run the call, if its error tells: the member
+    /// `retryAfterMs` in its data. A server of this crate tells it with −32005 (the caller's rate
+    /// limit) and with −32000 if it has no memory for the response.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use antiphon::client::{Client, Error};
+    /// use antiphon::ErrorCode;
+    ///
+    /// async fn patient(client: &Client) -> Result<f64, Error> {
+    ///     loop {
+    ///         match client.call("add", (3, 4)).await {
+    ///             Err(error) if error.code() == Some(ErrorCode::LIMIT_EXCEEDED) => {
+    ///                 let pause = error.retry_after().unwrap_or(Duration::from_secs(1));
+    ///                 tokio::time::sleep(pause).await;
+    ///             }
+    ///             outcome => return outcome,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.0.repr {
+            Repr::Refused(error) => RetryAfter::of(error),
+            _ => None,
+        }
+    }
+
     /// The HTTP status, if there was an HTTP response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
@@ -392,6 +421,20 @@ mod tests {
         ];
         for (error, expected) in table {
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn an_error_tells_when_to_try_again() {
+        let limited = ErrorObject::of(ErrorCode::LIMIT_EXCEEDED);
+        let pause = Duration::from_millis(1500);
+        let told = limited.clone().with_data(&RetryAfter::from(pause));
+        for (error, expected) in [
+            (Error::refused("`m`", told), Some(pause)),
+            (Error::refused("`m`", limited), None),
+            (Error::local("`m`", "no"), None),
+        ] {
+            assert_eq!(error.retry_after(), expected, "{error}");
         }
     }
 

@@ -107,6 +107,7 @@ pub struct MethodInfo {
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
     pub(crate) requirement: Requirement,
+    pub(crate) cost: u32,
     /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
     /// Index of its node.
@@ -202,6 +203,12 @@ impl MethodInfo {
     /// The scopes that callers need, all of them: those of the method and of its routers.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.requirement.scopes.iter().map(|scope| &**scope)
+    }
+
+    /// How many calls it counts as for a [`RateLimit`](crate::RateLimit); 0 if it is exempt.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        self.cost
     }
 }
 

@@ -1,7 +1,10 @@
 //! Responses to whole messages, and to messages that are rejected.
 
 use antiphon_proto::{Entry, ErrorCode, ErrorObject, Rejection, message};
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 
+use crate::identity::{Missing, is_scope};
 use crate::memory_budget::Payload;
 use crate::subscription::Opening;
 
@@ -15,13 +18,49 @@ pub(crate) struct Answered {
     pub(crate) text: Option<Payload>,
     /// The subscriptions whose ids are in the response.
     pub(crate) streams: Vec<Opening>,
+    /// Set if the message is a single call that was refused before it ran.
+    pub(crate) denied: Option<Box<Denied>>,
+}
+
+/// What HTTP says beside the error of a call that was refused before it ran.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) status: StatusCode,
+    pub(crate) header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Denied {
+    /// What goes with an error that says who may call; `None` for any other error.
+    pub(super) fn of(error: &ErrorObject) -> Option<Box<Self>> {
+        let (status, challenge) = match error.code() {
+            ErrorCode::UNAUTHENTICATED => (StatusCode::UNAUTHORIZED, "Bearer".to_owned()),
+            ErrorCode::FORBIDDEN => (StatusCode::FORBIDDEN, insufficient(error)),
+            _ => return None,
+        };
+        let challenge = HeaderValue::try_from(challenge).ok()?;
+        Some(Box::new(Self {
+            status,
+            header: Some((WWW_AUTHENTICATE, challenge)),
+        }))
+    }
+}
+
+/// The challenge to a caller who lacks a scope (RFC 6750, section 3.1).
+fn insufficient(error: &ErrorObject) -> String {
+    let missing: Option<Missing> = error.data_as();
+    match missing {
+        Some(Missing { scope }) if scope.split(' ').all(is_scope) => {
+            format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
+        }
+        _ => "Bearer error=\"insufficient_scope\"".to_owned(),
+    }
 }
 
 impl From<Vec<u8>> for Answered {
     fn from(text: Vec<u8>) -> Self {
         Self {
             text: Some(text.into()),
-            streams: Vec::new(),
+            ..Self::default()
         }
     }
 }

@@ -99,6 +99,7 @@ impl Batch {
                 return Poll::Ready(Answered {
                     text: self.take_answer(),
                     streams: std::mem::take(&mut self.streams),
+                    denied: None,
                 });
             }
             if !self.timed {
@@ -150,17 +151,9 @@ impl Batch {
             buffer,
             cx,
         );
-        match started {
-            Started::Replied(reply) => {
-                match self.finish(&envelope, reply, limits.max_result, shared) {
-                    Some(answer) if self.window.is_empty() => {
-                        self.write(&answer);
-                        self.keep(answer);
-                    }
-                    Some(answer) => self.push(Some(answer)),
-                    None => {}
-                }
-            }
+        let reply = match started {
+            Started::Replied(reply) => reply,
+            Started::Denied(denial) => Reply::error(denial.error),
             Started::Waiting(running) => {
                 let place = self.written + self.window.len();
                 if !envelope.is_notification() {
@@ -171,7 +164,16 @@ impl Batch {
                     envelope,
                     place,
                 });
+                return;
             }
+        };
+        match self.finish(&envelope, reply, limits.max_result, shared) {
+            Some(answer) if self.window.is_empty() => {
+                self.write(&answer);
+                self.keep(answer);
+            }
+            Some(answer) => self.push(Some(answer)),
+            None => {}
         }
     }
 
@@ -226,7 +228,8 @@ impl Batch {
         shared: &Shared,
     ) -> Option<Payload> {
         let account = &self.origin.connection.memory;
-        let Answered { text, streams } = envelope.finish(reply, limit, shared.counters(), account);
+        let Answered { text, streams, .. } =
+            envelope.finish(reply, limit, shared.counters(), account);
         self.streams.extend(streams);
         text
     }

@@ -17,6 +17,7 @@ use crate::describe::Tree;
 use crate::memory_budget::Account;
 use crate::metrics::counters::{Counters, RouterState};
 use crate::metrics::status::ServerStatus;
+use crate::rate_limit::RateLimiter;
 use crate::router::{Endpoint, Router, RouterError};
 use crate::session_state::Cancels;
 
@@ -70,12 +71,18 @@ impl Router {
             frozen.endpoint,
             Arc::new(in_process),
             limits,
+            None,
         ))
     }
 }
 
 impl Dispatcher {
-    fn of(endpoint: Endpoint, in_process: Arc<Origin>, limits: Limits) -> Self {
+    fn of(
+        endpoint: Endpoint,
+        in_process: Arc<Origin>,
+        limits: Limits,
+        rate: Option<RateLimiter>,
+    ) -> Self {
         Self(Arc::new(Shared {
             endpoint,
             rules: Rules::default()
@@ -88,6 +95,7 @@ impl Dispatcher {
                 in_batch: false,
             },
             limits,
+            rate,
             threads: Threads::default(),
             in_process,
         }))
@@ -100,18 +108,34 @@ impl Dispatcher {
             self.0.endpoint.clone(),
             Arc::clone(&self.0.in_process),
             limits,
+            self.0.rate.clone(),
+        )
+    }
+
+    /// The same router with a limit of calls by caller.
+    pub(crate) fn rate_limited(&self, rate: Option<RateLimiter>) -> Self {
+        Self::of(
+            self.0.endpoint.clone(),
+            Arc::clone(&self.0.in_process),
+            self.0.limits.clone(),
+            rate,
         )
     }
 
     /// The same router as part of a server; `None` keeps its limits.
-    pub(crate) fn served(&self, server: &Arc<ServerStatus>, limits: Option<Limits>) -> Self {
+    pub(crate) fn served(
+        &self,
+        server: &Arc<ServerStatus>,
+        limits: Option<Limits>,
+        rate: Option<RateLimiter>,
+    ) -> Self {
         let limits = limits.unwrap_or_else(|| self.0.limits.clone());
         let Origin {
             common, connection, ..
         } = &*self.0.in_process;
         let mut in_process = Origin::new(Arc::clone(common), Arc::clone(connection), true);
         in_process.server = Some(Arc::clone(server));
-        Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits)
+        Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits, rate)
     }
 
     /// The state that all its calls share.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 
-use super::answer::{ANSWER_SIZE, Answered};
+use super::answer::{ANSWER_SIZE, Answered, Denied};
 use crate::call::{Output, Reply};
 use crate::error::internal_error;
 use crate::memory_budget::{Account, Exhausted, Payload};
@@ -91,6 +91,7 @@ impl Envelope {
                         return Answered {
                             text: Some(payload),
                             streams,
+                            denied: None,
                         };
                     }
                     Err(exhausted) => exhausted.into(),
@@ -107,6 +108,7 @@ impl Envelope {
         Answered {
             text: Some(self.error(&error, account)),
             streams: Vec::new(),
+            denied: Denied::of(&error),
         }
     }
 

@@ -11,8 +11,10 @@ use super::answer::{ANSWER_SIZE, Answered, refuse, reject};
 use super::batch::Batch;
 use super::elsewhere::{Parsing, goes_elsewhere};
 use super::envelope::Envelope;
+use super::rate_check::Denial;
 use super::run::{Running, Started, start};
 use super::shared::Shared;
+use crate::call::Reply;
 use crate::call_origin::{Connection, Origin};
 use crate::memory_budget::{Account, Reservation};
 use crate::session_state::Cancels;
@@ -243,5 +245,12 @@ fn open_single(
             Opened::Answer(envelope.finish(reply, max, shared.counters(), &connection.memory))
         }
         (Started::Waiting(running), envelope) => Opened::Call(running, envelope),
+        (Started::Denied(denial), envelope) => {
+            let Denial { error, denied, .. } = *denial;
+            let (reply, max) = (Reply::error(error), shared.limits.max_response);
+            let mut answered = envelope.finish(reply, max, shared.counters(), &connection.memory);
+            answered.denied = answered.text.is_some().then(|| Box::new(denied));
+            Opened::Answer(answered)
+        }
     }
 }

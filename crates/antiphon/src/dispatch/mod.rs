@@ -11,6 +11,7 @@
 //! | `future.rs` | futures of whole messages |
 //! | `batch.rs` | batches: bounded, concurrent, answered in order |
 //! | `run.rs` | one call: start, place, deadline |
+//! | `rate_check.rs` | the rate limit of one call |
 //! | `pending_call.rs` | one call: its first poll and its future, panics |
 //! | `elsewhere.rs` | large messages and parameters, on other threads |
 //! | `envelope.rs` | the envelope of a request, kept for its response |
@@ -25,9 +26,12 @@ mod envelope;
 mod future;
 mod limits;
 mod pending_call;
+mod rate_check;
 mod run;
 mod shared;
 
+#[cfg(feature = "server")]
+pub(crate) use answer::Denied;
 pub(crate) use answer::{Answered, reject};
 pub use dispatcher::Dispatcher;
 pub(crate) use dispatcher::Reading;

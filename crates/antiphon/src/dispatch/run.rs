@@ -12,6 +12,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::elsewhere::goes_elsewhere;
 use super::envelope::Envelope;
 use super::pending_call::{PendingCall, Polled, discard, first_poll};
+use super::rate_check::{Denial, exceeds};
 use super::shared::Shared;
 use crate::call::{Call, CallLimits, Reply};
 use crate::call_origin::{CallerId, Connection, Origin};
@@ -21,6 +22,8 @@ use crate::error::IncidentScope;
 pub(super) enum Started {
     Replied(Reply),
     Waiting(Running),
+    /// Nothing of it has run.
+    Denied(Box<Denial>),
 }
 
 /// Calls the method and polls it once. Only a call that is pending then needs a place among those
@@ -38,6 +41,13 @@ pub(super) fn start(
     cx: &mut Context<'_>,
 ) -> (Started, Envelope) {
     let mut envelope = Envelope::of(&request);
+    if let Some(limiter) = &shared.rate
+        && let Some(denial) = exceeds(shared, limiter, &origin, &request)
+    {
+        envelope.route = denial.route;
+        shared.counters().called(denial.route);
+        return (Started::Denied(denial), envelope);
+    }
     let (local, params) = (origin.local, request.params_len());
     let call = Call::new(request, origin, limits, buffer);
     if goes_elsewhere(params)

@@ -9,6 +9,7 @@ use super::limits::Limits;
 use crate::call::CallLimits;
 use crate::call_origin::{Connection, Origin};
 use crate::metrics::counters::{Counters, InFlight};
+use crate::rate_limit::RateLimiter;
 use crate::router::Endpoint;
 
 pub(super) struct Shared {
@@ -16,6 +17,8 @@ pub(super) struct Shared {
     pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) call_limits: CallLimits,
+    /// The limit of calls by caller, if there is one.
+    pub(super) rate: Option<RateLimiter>,
     pub(super) threads: Threads,
     /// The origin of calls from this process. It also has the state that all origins share.
     pub(super) in_process: Arc<Origin>,

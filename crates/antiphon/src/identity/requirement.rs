@@ -1,7 +1,7 @@
 //! Requirement of a method: which callers may call it.
 
 use antiphon_proto::{ErrorCode, ErrorObject};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::identification::Identification;
 
@@ -15,9 +15,9 @@ pub(crate) struct Requirement {
 }
 
 /// The data of error −32007: the scopes that are missing, as OAuth writes them.
-#[derive(Serialize)]
-struct Missing {
-    scope: String,
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Missing {
+    pub(crate) scope: String,
 }
 
 impl Requirement {

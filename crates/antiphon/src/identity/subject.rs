@@ -73,6 +73,11 @@ impl Identity {
         &self.0.subject
     }
 
+    /// The name of the caller, for those that keep it.
+    pub(crate) fn shared_subject(&self) -> Arc<str> {
+        Arc::clone(&self.0.subject)
+    }
+
     /// The scopes, in the order in which they were added.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.0.scopes.iter().map(|scope| &**scope)

@@ -16,8 +16,9 @@
 //! | `turn.rs` | threads that may block: they make large results one after the other |
 //! | `reservation.rs` | [`Reservation`]: the bytes of one holder, returned when it is dropped |
 
+use std::time::Duration;
+
 use antiphon_proto::{ErrorCode, ErrorObject};
-use serde::Serialize;
 
 pub(crate) mod account;
 mod payload;
@@ -31,6 +32,8 @@ pub(crate) use pool::MemoryBudgets;
 pub(crate) use reservation::Reservation;
 pub(crate) use turn::may_block;
 
+use crate::error::RetryAfter;
+
 /// Bytes that a holder may keep without a reservation.
 pub(crate) const FREE: usize = 4 * 1024;
 
@@ -38,20 +41,12 @@ pub(crate) const FREE: usize = 4 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Exhausted;
 
-/// When a caller may try again, in milliseconds: by then slow readers have made room, or were cut.
-const RETRY_AFTER_MS: u64 = 1000;
-
-#[derive(Serialize)]
-struct RetryAfter {
-    #[serde(rename = "retryAfterMs")]
-    retry_after_ms: u64,
-}
+/// When a caller may try again: by then slow readers have made room, or were cut.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl From<Exhausted> for ErrorObject {
     /// The error of a call whose result does not fit into the memory for responses.
     fn from(_: Exhausted) -> Self {
-        Self::of(ErrorCode::OVERLOADED).with_data(&RetryAfter {
-            retry_after_ms: RETRY_AFTER_MS,
-        })
+        Self::of(ErrorCode::OVERLOADED).with_data(&RetryAfter::from(RETRY_AFTER))
     }
 }

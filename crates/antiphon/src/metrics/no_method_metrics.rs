@@ -26,6 +26,8 @@ impl MethodMetrics {
     pub(crate) fn leave(&self) {}
 
     pub(crate) fn failed(&self, _: ErrorCode) {}
+
+    pub(crate) fn limited(&self) {}
 }
 
 /// Stub that measures nothing.

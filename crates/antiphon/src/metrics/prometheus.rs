@@ -10,7 +10,7 @@ pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Formats a snapshot.
 pub(crate) fn render(snapshot: &Snapshot) -> String {
     let mut text = String::with_capacity(4096);
-    let simple: [Simple; 4] = [
+    let simple: [Simple; 5] = [
         (
             "antiphon_calls_total",
             "counter",
@@ -34,6 +34,12 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
             "counter",
             "Bytes of answers.",
             |m| m.sent,
+        ),
+        (
+            "antiphon_rate_limited_total",
+            "counter",
+            "Calls that a rate limit has refused.",
+            |m| m.limited,
         ),
     ];
     for (name, kind, help, value) in simple {
@@ -189,6 +195,8 @@ mod tests {
         known.took(Duration::from_secs(60), 1);
         known.received(10);
         known.sent(20);
+        known.limited();
+        known.failed(ErrorCode::LIMIT_EXCEEDED);
         let mut one = Snapshot {
             connections: 2,
             accepted: 5,
@@ -210,7 +218,10 @@ mod tests {
             "antiphon_calls_total{method=\"\"} 2",
             "antiphon_received_bytes_total{method=\"a\\\"b\"} 20",
             "antiphon_sent_bytes_total{method=\"a\\\"b\"} 40",
+            "antiphon_rate_limited_total{method=\"a\\\"b\"} 2",
+            "antiphon_rate_limited_total{method=\"\"} 0",
             "antiphon_errors_total{method=\"a\\\"b\",code=\"-32001\"} 2",
+            "antiphon_errors_total{method=\"a\\\"b\",code=\"-32005\"} 2",
             "antiphon_errors_total{method=\"a\\\"b\",code=\"other\"} 2",
             "antiphon_call_seconds_bucket{method=\"a\\\"b\",le=\"0.00001\"} 0",
             "antiphon_call_seconds_bucket{method=\"a\\\"b\",le=\"0.00005\"} 16",

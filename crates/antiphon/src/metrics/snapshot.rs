@@ -11,8 +11,8 @@ pub(crate) const BOUNDS: [u64; 15] = [
 ];
 
 /// Error codes with a counter of their own; one more counter is for all other codes.
-pub(crate) const CODES: [i64; 8] = [
-    -32700, -32600, -32601, -32602, -32603, -32000, -32001, -32800,
+pub(crate) const CODES: [i64; 9] = [
+    -32700, -32600, -32601, -32602, -32603, -32000, -32001, -32800, -32005,
 ];
 
 /// The metrics of a process, or of all workers of a server together.
@@ -41,6 +41,9 @@ pub(crate) struct MethodSnapshot {
     pub(crate) in_flight: u64,
     pub(crate) received: u64,
     pub(crate) sent: u64,
+    /// Calls that a rate limit has refused.
+    #[serde(default)]
+    pub(crate) limited: u64,
     pub(crate) nanoseconds: u64,
     /// In the order of [`CODES`], followed by all other codes.
     pub(crate) codes: Vec<u64>,
@@ -104,6 +107,7 @@ impl MethodSnapshot {
         self.in_flight += other.in_flight;
         self.received += other.received;
         self.sent += other.sent;
+        self.limited += other.limited;
         self.nanoseconds += other.nanoseconds;
         add_all(&mut self.codes, &other.codes, CODES.len() + 1);
         add_all(&mut self.buckets, &other.buckets, BOUNDS.len() + 1);

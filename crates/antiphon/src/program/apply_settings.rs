@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::files::read::read_text;
 use crate::program::args::ServeArgs;
-use crate::program::units::{ByteSize, TimeLimit};
+use crate::program::units::{ByteSize, CallRate, TimeLimit};
+use crate::rate_limit::RateLimit;
 use crate::server::{ServeError, Settings};
 
 /// Size limit of the settings file in bytes.
@@ -23,7 +24,32 @@ impl SettingSources {
     /// Applies the file, then the flags, to the settings of the builder.
     pub(super) fn apply(&self, settings: &mut Settings) -> Result<(), ServeError> {
         self.file.apply(settings)?;
-        self.flags.apply(settings)
+        self.flags.apply(settings)?;
+        let rate = self.flags.rate_limit.or(self.file.rate_limit);
+        let burst = self.flags.rate_burst.or(self.file.rate_burst);
+        settings.rate_limit = rate_limit(settings.rate_limit, rate, burst)?;
+        Ok(())
+    }
+}
+
+/// The rate limit of the builder, changed by a rate and a burst, which may come from different places.
+/// A new rate has a burst of its own.
+fn rate_limit(
+    known: Option<RateLimit>,
+    rate: Option<CallRate>,
+    burst: Option<u32>,
+) -> Result<Option<RateLimit>, ServeError> {
+    let limit = match rate {
+        Some(CallRate(None)) => return Ok(None),
+        Some(CallRate(limit)) => limit,
+        None => known,
+    };
+    match (limit, burst) {
+        (Some(limit), Some(burst)) => Ok(Some(limit.burst(burst))),
+        (None, Some(burst)) => Err(ServeError::BadSetting(format!(
+            "`rate-burst` cannot be {burst}: there is no `rate-limit` that it belongs to"
+        ))),
+        (limit, None) => Ok(limit),
     }
 }
 
@@ -226,6 +252,80 @@ mod tests {
         assert_eq!(hosts(&[], ""), "builder");
         assert_eq!(hosts(&[], file), "builder file");
         assert_eq!(hosts(&["flag"], file), "builder flag");
+    }
+
+    #[test]
+    fn a_rate_and_its_burst_may_come_from_different_places() {
+        let ten = RateLimit::per_second(10);
+        let minute = RateLimit::per_minute(600);
+        // Of the builder, the file and the flags.
+        for (builder, file, rate, burst, expected) in [
+            (None, "", None, None, Ok(None)),
+            (Some(ten), "", None, None, Ok(Some(ten))),
+            (None, "rate-limit = \"10/s\"", None, None, Ok(Some(ten))),
+            (
+                None,
+                "rate-limit = \"600/m\"",
+                Some("10/s"),
+                None,
+                Ok(Some(ten)),
+            ),
+            (
+                Some(ten),
+                "rate-burst = 20",
+                None,
+                None,
+                Ok(Some(ten.burst(20))),
+            ),
+            (
+                Some(ten.burst(9)),
+                "rate-limit = \"600/m\"",
+                None,
+                None,
+                Ok(Some(minute)),
+            ),
+            (
+                None,
+                "rate-burst = 20",
+                Some("600/m"),
+                None,
+                Ok(Some(minute.burst(20))),
+            ),
+            (
+                None,
+                "rate-limit = \"10/s\"\nrate-burst = 20",
+                None,
+                Some(30),
+                Ok(Some(ten.burst(30))),
+            ),
+            (Some(ten), "rate-burst = 20", Some("none"), None, Ok(None)),
+            (None, "rate-limit = \"none\"", None, None, Ok(None)),
+            (None, "rate-burst = 20", None, None, Err("there is no")),
+            (None, "", None, Some(3), Err("`rate-burst` cannot be 3")),
+            (None, "rate-limit = 10", None, None, Err("write 100/s")),
+            (None, "rate-limit = \"10\"", None, None, Err("is no rate")),
+            (None, "rate-burst = -1", None, None, Err("rate-burst")),
+        ] {
+            let flags = ServeArgs {
+                rate_limit: rate.map(|text| text.parse().unwrap()),
+                rate_burst: burst,
+                config: Some("settings.toml".into()),
+                ..ServeArgs::default()
+            };
+            let mut settings = Settings {
+                rate_limit: builder,
+                ..Settings::default()
+            };
+            let layers = flags.with_file(Some(file));
+            let applied = layers.and_then(|layers| layers.apply(&mut settings));
+            match (applied, expected) {
+                (Ok(()), Ok(limit)) => assert_eq!(settings.rate_limit, limit, "{file}"),
+                (Err(error), Err(part)) => {
+                    assert!(error.to_string().contains(part), "{error}");
+                }
+                (applied, expected) => panic!("{file}: {applied:?}, not {expected:?}"),
+            }
+        }
     }
 
     #[test]

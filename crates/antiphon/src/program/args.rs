@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use antiphon_proto::Framing;
 use serde::Deserialize;
 
-use crate::program::units::{ByteSize, TimeLimit};
+use crate::program::units::{ByteSize, CallRate, TimeLimit};
 use crate::server::Profile;
 
 /// The flags of a server. A program with flags of its own flattens these into its parser and passes
@@ -169,6 +169,19 @@ pub struct ServeArgs {
         hide_short_help = true
     )]
     pub max_in_flight_per_caller: Option<usize>,
+
+    /// Calls of each caller, e.g. `100/s`, `600/m` or `5000/h`; `none` for no limit [default: none]
+    #[arg(long, value_name = "RATE", env = "ANTIPHON_RATE_LIMIT")]
+    pub rate_limit: Option<CallRate>,
+
+    /// How many of these calls may come at once [default: as many as in a second]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ANTIPHON_RATE_BURST",
+        hide_short_help = true
+    )]
+    pub rate_burst: Option<u32>,
 
     /// Entries in a batch [default: 100]
     #[arg(long, value_name = "N", env = "ANTIPHON_MAX_BATCH")]

@@ -30,4 +30,4 @@ mod supervised;
 mod units;
 
 pub use args::ServeArgs;
-pub use units::{ByteSize, TimeLimit};
+pub use units::{ByteSize, CallRate, TimeLimit};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
+use crate::rate_limit::RateLimit;
 use crate::server::Profile;
 
 /// The longest duration that is read: about ten years. A longer one is a mistake for `none`, and the
@@ -30,6 +31,21 @@ impl FromStr for TimeLimit {
         time.filter(|time| !text.contains('M') && *time <= LONGEST)
             .map(|time| Self(Some(time)))
             .ok_or_else(|| format!("{text:?} is no time; write 30s, 500ms, 2m, 1h, 1h 30m or none"))
+    }
+}
+
+/// A rate limit: `100/s`, `600/m`, `5000/h`, or `none`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallRate(pub Option<RateLimit>);
+
+impl FromStr for CallRate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(None)),
+            text => text.parse().map(|limit| Self(Some(limit))),
+        }
     }
 }
 
@@ -87,6 +103,12 @@ fn from_file<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(d: D) -> Resul
 }
 
 impl<'de> Deserialize<'de> for TimeLimit {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        from_file(d)
+    }
+}
+
+impl<'de> Deserialize<'de> for CallRate {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         from_file(d)
     }

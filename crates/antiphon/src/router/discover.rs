@@ -17,8 +17,12 @@ const DISCOVER: &str = "rpc.discover";
 pub(super) fn add(entries: &mut Entries) {
     if !entries.iter().any(|(known, _)| &**known == DISCOVER) {
         let handler: Handler = Arc::new(discover);
-        let route = usize::MAX;
-        entries.push((DISCOVER.into(), Entry { handler, route }));
+        let entry = Entry {
+            handler,
+            route: usize::MAX,
+            cost: 1,
+        };
+        entries.push((DISCOVER.into(), entry));
     }
 }
 

@@ -13,6 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::{Call, CallFuture, Reply};
+use crate::call_origin::Origin;
 use crate::describe::MethodInfo;
 use crate::error::internal_error;
 use crate::identity::Identification;
@@ -41,6 +42,8 @@ pub(super) struct Entry {
     pub(super) handler: Handler,
     /// Index in the tree.
     pub(super) route: usize,
+    /// How many calls it counts as, for rate limits.
+    pub(super) cost: u32,
 }
 
 impl Endpoint {
@@ -64,6 +67,19 @@ impl Endpoint {
     /// Whether there is a method of this name, or a layer that may answer in its place.
     pub(crate) fn knows(&self, name: &[u8]) -> bool {
         self.layers.is_some() || self.table.contains_key(name)
+    }
+
+    /// The index of a method, and what a call of it costs. One that the caller may not see costs as
+    /// much as one that does not exist.
+    pub(crate) fn cost(&self, name: &[u8], origin: &Origin) -> (usize, u32) {
+        let unknown = (usize::MAX, 1);
+        let Some(entry) = self.table.get(name) else {
+            return unknown;
+        };
+        match origin.common.tree.method(entry.route) {
+            Some(info) if info.access > origin.access() => unknown,
+            _ => (entry.route, entry.cost),
+        }
     }
 
     /// Looks up the method's full name and calls it.

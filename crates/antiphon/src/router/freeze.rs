@@ -30,7 +30,12 @@ impl Router {
         build.endings(&mut entries);
         let handler: Handler = Arc::new(authenticate);
         let route = usize::MAX;
-        entries.push((AUTHENTICATE.into(), Entry { handler, route }));
+        let entry = Entry {
+            handler,
+            route,
+            cost: 1,
+        };
+        entries.push((AUTHENTICATE.into(), entry));
         #[cfg(feature = "describe")]
         discover::add(&mut entries);
         let table = build.table(entries);
@@ -149,7 +154,7 @@ impl Build {
         if let Some(node) = self.tree.nodes.get_mut(node) {
             node.methods.push(route);
         }
-        let handler = method.handler;
+        let (handler, cost) = (method.handler, method.cost);
         self.tree.methods.push(MethodInfo {
             name: name.clone(),
             doc: method.doc,
@@ -161,10 +166,16 @@ impl Build {
             deprecated: method.deprecated,
             access: method.access,
             requirement,
+            cost,
             subscription: method.subscription,
             node,
         });
-        (name.into(), Entry { handler, route })
+        let entry = Entry {
+            handler,
+            route,
+            cost,
+        };
+        (name.into(), entry)
     }
 
     /// Adds the methods that end subscriptions, unless the user has methods of these names.
@@ -178,9 +189,14 @@ impl Build {
         for name in named.chain([UNSUBSCRIBE]) {
             if !entries.iter().any(|(known, _)| &**known == name) {
                 let handler: Handler = Arc::new(unsubscribe);
-                // It is in no document: those tell of it where a method is a subscription.
-                let route = usize::MAX;
-                entries.push((name.into(), Entry { handler, route }));
+                let entry = Entry {
+                    handler,
+                    // It is in no document: those tell of it where a method is a subscription.
+                    route: usize::MAX,
+                    // A caller that makes too many calls may still end what it has begun.
+                    cost: 0,
+                };
+                entries.push((name.into(), entry));
             }
         }
     }
@@ -202,13 +218,17 @@ impl Build {
         }
         let names: Vec<_> = entries
             .iter()
-            .map(|(name, entry)| (name.clone(), entry.route))
+            .map(|(name, entry)| (name.clone(), entry.route, entry.cost))
             .collect();
         let endpoint = stack(self.table(entries), layers);
         let handler: Handler = Arc::new(move |call| endpoint.answer(call));
-        let through = |(name, route)| {
-            let handler = Arc::clone(&handler);
-            (name, Entry { handler, route })
+        let through = |(name, route, cost)| {
+            let entry = Entry {
+                handler: Arc::clone(&handler),
+                route,
+                cost,
+            };
+            (name, entry)
         };
         names.into_iter().map(through).collect()
     }

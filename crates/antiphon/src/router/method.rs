@@ -36,6 +36,7 @@ pub struct Method {
     pub(crate) deprecated: Option<String>,
     pub(crate) access: Access,
     pub(crate) requirement: Requirement,
+    pub(crate) cost: u32,
     pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
 }
@@ -86,6 +87,7 @@ impl Method {
             deprecated: None,
             access: Access::Public,
             requirement: Requirement::default(),
+            cost: 1,
             subscription: None,
             handler: Arc::new(handler),
         }
@@ -175,6 +177,24 @@ impl Method {
     #[must_use]
     pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
         self.requirement.add(scope.as_ref());
+        self
+    }
+
+    /// Sets how many calls it counts as where the server limits the calls of each caller; see
+    /// [`RateLimit`](crate::RateLimit). Default: 1. With 0 it is exempt.
+    ///
+    /// A server does not start if its limit allows fewer calls at once: no call of the method could
+    /// ever run.
+    ///
+    /// ```
+    /// use antiphon::Method;
+    ///
+    /// let report = Method::function("report", || "…").cost(10);
+    /// let ping = Method::function("ping", || "pong").cost(0);
+    /// ```
+    #[must_use]
+    pub fn cost(mut self, calls: u32) -> Self {
+        self.cost = calls;
         self
     }
 }

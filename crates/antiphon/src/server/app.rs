@@ -7,7 +7,9 @@ use crate::identity::Authenticators;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
 use crate::metrics::status::ServerStatus;
+use crate::rate_limit::{RateLimiter, RateTable};
 use crate::server::connection_setup::ConnectionSetup;
+use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
 use crate::server::http_layer::HttpLayer;
 use crate::server::pages::ServerPages;
@@ -29,6 +31,8 @@ pub(super) struct App {
     pub(super) http_layers: Vec<HttpLayer>,
     pub(super) tls: Option<ServerTls>,
     pub(super) budgets: MemoryBudgets,
+    /// The debts of callers under the rate limit.
+    pub(super) rate_table: Arc<RateTable>,
     pub(super) exposure: Exposure,
     pub(super) authenticators: Authenticators,
 }
@@ -36,11 +40,14 @@ pub(super) struct App {
 impl App {
     /// Setup of new connections under these settings.
     pub(super) fn setup(&self, settings: &Settings) -> ConnectionSetup {
+        let rate = (settings.rate_limit)
+            .map(|limit| RateLimiter::new(limit, Arc::clone(&self.rate_table)));
+        let served = |route: &Route| {
+            let route = route.clone();
+            route.served(&self.status, &settings.calls, rate.clone())
+        };
         let routes: Vec<_> = (self.routes.iter())
-            .map(|(path, route)| {
-                let route = route.clone().served(&self.status, &settings.calls);
-                (path.clone(), route)
-            })
+            .map(|(path, route)| (path.clone(), served(route)))
             .collect();
         let answers = (routes.iter()).map(|(_, route)| route.dispatcher().max_answer());
         let accounts = settings.accounts(&self.budgets, answers.max().unwrap_or_default());
@@ -63,6 +70,12 @@ impl App {
             max_message: settings.max_request,
             local: self.exposure.is_local(settings),
         })
+    }
+
+    /// Refuses settings with which a method of these routes could never run.
+    pub(super) fn check_costs(&self, settings: &Settings) -> Result<(), ServeError> {
+        let mut trees = self.routes.iter().map(|(_, route)| route.tree());
+        trees.try_for_each(|tree| settings.check_costs(tree))
     }
 
     /// Reloads certificate and key. If the new pair is invalid, the current one stays in use.

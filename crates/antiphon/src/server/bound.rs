@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::metrics::status::{ServerStatus, SupervisorClient};
+use crate::rate_limit::RateTable;
 use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
@@ -100,6 +101,7 @@ impl BoundServer {
             http_layers,
             tls,
             budgets,
+            rate_table: RateTable::new(Instant::now()),
             exposure: Exposure::of(&listeners),
             authenticators: server.authenticators,
         };
@@ -208,7 +210,8 @@ impl BoundServer {
                 () = acceptors.wait() => break,
                 Ok(()) = reload.changed() => {
                     if let Some(new) = reload.borrow_and_update().as_ref() {
-                        match new.check().and_then(|()| app.exposure.check(new)) {
+                        let checked = new.check().and_then(|()| app.exposure.check(new));
+                        match checked.and_then(|()| app.check_costs(new)) {
                             Ok(()) => {
                                 app.reload_tls();
                                 setup.send_replace(app.setup(new));
@@ -322,6 +325,9 @@ async fn build_routes(
     }
     if routes.is_empty() {
         return Err(ServeError::NoRoute);
+    }
+    for (_, route) in &routes {
+        settings.check_costs(route.tree())?;
     }
     Ok(routes)
 }

@@ -10,6 +10,7 @@ use tower_service::Service;
 
 use crate::call::{Call, Reply};
 use crate::identity::{Authenticator, Authenticators};
+use crate::rate_limit::RateLimit;
 use crate::router::endpoint::{BoxLayer, box_layer};
 use crate::router::{BoxError, Endpoint, IntoRouter, Router};
 use crate::server::http_layer::{HttpLayer, HttpStack, box_http_layer};
@@ -246,6 +247,24 @@ impl Server {
     #[must_use]
     pub fn configure(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
+        self
+    }
+
+    /// Limits the calls of each caller; see [`Settings::rate_limit`]. A call beyond the limit does
+    /// not run and gets error −32005, which tells when to try again; over HTTP with status 429.
+    ///
+    /// The server does not start with a rate or a burst of 0, nor with a burst below the
+    /// [cost](crate::Method::cost) of a method.
+    ///
+    /// ```
+    /// use antiphon::{RateLimit, Router, Server};
+    ///
+    /// let router = Router::new().method_fn("add", |a: f64, b: f64| a + b);
+    /// let server = Server::new(router).rate_limit(RateLimit::per_second(100).burst(200));
+    /// ```
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.settings.rate_limit = Some(limit);
         self
     }
 

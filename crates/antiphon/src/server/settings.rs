@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::dispatch::Limits;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
+use crate::rate_limit::RateLimit;
 use crate::server::Supervision;
 use crate::server::error::ServeError;
 use crate::session::config::Silence;
@@ -124,6 +125,11 @@ pub struct Settings {
     pub graceful_timeout: Duration,
     /// Limits of calls and batches.
     pub calls: Limits,
+    /// How many calls each caller may make; more get −32005. A caller is an IPv4 address or the /64
+    /// of an IPv6 address. Callers without an address, which are those on Unix sockets, standard
+    /// input and output and in process, have no limit, and neither have those with the admin token.
+    /// Default: `None`, no limit.
+    pub rate_limit: Option<RateLimit>,
     /// Limits of sessions: connections on which both sides may call.
     pub sessions: SessionLimits,
     /// Worker processes, if [`start`](crate::Server::start) runs the program.
@@ -157,6 +163,7 @@ impl Default for Settings {
             write_timeout: Some(Duration::from_secs(30)),
             graceful_timeout: Duration::from_secs(30),
             calls: Limits::default(),
+            rate_limit: None,
             sessions: SessionLimits::default(),
             supervision: Supervision::default(),
         }

@@ -96,7 +96,7 @@ impl<W: Wire> Session<W> {
         let origin = &self.origin;
         let cancels = cancels.as_ref();
         match (self.dispatcher).begin(entry, origin, buffer, cancels, cx) {
-            Begun::Answered(Answered { text, streams }) => {
+            Begun::Answered(Answered { text, streams, .. }) => {
                 if let Some(mut text) = text {
                     self.answer(&mut text);
                     if text.text.capacity() <= FREE {
@@ -170,7 +170,7 @@ fn spawn(mut work: Work, handle: &SessionHandle, ticket: Ticket) {
             Poll::Ready(()) => Pin::new(&mut work).poll(cx),
             Poll::Pending => Poll::Pending,
         });
-        let Answered { text, streams } = answered.await;
+        let Answered { text, streams, .. } = answered.await;
         answers.finish(ticket, text, streams);
     });
     handle.attach(ticket, task.abort_handle());

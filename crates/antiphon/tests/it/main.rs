@@ -24,6 +24,7 @@ mod identity;
 mod macros;
 #[cfg(unix)]
 mod program;
+mod rate_limit;
 mod rpc_trait;
 mod session;
 mod spec;

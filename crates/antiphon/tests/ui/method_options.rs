@@ -49,6 +49,12 @@ impl Jobs {
 
     #[method(public = true)]
     fn rpc_public_value(&self) {}
+
+    #[method(cost)]
+    fn rpc_no_cost(&self) {}
+
+    #[method(cost = 4294967296)]
+    fn rpc_high_cost(&self) {}
 }
 
 fn main() {}

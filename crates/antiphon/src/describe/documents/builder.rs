@@ -30,6 +30,7 @@ const NO_TITLE: &str = "Remote methods";
 /// | `x-access` | `local` or `admin`, if only such callers may call the method |
 /// | `x-public` | `true`, if anonymous callers may call it once the server asks who they are |
 /// | `x-scopes` | the scopes that callers need, all of them |
+/// | `x-cost` | how many calls it counts as for rate limits, if not 1; 0 if it is exempt |
 /// | `x-deprecated-reason` | what to use instead |
 /// | `x-error-docs` | the documentation of errors, by code |
 ///

@@ -99,6 +99,11 @@ impl Page {
         if let Some(access) = method.extensions.get("x-access").and_then(Value::as_str) {
             self.paragraph(&format!("For callers with access {}.", code(access)));
         }
+        match method.extensions.get("x-cost").and_then(Value::as_u64) {
+            Some(0) => self.paragraph("Exempt from rate limits."),
+            Some(cost) => self.paragraph(&format!("Counts as {cost} calls for rate limits.")),
+            None => {}
+        }
         self.documentation(method.doc());
         let rows: Vec<_> = method.params.iter().map(param).collect();
         self.table(

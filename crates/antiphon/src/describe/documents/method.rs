@@ -26,6 +26,9 @@ pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> M
     if !scopes.is_empty() {
         extensions.insert("x-scopes".to_owned(), scopes.into());
     }
+    if info.cost() != 1 {
+        extensions.insert("x-cost".to_owned(), info.cost().into());
+    }
     if let Some(reason) = info.deprecated().filter(|reason| !reason.is_empty()) {
         extensions.insert("x-deprecated-reason".to_owned(), reason.into());
     }

@@ -30,6 +30,7 @@ pub(crate) struct MethodMetrics {
     in_flight: AtomicUsize,
     received: AtomicU64,
     sent: AtomicU64,
+    limited: AtomicU64,
 }
 
 impl MethodMetrics {
@@ -42,12 +43,14 @@ impl MethodMetrics {
             in_flight,
             received,
             sent,
+            limited,
         } = self;
         MethodSnapshot {
             calls,
             in_flight: in_flight.load(Ordering::Relaxed) as u64,
             received: received.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
+            limited: limited.load(Ordering::Relaxed),
             nanoseconds: nanoseconds.load(Ordering::Relaxed),
             codes: codes
                 .iter()
@@ -79,6 +82,11 @@ impl MethodMetrics {
         if let Some(count) = self.codes.get(at) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a call that a rate limit has refused.
+    pub(crate) fn limited(&self) {
+        self.limited.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds the size of a call's parameters.

@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::call_origin::Transport;
 use crate::metrics::status::ServerStatus;
+use crate::rate_limit::RateTable;
 use crate::router::{Method, Router};
 use crate::server::app::App;
 use crate::server::exposure::Exposure;
@@ -93,6 +94,7 @@ fn serve(
         http_layers: Vec::new(),
         tls: None,
         budgets: settings.budgets(),
+        rate_table: RateTable::new(Instant::now()),
         exposure: Exposure::of(&[]),
         authenticators: crate::identity::Authenticators::default(),
     };

@@ -6,6 +6,7 @@ mod tests;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::describe::{Access, Tree};
 use crate::server::error::ServeError;
 use crate::server::settings::Settings;
 use crate::transport::http::allow_list;
@@ -43,6 +44,7 @@ impl Settings {
         self.check_features()?;
         self.check_names()?;
         self.check_numbers()?;
+        self.check_rate()?;
         self.check_pairs()?;
         self.check_times()?;
         self.check_paths()
@@ -177,6 +179,42 @@ impl Settings {
             return Err(refused("max-requests", &0, text));
         }
         Ok(())
+    }
+
+    /// A rate limit that lets nothing through.
+    fn check_rate(&self) -> Result<(), ServeError> {
+        let Some(limit) = self.rate_limit else {
+            return Ok(());
+        };
+        let reason = "no call could run; leave it out for no limit";
+        if limit.calls() == 0 {
+            return Err(refused("rate-limit", &limit, reason));
+        }
+        match limit.most_at_once() {
+            0 => Err(refused("rate-burst", &0, "no call could run; at least 1")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a rate limit under which a method of this tree could never run.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::BadSetting`] with the name of the method and its cost.
+    pub(super) fn check_costs(&self, tree: &Tree) -> Result<(), ServeError> {
+        let Some(limit) = self.rate_limit else {
+            return Ok(());
+        };
+        let most = limit.most_at_once();
+        let methods = tree.methods(Access::Admin);
+        match methods.iter().find(|method| method.cost() > most) {
+            None => Ok(()),
+            Some(method) => {
+                let (name, cost) = (method.name(), method.cost());
+                let text = format!("`{name}` costs {cost}, so no call of it could ever run");
+                Err(refused("rate-burst", &most, &text))
+            }
+        }
     }
 
     /// Values that contradict each other.

@@ -1,6 +1,8 @@
 //! What is refused, and what is taken.
 
 use super::*;
+use crate::rate_limit::RateLimit;
+use crate::router::{Method, Router};
 
 type Change = fn(&mut Settings);
 
@@ -79,6 +81,60 @@ fn limits_that_let_nothing_through_are_refused() {
         ),
         (|s| s.supervision.max_requests = Some(1), None),
     ]);
+}
+
+#[test]
+fn a_rate_that_lets_no_call_through_is_refused() {
+    let limit = RateLimit::per_second;
+    for (limit, expected) in [
+        (limit(1), None),
+        (RateLimit::per_hour(1).burst(1), None),
+        (limit(0), Some("`rate-limit` cannot be 0/s: no call")),
+        (
+            RateLimit::per_minute(0).burst(5),
+            Some("`rate-limit` cannot be 0/m"),
+        ),
+        (limit(5).burst(0), Some("`rate-burst` cannot be 0: no call")),
+    ] {
+        let settings = Settings {
+            rate_limit: Some(limit),
+            ..Settings::default()
+        };
+        match (settings.check(), expected) {
+            (Ok(()), None) => {}
+            (Err(ServeError::BadSetting(text)), Some(part)) => {
+                assert!(text.contains(part), "{text}");
+            }
+            (other, _) => panic!("{other:?}, expected {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_burst_below_the_cost_of_a_method_is_refused() {
+    let router = Router::new()
+        .method_fn("small", || 1)
+        .method(Method::function("free", || 1).cost(0))
+        .nest(
+            "n",
+            Router::new().method(Method::function("large", || 1).cost(10)),
+        );
+    let dispatcher = router.build().unwrap();
+    let check = |rate_limit| {
+        let settings = Settings {
+            rate_limit,
+            ..Settings::default()
+        };
+        settings.check_costs(dispatcher.tree())
+    };
+    assert!(check(None).is_ok());
+    assert!(check(Some(RateLimit::per_second(10))).is_ok());
+    assert!(check(Some(RateLimit::per_second(1).burst(10))).is_ok());
+    let text = check(Some(RateLimit::per_second(9))).unwrap_err();
+    assert_eq!(
+        text.to_string(),
+        "`rate-burst` cannot be 9: `n.large` costs 10, so no call of it could ever run"
+    );
 }
 
 #[test]

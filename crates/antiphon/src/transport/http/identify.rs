@@ -61,7 +61,7 @@ fn refused() -> Response<Body> {
     let error = ErrorObject::of(ErrorCode::UNAUTHENTICATED);
     message::write_error(&mut text, b"null", &error);
     let json = HeaderValue::from_static("application/json");
-    let mut response = reply::answer(Payload::from(text), json);
+    let mut response = reply::answer(Payload::from(text), json, None);
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response.headers_mut().insert(WWW_AUTHENTICATE, INVALID);
     response

@@ -3,13 +3,23 @@
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::dispatch::Denied;
 use crate::memory_budget::Payload;
 use crate::transport::http::body::Body;
 use crate::transport::http::events;
 
-/// A response with this media type.
-pub(crate) fn answer(payload: Payload, media_type: HeaderValue) -> Response<Body> {
+/// A response with this media type. If it is the error of a call that was refused before it ran, the
+/// status tells so, too.
+pub(crate) fn answer(
+    payload: Payload,
+    media_type: HeaderValue,
+    denied: Option<Box<Denied>>,
+) -> Response<Body> {
     let mut response = Response::new(Body::from(payload));
+    if let Some(denied) = denied {
+        *response.status_mut() = denied.status;
+        response.headers_mut().extend(denied.header);
+    }
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, media_type);
@@ -38,6 +48,10 @@ pub(crate) fn share(response: &mut Response<Body>, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if headers.contains_key(header::RETRY_AFTER) {
+        let exposed = HeaderValue::from_static("retry-after");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
 }
 
 /// The response to a CORS preflight (Fetch standard).

@@ -8,6 +8,7 @@ use http::header::HeaderValue;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Limits;
 use crate::metrics::status::ServerStatus;
+use crate::rate_limit::RateLimiter;
 use crate::transport::http::headers::Fields;
 use crate::transport::http::media_types;
 use crate::transport::http::refusal::Refusal;
@@ -15,7 +16,7 @@ use crate::transport::http::refusal::Refusal;
 /// One path of a server: a built router, and how its responses look over HTTP.
 ///
 /// Its calls have the limits of its dispatcher, not those of the server. Call layers of the server
-/// do not apply to it.
+/// do not apply to it. The server's limit of calls by caller does.
 ///
 /// ```
 /// use antiphon::{Route, Router};
@@ -69,10 +70,20 @@ impl Route {
     }
 
     /// Connects the route to the server that serves it.
-    pub(crate) fn served(mut self, server: &Arc<ServerStatus>, limits: &Limits) -> Self {
+    pub(crate) fn served(
+        mut self,
+        server: &Arc<ServerStatus>,
+        limits: &Limits,
+        rate: Option<RateLimiter>,
+    ) -> Self {
         let limits = self.limited_by_server.then(|| limits.clone());
-        self.dispatcher = self.dispatcher.served(server, limits);
+        self.dispatcher = self.dispatcher.served(server, limits, rate);
         self
+    }
+
+    /// Limits the calls of each caller.
+    pub(super) fn limit_rate(&mut self, rate: &RateLimiter) {
+        self.dispatcher = self.dispatcher.rate_limited(Some(rate.clone()));
     }
 
     /// Sets the media types of responses, in order of preference. A request whose `Accept` excludes

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::rate_limit::RateLimiter;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::route::Route;
 
@@ -26,6 +27,13 @@ impl Routes {
 
     pub(crate) fn new(routes: Vec<(Option<String>, Route)>) -> Self {
         Self(routes)
+    }
+
+    /// Limits the calls of each caller, over all routes together.
+    pub(super) fn limit_rate(&mut self, rate: &RateLimiter) {
+        for (_, route) in &mut self.0 {
+            route.limit_rate(rate);
+        }
     }
 
     /// The route at this path.

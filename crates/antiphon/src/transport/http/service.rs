@@ -14,6 +14,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
@@ -22,6 +23,7 @@ use crate::dispatch::Answered;
 use crate::identity::{Authenticator, Identification};
 use crate::memory_budget::account::Accounts;
 use crate::memory_budget::{Account, Exhausted, MemoryBudgets};
+use crate::rate_limit::{RateLimit, RateLimiter, RateTable};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
 use crate::session_state::SessionHandle;
@@ -235,6 +237,27 @@ impl HttpService {
         self.edit(|inner| inner.config.authenticators.push(authenticator))
     }
 
+    /// Limits the calls of each caller; by default there is no limit.
+    ///
+    /// The service does not know the addresses of its callers, which are those of the server that it
+    /// is mounted in. So callers that have not shown who they are have no limit here. A rate or a
+    /// burst of 0 counts as 1, and a [cost](crate::Method::cost) above the burst as the whole burst.
+    ///
+    /// ```
+    /// use antiphon::{RateLimit, Router};
+    ///
+    /// let service = Router::new()
+    ///     .method_fn("add", |a: f64, b: f64| a + b)
+    ///     .into_service()?
+    ///     .rate_limit(RateLimit::per_second(100).burst(200));
+    /// # Ok::<(), antiphon::RouterError>(())
+    /// ```
+    #[must_use]
+    pub fn rate_limit(self, limit: RateLimit) -> Self {
+        let limiter = RateLimiter::new(limit, RateTable::new(Instant::now()));
+        self.edit(|inner| inner.routes.limit_rate(&limiter))
+    }
+
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self
@@ -387,7 +410,11 @@ impl HttpService {
         origin.session.clone_from(&handle);
         let origin = Arc::new(origin);
         let answering = route.dispatcher.dispatch(message, origin, call.connection);
-        let Answered { text, streams } = match many {
+        let Answered {
+            text,
+            streams,
+            denied,
+        } = match many {
             true => with_room(answering, memory).await,
             false => answering.await,
         };
@@ -404,7 +431,7 @@ impl HttpService {
             return Ok(reply::events(Body::from(events)));
         }
         Ok(match form.whole {
-            Some(media_type) => reply::answer(text, media_type),
+            Some(media_type) => reply::answer(text, media_type, denied),
             None => reply::events(Body::from(events::event(text, None))),
         })
     }

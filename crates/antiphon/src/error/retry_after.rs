@@ -1,0 +1,53 @@
+//! Data of errors that a caller may try again after: the time until then.
+
+use std::time::Duration;
+
+use antiphon_proto::ErrorObject;
+use serde::{Deserialize, Serialize};
+
+/// The member `retryAfterMs` in the data of an error.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RetryAfter {
+    #[serde(rename = "retryAfterMs")]
+    milliseconds: u64,
+}
+
+impl From<Duration> for RetryAfter {
+    /// Rounded up: a caller that waits for so long is not early.
+    fn from(time: Duration) -> Self {
+        let milliseconds = time.as_nanos().div_ceil(1_000_000);
+        Self {
+            milliseconds: u64::try_from(milliseconds).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl RetryAfter {
+    /// The time that an error tells; `None` if it tells none.
+    pub(crate) fn of(error: &ErrorObject) -> Option<Duration> {
+        let Self { milliseconds } = error.data_as()?;
+        Some(Duration::from_millis(milliseconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rounded_up_and_read_again() {
+        for (nanoseconds, milliseconds) in [(1, 1), (1_000_000, 1), (1_000_001, 2)] {
+            let time = Duration::from_nanos(nanoseconds);
+            let error = ErrorObject::new(1, "m").with_data(&RetryAfter::from(time));
+            let text = format!(r#"{{"retryAfterMs":{milliseconds}}}"#);
+            assert_eq!(error.data(), Some(&*text));
+            let read = RetryAfter::of(&error);
+            assert_eq!(read, Some(Duration::from_millis(milliseconds)));
+        }
+        for data in [r#"{"retryAfterMs":"soon"}"#, r#"{"retryAfterMs":-1}"#, "7"] {
+            let text = format!(r#"{{"code":1,"message":"m","data":{data}}}"#);
+            let error = ErrorObject::from_json(&text).unwrap();
+            assert_eq!(RetryAfter::of(&error), None, "{data}");
+        }
+    }
+}

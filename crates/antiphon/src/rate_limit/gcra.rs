@@ -1,0 +1,196 @@
+//! Generic cell rate algorithm (GCRA): the arithmetic of a rate limit, on nanoseconds.
+//!
+//! A caller has a *debt*: the time that its calls so far were worth and that has not passed yet.
+//! What is stored is when the debt is paid, the theoretical arrival time of the next call. A call
+//! adds its cost, and runs if the debt then fits into the window. This is a token bucket without a
+//! token: the bucket is full where the debt is paid, and nobody has to refill it.
+
+use std::time::Duration;
+
+/// The parameters of a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Gcra {
+    /// What one unit of cost is worth, in nanoseconds.
+    interval: u64,
+    /// The largest debt, in nanoseconds.
+    window: u64,
+}
+
+impl Gcra {
+    /// `calls` in a `period`, of which `burst` may come at once. Zero counts as one. The interval is
+    /// rounded up, so that the rate is never above the one that was asked for.
+    pub(super) fn new(calls: u32, period: Duration, burst: u32) -> Self {
+        let interval = nanoseconds(period).div_ceil(u64::from(calls.max(1)));
+        let interval = interval.max(1);
+        Self {
+            interval,
+            window: interval.saturating_mul(u64::from(burst.max(1))),
+        }
+    }
+
+    /// Decides on a call. `paid` is when the caller's debt is paid, 0 for a caller without one; it
+    /// moves on if the call runs.
+    ///
+    /// A cost above the burst counts as the whole burst. A debt beyond the window, which another
+    /// limit has left, becomes the window.
+    ///
+    /// # Errors
+    ///
+    /// The nanoseconds after which this call would run, at least 1.
+    pub(super) fn admit(self, paid: &mut u64, now: u64, cost: u32) -> Result<(), u64> {
+        let latest = now.saturating_add(self.window);
+        let begin = (*paid).clamp(now, latest);
+        let cost = self.interval.saturating_mul(u64::from(cost));
+        let end = begin.saturating_add(cost.min(self.window));
+        match end.saturating_sub(latest) {
+            0 => {
+                *paid = end;
+                Ok(())
+            }
+            wait => {
+                *paid = begin;
+                Err(wait)
+            }
+        }
+    }
+}
+
+/// A duration in nanoseconds; five centuries at most.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(u64::from(time.subsec_nanos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_call_runs_if_its_debt_fits_into_the_window() {
+        // 10 a second, 3 at once: a call is worth 100 ms, and the window has 300 ms.
+        let gcra = Gcra::new(10, Duration::from_secs(1), 3);
+        let tenth = SECOND / 10;
+        for (paid, now, cost, expected) in [
+            // Without a debt, or with one that is paid.
+            (0, 5, 1, Ok(5 + tenth)),
+            (7 * tenth, 7 * tenth, 1, Ok(8 * tenth)),
+            (tenth, 9 * tenth, 3, Ok(12 * tenth)),
+            // With one.
+            (2 * tenth, 0, 1, Ok(3 * tenth)),
+            (2 * tenth, 0, 2, Err(tenth)),
+            (3 * tenth, 0, 1, Err(tenth)),
+            (3 * tenth, tenth - 1, 1, Err(1)),
+            (3 * tenth, tenth, 1, Ok(4 * tenth)),
+            (3 * tenth, 0, 3, Err(3 * tenth)),
+            // What costs nothing changes nothing that is to come.
+            (3 * tenth, 0, 0, Ok(3 * tenth)),
+            // More than the burst is the burst.
+            (0, 0, 4, Ok(3 * tenth)),
+            (1, 0, u32::MAX, Err(1)),
+            // A debt that another limit has left.
+            (100 * tenth, 0, 1, Err(tenth)),
+            // The end of time.
+            (u64::MAX, u64::MAX, 1, Ok(u64::MAX)),
+        ] {
+            let mut after = paid;
+            let outcome = gcra.admit(&mut after, now, cost).map(|()| after);
+            assert_eq!(outcome, expected, "{paid} {now} {cost}");
+        }
+    }
+
+    #[test]
+    fn a_debt_that_another_limit_has_left_is_not_paid_for_ages() {
+        let gcra = Gcra::new(10, Duration::from_secs(1), 3);
+        let mut paid = 100 * SECOND;
+        assert_eq!(gcra.admit(&mut paid, 0, 1), Err(SECOND / 10));
+        assert_eq!(gcra.admit(&mut paid, SECOND / 10, 1), Ok(()));
+    }
+
+    #[test]
+    fn extreme_parameters_are_no_panic_and_no_free_pass() {
+        for (calls, period, burst, interval, window) in [
+            (0, Duration::from_secs(1), 0, SECOND, SECOND),
+            (3, Duration::from_secs(1), 1, 333_333_334, 333_333_334),
+            (u32::MAX, Duration::from_secs(1), 2, 1, 2),
+            (1, Duration::MAX, 1, u64::MAX, u64::MAX),
+            (1, Duration::ZERO, 1, 1, 1),
+        ] {
+            let gcra = Gcra::new(calls, period, burst);
+            assert_eq!((gcra.interval, gcra.window), (interval, window));
+            let mut paid = 0;
+            assert_eq!(gcra.admit(&mut paid, 0, u32::MAX), Ok(()));
+            // What is as long as all time is no limit.
+            let outcome = gcra.admit(&mut paid, 0, 1);
+            assert_eq!(outcome.is_err(), window < u64::MAX, "{calls} {period:?}");
+        }
+    }
+
+    /// A token bucket, in units so small that it has no fractions.
+    struct Bucket {
+        tokens: u128,
+        full: u128,
+        /// Tokens that a call of cost 1 takes, with one token a nanosecond.
+        price: u128,
+        last: u64,
+    }
+
+    impl Bucket {
+        /// Takes the tokens of a call, or says how many are missing.
+        fn take(&mut self, now: u64, cost: u32) -> Result<(), u128> {
+            self.tokens = self.full.min(self.tokens + u128::from(now - self.last));
+            self.last = now;
+            let price = self.full.min(self.price * u128::from(cost));
+            match price.saturating_sub(self.tokens) {
+                0 => {
+                    self.tokens -= price;
+                    Ok(())
+                }
+                missing => Err(missing),
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_a_token_bucket() {
+        // A generator of numbers is enough here: xorshift.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let (mut taken, mut refused) = (0, 0);
+        for _ in 0..500 {
+            let small = |number: u64| u32::try_from(number).unwrap();
+            let (calls, burst) = (small(1 + random(1000)), small(1 + random(50)));
+            let gcra = Gcra::new(calls, Duration::from_secs(1 + random(60)), burst);
+            let mut bucket = Bucket {
+                tokens: u128::from(gcra.window),
+                full: u128::from(gcra.window),
+                price: u128::from(gcra.interval),
+                last: 0,
+            };
+            let (mut now, mut paid) = (0, 0);
+            for _ in 0..200 {
+                now += random(2 * gcra.interval + 1) * random(3);
+                let cost = small(random(u64::from(burst) + 2));
+                let outcome = gcra.admit(&mut paid, now, cost);
+                let expected = bucket.take(now, cost);
+                assert_eq!(outcome.err().map(u128::from), expected.err());
+                match outcome {
+                    Ok(()) => taken += 1,
+                    Err(wait) => {
+                        // It runs then, and not a nanosecond before.
+                        assert!(gcra.admit(&mut { paid }, now + wait, cost).is_ok());
+                        assert!(gcra.admit(&mut { paid }, now + wait - 1, cost).is_err());
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        assert!(taken > 10_000 && refused > 10_000, "{taken} {refused}");
+    }
+}
