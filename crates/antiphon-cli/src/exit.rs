@@ -61,6 +61,13 @@ pub(crate) fn explanation(error: &ErrorObject) -> Option<String> {
         scope: String,
     }
 
+    /// The data of error −32005.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wait {
+        retry_after_ms: u64,
+    }
+
     Some(match error.code() {
         ErrorCode::UNAUTHENTICATED => {
             "the server does not know who calls: it needs a token that it accepts (--bearer)".into()
@@ -69,13 +76,13 @@ pub(crate) fn explanation(error: &ErrorObject) -> Option<String> {
             Some(missing) => format!("the caller lacks the scope {}", missing.scope),
             None => "the caller must not do this".into(),
         },
-        RATE_LIMITED => "the caller has made too many calls: wait before the next one".into(),
+        ErrorCode::LIMIT_EXCEEDED => match error.data_as::<Wait>() {
+            Some(wait) => format!("too many calls: wait {} ms", wait.retry_after_ms),
+            None => "too many calls: wait before the next one".into(),
+        },
         _ => return None,
     })
 }
-
-/// The error for a caller who makes more calls than it may.
-const RATE_LIMITED: ErrorCode = ErrorCode(-32005);
 
 /// The reason why a command failed. `main` prints it.
 #[derive(Debug)]

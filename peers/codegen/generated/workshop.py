@@ -517,7 +517,7 @@ class _Settings:
         self._ids = itertools.count(1)
 
     def _refused(self, status: int, text: bytes) -> ClientError:
-        refusal = _refusal(text) if status in (401, 403) else None
+        refusal = _refusal(text) if status in (401, 403, 429) else None
         if refusal is not None:
             return _Refusal(text, refusal)
         said = text[:1024].decode(errors="replace").strip()

@@ -484,6 +484,9 @@ function isUnauthenticated(
   return asked && answer.length > 0 && answer.every(refused);
 }
 
+/** Statuses of HTTP that come with an error of JSON-RPC: the caller is refused. */
+const REFUSALS = [401, 403, 429];
+
 const UNAUTHENTICATED = -32006;
 const METHOD_NOT_FOUND = -32601;
 
@@ -549,7 +552,7 @@ export class FetchTransport implements Transport {
       const text = await this.read(response);
       const requests = Array.isArray(message) ? message : [message];
       const asked = requests.some((request) => request.id !== undefined);
-      if (response.status === 401 || response.status === 403) {
+      if (REFUSALS.includes(response.status)) {
         const refusal = refusalIn(text);
         if (asked && refusal !== undefined) return refusal;
         if (refusal !== undefined) throw rpcError(refusal.error);

@@ -145,9 +145,9 @@ fn an_error_about_the_caller_is_explained() {
         assert_eq!(ended.code, Some(1), "{}", ended.err);
         assert!(ended.err.contains(unknown), "{}", ended.err);
     }
-    let limited = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"No"}}"#;
+    let limited = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"No","data":{"retryAfterMs":250}}}"#;
     for (status, kind, body, said) in [
-        ("200 OK", "application/json", limited, "too many calls"),
+        ("200 OK", "application/json", limited, "wait 250 ms"),
         ("401 Unauthorized", "text/html", "<p>", unknown),
     ] {
         let (address, _) = peer(http(status, kind, body));

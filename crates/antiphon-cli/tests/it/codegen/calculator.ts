@@ -358,6 +358,9 @@ function isUnauthenticated(
   return asked && answer.length > 0 && answer.every(refused);
 }
 
+/** Statuses of HTTP that come with an error of JSON-RPC: the caller is refused. */
+const REFUSALS = [401, 403, 429];
+
 const UNAUTHENTICATED = -32006;
 const METHOD_NOT_FOUND = -32601;
 
@@ -423,7 +426,7 @@ export class FetchTransport implements Transport {
       const text = await this.read(response);
       const requests = Array.isArray(message) ? message : [message];
       const asked = requests.some((request) => request.id !== undefined);
-      if (response.status === 401 || response.status === 403) {
+      if (REFUSALS.includes(response.status)) {
         const refusal = refusalIn(text);
         if (asked && refusal !== undefined) return refusal;
         if (refusal !== undefined) throw rpcError(refusal.error);
@@ -875,9 +878,9 @@ function refusalIn(
 ): { error: { [name: string]: unknown } } | undefined {
   try {
     const answer: unknown = JSON.parse(text);
-    const whole = isObject(answer) && answer["jsonrpc"] === "2.0";
-    const error = whole ? answer["error"] : undefined;
-    return isObject(answer) && isObject(error) ? { ...answer, error } : undefined;
+    if (!isObject(answer) || answer["jsonrpc"] !== "2.0") return undefined;
+    const error = answer["error"];
+    return isObject(error) ? { ...answer, error } : undefined;
   } catch {
     return undefined;
   }
