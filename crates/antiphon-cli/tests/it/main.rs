@@ -11,6 +11,7 @@ mod attack;
 #[cfg(unix)]
 mod auth;
 mod batch;
+mod bearer;
 mod call;
 mod codegen;
 #[cfg(unix)]

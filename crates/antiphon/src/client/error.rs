@@ -60,6 +60,8 @@ enum Repr {
 pub(super) enum Reason {
     /// Connecting to this place failed.
     Connect(Box<str>),
+    /// There is no token; see the cause.
+    Token,
     /// No response arrived within this timeout.
     Deadline(Duration),
     /// The transport failed; see the cause.
@@ -289,6 +291,7 @@ impl Error {
     fn write_reason(&self, reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match reason {
             Reason::Connect(place) => write!(f, "cannot connect to {place}")?,
+            Reason::Token => f.write_str("there is no token")?,
             Reason::Deadline(waited) if matches!(self.0.repr, Repr::NotSent(_)) => {
                 return write!(f, "its time of {waited:?} was over before");
             }
