@@ -76,16 +76,25 @@ pub(crate) fn from_json(text: &str) -> Result<Params, String> {
 ///
 /// If the file cannot be read, is too long, or is not UTF-8.
 pub(crate) fn read(path: &str) -> Result<String, Failure> {
+    read_up_to(path, MAX_INPUT)
+}
+
+/// Reads a whole file of at most so many bytes; `-` or an empty name means standard input.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub(crate) fn read_up_to(path: &str, max: u64) -> Result<String, Failure> {
     let fail = |error: io::Error| Failure::io(&named_input(path), &error);
     let mut text = String::new();
     let input: &mut dyn Read = match path {
         "" | "-" => &mut io::stdin(),
         path => &mut File::open(path).map_err(fail)?,
     };
-    let read = input.take(MAX_INPUT + 1).read_to_string(&mut text);
-    if read.map_err(fail)? as u64 > MAX_INPUT {
+    let read = input.take(max + 1).read_to_string(&mut text);
+    if read.map_err(fail)? as u64 > max {
         return Err(Failure::usage(format!(
-            "{}: longer than {MAX_INPUT} bytes",
+            "{}: longer than {max} bytes",
             named_input(path)
         )));
     }

@@ -1,5 +1,7 @@
 //! `antiphon batch`: many calls in one request, read as one JSON object per line.
 
+use std::collections::BTreeSet;
+
 use antiphon::client::{Batch, Error, ErrorKind, Responses, Ticket};
 use antiphon::{ErrorCode, ErrorObject, Params};
 use clap::Args;
@@ -8,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::args;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, explanation};
 use crate::output::Output;
 use crate::remote::{self, Remote};
 
@@ -85,6 +87,9 @@ impl BatchCommand {
             .into_iter()
             .map(|place| tally.line(&mut responses, place));
         output.json_lines(lines)?;
+        for said in &tally.explanations {
+            output.about(said);
+        }
         Ok(tally.exit())
     }
 }
@@ -132,6 +137,9 @@ fn reason(error: &serde_json::Error) -> String {
 /// The failure when the server rejected the batch as a whole, before any call ran.
 fn refused(entries: usize, error: &ErrorObject) -> Failure {
     let mut text = format!("the server refused the batch of {entries} as a whole: {error}");
+    if let Some(said) = explanation(error) {
+        text += &format!("; {said}");
+    }
     if error.code() == ErrorCode::INVALID_REQUEST {
         text += "; servers take only so many calls at once (Antiphon's 100, unless told otherwise)";
     }
@@ -144,6 +152,8 @@ struct Tally {
     done: usize,
     refused: usize,
     unanswered: usize,
+    /// What the errors about the caller mean, each once.
+    explanations: BTreeSet<String>,
 }
 
 impl Tally {
@@ -161,6 +171,7 @@ impl Tally {
     fn failed(&mut self, error: &Error) -> String {
         if let ErrorKind::Refused(object) = error.kind() {
             self.refused += 1;
+            self.explanations.extend(explanation(object));
             return format!(r#"{{"error":{}}}"#, object.to_json());
         }
         self.unanswered += 1;
@@ -221,6 +232,7 @@ mod tests {
                 done,
                 refused,
                 unanswered,
+                ..Tally::default()
             }
             .exit()
         };

@@ -97,6 +97,7 @@ impl CallCommand {
                 ErrorKind::Refused(_) if self.raw => Ok(Exit::Refused),
                 ErrorKind::Refused(object) => {
                     output.error_object(&object.to_json());
+                    output.explain(object);
                     Ok(Exit::Refused)
                 }
                 _ => Err(error.into()),

@@ -26,7 +26,7 @@ pub(crate) struct DocsCommand {
 
 const HELP: &str = "\
 A server gives its document as the result of rpc.discover. It tells of the methods that the caller
-may use: with -H 'Authorization: Bearer …' of those for admins, too.
+may use: with --bearer @FILE of those that need a token, too.
 
   markdown     for people
   html         for people, as one file that loads nothing

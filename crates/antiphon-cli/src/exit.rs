@@ -7,6 +7,8 @@ use std::io;
 use std::process::ExitCode;
 
 use antiphon::client::{Error, ErrorKind};
+use antiphon::{ErrorCode, ErrorObject};
+use serde::Deserialize;
 
 /// The exit code of the tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +42,7 @@ impl From<&Error> for Exit {
         match error.kind() {
             // Includes a timeout on the server, which is an error response.
             ErrorKind::Refused(_) => Self::Refused,
+            ErrorKind::Rejected { .. } if error.is_unauthenticated() => Self::Refused,
             ErrorKind::Rejected { .. } => Self::Protocol,
             ErrorKind::Local if error.is_decode() => Self::Protocol,
             ErrorKind::Local => Self::Usage,
@@ -48,6 +51,37 @@ impl From<&Error> for Exit {
             _ => Self::Connection,
         }
     }
+}
+
+/// What an error about the caller means, and what helps; `None` for other errors.
+pub(crate) fn explanation(error: &ErrorObject) -> Option<String> {
+    /// The data of error −32007.
+    #[derive(Deserialize)]
+    struct Missing {
+        scope: String,
+    }
+
+    /// The data of error −32005.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wait {
+        retry_after_ms: u64,
+    }
+
+    Some(match error.code() {
+        ErrorCode::UNAUTHENTICATED => {
+            "the server does not know who calls: it needs a token that it accepts (--bearer)".into()
+        }
+        ErrorCode::FORBIDDEN => match error.data_as::<Missing>() {
+            Some(missing) => format!("the caller lacks the scope {}", missing.scope),
+            None => "the caller must not do this".into(),
+        },
+        ErrorCode::LIMIT_EXCEEDED => match error.data_as::<Wait>() {
+            Some(wait) => format!("too many calls: wait {} ms", wait.retry_after_ms),
+            None => "too many calls: wait before the next one".into(),
+        },
+        _ => return None,
+    })
 }
 
 /// The reason why a command failed. `main` prints it.
@@ -82,7 +116,15 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Exit::from(&error), error.to_string())
+        let text = match error.kind() {
+            ErrorKind::Refused(object) => explanation(object),
+            ErrorKind::Rejected { .. } if error.is_unauthenticated() => {
+                explanation(&ErrorObject::of(ErrorCode::UNAUTHENTICATED))
+            }
+            _ => None,
+        };
+        let text = text.map_or_else(|| error.to_string(), |said| format!("{error}; {said}"));
+        Self::new(Exit::from(&error), text)
     }
 }
 

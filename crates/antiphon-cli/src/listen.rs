@@ -97,6 +97,7 @@ impl ListenCommand {
                 Some(Err(error)) if !error.is_end() => output.about(&error.to_string()),
                 Some(Err(StreamError::Failed(object))) => {
                     output.error_object(&object.to_json());
+                    output.explain(&object);
                     return Ok(Exit::Refused);
                 }
                 Some(Err(StreamError::Lost(error))) => return Err(error.into()),

@@ -29,6 +29,7 @@ mod batch;
 mod calculator;
 mod call;
 mod codegen;
+mod credentials;
 mod ctl;
 mod docs;
 mod exit;

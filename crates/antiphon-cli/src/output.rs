@@ -10,10 +10,10 @@
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use antiphon::is_printable;
+use antiphon::{ErrorObject, is_printable};
 use clap::ValueEnum;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, explanation};
 use crate::json::{self, Style};
 
 /// When to use colour. The variants have no doc comments: `--help` would spread them over many
@@ -171,6 +171,13 @@ impl Output {
     /// Prints a message about a response.
     pub(crate) fn about(&self, text: &str) {
         note(&harmless(text));
+    }
+
+    /// Explains an error about the caller, on one line.
+    pub(crate) fn explain(&self, error: &ErrorObject) {
+        if let Some(text) = explanation(error) {
+            self.about(&text);
+        }
     }
 
     /// Prints why the command failed.

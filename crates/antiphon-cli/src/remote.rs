@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use crate::args;
+use crate::credentials::Credentials;
 use crate::exit::{Exit, Failure};
 
 /// Where the server is, and what every request carries.
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// Certificate authorities to trust in place of the machine's own (PEM)
     #[arg(long, value_name = "FILE")]
     ca_cert: Option<String>,
+
+    #[command(flatten)]
+    credentials: Credentials,
 }
 
 impl Remote {
@@ -81,6 +85,7 @@ impl Options {
         if let Some(TimeLimit(time)) = self.timeout {
             builder = builder.timeout(time);
         }
+        let mut is_said = false;
         for header in &self.headers {
             let text = match header.strip_prefix('@') {
                 Some(path) => &args::read(path)?,
@@ -91,10 +96,11 @@ impl Options {
                     // The line is not quoted, because it may be a secret.
                     return Err(Failure::usage("a header is written as 'Name: value'"));
                 };
+                is_said |= name.trim().eq_ignore_ascii_case("authorization");
                 builder = builder.header(name.trim(), value.trim());
             }
         }
-        Ok(builder.build()?)
+        Ok(self.credentials.give(builder, is_said)?.build()?)
     }
 }
 

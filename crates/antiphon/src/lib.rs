@@ -273,7 +273,7 @@
 //! Everything that a peer can make grow has a limit, and every wait has a deadline. [`Settings`]
 //! contains the limits of connections, [`Limits`] those of calls, [`SessionLimits`] those of
 //! sessions, and [`ClientBuilder`](client::ClientBuilder) those of clients. All of them have
-//! defaults.
+//! defaults. [`Server::rate_limit`] limits how many calls each caller may make in a time.
 //!
 //! # A whole program
 //!

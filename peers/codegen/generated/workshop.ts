@@ -153,6 +153,12 @@ export interface ClientOptions {
   timeout?: number | null;
   /** The longest answer that is read, in bytes; 10 MiB. */
   maxResponse?: number;
+  /**
+   * A bearer token that says who calls, or a function that gives one. Over HTTP it is a header of
+   * every request; over a WebSocket it is told before anything else, on every connection. If the
+   * server refuses a token, the function is asked again, and the call is sent again, once.
+   */
+  token?: string | (() => string | Promise<string>);
   /** HTTP: headers of every request. */
   headers?: { [name: string]: string };
   /** HTTP: what sends requests, in place of the global `fetch`. */
@@ -412,14 +418,88 @@ export interface Transport {
   close(): void;
 }
 
+/** The tokens of a client. A function is asked by one call for all, and again for another token. */
+class Tokens {
+  private readonly source: ClientOptions["token"];
+  private latest: Promise<string> | undefined;
+
+  constructor(options: ClientOptions) {
+    this.source = options.token;
+    const names = Object.keys(options.headers ?? {});
+    if (
+      this.source !== undefined &&
+      names.some((name) => name.toLowerCase() === "authorization")
+    ) {
+      throw new TypeError("a token and a header Authorization are given");
+    }
+  }
+
+  /** The token for a call. */
+  current(): Promise<string> | undefined {
+    if (this.source !== undefined) this.latest ??= this.ask(this.source);
+    return this.latest;
+  }
+
+  /** Another token than one that was refused, if there may be one. */
+  after(refused: Promise<string> | undefined): Promise<string> | undefined {
+    if (typeof this.source !== "function") return undefined;
+    if (this.latest === refused) this.latest = undefined;
+    return this.current();
+  }
+
+  private ask(source: string | (() => string | Promise<string>)) {
+    const asking = (async () => {
+      let token: unknown;
+      try {
+        token = typeof source === "function" ? await source() : source;
+      } catch (error) {
+        const why = "the call was not sent: there is no token";
+        throw new TransportError(why, undefined, error);
+      }
+      // What no header can carry. The text is not shown: it may be almost a token.
+      if (typeof token !== "string" || !/^[!-~]+$/.test(token)) {
+        throw new TransportError("the call was not sent: the token is none");
+      }
+      return token;
+    })();
+    asking.catch(() => {
+      if (this.latest === asking) this.latest = undefined;
+    });
+    return asking;
+  }
+}
+
+/** Whether the server did not know who called, so that nothing has run. */
+function isUnauthenticated(
+  answer: unknown,
+  message: RpcRequest | RpcRequest[],
+): boolean {
+  const refused = (one: unknown) =>
+    isObject(one) &&
+    isObject(one["error"]) &&
+    one["error"]["code"] === UNAUTHENTICATED;
+  if (!Array.isArray(answer)) return refused(answer);
+  // A notification may have run.
+  const asked = [message].flat().every(({ id }) => id !== undefined);
+  return asked && answer.length > 0 && answer.every(refused);
+}
+
+/** Statuses of HTTP that come with an error of JSON-RPC: the caller is refused. */
+const REFUSALS = [401, 403, 429];
+
+const UNAUTHENTICATED = -32006;
+const METHOD_NOT_FOUND = -32601;
+
 /** Requests over HTTP. */
 export class FetchTransport implements Transport {
   private readonly url: string;
   private readonly options: ClientOptions;
+  private readonly tokens: Tokens;
 
   constructor(url: string, options: ClientOptions = {}) {
     this.url = url;
     this.options = options;
+    this.tokens = new Tokens(options);
   }
 
   async exchange(
@@ -430,12 +510,38 @@ export class FetchTransport implements Transport {
     if (items !== undefined) {
       throw new TransportError("a subscription needs a WebSocket");
     }
+    const token = this.tokens.current();
+    if (token === undefined) return this.post(message, signal);
+    const given = await aborted(token, signal);
+    try {
+      const answer = await this.post(message, signal, given);
+      if (!isUnauthenticated(answer, message)) return answer;
+      const other = this.tokens.after(token);
+      if (other === undefined) return answer;
+    } catch (error) {
+      const refused =
+        (error instanceof TransportError && error.status === 401) ||
+        (error instanceof RpcError && error.code === UNAUTHENTICATED);
+      if (!refused || this.tokens.after(token) === undefined) throw error;
+    }
+    const other = await aborted(this.tokens.current() ?? token, signal);
+    return this.post(message, signal, other);
+  }
+
+  private async post(
+    message: RpcRequest | RpcRequest[],
+    signal: AbortSignal,
+    token?: string,
+  ): Promise<unknown> {
     const send = this.options.fetch ?? fetch;
+    const authorization =
+      token === undefined ? {} : { authorization: `Bearer ${token}` };
     try {
       const response = await send(this.url, {
         method: "POST",
         headers: {
           ...this.options.headers,
+          ...authorization,
           accept: "application/json",
           "content-type": "application/json",
         },
@@ -444,6 +550,13 @@ export class FetchTransport implements Transport {
         signal,
       });
       const text = await this.read(response);
+      const requests = Array.isArray(message) ? message : [message];
+      const asked = requests.some((request) => request.id !== undefined);
+      if (REFUSALS.includes(response.status)) {
+        const refusal = refusalIn(text);
+        if (asked && refusal !== undefined) return refusal;
+        if (refusal !== undefined) throw rpcError(refusal.error);
+      }
       if (!response.ok) {
         const said = text.slice(0, 1024).trim();
         const about = `HTTP status ${response.status}`;
@@ -452,14 +565,11 @@ export class FetchTransport implements Transport {
           response.status,
         );
       }
-      const requests = Array.isArray(message) ? message : [message];
-      const asked = requests.some((request) => request.id !== undefined);
       return asked ? parse(text) : undefined;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof TransportError || error instanceof ProtocolError) {
-        throw error;
-      }
+      const known = [TransportError, ProtocolError, RpcError];
+      if (known.some((kind) => error instanceof kind)) throw error;
       throw new TransportError(
         `the request failed: ${error}`,
         undefined,
@@ -511,10 +621,15 @@ export class WebSocketTransport implements Transport {
 
   private readonly url: string;
   private readonly options: ClientOptions;
+  private readonly tokens: Tokens;
+  /** The token that the server was told last, and when it has heard it. */
+  private told: Promise<string> | undefined;
+  private telling: Promise<void> = Promise.resolve();
 
   constructor(url: string, options: ClientOptions = {}) {
     this.url = url;
     this.options = options;
+    this.tokens = new Tokens(options);
   }
 
   async exchange(
@@ -522,10 +637,80 @@ export class WebSocketTransport implements Transport {
     signal: AbortSignal,
     items?: Items,
   ): Promise<unknown> {
+    const socket = await aborted(this.connected(), signal);
+    const told = this.told;
+    const answer = await this.ask(socket, message, signal, items);
+    if (told === undefined || !isUnauthenticated(answer, message)) {
+      return answer;
+    }
+    const renewed = this.renew(socket, told);
+    if (renewed === undefined) return answer;
+    await aborted(renewed, signal);
+    return this.ask(socket, message, signal, items);
+  }
+
+  /** Tells another token on a connection that lives; those who ask for it at once share it. */
+  private renew(
+    socket: WebSocket,
+    refused: Promise<string>,
+  ): Promise<void> | undefined {
+    if (this.told === refused) {
+      const token = this.tokens.after(refused);
+      if (token === undefined) return undefined;
+      this.told = token;
+      this.telling = token.then((given) => this.tell(socket, given));
+    }
+    return this.telling;
+  }
+
+  /** Tells who calls on a new connection. A token that is refused is replaced once. */
+  private async authenticate(socket: WebSocket): Promise<void> {
+    this.told = this.tokens.current();
+    if (this.told === undefined) return;
+    const first = this.told;
+    try {
+      return await this.tell(socket, await first);
+    } catch (error) {
+      const refused =
+        error instanceof RpcError && error.code === UNAUTHENTICATED;
+      const other = refused ? this.tokens.after(first) : undefined;
+      if (other === undefined) throw error;
+      this.told = other;
+      await this.tell(socket, await other);
+    }
+  }
+
+  /** A server without this method needs no token. */
+  private async tell(socket: WebSocket, token: string): Promise<void> {
+    // Calls have ids from 1.
+    const request: RpcRequest = {
+      jsonrpc: "2.0",
+      id: 0,
+      method: "rpc.authenticate",
+      params: [token],
+    };
+    const { signal, done } = deadline(10_000, undefined);
+    try {
+      const answer = outcome(await this.ask(socket, request, signal));
+      if (answer.status === "fulfilled") return;
+      const reason: unknown = answer.reason;
+      const unknown =
+        reason instanceof RpcError && reason.code === METHOD_NOT_FOUND;
+      if (!unknown) throw reason;
+    } finally {
+      done();
+    }
+  }
+
+  private async ask(
+    socket: WebSocket,
+    message: RpcRequest | RpcRequest[],
+    signal: AbortSignal,
+    items?: Items,
+  ): Promise<unknown> {
     const text = JSON.stringify(message);
     const requests = Array.isArray(message) ? message : [message];
     const ids = requests.flatMap(({ id }) => (id === undefined ? [] : [id]));
-    const socket = await aborted(this.connected(), signal);
     if (ids.length === 0) return socket.send(text);
     const answer = new Promise<unknown>((resolve, reject) => {
       const exchange: Exchange = {
@@ -565,7 +750,15 @@ export class WebSocketTransport implements Transport {
   private connected(): Promise<WebSocket> {
     this.socket ??= new Promise<WebSocket>((resolve, reject) => {
       const socket = new (this.options.webSocket ?? WebSocket)(this.url);
-      socket.onopen = () => resolve(socket);
+      socket.onopen = () => {
+        this.authenticate(socket).then(
+          () => resolve(socket),
+          (error: unknown) => {
+            reject(error);
+            socket.close();
+          },
+        );
+      };
       socket.onmessage = (event: { data: unknown }) =>
         this.receive(socket, event.data);
       socket.onclose = (event) => {
@@ -802,6 +995,20 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new ProtocolError("the answer is no JSON");
+  }
+}
+
+/** An error in the body of a response that has another status than 200. */
+function refusalIn(
+  text: string,
+): { error: { [name: string]: unknown } } | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (!isObject(answer) || answer["jsonrpc"] !== "2.0") return undefined;
+    const error = answer["error"];
+    return isObject(error) ? { ...answer, error } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{Api, ErrorDef, Field, Method, Passing, STANDARD_ERRORS, Stream, Type};
 use super::schema::Schemas;
-use super::text::one_line;
+use super::text::{one_line, paragraphs};
 use super::value::Json;
 
 /// Maximum count of methods.
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         }
         Ok(Method {
             name: name.to_owned(),
-            doc: about(json),
+            doc: paragraphs(&[&about(json), &needs(json)]),
             deprecated: json.flag("deprecated"),
             params,
             rest: rest.is_some(),
@@ -262,6 +262,24 @@ impl<'a> Reader<'a> {
             unsubscribe: unsubscribe.to_owned(),
             item,
         }
+    }
+}
+
+/// What a caller needs, if the server asks who calls.
+fn needs(json: &Json) -> String {
+    let shown = |scope: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || ":./-_".contains(c);
+        match scope.chars().all(is_plain) {
+            true => format!("`{scope}`"),
+            false => one_line(scope),
+        }
+    };
+    let scopes = json.list("x-scopes").iter();
+    let scopes: Vec<_> = scopes.filter_map(Json::as_str).map(shown).collect();
+    match &*scopes {
+        [] => String::new(),
+        [scope] => format!("Needs the scope {scope}."),
+        scopes => format!("Needs the scopes {}.", scopes.join(", ")),
     }
 }
 

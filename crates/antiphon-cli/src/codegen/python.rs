@@ -73,10 +73,12 @@ fn head(api: &Api, client: &str, body: &str) -> String {
         "asyncio",
         "enum",
         "http.client",
+        "inspect",
         "itertools",
         "json",
         "socket",
         "ssl",
+        "threading",
         "time",
         "urllib.error",
         "urllib.parse",
@@ -92,6 +94,8 @@ fn head(api: &Api, client: &str, body: &str) -> String {
         .collect();
     let names = [
         "Any",
+        "Awaitable",
+        "Callable",
         "Dict",
         "Generic",
         "List",

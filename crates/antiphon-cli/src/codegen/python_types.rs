@@ -22,8 +22,10 @@ const ANNOTATIONS: &[&str] = &[
 /// Other global names that generated code uses.
 const GLOBALS: &[&str] = &[
     "AsyncBatch",
+    "Awaitable",
     "Batch",
     "CallTimeoutError",
+    "Callable",
     "Calls",
     "ClientError",
     "Exception",
@@ -34,6 +36,7 @@ const GLOBALS: &[&str] = &[
     "ProtocolError",
     "RpcError",
     "Ticket",
+    "Token",
     "TransportError",
     "Tuple",
     "Type",

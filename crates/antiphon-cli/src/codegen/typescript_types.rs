@@ -46,6 +46,7 @@ const GLOBALS: &[&str] = &[
     "Subscription",
     "Symbol",
     "TextDecoder",
+    "Tokens",
     "Transport",
     "TransportError",
     "TypeError",

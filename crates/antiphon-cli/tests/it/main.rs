@@ -11,6 +11,7 @@ mod attack;
 #[cfg(unix)]
 mod auth;
 mod batch;
+mod bearer;
 mod call;
 mod codegen;
 #[cfg(unix)]
@@ -20,6 +21,8 @@ mod deploy;
 mod docs;
 mod ends;
 mod listen;
+#[cfg(target_os = "linux")]
+mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
 mod serve;

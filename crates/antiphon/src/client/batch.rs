@@ -16,7 +16,7 @@ use super::call::decode;
 use super::error::{Error, Reason};
 use super::request::Outgoing;
 use super::response::{BatchAnswer, Outcome};
-use super::session::{SessionExchange, outcome};
+use super::session::{SessionExchange, is_unauthenticated, outcome};
 use super::shared::Scope;
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
@@ -253,14 +253,36 @@ impl Batch {
                 };
                 ids.iter().map(call).collect()
             };
+            let token = source.token_number();
+            // Only a token that can be replaced makes it necessary to keep the text.
+            let again = token.map(|_| text.clone());
             let (handle, waiting, serial) = exchange.send(text, calls).await?;
             if waiting.is_empty() {
                 exchange.written(&handle, serial).await?;
             }
-            let calls = waiting.len();
+            let calls_sent = waiting.len();
+            let mut ends = Vec::with_capacity(calls_sent);
+            for waiting in waiting {
+                ends.push(exchange.answer(waiting).await);
+            }
+            // If no call was accepted, nothing has run, unless there are notifications.
+            let is_refused =
+                |end: &Result<CallEnd, Error>| end.as_ref().is_ok_and(is_unauthenticated);
+            if let (Some(token), Some(text)) = (token, again)
+                && calls_sent == entries
+                && ends.iter().all(is_refused)
+            {
+                exchange.renew_token(&handle, token).await?;
+                let (_, waiting, _) = exchange.send(text, calls).await?;
+                ends.clear();
+                for waiting in waiting {
+                    ends.push(exchange.answer(waiting).await);
+                }
+            }
+            let calls = ends.len();
             let mut missing = Vec::new();
-            for (waiting, place) in waiting.into_iter().zip(places) {
-                match exchange.answer(waiting).await {
+            for (end, place) in ends.into_iter().zip(places) {
+                match end {
                     Ok(end) => responses.settle_one(place, end, shared.calls.max_response),
                     Err(error) => missing.push((place, error)),
                 }
@@ -334,7 +356,7 @@ impl Responses {
 
     /// Sets the outcome of one call.
     fn settle_one(&mut self, place: usize, end: CallEnd, max: usize) {
-        if let CallEnd::Unreadable(error) = &end {
+        if let CallEnd::Unreadable(error, _) = &end {
             self.refused.get_or_insert_with(|| error.clone());
         }
         if let Some(slot) = self.calls.get_mut(place) {

@@ -14,8 +14,8 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::driver::SessionSource;
 use super::error::Error;
-use super::reconnect::SessionSource;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;

@@ -60,11 +60,13 @@ enum Repr {
 pub(super) enum Reason {
     /// Connecting to this place failed.
     Connect(Box<str>),
+    /// There is no token; see the cause.
+    Token,
     /// No response arrived within this timeout.
     Deadline(Duration),
     /// The transport failed; see the cause.
     Transport,
-    /// A server has no memory for a message to its caller.
+    /// A server has no memory for a message to its caller, or for what that has answered.
     NoMemory,
     /// The session has ended, for this reason.
     Closed(Cow<'static, str>),
@@ -289,12 +291,16 @@ impl Error {
     fn write_reason(&self, reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match reason {
             Reason::Connect(place) => write!(f, "cannot connect to {place}")?,
+            Reason::Token => f.write_str("there is no token")?,
             Reason::Deadline(waited) if matches!(self.0.repr, Repr::NotSent(_)) => {
                 return write!(f, "its time of {waited:?} was over before");
             }
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
-            Reason::NoMemory => return f.write_str("there is no memory for it"),
+            Reason::NoMemory if matches!(self.0.repr, Repr::NotSent(_)) => {
+                return f.write_str("there is no memory for it");
+            }
+            Reason::NoMemory => return f.write_str("there is no memory for the answer"),
             Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
             Reason::Misbehaved(reason) => {
                 return write!(
@@ -413,6 +419,14 @@ mod tests {
             (
                 Error::unknown("`m`", Reason::Status).status_of(StatusCode::BAD_GATEWAY),
                 "`m` was sent and may have run: the server answered with HTTP status 502 Bad Gateway",
+            ),
+            (
+                Error::not_sent("`m`", Reason::NoMemory),
+                "`m` was not sent: there is no memory for it",
+            ),
+            (
+                Error::unknown("`m`", Reason::NoMemory),
+                "`m` was sent and may have run: there is no memory for the answer",
             ),
             (Error::local("`m`", "no"), "`m`: no"),
         ];

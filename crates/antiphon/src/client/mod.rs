@@ -17,13 +17,19 @@
 //! | `connect/` | connections: pools for HTTP, single ones for sessions |
 //! | `no_connect.rs` | replaces `connect/` in builds without the feature `client` |
 //! | `session.rs` | sessions: calls, with deadline and retry |
-//! | `reconnect.rs` | sessions: the connection, its state, and reconnecting |
+//! | `driver.rs` | sessions: the connection, opened on demand and reopened when it is lost |
+//! | `connection_state.rs` | sessions: the state of the connection, as its user watches it |
+//! | `reconnect.rs` | sessions: how often to reconnect, and after which pauses |
+//! | `session_authentication.rs` | sessions: the token, told to the server and renewed |
 //! | `session_connector.rs` | sessions: address → connection |
 //! | `peer.rs` | sessions: a client for calling back the caller of a method |
+//! | `token/` | bearer tokens, fixed or from a provider |
 //! | `tls.rs` | options of TLS |
 //! | `error.rs` | [`Error`]: why there is no result, and whether the call may have run |
+//! | `access_error.rs` | the same for callers who are unknown, or must not |
 //! | `macros.rs` | [`call!`](crate::call) |
 
+mod access_error;
 mod batch;
 pub mod blocking;
 mod builder;
@@ -31,6 +37,8 @@ mod call;
 mod call_options;
 #[cfg_attr(not(feature = "client"), path = "no_connect.rs")]
 mod connect;
+mod connection_state;
+mod driver;
 mod error;
 mod handle;
 mod http;
@@ -41,20 +49,24 @@ mod request;
 mod response;
 mod response_meter;
 mod session;
+mod session_authentication;
 mod session_connector;
 mod shared;
 mod subscribe;
 mod tls;
+mod token;
 mod transport;
 
 pub use batch::{Batch, Responses, Ticket};
 pub use builder::ClientBuilder;
 pub use call::{CallFuture, FullResponse, PendingCall};
 pub use call_options::Encoding;
+pub use connection_state::{ConnectionState, ConnectionWatch};
 pub use error::{Error, ErrorKind};
 pub use handle::Client;
 pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) use peer::over;
-pub use reconnect::{ConnectionState, ConnectionWatch, Reconnect};
+pub use reconnect::Reconnect;
 pub use subscribe::{PendingSubscription, StreamError, Subscription};
+pub use token::BearerToken;

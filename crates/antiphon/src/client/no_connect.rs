@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::path::PathBuf;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use crate::address::Address;
 use crate::client::http::Exchange;
@@ -56,6 +56,7 @@ impl SessionConnector {
         &self,
         _: &Address,
         _: Option<&ClientTls>,
+        _: Option<&HeaderValue>,
     ) -> Result<ConnectedSession, BoxError> {
         Err(unsupported())
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use antiphon_proto::Id;
 use antiphon_proto::message::{self, Extras};
-use http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use super::call_options::Encoding;
@@ -14,6 +15,7 @@ use super::error::{Error, Reason};
 use super::http::Body;
 use super::response::Answer;
 use super::shared::Shared;
+use super::token::{Grant, TokenFault, Tokens};
 use super::transport::Http;
 use crate::current_call::CurrentCall;
 use crate::router::BoxError;
@@ -55,41 +57,85 @@ pub(super) fn deadline_of(
     (own.into_iter().chain(current.deadline).min(), current)
 }
 
+/// What all attempts to send one request have in common.
+struct Attempts<'a> {
+    subject: &'a str,
+    started: Instant,
+    deadline: Option<Instant>,
+    current: CurrentCall,
+    max: usize,
+}
+
 impl Shared {
     /// Sends a request and reads the response, within the deadline.
     pub(super) async fn post(&self, http: &Http, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
-        let subject = outgoing.subject;
         let started = Instant::now();
         let (deadline, current) = deadline_of(started, outgoing.timeout, outgoing.current);
+        let attempts = Attempts {
+            subject: outgoing.subject,
+            started,
+            deadline,
+            current,
+            max: outgoing.max,
+        };
+        let text = Bytes::from(outgoing.text);
+        match &http.tokens {
+            None => self.attempt(http, &attempts, text, None).await,
+            // In a box, so that calls without a token are not larger.
+            Some(tokens) => Box::pin(self.post_with(tokens, http, &attempts, text)).await,
+        }
+    }
 
-        let body = Body::from(outgoing.text);
+    /// Sends a request with a token. If the server does not accept it, nothing has run, and the
+    /// request is sent once more with another token, if there is one.
+    async fn post_with(
+        &self,
+        tokens: &Tokens,
+        http: &Http,
+        attempts: &Attempts<'_>,
+        text: Bytes,
+    ) -> Result<Answer, Error> {
+        let grant = attempts.token(tokens.current()).await?;
+        let attempt = self.attempt(http, attempts, text.clone(), Some(&grant));
+        let answer = attempt.await?;
+        if !answer.is_unauthenticated() {
+            return Ok(answer);
+        }
+        match attempts.token(tokens.after(grant.number)).await? {
+            Some(newer) => self.attempt(http, attempts, text, Some(&newer)).await,
+            None => Ok(answer),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        http: &Http,
+        attempts: &Attempts<'_>,
+        text: Bytes,
+        grant: Option<&Grant>,
+    ) -> Result<Answer, Error> {
+        let body = Body::from(text);
         let taken = body.watch();
         let sending = async {
             // The semaphore is never closed; waiting for a permit is bounded by the deadline.
             let _permit = http.places.acquire().await;
-            let request = http.request(body, &current, deadline);
-            http.exchange.send(request, outgoing.max).await
+            let mut request = http.request(body, &attempts.current, attempts.deadline);
+            if let Some(grant) = grant {
+                let headers = request.headers_mut();
+                headers.insert(AUTHORIZATION, grant.header.clone());
+            }
+            http.exchange.send(request, attempts.max).await
         };
-        let outcome = match deadline {
-            None => Ok(sending.await),
-            // Do not start a call past its deadline: `timeout_at` would poll it once.
-            Some(deadline) if deadline <= started => Err(()),
-            Some(deadline) => timeout_at(deadline, sending).await.map_err(|_| ()),
-        };
+        let outcome = attempts.within(sending).await;
         // If the body was never taken, nothing can have been sent.
         let failed = |reason| match taken.load(Ordering::Relaxed) {
-            true => Error::unknown(subject, reason),
-            false => Error::not_sent(subject, reason),
+            true => Error::unknown(attempts.subject, reason),
+            false => Error::not_sent(attempts.subject, reason),
         };
         match outcome {
-            Ok(Ok(received)) => Ok(Answer::new(received, started.elapsed())),
+            Ok(Ok(received)) => Ok(Answer::new(received, attempts.started.elapsed())),
             Ok(Err(error)) => Err(failed(self.reason(&error)).because(error)),
-            Err(()) => {
-                let waited = deadline.map(|deadline| deadline.saturating_duration_since(started));
-                let milliseconds = waited.unwrap_or_default().as_millis();
-                let waited = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
-                Err(failed(Reason::Deadline(waited)))
-            }
+            Err(()) => Err(failed(attempts.late())),
         }
     }
 
@@ -138,6 +184,41 @@ impl Shared {
         let text = String::from_utf8(text).unwrap_or_default();
         // `from_json` checks the length.
         Id::from_json(&text).ok_or_else(|| Error::local(subject, "the id is too long"))
+    }
+}
+
+impl Attempts<'_> {
+    /// Awaits a future, but not beyond the deadline.
+    async fn within<F: Future>(&self, future: F) -> Result<F::Output, ()> {
+        match self.deadline {
+            None => Ok(future.await),
+            // Do not start a call past its deadline: `timeout_at` would poll it once.
+            Some(deadline) if deadline <= self.started => Err(()),
+            Some(deadline) => timeout_at(deadline, future).await.map_err(|_| ()),
+        }
+    }
+
+    /// Waits for a token. Without one nothing is sent.
+    async fn token<T>(
+        &self,
+        token: impl Future<Output = Result<T, TokenFault>>,
+    ) -> Result<T, Error> {
+        match self.within(token).await {
+            Ok(token) => {
+                token.map_err(|fault| Error::not_sent(self.subject, Reason::Token).because(fault))
+            }
+            Err(()) => Err(Error::not_sent(self.subject, self.late())),
+        }
+    }
+
+    fn late(&self) -> Reason {
+        let waited = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(self.started));
+        let milliseconds = waited.unwrap_or_default().as_millis();
+        Reason::Deadline(Duration::from_millis(
+            u64::try_from(milliseconds).unwrap_or(u64::MAX),
+        ))
     }
 }
 

@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use antiphon_proto::{Entry, ErrorObject, Id, Incoming, RawJson, Rules, parse};
+use antiphon_proto::{Entry, ErrorCode, ErrorObject, Id, Incoming, RawJson, Rules, parse};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
+use serde::Deserialize;
 
 use super::error::{Error, Reason};
 use super::http::{BodyFault, Received};
@@ -50,6 +51,27 @@ impl Answer {
 
     pub(super) fn status(&self) -> StatusCode {
         self.head.status
+    }
+
+    /// Whether the server did not know who called, so that nothing has run: HTTP status 401, or
+    /// error −32006 alone in a short body.
+    pub(super) fn is_unauthenticated(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Failed {
+            error: Coded,
+        }
+        #[derive(Deserialize)]
+        struct Coded {
+            code: i64,
+        }
+        if self.head.status == StatusCode::UNAUTHORIZED {
+            return true;
+        }
+        let body = self.body.as_ref().map_or(&[][..], |body| body);
+        let failed = (body.len() <= MAX_REFUSAL && body.first() == Some(&b'{'))
+            .then(|| serde_json::from_slice::<Failed>(body).ok())
+            .flatten();
+        failed.is_some_and(|failed| failed.error.code == ErrorCode::UNAUTHENTICATED.0)
     }
 
     /// The body; empty if it was not read to its end.

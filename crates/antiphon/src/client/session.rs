@@ -5,12 +5,13 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use antiphon_proto::message::Extras;
-use antiphon_proto::{ErrorObject, Id, RawJson};
+use antiphon_proto::{ErrorCode, ErrorObject, Id, RawJson};
 use tokio::time::{Instant, timeout_at};
 
+use super::driver::{SessionError, SessionSource};
 use super::error::{Error, Reason};
-use super::reconnect::{SessionError, SessionSource};
 use super::request::deadline_of;
+use super::session_authentication::AuthenticationFault;
 use super::shared::Shared;
 use crate::current_call::CurrentCall;
 use crate::session_state::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
@@ -69,7 +70,37 @@ impl<'a> SessionExchange<'a> {
             Ok(Err(SessionError::Refused(status, text))) => {
                 Err(Error::rejected(self.subject, status, text))
             }
+            Ok(Err(SessionError::Unauthenticated(fault))) => Err(match fault {
+                AuthenticationFault::Token(fault) => {
+                    Error::not_sent(self.subject, Reason::Token).because(fault)
+                }
+                AuthenticationFault::Refused(error) => Error::refused(self.subject, error),
+                AuthenticationFault::Unanswered(reason) => {
+                    Error::not_sent(self.subject, Reason::Closed(reason))
+                }
+            }),
             Ok(Err(SessionError::Over(end))) => Err(self.over(&end)),
+            Err(()) => Err(Error::not_sent(self.subject, self.late())),
+        }
+    }
+
+    /// Replaces the token of a session after a call was refused, and so has not run. If the session
+    /// has ended meanwhile, the next one has a token of its own.
+    pub(super) async fn renew_token(
+        &self,
+        handle: &SessionHandle,
+        number: u64,
+    ) -> Result<(), Error> {
+        // In a box, since hardly any call needs it.
+        let renewing = Box::pin(self.source.renew_token(handle, number));
+        match self.within(renewing).await {
+            Ok(Ok(()) | Err(AuthenticationFault::Unanswered(_))) => Ok(()),
+            Ok(Err(AuthenticationFault::Refused(error))) => {
+                Err(Error::refused(self.subject, error))
+            }
+            Ok(Err(AuthenticationFault::Token(fault))) => {
+                Err(Error::not_sent(self.subject, Reason::Token).because(fault))
+            }
             Err(()) => Err(Error::not_sent(self.subject, self.late())),
         }
     }
@@ -170,6 +201,11 @@ impl<'a> SessionExchange<'a> {
     }
 }
 
+/// Whether the server did not know who called, so that the call has not run.
+pub(super) fn is_unauthenticated(end: &CallEnd) -> bool {
+    matches!(end, CallEnd::Answered(Err(error), _) if error.code() == ErrorCode::UNAUTHENTICATED)
+}
+
 /// Maps the end of a call to its outcome, or to an error.
 pub(super) fn outcome(
     subject: &str,
@@ -177,13 +213,21 @@ pub(super) fn outcome(
     max: usize,
 ) -> Result<Result<RawJson, ErrorObject>, Error> {
     match end {
-        CallEnd::Answered(Ok(result)) if result.as_str().len() > max => {
+        CallEnd::Answered(Ok(result), _) if result.as_str().len() > max => {
             Err(Error::unknown(subject, Reason::TooLong(max)))
         }
-        CallEnd::Answered(outcome) => Ok(outcome),
+        CallEnd::Answered(outcome, held) => {
+            // From here on it is the caller's own.
+            drop(held);
+            Ok(outcome)
+        }
         CallEnd::Malformed(reason) => Err(Error::unknown(subject, Reason::Answer(reason.into()))),
-        CallEnd::Unreadable(error) => Ok(Err(error)),
+        CallEnd::Unreadable(error, held) => {
+            drop(held);
+            Ok(Err(error))
+        }
         CallEnd::TooLong(max) => Err(Error::unknown(subject, Reason::TooLong(max))),
+        CallEnd::Exhausted => Err(Error::unknown(subject, Reason::NoMemory)),
         CallEnd::Lost { sent, end } => {
             let reason = Reason::over(&end);
             Err(match sent {
@@ -205,8 +249,10 @@ impl Shared {
     ) -> Result<(Result<RawJson, ErrorObject>, SessionHandle), Error> {
         let subject = sending.subject;
         let exchange = SessionExchange::new(subject, source, sending.timeout, sending.current);
+        let mut is_renewed = false;
         loop {
             let handle = exchange.handle(1).await?;
+            let token = source.token_number();
             let call = call();
             let mut text = Vec::with_capacity(128);
             let id: Id = call.id.clone();
@@ -220,6 +266,14 @@ impl Shared {
                 return Err(Error::local(subject, "it was lost"));
             };
             let end = exchange.answer(waiting).await?;
+            if let Some(token) = token
+                && !is_renewed
+                && is_unauthenticated(&end)
+            {
+                exchange.renew_token(&handle, token).await?;
+                is_renewed = true;
+                continue;
+            }
             let again = match &end {
                 CallEnd::Lost { sent, .. } => source.reconnects() && (!sent || sending.idempotent),
                 _ => false,

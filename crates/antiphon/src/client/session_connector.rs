@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::address::{Address, authority};
 use crate::call_origin::{Connection, Transport};
@@ -69,10 +69,24 @@ impl SessionConnector {
         &self.place
     }
 
-    pub(super) async fn connect(&self) -> Result<ConnectedSession, BoxError> {
+    /// Whether connecting sends headers.
+    pub(super) fn has_handshake(&self) -> bool {
+        matches!(
+            self.target,
+            Target::Address(Address::WebSocket { .. } | Address::WebSocketUnix { .. }, _)
+        )
+    }
+
+    /// Connects; `authorization` goes into the headers of a handshake.
+    pub(super) async fn connect(
+        &self,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<ConnectedSession, BoxError> {
         match &self.target {
             Target::InProcess(server) => Ok(self.in_process(server)),
-            Target::Address(address, tls) => self.connect_to(address, tls.as_ref()).await,
+            Target::Address(address, tls) => {
+                self.connect_to(address, tls.as_ref(), authorization).await
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 use http::{HeaderMap, Uri};
 use tokio::sync::Semaphore;
 
+use super::driver::SessionSource;
 use super::http::Exchange;
-use super::reconnect::SessionSource;
+use super::token::Tokens;
 
 /// How messages are exchanged.
 pub(super) enum ClientTransport {
@@ -18,6 +19,8 @@ pub(super) struct Http {
     pub(super) exchange: Box<dyn Exchange>,
     /// Headers of every request.
     pub(super) headers: HeaderMap,
+    /// The tokens of the client, if it has any.
+    pub(super) tokens: Option<Tokens>,
     /// One permit for each request that may be in flight.
     pub(super) places: Semaphore,
 }

@@ -92,6 +92,15 @@ pub struct ServeArgs {
     )]
     pub allow_origin: Vec<String>,
 
+    /// Proxies whose word about the client's address is taken: addresses, networks, or `unix`
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "ANTIPHON_TRUSTED_PROXY",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<String>,
+
     /// Let anybody call a server that others than this machine can reach, if it asks nobody who calls
     #[arg(long, env = "ANTIPHON_ALLOW_UNAUTHENTICATED_PUBLIC")]
     pub allow_unauthenticated_public: bool,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::address::trusted_proxies::TrustedProxies;
 use crate::admin_token::AdminToken;
 use crate::identity::Authenticators;
 use crate::memory_budget::MemoryBudgets;
@@ -53,7 +54,11 @@ impl App {
             .collect();
         let answers = (routes.iter()).map(|(_, route)| route.dispatcher().max_answer());
         let accounts = settings.accounts(&self.budgets, answers.max().unwrap_or_default());
+        // `Settings::check` has refused what is no network.
+        let proxies = TrustedProxies::parse(&settings.trusted_proxies).unwrap_or_default();
         ConnectionSetup {
+            proxies: Arc::new(proxies),
+            header_timeout: settings.header_timeout,
             raw: self.raw(&routes, settings),
             tls: self.tls.clone(),
             http: self.http(routes, accounts.clone(), settings),

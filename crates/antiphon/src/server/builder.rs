@@ -50,9 +50,9 @@ use crate::transport::http::{Body, Route};
 /// # Local and public servers
 ///
 /// A server is *local* if it listens only on loopback addresses and Unix sockets, answers only to
-/// loopback host names, and its [`Profile`] is not `Public`. Only then do its callers count as
-/// local. All other servers are *public*. They do not start unless they
-/// [authenticate](Self::authenticate) callers, or
+/// loopback host names, no proxy is [trusted](Self::trusted_proxy) or expected (`?proxy=true`), and
+/// its [`Profile`] is not `Public`. Only then do its callers count as local. All other servers are
+/// *public*. They do not start unless they [authenticate](Self::authenticate) callers, or
 /// [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) is set. By default a server
 /// is local, and refuses calls from web pages other than its own.
 ///
@@ -308,6 +308,33 @@ impl Server {
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.allow_origin.push(origin.into());
+        self
+    }
+
+    /// Trusts a proxy to name the client of each request: an address, a network (`10.0.0.0/8`), or `unix`
+    /// for proxies that connect over Unix sockets. May be called several times.
+    ///
+    /// For a request that comes from such a peer, the client is the first address from the right in
+    /// `Forwarded` or `X-Forwarded-For` that is no trusted proxy. Limits by address and the log then
+    /// use it, and [`Context::client_ip`](crate::Context::client_ip) returns it. From all other peers
+    /// these fields are ignored, since anybody can send them. On listeners with `?proxy=true` a
+    /// PROXY protocol header is taken from trusted proxies only, as soon as there is one.
+    ///
+    /// This makes the server [public](#local-and-public-servers): nobody who comes through a proxy is
+    /// local, whatever address the proxy names. The server does not start with a text that is no
+    /// network, nor with a network of all addresses.
+    ///
+    /// ```
+    /// # use antiphon::{Router, Server};
+    /// let server = Server::new(Router::new())
+    ///     .bind("127.0.0.1:8060")
+    ///     .trusted_proxy("127.0.0.1")
+    ///     .trusted_proxy("10.0.0.0/8")
+    ///     .allow_unauthenticated_public(true);
+    /// ```
+    #[must_use]
+    pub fn trusted_proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.settings.trusted_proxies.push(proxy.into());
         self
     }
 

@@ -162,7 +162,7 @@ impl ServerCommands {
     /// time.
     #[method(admin)]
     async fn rpc_kill_actor(&self, ctx: &Context, aid: String) -> Result<Value, ErrorObject> {
-        tracing::warn!(peer = ?ctx.peer_addr(), "`kill_actor` was called for {}", Printable(&aid));
+        tracing::warn!(client = ?ctx.client_ip(), "`kill_actor` was called for {}", Printable(&aid));
         let server = ctx.origin.server.as_ref();
         if let Some(supervisor) = server.and_then(|server| server.supervisor()) {
             return supervisor.ask("kill_actor", vec![aid.into()]).await;

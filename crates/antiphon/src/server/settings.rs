@@ -65,6 +65,11 @@ pub struct Settings {
     /// server does not start with one that no page has, such as `app.example`, or that every page
     /// can have, which is `null`.
     pub allow_origin: Vec<String>,
+    /// Proxies whose word about the address of a client is taken: addresses, networks
+    /// (`10.0.0.0/8`), and `unix` for proxies that connect over Unix sockets. Each entry may be
+    /// several, separated by commas. Default: none. An entry makes the server public; see
+    /// [`Server::trusted_proxy`](crate::Server::trusted_proxy).
+    pub trusted_proxies: Vec<String>,
     /// Whether a public server may start that does not authenticate callers. Default: no.
     pub allow_unauthenticated_public: bool,
     /// PEM file with the certificate chain. If set, addresses without a scheme use TLS. Default:
@@ -104,7 +109,9 @@ pub struct Settings {
     /// 10 000.
     pub max_connections: usize,
     /// Maximum number of open connections per address, on a public server. IPv6 addresses count by
-    /// /64, and a /48 may have four times as many. Default: 256.
+    /// /64, and a /48 may have four times as many. Connections of
+    /// [`trusted_proxies`](Self::trusted_proxies) do not count; those with a PROXY protocol header
+    /// count by the address in it. Default: 256.
     pub max_connections_per_ip: usize,
     /// Maximum size of a request body, in bytes, at least 64; more gets 413. Default: 10 MiB.
     pub max_request: usize,
@@ -162,6 +169,7 @@ impl Default for Settings {
             profile: Profile::Auto,
             allow_host: Vec::new(),
             allow_origin: Vec::new(),
+            trusted_proxies: Vec::new(),
             allow_unauthenticated_public: false,
             tls_cert: None,
             tls_key: None,

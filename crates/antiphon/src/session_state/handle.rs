@@ -138,9 +138,9 @@ impl SessionHandle {
         self.lock().end.clone()
     }
 
-    /// Whether any message was handed to the transport.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.lock().serial.taken > 0
+    /// How many messages were handed to the transport.
+    pub(crate) fn sent(&self) -> u64 {
+        self.lock().serial.taken
     }
 
     /// Bytes that are posted or taken, and not written yet.

@@ -51,6 +51,10 @@ pub(crate) mod client {
             Err(TlsError)
         }
 
+        pub(crate) fn with_certificate(self, _: &[u8], _: &[u8]) -> Result<Self, TlsError> {
+            match self.0 {}
+        }
+
         pub(crate) fn with_server_name(self, _: &str) -> Result<Self, TlsError> {
             match self.0 {}
         }

@@ -12,9 +12,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::client_support::{listen, wire};
 
@@ -304,4 +306,133 @@ fn invalid_options_are_errors() {
     // Without TLS these options have no effect.
     let plain = Client::builder("http://h").ca_certificate("nothing");
     assert!(plain.build().is_ok());
+}
+
+/// A server that asks for certificates of this authority, and answers with the subject of the token.
+fn demanding(authority: &Authority, alpn: &[&str]) -> TlsAcceptor {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority.issuer).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    let mut known = CertificateDer::pem_slice_iter(authority.pem.as_bytes());
+    roots.add(known.next().unwrap().unwrap()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// The certificate of a client and its key, in PEM.
+fn client_certificate(authority: &Authority) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["reports".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority.issuer).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn a_client_shows_its_certificate_to_a_server_that_asks() {
+    let (authority, other) = (
+        Authority::new("authority.test"),
+        Authority::new("other.test"),
+    );
+    for alpn in [&["h2", "http/1.1"][..], &["http/1.1"]] {
+        let (address, _) = serve(demanding(&authority, alpn), false).await;
+        let builder = || builder("localhost", address).ca_certificate(&authority.pem);
+        let (chain, key) = client_certificate(&authority);
+        let client = builder().client_certificate(&chain, &key).build().unwrap();
+        assert!(client.call::<Vec<String>>("m", ()).await.is_ok());
+        // Both may be in one file.
+        let both = format!("{key}{chain}");
+        let client = builder().client_certificate(&both, &both).build().unwrap();
+        assert!(client.call::<Vec<String>>("m", ()).await.is_ok());
+
+        let (chain, key) = client_certificate(&other);
+        let stranger = builder().client_certificate(chain, key).build().unwrap();
+        assert!(stranger.call::<Vec<String>>("m", ()).await.is_err());
+        let nobody = builder().build().unwrap();
+        assert!(nobody.call::<Vec<String>>("m", ()).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_session_shows_the_certificate_too() {
+    let authority = Authority::new("authority.test");
+    let (chain, key) = client_certificate(&authority);
+    let acceptor = demanding(&authority, &[]);
+    // Whoever gets through the handshake is answered; a WebSocket is refused with a status.
+    let address = listen(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await?;
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await?;
+            let answer = match request.get(..length).unwrap().starts_with(b"GET") {
+                true => wire("418 Teapot", ""),
+                false => "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"known\"}\n".to_owned(),
+            };
+            stream.write_all(answer.as_bytes()).await?;
+            stream.read(&mut request).await.map(drop)
+        }
+    })
+    .await;
+    for (scheme, expected) in [("tls", "known"), ("wss", "418")] {
+        let builder = || {
+            let url = format!("{scheme}://localhost:{}", address.port());
+            Client::builder(url).ca_certificate(&authority.pem)
+        };
+        let client = builder().client_certificate(&chain, &key).build().unwrap();
+        let told = match client.call::<String>("m", ()).await {
+            Ok(known) => known,
+            Err(error) => error.to_string(),
+        };
+        assert!(told.contains(expected), "{scheme}: {told}");
+        let nobody = builder().build().unwrap();
+        let told = nobody
+            .call::<String>("m", ())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(!told.contains("418"), "{told}");
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_an_error_of_build() {
+    let authority = Authority::new("authority.test");
+    let ((chain, key), (_, foreign)) = (
+        client_certificate(&authority),
+        client_certificate(&authority),
+    );
+    let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----";
+    let broken = "-----BEGIN PRIVATE KEY-----\nS3CR3T!\n-----END PRIVATE KEY-----";
+    for (chain, key, part) in [
+        ("", &*key, "there is no certificate of the client"),
+        (&*key, &*key, "there is no certificate of the client"),
+        (&*chain, "", "there is no private key of the client"),
+        (&*chain, &*chain, "there is no private key of the client"),
+        (&*chain, &*foreign, "is not the key of its certificate"),
+        (&*chain, locked, "is encrypted"),
+        (&*chain, broken, "the private key of the client cannot be"),
+    ] {
+        for scheme in ["https", "wss", "tls"] {
+            let builder = Client::builder(format!("{scheme}://localhost:1"))
+                .ca_certificate(&authority.pem)
+                .client_certificate(chain, key);
+            let error = builder.build().unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Local), "{error}");
+            let told = error.to_string();
+            assert!(told.contains(part), "{told}");
+            assert!(!told.contains("S3CR3T"), "{told}");
+        }
+    }
 }

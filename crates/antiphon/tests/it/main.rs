@@ -16,6 +16,7 @@ mod client_socket;
 mod client_support;
 mod client_time;
 mod client_tls;
+mod client_token;
 mod commands;
 mod describe;
 mod dispatch;

@@ -18,4 +18,10 @@ async fn it_is_checked_and_calls() {
     node.arg("--experimental-websocket");
     node.arg(out.join("calls/calls.js")).arg(&site.url);
     assert_eq!(run(node).await, "done\n");
+
+    let asking = codegen::start_asking().await.unwrap();
+    let mut node = Command::new("node");
+    node.arg("--experimental-websocket");
+    node.arg(out.join("calls/tokens.js")).arg(&asking.url);
+    assert_eq!(run(node).await, "done\n");
 }

@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import enum
 import http.client
+import inspect
 import itertools
 import json
 import socket
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -25,6 +27,8 @@ import urllib.request
 import warnings
 from typing import (
     Any,
+    Awaitable,
+    Callable,
     Dict,
     Generic,
     List,
@@ -261,7 +265,7 @@ class ClientError(Exception):
 
 
 class NotSentError(ClientError):
-    """There was no connection: the call has not run."""
+    """There was no connection, or no token: the call has not run."""
 
 
 class CallTimeoutError(ClientError):
@@ -373,6 +377,46 @@ def _outcome(response: Any) -> Tuple[Any, Optional[RpcError]]:
     return None, kind(code, error["message"], error.get("data"))
 
 
+def _refusal(body: bytes) -> Optional[RpcError]:
+    """The error in the body of a response that has another status than 200."""
+    try:
+        return _outcome(_decode(body))[1]
+    except ProtocolError:
+        return None
+
+
+def _is_unauthenticated(body: bytes, message: Any) -> bool:
+    """Whether the server did not know who called, so that nothing has run."""
+    if b"-32006" not in body:
+        return False
+    try:
+        answer = _decode(body)
+        whole = isinstance(answer, list)
+        answers = answer if whole else [answer]
+        errors = [_outcome(one)[1] for one in answers]
+    except ProtocolError:
+        return False
+    # A notification may have run.
+    asked = not whole or all("id" in request for request in message)
+    refused = [error is not None and error.code == -32006 for error in errors]
+    return asked and bool(refused) and all(refused)
+
+
+#: A bearer token, or a function that gives one.
+Token = Union[None, str, Callable[[], Union[str, Awaitable[str]]]]
+
+
+class _Grant:
+    """A token in use. It is compared by identity."""
+
+    def __init__(self, token: Any) -> None:
+        # What no header can carry. The text is not shown: it may be almost a token.
+        good = isinstance(token, str) and token.isascii() and token.isprintable()
+        if not good or not token or " " in token:
+            raise NotSentError("there is no token: what was given is none")
+        self.header = {"Authorization": f"Bearer {token}"}
+
+
 def _same(answered: Any, id: int) -> bool:
     return type(answered) is int and answered == id
 
@@ -464,7 +508,7 @@ class Batch(_Entries):
         """
         if not self._requests:
             return []
-        return self._settle(self._client._post(_encode(self._requests)))
+        return self._settle(self._client._post(self._requests))
 
 
 class AsyncBatch(_Entries):
@@ -481,14 +525,16 @@ class AsyncBatch(_Entries):
         """
         if not self._requests:
             return []
-        return self._settle(await self._client._post(_encode(self._requests)))
+        return self._settle(await self._client._post(self._requests))
 
 
 class _Settings:
     """What both clients are told.
 
     ``timeout`` is in seconds, None is for ever; ``headers`` go with every request;
-    ``max_response`` is the size in bytes beyond which an answer is not read.
+    ``token`` says who calls: a bearer token, or a function that gives one, which may be
+    async for the client for asyncio. If the server refuses a token, the function is asked
+    again, and the call is sent again, once. ``max_response`` is the size in bytes beyond which an answer is not read.
     """
 
     def __init__(
@@ -497,13 +543,21 @@ class _Settings:
         *,
         timeout: Optional[float] = 30.0,
         headers: Optional[Mapping[str, str]] = None,
+        token: Token = None,
         max_response: int = 10 * 1024 * 1024,
         ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the URL is none of http://HOST or https://HOST")
+        given = {name.lower() for name in headers or {}}
+        if token is not None and "authorization" in given:
+            raise ValueError("a token and a header Authorization are given")
         self._url = url
+        self._token = token
+        self._grant = _Grant(token) if isinstance(token, str) else None
+        self._lock = threading.Lock()
+        self._asking: Optional[asyncio.Task[_Grant]] = None
         self._timeout = timeout
         self._headers = {
             **(headers or {}),
@@ -514,7 +568,10 @@ class _Settings:
         self._ssl_context = ssl_context
         self._ids = itertools.count(1)
 
-    def _refused(self, status: int, text: bytes) -> TransportError:
+    def _refused(self, status: int, text: bytes) -> ClientError:
+        refusal = _refusal(text) if status in (401, 403, 429) else None
+        if refusal is not None:
+            return _Refusal(text, refusal)
         said = text[:1024].decode(errors="replace").strip()
         return TransportError(
             f"HTTP status {status}: {said}" if said else f"HTTP status {status}", status
@@ -522,6 +579,22 @@ class _Settings:
 
     def _too_long(self) -> ProtocolError:
         return ProtocolError(f"the answer is longer than {self._max_response} bytes")
+
+
+class _Refusal(ClientError):
+    """A response of another status than 200 with an error of JSON-RPC in it."""
+
+    def __init__(self, body: bytes, error: RpcError) -> None:
+        super().__init__(str(error))
+        self.body = body
+        self.error = error
+
+
+def _is_refused(error: ClientError, message: Any) -> bool:
+    """Whether a call failed because of its token, so that nothing has run."""
+    if isinstance(error, _Refusal):
+        return _is_unauthenticated(error.body, message)
+    return isinstance(error, TransportError) and error.status == 401
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -539,26 +612,79 @@ def _said(error: urllib.error.HTTPError) -> bytes:
         return b""
 
 
+def _refusal_body(refusal: _Refusal, message: Any) -> bytes:
+    """The answer of a call is in the body; a notification has none but the error."""
+    requests = message if isinstance(message, list) else [message]
+    if any("id" in request for request in requests):
+        return refusal.body
+    raise refusal.error from None
+
+
 class _Client(_Settings):
     """The synchronous client, all but its methods. Threads may share it."""
 
     def send(self, call: Call[T]) -> T:
         """Make a call."""
         id = next(self._ids)
-        result: T = _result(self._post(_encode(_request(call, id))), id)
+        result: T = _result(self._post(_request(call, id)), id)
         return result
 
     def notify(self, call: Call[Any]) -> None:
         """Send a notification: the method runs, and its outcome is not told."""
-        self._post(_encode(_request(call, None)))
+        self._post(_request(call, None))
 
     def batch(self) -> Batch:
         """Start a batch, of calls that are sent together."""
         return Batch(self)
 
-    def _post(self, body: bytes) -> bytes:
+    def _post(self, message: Any) -> bytes:
+        body = _encode(message)
         until = None if self._timeout is None else time.monotonic() + self._timeout
-        request = urllib.request.Request(self._url, body, self._headers, method="POST")
+        grant = self._grant_after(None, until)
+        try:
+            try:
+                answer = self._attempt(body, grant, until)
+                if not _is_unauthenticated(answer, message):
+                    return answer
+                refused: Optional[ClientError] = None
+            except ClientError as error:
+                if not _is_refused(error, message):
+                    raise
+                refused = error
+            if grant is not None and callable(self._token):
+                return self._attempt(body, self._grant_after(grant, until), until)
+            if refused is not None:
+                raise refused
+            return answer
+        except _Refusal as refusal:
+            return _refusal_body(refusal, message)
+
+    def _grant_after(
+        self, refused: Optional[_Grant], until: Optional[float]
+    ) -> Optional[_Grant]:
+        """A token, but not one that was refused. One thread asks for all."""
+        if not callable(self._token):
+            return self._grant
+        left = -1 if until is None else max(0.0, until - time.monotonic())
+        if not self._lock.acquire(timeout=left):
+            raise NotSentError("there is no token in time")
+        try:
+            if self._grant is None or self._grant is refused:
+                self._grant = None
+                try:
+                    token = self._token()
+                except Exception as error:
+                    raise NotSentError("there is no token") from error
+                self._grant = _Grant(token)
+            return self._grant
+        finally:
+            self._lock.release()
+
+    def _attempt(
+        self, body: bytes, grant: Optional[_Grant], until: Optional[float]
+    ) -> bytes:
+        headers = {**self._headers, **(grant.header if grant else {})}
+        request = urllib.request.Request(self._url, body, headers, method="POST")
         https = urllib.request.HTTPSHandler(context=self._ssl_context)
         opener = urllib.request.build_opener(_NoRedirects, https)
         try:
@@ -603,20 +729,23 @@ class _AsyncClient(_Settings):
     async def send(self, call: Call[T]) -> T:
         """Make a call."""
         id = next(self._ids)
-        result: T = _result(await self._post(_encode(_request(call, id))), id)
+        result: T = _result(await self._post(_request(call, id)), id)
         return result
 
     async def notify(self, call: Call[Any]) -> None:
         """Send a notification: the method runs, and its outcome is not told."""
-        await self._post(_encode(_request(call, None)))
+        await self._post(_request(call, None))
 
     def batch(self) -> AsyncBatch:
         """Start a batch, of calls that are sent together."""
         return AsyncBatch(self)
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _post(self, message: Any) -> bytes:
+        body = _encode(message)
         try:
-            return await asyncio.wait_for(self._exchange(body), self._timeout)
+            return await asyncio.wait_for(self._attempts(body, message), self._timeout)
+        except _Refusal as refusal:
+            return _refusal_body(refusal, message)
         except asyncio.TimeoutError:
             raise CallTimeoutError("no answer in time") from None
         except (
@@ -630,7 +759,48 @@ class _AsyncClient(_Settings):
         except OSError as error:
             raise TransportError(f"the connection failed: {error!r}") from error
 
-    async def _exchange(self, body: bytes) -> bytes:
+    async def _attempts(self, body: bytes, message: Any) -> bytes:
+        grant = await self._grant_after(None)
+        try:
+            answer = await self._exchange(body, grant)
+            if not _is_unauthenticated(answer, message):
+                return answer
+            refused: Optional[ClientError] = None
+        except ClientError as error:
+            if not _is_refused(error, message):
+                raise
+            refused = error
+        if grant is not None and callable(self._token):
+            return await self._exchange(body, await self._grant_after(grant))
+        if refused is not None:
+            raise refused
+        return answer
+
+    async def _grant_after(self, refused: Optional[_Grant]) -> Optional[_Grant]:
+        """A token, but not one that was refused. One task asks for all."""
+        if not callable(self._token):
+            return self._grant
+        if self._grant is not None and self._grant is not refused:
+            return self._grant
+        loop = asyncio.get_running_loop()
+        asking = self._asking
+        if asking is None or asking.done() or asking.get_loop() is not loop:
+            self._grant = None
+            asking = self._asking = loop.create_task(self._ask())
+            # Whoever waited may have gone.
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(asking)
+
+    async def _ask(self) -> _Grant:
+        try:
+            token = self._token() if callable(self._token) else self._token
+            given = await token if inspect.isawaitable(token) else token
+        except Exception as error:
+            raise NotSentError("there is no token") from error
+        self._grant = _Grant(given)
+        return self._grant
+
+    async def _exchange(self, body: bytes, grant: Optional[_Grant]) -> bytes:
         url = urllib.parse.urlsplit(self._url)
         secure = url.scheme == "https"
         context = self._ssl_context or (
@@ -645,16 +815,19 @@ class _AsyncClient(_Settings):
         except OSError as error:
             raise NotSentError(f"cannot connect: {error}") from error
         try:
-            writer.write(self._head(url, len(body)) + body)
+            writer.write(self._head(url, len(body), grant) + body)
             await writer.drain()
             return await self._answer(reader)
         finally:
             writer.close()
 
-    def _head(self, url: urllib.parse.SplitResult, length: int) -> bytes:
+    def _head(
+        self, url: urllib.parse.SplitResult, length: int, grant: Optional[_Grant]
+    ) -> bytes:
+        headers = {**self._headers, **(grant.header if grant else {})}
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         lines = [f"POST {path} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
-        lines += [f"{name}: {value}" for name, value in self._headers.items()]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         lines += [f"Content-Length: {length}", "Connection: close"]
         if any("\r" in line or "\n" in line for line in lines):
             raise ClientError("a header or the URL has a line break in it")
@@ -774,7 +947,7 @@ class ShapesStoreCalls:
     def put(
         self, shape: Shape, options: Union[ShapesStorePutOptions, Unset] = UNSET
     ) -> Call[int]:
-        """Call ``shapes.store.put``."""
+        """Needs the scopes `shapes:write`, */ `x`."""
         return Call(
             "shapes.store.put", _by_name(("shape", shape), ("options", options))
         )
@@ -854,7 +1027,7 @@ class ShapesStoreMethods:
     def put(
         self, shape: Shape, options: Union[ShapesStorePutOptions, Unset] = UNSET
     ) -> int:
-        """Call ``shapes.store.put``.
+        """Needs the scopes `shapes:write`, */ `x`.
 
         :param shape: The shape.
         :param options: How to put it.
@@ -890,6 +1063,8 @@ class ShapesMethods:
         ```
 
         See [Shape] and [the site](https://shapes.example), or Vec<Shape>.
+
+        Needs the scope `shapes:read`.
 
         :param limit: At most so many.
         :returns: What was found.
@@ -956,7 +1131,7 @@ class AsyncShapesStoreMethods:
     async def put(
         self, shape: Shape, options: Union[ShapesStorePutOptions, Unset] = UNSET
     ) -> int:
-        """Call ``shapes.store.put``.
+        """Needs the scopes `shapes:write`, */ `x`.
 
         :param shape: The shape.
         :param options: How to put it.
@@ -992,6 +1167,8 @@ class AsyncShapesMethods:
         ```
 
         See [Shape] and [the site](https://shapes.example), or Vec<Shape>.
+
+        Needs the scope `shapes:read`.
 
         :param limit: At most so many.
         :returns: What was found.

@@ -117,6 +117,8 @@ impl ShapesMethods {
     ///
     /// See [Shape] and [the site](https://shapes.example), or Vec<Shape>.
     ///
+    /// Needs the scope `shapes:read`.
+    ///
     /// - `limit`: At most so many.
     ///
     /// Result: What was found.
@@ -181,7 +183,7 @@ impl ShapesMethods {
 pub struct ShapesStoreMethods(Client);
 
 impl ShapesStoreMethods {
-    /// Calls `shapes.store.put`.
+    /// Needs the scopes `shapes:write`, */ `x`.
     ///
     /// - `shape`: The shape.
     /// - `options`: How to put it.

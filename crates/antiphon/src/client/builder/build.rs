@@ -9,11 +9,13 @@ use tokio::sync::Semaphore;
 use crate::address::{Address, authority};
 use crate::client::builder::options::ClientBuilder;
 use crate::client::connect;
+use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
-use crate::client::reconnect::{Driver, SessionSource};
+use crate::client::session_authentication::SessionAuthentication;
 use crate::client::session_connector::{SessionConnector, Target, session_place};
 use crate::client::shared::{Scope, Shared};
+use crate::client::token::is_exposed;
 use crate::client::transport::{ClientTransport, Http};
 use crate::dispatch::{Dispatcher, Limits};
 use crate::router::BoxError;
@@ -21,6 +23,9 @@ use crate::session::SessionConfig;
 
 /// The name of the client in errors.
 const SUBJECT: &str = "the client";
+
+const PLAINTEXT: &str = "the token would cross the network unencrypted: use https:, wss: or tls:, \
+                         or say that it may (`allow_plaintext_token`)";
 
 impl ClientBuilder {
     /// Builds the client. It does not connect yet.
@@ -36,6 +41,9 @@ impl ClientBuilder {
         if let Err(error) = self.calls.data.to_json() {
             let fault = error.to_string();
             self.fail(fault);
+        }
+        if self.tokens.is_some() && self.headers.contains_key(header::AUTHORIZATION) {
+            self.fail("a token and a header `Authorization` are given: one is enough".to_owned());
         }
         if let Some(fault) = self.fault.take() {
             return Err(Error::local(SUBJECT, fault));
@@ -77,6 +85,10 @@ impl ClientBuilder {
         if let Some(access) = address.access() {
             let fault = format!("`?{access}` is for the server that makes the socket");
             return Err(unusable(fault.into()));
+        }
+        let goes_out = self.tokens.is_some() && self.exchange.is_none();
+        if goes_out && !self.plaintext_token && is_exposed(&address) {
+            return Err(Error::local(SUBJECT, PLAINTEXT));
         }
         if let Some(place) = session_place(&address) {
             let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
@@ -124,6 +136,7 @@ impl ClientBuilder {
             uri: uri.map_err(|error| unusable(error.into()))?,
             exchange,
             headers: std::mem::take(&mut self.headers),
+            tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
         }));
         drop(offered);
@@ -141,6 +154,9 @@ impl ClientBuilder {
         for name in [header::ACCEPT, header::CONTENT_TYPE] {
             self.headers.remove(name);
         }
+        // A router in this process asks nobody who calls.
+        let is_asked = !matches!(target, Target::InProcess(_));
+        let tokens = self.tokens.take().filter(|_| is_asked);
         let connector = SessionConnector {
             target,
             place: place.to_owned(),
@@ -150,7 +166,14 @@ impl ClientBuilder {
             // Add room for the envelope of a result, or of a whole batch.
             max_message: self.calls.max_response.max(self.calls.max_batch_response) + 4096,
         };
-        let driver = Driver::new(connector, self.reconnect.take(), self.tells_deadlines);
+        let version = &self.calls.version;
+        let authentication = tokens.map(|tokens| SessionAuthentication::new(tokens, version));
+        let driver = Driver::new(
+            connector,
+            authentication,
+            self.reconnect.take(),
+            self.tells_deadlines,
+        );
         (
             place.to_owned(),
             ClientTransport::Session(SessionSource::Own(driver)),

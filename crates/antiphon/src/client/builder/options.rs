@@ -15,6 +15,7 @@ use crate::client::call_options::{CallOptions, Encoding};
 use crate::client::http::{Body, Exchange, ServiceExchange};
 use crate::client::reconnect::Reconnect;
 use crate::client::tls::TlsOptions;
+use crate::client::token::Tokens;
 use crate::dispatch::Dispatcher;
 use crate::router::{BoxError, IntoRouter, Router};
 use crate::session::SessionLimits;
@@ -30,7 +31,7 @@ use crate::session::SessionLimits;
 /// use antiphon::client::Client;
 ///
 /// let client = Client::builder("http://localhost:8060/rpc")
-///     .header("Authorization", "Bearer 123")
+///     .bearer("123")
 ///     .timeout(Duration::from_secs(5))
 ///     .build()?;
 /// # Ok::<(), antiphon::client::Error>(())
@@ -40,6 +41,7 @@ use crate::session::SessionLimits;
 /// |---|---|
 /// | calls | [`timeout`](Self::timeout), [`version`](Self::version), [`data`](Self::data), [`id_generator`](Self::id_generator), [`separator`](Self::separator), [`tell_deadlines`](Self::tell_deadlines) |
 /// | requests | [`header`](Self::header), [`encoding`](Self::encoding) |
+/// | who calls | [`bearer`](Self::bearer), [`bearer_from`](Self::bearer_from), [`allow_plaintext_token`](Self::allow_plaintext_token), [`client_certificate`](Self::client_certificate) |
 /// | limits | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_values`](Self::max_values), [`max_in_flight`](Self::max_in_flight) |
 /// | connections | [`http2_prior_knowledge`](Self::http2_prior_knowledge), [`ca_certificate`](Self::ca_certificate), [`server_name`](Self::server_name), [`service`](Self::service), [`in_process`](Self::in_process) |
 /// | sessions | [`router`](Self::router), [`reconnect`](Self::reconnect), [`session_limits`](Self::session_limits) |
@@ -57,6 +59,8 @@ pub struct ClientBuilder {
     pub(super) sessions: SessionLimits,
     pub(super) tells_deadlines: bool,
     pub(super) tls: TlsOptions,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) plaintext_token: bool,
     pub(super) fault: Option<String>,
 }
 
@@ -81,6 +85,8 @@ impl ClientBuilder {
             sessions: SessionLimits::default(),
             tells_deadlines: true,
             tls: TlsOptions::default(),
+            tokens: None,
+            plaintext_token: false,
             fault: None,
         }
     }

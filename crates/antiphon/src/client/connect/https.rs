@@ -32,6 +32,10 @@ pub(in crate::client) fn tls(
         Some(pem) => ClientTls::with_ca(pem),
         None => ClientTls::platform(),
     }?;
+    let tls = match &options.client {
+        Some((chain, key)) => tls.with_certificate(chain, key)?,
+        None => tls,
+    };
     Ok(Some(match &options.server_name {
         Some(name) => tls.with_server_name(name)?,
         None => tls,

@@ -1,7 +1,7 @@
 //! Connections for sessions, for each kind of address.
 
 use antiphon_proto::Framing;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::address::Address;
 use crate::call_origin::Transport;
@@ -19,11 +19,13 @@ use crate::transport::ws;
 use crate::transport::ws::connect::ConnectError;
 
 impl SessionConnector {
-    /// Connects to an address, over TLS if it is given.
+    /// Connects to an address, over TLS if it is given. `authorization` goes into the headers of a
+    /// handshake.
     pub(in crate::client) async fn connect_to(
         &self,
         address: &Address,
         tls: Option<&ClientTls>,
+        authorization: Option<&HeaderValue>,
     ) -> Result<ConnectedSession, BoxError> {
         match (address, tls) {
             (
@@ -33,7 +35,8 @@ impl SessionConnector {
                 None,
             ) => {
                 let stream = tcp::connect(host_or_loopback(host), *port).await?;
-                self.web_socket(stream, &self.place, path).await
+                self.web_socket(stream, &self.place, path, authorization)
+                    .await
             }
             (
                 Address::WebSocket {
@@ -46,7 +49,8 @@ impl SessionConnector {
                 let stream = tls
                     .connect(host, stream, &[HTTP1], tcp::CONNECT_TIMEOUT)
                     .await?;
-                self.web_socket(stream, &self.place, path).await
+                self.web_socket(stream, &self.place, path, authorization)
+                    .await
             }
             (
                 Address::Tcp {
@@ -85,7 +89,8 @@ impl SessionConnector {
             }
             (Address::WebSocketUnix { socket, .. }, _) => {
                 let stream = unix::connect(socket).await?;
-                self.web_socket(stream, "localhost", "/").await
+                self.web_socket(stream, "localhost", "/", authorization)
+                    .await
             }
             (Address::Stdio { command, framing }, _) => {
                 let pipes = stdio::child::spawn(command)?;
@@ -100,11 +105,16 @@ impl SessionConnector {
         stream: S,
         host: &str,
         path: &str,
+        authorization: Option<&HeaderValue>,
     ) -> Result<ConnectedSession, BoxError>
     where
         S: Socket,
     {
-        let handshake = ws::connect::handshake(stream, host, path, &self.headers, self.max_message);
+        let mut headers = self.headers.clone();
+        if let Some(authorization) = authorization {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        let handshake = ws::connect::handshake(stream, host, path, &headers, self.max_message);
         let wire = tokio::time::timeout(tcp::CONNECT_TIMEOUT, handshake).await??;
         Ok(self.session(wire, Transport::WebSocket))
     }

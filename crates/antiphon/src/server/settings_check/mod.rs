@@ -6,6 +6,7 @@ mod tests;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::address::trusted_proxies::TrustedProxies;
 use crate::describe::{Access, Tree};
 use crate::server::error::ServeError;
 use crate::server::settings::Settings;
@@ -51,14 +52,15 @@ impl Settings {
         self.check_paths()
     }
 
-    /// Hosts and origins that no request could have.
+    /// Hosts and origins that no request could have, and proxies that cannot be meant.
     fn check_names(&self) -> Result<(), ServeError> {
         let hosts = self.allow_host.iter().map(|text| allow_list::host(text));
         let origins = (self.allow_origin.iter()).map(|text| allow_list::origin(text));
         for checked in hosts.chain(origins) {
             checked.map_err(ServeError::BadSetting)?;
         }
-        Ok(())
+        let proxies = TrustedProxies::parse(&self.trusted_proxies);
+        proxies.map(drop).map_err(ServeError::BadSetting)
     }
 
     fn check_numbers(&self) -> Result<(), ServeError> {

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::client_certificate;
 use super::trust::ExplainingVerifier;
 use super::{H2, TlsError, VERSIONS, protocols, provider, unusable};
 use crate::transport::byte_stream::Socket;
@@ -96,6 +97,18 @@ impl ClientTls {
             config: Arc::new(config),
             name: None,
         })
+    }
+
+    /// Shows a certificate to servers that ask for one.
+    ///
+    /// # Errors
+    ///
+    /// If the certificate or the key (PEM) cannot be used.
+    pub(crate) fn with_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let mut config = (*self.config).clone();
+        config.client_auth_cert_resolver = client_certificate::read(chain, key)?;
+        self.config = Arc::new(config);
+        Ok(self)
     }
 
     /// Expects this name in the certificate, independent of the address.

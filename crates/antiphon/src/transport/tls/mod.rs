@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server.rs` | [`server::ServerTls`]: certificate from files, reloadable at run time |
 //! | `client.rs` | [`client::ClientTls`]: trust anchors of a client |
+//! | `client_certificate.rs` | certificate and key with which a client says who it is |
 //! | `trust.rs` | [`trust::CertificateProblem`]: why a certificate is not trusted |
 //!
 //! Certificates are always verified; verification cannot be turned off. No process-wide default
@@ -14,6 +15,7 @@
 //! attacker. Reading then fails with `UnexpectedEof` instead of reporting the end of the stream.
 
 pub(crate) mod client;
+mod client_certificate;
 #[cfg(feature = "server")]
 pub(crate) mod server;
 #[cfg(test)]
@@ -95,4 +97,11 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn protocols(names: &[&[u8]]) -> Vec<Vec<u8>> {
     names.iter().map(|name| name.to_vec()).collect()
+}
+
+/// Whether the key is encrypted, in PKCS #8 or in the older PEM form. rustls skips the former and
+/// cannot parse the latter.
+fn is_encrypted(text: &[u8]) -> bool {
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
 }

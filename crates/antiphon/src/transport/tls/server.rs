@@ -17,7 +17,7 @@ use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier}
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use super::{H2, HTTP1, TlsError, VERSIONS, protocols, provider, unusable};
+use super::{H2, HTTP1, TlsError, VERSIONS, is_encrypted, protocols, provider, unusable};
 use crate::files::read;
 use crate::identity::UnixPeer;
 use crate::transport::byte_stream::Socket;
@@ -249,13 +249,6 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
             "there is no private key (PEM) in {shown}"
         ))),
     }
-}
-
-/// Whether the key is encrypted, in PKCS #8 or in the older PEM form. rustls skips the former and
-/// cannot parse the latter.
-fn is_encrypted(text: &[u8]) -> bool {
-    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
-    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
 fn open(path: &Path) -> Result<File, TlsError> {

@@ -134,7 +134,20 @@ fn request(host: &str, path: &str, headers: &HeaderMap) -> Result<(Vec<u8>, Stri
         header::SEC_WEBSOCKET_PROTOCOL,
         HeaderValue::from_static(SUBPROTOCOL),
     );
-    generate_request(request).map_err(|_| WRONG)
+    // The library writes the request to the log at level `trace`: not with secrets.
+    let mut secret = Vec::new();
+    for (name, value) in headers {
+        if value.is_sensitive() {
+            request.headers_mut().remove(name);
+            let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+            secret.extend_from_slice(&line.concat());
+        }
+    }
+    let (mut text, key) = generate_request(request).map_err(|_| WRONG)?;
+    // Before the empty line at the end.
+    let end = text.len().saturating_sub(2);
+    text.splice(end..end, secret);
+    Ok((text, key))
 }
 
 /// Reads the head of the response; returns it with the bytes that follow it. Interim responses (RFC
