@@ -42,7 +42,7 @@ impl Calculator {
 
     /// Lists of numbers, each a random walk from 0 in `size` steps, which are normally distributed
     /// with the mean `mu` and the standard deviation `sigma`.
-    #[method(blocking)]
+    #[method(blocking, scope = "calc:random")]
     fn rpc_randompaths(
         &self,
         /// How many walks.

@@ -10,6 +10,7 @@
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
 //! | `ctl/` | `antiphon ctl` |
+//! | `token.rs` | `antiphon token` |
 //! | `docs.rs` | `antiphon docs` |
 //! | `codegen/` | `antiphon codegen` |
 //! | `source.rs` | input of `docs` and `codegen`: an OpenRPC document from a file or a server |
@@ -42,6 +43,7 @@ mod serve;
 mod shell;
 mod source;
 mod ticks;
+mod token;
 
 use std::process::ExitCode;
 
@@ -78,6 +80,8 @@ enum Command {
     Codegen(codegen::CodegenCommand),
     /// Look after a server with worker processes: status, kill, reload, upgrade, stop
     Ctl(ctl::CtlCommand),
+    /// Make tokens with which callers authenticate themselves
+    Token(token::TokenCommand),
     /// Print a script with which a shell completes this command line
     Completions(shell::CompletionsCommand),
     /// Print the manual, for `man -l -`
@@ -95,6 +99,7 @@ Examples:
   antiphon docs :8060 -f html -o api.html     what is offered, for people
   antiphon codegen api.json --lang python    a client in another language
   antiphon ctl status --watch                a server with workers, each second
+  antiphon token new alice calc:random       a token, and its line for `serve --auth-tokens`
 
 Exit codes:
     0  done
@@ -130,6 +135,7 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Docs(command) => command.run(output).map(ExitCode::from),
         Command::Codegen(command) => command.run(output).map(ExitCode::from),
         Command::Ctl(command) => command.run(output).map(ExitCode::from),
+        Command::Token(command) => command.run(output).map(ExitCode::from),
         Command::Completions(command) => command.run(Cli::command(), output).map(ExitCode::from),
         Command::Man => shell::manual(Cli::command(), output).map(ExitCode::from),
     }

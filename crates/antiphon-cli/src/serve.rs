@@ -25,9 +25,14 @@ It serves ping, echo, functions_list, documentation, server_info, and a calculat
 calc.subtract, calc.multiply, calc.divide and calc.randompaths; and ticks, a stream. When it is ready it says where, on
 standard error. SIGINT or SIGTERM lets the calls that run end first, a second one does not.
 
+Anybody may call them, unless a flag says who is known: --auth-tokens, --auth-jwks or --tls-client-ca.
+Then ping and echo are open to all, calc.randompaths needs the scope calc:random, and the rest needs
+a known caller.
+
 Examples:
   antiphon serve
   antiphon serve --bind 127.0.0.1:0 --call-timeout 5s
+  antiphon token new alice calc:random --append tokens && antiphon serve --auth-tokens tokens
   curl -H 'Content-Type: application/json' 127.0.0.1:8060 \\
     -d '{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"calc.add\", \"params\": [3, 4]}'";
 

@@ -47,9 +47,19 @@ impl RawJson {
     /// For values that are kept: otherwise a peer could have a few bytes keep megabytes in memory.
     #[must_use]
     pub fn compact(self, message: usize) -> Self {
-        match message > SMALL_MESSAGE && self.0.len() < message / SMALL_PART {
+        match self.kept(message) < message {
             true => Self(Bytes::copy_from_slice(&self.0)),
             false => self,
+        }
+    }
+
+    /// The bytes that it keeps in memory after [`compact`](Self::compact): its own, or those of the
+    /// message.
+    #[must_use]
+    pub fn kept(&self, message: usize) -> usize {
+        match message > SMALL_MESSAGE && self.0.len() < message / SMALL_PART {
+            true => self.0.len(),
+            false => message,
         }
     }
 
@@ -101,7 +111,9 @@ mod tests {
             let text = Bytes::from(vec![b'1'; message]);
             let slice = text.slice(..part);
             let at = slice.as_ptr();
-            let raw = RawJson(slice).compact(message);
+            let raw = RawJson(slice);
+            assert_eq!(raw.kept(message), if copied { part } else { message });
+            let raw = raw.compact(message);
             assert_eq!(raw.as_str().len(), part);
             assert_eq!(raw.0.as_ptr() != at, copied, "{part} of {message}");
         }

@@ -108,10 +108,18 @@ impl Call {
         self.request.is_notification()
     }
 
-    /// The address of the caller; `None` if the transport has no addresses.
+    /// The address of the other end of the connection, which is the proxy if there is one in front;
+    /// `None` if the transport has no addresses.
     #[must_use]
     pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
         self.origin.connection.peer
+    }
+
+    /// The IP address of the client, also behind trusted proxies; see
+    /// [`Context::client_ip`](crate::Context::client_ip).
+    #[must_use]
+    pub fn client_ip(&self) -> Option<std::net::IpAddr> {
+        self.origin.client.ip()
     }
 
     /// The transport that carried the call.
@@ -276,7 +284,7 @@ impl Call {
             },
             self.current(),
             place,
-            self.origin.connection.caller_id().to_string(),
+            self.origin.caller_id().to_string(),
         );
         let mut reply = self.answer(Ok(&opening.id));
         if let Ok(output) = &mut reply.0 {
@@ -405,7 +413,7 @@ impl CallFuture {
             HeldPlace::Yes => PlaceLimits::NONE,
             HeldPlace::No | HeldPlace::Elsewhere => ctx.places,
         };
-        let shares = origin.connection.shares(origin.local);
+        let shares = origin.shares();
         let Some(permit) = origin.common.counters.enter(method, limits, shares) else {
             return Self::ready(Reply::error(ErrorCode::OVERLOADED));
         };

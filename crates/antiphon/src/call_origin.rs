@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::address::client_address::ClientAddress;
 use crate::address::group::AddressGroup;
 use crate::describe::{Access, Reader};
 use crate::identity::{Identification, PeerCredentials};
@@ -59,14 +60,18 @@ pub(crate) struct CallerId {
     connection: u64,
     transport: Transport,
     peer: Option<SocketAddr>,
+    client: ClientAddress,
 }
 
 impl fmt::Display for CallerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} connection {}", self.transport, self.connection)?;
-        match self.peer {
-            Some(peer) => write!(f, " from {peer}"),
-            None => Ok(()),
+        let is_peer = self.client == ClientAddress::from(self.peer);
+        match (self.client.ip().filter(|_| !is_peer), self.peer) {
+            (Some(client), Some(peer)) => write!(f, " from {client} through {peer}"),
+            (Some(client), None) => write!(f, " from {client} through a proxy"),
+            (None, Some(peer)) => write!(f, " from {peer}"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -76,7 +81,11 @@ impl fmt::Display for CallerId {
 pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) transport: Transport,
+    /// The other end of the socket.
     pub(crate) peer: Option<SocketAddr>,
+    /// The client of the connection: the peer, or whom the header of a proxy names. A request can
+    /// have another one, which is in its [`Origin`].
+    pub(crate) client: ClientAddress,
     /// What it proves of its peer.
     pub(crate) proof: PeerCredentials,
     /// What is held for the peer.
@@ -93,29 +102,43 @@ impl Connection {
         peer: Option<SocketAddr>,
         memory: Arc<Account>,
     ) -> Arc<Self> {
-        let places = (transport != Transport::InProcess).then(ConnectionPlaces::default);
-        Self::with(transport, peer, PeerCredentials::default(), memory, places)
+        Self::of_client(transport, peer, peer.into(), memory)
     }
 
-    /// A connection that proves something of its peer.
+    /// A connection that a proxy may have passed on for this client.
+    pub(crate) fn of_client(
+        transport: Transport,
+        peer: Option<SocketAddr>,
+        client: ClientAddress,
+        memory: Arc<Account>,
+    ) -> Arc<Self> {
+        let places = (transport != Transport::InProcess).then(ConnectionPlaces::default);
+        let proof = PeerCredentials::default();
+        Self::with(transport, peer, client, proof, memory, places)
+    }
+
+    /// Like [`of_client`](Self::of_client), with what the connection proves of its peer.
     pub(crate) fn proven(
         transport: Transport,
         peer: Option<SocketAddr>,
+        client: ClientAddress,
         proof: PeerCredentials,
         memory: Arc<Account>,
     ) -> Arc<Self> {
         let places = Some(ConnectionPlaces::default());
-        Self::with(transport, peer, proof, memory, places)
+        Self::with(transport, peer, client, proof, memory, places)
     }
 
     /// All connections of a server that does not show them.
     pub(crate) fn unknown(transport: Transport, memory: Arc<Account>) -> Arc<Self> {
-        Self::with(transport, None, PeerCredentials::default(), memory, None)
+        let (client, proof) = (ClientAddress::None, PeerCredentials::default());
+        Self::with(transport, None, client, proof, memory, None)
     }
 
     fn with(
         transport: Transport,
         peer: Option<SocketAddr>,
+        client: ClientAddress,
         proof: PeerCredentials,
         memory: Arc<Account>,
         places: Option<ConnectionPlaces>,
@@ -125,6 +148,7 @@ impl Connection {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             transport,
             peer,
+            client,
             proof,
             memory,
             places,
@@ -133,17 +157,18 @@ impl Connection {
         })
     }
 
-    /// The other end, for the log.
-    pub(crate) fn caller_id(&self) -> CallerId {
+    /// The other end and the client behind it, for the log.
+    pub(crate) fn caller_id(&self, client: ClientAddress) -> CallerId {
         CallerId {
             connection: self.id,
             transport: self.transport,
             peer: self.peer,
+            client,
         }
     }
 
-    /// Whose shares of the places its calls count to.
-    pub(crate) fn shares(&self, local: bool) -> Shares {
+    /// Whose shares of the places calls count to, if their client is in this group.
+    pub(crate) fn shares(&self, address: Option<AddressGroup>) -> Shares {
         let kind = match self.transport {
             Transport::InProcess => return Shares::default(),
             Transport::Http => TransportKind::Requests,
@@ -151,11 +176,10 @@ impl Connection {
                 TransportKind::Sessions
             }
         };
-        let peer = self.peer.filter(|_| !local);
         Shares {
             connection: self.places.clone(),
             kind: Some(kind),
-            address: peer.map(|peer| AddressGroup::from(peer.ip())),
+            address,
         }
     }
 
@@ -181,12 +205,33 @@ impl Drop for Connection {
     }
 }
 
+/// The client of a call: what of an [`Origin`] has to be known where the origin itself has gone with
+/// the call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallClient {
+    pub(crate) address: ClientAddress,
+    pub(crate) local: bool,
+}
+
+impl CallClient {
+    /// The group that limits by address count the client to; `None` for one that is on this machine,
+    /// or has no address.
+    pub(crate) fn address_group(self) -> Option<AddressGroup> {
+        match self.local {
+            true => None,
+            false => self.address.group(),
+        }
+    }
+}
+
 /// One message on a connection, shared by all the calls in it.
 pub(crate) struct Origin {
     pub(crate) common: Arc<RouterState>,
     /// The server that was called, where it is one.
     pub(crate) server: Option<Arc<ServerStatus>>,
     pub(crate) connection: Arc<Connection>,
+    /// The client's address. On an HTTP connection of a proxy each request may have another one.
+    pub(crate) client: ClientAddress,
     /// Whether the caller is on this machine and came here directly.
     pub(crate) local: bool,
     /// Whether the caller has shown that the server is theirs.
@@ -210,6 +255,7 @@ impl Origin {
         Self {
             common,
             server: None,
+            client: connection.client,
             connection,
             local,
             admin: false,
@@ -227,7 +273,31 @@ impl Origin {
     pub(crate) fn named(&self, method: usize) -> (String, CallerId) {
         let method = self.common.tree.method(method);
         let name = method.map_or_else(String::new, |method| method.name().to_owned());
-        (name, self.connection.caller_id())
+        (name, self.caller_id())
+    }
+
+    /// The caller, for the log.
+    pub(crate) fn caller_id(&self) -> CallerId {
+        self.connection.caller_id(self.client)
+    }
+
+    /// The client, as limits and the log need to know it.
+    pub(crate) fn call_client(&self) -> CallClient {
+        CallClient {
+            address: self.client,
+            local: self.local,
+        }
+    }
+
+    /// The group that every limit by address counts the caller to; `None` for one that is local, or
+    /// has no address.
+    pub(crate) fn address_group(&self) -> Option<AddressGroup> {
+        self.call_client().address_group()
+    }
+
+    /// Whose shares of the places its calls count to.
+    pub(crate) fn shares(&self) -> Shares {
+        self.connection.shares(self.address_group())
     }
 
     /// What the caller may see.

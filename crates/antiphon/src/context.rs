@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use antiphon_proto::{Id, message};
@@ -47,7 +47,7 @@ pub(crate) const PROGRESS: &str = "$/progress";
 ///
 /// | question | methods |
 /// |---|---|
-/// | Who calls, and from where? | [`peer_addr`](Self::peer_addr), [`transport`](Self::transport), [`headers`](Self::headers), [`is_local`](Self::is_local), [`access`](Self::access), [`connection_id`](Self::connection_id) |
+/// | Who calls, and from where? | [`client_ip`](Self::client_ip), [`peer_addr`](Self::peer_addr), [`transport`](Self::transport), [`headers`](Self::headers), [`is_local`](Self::is_local), [`access`](Self::access), [`connection_id`](Self::connection_id) |
 /// | How long may the call take? | [`deadline`](Self::deadline), [`cancellation`](Self::cancellation) |
 /// | What has a layer attached? | [`get`](Self::get), [`http`](Self::http) |
 /// | What is running? | [`id`](Self::id), [`method`](Self::method), [`node`](Self::node), [`router`](Self::router) |
@@ -107,7 +107,45 @@ impl Context {
         self.cancel.0.get_or_init(CancellationToken::new).clone()
     }
 
-    /// The address of the caller; `None` if the transport has no addresses.
+    /// The IP address of the client; `None` if the transport has no addresses.
+    ///
+    /// Without a proxy it is the address of [`peer_addr`](Self::peer_addr). If the peer is one of
+    /// `Settings::trusted_proxies`, it is the client that the proxy names in `Forwarded` or
+    /// `X-Forwarded-For`, or in a PROXY protocol header. Limits by address and the log use it, too. A
+    /// proxy that does not name its client stands for it with its own address; over a Unix socket
+    /// there is then none.
+    ///
+    /// It tells where a call comes from, not who makes it. A client behind a proxy is never local, even
+    /// if its address is 127.0.0.1.
+    ///
+    /// ```
+    /// # #[cfg(feature = "macros")] {
+    /// use antiphon::{Context, rpc};
+    ///
+    /// struct Desk;
+    ///
+    /// #[rpc]
+    /// impl Desk {
+    ///     /// Tells the caller how it is seen.
+    ///     fn rpc_where_am_i(&self, ctx: &Context) -> String {
+    ///         match (ctx.client_ip(), ctx.peer_addr()) {
+    ///             (Some(client), Some(peer)) if peer.ip() != client => {
+    ///                 format!("at {client}, behind the proxy at {peer}")
+    ///             }
+    ///             (Some(client), _) => format!("at {client}"),
+    ///             (None, _) => "on this machine".to_owned(),
+    ///         }
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.origin.client.ip()
+    }
+
+    /// The address of the other end of the connection, which is the proxy if there is one in front;
+    /// `None` if the transport has no addresses. [`client_ip`](Self::client_ip) is the client's.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.origin.connection.peer
@@ -284,6 +322,7 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("method", &self.method().map(MethodInfo::name))
             .field("id", &self.id)
+            .field("client_ip", &self.client_ip())
             .field("peer_addr", &self.peer_addr())
             .field("transport", &self.transport())
             .finish_non_exhaustive()

@@ -262,8 +262,9 @@
 //! By default a server listens on loopback only and accepts only requests whose `Host` is a
 //! loopback name. It refuses requests from web pages, except from its own page and from origins
 //! that [`Server::allow_origin`] allows. A server that can be reached from other machines does not
-//! start unless [`allow_unauthenticated_public`](Server::allow_unauthenticated_public) is set,
-//! because it does not authenticate callers by itself. An HTTP layer can do that. Methods with
+//! start unless it authenticates its callers ([`Server::authenticate`]), or
+//! [`allow_unauthenticated_public`](Server::allow_unauthenticated_public) is set, because an HTTP
+//! layer does that or there is nothing to protect. Methods with
 //! `#[method(local)]` can be called only from the same machine. For all other callers they do not
 //! exist.
 //!
@@ -272,7 +273,7 @@
 //! Everything that a peer can make grow has a limit, and every wait has a deadline. [`Settings`]
 //! contains the limits of connections, [`Limits`] those of calls, [`SessionLimits`] those of
 //! sessions, and [`ClientBuilder`](client::ClientBuilder) those of clients. All of them have
-//! defaults.
+//! defaults. [`Server::rate_limit`] limits how many calls each caller may make in a time.
 //!
 //! # A whole program
 //!
@@ -294,6 +295,7 @@
 //! | `describe` | yes | [`OpenRpc`] documents, JSON Schemas, `rpc.discover`, the documentation page for browsers |
 //! | `cli` | yes | [`Server::start`], [`ServeArgs`], the log; turns on `server` |
 //! | `tls` | no | TLS: `Server::tls`, and `https:`, `wss:` and `tls:` addresses |
+//! | `auth` | no | authenticators: bearer tokens, JSON Web Tokens, client certificates, peers of Unix sockets; turns on `server`, `client` and `tls` |
 //! | `metrics` | no | counters of calls per method and of connections, at `GET /metrics` |
 //! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli` |
 //! | `full` | no | all of these |
@@ -314,6 +316,8 @@ pub mod __private;
 mod address;
 #[cfg(feature = "server")]
 mod admin_token;
+#[cfg(feature = "auth")]
+mod auth;
 mod call;
 mod call_origin;
 pub mod client;
@@ -347,6 +351,10 @@ pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{
     ErrorCode, ErrorObject, Framing, Id, IntoParams, Params, Printable, is_printable,
 };
+#[cfg(all(feature = "auth", unix))]
+pub use auth::UnixPeers;
+#[cfg(feature = "auth")]
+pub use auth::{AuthSetupError, BearerTokens, ClientCertificates, Jwt, JwtKeys, NewToken};
 pub use call::{Call, CallFuture, Reply};
 pub use call_origin::Transport;
 pub use client::{Client, blocking};

@@ -8,7 +8,10 @@
 // Linux tells how much memory a process holds; what is attacked is the same on every system.
 #[cfg(target_os = "linux")]
 mod attack;
+#[cfg(unix)]
+mod auth;
 mod batch;
+mod bearer;
 mod call;
 mod codegen;
 #[cfg(unix)]
@@ -18,6 +21,8 @@ mod deploy;
 mod docs;
 mod ends;
 mod listen;
+#[cfg(target_os = "linux")]
+mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
 mod serve;
@@ -29,6 +34,7 @@ mod storm;
 mod support;
 #[cfg(unix)]
 mod temp_folder;
+#[cfg(unix)]
 mod token;
 #[cfg(target_os = "linux")]
 mod wire;

@@ -17,14 +17,18 @@ enum Prefix {
     V4(Ipv4Addr),
     V6Network([u16; 4]),
     V6Site([u16; 3]),
+    Hidden,
 }
 
 impl AddressGroup {
+    /// The callers behind a proxy that does not tell who they are.
+    pub(crate) const HIDDEN: Self = Self(Prefix::Hidden);
+
     /// The /48 around an IPv6 group, which one customer of a provider may have as a whole; `None`
     /// for IPv4.
     pub(crate) fn site(self) -> Option<Self> {
         match self.0 {
-            Prefix::V4(_) => None,
+            Prefix::V4(_) | Prefix::Hidden => None,
             Prefix::V6Network([a, b, c, _]) | Prefix::V6Site([a, b, c]) => {
                 Some(Self(Prefix::V6Site([a, b, c])))
             }

@@ -5,13 +5,21 @@
 //! | `mod.rs` | [`Address`], its errors, its text form |
 //! | `parse.rs` | text → address |
 //! | `group.rs` | [`AddressGroup`](group::AddressGroup): the IP addresses that count as one caller |
+//! | `client_address.rs` | [`ClientAddress`](client_address::ClientAddress): the client of a request, also behind proxies |
+//! | `trusted_proxies.rs` | proxies whose word about that is taken |
 //! | `socket_access.rs` | [`SocketAccess`]: mode and group of a Unix socket |
+//! | `proxy_query.rs` | the part `proxy=true` of a server's address |
 
+pub(crate) mod client_address;
 pub(crate) mod group;
 mod parse;
+#[cfg(feature = "server")]
+pub(crate) mod proxy_query;
 mod socket_access;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "server")]
+pub(crate) mod trusted_proxies;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -41,6 +49,10 @@ pub use socket_access::SocketAccess;
 /// For servers, the address of a Unix socket may say who else can connect to it:
 /// `unix:PATH?mode=0660&group=GROUP`, where `GROUP` is a name or a number; see [`SocketAccess`]. Without
 /// it only the user who runs the server can.
+///
+/// For servers, `proxy=true` in the query says that a proxy in front begins each connection with a
+/// PROXY protocol header, version 1 or 2: `http://127.0.0.1:8060?proxy=true`,
+/// `unix:PATH?mode=0660&proxy=true`. Connections without it are closed. Clients cannot use it.
 ///
 /// `COMMAND` is split into words as by a POSIX shell. No shell runs, so variables and patterns are
 /// not expanded.

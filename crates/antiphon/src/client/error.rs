@@ -66,7 +66,7 @@ pub(super) enum Reason {
     Deadline(Duration),
     /// The transport failed; see the cause.
     Transport,
-    /// A server has no memory for a message to its caller.
+    /// A server has no memory for a message to its caller, or for what that has answered.
     NoMemory,
     /// The session has ended, for this reason.
     Closed(Cow<'static, str>),
@@ -297,7 +297,10 @@ impl Error {
             }
             Reason::Deadline(waited) => return write!(f, "no answer within {waited:?}"),
             Reason::Transport => f.write_str("the connection failed")?,
-            Reason::NoMemory => return f.write_str("there is no memory for it"),
+            Reason::NoMemory if matches!(self.0.repr, Repr::NotSent(_)) => {
+                return f.write_str("there is no memory for it");
+            }
+            Reason::NoMemory => return f.write_str("there is no memory for the answer"),
             Reason::Closed(reason) => return write!(f, "the connection has ended: {reason}"),
             Reason::Misbehaved(reason) => {
                 return write!(
@@ -416,6 +419,14 @@ mod tests {
             (
                 Error::unknown("`m`", Reason::Status).status_of(StatusCode::BAD_GATEWAY),
                 "`m` was sent and may have run: the server answered with HTTP status 502 Bad Gateway",
+            ),
+            (
+                Error::not_sent("`m`", Reason::NoMemory),
+                "`m` was not sent: there is no memory for it",
+            ),
+            (
+                Error::unknown("`m`", Reason::NoMemory),
+                "`m` was sent and may have run: there is no memory for the answer",
             ),
             (Error::local("`m`", "no"), "`m`: no"),
         ];

@@ -203,7 +203,7 @@ impl<'a> SessionExchange<'a> {
 
 /// Whether the server did not know who called, so that the call has not run.
 pub(super) fn is_unauthenticated(end: &CallEnd) -> bool {
-    matches!(end, CallEnd::Answered(Err(error)) if error.code() == ErrorCode::UNAUTHENTICATED)
+    matches!(end, CallEnd::Answered(Err(error), _) if error.code() == ErrorCode::UNAUTHENTICATED)
 }
 
 /// Maps the end of a call to its outcome, or to an error.
@@ -213,13 +213,21 @@ pub(super) fn outcome(
     max: usize,
 ) -> Result<Result<RawJson, ErrorObject>, Error> {
     match end {
-        CallEnd::Answered(Ok(result)) if result.as_str().len() > max => {
+        CallEnd::Answered(Ok(result), _) if result.as_str().len() > max => {
             Err(Error::unknown(subject, Reason::TooLong(max)))
         }
-        CallEnd::Answered(outcome) => Ok(outcome),
+        CallEnd::Answered(outcome, held) => {
+            // From here on it is the caller's own.
+            drop(held);
+            Ok(outcome)
+        }
         CallEnd::Malformed(reason) => Err(Error::unknown(subject, Reason::Answer(reason.into()))),
-        CallEnd::Unreadable(error) => Ok(Err(error)),
+        CallEnd::Unreadable(error, held) => {
+            drop(held);
+            Ok(Err(error))
+        }
         CallEnd::TooLong(max) => Err(Error::unknown(subject, Reason::TooLong(max))),
+        CallEnd::Exhausted => Err(Error::unknown(subject, Reason::NoMemory)),
         CallEnd::Lost { sent, end } => {
             let reason = Reason::over(&end);
             Err(match sent {

@@ -193,12 +193,12 @@ impl SessionAuthentication {
         let waiting = posted.ok().and_then(|(mut waiting, _)| waiting.pop());
         let waiting = waiting.ok_or_else(|| unanswered("the connection has ended"))?;
         match timeout(PATIENCE, waiting).await {
-            Ok(CallEnd::Answered(Ok(_))) => Ok(()),
-            Ok(CallEnd::Answered(Err(error))) if error.code() == ErrorCode::METHOD_NOT_FOUND => {
+            Ok(CallEnd::Answered(Ok(_), _)) => Ok(()),
+            Ok(CallEnd::Answered(Err(error), _)) if error.code() == ErrorCode::METHOD_NOT_FOUND => {
                 tracing::debug!("the server asks for no token");
                 Ok(())
             }
-            Ok(CallEnd::Answered(Err(error)) | CallEnd::Unreadable(error)) => {
+            Ok(CallEnd::Answered(Err(error), _) | CallEnd::Unreadable(error, _)) => {
                 Err(AuthenticationFault::Refused(error))
             }
             Ok(CallEnd::Lost { end, .. }) => Err(ended(&end)),

@@ -319,7 +319,7 @@ impl<T: DeserializeOwned> Subscription<T> {
                 return Poll::Ready(None);
             };
             match ready!(open.inbox.poll_next(cx)) {
-                Some(event) => self.read(event.0.as_str()),
+                Some(event) => self.read(event.params.as_str()),
                 None => self.lose(),
             }
         }

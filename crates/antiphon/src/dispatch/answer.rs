@@ -73,6 +73,15 @@ pub(crate) fn reject(rejection: &Rejection) -> Vec<u8> {
     answer
 }
 
+/// The response to a message whose sender has presented credentials that are no good.
+#[cfg(feature = "server")]
+pub(crate) fn unauthenticated() -> Vec<u8> {
+    let mut answer = Vec::new();
+    let error = ErrorObject::of(ErrorCode::UNAUTHENTICATED);
+    message::write_error(&mut answer, b"null", &error);
+    answer
+}
+
 /// The response to an entry that is not a request: an invalid request, as is an unexpected
 /// response.
 pub(super) fn refuse(entry: &Entry) -> Vec<u8> {

@@ -107,8 +107,8 @@ impl Envelope {
         }
         Answered {
             text: Some(self.error(&error, account)),
-            streams: Vec::new(),
             denied: Denied::of(&error),
+            ..Answered::default()
         }
     }
 

@@ -50,8 +50,8 @@ pub struct Limits {
     /// address gets at most [`max_in_flight_per_caller`](Self::max_in_flight_per_caller). Calls from
     /// this process are exempt from these shares.
     pub max_in_flight: usize,
-    /// Calls that may be pending for one address whose callers are not local; IPv6 addresses count
-    /// by their first 64 bits. Default: `None`, a quarter of [`max_in_flight`](Self::max_in_flight).
+    /// Calls that may be pending for one address whose callers are not local, which is the client's
+    /// address also behind trusted proxies; IPv6 addresses count by their first 64 bits. Default: `None`, a quarter of [`max_in_flight`](Self::max_in_flight).
     pub max_in_flight_per_caller: Option<usize>,
 }
 

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::answer::Denied;
 use super::shared::Shared;
-use crate::address::group::AddressGroup;
 use crate::call_origin::Origin;
 use crate::error::RetryAfter;
 use crate::rate_limit::{RateKey, RateLimiter};
@@ -35,8 +34,8 @@ fn rate_key(origin: &Origin) -> Option<RateKey> {
     if let Some(identity) = origin.identification.identity() {
         return Some(RateKey::Subject(identity.shared_subject()));
     }
-    let peer = origin.connection.peer?;
-    Some(RateKey::Address(AddressGroup::from(peer.ip())))
+    // A caller on this machine has an address, too, unless it is on a Unix socket.
+    origin.client.group().map(RateKey::Address)
 }
 
 /// Counts a call, and refuses it if that is more than its caller may make.

@@ -15,7 +15,7 @@ use super::pending_call::{PendingCall, Polled, discard, first_poll};
 use super::rate_check::{Denial, exceeds};
 use super::shared::Shared;
 use crate::call::{Call, CallLimits, Reply};
-use crate::call_origin::{CallerId, Connection, Origin};
+use crate::call_origin::{CallClient, CallerId, Connection, Origin};
 use crate::error::IncidentScope;
 
 /// A call after its first poll.
@@ -48,13 +48,13 @@ pub(super) fn start(
         shared.counters().called(denial.route);
         return (Started::Denied(denial), envelope);
     }
-    let (local, params) = (origin.local, request.params_len());
+    let (client, params) = (origin.call_client(), request.params_len());
     let call = Call::new(request, origin, limits, buffer);
     if goes_elsewhere(params)
         && let Some(route) = shared.endpoint.find(&call)
     {
         envelope.route = route;
-        let started = start_elsewhere(shared, connection, call, &mut envelope, cx);
+        let started = start_elsewhere(shared, connection, client, call, &mut envelope, cx);
         return (started, envelope);
     }
     let timeout = call.timeout();
@@ -64,7 +64,7 @@ pub(super) fn start(
     let polled = match polled {
         Polled::Replied(reply) => Err(reply),
         Polled::Elsewhere(future) => Ok(PendingCall::new(future, None)),
-        Polled::Pending(future) => match shared.place(connection, local, route) {
+        Polled::Pending(future) => match shared.place(connection, client, route) {
             Some(place) => Ok(PendingCall::new(future, Some(place))),
             None => {
                 discard(future);
@@ -73,12 +73,23 @@ pub(super) fn start(
         },
     };
     envelope.route = route;
-    scope.log(|| (shared.method_name(route), connection.caller_id()));
+    scope.log(|| {
+        (
+            shared.method_name(route),
+            connection.caller_id(client.address),
+        )
+    });
     shared.counters().called(route);
     let started = match polled {
         Err(reply) => Started::Replied(reply),
         Ok(call) => {
-            let mut running = Running::new(shared, call, timeout, connection, route);
+            let mut running = Running::new(
+                shared,
+                call,
+                timeout,
+                connection.caller_id(client.address),
+                route,
+            );
             // Poll the timers once to register the waker; a timeout of zero has passed already.
             match running.too_late(cx) {
                 Some(error) => Started::Replied(Reply::error(error)),
@@ -97,13 +108,14 @@ pub(super) fn start(
 fn start_elsewhere(
     shared: &Shared,
     connection: &Connection,
+    client: CallClient,
     call: Call,
     envelope: &mut Envelope,
     cx: &mut Context<'_>,
 ) -> Started {
     let route = envelope.route;
     shared.counters().called(route);
-    let Some(place) = shared.place(connection, call.origin.local, route) else {
+    let Some(place) = shared.place(connection, client, route) else {
         return Started::Replied(Reply::error(ErrorCode::OVERLOADED));
     };
     let timeout = call.timeout();
@@ -111,7 +123,13 @@ fn start_elsewhere(
     let endpoint = shared.endpoint.clone();
     let work = shared.threads.clone().call(endpoint, call, place, deadline);
     let call = PendingCall::new(Box::pin(work), None);
-    let mut running = Running::new(shared, call, timeout, connection, route);
+    let mut running = Running::new(
+        shared,
+        call,
+        timeout,
+        connection.caller_id(client.address),
+        route,
+    );
     envelope.watch.waits();
     match running.poll(shared, cx) {
         Poll::Ready(reply) => Started::Replied(reply),
@@ -136,7 +154,7 @@ impl Running {
         shared: &Shared,
         call: PendingCall,
         timeout: Option<Duration>,
-        connection: &Connection,
+        caller: CallerId,
         route: usize,
     ) -> Self {
         Self {
@@ -144,7 +162,7 @@ impl Running {
             deadline: timer(timeout),
             overdue: (shared.in_process.server.as_ref()).map(|server| Box::pin(server.overdue())),
             route,
-            caller: Box::new(connection.caller_id()),
+            caller: Box::new(caller),
         }
     }
 

@@ -7,7 +7,7 @@ use antiphon_proto::Rules;
 use super::elsewhere::Threads;
 use super::limits::Limits;
 use crate::call::CallLimits;
-use crate::call_origin::{Connection, Origin};
+use crate::call_origin::{CallClient, Connection, Origin};
 use crate::metrics::counters::{Counters, InFlight};
 use crate::rate_limit::RateLimiter;
 use crate::router::Endpoint;
@@ -33,10 +33,10 @@ impl Shared {
     pub(super) fn place(
         &self,
         connection: &Connection,
-        local: bool,
+        client: CallClient,
         route: usize,
     ) -> Option<InFlight> {
-        let shares = connection.shares(local);
+        let shares = connection.shares(client.address_group());
         self.counters()
             .enter(route, self.call_limits.places, shares)
     }

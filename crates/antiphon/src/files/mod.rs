@@ -3,9 +3,12 @@
 //! | file | what it does |
 //! |---|---|
 //! | `read.rs` | a regular file, up to a size limit |
+//! | `append.rs` | a line at the end of a file |
 //! | `write.rs` | a new file that appears at its path when it is complete |
 //! | `owned.rs` | a file that is removed at the end, if it is still the same file |
 
+#[cfg(feature = "auth")]
+pub(crate) mod append;
 #[cfg(unix)]
 pub(crate) mod owned;
 pub(crate) mod read;

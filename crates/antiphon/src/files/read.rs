@@ -31,6 +31,22 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
+/// Whether others than the owner of an open file can read it, where the system tells.
+pub(crate) fn is_open_to_others(file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        file.metadata()
+            .is_ok_and(|data| data.permissions().mode() & 0o044 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
 /// Reads an open file to its end.
 ///
 /// # Errors

@@ -122,6 +122,10 @@ impl Account {
         self.free
     }
 
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.free == usize::MAX
+    }
+
     pub(super) fn take(&self, direction: Direction, bytes: usize) -> Result<(), Exhausted> {
         self.share(direction).take(bytes)
     }

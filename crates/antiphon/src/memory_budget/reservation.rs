@@ -36,7 +36,23 @@ impl Reservation {
         direction: Direction,
         bytes: usize,
     ) -> Result<Option<Box<Self>>, Exhausted> {
-        if bytes <= account.free() {
+        match bytes <= account.free() {
+            true => Ok(None),
+            false => Self::of_all(account, direction, bytes),
+        }
+    }
+
+    /// A reservation of all bytes, however few, for one of many holders; `None` without a budget.
+    ///
+    /// # Errors
+    ///
+    /// If the budget does not allow it.
+    pub(crate) fn of_all(
+        account: &Arc<Account>,
+        direction: Direction,
+        bytes: usize,
+    ) -> Result<Option<Box<Self>>, Exhausted> {
+        if account.is_unlimited() {
             return Ok(None);
         }
         let mut reservation = Self::new(account, direction);
@@ -213,6 +229,8 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+        let all = Reservation::of_all(&account, Direction::Request, usize::MAX);
+        assert!(all.unwrap().is_none());
     }
 
     #[test]

@@ -73,6 +73,7 @@ impl ServeArgs {
         for (flags, file) in [
             (&self.allow_host, &mut file.allow_host),
             (&self.allow_origin, &mut file.allow_origin),
+            (&self.trusted_proxy, &mut file.trusted_proxy),
         ] {
             if !flags.is_empty() {
                 file.clear();
@@ -91,6 +92,7 @@ impl ServeArgs {
         }
         settings.allow_host.extend_from_slice(&self.allow_host);
         settings.allow_origin.extend_from_slice(&self.allow_origin);
+        (settings.trusted_proxies).extend_from_slice(&self.trusted_proxy);
         settings.allow_unauthenticated_public |= self.allow_unauthenticated_public;
         set(&mut settings.profile, self.profile);
         set(&mut settings.tls_cert, self.tls_cert.clone().map(Some));
@@ -145,8 +147,32 @@ impl ServeArgs {
             &mut settings.admin_token_file,
             self.admin_token_file.clone().map(Some),
         );
+        #[cfg(feature = "auth")]
+        self.apply_authentication(settings);
         self.apply_supervision(&mut settings.supervision)?;
         Ok(())
+    }
+
+    #[cfg(feature = "auth")]
+    fn apply_authentication(&self, settings: &mut Settings) {
+        set(
+            &mut settings.auth_tokens,
+            self.auth_tokens.clone().map(Some),
+        );
+        set(&mut settings.auth_jwks, self.auth_jwks.clone().map(Some));
+        set(
+            &mut settings.auth_issuer,
+            self.auth_issuer.clone().map(Some),
+        );
+        set(
+            &mut settings.auth_audience,
+            self.auth_audience.clone().map(Some),
+        );
+        set(
+            &mut settings.tls_client_ca,
+            self.tls_client_ca.clone().map(Some),
+        );
+        settings.tls_client_required |= self.tls_client_required;
     }
 
     fn apply_supervision(
@@ -326,6 +352,28 @@ mod tests {
                 (applied, expected) => panic!("{file}: {applied:?}, not {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn trusted_proxies_are_a_list_like_the_others() {
+        let proxies = |flag: &[&str], file: &str| {
+            let flags = ServeArgs {
+                trusted_proxy: flag.iter().map(|proxy| (*proxy).to_owned()).collect(),
+                config: Some("settings.toml".into()),
+                ..ServeArgs::default()
+            };
+            let mut settings = Settings {
+                trusted_proxies: vec!["::1".to_owned()],
+                ..Settings::default()
+            };
+            let layers = flags.with_file(Some(file)).unwrap();
+            layers.apply(&mut settings).unwrap();
+            settings.trusted_proxies.join(" ")
+        };
+        let file = "trusted-proxy = [\"unix\"]";
+        assert_eq!(proxies(&[], ""), "::1");
+        assert_eq!(proxies(&[], file), "::1 unix");
+        assert_eq!(proxies(&["10.0.0.0/8"], file), "::1 10.0.0.0/8");
     }
 
     #[test]

@@ -92,7 +92,16 @@ pub struct ServeArgs {
     )]
     pub allow_origin: Vec<String>,
 
-    /// Let anybody call a server that others than this machine can reach
+    /// Proxies whose word about the client's address is taken: addresses, networks, or `unix`
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "ANTIPHON_TRUSTED_PROXY",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<String>,
+
+    /// Let anybody call a server that others than this machine can reach, if it asks nobody who calls
     #[arg(long, env = "ANTIPHON_ALLOW_UNAUTHENTICATED_PUBLIC")]
     pub allow_unauthenticated_public: bool,
 
@@ -103,6 +112,38 @@ pub struct ServeArgs {
     /// The certificate's key (PEM)
     #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+
+    /// Authorities (PEM) of clients' certificates: who shows one is known by its name; read again on
+    /// SIGHUP
+    #[cfg(feature = "auth")]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_TLS_CLIENT_CA")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Refuse clients without a certificate in the TLS handshake
+    #[cfg(feature = "auth")]
+    #[arg(long, env = "ANTIPHON_TLS_CLIENT_REQUIRED", hide_short_help = true)]
+    pub tls_client_required: bool,
+
+    /// Bearer tokens of callers, a line each: a subject, the SHA-256 hash of the token, scopes; read
+    /// again on SIGHUP
+    #[cfg(feature = "auth")]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_AUTH_TOKENS")]
+    pub auth_tokens: Option<PathBuf>,
+
+    /// Keys of JSON Web Tokens: a JWKS file, read again on SIGHUP, or its `https://` URL
+    #[cfg(feature = "auth")]
+    #[arg(long, value_name = "FILE|URL", env = "ANTIPHON_AUTH_JWKS")]
+    pub auth_jwks: Option<String>,
+
+    /// Issuer of JSON Web Tokens, their `iss`
+    #[cfg(feature = "auth")]
+    #[arg(long, value_name = "TEXT", env = "ANTIPHON_AUTH_ISSUER")]
+    pub auth_issuer: Option<String>,
+
+    /// Audience of JSON Web Tokens, this server's name in their `aud`
+    #[cfg(feature = "auth")]
+    #[arg(long, value_name = "TEXT", env = "ANTIPHON_AUTH_AUDIENCE")]
+    pub auth_audience: Option<String>,
 
     /// Where to write the admin token, with which callers may do what is for admins
     #[arg(long, value_name = "FILE", env = "ANTIPHON_ADMIN_TOKEN_FILE")]

@@ -205,37 +205,4 @@ mod tests {
             }
         }
     }
-
-    /// Not a test of the code: prints what a look-up costs.
-    #[test]
-    #[ignore = "a measurement, to be run in a release build"]
-    fn measure() {
-        let limit = Gcra::new(1_000_000, Duration::from_secs(1), 1_000_000);
-        for threads in [1, 2, 4] {
-            for keys in [1, 1000, 1_000_000_u64] {
-                let table = Table::default();
-                let began = std::time::Instant::now();
-                std::thread::scope(|scope| {
-                    for thread in 0..threads {
-                        let table = &table;
-                        scope.spawn(move || {
-                            for call in 0..2_000_000_u64 {
-                                let key = (call.wrapping_mul(7) + thread) % keys;
-                                let _ = table.admit(&key, limit, call * 100, 1);
-                            }
-                        });
-                    }
-                });
-                let each = began.elapsed().as_nanos() / 2_000_000;
-                println!("{threads} threads, {keys} keys: {each} ns a call");
-            }
-        }
-        let (table, mut longest) = (Table::default(), Duration::ZERO);
-        for key in 0..2_000_000_u64 {
-            let began = std::time::Instant::now();
-            let _ = table.admit(&key, one_an_hour(9), key, 1);
-            longest = longest.max(began.elapsed());
-        }
-        println!("the longest call: {longest:?}");
-    }
 }

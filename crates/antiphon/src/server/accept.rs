@@ -110,7 +110,7 @@ impl Acceptor {
 
     fn open(&self, incoming: Incoming, kind: ListenerKind) {
         self.handle.accepted.fetch_add(1, Ordering::Relaxed);
-        let ip = incoming.address().map(|peer| peer.ip());
+        let ip = self.setup.borrow().counted_address(&incoming, kind);
         let Some(slot) = self.slots.take(ConnectionKind::of(kind.protocol), ip) else {
             return self.refuse(incoming, kind);
         };

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::address::trusted_proxies::TrustedProxies;
 use crate::admin_token::AdminToken;
 use crate::identity::Authenticators;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
 use crate::metrics::status::ServerStatus;
 use crate::rate_limit::{RateLimiter, RateTable};
+use crate::server::authentication::NamedAuthenticators;
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
@@ -35,6 +37,7 @@ pub(super) struct App {
     pub(super) rate_table: Arc<RateTable>,
     pub(super) exposure: Exposure,
     pub(super) authenticators: Authenticators,
+    pub(super) named: NamedAuthenticators,
 }
 
 impl App {
@@ -51,7 +54,11 @@ impl App {
             .collect();
         let answers = (routes.iter()).map(|(_, route)| route.dispatcher().max_answer());
         let accounts = settings.accounts(&self.budgets, answers.max().unwrap_or_default());
+        // `Settings::check` has refused what is no network.
+        let proxies = TrustedProxies::parse(&settings.trusted_proxies).unwrap_or_default();
         ConnectionSetup {
+            proxies: Arc::new(proxies),
+            header_timeout: settings.header_timeout,
             raw: self.raw(&routes, settings),
             tls: self.tls.clone(),
             http: self.http(routes, accounts.clone(), settings),
@@ -78,11 +85,22 @@ impl App {
         trees.try_for_each(|tree| settings.check_costs(tree))
     }
 
-    /// Reloads certificate and key. If the new pair is invalid, the current one stays in use.
-    pub(super) fn reload_tls(&self) {
+    /// Refuses settings under which others than this machine could reach a server that asks nobody.
+    pub(super) fn check_exposure(&self, settings: &Settings) -> Result<(), ServeError> {
+        let authenticates = !self.authenticators.is_empty();
+        self.exposure.check(settings, authenticates)
+    }
+
+    /// Reads the files again that were named at the start: certificate and key, those of the
+    /// authenticators. What is invalid leaves in use what was there.
+    pub(super) fn reload_files(&self, old: &Settings, new: &Settings) {
+        if old.authentication() != new.authentication() {
+            tracing::warn!("the settings of authentication have changed: that needs a restart");
+        }
         if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
             tracing::error!("the certificate stays as it is: {error}");
         }
+        self.named.reload();
     }
 
     /// Documents served besides RPC calls. By default they are served only if callers count as

@@ -17,6 +17,7 @@ use crate::rate_limit::RateTable;
 use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
+use crate::server::authentication::NamedAuthenticators;
 use crate::server::builder::Server;
 use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
 use crate::server::connection_setup::ConnectionSetup;
@@ -58,6 +59,7 @@ impl BoundServer {
     /// Binds the addresses and builds the routes. Provided resources are used as they are.
     pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
         server.settings.check()?;
+        let named = NamedAuthenticators::add_to(&mut server)?;
         let token_path = server.settings.admin_token_file.clone();
         let token_path = token_path.filter(|_| provided.admin.is_none());
         let prepared = match &token_path {
@@ -104,8 +106,9 @@ impl BoundServer {
             rate_table: RateTable::new(Instant::now()),
             exposure: Exposure::of(&listeners),
             authenticators: server.authenticators,
+            named,
         };
-        app.exposure.check(&settings)?;
+        app.check_exposure(&settings)?;
         // The last step that can fail: until here, the file of a server that runs already stays.
         let token_file = match (prepared, &token_path) {
             (Some(prepared), Some(path)) => Some(token_file(path, prepared.publish())?),
@@ -207,21 +210,21 @@ impl BoundServer {
         acceptors.close();
         loop {
             tokio::select! {
-                () = acceptors.wait() => break,
-                Ok(()) = reload.changed() => {
-                    if let Some(new) = reload.borrow_and_update().as_ref() {
-                        let checked = new.check().and_then(|()| app.exposure.check(new));
-                        match checked.and_then(|()| app.check_costs(new)) {
-                            Ok(()) => {
-                                app.reload_tls();
-                                setup.send_replace(app.setup(new));
-                                tracing::info!("the new settings hold for connections to come");
+                            () = acceptors.wait() => break,
+                            Ok(()) = reload.changed() => {
+                                if let Some(new) = reload.borrow_and_update().as_ref() {
+            let checked = new.check().and_then(|()| app.check_exposure(new));
+                                    match checked.and_then(|()| app.check_costs(new)) {
+                                        Ok(()) => {
+                                            app.reload_files(&settings, new);
+                                            setup.send_replace(app.setup(new));
+                                            tracing::info!("the new settings hold for connections to come");
+                                        }
+                                        Err(error) => tracing::error!("the settings stay as they are: {error}"),
+                                    }
+                                }
                             }
-                            Err(error) => tracing::error!("the settings stay as they are: {error}"),
                         }
-                    }
-                }
-            }
         }
         connections.close();
         tokio::select! {

@@ -50,8 +50,9 @@ use crate::transport::http::{Body, Route};
 /// # Local and public servers
 ///
 /// A server is *local* if it listens only on loopback addresses and Unix sockets, answers only to
-/// loopback host names, and its [`Profile`] is not `Public`. Only then do its callers count as
-/// local. All other servers are *public*. They do not start unless
+/// loopback host names, no proxy is [trusted](Self::trusted_proxy) or expected (`?proxy=true`), and
+/// its [`Profile`] is not `Public`. Only then do its callers count as local. All other servers are
+/// *public*. They do not start unless they [authenticate](Self::authenticate) callers, or
 /// [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) is set. By default a server
 /// is local, and refuses calls from web pages other than its own.
 ///
@@ -210,6 +211,29 @@ impl Server {
         self
     }
 
+    /// Knows clients by their certificates, which one of these authorities (PEM) has issued. It needs
+    /// [`tls`](Self::tls). The file is read when the server starts, and again on every reload.
+    ///
+    /// Clients without a certificate are anonymous, unless
+    /// [`tls_client_required`](crate::Settings::tls_client_required) is set. Those with one have no
+    /// scopes, unless the program adds
+    /// [`ClientCertificates`](crate::ClientCertificates) with scopes.
+    ///
+    /// ```no_run
+    /// use antiphon::{ClientCertificates, Router, Server};
+    ///
+    /// let server = Server::new(Router::new())
+    ///     .tls("chain.pem", "key.pem")
+    ///     .tls_client_ca("clients.pem")
+    ///     .authenticate(ClientCertificates::new().scopes("spiffe://example/billing", ["accounts:read"]));
+    /// ```
+    #[cfg(feature = "auth")]
+    #[must_use]
+    pub fn tls_client_ca(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.settings.tls_client_ca = Some(path.into());
+        self
+    }
+
     /// Serves standard input and output with one message per line, for a program that its client
     /// starts as a subprocess. Without [`bind`](Self::bind) nothing else is served.
     ///
@@ -287,6 +311,33 @@ impl Server {
         self
     }
 
+    /// Trusts a proxy to name the client of each request: an address, a network (`10.0.0.0/8`), or `unix`
+    /// for proxies that connect over Unix sockets. May be called several times.
+    ///
+    /// For a request that comes from such a peer, the client is the first address from the right in
+    /// `Forwarded` or `X-Forwarded-For` that is no trusted proxy. Limits by address and the log then
+    /// use it, and [`Context::client_ip`](crate::Context::client_ip) returns it. From all other peers
+    /// these fields are ignored, since anybody can send them. On listeners with `?proxy=true` a
+    /// PROXY protocol header is taken from trusted proxies only, as soon as there is one.
+    ///
+    /// This makes the server [public](#local-and-public-servers): nobody who comes through a proxy is
+    /// local, whatever address the proxy names. The server does not start with a text that is no
+    /// network, nor with a network of all addresses.
+    ///
+    /// ```
+    /// # use antiphon::{Router, Server};
+    /// let server = Server::new(Router::new())
+    ///     .bind("127.0.0.1:8060")
+    ///     .trusted_proxy("127.0.0.1")
+    ///     .trusted_proxy("10.0.0.0/8")
+    ///     .allow_unauthenticated_public(true);
+    /// ```
+    #[must_use]
+    pub fn trusted_proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.settings.trusted_proxies.push(proxy.into());
+        self
+    }
+
     /// Sets which callers count as local. Default: [`Profile::Auto`].
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
@@ -294,9 +345,8 @@ impl Server {
         self
     }
 
-    /// Allows a [public](#local-and-public-servers) server to start. The server does not
-    /// authenticate callers itself: set this if it needs no authentication, or if HTTP layers
-    /// provide it.
+    /// Allows a [public](#local-and-public-servers) server to start that asks nobody who calls. Set
+    /// this if it needs no authentication, or if HTTP layers provide it.
     #[must_use]
     pub fn allow_unauthenticated_public(mut self, allow: bool) -> Self {
         self.settings.allow_unauthenticated_public = allow;

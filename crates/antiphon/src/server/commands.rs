@@ -40,7 +40,8 @@ use crate::rpc;
 /// | `server_info` | state of the server and its workers; for local callers and admins |
 /// | `kill_actor(aid)` | ends a worker, which is replaced; `arbiter` stops the server; for admins |
 ///
-/// For callers without the required access, the last two methods do not exist.
+/// For callers without the required access, the last two methods do not exist. On a server that
+/// [asks who calls](crate::Server::authenticate), `ping` and `echo` are open to everybody.
 pub struct ServerCommands {
     began: Instant,
     extra: Option<Extra>,
@@ -110,11 +111,13 @@ pub(crate) struct Function {
 #[rpc(title = "Server commands")]
 impl ServerCommands {
     /// Ping the server.
+    #[method(public)]
     fn rpc_ping(&self) -> &'static str {
         "pong"
     }
 
     /// Echo the message back.
+    #[method(public)]
     fn rpc_echo(&self, #[arg(default = empty())] message: Box<RawValue>) -> Box<RawValue> {
         message
     }
@@ -159,7 +162,7 @@ impl ServerCommands {
     /// time.
     #[method(admin)]
     async fn rpc_kill_actor(&self, ctx: &Context, aid: String) -> Result<Value, ErrorObject> {
-        tracing::warn!(peer = ?ctx.peer_addr(), "`kill_actor` was called for {}", Printable(&aid));
+        tracing::warn!(client = ?ctx.client_ip(), "`kill_actor` was called for {}", Printable(&aid));
         let server = ctx.origin.server.as_ref();
         if let Some(supervisor) = server.and_then(|server| server.supervisor()) {
             return supervisor.ask("kill_actor", vec![aid.into()]).await;

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::address::group::AddressGroup;
 use crate::server::listener::Protocol;
@@ -96,18 +96,13 @@ impl ConnectionSlots {
             table.open.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        let mut slot = ConnectionSlot {
+        let slot = ConnectionSlot {
             table: Arc::clone(table),
             is_session: AtomicBool::new(kind == ConnectionKind::Session),
-            group: None,
+            group: OnceLock::new(),
         };
-        if let (Some(by_address), Some(ip)) = (&table.by_address, ip) {
-            let group = AddressGroup::from(ip);
-            // Without this the slot is dropped, which frees what was taken so far.
-            by_address.take(group)?;
-            slot.group = Some(group);
-        }
-        Some(slot)
+        // A slot that is not returned is dropped, which frees what was taken so far.
+        ip.is_none_or(|ip| slot.count_address(ip)).then_some(slot)
     }
 }
 
@@ -162,7 +157,8 @@ fn one_more(count: &AtomicUsize, max: usize) -> bool {
 pub(super) struct ConnectionSlot {
     table: Arc<Table>,
     is_session: AtomicBool,
-    group: Option<AddressGroup>,
+    /// What it counts to in the table by address, if anything.
+    group: OnceLock<AddressGroup>,
 }
 
 impl ConnectionSlot {
@@ -187,6 +183,14 @@ impl SessionPlace for ConnectionSlot {
         self.is_session.store(true, Ordering::Relaxed);
         true
     }
+
+    fn count_address(&self, address: IpAddr) -> bool {
+        let (Some(by_address), None) = (&self.table.by_address, self.group.get()) else {
+            return true;
+        };
+        let group = AddressGroup::from(address);
+        by_address.take(group).is_some() && self.group.set(group).is_ok()
+    }
 }
 
 impl Drop for ConnectionSlot {
@@ -194,8 +198,8 @@ impl Drop for ConnectionSlot {
         let of_kind = self.table.of_kind(self.kind());
         of_kind.fetch_sub(1, Ordering::Relaxed);
         self.table.open.fetch_sub(1, Ordering::Relaxed);
-        if let (Some(by_address), Some(group)) = (&self.table.by_address, self.group) {
-            by_address.free(group);
+        if let (Some(by_address), Some(group)) = (&self.table.by_address, self.group.get()) {
+            by_address.free(*group);
         }
     }
 }

@@ -1,8 +1,14 @@
-//! Setup of a new connection: TLS, then HTTP or raw messages.
+//! Setup of a new connection: the header of a proxy, TLS, then HTTP or raw messages.
 
-use std::net::SocketAddr;
-use std::sync::Weak;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use tokio::time::timeout;
+
+use crate::address::client_address::ClientAddress;
+use crate::address::trusted_proxies::TrustedProxies;
 use crate::call_origin::{Connection, Transport};
 use crate::error::Printable;
 use crate::identity::PeerCredentials;
@@ -13,7 +19,9 @@ use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::connection::Http;
+use crate::transport::http::deadlines::LAST_BYTE;
 use crate::transport::http::{Caller, SessionPlace};
+use crate::transport::proxy_protocol::read_header;
 use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 
 /// Everything needed to serve a new connection, under the current settings.
@@ -25,6 +33,19 @@ pub(super) struct ConnectionSetup {
     pub(super) tls: Option<ServerTls>,
     /// What the accounts of new connections are made from.
     pub(super) accounts: Accounts,
+    pub(super) proxies: Arc<TrustedProxies>,
+    /// Timeout for the header of a proxy.
+    pub(super) header_timeout: Option<Duration>,
+}
+
+/// The other end of a connection, and who is behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) transport: Transport,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) client: ClientAddress,
+    /// Whether the client is a proxy that is trusted to name the clients of its requests.
+    pub(super) is_proxy: bool,
 }
 
 impl std::fmt::Debug for ConnectionSetup {
@@ -34,6 +55,18 @@ impl std::fmt::Debug for ConnectionSetup {
 }
 
 impl ConnectionSetup {
+    /// The address by which an accepted connection counts; `None` if it does not, or if the header of
+    /// a proxy is still to come.
+    pub(super) fn counted_address(
+        &self,
+        incoming: &Incoming,
+        kind: ListenerKind,
+    ) -> Option<IpAddr> {
+        let peer = incoming.address();
+        let is_proxy = kind.proxy || self.proxies.has_peer(peer);
+        peer.filter(|_| !is_proxy).map(|peer| peer.ip())
+    }
+
     /// Serves an accepted connection. If it becomes a session (WebSocket or raw messages), returns
     /// the session for the caller to run.
     pub(super) async fn serve(
@@ -44,16 +77,25 @@ impl ConnectionSetup {
         shutdown: Shutdown,
     ) -> Option<SessionFuture> {
         let protocol = kind.protocol;
-        let (socket, peer) = match incoming {
-            Incoming::Tcp(socket, peer) => (socket, peer),
-            Incoming::Unix(socket) => {
+        let mut peer = self.peer(&incoming);
+        let mut socket = match incoming {
+            Incoming::Tcp(socket, _) => socket,
+            Incoming::Unix(mut socket) => {
+                if kind.proxy {
+                    let header = self.read_proxy_header(&mut socket, peer, &place, &shutdown);
+                    peer = Box::pin(header).await?;
+                }
                 return self
-                    .serve_stream(socket, protocol, Transport::Unix, None, place, shutdown)
+                    .serve_stream(socket, protocol, peer, place, shutdown)
                     .await;
             }
         };
         // Responses are written in one piece, so Nagle's algorithm would only add latency.
         let _ = socket.set_nodelay(true);
+        if kind.proxy {
+            let header = self.read_proxy_header(&mut socket, peer, &place, &shutdown);
+            peer = Box::pin(header).await?;
+        }
         if kind.secure {
             let payload = match protocol {
                 Protocol::Http => TlsPayload::Http,
@@ -63,8 +105,7 @@ impl ConnectionSetup {
             let handshake = tls.accept(socket, payload, HANDSHAKE_TIMEOUT);
             return match shutdown.until_killed(handshake).await? {
                 Ok(socket) => {
-                    let tcp = Transport::Tcp;
-                    self.serve_stream(socket, protocol, tcp, Some(peer), place, shutdown)
+                    self.serve_stream(socket, protocol, peer, place, shutdown)
                         .await
                 }
                 Err(error) => {
@@ -73,40 +114,105 @@ impl ConnectionSetup {
                 }
             };
         }
-        self.serve_stream(
-            socket,
-            protocol,
-            Transport::Tcp,
-            Some(peer),
-            place,
-            shutdown,
-        )
-        .await
+        self.serve_stream(socket, protocol, peer, place, shutdown)
+            .await
+    }
+
+    fn peer(&self, incoming: &Incoming) -> Peer {
+        let address = incoming.address();
+        Peer {
+            transport: match incoming {
+                Incoming::Tcp(..) => Transport::Tcp,
+                Incoming::Unix(_) => Transport::Unix,
+            },
+            address,
+            client: address.into(),
+            is_proxy: self.proxies.has_peer(address),
+        }
+    }
+
+    /// Reads the header of a proxy, and counts the connection to the address in it; `None` if the
+    /// connection is to be closed. Its future is boxed, since most connections have no header.
+    async fn read_proxy_header<S>(
+        &self,
+        socket: &mut S,
+        peer: Peer,
+        place: &Weak<dyn SessionPlace>,
+        shutdown: &Shutdown,
+    ) -> Option<Peer>
+    where
+        S: Socket,
+    {
+        let from = peer.address;
+        if !self.proxies.is_empty() && !peer.is_proxy {
+            tracing::debug!(
+                ?from,
+                "closed: a PROXY header is taken from trusted proxies only"
+            );
+            return None;
+        }
+        let client = match in_time(read_header(socket), self.header_timeout, shutdown).await {
+            Some(Ok(client)) => client,
+            Some(Err(reason)) => {
+                tracing::debug!(?from, "closed: no PROXY header: {reason}");
+                return None;
+            }
+            None => {
+                tracing::debug!(?from, "closed: no PROXY header in time");
+                return None;
+            }
+        };
+        let peer = match client {
+            Some(_) => Peer {
+                client: client.into(),
+                is_proxy: self.proxies.has_peer(client),
+                ..peer
+            },
+            // Not even the proxy has an address.
+            None if peer.client == ClientAddress::None => Peer {
+                client: ClientAddress::Hidden,
+                ..peer
+            },
+            None => peer,
+        };
+        if let Some(address) = peer.client.ip().filter(|_| !peer.is_proxy)
+            && !place.upgrade()?.count_address(address)
+        {
+            tracing::debug!(?from, %address, "closed: too many connections from this address");
+            return None;
+        }
+        Some(peer)
     }
 
     pub(super) async fn serve_stream<S>(
         self,
         socket: S,
         protocol: Protocol,
-        transport: Transport,
-        peer: Option<SocketAddr>,
+        peer: Peer,
         place: Weak<dyn SessionPlace>,
         shutdown: Shutdown,
     ) -> Option<SessionFuture>
     where
         S: Socket,
     {
-        let proof = PeerCredentials {
-            certificate: socket.peer_certificate(),
-            unix: socket.unix_peer(),
+        // What a proxy proves is its own, and says nothing of its clients.
+        let proof = match peer.is_proxy {
+            true => PeerCredentials::default(),
+            false => PeerCredentials {
+                certificate: socket.peer_certificate(),
+                unix: socket.unix_peer(),
+            },
         };
-        let accounts = self.accounts.open();
+        let account = self.accounts.open();
+        let connection =
+            |transport| Connection::proven(transport, peer.address, peer.client, proof, account);
         match protocol {
             Protocol::Http => {
                 let caller = Caller {
-                    connection: Connection::proven(Transport::Http, peer, proof, accounts),
+                    connection: connection(Transport::Http),
                     local: self.http.local,
-                    named: transport == Transport::Tcp,
+                    named: peer.transport == Transport::Tcp,
+                    proxies: peer.is_proxy.then_some(self.proxies),
                     stopping: shutdown.stopping(),
                     slot: None,
                     wire: None,
@@ -114,11 +220,30 @@ impl ConnectionSetup {
                 self.http.serve(socket, caller, place, shutdown).await
             }
             Protocol::Raw(framing) => {
-                let connection = Connection::proven(transport, peer, proof, accounts);
+                let connection = connection(peer.transport);
                 let raw = self.raw?;
                 let identity = raw.identify(&connection).await?;
                 Some(raw.serve(socket, framing, connection, identity, shutdown))
             }
         }
+    }
+}
+
+/// Runs a future until it is done. It has so much time, or from a stop of the server on only as long
+/// as bytes may be on their way.
+async fn in_time<F: Future>(
+    future: F,
+    time: Option<Duration>,
+    shutdown: &Shutdown,
+) -> Option<F::Output> {
+    let mut limited = pin!(async {
+        match time {
+            Some(time) => timeout(time, future).await.ok(),
+            None => Some(future.await),
+        }
+    });
+    match shutdown.until_stopped(limited.as_mut()).await {
+        Some(output) => output,
+        None => timeout(LAST_BYTE, limited).await.ok().flatten(),
     }
 }

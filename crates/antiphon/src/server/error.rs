@@ -29,7 +29,7 @@ pub enum ServeError {
         /// The error of the system.
         source: io::Error,
     },
-    /// The server would be public, and the settings do not allow that.
+    /// The server would be public without asking who calls, and the settings do not allow that.
     Public {
         /// What makes it public.
         reason: String,
@@ -62,8 +62,10 @@ impl fmt::Display for ServeError {
             Self::Public { reason } => write!(
                 f,
                 "refusing to start: {reason}, so anybody who reaches this server could call it, \
-                 and it has no authentication of its own; say `--allow-unauthenticated-public` (in \
-                 code: `.allow_unauthenticated_public(true)`) if that is what you want"
+                 and it does not ask who calls; name callers with `--auth-tokens`, `--auth-jwks` or \
+                 `--tls-client-ca` (in code: `.authenticate(…)`), or say \
+                 `--allow-unauthenticated-public` (in code: `.allow_unauthenticated_public(true)`) \
+                 if that is what you want"
             ),
             Self::Lazy(error) => write!(f, "the router could not be made: {error}"),
             Self::Workers(reason) => write!(f, "no worker has come up: {reason}"),

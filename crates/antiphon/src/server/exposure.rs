@@ -9,6 +9,8 @@ use crate::transport::http::host_check::Guard;
 pub(crate) struct Exposure {
     /// Whether every listener is bound to loopback or is a Unix socket.
     loopback: bool,
+    /// Whether a proxy passes on connections to one of the listeners.
+    proxied: bool,
     ports: Vec<u16>,
 }
 
@@ -16,6 +18,7 @@ impl Exposure {
     pub(crate) fn of(listeners: &[Listener]) -> Self {
         let addresses = listeners.iter().filter_map(Listener::address);
         Self {
+            proxied: listeners.iter().any(|listener| listener.kind.proxy),
             loopback: listeners.iter().all(Listener::is_local),
             ports: addresses.map(|address| address.port()).collect(),
         }
@@ -38,26 +41,34 @@ impl Exposure {
     }
 
     /// Whether callers count as local: the profile is [`Profile::Auto`], only this machine can
-    /// reach the listeners, and the server answers to loopback names only.
+    /// reach the listeners, no proxy is known, and the server answers to loopback names only.
     pub(super) fn is_local(&self, settings: &Settings) -> bool {
         settings.profile == Profile::Auto
             && self.loopback
+            && !self.is_behind_a_proxy(settings)
             && self.guard(settings).is_loopback_only()
     }
 
-    /// Refuses a server that other machines can reach, unless the settings allow that explicitly.
+    fn is_behind_a_proxy(&self, settings: &Settings) -> bool {
+        self.proxied || !settings.trusted_proxies.is_empty()
+    }
+
+    /// Refuses a server that other machines can reach, unless it authenticates its callers, or the
+    /// settings allow that explicitly.
     ///
     /// # Errors
     ///
     /// [`ServeError::Public`] if the server is public and that was not allowed.
-    pub(crate) fn check(&self, settings: &Settings) -> Result<(), ServeError> {
-        if settings.allow_unauthenticated_public || self.is_local(settings) {
+    pub(crate) fn check(&self, settings: &Settings, authenticates: bool) -> Result<(), ServeError> {
+        if authenticates || settings.allow_unauthenticated_public || self.is_local(settings) {
             return Ok(());
         }
         let reason = if !self.loopback {
             "it listens beyond this machine"
         } else if settings.profile == Profile::Public {
             "its profile is public"
+        } else if self.is_behind_a_proxy(settings) {
+            "it is behind a proxy"
         } else {
             "it answers to names beyond the loopback ones"
         };

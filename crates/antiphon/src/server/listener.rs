@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use crate::address::proxy_query::{split_proxy, with_proxy};
 use crate::address::{Address, AddressError, SocketAccess, authority};
 use crate::server::error::ServeError;
 use crate::server::settings::Settings;
@@ -39,6 +40,8 @@ pub(crate) struct ListenerKind {
     pub(super) protocol: Protocol,
     /// Whether connections start with a TLS handshake.
     pub(super) secure: bool,
+    /// Whether connections start with a PROXY protocol header.
+    pub(super) proxy: bool,
 }
 
 /// A listening socket.
@@ -73,7 +76,7 @@ pub(crate) struct Listener {
     pub(super) kind: ListenerKind,
     /// The address as given in the settings.
     pub(super) requested: String,
-    /// The address as clients write it.
+    /// The address as clients write it; it also says if connections start with a PROXY header.
     pub(super) url: String,
     /// Whether the socket stays open elsewhere (socket activation) after this server has ended. Its
     /// accept queue then outlives the server, too.
@@ -96,6 +99,7 @@ impl ListenAddress {
     /// Parses an address. Without a scheme it means HTTPS if the server has a certificate, else
     /// HTTP.
     pub(super) fn of(text: &str, has_tls: bool) -> Result<Self, String> {
+        let (text, proxy) = split_proxy(text)?;
         let address: Address = text
             .parse()
             .map_err(|error: AddressError| error.to_string())?;
@@ -135,17 +139,29 @@ impl ListenAddress {
             other => return Err(format!("{other} can be called, but not served")),
         };
         Ok(Self {
-            kind: ListenerKind { protocol, secure },
+            kind: ListenerKind {
+                protocol,
+                secure,
+                proxy,
+            },
             place,
         })
     }
 }
 
 impl ListenerKind {
-    /// URL of a TCP socket, as clients write it.
+    /// The URL of a listener: as clients write it, and with what its connections start with.
+    fn listed(self, url: String) -> String {
+        match self.proxy {
+            true => with_proxy(&url),
+            false => url,
+        }
+    }
+
+    /// URL of a TCP socket.
     fn tcp_url(self, address: SocketAddr) -> String {
         let place = authority(&address.ip().to_string(), address.port());
-        match (self.protocol, self.secure) {
+        self.listed(match (self.protocol, self.secure) {
             (Protocol::Http, false) => format!("http://{place}"),
             (Protocol::Http, true) => format!("https://{place}"),
             (Protocol::Raw(framing), secure) => Address::Tcp {
@@ -155,11 +171,11 @@ impl ListenerKind {
                 framing,
             }
             .to_string(),
-        }
+        })
     }
 
     fn unix_url(self, path: &Path) -> String {
-        match self.protocol {
+        self.listed(match self.protocol {
             Protocol::Http => format!("http+unix:{}", path.display()),
             Protocol::Raw(framing) => Address::Unix {
                 socket: path.to_owned(),
@@ -167,7 +183,7 @@ impl ListenerKind {
                 framing,
             }
             .to_string(),
-        }
+        })
     }
 }
 
@@ -177,6 +193,7 @@ impl Listener {
         let kind = ListenerKind {
             protocol: Protocol::Http,
             secure: false,
+            proxy: false,
         };
         listener.set_nonblocking(true)?;
         let requested = format!("listener {}", listener.local_addr()?);

@@ -10,6 +10,7 @@
 //! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
 //! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets from another process |
 //! | `app.rs` | the routes combined with the current settings |
+//! | `authentication.rs`, `no_authentication.rs` | the authenticators that settings name; none of them in builds without |
 //! | `exposure.rs` | who can reach the server, and whether callers count as local |
 //! | `accept.rs`, `connection_limits.rs` | the accept loop; limits on open connections |
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
@@ -21,6 +22,8 @@
 
 mod accept;
 mod app;
+#[cfg_attr(not(feature = "auth"), path = "no_authentication.rs")]
+pub(crate) mod authentication;
 pub(crate) mod bound;
 mod builder;
 mod commands;

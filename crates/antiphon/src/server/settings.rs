@@ -1,7 +1,8 @@
 //! Settings of a server. A server that runs as a whole program also reads them from a file, the
 //! environment and flags.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dispatch::Limits;
@@ -15,7 +16,7 @@ use crate::session::{SessionConfig, SessionLimits};
 use crate::transport::http::connection::HeadLimits;
 use crate::transport::http::deadlines::Timeouts;
 use crate::transport::http::request_body::BodyLimits;
-use crate::transport::tls::server::ServerTls;
+use crate::transport::tls::server::{ClientAuthorities, ServerTls};
 
 /// The address of a server that is given none.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8060";
@@ -64,13 +65,36 @@ pub struct Settings {
     /// server does not start with one that no page has, such as `app.example`, or that every page
     /// can have, which is `null`.
     pub allow_origin: Vec<String>,
-    /// Whether a public server may start, although it does not authenticate callers. Default: no.
+    /// Proxies whose word about the address of a client is taken: addresses, networks
+    /// (`10.0.0.0/8`), and `unix` for proxies that connect over Unix sockets. Each entry may be
+    /// several, separated by commas. Default: none. An entry makes the server public; see
+    /// [`Server::trusted_proxy`](crate::Server::trusted_proxy).
+    pub trusted_proxies: Vec<String>,
+    /// Whether a public server may start that does not authenticate callers. Default: no.
     pub allow_unauthenticated_public: bool,
     /// PEM file with the certificate chain. If set, addresses without a scheme use TLS. Default:
     /// `None`, no TLS.
     pub tls_cert: Option<PathBuf>,
     /// PEM file with the certificate's private key.
     pub tls_key: Option<PathBuf>,
+    /// PEM file with the certificate authorities of clients. If set, clients may show a certificate in
+    /// the TLS handshake, and are known by it as [`ClientCertificates`](crate::ClientCertificates)
+    /// says, without scopes unless the program adds its own. Read again on every reload.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Whether a client needs a certificate of [`tls_client_ca`](Self::tls_client_ca): without one the
+    /// TLS handshake fails. Default: no, it is anonymous.
+    pub tls_client_required: bool,
+    /// File with the hashes of bearer tokens, as [`BearerTokens`](crate::BearerTokens) reads it. Read
+    /// again on every reload.
+    pub auth_tokens: Option<PathBuf>,
+    /// Keys of the issuer of JSON Web Tokens: a JWKS file, or its URL; see [`Jwt`](crate::Jwt). A file
+    /// is read again on every reload. It needs [`auth_issuer`](Self::auth_issuer) and
+    /// [`auth_audience`](Self::auth_audience).
+    pub auth_jwks: Option<String>,
+    /// The issuer of JSON Web Tokens, their claim `iss`.
+    pub auth_issuer: Option<String>,
+    /// The audience of JSON Web Tokens, one of their claim `aud`: the name of this server.
+    pub auth_audience: Option<String>,
     /// File to write the admin token to when the server starts, readable only by its owner. Callers
     /// that present the token may call admin methods ([`Access::Admin`](crate::Access::Admin)).
     pub admin_token_file: Option<PathBuf>,
@@ -85,7 +109,9 @@ pub struct Settings {
     /// 10 000.
     pub max_connections: usize,
     /// Maximum number of open connections per address, on a public server. IPv6 addresses count by
-    /// /64, and a /48 may have four times as many. Default: 256.
+    /// /64, and a /48 may have four times as many. Connections of
+    /// [`trusted_proxies`](Self::trusted_proxies) do not count; those with a PROXY protocol header
+    /// count by the address in it. Default: 256.
     pub max_connections_per_ip: usize,
     /// Maximum size of a request body, in bytes, at least 64; more gets 413. Default: 10 MiB.
     pub max_request: usize,
@@ -143,9 +169,16 @@ impl Default for Settings {
             profile: Profile::Auto,
             allow_host: Vec::new(),
             allow_origin: Vec::new(),
+            trusted_proxies: Vec::new(),
             allow_unauthenticated_public: false,
             tls_cert: None,
             tls_key: None,
+            tls_client_ca: None,
+            tls_client_required: false,
+            auth_tokens: None,
+            auth_jwks: None,
+            auth_issuer: None,
+            auth_audience: None,
             admin_token_file: None,
             page: None,
             metrics: None,
@@ -190,7 +223,24 @@ impl Settings {
                 )));
             }
         }
+        if self.authentication() != [None; 6] && !cfg!(feature = "auth") {
+            let text = "authentication was asked for, and this program was built without feature \
+                        `auth` of antiphon";
+            return Err(ServeError::BadSetting(text.to_owned()));
+        }
         Ok(())
+    }
+
+    /// All that tells which callers are known.
+    pub(super) fn authentication(&self) -> [Option<&OsStr>; 6] {
+        [
+            self.tls_client_ca.as_deref().map(Path::as_os_str),
+            self.tls_client_required.then(|| OsStr::new("required")),
+            self.auth_tokens.as_deref().map(Path::as_os_str),
+            self.auth_jwks.as_deref().map(OsStr::new),
+            self.auth_issuer.as_deref().map(OsStr::new),
+            self.auth_audience.as_deref().map(OsStr::new),
+        ]
     }
 
     /// The addresses to bind, each alone. The default address is one of them if no other is given and
@@ -208,14 +258,23 @@ impl Settings {
         self.tls_cert.is_some()
     }
 
+    fn client_authorities(&self) -> Option<ClientAuthorities> {
+        self.tls_client_ca.as_ref().map(|file| ClientAuthorities {
+            file: file.clone(),
+            is_required: self.tls_client_required,
+        })
+    }
+
     /// Reads certificate and key, if configured.
     pub(crate) fn tls(&self) -> Result<Option<ServerTls>, ServeError> {
         match (&self.tls_cert, &self.tls_key) {
             (None, None) => Ok(None),
-            (Some(cert), Some(key)) => match ServerTls::load(cert, key) {
-                Ok(tls) => Ok(Some(tls)),
-                Err(error) => Err(ServeError::BadSetting(error.to_string())),
-            },
+            (Some(cert), Some(key)) => {
+                match ServerTls::load(cert, key, self.client_authorities()) {
+                    Ok(tls) => Ok(Some(tls)),
+                    Err(error) => Err(ServeError::BadSetting(error.to_string())),
+                }
+            }
             _ => Err(ServeError::BadSetting(
                 "a certificate needs its key, and a key its certificate".to_owned(),
             )),

@@ -34,7 +34,7 @@ impl StreamConnections {
         }
         let verdict = self.config.authenticators.authenticate(&credentials).await;
         if let Err(error) = &verdict {
-            let caller = connection.caller_id();
+            let caller = connection.caller_id(connection.client);
             tracing::debug!("credentials of {caller} were refused: {}", Printable(error));
         }
         verdict.ok()

@@ -18,6 +18,7 @@
 //! | `rate_budget.rs` | a burst and a rate, for what a peer sends unasked |
 //! | `unasked.rs` | budget of messages that a client did not ask for |
 //! | `config.rs`, `limits.rs` | [`SessionConfig`]; [`SessionLimits`] |
+//! | `memory_tests.rs` | tests of what a session holds for its peer |
 //! | `wire.rs` | [`Wire`]: the connection under a session, which each transport implements |
 
 mod closing;
@@ -25,6 +26,8 @@ pub(crate) mod config;
 mod deadlines;
 pub(crate) mod event_loop;
 mod limits;
+#[cfg(test)]
+mod memory_tests;
 mod order;
 pub(crate) mod pace;
 mod parking;

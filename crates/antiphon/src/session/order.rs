@@ -13,6 +13,7 @@ use antiphon_proto::message::Invalid;
 use antiphon_proto::{Entry, ErrorCode, Incoming, Request};
 
 use super::event_loop::Session;
+use super::parking::footprint;
 use super::wire::Wire;
 use crate::dispatch::{Answered, Begun, Work};
 use crate::memory_budget::{Direction, FREE, Reservation};
@@ -44,7 +45,7 @@ impl<W: Wire> Session<W> {
                 return;
             }
             if let Some(parked) = self.parked.pop() {
-                self.start(parked.message, parked.bytes, parked.cancels, cx);
+                self.start(parked.message, parked.length, parked.cancels, cx);
             }
         }
     }
@@ -66,7 +67,7 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Starts a message of so many bytes; `cancels` holds the calls of a batch that were cancelled
+    /// Starts a message whose text has this length; `cancels` holds the calls of a batch that were cancelled
     /// while it was parked.
     fn start(
         &mut self,
@@ -76,7 +77,8 @@ impl<W: Wire> Session<W> {
         cx: &mut Context<'_>,
     ) {
         let memory = &self.origin.connection.memory;
-        let Ok(held) = Reservation::of(memory, Direction::Request, length) else {
+        let Ok(held) = Reservation::of(memory, Direction::Request, footprint(&entry, length))
+        else {
             return self.reject_overloaded(&entry);
         };
         let entry = match self.without_duplicates(entry) {

@@ -13,6 +13,9 @@ use crate::session_state::Cancels;
 #[derive(Debug)]
 pub(super) struct Parking {
     messages: VecDeque<Parked>,
+    /// Bytes of their texts.
+    length: usize,
+    /// Bytes that they hold.
     bytes: usize,
     /// What is reserved for them.
     held: Reservation,
@@ -21,7 +24,8 @@ pub(super) struct Parking {
 #[derive(Debug)]
 pub(super) struct Parked {
     pub(super) message: Incoming,
-    pub(super) bytes: usize,
+    /// Bytes of its text.
+    pub(super) length: usize,
     /// The ids of calls in a parked batch that the peer has cancelled.
     pub(super) cancels: Option<Arc<Cancels>>,
 }
@@ -30,6 +34,7 @@ impl Parking {
     pub(super) fn new(memory: &Arc<Account>) -> Self {
         Self {
             messages: VecDeque::new(),
+            length: 0,
             bytes: 0,
             held: Reservation::new(memory, Direction::Request),
         }
@@ -40,22 +45,24 @@ impl Parking {
     }
 
     pub(super) fn is_full(&self, limits: &SessionLimits) -> bool {
-        self.messages.len() >= limits.max_parked || self.bytes >= limits.max_parked_bytes
+        self.messages.len() >= limits.max_parked || self.length >= limits.max_parked_bytes
     }
 
-    /// Appends a message of so many bytes.
+    /// Appends a message whose text has this length.
     ///
     /// # Errors
     ///
     /// The message, if there is no memory for it.
-    pub(super) fn push(&mut self, message: Incoming, bytes: usize) -> Result<(), Incoming> {
+    pub(super) fn push(&mut self, message: Incoming, length: usize) -> Result<(), Incoming> {
+        let bytes = footprint(&message, length);
         if self.held.cover(self.bytes + bytes).is_err() {
             return Err(message);
         }
         self.bytes += bytes;
+        self.length += length;
         self.messages.push_back(Parked {
             message,
-            bytes,
+            length,
             cancels: None,
         });
         Ok(())
@@ -68,7 +75,7 @@ impl Parking {
     /// Removes the oldest message. If it is a batch, its cancelled calls come with it.
     pub(super) fn pop(&mut self) -> Option<Parked> {
         let parked = self.messages.pop_front()?;
-        self.less(parked.bytes);
+        self.less(&parked);
         if self.messages.is_empty() {
             // Release the memory that a burst has used.
             self.messages = VecDeque::new();
@@ -76,8 +83,9 @@ impl Parking {
         Some(parked)
     }
 
-    fn less(&mut self, bytes: usize) {
-        self.bytes -= bytes;
+    fn less(&mut self, parked: &Parked) {
+        self.length -= parked.length;
+        self.bytes -= footprint(&parked.message, parked.length);
         // Less than before is always allowed.
         let _ = self.held.cover(self.bytes);
     }
@@ -107,8 +115,52 @@ impl Parking {
             return false;
         }
         if let Some(parked) = self.messages.remove(index) {
-            self.less(parked.bytes);
+            self.less(&parked);
         }
         true
+    }
+}
+
+/// The bytes that a message of this length holds: those of its text, and its entries.
+pub(super) fn footprint(message: &Incoming, length: usize) -> usize {
+    match message {
+        Incoming::Single(_) => length,
+        Incoming::Batch(entries) => length + entries.capacity() * size_of::<Entry>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use antiphon_proto::{Rules, parse};
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::memory_budget::account::Accounts;
+
+    /// A short text can have many entries.
+    #[test]
+    fn entries_of_a_batch_are_reserved_with_its_text() {
+        let accounts = Accounts::new(100_000, 0);
+        let used = || accounts.budgets.requests.used();
+        let mut parking = Parking::new(&accounts.open());
+        let batch = || {
+            let text = format!("[{}0]", "1,".repeat(99));
+            let length = text.len();
+            (parse(Bytes::from(text), &Rules::default()).unwrap(), length)
+        };
+        let each = 100 * size_of::<Entry>();
+        let mut parked = 0;
+        loop {
+            let (message, length) = batch();
+            if parking.push(message, length).is_err() {
+                break;
+            }
+            parked += 1;
+            assert!(used() >= parked * each, "{parked}: {}", used());
+        }
+        assert!((1..=50_000 / each).contains(&parked), "{parked}");
+        assert_eq!(parking.length, parked * batch().1);
+        while parking.pop().is_some() {}
+        assert_eq!((used(), parking.length, parking.bytes), (0, 0, 0));
     }
 }

@@ -16,7 +16,7 @@ use super::unasked::strangers;
 use super::wire::Wire;
 use crate::context::PROGRESS;
 use crate::dispatch::{Reading, reject};
-use crate::session_state::Progress;
+use crate::session_state::{Progress, Received};
 
 /// Why a connection ends after too many responses without a call.
 const UNMATCHED: &str = "the peer answers what nobody has asked";
@@ -81,11 +81,12 @@ impl<W: Wire> Session<W> {
                 return Ok(());
             }
         };
+        let mut message = Received::new(length);
         match entry {
-            Incoming::Single(Entry::Response(response)) => self.answered(response, length)?,
+            Incoming::Single(Entry::Response(response)) => self.answered(response, &mut message)?,
             Incoming::Single(Entry::Invalid(invalid)) if self.is_bad_answer(&invalid)? => {}
             Incoming::Single(Entry::Request(request)) if request.is_notification() => {
-                match self.intercept(&request, length) {
+                match self.intercept(&request, &mut message) {
                     Notice::Item => {}
                     Notice::Handled => self.count_unasked(1, length)?,
                     Notice::Call => {
@@ -93,7 +94,7 @@ impl<W: Wire> Session<W> {
                     }
                 }
             }
-            Incoming::Batch(entries) => self.take_batch(entries, length, cx)?,
+            Incoming::Batch(entries) => self.take_batch(entries, message, cx)?,
             entry => self.call_in(entry, length, cx)?,
         }
         Ok(())
@@ -127,16 +128,15 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Handles a response in a message of so many bytes.
-    fn answered(&mut self, response: Response, length: usize) -> Result<(), StopReason> {
+    /// Handles a response in this message.
+    fn answered(&mut self, response: Response, message: &mut Received) -> Result<(), StopReason> {
         let id = response.id().to_owned();
         if id == "null" {
             // It belongs to a message of ours that could not be read, or to none.
-            self.count_unasked(1, length)?;
+            self.count_unasked(1, message.len())?;
         }
         let outcome = response.into_outcome();
-        let outcome = outcome.map(|result| result.compact(length));
-        let answered = self.handle.answered(&id, outcome);
+        let answered = self.handle.answered(&id, outcome, message);
         answered.map_err(|_| StopReason::policy(UNMATCHED))
     }
 
@@ -160,7 +160,7 @@ impl<W: Wire> Session<W> {
     fn take_batch(
         &mut self,
         entries: Vec<Entry>,
-        length: usize,
+        mut message: Received,
         cx: &mut Context<'_>,
     ) -> Result<(), StopReason> {
         let mut rest = Vec::with_capacity(entries.len());
@@ -168,10 +168,10 @@ impl<W: Wire> Session<W> {
         let mut handled = 0;
         for entry in entries {
             match entry {
-                Entry::Response(response) => self.answered(response, length)?,
+                Entry::Response(response) => self.answered(response, &mut message)?,
                 Entry::Invalid(invalid) if self.is_bad_answer(&invalid)? => {}
                 Entry::Request(request) if request.is_notification() => {
-                    match self.intercept(&request, length) {
+                    match self.intercept(&request, &mut message) {
                         Notice::Item => {}
                         Notice::Handled => handled += 1,
                         Notice::Call => rest.push(Entry::Request(request)),
@@ -188,6 +188,7 @@ impl<W: Wire> Session<W> {
                 invalid => rest.push(invalid),
             }
         }
+        let length = message.len();
         let rest = Incoming::Batch(rest);
         self.count_unasked(handled + self.strangers(&rest), length)?;
         match &rest {
@@ -201,8 +202,8 @@ impl<W: Wire> Session<W> {
     }
 
     /// Handles notifications for the session itself (cancellation, progress, items of
-    /// subscriptions), ahead of parked messages. `length` is that of its message.
-    fn intercept(&mut self, request: &Request, length: usize) -> Notice {
+    /// subscriptions), ahead of parked messages.
+    fn intercept(&mut self, request: &Request, message: &mut Received) -> Notice {
         let method = request.method();
         if method == self.limits.cancel_method {
             if let Some(id) = request.params().and_then(cancelled) {
@@ -217,7 +218,7 @@ impl<W: Wire> Session<W> {
             tell(value);
             return Notice::Handled;
         }
-        match self.deliver(request, length) {
+        match self.deliver(request, message) {
             true => Notice::Item,
             false => Notice::Call,
         }
@@ -246,7 +247,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Delivers an item to one of our subscriptions; returns `false` if it is not such an item.
-    fn deliver(&mut self, request: &Request, length: usize) -> bool {
+    fn deliver(&mut self, request: &Request, message: &mut Received) -> bool {
         #[derive(Deserialize)]
         struct ItemParams<'a> {
             #[serde(borrow)]
@@ -267,7 +268,7 @@ impl<W: Wire> Session<W> {
         };
         let last = item.end.is_some() || item.error.is_some();
         let id = item.subscription.get().to_owned();
-        self.handle.deliver(&id, params.compact(length), last)
+        self.handle.deliver(&id, params, last, message)
     }
 }
 

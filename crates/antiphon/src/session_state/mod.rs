@@ -12,6 +12,7 @@
 //! | `inbound_calls.rs`, `inbound_table.rs` | the peer's running calls, and their table |
 //! | `publisher.rs`, `publisher_queues.rs` | the peer's subscriptions to our streams, and their queues |
 //! | `subscriber.rs`, `subscriber_queues.rs` | our subscriptions to the peer's streams, and their queues |
+//! | `received.rs` | [`Received`]: a message of the peer, and what is reserved for parts of it that stay |
 //! | `limits.rs`, `end.rs` | [`ConnectionLimits`]; [`End`]: why a session is over |
 
 mod end;
@@ -23,6 +24,7 @@ mod outbound_calls;
 mod outbound_table;
 mod publisher;
 mod publisher_queues;
+mod received;
 mod subscriber;
 mod subscriber_queues;
 
@@ -33,4 +35,5 @@ pub(crate) use limits::ConnectionLimits;
 pub(crate) use outbound_calls::{Refused, Waiting};
 pub(crate) use outbound_table::{BatchRoom, CallEnd, NewCall, Progress};
 pub(crate) use publisher_queues::Outgoing;
+pub(crate) use received::Received;
 pub(crate) use subscriber_queues::{Inbox, InboxEnd, InboxSender, is_id};

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::end::End;
 use super::handle::{SessionHandle, State};
 use super::outbound_table::{CallEnd, NewCall, Progress, TooManyUnmatched, Waiter};
+use super::received::{Received, hold_error};
 use super::subscriber_queues::{InboxSender, SubscriptionKey};
 use crate::memory_budget::{Exhausted, Payload};
 
@@ -108,7 +109,7 @@ impl SessionHandle {
         })
     }
 
-    /// Delivers a response to its pending call.
+    /// Delivers a response in this message to its pending call.
     ///
     /// # Errors
     ///
@@ -117,6 +118,7 @@ impl SessionHandle {
         &self,
         id: &str,
         outcome: Result<RawJson, ErrorObject>,
+        message: &mut Received,
     ) -> Result<(), TooManyUnmatched> {
         let mut state = self.lock();
         let Some(waiter) = state.calls.pending.take(id.as_bytes()) else {
@@ -145,13 +147,22 @@ impl SessionHandle {
         }
         let room = std::mem::take(&mut state.room);
         drop(state);
-        let end = match waiter.room {
-            Some(room) => room.admit(outcome),
-            None => CallEnd::Answered(outcome),
+        let memory = &self.0.memory;
+        let kept = match outcome {
+            Ok(result) => {
+                let kept = message.result(result, memory);
+                kept.map(|(result, held)| (Ok(result), held))
+            }
+            Err(error) => hold_error(&error, memory).map(|held| (Err(error), held)),
+        };
+        let end = match (kept, waiter.room) {
+            (Ok((outcome, held)), Some(room)) => room.admit(outcome, held),
+            (Ok((outcome, held)), None) => CallEnd::Answered(outcome, held),
+            (Err(Exhausted), _) => CallEnd::Exhausted,
         };
         let sent = waiter.tell.send(end);
         // The caller has dropped its future just now, too late to cancel: unsubscribe here.
-        if let (Err(CallEnd::Answered(Ok(id))), Some(key)) = (sent, opens) {
+        if let (Err(CallEnd::Answered(Ok(id), _)), Some(key)) = (sent, opens) {
             self.forget(id.as_str(), &key);
         }
         room.into_iter().for_each(std::task::Waker::wake);
@@ -191,7 +202,12 @@ impl SessionHandle {
         };
         for (id, waiter) in calls.pending.take_all(|waiter| waiter.serial == oldest) {
             calls.abandon(&id, waiter.opens.as_ref().map(InboxSender::key));
-            let _ = waiter.tell.send(CallEnd::Unreadable(error.clone()));
+            // Each gets a copy.
+            let end = match hold_error(error, &self.0.memory) {
+                Ok(held) => CallEnd::Unreadable(error.clone(), held),
+                Err(Exhausted) => CallEnd::Exhausted,
+            };
+            let _ = waiter.tell.send(end);
         }
         // There is room for other calls now.
         std::mem::take(&mut state.room)
@@ -277,7 +293,7 @@ impl Drop for Waiting {
         match (self.receiver.try_recv(), &self.opens) {
             (Err(_), _) => handle.abandon(&self.id),
             // The call is answered, so there is nothing to cancel, but a subscription was opened.
-            (Ok(CallEnd::Answered(Ok(id))), Some(key)) => handle.forget(id.as_str(), key),
+            (Ok(CallEnd::Answered(Ok(id), _)), Some(key)) => handle.forget(id.as_str(), key),
             _ => {}
         }
     }
@@ -295,10 +311,10 @@ mod tests {
     use std::sync::{Arc, Barrier};
     use std::thread;
 
-    use antiphon_proto::RawJson;
+    use antiphon_proto::{ErrorObject, Id, RawJson};
 
-    use super::super::{InboxSender, NewCall, SessionHandle};
-    use super::Refused;
+    use super::super::{CallEnd, InboxSender, NewCall, Received, SessionHandle};
+    use super::{Refused, Waiting};
     use crate::memory_budget::Account;
     use crate::memory_budget::account::Accounts;
 
@@ -319,6 +335,96 @@ mod tests {
         assert_eq!((posted.len(), used()), (2, 20_000));
         drop(posted);
         assert_eq!(used(), 0);
+    }
+
+    /// A call whose answer is about to come.
+    fn call(handle: &SessionHandle, id: u64) -> Waiting {
+        let (mut waiting, _) = handle
+            .call(vec![NewCall::from(Id::from(id))], vec![])
+            .unwrap();
+        waiting.pop().unwrap()
+    }
+
+    fn text(length: usize) -> RawJson {
+        RawJson::from_value(&"x".repeat(length - 2)).unwrap()
+    }
+
+    /// On a server the answer of a peer is in the budget until the method takes it.
+    #[tokio::test]
+    async fn an_answer_is_reserved_or_the_call_fails() {
+        let accounts = Accounts::new(100_000, 0);
+        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
+        let used = || accounts.budgets.requests.used();
+        let error = |length| ErrorObject::new(1, "x".repeat(length));
+        let mut calls = Vec::new();
+        for (outcome, message, held, fits) in [
+            (Ok(text(4_000)), 4_000, 0, true),
+            (Ok(text(20_000)), 20_100, 20_100, true),
+            (Err(error(5_000)), 5_100, 25_100, true),
+            // It is copied, because it is short.
+            (Ok(text(5_000)), 90_000, 30_100, true),
+            // The whole message stays.
+            (Ok(text(12_000)), 90_000, 30_100, false),
+            (Err(error(30_000)), 30_100, 30_100, false),
+            (Ok(text(4_000)), 4_000, 30_100, true),
+        ] {
+            let id = calls.len() as u64;
+            calls.push((call(&handle, id), fits));
+            let mut message = Received::new(message);
+            handle
+                .answered(&id.to_string(), outcome, &mut message)
+                .unwrap();
+            assert_eq!(used(), held, "call {id}");
+        }
+        // Nobody waits for this one any more.
+        drop(calls.remove(1));
+        assert_eq!(used(), 10_000);
+        for (waiting, fits) in calls {
+            match waiting.await {
+                CallEnd::Answered(..) => assert!(fits),
+                end => assert!(!fits && matches!(end, CallEnd::Exhausted), "{end:?}"),
+            }
+        }
+        assert_eq!(used(), 0);
+    }
+
+    #[tokio::test]
+    async fn answers_in_one_message_are_reserved_once() {
+        let accounts = Accounts::new(100_000, 0);
+        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
+        let mut message = Received::new(40_000);
+        let mut calls = Vec::new();
+        for id in 0..3 {
+            calls.push(call(&handle, id));
+            handle
+                .answered(&id.to_string(), Ok(text(13_000)), &mut message)
+                .unwrap();
+        }
+        drop(message);
+        for waiting in calls {
+            assert_eq!(accounts.budgets.requests.used(), 40_000);
+            assert!(matches!(waiting.await, CallEnd::Answered(Ok(_), _)));
+        }
+        assert_eq!(accounts.budgets.requests.used(), 0);
+    }
+
+    /// An error without an id ends all calls of the oldest message, each with a copy.
+    #[tokio::test]
+    async fn copies_of_an_error_are_reserved() {
+        let accounts = Accounts::new(100_000, 0);
+        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
+        let calls = (0..4).map(|id: u64| NewCall::from(Id::from(id))).collect();
+        let (waiting, _) = handle.call(calls, Vec::new()).unwrap();
+        let error = ErrorObject::new(1, "x".repeat(20_000));
+        handle
+            .answered("null", Err(error), &mut Received::new(20_100))
+            .unwrap();
+        assert_eq!(accounts.budgets.requests.used(), 40_000);
+        let mut exhausted = 0;
+        for waiting in waiting {
+            exhausted += usize::from(matches!(waiting.await, CallEnd::Exhausted));
+        }
+        assert_eq!((exhausted, accounts.budgets.requests.used()), (2, 0));
     }
 
     /// Whichever comes first, the response or the drop: the subscription is ended.
@@ -344,7 +450,8 @@ mod tests {
             };
             let id = RawJson::from_value("s1").unwrap();
             both.wait();
-            handle.answered("1", Ok(id)).unwrap();
+            let mut message = Received::new(id.as_str().len());
+            handle.answered("1", Ok(id), &mut message).unwrap();
             dropper.join().unwrap();
             let mut posted = VecDeque::new();
             handle.fetch(1024, &mut posted);

@@ -9,6 +9,7 @@ use antiphon_proto::{ErrorObject, Id, RawJson};
 use tokio::sync::oneshot;
 
 use super::end::End;
+use super::received::{Held, error_size};
 use super::subscriber_queues::{InboxSender, SubscriptionKey};
 
 /// How many unmatched responses a peer may send before it is disconnected.
@@ -20,14 +21,16 @@ const MAX_ABANDONED: usize = 1024;
 /// The outcome of a call.
 #[derive(Debug)]
 pub(crate) enum CallEnd {
-    /// The peer's response.
-    Answered(Result<RawJson, ErrorObject>),
+    /// The peer's response, reserved until it is taken.
+    Answered(Result<RawJson, ErrorObject>, Held),
     /// The peer's response is malformed, for this reason.
     Malformed(&'static str),
     /// The peer could not read a message, probably the one with this call.
-    Unreadable(ErrorObject),
+    Unreadable(ErrorObject, Held),
     /// With this response those to its batch are longer than this many bytes.
     TooLong(usize),
+    /// There is no memory for the peer's response.
+    Exhausted,
     /// The session has ended; `sent` says whether the call was handed to the transport before.
     Lost { sent: bool, end: Arc<End> },
 }
@@ -70,17 +73,17 @@ impl BatchRoom {
     }
 
     /// The outcome, if there is room for it.
-    pub(super) fn admit(&self, outcome: Result<RawJson, ErrorObject>) -> CallEnd {
+    pub(super) fn admit(&self, outcome: Result<RawJson, ErrorObject>, held: Held) -> CallEnd {
         let bytes = match &outcome {
             Ok(result) => result.as_str().len(),
-            Err(error) => error.message().len() + error.data().map_or(0, str::len),
+            Err(error) => error_size(error),
         };
         let rest = |left: usize| left.checked_sub(bytes);
         match self
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest)
         {
-            Ok(_) => CallEnd::Answered(outcome),
+            Ok(_) => CallEnd::Answered(outcome, held),
             Err(_) => CallEnd::TooLong(self.max),
         }
     }

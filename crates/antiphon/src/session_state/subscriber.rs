@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use antiphon_proto::RawJson;
 
 use super::handle::{SessionHandle, State};
+use super::received::Received;
 use super::subscriber_queues::{InboxEnd, SubscriptionKey, is_id};
 
 impl SessionHandle {
@@ -13,14 +14,20 @@ impl SessionHandle {
         !self.lock().inboxes.is_empty()
     }
 
-    /// Delivers an item; returns `false` if none of our subscriptions has this id. With `last` the
-    /// peer ends the subscription.
-    pub(crate) fn deliver(&self, id: &str, params: RawJson, last: bool) -> bool {
+    /// Delivers an item in this message; returns `false` if none of our subscriptions has this id.
+    /// With `last` the peer ends the subscription.
+    pub(crate) fn deliver(
+        &self,
+        id: &str,
+        params: RawJson,
+        last: bool,
+        message: &mut Received,
+    ) -> bool {
         let mut state = self.lock();
         let Some(inbox) = state.inboxes.table.get(id) else {
             return false;
         };
-        let fits = inbox.deliver(params);
+        let fits = inbox.deliver(params, message, &self.0.memory);
         if fits && !last {
             return true;
         }

@@ -12,6 +12,8 @@ use antiphon_proto::RawJson;
 use tokio::sync::mpsc;
 
 use super::end::End;
+use super::received::{Held, Received};
+use crate::memory_budget::Account;
 
 /// Bytes of items that may be queued for one of our subscribers.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -58,9 +60,12 @@ struct Shared {
     end: OnceLock<InboxEnd>,
 }
 
-/// An item for a subscriber: the parameters of a notification.
+/// An item for a subscriber: the parameters of a notification, reserved until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Event(pub(crate) RawJson);
+pub(crate) struct Event {
+    pub(crate) params: RawJson,
+    _held: Held,
+}
 
 /// Why a subscription has ended, if the peer did not end it.
 #[derive(Clone, Debug)]
@@ -113,19 +118,41 @@ impl InboxSender {
         let _ = self.shared.end.set(end);
     }
 
-    /// Queues an item; returns `false` if there is no room for it.
-    pub(super) fn deliver(&self, params: RawJson) -> bool {
+    /// Queues an item in this message; returns `false` if there is no room for it, or no memory.
+    pub(super) fn deliver(
+        &self,
+        params: RawJson,
+        message: &mut Received,
+        memory: &Arc<Account>,
+    ) -> bool {
         let bytes = params.as_str().len();
         let held = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         let all = self.shared.all.get();
         let all = all.map_or(0, |all| all.fetch_add(bytes, Ordering::Relaxed));
         let fits = (held == 0 || held + bytes <= MAX_BYTES)
             && (all == 0 || all + bytes <= MAX_ALL_BYTES || (held == 0 && bytes <= MAX_SMALL))
-            && self.sender.try_send(Event(params)).is_ok();
+            && self.queue(params, held == 0, message, memory);
         if !fits {
             self.shared.release(bytes);
         }
         fits
+    }
+
+    fn queue(
+        &self,
+        params: RawJson,
+        is_first: bool,
+        message: &mut Received,
+        memory: &Arc<Account>,
+    ) -> bool {
+        let Ok((params, held)) = message.item(params, is_first, memory) else {
+            return false;
+        };
+        let event = Event {
+            params,
+            _held: held,
+        };
+        self.sender.try_send(event).is_ok()
     }
 }
 
@@ -153,7 +180,7 @@ impl Inbox {
     ) -> std::task::Poll<Option<Event>> {
         let next = self.receiver.poll_recv(cx);
         if let std::task::Poll::Ready(Some(event)) = &next {
-            self.shared.release(event.0.as_str().len());
+            self.shared.release(event.params.as_str().len());
         }
         next
     }
@@ -176,7 +203,7 @@ impl Drop for Inbox {
     fn drop(&mut self) {
         self.receiver.close();
         while let Ok(event) = self.receiver.try_recv() {
-            self.shared.release(event.0.as_str().len());
+            self.shared.release(event.params.as_str().len());
         }
     }
 }
@@ -228,6 +255,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::memory_budget::account::Accounts;
 
     /// The inboxes of a connection with some subscriptions.
     fn open(count: usize) -> (Inboxes, Vec<Inbox>) {
@@ -245,6 +273,12 @@ mod tests {
         RawJson::from_value(&"x".repeat(bytes - 2)).unwrap()
     }
 
+    /// Offers an item in a message that has nothing else.
+    fn offer(inbox: &InboxSender, item: RawJson, memory: &Arc<Account>) -> bool {
+        let mut message = Received::new(item.as_str().len());
+        inbox.deliver(item, &mut message, memory)
+    }
+
     fn take(inbox: &mut Inbox) -> bool {
         let polled = inbox.poll_next(&mut Context::from_waker(Waker::noop()));
         matches!(polled, Poll::Ready(Some(_)))
@@ -255,12 +289,13 @@ mod tests {
         const MIB: usize = 1024 * 1024;
         let (inboxes, mut receivers) = open(20);
         let large = item(MIB);
+        let memory = Account::unlimited();
         let deliver = |id: usize, bytes| {
             let item = match bytes {
                 MIB => large.clone(),
                 bytes => item(bytes),
             };
-            inboxes.table[&*id.to_string()].deliver(item)
+            offer(&inboxes.table[&*id.to_string()], item, &memory)
         };
         let held = || inboxes.bytes.load(Ordering::Relaxed);
         for id in 0..16 {
@@ -293,10 +328,43 @@ mod tests {
     fn an_empty_inbox_takes_one_item_of_any_size() {
         let (inboxes, mut receivers) = open(1);
         let inbox = &inboxes.table["0"];
-        assert!(inbox.deliver(item(MAX_BYTES + 1)));
-        assert!(!inbox.deliver(item(2)));
+        let memory = Account::unlimited();
+        assert!(offer(inbox, item(MAX_BYTES + 1), &memory));
+        assert!(!offer(inbox, item(2), &memory));
         assert!(take(&mut receivers[0]));
-        assert!(inbox.deliver(item(2)));
+        assert!(offer(inbox, item(2), &memory));
+    }
+
+    /// On a server what nobody has taken is in the budget, except the first small item.
+    #[test]
+    fn items_are_reserved_until_they_are_taken() {
+        let accounts = Accounts::new(100_000, 0);
+        let memory = accounts.open();
+        let used = || accounts.budgets.requests.used();
+        let (inboxes, mut receivers) = open(2);
+        let inbox = &inboxes.table["0"];
+        assert!(offer(inbox, item(4000), &memory));
+        assert_eq!(used(), 0);
+        assert!(offer(inbox, item(10), &memory));
+        assert!(offer(inbox, item(20_000), &memory));
+        assert_eq!(used(), 20_010);
+        assert!(!offer(inbox, item(80_000), &memory));
+        assert!(take(&mut receivers[0]));
+        assert_eq!(used(), 20_010);
+        assert!(take(&mut receivers[0]));
+        assert!(take(&mut receivers[0]));
+        assert_eq!(used(), 0);
+        // Items of one message that keep it in memory share one reservation, and what is copied out
+        // of a message is reserved by itself.
+        let mut message = Received::new(30_000);
+        for size in [10_000, 3_000, 10_000] {
+            assert!(inbox.deliver(item(size), &mut message, &memory));
+        }
+        assert!(inboxes.table["1"].deliver(item(10_000), &mut message, &memory));
+        drop(message);
+        assert_eq!(used(), 33_000);
+        drop(receivers);
+        assert_eq!(used(), 0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Main loop of a supervisor, from its start to the exit of its last worker.
 
 use crate::client::Client;
+use crate::server::authentication::NamedAuthenticators;
 use crate::server::bound::check;
 use crate::server::exposure::Exposure;
 use crate::server::{ServeError, Server};
@@ -114,12 +115,15 @@ impl SupervisorSetup {
     ) -> Result<Self, ServeError> {
         let command_line = CommandLine::of_this_process()?;
         server.settings.check()?;
+        // Each worker reads the files itself; here it is found out early whether they can be used.
+        NamedAuthenticators::add_to(&mut server)?;
         let (mut inherited, predecessor) = match assignment {
             Some(assignment) => inherit(assignment)?,
             None => (Inherited::default(), None),
         };
         let listeners = bind_all(&mut server, &mut inherited).await?;
-        Exposure::of(&listeners).check(&server.settings)?;
+        let authenticates = !server.authenticators.is_empty();
+        Exposure::of(&listeners).check(&server.settings, authenticates)?;
         check(&mut server).await?;
         let urls = listeners.iter().map(ToString::to_string).collect();
         let (shared, sockets) = share(listeners)?;

@@ -10,6 +10,7 @@ use rustix::net::AddressFamily;
 use sd_notify::NotifyState;
 
 use super::notify_socket;
+use crate::address::proxy_query::with_proxy;
 use crate::server::ServeError;
 use crate::server::listener::Listener;
 
@@ -20,8 +21,8 @@ const MAX_SOCKETS: usize = 200;
 /// activation).
 ///
 /// The name of a socket (`FileDescriptorName=`) selects its protocol: `http`, `https`, `tcp`,
-/// `tls`, or one of the last two with `-content-length`. Any other name works like an address
-/// without a scheme.
+/// `tls`, or one of the last two with `-content-length`. With `-proxy` at its end, connections begin
+/// with a PROXY protocol header. Any other name works like an address without a scheme.
 ///
 /// # Errors
 ///
@@ -81,6 +82,10 @@ fn take(sockets: &mut ListenFd, at: usize) -> io::Result<OwnedFd> {
 }
 
 fn listener(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Listener> {
+    let (name, proxy) = match name.strip_suffix("-proxy") {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
     let (scheme, query) = match name.strip_suffix("-content-length") {
         Some(scheme) => (scheme, "?framing=content-length"),
         None => (name, ""),
@@ -109,6 +114,7 @@ fn listener(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Listener> 
             _ => format!("http://{address}"),
         }
     };
+    let url = if proxy { with_proxy(&url) } else { url };
     Ok(Listener::inherited(socket, &url, &url, false)?.external(true))
 }
 

@@ -10,6 +10,7 @@
 //! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
 //! | `unix_bind/` | creation of listening Unix sockets |
 //! | `tls/` | TLS around them |
+//! | `proxy_protocol/` | the header of a proxy at the beginning of a byte stream |
 //! | `byte_stream.rs` | the trait that all byte streams implement |
 //! | `bounded_body.rs` | collects an HTTP body in memory, up to a size limit |
 //! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | stubs for systems and builds without these |
@@ -22,6 +23,8 @@ pub(crate) mod framed;
 #[cfg(feature = "server")]
 pub(crate) mod http;
 pub(crate) mod memory;
+#[cfg(feature = "server")]
+pub(crate) mod proxy_protocol;
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod stdio;
 #[cfg(feature = "client")]

@@ -74,7 +74,7 @@ pub(crate) mod client {
 #[cfg(feature = "server")]
 pub(crate) mod server {
     use std::convert::Infallible;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::time::Duration;
 
     use super::TlsError;
@@ -88,13 +88,23 @@ pub(crate) mod server {
         Raw,
     }
 
+    /// The authorities of clients' certificates.
+    pub(crate) struct ClientAuthorities {
+        pub(crate) file: PathBuf,
+        pub(crate) is_required: bool,
+    }
+
     /// TLS configuration of a server; cannot be constructed.
     #[derive(Clone)]
     pub(crate) struct ServerTls(Infallible);
 
     impl ServerTls {
         /// Always fails.
-        pub(crate) fn load(_: &Path, _: &Path) -> Result<Self, TlsError> {
+        pub(crate) fn load(
+            _: &Path,
+            _: &Path,
+            _: Option<ClientAuthorities>,
+        ) -> Result<Self, TlsError> {
             Err(TlsError)
         }
 

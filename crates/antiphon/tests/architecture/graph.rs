@@ -45,15 +45,19 @@ fn package(name: &str) -> Value {
     found.expect("a crate of the workspace").clone()
 }
 
+/// Crates that come twice in a build with all features, each through a crate that cannot do without an
+/// older version: `zeroize_derive`, at build time only, and `aws-lc-rs`. `deny.toml` names them, too.
+const TWICE: &[&str] = &["syn", "untrusted"];
+
 #[test]
 fn the_default_graph_is_small_and_has_no_duplicates() {
     let default = graph("antiphon", &[]);
     assert!(default.len() < 115, "{} crates", default.len());
-    for options in [&[][..], &["--all-features"]] {
+    for (options, known) in [(&[][..], &[][..]), (&["--all-features"], TWICE)] {
         let graph = graph("antiphon", options);
         let twice: Vec<_> = graph
             .iter()
-            .filter(|(_, versions)| versions.len() > 1)
+            .filter(|(name, versions)| versions.len() > 1 && !known.contains(&name.as_str()))
             .collect();
         assert!(twice.is_empty(), "{twice:?}");
     }

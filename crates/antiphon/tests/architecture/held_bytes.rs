@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "antiphon/server/settings.rs",
     "antiphon/server/supervision.rs",
     "antiphon/supervisor/",
+    "antiphon/transport/no_tls.rs",
     "antiphon/transport/tls/",
     "antiphon/transport/unix_bind/",
 ];
@@ -272,6 +273,7 @@ fn rows() -> BTreeMap<String, BTreeSet<String>> {
         };
         let (field, bound) = row.split_once(": ").unwrap_or((row, ""));
         assert!(!bound.is_empty(), "{file}: {field} has no bound");
+        assert!(!bound.contains("NOT YET"), "{file}: {field} has no bound");
         let is_new = rows.entry(file.clone()).or_default().insert(field.into());
         assert!(is_new, "{file}: {field} has two rows");
     }

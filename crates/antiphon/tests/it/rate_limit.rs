@@ -215,6 +215,18 @@ async fn what_was_refused_is_counted_by_method() {
 }
 
 #[tokio::test]
+async fn a_mounted_service_limits_nobody_whom_it_does_not_know() {
+    let limited = RateLimit::per_hour(1);
+    let service = router(&Log::default()).into_service().unwrap();
+    let service = service.rate_limit(limited);
+    let client = Client::builder("http://localhost").service(service);
+    let client = client.build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.call::<i64>("add", (3, 4)).await.unwrap(), 7);
+    }
+}
+
+#[tokio::test]
 async fn settings_that_let_no_call_through_are_refused_at_the_start() {
     let dear = || Router::new().method(Method::function("dear", || 1).cost(10));
     for (router, limit, expected) in [

@@ -27,10 +27,39 @@ fn a_reload_with_settings_that_cannot_be_meant_changes_nothing() {
     };
     fs::write(&config, "max-request = 0\n").unwrap();
     refused("`max-request` cannot be 0");
+    fs::write(&config, "rate-burst = 5\n").unwrap();
+    refused("there is no `rate-limit`");
     fs::remove_file(&config).unwrap();
     let made = Command::new("mkfifo").arg(&config).status();
     assert!(made.unwrap().success());
     refused("it is no regular file");
+}
+
+#[test]
+fn a_reload_changes_the_rate_of_calls() {
+    let folder = TempFolder::new();
+    let config = folder.path("settings.toml");
+    fs::write(&config, "").unwrap();
+    let server = Server::start(&["--config", &config]);
+    for (text, calls) in [
+        ("", 3),
+        ("rate-limit = \"2/h\"\nrate-burst = 2\n", 2),
+        // The calls until now count.
+        ("rate-limit = \"3/h\"\nrate-burst = 3\n", 0),
+        ("rate-limit = \"none\"\n", 3),
+    ] {
+        fs::write(&config, text).unwrap();
+        server.process.signal("HUP");
+        let note = server.process.note();
+        assert!(note.contains("the new settings hold"), "{note}");
+        let ran = (0..3).filter(|_| {
+            let ended = server.call(&["ping"]);
+            let told = ended.err.contains("Limit exceeded");
+            assert_eq!(ended.code == Some(0), !told, "{}", ended.err);
+            !told
+        });
+        assert_eq!(ran.count(), calls, "{text}");
+    }
 }
 
 #[test]
@@ -43,6 +72,12 @@ fn settings_that_cannot_be_meant_are_refused() {
         (&["--max-in-flight", "0"], "`max-in-flight` cannot be 0"),
         (&["--call-timeout", "0s"], "`call-timeout` cannot be 0ns"),
         (&["--threads", "0"], "`threads` cannot be 0"),
+        (&["--rate-limit", "0/s"], "`rate-limit` cannot be 0/s"),
+        (&["--rate-burst", "5"], "there is no `rate-limit`"),
+        (
+            &["--rate-limit", "9/m", "--rate-burst", "0"],
+            "`rate-burst` cannot be 0",
+        ),
         (
             &["--max-request", "1GiB"],
             "`max-request-memory` cannot be 268435456",

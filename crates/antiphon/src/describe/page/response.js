@@ -36,10 +36,7 @@ const STANDARD_CODES = new Map([
   [-32001, ["Timeout", "The call did not end before its deadline."]],
   [-32003, ["Response too large", "The method ran, but its result is longer than an answer may be."]],
   [-32004, ["Needs a session", "The method streams: call it over WebSocket, or as an event stream."]],
-  [
-    -32005,
-    ["Limit exceeded", "You call more often than you may. Nothing ran. The data says when to try again."],
-  ],
+  [-32005, ["Limit exceeded", "You made too many calls. Nothing ran: the data says when to try again."]],
   [
     -32006,
     [

@@ -11,6 +11,7 @@
 mod byte_streams;
 mod http2;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
@@ -21,11 +22,13 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use crate::address::client_address::ClientAddress;
 use crate::call_origin::Transport;
 use crate::metrics::status::ServerStatus;
 use crate::rate_limit::RateTable;
 use crate::router::{Method, Router};
 use crate::server::app::App;
+use crate::server::connection_setup::Peer;
 use crate::server::exposure::Exposure;
 use crate::server::listener::Protocol;
 use crate::server::settings::Settings;
@@ -69,6 +72,10 @@ impl SessionPlace for Free {
     fn become_session(&self) -> bool {
         true
     }
+
+    fn count_address(&self, _: IpAddr) -> bool {
+        true
+    }
 }
 
 /// Serves one connection; returns the peer's end.
@@ -87,6 +94,8 @@ fn serve(
         settings.budgets(),
         None,
     );
+    let mut server = crate::server::builder::Server::builder();
+    let named = crate::server::authentication::NamedAuthenticators::add_to(&mut server).unwrap();
     let app = App {
         routes: vec![(Some("/".to_owned()), Route::new(router().build().unwrap()))],
         status: Arc::new(status),
@@ -96,15 +105,22 @@ fn serve(
         budgets: settings.budgets(),
         rate_table: RateTable::new(Instant::now()),
         exposure: Exposure::of(&[]),
-        authenticators: crate::identity::Authenticators::default(),
+        authenticators: server.authenticators,
+        named,
     };
     let (peer, socket) = duplex(1024);
     let setup = app.setup(settings);
+    let end = Peer {
+        transport,
+        address: None,
+        client: ClientAddress::None,
+        is_proxy: false,
+    };
     let shutdown = shutdown.clone();
     let serving = tokio::spawn(async move {
         let place: Arc<dyn SessionPlace> = Arc::new(Free);
         let own = Arc::downgrade(&place);
-        let served = setup.serve_stream(socket, protocol, transport, None, own, shutdown);
+        let served = setup.serve_stream(socket, protocol, end, own, shutdown);
         if let Some(session) = served.await {
             session.await;
         }

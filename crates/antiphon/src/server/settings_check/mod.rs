@@ -6,6 +6,7 @@ mod tests;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::address::trusted_proxies::TrustedProxies;
 use crate::describe::{Access, Tree};
 use crate::server::error::ServeError;
 use crate::server::settings::Settings;
@@ -46,18 +47,20 @@ impl Settings {
         self.check_numbers()?;
         self.check_rate()?;
         self.check_pairs()?;
+        self.check_authentication()?;
         self.check_times()?;
         self.check_paths()
     }
 
-    /// Hosts and origins that no request could have.
+    /// Hosts and origins that no request could have, and proxies that cannot be meant.
     fn check_names(&self) -> Result<(), ServeError> {
         let hosts = self.allow_host.iter().map(|text| allow_list::host(text));
         let origins = (self.allow_origin.iter()).map(|text| allow_list::origin(text));
         for checked in hosts.chain(origins) {
             checked.map_err(ServeError::BadSetting)?;
         }
-        Ok(())
+        let proxies = TrustedProxies::parse(&self.trusted_proxies);
+        proxies.map(drop).map_err(ServeError::BadSetting)
     }
 
     fn check_numbers(&self) -> Result<(), ServeError> {
@@ -254,6 +257,38 @@ impl Settings {
         Ok(())
     }
 
+    /// Settings of authentication that are of no use without each other.
+    fn check_authentication(&self) -> Result<(), ServeError> {
+        let texts = [
+            ("auth-jwks", &self.auth_jwks),
+            ("auth-issuer", &self.auth_issuer),
+            ("auth-audience", &self.auth_audience),
+        ];
+        for (name, text) in texts {
+            if text.as_deref() == Some("") {
+                return Err(refused(name, &"empty", "it has to name something"));
+            }
+        }
+        let bad = |text: &str| Err(ServeError::BadSetting(text.to_owned()));
+        match texts.map(|(_, text)| text.is_some()) {
+            [true, true, true] | [false, false, false] => {}
+            [true, ..] => {
+                return bad(
+                    "`auth-jwks` needs `auth-issuer` and `auth-audience`: a token of another issuer, \
+                     or for another server, must not be taken",
+                );
+            }
+            _ => return bad("`auth-issuer` and `auth-audience` are about tokens of `auth-jwks`"),
+        }
+        match (&self.tls_client_ca, self.tls_client_required) {
+            (Some(_), _) if !self.has_tls() => {
+                bad("`tls-client-ca` needs `tls-cert`: clients show certificates over TLS")
+            }
+            (None, true) => bad("`tls-client-required` needs `tls-client-ca`"),
+            _ => Ok(()),
+        }
+    }
+
     fn check_times(&self) -> Result<(), ServeError> {
         let (calls, sessions) = (&self.calls, &self.sessions);
         let supervision = &self.supervision;
@@ -305,6 +340,8 @@ impl Settings {
         let paths = [
             ("tls-cert", &self.tls_cert),
             ("tls-key", &self.tls_key),
+            ("tls-client-ca", &self.tls_client_ca),
+            ("auth-tokens", &self.auth_tokens),
             ("admin-token-file", &self.admin_token_file),
             ("pid-file", &supervision.pid_file),
             ("control", &supervision.control),
@@ -314,9 +351,10 @@ impl Settings {
             if path.as_os_str().is_empty() {
                 return Err(refused(name, &"", "it is no path"));
             }
-            // Certificate and key may be in one file. What is written may be nothing else.
+            // Certificate, key and authorities may be in one file. What is written may be nothing
+            // else.
             let same = |(other, second): &&(&str, &Option<_>)| {
-                second.as_deref() == Some(Path::new(path)) && *other != "tls-key"
+                second.as_deref() == Some(Path::new(path)) && !other.starts_with("tls-")
             };
             if let Some((other, _)) = paths.iter().skip(at + 1).find(same) {
                 let text = format!("`{other}` is the same file");

@@ -83,6 +83,76 @@ fn limits_that_let_nothing_through_are_refused() {
     ]);
 }
 
+#[cfg(feature = "auth")]
+#[test]
+fn settings_of_authentication_that_need_each_other_come_together() {
+    fn jwks(s: &mut Settings) {
+        s.auth_jwks = Some("keys.json".into());
+        s.auth_issuer = Some("https://issuer.example".into());
+        s.auth_audience = Some("calculator".into());
+    }
+    fn tls(s: &mut Settings) {
+        s.tls_cert = Some("x".into());
+        s.tls_key = Some("x".into());
+    }
+    check(&[
+        (jwks, None),
+        (
+            |s| s.auth_jwks = Some("x".into()),
+            Some("`auth-issuer` and"),
+        ),
+        (
+            |s| {
+                jwks(s);
+                s.auth_audience = None;
+            },
+            Some("`auth-jwks` needs"),
+        ),
+        (
+            |s| s.auth_issuer = Some("x".into()),
+            Some("tokens of `auth-jwks`"),
+        ),
+        (
+            |s| s.auth_audience = Some("x".into()),
+            Some("tokens of `auth-jwks`"),
+        ),
+        (
+            |s| {
+                jwks(s);
+                s.auth_issuer = Some(String::new());
+            },
+            Some("`auth-issuer` cannot be empty"),
+        ),
+        (
+            |s| s.auth_tokens = Some("".into()),
+            Some("`auth-tokens` cannot be"),
+        ),
+        (
+            |s| s.tls_client_ca = Some("x".into()),
+            Some("needs `tls-cert`"),
+        ),
+        (
+            |s| s.tls_client_required = true,
+            Some("needs `tls-client-ca`"),
+        ),
+        (
+            |s| {
+                tls(s);
+                s.tls_client_ca = Some("x".into());
+                s.tls_client_required = true;
+            },
+            None,
+        ),
+        (
+            |s| {
+                s.auth_tokens = Some("t".into());
+                s.admin_token_file = Some("t".into());
+            },
+            Some("is the same file"),
+        ),
+    ]);
+}
+
 #[test]
 fn a_rate_that_lets_no_call_through_is_refused() {
     let limit = RateLimit::per_second;

@@ -254,6 +254,7 @@ async fn through(
     caller: &Arc<Caller>,
 ) -> Response<Body> {
     const PANICKED: &str = "an HTTP layer panicked";
+    let client = caller.client(request.headers());
     let mut request = Some(request);
     let mut response = None;
     let responded = poll_fn(|cx| {
@@ -267,7 +268,7 @@ async fn through(
                 None => Poll::Pending,
             }
         });
-        scope.log_caller(|| caller.connection.caller_id());
+        scope.log_caller(|| caller.connection.caller_id(client));
         match polled {
             Ok(poll) => poll.map(Ok),
             Err(error) => Poll::Ready(Err(error)),

@@ -30,7 +30,7 @@ pub(crate) struct Timeouts {
 }
 
 /// How long a connection stays open for a byte that may be in transit when the server stops.
-pub(super) const LAST_BYTE: Duration = Duration::from_millis(100);
+pub(crate) const LAST_BYTE: Duration = Duration::from_millis(100);
 /// The same over HTTP/2, where the peer first gets GOAWAY and PING frames and answers the PING.
 const LAST_FRAMES: Duration = Duration::from_secs(5);
 

@@ -5,12 +5,13 @@ use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use antiphon_proto::{ErrorCode, ErrorObject, Printable, message};
+use antiphon_proto::Printable;
 
-use crate::call_origin::Connection;
+use crate::dispatch::unauthenticated;
 use crate::identity::{Authenticators, Credentials, Identification};
 use crate::memory_budget::Payload;
 use crate::transport::http::body::Body;
+use crate::transport::http::caller::Caller;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
 
@@ -24,20 +25,21 @@ const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_to
 /// The response, if the credentials are no good or cannot be checked: nothing of the request runs.
 pub(super) async fn identify(
     authenticators: &Authenticators,
-    connection: &Connection,
+    caller: &Caller,
     head: &mut Parts,
 ) -> Result<Identification, Response<Body>> {
     // A preflight never has credentials (Fetch standard, section 3.2.2).
     if head.method == Method::OPTIONS {
         return Ok(Identification::Anonymous);
     }
+    let connection = &caller.connection;
     let credentials = Credentials::of_request(std::mem::take(&mut head.headers), &connection.proof);
     let verdict = authenticators.authenticate(&credentials).await;
     head.headers = credentials.into_headers();
     match verdict {
         Ok(identity) => Ok(Identification::of(identity)),
         Err(error) => {
-            let caller = connection.caller_id();
+            let caller = connection.caller_id(caller.client(&head.headers));
             tracing::debug!(
                 "credentials of {caller} were refused: {}",
                 Printable(&error)
@@ -57,9 +59,7 @@ fn unavailable() -> Response<Body> {
 
 /// The response to credentials that are no good.
 fn refused() -> Response<Body> {
-    let mut text = Vec::new();
-    let error = ErrorObject::of(ErrorCode::UNAUTHENTICATED);
-    message::write_error(&mut text, b"null", &error);
+    let text = unauthenticated();
     let json = HeaderValue::from_static("application/json");
     let mut response = reply::answer(Payload::from(text), json, None);
     *response.status_mut() = StatusCode::UNAUTHORIZED;

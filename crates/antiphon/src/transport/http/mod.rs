@@ -8,6 +8,7 @@
 //! | `request_check.rs` | checks of a request's method and headers |
 //! | `headers.rs` | the header fields that are used here, found in one pass |
 //! | `proxy_fields.rs` | header fields that only proxies add |
+//! | `forwarded.rs` | the client's address, as trusted proxies write it |
 //! | `host_check.rs` | checks of Host, Origin and Sec-Fetch-Site |
 //! | `identify.rs` | who the caller of a request is |
 //! | `allow_list.rs`, `authority.rs` | hosts and origins that a user allows; host and port |
@@ -18,7 +19,7 @@
 //! | `body_framing.rs` | the share of framing in a request body |
 //! | `tracked_body.rs` | a response body that reports its progress to the connection's clock |
 //! | `reply.rs`, `refusal.rs` | responses; error responses to requests that do not become a call |
-//! | `events.rs` | event streams: subscriptions as response bodies |
+//! | `events/` | event streams: subscriptions as response bodies |
 //! | `pages.rs` | responses to GET: health and documents |
 //! | `deadlines.rs` | deadlines of a connection |
 //! | `timed_socket/` | the socket that enforces these deadlines |
@@ -33,6 +34,7 @@ mod caller;
 pub(crate) mod connection;
 pub(crate) mod deadlines;
 mod events;
+mod forwarded;
 mod headers;
 pub(crate) mod host_check;
 mod http2_streams;

@@ -7,7 +7,9 @@ use std::sync::Weak;
 use http::Response;
 use http::request::Parts;
 
+use crate::address::client_address::ClientAddress;
 use crate::dispatch::Dispatcher;
+use crate::identity::Identification;
 use crate::memory_budget::account::Accounts;
 use crate::session::SessionConfig;
 use crate::session::event_loop::SessionFuture;
@@ -35,9 +37,11 @@ impl UpgradeSlot {
 pub(crate) struct UpgradeContext<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) client: ClientAddress,
     pub(crate) slot: Option<&'a UpgradeSlot>,
     pub(crate) local: bool,
     pub(crate) admin: bool,
+    pub(crate) identification: Identification,
     pub(crate) config: &'a SessionConfig,
     pub(crate) accounts: &'a Accounts,
     pub(crate) max_message: usize,

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{Method, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 
+use crate::address::client_address::ClientAddress;
 use crate::call_origin::{Connection, MAX_TRACE};
 use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
@@ -121,6 +122,7 @@ pub(super) struct CallHead<'a> {
     pub(super) connection: &'a Arc<Connection>,
     pub(super) stopping: &'a CancellationToken,
     pub(super) wire: Option<&'a WireCounter>,
+    pub(super) client: ClientAddress,
     pub(super) local: bool,
     pub(super) admin: bool,
     /// The bytes of the header fields.
@@ -143,6 +145,7 @@ impl<'a> CallHead<'a> {
             connection: &caller.connection,
             stopping: &caller.stopping,
             wire: caller.wire.as_ref(),
+            client: caller.client(fields.all),
             local: caller.local && !fields.forwarded,
             admin,
             bytes: fields.bytes,

@@ -289,8 +289,7 @@ impl HttpService {
         let mut identification = Identification::Unasked;
         let authenticators = &self.0.config.authenticators;
         if !authenticators.is_empty() && !admin {
-            let identified =
-                Box::pin(identify(authenticators, &caller.connection, &mut head)).await;
+            let identified = Box::pin(identify(authenticators, caller, &mut head)).await;
             identification = match identified {
                 Ok(identification) => identification,
                 Err(mut response) => {
@@ -363,6 +362,7 @@ impl HttpService {
         let context = UpgradeContext {
             dispatcher: &route.dispatcher,
             peer: caller.connection.peer,
+            client: caller.client(&head.headers),
             slot: caller.slot.as_ref(),
             local: rights.local,
             admin: rights.admin,
@@ -398,6 +398,7 @@ impl HttpService {
         let mut origin = route
             .dispatcher
             .origin(Arc::clone(call.connection), call.local);
+        origin.client = call.client;
         origin.admin = call.admin;
         origin.identification = identification;
         origin.timeout = call.timeout;

@@ -14,6 +14,7 @@ use http::{Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
+use crate::address::client_address::ClientAddress;
 use crate::call_origin::{Connection, Transport};
 use crate::dispatch::Dispatcher;
 use crate::identity::Identification;
@@ -64,6 +65,8 @@ pub(crate) struct UpgradeContext<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
     /// The peer's address.
     pub(crate) peer: Option<SocketAddr>,
+    /// The client of the request, and so of the whole session.
+    pub(crate) client: ClientAddress,
     /// The slot of the connection; `None` if the service is mounted in another server.
     pub(crate) slot: Option<&'a UpgradeSlot>,
     /// Whether the caller is local and the request did not come through a proxy.
@@ -117,7 +120,12 @@ pub(crate) fn respond(
         dispatcher: context.dispatcher.clone(),
         head: kept(&head),
         held,
-        connection: Connection::new(Transport::WebSocket, context.peer, memory),
+        connection: Connection::of_client(
+            Transport::WebSocket,
+            context.peer,
+            context.client,
+            memory,
+        ),
         local: context.local,
         admin: context.admin,
         identification: match &context.identification {

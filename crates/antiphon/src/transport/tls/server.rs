@@ -12,7 +12,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::Ticketer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::{H2, HTTP1, TlsError, VERSIONS, is_encrypted, protocols, provider, unusable};
@@ -53,7 +55,8 @@ pub(crate) enum TlsPayload {
 /// TLS configuration of a server. Cheap to clone; a [`reload`](Self::reload) affects all clones.
 ///
 /// Memory that a peer can use is bounded: a handshake message has at most 64 KiB, and resumption is
-/// stateless, by encrypted session tickets that the client stores. 0-RTT data is not accepted, so
+/// stateless, by encrypted session tickets that the client stores. If clients are asked for
+/// certificates, no session is resumed. 0-RTT data is not accepted, so
 /// nothing can be replayed.
 #[derive(Clone)]
 pub(crate) struct ServerTls {
@@ -64,6 +67,15 @@ pub(crate) struct ServerTls {
 struct Files {
     certificate: PathBuf,
     key: PathBuf,
+    clients: Option<ClientAuthorities>,
+}
+
+/// The authorities of clients' certificates.
+pub(crate) struct ClientAuthorities {
+    /// A PEM file.
+    pub(crate) file: PathBuf,
+    /// Whether a client without a certificate is refused.
+    pub(crate) is_required: bool,
 }
 
 #[derive(Clone)]
@@ -74,15 +86,21 @@ struct Configs {
 
 impl ServerTls {
     /// Reads a certificate chain, the server's certificate first, and the private key of the
-    /// server's certificate. Both are PEM and may be in the same file.
+    /// server's certificate. Both are PEM and may be in the same file. With `clients`, clients are asked
+    /// for a certificate.
     ///
     /// # Errors
     ///
     /// If a file is missing or has invalid content, or if the key does not match the certificate.
-    pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    pub(crate) fn load(
+        certificate: &Path,
+        key: &Path,
+        clients: Option<ClientAuthorities>,
+    ) -> Result<Self, TlsError> {
         let files = Files {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
+            clients,
         };
         let now = Arc::new(RwLock::new(files.read()?));
         Ok(Self {
@@ -136,16 +154,26 @@ impl Files {
     fn read(&self) -> Result<Configs, TlsError> {
         let chain = certificates(&self.certificate)?;
         let key = private_key(&self.key)?;
-        let mut raw = ServerConfig::builder_with_provider(provider())
+        let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(VERSIONS)
-            .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?
-            .with_no_client_auth()
+            .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?;
+        let builder = match &self.clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => builder.with_client_cert_verifier(clients.verifier()?),
+        };
+        let mut raw = builder
             .with_single_cert(chain, key)
             .map_err(|error| self.unfit(&error))?;
-        // Each certificate gets new ticket keys: sessions of a replaced certificate are not
-        // resumed.
-        raw.ticketer =
-            Ticketer::new().map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?;
+        if self.clients.is_some() {
+            // A resumed session would carry a certificate that nobody verifies again.
+            raw.session_storage = Arc::new(NoServerSessionStorage {});
+            raw.send_tls13_tickets = 0;
+        } else {
+            // Each certificate gets new ticket keys: sessions of a replaced certificate are not
+            // resumed.
+            raw.ticketer = Ticketer::new()
+                .map_err(|error| unusable(format!("TLS cannot be set up: {error}")))?;
+        }
         let mut http = raw.clone();
         http.alpn_protocols = protocols(&[H2, HTTP1]);
         Ok(Configs {
@@ -167,6 +195,24 @@ impl Files {
             }
             error => format!("the private key in {key} cannot be used: {error}"),
         })
+    }
+}
+
+impl ClientAuthorities {
+    fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            let file = self.file.display();
+            unusable(format!("the authorities in {file} cannot be used: {error}"))
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&self.file)? {
+            roots.add(certificate).map_err(|error| wrong(&error))?;
+        }
+        let mut builder = WebPkiClientVerifier::builder_with_provider(roots.into(), provider());
+        if !self.is_required {
+            builder = builder.allow_unauthenticated();
+        }
+        builder.build().map_err(|error| wrong(&error))
     }
 }
 

@@ -144,8 +144,12 @@ async fn check(fields: &[&str], is_local: bool) {
 }
 
 /// The response to a message on a WebSocket whose handshake has this line.
-async fn over_websocket(server: &TestServer, line: &str, message: &str) -> String {
-    let mut http1 = Http1::connect(server.address).await;
+pub(super) async fn over_websocket(server: &TestServer, line: &str, message: &str) -> String {
+    websocket_call(Http1::connect(server.address).await, line, message).await
+}
+
+/// The same on a connection.
+pub(super) async fn websocket_call(mut http1: Http1, line: &str, message: &str) -> String {
     let handshake = format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{line}\r\n"

@@ -18,12 +18,14 @@ async fn refused(server: Server) -> (ServeError, String) {
 
 #[tokio::test]
 async fn a_public_server_starts_only_with_explicit_permission() {
-    let public: [fn(Server) -> Server; 5] = [
+    let public: [fn(Server) -> Server; 7] = [
         |server| server.bind("0.0.0.0:0"),
         |server| server.bind(":0"),
         |server| server.bind("[::]:0"),
         |server| server.profile(Profile::Public),
         |server| server.allow_host("api.example"),
+        |server| server.trusted_proxy("127.0.0.1"),
+        |server| server.bind("127.0.0.1:0?proxy=true"),
     ];
     for make in public {
         let (error, text) = refused(make(server())).await;
@@ -67,6 +69,16 @@ async fn hosts_and_origins_that_no_request_has_are_refused() {
     }
     let fine = server().allow_origin("HTTPS://App.example:443/");
     assert!(fine.listen().await.is_ok());
+}
+
+#[tokio::test]
+async fn proxies_that_cannot_be_meant_are_refused() {
+    for proxy in ["", "localhost", "10.0.0.1/8", "0.0.0.0/0", "10.0.0.0/8,x"] {
+        let public = server().allow_unauthenticated_public(true);
+        let (error, text) = refused(public.trusted_proxy(proxy)).await;
+        assert!(matches!(error, ServeError::BadSetting(_)), "{text}");
+        assert!(text.contains("trusted-proxy"), "{text}");
+    }
 }
 
 /// Sets one limit to zero.

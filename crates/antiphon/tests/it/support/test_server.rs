@@ -36,6 +36,7 @@ pub(crate) fn router(log: &Log) -> Router {
             "transport": ctx.transport().to_string(),
             "connection": ctx.connection_id(),
             "peer": ctx.peer_addr().map(|peer| peer.ip().to_string()),
+            "client": ctx.client_ip().map(|client| client.to_string()),
             "agent": ctx.headers().and_then(|all| all.get("user-agent")?.to_str().ok()),
             "path": ctx.http().map(|head| head.uri.path().to_owned()),
         })

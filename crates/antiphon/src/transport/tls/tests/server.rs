@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{
     ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version,
 };
 
-use super::super::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
+use super::super::server::{ClientAuthorities, HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 use super::super::{H2, HTTP1, TlsError, protocols, provider};
 use super::{Authority, Names, Pair};
 
@@ -49,7 +49,7 @@ impl Folder {
     }
 
     fn load(&self) -> Result<ServerTls, TlsError> {
-        ServerTls::load(&self.certificate(), &self.key())
+        ServerTls::load(&self.certificate(), &self.key(), None)
     }
 }
 
@@ -296,7 +296,9 @@ fn files_that_cannot_be_used_are_told() {
         }
     }
     let nowhere = Path::new("/nowhere/certificate.pem");
-    let error = ServerTls::load(nowhere, nowhere).map(drop).unwrap_err();
+    let error = ServerTls::load(nowhere, nowhere, None)
+        .map(drop)
+        .unwrap_err();
     let error = error.to_string();
     assert!(
         error.starts_with("cannot read /nowhere/certificate.pem: "),
@@ -410,4 +412,45 @@ async fn a_handshake_without_end_is_cut_off_by_its_size() {
     assert!(matches!(outcome, Err(TlsError::Handshake(_))));
     let count = writing.await.unwrap();
     assert!(count < 16, "{count} records were read");
+}
+
+#[tokio::test]
+async fn authorities_of_clients_are_read_again_with_the_certificate() {
+    let (one, two, own) = (
+        Authority::new("one.test"),
+        Authority::new("two.test"),
+        Authority::new("own.test"),
+    );
+    let folder = Folder::of(&own.issue("server.test"));
+    let file = folder.0.join("clients.pem");
+    fs::write(&file, &one.pair.certificate).unwrap();
+    let clients = ClientAuthorities {
+        file: file.clone(),
+        is_required: true,
+    };
+    let server = ServerTls::load(&folder.certificate(), &folder.key(), Some(clients)).unwrap();
+    let with = |pair: &Pair| {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(own.pair.certificate.as_bytes()).unwrap();
+        roots.add(root).unwrap();
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(
+                vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap(),
+            );
+        Arc::new(config.unwrap())
+    };
+    let (first, second) = (one.issue("a.test"), two.issue("a.test"));
+    let shakes = async |pair: &Pair| shake(&server, with(pair), TlsPayload::Raw).await.is_ok();
+    assert!(shakes(&first).await && !shakes(&second).await);
+    fs::write(&file, &two.pair.certificate).unwrap();
+    server.reload().unwrap();
+    assert!(!shakes(&first).await && shakes(&second).await);
+    // What cannot be used leaves all as it is.
+    fs::write(&file, "rubbish").unwrap();
+    assert!(server.reload().is_err());
+    assert!(!shakes(&first).await && shakes(&second).await);
 }

@@ -1,0 +1,331 @@
+//! Tests of the flags of authentication, with processes.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Process, Server, TIMEOUT, run};
+use crate::temp_folder::TempFolder;
+
+/// The status and the body of a call with this token; none if it is empty.
+fn call(url: &str, token: &str, method: &str) -> (u16, String) {
+    let host = url
+        .strip_prefix("http://")
+        .unwrap()
+        .replace("0.0.0.0", "127.0.0.1");
+    let mut socket = TcpStream::connect(&host).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+    let length = body.len();
+    let authorization = match token {
+        "" => String::new(),
+        token => format!("authorization: Bearer {token}\r\n"),
+    };
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{authorization}\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status, body.to_owned())
+}
+
+/// How a call has ended, as a status.
+fn status(url: &str, token: &str, method: &str) -> u16 {
+    match call(url, token, method) {
+        (_, body) if body.contains("-32006") => 401,
+        (_, body) if body.contains("-32007") => 403,
+        (status, _) => status,
+    }
+}
+
+/// Adds a token to a file.
+fn token(file: &str, subject: &str, scopes: &[&str]) -> String {
+    let args = [&["token", "new", subject], scopes, &["--append", file]].concat();
+    let ended = run(&args, "");
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    ended.out.trim_end().to_owned()
+}
+
+/// Waits until this call has this status.
+fn wait_for(url: &str, token: &str, method: &str, expected: u16) {
+    let until = Instant::now() + TIMEOUT;
+    while status(url, token, method) != expected {
+        assert!(Instant::now() < until, "not {expected}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn tokens_open_what_is_not_public() {
+    let folder = TempFolder::new();
+    let file = folder.path("tokens");
+    let alice = token(&file, "alice", &["calc:random"]);
+    let bob = token(&file, "bob", &[]);
+    let server = Server::start(&["--auth-tokens", &file, "--log", "trace"]);
+    let cut = &alice[..alice.len() - 1];
+    for (token, method, expected) in [
+        ("", "ping", 200),
+        ("", "echo", 200),
+        ("", "functions_list", 401),
+        ("", "calc.randompaths", 401),
+        ("wrong", "ping", 401),
+        (cut, "ping", 401),
+        (&*bob, "functions_list", 200),
+        (&bob, "calc.randompaths", 403),
+        (&alice, "calc.randompaths", 200),
+    ] {
+        let (_, body) = call(&server.url, token, method);
+        assert_eq!(
+            status(&server.url, token, method),
+            expected,
+            "{token} {method}: {body}"
+        );
+        assert!(token.is_empty() || !body.contains(token));
+    }
+    // Alice's line is removed, and a new one is added.
+    let text = fs::read_to_string(&file).unwrap();
+    let rest = text.lines().filter(|line| !line.starts_with("alice"));
+    fs::write(&file, rest.collect::<Vec<_>>().join("\n")).unwrap();
+    let carol = token(&file, "carol", &["calc:random"]);
+    assert_eq!(status(&server.url, &alice, "calc.randompaths"), 200);
+    server.process.signal("HUP");
+    wait_for(&server.url, &carol, "calc.randompaths", 200);
+    assert_eq!(status(&server.url, &alice, "ping"), 401);
+    // A file that cannot be read leaves the tokens as they are.
+    fs::write(&file, "S3CR3T-WORD").unwrap();
+    server.process.signal("HUP");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(status(&server.url, &carol, "calc.randompaths"), 200);
+    server.process.signal("TERM");
+    let ended = server.process.end();
+    let log = &ended.err;
+    assert!(log.contains("the tokens stay as they are"), "{log}");
+    assert!(log.contains("line 1: the second word"), "{log}");
+    for secret in [&*alice, &bob, &carol, cut, "S3CR3T-WORD"] {
+        assert!(!log.contains(secret), "{secret} {log}");
+    }
+}
+
+#[test]
+fn workers_read_the_tokens_themselves() {
+    let folder = TempFolder::new();
+    let file = folder.path("tokens");
+    let alice = token(&file, "alice", &["calc:random"]);
+    let control = folder.path("control");
+    let args = [
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--workers",
+        "2",
+        "--control",
+        &control,
+        "--auth-tokens",
+        &file,
+    ];
+    let process = Process::start(&args, "");
+    let url = loop {
+        if let Some(url) = process.note().strip_prefix("antiphon listening on ") {
+            break url.trim_end().to_owned();
+        }
+    };
+    let server = Server { process, url };
+    for _ in 0..8 {
+        assert_eq!(status(&server.url, &alice, "calc.randompaths"), 200);
+        assert_eq!(status(&server.url, "wrong", "ping"), 401);
+    }
+    let bob = token(&file, "bob", &["calc:random"]);
+    server.process.signal("HUP");
+    wait_for(&server.url, &bob, "calc.randompaths", 200);
+    // New workers that cannot read the file do not replace the old ones.
+    fs::write(&file, "word").unwrap();
+    server.process.signal("HUP");
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(status(&server.url, &alice, "calc.randompaths"), 200);
+    server.process.retire();
+}
+
+#[test]
+fn a_server_that_asks_who_calls_may_be_public() {
+    let folder = TempFolder::new();
+    let file = folder.path("tokens");
+    let alice = token(&file, "alice", &[]);
+    let settings = folder.path("settings.toml");
+    fs::write(&settings, format!("auth-tokens = \"{file}\"\n")).unwrap();
+    for flags in [["--auth-tokens", &file], ["--config", &settings]] {
+        let args = [&["serve", "--bind", "0.0.0.0:0"], &flags[..]].concat();
+        let process = Process::start(&args, "");
+        let ready = process.note();
+        let url = ready
+            .trim_end()
+            .strip_prefix("antiphon listening on ")
+            .unwrap();
+        assert_eq!(status(url, &alice, "functions_list"), 200);
+        assert_eq!(status(url, "", "functions_list"), 401);
+        // From no address is a caller local, so what is for local callers does not exist.
+        assert!(call(url, &alice, "server_info").1.contains("-32601"));
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_at_the_start() {
+    let folder = TempFolder::new();
+    let none = folder.path("none");
+    let wrong = folder.path("wrong");
+    fs::write(&wrong, "# fine\nS3CR3T\n").unwrap();
+    for (flags, part) in [
+        (&["--auth-tokens", &*none][..], "none: No such file"),
+        (&["--auth-tokens", &wrong], "wrong: line 2: the second word"),
+        (
+            &["--auth-tokens", &wrong, "--workers", "1"],
+            "wrong: line 2: the second word",
+        ),
+        (&["--auth-issuer", "https://i.example"], "`auth-jwks`"),
+        (
+            &["--auth-jwks", &none, "--auth-issuer", "i"],
+            "needs `auth-issuer` and `auth-audience`",
+        ),
+        (
+            &["--tls-client-ca", &none],
+            "`tls-client-ca` needs `tls-cert`",
+        ),
+        (&["--tls-client-required"], "needs `tls-client-ca`"),
+    ] {
+        let args = [&["serve", "--bind", "127.0.0.1:0"], flags].concat();
+        let ended = run(&args, "");
+        assert_eq!(ended.code, Some(1), "{flags:?}: {}", ended.err);
+        assert!(
+            ended.err.contains("error: ") && ended.err.contains(part),
+            "{flags:?}: {}",
+            ended.err
+        );
+        assert!(!ended.err.contains("S3CR3T"));
+    }
+}
+
+/// An issuer of JSON Web Tokens.
+#[cfg(target_os = "linux")]
+struct Issuer(rcgen::KeyPair);
+
+#[cfg(target_os = "linux")]
+impl Issuer {
+    fn new() -> Self {
+        Self(rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
+    }
+
+    fn jwks(&self) -> String {
+        use rcgen::PublicKeyData as _;
+
+        let x = base64url(self.0.der_bytes());
+        format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{x}"}}]}}"#)
+    }
+
+    fn token(&self, audience: &str) -> String {
+        use rcgen::SigningKey as _;
+
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let exp = now.unwrap().as_secs() + 600;
+        let claims = format!(
+            r#"{{"iss":"issuer","aud":"{audience}","sub":"alice","exp":{exp},"scope":"calc:random"}}"#
+        );
+        let header = base64url(br#"{"alg":"EdDSA","kid":"k"}"#);
+        let message = format!("{header}.{}", base64url(claims.as_bytes()));
+        let signature = self.0.sign(message.as_bytes()).unwrap();
+        format!("{message}.{}", base64url(&signature))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn base64url(bytes: &[u8]) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for piece in bytes.chunks(3) {
+        let byte = |at: usize| piece.get(at).map_or(0, |byte| usize::from(*byte));
+        let all = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..=piece.len() {
+            text.push(char::from(digits[all >> (18 - 6 * at) & 63]));
+        }
+    }
+    text
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn signed_tokens_open_what_is_not_public() {
+    let folder = TempFolder::new();
+    let file = folder.path("jwks.json");
+    let (one, two) = (Issuer::new(), Issuer::new());
+    fs::write(&file, one.jwks()).unwrap();
+    let server = Server::start(&[
+        "--auth-jwks",
+        &file,
+        "--auth-issuer",
+        "issuer",
+        "--auth-audience",
+        "calculator",
+        "--log",
+        "trace",
+    ]);
+    let good = one.token("calculator");
+    let secrets = [good.clone(), one.token("other"), two.token("calculator")];
+    assert_eq!(status(&server.url, &good, "calc.randompaths"), 200);
+    assert_eq!(status(&server.url, "", "calc.randompaths"), 401);
+    assert_eq!(status(&server.url, &secrets[1], "ping"), 401);
+    assert_eq!(status(&server.url, &secrets[2], "ping"), 401);
+    fs::write(&file, two.jwks()).unwrap();
+    server.process.signal("HUP");
+    wait_for(&server.url, &secrets[2], "calc.randompaths", 200);
+    // It was remembered, with a key that is gone.
+    assert_eq!(status(&server.url, &good, "ping"), 401);
+    fs::write(&file, "rubbish").unwrap();
+    server.process.signal("HUP");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(status(&server.url, &secrets[2], "calc.randompaths"), 200);
+    server.process.signal("TERM");
+    let log = server.process.end().err;
+    assert!(log.contains("the keys of tokens stay as they are"), "{log}");
+    for secret in secrets {
+        for part in secret.split('.').skip(1) {
+            assert!(!log.contains(part), "{part} {log}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_refused_at_the_start() {
+    let folder = TempFolder::new();
+    let none = folder.path("none");
+    let wrong = folder.path("wrong");
+    fs::write(&wrong, "{\"keys\": []}").unwrap();
+    for (keys, part) in [
+        (&*none, "none: No such file"),
+        (&wrong, "wrong: it has no public key"),
+        ("http://issuer.example/keys", "say `https`"),
+        ("ftp://issuer.example/keys", "begin with `https://`"),
+        ("https://user@issuer.example/keys", "user's name"),
+    ] {
+        let ended = run(
+            &[
+                "serve",
+                "--bind",
+                "127.0.0.1:0",
+                "--auth-jwks",
+                keys,
+                "--auth-issuer",
+                "issuer",
+                "--auth-audience",
+                "calculator",
+            ],
+            "",
+        );
+        assert_eq!(ended.code, Some(1), "{keys}: {}", ended.err);
+        assert!(ended.err.contains("`auth-jwks`: "), "{}", ended.err);
+        assert!(ended.err.contains(part), "{keys}: {}", ended.err);
+    }
+}

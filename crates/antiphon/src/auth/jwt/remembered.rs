@@ -1,0 +1,74 @@
+//! Memory of verified tokens, so that a call costs no signature.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+
+use crate::identity::Identity;
+
+/// Half of the largest number of tokens.
+const HALF: usize = 5_000;
+
+/// Tokens that were verified with one set of keys, by hashes with random keys. The tokens themselves are
+/// not kept.
+///
+/// There are two halves. If the young one is full, it takes the place of the old one, which is
+/// forgotten; so none is searched for what has to go.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    hashers: (RandomState, RandomState),
+    young: HashMap<u128, Identity>,
+    old: HashMap<u128, Identity>,
+}
+
+impl Remembered {
+    fn hash(&self, token: &str) -> u128 {
+        let (one, two) = &self.hashers;
+        u128::from(one.hash_one(token)) << 64 | u128::from(two.hash_one(token))
+    }
+
+    /// The identity of a token. Whether it has expired is up to the caller.
+    pub(super) fn find(&mut self, token: &str) -> Option<Identity> {
+        let hash = self.hash(token);
+        if let Some(identity) = self.young.get(&hash) {
+            return Some(identity.clone());
+        }
+        // What is used stays.
+        let identity = self.old.remove(&hash)?;
+        self.keep(hash, identity.clone());
+        Some(identity)
+    }
+
+    pub(super) fn insert(&mut self, token: &str, identity: Identity) {
+        self.keep(self.hash(token), identity);
+    }
+
+    fn keep(&mut self, hash: u128, identity: Identity) {
+        if self.young.len() >= HALF {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(hash, identity);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_what_is_used_stays() {
+        let mut remembered = Remembered::default();
+        for number in 0..50_000 {
+            remembered.insert(&format!("token {number}"), Identity::new("a"));
+            assert!(remembered.find("token 0").is_some(), "{number}");
+            assert!(remembered.len() <= 2 * HALF);
+        }
+        assert!(remembered.find("token 49999").is_some());
+        assert!(remembered.find("token 1").is_none());
+        assert!(remembered.find("other").is_none());
+    }
+}

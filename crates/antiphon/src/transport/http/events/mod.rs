@@ -1,0 +1,241 @@
+//! Event streams: a subscription as the body of one response (`text/event-stream`).
+//!
+//! The first event is the response to the call. One event follows for each message of the
+//! subscription, and the body ends with the subscription. Messages wait in the queue of the
+//! session, where the method's overflow policy applies: the body fetches messages only when it is
+//! polled.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
+use crate::session_state::{End, Outgoing, SessionHandle};
+use crate::subscription::Opening;
+
+/// The media type that a request has to list in `Accept` to get an event stream.
+pub(crate) const MEDIA_TYPE: &str = "text/event-stream";
+
+/// After this much silence a comment is sent as keep-alive.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// A comment, which clients ignore. It shows clients and proxies that the connection is alive.
+const COMMENT: &[u8] = b":\n\n";
+
+/// From this many bytes of messages on a body frame is full; a message that is as long is one by
+/// itself.
+const MAX_FRAME: usize = 16 * 1024;
+
+/// The most bytes that an event has around its message.
+const AROUND: usize = 40;
+
+/// What is reserved before a frame is made of shorter messages.
+const ROOM: usize = 2 * MAX_FRAME + AROUND;
+
+/// If the budget has no room for a frame, it is asked again after this time. Until then messages
+/// wait in the queue.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The response to a call and the messages of the subscription that the call has opened.
+///
+/// Dropping this ends the subscription.
+pub(crate) struct Events {
+    handle: SessionHandle,
+    /// What is held for the peer.
+    account: Arc<Account>,
+    /// The first event, until it has been sent.
+    answer: Option<Payload>,
+    /// Messages for the next frames, each with what is reserved for it.
+    fetched: VecDeque<Outgoing>,
+    /// Whether more are queued.
+    more: bool,
+    /// Runs while the budget has no room.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// Resolves when the server stops; `None` after that has been handled.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    speak_by: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Events {
+    /// Starts the subscriptions behind the response to the call. `handle` must belong to this call alone. The subscription ends when
+    /// `stopping` is cancelled.
+    pub(crate) fn new(
+        answer: Payload,
+        streams: Vec<Opening>,
+        handle: SessionHandle,
+        account: &Arc<Account>,
+        stopping: &CancellationToken,
+    ) -> Self {
+        handle.open(streams);
+        Self {
+            handle,
+            account: Arc::clone(account),
+            answer: Some(event(answer, None)),
+            fetched: VecDeque::new(),
+            more: false,
+            pause: None,
+            stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
+            speak_by: Instant::now() + SILENCE,
+            timer: None,
+        }
+    }
+
+    /// Returns the next events; `None` when the subscription has ended and all its messages have
+    /// been sent. All of them are reserved, until the connection has sent them.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Payload>> {
+        if let Some(answer) = self.answer.take() {
+            return self.speak(answer);
+        }
+        // A new poll means that the previous frame has been taken.
+        self.handle.wrote(0);
+        self.check_stopping(cx);
+        self.handle.listen(cx.waker());
+        loop {
+            match self.frame() {
+                Ok(Some(frame)) => return self.speak(frame),
+                Ok(None) => {}
+                Err(Exhausted) => {
+                    let pause = || Box::pin(sleep_until(Instant::now() + PAUSE));
+                    ready!(self.pause.get_or_insert_with(pause).as_mut().poll(cx));
+                    self.pause = None;
+                    continue;
+                }
+            }
+            if self.handle.is_busy() {
+                return self.poll_silence(cx);
+            }
+            // The last message may have arrived since then.
+            if !self.handle.has_mail() {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    fn check_stopping(&mut self, cx: &mut Context<'_>) {
+        if let Some(stopping) = &mut self.stopping
+            && stopping.as_mut().poll(cx).is_ready()
+        {
+            self.stopping = None;
+            self.handle.end_subscriptions();
+        }
+    }
+
+    /// The next messages as events; `None` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for them. Then they wait where they are.
+    fn frame(&mut self) -> Result<Option<Payload>, Exhausted> {
+        if self.fetched.is_empty() && !self.more && !self.handle.has_mail() {
+            return Ok(None);
+        }
+        let mut held = Reservation::new(&self.account, Direction::Response);
+        held.set(ROOM)?;
+        if self.fetched.is_empty() {
+            self.more = self.handle.fetch(MAX_FRAME, &mut self.fetched);
+        }
+        let is_short = |next: &Outgoing| next.payload.len() < MAX_FRAME;
+        if !self.fetched.front().is_some_and(is_short) {
+            let next = self.fetched.pop_front();
+            return Ok(next.map(|Outgoing { payload, seq }| event(payload, seq)));
+        }
+        let sizes = self.fetched.iter().map(|next| next.payload.len() + AROUND);
+        let mut text = Vec::with_capacity(sizes.sum::<usize>().min(ROOM));
+        while text.len() < MAX_FRAME
+            && self.fetched.front().is_some_and(is_short)
+            && let Some(Outgoing { payload, seq }) = self.fetched.pop_front()
+        {
+            write_event(&mut text, &payload.text, seq);
+        }
+        held.set(text.capacity())?;
+        let held = Some(Box::new(held));
+        Ok(Some(Payload { text, held }))
+    }
+
+    fn speak(&mut self, text: Payload) -> Poll<Option<Payload>> {
+        self.speak_by = Instant::now() + SILENCE;
+        Poll::Ready(Some(text))
+    }
+
+    /// Returns a comment after [`SILENCE`]. A busy stream does not touch the timer: when it fires
+    /// too early it is reset.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Payload>> {
+        let by = self.speak_by;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= by {
+                return self.speak(COMMENT.to_vec().into());
+            }
+            timer.as_mut().reset(by);
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.handle.close(End {
+            reason: "the event stream is closed".into(),
+            ours: false,
+            misbehaved: false,
+        });
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Turns a message into an event, in its own memory.
+pub(crate) fn event(mut message: Payload, seq: Option<u64>) -> Payload {
+    let mut head = Vec::new();
+    write_head(&mut head, seq);
+    join_lines(&mut message.text);
+    message.text.reserve_exact(head.len() + END.len());
+    message.text.extend_from_slice(END);
+    message.text.splice(..0, head);
+    message
+}
+
+/// The end of an event.
+const END: &[u8] = b"\n\n";
+
+/// Appends an event.
+fn write_event(text: &mut Vec<u8>, message: &[u8], seq: Option<u64>) {
+    write_head(text, seq);
+    let start = text.len();
+    text.extend_from_slice(message);
+    join_lines(text.get_mut(start..).unwrap_or_default());
+    text.extend_from_slice(END);
+}
+
+fn write_head(text: &mut Vec<u8>, seq: Option<u64>) {
+    if let Some(seq) = seq {
+        text.extend_from_slice(format!("id: {seq}\n").as_bytes());
+    }
+    text.extend_from_slice(b"data: ");
+}
+
+/// Replaces line breaks, which would end the data of an event. JSON that a method has formatted itself
+/// may have some; between tokens a space means the same.
+fn join_lines(message: &mut [u8]) {
+    for byte in message {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Peers of Unix sockets.
+
+use antiphon::client::Client;
+use antiphon::{BearerTokens, NewToken, Server, UnixPeers, call};
+use serde_json::{Value, json};
+
+use super::*;
+
+#[tokio::test]
+async fn a_process_of_this_user_is_known_over_every_unix_socket() {
+    let folder = Folder::new();
+    let ran = Counter::default();
+    let token = NewToken::generate("bob", ["t"]).unwrap();
+    for scheme in ["unix", "http+unix"] {
+        let path = folder.0.join(format!("{scheme}.sock"));
+        let server = Server::new(router(&ran))
+            .bind(format!("{scheme}:{}", path.display()))
+            .authenticate(UnixPeers::new().allow_self(Identity::new("me").scope("s")))
+            .authenticate(BearerTokens::from_lines(token.line()).unwrap());
+        let server = server.listen().await.unwrap();
+        let url = server.url();
+        let serving = tokio::spawn(server.serve());
+        let client = Client::builder(&*url).build().unwrap();
+        let who: Value = call!(client.who()).await.unwrap();
+        assert_eq!(who, json!(["me", ["s"]]), "{scheme}");
+        if scheme == "http+unix" {
+            // A token counts before the user, and a wrong one is not better than none.
+            let with = |token: &str| {
+                let header = format!("Bearer {token}");
+                let builder = Client::builder(&*url).header("authorization", &header);
+                builder.build().unwrap()
+            };
+            let client = with(token.token());
+            let who: Value = call!(client.who()).await.unwrap();
+            assert_eq!(who, json!(["bob", ["t"]]));
+            let client = with("wrong");
+            assert!(call!(client.who()).await.map(|_: Value| ()).is_err());
+        }
+        serving.abort();
+    }
+    let others = UnixPeers::new().allow(u32::MAX - 1, Identity::new("nobody"));
+    let path = folder.0.join("others.sock");
+    let server = Server::new(router(&ran)).authenticate(others);
+    let server = server
+        .bind(format!("unix:{}", path.display()))
+        .listen()
+        .await
+        .unwrap();
+    let url = server.url();
+    let serving = tokio::spawn(server.serve());
+    let client = Client::builder(&*url).build().unwrap();
+    let error = call!(client.who()).await.map(|_: Value| ()).unwrap_err();
+    assert_eq!(error.code().map(|code| code.0), Some(-32006));
+    serving.abort();
+}
