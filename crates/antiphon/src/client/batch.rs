@@ -253,40 +253,34 @@ impl Batch {
                 };
                 ids.iter().map(call).collect()
             };
-            let token = source.token_number();
-            // Only a token that can be replaced makes it necessary to keep the text.
-            let again = token.map(|_| text.clone());
-            let (handle, waiting, serial) = exchange.send(text, calls).await?;
-            if waiting.is_empty() {
-                exchange.written(&handle, serial).await?;
-            }
-            let calls_sent = waiting.len();
-            let mut ends = Vec::with_capacity(calls_sent);
-            for waiting in waiting {
-                ends.push(exchange.answer(waiting).await);
-            }
-            // If no call was accepted, nothing has run, unless there are notifications.
-            let is_refused =
-                |end: &Result<CallEnd, Error>| end.as_ref().is_ok_and(is_unauthenticated);
-            if let (Some(token), Some(text)) = (token, again)
-                && calls_sent == entries
-                && ends.iter().all(is_refused)
-            {
-                exchange.renew_token(&handle, token).await?;
-                let (_, waiting, _) = exchange.send(text, calls).await?;
-                ends.clear();
-                for waiting in waiting {
-                    ends.push(exchange.answer(waiting).await);
+            let mut token = source.token_number();
+            let (mut missing, calls) = loop {
+                // Only a token that can be replaced makes it necessary to keep the text.
+                let again = token.map(|_| text.clone());
+                let (handle, waiting, serial) = exchange.send(text, calls).await?;
+                if waiting.is_empty() {
+                    exchange.written(&handle, serial).await?;
                 }
-            }
-            let calls = ends.len();
-            let mut missing = Vec::new();
-            for (end, place) in ends.into_iter().zip(places) {
-                match end {
-                    Ok(end) => responses.settle_one(place, end, shared.calls.max_response),
-                    Err(error) => missing.push((place, error)),
+                let (count, mut refused) = (waiting.len(), 0);
+                let mut missing = Vec::new();
+                for (waiting, &place) in waiting.into_iter().zip(&places) {
+                    match exchange.answer(waiting).await {
+                        Ok(end) => {
+                            refused += usize::from(is_unauthenticated(&end));
+                            responses.settle_one(place, end, shared.calls.max_response);
+                        }
+                        Err(error) => missing.push((place, error)),
+                    }
                 }
-            }
+                // If no call was accepted, nothing has run, unless there are notifications.
+                match (token.take(), again) {
+                    (Some(token), Some(kept)) if refused == entries => {
+                        exchange.renew_token(&handle, token).await?;
+                        text = kept;
+                    }
+                    _ => break (missing, count),
+                }
+            };
             // Keep the responses that have arrived. If there are none, the batch fails as a whole.
             if missing.len() == calls
                 && let Some((_, error)) = missing.pop()

@@ -5,10 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use antiphon::client::{Client, ErrorKind, Reconnect};
 use antiphon::{ErrorCode, Router, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
 
 use super::{Good, Issuer, LONG, Serving, start};
+use crate::client_support::listen;
+use crate::support::counter::Counter;
 
 async fn who(client: &Client) -> String {
     match client.call::<String>("who", ()).idempotent().await {
@@ -201,4 +204,55 @@ async fn a_server_that_cannot_check_now_is_asked_again() {
     assert!(error.is_timeout(), "{error}");
     assert!(matches!(error.kind(), ErrorKind::NotSent));
     drop(serving);
+}
+
+#[tokio::test]
+async fn a_token_alone_is_no_reason_to_reconnect() {
+    let connections = Counter::default();
+    let counted = connections.clone();
+    let address = listen(move |mut stream| {
+        counted.add();
+        async move {
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await?;
+            let request: Value = serde_json::from_slice(request.get(..length).unwrap()).unwrap();
+            assert_eq!(request["method"], "rpc.authenticate");
+            assert_eq!(request["params"], json!(["t1"]));
+            let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": {}});
+            stream.write_all(format!("{answer}\n").as_bytes()).await?;
+            sleep(Duration::from_millis(5)).await;
+            stream.shutdown().await
+        }
+    })
+    .await;
+    let soon = Reconnect::default().first_pause(Duration::from_millis(1));
+    let builder = Client::builder(format!("tcp://{address}")).bearer("t1");
+    let client = builder.reconnect(soon).build().unwrap();
+    client.ready().await.unwrap();
+    connections.reach(2).await;
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(connections.get(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_token_is_accepted() {
+    let address = listen(move |mut stream| async move {
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).await?;
+        let id = serde_json::from_slice::<Value>(request.get(..length).unwrap()).unwrap();
+        // Whatever came behind it would come now.
+        let more = timeout(Duration::from_millis(100), stream.read(&mut request)).await;
+        let result = json!({"jsonrpc": "2.0", "id": id["id"], "result": {}});
+        stream.write_all(format!("{result}\n").as_bytes()).await?;
+        let length = stream.read(&mut request).await?;
+        let id = serde_json::from_slice::<Value>(request.get(..length).unwrap()).unwrap();
+        let result = json!({"jsonrpc": "2.0", "id": id["id"], "result": more.is_err()});
+        stream.write_all(format!("{result}\n").as_bytes()).await?;
+        stream.read(&mut request).await.map(drop)
+    })
+    .await;
+    let builder = Client::builder(format!("tcp://{address}")).bearer("t1");
+    let client = builder.build().unwrap();
+    let alone: bool = client.call("m", ()).await.unwrap();
+    assert!(alone);
 }
