@@ -56,6 +56,7 @@ impl Calculator {
     }
 
     /// The factorial of a small number.
+    #[method(scope = "calc:hard")]
     fn rpc_factorial(&self, n: u8) -> Result<u64, ErrorObject> {
         (1..=u64::from(n))
             .try_fold(1_u64, u64::checked_mul)
