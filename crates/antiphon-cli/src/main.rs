@@ -15,6 +15,7 @@
 //! | `codegen/` | `antiphon codegen` |
 //! | `source.rs` | input of `docs` and `codegen`: an OpenRPC document from a file or a server |
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
+//! | `credentials.rs` | credentials of a command: a token, a certificate |
 //! | `remote.rs` | connection options, runtime and timeout of a command |
 //! | `args.rs` | parameters from the command line, files and standard input |
 //! | `output.rs`, `output_file.rs` | standard output and standard error; files |

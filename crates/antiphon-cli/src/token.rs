@@ -23,7 +23,7 @@ enum Which {
 #[derive(Args)]
 #[command(after_help = HELP)]
 struct NewCommand {
-    /// Who calls with the token: the name in logs and limits
+    /// Who calls with the token: the name for methods and rate limits
     subject: String,
 
     /// What the caller may do, for example `calc:random`

@@ -88,6 +88,7 @@ use proc_macro::TokenStream;
 /// | `separator = "/"` | sets the separator after this prefix, and after those of nested routers | `.` |
 /// | `rename_all = "camelCase"` | changes the case of the remote names; also `PascalCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case` | names as in Rust |
 /// | `title = "Sums"` | sets the title of the object in documents | the name of the type |
+/// | `scope = "accounts:read"` | requires these scopes, separated by spaces, of the callers of all methods | none |
 /// | `client = false` | generates no client | `true` |
 ///
 /// The doc comment of the block becomes the documentation of the object, and the doc comment of a
@@ -132,6 +133,8 @@ use proc_macro::TokenStream;
 /// | `blocking` | runs a `fn` on a thread where it may block |
 /// | `local` | only callers on the same machine, and admins, can see and call the method |
 /// | `admin` | only callers with the server's admin token can see and call the method |
+/// | `public` | anonymous callers may call it, once the server has an authenticator |
+/// | `scope = "accounts:write"` | requires these scopes of the caller, beside those of the block |
 /// | `cost = 10` | how many calls it counts as for the rate limit of its caller; 0 exempts it |
 /// | `skip` | makes the method private, although its name has the prefix |
 /// | `stream` and four more | see [subscriptions](#subscriptions) |

@@ -171,7 +171,8 @@ impl Context {
         self.origin.local
     }
 
-    /// The access level of the caller: which methods it may see and call.
+    /// The access level of the caller. Whether it is known, and its scopes, count besides: see
+    /// [`reader`](Self::reader) and [`identity`](Self::identity).
     #[must_use]
     pub fn access(&self) -> Access {
         self.origin.access()

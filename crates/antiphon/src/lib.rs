@@ -264,8 +264,9 @@
 //! that [`Server::allow_origin`] allows. A server that can be reached from other machines does not
 //! start unless it authenticates its callers ([`Server::authenticate`]), or
 //! [`allow_unauthenticated_public`](Server::allow_unauthenticated_public) is set, because an HTTP
-//! layer does that or there is nothing to protect. Methods with
-//! `#[method(local)]` can be called only from the same machine. For all other callers they do not
+//! layer does that or there is nothing to protect. With an [`Authenticator`] each caller is anonymous
+//! or has an [`Identity`]; methods need a known caller unless they are [`public`](Method::public), and
+//! may need [scopes](Method::scope). Methods with `#[method(local)]` can be called only from the same machine. For all other callers they do not
 //! exist.
 //!
 //! # Limits

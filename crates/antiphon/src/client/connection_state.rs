@@ -19,7 +19,7 @@ pub enum ConnectionState {
     /// Connected.
     Open,
     /// The connection was lost or could not be opened; the text says why, on one line. A client with
-    /// [`Reconnect`] keeps trying.
+    /// [`Reconnect`](crate::client::Reconnect) keeps trying.
     Lost(String),
 }
 

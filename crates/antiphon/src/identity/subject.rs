@@ -27,8 +27,8 @@ struct Inner {
 }
 
 impl Identity {
-    /// An identity without scopes, which does not expire. The subject names the caller in logs, in
-    /// limits by caller and to methods; no two callers should have the same.
+    /// An identity without scopes, which does not expire. The subject names the caller to
+    /// methods and in rate limits; no two callers should have the same.
     pub fn new(subject: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(Inner {
             subject: subject.into(),

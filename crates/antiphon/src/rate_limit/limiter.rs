@@ -14,7 +14,6 @@ use crate::address::group::AddressGroup;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum RateKey {
     /// A caller that has shown who it is.
-    #[allow(dead_code, reason = "no caller has an identity yet")]
     Subject(Arc<str>),
     /// All callers of an address.
     Address(AddressGroup),

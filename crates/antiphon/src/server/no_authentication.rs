@@ -8,7 +8,10 @@ pub(crate) struct NamedAuthenticators;
 
 impl NamedAuthenticators {
     /// Adds nothing. The check of the settings has refused those that name any.
-    #[allow(clippy::unnecessary_wraps)]
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "the signature is that of `authentication.rs`"
+    )]
     pub(crate) fn add_to(_: &mut Server) -> Result<Self, ServeError> {
         Ok(Self)
     }

@@ -151,10 +151,10 @@ pub struct Settings {
     pub graceful_timeout: Duration,
     /// Limits of calls and batches.
     pub calls: Limits,
-    /// How many calls each caller may make; more get −32005. A caller is an IPv4 address or the /64
-    /// of an IPv6 address. Callers without an address, which are those on Unix sockets, standard
-    /// input and output and in process, have no limit, and neither have those with the admin token.
-    /// Default: `None`, no limit.
+    /// How many calls each caller may make; more get −32005. A caller is the subject of its
+    /// [`Identity`](crate::Identity), or else an IPv4 address or the /64 of an IPv6 address. Callers
+    /// with neither, on Unix sockets, standard input and output and in process, have no limit, and
+    /// neither have those with the admin token. Default: `None`, no limit.
     pub rate_limit: Option<RateLimit>,
     /// Limits of sessions: connections on which both sides may call.
     pub sessions: SessionLimits,

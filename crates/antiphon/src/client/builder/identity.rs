@@ -16,7 +16,7 @@ impl ClientBuilder {
     /// [`Error::is_unauthenticated`](crate::client::Error::is_unauthenticated).
     ///
     /// The token goes to the host of the address only, since redirects are not followed. It is in no
-    /// error, no `Debug` and no log. A client [in the process](Self::in_process) does not use it.
+    /// error, no `Debug` and no log of this crate. A client [in the process](Self::in_process) does not use it.
     ///
     /// # Errors
     ///

@@ -99,6 +99,19 @@ impl Page {
         if let Some(access) = method.extensions.get("x-access").and_then(Value::as_str) {
             self.paragraph(&format!("For callers with access {}.", code(access)));
         }
+        if method.extensions.get("x-public") == Some(&Value::Bool(true)) {
+            self.paragraph("Callers need not be known.");
+        }
+        let scopes = method.extensions.get("x-scopes").and_then(Value::as_array);
+        let scopes: Vec<_> = (scopes.into_iter().flatten())
+            .filter_map(Value::as_str)
+            .map(code)
+            .collect();
+        match scopes.len() {
+            0 => {}
+            1 => self.paragraph(&format!("Callers need the scope {}.", scopes.concat())),
+            _ => self.paragraph(&format!("Callers need the scopes {}.", scopes.join(", "))),
+        }
         match method.extensions.get("x-cost").and_then(Value::as_u64) {
             Some(0) => self.paragraph("Exempt from rate limits."),
             Some(cost) => self.paragraph(&format!("Counts as {cost} calls for rate limits.")),

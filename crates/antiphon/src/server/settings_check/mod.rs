@@ -243,16 +243,16 @@ impl Settings {
                 return Err(refused(name, &budget, &text));
             }
         }
-        for (name, value, other, least) in [(
-            "max-batch-response",
-            calls.max_batch_response,
-            "max-response",
-            calls.max_response,
-        )] {
-            if value < least {
-                let text = format!("it is less than `{other}`, which is {least}");
-                return Err(refused(name, &value, &text));
-            }
+        if calls.max_batch_response < calls.max_response {
+            let text = format!(
+                "it is less than `max-response`, which is {}",
+                calls.max_response
+            );
+            return Err(refused(
+                "max-batch-response",
+                &calls.max_batch_response,
+                &text,
+            ));
         }
         Ok(())
     }

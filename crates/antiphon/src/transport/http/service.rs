@@ -1,7 +1,7 @@
 //! The HTTP service: one request in, one response out.
 //!
-//! [`HttpService::answer`] checks a request in this order: framing, host and origin, path, method,
-//! media types. The body is read only when all checks have passed.
+//! [`HttpService::answer`] checks a request in this order: framing, host and origin, caller, path,
+//! method, media types. The body is read only when all checks have passed.
 
 use std::convert::Infallible;
 use std::fmt;
