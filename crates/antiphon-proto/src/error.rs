@@ -48,7 +48,8 @@ impl ErrorCode {
     /// The caller has made more calls than its rate limit allows. The method has not run. The data
     /// tells when it would: `{"retryAfterMs": 250}`.
     pub const LIMIT_EXCEEDED: Self = Self(-32005);
-    /// The method needs a caller who is known, and this one is not, or not any more.
+    /// The method needs a caller who is known, and this one is not, or not any more. It has not run:
+    /// clients may get a new token and call again, so a method should not return this code itself.
     pub const UNAUTHENTICATED: Self = Self(-32006);
     /// The caller is known, and lacks a scope that the method needs. The data names it, in the member
     /// `scope`.

@@ -22,6 +22,7 @@ use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::{CurrentCall, HeldPlace};
 use crate::describe::MethodInfo;
 use crate::error::{IncidentScope, guard, internal_error};
+use crate::identity::Identity;
 use crate::memory_budget::{FREE, Payload, Wait, may_block};
 use crate::metrics::places::PlaceLimits;
 use crate::session_state::SessionHandle;
@@ -43,6 +44,8 @@ use crate::subscription::{Items, Opening, Room};
 pub struct Call {
     pub(crate) request: Request,
     pub(crate) origin: Arc<Origin>,
+    /// Who the caller was when the call began; a session may take on another identity meanwhile.
+    pub(crate) identity: Option<Identity>,
     /// Index of the method in the scope's tree, once it has been looked up.
     pub(crate) route: usize,
     pub(crate) data: Option<Arc<Data>>,
@@ -71,6 +74,7 @@ impl Call {
             message::begin_result(&mut buffer, id);
         }
         Self {
+            identity: origin.identification.identity(),
             output: Output {
                 start: buffer.len(),
                 payload: buffer.into(),
@@ -184,6 +188,7 @@ impl Call {
     pub fn context(&self) -> Context {
         Context {
             origin: Arc::clone(&self.origin),
+            identity: self.identity.clone(),
             method: self.route,
             id: self.id().and_then(Id::from_json),
             current: self.current(),

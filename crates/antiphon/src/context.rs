@@ -71,6 +71,7 @@ pub(crate) const PROGRESS: &str = "$/progress";
 #[derive(Clone)]
 pub struct Context {
     pub(crate) origin: Arc<Origin>,
+    pub(crate) identity: Option<Identity>,
     pub(crate) method: usize,
     pub(crate) id: Option<Id>,
     pub(crate) current: CurrentCall,
@@ -184,8 +185,8 @@ impl Context {
         self.origin.reader()
     }
 
-    /// Who the caller is; `None` if it is anonymous, if what it has presented has expired, or if the
-    /// server has no [`Authenticator`](crate::Authenticator).
+    /// Who the caller was when the call began; `None` if it was anonymous, if what it had presented
+    /// had expired, or if the server has no [`Authenticator`](crate::Authenticator).
     ///
     /// ```
     /// use antiphon::{Context, Router};
@@ -196,7 +197,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
-        self.origin.identification.identity()
+        self.identity.clone()
     }
 
     /// The headers of the HTTP request; `None` if there was none.

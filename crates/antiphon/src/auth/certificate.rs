@@ -39,7 +39,7 @@ impl Certificate {
         let parsed = EndEntityCert::try_from(&der).ok()?;
         let name = (parsed.valid_uri_names().next())
             .or_else(|| parsed.valid_dns_names().next())
-            .or_else(|| common_name(parsed.subject()))?;
+            .or_else(|| common_name(parsed.subject()).filter(|name| is_plain(name)))?;
         let is_usable = !name.is_empty()
             && name.len() <= MAX_NAME
             && name.chars().all(antiphon_proto::is_printable);
@@ -49,6 +49,12 @@ impl Certificate {
             end: end(certificate)?,
         })
     }
+}
+
+/// Whether a common name could not be taken for a URI or a DNS name, which an authority has to check
+/// more strictly.
+fn is_plain(name: &str) -> bool {
+    !name.contains(['.', ':', '/'])
 }
 
 /// The last common name of a subject, which is the one closest to the holder.

@@ -9,7 +9,7 @@ use crate::identity::{AuthenticationError, Authenticator, Credentials, Identity}
 /// the server's authorities decide; see [`Server::tls_client_ca`](crate::Server::tls_client_ca).
 ///
 /// The subject is the first URI among the alternative names of the certificate, or the first DNS name,
-/// or else the common name. The identity ends with the certificate. A caller that presents a token is
+/// or else the common name, if it has no dot, colon or slash. The identity ends with the certificate. A caller that presents a token is
 /// not known by its certificate.
 ///
 /// ```

@@ -75,7 +75,7 @@ mod tests {
         let presented = |uid| {
             let mut headers = http::HeaderMap::new();
             headers.insert("authorization", "Bearer x".parse().unwrap());
-            Credentials::of_request(headers, &peer(uid))
+            Credentials::of_request(headers, peer(uid))
         };
         for (credentials, expected) in [
             (Credentials::of_peer(&peer(own)), Some("own")),

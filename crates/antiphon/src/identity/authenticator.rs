@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::credentials::Credentials;
@@ -13,6 +14,9 @@ use super::subject::Identity;
 
 /// How long all authenticators of a server may take for one caller.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many callers of a server may be asked at the same time who they are.
+const MAX_ASKED: usize = 1024;
 
 /// Turns [`Credentials`] into an [`Identity`].
 ///
@@ -118,19 +122,35 @@ impl<A: Authenticator> Erased for A {
 
 /// The authenticators of a server, in their order.
 #[derive(Clone, Default)]
-pub(crate) struct Authenticators(Arc<Vec<Arc<dyn Erased>>>);
+pub(crate) struct Authenticators {
+    all: Arc<Vec<Arc<dyn Erased>>>,
+    /// How many callers may be asked at the same time.
+    places: Arc<Places>,
+}
+
+struct Places(Semaphore);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Semaphore::new(MAX_ASKED))
+    }
+}
 
 impl Authenticators {
     pub(crate) fn push(&mut self, authenticator: impl Authenticator) {
-        Arc::make_mut(&mut self.0).push(Arc::new(authenticator));
+        Arc::make_mut(&mut self.all).push(Arc::new(authenticator));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// The identity of the first one that knows the credentials; `None` for an anonymous caller.
     pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Verdict {
+        let Ok(_place) = self.places.0.try_acquire() else {
+            let reason = "too many callers are asked who they are";
+            return Err(AuthenticationError::unavailable(reason));
+        };
         let asking = timeout(PATIENCE, self.ask(credentials));
         match asking.await {
             Ok(verdict) => verdict,
@@ -141,7 +161,7 @@ impl Authenticators {
     }
 
     async fn ask(&self, credentials: &Credentials) -> Verdict {
-        for authenticator in self.0.iter() {
+        for authenticator in self.all.iter() {
             if let Some(identity) = authenticator.ask(credentials).await? {
                 return match identity.is_expired() {
                     true => Err(AuthenticationError::refused("the identity has expired")),
@@ -158,7 +178,7 @@ impl Authenticators {
 
 impl fmt::Debug for Authenticators {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} authenticators", self.0.len())
+        write!(f, "{} authenticators", self.all.len())
     }
 }
 

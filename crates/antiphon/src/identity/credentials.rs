@@ -47,7 +47,11 @@ impl Credentials {
 
     /// Those of an HTTP request. An `Authorization` that is no text, or is there twice, is kept as one
     /// that nobody knows.
-    pub(crate) fn of_request(headers: HeaderMap, peer: &PeerCredentials) -> Self {
+    pub(crate) fn of_request(mut headers: HeaderMap, peer: PeerCredentials) -> Self {
+        // A program may write the headers to its log.
+        if let Some(value) = headers.get_mut(http::header::AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
         let mut fields = headers.get_all(http::header::AUTHORIZATION).iter();
         let authorization = match (fields.next(), fields.next()) {
             (None, _) => None,
@@ -57,7 +61,7 @@ impl Credentials {
         Self {
             authorization,
             headers: Some(headers),
-            peer: peer.clone(),
+            peer,
         }
     }
 
@@ -146,7 +150,7 @@ mod tests {
     fn of(authorization: &str) -> Credentials {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", authorization.parse().unwrap());
-        Credentials::of_request(headers, &PeerCredentials::default())
+        Credentials::of_request(headers, PeerCredentials::default())
     }
 
     #[test]
@@ -172,7 +176,7 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         for text in ["Bearer S3CR3T", "S3CR3T", "Basic S3CR3T"] {
-            let shown = format!("{:?}", of(text));
+            let shown = format!("{0:?} {1:?}", of(text), of(text).headers());
             assert!(!shown.contains("S3CR3T"), "{shown}");
         }
     }

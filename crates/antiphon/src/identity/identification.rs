@@ -39,6 +39,7 @@ impl Identification {
             authenticators: authenticators.clone(),
             current: Mutex::new(identity),
             refused: AtomicU8::new(0),
+            attempt: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -57,9 +58,14 @@ impl Identification {
         matches!(self, Self::Session(session) if session.is_guessing())
     }
 
+    /// Whether the caller is asked who it is.
+    pub(crate) fn is_asked(&self) -> bool {
+        !matches!(self, Self::Unasked)
+    }
+
     /// Whether the caller is asked who it is, and has not said.
     pub(crate) fn is_anonymous(&self) -> bool {
-        !matches!(self, Self::Unasked) && self.identity().is_none()
+        self.is_asked() && self.identity().is_none()
     }
 }
 
@@ -69,6 +75,8 @@ pub(crate) struct SessionIdentity {
     authenticators: Authenticators,
     current: Mutex<Option<Identity>>,
     refused: AtomicU8,
+    /// One attempt at a time: otherwise many could be made before the first one counts.
+    attempt: tokio::sync::Mutex<()>,
 }
 
 /// How an attempt to authenticate a session has ended, if it was not successful.
@@ -85,6 +93,7 @@ impl SessionIdentity {
 
     /// Takes on the identity of a token. If it is refused, the one before holds.
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Identity, Attempt> {
+        let _attempt = self.attempt.lock().await;
         if self.is_guessing() {
             return Err(Attempt::Refused);
         }

@@ -3,7 +3,7 @@
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::{Deserialize, Serialize};
 
-use super::identification::Identification;
+use super::subject::Identity;
 
 /// What a method asks of its callers, once a server has authenticators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,16 +28,16 @@ impl Requirement {
         }
     }
 
-    /// Checks a caller.
+    /// Checks a caller who was asked who it is.
     ///
     /// # Errors
     ///
     /// −32006 if the caller is not known, −32007 with the missing scopes if it lacks some.
-    pub(crate) fn check(&self, caller: &Identification) -> Result<(), ErrorObject> {
-        if self.public || matches!(caller, Identification::Unasked) {
+    pub(crate) fn check(&self, caller: Option<&Identity>) -> Result<(), ErrorObject> {
+        if self.public {
             return Ok(());
         }
-        let Some(identity) = caller.identity() else {
+        let Some(identity) = caller else {
             return Err(ErrorObject::of(ErrorCode::UNAUTHENTICATED));
         };
         let missing: Vec<_> = (self.scopes.iter())
@@ -63,31 +63,21 @@ pub(crate) fn is_scope(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Identity;
-    use std::time::SystemTime;
 
     #[test]
     fn who_lacks_something_is_told_what() {
         let known = |scopes: &[&str]| {
             let scopes = scopes.iter().copied();
-            Identification::Known(Identity::new("s").scopes_from(scopes))
+            Some(Identity::new("s").scopes_from(scopes))
         };
-        let expired = Identity::new("s").scope("a").until(SystemTime::UNIX_EPOCH);
         let requires = |public, scopes: &[&str]| Requirement {
             public,
             scopes: scopes.iter().map(|&scope| scope.into()).collect(),
         };
         for (requirement, caller, expected) in [
-            (requires(false, &[]), Identification::Unasked, ""),
-            (requires(false, &["a"]), Identification::Unasked, ""),
-            (requires(true, &[]), Identification::Anonymous, ""),
-            (requires(false, &[]), Identification::Anonymous, "-32006"),
-            (requires(false, &["a"]), Identification::Anonymous, "-32006"),
-            (
-                requires(false, &["a"]),
-                Identification::Known(expired),
-                "-32006",
-            ),
+            (requires(true, &[]), None, ""),
+            (requires(false, &[]), None, "-32006"),
+            (requires(false, &["a"]), None, "-32006"),
             (requires(false, &[]), known(&[]), ""),
             (requires(false, &["a"]), known(&["a"]), ""),
             (requires(false, &["a", "b"]), known(&["b", "a"]), ""),
@@ -102,7 +92,7 @@ mod tests {
                 "-32007 {\"scope\":\"a\"}",
             ),
         ] {
-            let found = match requirement.check(&caller) {
+            let found = match requirement.check(caller.as_ref()) {
                 Ok(()) => String::new(),
                 Err(error) => match error.data() {
                     Some(data) => format!("{} {}", error.code().0, data),

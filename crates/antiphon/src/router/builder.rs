@@ -167,6 +167,11 @@ impl Router {
     /// outermost router also sees calls of unknown methods. A layer of a nested router sees only
     /// calls of the methods in that router. The layer that was added last is the outermost one.
     ///
+    /// On a server with an [`Authenticator`](crate::Authenticator) layers run before it is checked
+    /// whether the caller may call the method, so a layer that answers itself, as a cache does, has to
+    /// look at [`Context::identity`](crate::Context::identity). A layer of the outermost router also
+    /// sees the parameters of `rpc.authenticate`, which contain a token.
+    ///
     /// If the layer returns an error, the response depends on its type:
     ///
     /// | error of the layer | response |

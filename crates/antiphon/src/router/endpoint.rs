@@ -16,7 +16,6 @@ use crate::call::{Call, CallFuture, Reply};
 use crate::call_origin::Origin;
 use crate::describe::MethodInfo;
 use crate::error::internal_error;
-use crate::identity::Identification;
 use crate::router::BoxError;
 use crate::router::method::Handler;
 
@@ -96,7 +95,9 @@ impl Endpoint {
         let info = call.origin.common.tree.method(route);
         let origin = &call.origin;
         let runs = |info: &MethodInfo| {
-            info.access <= origin.access() && info.requirement.check(&origin.identification).is_ok()
+            let is_asked = origin.identification.is_asked();
+            let may_call = || info.requirement.check(call.identity.as_ref()).is_ok();
+            info.access <= origin.access() && (!is_asked || may_call())
         };
         let runs = entry.is_some() && info.is_none_or(runs);
         (runs || self.layers.is_some()).then_some(route)
@@ -116,11 +117,9 @@ impl Endpoint {
             let origin = &call.origin;
             let (caller, info) = (origin.access(), call.method_info());
             if info.is_none_or(|info| info.access <= caller) {
-                if let Identification::Unasked = origin.identification {
-                    return (entry.handler)(call);
-                }
-                let requirement = info.map(|info| &info.requirement);
-                return match requirement.map_or(Ok(()), |asks| asks.check(&origin.identification)) {
+                let asks = info.filter(|_| origin.identification.is_asked());
+                let check = |info: &MethodInfo| info.requirement.check(call.identity.as_ref());
+                return match asks.map_or(Ok(()), check) {
                     Ok(()) => (entry.handler)(call),
                     Err(error) => CallFuture::ready(Reply::error(error)),
                 };

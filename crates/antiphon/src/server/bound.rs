@@ -210,21 +210,22 @@ impl BoundServer {
         acceptors.close();
         loop {
             tokio::select! {
-                            () = acceptors.wait() => break,
-                            Ok(()) = reload.changed() => {
-                                if let Some(new) = reload.borrow_and_update().as_ref() {
-            let checked = new.check().and_then(|()| app.check_exposure(new));
-                                    match checked.and_then(|()| app.check_costs(new)) {
-                                        Ok(()) => {
-                                            app.reload_files(&settings, new);
-                                            setup.send_replace(app.setup(new));
-                                            tracing::info!("the new settings hold for connections to come");
-                                        }
-                                        Err(error) => tracing::error!("the settings stay as they are: {error}"),
-                                    }
-                                }
+                () = acceptors.wait() => break,
+                Ok(()) = reload.changed() => {
+                    if let Some(new) = reload.borrow_and_update().as_ref() {
+                        // Whatever the settings are: a token may have been removed.
+                        app.reload_files(&settings, new);
+                        let checked = new.check().and_then(|()| app.check_exposure(new));
+                        match checked.and_then(|()| app.check_costs(new)) {
+                            Ok(()) => {
+                                setup.send_replace(app.setup(new));
+                                tracing::info!("the new settings hold for connections to come");
                             }
+                            Err(error) => tracing::error!("the settings stay as they are: {error}"),
                         }
+                    }
+                }
+            }
         }
         connections.close();
         tokio::select! {

@@ -46,6 +46,8 @@ pub(super) struct Peer {
     pub(super) client: ClientAddress,
     /// Whether the client is a proxy that is trusted to name the clients of its requests.
     pub(super) is_proxy: bool,
+    /// Whether a proxy has passed the connection on, with a header before it.
+    pub(super) passed_on: bool,
 }
 
 impl std::fmt::Debug for ConnectionSetup {
@@ -128,6 +130,7 @@ impl ConnectionSetup {
             address,
             client: address.into(),
             is_proxy: self.proxies.has_peer(address),
+            passed_on: false,
         }
     }
 
@@ -166,14 +169,19 @@ impl ConnectionSetup {
             Some(_) => Peer {
                 client: client.into(),
                 is_proxy: self.proxies.has_peer(client),
+                passed_on: true,
                 ..peer
             },
             // Not even the proxy has an address.
             None if peer.client == ClientAddress::None => Peer {
                 client: ClientAddress::Hidden,
+                passed_on: true,
                 ..peer
             },
-            None => peer,
+            None => Peer {
+                passed_on: true,
+                ..peer
+            },
         };
         if let Some(address) = peer.client.ip().filter(|_| !peer.is_proxy)
             && !place.upgrade()?.count_address(address)
@@ -195,12 +203,13 @@ impl ConnectionSetup {
     where
         S: Socket,
     {
-        // What a proxy proves is its own, and says nothing of its clients.
+        // What a proxy proves is its own, and says nothing of its clients. A certificate is shown inside
+        // of what a proxy passes on.
         let proof = match peer.is_proxy {
             true => PeerCredentials::default(),
             false => PeerCredentials {
                 certificate: socket.peer_certificate(),
-                unix: socket.unix_peer(),
+                unix: socket.unix_peer().filter(|_| !peer.passed_on),
             },
         };
         let account = self.accounts.open();
@@ -222,7 +231,8 @@ impl ConnectionSetup {
             Protocol::Raw(framing) => {
                 let connection = connection(peer.transport);
                 let raw = self.raw?;
-                let identity = raw.identify(&connection).await?;
+                let identity = raw.identify(&connection);
+                let identity = shutdown.until_killed(identity).await??;
                 Some(raw.serve(socket, framing, connection, identity, shutdown))
             }
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::identity::{Identity, is_scope};
@@ -22,6 +23,17 @@ pub(super) struct Expected {
 }
 
 impl Expected {
+    /// Whether the token says that it is of another issuer. Nothing of it is verified: another
+    /// authenticator may know that issuer.
+    pub(super) fn is_of_another(&self, token: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Issuer {
+            iss: String,
+        }
+        let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Issuer>(token);
+        claims.is_ok_and(|claims| claims.iss != self.issuer)
+    }
+
     /// Verifies a token with a key and this one algorithm, and checks its claims.
     ///
     /// # Errors

@@ -5,6 +5,15 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use crate::identity::Identity;
 
+/// A token, and for what it was verified. Authenticators of several issuers or audiences may share
+/// their keys.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(super) struct Claimed<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) audience: &'a str,
+    pub(super) token: &'a str,
+}
+
 /// Half of the largest number of tokens.
 const HALF: usize = 5_000;
 
@@ -21,13 +30,13 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    fn hash(&self, token: &str) -> u128 {
+    fn hash(&self, token: &Claimed<'_>) -> u128 {
         let (one, two) = &self.hashers;
         u128::from(one.hash_one(token)) << 64 | u128::from(two.hash_one(token))
     }
 
     /// The identity of a token. Whether it has expired is up to the caller.
-    pub(super) fn find(&mut self, token: &str) -> Option<Identity> {
+    pub(super) fn find(&mut self, token: &Claimed<'_>) -> Option<Identity> {
         let hash = self.hash(token);
         if let Some(identity) = self.young.get(&hash) {
             return Some(identity.clone());
@@ -38,7 +47,7 @@ impl Remembered {
         Some(identity)
     }
 
-    pub(super) fn insert(&mut self, token: &str, identity: Identity) {
+    pub(super) fn insert(&mut self, token: &Claimed<'_>, identity: Identity) {
         self.keep(self.hash(token), identity);
     }
 
@@ -59,16 +68,39 @@ impl Remembered {
 mod tests {
     use super::*;
 
+    fn of(token: &str) -> Claimed<'_> {
+        Claimed {
+            issuer: "i",
+            audience: "a",
+            token,
+        }
+    }
+
     #[test]
     fn memory_is_bounded_and_what_is_used_stays() {
         let mut remembered = Remembered::default();
         for number in 0..50_000 {
-            remembered.insert(&format!("token {number}"), Identity::new("a"));
-            assert!(remembered.find("token 0").is_some(), "{number}");
+            remembered.insert(&of(&format!("token {number}")), Identity::new("a"));
+            assert!(remembered.find(&of("token 0")).is_some(), "{number}");
             assert!(remembered.len() <= 2 * HALF);
         }
-        assert!(remembered.find("token 49999").is_some());
-        assert!(remembered.find("token 1").is_none());
-        assert!(remembered.find("other").is_none());
+        assert!(remembered.find(&of("token 49999")).is_some());
+        assert!(remembered.find(&of("token 1")).is_none());
+        assert!(remembered.find(&of("other")).is_none());
+    }
+
+    #[test]
+    fn a_token_is_remembered_for_its_issuer_and_audience_only() {
+        let mut remembered = Remembered::default();
+        remembered.insert(&of("t"), Identity::new("a"));
+        for (issuer, audience) in [("i", "b"), ("j", "a"), ("", "ia")] {
+            let other = Claimed {
+                issuer,
+                audience,
+                token: "t",
+            };
+            assert!(remembered.find(&other).is_none(), "{other:?}");
+        }
+        assert!(remembered.find(&of("t")).is_some());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::key_set::KeySet;
-use super::remembered::Remembered;
+use super::remembered::{Claimed, Remembered};
 use crate::identity::Identity;
 
 /// Keys, and what they have verified: both go together.
@@ -25,11 +25,11 @@ impl Verified {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn find(&self, token: &str) -> Option<Identity> {
+    pub(super) fn find(&self, token: &Claimed<'_>) -> Option<Identity> {
         self.tokens().find(token)
     }
 
-    pub(super) fn remember(&self, token: &str, identity: &Identity) {
+    pub(super) fn remember(&self, token: &Claimed<'_>, identity: &Identity) {
         self.tokens().insert(token, identity.clone());
     }
 

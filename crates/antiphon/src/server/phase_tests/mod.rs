@@ -115,6 +115,7 @@ fn serve(
         address: None,
         client: ClientAddress::None,
         is_proxy: false,
+        passed_on: false,
     };
     let shutdown = shutdown.clone();
     let serving = tokio::spawn(async move {

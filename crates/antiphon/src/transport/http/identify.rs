@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use antiphon_proto::Printable;
 
 use crate::dispatch::unauthenticated;
-use crate::identity::{Authenticators, Credentials, Identification};
+use crate::identity::{Authenticators, Credentials, Identification, PeerCredentials};
 use crate::memory_budget::Payload;
 use crate::transport::http::body::Body;
 use crate::transport::http::caller::Caller;
@@ -18,7 +18,8 @@ use crate::transport::http::reply;
 /// What a caller is told whose credentials are no good (RFC 6750, section 3.1).
 const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
-/// Asks who the caller is. The headers are in the credentials meanwhile.
+/// Asks who the caller is, who has sent the request `direct`ly or through a proxy. The headers are in
+/// the credentials meanwhile.
 ///
 /// # Errors
 ///
@@ -26,6 +27,7 @@ const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_to
 pub(super) async fn identify(
     authenticators: &Authenticators,
     caller: &Caller,
+    direct: bool,
     head: &mut Parts,
 ) -> Result<Identification, Response<Body>> {
     // A preflight never has credentials (Fetch standard, section 3.2.2).
@@ -33,7 +35,12 @@ pub(super) async fn identify(
         return Ok(Identification::Anonymous);
     }
     let connection = &caller.connection;
-    let credentials = Credentials::of_request(std::mem::take(&mut head.headers), &connection.proof);
+    // What a connection proves is a proxy's, if the request came through one.
+    let proof = match direct {
+        true => connection.proof.clone(),
+        false => PeerCredentials::default(),
+    };
+    let credentials = Credentials::of_request(std::mem::take(&mut head.headers), proof);
     let verdict = authenticators.authenticate(&credentials).await;
     head.headers = credentials.into_headers();
     match verdict {

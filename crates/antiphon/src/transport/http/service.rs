@@ -289,7 +289,13 @@ impl HttpService {
         let mut identification = Identification::Unasked;
         let authenticators = &self.0.config.authenticators;
         if !authenticators.is_empty() && !admin {
-            let identified = Box::pin(identify(authenticators, caller, &mut head)).await;
+            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+            let held = request_body::hold_head(fields.bytes, many, memory);
+            if let Err(refusal) = held {
+                return refusal.into_response();
+            }
+            let direct = !fields.forwarded;
+            let identified = Box::pin(identify(authenticators, caller, direct, &mut head)).await;
             identification = match identified {
                 Ok(identification) => identification,
                 Err(mut response) => {

@@ -3,6 +3,8 @@
 use antiphon::client::Client;
 use antiphon::{BearerTokens, NewToken, Server, UnixPeers, call};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
 
 use super::*;
 
@@ -38,6 +40,43 @@ async fn a_process_of_this_user_is_known_over_every_unix_socket() {
         }
         serving.abort();
     }
+    // Behind a proxy the user is the proxy's.
+    let path = folder.0.join("behind.sock");
+    let server = Server::new(router(&ran))
+        .bind(format!("unix:{}?proxy=true", path.display()))
+        .allow_unauthenticated_public(true)
+        .authenticate(UnixPeers::new().allow_self(Identity::new("me")));
+    let server = server.listen().await.unwrap();
+    let serving = tokio::spawn(server.serve());
+    for header in [
+        "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+        "PROXY UNKNOWN\r\n",
+    ] {
+        let mut socket = UnixStream::connect(&path).await.unwrap();
+        let call = format!("{header}{}\n", crate::support::call("1", "who", "[]"));
+        socket.write_all(call.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let mut reader = BufReader::new(socket);
+        reader.read_line(&mut answer).await.unwrap();
+        assert!(answer.contains("-32006"), "{header}: {answer}");
+    }
+    serving.abort();
+
+    let path = folder.0.join("forwarded.sock");
+    let server = Server::new(router(&ran))
+        .bind(format!("http+unix:{}", path.display()))
+        .authenticate(UnixPeers::new().allow_self(Identity::new("me")));
+    let server = server.listen().await.unwrap();
+    let url = server.url();
+    let serving = tokio::spawn(server.serve());
+    let client = Client::builder(&*url)
+        .header("x-forwarded-for", "192.0.2.1")
+        .build()
+        .unwrap();
+    let error = call!(client.who()).await.map(|_: Value| ()).unwrap_err();
+    assert_eq!(error.code().map(|code| code.0), Some(-32006));
+    serving.abort();
+
     let others = UnixPeers::new().allow(u32::MAX - 1, Identity::new("nobody"));
     let path = folder.0.join("others.sock");
     let server = Server::new(router(&ran)).authenticate(others);

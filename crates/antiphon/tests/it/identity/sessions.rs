@@ -1,14 +1,16 @@
 //! Sessions that say who they are: when they begin, and later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon::client::{Client, ErrorKind};
-use antiphon::{ErrorCode, call};
+use antiphon::{Context, ErrorCode, Method, Router, Server, call};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::{EXPECTED, server};
+use super::{EXPECTED, Tokens, router, server};
 use crate::support::counter::Counter;
 
 /// A server on one address, and the address for its clients.
@@ -133,6 +135,59 @@ async fn whoever_guesses_tokens_is_cut() {
         }
     });
     ended.await.expect("the session goes on");
+    serving.abort();
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_time_count_one_by_one() {
+    let (ran, tokens) = (Counter::default(), Tokens::default());
+    let server = Server::new(router(&ran)).authenticate(tokens.clone());
+    let listening = server.bind("tcp://127.0.0.1:0").listen().await.unwrap();
+    let client = Client::builder(listening.url()).build().unwrap();
+    let serving = tokio::spawn(listening.serve());
+    let guesses: Vec<_> = (0..50)
+        .map(|guess| {
+            let client = client.clone();
+            let token = format!("guess {guess}");
+            tokio::spawn(async move {
+                call!(client.rpc.authenticate(token))
+                    .await
+                    .map(|_: Value| ())
+            })
+        })
+        .collect();
+    for guess in guesses {
+        assert!(guess.await.unwrap().is_err());
+    }
+    assert_eq!(tokens.asked.get(), 5);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_call_keeps_the_identity_with_which_it_began() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (opens, entered) = (Arc::clone(&gate), Counter::default());
+    let enters = entered.clone();
+    let later = Method::function("later", move |ctx: Context| {
+        let gate = Arc::clone(&gate);
+        enters.add();
+        async move {
+            let _ = gate.acquire().await;
+            ctx.identity().map(|identity| identity.subject().to_owned())
+        }
+    });
+    let server = Server::new(Router::new().method(later)).authenticate(Tokens::default());
+    let listening = server.bind("tcp://127.0.0.1:0").listen().await.unwrap();
+    let client = Client::builder(listening.url()).build().unwrap();
+    let serving = tokio::spawn(listening.serve());
+    let _: Value = call!(client.rpc.authenticate("writer")).await.unwrap();
+    let caller = client.clone();
+    let calling = tokio::spawn(async move { call!(caller.later()).await });
+    entered.reach(1).await;
+    let _: Value = call!(client.rpc.authenticate("reader")).await.unwrap();
+    opens.add_permits(1);
+    let who: Option<String> = calling.await.unwrap().unwrap();
+    assert_eq!(who.as_deref(), Some("writer"));
     serving.abort();
 }
 
