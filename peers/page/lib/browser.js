@@ -18,8 +18,11 @@ export async function startBrowser() {
   });
 }
 
-/** Opens a page. `problems` collects dialogs, errors, warnings and requests to other hosts. */
-export async function open(browser, url, options = {}) {
+/**
+ * Opens a page. `problems` collects dialogs, errors, warnings and requests to other hosts. The browser
+ * itself notes each response with an error status; those with the statuses `refusals` are expected.
+ */
+export async function open(browser, url, { refusals = [], ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(TIMEOUT);
@@ -30,6 +33,8 @@ export async function open(browser, url, options = {}) {
   });
   page.on("pageerror", (error) => problems.push(`error: ${error.message}\n${error.stack}`));
   page.on("console", (message) => {
+    const status = Number(/responded with a status of (\d+)/.exec(message.text())?.[1]);
+    if (refusals.includes(status)) return;
     if (message.type() === "error" || message.type() === "warning")
       problems.push(`console: ${message.text()} ${message.location().url}`);
   });
@@ -64,8 +69,8 @@ export async function open(browser, url, options = {}) {
 }
 
 /** Opens a page, runs a test on it, and closes it, which fails if there were problems. */
-export async function visit(browser, url, body) {
-  const opened = await open(browser, url);
+export async function visit(browser, url, body, options) {
+  const opened = await open(browser, url, options);
   try {
     await body(opened.page, opened);
   } catch (error) {

@@ -30,7 +30,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const on = (hash, body) => () => visit(browser, server.url + hash, body);
+const on = (hash, body) => () => visit(browser, server.url + hash, body, { refusals: [401, 403] });
 const item = (page, name) => page.locator(`#side .item[data-name="${name}"]`);
 
 async function use(page, token) {
