@@ -129,12 +129,11 @@ impl Table {
 pub(super) fn read_text(path: &Path) -> Result<String, AuthSetupError> {
     let wrong = |reason: &dyn fmt::Display| AuthSetupError::of(path, reason);
     let file = read::open(path).map_err(|error| wrong(&error))?;
-    if read::is_open_to_others(&file) {
+    if read::has_mode(&file, 0o044) {
         let path = path.display();
         tracing::warn!("others than its owner can read the tokens' hashes in {path}");
     }
-    let content = read::read(&file, MAX_FILE).map_err(|error| wrong(&error))?;
-    String::from_utf8(content).map_err(|_| wrong(&"it is no UTF-8"))
+    read::text_of(&file, MAX_FILE).map_err(|error| wrong(&error))
 }
 
 /// The first eight bytes.

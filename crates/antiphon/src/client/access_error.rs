@@ -2,15 +2,9 @@
 
 use antiphon_proto::ErrorCode;
 use http::StatusCode;
-use serde::Deserialize;
 
 use super::error::{Error, ErrorKind};
-
-/// The data of error −32007.
-#[derive(Deserialize)]
-struct Missing {
-    scope: String,
-}
+use crate::identity::Missing;
 
 impl Error {
     /// Whether the server does not know who calls: error −32006 or HTTP status 401. The call has not

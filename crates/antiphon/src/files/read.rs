@@ -31,18 +31,19 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
-/// Whether others than the owner of an open file can read it, where the system tells.
-pub(crate) fn is_open_to_others(file: &File) -> bool {
+/// Whether an open file has any of these bits in its mode, where the system tells. The path may have
+/// been replaced since it was opened.
+pub(crate) fn has_mode(file: &File, bits: u32) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
 
         file.metadata()
-            .is_ok_and(|data| data.permissions().mode() & 0o044 != 0)
+            .is_ok_and(|data| data.permissions().mode() & bits != 0)
     }
     #[cfg(not(unix))]
     {
-        let _ = file;
+        let _ = (file, bits);
         false
     }
 }
@@ -68,9 +69,18 @@ pub(crate) fn read(file: &File, max: u64) -> io::Result<Vec<u8>> {
 ///
 /// Those of [`open`] and [`read`]; `InvalidData` if it is no UTF-8.
 pub(crate) fn read_text(path: &Path, max: u64) -> io::Result<String> {
-    let content = read(&open(path)?, max)?;
+    text_of(&open(path)?, max)
+}
+
+/// Reads an open file as text.
+///
+/// # Errors
+///
+/// Those of [`read`]; `InvalidData` if it is no UTF-8.
+pub(crate) fn text_of(file: &File, max: u64) -> io::Result<String> {
     let text = "it is no UTF-8";
-    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, text))
+    String::from_utf8(read(file, max)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, text))
 }
 
 #[cfg(all(test, unix))]

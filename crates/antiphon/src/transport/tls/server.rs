@@ -263,7 +263,6 @@ fn unreadable(path: &Path, error: &io::Error) -> TlsError {
     unusable(format!("cannot read {}: {error}", path.display()))
 }
 
-#[cfg(unix)]
 fn warn_if_open_to_all(file: &File, path: &Path) {
     if is_open_to_all(file) {
         let path = path.display();
@@ -271,14 +270,6 @@ fn warn_if_open_to_all(file: &File, path: &Path) {
     }
 }
 
-#[cfg(unix)]
 pub(super) fn is_open_to_all(file: &File) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    // Checks the open file, not the path, which may have been replaced.
-    file.metadata()
-        .is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+    read::has_mode(file, 0o004)
 }
-
-#[cfg(not(unix))]
-fn warn_if_open_to_all(_: &File, _: &Path) {}
