@@ -57,10 +57,10 @@ pub(crate) const MAX_TRACE: usize = antiphon_proto::message::MAX_TRACE_LEN;
 /// Who calls, as the log names them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallerId {
-    connection: u64,
-    transport: Transport,
+    pub(crate) connection: u64,
+    pub(crate) transport: Transport,
     peer: Option<SocketAddr>,
-    client: ClientAddress,
+    pub(crate) client: ClientAddress,
 }
 
 impl fmt::Display for CallerId {

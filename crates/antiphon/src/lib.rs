@@ -317,6 +317,7 @@ pub mod __private;
 mod address;
 #[cfg(feature = "server")]
 mod admin_token;
+mod audit;
 #[cfg(feature = "auth")]
 mod auth;
 mod call;
@@ -352,6 +353,8 @@ pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{
     ErrorCode, ErrorObject, Framing, Id, IntoParams, Params, Printable, is_printable,
 };
+#[cfg(feature = "server")]
+pub use audit::AuditLog;
 #[cfg(all(feature = "auth", unix))]
 pub use auth::UnixPeers;
 #[cfg(feature = "auth")]

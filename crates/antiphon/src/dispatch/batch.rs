@@ -133,8 +133,9 @@ impl Batch {
         };
         if let Some(code) = refused {
             shared.counters().called(usize::MAX);
-            let envelope = Envelope::of(&request);
-            if let Some(answer) = self.finish(&envelope, Reply::error(code), 0, shared) {
+            let mut envelope = Envelope::of(shared, &request, &self.origin);
+            envelope.record_origin(&self.origin);
+            if let Some(answer) = self.finish(&mut envelope, Reply::error(code), 0, shared) {
                 self.push(Some(answer));
             }
             return;
@@ -142,7 +143,7 @@ impl Batch {
         let mut buffer = std::mem::take(&mut self.scratch);
         buffer.reserve(ANSWER_SIZE);
         let origin = Arc::clone(&self.origin);
-        let (started, envelope) = start(
+        let (started, mut envelope) = start(
             shared,
             &self.origin.connection,
             origin,
@@ -167,7 +168,7 @@ impl Batch {
                 return;
             }
         };
-        match self.finish(&envelope, reply, limits.max_result, shared) {
+        match self.finish(&mut envelope, reply, limits.max_result, shared) {
             Some(answer) if self.window.is_empty() => {
                 self.write(&answer);
                 self.keep(answer);
@@ -184,7 +185,7 @@ impl Batch {
                 Poll::Pending => at += 1,
                 Poll::Ready(reply) => {
                     let done = self.running.remove(at);
-                    self.settle(&done, reply, shared);
+                    self.settle(done, reply, shared);
                 }
             }
         }
@@ -199,7 +200,7 @@ impl Batch {
             let mut running = self.running.iter();
             if let Some(at) = running.position(|waiting| waiting.envelope.id() == &*id) {
                 let waiting = self.running.remove(at);
-                self.settle(&waiting, Reply::error(ErrorCode::CANCELLED), shared);
+                self.settle(waiting, Reply::error(ErrorCode::CANCELLED), shared);
             } else if !self.cancelled.contains(&id) && self.is_to_come(&id) {
                 self.cancelled.push(id);
             }
@@ -222,7 +223,7 @@ impl Batch {
     /// The text of a response. A stream that the call has opened is kept for later.
     fn finish(
         &mut self,
-        envelope: &Envelope,
+        envelope: &mut Envelope,
         reply: Reply,
         limit: usize,
         shared: &Shared,
@@ -238,14 +239,14 @@ impl Batch {
     fn expire(&mut self, shared: &Shared) {
         self.expired = true;
         for waiting in std::mem::take(&mut self.running) {
-            self.settle(&waiting, Reply::error(ErrorCode::TIMEOUT), shared);
+            self.settle(waiting, Reply::error(ErrorCode::TIMEOUT), shared);
         }
     }
 
     /// Puts the response of a pending call into its place.
-    fn settle(&mut self, waiting: &Waiting, reply: Reply, shared: &Shared) {
+    fn settle(&mut self, mut waiting: Waiting, reply: Reply, shared: &Shared) {
         let limit = shared.limits.max_response.min(self.room(shared));
-        let Some(answer) = self.finish(&waiting.envelope, reply, limit, shared) else {
+        let Some(answer) = self.finish(&mut waiting.envelope, reply, limit, shared) else {
             return;
         };
         let place = waiting.place.checked_sub(self.written);

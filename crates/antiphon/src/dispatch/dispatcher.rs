@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Context;
 
-use antiphon_proto::{Incoming, Rejection, Request, Rules, parse};
+use antiphon_proto::{ErrorCode, Incoming, Rejection, Request, Rules, parse};
 use bytes::Bytes;
 
 use super::elsewhere::{Parsing, Threads, goes_elsewhere};
 use super::future::{Begun, Dispatch};
 use super::limits::Limits;
 use super::shared::Shared;
+use crate::audit::{AuditLog, CallRecord};
 use crate::call::CallLimits;
 use crate::call_origin::{Connection, Origin, Transport};
 use crate::describe::Tree;
@@ -72,6 +73,7 @@ impl Router {
             Arc::new(in_process),
             limits,
             None,
+            None,
         ))
     }
 }
@@ -82,6 +84,7 @@ impl Dispatcher {
         in_process: Arc<Origin>,
         limits: Limits,
         rate: Option<RateLimiter>,
+        audit: Option<AuditLog>,
     ) -> Self {
         Self(Arc::new(Shared {
             endpoint,
@@ -96,6 +99,7 @@ impl Dispatcher {
             },
             limits,
             rate,
+            audit,
             threads: Threads::default(),
             in_process,
         }))
@@ -109,6 +113,7 @@ impl Dispatcher {
             Arc::clone(&self.0.in_process),
             limits,
             self.0.rate.clone(),
+            self.0.audit.clone(),
         )
     }
 
@@ -119,6 +124,19 @@ impl Dispatcher {
             Arc::clone(&self.0.in_process),
             self.0.limits.clone(),
             rate,
+            self.0.audit.clone(),
+        )
+    }
+
+    /// The same router, whose calls are recorded.
+    #[cfg(feature = "server")]
+    pub(crate) fn audited(&self, audit: AuditLog) -> Self {
+        Self::of(
+            self.0.endpoint.clone(),
+            Arc::clone(&self.0.in_process),
+            self.0.limits.clone(),
+            self.0.rate.clone(),
+            Some(audit),
         )
     }
 
@@ -128,6 +146,7 @@ impl Dispatcher {
         server: &Arc<ServerStatus>,
         limits: Option<Limits>,
         rate: Option<RateLimiter>,
+        audit: Option<AuditLog>,
     ) -> Self {
         let limits = limits.unwrap_or_else(|| self.0.limits.clone());
         let Origin {
@@ -135,7 +154,8 @@ impl Dispatcher {
         } = &*self.0.in_process;
         let mut in_process = Origin::new(Arc::clone(common), Arc::clone(connection), true);
         in_process.server = Some(Arc::clone(server));
-        Self::of(self.0.endpoint.clone(), Arc::new(in_process), limits, rate)
+        let endpoint = self.0.endpoint.clone();
+        Self::of(endpoint, Arc::new(in_process), limits, rate, audit)
     }
 
     /// The state that all its calls share.
@@ -207,6 +227,15 @@ impl Dispatcher {
     /// Whether there is such a method, or a layer that may answer in its place.
     pub(crate) fn knows(&self, request: &Request) -> bool {
         self.0.endpoint.knows(request.method_bytes())
+    }
+
+    /// Records a call that its session has refused with this code.
+    pub(crate) fn record_refusal(&self, request: &Request, origin: &Origin, code: ErrorCode) {
+        if let Some(audit) = &self.0.audit {
+            let mut record = CallRecord::begin(audit, request, origin);
+            record.known_as(origin.identification.identity().as_ref());
+            record.finish(Some(code), 0);
+        }
     }
 
     /// The most bytes in one answer, to a call or to a batch.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use antiphon_proto::{ErrorCode, ErrorObject, Request, message};
 
 use super::answer::{ANSWER_SIZE, Answered, Denied};
-use crate::call::{Output, Reply};
+use super::shared::Shared;
+use crate::audit::CallRecord;
+use crate::call::{Call, Output, Reply};
+use crate::call_origin::Origin;
 use crate::error::internal_error;
 use crate::memory_budget::{Account, Exhausted, Payload};
 use crate::metrics::Stopwatch;
@@ -17,6 +20,8 @@ pub(super) struct Envelope {
     /// The index of the method.
     pub(super) route: usize,
     pub(super) watch: Stopwatch,
+    /// The record for the audit log, if there is one.
+    record: Option<Box<CallRecord>>,
 }
 
 /// The JSON text of the id. Short ids need no allocation.
@@ -27,11 +32,27 @@ enum EnvelopeId {
 }
 
 impl Envelope {
-    pub(super) fn of(request: &Request) -> Self {
+    pub(super) fn of(shared: &Shared, request: &Request, origin: &Origin) -> Self {
+        let audit = shared.audit.as_ref();
         Self {
             id: EnvelopeId::of(request),
             route: usize::MAX,
             watch: Stopwatch::start(request.params_len()),
+            record: audit.map(|audit| CallRecord::begin(audit, request, origin)),
+        }
+    }
+
+    /// Records whose call it is, now that it has its identity.
+    pub(super) fn record_caller(&mut self, call: &Call) {
+        if let Some(record) = &mut self.record {
+            record.known_as(call.identity.as_ref());
+        }
+    }
+
+    /// Records whose call it is that does not run.
+    pub(super) fn record_origin(&mut self, origin: &Origin) {
+        if let Some(record) = &mut self.record {
+            record.known_as(origin.identification.identity().as_ref());
         }
     }
 
@@ -51,30 +72,34 @@ impl Envelope {
 
     /// The whole response, held for `account`; empty for a notification, even if it has failed.
     pub(super) fn finish(
-        &self,
+        &mut self,
         reply: Reply,
         max_result: usize,
         counters: &Counters,
         account: &Arc<Account>,
     ) -> Answered {
-        let answered = self.answer(reply, max_result, counters, account);
+        let (answered, code) = self.answer(reply, max_result, counters, account);
+        let sent = answered.text.as_ref().map_or(0, Payload::len);
         if let Some(method) = counters.method(self.route) {
-            let sent = answered.text.as_ref().map_or(0, Payload::len);
             self.watch.stop(&method.metrics, sent);
+        }
+        if let Some(record) = self.record.take() {
+            record.finish(code, sent);
         }
         answered
     }
 
+    /// The response, and the code if it is an error.
     fn answer(
         &self,
         reply: Reply,
         max_result: usize,
         counters: &Counters,
         account: &Arc<Account>,
-    ) -> Answered {
+    ) -> (Answered, Option<ErrorCode>) {
         let error = match reply.0 {
             Err(error) => error,
-            Ok(_) if self.is_notification() => return Answered::default(),
+            Ok(_) if self.is_notification() => return (Answered::default(), None),
             Ok(output) if output.result().len() > max_result => {
                 ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)
             }
@@ -88,11 +113,12 @@ impl Envelope {
                 };
                 match enclose(output, self.id(), account) {
                     Ok(payload) => {
-                        return Answered {
+                        let answered = Answered {
                             text: Some(payload),
                             streams,
                             denied: None,
                         };
+                        return (answered, None);
                     }
                     Err(exhausted) => exhausted.into(),
                 }
@@ -103,13 +129,14 @@ impl Envelope {
         }
         if self.is_notification() {
             tracing::debug!("a notification failed: {error}");
-            return Answered::default();
+            return (Answered::default(), Some(error.code()));
         }
-        Answered {
+        let answered = Answered {
             text: Some(self.error(&error, account)),
             denied: Denied::of(&error),
             ..Answered::default()
-        }
+        };
+        (answered, Some(error.code()))
     }
 
     /// The response with an error. If there is no memory for what the method has put into it, another

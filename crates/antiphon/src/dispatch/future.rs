@@ -240,12 +240,12 @@ fn open_single(
     };
     let limits = shared.call_limits;
     match start(shared, connection, origin, request, limits, buffer, cx) {
-        (Started::Replied(reply), envelope) => {
+        (Started::Replied(reply), mut envelope) => {
             let max = shared.limits.max_response;
             Opened::Answer(envelope.finish(reply, max, shared.counters(), &connection.memory))
         }
         (Started::Waiting(running), envelope) => Opened::Call(running, envelope),
-        (Started::Denied(denial), envelope) => {
+        (Started::Denied(denial), mut envelope) => {
             let Denial { error, denied, .. } = *denial;
             let (reply, max) = (Reply::error(error), shared.limits.max_response);
             let mut answered = envelope.finish(reply, max, shared.counters(), &connection.memory);

@@ -40,16 +40,18 @@ pub(super) fn start(
     buffer: Vec<u8>,
     cx: &mut Context<'_>,
 ) -> (Started, Envelope) {
-    let mut envelope = Envelope::of(&request);
+    let mut envelope = Envelope::of(shared, &request, &origin);
     if let Some(limiter) = &shared.rate
         && let Some(denial) = exceeds(shared, limiter, &origin, &request)
     {
         envelope.route = denial.route;
+        envelope.record_origin(&origin);
         shared.counters().called(denial.route);
         return (Started::Denied(denial), envelope);
     }
     let (client, params) = (origin.call_client(), request.params_len());
     let call = Call::new(request, origin, limits, buffer);
+    envelope.record_caller(&call);
     if goes_elsewhere(params)
         && let Some(route) = shared.endpoint.find(&call)
     {

@@ -6,6 +6,7 @@ use antiphon_proto::Rules;
 
 use super::elsewhere::Threads;
 use super::limits::Limits;
+use crate::audit::AuditLog;
 use crate::call::CallLimits;
 use crate::call_origin::{CallClient, Connection, Origin};
 use crate::metrics::counters::{Counters, InFlight};
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     pub(super) call_limits: CallLimits,
     /// The limit of calls by caller, if there is one.
     pub(super) rate: Option<RateLimiter>,
+    /// Where calls are recorded, if they are.
+    pub(super) audit: Option<AuditLog>,
     pub(super) threads: Threads,
     /// The origin of calls from this process. It also has the state that all origins share.
     pub(super) in_process: Arc<Origin>,

@@ -1,18 +1,14 @@
 //! Lines at the end of a file.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-/// Appends a line to a regular file, in one write. A new file can be read by its owner only, where the
-/// system has modes. A link is not followed.
-///
-/// # Errors
-///
-/// `InvalidInput` if the path is no regular file; or the error of the system.
-pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+/// Options that open a file to append to, without waiting. A new one can be read by its owner only, where
+/// the system has modes. A link is not followed.
+pub(crate) fn append_options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
+    options.append(true).create(true);
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
@@ -21,17 +17,35 @@ pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
-    let mut file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        let text = "it is no regular file";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
+    options
+}
+
+/// Whether a file is empty, or ends with the end of a line. It has to be readable.
+///
+/// # Errors
+///
+/// The error of the system.
+pub(crate) fn ends_line(file: &mut File) -> io::Result<bool> {
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(0))? > 0 {
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
     }
-    let separator = if last == *b"\n" { "" } else { "\n" };
+    Ok(last == *b"\n")
+}
+
+/// Appends a line to a regular file, in one write.
+///
+/// # Errors
+///
+/// `InvalidInput` if the path is no regular file; or the error of the system.
+pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = append_options().read(true).open(path)?;
+    if !file.metadata()?.is_file() {
+        let text = "it is no regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let separator = if ends_line(&mut file)? { "" } else { "\n" };
     file.write_all(format!("{separator}{line}\n").as_bytes())
 }
 

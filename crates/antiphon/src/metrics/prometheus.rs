@@ -87,6 +87,12 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
             snapshot.memory_refused,
         ),
         (
+            "antiphon_audit_missing_total",
+            "counter",
+            "Lines of the audit log that were dropped.",
+            snapshot.audit_missing,
+        ),
+        (
             "antiphon_processes",
             "gauge",
             "Processes that serve.",
@@ -203,6 +209,7 @@ mod tests {
             request_memory: 6,
             response_memory: 7,
             memory_refused: 8,
+            audit_missing: 9,
             processes: 1,
             ..Snapshot::default()
         };
@@ -234,6 +241,7 @@ mod tests {
             "antiphon_request_memory_bytes 6",
             "antiphon_response_memory_bytes 7",
             "antiphon_memory_refused_total 16",
+            "antiphon_audit_missing_total 18",
             "antiphon_processes 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

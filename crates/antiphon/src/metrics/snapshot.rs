@@ -30,6 +30,9 @@ pub(crate) struct Snapshot {
     /// Reservations that were refused.
     #[serde(default)]
     pub(crate) memory_refused: u64,
+    /// Lines of the audit log that were dropped.
+    #[serde(default)]
+    pub(crate) audit_missing: u64,
     /// The number of processes that are summed up here.
     pub(crate) processes: u64,
 }
@@ -62,6 +65,7 @@ impl Snapshot {
         self.request_memory += other.request_memory;
         self.response_memory += other.response_memory;
         self.memory_refused += other.memory_refused;
+        self.audit_missing += other.audit_missing;
         self.processes += other.processes;
     }
 

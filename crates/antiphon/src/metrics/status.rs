@@ -11,6 +11,7 @@ use antiphon_proto::ErrorObject;
 use serde_json::Value;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::audit::AuditLog;
 use crate::describe::{Access, MethodInfo, Reader};
 use crate::memory_budget::MemoryBudgets;
 use crate::metrics::Snapshot;
@@ -29,6 +30,7 @@ pub(crate) struct ServerStatus {
     /// The addresses it listens on, as URLs.
     listeners: Vec<String>,
     memory: MemoryBudgets,
+    audit: Option<AuditLog>,
     /// The client of the supervisor, if this process is one of its workers.
     supervisor: Option<Box<dyn SupervisorClient>>,
 }
@@ -75,8 +77,15 @@ impl ServerStatus {
             accepted,
             listeners,
             memory,
+            audit: None,
             supervisor,
         }
+    }
+
+    /// Has an audit log, whose losses are among the metrics.
+    pub(crate) fn audited(mut self, audit: Option<AuditLog>) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// The client of the supervisor, if there is one.
@@ -130,6 +139,7 @@ impl ServerStatus {
             request_memory: requests.used() as u64,
             response_memory: responses.used() as u64,
             memory_refused: requests.refused() + responses.refused(),
+            audit_missing: self.audit.as_ref().map_or(0, AuditLog::missing),
             processes: 1,
             ..Snapshot::default()
         };

@@ -147,6 +147,7 @@ impl ServeArgs {
             &mut settings.admin_token_file,
             self.admin_token_file.clone().map(Some),
         );
+        set(&mut settings.audit_log, self.audit_log.clone().map(Some));
         #[cfg(feature = "auth")]
         self.apply_authentication(settings);
         self.apply_supervision(&mut settings.supervision)?;

@@ -145,6 +145,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "TEXT", env = "ANTIPHON_AUTH_AUDIENCE")]
     pub auth_audience: Option<String>,
 
+    /// Where to record each call, as a line of JSON; `-` for standard output; opened again on SIGHUP
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_AUDIT_LOG")]
+    pub audit_log: Option<PathBuf>,
+
     /// Where to write the admin token, with which callers may do what is for admins
     #[arg(long, value_name = "FILE", env = "ANTIPHON_ADMIN_TOKEN_FILE")]
     pub admin_token_file: Option<PathBuf>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::address::trusted_proxies::TrustedProxies;
 use crate::admin_token::AdminToken;
+use crate::audit::AuditLog;
 use crate::identity::Authenticators;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
@@ -38,6 +39,7 @@ pub(super) struct App {
     pub(super) exposure: Exposure,
     pub(super) authenticators: Authenticators,
     pub(super) named: NamedAuthenticators,
+    pub(super) audit: Option<AuditLog>,
 }
 
 impl App {
@@ -47,7 +49,8 @@ impl App {
             .map(|limit| RateLimiter::new(limit, Arc::clone(&self.rate_table)));
         let served = |route: &Route| {
             let route = route.clone();
-            route.served(&self.status, &settings.calls, rate.clone())
+            let audit = self.audit.clone();
+            route.served(&self.status, &settings.calls, rate.clone(), audit)
         };
         let routes: Vec<_> = (self.routes.iter())
             .map(|(path, route)| (path.clone(), served(route)))
@@ -101,6 +104,22 @@ impl App {
             tracing::error!("the certificate stays as it is: {error}");
         }
         self.named.reload();
+        self.reopen_audit_log(new);
+    }
+
+    /// Opens the audit log again: the file may have been moved away.
+    fn reopen_audit_log(&self, settings: &Settings) {
+        let reopened = match (&self.audit, &settings.audit_log) {
+            (Some(audit), Some(path)) => audit.reopen_at(path),
+            (None, None) => Ok(()),
+            (Some(_), None) | (None, Some(_)) => {
+                tracing::warn!("an audit log was added or removed: that needs a restart");
+                Ok(())
+            }
+        };
+        if let Err(error) = reopened {
+            tracing::error!("the audit log stays as it is: {error}");
+        }
     }
 
     /// Documents served besides RPC calls. By default they are served only if callers count as
@@ -127,7 +146,8 @@ impl App {
                 .authenticators(self.authenticators.clone()),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
-        );
+        )
+        .record_refusals(self.audit.clone());
         let layers = self.http_layers.iter();
         let handler = layers.fold(HttpHandler::Plain(service), |inside, layer| layer(inside));
         let local = self.exposure.is_local(settings);

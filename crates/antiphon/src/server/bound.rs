@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
+use crate::audit::AuditLog;
 use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::rate_limit::RateTable;
 use crate::router::endpoint::BoxLayer;
@@ -31,6 +33,9 @@ use crate::transport::http::Route;
 
 /// How long connections have to send the error responses of calls that were dropped.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
+
+/// How long the end waits until the last lines of the audit log are written.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// A server whose listeners are bound. It accepts connections once [`serve`](Self::serve) is
 /// called.
@@ -60,6 +65,7 @@ impl BoundServer {
     pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
         server.settings.check()?;
         let named = NamedAuthenticators::add_to(&mut server)?;
+        let audit = open_audit_log(&server.settings)?;
         let token_path = server.settings.admin_token_file.clone();
         let token_path = token_path.filter(|_| provided.admin.is_none());
         let prepared = match &token_path {
@@ -92,7 +98,8 @@ impl BoundServer {
             listeners.iter().map(ToString::to_string).collect(),
             budgets.clone(),
             provided.supervisor,
-        );
+        )
+        .audited(audit.clone());
         let addresses: Vec<_> = listeners.iter().filter_map(Listener::address).collect();
         let app = App {
             routes,
@@ -107,6 +114,7 @@ impl BoundServer {
             exposure: Exposure::of(&listeners),
             authenticators: server.authenticators,
             named,
+            audit,
         };
         app.check_exposure(&settings)?;
         // The last step that can fail: until here, the file of a server that runs already stays.
@@ -171,6 +179,19 @@ impl BoundServer {
 
     /// Like [`serve`](Self::serve), and applies reloaded settings to new connections.
     pub(crate) async fn serve_reloading(
+        self,
+        reload: watch::Receiver<Option<Settings>>,
+    ) -> Result<(), ServeError> {
+        let audit = self.app.audit.clone();
+        let ended = self.serve_connections(reload).await;
+        if let Some(audit) = audit {
+            // It fails only if the runtime ends, and then nobody waits.
+            let _ = spawn_blocking(move || audit.flush(LAST_LINES)).await;
+        }
+        ended
+    }
+
+    async fn serve_connections(
         self,
         mut reload: watch::Receiver<Option<Settings>>,
     ) -> Result<(), ServeError> {
@@ -265,6 +286,20 @@ pub(crate) async fn bind_listeners(
     Ok(listeners)
 }
 
+/// Opens the audit log, if the settings name one.
+fn open_audit_log(settings: &Settings) -> Result<Option<AuditLog>, ServeError> {
+    let Some(path) = &settings.audit_log else {
+        return Ok(None);
+    };
+    let opened = AuditLog::open(path).map_err(|error| {
+        let path = path.display();
+        ServeError::BadSetting(format!(
+            "the audit log cannot be written to {path}: {error}"
+        ))
+    });
+    opened.map(Some)
+}
+
 /// Tells of which file an error of the admin token's file is.
 pub(crate) fn token_file<T>(path: &Path, made: io::Result<T>) -> Result<T, ServeError> {
     made.map_err(|error| {
@@ -297,6 +332,7 @@ pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     let routes = std::mem::take(&mut server.routes);
     let is_lazy = |(_, source): &(String, RouteSource)| matches!(source, RouteSource::Lazy(_));
     let (lazy, ready): (Vec<_>, Vec<_>) = routes.into_iter().partition(is_lazy);
+    open_audit_log(&server.settings)?;
     if ready.is_empty() && !lazy.is_empty() {
         return Ok(());
     }

@@ -292,6 +292,21 @@ impl Server {
         self
     }
 
+    /// Records each call in this file, or a named pipe; `-` is standard output. [`AuditLog`] says
+    /// what is in it. The file is opened again on every reload.
+    ///
+    /// [`AuditLog`]: crate::AuditLog
+    ///
+    /// ```
+    /// # use antiphon::{Router, Server};
+    /// let server = Server::new(Router::new()).audit_log("/var/log/calc/audit.log");
+    /// ```
+    #[must_use]
+    pub fn audit_log(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.settings.audit_log = Some(path.into());
+        self
+    }
+
     /// Also accepts requests whose `Host` is this name, with any port. This makes the server
     /// [public](#local-and-public-servers). The server does not start with a text that no request
     /// could have as its host: with a scheme, a path or a pattern.

@@ -98,6 +98,9 @@ pub struct Settings {
     /// File to write the admin token to when the server starts, readable only by its owner. Callers
     /// that present the token may call admin methods ([`Access::Admin`](crate::Access::Admin)).
     pub admin_token_file: Option<PathBuf>,
+    /// File to append a line to for each call; see [`AuditLog`](crate::AuditLog). `-` is standard
+    /// output. Default: none.
+    pub audit_log: Option<PathBuf>,
     /// Whether the API documentation is served: the page for browsers and the OpenRPC document.
     /// Default: only if callers count as local.
     pub page: Option<bool>,
@@ -180,6 +183,7 @@ impl Default for Settings {
             auth_issuer: None,
             auth_audience: None,
             admin_token_file: None,
+            audit_log: None,
             page: None,
             metrics: None,
             max_connections: 10_000,

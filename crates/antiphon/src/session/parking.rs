@@ -90,11 +90,10 @@ impl Parking {
         let _ = self.held.cover(self.bytes);
     }
 
-    /// Removes a single call that the peer has cancelled, and returns whether it was here.
+    /// Removes a single call that the peer has cancelled, and returns it.
     ///
-    /// A call in a batch is only marked: it stays in the queue and is answered with its batch, so
-    /// the return value is `false`.
-    pub(super) fn cancel(&mut self, id: &[u8]) -> bool {
+    /// A call in a batch is only marked: it stays in the queue and is answered with its batch.
+    pub(super) fn cancel(&mut self, id: &[u8]) -> Option<Parked> {
         let matches_id = |entry: &Entry| match entry {
             Entry::Request(request) => request.id_bytes() == Some(id),
             _ => false,
@@ -107,17 +106,14 @@ impl Parking {
                     Incoming::Single(entry) => matches_id(entry),
                     Incoming::Batch(entries) => entries.iter().any(matches_id),
                 });
-        let Some((index, parked)) = found else {
-            return false;
-        };
+        let (index, parked) = found?;
         if let Incoming::Batch(_) = parked.message {
             parked.cancels.get_or_insert_default().cancel(id);
-            return false;
+            return None;
         }
-        if let Some(parked) = self.messages.remove(index) {
-            self.less(&parked);
-        }
-        true
+        let parked = self.messages.remove(index)?;
+        self.less(&parked);
+        Some(parked)
     }
 }
 

@@ -225,8 +225,15 @@ impl<W: Wire> Session<W> {
     }
 
     fn cancel(&mut self, id: &str) {
-        if self.handle.cancel(id.as_bytes()) || !self.parked.cancel(id.as_bytes()) {
+        if self.handle.cancel(id.as_bytes()) {
             return;
+        }
+        let Some(cancelled) = self.parked.cancel(id.as_bytes()) else {
+            return;
+        };
+        if let Incoming::Single(Entry::Request(request)) = &cancelled.message {
+            let code = ErrorCode::CANCELLED;
+            self.dispatcher.record_refusal(request, &self.origin, code);
         }
         self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
     }

@@ -16,6 +16,10 @@ impl<W: Wire> Session<W> {
         let error = ErrorObject::of(ErrorCode::OVERLOADED);
         let mut text = Vec::new();
         for entry in entries {
+            if let Entry::Request(request) = entry {
+                let code = ErrorCode::OVERLOADED;
+                self.dispatcher.record_refusal(request, &self.origin, code);
+            }
             let id = match entry {
                 Entry::Request(request) => request.id_bytes(),
                 Entry::Invalid(invalid) => Some(invalid.id().as_bytes()),

@@ -3,6 +3,7 @@
 // A panic in a helper fails the test, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod audit;
 mod auth;
 #[cfg(unix)]
 mod blocked_start;

@@ -343,6 +343,7 @@ impl Settings {
             ("tls-client-ca", &self.tls_client_ca),
             ("auth-tokens", &self.auth_tokens),
             ("admin-token-file", &self.admin_token_file),
+            ("audit-log", &self.audit_log),
             ("pid-file", &supervision.pid_file),
             ("control", &supervision.control),
         ];

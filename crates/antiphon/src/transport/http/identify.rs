@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 
 use antiphon_proto::Printable;
 
+use crate::audit::AuditLog;
 use crate::dispatch::unauthenticated;
 use crate::identity::{Authenticators, Credentials, Identification, PeerCredentials};
 use crate::memory_budget::Payload;
@@ -19,13 +20,14 @@ use crate::transport::http::reply;
 const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
 /// Asks who the caller is, who has sent the request `direct`ly or through a proxy. The headers are in
-/// the credentials meanwhile.
+/// the credentials meanwhile. Credentials that are refused are recorded.
 ///
 /// # Errors
 ///
 /// The response, if the credentials are no good or cannot be checked: nothing of the request runs.
 pub(super) async fn identify(
     authenticators: &Authenticators,
+    audit: Option<&AuditLog>,
     caller: &Caller,
     direct: bool,
     head: &mut Parts,
@@ -51,10 +53,13 @@ pub(super) async fn identify(
                 "credentials of {caller} were refused: {}",
                 Printable(&error)
             );
-            Err(match error.is_unavailable() {
-                true => unavailable(),
-                false => refused(),
-            })
+            if error.is_unavailable() {
+                return Err(unavailable());
+            }
+            if let Some(audit) = audit {
+                audit.refused_credentials(caller);
+            }
+            Err(refused())
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use http::header::HeaderValue;
 
+use crate::audit::AuditLog;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Limits;
 use crate::metrics::status::ServerStatus;
@@ -75,15 +76,21 @@ impl Route {
         server: &Arc<ServerStatus>,
         limits: &Limits,
         rate: Option<RateLimiter>,
+        audit: Option<AuditLog>,
     ) -> Self {
         let limits = self.limited_by_server.then(|| limits.clone());
-        self.dispatcher = self.dispatcher.served(server, limits, rate);
+        self.dispatcher = self.dispatcher.served(server, limits, rate, audit);
         self
     }
 
     /// Limits the calls of each caller.
     pub(super) fn limit_rate(&mut self, rate: &RateLimiter) {
         self.dispatcher = self.dispatcher.rate_limited(Some(rate.clone()));
+    }
+
+    /// Records the calls.
+    pub(super) fn audit(&mut self, audit: &AuditLog) {
+        self.dispatcher = self.dispatcher.audited(audit.clone());
     }
 
     /// Sets the media types of responses, in order of preference. A request whose `Accept` excludes

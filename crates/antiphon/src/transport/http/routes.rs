@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::audit::AuditLog;
 use crate::rate_limit::RateLimiter;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::route::Route;
@@ -33,6 +34,13 @@ impl Routes {
     pub(super) fn limit_rate(&mut self, rate: &RateLimiter) {
         for (_, route) in &mut self.0 {
             route.limit_rate(rate);
+        }
+    }
+
+    /// Records the calls of all routes.
+    pub(super) fn audit(&mut self, audit: &AuditLog) {
+        for (_, route) in &mut self.0 {
+            route.audit(audit);
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
+use crate::audit::AuditLog;
 use crate::describe::{Access, Reader};
 use crate::dispatch::Answered;
 use crate::identity::{Authenticator, Identification};
@@ -108,6 +109,8 @@ struct Inner {
     admin: Option<AdminToken>,
     /// The documents that are served to GET.
     pages: Option<Arc<dyn Pages>>,
+    /// Where credentials that are refused are recorded, if they are.
+    audit: Option<AuditLog>,
     /// The caller for requests that do not come through a server of this crate.
     unknown: Arc<Caller>,
 }
@@ -151,6 +154,7 @@ impl HttpService {
             config: SessionConfig::default(),
             admin: None,
             pages: None,
+            audit: None,
         }))
     }
 
@@ -167,6 +171,7 @@ impl HttpService {
             routes,
             admin,
             pages: Some(pages),
+            audit: None,
             guard,
             body,
             config,
@@ -258,6 +263,28 @@ impl HttpService {
         self.edit(|inner| inner.routes.limit_rate(&limiter))
     }
 
+    /// Records each call; see [`AuditLog`].
+    ///
+    /// ```no_run
+    /// use antiphon::{AuditLog, Router};
+    ///
+    /// let log = AuditLog::open("audit.log")?;
+    /// let service = Router::new().method_fn("ping", || "pong").into_service()?.audit_log(log);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn audit_log(self, log: AuditLog) -> Self {
+        self.edit(|inner| {
+            inner.routes.audit(&log);
+            inner.audit = Some(log);
+        })
+    }
+
+    /// Records credentials that are refused; its routes record calls already.
+    pub(crate) fn record_refusals(self, log: Option<AuditLog>) -> Self {
+        self.edit(|inner| inner.audit = log)
+    }
+
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self
@@ -295,7 +322,9 @@ impl HttpService {
                 return refusal.into_response();
             }
             let direct = !fields.forwarded;
-            let identified = Box::pin(identify(authenticators, caller, direct, &mut head)).await;
+            let audit = self.0.audit.as_ref();
+            let identifying = identify(authenticators, audit, caller, direct, &mut head);
+            let identified = Box::pin(identifying).await;
             identification = match identified {
                 Ok(identification) => identification,
                 Err(mut response) => {
