@@ -1,38 +1,16 @@
 //! Tests of the flags of authentication, with processes.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Process, Server, TIMEOUT, run};
+use crate::support::{Process, Server, TIMEOUT, post, run};
 use crate::temp_folder::TempFolder;
 
 /// The status and the body of a call with this token; none if it is empty.
 fn call(url: &str, token: &str, method: &str) -> (u16, String) {
-    let host = url
-        .strip_prefix("http://")
-        .unwrap()
-        .replace("0.0.0.0", "127.0.0.1");
-    let mut socket = TcpStream::connect(&host).unwrap();
-    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
-    let length = body.len();
-    let authorization = match token {
-        "" => String::new(),
-        token => format!("authorization: Bearer {token}\r\n"),
-    };
-    let request = format!(
-        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{authorization}\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    (status, body.to_owned())
+    post(url, token, &body)
 }
 
 /// How a call has ended, as a status.
@@ -118,24 +96,14 @@ fn workers_read_the_tokens_themselves() {
     let file = folder.path("tokens");
     let alice = token(&file, "alice", &["calc:random"]);
     let control = folder.path("control");
-    let args = [
-        "serve",
-        "--bind",
-        "127.0.0.1:0",
+    let server = Server::start(&[
         "--workers",
         "2",
         "--control",
         &control,
         "--auth-tokens",
         &file,
-    ];
-    let process = Process::start(&args, "");
-    let url = loop {
-        if let Some(url) = process.note().strip_prefix("antiphon listening on ") {
-            break url.trim_end().to_owned();
-        }
-    };
-    let server = Server { process, url };
+    ]);
     for _ in 0..8 {
         assert_eq!(status(&server.url, &alice, "calc.randompaths"), 200);
         assert_eq!(status(&server.url, "wrong", "ping"), 401);

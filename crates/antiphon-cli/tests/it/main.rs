@@ -9,6 +9,8 @@
 #[cfg(target_os = "linux")]
 mod attack;
 #[cfg(unix)]
+mod audit;
+#[cfg(unix)]
 mod auth;
 mod batch;
 mod bearer;

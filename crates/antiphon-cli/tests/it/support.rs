@@ -1,7 +1,7 @@
 //! Helpers that run the tool as a process, and scripted servers for it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -167,6 +167,32 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
+/// The status and the body of the response to a message with this token; none if it is empty.
+#[cfg(unix)]
+pub(crate) fn post(url: &str, token: &str, body: &str) -> (u16, String) {
+    let host = url
+        .strip_prefix("http://")
+        .unwrap()
+        .replace("0.0.0.0", "127.0.0.1");
+    let mut socket = TcpStream::connect(&host).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let length = body.len();
+    let authorization = match token {
+        "" => String::new(),
+        token => format!("authorization: Bearer {token}\r\n"),
+    };
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{authorization}\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    (status, body.to_owned())
+}
+
 /// Runs the tool until it exits.
 pub(crate) fn run(args: &[&str], input: &str) -> Exited {
     Process::start(args, input).end()
@@ -182,9 +208,14 @@ impl Server {
     pub(crate) fn start(flags: &[&str]) -> Self {
         let args = [&["serve", "--bind", "127.0.0.1:0"], flags].concat();
         let process = Process::start(&args, "");
-        let ready = process.note();
-        let url = ready.trim_end().strip_prefix("antiphon listening on ");
-        let url = url.expect(&ready).to_owned();
+        // A supervisor logs what it does before.
+        let url = loop {
+            let note = process.note();
+            assert!(!note.starts_with("error: "), "{note}");
+            if let Some(url) = note.strip_prefix("antiphon listening on ") {
+                break url.trim_end().to_owned();
+            }
+        };
         Self { process, url }
     }
 

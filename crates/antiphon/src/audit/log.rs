@@ -82,7 +82,7 @@ struct Shared {
     /// A file that was opened to take the place of the current one.
     next: Mutex<Option<LineOutput<Target>>>,
     /// Lines that were dropped, or could not be written.
-    missing: AtomicU64,
+    missing: Arc<AtomicU64>,
     /// When the thread has to stop trying.
     end: OnceLock<Instant>,
 }
@@ -103,7 +103,7 @@ impl AuditLog {
             queue: LineQueue::new(MAX_BYTES, MAX_LINES),
             path: Mutex::new(path),
             next: Mutex::default(),
-            missing: AtomicU64::new(0),
+            missing: Arc::default(),
             end: OnceLock::new(),
         });
         let thread = thread::Builder::new().name("antiphon-audit".to_owned());
@@ -139,8 +139,12 @@ impl AuditLog {
     /// How many lines were dropped.
     #[must_use]
     pub fn missing(&self) -> u64 {
-        let shared = &self.0.0;
-        shared.missing.load(Ordering::Relaxed) + shared.queue.dropped()
+        self.0.0.missing.load(Ordering::Relaxed)
+    }
+
+    /// The counter of lines that were dropped.
+    pub(crate) fn missing_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.0.missing)
     }
 
     /// Waits until everything is written, but no longer than this. It blocks the thread.
@@ -150,7 +154,10 @@ impl AuditLog {
 
     /// Queues a line.
     pub(super) fn push(&self, line: &str) {
-        self.0.0.queue.push(line.as_bytes());
+        let shared = &self.0.0;
+        if !shared.queue.push(line.as_bytes()) {
+            shared.missing.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Writes that credentials were refused.
@@ -191,7 +198,7 @@ impl Shared {
         let waits = || {
             if told.get().is_none_or(|at: Instant| at.elapsed() >= TELL) {
                 told.set(Some(Instant::now()));
-                missing.set(missing.get() + self.tell_dropped(self.queue.take_dropped()));
+                missing.set(missing.get() + tell_dropped(self.queue.take_dropped()));
             }
             lock(&self.next).is_none() && self.end.get().is_none_or(|end| Instant::now() < *end)
         };
@@ -210,7 +217,7 @@ impl Shared {
                 self.missing.fetch_add(lines, Ordering::Relaxed);
                 tracing::error!("{lines} lines of the audit log could not be written: {error}");
             }
-            let untold = missing.get() + self.tell_dropped(dropped) + lost.count;
+            let untold = missing.get() + tell_dropped(dropped) + lost.count;
             let is_told =
                 untold == 0 || output.write(line::missing(untold).as_bytes(), waits).count == 0;
             missing.set(if is_told { 0 } else { untold });
@@ -220,17 +227,14 @@ impl Shared {
             }
         }
     }
+}
 
-    /// Counts lines that were dropped, and tells the log of the program. Returns how many there are.
-    fn tell_dropped(&self, lines: u64) -> u64 {
-        if lines > 0 {
-            self.missing.fetch_add(lines, Ordering::Relaxed);
-            tracing::error!(
-                "{lines} lines of the audit log were dropped: it is not written in time"
-            );
-        }
-        lines
+/// Tells the log of the program how many lines were dropped, and returns it.
+fn tell_dropped(lines: u64) -> u64 {
+    if lines > 0 {
+        tracing::error!("{lines} lines of the audit log were dropped: it is not written in time");
     }
+    lines
 }
 
 /// No code that holds one of these locks can panic.

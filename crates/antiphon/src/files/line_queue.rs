@@ -80,14 +80,15 @@ impl LineQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a line, or counts it if there is no room.
-    pub(crate) fn push(&self, line: &[u8]) {
+    /// Queues a line, or counts it if there is no room. Returns whether there was.
+    pub(crate) fn push(&self, line: &[u8]) -> bool {
         let mut state = self.lock();
-        if state.lines.len() + line.len() > self.max_bytes || state.count >= self.max_lines {
-            state.dropped += 1;
-        } else {
+        let fits = state.lines.len() + line.len() <= self.max_bytes && state.count < self.max_lines;
+        if fits {
             state.lines.extend_from_slice(line);
             state.count += 1;
+        } else {
+            state.dropped += 1;
         }
         let is_wanted = match state.thread {
             Thread::Waits => true,
@@ -98,15 +99,11 @@ impl LineQueue {
         if is_wanted {
             self.filled.notify_one();
         }
+        fits
     }
 
     fn is_half_full(&self, state: &State) -> bool {
         state.lines.len() >= self.max_bytes / 2 || state.count >= self.max_lines / 2
-    }
-
-    /// How many lines were dropped and not taken.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.lock().dropped
     }
 
     /// Takes the number of lines that were dropped, while the thread cannot write.

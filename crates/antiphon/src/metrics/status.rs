@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use antiphon_proto::ErrorObject;
 use serde_json::Value;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::audit::AuditLog;
 use crate::describe::{Access, MethodInfo, Reader};
 use crate::memory_budget::MemoryBudgets;
 use crate::metrics::Snapshot;
@@ -30,7 +29,8 @@ pub(crate) struct ServerStatus {
     /// The addresses it listens on, as URLs.
     listeners: Vec<String>,
     memory: MemoryBudgets,
-    audit: Option<AuditLog>,
+    /// Lines of the audit log that were dropped.
+    audit_missing: Arc<AtomicU64>,
     /// The client of the supervisor, if this process is one of its workers.
     supervisor: Option<Box<dyn SupervisorClient>>,
 }
@@ -77,14 +77,14 @@ impl ServerStatus {
             accepted,
             listeners,
             memory,
-            audit: None,
+            audit_missing: Arc::default(),
             supervisor,
         }
     }
 
-    /// Has an audit log, whose losses are among the metrics.
-    pub(crate) fn audited(mut self, audit: Option<AuditLog>) -> Self {
-        self.audit = audit;
+    /// Tells how many lines of the audit log were dropped.
+    pub(crate) fn count_missing(mut self, missing: Arc<AtomicU64>) -> Self {
+        self.audit_missing = missing;
         self
     }
 
@@ -139,7 +139,7 @@ impl ServerStatus {
             request_memory: requests.used() as u64,
             response_memory: responses.used() as u64,
             memory_refused: requests.refused() + responses.refused(),
-            audit_missing: self.audit.as_ref().map_or(0, AuditLog::missing),
+            audit_missing: self.audit_missing.load(Ordering::Relaxed),
             processes: 1,
             ..Snapshot::default()
         };

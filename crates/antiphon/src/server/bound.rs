@@ -88,6 +88,8 @@ impl BoundServer {
         let tls = settings.tls()?;
         let handle = ServerHandle::default();
         let budgets = settings.budgets();
+        let missing = audit.as_ref().map(AuditLog::missing_counter);
+        let missing = missing.unwrap_or_default();
         let status = ServerStatus::new(
             (routes.iter())
                 .map(|(_, route)| route.dispatcher().common())
@@ -99,7 +101,7 @@ impl BoundServer {
             budgets.clone(),
             provided.supervisor,
         )
-        .audited(audit.clone());
+        .count_missing(missing);
         let addresses: Vec<_> = listeners.iter().filter_map(Listener::address).collect();
         let app = App {
             routes,

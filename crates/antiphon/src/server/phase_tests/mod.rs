@@ -97,6 +97,7 @@ fn serve(
     let mut server = crate::server::builder::Server::builder();
     let named = crate::server::authentication::NamedAuthenticators::add_to(&mut server).unwrap();
     let app = App {
+        audit: None,
         routes: vec![(Some("/".to_owned()), Route::new(router().build().unwrap()))],
         status: Arc::new(status),
         admin: None,
