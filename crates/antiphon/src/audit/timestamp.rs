@@ -70,7 +70,9 @@ mod tests {
 
     #[test]
     fn each_day_follows_the_one_before() {
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_multiple = |year: u64, of: u64| year.is_multiple_of(of);
+        let is_leap =
+            |year| is_multiple(year, 4) && (!is_multiple(year, 100) || is_multiple(year, 400));
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..200_000 {
             assert_eq!(date(days), (year, month, day));
