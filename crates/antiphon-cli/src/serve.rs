@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use antiphon::{Router, ServeArgs, Server, ServerCommands};
 use clap::Args;
+use http::header::ACCEPT_ENCODING;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
@@ -46,7 +47,7 @@ impl ServeCommand {
             .method(ticks::method());
         let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM));
         Server::new(router)
-            .http_layer(compression)
+            .http_layer_if(|headers| headers.contains_key(ACCEPT_ENCODING), compression)
             .start_with(self.args)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body as HttpBody;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -13,7 +14,7 @@ use crate::identity::{Authenticator, Authenticators};
 use crate::rate_limit::RateLimit;
 use crate::router::endpoint::{BoxLayer, box_layer};
 use crate::router::{BoxError, Endpoint, IntoRouter, Router};
-use crate::server::http_layer::{HttpLayer, HttpStack, box_http_layer};
+use crate::server::http_layer::{Condition, HttpLayer, HttpStack, box_http_layer};
 use crate::server::route_source::{LazyRouter, RouteSource};
 use crate::server::settings::{Profile, Settings};
 use crate::transport::http::{Body, Route};
@@ -491,7 +492,39 @@ impl Server {
         B: HttpBody<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.http_layers.push(box_http_layer(layer));
+        self.http_layers.push(box_http_layer(layer, None));
+        self
+    }
+
+    /// Like [`http_layer`](Self::http_layer), for requests with certain headers only. All others pass it
+    /// by, at no cost.
+    ///
+    /// ```
+    /// # use antiphon::{Router, Server};
+    /// use http::header::ACCEPT_ENCODING;
+    /// use tower_http::compression::CompressionLayer;
+    ///
+    /// let server = Server::new(Router::new()).http_layer_if(
+    ///     |headers| headers.contains_key(ACCEPT_ENCODING),
+    ///     CompressionLayer::new(),
+    /// );
+    /// ```
+    #[must_use]
+    pub fn http_layer_if<L, B>(
+        mut self,
+        applies: impl Fn(&HeaderMap) -> bool + Send + Sync + 'static,
+        layer: L,
+    ) -> Self
+    where
+        L: Layer<HttpStack> + Send + Sync + 'static,
+        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<Body>>>::Future: Send,
+        B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let condition = Some(Arc::new(applies) as Condition);
+        self.http_layers.push(box_http_layer(layer, condition));
         self
     }
 }

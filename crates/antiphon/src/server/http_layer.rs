@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -15,13 +15,16 @@ use tower_service::Service;
 use crate::error::Printable;
 use crate::router::BoxError;
 use crate::transport::http::Body;
-use crate::transport::http::connection::HttpHandler;
+use crate::transport::http::connection::{HttpHandler, Layered};
 
 /// A type-erased HTTP layer, as a function from the inner handler to the wrapped one.
 pub(crate) type HttpLayer = Arc<dyn Fn(HttpHandler) -> HttpHandler + Send + Sync>;
 
+/// Whether a layer has something to do for a request with these headers.
+pub(super) type Condition = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
+
 /// Erases the type of a layer.
-pub(super) fn box_http_layer<L, B>(layer: L) -> HttpLayer
+pub(super) fn box_http_layer<L, B>(layer: L, condition: Option<Condition>) -> HttpLayer
 where
     L: Layer<HttpStack> + Send + Sync + 'static,
     L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -31,9 +34,9 @@ where
     B::Error: Into<BoxError>,
 {
     Arc::new(move |inner| {
-        let service = layer.layer(HttpStack(inner));
-        HttpHandler::Layered(Arc::new(move |request| {
-            let mut service = service.clone();
+        let service = layer.layer(HttpStack(inner.clone()));
+        let service = move |request| {
+            let mut service: L::Service = service.clone();
             Box::pin(async move {
                 let ready = poll_fn(|cx| service.poll_ready(cx))
                     .await
@@ -46,8 +49,13 @@ where
                     Ok(response) => response.map(Body::layered),
                     Err(error) => failed(&error),
                 }
-            })
-        }))
+            }) as Pin<Box<dyn Future<Output = Response<Body>> + Send>>
+        };
+        HttpHandler::Layered(Layered {
+            service: Arc::new(service),
+            condition: condition.clone(),
+            inside: Arc::new(inner),
+        })
     })
 }
 
@@ -73,10 +81,10 @@ impl Service<Request<Body>> for HttpStack {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match &mut self.0 {
-            HttpHandler::Plain(service) => service.call(request),
-            HttpHandler::Layered(layers) => {
-                let response = layers(request);
+        match self.0.of_request(request.headers()) {
+            HttpHandler::Plain(service) => service.clone().call(request),
+            HttpHandler::Layered(layered) => {
+                let response = (layered.service)(request);
                 Box::pin(async move { Ok(response.await) })
             }
         }

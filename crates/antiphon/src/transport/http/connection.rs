@@ -46,8 +46,34 @@ impl std::fmt::Debug for HttpHandler {
     }
 }
 
-/// A service inside HTTP layers, with its type erased.
-pub(crate) type Layered = Arc<
+impl HttpHandler {
+    /// The handler of a request with these headers: without the layers that have nothing to do for it.
+    pub(crate) fn of_request(&self, headers: &HeaderMap) -> &Self {
+        let mut handler = self;
+        while let Self::Layered(layered) = handler
+            && layered
+                .condition
+                .as_ref()
+                .is_some_and(|applies| !applies(headers))
+        {
+            handler = &layered.inside;
+        }
+        handler
+    }
+}
+
+/// A service inside an HTTP layer, with its type erased.
+#[derive(Clone)]
+pub(crate) struct Layered {
+    pub(crate) service: LayeredService,
+    /// Whether the layer has something to do for a request with these headers; `None` if it always has.
+    pub(crate) condition: Option<Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>>,
+    /// The handler that the layer wraps.
+    pub(crate) inside: Arc<HttpHandler>,
+}
+
+/// An HTTP layer around its service, with its type erased.
+pub(crate) type LayeredService = Arc<
     dyn Fn(Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync,
 >;
 
@@ -219,11 +245,11 @@ impl Http {
             let response = reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             return Ok(response.map(|body| Tracked::new(body, guard)));
         }
-        let mut response = match &self.entry {
+        let mut response = match self.entry.of_request(request.headers()) {
             HttpHandler::Plain(service) => service.answer(request, caller).await,
             HttpHandler::Layered(layered) => {
                 request.extensions_mut().insert(Arc::clone(caller));
-                through(layered, request, caller).await
+                through(&layered.service, request, caller).await
             }
         };
         if shutdown.is_stopping() && version < http::Version::HTTP_2 {
@@ -249,7 +275,7 @@ fn has_more_fields(headers: &HeaderMap, max: usize) -> bool {
 
 /// Calls the HTTP layers. If a layer panics, the response is 500 and the connection stays open.
 async fn through(
-    layers: &Layered,
+    layered: &LayeredService,
     request: Request<Incoming>,
     caller: &Arc<Caller>,
 ) -> Response<Body> {
@@ -261,7 +287,7 @@ async fn through(
         let scope = IncidentScope::enter();
         let polled = guard(PANICKED, || {
             if let Some(request) = request.take() {
-                response = Some(layers(request.map(Body::from)));
+                response = Some(layered(request.map(Body::from)));
             }
             match response.as_mut() {
                 Some(response) => response.as_mut().poll(cx),

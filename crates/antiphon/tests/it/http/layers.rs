@@ -132,3 +132,43 @@ async fn a_layer_that_fails_or_panics_is_status_500_and_keeps_the_connection() {
     assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
     assert_eq!(server.handle.accepted(), 2);
 }
+
+#[tokio::test]
+async fn a_layer_with_a_condition_is_passed_by() {
+    let log = Log::default();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counting = |seen: &Arc<AtomicUsize>, by: usize| {
+        let seen = Arc::clone(seen);
+        layer_fn(move |inside: HttpStack| {
+            let seen = Arc::clone(&seen);
+            service_fn(move |request: Request<Body>| {
+                seen.fetch_add(by, Ordering::Relaxed);
+                inside.clone().call(request)
+            })
+        })
+    };
+    // From the innermost to the outermost.
+    let server = Server::new(router(&log))
+        .http_layer_if(
+            |headers| headers.contains_key("x-first"),
+            counting(&seen, 1),
+        )
+        .http_layer(counting(&seen, 10))
+        .http_layer_if(
+            |headers| headers.contains_key("x-third"),
+            counting(&seen, 100),
+        );
+    let server = TestServer::of(server, log).await;
+    let mut http1 = server.connect().await;
+    for (fields, expected) in [
+        ("", 10),
+        ("X-First: 1\r\n", 11),
+        ("X-Third: 1\r\n", 110),
+        ("X-First: 1\r\nX-Third: 1\r\n", 111),
+    ] {
+        seen.store(0, Ordering::Relaxed);
+        let answer = http1.ask(post(fields, &call("1", "add", "[3,4]"))).await;
+        assert_eq!(answer.json()["result"], 7);
+        assert_eq!(seen.load(Ordering::Relaxed), expected, "{fields}");
+    }
+}
