@@ -7,6 +7,9 @@
 
 use std::time::Duration;
 
+/// How many callers' rates a site has: an IPv6 /48, where a caller is a /64.
+const CALLERS_OF_A_SITE: u64 = 4;
+
 /// The parameters of a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Gcra {
@@ -38,19 +41,80 @@ impl Gcra {
     ///
     /// The nanoseconds after which this call would run, at least 1.
     pub(super) fn admit(self, paid: &mut u64, now: u64, cost: u32) -> Result<(), u64> {
-        let latest = now.saturating_add(self.window);
-        let begin = (*paid).clamp(now, latest);
+        *paid = self.clamp(*paid, now);
+        let end = self.after(*paid, now, cost);
+        self.fits(end, now)?;
+        *paid = end;
+        Ok(())
+    }
+
+    /// Decides on a call for two callers at once, as [`admit`](Self::admit): one, and the site that it
+    /// is in, which has the limit [`of_site`](Self::of_site). It counts for both or for neither.
+    ///
+    /// # Errors
+    ///
+    /// The nanoseconds after which this call would run.
+    pub(super) fn admit_within(
+        self,
+        [paid, paid_of_site]: &mut [u64; 2],
+        now: u64,
+        cost: u32,
+    ) -> Result<(), u64> {
+        let site = self.of_site();
+        *paid = self.clamp(*paid, now);
+        *paid_of_site = site.clamp(*paid_of_site, now);
+        // What is more than the burst of one is no more for the site.
+        let cost = u32::try_from(self.burst()).map_or(cost, |burst| cost.min(burst));
+        let end = self.after(*paid, now, cost);
+        let end_of_site = site.after(*paid_of_site, now, cost);
+        let wait = (self.fits(end, now).err()).max(site.fits(end_of_site, now).err());
+        if let Some(wait) = wait {
+            return Err(wait);
+        }
+        (*paid, *paid_of_site) = (end, end_of_site);
+        Ok(())
+    }
+
+    /// The limit of a site: the rate and the burst of four callers.
+    pub(super) fn of_site(self) -> Self {
+        let interval = self.interval.div_ceil(CALLERS_OF_A_SITE);
+        let burst = self.burst().saturating_mul(CALLERS_OF_A_SITE);
+        Self {
+            interval,
+            window: interval.saturating_mul(burst),
+        }
+    }
+
+    /// How much may come at once.
+    fn burst(self) -> u64 {
+        self.window / self.interval
+    }
+
+    /// What is left of a debt that another limit may have left.
+    fn clamp(self, paid: u64, now: u64) -> u64 {
+        paid.clamp(now, now.saturating_add(self.window))
+    }
+
+    /// What this cost is worth, in nanoseconds.
+    pub(super) fn worth(self, cost: u32) -> u64 {
         let cost = self.interval.saturating_mul(u64::from(cost));
-        let end = begin.saturating_add(cost.min(self.window));
-        match end.saturating_sub(latest) {
-            0 => {
-                *paid = end;
-                Ok(())
-            }
-            wait => {
-                *paid = begin;
-                Err(wait)
-            }
+        cost.min(self.window)
+    }
+
+    /// When a debt is paid that has grown by this cost.
+    pub(super) fn after(self, paid: u64, now: u64, cost: u32) -> u64 {
+        paid.max(now).saturating_add(self.worth(cost))
+    }
+
+    /// Whether a debt that is paid at this time fits into the window.
+    ///
+    /// # Errors
+    ///
+    /// The nanoseconds after which it would.
+    pub(super) fn fits(self, paid: u64, now: u64) -> Result<(), u64> {
+        match paid.saturating_sub(now.saturating_add(self.window)) {
+            0 => Ok(()),
+            wait => Err(wait),
         }
     }
 }
@@ -97,6 +161,45 @@ mod tests {
             let mut after = paid;
             let outcome = gcra.admit(&mut after, now, cost).map(|()| after);
             assert_eq!(outcome, expected, "{paid} {now} {cost}");
+        }
+    }
+
+    #[test]
+    fn a_site_has_the_rate_and_the_burst_of_four() {
+        for (calls, seconds, burst) in [(10, 1, 3), (1, 1, 1), (3, 1, 7), (5, 3600, 2)] {
+            let gcra = Gcra::new(calls, Duration::from_secs(seconds), burst);
+            let site = gcra.of_site();
+            assert_eq!(site.burst(), 4 * u64::from(burst));
+            // Rounded up, by less than a nanosecond for each call.
+            let excess = 4 * site.interval - gcra.interval;
+            assert!(excess < 4, "{excess}");
+        }
+    }
+
+    #[test]
+    fn a_call_counts_for_both_or_for_neither() {
+        // 10 a second, 3 at once; the site 40 a second, 12 at once.
+        let gcra = Gcra::new(10, Duration::from_secs(1), 3);
+        let (tenth, part) = (SECOND / 10, SECOND / 40);
+        for (paid, now, cost, expected) in [
+            ([0, 0], 0, 1, Ok([tenth, part])),
+            ([0, 11 * part], 0, 1, Ok([tenth, 12 * part])),
+            ([0, 12 * part], 0, 1, Err(part)),
+            ([3 * tenth, 0], 0, 1, Err(tenth)),
+            ([3 * tenth, 12 * part], 0, 1, Err(tenth)),
+            ([3 * tenth, 12 * part], 0, 2, Err(2 * tenth)),
+            ([2 * tenth, 12 * part], tenth, 3, Err(tenth)),
+            // More than the burst of one is the burst, for both.
+            ([0, 0], 0, 100, Ok([3 * tenth, 3 * part])),
+            ([0, 10 * part], 0, 100, Err(part)),
+            ([0, 12 * part], 0, 0, Ok([0, 12 * part])),
+        ] {
+            let mut after = paid;
+            let outcome = gcra.admit_within(&mut after, now, cost).map(|()| after);
+            assert_eq!(outcome, expected, "{paid:?} {now} {cost}");
+            if outcome.is_err() {
+                assert_eq!(after, paid.map(|paid| paid.max(now)), "{paid:?} {now}");
+            }
         }
     }
 
