@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Request};
+use antiphon_proto::{ErrorObject, Request};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::answer::Denied;
 use super::shared::Shared;
 use crate::call_origin::Origin;
-use crate::error::RetryAfter;
+use crate::error::{limit_exceeded, retry_after_seconds};
 use crate::rate_limit::{RateKey, RateLimiter};
 
 /// A call that is refused before anything of it runs.
@@ -60,10 +60,10 @@ pub(super) fn exceeds(
 impl Denial {
     #[cold]
     fn new(route: usize, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let seconds = retry_after_seconds(wait);
         Self {
             route,
-            error: ErrorObject::of(ErrorCode::LIMIT_EXCEEDED).with_data(&RetryAfter::from(wait)),
+            error: limit_exceeded(wait),
             denied: Denied {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 header: Some((RETRY_AFTER, HeaderValue::from(seconds))),
