@@ -212,6 +212,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn networks_of_a_site_share_four_times_the_limit() {
+        let server = limited(RateLimit::per_second(2).burst(10));
+        let network = |network: u16| from(format!("2001:db8:1:{network:x}::1").leak());
+        for of in 0..4 {
+            assert_eq!(network(of).calls(&server, "ten").await, 0);
+        }
+        for of in 0..10 {
+            assert_eq!(network(of).calls(&server, "one").await, EXCEEDED, "{of}");
+        }
+        let other = from("2001:db8:2::1");
+        for code in [0, EXCEEDED] {
+            assert_eq!(other.calls(&server, "ten").await, code);
+        }
+        // The refused calls have cost nothing. The site gets back 8 a second, a network 2.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for (of, code) in [(0, 0), (0, 0), (0, EXCEEDED), (9, 0)] {
+            assert_eq!(network(of).calls(&server, "one").await, code, "{of}");
+        }
+        for (of, code) in [(8, 0), (7, 0), (6, 0), (5, 0), (4, 0), (9, EXCEEDED)] {
+            assert_eq!(network(of).calls(&server, "one").await, code, "{of}");
+        }
+        let caller = from("192.0.2.1");
+        assert_eq!(caller.calls(&server, "ten").await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_method_has_its_cost_and_an_unknown_one_costs_one() {
         let server = limited(RateLimit::per_hour(10).burst(12));
         let mut last = 0;

@@ -240,14 +240,28 @@ mod tests {
     }
 
     impl Bucket {
-        /// Takes the tokens of a call, or says how many are missing.
-        fn take(&mut self, now: u64, cost: u32) -> Result<(), u128> {
+        fn full(gcra: Gcra) -> Self {
+            Self {
+                tokens: u128::from(gcra.window),
+                full: u128::from(gcra.window),
+                price: u128::from(gcra.interval),
+                last: 0,
+            }
+        }
+
+        /// How many tokens a call would lack.
+        fn lacks(&mut self, now: u64, cost: u32) -> u128 {
             self.tokens = self.full.min(self.tokens + u128::from(now - self.last));
             self.last = now;
             let price = self.full.min(self.price * u128::from(cost));
-            match price.saturating_sub(self.tokens) {
+            price.saturating_sub(self.tokens)
+        }
+
+        /// Takes the tokens of a call, or says how many are missing.
+        fn take(&mut self, now: u64, cost: u32) -> Result<(), u128> {
+            match self.lacks(now, cost) {
                 0 => {
-                    self.tokens -= price;
+                    self.tokens -= self.full.min(self.price * u128::from(cost));
                     Ok(())
                 }
                 missing => Err(missing),
@@ -255,31 +269,73 @@ mod tests {
         }
     }
 
+    /// Numbers that are arbitrary enough here: xorshift.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % end
+        }
+
+        fn small(&mut self, end: u32) -> u32 {
+            u32::try_from(self.below(end.into())).unwrap()
+        }
+    }
+
+    const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    #[test]
+    fn with_a_site_it_is_two_token_buckets_and_a_call_takes_from_both_or_from_none() {
+        let mut random = Random(SEED);
+        let (mut taken, mut refused) = (0, [0; 2]);
+        for _ in 0..300 {
+            let (calls, burst) = (1 + random.small(1000), 1 + random.small(20));
+            let gcra = Gcra::new(calls, Duration::from_secs(1 + random.below(60)), burst);
+            let mut site = Bucket::full(gcra.of_site());
+            let mut networks: Vec<_> = (0..8).map(|_| (Bucket::full(gcra), 0)).collect();
+            let (mut now, mut paid_of_site) = (0, 0);
+            for _ in 0..400 {
+                now += random.below(gcra.interval) * random.below(2);
+                let cost = random.small(burst + 2);
+                let of = usize::try_from(random.below(8)).unwrap();
+                let (network, paid) = networks.get_mut(of).unwrap();
+                let mut debts = [*paid, paid_of_site];
+                let outcome = gcra.admit_within(&mut debts, now, cost);
+                [*paid, paid_of_site] = debts;
+                let lacks = [network.lacks(now, cost), site.lacks(now, cost.min(burst))];
+                let expected = lacks.into_iter().max().filter(|&lacks| lacks > 0);
+                assert_eq!(outcome.err().map(u128::from), expected);
+                match expected {
+                    None => {
+                        network.take(now, cost).unwrap();
+                        site.take(now, cost.min(burst)).unwrap();
+                        taken += 1;
+                    }
+                    Some(most) => refused[usize::from(lacks[1] == most)] += 1,
+                }
+            }
+        }
+        assert!(
+            taken > 10_000 && refused.iter().all(|&of| of > 5_000),
+            "{taken} {refused:?}"
+        );
+    }
+
     #[test]
     fn it_is_a_token_bucket() {
-        // A generator of numbers is enough here: xorshift.
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        let mut random = Random(SEED);
         let (mut taken, mut refused) = (0, 0);
         for _ in 0..500 {
-            let small = |number: u64| u32::try_from(number).unwrap();
-            let (calls, burst) = (small(1 + random(1000)), small(1 + random(50)));
-            let gcra = Gcra::new(calls, Duration::from_secs(1 + random(60)), burst);
-            let mut bucket = Bucket {
-                tokens: u128::from(gcra.window),
-                full: u128::from(gcra.window),
-                price: u128::from(gcra.interval),
-                last: 0,
-            };
+            let (calls, burst) = (1 + random.small(1000), 1 + random.small(50));
+            let gcra = Gcra::new(calls, Duration::from_secs(1 + random.below(60)), burst);
+            let mut bucket = Bucket::full(gcra);
             let (mut now, mut paid) = (0, 0);
             for _ in 0..200 {
-                now += random(2 * gcra.interval + 1) * random(3);
-                let cost = small(random(u64::from(burst) + 2));
+                now += random.below(2 * gcra.interval + 1) * random.below(3);
+                let cost = random.small(burst + 2);
                 let outcome = gcra.admit(&mut paid, now, cost);
                 let expected = bucket.take(now, cost);
                 assert_eq!(outcome.err().map(u128::from), expected.err());

@@ -340,6 +340,26 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_new_networks_frees_no_blocked_site() {
+        let (table, limit) = (Table::default(), one_an_hour(2));
+        let sites: Vec<_> = (0..100).map(|site| format!("blocked {site}")).collect();
+        for site in &sites {
+            for key in 0..8 {
+                let outcome = within(&table, &format!("{site} {key}"), site, limit, 0);
+                assert_eq!(outcome, Ok(()));
+            }
+        }
+        for key in 0..300_000 {
+            let site = format!("site {}", key / 3);
+            assert_eq!(within(&table, &format!("{key}"), &site, limit, 1), Ok(()));
+        }
+        for site in &sites {
+            let outcome = within(&table, &format!("new in {site}"), site, limit, 2);
+            assert!(outcome.is_err(), "{site}");
+        }
+    }
+
+    #[test]
     fn a_caller_that_goes_on_keeps_its_entry() {
         let (table, limit) = (Table::default(), one_an_hour(2));
         assert_eq!(table.admit(&"a", limit, 0, 1), Ok(()));
