@@ -158,17 +158,17 @@ impl Guesses {
         {
             return Ok(Standing::Remembered);
         }
-        let limits = [self.limit, self.limit.of_site()];
         let charged = self.update(kind, group, now, |debts| {
-            let wait = |at: usize| {
-                limits[at]
-                    .fits(limits[at].after(debts[at], now, 1), now)
-                    .err()
-            };
-            match wait(0).max(wait(1)) {
-                Some(wait) => Err(wait),
-                None => Ok(self.charge(debts, now)),
+            let mut after = *debts;
+            let last = self.charge(&mut after, now);
+            let [paid, of_site] = after;
+            let wait = self.limit.fits(paid, now).err();
+            let wait = wait.max(self.limit.of_site().fits(of_site, now).err());
+            if let Some(wait) = wait {
+                return Err(wait);
             }
+            *debts = after;
+            Ok(last)
         });
         let last = charged.map_err(Duration::from_nanos)?;
         paid.fetch_max(last, Ordering::Relaxed);

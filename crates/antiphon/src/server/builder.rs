@@ -434,6 +434,10 @@ impl Server {
     /// when it begins, and again with each call of `rpc.authenticate`, whose parameter is a `token`.
     /// Callers with the admin token are not asked.
     ///
+    /// From one address 100 credentials may be refused at once, and 10 a second. After that nobody is
+    /// asked: a request gets status 429, and `rpc.authenticate` error −32005. Good credentials that were
+    /// in use at this address go on.
+    ///
     /// A server without an authenticator asks nobody: scopes do not count.
     #[must_use]
     pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
