@@ -17,8 +17,9 @@ use tokio::io::{
 use tokio::time::advance;
 
 use super::phase_tests::{app, connect};
-use crate::call_origin::Transport;
-use crate::identity::{AuthenticationError, Authenticator, Credentials, Identity};
+use crate::call_origin::{Connection, Transport};
+use crate::identity::{AuthenticationError, Authenticator, Credentials, Identity, PeerCredentials};
+use crate::memory_budget::Account;
 use crate::router::{Method, Router};
 use crate::server::app::App;
 use crate::server::builder::Server;
@@ -27,7 +28,7 @@ use crate::server::listener::Protocol;
 use crate::server::settings::Settings;
 use crate::shutdown::Shutdown;
 
-/// Knows tokens and keys that begin with "good", and counts how often it is asked.
+/// Knows tokens, keys and certificates that begin with "good", and counts how often it is asked.
 struct Good(Arc<AtomicUsize>);
 
 impl Authenticator for Good {
@@ -37,7 +38,8 @@ impl Authenticator for Good {
     ) -> Result<Option<Identity>, AuthenticationError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let key = || credentials.headers()?.get("x-api-key")?.to_str().ok();
-        match credentials.bearer().or_else(key) {
+        let shown = || std::str::from_utf8(credentials.certificate()?).ok();
+        match credentials.bearer().or_else(key).or_else(shown) {
             None => Ok(None),
             Some(secret) if secret.starts_with("good") => Ok(Some(Identity::new("a"))),
             Some(_) => Err(AuthenticationError::refused("wrong")),
@@ -384,6 +386,36 @@ async fn those_who_present_nothing_are_refused_only_beside_guesses_in_other_fiel
     assert_eq!(key("good").await, Answer::Limited(100));
     assert_eq!(nothing().await, Answer::Limited(100));
     assert_eq!(server.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn certificates_that_are_refused_count_when_a_connection_begins() {
+    let server = Guarded::new();
+    let raw = server.app.setup(&server.settings).raw.unwrap();
+    let begins = async |address: &str, certificate: &str| {
+        let address = Some(SocketAddr::new(address.parse().unwrap(), 7));
+        let proof = PeerCredentials {
+            certificate: Some(certificate.as_bytes().into()),
+            unix: None,
+        };
+        let (client, memory) = (address.into(), Account::unlimited());
+        let connection = Connection::proven(Transport::Tcp, address, client, proof, memory);
+        raw.identify(&connection).await.is_some()
+    };
+    for connection in 0..100 {
+        assert!(!begins("192.0.2.1", "wrong").await);
+        if connection == 50 {
+            assert!(begins("192.0.2.1", "good").await);
+        }
+    }
+    let asked = server.asked();
+    assert!(!begins("192.0.2.1", "good, and new").await);
+    assert!(!begins("192.0.2.1", "wrong").await);
+    assert_eq!(server.asked(), asked);
+    assert!(begins("192.0.2.1", "good").await);
+    assert!(begins("192.0.2.2", "good, and new").await);
+    // Tokens have a limit of their own.
+    assert_eq!(server.tries(Way::Session, ONE, "good").await, Answer::Good);
 }
 
 #[tokio::test(start_paused = true)]
