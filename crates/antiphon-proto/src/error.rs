@@ -45,8 +45,9 @@ impl ErrorCode {
     pub const RESPONSE_TOO_LARGE: Self = Self(-32003);
     /// The method needs a session or an event stream, and the call had neither.
     pub const NEEDS_SESSION: Self = Self(-32004);
-    /// The caller has made more calls than its rate limit allows. The method has not run. The data
-    /// tells when it would: `{"retryAfterMs": 250}`.
+    /// The caller has made more calls than its rate limit allows, or its address has presented too
+    /// many credentials that were refused. The method has not run. The data tells when it would:
+    /// `{"retryAfterMs": 250}`.
     pub const LIMIT_EXCEEDED: Self = Self(-32005);
     /// The method needs a caller who is known, and this one is not, or not any more. It has not run:
     /// clients may get a new token and call again, so a method should not return this code itself.

@@ -14,6 +14,7 @@ use super::line::{self, Line};
 use crate::call_origin::CallerId;
 use crate::files::line_output::LineOutput;
 use crate::files::line_queue::{LineQueue, Taken};
+use crate::identity::AuthenticationError;
 
 /// The most bytes that wait to be written. As many again may be with the thread that writes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -57,7 +58,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// | `traceId` | that of the caller's `traceparent` |
 ///
 /// Each call of a batch has a line, each notification, and each call that is refused before it runs.
-/// Credentials that are refused have one, too, with −32006 and without a method. Messages that are no
+/// Credentials that are refused have one, too, without a method: −32006, or −32005 after too many. Messages that are no
 /// calls have none. A line never has parameters, results, or credentials. Texts are cut after
 /// 1 KiB.
 ///
@@ -160,8 +161,13 @@ impl AuditLog {
         }
     }
 
-    /// Writes that credentials were refused.
-    pub(crate) fn refused_credentials(&self, caller: CallerId) {
+    /// Writes that credentials were refused, unless they could not be checked.
+    pub(crate) fn refused_credentials(&self, caller: CallerId, error: &AuthenticationError) {
+        let code = match error.retry_after() {
+            Some(_) => ErrorCode::LIMIT_EXCEEDED,
+            None if error.is_unavailable() => return,
+            None => ErrorCode::UNAUTHENTICATED,
+        };
         let line = Line {
             time: SystemTime::now(),
             subject: None,
@@ -170,7 +176,7 @@ impl AuditLog {
             transport: caller.transport,
             connection: caller.connection,
             method: None,
-            code: ErrorCode::UNAUTHENTICATED.0,
+            code: code.0,
             microseconds: 0,
             received: 0,
             sent: 0,

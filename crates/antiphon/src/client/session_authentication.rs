@@ -85,7 +85,11 @@ impl From<TokenFault> for AuthenticationFault {
 /// the same one is useless, and looks like guessing.
 pub(super) fn is_refused(error: &BoxError) -> bool {
     match error.downcast_ref() {
-        Some(AuthenticationFault::Refused(error)) => error.code() != ErrorCode::OVERLOADED,
+        // Neither of these has looked at the token.
+        Some(AuthenticationFault::Refused(error)) => !matches!(
+            error.code(),
+            ErrorCode::OVERLOADED | ErrorCode::LIMIT_EXCEEDED
+        ),
         Some(_) => false,
         None => is_unauthorized(error),
     }

@@ -73,12 +73,11 @@ pub(crate) fn reject(rejection: &Rejection) -> Vec<u8> {
     answer
 }
 
-/// The response to a message whose sender has presented credentials that are no good.
+/// The response to a message of which nothing is looked at, for this reason.
 #[cfg(feature = "server")]
-pub(crate) fn unauthenticated() -> Vec<u8> {
+pub(crate) fn unread(error: &ErrorObject) -> Vec<u8> {
     let mut answer = Vec::new();
-    let error = ErrorObject::of(ErrorCode::UNAUTHENTICATED);
-    message::write_error(&mut answer, b"null", &error);
+    message::write_error(&mut answer, b"null", error);
     answer
 }
 

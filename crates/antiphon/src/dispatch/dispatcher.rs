@@ -229,6 +229,11 @@ impl Dispatcher {
         self.0.endpoint.knows(request.method_bytes())
     }
 
+    /// Where calls are recorded, if they are.
+    pub(crate) fn audit(&self) -> Option<&AuditLog> {
+        self.0.audit.as_ref()
+    }
+
     /// Records a call that its session has refused with this code.
     pub(crate) fn record_refusal(&self, request: &Request, origin: &Origin, code: ErrorCode) {
         if let Some(audit) = &self.0.audit {

@@ -33,7 +33,7 @@ mod shared;
 #[cfg(feature = "server")]
 pub(crate) use answer::Denied;
 #[cfg(feature = "server")]
-pub(crate) use answer::unauthenticated;
+pub(crate) use answer::unread;
 pub(crate) use answer::{Answered, reject};
 pub use dispatcher::Dispatcher;
 pub(crate) use dispatcher::Reading;

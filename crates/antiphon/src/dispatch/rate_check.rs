@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Request};
+use antiphon_proto::{ErrorObject, Request};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::answer::Denied;
 use super::shared::Shared;
 use crate::call_origin::Origin;
-use crate::error::RetryAfter;
+use crate::error::{limit_exceeded, retry_after_seconds};
 use crate::rate_limit::{RateKey, RateLimiter};
 
 /// A call that is refused before anything of it runs.
@@ -60,10 +60,10 @@ pub(super) fn exceeds(
 impl Denial {
     #[cold]
     fn new(route: usize, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let seconds = retry_after_seconds(wait);
         Self {
             route,
-            error: ErrorObject::of(ErrorCode::LIMIT_EXCEEDED).with_data(&RetryAfter::from(wait)),
+            error: limit_exceeded(wait),
             denied: Denied {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 header: Some((RETRY_AFTER, HeaderValue::from(seconds))),
@@ -209,6 +209,32 @@ mod tests {
             let answer = server.handle(message.clone()).await.unwrap();
             assert!(answer.ends_with(b"\"result\":1}"), "{answer:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn networks_of_a_site_share_four_times_the_limit() {
+        let server = limited(RateLimit::per_second(2).burst(10));
+        let network = |network: u16| from(format!("2001:db8:1:{network:x}::1").leak());
+        for of in 0..4 {
+            assert_eq!(network(of).calls(&server, "ten").await, 0);
+        }
+        for of in 0..10 {
+            assert_eq!(network(of).calls(&server, "one").await, EXCEEDED, "{of}");
+        }
+        let other = from("2001:db8:2::1");
+        for code in [0, EXCEEDED] {
+            assert_eq!(other.calls(&server, "ten").await, code);
+        }
+        // The refused calls have cost nothing. The site gets back 8 a second, a network 2.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for (of, code) in [(0, 0), (0, 0), (0, EXCEEDED), (9, 0)] {
+            assert_eq!(network(of).calls(&server, "one").await, code, "{of}");
+        }
+        for (of, code) in [(8, 0), (7, 0), (6, 0), (5, 0), (4, 0), (9, EXCEEDED)] {
+            assert_eq!(network(of).calls(&server, "one").await, code, "{of}");
+        }
+        let caller = from("192.0.2.1");
+        assert_eq!(caller.calls(&server, "ten").await, 0);
     }
 
     #[tokio::test(start_paused = true)]

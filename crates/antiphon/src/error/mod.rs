@@ -20,4 +20,4 @@ pub use codes::{ErrorCodes, ErrorInfo};
 pub(crate) use failure::Chain;
 pub use failure::Failure;
 pub(crate) use incident::{IncidentScope, guard, internal_error};
-pub(crate) use retry_after::RetryAfter;
+pub(crate) use retry_after::{RetryAfter, limit_exceeded, retry_after_seconds};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon_proto::ErrorObject;
+use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::{Deserialize, Serialize};
 
 /// The member `retryAfterMs` in the data of an error.
@@ -28,6 +28,16 @@ impl RetryAfter {
         let Self { milliseconds } = error.data_as()?;
         Some(Duration::from_millis(milliseconds))
     }
+}
+
+/// The error of a caller that is over its limit for so long.
+pub(crate) fn limit_exceeded(wait: Duration) -> ErrorObject {
+    ErrorObject::of(ErrorCode::LIMIT_EXCEEDED).with_data(&RetryAfter::from(wait))
+}
+
+/// A time for the header `Retry-After`, in seconds, rounded up.
+pub(crate) fn retry_after_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 
 use super::credentials::Credentials;
 use super::subject::Identity;
+use crate::address::client_address::ClientAddress;
+use crate::rate_limit::{Guesses, Outcome};
 
 /// How long all authenticators of a server may take for one caller.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,7 +66,15 @@ pub trait Authenticator: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct AuthenticationError {
     reason: String,
-    unavailable: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Refused,
+    Unavailable,
+    /// Nobody was asked: the address has presented too many that were refused.
+    Limited(Duration),
 }
 
 impl AuthenticationError {
@@ -73,7 +83,7 @@ impl AuthenticationError {
         let reason = reason.into();
         Self {
             reason,
-            unavailable: false,
+            kind: Kind::Refused,
         }
     }
 
@@ -82,14 +92,30 @@ impl AuthenticationError {
         let reason = reason.into();
         Self {
             reason,
-            unavailable: true,
+            kind: Kind::Unavailable,
+        }
+    }
+
+    /// The credentials are not looked at before this time has passed.
+    fn limited(wait: Duration) -> Self {
+        Self {
+            reason: "the address has presented too many that were refused".to_owned(),
+            kind: Kind::Limited(wait),
         }
     }
 
     /// Whether the same credentials may be good later.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.unavailable
+        !matches!(self.kind, Kind::Refused)
+    }
+
+    /// The time until the credentials are looked at, if too many others were refused.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self.kind {
+            Kind::Limited(wait) => Some(wait),
+            Kind::Refused | Kind::Unavailable => None,
+        }
     }
 }
 
@@ -124,15 +150,22 @@ impl<A: Authenticator> Erased for A {
 #[derive(Clone, Default)]
 pub(crate) struct Authenticators {
     all: Arc<Vec<Arc<dyn Erased>>>,
-    /// How many callers may be asked at the same time.
-    places: Arc<Places>,
+    /// What all that are asked share.
+    shared: Arc<Shared>,
 }
 
-struct Places(Semaphore);
+struct Shared {
+    /// How many callers may be asked at the same time.
+    places: Semaphore,
+    guesses: Guesses,
+}
 
-impl Default for Places {
+impl Default for Shared {
     fn default() -> Self {
-        Self(Semaphore::new(MAX_ASKED))
+        Self {
+            places: Semaphore::new(MAX_ASKED),
+            guesses: Guesses::default(),
+        }
     }
 }
 
@@ -145,9 +178,28 @@ impl Authenticators {
         self.all.is_empty()
     }
 
-    /// The identity of the first one that knows the credentials; `None` for an anonymous caller.
-    pub(crate) async fn authenticate(&self, credentials: &Credentials) -> Verdict {
-        let Ok(_place) = self.places.0.try_acquire() else {
+    /// The identity of the first one that knows the credentials; `None` for an anonymous caller. If
+    /// they are refused, that counts to the address that `client` finds. Beyond its limit nobody is
+    /// asked.
+    pub(crate) async fn authenticate(
+        &self,
+        credentials: &Credentials,
+        client: impl Fn() -> ClientAddress,
+    ) -> Verdict {
+        let attempt = self.shared.guesses.attempt(credentials.tried(), client);
+        let attempt = attempt.map_err(AuthenticationError::limited)?;
+        let verdict = self.ask_in_time(credentials).await;
+        attempt.end(match &verdict {
+            Ok(Some(_)) => Outcome::Known,
+            Ok(None) => Outcome::Open,
+            Err(error) if error.is_unavailable() => Outcome::Open,
+            Err(_) => Outcome::Refused,
+        });
+        verdict
+    }
+
+    async fn ask_in_time(&self, credentials: &Credentials) -> Verdict {
+        let Ok(_place) = self.shared.places.try_acquire() else {
             let reason = "too many callers are asked who they are";
             return Err(AuthenticationError::unavailable(reason));
         };
@@ -217,7 +269,10 @@ mod tests {
             (Some("slow"), "unavailable"),
         ] {
             let credentials = token.map_or_else(Credentials::default, Credentials::of_token);
-            let found = match both.authenticate(&credentials).await {
+            let found = match both
+                .authenticate(&credentials, || ClientAddress::None)
+                .await
+            {
                 Ok(Some(identity)) => identity.subject().to_owned(),
                 Ok(None) => "anonymous".to_owned(),
                 Err(error) if error.is_unavailable() => "unavailable".to_owned(),

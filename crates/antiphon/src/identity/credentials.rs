@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use crate::rate_limit::Tried;
+
 /// What a caller presents: a token or a password, and what its connection proves of it.
 ///
 /// Neither `Debug` nor an error shows a secret.
@@ -89,6 +91,15 @@ impl Credentials {
     pub(crate) fn is_empty(&self) -> bool {
         let peer = &self.peer;
         self.authorization.is_none() && peer.certificate.is_none() && peer.unix.is_none()
+    }
+
+    /// What of them nobody can guess, for a limit of guesses.
+    pub(crate) fn tried(&self) -> Tried<'_> {
+        let authorization = self.authorization.as_deref().map(str::as_bytes);
+        Tried {
+            presented: self.is_presented(),
+            secret: authorization.or(self.certificate()),
+        }
     }
 
     /// The value of `Authorization` behind this scheme (RFC 9110, section 11.4), whose case does not

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::authenticator::{AuthenticationError, Authenticators};
 use super::credentials::Credentials;
 use super::subject::Identity;
+use crate::address::client_address::ClientAddress;
 
 /// How many tokens of a session may be refused before it ends.
 const MAX_REFUSED: u8 = 5;
@@ -30,13 +32,18 @@ impl Identification {
         identity.map_or(Self::Anonymous, Self::Known)
     }
 
-    /// Of the peer of a session, which may authenticate itself later.
-    pub(crate) fn of_session(authenticators: &Authenticators, identity: Option<Identity>) -> Self {
+    /// Of the peer of a session from this address, which may authenticate itself later.
+    pub(crate) fn of_session(
+        authenticators: &Authenticators,
+        client: ClientAddress,
+        identity: Option<Identity>,
+    ) -> Self {
         if authenticators.is_empty() {
             return Self::Unasked;
         }
         Self::Session(Arc::new(SessionIdentity {
             authenticators: authenticators.clone(),
+            client,
             current: Mutex::new(identity),
             refused: AtomicU8::new(0),
             attempt: tokio::sync::Mutex::default(),
@@ -73,6 +80,8 @@ impl Identification {
 #[derive(Debug)]
 pub(crate) struct SessionIdentity {
     authenticators: Authenticators,
+    /// Whose refused tokens count together, whatever their sessions.
+    client: ClientAddress,
     current: Mutex<Option<Identity>>,
     refused: AtomicU8,
     /// One attempt at a time: otherwise many could be made before the first one counts.
@@ -84,6 +93,8 @@ pub(crate) struct SessionIdentity {
 pub(crate) enum Attempt {
     Refused,
     Unavailable,
+    /// Too many tokens from the same address were refused; another one is looked at after this time.
+    Limited(Duration),
 }
 
 impl SessionIdentity {
@@ -98,7 +109,8 @@ impl SessionIdentity {
             return Err(Attempt::Refused);
         }
         let credentials = Credentials::of_token(token);
-        let refused = match self.authenticators.authenticate(&credentials).await {
+        let client = || self.client;
+        let refused = match self.authenticators.authenticate(&credentials, client).await {
             Ok(Some(identity)) => {
                 *self.lock() = Some(identity.clone());
                 self.refused.store(0, Ordering::Relaxed);
@@ -111,6 +123,9 @@ impl SessionIdentity {
             "a token was refused: {}",
             antiphon_proto::Printable(&refused)
         );
+        if let Some(wait) = refused.retry_after() {
+            return Err(Attempt::Limited(wait));
+        }
         if refused.is_unavailable() {
             return Err(Attempt::Unavailable);
         }

@@ -19,6 +19,16 @@ pub(crate) enum RateKey {
     Address(AddressGroup),
 }
 
+impl RateKey {
+    /// The site that the caller is in, whose calls count together, too.
+    fn site(&self) -> Option<Self> {
+        match self {
+            Self::Subject(_) => None,
+            Self::Address(group) => group.site().map(Self::Address),
+        }
+    }
+}
+
 /// The debts of callers. They outlive the limit, which a reload may change.
 #[derive(Debug)]
 pub(crate) struct RateTable {
@@ -51,7 +61,8 @@ impl RateLimiter {
         }
     }
 
-    /// Decides on a call at this time.
+    /// Decides on a call at this time. One from an IPv6 address has to fit into the limit of its /48,
+    /// too, which has the rate and the burst of four callers; a call that does not counts for neither.
     ///
     /// # Errors
     ///
@@ -59,7 +70,12 @@ impl RateLimiter {
     pub(crate) fn admit(&self, key: &RateKey, cost: u32, now: Instant) -> Result<(), Duration> {
         let RateTable { table, began } = &*self.debts;
         let now = nanoseconds(now.saturating_duration_since(*began));
-        let admitted = table.admit(key, self.limit, now, cost);
+        let admitted = match key.site() {
+            None => table.admit(key, self.limit, now, cost),
+            site => table.update(key, site.as_ref(), now, |debts| {
+                self.limit.admit_within(debts, now, cost)
+            }),
+        };
         admitted.map_err(Duration::from_nanos)
     }
 }
@@ -101,5 +117,40 @@ mod tests {
         let wait = Duration::from_millis(600);
         assert_eq!(limiter.admit(&key, 1, later), Err(wait));
         assert_eq!(limiter.admit(&key, 1, later + wait), Ok(()));
+    }
+
+    #[test]
+    fn a_site_has_the_rate_of_four_of_its_networks() {
+        let now = Instant::now();
+        let limiter = RateLimiter::new(RateLimit::per_second(2).burst(5), RateTable::new(now));
+        let admitted = |text: &str, cost, after| {
+            let now = now + Duration::from_millis(after);
+            limiter.admit(&address(text), cost, now)
+        };
+        let network = |network: u16| format!("2001:db8:1:{network:x}::1");
+        // One network is refused by its own limit, with its own wait.
+        for call in 0..6 {
+            assert_eq!(admitted(&network(0), 1, 0).is_ok(), call < 5, "{call}");
+        }
+        let wait = Duration::from_millis;
+        assert_eq!(admitted(&network(0), 1, 0), Err(wait(500)));
+        // Others of the site: 20 calls at once in all.
+        for call in 0..100 {
+            let outcome = admitted(&network(1 + call), 1, 0);
+            assert_eq!(outcome.is_ok(), call < 15, "{call}");
+        }
+        // What was refused has cost nothing: the site gets back 8 a second, one network 2.
+        assert_eq!(admitted(&network(1), 1, 0), Err(wait(125)));
+        assert_eq!(admitted(&network(1), 1, 125), Ok(()));
+        assert_eq!(admitted(&network(2), 1, 125), Err(wait(125)));
+        assert_eq!(admitted(&network(0), 2, 250), Err(wait(750)));
+        assert_eq!(admitted(&network(0), 2, 1000), Ok(()));
+        // Other sites, IPv4 and known callers have nothing to do with it.
+        assert_eq!(admitted("2001:db8:2:1::1", 5, 0), Ok(()));
+        for last in 1..100 {
+            assert_eq!(admitted(&format!("192.0.2.{last}"), 5, 0), Ok(()));
+            let subject = RateKey::Subject(format!("2001:db8:1:{last}::1").into());
+            assert_eq!(limiter.admit(&subject, 5, now), Ok(()));
+        }
     }
 }

@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::gcra::Gcra;
 
@@ -57,13 +57,57 @@ impl Table {
         K: Hash,
     {
         let hash = self.hasher.hash_one(key);
-        // The lowest and the highest bits choose the place in the map.
-        let at = usize::try_from(hash >> 32).unwrap_or_default() % SHARDS;
-        let Some(shard) = self.shards.get(at) else {
+        let Some(mut shard) = self.lock(place(hash)) else {
             return Ok(());
         };
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard.admit(hash, limit, now, cost)
+    }
+
+    /// Changes the debts of one caller, or of two that count together, in one step. `change` gets when
+    /// they are paid, 0 for a caller without a debt; the second one is 0 if there is no second key.
+    pub(super) fn update<K, T>(
+        &self,
+        key: &K,
+        second: Option<&K>,
+        now: u64,
+        change: impl FnOnce(&mut [u64; 2]) -> T,
+    ) -> T
+    where
+        K: Hash,
+    {
+        let hash = |key| self.hasher.hash_one(key);
+        let hashes = [Some(hash(key)), second.map(hash)];
+        let mut shards = self.lock_both(hashes);
+        let before = hashes.map(|hash| hash.map_or(0, |hash| shards.paid(hash)));
+        let mut after = before;
+        let outcome = change(&mut after);
+        for (hash, (before, after)) in hashes.into_iter().zip(before.into_iter().zip(after)) {
+            // A caller without a debt gets no entry.
+            if let Some(hash) = hash.filter(|_| before > 0 || after > now)
+                && let Some(shard) = shards.of(hash)
+            {
+                shard.set(hash, after, now);
+            }
+        }
+        outcome
+    }
+
+    /// Locks the shards of these keys, always in the same order, so that no two threads wait for each
+    /// other.
+    fn lock_both(&self, hashes: [Option<u64>; 2]) -> Both<'_> {
+        let places = || hashes.into_iter().flatten().map(place);
+        let low = places().min().unwrap_or_default();
+        let high = places().max().filter(|&high| high != low);
+        Both {
+            low,
+            low_shard: self.lock(low),
+            high_shard: high.and_then(|high| self.lock(high)),
+        }
+    }
+
+    fn lock(&self, at: usize) -> Option<MutexGuard<'_, Shard>> {
+        let shard = self.shards.get(at)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The number of entries, and for how many there is room without further memory.
@@ -80,18 +124,64 @@ impl Table {
     }
 }
 
+/// The shard of a key. The lowest and the highest bits of its hash choose the place in the map.
+fn place(hash: u64) -> usize {
+    usize::try_from(hash >> 32).unwrap_or_default() % SHARDS
+}
+
+/// One or two shards, locked.
+struct Both<'a> {
+    low: usize,
+    low_shard: Option<MutexGuard<'a, Shard>>,
+    high_shard: Option<MutexGuard<'a, Shard>>,
+}
+
+impl Both<'_> {
+    fn of(&mut self, hash: u64) -> Option<&mut Shard> {
+        let shard = match place(hash) == self.low {
+            true => &mut self.low_shard,
+            false => &mut self.high_shard,
+        };
+        shard.as_deref_mut()
+    }
+
+    fn paid(&mut self, hash: u64) -> u64 {
+        self.of(hash).map_or(0, |shard| shard.paid(hash))
+    }
+}
+
 impl Shard {
+    /// When a debt is paid; 0 if there is none.
+    fn paid(&self, hash: u64) -> u64 {
+        let paid = self.young.get(&hash).or_else(|| self.old.get(&hash));
+        paid.copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, hash: u64, paid: u64, now: u64) {
+        if let Some(entry) = self.young.get_mut(&hash) {
+            *entry = paid;
+            return;
+        }
+        self.old.remove(&hash);
+        self.insert(hash, paid, now);
+    }
+
     fn admit(&mut self, hash: u64, limit: Gcra, now: u64, cost: u32) -> Result<(), u64> {
         if let Some(paid) = self.young.get_mut(&hash) {
             return limit.admit(paid, now, cost);
         }
         let mut paid = self.old.remove(&hash).unwrap_or_default();
         let outcome = limit.admit(&mut paid, now, cost);
+        self.insert(hash, paid, now);
+        outcome
+    }
+
+    /// Adds an entry to the young generation.
+    fn insert(&mut self, hash: u64, paid: u64, now: u64) {
         if self.young.len() >= GENERATION {
             self.next_generation(now);
         }
         self.young.insert(hash, paid);
-        outcome
     }
 
     /// Makes room in the young generation.
@@ -171,6 +261,63 @@ mod tests {
         assert_eq!(rooms.get(3), rooms.last(), "{rooms:?}");
     }
 
+    /// A call of a caller that counts to a site, too.
+    fn within(table: &Table, key: &str, site: &str, limit: Gcra, now: u64) -> Result<(), u64> {
+        let change = |debts: &mut _| limit.admit_within(debts, now, 1);
+        table.update(&key.to_owned(), Some(&site.to_owned()), now, change)
+    }
+
+    #[test]
+    fn two_keys_that_count_together_have_an_entry_each_or_none() {
+        // The site has 8 at once. Keys are spread over the shards, so pairs are in one or in two.
+        let (table, limit) = (Table::default(), one_an_hour(2));
+        for site in 0..100 {
+            let site = format!("site {site}");
+            let (before, _) = table.size();
+            for key in 0..50 {
+                let outcome = within(&table, &format!("{site} {key}"), &site, limit, 1);
+                assert_eq!(outcome.is_ok(), key < 8, "{site} {key}");
+            }
+            // Those that were refused have left nothing behind.
+            assert_eq!(table.size().0, before + 8 + 1);
+        }
+        // A refused call counts to neither: the caller has one left, when its site has.
+        assert!(within(&table, "site 1 0", "site 1", limit, 1).is_err());
+        assert_eq!(within(&table, "site 1 0", "new site", limit, 1), Ok(()));
+        assert!(within(&table, "site 1 0", "new site", limit, 1).is_err());
+    }
+
+    #[test]
+    fn two_threads_with_the_same_pairs_in_other_orders_do_not_wait_for_each_other() {
+        let (table, limit) = (Table::default(), Gcra::new(1, Duration::from_secs(1), 5));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let table = &table;
+                scope.spawn(move || {
+                    for number in 0..10_000_u32 {
+                        let (one, other) = (format!("{}", number % 64), format!("{}", number % 61));
+                        let (one, other) = match thread % 2 {
+                            0 => (&one, &other),
+                            _ => (&other, &one),
+                        };
+                        let _ = within(table, one, other, limit, number.into());
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn memory_is_bounded_with_pairs_too() {
+        let (table, limit) = (Table::default(), one_an_hour(5));
+        for key in 0..300_000_u64 {
+            let (key, site) = (format!("{key}"), format!("site {}", key / 2));
+            assert_eq!(within(&table, &key, &site, limit, 1), Ok(()));
+        }
+        let (length, room) = table.size();
+        assert!(length <= 100_000 && room <= 120_000, "{length} {room}");
+    }
+
     #[test]
     fn a_flood_of_new_keys_frees_no_blocked_one() {
         let (table, limit) = (Table::default(), one_an_hour(5));
@@ -190,6 +337,26 @@ mod tests {
             assert_eq!(table.admit(&(key, key), limit, later, 5), Ok(()));
         }
         assert_eq!(table.admit(&"new", limit, later, 5), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_of_new_networks_frees_no_blocked_site() {
+        let (table, limit) = (Table::default(), one_an_hour(2));
+        let sites: Vec<_> = (0..100).map(|site| format!("blocked {site}")).collect();
+        for site in &sites {
+            for key in 0..8 {
+                let outcome = within(&table, &format!("{site} {key}"), site, limit, 0);
+                assert_eq!(outcome, Ok(()));
+            }
+        }
+        for key in 0..300_000 {
+            let site = format!("site {}", key / 3);
+            assert_eq!(within(&table, &format!("{key}"), &site, limit, 1), Ok(()));
+        }
+        for site in &sites {
+            let outcome = within(&table, &format!("new in {site}"), site, limit, 2);
+            assert!(outcome.is_err(), "{site}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, CallFuture, Reply};
+use crate::error::limit_exceeded;
 use crate::identity::{Attempt, Identification, Identity};
 
 /// The name of the method.
@@ -67,8 +68,9 @@ pub(super) fn authenticate(call: Call) -> CallFuture {
     CallFuture::boxed(&context, async move {
         let error = match session.authenticate(&token).await {
             Ok(identity) => return call.answer(Ok(Authenticated::from(identity))),
-            Err(Attempt::Unavailable) => ErrorCode::OVERLOADED,
-            Err(Attempt::Refused) => ErrorCode::UNAUTHENTICATED,
+            Err(Attempt::Unavailable) => ErrorObject::of(ErrorCode::OVERLOADED),
+            Err(Attempt::Refused) => ErrorObject::of(ErrorCode::UNAUTHENTICATED),
+            Err(Attempt::Limited(wait)) => limit_exceeded(wait),
         };
         Reply::error(error)
     })

@@ -14,9 +14,10 @@ use crate::identity::{Authenticator, Authenticators};
 use crate::rate_limit::RateLimit;
 use crate::router::endpoint::{BoxLayer, box_layer};
 use crate::router::{BoxError, Endpoint, IntoRouter, Router};
-use crate::server::http_layer::{Condition, HttpLayer, HttpStack, box_http_layer};
+use crate::server::http_layer::{HttpLayer, HttpStack, box_http_layer};
 use crate::server::route_source::{LazyRouter, RouteSource};
 use crate::server::settings::{Profile, Settings};
+use crate::transport::http::connection::Condition;
 use crate::transport::http::{Body, Route};
 
 /// A server: routers on paths, addresses to listen on, and limits.
@@ -449,6 +450,10 @@ impl Server {
     /// asked, and one whose credentials are no good is answered with status 401. A session is asked
     /// when it begins, and again with each call of `rpc.authenticate`, whose parameter is a `token`.
     /// Callers with the admin token are not asked.
+    ///
+    /// From one address 100 credentials may be refused at once, and 10 a second. After that nobody is
+    /// asked: a request gets status 429, and `rpc.authenticate` error −32005. Good credentials that were
+    /// in use at this address go on.
     ///
     /// A server without an authenticator asks nobody: scopes do not count.
     #[must_use]

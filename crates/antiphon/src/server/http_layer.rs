@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -15,13 +15,10 @@ use tower_service::Service;
 use crate::error::Printable;
 use crate::router::BoxError;
 use crate::transport::http::Body;
-use crate::transport::http::connection::{HttpHandler, Layered};
+use crate::transport::http::connection::{Condition, HttpHandler, Layered};
 
 /// A type-erased HTTP layer, as a function from the inner handler to the wrapped one.
 pub(crate) type HttpLayer = Arc<dyn Fn(HttpHandler) -> HttpHandler + Send + Sync>;
-
-/// Whether a layer has something to do for a request with these headers.
-pub(super) type Condition = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
 
 /// Erases the type of a layer.
 pub(super) fn box_http_layer<L, B>(layer: L, condition: Option<Condition>) -> HttpLayer

@@ -15,6 +15,7 @@
 //! | `accept.rs`, `connection_limits.rs` | the accept loop; limits on open connections |
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
 //! | `phase_tests/` | tests of the deadline of each phase, over each transport |
+//! | `guess_tests.rs` | tests of the limit of refused credentials, over each transport |
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
@@ -31,6 +32,8 @@ mod connection_limits;
 mod connection_setup;
 mod error;
 pub(crate) mod exposure;
+#[cfg(test)]
+mod guess_tests;
 mod handle;
 mod http_layer;
 #[cfg(all(unix, feature = "supervisor"))]

@@ -155,9 +155,10 @@ pub struct Settings {
     /// Limits of calls and batches.
     pub calls: Limits,
     /// How many calls each caller may make; more get −32005. A caller is the subject of its
-    /// [`Identity`](crate::Identity), or else an IPv4 address or the /64 of an IPv6 address. Callers
-    /// with neither, on Unix sockets, standard input and output and in process, have no limit, and
-    /// neither have those with the admin token. Default: `None`, no limit.
+    /// [`Identity`](crate::Identity), or else an IPv4 address or the /64 of an IPv6 address; a
+    /// whole /48 may make four times as many. Callers with neither, on Unix sockets, standard input
+    /// and output and in process, have no limit, and neither have those with the admin token. Default:
+    /// `None`, no limit.
     pub rate_limit: Option<RateLimit>,
     /// Limits of sessions: connections on which both sides may call.
     pub sessions: SessionLimits,

@@ -32,10 +32,18 @@ impl StreamConnections {
         if self.config.authenticators.is_empty() || credentials.is_empty() {
             return Some(None);
         }
-        let verdict = self.config.authenticators.authenticate(&credentials).await;
+        let client = || connection.client;
+        let verdict = self
+            .config
+            .authenticators
+            .authenticate(&credentials, client)
+            .await;
         if let Err(error) = &verdict {
             let caller = connection.caller_id(connection.client);
             tracing::debug!("credentials of {caller} were refused: {}", Printable(error));
+            if let Some(audit) = self.dispatcher.audit() {
+                audit.refused_credentials(caller, error);
+            }
         }
         verdict.ok()
     }
@@ -61,7 +69,9 @@ impl StreamConnections {
             &self.config,
             |origin| {
                 let authenticators = &self.config.authenticators;
-                origin.identification = Identification::of_session(authenticators, identity);
+                let client = origin.client;
+                origin.identification =
+                    Identification::of_session(authenticators, client, identity);
             },
         );
         Box::pin(run(session, shutdown))

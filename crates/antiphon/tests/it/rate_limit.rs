@@ -134,6 +134,45 @@ async fn who_makes_too_many_calls_takes_nothing_from_others() {
 }
 
 #[tokio::test]
+async fn networks_of_an_ipv6_site_share_four_times_the_limit() {
+    let log = Log::default();
+    let server = Server::new(router(&log))
+        .rate_limit(RateLimit::per_hour(10).burst(10))
+        .trusted_proxy("127.0.0.1")
+        .allow_unauthenticated_public(true);
+    let server = TestServer::of(server, log).await;
+    let mut http1 = server.connect().await;
+    let mut runs = 0;
+    // What was refused costs nothing, so the last networks use up what the site has.
+    for (network, calls, expected) in [
+        (1, 15, 10),
+        (2, 9, 9),
+        (3, 15, 10),
+        (4, 9, 9),
+        (5, 15, 2),
+        (6, 5, 0),
+        (2, 5, 0),
+    ] {
+        let client = format!("X-Forwarded-For: 2001:db8:1:{network}::9\r\n");
+        let before = runs;
+        for _ in 0..calls {
+            let answer = http1.ask(post(&client, &call("1", "add", "[3,4]"))).await;
+            runs += usize::from(answer.status == 200);
+        }
+        assert_eq!(runs - before, expected, "{network}");
+    }
+    for (client, status) in [
+        ("2001:db8:1:7::9", 429),
+        ("2001:db8:2:7::9", 200),
+        ("192.0.2.1", 200),
+    ] {
+        let client = format!("X-Forwarded-For: {client}\r\n");
+        let answer = http1.ask(post(&client, &call("1", "add", "[3,4]"))).await;
+        assert_eq!(answer.status, status, "{client}");
+    }
+}
+
+#[tokio::test]
 async fn every_transport_of_an_address_counts_and_a_client_is_told_when_to_try_again() {
     let log = Log::default();
     let folder = std::env::temp_dir().join(format!("antiphon-rate-{}", std::process::id()));

@@ -28,7 +28,9 @@ use crate::metrics::status::ServerStatus;
 use crate::rate_limit::RateTable;
 use crate::router::{Method, Router};
 use crate::server::app::App;
-use crate::server::connection_setup::Peer;
+use crate::server::authentication::NamedAuthenticators;
+use crate::server::builder::Server;
+use crate::server::connection_setup::{ConnectionSetup, Peer};
 use crate::server::exposure::Exposure;
 use crate::server::listener::Protocol;
 use crate::server::settings::Settings;
@@ -84,6 +86,24 @@ fn serve(
     settings: &Settings,
     shutdown: &Shutdown,
 ) -> (DuplexStream, JoinHandle<()>) {
+    let app = app(router(), Server::builder(), settings, shutdown);
+    let end = Peer {
+        transport,
+        address: None,
+        client: ClientAddress::None,
+        is_proxy: false,
+        passed_on: false,
+    };
+    connect(app.setup(settings), protocol, end, shutdown)
+}
+
+/// What a server serves that has a single route.
+pub(super) fn app(
+    router: Router,
+    mut server: Server,
+    settings: &Settings,
+    shutdown: &Shutdown,
+) -> App {
     let count = || Arc::new(AtomicUsize::new(0));
     let status = ServerStatus::new(
         Vec::new(),
@@ -94,11 +114,10 @@ fn serve(
         settings.budgets(),
         None,
     );
-    let mut server = crate::server::builder::Server::builder();
-    let named = crate::server::authentication::NamedAuthenticators::add_to(&mut server).unwrap();
-    let app = App {
+    let named = NamedAuthenticators::add_to(&mut server).unwrap();
+    App {
         audit: None,
-        routes: vec![(Some("/".to_owned()), Route::new(router().build().unwrap()))],
+        routes: vec![(Some("/".to_owned()), Route::new(router.build().unwrap()))],
         status: Arc::new(status),
         admin: None,
         http_layers: Vec::new(),
@@ -108,16 +127,17 @@ fn serve(
         exposure: Exposure::of(&[]),
         authenticators: server.authenticators,
         named,
-    };
+    }
+}
+
+/// Serves a connection of this peer; returns the peer's end.
+pub(super) fn connect(
+    setup: ConnectionSetup,
+    protocol: Protocol,
+    end: Peer,
+    shutdown: &Shutdown,
+) -> (DuplexStream, JoinHandle<()>) {
     let (peer, socket) = duplex(1024);
-    let setup = app.setup(settings);
-    let end = Peer {
-        transport,
-        address: None,
-        client: ClientAddress::None,
-        is_proxy: false,
-        passed_on: false,
-    };
     let shutdown = shutdown.clone();
     let serving = tokio::spawn(async move {
         let place: Arc<dyn SessionPlace> = Arc::new(Free);

@@ -67,10 +67,13 @@ impl HttpHandler {
 pub(crate) struct Layered {
     pub(crate) service: LayeredService,
     /// Whether the layer has something to do for a request with these headers; `None` if it always has.
-    pub(crate) condition: Option<Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>>,
+    pub(crate) condition: Option<Condition>,
     /// The handler that the layer wraps.
     pub(crate) inside: Arc<HttpHandler>,
 }
+
+/// Whether a layer has something to do for a request with these headers.
+pub(crate) type Condition = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
 
 /// An HTTP layer around its service, with its type erased.
 pub(crate) type LayeredService = Arc<

@@ -1,14 +1,17 @@
 //! Identification of the caller of a request.
 
+use std::time::Duration;
+
 use http::Response;
-use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use antiphon_proto::Printable;
+use antiphon_proto::{ErrorCode, ErrorObject, Printable};
 
 use crate::audit::AuditLog;
-use crate::dispatch::unauthenticated;
+use crate::dispatch::{Denied, unread};
+use crate::error::{limit_exceeded, retry_after_seconds};
 use crate::identity::{Authenticators, Credentials, Identification, PeerCredentials};
 use crate::memory_budget::Payload;
 use crate::transport::http::body::Body;
@@ -24,7 +27,8 @@ const INVALID: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_to
 ///
 /// # Errors
 ///
-/// The response, if the credentials are no good or cannot be checked: nothing of the request runs.
+/// The response, if the credentials are no good, cannot be checked, or are too many: nothing of the
+/// request runs.
 pub(super) async fn identify(
     authenticators: &Authenticators,
     audit: Option<&AuditLog>,
@@ -43,7 +47,11 @@ pub(super) async fn identify(
         false => PeerCredentials::default(),
     };
     let credentials = Credentials::of_request(std::mem::take(&mut head.headers), proof);
-    let verdict = authenticators.authenticate(&credentials).await;
+    let client = || {
+        let headers = credentials.headers();
+        headers.map_or(connection.client, |headers| caller.client(headers))
+    };
+    let verdict = authenticators.authenticate(&credentials, client).await;
     head.headers = credentials.into_headers();
     match verdict {
         Ok(identity) => Ok(Identification::of(identity)),
@@ -53,13 +61,14 @@ pub(super) async fn identify(
                 "credentials of {caller} were refused: {}",
                 Printable(&error)
             );
-            if error.is_unavailable() {
-                return Err(unavailable());
-            }
             if let Some(audit) = audit {
-                audit.refused_credentials(caller);
+                audit.refused_credentials(caller, &error);
             }
-            Err(refused())
+            Err(match error.retry_after() {
+                Some(wait) => limited(wait),
+                None if error.is_unavailable() => unavailable(),
+                None => refused(),
+            })
         }
     }
 }
@@ -71,10 +80,28 @@ fn unavailable() -> Response<Body> {
 
 /// The response to credentials that are no good.
 fn refused() -> Response<Body> {
-    let text = unauthenticated();
+    let error = ErrorObject::of(ErrorCode::UNAUTHENTICATED);
+    denied(
+        StatusCode::UNAUTHORIZED,
+        (WWW_AUTHENTICATE, INVALID),
+        &error,
+    )
+}
+
+/// The response to credentials that are not looked at, since too many others were no good.
+fn limited(wait: Duration) -> Response<Body> {
+    let seconds = HeaderValue::from(retry_after_seconds(wait));
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    denied(status, (RETRY_AFTER, seconds), &limit_exceeded(wait))
+}
+
+fn denied(
+    status: StatusCode,
+    header: (HeaderName, HeaderValue),
+    error: &ErrorObject,
+) -> Response<Body> {
+    let header = Some(header);
     let json = HeaderValue::from_static("application/json");
-    let mut response = reply::answer(Payload::from(text), json, None);
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response.headers_mut().insert(WWW_AUTHENTICATE, INVALID);
-    response
+    let text = Payload::from(unread(error));
+    reply::answer(text, json, Some(Box::new(Denied { status, header })))
 }

@@ -237,6 +237,9 @@ impl HttpService {
     }
 
     /// Asks callers who they are; see [`Server::authenticate`](crate::Server::authenticate).
+    ///
+    /// The service does not know the addresses of its callers, so here refused credentials have no
+    /// limit by address.
     #[must_use]
     pub fn authenticate(self, authenticator: impl Authenticator) -> Self {
         self.edit(|inner| inner.config.authenticators.push(authenticator))

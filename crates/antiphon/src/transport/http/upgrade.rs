@@ -130,7 +130,11 @@ pub(crate) fn respond(
         admin: context.admin,
         identification: match &context.identification {
             Identification::Unasked => Identification::Unasked,
-            caller => Identification::of_session(&context.config.authenticators, caller.identity()),
+            caller => Identification::of_session(
+                &context.config.authenticators,
+                context.client,
+                caller.identity(),
+            ),
         },
         config: context.config.clone(),
         max_message: context.max_message,

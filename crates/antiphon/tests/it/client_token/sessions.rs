@@ -207,6 +207,39 @@ async fn a_server_that_cannot_check_now_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_refused_too_many_from_this_address_is_asked_again() {
+    let asked = Counter::default();
+    let counted = asked.clone();
+    let address = listen(move |mut stream| {
+        counted.add();
+        let is_limited = counted.get() < 3;
+        async move {
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await?;
+            let id = serde_json::from_slice::<Value>(request.get(..length).unwrap()).unwrap();
+            let (id, data) = (&id["id"], json!({"retryAfterMs": 1}));
+            let error = json!({"code": -32005, "message": "Limit exceeded", "data": data});
+            let answer = match is_limited {
+                true => json!({"jsonrpc": "2.0", "id": id, "error": error}),
+                false => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
+            };
+            stream.write_all(format!("{answer}\n").as_bytes()).await?;
+            stream.read(&mut request).await.map(drop)
+        }
+    })
+    .await;
+    let builder = || Client::builder(format!("tcp://{address}")).bearer("t1");
+    let client = builder().build().unwrap();
+    let error = client.call::<Value>("who", ()).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::LIMIT_EXCEEDED), "{error}");
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(1)));
+    let soon = Reconnect::default().first_pause(Duration::from_millis(1));
+    let client = builder().reconnect(soon).build().unwrap();
+    client.ready().await.unwrap();
+    assert_eq!(asked.get(), 3);
+}
+
+#[tokio::test]
 async fn a_token_alone_is_no_reason_to_reconnect() {
     let connections = Counter::default();
     let counted = connections.clone();

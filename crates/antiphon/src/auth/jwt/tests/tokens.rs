@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::address::client_address::ClientAddress;
 use crate::identity::{Authenticators, Identity};
 
 const ALGORITHMS: [&str; 13] = [
@@ -63,7 +64,9 @@ async fn authenticators_of_two_issuers_and_audiences_share_keys_and_nothing_else
     let mut both = Authenticators::default();
     both.push(first);
     both.push(other);
-    let found = both.authenticate(&Credentials::of_token(&token)).await;
+    let credentials = Credentials::of_token(&token);
+    let found = both.authenticate(&credentials, || ClientAddress::None);
+    let found = found.await;
     assert_eq!(found.unwrap().unwrap().subject(), "alice");
 }
 
