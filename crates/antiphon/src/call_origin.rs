@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::client_address::ClientAddress;
 use crate::address::group::AddressGroup;
 use crate::describe::{Access, Reader};
-use crate::identity::{Identification, PeerCredentials};
+use crate::identity::{Identification, PeerCredentials, Principal};
 use crate::memory_budget::{Account, Reservation};
 use crate::metrics::counters::RouterState;
 use crate::metrics::places::{ConnectionPlaces, Shares, TransportKind};
@@ -69,6 +69,9 @@ impl fmt::Display for CallerId {
         let is_peer = self.client == ClientAddress::from(self.peer);
         match (self.client.ip().filter(|_| !is_peer), self.peer) {
             (Some(client), Some(peer)) => write!(f, " from {client} through {peer}"),
+            (Some(client), None) if self.transport == Transport::InProcess => {
+                write!(f, " on behalf of {client}")
+            }
             (Some(client), None) => write!(f, " from {client} through a proxy"),
             (None, Some(peer)) => write!(f, " from {peer}"),
             (None, None) => Ok(()),
@@ -266,6 +269,20 @@ impl Origin {
             tracestate: None,
             http: None,
             held: None,
+        }
+    }
+
+    /// The origin of a message on the same connection that is sent on behalf of this caller. It has the
+    /// rights of that caller, not those of the connection.
+    pub(crate) fn on_behalf_of(&self, principal: Principal) -> Self {
+        let (common, connection) = (Arc::clone(&self.common), Arc::clone(&self.connection));
+        let local = principal.local;
+        Self {
+            server: self.server.clone(),
+            client: principal.client,
+            session: self.session.clone(),
+            identification: principal.identification(),
+            ..Self::new(common, connection, local)
         }
     }
 

@@ -71,7 +71,6 @@ pub(crate) const PROGRESS: &str = "$/progress";
 #[derive(Clone)]
 pub struct Context {
     pub(crate) origin: Arc<Origin>,
-    pub(crate) identity: Option<Identity>,
     pub(crate) method: usize,
     pub(crate) id: Option<Id>,
     pub(crate) current: CurrentCall,
@@ -197,7 +196,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
-        self.identity.clone()
+        self.current.caller.as_ref()?.identity.clone()
     }
 
     /// The headers of the HTTP request; `None` if there was none.

@@ -9,6 +9,7 @@ use crate::address::{Address, authority};
 use crate::call_origin::{Connection, Transport};
 use crate::client::connect::ClientTls;
 use crate::dispatch::Dispatcher;
+use crate::identity::Identification;
 use crate::memory_budget::Account;
 use crate::router::BoxError;
 use crate::session::{Session, SessionConfig, Wire};
@@ -32,7 +33,11 @@ pub(super) struct SessionConnector {
 /// The target of a session.
 pub(super) enum Target {
     /// A router in this process.
-    InProcess(Dispatcher),
+    InProcess {
+        server: Dispatcher,
+        /// Whether each message says on whose behalf it is sent.
+        forwards_identity: bool,
+    },
     /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
 }
@@ -77,24 +82,49 @@ impl SessionConnector {
         )
     }
 
+    /// Whether messages are sent on behalf of the caller of the method that sends them.
+    pub(super) fn forwards_identity(&self) -> bool {
+        match self.target {
+            Target::InProcess {
+                forwards_identity, ..
+            } => forwards_identity,
+            Target::Address(..) => false,
+        }
+    }
+
     /// Connects; `authorization` goes into the headers of a handshake.
     pub(super) async fn connect(
         &self,
         authorization: Option<&HeaderValue>,
     ) -> Result<ConnectedSession, BoxError> {
         match &self.target {
-            Target::InProcess(server) => Ok(self.in_process(server)),
+            Target::InProcess {
+                server,
+                forwards_identity,
+            } => Ok(self.in_process(server, *forwards_identity)),
             Target::Address(address, tls) => {
                 self.connect_to(address, tls.as_ref(), authorization).await
             }
         }
     }
 
-    fn in_process(&self, server: &Dispatcher) -> ConnectedSession {
+    fn in_process(&self, server: &Dispatcher, forwards_identity: bool) -> ConnectedSession {
         let (ours, theirs) = memory::pair();
         let connection = Connection::new(Transport::InProcess, None, Account::unlimited());
         let config = SessionConfig::default();
-        let serving = Session::new(theirs, server.clone(), connection, true, &config, |_| {});
+        let serving = Session::new(
+            theirs,
+            server.clone(),
+            connection,
+            !forwards_identity,
+            &config,
+            // What does not say on whose behalf it is sent has no rights at all.
+            |origin| {
+                if forwards_identity {
+                    origin.identification = Identification::Anonymous;
+                }
+            },
+        );
         // It ends when our end of the pair is dropped.
         tokio::spawn(serving);
         self.session(ours, Transport::InProcess)
