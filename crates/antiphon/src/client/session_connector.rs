@@ -148,3 +148,66 @@ impl SessionConnector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use antiphon_proto::{ErrorCode, Id};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::context::Context;
+    use crate::describe::Access;
+    use crate::router::{Method, Router};
+    use crate::session_state::{CallEnd, NewCall};
+
+    /// Whatever a client sends: without a principal there is nobody whose rights it could have.
+    #[tokio::test]
+    async fn where_identities_are_forwarded_a_message_without_one_has_no_rights() {
+        let router = Router::new()
+            .method(Method::function("free", |ctx: Context| ctx.is_local()).public())
+            .method_fn("known", || true)
+            .method(Method::function("write", || true).scope("write"))
+            .method(
+                Method::function("near", || true)
+                    .public()
+                    .access(Access::Local),
+            );
+        let server = router.build().unwrap();
+        let unauthenticated = Err(ErrorCode::UNAUTHENTICATED);
+        for (forwards_identity, method, expected) in [
+            (true, "free", Ok(false)),
+            (true, "known", unauthenticated),
+            (true, "write", unauthenticated),
+            (true, "near", Err(ErrorCode::METHOD_NOT_FOUND)),
+            (false, "free", Ok(true)),
+            (false, "known", Ok(true)),
+            (false, "write", Ok(true)),
+            (false, "near", Ok(true)),
+        ] {
+            let connector = SessionConnector {
+                target: Target::InProcess {
+                    server: server.clone(),
+                    forwards_identity,
+                },
+                place: String::new(),
+                dispatcher: Router::new().build().unwrap(),
+                config: SessionConfig::default(),
+                headers: HeaderMap::new(),
+                max_message: usize::MAX,
+            };
+            let ConnectedSession { handle, session } = connector.connect(None).await.unwrap();
+            let driving = tokio::spawn(session);
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+            let calls = vec![NewCall::from(Id::from(1))];
+            let (mut waiting, _) = handle.call(calls, text.into(), None).unwrap();
+            let found = match waiting.remove(0).await {
+                CallEnd::Answered(outcome, _) => outcome
+                    .map(|result| result.decode::<Value>().unwrap() == true)
+                    .map_err(|error| error.code()),
+                end => panic!("{end:?}"),
+            };
+            assert_eq!(found, expected, "{forwards_identity} {method}");
+            driving.abort();
+        }
+    }
+}

@@ -165,9 +165,7 @@ impl<W: Wire> Session<W> {
         }
         self.items = self.handle.fetch(room, &mut self.outgoing);
         while let Some(mut outgoing) = self.outgoing.pop_front() {
-            if let Some(principal) = outgoing.principal.take() {
-                self.wire.set_principal(principal);
-            }
+            self.wire.set_principal(outgoing.principal.take());
             self.send(&mut outgoing.payload);
         }
         if self.outgoing.capacity() > 64 {

@@ -29,9 +29,9 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// produces more output.
     fn send(&mut self, message: &mut Vec<u8>);
 
-    /// Says on whose behalf the next message is sent. Only a connection inside of this process passes it
+    /// Says on whose behalf the next message is sent, if not on that of this side. Only a connection inside of this process passes it
     /// on; nothing of it can be proven to another one.
-    fn set_principal(&mut self, _principal: Box<Principal>) {}
+    fn set_principal(&mut self, _principal: Option<Box<Principal>>) {}
 
     /// On whose behalf the message that was received last was sent, if that was said.
     fn take_principal(&mut self) -> Option<Box<Principal>> {

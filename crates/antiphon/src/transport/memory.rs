@@ -102,8 +102,8 @@ impl Wire for MemoryWire {
         Poll::Ready(Some(Ok(text)))
     }
 
-    fn set_principal(&mut self, principal: Box<Principal>) {
-        self.next = Some(principal);
+    fn set_principal(&mut self, principal: Option<Box<Principal>>) {
+        self.next = principal;
     }
 
     fn take_principal(&mut self) -> Option<Box<Principal>> {

@@ -90,7 +90,7 @@ impl ClientBuilder {
     /// |---|---|
     /// | has a known caller | it is that caller, with its scopes, claims and expiry as they were when its call began |
     /// | has an anonymous one, or the admin, or its server asks nobody | the caller is anonymous: `public` methods only |
-    /// | has a caller on this machine | methods for local callers can be called, with any other caller not |
+    /// | has a caller on this machine | methods for local callers exist, for any other caller they do not |
     /// | there is none | nothing is sent; the error is one for which [`has_no_caller`](crate::client::Error::has_no_caller) is true |
     ///
     /// So a caller gets no right through the client that it does not have itself. Methods for admins

@@ -1,5 +1,6 @@
 //! Tests of identities: who may call what, over every transport.
 
+mod forwarding;
 mod http;
 mod listings;
 mod sessions;
