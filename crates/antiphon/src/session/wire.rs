@@ -29,8 +29,8 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// produces more output.
     fn send(&mut self, message: &mut Vec<u8>);
 
-    /// Says on whose behalf the next message is sent, if not on that of this side. Only a connection inside of this process passes it
-    /// on; nothing of it can be proven to another one.
+    /// Says on whose behalf the next message is sent, if not on that of this side. Only a connection
+    /// inside of this process passes it on: to another one it proves nothing.
     fn set_principal(&mut self, _principal: Option<Box<Principal>>) {}
 
     /// On whose behalf the message that was received last was sent, if that was said.
