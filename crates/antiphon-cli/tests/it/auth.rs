@@ -10,7 +10,7 @@ use crate::support::{Process, Server, TIMEOUT, run};
 use crate::temp_folder::TempFolder;
 
 /// The status and the body of a call with this token; none if it is empty.
-fn call(url: &str, token: &str, method: &str) -> (u16, String) {
+pub(crate) fn call(url: &str, token: &str, method: &str) -> (u16, String) {
     let host = url
         .strip_prefix("http://")
         .unwrap()

@@ -292,6 +292,9 @@ impl ClientBuilder {
     }
 
     /// Calls a router in the same process, over a session. The address of the builder is ignored.
+    ///
+    /// The caller is this program, which may call everything but methods for admins, also inside of a
+    /// method. [`forward_identity`](Self::forward_identity) makes it the caller of that method.
     pub fn in_process(mut self, dispatcher: &Dispatcher) -> Self {
         self.in_process = Some(dispatcher.clone());
         self

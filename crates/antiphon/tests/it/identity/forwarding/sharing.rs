@@ -66,6 +66,42 @@ async fn calls_of_many_callers_do_not_mix() {
     serving.abort();
 }
 
+/// Messages above 256 KiB are parsed, and their parameters decoded, on other threads.
+#[tokio::test]
+async fn a_large_message_keeps_its_caller() {
+    let length = Method::function("length", |ctx: Context, text: String| {
+        let subject = ctx.identity().map(|identity| identity.subject().to_owned());
+        (subject, text.len())
+    });
+    let clients = Clients::of(Router::new().method(length.public()));
+    let client = clients.forwarding;
+    let pass = Method::function("pass", move |length: usize| {
+        let client = client.clone();
+        async move {
+            let text = "x".repeat(length);
+            let told = client.call::<(Option<String>, usize)>("length", (text,));
+            Ok::<_, antiphon::Failure>(told.await?)
+        }
+    });
+    let server = Server::new(Router::new().method(pass.public())).authenticate(Tokens::default());
+    let (url, serving) = serve(server).await;
+    let calls: Vec<_> = (0..60)
+        .map(|number| {
+            let token = ["", "reader", "writer"][number % 3];
+            let length = if number % 2 == 0 { 300_000 } else { 10 };
+            let client = caller(&url, token, false);
+            let calling = async move { client.call("pass", (length,)).await };
+            (token, length, tokio::spawn(calling))
+        })
+        .collect();
+    for (token, length, call) in calls {
+        let (subject, found): (Option<String>, usize) = call.await.unwrap().unwrap();
+        assert_eq!(subject.as_deref().unwrap_or_default(), token);
+        assert_eq!(found, length);
+    }
+    serving.abort();
+}
+
 #[tokio::test]
 async fn a_cancelled_call_ends_that_of_its_caller_only() {
     let (entered, dropped) = (Counter::default(), Counter::default());
