@@ -331,3 +331,48 @@ impl Origin {
         Access::of(self.local, self.admin)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_the_peer_and_the_client_behind_it() {
+        let socket = |text: &str| Some(text.parse().unwrap());
+        let client = ClientAddress::from("192.0.2.1".parse::<std::net::IpAddr>().unwrap());
+        let peer = socket("192.0.2.9:4711");
+        for (transport, peer, client, expected) in [
+            (Transport::Tcp, None, ClientAddress::None, ""),
+            (Transport::Tcp, peer, peer.into(), " from 192.0.2.9:4711"),
+            (
+                Transport::Tcp,
+                peer,
+                client,
+                " from 192.0.2.1 through 192.0.2.9:4711",
+            ),
+            (
+                Transport::Unix,
+                None,
+                client,
+                " from 192.0.2.1 through a proxy",
+            ),
+            (Transport::Unix, None, ClientAddress::Hidden, ""),
+            (Transport::InProcess, None, ClientAddress::None, ""),
+            (
+                Transport::InProcess,
+                None,
+                client,
+                " on behalf of 192.0.2.1",
+            ),
+        ] {
+            let caller = CallerId {
+                connection: 7,
+                transport,
+                peer,
+                client,
+            };
+            let expected = format!("{transport} connection 7{expected}");
+            assert_eq!(caller.to_string(), expected);
+        }
+    }
+}
