@@ -6,10 +6,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Terminal, document, fenced, replaced, steps};
+use crate::support::TIMEOUT;
 
 /// The folder and the worker of the page.
 const FOLDER: &str = "/run/antiphon";
@@ -64,6 +66,20 @@ fn worker(status: &Value) -> String {
     id.as_str().expect("a worker").to_owned()
 }
 
+/// Waits until it is so. Behind a slow worker a command of `ctl` may return before that.
+fn until(terminal: &Terminal, is_so: impl Fn(&Value) -> bool) {
+    let end = Instant::now() + TIMEOUT;
+    loop {
+        let told = terminal.run("antiphon ctl status --json");
+        // While one supervisor takes over from another, nobody may answer.
+        if serde_json::from_str(&told.out).is_ok_and(|status| is_so(&status)) {
+            return;
+        }
+        assert!(Instant::now() < end, "{told:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn supervisor(status: &Value) -> u64 {
     status["server"]["process_id"].as_u64().unwrap()
 }
@@ -79,17 +95,17 @@ fn check_ctl(terminal: &mut Terminal, command: &str, what: &str) {
         "kill" => {
             let id = worker(&before);
             terminal.succeeds(&replaced(command, WORKER, &id));
-            assert_ne!(worker(&status(terminal)), id);
+            until(terminal, |status| !status.to_string().contains(&id));
         }
         "reload" => {
             terminal.succeeds(command);
-            let after = status(terminal);
-            assert_ne!(worker(&after), worker(&before));
-            assert_eq!(supervisor(&after), supervisor(&before));
+            let old = worker(&before);
+            until(terminal, |status| !status.to_string().contains(&old));
+            assert_eq!(supervisor(&status(terminal)), supervisor(&before));
         }
         "upgrade" => {
             terminal.succeeds(command);
-            assert_ne!(supervisor(&status(terminal)), supervisor(&before));
+            until(terminal, |status| supervisor(status) != supervisor(&before));
         }
         "stop" => {
             terminal.succeeds(command);

@@ -256,7 +256,8 @@ async fn an_identity_that_ends_while_its_method_runs_is_anonymous_behind() {
             }
         }
     });
-    let (url, serving) = serve(Server::new(Router::new().method(until)).authenticate(Brief)).await;
+    let (url, serving) =
+        serve(Server::new(Router::new().method(until.public())).authenticate(Brief)).await;
     let codes: Vec<i64> = caller(&url, "any", false)
         .call("until_it_ends", ())
         .await
