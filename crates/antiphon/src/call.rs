@@ -22,7 +22,7 @@ use crate::context::{CancelOnDrop, Context, Data};
 use crate::current_call::{CurrentCall, HeldPlace};
 use crate::describe::MethodInfo;
 use crate::error::{IncidentScope, guard, internal_error};
-use crate::identity::Identity;
+use crate::identity::{Identity, Principal};
 use crate::memory_budget::{FREE, Payload, Wait, may_block};
 use crate::metrics::places::PlaceLimits;
 use crate::session_state::SessionHandle;
@@ -179,6 +179,11 @@ impl Call {
                 .and_then(|timeout| Instant::now().checked_add(timeout)),
             traceparent: own(self.request.traceparent(), &self.origin.traceparent),
             tracestate: own(self.request.tracestate(), &self.origin.tracestate),
+            caller: Some(Principal {
+                identity: self.identity.clone(),
+                client: self.origin.client,
+                local: self.origin.local,
+            }),
         }
     }
 
@@ -188,7 +193,6 @@ impl Call {
     pub fn context(&self) -> Context {
         Context {
             origin: Arc::clone(&self.origin),
-            identity: self.identity.clone(),
             method: self.route,
             id: self.id().and_then(Id::from_json),
             current: self.current(),
@@ -393,7 +397,8 @@ impl CallFuture {
     }
 
     /// Creates a future from a future of the reply. Clients that are used in it inherit the
-    /// deadline and trace context of `ctx`.
+    /// deadline and trace context of `ctx`, and its caller if they
+    /// [forward](crate::client::ClientBuilder::forward_identity) it.
     pub fn boxed(ctx: &Context, future: impl Future<Output = Reply> + Send + 'static) -> Self {
         let unanswered = CancelOnDrop::new(ctx);
         let work = ctx.current.clone().scope(future);
@@ -410,7 +415,7 @@ impl CallFuture {
     /// to its end all the same, and until then the call counts as in flight. If no place is free,
     /// the closure does not run, and the reply is error −32000.
     pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
-        let current = ctx.current.clone();
+        let mut current = ctx.current.clone();
         let (origin, method) = (Arc::clone(&ctx.origin), ctx.method);
         // A call that holds a place already goes on in this one, which stays until the thread is
         // free, even if nobody waits any more. Dispatch then gives the first one back.

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::client_address::ClientAddress;
 use crate::address::group::AddressGroup;
 use crate::describe::{Access, Reader};
-use crate::identity::{Identification, PeerCredentials};
+use crate::identity::{Identification, PeerCredentials, Principal};
 use crate::memory_budget::{Account, Reservation};
 use crate::metrics::counters::RouterState;
 use crate::metrics::places::{ConnectionPlaces, Shares, TransportKind};
@@ -69,6 +69,9 @@ impl fmt::Display for CallerId {
         let is_peer = self.client == ClientAddress::from(self.peer);
         match (self.client.ip().filter(|_| !is_peer), self.peer) {
             (Some(client), Some(peer)) => write!(f, " from {client} through {peer}"),
+            (Some(client), None) if self.transport == Transport::InProcess => {
+                write!(f, " on behalf of {client}")
+            }
             (Some(client), None) => write!(f, " from {client} through a proxy"),
             (None, Some(peer)) => write!(f, " from {peer}"),
             (None, None) => Ok(()),
@@ -269,6 +272,20 @@ impl Origin {
         }
     }
 
+    /// The origin of a message on the same connection that is sent on behalf of this caller. It has the
+    /// rights of that caller, not those of the connection.
+    pub(crate) fn on_behalf_of(&self, principal: Principal) -> Self {
+        let (common, connection) = (Arc::clone(&self.common), Arc::clone(&self.connection));
+        let local = principal.local;
+        Self {
+            server: self.server.clone(),
+            client: principal.client,
+            session: self.session.clone(),
+            identification: principal.identification(),
+            ..Self::new(common, connection, local)
+        }
+    }
+
     /// A method by its index, and the caller, for the log.
     pub(crate) fn named(&self, method: usize) -> (String, CallerId) {
         let method = self.common.tree.method(method);
@@ -312,5 +329,50 @@ impl Origin {
     /// The access level of the caller.
     pub(crate) fn access(&self) -> Access {
         Access::of(self.local, self.admin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_the_peer_and_the_client_behind_it() {
+        let socket = |text: &str| Some(text.parse().unwrap());
+        let client = ClientAddress::from("192.0.2.1".parse::<std::net::IpAddr>().unwrap());
+        let peer = socket("192.0.2.9:4711");
+        for (transport, peer, client, expected) in [
+            (Transport::Tcp, None, ClientAddress::None, ""),
+            (Transport::Tcp, peer, peer.into(), " from 192.0.2.9:4711"),
+            (
+                Transport::Tcp,
+                peer,
+                client,
+                " from 192.0.2.1 through 192.0.2.9:4711",
+            ),
+            (
+                Transport::Unix,
+                None,
+                client,
+                " from 192.0.2.1 through a proxy",
+            ),
+            (Transport::Unix, None, ClientAddress::Hidden, ""),
+            (Transport::InProcess, None, ClientAddress::None, ""),
+            (
+                Transport::InProcess,
+                None,
+                client,
+                " on behalf of 192.0.2.1",
+            ),
+        ] {
+            let caller = CallerId {
+                connection: 7,
+                transport,
+                peer,
+                client,
+            };
+            let expected = format!("{transport} connection 7{expected}");
+            assert_eq!(caller.to_string(), expected);
+        }
     }
 }

@@ -62,7 +62,8 @@ pub(crate) const PROGRESS: &str = "$/progress";
 /// At its deadline, an `async` method is dropped, and its caller gets error −32001. A blocking
 /// method cannot be dropped. Its caller gets the same error, and the method continues, so it should
 /// check [`cancellation`](Self::cancellation) from time to time. A [`Client`](crate::Client) that
-/// is used inside a method inherits the deadline and the trace context.
+/// is used inside a method inherits the deadline and the trace context, and the caller if it
+/// [forwards](crate::client::ClientBuilder::forward_identity) it.
 ///
 /// # See also
 ///
@@ -71,7 +72,6 @@ pub(crate) const PROGRESS: &str = "$/progress";
 #[derive(Clone)]
 pub struct Context {
     pub(crate) origin: Arc<Origin>,
-    pub(crate) identity: Option<Identity>,
     pub(crate) method: usize,
     pub(crate) id: Option<Id>,
     pub(crate) current: CurrentCall,
@@ -114,7 +114,7 @@ impl Context {
     /// `Settings::trusted_proxies`, it is the client that the proxy names in `Forwarded` or
     /// `X-Forwarded-For`, or in a PROXY protocol header. Limits by address and the log use it, too. A
     /// proxy that does not name its client stands for it with its own address; over a Unix socket
-    /// there is then none.
+    /// there is then none. A call on behalf of somebody else has the address of that one.
     ///
     /// It tells where a call comes from, not who makes it. A client behind a proxy is never local, even
     /// if its address is 127.0.0.1.
@@ -186,7 +186,9 @@ impl Context {
     }
 
     /// Who the caller was when the call began; `None` if it was anonymous, if what it had presented
-    /// had expired, or if the server has no [`Authenticator`](crate::Authenticator).
+    /// had expired, or if the server has no [`Authenticator`](crate::Authenticator). In a call on behalf
+    /// of somebody else ([`forward_identity`](crate::client::ClientBuilder::forward_identity)) it is
+    /// that one.
     ///
     /// ```
     /// use antiphon::{Context, Router};
@@ -197,7 +199,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
-        self.identity.clone()
+        self.current.caller.as_ref()?.identity.clone()
     }
 
     /// The headers of the HTTP request; `None` if there was none.
@@ -311,7 +313,8 @@ impl Context {
     ///
     /// The task is dropped when the connection ends, or in a service that is mounted in another
     /// server, with the service. Clients that are used in it inherit the deadline and trace context
-    /// of this call, so their calls fail once that deadline has passed.
+    /// of this call, so their calls fail once that deadline has passed, and its caller if they
+    /// [forward](crate::client::ClientBuilder::forward_identity) it.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.origin
             .connection

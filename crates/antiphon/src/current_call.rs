@@ -1,8 +1,8 @@
 //! Running call of this thread, for clients that are called inside of it.
 //!
-//! A client called in a method inherits the method's deadline and its place in a trace. Nothing is
-//! passed by hand: while dispatch polls a method's future, the call's limits lie here. So does the
-//! answer to whether it holds a place among the calls in flight.
+//! A client called in a method inherits the method's deadline and its place in a trace, and its caller
+//! if it forwards identities. Nothing is passed by hand: while dispatch polls a method's future, the
+//! call's limits lie here. So does the answer to whether it holds a place among the calls in flight.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -11,12 +11,16 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::identity::Principal;
+
 /// What a nested call inherits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CurrentCall {
     pub(crate) deadline: Option<Instant>,
     pub(crate) traceparent: Option<Arc<str>>,
     pub(crate) tracestate: Option<Arc<str>>,
+    /// The caller of the method; `None` where no method runs.
+    pub(crate) caller: Option<Principal>,
 }
 
 thread_local! {
@@ -29,20 +33,33 @@ impl CurrentCall {
         CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
     }
 
-    /// Runs `f` as part of this call, also if it panics.
-    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Restore(Option<CurrentCall>);
-        impl Drop for Restore {
+    /// Whether there is nothing to inherit, because no method runs.
+    pub(crate) fn is_none(&self) -> bool {
+        self.caller.is_none()
+            && self.deadline.is_none()
+            && self.traceparent.is_none()
+            && self.tracestate.is_none()
+    }
+
+    /// Runs `f` as part of this call, also if it panics. Meanwhile the call lies in the thread, and
+    /// not here, so that nothing of it has to be cloned.
+    pub(crate) fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        struct Restore<'a> {
+            own: &'a mut CurrentCall,
+            outer: Option<CurrentCall>,
+        }
+        impl Drop for Restore<'_> {
             fn drop(&mut self) {
-                CURRENT.set(self.0.take());
+                *self.own = CURRENT.replace(self.outer.take()).unwrap_or_default();
             }
         }
-        let _restore = Restore(CURRENT.replace(Some(self.clone())));
+        let outer = CURRENT.replace(Some(std::mem::take(self)));
+        let _restore = Restore { own: self, outer };
         f()
     }
 
     /// Runs a future as part of this call.
-    pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
+    pub(crate) async fn scope<F: Future>(mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
     }

@@ -8,7 +8,7 @@ use crate::support::{Process, Server, TIMEOUT, post, run};
 use crate::temp_folder::TempFolder;
 
 /// The status and the body of a call with this token; none if it is empty.
-fn call(url: &str, token: &str, method: &str) -> (u16, String) {
+pub(crate) fn call(url: &str, token: &str, method: &str) -> (u16, String) {
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
     post(url, token, &body)
 }

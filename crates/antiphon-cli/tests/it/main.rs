@@ -17,6 +17,8 @@ mod bearer;
 mod call;
 mod codegen;
 #[cfg(unix)]
+mod console;
+#[cfg(unix)]
 mod ctl;
 #[cfg(target_os = "linux")]
 mod deploy;

@@ -56,7 +56,7 @@ impl Process {
         Self::start_command_with_env(&[], command, input, stdout)
     }
 
-    fn start_command_with_env(
+    pub(crate) fn start_command_with_env(
         variables: &[(&str, &str)],
         mut command: Command,
         input: &str,

@@ -3,7 +3,7 @@
 use antiphon_proto::ErrorCode;
 use http::StatusCode;
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorKind, Reason};
 use crate::identity::Missing;
 
 impl Error {
@@ -26,6 +26,13 @@ impl Error {
             Some(code) => code == ErrorCode::UNAUTHENTICATED,
             None => self.status() == Some(StatusCode::UNAUTHORIZED),
         }
+    }
+
+    /// Whether a client that [forwards identities](crate::client::ClientBuilder::forward_identity) was
+    /// called where no method runs. Nothing was sent.
+    #[must_use]
+    pub fn has_no_caller(&self) -> bool {
+        matches!(self.reason(), Some(Reason::NoCaller))
     }
 
     /// Whether the server knows who calls, and this caller must not: error −32007 or HTTP status

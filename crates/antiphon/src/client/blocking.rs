@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::client::{self, ClientBuilder, Error, FullResponse, PendingCall, Responses, Ticket};
+use crate::current_call::CurrentCall;
 
 /// A client whose calls block the current thread.
 ///
@@ -167,7 +168,8 @@ impl Client {
         F: IntoFuture<Output = Result<T, Error>>,
         F::IntoFuture: Send + 'static,
     {
-        let work = work.into_future();
+        // On the other thread it still belongs to the method that waits for it.
+        let work = CurrentCall::get().scope(work.into_future());
         // A plain channel: tokio's would refuse to block a thread that runs `async` code.
         let (result, wait) = mpsc::sync_channel(1);
         self.worker.runtime.spawn(async move {

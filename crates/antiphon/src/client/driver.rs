@@ -69,6 +69,14 @@ impl SessionSource {
         }
     }
 
+    /// Whether messages are sent on behalf of the caller of the method that sends them.
+    pub(super) fn forwards_identity(&self) -> bool {
+        match self {
+            Self::Own(driver) => driver.core.connector.forwards_identity(),
+            Self::Peer(_) => false,
+        }
+    }
+
     /// The number of the token of this session, if a refused one can be replaced.
     pub(super) fn token_number(&self) -> Option<u64> {
         match self {

@@ -62,6 +62,8 @@ pub(super) enum Reason {
     Connect(Box<str>),
     /// There is no token; see the cause.
     Token,
+    /// There is no running method whose caller's identity could be forwarded.
+    NoCaller,
     /// No response arrived within this timeout.
     Deadline(Duration),
     /// The transport failed; see the cause.
@@ -155,6 +157,10 @@ impl Error {
 
     pub(super) fn local(subject: &str, reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(subject, Repr::Local(Reason::Request(reason.into())))
+    }
+
+    pub(super) fn no_caller(subject: &str) -> Self {
+        Self::new(subject, Repr::Local(Reason::NoCaller))
     }
 
     pub(super) fn decode<R>(subject: &str, cause: serde_json::Error) -> Self {
@@ -280,7 +286,7 @@ impl Error {
         self.0.status
     }
 
-    fn reason(&self) -> Option<&Reason> {
+    pub(super) fn reason(&self) -> Option<&Reason> {
         match &self.0.repr {
             Repr::NotSent(reason) | Repr::Unknown(reason) | Repr::Local(reason) => Some(reason),
             Repr::Refused(_) | Repr::Rejected(_) => None,
@@ -292,6 +298,12 @@ impl Error {
         match reason {
             Reason::Connect(place) => write!(f, "cannot connect to {place}")?,
             Reason::Token => f.write_str("there is no token")?,
+            Reason::NoCaller => {
+                return f.write_str(
+                    "no method runs here whose caller's identity could be forwarded \
+                     (`Context::spawn` keeps it, `tokio::spawn` does not)",
+                );
+            }
             Reason::Deadline(waited) if matches!(self.0.repr, Repr::NotSent(_)) => {
                 return write!(f, "its time of {waited:?} was over before");
             }

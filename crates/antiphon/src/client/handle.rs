@@ -61,7 +61,8 @@ use crate::router::{IntoRouter, Router, RouterError};
 ///
 /// A call that is made inside a method also ends at the deadline of that method's call, and carries
 /// its trace context (`traceparent` and `tracestate`). Every call tells the server its timeout:
-/// over HTTP in the header `RPC-Timeout-Ms`, over a session in the member `timeout`.
+/// over HTTP in the header `RPC-Timeout-Ms`, over a session in the member `timeout`. The caller of that
+/// method is not passed on, unless the client [forwards](ClientBuilder::forward_identity) it.
 ///
 /// # See also
 ///

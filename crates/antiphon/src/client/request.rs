@@ -45,13 +45,9 @@ pub(super) fn deadline_of(
     current: CurrentCall,
 ) -> (Option<Instant>, CurrentCall) {
     // A call created outside of any running call belongs to the one that awaits it.
-    let current = match current {
-        CurrentCall {
-            deadline: None,
-            traceparent: None,
-            tracestate: None,
-        } => CurrentCall::get(),
-        current => current,
+    let current = match current.is_none() {
+        true => CurrentCall::get(),
+        false => current,
     };
     let own = timeout.and_then(|own| started.checked_add(own));
     (own.into_iter().chain(current.deadline).min(), current)

@@ -14,6 +14,7 @@ use super::request::deadline_of;
 use super::session_authentication::AuthenticationFault;
 use super::shared::Shared;
 use crate::current_call::CurrentCall;
+use crate::identity::Principal;
 use crate::session_state::{CallEnd, End, NewCall, Refused, SessionHandle, Waiting};
 
 /// A call or a notification that is about to be sent.
@@ -140,6 +141,13 @@ impl<'a> SessionExchange<'a> {
         }
     }
 
+    /// The caller of the method that this belongs to. Without one nothing is sent: to send it with the
+    /// rights of this program would give them to whoever makes a method lose its caller.
+    fn caller(&self) -> Result<Principal, Error> {
+        let caller = self.current.caller.clone();
+        caller.ok_or_else(|| Error::no_caller(self.subject))
+    }
+
     /// Posts a message.
     pub(super) fn post(
         &self,
@@ -147,7 +155,12 @@ impl<'a> SessionExchange<'a> {
         calls: Vec<NewCall>,
         text: Vec<u8>,
     ) -> Result<(Vec<Waiting>, u64), Error> {
-        handle.call(calls, text).map_err(|refused| match refused {
+        let principal = match self.source.forwards_identity() {
+            true => Some(Box::new(self.caller()?)),
+            false => None,
+        };
+        let posted = handle.call(calls, text, principal);
+        posted.map_err(|refused| match refused {
             Refused::Over(end) => self.over(&end),
             Refused::Exhausted => Error::not_sent(self.subject, Reason::NoMemory),
             Refused::Duplicate(id) => {

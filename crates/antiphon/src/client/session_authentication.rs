@@ -193,7 +193,7 @@ impl SessionAuthentication {
         let extras = Extras::default();
         let (version, id_text) = (&self.version, Some(id.as_str()));
         write_request_with(&mut text, version, id_text, METHOD, Some(&params), extras);
-        let posted = handle.call(vec![NewCall::from(id.clone())], text);
+        let posted = handle.call(vec![NewCall::from(id.clone())], text, None);
         let waiting = posted.ok().and_then(|(mut waiting, _)| waiting.pop());
         let waiting = waiting.ok_or_else(|| unanswered("the connection has ended"))?;
         match timeout(PATIENCE, waiting).await {

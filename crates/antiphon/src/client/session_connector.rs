@@ -9,6 +9,7 @@ use crate::address::{Address, authority};
 use crate::call_origin::{Connection, Transport};
 use crate::client::connect::ClientTls;
 use crate::dispatch::Dispatcher;
+use crate::identity::Identification;
 use crate::memory_budget::Account;
 use crate::router::BoxError;
 use crate::session::{Session, SessionConfig, Wire};
@@ -32,7 +33,11 @@ pub(super) struct SessionConnector {
 /// The target of a session.
 pub(super) enum Target {
     /// A router in this process.
-    InProcess(Dispatcher),
+    InProcess {
+        server: Dispatcher,
+        /// Whether each message says on whose behalf it is sent.
+        forwards_identity: bool,
+    },
     /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
 }
@@ -77,24 +82,49 @@ impl SessionConnector {
         )
     }
 
+    /// Whether messages are sent on behalf of the caller of the method that sends them.
+    pub(super) fn forwards_identity(&self) -> bool {
+        match self.target {
+            Target::InProcess {
+                forwards_identity, ..
+            } => forwards_identity,
+            Target::Address(..) => false,
+        }
+    }
+
     /// Connects; `authorization` goes into the headers of a handshake.
     pub(super) async fn connect(
         &self,
         authorization: Option<&HeaderValue>,
     ) -> Result<ConnectedSession, BoxError> {
         match &self.target {
-            Target::InProcess(server) => Ok(self.in_process(server)),
+            Target::InProcess {
+                server,
+                forwards_identity,
+            } => Ok(self.in_process(server, *forwards_identity)),
             Target::Address(address, tls) => {
                 self.connect_to(address, tls.as_ref(), authorization).await
             }
         }
     }
 
-    fn in_process(&self, server: &Dispatcher) -> ConnectedSession {
+    fn in_process(&self, server: &Dispatcher, forwards_identity: bool) -> ConnectedSession {
         let (ours, theirs) = memory::pair();
         let connection = Connection::new(Transport::InProcess, None, Account::unlimited());
         let config = SessionConfig::default();
-        let serving = Session::new(theirs, server.clone(), connection, true, &config, |_| {});
+        let serving = Session::new(
+            theirs,
+            server.clone(),
+            connection,
+            !forwards_identity,
+            &config,
+            // What does not say on whose behalf it is sent has no rights at all.
+            |origin| {
+                if forwards_identity {
+                    origin.identification = Identification::Anonymous;
+                }
+            },
+        );
         // It ends when our end of the pair is dropped.
         tokio::spawn(serving);
         self.session(ours, Transport::InProcess)
@@ -115,6 +145,69 @@ impl SessionConnector {
         ConnectedSession {
             handle: session.handle(),
             session: Box::pin(session),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use antiphon_proto::{ErrorCode, Id};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::context::Context;
+    use crate::describe::Access;
+    use crate::router::{Method, Router};
+    use crate::session_state::{CallEnd, NewCall};
+
+    /// Whatever a client sends: without a principal there is nobody whose rights it could have.
+    #[tokio::test]
+    async fn where_identities_are_forwarded_a_message_without_one_has_no_rights() {
+        let router = Router::new()
+            .method(Method::function("free", |ctx: Context| ctx.is_local()).public())
+            .method_fn("known", || true)
+            .method(Method::function("write", || true).scope("write"))
+            .method(
+                Method::function("near", || true)
+                    .public()
+                    .access(Access::Local),
+            );
+        let server = router.build().unwrap();
+        let unauthenticated = Err(ErrorCode::UNAUTHENTICATED);
+        for (forwards_identity, method, expected) in [
+            (true, "free", Ok(false)),
+            (true, "known", unauthenticated),
+            (true, "write", unauthenticated),
+            (true, "near", Err(ErrorCode::METHOD_NOT_FOUND)),
+            (false, "free", Ok(true)),
+            (false, "known", Ok(true)),
+            (false, "write", Ok(true)),
+            (false, "near", Ok(true)),
+        ] {
+            let connector = SessionConnector {
+                target: Target::InProcess {
+                    server: server.clone(),
+                    forwards_identity,
+                },
+                place: String::new(),
+                dispatcher: Router::new().build().unwrap(),
+                config: SessionConfig::default(),
+                headers: HeaderMap::new(),
+                max_message: usize::MAX,
+            };
+            let ConnectedSession { handle, session } = connector.connect(None).await.unwrap();
+            let driving = tokio::spawn(session);
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+            let calls = vec![NewCall::from(Id::from(1))];
+            let (mut waiting, _) = handle.call(calls, text.into(), None).unwrap();
+            let found = match waiting.remove(0).await {
+                CallEnd::Answered(outcome, _) => outcome
+                    .map(|result| result.decode::<Value>().unwrap() == true)
+                    .map_err(|error| error.code()),
+                end => panic!("{end:?}"),
+            };
+            assert_eq!(found, expected, "{forwards_identity} {method}");
+            driving.abort();
         }
     }
 }

@@ -92,9 +92,15 @@ impl<T: DeserializeOwned + 'static> IntoFuture for PendingSubscription<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let open = self.request.clone().open().await?;
+            let mut request = self.request;
+            let caller = CurrentCall::get().caller;
+            let open = request.clone().open().await?;
+            if request.current.is_none() {
+                // It is opened again on behalf of the same caller.
+                request.current.caller = caller;
+            }
             Ok(Subscription {
-                request: self.request,
+                request,
                 open: Some(open),
                 reopening: None,
                 ready: VecDeque::new(),

@@ -11,11 +11,13 @@
 //! | `credentials.rs` | [`Credentials`]: what a caller presents |
 //! | `authenticator.rs` | [`Authenticator`]: credentials → identity; several in their order |
 //! | `identification.rs` | what is known of the caller of a message, and of a session |
+//! | `principal.rs` | on whose behalf a call is made |
 //! | `requirement.rs` | what a method asks of its callers, and the errors if they fall short |
 
 mod authenticator;
 mod credentials;
 mod identification;
+mod principal;
 mod requirement;
 mod subject;
 
@@ -24,5 +26,6 @@ pub use authenticator::{AuthenticationError, Authenticator};
 pub(crate) use credentials::PeerCredentials;
 pub use credentials::{Credentials, UnixPeer};
 pub(crate) use identification::{Attempt, Identification};
+pub(crate) use principal::Principal;
 pub(crate) use requirement::{Missing, Requirement, is_scope};
 pub use subject::Identity;

@@ -7,6 +7,7 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, CallFuture, Reply};
+use crate::call_origin::Transport;
 use crate::error::limit_exceeded;
 use crate::identity::{Attempt, Identification, Identity};
 
@@ -53,9 +54,12 @@ impl From<Identity> for Authenticated {
 /// Answers with the subject and the scopes of the token.
 pub(super) fn authenticate(call: Call) -> CallFuture {
     let refuse = |error| CallFuture::ready(Reply::error(error));
+    let unknown = || ErrorObject::of(ErrorCode::METHOD_NOT_FOUND);
     let session = match &call.origin.identification {
         Identification::Session(session) => std::sync::Arc::clone(session),
-        Identification::Unasked => return refuse(ErrorObject::of(ErrorCode::METHOD_NOT_FOUND)),
+        // Who calls in this process is known without a token, or nobody asks.
+        _ if call.transport() == Transport::InProcess => return refuse(unknown()),
+        Identification::Unasked => return refuse(unknown()),
         Identification::Anonymous | Identification::Known(_) => {
             return refuse(ErrorObject::of(ErrorCode::NEEDS_SESSION));
         }

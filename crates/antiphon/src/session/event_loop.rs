@@ -33,6 +33,8 @@ pub(crate) struct Session<W> {
     pub(super) dispatcher: Dispatcher,
     /// The origin of all calls of this session.
     pub(super) origin: Arc<Origin>,
+    /// That of the message that is taken in, if it was sent on behalf of another caller.
+    pub(super) on_behalf: Option<Arc<Origin>>,
     pub(super) limits: Arc<SessionLimits>,
     /// A large message that is being parsed on another thread, and its length. Until it is handled,
     /// no other one is read.
@@ -84,6 +86,7 @@ impl<W: Wire> Session<W> {
             handle,
             dispatcher,
             origin: Arc::new(origin),
+            on_behalf: None,
             limits: Arc::clone(&config.limits),
             parsing: None,
             parked: Parking::new(&memory),
@@ -162,6 +165,7 @@ impl<W: Wire> Session<W> {
         }
         self.items = self.handle.fetch(room, &mut self.outgoing);
         while let Some(mut outgoing) = self.outgoing.pop_front() {
+            self.wire.set_principal(outgoing.principal.take());
             self.send(&mut outgoing.payload);
         }
         if self.outgoing.capacity() > 64 {
@@ -202,6 +206,9 @@ impl<W: Wire> Session<W> {
                 Poll::Ready(Some(Ok(message))) => {
                     *left -= 1;
                     self.received = true;
+                    let principal = self.wire.take_principal();
+                    self.on_behalf =
+                        principal.map(|principal| Arc::new(self.origin.on_behalf_of(*principal)));
                     self.take(message, cx)?;
                 }
                 Poll::Ready(Some(Err(error))) => return Err(StopReason::from(error)),

@@ -6,18 +6,17 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use antiphon_proto::message::Invalid;
 use antiphon_proto::{Entry, ErrorCode, Incoming, Request};
 
 use super::event_loop::Session;
-use super::parking::footprint;
+use super::parking::{Parked, footprint};
 use super::wire::Wire;
 use crate::dispatch::{Answered, Begun, Work};
 use crate::memory_budget::{Direction, FREE, Reservation};
-use crate::session_state::{Cancels, SessionHandle, Ticket};
+use crate::session_state::{SessionHandle, Ticket};
 
 impl<W: Wire> Session<W> {
     /// Starts a message if nothing is ahead of it. Otherwise parks it, or rejects it if the queue
@@ -27,14 +26,20 @@ impl<W: Wire> Session<W> {
             true => entry.compact(length),
             false => length,
         };
+        let message = Parked {
+            message: entry,
+            length,
+            cancels: None,
+            origin: self.on_behalf.take(),
+        };
         if self.refuses() {
-            self.reject_overloaded(&entry);
-        } else if self.parked.is_empty() && self.may_start(&entry) {
-            self.start(entry, length, None, cx);
+            self.reject_overloaded(&message.message);
+        } else if self.parked.is_empty() && self.may_start(&message.message) {
+            self.start(message, cx);
         } else if self.parked.is_full(&self.limits) {
-            self.reject_overloaded(&entry);
-        } else if let Err(entry) = self.parked.push(entry, length) {
-            self.reject_overloaded(&entry);
+            self.reject_overloaded(&message.message);
+        } else if let Err(message) = self.parked.push(message) {
+            self.reject_overloaded(&message);
         }
     }
 
@@ -45,7 +50,7 @@ impl<W: Wire> Session<W> {
                 return;
             }
             if let Some(parked) = self.parked.pop() {
-                self.start(parked.message, parked.length, parked.cancels, cx);
+                self.start(parked, cx);
             }
         }
     }
@@ -67,15 +72,14 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Starts a message whose text has this length; `cancels` holds the calls of a batch that were cancelled
-    /// while it was parked.
-    fn start(
-        &mut self,
-        entry: Incoming,
-        length: usize,
-        cancels: Option<Arc<Cancels>>,
-        cx: &mut Context<'_>,
-    ) {
+    /// Starts a message.
+    fn start(&mut self, message: Parked, cx: &mut Context<'_>) {
+        let Parked {
+            message: entry,
+            length,
+            cancels,
+            origin: on_behalf,
+        } = message;
         let memory = &self.origin.connection.memory;
         let Ok(held) = Reservation::of(memory, Direction::Request, footprint(&entry, length))
         else {
@@ -95,7 +99,7 @@ impl<W: Wire> Session<W> {
             Incoming::Batch(entries) => (ids(entries), Some(cancels.unwrap_or_default())),
         };
         let buffer = std::mem::take(&mut self.scratch);
-        let origin = &self.origin;
+        let origin = on_behalf.as_ref().unwrap_or(&self.origin);
         let cancels = cancels.as_ref();
         match (self.dispatcher).begin(entry, origin, buffer, cancels, cx) {
             Begun::Answered(Answered { text, streams, .. }) => {

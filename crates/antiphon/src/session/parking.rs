@@ -6,11 +6,11 @@ use std::sync::Arc;
 use antiphon_proto::{Entry, Incoming};
 
 use super::limits::SessionLimits;
+use crate::call_origin::Origin;
 use crate::memory_budget::{Account, Direction, Reservation};
 use crate::session_state::Cancels;
 
 /// A bounded FIFO queue of messages.
-#[derive(Debug)]
 pub(super) struct Parking {
     messages: VecDeque<Parked>,
     /// Bytes of their texts.
@@ -21,13 +21,15 @@ pub(super) struct Parking {
     held: Reservation,
 }
 
-#[derive(Debug)]
+/// A message with all that is needed to start it.
 pub(super) struct Parked {
     pub(super) message: Incoming,
     /// Bytes of its text.
     pub(super) length: usize,
     /// The ids of calls in a parked batch that the peer has cancelled.
     pub(super) cancels: Option<Arc<Cancels>>,
+    /// The origin of its calls, if it is not that of the session.
+    pub(super) origin: Option<Arc<Origin>>,
 }
 
 impl Parking {
@@ -48,23 +50,19 @@ impl Parking {
         self.messages.len() >= limits.max_parked || self.length >= limits.max_parked_bytes
     }
 
-    /// Appends a message whose text has this length.
+    /// Appends a message.
     ///
     /// # Errors
     ///
     /// The message, if there is no memory for it.
-    pub(super) fn push(&mut self, message: Incoming, length: usize) -> Result<(), Incoming> {
-        let bytes = footprint(&message, length);
+    pub(super) fn push(&mut self, parked: Parked) -> Result<(), Incoming> {
+        let bytes = footprint(&parked.message, parked.length);
         if self.held.cover(self.bytes + bytes).is_err() {
-            return Err(message);
+            return Err(parked.message);
         }
         self.bytes += bytes;
-        self.length += length;
-        self.messages.push_back(Parked {
-            message,
-            length,
-            cancels: None,
-        });
+        self.length += parked.length;
+        self.messages.push_back(parked);
         Ok(())
     }
 
@@ -148,7 +146,13 @@ mod tests {
         let mut parked = 0;
         loop {
             let (message, length) = batch();
-            if parking.push(message, length).is_err() {
+            let one = Parked {
+                message,
+                length,
+                cancels: None,
+                origin: None,
+            };
+            if parking.push(one).is_err() {
                 break;
             }
             parked += 1;

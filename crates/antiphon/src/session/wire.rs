@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use crate::identity::Principal;
+
 /// One end of a message-oriented connection.
 pub(crate) trait Wire: Send + Unpin + 'static {
     /// Whether the transport has pings.
@@ -26,6 +28,15 @@ pub(crate) trait Wire: Send + Unpin + 'static {
     /// It never waits and never fails: the session checks [`unwritten`](Self::unwritten) before it
     /// produces more output.
     fn send(&mut self, message: &mut Vec<u8>);
+
+    /// Says on whose behalf the next message is sent, if not on that of this side. Only a connection
+    /// inside of this process passes it on: to another one it proves nothing.
+    fn set_principal(&mut self, _principal: Option<Box<Principal>>) {}
+
+    /// On whose behalf the message that was received last was sent, if that was said.
+    fn take_principal(&mut self) -> Option<Box<Principal>> {
+        None
+    }
 
     /// Writes queued messages and control frames, in as few system calls as possible.
     ///

@@ -12,6 +12,7 @@ use super::limits::ConnectionLimits;
 use super::outbound_table::Calls;
 use super::publisher_queues::{ItemQueues, Outgoing};
 use super::subscriber_queues::Inboxes;
+use crate::identity::Principal;
 use crate::memory_budget::{Account, Payload};
 
 /// A handle of a session. Cheap to clone; it does not keep the session alive.
@@ -119,11 +120,25 @@ impl SessionHandle {
     }
 
     pub(super) fn put(&self, state: &mut State, payload: impl Into<Payload>) -> u64 {
+        self.put_for(None, state, payload)
+    }
+
+    /// Puts a message into the outbox that is sent on behalf of somebody else.
+    pub(super) fn put_for(
+        &self,
+        principal: Option<Box<Principal>>,
+        state: &mut State,
+        payload: impl Into<Payload>,
+    ) -> u64 {
         state.serial.posted += 1;
         if state.end.is_none() {
             let payload = payload.into();
             self.0.posted.fetch_add(payload.len(), Ordering::Relaxed);
-            state.outbox.push_back(Outgoing { payload, seq: None });
+            state.outbox.push_back(Outgoing {
+                payload,
+                seq: None,
+                principal,
+            });
         }
         state.serial.posted
     }

@@ -18,6 +18,7 @@ use super::handle::{SessionHandle, State};
 use super::outbound_table::{CallEnd, NewCall, Progress, TooManyUnmatched, Waiter};
 use super::received::{Received, hold_error};
 use super::subscriber_queues::{InboxSender, SubscriptionKey};
+use crate::identity::Principal;
 use crate::memory_budget::{Exhausted, Payload};
 
 /// Why a message with calls was not posted.
@@ -53,8 +54,8 @@ impl SessionHandle {
         Poll::Pending
     }
 
-    /// Posts a message with calls in it. Returns a future for each response, and the serial number
-    /// of the message.
+    /// Posts a message with calls in it, on behalf of somebody else if that is said. Returns a future
+    /// for each response, and the serial number of the message.
     ///
     /// # Errors
     ///
@@ -64,6 +65,7 @@ impl SessionHandle {
         &self,
         calls: Vec<NewCall>,
         text: Vec<u8>,
+        principal: Option<Box<Principal>>,
     ) -> Result<(Vec<Waiting>, u64), Refused> {
         let mut message = Payload::from(text);
         let size = message.text.capacity();
@@ -82,6 +84,9 @@ impl SessionHandle {
             let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
             for call in calls {
                 let (tell, receiver) = oneshot::channel();
+                if let (Some(opens), Some(principal)) = (&call.opens, &principal) {
+                    opens.opened_for(principal);
+                }
                 let opens = call.opens.as_ref().map(InboxSender::key);
                 let waiter = Waiter {
                     serial,
@@ -105,7 +110,7 @@ impl SessionHandle {
                     receiver,
                 });
             }
-            Ok((waiting, self.put(state, message)))
+            Ok((waiting, self.put_for(principal, state, message)))
         })
     }
 
@@ -221,14 +226,20 @@ impl SessionHandle {
     }
 
     /// Posts a call and ignores its response.
-    pub(super) fn call_and_forget(&self, state: &mut State, method: &str, params: &str) {
+    pub(super) fn call_and_forget(
+        &self,
+        state: &mut State,
+        method: &str,
+        params: &str,
+        principal: Option<Box<Principal>>,
+    ) {
         state.calls.next += 1;
         // A string, so that it cannot collide with the numbers that callers use.
         let id = Id::from(format!("antiphon-{}", state.calls.next));
         state.calls.abandon(id.as_str().as_bytes(), None);
         let mut text = Vec::new();
         message::write_request(&mut text, "2.0", Some(id.as_str()), method, Some(params));
-        self.put(state, text);
+        self.put_for(principal, state, text);
     }
 
     /// Abandons a pending call and sends a cancellation to the peer.
@@ -324,7 +335,7 @@ mod tests {
         let accounts = Accounts::new(0, 50_000);
         let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
         let used = || accounts.budgets.responses.used();
-        let post = |size: usize| handle.call(Vec::new(), vec![b'x'; size]).map(|_| ());
+        let post = |size: usize| handle.call(Vec::new(), vec![b'x'; size], None).map(|_| ());
         post(4_000).unwrap();
         assert_eq!(used(), 0);
         post(20_000).unwrap();
@@ -340,7 +351,7 @@ mod tests {
     /// A call whose answer is about to come.
     fn call(handle: &SessionHandle, id: u64) -> Waiting {
         let (mut waiting, _) = handle
-            .call(vec![NewCall::from(Id::from(id))], vec![])
+            .call(vec![NewCall::from(Id::from(id))], vec![], None)
             .unwrap();
         waiting.pop().unwrap()
     }
@@ -414,7 +425,7 @@ mod tests {
         let accounts = Accounts::new(100_000, 0);
         let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
         let calls = (0..4).map(|id: u64| NewCall::from(Id::from(id))).collect();
-        let (waiting, _) = handle.call(calls, Vec::new()).unwrap();
+        let (waiting, _) = handle.call(calls, Vec::new(), None).unwrap();
         let error = ErrorObject::new(1, "x".repeat(20_000));
         handle
             .answered("null", Err(error), &mut Received::new(20_100))
@@ -439,7 +450,7 @@ mod tests {
                 progress: None,
                 room: None,
             };
-            let (waiting, _) = handle.call(vec![call], Vec::new()).unwrap();
+            let (waiting, _) = handle.call(vec![call], Vec::new(), None).unwrap();
             let both = Arc::new(Barrier::new(2));
             let dropper = {
                 let both = Arc::clone(&both);

@@ -11,6 +11,7 @@ use std::task::Waker;
 use tokio::task::AbortHandle;
 
 use super::limits::ConnectionLimits;
+use crate::identity::Principal;
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Payload, Reservation};
 use crate::subscription::{Ending, MessageFormat, Overflow};
 
@@ -23,6 +24,8 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Payload,
     /// The sequence number, if this is a message of a subscription.
     pub(crate) seq: Option<u64>,
+    /// On whose behalf it is sent, if it is not on behalf of this side of the connection.
+    pub(crate) principal: Option<Box<Principal>>,
 }
 
 /// The queues of all subscriptions of one peer.
@@ -160,6 +163,7 @@ impl ItemQueues {
             Outgoing {
                 payload,
                 seq: Some(seq),
+                principal: None,
             },
         );
         true
@@ -205,6 +209,7 @@ impl ItemQueues {
                 Outgoing {
                     payload: text.into(),
                     seq: Some(seq),
+                    principal: None,
                 },
             ),
             None if queue.items.is_empty() => {

@@ -37,7 +37,7 @@ impl SessionHandle {
         drop(state);
         if !fits {
             inbox.end(InboxEnd::Lagged);
-            self.change(|state| self.tell_unsubscribed(state, id, &inbox.unsubscribe));
+            self.change(|state| self.tell_unsubscribed(state, id, &inbox.key()));
         }
         true
     }
@@ -48,7 +48,7 @@ impl SessionHandle {
             let known = state.inboxes.table.get(id);
             if known.is_some_and(|inbox| key.is_of(inbox)) {
                 state.inboxes.table.remove(id);
-                self.tell_unsubscribed(state, id, &key.unsubscribe);
+                self.tell_unsubscribed(state, id, key);
             }
         });
     }
@@ -56,12 +56,13 @@ impl SessionHandle {
     /// Unsubscribes from a subscription that the peer has accepted after its call was abandoned.
     pub(super) fn decline(&self, state: &mut State, id: &str, key: &SubscriptionKey) {
         if is_id(id) {
-            self.tell_unsubscribed(state, id, &key.unsubscribe);
+            self.tell_unsubscribed(state, id, key);
             self.0.mail.store(true, Ordering::Release);
         }
     }
 
-    fn tell_unsubscribed(&self, state: &mut State, id: &str, method: &str) {
-        self.call_and_forget(state, method, &format!("[{id}]"));
+    fn tell_unsubscribed(&self, state: &mut State, id: &str, key: &SubscriptionKey) {
+        let params = format!("[{id}]");
+        self.call_and_forget(state, &key.unsubscribe, &params, key.principal());
     }
 }

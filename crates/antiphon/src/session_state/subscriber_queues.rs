@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::end::End;
 use super::received::{Held, Received};
+use crate::identity::Principal;
 use crate::memory_budget::Account;
 
 /// Bytes of items that may be queued for one of our subscribers.
@@ -58,6 +59,8 @@ struct Shared {
     /// Bytes in all inboxes of the connection, once the subscription is open.
     all: OnceLock<Arc<AtomicUsize>>,
     end: OnceLock<InboxEnd>,
+    /// On whose behalf it was opened, if that is somebody else.
+    principal: OnceLock<Box<Principal>>,
 }
 
 /// An item for a subscriber: the parameters of a notification, reserved until it is dropped.
@@ -113,6 +116,11 @@ impl InboxSender {
         }
     }
 
+    /// Sets on whose behalf the subscription is opened: it is ended on the same one's.
+    pub(super) fn opened_for(&self, principal: &Principal) {
+        let _ = self.shared.principal.set(Box::new(principal.clone()));
+    }
+
     /// Sets why the subscription has ended. The first reason wins.
     pub(super) fn end(&self, end: InboxEnd) {
         let _ = self.shared.end.set(end);
@@ -166,6 +174,11 @@ impl Shared {
 }
 
 impl SubscriptionKey {
+    /// On whose behalf the subscription was opened, if that is somebody else.
+    pub(super) fn principal(&self) -> Option<Box<Principal>> {
+        self.shared.principal.get().cloned()
+    }
+
     /// Whether this is the key of that inbox's subscription.
     pub(super) fn is_of(&self, inbox: &InboxSender) -> bool {
         Arc::ptr_eq(&inbox.shared, &self.shared)

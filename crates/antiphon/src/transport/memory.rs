@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::identity::Principal;
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 
 /// The most bytes in one direction; a longer message is accepted when the pipe is empty.
@@ -23,6 +24,8 @@ pub(crate) fn pair() -> (MemoryWire, MemoryWire) {
         outgoing: Arc::clone(outgoing),
         waiting: VecDeque::new(),
         unwritten: 0,
+        next: None,
+        last: None,
         traffic: Traffic::default(),
     };
     (wire(&one, &other), wire(&other, &one))
@@ -33,9 +36,20 @@ pub(crate) fn pair() -> (MemoryWire, MemoryWire) {
 pub(crate) struct MemoryWire {
     incoming: Arc<Pipe>,
     outgoing: Arc<Pipe>,
-    waiting: VecDeque<Bytes>,
+    waiting: VecDeque<Message>,
     unwritten: usize,
+    /// On whose behalf the next message is sent.
+    next: Option<Box<Principal>>,
+    /// On whose behalf the last message was received.
+    last: Option<Box<Principal>>,
     traffic: Traffic,
+}
+
+/// A message, and on whose behalf it is sent if that was said.
+#[derive(Debug)]
+struct Message {
+    text: Bytes,
+    principal: Option<Box<Principal>>,
 }
 
 /// One direction of the connection.
@@ -44,7 +58,7 @@ struct Pipe(Mutex<Flow>);
 
 #[derive(Debug, Default)]
 struct Flow {
-    messages: VecDeque<Bytes>,
+    messages: VecDeque<Message>,
     bytes: usize,
     closed: bool,
     reader: Option<Waker>,
@@ -76,19 +90,32 @@ impl Wire for MemoryWire {
             flow.reader = Some(cx.waker().clone());
             return Poll::Pending;
         };
-        flow.bytes -= message.len();
-        self.traffic.received += message.len() as u64;
+        let Message { text, principal } = message;
+        flow.bytes -= text.len();
+        self.traffic.received += text.len() as u64;
         let writer = flow.writer.take();
         drop(flow);
         if let Some(writer) = writer {
             writer.wake();
         }
-        Poll::Ready(Some(Ok(message)))
+        self.last = principal;
+        Poll::Ready(Some(Ok(text)))
+    }
+
+    fn set_principal(&mut self, principal: Option<Box<Principal>>) {
+        self.next = principal;
+    }
+
+    fn take_principal(&mut self) -> Option<Box<Principal>> {
+        self.last.take()
     }
 
     fn send(&mut self, message: &mut Vec<u8>) {
         self.unwritten += message.len();
-        self.waiting.push_back(std::mem::take(message).into());
+        self.waiting.push_back(Message {
+            text: std::mem::take(message).into(),
+            principal: self.next.take(),
+        });
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -100,12 +127,13 @@ impl Wire for MemoryWire {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         while let Some(message) = self.waiting.front() {
-            if flow.bytes > 0 && flow.bytes + message.len() > CAPACITY {
+            let length = message.text.len();
+            if flow.bytes > 0 && flow.bytes + length > CAPACITY {
                 break;
             }
-            flow.bytes += message.len();
-            self.unwritten -= message.len();
-            self.traffic.written += message.len() as u64;
+            flow.bytes += length;
+            self.unwritten -= length;
+            self.traffic.written += length as u64;
             flow.messages.extend(self.waiting.pop_front());
         }
         let done = self.waiting.is_empty();

@@ -27,6 +27,10 @@ const SUBJECT: &str = "the client";
 const PLAINTEXT: &str = "the token would cross the network unencrypted: use https:, wss: or tls:, \
                          or say that it may (`allow_plaintext_token`)";
 
+const NOT_FORWARDED: &str = "an identity can be forwarded inside of this process only \
+                             (`in_process`): to another one it proves nothing, and the token of a caller is \
+                             not ours to send";
+
 impl ClientBuilder {
     /// Builds the client. It does not connect yet.
     ///
@@ -45,6 +49,9 @@ impl ClientBuilder {
         if self.tokens.is_some() && self.headers.contains_key(header::AUTHORIZATION) {
             self.fail("a token and a header `Authorization` are given: one is enough".to_owned());
         }
+        if self.forwards_identity && self.in_process.is_none() {
+            self.fail(NOT_FORWARDED.to_owned());
+        }
         if let Some(fault) = self.fault.take() {
             return Err(Error::local(SUBJECT, fault));
         }
@@ -62,7 +69,10 @@ impl ClientBuilder {
 
     /// A client of a router in this process.
     pub(in crate::client) fn over(mut self, server: Dispatcher, offered: Dispatcher) -> Client {
-        let target = Target::InProcess(server);
+        let target = Target::InProcess {
+            server,
+            forwards_identity: self.forwards_identity,
+        };
         let (place, transport) = self.session(target, "this process", offered);
         self.assemble(place, transport)
     }
@@ -155,7 +165,7 @@ impl ClientBuilder {
             self.headers.remove(name);
         }
         // A router in this process asks nobody who calls.
-        let is_asked = !matches!(target, Target::InProcess(_));
+        let is_asked = !matches!(target, Target::InProcess { .. });
         let tokens = self.tokens.take().filter(|_| is_asked);
         let connector = SessionConnector {
             target,

@@ -1,4 +1,4 @@
-//! Options that say who the client is: tokens and certificates.
+//! Options that say who calls: tokens, certificates, and the caller of the running method.
 
 use std::sync::Arc;
 
@@ -76,6 +76,65 @@ impl ClientBuilder {
             let asking = provider();
             Box::pin(async move { asking.await.map(Into::into).map_err(Into::into) })
         })));
+        self
+    }
+
+    /// Calls on behalf of the caller of the method that runs: the router [in this process](Self::in_process)
+    /// sees that caller and checks its scopes. Default: the caller is this program, which may call
+    /// everything but methods for admins.
+    ///
+    /// It holds for calls, notifications, batches and subscriptions. What arrives is what
+    /// [`Context::identity`](crate::Context::identity) tells the method that runs:
+    ///
+    /// | the method that runs | in the router that is called |
+    /// |---|---|
+    /// | has a known caller | it is that caller, with its scopes, claims and expiry as they were when its call began |
+    /// | has an anonymous one, or the admin, or its server asks nobody | the caller is anonymous: `public` methods only |
+    /// | has a caller on this machine | methods for local callers exist, for any other caller they do not |
+    /// | there is none | nothing is sent; the error is one for which [`has_no_caller`](crate::client::Error::has_no_caller) is true |
+    ///
+    /// So a caller gets no right through the client that it does not have itself. Methods for admins
+    /// cannot be called, `rpc.authenticate` is an unknown method, and
+    /// [`Context::client_ip`](crate::Context::client_ip) is that of the original call.
+    ///
+    /// A call belongs to the method in which it was created, or else awaited. `async` and `blocking`
+    /// methods, streams of subscriptions and [`Context::spawn`](crate::Context::spawn) count as running. A
+    /// plain `fn`, a bare `tokio::spawn` and a thread do not. Results that are kept for several callers
+    /// should come from a client without this option.
+    ///
+    /// # Errors
+    ///
+    /// With an address or a [`service`](Self::service), it is an error of [`build`](Self::build): another
+    /// process has no reason to believe it, and the token of a caller is not sent on.
+    ///
+    /// ```
+    /// use antiphon::{Client, ErrorObject, Failure, Method, Router};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let accounts = Router::new()
+    ///     .method(Method::function("balance", |_account: String| 7).scope("accounts:read"))
+    ///     .build()?;
+    /// let accounts = Client::builder("").in_process(&accounts).forward_identity().build()?;
+    ///
+    /// let report = move |account: String| {
+    ///     let accounts = accounts.clone();
+    ///     async move {
+    ///         match accounts.call::<i64>("balance", (account,)).await {
+    ///             Ok(balance) => Ok(format!("{balance} coins")),
+    ///             Err(error) if error.is_unauthenticated() => Err(ErrorObject::new(1, "Who are you?")),
+    ///             Err(error) => Err(Failure::from(error).into()),
+    ///         }
+    ///     }
+    /// };
+    /// let reports = Client::in_process(Router::new().method_fn("report", report))?;
+    /// // A router in this process asks nobody, so its caller is anonymous to `accounts`.
+    /// let error = reports.call::<String>("report", ("alice",)).await.unwrap_err();
+    /// assert_eq!(error.code().unwrap().0, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn forward_identity(mut self) -> Self {
+        self.forwards_identity = true;
         self
     }
 

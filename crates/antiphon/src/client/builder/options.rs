@@ -41,7 +41,7 @@ use crate::session::SessionLimits;
 /// |---|---|
 /// | calls | [`timeout`](Self::timeout), [`version`](Self::version), [`data`](Self::data), [`id_generator`](Self::id_generator), [`separator`](Self::separator), [`tell_deadlines`](Self::tell_deadlines) |
 /// | requests | [`header`](Self::header), [`encoding`](Self::encoding) |
-/// | who calls | [`bearer`](Self::bearer), [`bearer_from`](Self::bearer_from), [`allow_plaintext_token`](Self::allow_plaintext_token), [`client_certificate`](Self::client_certificate) |
+/// | who calls | [`bearer`](Self::bearer), [`bearer_from`](Self::bearer_from), [`allow_plaintext_token`](Self::allow_plaintext_token), [`client_certificate`](Self::client_certificate), [`forward_identity`](Self::forward_identity) |
 /// | limits | [`max_response`](Self::max_response), [`max_batch_response`](Self::max_batch_response), [`max_values`](Self::max_values), [`max_in_flight`](Self::max_in_flight) |
 /// | connections | [`http2_prior_knowledge`](Self::http2_prior_knowledge), [`ca_certificate`](Self::ca_certificate), [`server_name`](Self::server_name), [`service`](Self::service), [`in_process`](Self::in_process) |
 /// | sessions | [`router`](Self::router), [`reconnect`](Self::reconnect), [`session_limits`](Self::session_limits) |
@@ -61,6 +61,7 @@ pub struct ClientBuilder {
     pub(super) tls: TlsOptions,
     pub(super) tokens: Option<Tokens>,
     pub(super) plaintext_token: bool,
+    pub(super) forwards_identity: bool,
     pub(super) fault: Option<String>,
 }
 
@@ -87,6 +88,7 @@ impl ClientBuilder {
             tls: TlsOptions::default(),
             tokens: None,
             plaintext_token: false,
+            forwards_identity: false,
             fault: None,
         }
     }
@@ -290,6 +292,9 @@ impl ClientBuilder {
     }
 
     /// Calls a router in the same process, over a session. The address of the builder is ignored.
+    ///
+    /// The caller is this program, which may call everything but methods for admins, also inside of a
+    /// method. [`forward_identity`](Self::forward_identity) makes it the caller of that method.
     pub fn in_process(mut self, dispatcher: &Dispatcher) -> Self {
         self.in_process = Some(dispatcher.clone());
         self

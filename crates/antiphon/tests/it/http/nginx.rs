@@ -136,17 +136,32 @@ impl Drop for Nginx {
 fn documented(server: &str, address: SocketAddr, folder: &Path) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/nginx.conf");
     let text = std::fs::read_to_string(path).unwrap();
-    let replaced = |text: String, old: &str, new: &str| {
-        assert!(text.contains(old), "{old}");
-        text.replace(old, new)
-    };
-    let text = replaced(text, "server 127.0.0.1:8060;", &format!("server {server};"));
-    let text = replaced(text, "listen 443 ssl;", &format!("listen {address};"));
+    let text = replaced(
+        &text,
+        "server 127.0.0.1:8060;",
+        &format!("server {server};"),
+    );
+    let text = replaced(&text, "listen 443 ssl;", &format!("listen {address};"));
     let lines = text.lines().filter(|line| !line.contains("ssl_"));
     let block: String = lines.map(|line| format!("{line}\n")).collect();
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let paths = paths.map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()));
     format!("http {{\naccess_log off;\n{}{block}}}\n", paths.concat())
+}
+
+/// The block of `docs/deploy.md` for nginx that begins so.
+fn snippet(begin: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/deploy.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once(&format!("```nginx\n{begin}")).unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    format!("{begin}{block}")
+}
+
+/// The text with something else in place of what it says, which has to occur.
+fn replaced(text: &str, old: &str, new: &str) -> String {
+    assert!(text.contains(old), "{old}");
+    text.replace(old, new)
 }
 
 /// A server that trusts nginx.
@@ -246,8 +261,16 @@ async fn the_client_is_known_behind_nginx_over_a_unix_socket() {
     let path = folder.join("rpc.sock");
     let group = if is_root() { "&group=www-data" } else { "" };
     let server = server(&format!("http+unix:{}?mode=0660{group}", path.display())).await;
-    let to = format!("unix:{}", path.display());
-    let nginx = Nginx::start(program, |at, folder| documented(&to, at, folder)).await;
+    // What the page says in place of the address.
+    let upstream = snippet("upstream antiphon");
+    let line = upstream.lines().nth(1).unwrap().trim();
+    let line = replaced(line, "/run/antiphon/rpc.sock", path.to_str().unwrap());
+    let to = line
+        .strip_prefix("server ")
+        .unwrap()
+        .strip_suffix(';')
+        .unwrap();
+    let nginx = Nginx::start(program, |at, folder| documented(to, at, folder)).await;
     check(&server, &nginx, "a proxy").await;
     let _ = std::fs::remove_dir_all(&folder);
 }
@@ -290,9 +313,9 @@ async fn nginx_passes_on_connections_with_the_proxy_protocol() {
         let server = server(bind).await;
         let to = server.address;
         let nginx = Nginx::start(program, |at, _| {
-            format!(
-                "{module}\nstream {{ server {{ listen {at}; proxy_pass {to}; proxy_protocol on; }} }}"
-            )
+            let block = replaced(&snippet("stream"), "listen 443;", &format!("listen {at};"));
+            let block = replaced(&block, "10.0.0.7:8070", &to.to_string());
+            format!("{module}\n{block}")
         })
         .await;
         for client in ["127.0.0.5", "127.0.0.6"] {

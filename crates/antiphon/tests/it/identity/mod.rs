@@ -1,5 +1,6 @@
 //! Tests of identities: who may call what, over every transport.
 
+mod forwarding;
 mod guesses;
 mod http;
 mod listings;

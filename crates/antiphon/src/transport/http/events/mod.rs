@@ -147,13 +147,13 @@ impl Events {
         let is_short = |next: &Outgoing| next.payload.len() < MAX_FRAME;
         if !self.fetched.front().is_some_and(is_short) {
             let next = self.fetched.pop_front();
-            return Ok(next.map(|Outgoing { payload, seq }| event(payload, seq)));
+            return Ok(next.map(|Outgoing { payload, seq, .. }| event(payload, seq)));
         }
         let sizes = self.fetched.iter().map(|next| next.payload.len() + AROUND);
         let mut text = Vec::with_capacity(sizes.sum::<usize>().min(ROOM));
         while text.len() < MAX_FRAME
             && self.fetched.front().is_some_and(is_short)
-            && let Some(Outgoing { payload, seq }) = self.fetched.pop_front()
+            && let Some(Outgoing { payload, seq, .. }) = self.fetched.pop_front()
         {
             write_event(&mut text, &payload.text, seq);
         }
