@@ -252,12 +252,15 @@ fn members<const COUNTS: bool>(scanner: &mut Scanner<'_, COUNTS>) -> Result<Memb
     loop {
         members.read(scanner)?;
         scanner.space();
-        if scanner.close(b'}') {
-            members.plain = scanner.is_plain();
-            return Ok(members);
+        if scanner.accept(b',') {
+            scanner.space();
+            continue;
         }
-        scanner.expect(b',')?;
-        scanner.space();
+        if !scanner.close(b'}') {
+            return Err(Fault);
+        }
+        members.plain = scanner.is_plain();
+        return Ok(members);
     }
 }
 
@@ -265,8 +268,16 @@ impl Members {
     /// Scans one member: its name and its value.
     #[inline]
     fn read<const COUNTS: bool>(&mut self, scanner: &mut Scanner<'_, COUNTS>) -> Result<(), Fault> {
-        // Fast path: most messages write the common names without escapes.
-        let slot = match scanner.second() {
+        // Fast path: most messages write the common names without escapes, and the version like this.
+        let second = scanner.second();
+        if second == Some(b'j')
+            && let Some(version) =
+                scanner.accept_member(b"\"jsonrpc\":\"2.0\"", b"\"jsonrpc\"".len())?
+        {
+            self.duplicate |= self.jsonrpc.replace(version).is_some();
+            return Ok(());
+        }
+        let slot = match second {
             Some(b'j') if scanner.accept_key(b"\"jsonrpc\"")? => Some(&mut self.jsonrpc),
             Some(b'i') if scanner.accept_key(b"\"id\"")? => Some(&mut self.id),
             Some(b'm') if scanner.accept_key(b"\"method\"")? => Some(&mut self.method),
@@ -418,6 +429,10 @@ fn method_name(value: &[u8], span: Span, plain: bool) -> Option<Name> {
 
 /// Whether the JSON value is the string `expected`, with or without escapes.
 fn is_string(value: &[u8], expected: &str) -> bool {
+    // Nearly always; comparisons with constants are cheap.
+    if value == b"\"2.0\"" && expected == "2.0" {
+        return true;
+    }
     let Some(inner) = value
         .strip_prefix(b"\"")
         .and_then(|v| v.strip_suffix(b"\""))

@@ -49,8 +49,8 @@ pub(crate) struct Fault;
 /// A scanner. Only one with `COUNTS` counts values, so that short texts do not pay for it.
 pub(crate) struct Scanner<'a, const COUNTS: bool> {
     text: &'a [u8],
-    /// The remaining text. Pattern matching on slices needs no bounds checks.
-    rest: &'a [u8],
+    /// The position of the next byte, at most the length of the text.
+    at: usize,
     depth: u32,
     /// Bitwise OR of the bytes in all strings. Its high bits tell whether all bytes are ASCII.
     seen: u64,
@@ -74,7 +74,7 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
             values: max_values,
             exceeded: false,
             text,
-            rest: text,
+            at: 0,
             depth: 0,
             seen: 0,
             escapes: false,
@@ -82,7 +82,7 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
     }
 
     pub(crate) fn at(&self) -> usize {
-        self.text.len() - self.rest.len()
+        self.at
     }
 
     /// Whether the scanned text is ASCII, and therefore valid UTF-8. Outside of strings, the
@@ -120,37 +120,40 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         self.text.get(text.start..text.end).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.rest.first().copied()
+        self.text.get(self.at).copied()
     }
 
     /// The byte after the next one.
+    #[inline]
     pub(crate) fn second(&self) -> Option<u8> {
-        self.rest.get(1).copied()
+        self.text.get(self.at + 1).copied()
     }
 
     /// Skips white space (RFC 8259, section 2).
     #[inline]
     pub(crate) fn space(&mut self) {
         // Most texts have no white space, and a single comparison is enough.
-        while let [byte @ ..=b' ', rest @ ..] = self.rest {
-            if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
-                return;
-            }
-            self.rest = rest;
+        if let Some(..=b' ') = self.peek() {
+            self.more_space();
+        }
+    }
+
+    fn more_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
         }
     }
 
     /// Consumes the next byte if it is `byte`.
     #[inline]
     pub(crate) fn accept(&mut self, byte: u8) -> bool {
-        match self.rest {
-            [first, rest @ ..] if *first == byte => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            return true;
         }
+        false
     }
 
     #[inline]
@@ -178,14 +181,17 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
     /// Consumes a closing bracket if it is next.
     #[inline]
     pub(crate) fn close(&mut self, bracket: u8) -> bool {
-        let closed = self.accept(bracket);
-        self.depth -= u32::from(closed);
-        closed
+        if self.accept(bracket) {
+            self.depth -= 1;
+            return true;
+        }
+        false
     }
 
     /// Scans the name of a member and the colon, and stops before the value.
     #[inline]
     pub(crate) fn key(&mut self) -> Result<Text, Fault> {
+        self.expect(b'"')?;
         let name = self.string()?;
         self.colon()?;
         Ok(name)
@@ -199,34 +205,68 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         Ok(())
     }
 
+    /// Consumes `bytes` if they are next.
+    #[inline]
+    fn accept_bytes<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
+        let next = self.text.get(self.at..).and_then(<[u8]>::first_chunk);
+        if next == Some(bytes) {
+            self.at += N;
+            return true;
+        }
+        false
+    }
+
     /// Consumes the name of a member if it is exactly `quoted`, the usual form without escapes.
     #[inline]
-    pub(crate) fn accept_key(&mut self, quoted: &[u8]) -> Result<bool, Fault> {
-        match self.rest.strip_prefix(quoted) {
-            Some(rest) => {
-                self.rest = rest;
-                self.colon().map(|()| true)
-            }
-            None => Ok(false),
+    pub(crate) fn accept_key<const N: usize>(&mut self, quoted: &[u8; N]) -> Result<bool, Fault> {
+        match self.accept_bytes(quoted) {
+            true => self.colon().map(|()| true),
+            false => Ok(false),
         }
+    }
+
+    /// Consumes a member whose value is a string, if it is written exactly like this: a name of
+    /// `name` bytes with its quotes, a colon, the value. Returns the value.
+    #[inline]
+    pub(crate) fn accept_member<const N: usize>(
+        &mut self,
+        member: &[u8; N],
+        name: usize,
+    ) -> Result<Option<Span>, Fault> {
+        let start = self.at + name + 1;
+        if !self.accept_bytes(member) {
+            return Ok(None);
+        }
+        self.count()?;
+        Ok(Some(Span::new(start, self.at)))
     }
 
     /// Scans any value, including nested ones.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<Span, Fault> {
-        let start = self.at();
-        match self.rest.first() {
+        let start = self.at;
+        match self.peek() {
             Some(b'{' | b'[') => self.container()?,
-            _ => self.scalar()?,
+            first => self.scalar(first)?,
         }
-        Ok(Span::new(start, self.at()))
+        Ok(Span::new(start, self.at))
     }
 
-    fn scalar(&mut self) -> Result<(), Fault> {
+    /// Scans a value that begins with this byte, which is no bracket.
+    #[inline(always)]
+    fn scalar(&mut self, first: Option<u8>) -> Result<(), Fault> {
         self.count()?;
-        match self.rest.first() {
-            Some(b'"') => self.string().map(drop),
-            Some(b'-' | b'0'..=b'9') => self.number(),
+        match first {
+            Some(b'"') => {
+                self.at += 1;
+                self.string().map(drop)
+            }
+            Some(b'1'..=b'9') => {
+                self.at += 1;
+                self.more_digits();
+                self.fraction()
+            }
+            Some(b'-' | b'0') => self.number(),
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
@@ -240,7 +280,7 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         // One bit per open bracket of this value, the innermost in the lowest bit: 1 is an object.
         let mut kinds: u128 = 0;
         loop {
-            match self.rest.first() {
+            match self.peek() {
                 Some(b'{') => {
                     self.open(b'{')?;
                     self.space();
@@ -258,7 +298,7 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
                         continue;
                     }
                 }
-                _ => self.scalar()?,
+                first => self.scalar(first)?,
             }
             // After a value, its container continues or ends, and may end the enclosing ones.
             loop {
@@ -282,28 +322,28 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         }
     }
 
-    /// Scans a string (RFC 8259, section 7): no raw control characters, only valid escapes.
+    /// Scans a string behind its first quote (RFC 8259, section 7): no raw control characters, only
+    /// valid escapes.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Text, Fault> {
-        self.expect(b'"')?;
-        let start = self.at();
+    fn string(&mut self) -> Result<Text, Fault> {
+        let start = self.at;
         let mut escaped = false;
         loop {
-            let plain = self.plain_prefix();
-            match self.rest.get(plain..) {
-                Some([b'"', rest @ ..]) => {
-                    self.rest = rest;
-                    let end = self.at() - 1;
+            self.plain();
+            match self.peek() {
+                Some(b'"') => {
+                    let end = self.at;
+                    self.at += 1;
                     return Ok(Text {
                         start,
                         end,
                         escaped,
                     });
                 }
-                Some([b'\\', rest @ ..]) => {
+                Some(b'\\') => {
                     escaped = true;
                     self.escapes = true;
-                    self.rest = rest;
+                    self.at += 1;
                     self.escape()?;
                 }
                 _ => return Err(Fault),
@@ -311,73 +351,65 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         }
     }
 
-    /// The count of bytes before the next quote, backslash or control character.
+    /// Stops before the next quote, backslash or control character, or at the end.
     #[inline]
-    fn plain_prefix(&mut self) -> usize {
-        let mut length = 0;
-        let mut rest = self.rest;
-        for _ in 0..SHORT / 8 {
-            let Some((word, behind)) = rest.split_first_chunk::<8>() else {
-                break;
-            };
+    fn plain(&mut self) {
+        let end = self.at + SHORT;
+        while let Some(word) = self.text.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
             let word = u64::from_le_bytes(*word);
             self.seen |= word;
             let ends = special(word);
             if ends != 0 {
-                return length + ends.trailing_zeros() as usize / 8;
+                self.at += ends.trailing_zeros() as usize / 8;
+                return;
             }
-            length += 8;
-            rest = behind;
+            self.at += 8;
+            if self.at >= end {
+                self.plain_blocks();
+                break;
+            }
         }
-        if length < SHORT {
-            return length + self.plain_tail(rest);
-        }
-        let blocks = self.plain_blocks(rest);
-        length + blocks + self.plain_tail(rest.get(blocks..).unwrap_or_default())
+        self.plain_tail();
     }
 
-    /// Scans long strings in blocks without an early exit, which the compiler vectorizes.
-    fn plain_blocks(&mut self, bytes: &[u8]) -> usize {
-        let mut length = 0;
-        for block in bytes.chunks_exact(32) {
-            let (ends, all) = block.iter().fold((false, 0), |(ends, all), &byte| {
-                (ends | is_special(byte), all | byte)
-            });
-            if ends {
+    /// Skips plain parts of long strings in blocks without an early exit, which the compiler
+    /// vectorizes.
+    fn plain_blocks(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        for block in rest.chunks_exact(BLOCK) {
+            let (mut ends, mut all) = (0, 0);
+            for &byte in block {
+                ends |= u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+                all |= byte;
+            }
+            if ends != 0 {
                 break;
             }
             self.seen |= u64::from(all);
-            length += 32;
+            self.at += BLOCK;
         }
-        length
     }
 
-    fn plain_tail(&mut self, bytes: &[u8]) -> usize {
-        let mut length = 0;
-        for &byte in bytes {
-            if is_special(byte) {
-                break;
-            }
+    fn plain_tail(&mut self) {
+        while let Some(byte) = self.peek()
+            && !is_special(byte)
+        {
             self.seen |= u64::from(byte);
-            length += 1;
+            self.at += 1;
         }
-        length
     }
 
     /// Scans an escape after its backslash.
     fn escape(&mut self) -> Result<(), Fault> {
-        match self.rest {
-            [
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                rest @ ..,
-            ] => {
-                self.rest = rest;
+        match self.text.get(self.at..).unwrap_or_default() {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
+                self.at += 1;
                 Ok(())
             }
-            [b'u', a, b, c, d, rest @ ..]
+            [b'u', a, b, c, d, ..]
                 if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
             {
-                self.rest = rest;
+                self.at += 5;
                 Ok(())
             }
             _ => Err(Fault),
@@ -386,17 +418,29 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
 
     /// Scans a number (RFC 8259, section 6): no leading zero or plus, digits on both sides of the
     /// point.
-    #[inline]
     fn number(&mut self) -> Result<(), Fault> {
         self.accept(b'-');
         if !self.accept(b'0') {
             self.digits()?;
         }
+        self.fraction()
+    }
+
+    /// Scans what may follow the integer of a number.
+    #[inline]
+    fn fraction(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(b'.' | b'e' | b'E') => self.more_fraction(),
+            _ => Ok(()),
+        }
+    }
+
+    fn more_fraction(&mut self) -> Result<(), Fault> {
         if self.accept(b'.') {
             self.digits()?;
         }
-        if let [b'e' | b'E', rest @ ..] = self.rest {
-            self.rest = rest;
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
             let _sign = self.accept(b'+') || self.accept(b'-');
             self.digits()?;
         }
@@ -405,19 +449,28 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
 
     #[inline]
     fn digits(&mut self) -> Result<(), Fault> {
-        let [b'0'..=b'9', rest @ ..] = self.rest else {
-            return Err(Fault);
-        };
-        self.rest = rest;
-        while let [b'0'..=b'9', rest @ ..] = self.rest {
-            self.rest = rest;
+        let first = self.at;
+        self.more_digits();
+        match self.at > first {
+            true => Ok(()),
+            false => Err(Fault),
         }
-        Ok(())
     }
 
-    fn literal(&mut self, word: &[u8]) -> Result<(), Fault> {
-        self.rest = self.rest.strip_prefix(word).ok_or(Fault)?;
-        Ok(())
+    #[inline]
+    fn more_digits(&mut self) {
+        let mut at = self.at;
+        while let Some(b'0'..=b'9') = self.text.get(at) {
+            at += 1;
+        }
+        self.at = at;
+    }
+
+    fn literal<const N: usize>(&mut self, word: &[u8; N]) -> Result<(), Fault> {
+        match self.accept_bytes(word) {
+            true => Ok(()),
+            false => Err(Fault),
+        }
     }
 }
 
@@ -436,6 +489,9 @@ fn is_special(byte: u8) -> bool {
 
 /// Strings up to this length are scanned in words of eight bytes.
 const SHORT: usize = 32;
+
+/// The length of the blocks in which longer ones are scanned.
+const BLOCK: usize = 64;
 
 /// The value 1 in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
