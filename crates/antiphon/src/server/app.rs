@@ -93,10 +93,7 @@ impl App {
 
     /// Reads the files again that were named at the start: certificate and key, those of the
     /// authenticators. What is invalid leaves in use what was there.
-    pub(super) fn reload_files(&self, old: &Settings, new: &Settings) {
-        if old.authentication() != new.authentication() {
-            tracing::warn!("the settings of authentication have changed: that needs a restart");
-        }
+    pub(super) fn reload_files(&self) {
         if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
             tracing::error!("the certificate stays as it is: {error}");
         }
