@@ -24,5 +24,5 @@ pub use authenticator::{AuthenticationError, Authenticator};
 pub(crate) use credentials::PeerCredentials;
 pub use credentials::{Credentials, UnixPeer};
 pub(crate) use identification::{Attempt, Identification};
-pub(crate) use requirement::{Missing, Requirement, is_scope};
+pub(crate) use requirement::{Requirement, is_scope};
 pub use subject::Identity;
