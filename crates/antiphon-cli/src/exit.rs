@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use antiphon::client::{Error, ErrorKind};
 use antiphon::{ErrorCode, ErrorObject};
-use serde::Deserialize;
 
 /// The exit code of the tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,29 +54,16 @@ impl From<&Error> for Exit {
 
 /// What an error about the caller means, and what helps; `None` for other errors.
 pub(crate) fn explanation(error: &ErrorObject) -> Option<String> {
-    /// The data of error −32007.
-    #[derive(Deserialize)]
-    struct Missing {
-        scope: String,
-    }
-
-    /// The data of error −32005.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Wait {
-        retry_after_ms: u64,
-    }
-
     Some(match error.code() {
         ErrorCode::UNAUTHENTICATED => {
             "the server does not know who calls: it needs a token that it accepts (--bearer)".into()
         }
-        ErrorCode::FORBIDDEN => match error.data_as::<Missing>() {
-            Some(missing) => format!("the caller lacks the scope {}", missing.scope),
+        ErrorCode::FORBIDDEN => match error.missing_scope() {
+            Some(scope) => format!("the caller lacks the scope {scope}"),
             None => "the caller must not do this".into(),
         },
-        ErrorCode::LIMIT_EXCEEDED => match error.data_as::<Wait>() {
-            Some(wait) => format!("too many calls: wait {} ms", wait.retry_after_ms),
+        ErrorCode::LIMIT_EXCEEDED => match error.retry_after() {
+            Some(time) => format!("too many calls: wait {} ms", time.as_millis()),
             None => "too many calls: wait before the next one".into(),
         },
         _ => return None,

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`mod@parse`] | bytes → [`Incoming`], in one pass without copying |
 //! | [`message`] | types of messages, and writers of requests and responses |
-//! | [`error`] | [`ErrorCode`] and [`ErrorObject`] |
+//! | [`error`], `error_data` | [`ErrorCode`] and [`ErrorObject`]; what their data tells |
 //! | [`id`], [`params`], [`raw`] | parts of a message as JSON text |
 //! | [`framing`] | messages in a byte stream: newlines or `Content-Length` |
 //! | [`pending`] | calls that await a response |
@@ -15,6 +15,7 @@
 //! This crate does no I/O: no async code, sockets, clocks or logs.
 
 pub mod error;
+mod error_data;
 pub mod framing;
 pub mod id;
 pub mod message;

@@ -14,7 +14,7 @@ pub(crate) fn call(url: &str, token: &str, method: &str) -> (u16, String) {
 }
 
 /// How a call has ended, as a status.
-fn status(url: &str, token: &str, method: &str) -> u16 {
+pub(crate) fn status(url: &str, token: &str, method: &str) -> u16 {
     match call(url, token, method) {
         (_, body) if body.contains("-32006") => 401,
         (_, body) if body.contains("-32007") => 403,
@@ -23,7 +23,7 @@ fn status(url: &str, token: &str, method: &str) -> u16 {
 }
 
 /// Adds a token to a file.
-fn token(file: &str, subject: &str, scopes: &[&str]) -> String {
+pub(crate) fn token(file: &str, subject: &str, scopes: &[&str]) -> String {
     let args = [&["token", "new", subject], scopes, &["--append", file]].concat();
     let ended = run(&args, "");
     assert_eq!(ended.code, Some(0), "{}", ended.err);
@@ -31,7 +31,7 @@ fn token(file: &str, subject: &str, scopes: &[&str]) -> String {
 }
 
 /// Waits until this call has this status.
-fn wait_for(url: &str, token: &str, method: &str, expected: u16) {
+pub(crate) fn wait_for(url: &str, token: &str, method: &str, expected: u16) {
     let until = Instant::now() + TIMEOUT;
     while status(url, token, method) != expected {
         assert!(Instant::now() < until, "not {expected}");
@@ -174,126 +174,5 @@ fn what_cannot_be_used_is_refused_at_the_start() {
             ended.err
         );
         assert!(!ended.err.contains("S3CR3T"));
-    }
-}
-
-/// An issuer of JSON Web Tokens.
-#[cfg(target_os = "linux")]
-struct Issuer(rcgen::KeyPair);
-
-#[cfg(target_os = "linux")]
-impl Issuer {
-    fn new() -> Self {
-        Self(rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
-    }
-
-    fn jwks(&self) -> String {
-        use rcgen::PublicKeyData as _;
-
-        let x = base64url(self.0.der_bytes());
-        format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{x}"}}]}}"#)
-    }
-
-    fn token(&self, audience: &str) -> String {
-        use rcgen::SigningKey as _;
-
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let exp = now.unwrap().as_secs() + 600;
-        let claims = format!(
-            r#"{{"iss":"issuer","aud":"{audience}","sub":"alice","exp":{exp},"scope":"calc:random"}}"#
-        );
-        let header = base64url(br#"{"alg":"EdDSA","kid":"k"}"#);
-        let message = format!("{header}.{}", base64url(claims.as_bytes()));
-        let signature = self.0.sign(message.as_bytes()).unwrap();
-        format!("{message}.{}", base64url(&signature))
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn base64url(bytes: &[u8]) -> String {
-    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for piece in bytes.chunks(3) {
-        let byte = |at: usize| piece.get(at).map_or(0, |byte| usize::from(*byte));
-        let all = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..=piece.len() {
-            text.push(char::from(digits[all >> (18 - 6 * at) & 63]));
-        }
-    }
-    text
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn signed_tokens_open_what_is_not_public() {
-    let folder = TempFolder::new();
-    let file = folder.path("jwks.json");
-    let (one, two) = (Issuer::new(), Issuer::new());
-    fs::write(&file, one.jwks()).unwrap();
-    let server = Server::start(&[
-        "--auth-jwks",
-        &file,
-        "--auth-issuer",
-        "issuer",
-        "--auth-audience",
-        "calculator",
-        "--log",
-        "trace",
-    ]);
-    let good = one.token("calculator");
-    let secrets = [good.clone(), one.token("other"), two.token("calculator")];
-    assert_eq!(status(&server.url, &good, "calc.randompaths"), 200);
-    assert_eq!(status(&server.url, "", "calc.randompaths"), 401);
-    assert_eq!(status(&server.url, &secrets[1], "ping"), 401);
-    assert_eq!(status(&server.url, &secrets[2], "ping"), 401);
-    fs::write(&file, two.jwks()).unwrap();
-    server.process.signal("HUP");
-    wait_for(&server.url, &secrets[2], "calc.randompaths", 200);
-    // It was remembered, with a key that is gone.
-    assert_eq!(status(&server.url, &good, "ping"), 401);
-    fs::write(&file, "rubbish").unwrap();
-    server.process.signal("HUP");
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(status(&server.url, &secrets[2], "calc.randompaths"), 200);
-    server.process.signal("TERM");
-    let log = server.process.end().err;
-    assert!(log.contains("the keys of tokens stay as they are"), "{log}");
-    for secret in secrets {
-        for part in secret.split('.').skip(1) {
-            assert!(!log.contains(part), "{part} {log}");
-        }
-    }
-}
-
-#[test]
-fn keys_that_cannot_be_used_are_refused_at_the_start() {
-    let folder = TempFolder::new();
-    let none = folder.path("none");
-    let wrong = folder.path("wrong");
-    fs::write(&wrong, "{\"keys\": []}").unwrap();
-    for (keys, part) in [
-        (&*none, "none: No such file"),
-        (&wrong, "wrong: it has no public key"),
-        ("http://issuer.example/keys", "say `https`"),
-        ("ftp://issuer.example/keys", "begin with `https://`"),
-        ("https://user@issuer.example/keys", "user's name"),
-    ] {
-        let ended = run(
-            &[
-                "serve",
-                "--bind",
-                "127.0.0.1:0",
-                "--auth-jwks",
-                keys,
-                "--auth-issuer",
-                "issuer",
-                "--auth-audience",
-                "calculator",
-            ],
-            "",
-        );
-        assert_eq!(ended.code, Some(1), "{keys}: {}", ended.err);
-        assert!(ended.err.contains("`auth-jwks`: "), "{}", ended.err);
-        assert!(ended.err.contains(part), "{keys}: {}", ended.err);
     }
 }

@@ -24,11 +24,15 @@ mod ctl;
 mod deploy;
 mod docs;
 mod ends;
+#[cfg(target_os = "linux")]
+mod jwks;
 mod listen;
 #[cfg(target_os = "linux")]
 mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
+#[cfg(target_os = "linux")]
+mod reload;
 mod serve;
 mod shell;
 #[cfg(target_os = "linux")]

@@ -7,11 +7,13 @@
 //! | `group.rs` | [`AddressGroup`](group::AddressGroup): the IP addresses that count as one caller |
 //! | `client_address.rs` | [`ClientAddress`](client_address::ClientAddress): the client of a request, also behind proxies |
 //! | `trusted_proxies.rs` | proxies whose word about that is taken |
+//! | `loopback.rs` | hosts that are this machine for certain |
 //! | `socket_access.rs` | [`SocketAccess`]: mode and group of a Unix socket |
 //! | `proxy_query.rs` | the part `proxy=true` of a server's address |
 
 pub(crate) mod client_address;
 pub(crate) mod group;
+pub(crate) mod loopback;
 mod parse;
 #[cfg(feature = "server")]
 pub(crate) mod proxy_query;

@@ -79,7 +79,7 @@ struct Handle(Arc<Shared>);
 /// What the thread shares with those that make lines.
 struct Shared {
     queue: LineQueue,
-    path: Mutex<PathBuf>,
+    path: PathBuf,
     /// A file that was opened to take the place of the current one.
     next: Mutex<Option<LineOutput<Target>>>,
     /// Lines that were dropped, or could not be written.
@@ -102,7 +102,7 @@ impl AuditLog {
         let output = file::open(&path)?;
         let shared = Arc::new(Shared {
             queue: LineQueue::new(MAX_BYTES, MAX_LINES),
-            path: Mutex::new(path),
+            path,
             next: Mutex::default(),
             missing: Arc::default(),
             end: OnceLock::new(),
@@ -119,22 +119,16 @@ impl AuditLog {
     ///
     /// The error of the system. Then the file stays that is open.
     pub fn reopen(&self) -> io::Result<()> {
-        self.reopen_at(&self.path())
-    }
-
-    /// Like [`reopen`](Self::reopen), with a file at another path.
-    pub(crate) fn reopen_at(&self, path: &Path) -> io::Result<()> {
         let shared = &self.0.0;
-        let output = file::open(path)?;
+        let output = file::open(&shared.path)?;
         *lock(&shared.next) = Some(output);
-        path.clone_into(&mut lock(&shared.path));
         Ok(())
     }
 
     /// The path of the file.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
-        lock(&self.0.0.path).clone()
+    pub fn path(&self) -> &Path {
+        &self.0.0.path
     }
 
     /// How many lines were dropped.

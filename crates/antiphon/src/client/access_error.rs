@@ -4,7 +4,6 @@ use antiphon_proto::ErrorCode;
 use http::StatusCode;
 
 use super::error::{Error, ErrorKind, Reason};
-use crate::identity::Missing;
 
 impl Error {
     /// Whether the server does not know who calls: error −32006 or HTTP status 401. The call has not
@@ -60,9 +59,7 @@ impl Error {
     #[must_use]
     pub fn missing_scope(&self) -> Option<String> {
         match self.kind() {
-            ErrorKind::Refused(error) if error.code() == ErrorCode::FORBIDDEN => {
-                Some(error.data_as::<Missing>()?.scope)
-            }
+            ErrorKind::Refused(error) => error.missing_scope(),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use http::StatusCode;
 
 use super::connect::misbehaviour;
-use crate::error::{Failure, Printable, RetryAfter};
+use crate::error::{Failure, Printable};
 use crate::router::BoxError;
 use crate::session_state::End;
 
@@ -275,7 +275,7 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match &self.0.repr {
-            Repr::Refused(error) => RetryAfter::of(error),
+            Repr::Refused(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -451,7 +451,7 @@ mod tests {
     fn an_error_tells_when_to_try_again() {
         let limited = ErrorObject::of(ErrorCode::LIMIT_EXCEEDED);
         let pause = Duration::from_millis(1500);
-        let told = limited.clone().with_data(&RetryAfter::from(pause));
+        let told = (limited.clone()).with_data(&crate::error::RetryAfter::from(pause));
         for (error, expected) in [
             (Error::refused("`m`", told), Some(pause)),
             (Error::refused("`m`", limited), None),

@@ -26,7 +26,7 @@ use crate::session_state::{CallEnd, End, NewCall, SessionHandle};
 const METHOD: &str = "rpc.authenticate";
 
 /// How long the server may take to check a token.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The shortest pauses between two renewals, after one that was successful and one that was not.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -196,7 +196,7 @@ impl SessionAuthentication {
         let posted = handle.call(vec![NewCall::from(id.clone())], text, None);
         let waiting = posted.ok().and_then(|(mut waiting, _)| waiting.pop());
         let waiting = waiting.ok_or_else(|| unanswered("the connection has ended"))?;
-        match timeout(PATIENCE, waiting).await {
+        match timeout(TIMEOUT, waiting).await {
             Ok(CallEnd::Answered(Ok(_), _)) => Ok(()),
             Ok(CallEnd::Answered(Err(error), _)) if error.code() == ErrorCode::METHOD_NOT_FOUND => {
                 tracing::debug!("the server asks for no token");

@@ -4,7 +4,7 @@ use antiphon_proto::{Entry, ErrorCode, ErrorObject, Rejection, message};
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 
-use crate::identity::{Missing, is_scope};
+use crate::identity::is_scope;
 use crate::memory_budget::Payload;
 use crate::subscription::Opening;
 
@@ -47,9 +47,8 @@ impl Denied {
 
 /// The challenge to a caller who lacks a scope (RFC 6750, section 3.1).
 fn insufficient(error: &ErrorObject) -> String {
-    let missing: Option<Missing> = error.data_as();
-    match missing {
-        Some(Missing { scope }) if scope.split(' ').all(is_scope) => {
+    match error.missing_scope() {
+        Some(scope) if scope.split(' ').all(is_scope) => {
             format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
         }
         _ => "Bearer error=\"insufficient_scope\"".to_owned(),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// The member `retryAfterMs` in the data of an error.
-#[derive(Serialize, Deserialize)]
+/// The member `retryAfterMs` in the data of an error, which
+/// [`ErrorObject::retry_after`](antiphon_proto::ErrorObject::retry_after) reads.
+#[derive(Serialize)]
 pub(crate) struct RetryAfter {
     #[serde(rename = "retryAfterMs")]
     milliseconds: u64,
@@ -19,14 +20,6 @@ impl From<Duration> for RetryAfter {
         Self {
             milliseconds: u64::try_from(milliseconds).unwrap_or(u64::MAX),
         }
-    }
-}
-
-impl RetryAfter {
-    /// The time that an error tells; `None` if it tells none.
-    pub(crate) fn of(error: &ErrorObject) -> Option<Duration> {
-        let Self { milliseconds } = error.data_as()?;
-        Some(Duration::from_millis(milliseconds))
     }
 }
 
@@ -43,6 +36,7 @@ pub(crate) fn retry_after_seconds(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use antiphon_proto::ErrorObject;
 
     #[test]
     fn a_time_is_rounded_up_and_read_again() {
@@ -51,13 +45,8 @@ mod tests {
             let error = ErrorObject::new(1, "m").with_data(&RetryAfter::from(time));
             let text = format!(r#"{{"retryAfterMs":{milliseconds}}}"#);
             assert_eq!(error.data(), Some(&*text));
-            let read = RetryAfter::of(&error);
+            let read = error.retry_after();
             assert_eq!(read, Some(Duration::from_millis(milliseconds)));
-        }
-        for data in [r#"{"retryAfterMs":"soon"}"#, r#"{"retryAfterMs":-1}"#, "7"] {
-            let text = format!(r#"{{"code":1,"message":"m","data":{data}}}"#);
-            let error = ErrorObject::from_json(&text).unwrap();
-            assert_eq!(RetryAfter::of(&error), None, "{data}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::address::client_address::ClientAddress;
 use crate::rate_limit::{Guesses, Outcome};
 
 /// How long all authenticators of a server may take for one caller.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many callers of a server may be asked at the same time who they are.
 const MAX_ASKED: usize = 1024;
@@ -203,7 +203,7 @@ impl Authenticators {
             let reason = "too many callers are asked who they are";
             return Err(AuthenticationError::unavailable(reason));
         };
-        let asking = timeout(PATIENCE, self.ask(credentials));
+        let asking = timeout(TIMEOUT, self.ask(credentials));
         match asking.await {
             Ok(verdict) => verdict,
             Err(_) => Err(AuthenticationError::unavailable(

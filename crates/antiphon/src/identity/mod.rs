@@ -27,5 +27,5 @@ pub(crate) use credentials::PeerCredentials;
 pub use credentials::{Credentials, UnixPeer};
 pub(crate) use identification::{Attempt, Identification};
 pub(crate) use principal::Principal;
-pub(crate) use requirement::{Missing, Requirement, is_scope};
+pub(crate) use requirement::{Requirement, is_scope};
 pub use subject::Identity;

@@ -1,7 +1,7 @@
 //! Requirement of a method: which callers may call it.
 
 use antiphon_proto::{ErrorCode, ErrorObject};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::subject::Identity;
 
@@ -15,9 +15,10 @@ pub(crate) struct Requirement {
 }
 
 /// The data of error −32007: the scopes that are missing, as OAuth writes them.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Missing {
-    pub(crate) scope: String,
+/// [`ErrorObject::missing_scope`] reads it.
+#[derive(Serialize)]
+struct Missing {
+    scope: String,
 }
 
 impl Requirement {

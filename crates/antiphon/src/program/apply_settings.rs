@@ -162,6 +162,10 @@ impl ServeArgs {
         );
         set(&mut settings.auth_jwks, self.auth_jwks.clone().map(Some));
         set(
+            &mut settings.auth_jwks_ca,
+            self.auth_jwks_ca.clone().map(Some),
+        );
+        set(
             &mut settings.auth_issuer,
             self.auth_issuer.clone().map(Some),
         );

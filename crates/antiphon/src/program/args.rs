@@ -135,6 +135,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE|URL", env = "ANTIPHON_AUTH_JWKS")]
     pub auth_jwks: Option<String>,
 
+    /// Authorities (PEM) of that URL's certificate, instead of the system's; read again on SIGHUP
+    #[cfg(feature = "auth")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ANTIPHON_AUTH_JWKS_CA",
+        hide_short_help = true
+    )]
+    pub auth_jwks_ca: Option<PathBuf>,
+
     /// Issuer of JSON Web Tokens, their `iss`
     #[cfg(feature = "auth")]
     #[arg(long, value_name = "TEXT", env = "ANTIPHON_AUTH_ISSUER")]

@@ -1,12 +1,15 @@
 //! Start of a server as a whole program: command line, settings, runtime, signals.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
 
 use crate::program::args::ServeArgs;
 use crate::program::log::log_to_stderr;
@@ -106,17 +109,15 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
     };
     let available = || available_parallelism().map_or(1, usize::from);
     let threads = start.threads.unwrap_or_else(available);
-    block_on(threads, serve(server, start.base, start.flags, watch))
+    block_on(threads, serve(server, start, watch))
 }
 
 async fn serve(
     mut server: Server,
-    base: Settings,
-    flags: ServeArgs,
+    start: StartConfig,
     watch: StartWatch,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
-    let addresses = server.settings.bind.clone();
     let set_up = async {
         let files = supervised::prepare_files(&server.settings)?;
         if let Some(hook) = server.on_supervisor_start.take() {
@@ -136,24 +137,20 @@ async fn serve(
     }
     notify(Notice::Ready);
     let handle = bound.handle();
-    let (reload, reloads) = watch::channel(None);
-    let serving = bound.serve_reloading(reloads);
-    tokio::pin!(serving);
+    let (reload, reloads) = mpsc::channel(1);
+    let hangup = Notify::new();
+    let mut reloading = pin!(reload_on(&hangup, reload, Arc::new(start)));
+    let mut serving = pin!(bound.serve_reloading(reloads));
     loop {
         tokio::select! {
             ended = &mut serving => return ended,
+            () = &mut reloading => {}
             signal = signals.next() => match signal {
                 Signal::Stop => {
                     notify(Notice::Stopping);
                     stop(&handle);
                 }
-                Signal::Reload => {
-                    notify(Notice::Reloading);
-                    if let Some(settings) = reload_settings(&base, &flags, &addresses) {
-                        reload.send_replace(Some(settings));
-                    }
-                    notify(Notice::Reloaded);
-                }
+                Signal::Reload => hangup.notify_one(),
             },
         }
     }
@@ -169,18 +166,46 @@ fn stop(handle: &ServerHandle) {
     }
 }
 
-/// Reloads the settings. On an error, logs it and returns `None`, which keeps the current settings.
-fn reload_settings(base: &Settings, flags: &ServeArgs, addresses: &[String]) -> Option<Settings> {
-    let mut settings = base.clone();
-    let read = flags
-        .read_file()
-        .and_then(|config| flags.clone().with_file(config.as_deref()))
-        .and_then(|args| args.apply(&mut settings))
-        .and_then(|()| settings.check());
-    match read {
-        Ok(()) => {
-            if settings.bind != addresses {
-                tracing::warn!("`bind` has changed: that needs a restart");
+/// Reads the settings again at each signal, and passes them on to the server. Signals that come
+/// meanwhile count as one. Never returns.
+async fn reload_on(
+    hangup: &Notify,
+    server: mpsc::Sender<Option<Settings>>,
+    start: Arc<StartConfig>,
+) {
+    loop {
+        hangup.notified().await;
+        notify(Notice::Reloading);
+        let start = Arc::clone(&start);
+        // Even without settings, the server reads its other files again.
+        let settings = spawn_blocking(move || reload_settings(&start)).await;
+        let _ = server.send(settings.ok().flatten()).await;
+        notify(Notice::Reloaded);
+    }
+}
+
+/// Reads the settings again. On an error, logs it and returns `None`, which keeps the current settings.
+fn reload_settings(start: &StartConfig) -> Option<Settings> {
+    let sources = |text: Option<&str>| start.flags.clone().with_file(text);
+    let read = || {
+        let new = sources(start.flags.read_file()?.as_deref())?;
+        let mut settings = start.base.clone();
+        new.apply(&mut settings)?;
+        settings.check()?;
+        Ok::<_, ServeError>((new, settings))
+    };
+    match read() {
+        Ok((new, settings)) => {
+            // These are of the process, so the server does not know them.
+            if let Ok(old) = sources(start.settings_file.as_deref()) {
+                for (name, changed) in [
+                    ("threads", old.flags.threads != new.flags.threads),
+                    ("log", old.flags.log != new.flags.log),
+                ] {
+                    if changed {
+                        tracing::warn!("`{name}` has changed: that needs a restart");
+                    }
+                }
             }
             Some(settings)
         }

@@ -110,7 +110,7 @@ fn supervised(
         settings_file,
     };
     let first = generation(&server.settings, settings_file);
-    let bound = server.settings.bind.clone();
+    let started = server.settings.clone();
     let read_settings = Box::new(move || {
         let settings_file = flags.read_file()?;
         let mut settings = base.clone();
@@ -119,8 +119,21 @@ fn supervised(
             .with_file(settings_file.as_deref())?
             .apply(&mut settings)?;
         settings.check()?;
-        if settings.bind != bound {
+        if settings.bind != started.bind {
             tracing::warn!("`bind` has changed: that needs a restart, or SIGUSR2");
+        }
+        let (old, new) = (&started.supervision, &settings.supervision);
+        for (name, changed) in [
+            ("control", old.control != new.control),
+            ("pid-file", old.pid_file != new.pid_file),
+            (
+                "admin-token-file",
+                started.admin_token_file != settings.admin_token_file,
+            ),
+        ] {
+            if changed {
+                tracing::warn!("`{name}` has changed: that needs a restart");
+            }
         }
         if settings.supervision.workers == 0 {
             let text = "`workers` cannot become 0 without a restart".to_owned();

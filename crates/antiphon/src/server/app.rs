@@ -96,28 +96,13 @@ impl App {
 
     /// Reads the files again that were named at the start: certificate and key, those of the
     /// authenticators. What is invalid leaves in use what was there.
-    pub(super) fn reload_files(&self, old: &Settings, new: &Settings) {
-        if old.authentication() != new.authentication() {
-            tracing::warn!("the settings of authentication have changed: that needs a restart");
-        }
+    pub(super) fn reload_files(&self) {
         if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
             tracing::error!("the certificate stays as it is: {error}");
         }
         self.named.reload();
-        self.reopen_audit_log(new);
-    }
-
-    /// Opens the audit log again: the file may have been moved away.
-    fn reopen_audit_log(&self, settings: &Settings) {
-        let reopened = match (&self.audit, &settings.audit_log) {
-            (Some(audit), Some(path)) => audit.reopen_at(path),
-            (None, None) => Ok(()),
-            (Some(_), None) | (None, Some(_)) => {
-                tracing::warn!("an audit log was added or removed: that needs a restart");
-                Ok(())
-            }
-        };
-        if let Err(error) = reopened {
+        // It may have been moved away.
+        if let Some(Err(error)) = self.audit.as_ref().map(AuditLog::reopen) {
             tracing::error!("the audit log stays as it is: {error}");
         }
     }

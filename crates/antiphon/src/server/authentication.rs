@@ -36,8 +36,13 @@ impl NamedAuthenticators {
                 true => JwtKeys::url(keys),
                 false => JwtKeys::file(keys),
             };
-            let keys =
+            let mut keys =
                 keys.map_err(|error| ServeError::BadSetting(format!("`auth-jwks`: {error}")))?;
+            if let Some(path) = &settings.auth_jwks_ca {
+                keys = keys
+                    .ca_certificate_file(path)
+                    .map_err(|error| ServeError::BadSetting(format!("`auth-jwks-ca`: {error}")))?;
+            }
             let jwt = Jwt::new(&**issuer, &**audience, keys);
             server.authenticators.push(jwt.clone());
             named.jwt = Some(jwt);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,7 @@ use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::Listener;
+use crate::server::reload::{self, Reloads};
 use crate::server::route_source::RouteSource;
 use crate::server::settings::Settings;
 use crate::transport::http::Route;
@@ -175,17 +176,14 @@ impl BoundServer {
     /// [`ServeError::Io`] if standard input and output should be served but cannot be. An error on
     /// a connection ends only that connection.
     pub async fn serve(self) -> Result<(), ServeError> {
-        let (_keep, never) = watch::channel(None);
+        let (_, never) = mpsc::channel(1);
         self.serve_reloading(never).await
     }
 
-    /// Like [`serve`](Self::serve), and applies reloaded settings to new connections.
-    pub(crate) async fn serve_reloading(
-        self,
-        reload: watch::Receiver<Option<Settings>>,
-    ) -> Result<(), ServeError> {
+    /// Like [`serve`](Self::serve), and applies reloads.
+    pub(crate) async fn serve_reloading(self, reloads: Reloads) -> Result<(), ServeError> {
         let audit = self.app.audit.clone();
-        let ended = self.serve_connections(reload).await;
+        let ended = self.serve_connections(reloads).await;
         if let Some(audit) = audit {
             // It fails only if the runtime ends, and then nobody waits.
             let _ = spawn_blocking(move || audit.flush(LAST_LINES)).await;
@@ -193,10 +191,7 @@ impl BoundServer {
         ended
     }
 
-    async fn serve_connections(
-        self,
-        mut reload: watch::Receiver<Option<Settings>>,
-    ) -> Result<(), ServeError> {
+    async fn serve_connections(self, reloads: Reloads) -> Result<(), ServeError> {
         let Self {
             listeners,
             settings,
@@ -231,24 +226,10 @@ impl BoundServer {
             acceptors.spawn(async move { shutdown.stopped().await });
         }
         acceptors.close();
-        loop {
-            tokio::select! {
-                () = acceptors.wait() => break,
-                Ok(()) = reload.changed() => {
-                    if let Some(new) = reload.borrow_and_update().as_ref() {
-                        // Whatever the settings are: a token may have been removed.
-                        app.reload_files(&settings, new);
-                        let checked = new.check().and_then(|()| app.check_exposure(new));
-                        match checked.and_then(|()| app.check_costs(new)) {
-                            Ok(()) => {
-                                setup.send_replace(app.setup(new));
-                                tracing::info!("the new settings hold for connections to come");
-                            }
-                            Err(error) => tracing::error!("the settings stay as they are: {error}"),
-                        }
-                    }
-                }
-            }
+        let app = Arc::new(app);
+        tokio::select! {
+            () = acceptors.wait() => {}
+            () = reload::apply(reloads, &app, &settings, &setup) => {}
         }
         connections.close();
         tokio::select! {

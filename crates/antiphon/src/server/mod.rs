@@ -9,6 +9,7 @@
 //! | `serve.rs` | binding, serving and stopping in the caller's runtime |
 //! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
 //! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets from another process |
+//! | `reload.rs` | reload of a running server |
 //! | `app.rs` | the routes combined with the current settings |
 //! | `authentication.rs`, `no_authentication.rs` | the authenticators that settings name; none of them in builds without |
 //! | `exposure.rs` | who can reach the server, and whether callers count as local |
@@ -42,6 +43,7 @@ pub(crate) mod listener;
 mod pages;
 #[cfg(test)]
 mod phase_tests;
+pub(crate) mod reload;
 mod route_source;
 mod serve;
 mod settings;

@@ -91,6 +91,11 @@ pub struct Settings {
     /// is read again on every reload. It needs [`auth_issuer`](Self::auth_issuer) and
     /// [`auth_audience`](Self::auth_audience).
     pub auth_jwks: Option<String>,
+    /// PEM file with the certificate authorities of the URL of [`auth_jwks`](Self::auth_jwks), instead
+    /// of those of the operating system; see
+    /// [`JwtKeys::ca_certificate_file`](crate::JwtKeys::ca_certificate_file). Read again on every
+    /// reload.
+    pub auth_jwks_ca: Option<PathBuf>,
     /// The issuer of JSON Web Tokens, their claim `iss`.
     pub auth_issuer: Option<String>,
     /// The audience of JSON Web Tokens, one of their claim `aud`: the name of this server.
@@ -181,6 +186,7 @@ impl Default for Settings {
             tls_client_required: false,
             auth_tokens: None,
             auth_jwks: None,
+            auth_jwks_ca: None,
             auth_issuer: None,
             auth_audience: None,
             admin_token_file: None,
@@ -228,7 +234,7 @@ impl Settings {
                 )));
             }
         }
-        if self.authentication() != [None; 6] && !cfg!(feature = "auth") {
+        if self.authentication() != [None; 7] && !cfg!(feature = "auth") {
             let text = "authentication was asked for, and this program was built without feature \
                         `auth` of antiphon";
             return Err(ServeError::BadSetting(text.to_owned()));
@@ -237,12 +243,13 @@ impl Settings {
     }
 
     /// All that tells which callers are known.
-    pub(super) fn authentication(&self) -> [Option<&OsStr>; 6] {
+    pub(super) fn authentication(&self) -> [Option<&OsStr>; 7] {
         [
             self.tls_client_ca.as_deref().map(Path::as_os_str),
             self.tls_client_required.then(|| OsStr::new("required")),
             self.auth_tokens.as_deref().map(Path::as_os_str),
             self.auth_jwks.as_deref().map(OsStr::new),
+            self.auth_jwks_ca.as_deref().map(Path::as_os_str),
             self.auth_issuer.as_deref().map(OsStr::new),
             self.auth_audience.as_deref().map(OsStr::new),
         ]

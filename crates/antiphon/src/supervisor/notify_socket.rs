@@ -12,7 +12,7 @@ use std::time::Duration;
 const MAX_WAITING: usize = 64;
 
 /// How long one message may wait.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The messages that wait, in their order; `None` if there is no thread that sends them.
 static WAITING: Mutex<Option<VecDeque<Vec<u8>>>> = Mutex::new(None);
@@ -55,7 +55,7 @@ pub(super) fn send(message: &str) -> io::Result<()> {
 
 fn start_sending(socket: UnixDatagram) -> io::Result<()> {
     socket.set_nonblocking(false)?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(TIMEOUT))?;
     let thread = thread::Builder::new().name("antiphon-notify".to_owned());
     thread.spawn(move || {
         while let Some(message) = next() {

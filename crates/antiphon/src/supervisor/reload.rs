@@ -1,28 +1,31 @@
 //! Reload: starts a new generation of workers with the current settings. The old workers stop when
-//! all new ones are ready. If a new one fails, the old workers stay.
+//! all new ones are ready. If a new one fails, the old workers stay, and read their files again.
 
 use antiphon_proto::ErrorObject;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::state::{Phase, Reload, Reply, Supervisor, reject};
+use super::state::{Phase, Reload, Reply, Supervisor};
+use super::stop::notify_worker;
 use super::systemd::Notice;
 use super::worker_state::WorkerState;
 
 impl Supervisor {
-    /// Begins a reload, or joins one that is already in progress.
-    pub(crate) fn begin_reload(&mut self, reply: Option<Reply>) {
+    /// Begins a reload. One that is in progress is finished first, because its workers may have read
+    /// the files before they changed.
+    pub(crate) fn begin_reload(&mut self, replies: impl IntoIterator<Item = Reply>) {
         if let Some(reload) = &mut self.reload {
-            reload.replies.extend(reply);
+            reload.next.get_or_insert_default().extend(replies);
             return;
         }
         if self.phase != Phase::Serving || self.upgrade.is_some() {
-            return reject(reply, "the server is starting, stopping, or being replaced");
+            let reason = "the server is starting, stopping, or being replaced";
+            return self.reload_files_only(replies, reason);
         }
         let config = match (self.read_settings)() {
             Ok(config) => config,
-            Err(error) => return reject(reply, &error.to_string()),
+            Err(error) => return self.reload_files_only(replies, &error.to_string()),
         };
         tracing::info!(
             "reloading: {} new workers are started",
@@ -32,14 +35,16 @@ impl Supervisor {
         for _ in 0..config.supervision.workers {
             if let Err(error) = self.spawn(&config, generation) {
                 self.end_generation(generation);
-                return reject(reply, &format!("a worker cannot be started: {error}"));
+                let reason = format!("a worker cannot be started: {error}");
+                return self.reload_files_only(replies, &reason);
             }
         }
         self.notices.push_back(Notice::Reloading);
         self.reload = Some(Reload {
             generation,
             config,
-            replies: reply.into_iter().collect(),
+            replies: replies.into_iter().collect(),
+            next: None,
         });
     }
 
@@ -73,6 +78,9 @@ impl Supervisor {
         for reply in reload.replies {
             let _ = reply.send(Ok(Value::Bool(true)));
         }
+        if let Some(next) = reload.next {
+            self.begin_reload(next);
+        }
     }
 
     /// Aborts a reload because a new worker has failed: kills its generation, the old workers stay.
@@ -84,9 +92,21 @@ impl Supervisor {
         // The service manager expects this also after a reload that failed.
         self.notices.push_back(Notice::Reloaded);
         let reason = format!("a new worker has failed: {reason}");
-        tracing::error!("not reloaded, the old workers go on: {reason}");
-        for reply in reload.replies {
-            let _ = reply.send(Err(ErrorObject::new(-32000, reason.clone())));
+        self.reload_files_only(reload.replies, &reason);
+        if let Some(next) = reload.next {
+            self.begin_reload(next);
+        }
+    }
+
+    /// Keeps the settings and the workers, for this reason. The workers read their files again all the
+    /// same: a token may have been removed.
+    fn reload_files_only(&mut self, replies: impl IntoIterator<Item = Reply>, reason: &str) {
+        tracing::error!("the settings stay as they are, the old workers go on: {reason}");
+        for worker in self.workers.iter().filter(|worker| worker.is_alive()) {
+            notify_worker(&mut self.tasks, worker, "reload_files", ());
+        }
+        for reply in replies {
+            let _ = reply.send(Err(ErrorObject::new(-32000, reason.to_owned())));
         }
     }
 

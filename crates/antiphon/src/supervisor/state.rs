@@ -45,6 +45,8 @@ pub(crate) struct Reload {
     pub(crate) generation: u64,
     pub(crate) config: GenerationConfig,
     pub(crate) replies: Vec<Reply>,
+    /// Whether another reload follows, and who waits for that one.
+    pub(crate) next: Option<Vec<Reply>>,
 }
 
 /// Function that reloads the settings.

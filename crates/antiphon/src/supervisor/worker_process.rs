@@ -9,6 +9,7 @@ use std::time::Duration;
 use antiphon_proto::ErrorObject;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::channel;
@@ -21,7 +22,7 @@ use crate::metrics::status::{Answer, SupervisorClient};
 use crate::router::Router;
 use crate::server::bound::Provided;
 use crate::server::listener::Listener;
-use crate::server::{BoundServer, ServeError, Server, ServerHandle};
+use crate::server::{BoundServer, ServeError, Server, ServerHandle, Settings};
 
 /// How long a worker waits after SIGTERM for its supervisor to stop it, before it stops by itself.
 const SIGNAL_GRACE: Duration = Duration::from_millis(500);
@@ -61,7 +62,9 @@ pub(crate) async fn work(
     } = assignment;
     let mut signals = WorkerSignals::new()?;
     exit_with_supervisor(line.try_clone()?, last_lines)?;
-    let (mut commands, methods) = commands();
+    // One that waits stands for all that come before it begins.
+    let (reload, reloads) = mpsc::channel(1);
+    let (mut commands, methods) = commands(reload);
     let (supervisor, session) = channel::open(line, &methods.build()?)?;
     let session = tokio::spawn(session);
     tell_supervisor(&supervisor, "reached", "").await;
@@ -89,7 +92,7 @@ pub(crate) async fn work(
     heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut call_check = interval(CALL_CHECK);
     call_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut serving = std::pin::pin!(bound.serve());
+    let mut serving = std::pin::pin!(bound.serve_reloading(reloads));
     let mut session = std::pin::pin!(session);
     let mut orphaned = false;
     tell_supervisor(&supervisor, "ready", "").await;
@@ -163,7 +166,7 @@ enum WorkerCommand {
     Cut,
 }
 
-struct WorkerCommands(tokio::sync::mpsc::Receiver<WorkerCommand>);
+struct WorkerCommands(mpsc::Receiver<WorkerCommand>);
 
 impl WorkerCommands {
     async fn next(&mut self) -> Option<WorkerCommand> {
@@ -182,8 +185,8 @@ impl WorkerCommand {
 }
 
 /// The methods that a supervisor calls on a worker, and the queue of the resulting commands.
-fn commands() -> (WorkerCommands, Router) {
-    let (sender, receiver) = tokio::sync::mpsc::channel(16);
+fn commands(reload: mpsc::Sender<Option<Settings>>) -> (WorkerCommands, Router) {
+    let (sender, receiver) = mpsc::channel(16);
     let cut = sender.clone();
     let router = Router::new()
         .method_fn("stop", move |queue: bool| {
@@ -191,6 +194,9 @@ fn commands() -> (WorkerCommands, Router) {
         })
         .method_fn("cut", move || {
             let _ = cut.try_send(WorkerCommand::Cut);
+        })
+        .method_fn("reload_files", move || {
+            let _ = reload.try_send(None);
         });
     (WorkerCommands(receiver), router)
 }

@@ -56,6 +56,8 @@ fn a_reload_changes_the_rate_of_calls() {
             let ended = server.call(&["ping"]);
             let told = ended.err.contains("Limit exceeded");
             assert_eq!(ended.code == Some(0), !told, "{}", ended.err);
+            let explained = ended.err.contains("too many calls: wait ");
+            assert_eq!(explained, told, "{}", ended.err);
             !told
         });
         assert_eq!(ran.count(), calls, "{text}");

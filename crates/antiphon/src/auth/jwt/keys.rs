@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jsonwebtoken::Algorithm;
 
+use super::authorities::Authorities;
 use super::fetch::JwksUrl;
 use super::key_set::KeySet;
-use super::remote::{Remote, is_known};
-use super::verified::Verified;
+use super::remote::{RemoteKeys, is_known};
+use super::verified_tokens::CachingKeySet;
 use crate::auth::error::AuthSetupError;
 use crate::files::read;
 
@@ -33,19 +34,19 @@ pub struct JwtKeys(Source);
 
 #[derive(Clone)]
 enum Source {
-    Here {
+    Local {
         /// The file to read again.
         path: Option<Arc<PathBuf>>,
-        now: Arc<RwLock<Arc<Verified>>>,
+        current: Arc<RwLock<Arc<CachingKeySet>>>,
     },
-    There(Arc<Remote>),
+    Url(Arc<RemoteKeys>),
 }
 
 impl JwtKeys {
-    fn here(path: Option<PathBuf>, keys: KeySet) -> Self {
-        Self(Source::Here {
+    fn local(path: Option<PathBuf>, keys: KeySet) -> Self {
+        Self(Source::Local {
             path: path.map(Arc::new),
-            now: Arc::new(RwLock::new(Arc::new(Verified::new(keys)))),
+            current: Arc::new(RwLock::new(Arc::new(CachingKeySet::new(keys)))),
         })
     }
 
@@ -56,7 +57,7 @@ impl JwtKeys {
     /// If there is no key that can be used.
     pub fn text(text: &str) -> Result<Self, AuthSetupError> {
         let keys = KeySet::of_text(text.as_bytes()).map_err(AuthSetupError::new)?;
-        Ok(Self::here(None, keys))
+        Ok(Self::local(None, keys))
     }
 
     /// Reads public keys from a file: PEM, or a JWKS document. [`Jwt::reload`](crate::Jwt::reload)
@@ -68,7 +69,7 @@ impl JwtKeys {
     pub fn file(path: impl Into<PathBuf>) -> Result<Self, AuthSetupError> {
         let path = path.into();
         let keys = read_keys(&path)?;
-        Ok(Self::here(Some(path), keys))
+        Ok(Self::local(Some(path), keys))
     }
 
     /// Fetches the keys from the `https://` URL of a JWKS document; `http://` is taken for this machine
@@ -84,7 +85,62 @@ impl JwtKeys {
     /// If it is no such URL.
     pub fn url(url: &str) -> Result<Self, AuthSetupError> {
         let url = JwksUrl::new(url).map_err(AuthSetupError::new)?;
-        Ok(Self(Source::There(Arc::new(Remote::new(url)))))
+        Ok(Self::of_url(url))
+    }
+
+    fn of_url(url: JwksUrl) -> Self {
+        Self(Source::Url(Arc::new(RemoteKeys::new(url))))
+    }
+
+    /// Adds trusted certificate authorities for an `https://` URL, as PEM text with one or more
+    /// certificates. May be called several times; a file that was given before is not used any more.
+    /// The authorities of the operating system are trusted only if neither this nor
+    /// [`ca_certificate_file`](Self::ca_certificate_file) is called. They are read with the first
+    /// fetch, and again after [`Jwt::reload`](crate::Jwt::reload).
+    ///
+    /// What clones have fetched before is not shared.
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate in the text, or an invalid one, or if the keys come from no
+    /// `https://` URL.
+    ///
+    /// ```no_run
+    /// use antiphon::JwtKeys;
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keys = JwtKeys::url("https://issuer.internal/jwks.json")?
+    ///     .ca_certificate(std::fs::read("/etc/ssl/internal.pem")?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ca_certificate(self, pem: impl AsRef<[u8]>) -> Result<Self, AuthSetupError> {
+        let url = self.secure_url()?;
+        let authorities = url.authorities().with_pem(pem.as_ref())?;
+        Ok(Self::of_url(url.with_authorities(authorities)))
+    }
+
+    /// Trusts only the certificate authorities of this file (PEM, at most 1 MiB) for an `https://`
+    /// URL, instead of any others. [`Jwt::reload`](crate::Jwt::reload) reads it again. See
+    /// [`ca_certificate`](Self::ca_certificate).
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, if there is no certificate in it, or an invalid one, or if the keys
+    /// come from no `https://` URL.
+    pub fn ca_certificate_file(self, path: impl Into<PathBuf>) -> Result<Self, AuthSetupError> {
+        let url = self.secure_url()?;
+        let authorities = Authorities::file(path.into())?;
+        Ok(Self::of_url(url.with_authorities(authorities)))
+    }
+
+    fn secure_url(&self) -> Result<&JwksUrl, AuthSetupError> {
+        match &self.0 {
+            Source::Url(remote) if remote.url().is_secure() => Ok(remote.url()),
+            _ => Err(AuthSetupError::new(
+                "an authority is for keys of an `https://` URL",
+            )),
+        }
     }
 
     /// A secret of at least 32 bytes that issuer and server share, for HS256, HS384 and HS512. Who
@@ -95,36 +151,39 @@ impl JwtKeys {
     /// If it is too short.
     pub fn secret(secret: &[u8]) -> Result<Self, AuthSetupError> {
         let keys = KeySet::of_secret(secret).map_err(AuthSetupError::new)?;
-        Ok(Self::here(None, keys))
+        Ok(Self::local(None, keys))
     }
 
     pub(super) fn reload(&self) -> Result<(), AuthSetupError> {
-        if let Source::Here {
-            path: Some(path),
-            now,
-        } = &self.0
-        {
-            let new = read_keys(path)?;
-            let mut now = now.write().unwrap_or_else(PoisonError::into_inner);
-            if !now.keys.is_same(&new) {
-                *now = Arc::new(Verified::new(new));
+        match &self.0 {
+            Source::Local { path: None, .. } => {}
+            Source::Local {
+                path: Some(path),
+                current,
+            } => {
+                let new = read_keys(path)?;
+                let mut current = current.write().unwrap_or_else(PoisonError::into_inner);
+                if !current.keys.is_same(&new) {
+                    *current = Arc::new(CachingKeySet::new(new));
+                }
             }
+            Source::Url(remote) => remote.reload()?,
         }
         Ok(())
     }
 
     /// The keys for a token with this header. `None` if they cannot be had now.
-    pub(super) async fn get(&self, kid: Option<&str>, alg: Algorithm) -> Option<Arc<Verified>> {
+    pub(super) async fn get(
+        &self,
+        kid: Option<&str>,
+        alg: Algorithm,
+    ) -> Option<Arc<CachingKeySet>> {
         match &self.0 {
-            Source::Here { now, .. } => {
-                let now = now.read().unwrap_or_else(PoisonError::into_inner);
-                Some(Arc::clone(&now))
+            Source::Local { current, .. } => {
+                let current = current.read().unwrap_or_else(PoisonError::into_inner);
+                Some(Arc::clone(&current))
             }
-            Source::There(remote) => {
-                remote
-                    .keys(|verified| is_known(&verified.keys, kid, alg))
-                    .await
-            }
+            Source::Url(remote) => remote.keys(|set| is_known(&set.keys, kid, alg)).await,
         }
     }
 }
@@ -133,11 +192,11 @@ impl JwtKeys {
 impl fmt::Debug for JwtKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Here {
+            Source::Local {
                 path: Some(path), ..
             } => write!(f, "JwtKeys({})", path.display()),
-            Source::Here { path: None, .. } => f.write_str("JwtKeys(…)"),
-            Source::There(_) => f.write_str("JwtKeys(URL)"),
+            Source::Local { path: None, .. } => f.write_str("JwtKeys(…)"),
+            Source::Url(_) => f.write_str("JwtKeys(URL)"),
         }
     }
 }

@@ -6,23 +6,24 @@
 //! | `keys.rs` | [`JwtKeys`]: where keys come from |
 //! | `key.rs`, `key_set.rs` | a key with its algorithms; the keys of an issuer |
 //! | `claims.rs` | verification, and the claims of a token |
-//! | `verified.rs`, `remembered.rs` | tokens that were verified before |
+//! | `verified_tokens.rs` | the keys, with a cache of tokens that were verified before |
 //! | `remote.rs` | when keys are fetched from a URL |
 //! | `fetch.rs` | one bounded fetch |
+//! | `authorities.rs` | the authorities that a URL's certificate has to come from |
 //! | `tests/` | tests |
 //!
 //! `jsonwebtoken` verifies; what it says about a token stays in here, because it may show parts of one.
 
+mod authorities;
 mod claims;
 mod fetch;
 mod key;
 mod key_set;
 mod keys;
-mod remembered;
 mod remote;
 #[cfg(test)]
 mod tests;
-mod verified;
+mod verified_tokens;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use jsonwebtoken::crypto::{CryptoProvider, aws_lc};
 use self::claims::Expected;
 use self::key_set::Found;
 pub use self::keys::JwtKeys;
-use self::remembered::Claimed;
+use self::verified_tokens::CacheKey;
 use super::error::AuthSetupError;
 use crate::identity::{AuthenticationError, Authenticator, Credentials, Identity};
 
@@ -84,11 +85,14 @@ impl Jwt {
     }
 
     /// Reads the file of the keys again, if they come from one. If they have changed, all tokens are
-    /// verified again.
+    /// verified again. For keys of a URL it reads the authorities again that the URL's certificate has
+    /// to come from: a file at once, those of the operating system with the next fetch.
+    ///
+    /// This reads files, so it is better called on a thread for blocking work.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or has no key that can be used; the old keys stay in use.
+    /// If a file cannot be read, or has nothing that can be used; what was read before stays in use.
     pub fn reload(&self) -> Result<(), AuthSetupError> {
         self.keys.reload()
     }
@@ -99,22 +103,22 @@ impl Jwt {
         let header = jsonwebtoken::decode_header(token)
             .map_err(|_| refused("a token whose header cannot be read"))?;
         let kid = header.kid.as_deref();
-        let Some(verified) = self.keys.get(kid, header.alg).await else {
+        let Some(set) = self.keys.get(kid, header.alg).await else {
             let text = "the keys of tokens cannot be fetched now";
             return Err(AuthenticationError::unavailable(text));
         };
-        let claimed = Claimed {
+        let cache_key = CacheKey {
             issuer: &self.expected.issuer,
             audience: &self.expected.audience,
             token,
         };
-        if let Some(identity) = verified.find(&claimed) {
+        if let Some(identity) = set.find(&cache_key) {
             return match identity.is_expired() {
                 true => Err(refused("a token that has expired")),
                 false => Ok(identity),
             };
         }
-        let key = match verified.keys.find(kid, header.alg) {
+        let key = match set.keys.find(kid, header.alg) {
             Found::Key(key) => key,
             Found::UnknownName => return Err(refused("a token whose key is not known")),
             Found::NoneFits => return Err(refused("a token whose algorithm no key fits")),
@@ -124,7 +128,7 @@ impl Jwt {
             .verify(token, key, header.alg)
             .map_err(refused)?;
         if token.len() <= MAX_REMEMBERED {
-            verified.remember(&claimed, &identity);
+            set.insert(&cache_key, &identity);
         }
         Ok(identity)
     }

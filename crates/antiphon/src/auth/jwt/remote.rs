@@ -1,13 +1,16 @@
 //! Keys behind a URL: when they are fetched, and how long they are used.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::fetch::JwksUrl;
 use super::key_set::{Found, KeySet};
-use super::verified::Verified;
+use super::verified_tokens::CachingKeySet;
+use crate::auth::error::AuthSetupError;
 
 /// After this time in use the keys are fetched again, while calls go on with those that are known.
 const REFRESH: Duration = Duration::from_secs(10 * 60);
@@ -22,36 +25,45 @@ const PAUSE: Duration = Duration::from_secs(60);
 const PAUSE_WITHOUT: Duration = Duration::from_secs(5);
 
 /// Keys behind a URL.
-pub(super) struct Remote {
+pub(super) struct RemoteKeys {
     url: JwksUrl,
     state: Mutex<State>,
-    /// Held by the one fetch at a time.
-    flight: Arc<tokio::sync::Mutex<()>>,
+    /// Held by the fetch that is in progress.
+    fetching: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct State {
     /// The keys, and when they were fetched last.
-    keys: Option<(Arc<Verified>, Instant)>,
-    last_try: Option<Instant>,
-    tries: u64,
+    keys: Option<(Arc<CachingKeySet>, Instant)>,
+    last_fetch: Option<Instant>,
+    fetches: u64,
 }
 
-impl Remote {
+impl RemoteKeys {
     pub(super) fn new(url: JwksUrl) -> Self {
         Self {
             url,
             state: Mutex::default(),
-            flight: Arc::default(),
+            fetching: Arc::default(),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn url(&self) -> &JwksUrl {
+        &self.url
+    }
+
+    /// Reads the authorities of the URL again.
+    pub(super) fn reload(&self) -> Result<(), AuthSetupError> {
+        self.url.authorities().reload()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys, as long as they may be used.
-    fn usable(&self) -> Option<Arc<Verified>> {
+    fn usable(&self) -> Option<Arc<CachingKeySet>> {
         let state = self.lock();
         let (keys, fetched) = state.keys.as_ref()?;
         (fetched.elapsed() < STALE).then(|| Arc::clone(keys))
@@ -61,8 +73,8 @@ impl Remote {
     /// none, or none of that name. `None` if they cannot be fetched.
     pub(super) async fn keys(
         self: &Arc<Self>,
-        is_known: impl Fn(&Verified) -> bool,
-    ) -> Option<Arc<Verified>> {
+        is_known: impl Fn(&CachingKeySet) -> bool,
+    ) -> Option<Arc<CachingKeySet>> {
         match self.usable() {
             Some(keys) if is_known(&keys) => {
                 self.refresh_if_due();
@@ -83,49 +95,46 @@ impl Remote {
         if !is_due || self.is_recent(PAUSE) {
             return;
         }
-        if let Ok(flight) = Arc::clone(&self.flight).try_lock_owned() {
-            self.take_off(flight);
+        if let Ok(fetching) = Arc::clone(&self.fetching).try_lock_owned() {
+            self.start_fetch(fetching);
         }
     }
 
-    /// Fetches the keys, or waits for the fetch that runs, unless the last one is too recent.
+    /// Fetches the keys, or waits for the fetch in progress, unless the last one is too recent.
     async fn refresh(self: &Arc<Self>, pause: Duration) {
-        let before = self.lock().tries;
-        if self.is_recent(pause) && self.flight.try_lock().is_ok() {
+        let before = self.lock().fetches;
+        if self.is_recent(pause) && self.fetching.try_lock().is_ok() {
             return;
         }
-        let flight = Arc::clone(&self.flight).lock_owned().await;
-        if self.lock().tries != before || self.is_recent(pause) {
+        let fetching = Arc::clone(&self.fetching).lock_owned().await;
+        if self.lock().fetches != before || self.is_recent(pause) {
             return;
         }
-        let _ = self.take_off(flight).await;
+        let _ = self.start_fetch(fetching).await;
     }
 
     fn is_recent(&self, pause: Duration) -> bool {
-        let last = self.lock().last_try;
+        let last = self.lock().last_fetch;
         last.is_some_and(|last| last.elapsed() < pause)
     }
 
     /// Fetches in a task, which ends by its deadline: a caller that goes away must not end it.
-    fn take_off(
-        self: &Arc<Self>,
-        flight: tokio::sync::OwnedMutexGuard<()>,
-    ) -> tokio::task::JoinHandle<()> {
+    fn start_fetch(self: &Arc<Self>, fetching: OwnedMutexGuard<()>) -> JoinHandle<()> {
         {
             let mut state = self.lock();
-            state.last_try = Some(Instant::now());
-            state.tries += 1;
+            state.last_fetch = Some(Instant::now());
+            state.fetches += 1;
         }
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let fetched = this.url.fetch().await;
             let fetched = fetched.and_then(|text| KeySet::of_jwks(&text));
-            this.land(fetched);
-            drop(flight);
+            this.finish_fetch(fetched);
+            drop(fetching);
         })
     }
 
-    fn land(&self, fetched: Result<KeySet, String>) {
+    fn finish_fetch(&self, fetched: Result<KeySet, String>) {
         let new = match fetched {
             Ok(new) => new,
             Err(reason) => {
@@ -138,7 +147,7 @@ impl Remote {
         match &mut state.keys {
             Some((known, fetched)) if known.keys.is_same(&new) => *fetched = now,
             // With the old keys the tokens that they have verified are forgotten.
-            keys => *keys = Some((Arc::new(Verified::new(new)), now)),
+            keys => *keys = Some((Arc::new(CachingKeySet::new(new)), now)),
         }
     }
 }

@@ -139,7 +139,7 @@ impl ClientBuilder {
     }
 
     /// Lets a token go unencrypted over a network, to an `http:`, `ws:` or `tcp:` address that is not
-    /// of this machine. Whoever sees it can use it. Use this only where something else encrypts the
+    /// of this machine: 127.0.0.0/8, `[::1]` or `localhost`. Whoever sees it can use it. Use this only where something else encrypts the
     /// connection, for example a tunnel.
     ///
     /// Without this option such an address is an error of [`build`](Self::build). It does not concern

@@ -14,7 +14,7 @@ use super::grant::Grant;
 use crate::router::BoxError;
 
 /// How long a provider may take, whoever waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a provider that has failed is not asked again, as long as the old token is good.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -178,7 +178,7 @@ impl Provided {
         let (number, provider) = (state.asked, Arc::clone(&self.provider));
         let (tell, outcome) = watch::channel(None);
         let task = tokio::spawn(async move {
-            let told = match timeout(PATIENCE, async { provider().await }).await {
+            let told = match timeout(TIMEOUT, async { provider().await }).await {
                 Ok(Ok(token)) => Grant::new(token, number).map_err(TokenFault::new),
                 Ok(Err(error)) => Err(TokenFault::new(error)),
                 Err(_) => Err(TokenFault::new("the provider takes longer than 30 s")),

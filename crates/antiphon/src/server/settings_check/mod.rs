@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::address::trusted_proxies::TrustedProxies;
@@ -280,6 +280,9 @@ impl Settings {
             }
             _ => return bad("`auth-issuer` and `auth-audience` are about tokens of `auth-jwks`"),
         }
+        if self.auth_jwks_ca.is_some() && self.auth_jwks.is_none() {
+            return bad("`auth-jwks-ca` is about the certificate of the URL of `auth-jwks`");
+        }
         match (&self.tls_client_ca, self.tls_client_required) {
             (Some(_), _) if !self.has_tls() => {
                 bad("`tls-client-ca` needs `tls-cert`: clients show certificates over TLS")
@@ -337,10 +340,15 @@ impl Settings {
 
     fn check_paths(&self) -> Result<(), ServeError> {
         let supervision = &self.supervision;
+        // A URL is no path.
+        let jwks = (self.auth_jwks.as_ref()).filter(|keys| !keys.contains("://"));
+        let jwks = jwks.map(PathBuf::from);
         let paths = [
             ("tls-cert", &self.tls_cert),
             ("tls-key", &self.tls_key),
             ("tls-client-ca", &self.tls_client_ca),
+            ("auth-jwks-ca", &self.auth_jwks_ca),
+            ("auth-jwks", &jwks),
             ("auth-tokens", &self.auth_tokens),
             ("admin-token-file", &self.admin_token_file),
             ("audit-log", &self.audit_log),
@@ -355,7 +363,8 @@ impl Settings {
             // Certificate, key and authorities may be in one file. What is written may be nothing
             // else.
             let same = |(other, second): &&(&str, &Option<_>)| {
-                second.as_deref() == Some(Path::new(path)) && !other.starts_with("tls-")
+                let is_pem = other.starts_with("tls-") || *other == "auth-jwks-ca";
+                second.as_deref() == Some(Path::new(path)) && !is_pem
             };
             if let Some((other, _)) = paths.iter().skip(at + 1).find(same) {
                 let text = format!("`{other}` is the same file");

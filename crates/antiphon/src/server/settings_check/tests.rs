@@ -124,6 +124,24 @@ fn settings_of_authentication_that_need_each_other_come_together() {
             Some("`auth-issuer` cannot be empty"),
         ),
         (
+            |s| {
+                jwks(s);
+                s.auth_jwks_ca = Some("x".into());
+            },
+            None,
+        ),
+        (
+            |s| {
+                jwks(s);
+                s.auth_jwks_ca = Some("".into());
+            },
+            Some("`auth-jwks-ca` cannot be"),
+        ),
+        (
+            |s| s.auth_jwks_ca = Some("x".into()),
+            Some("`auth-jwks-ca` is about"),
+        ),
+        (
             |s| s.auth_tokens = Some("".into()),
             Some("`auth-tokens` cannot be"),
         ),
@@ -149,6 +167,23 @@ fn settings_of_authentication_that_need_each_other_come_together() {
                 s.admin_token_file = Some("t".into());
             },
             Some("is the same file"),
+        ),
+        (
+            |s| {
+                jwks(s);
+                s.admin_token_file = Some("keys.json".into());
+            },
+            Some("`auth-jwks` cannot be keys.json: `admin-token-file` is the same file"),
+        ),
+        (
+            |s| {
+                tls(s);
+                jwks(s);
+                s.auth_jwks = Some("https://issuer.example/keys".into());
+                s.tls_client_ca = Some("ca".into());
+                s.auth_jwks_ca = Some("ca".into());
+            },
+            None,
         ),
     ]);
 }

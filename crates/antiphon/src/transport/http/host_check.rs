@@ -206,7 +206,12 @@ fn normal(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
-pub(crate) fn is_loopback_name(host: &str) -> bool {
+/// Whether a name, in lower case and without a trailing dot, is one of the server's own on loopback.
+///
+/// `address::loopback` answers another question: may a secret go to that host unencrypted? This name
+/// comes from a caller, and nobody looks it up. It has to be one that browsers send for this machine,
+/// in the form in which they write it.
+fn is_loopback_name(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 

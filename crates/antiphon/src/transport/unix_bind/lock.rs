@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use tokio::time::{Instant, sleep};
 
 /// How long to wait for another server that opens a socket at the same path. It takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -34,7 +34,7 @@ impl Lock {
         let mut path = socket.as_os_str().to_owned();
         path.push(".lock");
         let path = PathBuf::from(path);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         loop {
             if let Some(held) = attempt(&path)? {
                 return Ok(Self { path, _held: held });

@@ -5,7 +5,9 @@
 //! | `mod.rs` | issuers of tokens |
 //! | `tokens.rs` | which tokens are taken, and what is remembered |
 //! | `remote.rs` | keys behind a URL |
+//! | `authorities.rs` | certificates of that URL |
 
+mod authorities;
 mod remote;
 mod tokens;
 

@@ -19,7 +19,7 @@ struct Endpoint {
     delay: Arc<Mutex<Duration>>,
 }
 
-fn response(status: &str, more: &str, body: &str) -> Vec<u8> {
+pub(super) fn response(status: &str, more: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{more}\r\n{body}").into_bytes()
 }

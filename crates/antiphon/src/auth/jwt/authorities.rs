@@ -1,0 +1,142 @@
+//! Authorities that the certificate behind a JWKS URL has to come from.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::spawn_blocking;
+
+use crate::auth::error::AuthSetupError;
+use crate::files::read;
+use crate::transport::tls::client::ClientTls;
+
+/// Size limit of a file in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Authorities of a JWKS URL. Reading them again affects all who share them.
+pub(super) struct Authorities {
+    source: Source,
+    current: Arc<Mutex<Option<ClientTls>>>,
+    /// Held by the one thread that reads the authorities of the platform.
+    reading: Arc<tokio::sync::Mutex<()>>,
+}
+
+enum Source {
+    /// Those of the operating system, read for the first fetch that needs them.
+    Platform,
+    Pem(Vec<u8>),
+    File(PathBuf),
+}
+
+impl Authorities {
+    pub(super) fn platform() -> Self {
+        Self::new(Source::Platform, None)
+    }
+
+    /// Those of a PEM text, besides those of the texts before it.
+    pub(super) fn with_pem(&self, pem: &[u8]) -> Result<Self, AuthSetupError> {
+        let mut all = match &self.source {
+            Source::Pem(known) => known.clone(),
+            Source::Platform | Source::File(_) => Vec::new(),
+        };
+        all.extend_from_slice(pem);
+        // The next one begins on a line of its own.
+        all.push(b'\n');
+        let tls = ClientTls::with_ca(&all);
+        let tls = tls.map_err(|error| AuthSetupError::new(error.to_string()))?;
+        Ok(Self::new(Source::Pem(all), Some(tls)))
+    }
+
+    /// Those of a PEM file.
+    pub(super) fn file(path: PathBuf) -> Result<Self, AuthSetupError> {
+        let tls = read_file(&path)?;
+        Ok(Self::new(Source::File(path), Some(tls)))
+    }
+
+    fn new(source: Source, tls: Option<ClientTls>) -> Self {
+        Self {
+            source,
+            current: Arc::new(Mutex::new(tls)),
+            reading: Arc::default(),
+        }
+    }
+
+    /// Reads a file again; those of the platform are read again for the next fetch.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be used; the old authorities stay in use.
+    pub(super) fn reload(&self) -> Result<(), AuthSetupError> {
+        let new = match &self.source {
+            Source::Platform => None,
+            Source::Pem(_) => return Ok(()),
+            Source::File(path) => Some(read_file(path)?),
+        };
+        *lock(&self.current) = new;
+        Ok(())
+    }
+
+    /// The TLS configuration that trusts them. On some systems those of the platform are hundreds of
+    /// files, so a thread for blocking work reads them, and what it has found is kept. A failure is
+    /// not kept.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the platform has none, or that they are being read for too long.
+    pub(super) async fn tls(&self) -> Result<ClientTls, String> {
+        if let Some(tls) = &*lock(&self.current) {
+            return Ok(tls.clone());
+        }
+        // A fetch that was given up leaves its thread behind. There is never more than one.
+        let Ok(reading) = Arc::clone(&self.reading).try_lock_owned() else {
+            return Err("the certificate authorities of this machine are still being read".into());
+        };
+        let current = Arc::clone(&self.current);
+        let read = spawn_blocking(move || {
+            let _reading = reading;
+            let tls = ClientTls::platform().map_err(|error| error.to_string())?;
+            *lock(&current) = Some(tls.clone());
+            Ok(tls)
+        });
+        let aborted = |_| "the certificate authorities of this machine were not read".to_owned();
+        read.await.map_err(aborted)?
+    }
+}
+
+fn lock(current: &Mutex<Option<ClientTls>>) -> MutexGuard<'_, Option<ClientTls>> {
+    current.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_file(path: &Path) -> Result<ClientTls, AuthSetupError> {
+    let file = read::open(path).map_err(|error| AuthSetupError::of(path, error))?;
+    let pem = read::read(&file, MAX_FILE).map_err(|error| AuthSetupError::of(path, error))?;
+    ClientTls::with_ca(&pem).map_err(|error| AuthSetupError::of(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_platform_is_read_once_and_again_after_a_reload() {
+        let authorities = Authorities::platform();
+        assert!(lock(&authorities.current).is_none());
+        // A machine without authorities is asked again each time.
+        let is_read = authorities.tls().await.is_ok();
+        assert_eq!(lock(&authorities.current).is_some(), is_read);
+        authorities.reload().unwrap();
+        assert!(lock(&authorities.current).is_none());
+        assert_eq!(authorities.tls().await.is_ok(), is_read);
+    }
+
+    #[tokio::test]
+    async fn the_platform_is_read_by_one_thread_at_a_time() {
+        let authorities = Authorities::platform();
+        let reading = Arc::clone(&authorities.reading).lock_owned().await;
+        let refused = authorities.tls().await.err().unwrap();
+        assert!(refused.contains("still being read"), "{refused}");
+        drop(reading);
+        if let Err(error) = authorities.tls().await {
+            assert!(error.contains("cannot be used"), "{error}");
+        }
+    }
+}
