@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `builder.rs` | [`Server`]: the builder |
+//! | `builder.rs`, `access.rs`, `layers.rs` | [`Server`]: the builder, its options of callers, its layers |
 //! | `settings.rs`, `supervision.rs` | [`Settings`], also from a file, the environment, flags |
 //! | `settings_check/` | settings that cannot be meant |
 //! | `route_source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
@@ -23,6 +23,7 @@
 //! | `commands.rs` | [`ServerCommands`]: `ping`, `echo`, listings, `server_info` |
 
 mod accept;
+mod access;
 mod app;
 #[cfg_attr(not(feature = "auth"), path = "no_authentication.rs")]
 pub(crate) mod authentication;
@@ -39,6 +40,7 @@ mod handle;
 mod http_layer;
 #[cfg(all(unix, feature = "supervisor"))]
 mod inherit;
+mod layers;
 pub(crate) mod listener;
 mod pages;
 #[cfg(test)]

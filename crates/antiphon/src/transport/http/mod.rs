@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
+//! | `service.rs`, `answer.rs` | [`HttpService`]: the `tower` service, which mounts in any server; its answer to one request |
 //! | `caller.rs`, `session_place.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
@@ -27,6 +27,7 @@
 //! | `connection.rs` | serves one connection from its first byte to its last |
 
 pub(crate) mod allow_list;
+mod answer;
 mod authority;
 pub(crate) mod body;
 mod body_framing;

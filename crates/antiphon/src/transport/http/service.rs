@@ -1,50 +1,32 @@
-//! The HTTP service: one request in, one response out.
-//!
-//! [`HttpService::answer`] checks a request in this order: framing, host and origin, caller, path,
-//! method, media types. The body is read only when all checks have passed.
+//! The HTTP service, and its options when it is mounted in another server.
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::admin_token::AdminToken;
 use crate::audit::AuditLog;
-use crate::describe::{Access, Reader};
-use crate::dispatch::Answered;
-use crate::identity::{Authenticator, Identification};
+use crate::identity::Authenticator;
+use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
-use crate::memory_budget::{Account, Exhausted, MemoryBudgets};
 use crate::rate_limit::{RateLimit, RateLimiter, RateTable};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
-use crate::session_state::SessionHandle;
 use crate::transport::http::body::Body;
-use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::events::{self, Events};
-use crate::transport::http::headers::{Fields, Occurrence};
-use crate::transport::http::host_check::{Admission, Guard, check_form};
-use crate::transport::http::identify::identify;
-use crate::transport::http::pages::{self, Pages};
-use crate::transport::http::refusal::Refusal;
-use crate::transport::http::reply;
-use crate::transport::http::request_body::{self, BodyLimits};
-use crate::transport::http::request_check::{
-    Accepted, CallHead, accept, check_framing, check_no_body,
-};
-use crate::transport::http::route::{ResponseForm, Route};
+use crate::transport::http::host_check::Guard;
+use crate::transport::http::pages::Pages;
+use crate::transport::http::request_body::BodyLimits;
+use crate::transport::http::route::Route;
 use crate::transport::http::routes::Routes;
-use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 /// A `tower` service that answers JSON-RPC over HTTP: mount it in axum, hyper or tonic.
 ///
@@ -94,25 +76,25 @@ use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 /// data: {"jsonrpc":"2.0","method":"ticks","params":{"subscription":"0x9c0d…","seq":1,"result":1}}
 /// ```
 #[derive(Clone)]
-pub struct HttpService(Arc<Inner>);
+pub struct HttpService(pub(super) Arc<Inner>);
 
 #[derive(Clone)]
-struct Inner {
-    routes: Routes,
-    guard: Guard,
-    body: BodyLimits,
+pub(super) struct Inner {
+    pub(super) routes: Routes,
+    pub(super) guard: Guard,
+    pub(super) body: BodyLimits,
     /// What the accounts of sessions are made from.
-    accounts: Accounts,
+    pub(super) accounts: Accounts,
     /// Configuration of the sessions that WebSocket upgrades start.
-    config: SessionConfig,
+    pub(super) config: SessionConfig,
     /// The token that admin callers have to present.
-    admin: Option<AdminToken>,
+    pub(super) admin: Option<AdminToken>,
     /// The documents that are served to GET.
-    pages: Option<Arc<dyn Pages>>,
+    pub(super) pages: Option<Arc<dyn Pages>>,
     /// Where credentials that are refused are recorded, if they are.
-    audit: Option<AuditLog>,
+    pub(super) audit: Option<AuditLog>,
     /// The caller for requests that do not come through a server of this crate.
-    unknown: Arc<Caller>,
+    pub(super) unknown: Arc<Caller>,
 }
 
 impl Inner {
@@ -292,217 +274,6 @@ impl HttpService {
         f(Arc::make_mut(&mut self.0));
         self
     }
-
-    pub(crate) async fn answer<B>(&self, request: Request<B>, caller: &Caller) -> Response<Body>
-    where
-        B: HttpBody,
-        B::Error: Into<BoxError>,
-    {
-        let (mut head, body) = request.into_parts();
-        let pages = self.0.pages.as_deref();
-        let pages = pages.filter(|_| pages::is_get(&head));
-        let mut fields = Fields::of(&head.headers);
-        let memory = &caller.connection.memory;
-        let health = pages.and_then(|pages| pages::health(pages, &head, memory));
-        let framing = check_framing(&head, &fields);
-        let admission = framing.and_then(|()| match caller.named && health.is_none() {
-            true => self.0.guard.check(&fields, &head.uri),
-            false => check_form(&fields, &head.uri).map(|()| Admission { cors: None }),
-        });
-        let admission = match (admission, health) {
-            (Err(refusal), _) => return refusal.into_response(),
-            (Ok(_), Some(health)) => return page_or_refusal(health),
-            (Ok(admission), None) => admission,
-        };
-        let local = caller.local && !fields.forwarded;
-        let admin = self.is_admin(&fields);
-        let mut identification = Identification::Unasked;
-        let authenticators = &self.0.config.authenticators;
-        if !authenticators.is_empty() && !admin {
-            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-            let held = request_body::hold_head(fields.bytes, many, memory);
-            if let Err(refusal) = held {
-                return refusal.into_response();
-            }
-            let direct = !fields.forwarded;
-            let audit = self.0.audit.as_ref();
-            let identifying = identify(authenticators, audit, caller, direct, &mut head);
-            let identified = Box::pin(identifying).await;
-            identification = match identified {
-                Ok(identification) => identification,
-                Err(mut response) => {
-                    if let Some(origin) = admission.cors {
-                        reply::share(&mut response, origin);
-                    }
-                    return response;
-                }
-            };
-            fields = Fields::of(&head.headers);
-        }
-        if let Some(handshake) = upgrade::requested(&head) {
-            if let Err(refusal) = check_no_body(&fields) {
-                return refusal.into_response();
-            }
-            let rights = Rights {
-                local,
-                admin,
-                identification,
-            };
-            return self.upgrade(head, handshake, caller, rights);
-        }
-        if let Some(pages) = pages {
-            let reader = Reader::from(Access::of(local, admin));
-            let reader = match identification.is_anonymous() {
-                true => reader.anonymous(),
-                false => reader,
-            };
-            let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
-            if let Some(page) = page.await {
-                return page_or_refusal(page);
-            }
-        }
-        let called = match accept(&self.0.routes, &head, &fields, &admission) {
-            Ok(Accepted::Call(route, form)) => {
-                let call = CallHead::new(&fields, caller, admin);
-                self.call(head, body, route, form, call, identification)
-                    .await
-            }
-            Ok(Accepted::Preflight) => Ok(reply::preflight()),
-            Err(refusal) => Err(refusal),
-        };
-        let mut response = called.unwrap_or_else(Refusal::into_response);
-        if let Some(origin) = admission.cors {
-            reply::share(&mut response, origin);
-        }
-        response
-    }
-
-    /// Whether the caller has presented the admin token.
-    fn is_admin(&self, fields: &Fields<'_>) -> bool {
-        if let (Some(token), Occurrence::Once(shown)) = (&self.0.admin, fields.authorization) {
-            return token.is_shown_by(shown.as_bytes());
-        }
-        false
-    }
-
-    /// Answers a WebSocket handshake.
-    fn upgrade(
-        &self,
-        head: Parts,
-        handshake: Handshake,
-        caller: &Caller,
-        rights: Rights,
-    ) -> Response<Body> {
-        let route = match self.0.routes.find(head.uri.path()) {
-            Ok(route) => route,
-            Err(refusal) => return refusal.into_response(),
-        };
-        let context = UpgradeContext {
-            dispatcher: &route.dispatcher,
-            peer: caller.connection.peer,
-            client: caller.client(&head.headers),
-            slot: caller.slot.as_ref(),
-            local: rights.local,
-            admin: rights.admin,
-            identification: rights.identification,
-            config: &self.0.config,
-            accounts: &self.0.accounts,
-            max_message: self.0.body.max,
-        };
-        upgrade::respond(head, handshake, &context)
-    }
-
-    async fn call<B>(
-        &self,
-        head: Parts,
-        body: B,
-        route: &Route,
-        form: ResponseForm,
-        call: CallHead<'_>,
-        identification: Identification,
-    ) -> Result<Response<Body>, Refusal>
-    where
-        B: HttpBody,
-        B::Error: Into<BoxError>,
-    {
-        let memory = &call.connection.memory;
-        // On one connection, or behind one host, there may be many at a time.
-        let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-        let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
-        let held = request_body::hold_head(line + call.bytes, many, memory)?;
-        let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
-        let body = request_body::read(body, held, &self.0.body, framing, memory);
-        let (message, _held) = body.await?;
-        let mut origin = route
-            .dispatcher
-            .origin(Arc::clone(call.connection), call.local);
-        origin.client = call.client;
-        origin.admin = call.admin;
-        origin.identification = identification;
-        origin.timeout = call.timeout;
-        origin.traceparent = call.traceparent;
-        origin.tracestate = call.tracestate;
-        origin.http = Some(head);
-        let handle = form
-            .events
-            .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
-        origin.session.clone_from(&handle);
-        let origin = Arc::new(origin);
-        let answering = route.dispatcher.dispatch(message, origin, call.connection);
-        let Answered {
-            text,
-            streams,
-            denied,
-        } = match many {
-            true => with_room(answering, memory).await,
-            false => answering.await,
-        };
-        let Some(mut text) = text else {
-            return Ok(reply::empty(route.notification_status));
-        };
-        if many {
-            text.hold_all(memory).map_err(exhausted)?;
-        }
-        if let Some(handle) = handle
-            && !streams.is_empty()
-        {
-            let events = Events::new(text, streams, handle, memory, call.stopping);
-            return Ok(reply::events(Body::from(events)));
-        }
-        Ok(match form.whole {
-            Some(media_type) => reply::answer(text, media_type, denied),
-            None => reply::events(Body::from(events::event(text, None))),
-        })
-    }
-}
-
-/// What the caller of a request may do.
-struct Rights {
-    local: bool,
-    admin: bool,
-    identification: Identification,
-}
-
-/// Polls a call only while its connection has room for more responses.
-async fn with_room<F>(answering: F, memory: &Account) -> F::Output
-where
-    F: Future,
-{
-    let mut answering = pin!(answering);
-    poll_fn(|cx| {
-        ready!(memory.poll_room(cx));
-        answering.as_mut().poll(cx)
-    })
-    .await
-}
-
-fn page_or_refusal(page: Result<Response<Body>, Exhausted>) -> Response<Body> {
-    page.unwrap_or_else(|error| exhausted(error).into_response())
-}
-
-fn exhausted(_: Exhausted) -> Refusal {
-    let reason = "no memory for the response";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
 /// Logs why an entry was not added to a list of what is allowed.
