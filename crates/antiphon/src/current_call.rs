@@ -58,6 +58,14 @@ impl CurrentCall {
         f()
     }
 
+    /// Runs `f` as part of no call, also if it panics.
+    pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
+        match CURRENT.with_borrow(Option::is_none) {
+            true => f(),
+            false => Self::default().enter(f),
+        }
+    }
+
     /// Runs a future as part of this call.
     pub(crate) async fn scope<F: Future>(mut self, future: F) -> F::Output {
         let mut future = pin!(future);

@@ -1,6 +1,7 @@
 //! Tests of `--audit-log`, with processes.
 
 use std::fs;
+use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -117,6 +118,44 @@ fn a_full_disk_is_told_in_the_log() {
     );
     assert!(line.contains("No space left"), "{line}");
     load(&server.url, 1);
+    server.process.retire();
+}
+
+#[test]
+fn a_connection_is_no_place_for_it() {
+    let ended = run(&["serve", "--stdio", "--audit-log", "-"], "");
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(
+        ended.err.contains("`audit-log` cannot be standard output"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(ended.out, "");
+}
+
+/// The old workers go on for a while with what they have: their lines are not lost either.
+#[test]
+fn workers_that_leave_open_a_file_again_that_was_moved_away() {
+    let folder = TempFolder::new();
+    let (path, old) = (folder.path("audit.log"), folder.path("audit.log.1"));
+    let server = Server::start(&["--audit-log", &path, "--workers", "1"]);
+    load(&server.url, 1);
+    until("no lines", || count(&path, "ping") == 4 * BATCH);
+    fs::rename(&path, &old).unwrap();
+    // A connection that stays with the old worker.
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut socket = std::net::TcpStream::connect(host).unwrap();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    server.process.signal("HUP");
+    until("it was not opened again", || fs::exists(&path).unwrap());
+    socket.write_all(body.as_bytes()).unwrap();
+    until("no line in the new file", || count(&path, "ping") == 1);
+    assert_eq!(count(&old, "ping"), 4 * BATCH);
     server.process.retire();
 }
 

@@ -69,7 +69,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// system does not take, is dropped and counted: in the log of the program, in the metric
 /// `antiphon_audit_missing_total`, and in the file itself as `{"time":…,"missingLines":3}`.
 ///
-/// The last lines are written when the last clone is dropped, in at most a second.
+/// When the last clone is dropped, the thread writes the last lines, in at most a second. Nobody waits for
+/// it: a program that ends then calls [`flush`](Self::flush) before. A server does so when it stops.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Handle>);
 
@@ -91,8 +92,8 @@ struct Shared {
 impl AuditLog {
     /// Opens a file to append to, and starts the thread. `-` stands for standard output.
     ///
-    /// A new file can be read by its owner only. A link is not followed. A named pipe needs a reader. It
-    /// may stop reading, which only costs lines.
+    /// A new file can be read by its owner only. A link is not followed. A named pipe needs a reader, also
+    /// when a worker process starts later. It may stop reading, which only costs lines.
     ///
     /// # Errors
     ///

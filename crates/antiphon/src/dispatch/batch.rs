@@ -14,6 +14,7 @@ use super::answer::{ANSWER_SIZE, Answered, refuse};
 use super::envelope::Envelope;
 use super::run::{Running, Started, start, timer};
 use super::shared::Shared;
+use crate::audit::{AuditLog, CallRecord};
 use crate::call::{CallLimits, Reply};
 use crate::call_origin::Origin;
 use crate::memory_budget::{FREE, Payload};
@@ -48,6 +49,8 @@ pub(super) struct Batch {
     cancels: Option<Arc<Cancels>>,
     /// Cancelled calls that have not started yet.
     cancelled: Vec<Box<[u8]>>,
+    /// Where calls are recorded, if they are.
+    audit: Option<AuditLog>,
 }
 
 struct Waiting {
@@ -62,6 +65,7 @@ impl Batch {
         entries: Vec<Entry>,
         origin: Arc<Origin>,
         cancels: Option<Arc<Cancels>>,
+        audit: Option<AuditLog>,
     ) -> Self {
         let mut answer = Payload::default();
         let typical = entries.len() * TYPICAL_RESPONSE;
@@ -82,6 +86,7 @@ impl Batch {
             streams: Vec::new(),
             cancels,
             cancelled: Vec::new(),
+            audit,
         }
     }
 
@@ -313,5 +318,19 @@ impl Batch {
         }
         self.answer.extend_anyway(b"]");
         Some(std::mem::take(&mut self.answer))
+    }
+}
+
+/// Calls that have not started when nobody waits for the batch any more do not run.
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let Some(audit) = &self.audit else { return };
+        for entry in self.entries.by_ref() {
+            if let Entry::Request(request) = entry {
+                let mut record = CallRecord::begin(audit, &request, &self.origin);
+                record.known_as(self.origin.identification.identity().as_ref());
+                record.finish(Some(ErrorCode::CANCELLED), 0);
+            }
+        }
     }
 }

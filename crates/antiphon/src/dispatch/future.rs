@@ -46,7 +46,12 @@ impl Begun {
             }
             Incoming::Batch(entries) => {
                 let origin = Arc::clone(origin);
-                let mut batch = Box::new(Batch::new(entries, origin, cancels.cloned()));
+                let mut batch = Box::new(Batch::new(
+                    entries,
+                    origin,
+                    cancels.cloned(),
+                    shared.audit.clone(),
+                ));
                 match batch.poll(&shared, cx) {
                     Poll::Ready(answered) => return Self::Answered(answered),
                     Poll::Pending => State::Batch(batch),
@@ -153,7 +158,8 @@ impl<'a> Dispatch<'a> {
                 }
             }
             Ok(Incoming::Batch(entries)) => {
-                let mut batch = State::Batch(Box::new(Batch::new(entries, origin, None)));
+                let audit = self.shared.audit.clone();
+                let mut batch = State::Batch(Box::new(Batch::new(entries, origin, None, audit)));
                 let polled = batch.poll(self.shared, &self.connection.memory, cx);
                 self.stage = Stage::Begun(batch);
                 polled

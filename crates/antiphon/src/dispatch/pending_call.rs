@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::call::{Call, Reply, Work};
-use crate::current_call::HeldPlace;
+use crate::current_call::{CurrentCall, HeldPlace};
 use crate::error::{IncidentScope, guard, internal_error};
 use crate::metrics::counters::InFlight;
 use crate::router::Endpoint;
@@ -39,12 +39,14 @@ pub(super) fn first_poll<const HOLDS_PLACE: bool>(
         false => HeldPlace::No,
     };
     let outer = held.replace();
-    let first = guard(PANICKED, || match endpoint.route(call, route).0 {
-        Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
-        Work::Later(mut future) => match future.as_mut().poll(cx) {
-            Poll::Ready(reply) => Ok(reply),
-            Poll::Pending => Err(future),
-        },
+    let first = guard(PANICKED, || {
+        match CurrentCall::outside(|| endpoint.route(call, route)).0 {
+            Work::Ready(reply) => Ok(reply.unwrap_or_else(lost)),
+            Work::Later(mut future) => match future.as_mut().poll(cx) {
+                Poll::Ready(reply) => Ok(reply),
+                Poll::Pending => Err(future),
+            },
+        }
     });
     let held = outer.replace();
     match first {

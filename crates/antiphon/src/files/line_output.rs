@@ -42,28 +42,36 @@ impl<W: Write> LineOutput<W> {
                 true => Cow::Owned([b"\n", whole].concat()),
                 false => Cow::Borrowed(whole),
             };
-            if let Err(error) = self.write_piece(&piece, &waits) {
-                lost.count += whole.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            if let Err((error, rest)) = self.write_piece(&piece, &waits) {
+                // The end of the line before may still be missing; that is none of these.
+                let rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+                lost.count += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
                 lost.error = Some(error);
             }
         }
         lost
     }
 
-    fn write_piece(&mut self, piece: &[u8], waits: impl Fn() -> bool) -> io::Result<()> {
+    /// Writes a piece. On an error the rest of it is lost.
+    fn write_piece<'a>(
+        &mut self,
+        piece: &'a [u8],
+        waits: impl Fn() -> bool,
+    ) -> Result<(), (io::Error, &'a [u8])> {
         let mut rest = piece;
         while !rest.is_empty() {
             match self.inner.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return Err((io::ErrorKind::WriteZero.into(), rest)),
                 Ok(written) => {
-                    rest = rest.get(written..).unwrap_or_default();
-                    self.is_torn = !rest.is_empty();
+                    let (done, more) = rest.split_at(written.min(rest.len()));
+                    self.is_torn = !done.ends_with(b"\n");
+                    rest = more;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && waits() => {
                     thread::sleep(RETRY);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err((error, rest)),
             }
         }
         Ok(())

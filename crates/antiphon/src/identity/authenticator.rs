@@ -1,9 +1,10 @@
 //! Authenticators: they turn credentials into an identity, one after the other.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -198,13 +199,18 @@ impl Authenticators {
         verdict
     }
 
+    /// Asks, and needs a place and a timer only if that has to wait for something.
     async fn ask_in_time(&self, credentials: &Credentials) -> Verdict {
+        let mut asking = pin!(self.ask(credentials));
+        let first = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx)));
+        if let Poll::Ready(verdict) = first.await {
+            return verdict;
+        }
         let Ok(_place) = self.shared.places.try_acquire() else {
             let reason = "too many callers are asked who they are";
             return Err(AuthenticationError::unavailable(reason));
         };
-        let asking = timeout(TIMEOUT, self.ask(credentials));
-        match asking.await {
+        match timeout(TIMEOUT, asking).await {
             Ok(verdict) => verdict,
             Err(_) => Err(AuthenticationError::unavailable(
                 "an authenticator takes too long",

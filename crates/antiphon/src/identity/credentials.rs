@@ -7,6 +7,9 @@ use http::HeaderMap;
 
 use crate::rate_limit::Tried;
 
+/// The least length of a token that cannot be found by trying, in bytes.
+const MIN_SECRET: usize = 20;
+
 /// What a caller presents: a token or a password, and what its connection proves of it.
 ///
 /// Neither `Debug` nor an error shows a secret.
@@ -95,10 +98,16 @@ impl Credentials {
 
     /// What of them nobody can guess, for a limit of guesses.
     pub(crate) fn tried(&self) -> Tried<'_> {
-        let authorization = self.authorization.as_deref().map(str::as_bytes);
+        // Whoever tries others while these pass pays nothing. So they must not be short, nor words that
+        // people choose (`Basic`).
+        let token = self.bearer().filter(|token| token.len() >= MIN_SECRET);
+        let secret = match self.is_presented() {
+            true => token.map(str::as_bytes),
+            false => self.certificate(),
+        };
         Tried {
             presented: self.is_presented(),
-            secret: authorization.or(self.certificate()),
+            secret,
         }
     }
 

@@ -8,8 +8,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::program::args::ServeArgs;
 use crate::program::log::log_to_stderr;
@@ -20,6 +19,8 @@ use crate::program::start_config::StartConfig;
 use crate::program::start_watch::StartWatch;
 use crate::program::stderr::{self, print_line};
 use crate::program::supervised::{self, Notice, notify};
+use crate::server::own_thread::on_own_thread;
+use crate::server::reload::Reload;
 use crate::server::settings_check::check_threads;
 use crate::server::{ServeError, Server, ServerHandle, Settings};
 
@@ -168,18 +169,21 @@ fn stop(handle: &ServerHandle) {
 
 /// Reads the settings again at each signal, and passes them on to the server. Signals that come
 /// meanwhile count as one. Never returns.
-async fn reload_on(
-    hangup: &Notify,
-    server: mpsc::Sender<Option<Settings>>,
-    start: Arc<StartConfig>,
-) {
+async fn reload_on(hangup: &Notify, server: mpsc::Sender<Reload>, start: Arc<StartConfig>) {
     loop {
         hangup.notified().await;
         notify(Notice::Reloading);
         let start = Arc::clone(&start);
         // Even without settings, the server reads its other files again.
-        let settings = spawn_blocking(move || reload_settings(&start)).await;
-        let _ = server.send(settings.ok().flatten()).await;
+        let settings = on_own_thread("antiphon-reload", move || reload_settings(&start)).await;
+        let (done, is_done) = oneshot::channel();
+        let reload = Reload {
+            settings: settings.ok().flatten(),
+            done: Some(done),
+        };
+        // It fails only when the server ends.
+        let _ = server.send(reload).await;
+        let _ = is_done.await;
         notify(Notice::Reloaded);
     }
 }

@@ -54,7 +54,7 @@ enum Kind {
 pub(crate) struct Tried<'a> {
     /// Whether they were presented in the field that is for them.
     pub(crate) presented: bool,
-    /// What cannot be guessed of them; `None` if nobody knows which part that is.
+    /// What cannot be guessed of them; `None` if that is not certain.
     pub(crate) secret: Option<&'a [u8]>,
 }
 
@@ -153,7 +153,7 @@ impl Guesses {
         if !self.update(kind, group, now, has_debt) {
             return Ok(Standing::Free);
         }
-        if let Some(pass) = self.pass(tried)
+        if let Some(pass) = self.pass(tried, group)
             && self.passes().renew(pass)
         {
             return Ok(Standing::Remembered);
@@ -204,10 +204,10 @@ impl Guesses {
         }
     }
 
-    /// Under what credentials are remembered.
-    fn pass(&self, tried: &Tried<'_>) -> Option<u64> {
+    /// Under what credentials from an address are remembered.
+    fn pass(&self, tried: &Tried<'_>, group: AddressGroup) -> Option<u64> {
         let secret = tried.secret?;
-        Some(self.hasher.hash_one((tried.kind(), secret)))
+        Some(self.hasher.hash_one((tried.kind(), group, secret)))
     }
 
     fn passes(&self) -> std::sync::MutexGuard<'_, Passes> {
@@ -246,17 +246,18 @@ where
     #[cold]
     fn pay_back(self, outcome: Outcome) {
         let guesses = self.guesses;
-        if let Some(group) = (self.client)().group() {
-            let limit = guesses.limit;
-            let worth = [limit.worth(1), limit.of_site().worth(1)];
-            let kind = self.tried.kind();
-            guesses.update(kind, group, guesses.now(), |debts| {
-                for (paid, worth) in debts.iter_mut().zip(worth) {
-                    *paid = paid.saturating_sub(worth);
-                }
-            });
-        }
-        if let (Outcome::Known, Some(pass)) = (outcome, guesses.pass(&self.tried)) {
+        let Some(group) = (self.client)().group() else {
+            return;
+        };
+        let limit = guesses.limit;
+        let worth = [limit.worth(1), limit.of_site().worth(1)];
+        let kind = self.tried.kind();
+        guesses.update(kind, group, guesses.now(), |debts| {
+            for (paid, worth) in debts.iter_mut().zip(worth) {
+                *paid = paid.saturating_sub(worth);
+            }
+        });
+        if let (Outcome::Known, Some(pass)) = (outcome, guesses.pass(&self.tried, group)) {
             guesses.passes().add(pass);
         }
     }
@@ -266,14 +267,14 @@ where
     #[cold]
     fn refuse(self) {
         let guesses = self.guesses;
-        if self.standing == Standing::Remembered
-            && let Some(pass) = guesses.pass(&self.tried)
-        {
-            guesses.passes().remove(pass);
-        }
         let Some(group) = (self.client)().group() else {
             return;
         };
+        if self.standing == Standing::Remembered
+            && let Some(pass) = guesses.pass(&self.tried, group)
+        {
+            guesses.passes().remove(pass);
+        }
         let (kind, now) = (self.tried.kind(), guesses.now());
         let last = guesses.update(kind, group, now, |debts| guesses.charge(debts, now));
         guesses.paid(kind).fetch_max(last, Ordering::Relaxed);

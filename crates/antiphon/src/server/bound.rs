@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +26,7 @@ use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::Listener;
+use crate::server::own_thread::on_own_thread;
 use crate::server::reload::{self, Reloads};
 use crate::server::route_source::RouteSource;
 use crate::server::settings::Settings;
@@ -37,6 +37,9 @@ const LAST_ANSWERS: Duration = Duration::from_millis(50);
 
 /// How long the end waits until the last lines of the audit log are written.
 const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// How long the runtime has to drop calls that were cut.
+const LAST_CALLS: Duration = Duration::from_millis(10);
 
 /// A server whose listeners are bound. It accepts connections once [`serve`](Self::serve) is
 /// called.
@@ -66,7 +69,7 @@ impl BoundServer {
     pub(crate) async fn bind(mut server: Server, provided: Provided) -> Result<Self, ServeError> {
         server.settings.check()?;
         let named = NamedAuthenticators::add_to(&mut server)?;
-        let audit = open_audit_log(&server.settings)?;
+        let audit = open_audit_log(&server.settings, server.stdio.is_some())?;
         let token_path = server.settings.admin_token_file.clone();
         let token_path = token_path.filter(|_| provided.admin.is_none());
         let prepared = match &token_path {
@@ -185,8 +188,12 @@ impl BoundServer {
         let audit = self.app.audit.clone();
         let ended = self.serve_connections(reloads).await;
         if let Some(audit) = audit {
-            // It fails only if the runtime ends, and then nobody waits.
-            let _ = spawn_blocking(move || audit.flush(LAST_LINES)).await;
+            // Calls that were cut write their lines when the runtime drops them.
+            tokio::time::sleep(LAST_CALLS).await;
+            let flushed = on_own_thread("antiphon-flush", move || audit.flush(LAST_LINES));
+            if let Err(error) = flushed.await {
+                tracing::error!("the end of the audit log may be missing: {error}");
+            }
         }
         ended
     }
@@ -270,10 +277,14 @@ pub(crate) async fn bind_listeners(
 }
 
 /// Opens the audit log, if the settings name one.
-fn open_audit_log(settings: &Settings) -> Result<Option<AuditLog>, ServeError> {
+fn open_audit_log(settings: &Settings, has_stdio: bool) -> Result<Option<AuditLog>, ServeError> {
     let Some(path) = &settings.audit_log else {
         return Ok(None);
     };
+    if has_stdio && path == Path::new("-") {
+        let text = "`audit-log` cannot be standard output: that is a connection";
+        return Err(ServeError::BadSetting(text.to_owned()));
+    }
     let opened = AuditLog::open(path).map_err(|error| {
         let path = path.display();
         ServeError::BadSetting(format!(
@@ -315,7 +326,7 @@ pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     let routes = std::mem::take(&mut server.routes);
     let is_lazy = |(_, source): &(String, RouteSource)| matches!(source, RouteSource::Lazy(_));
     let (lazy, ready): (Vec<_>, Vec<_>) = routes.into_iter().partition(is_lazy);
-    open_audit_log(&server.settings)?;
+    open_audit_log(&server.settings, server.stdio.is_some())?;
     if ready.is_empty() && !lazy.is_empty() {
         return Ok(());
     }

@@ -269,7 +269,11 @@ async fn whoever_guesses_is_refused_unheard_over_every_transport() {
         }
         assert_eq!(server.asked(), 100);
         for other in WAYS {
-            for token in ["guess", "good", "good"] {
+            for token in [
+                "guess",
+                "good, as long as it lasts",
+                "good, as long as it lasts",
+            ] {
                 let answer = server.tries(other, ONE, token).await;
                 assert_eq!(answer, Answer::Limited(100), "{way:?} {other:?}");
             }
@@ -277,14 +281,22 @@ async fn whoever_guesses_is_refused_unheard_over_every_transport() {
         assert_eq!(server.asked(), 100, "{way:?}");
         // Nobody else loses anything.
         for other in WAYS {
-            assert_eq!(server.tries(other, OTHER, "good").await, Answer::Good);
+            assert_eq!(
+                server
+                    .tries(other, OTHER, "good, as long as it lasts")
+                    .await,
+                Answer::Good
+            );
             assert_eq!(server.tries(other, OTHER, "guess").await, Answer::Refused);
         }
         advance(Duration::from_millis(100)).await;
         assert_eq!(server.tries(way, ONE, "guess").await, Answer::Refused);
         assert_eq!(server.tries(way, ONE, "guess").await, Answer::Limited(100));
         advance(Duration::from_secs(1)).await;
-        assert_eq!(server.tries(way, ONE, "good").await, Answer::Good);
+        assert_eq!(
+            server.tries(way, ONE, "good, as long as it lasts").await,
+            Answer::Good
+        );
     }
 }
 
@@ -295,7 +307,9 @@ async fn good_tokens_go_on_beside_a_guesser_at_the_same_address() {
         for round in 0..50 {
             assert_eq!(server.tries(way, ONE, "guess").await, Answer::Refused);
             assert_eq!(server.tries(way, ONE, "guess").await, Answer::Refused);
-            let answer = server.tries(way, ONE, &format!("good {round}")).await;
+            let answer = server
+                .tries(way, ONE, &format!("good, as long as it lasts {round}"))
+                .await;
             // The last one comes when the limit is used up.
             let expected = match round {
                 49 => Answer::Limited(100),
@@ -305,7 +319,9 @@ async fn good_tokens_go_on_beside_a_guesser_at_the_same_address() {
         }
         for round in 0..49 {
             for other in WAYS {
-                let answer = server.tries(other, ONE, &format!("good {round}")).await;
+                let answer = server
+                    .tries(other, ONE, &format!("good, as long as it lasts {round}"))
+                    .await;
                 assert_eq!(answer, Answer::Good, "{way:?} {other:?} {round}");
             }
         }
@@ -362,11 +378,14 @@ async fn a_session_that_has_to_wait_does_not_end() {
         server.tries(Way::Http1, ONE, "guess").await;
     }
     for _ in 0..20 {
-        let answer = authenticates(&mut session, "good").await;
+        let answer = authenticates(&mut session, "good, as long as it lasts").await;
         assert_eq!(answer, Answer::Limited(100));
     }
     advance(Duration::from_millis(100)).await;
-    assert_eq!(authenticates(&mut session, "good").await, Answer::Good);
+    assert_eq!(
+        authenticates(&mut session, "good, as long as it lasts").await,
+        Answer::Good
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,7 +402,7 @@ async fn those_who_present_nothing_are_refused_only_beside_guesses_in_other_fiel
     }
     let asked = server.asked();
     assert_eq!(key("guess").await, Answer::Limited(100));
-    assert_eq!(key("good").await, Answer::Limited(100));
+    assert_eq!(key("good, as long as it lasts").await, Answer::Limited(100));
     assert_eq!(nothing().await, Answer::Limited(100));
     assert_eq!(server.asked(), asked);
 }
@@ -405,17 +424,22 @@ async fn certificates_that_are_refused_count_when_a_connection_begins() {
     for connection in 0..100 {
         assert!(!begins("192.0.2.1", "wrong").await);
         if connection == 50 {
-            assert!(begins("192.0.2.1", "good").await);
+            assert!(begins("192.0.2.1", "good, as long as it lasts").await);
         }
     }
     let asked = server.asked();
-    assert!(!begins("192.0.2.1", "good, and new").await);
+    assert!(!begins("192.0.2.1", "good, and new as long as it lasts").await);
     assert!(!begins("192.0.2.1", "wrong").await);
     assert_eq!(server.asked(), asked);
-    assert!(begins("192.0.2.1", "good").await);
-    assert!(begins("192.0.2.2", "good, and new").await);
+    assert!(begins("192.0.2.1", "good, as long as it lasts").await);
+    assert!(begins("192.0.2.2", "good, and new as long as it lasts").await);
     // Tokens have a limit of their own.
-    assert_eq!(server.tries(Way::Session, ONE, "good").await, Answer::Good);
+    assert_eq!(
+        server
+            .tries(Way::Session, ONE, "good, as long as it lasts")
+            .await,
+        Answer::Good
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,9 @@ impl Server {
     /// Like [`http_layer`](Self::http_layer), for requests with certain headers only. All others pass it
     /// by, at no cost.
     ///
+    /// Callers choose their headers, so a layer that protects something must not have a condition. If the
+    /// condition panics, the response is 500.
+    ///
     /// ```
     /// # use antiphon::{Router, Server};
     /// use http::header::ACCEPT_ENCODING;

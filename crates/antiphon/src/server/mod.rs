@@ -17,6 +17,7 @@
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
 //! | `phase_tests/` | tests of the deadline of each phase, over each transport |
 //! | `guess_tests.rs` | tests of the limit of refused credentials, over each transport |
+//! | `own_thread.rs` | work that blocks, where methods cannot delay it |
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
@@ -42,6 +43,7 @@ mod http_layer;
 mod inherit;
 mod layers;
 pub(crate) mod listener;
+pub(crate) mod own_thread;
 mod pages;
 #[cfg(test)]
 mod phase_tests;

@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_blocking;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::server::app::App;
 use crate::server::connection_setup::ConnectionSetup;
+use crate::server::own_thread::on_own_thread;
 use crate::server::settings::Settings;
 
-/// What a server is told at a reload: the new settings, or `None` if there are none that can be used.
-/// It reads its files again in any case.
-pub(crate) type Reloads = mpsc::Receiver<Option<Settings>>;
+/// What a server is told at a reload. It reads its files again in any case.
+#[derive(Debug, Default)]
+pub(crate) struct Reload {
+    /// The new settings; `None` if there are none that can be used.
+    pub(crate) settings: Option<Settings>,
+    /// Told when all is done.
+    pub(crate) done: Option<oneshot::Sender<()>>,
+}
+
+pub(crate) type Reloads = mpsc::Receiver<Reload>;
 
 /// Applies reloads, one after the other. Never returns.
 pub(super) async fn apply(
@@ -20,26 +27,41 @@ pub(super) async fn apply(
     started: &Settings,
     setup: &watch::Sender<ConnectionSetup>,
 ) {
-    while let Some(new) = reloads.recv().await {
+    while let Some(Reload { settings, done }) = reloads.recv().await {
         // Whatever the settings are: a token may have been removed.
         let files = Arc::clone(app);
-        if let Err(error) = spawn_blocking(move || files.reload_files()).await {
+        let read = on_own_thread("antiphon-reload", move || files.reload_files());
+        if let Err(error) = read.await {
             tracing::error!("the files were not read again: {error}");
         }
-        let Some(new) = new else { continue };
-        for name in fixed_changes(started, &new) {
-            tracing::warn!("`{name}` has changed: that needs a restart");
+        if let Some(new) = settings {
+            apply_settings(&new, app, started, setup);
         }
-        let checked = new.check().and_then(|()| app.check_exposure(&new));
-        match checked.and_then(|()| app.check_costs(&new)) {
-            Ok(()) => {
-                setup.send_replace(app.setup(&new));
-                tracing::info!("the new settings hold for connections to come");
-            }
-            Err(error) => tracing::error!("the settings stay as they are: {error}"),
+        if let Some(done) = done {
+            // Whoever waits may have gone.
+            let _ = done.send(());
         }
     }
     std::future::pending().await
+}
+
+fn apply_settings(
+    new: &Settings,
+    app: &App,
+    started: &Settings,
+    setup: &watch::Sender<ConnectionSetup>,
+) {
+    for name in fixed_changes(started, new) {
+        tracing::warn!("`{name}` has changed: that needs a restart");
+    }
+    let checked = new.check().and_then(|()| app.check_exposure(new));
+    match checked.and_then(|()| app.check_costs(new)) {
+        Ok(()) => {
+            setup.send_replace(app.setup(new));
+            tracing::info!("the new settings hold for connections to come");
+        }
+        Err(error) => tracing::error!("the settings stay as they are: {error}"),
+    }
 }
 
 /// The names of the settings that differ, of those that hold until a server ends.

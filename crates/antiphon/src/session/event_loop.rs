@@ -325,6 +325,7 @@ pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutd
 impl<W> Drop for Session<W> {
     /// Dropping a session ends it and everything that belongs to it.
     fn drop(&mut self) {
+        self.record_parked();
         self.handle.close(End {
             reason: "the connection was dropped".into(),
             ours: true,

@@ -14,6 +14,7 @@ use antiphon_proto::{Entry, ErrorCode, Incoming, Request};
 use super::event_loop::Session;
 use super::parking::{Parked, footprint};
 use super::wire::Wire;
+use crate::call_origin::Origin;
 use crate::dispatch::{Answered, Begun, Work};
 use crate::memory_budget::{Direction, FREE, Reservation};
 use crate::session_state::{SessionHandle, Ticket};
@@ -33,13 +34,13 @@ impl<W: Wire> Session<W> {
             origin: self.on_behalf.take(),
         };
         if self.refuses() {
-            self.reject_overloaded(&message.message);
+            self.reject_overloaded(&message.message, message.origin.as_deref());
         } else if self.parked.is_empty() && self.may_start(&message.message) {
             self.start(message, cx);
         } else if self.parked.is_full(&self.limits) {
-            self.reject_overloaded(&message.message);
+            self.reject_overloaded(&message.message, message.origin.as_deref());
         } else if let Err(message) = self.parked.push(message) {
-            self.reject_overloaded(&message);
+            self.reject_overloaded(&message.message, message.origin.as_deref());
         }
     }
 
@@ -83,9 +84,9 @@ impl<W: Wire> Session<W> {
         let memory = &self.origin.connection.memory;
         let Ok(held) = Reservation::of(memory, Direction::Request, footprint(&entry, length))
         else {
-            return self.reject_overloaded(&entry);
+            return self.reject_overloaded(&entry, on_behalf.as_deref());
         };
-        let entry = match self.without_duplicates(entry) {
+        let entry = match self.without_duplicates(entry, on_behalf.as_deref()) {
             Ok(entry) => entry,
             Err(id) => return self.refuse(&id, ErrorCode::INVALID_REQUEST),
         };
@@ -128,13 +129,23 @@ impl<W: Wire> Session<W> {
 
     /// Replaces calls of a batch whose ids are in use by invalid entries. Fails with the id if a
     /// single call has one.
-    fn without_duplicates(&self, entry: Incoming) -> Result<Incoming, Vec<u8>> {
+    fn without_duplicates(
+        &self,
+        entry: Incoming,
+        on_behalf: Option<&Origin>,
+    ) -> Result<Incoming, Vec<u8>> {
         if self.handle.running() == 0 {
             return Ok(entry);
         }
+        let origin = on_behalf.unwrap_or(&self.origin);
         let used = |request: &Request| {
             let id = request.id_bytes().filter(|id| *id != b"null");
-            id.is_some_and(|id| self.handle.is_running(id))
+            let used = id.is_some_and(|id| self.handle.is_running(id));
+            if used {
+                let code = ErrorCode::INVALID_REQUEST;
+                self.dispatcher.record_refusal(request, origin, code);
+            }
+            used
         };
         match entry {
             Incoming::Single(Entry::Request(request)) if used(&request) => {

@@ -55,10 +55,10 @@ impl Parking {
     /// # Errors
     ///
     /// The message, if there is no memory for it.
-    pub(super) fn push(&mut self, parked: Parked) -> Result<(), Incoming> {
+    pub(super) fn push(&mut self, parked: Parked) -> Result<(), Box<Parked>> {
         let bytes = footprint(&parked.message, parked.length);
         if self.held.cover(self.bytes + bytes).is_err() {
-            return Err(parked.message);
+            return Err(Box::new(parked));
         }
         self.bytes += bytes;
         self.length += parked.length;

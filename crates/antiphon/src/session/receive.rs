@@ -231,10 +231,8 @@ impl<W: Wire> Session<W> {
         let Some(cancelled) = self.parked.cancel(id.as_bytes()) else {
             return;
         };
-        if let Incoming::Single(Entry::Request(request)) = &cancelled.message {
-            let code = ErrorCode::CANCELLED;
-            self.dispatcher.record_refusal(request, &self.origin, code);
-        }
+        let on_behalf = cancelled.origin.as_deref();
+        self.record_refused(&cancelled.message, on_behalf, ErrorCode::CANCELLED);
         self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
     }
 

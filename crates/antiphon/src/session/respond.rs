@@ -4,22 +4,17 @@ use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, message};
 
 use super::event_loop::Session;
 use super::wire::Wire;
+use crate::call_origin::Origin;
 use crate::memory_budget::Payload;
 
 impl<W: Wire> Session<W> {
     /// Answers a message that is not run: each entry with an id gets `OVERLOADED`.
-    pub(super) fn reject_overloaded(&mut self, entry: &Incoming) {
-        let entries = match entry {
-            Incoming::Single(entry) => std::slice::from_ref(entry),
-            Incoming::Batch(entries) => entries,
-        };
+    pub(super) fn reject_overloaded(&mut self, entry: &Incoming, on_behalf: Option<&Origin>) {
+        self.record_refused(entry, on_behalf, ErrorCode::OVERLOADED);
+        let entries = entries(entry);
         let error = ErrorObject::of(ErrorCode::OVERLOADED);
         let mut text = Vec::new();
         for entry in entries {
-            if let Entry::Request(request) = entry {
-                let code = ErrorCode::OVERLOADED;
-                self.dispatcher.record_refusal(request, &self.origin, code);
-            }
             let id = match entry {
                 Entry::Request(request) => request.id_bytes(),
                 Entry::Invalid(invalid) => Some(invalid.id().as_bytes()),
@@ -54,5 +49,38 @@ impl<W: Wire> Session<W> {
     pub(super) fn answer(&mut self, payload: &mut Payload) {
         self.fetch();
         self.send(payload);
+    }
+}
+
+/// Records for the audit log.
+impl<W> Session<W> {
+    /// Records the calls of a message that is not run.
+    pub(super) fn record_refused(
+        &self,
+        message: &Incoming,
+        on_behalf: Option<&Origin>,
+        code: ErrorCode,
+    ) {
+        let origin = on_behalf.unwrap_or(&self.origin);
+        for entry in entries(message) {
+            if let Entry::Request(request) = entry {
+                self.dispatcher.record_refusal(request, origin, code);
+            }
+        }
+    }
+
+    /// Records the calls that still wait at the end: they do not run.
+    pub(super) fn record_parked(&mut self) {
+        while let Some(parked) = self.parked.pop() {
+            let on_behalf = parked.origin.as_deref();
+            self.record_refused(&parked.message, on_behalf, ErrorCode::CANCELLED);
+        }
+    }
+}
+
+fn entries(message: &Incoming) -> &[Entry] {
+    match message {
+        Incoming::Single(entry) => std::slice::from_ref(entry),
+        Incoming::Batch(entries) => entries,
     }
 }

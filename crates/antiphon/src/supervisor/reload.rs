@@ -1,5 +1,5 @@
 //! Reload: starts a new generation of workers with the current settings. The old workers stop when
-//! all new ones are ready. If a new one fails, the old workers stay, and read their files again.
+//! all new ones are ready. If a new one fails, the old workers stay. They read their files again at once.
 
 use antiphon_proto::ErrorObject;
 use rustix::process::Signal;
@@ -15,17 +15,22 @@ impl Supervisor {
     /// Begins a reload. One that is in progress is finished first, because its workers may have read
     /// the files before they changed.
     pub(crate) fn begin_reload(&mut self, replies: impl IntoIterator<Item = Reply>) {
+        // Whatever becomes of it, and however long it takes: a token may have been removed, or the audit
+        // log moved away.
+        for worker in self.workers.iter().filter(|worker| worker.is_alive()) {
+            notify_worker(&mut self.tasks, worker, "reload_files", ());
+        }
         if let Some(reload) = &mut self.reload {
             reload.next.get_or_insert_default().extend(replies);
             return;
         }
         if self.phase != Phase::Serving || self.upgrade.is_some() {
             let reason = "the server is starting, stopping, or being replaced";
-            return self.reload_files_only(replies, reason);
+            return self.keep_settings(replies, reason);
         }
         let config = match (self.read_settings)() {
             Ok(config) => config,
-            Err(error) => return self.reload_files_only(replies, &error.to_string()),
+            Err(error) => return self.keep_settings(replies, &error.to_string()),
         };
         tracing::info!(
             "reloading: {} new workers are started",
@@ -36,7 +41,7 @@ impl Supervisor {
             if let Err(error) = self.spawn(&config, generation) {
                 self.end_generation(generation);
                 let reason = format!("a worker cannot be started: {error}");
-                return self.reload_files_only(replies, &reason);
+                return self.keep_settings(replies, &reason);
             }
         }
         self.notices.push_back(Notice::Reloading);
@@ -92,19 +97,15 @@ impl Supervisor {
         // The service manager expects this also after a reload that failed.
         self.notices.push_back(Notice::Reloaded);
         let reason = format!("a new worker has failed: {reason}");
-        self.reload_files_only(reload.replies, &reason);
+        self.keep_settings(reload.replies, &reason);
         if let Some(next) = reload.next {
             self.begin_reload(next);
         }
     }
 
-    /// Keeps the settings and the workers, for this reason. The workers read their files again all the
-    /// same: a token may have been removed.
-    fn reload_files_only(&mut self, replies: impl IntoIterator<Item = Reply>, reason: &str) {
+    /// Keeps the settings and the workers, for this reason.
+    fn keep_settings(&self, replies: impl IntoIterator<Item = Reply>, reason: &str) {
         tracing::error!("the settings stay as they are, the old workers go on: {reason}");
-        for worker in self.workers.iter().filter(|worker| worker.is_alive()) {
-            notify_worker(&mut self.tasks, worker, "reload_files", ());
-        }
         for reply in replies {
             let _ = reply.send(Err(ErrorObject::new(-32000, reason.to_owned())));
         }

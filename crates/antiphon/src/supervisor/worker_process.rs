@@ -22,7 +22,8 @@ use crate::metrics::status::{Answer, SupervisorClient};
 use crate::router::Router;
 use crate::server::bound::Provided;
 use crate::server::listener::Listener;
-use crate::server::{BoundServer, ServeError, Server, ServerHandle, Settings};
+use crate::server::reload::Reload;
+use crate::server::{BoundServer, ServeError, Server, ServerHandle};
 
 /// How long a worker waits after SIGTERM for its supervisor to stop it, before it stops by itself.
 const SIGNAL_GRACE: Duration = Duration::from_millis(500);
@@ -185,7 +186,7 @@ impl WorkerCommand {
 }
 
 /// The methods that a supervisor calls on a worker, and the queue of the resulting commands.
-fn commands(reload: mpsc::Sender<Option<Settings>>) -> (WorkerCommands, Router) {
+fn commands(reload: mpsc::Sender<Reload>) -> (WorkerCommands, Router) {
     let (sender, receiver) = mpsc::channel(16);
     let cut = sender.clone();
     let router = Router::new()
@@ -196,7 +197,7 @@ fn commands(reload: mpsc::Sender<Option<Settings>>) -> (WorkerCommands, Router) 
             let _ = cut.try_send(WorkerCommand::Cut);
         })
         .method_fn("reload_files", move || {
-            let _ = reload.try_send(None);
+            let _ = reload.try_send(Reload::default());
         });
     (WorkerCommands(receiver), router)
 }

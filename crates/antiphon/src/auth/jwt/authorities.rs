@@ -15,9 +15,19 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// Authorities of a JWKS URL. Reading them again affects all who share them.
 pub(super) struct Authorities {
     source: Source,
-    current: Arc<Mutex<Option<ClientTls>>>,
+    current: Arc<Mutex<Current>>,
     /// Held by the one thread that reads the authorities of the platform.
     reading: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The authorities in use.
+#[derive(Default)]
+struct Current {
+    tls: Option<ClientTls>,
+    /// The text of their file, if they come from one.
+    pem: Vec<u8>,
+    /// How often they were read again.
+    reloads: u64,
 }
 
 enum Source {
@@ -29,7 +39,7 @@ enum Source {
 
 impl Authorities {
     pub(super) fn platform() -> Self {
-        Self::new(Source::Platform, None)
+        Self::new(Source::Platform, Current::default())
     }
 
     /// Those of a PEM text, besides those of the texts before it.
@@ -43,36 +53,55 @@ impl Authorities {
         all.push(b'\n');
         let tls = ClientTls::with_ca(&all);
         let tls = tls.map_err(|error| AuthSetupError::new(error.to_string()))?;
-        Ok(Self::new(Source::Pem(all), Some(tls)))
+        let current = Current {
+            tls: Some(tls),
+            ..Current::default()
+        };
+        Ok(Self::new(Source::Pem(all), current))
     }
 
     /// Those of a PEM file.
     pub(super) fn file(path: PathBuf) -> Result<Self, AuthSetupError> {
-        let tls = read_file(&path)?;
-        Ok(Self::new(Source::File(path), Some(tls)))
+        let (tls, pem) = read_file(&path)?;
+        let current = Current {
+            tls: Some(tls),
+            pem,
+            reloads: 0,
+        };
+        Ok(Self::new(Source::File(path), current))
     }
 
-    fn new(source: Source, tls: Option<ClientTls>) -> Self {
+    fn new(source: Source, current: Current) -> Self {
         Self {
             source,
-            current: Arc::new(Mutex::new(tls)),
+            current: Arc::new(Mutex::new(current)),
             reading: Arc::default(),
         }
     }
 
-    /// Reads a file again; those of the platform are read again for the next fetch.
+    /// Reads a file again, and says whether it has changed; those of the platform are read again for the
+    /// next fetch.
     ///
     /// # Errors
     ///
     /// If the file cannot be used; the old authorities stay in use.
-    pub(super) fn reload(&self) -> Result<(), AuthSetupError> {
-        let new = match &self.source {
-            Source::Platform => None,
-            Source::Pem(_) => return Ok(()),
-            Source::File(path) => Some(read_file(path)?),
+    pub(super) fn reload(&self) -> Result<bool, AuthSetupError> {
+        let (tls, pem) = match &self.source {
+            Source::Platform => (None, Vec::new()),
+            Source::Pem(_) => return Ok(false),
+            Source::File(path) => {
+                let (tls, pem) = read_file(path)?;
+                (Some(tls), pem)
+            }
         };
-        *lock(&self.current) = new;
-        Ok(())
+        let mut current = lock(&self.current);
+        let has_changed = current.pem != pem;
+        *current = Current {
+            tls,
+            pem,
+            reloads: current.reloads + 1,
+        };
+        Ok(has_changed)
     }
 
     /// The TLS configuration that trusts them. On some systems those of the platform are hundreds of
@@ -83,9 +112,10 @@ impl Authorities {
     ///
     /// The reason why the platform has none, or that they are being read for too long.
     pub(super) async fn tls(&self) -> Result<ClientTls, String> {
-        if let Some(tls) = &*lock(&self.current) {
-            return Ok(tls.clone());
-        }
+        let reloads = match &*lock(&self.current) {
+            Current { tls: Some(tls), .. } => return Ok(tls.clone()),
+            Current { reloads, .. } => *reloads,
+        };
         // A fetch that was given up leaves its thread behind. There is never more than one.
         let Ok(reading) = Arc::clone(&self.reading).try_lock_owned() else {
             return Err("the certificate authorities of this machine are still being read".into());
@@ -94,7 +124,10 @@ impl Authorities {
         let read = spawn_blocking(move || {
             let _reading = reading;
             let tls = ClientTls::platform().map_err(|error| error.to_string())?;
-            *lock(&current) = Some(tls.clone());
+            let mut current = lock(&current);
+            if current.reloads == reloads {
+                current.tls = Some(tls.clone());
+            }
             Ok(tls)
         });
         let aborted = |_| "the certificate authorities of this machine were not read".to_owned();
@@ -102,14 +135,15 @@ impl Authorities {
     }
 }
 
-fn lock(current: &Mutex<Option<ClientTls>>) -> MutexGuard<'_, Option<ClientTls>> {
+fn lock(current: &Mutex<Current>) -> MutexGuard<'_, Current> {
     current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn read_file(path: &Path) -> Result<ClientTls, AuthSetupError> {
+fn read_file(path: &Path) -> Result<(ClientTls, Vec<u8>), AuthSetupError> {
     let file = read::open(path).map_err(|error| AuthSetupError::of(path, error))?;
     let pem = read::read(&file, MAX_FILE).map_err(|error| AuthSetupError::of(path, error))?;
-    ClientTls::with_ca(&pem).map_err(|error| AuthSetupError::of(path, error))
+    let tls = ClientTls::with_ca(&pem).map_err(|error| AuthSetupError::of(path, error))?;
+    Ok((tls, pem))
 }
 
 #[cfg(test)]
@@ -119,12 +153,12 @@ mod tests {
     #[tokio::test]
     async fn the_platform_is_read_once_and_again_after_a_reload() {
         let authorities = Authorities::platform();
-        assert!(lock(&authorities.current).is_none());
+        assert!(lock(&authorities.current).tls.is_none());
         // A machine without authorities is asked again each time.
         let is_read = authorities.tls().await.is_ok();
-        assert_eq!(lock(&authorities.current).is_some(), is_read);
+        assert_eq!(lock(&authorities.current).tls.is_some(), is_read);
         authorities.reload().unwrap();
-        assert!(lock(&authorities.current).is_none());
+        assert!(lock(&authorities.current).tls.is_none());
         assert_eq!(authorities.tls().await.is_ok(), is_read);
     }
 

@@ -172,6 +172,17 @@ impl JwtKeys {
         Ok(())
     }
 
+    /// The keys that are in use now, if there are any.
+    pub(super) fn current(&self) -> Option<Arc<CachingKeySet>> {
+        match &self.0 {
+            Source::Local { current, .. } => {
+                let current = current.read().unwrap_or_else(PoisonError::into_inner);
+                Some(Arc::clone(&current))
+            }
+            Source::Url(remote) => remote.current(),
+        }
+    }
+
     /// The keys for a token with this header. `None` if they cannot be had now.
     pub(super) async fn get(
         &self,
@@ -179,10 +190,7 @@ impl JwtKeys {
         alg: Algorithm,
     ) -> Option<Arc<CachingKeySet>> {
         match &self.0 {
-            Source::Local { current, .. } => {
-                let current = current.read().unwrap_or_else(PoisonError::into_inner);
-                Some(Arc::clone(&current))
-            }
+            Source::Local { .. } => self.current(),
             Source::Url(remote) => remote.keys(|set| is_known(&set.keys, kid, alg)).await,
         }
     }

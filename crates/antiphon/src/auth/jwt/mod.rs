@@ -97,6 +97,27 @@ impl Jwt {
         self.keys.reload()
     }
 
+    fn cache_key<'a>(&'a self, token: &'a str) -> CacheKey<'a> {
+        CacheKey {
+            issuer: &self.expected.issuer,
+            audience: &self.expected.audience,
+            token,
+        }
+    }
+
+    /// The identity of a token that was verified before with a key that is still in use. Nothing of the
+    /// token is decoded.
+    fn remembered(&self, token: &str) -> Option<Result<Identity, AuthenticationError>> {
+        if token.len() > MAX_REMEMBERED {
+            return None;
+        }
+        let identity = self.keys.current()?.find(&self.cache_key(token))?;
+        Some(match identity.is_expired() {
+            true => Err(AuthenticationError::refused("a token that has expired")),
+            false => Ok(identity),
+        })
+    }
+
     async fn verify(&self, token: &str) -> Result<Identity, AuthenticationError> {
         let refused = AuthenticationError::refused;
         // What the header says is a claim of the caller, and chooses among the keys only.
@@ -107,17 +128,6 @@ impl Jwt {
             let text = "the keys of tokens cannot be fetched now";
             return Err(AuthenticationError::unavailable(text));
         };
-        let cache_key = CacheKey {
-            issuer: &self.expected.issuer,
-            audience: &self.expected.audience,
-            token,
-        };
-        if let Some(identity) = set.find(&cache_key) {
-            return match identity.is_expired() {
-                true => Err(refused("a token that has expired")),
-                false => Ok(identity),
-            };
-        }
         let key = match set.keys.find(kid, header.alg) {
             Found::Key(key) => key,
             Found::UnknownName => return Err(refused("a token whose key is not known")),
@@ -128,7 +138,7 @@ impl Jwt {
             .verify(token, key, header.alg)
             .map_err(refused)?;
         if token.len() <= MAX_REMEMBERED {
-            set.insert(&cache_key, &identity);
+            set.insert(&self.cache_key(token), &identity);
         }
         Ok(identity)
     }
@@ -144,6 +154,9 @@ impl Authenticator for Jwt {
         };
         if token.len() > MAX_TOKEN {
             return Err(AuthenticationError::refused("a token of more than 16 KiB"));
+        }
+        if let Some(known) = self.remembered(token) {
+            return known.map(Some);
         }
         match token.bytes().filter(|byte| *byte == b'.').count() {
             2 if self.expected.is_of_another(token) => Ok(None),

@@ -38,6 +38,8 @@ struct State {
     keys: Option<(Arc<CachingKeySet>, Instant)>,
     last_fetch: Option<Instant>,
     fetches: u64,
+    /// How often the authorities of the URL have changed.
+    changes: u64,
 }
 
 impl RemoteKeys {
@@ -53,9 +55,16 @@ impl RemoteKeys {
         &self.url
     }
 
-    /// Reads the authorities of the URL again.
+    /// Reads the authorities of the URL again. If they have changed, keys that were fetched under the old
+    /// ones are not used any more.
     pub(super) fn reload(&self) -> Result<(), AuthSetupError> {
-        self.url.authorities().reload()
+        if self.url.authorities().reload()? {
+            let mut state = self.lock();
+            state.changes += 1;
+            state.keys = None;
+            state.last_fetch = None;
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -67,6 +76,13 @@ impl RemoteKeys {
         let state = self.lock();
         let (keys, fetched) = state.keys.as_ref()?;
         (fetched.elapsed() < STALE).then(|| Arc::clone(keys))
+    }
+
+    /// The keys that are in use. They are fetched again on the side if that is due.
+    pub(super) fn current(self: &Arc<Self>) -> Option<Arc<CachingKeySet>> {
+        let keys = self.usable()?;
+        self.refresh_if_due();
+        Some(keys)
     }
 
     /// The keys for a token whose name was checked by `is_known`. They are fetched first if there are
@@ -120,21 +136,23 @@ impl RemoteKeys {
 
     /// Fetches in a task, which ends by its deadline: a caller that goes away must not end it.
     fn start_fetch(self: &Arc<Self>, fetching: OwnedMutexGuard<()>) -> JoinHandle<()> {
-        {
+        let changes = {
             let mut state = self.lock();
             state.last_fetch = Some(Instant::now());
             state.fetches += 1;
-        }
+            state.changes
+        };
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let fetched = this.url.fetch().await;
             let fetched = fetched.and_then(|text| KeySet::of_jwks(&text));
-            this.finish_fetch(fetched);
+            this.finish_fetch(fetched, changes);
             drop(fetching);
         })
     }
 
-    fn finish_fetch(&self, fetched: Result<KeySet, String>) {
+    /// Keeps the keys of a fetch that began after so many changes of the authorities.
+    fn finish_fetch(&self, fetched: Result<KeySet, String>, changes: u64) {
         let new = match fetched {
             Ok(new) => new,
             Err(reason) => {
@@ -143,6 +161,9 @@ impl RemoteKeys {
             }
         };
         let mut state = self.lock();
+        if state.changes != changes {
+            return;
+        }
         let now = Instant::now();
         match &mut state.keys {
             Some((known, fetched)) if known.keys.is_same(&new) => *fetched = now,

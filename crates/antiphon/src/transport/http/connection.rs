@@ -233,6 +233,21 @@ impl Http {
         finished(shutdown.until_killed(serving).await)
     }
 
+    /// The handler of a request; `None` if the condition of a layer panics.
+    fn handler(&self, request: &Request<Incoming>, caller: &Arc<Caller>) -> Option<&HttpHandler> {
+        if let HttpHandler::Plain(_) = self.entry {
+            return Some(&self.entry);
+        }
+        let scope = IncidentScope::enter();
+        let found = guard(PANICKED, || self.entry.of_request(request.headers()));
+        scope.log_caller(|| {
+            caller
+                .connection
+                .caller_id(caller.client(request.headers()))
+        });
+        found.ok()
+    }
+
     async fn answer(
         &self,
         mut request: Request<Incoming>,
@@ -248,12 +263,13 @@ impl Http {
             let response = reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             return Ok(response.map(|body| Tracked::new(body, guard)));
         }
-        let mut response = match self.entry.of_request(request.headers()) {
-            HttpHandler::Plain(service) => service.answer(request, caller).await,
-            HttpHandler::Layered(layered) => {
+        let mut response = match self.handler(&request, caller) {
+            Some(HttpHandler::Plain(service)) => service.answer(request, caller).await,
+            Some(HttpHandler::Layered(layered)) => {
                 request.extensions_mut().insert(Arc::clone(caller));
                 through(&layered.service, request, caller).await
             }
+            None => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
         };
         if shutdown.is_stopping() && version < http::Version::HTTP_2 {
             response
@@ -266,6 +282,9 @@ impl Http {
         Ok(response.map(|body| Tracked::new(body, guard)))
     }
 }
+
+/// The log message for a panic in a layer, or in its condition.
+const PANICKED: &str = "an HTTP layer panicked";
 
 /// Whether there are more fields than that. The parts into which HTTP/2 clients split `Cookie` count
 /// as the one field that they are (RFC 9113, section 8.2.3).
@@ -282,7 +301,6 @@ async fn through(
     request: Request<Incoming>,
     caller: &Arc<Caller>,
 ) -> Response<Body> {
-    const PANICKED: &str = "an HTTP layer panicked";
     let client = caller.client(request.headers());
     let mut request = Some(request);
     let mut response = None;

@@ -233,3 +233,66 @@ async fn a_mounted_service_has_one_too() {
     assert_eq!(audit.missing(), 0);
     assert_eq!(audit.path(), path);
 }
+
+/// A raw connection whose peer is known.
+async fn connect(url: &str) -> TcpStream {
+    let address: SocketAddr = url.strip_prefix("tcp://").unwrap().parse().unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let authenticate = call_text("0", "rpc.authenticate", &format!("[\"{TOKEN}\"]"));
+    send(&mut socket, &[&authenticate]).await;
+    assert!(socket.read(&mut [0; 1000]).await.unwrap() > 0);
+    socket
+}
+
+async fn send(socket: &mut TcpStream, messages: &[&str]) {
+    let text: String = messages.iter().map(|text| format!("{text}\n")).collect();
+    socket.write_all(text.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_that_never_began_have_a_line() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("log");
+    let held = log.held.clone();
+    let server = server(&log, &path).configure(|settings| {
+        settings.sessions.max_running = 2;
+        settings.calls.batch_concurrency = 1;
+    });
+    let url = listen(server, "tcp://127.0.0.1:0").await;
+    let mut socket = connect(&url).await;
+    let hold = |id: u32| call_text(&id.to_string(), "hold", "[]");
+    // One call of the batch runs, and one beside it. The rest waits when the peer goes.
+    send(
+        &mut socket,
+        &[&batch([hold(1), hold(2), hold(3)]), &hold(4)],
+    )
+    .await;
+    held.reach(2).await;
+    let waits = batch([hold(5), notification("count", "[]")]);
+    send(&mut socket, &[&waits, &hold(6)]).await;
+    drop(socket);
+    let found = lines(&path, 8).await;
+    let methods: Vec<_> = found.iter().skip(1).map(summary).collect();
+    let count = |method| {
+        let line = (Some(method), -32800, Some("alice"));
+        methods.iter().filter(|found| **found == line).count()
+    };
+    assert_eq!((count("hold"), count("count")), (6, 1), "{methods:?}");
+}
+
+#[tokio::test]
+async fn a_call_whose_id_is_in_use_has_a_line() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("log");
+    let held = log.held.clone();
+    let url = listen(server(&log, &path), "tcp://127.0.0.1:0").await;
+    let mut socket = connect(&url).await;
+    let hold = call_text("1", "hold", "[]");
+    send(&mut socket, &[&hold]).await;
+    held.reach(1).await;
+    send(&mut socket, &[&hold, &batch([&hold])]).await;
+    let found = lines(&path, 3).await;
+    for line in &found[1..] {
+        assert_eq!(summary(line), (Some("hold"), -32600, Some("alice")));
+    }
+}

@@ -155,7 +155,10 @@ async fn a_layer_with_a_condition_is_passed_by() {
         )
         .http_layer(counting(&seen, 10))
         .http_layer_if(
-            |headers| headers.contains_key("x-third"),
+            |headers| {
+                headers.contains_key("x-third")
+                    || headers.get("x-panic").is_some_and(|_| panic!("S3CR3T"))
+            },
             counting(&seen, 100),
         );
     let server = TestServer::of(server, log).await;
@@ -171,4 +174,11 @@ async fn a_layer_with_a_condition_is_passed_by() {
         assert_eq!(answer.json()["result"], 7);
         assert_eq!(seen.load(Ordering::Relaxed), expected, "{fields}");
     }
+    seen.store(0, Ordering::Relaxed);
+    let panics = post("X-Panic: 1\r\n", &call("1", "add", "[3,4]"));
+    let answer = http1.ask(panics).await;
+    assert_eq!((answer.status, answer.text()), (500, ""));
+    assert_eq!(seen.load(Ordering::Relaxed), 0, "the layer was passed by");
+    let answer = http1.ask(post("", &call("1", "add", "[3,4]"))).await;
+    assert_eq!(answer.json()["result"], 7);
 }
