@@ -176,4 +176,13 @@ async fn a_file_of_authorities_is_read_again() {
     assert_eq!(next().await, "unavailable");
     jwt.reload().unwrap();
     assert_eq!(next().await, "alice");
+    jwt.reload().unwrap();
+    assert_eq!(next().await, "alice");
+    // What was fetched and verified under authorities that are gone does not count any more.
+    file.write(&foreign.pem);
+    jwt.reload().unwrap();
+    assert_eq!(outcome(&jwt, &token).await, "unavailable");
+    file.write(&ours.pem);
+    jwt.reload().unwrap();
+    assert_eq!(outcome(&jwt, &token).await, "alice");
 }
