@@ -115,10 +115,9 @@ impl Credentials {
     /// matter.
     #[must_use]
     pub fn scheme(&self, scheme: &str) -> Option<&str> {
-        let (found, value) = self.authorization.as_deref()?.split_once(' ')?;
-        found
-            .eq_ignore_ascii_case(scheme)
-            .then(|| value.trim_start_matches(' '))
+        let (found, value) = self.authorization.as_deref()?.split_at_checked(scheme.len())?;
+        let is_same = found.eq_ignore_ascii_case(scheme) && value.starts_with(' ');
+        is_same.then(|| value.trim_start_matches(' '))
     }
 
     /// The bearer token (RFC 6750, section 2.1).
