@@ -12,6 +12,7 @@ use bytes::{Buf as _, Bytes};
 use http::response::Parts;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::response_meter::ResponseMeter;
@@ -45,6 +46,11 @@ impl Body {
     pub fn into_bytes(self) -> Bytes {
         self.taken.store(true, Ordering::Relaxed);
         self.text
+    }
+
+    /// The number of bytes.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
     }
 
     /// A flag that is set once the bytes are taken.
@@ -96,6 +102,8 @@ impl fmt::Debug for Body {
 pub(super) struct Received {
     pub(super) head: Parts,
     pub(super) body: Result<Bytes, BodyFault>,
+    /// When the reading has ended.
+    pub(super) ended: Instant,
 }
 
 /// A body that was not read to its end.
@@ -131,14 +139,19 @@ where
                 .map_err(Into::into)?;
             let response = service.call(request).await.map_err(Into::into)?;
             let (head, body) = response.into_parts();
-            let body = read(body, max, head.extensions.get()).await;
-            Ok(Received { head, body })
+            let body = read(body, max, None).await;
+            let ended = Instant::now();
+            Ok(Received { head, body, ended })
         })
     }
 }
 
-/// Reads a body, and stops as soon as it exceeds the limit.
-async fn read<B>(body: B, max: usize, meter: Option<&ResponseMeter>) -> Result<Bytes, BodyFault>
+/// Reads a body, and stops as soon as it exceeds the limit. The meter is that of the connection.
+pub(super) async fn read<B>(
+    body: B,
+    max: usize,
+    meter: Option<&ResponseMeter>,
+) -> Result<Bytes, BodyFault>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use antiphon_proto::Id;
 use antiphon_proto::message::{self, Extras};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use super::call_options::Encoding;
@@ -16,12 +16,12 @@ use super::http::Body;
 use super::response::Answer;
 use super::shared::Shared;
 use super::token::{Grant, TokenFault, Tokens};
-use super::transport::Http;
+use super::transport::{Http, HttpChannel};
 use crate::current_call::CurrentCall;
 use crate::router::BoxError;
 
 /// The time that remains until the caller's deadline, in whole milliseconds.
-const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
+pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -119,12 +119,13 @@ impl Shared {
         let sending = async {
             // The semaphore is never closed; waiting for a permit is bounded by the deadline.
             let _permit = http.places.acquire().await;
-            let mut request = http.request(body, &attempts.current, attempts.deadline);
+            let now = Instant::now();
+            let mut request = http.request(body, &attempts.current, attempts.deadline, now);
             if let Some(grant) = grant {
                 let headers = request.headers_mut();
                 headers.insert(AUTHORIZATION, grant.header.clone());
             }
-            http.exchange.send(request, attempts.max).await
+            http.channel.send(request, attempts.max, now).await
         };
         let outcome = attempts.within(sending).await;
         // If the body was never taken, nothing can have been sent.
@@ -133,7 +134,7 @@ impl Shared {
             false => Error::not_sent(attempts.subject, reason),
         };
         match outcome {
-            Ok(Ok(received)) => Ok(Answer::new(received, attempts.started.elapsed())),
+            Ok(Ok(received)) => Ok(Answer::new(received, attempts.started)),
             Ok(Err(error)) => Err(failed(self.reason(&error)).because(error)),
             Err(()) => Err(failed(attempts.late())),
         }
@@ -228,16 +229,28 @@ impl Http {
         body: Body,
         current: &CurrentCall,
         deadline: Option<Instant>,
+        now: Instant,
     ) -> http::Request<Body> {
+        let length = body.len();
         let mut request = http::Request::new(body);
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
         let headers = request.headers_mut();
-        if let Some(deadline) = deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
-            headers.insert(TIMEOUT, left.into());
+        if let HttpChannel::Pool(_) = &self.channel {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        match deadline {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(now);
+                let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+                headers.insert(TIMEOUT, left.into());
+            }
+            // Unless the user of the client has set one.
+            None if headers.get(TIMEOUT).is_some_and(HeaderValue::is_empty) => {
+                headers.remove(TIMEOUT);
+            }
+            None => {}
         }
         let trace = [
             (TRACEPARENT, &current.traceparent),

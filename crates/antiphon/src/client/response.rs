@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::error::{Error, Reason};
 use super::http::{BodyFault, Received};
@@ -41,11 +42,11 @@ pub(super) enum BatchAnswer {
 }
 
 impl Answer {
-    pub(super) fn new(received: Received, elapsed: Duration) -> Self {
+    pub(super) fn new(received: Received, started: Instant) -> Self {
         Self {
             head: received.head,
             body: received.body,
-            elapsed,
+            elapsed: received.ended.saturating_duration_since(started),
         }
     }
 

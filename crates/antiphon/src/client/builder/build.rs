@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use http::Uri;
-use http::header;
+use http::{HeaderMap, HeaderValue, Uri, header};
 use tokio::sync::Semaphore;
 
 use crate::address::{Address, authority};
 use crate::client::builder::options::ClientBuilder;
-use crate::client::connect;
+use crate::client::connect::{self, HttpPool, HttpTarget};
 use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
+use crate::client::request::TIMEOUT;
 use crate::client::session_authentication::SessionAuthentication;
-use crate::client::session_connector::{SessionConnector, Target, session_place};
+use crate::client::session_connector::{SessionConnector, Target, host_or_loopback, session_place};
 use crate::client::shared::{Scope, Shared};
 use crate::client::token::is_exposed;
-use crate::client::transport::{ClientTransport, Http};
+use crate::client::transport::{ClientTransport, Http, HttpChannel};
 use crate::dispatch::{Dispatcher, Limits};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
@@ -94,33 +94,32 @@ impl ClientBuilder {
             let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
             return Ok(self.session(Target::Address(address, tls), &place, offered));
         }
-        let http2 = self.http2;
         let given = self.exchange.take();
         let mut scheme = "http";
-        let (place, host, path, exchange) = match address {
+        let (place, host, path, target) = match &address {
             Address::Http {
                 secure,
-                ref host,
+                host,
                 port,
-                ref path,
+                path,
             } => {
-                let host = authority(host.as_deref().unwrap_or("127.0.0.1"), port);
-                if secure {
+                if *secure {
                     scheme = "https";
                 }
-                let exchange = match given {
-                    Some(exchange) => exchange,
-                    None => connect::tcp(&address, &self.tls, http2).map_err(unavailable)?,
+                // A given service has connections of its own.
+                let tls = match given {
+                    Some(_) => None,
+                    None => connect::tls(&address, &self.tls).map_err(unavailable)?,
                 };
-                (host.clone(), host, path.clone(), exchange)
+                let host = host_or_loopback(host);
+                let target = HttpTarget::Tcp(host.to_owned(), *port, tls);
+                let host = authority(host, *port);
+                (host.clone(), host, path.clone(), target)
             }
             Address::HttpUnix { socket, .. } => {
                 let place = format!("http+unix:{}", socket.display());
-                let exchange = match given {
-                    Some(exchange) => exchange,
-                    None => connect::unix(socket, http2).map_err(unavailable)?,
-                };
-                (place, "localhost".to_owned(), "/".to_owned(), exchange)
+                let target = HttpTarget::Unix(socket.clone());
+                (place, "localhost".to_owned(), "/".to_owned(), target)
             }
             other => {
                 let fault = format!("{other} cannot be called");
@@ -132,15 +131,39 @@ impl ClientBuilder {
             .authority(host)
             .path_and_query(path)
             .build();
+        let uri = uri.map_err(|error| unusable(error.into()))?;
+        let (uri, channel) = match given {
+            Some(service) => (uri, HttpChannel::Service(service)),
+            None => {
+                let pool = HttpPool::new(target, uri, self.http2).map_err(unavailable)?;
+                (pool.origin().clone(), HttpChannel::Pool(pool))
+            }
+        };
         let transport = ClientTransport::Http(Box::new(Http {
-            uri: uri.map_err(|error| unusable(error.into()))?,
-            exchange,
-            headers: std::mem::take(&mut self.headers),
+            uri,
+            headers: self.request_headers(&channel),
+            channel,
             tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
         }));
         drop(offered);
         Ok((place, transport))
+    }
+
+    /// The headers of every HTTP request, and empty ones for what each request sets itself.
+    fn request_headers(&mut self, channel: &HttpChannel) -> HeaderMap {
+        let mut headers = std::mem::take(&mut self.headers);
+        let unset = || HeaderValue::from_static("");
+        headers.entry(TIMEOUT).or_insert_with(unset);
+        if self.tokens.is_some() {
+            headers.insert(header::AUTHORIZATION, unset());
+        }
+        if let HttpChannel::Pool(pool) = channel {
+            headers.insert(header::CONTENT_LENGTH, unset());
+            let host = headers.entry(header::HOST);
+            host.or_insert_with(|| pool.host().clone());
+        }
+        headers
     }
 
     /// The transport of a session, and its name in errors.
