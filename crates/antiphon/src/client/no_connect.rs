@@ -5,11 +5,12 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::path::PathBuf;
 
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::address::Address;
-use crate::client::http::{Body, Received};
+use crate::client::http::Received;
+use crate::client::prepared_request::PreparedRequest;
 use crate::client::session_connector::{ConnectedSession, SessionConnector};
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
@@ -37,21 +38,13 @@ pub(super) struct HttpPool(Infallible);
 
 impl HttpPool {
     /// Always fails.
-    pub(super) fn new(_: HttpTarget, _: Uri, _: bool) -> Result<Self, BoxError> {
+    pub(super) fn new(_: HttpTarget, _: Uri, _: bool, _: &mut HeaderMap) -> Result<Self, BoxError> {
         Err(unsupported())
-    }
-
-    pub(super) fn origin(&self) -> &Uri {
-        match self.0 {}
-    }
-
-    pub(super) fn host(&self) -> &HeaderValue {
-        match self.0 {}
     }
 
     pub(super) async fn send(
         &self,
-        _: Request<Body>,
+        _: &PreparedRequest<'_>,
         _: usize,
         _: Instant,
     ) -> Result<Received, BoxError> {

@@ -1,12 +1,13 @@
 //! Transport of a client: HTTP exchanges, or a session.
 
-use http::{HeaderMap, Request, Uri};
+use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::connect::HttpPool;
 use super::driver::SessionSource;
-use super::http::{Body, Exchange, Received};
+use super::http::{Exchange, Received};
+use super::prepared_request::{CommonHeaders, PreparedRequest};
 use super::token::Tokens;
 use crate::router::BoxError;
 
@@ -18,11 +19,8 @@ pub(super) enum ClientTransport {
 
 /// HTTP: one exchange per request.
 pub(super) struct Http {
-    pub(super) uri: Uri,
     pub(super) channel: HttpChannel,
-    /// Headers of every request, in a map that has room for those of one request: what is different
-    /// in each of them is here, too, to be replaced.
-    pub(super) headers: HeaderMap,
+    pub(super) headers: CommonHeaders,
     /// The tokens of the client, if it has any.
     pub(super) tokens: Option<Tokens>,
     /// One permit for each request that may be in flight.
@@ -32,20 +30,20 @@ pub(super) struct Http {
 /// What requests go through: connections of the client, or a service of its user.
 pub(super) enum HttpChannel {
     Pool(HttpPool),
-    Service(Box<dyn Exchange>),
+    Service(Box<dyn Exchange>, Uri),
 }
 
-impl HttpChannel {
+impl Http {
     /// Sends a request, and reads the response, up to `max` bytes.
     pub(super) async fn send(
         &self,
-        request: Request<Body>,
+        request: &PreparedRequest<'_>,
         max: usize,
         now: Instant,
     ) -> Result<Received, BoxError> {
-        match self {
-            Self::Pool(pool) => pool.send(request, max, now).await,
-            Self::Service(service) => service.send(request, max).await,
+        match &self.channel {
+            HttpChannel::Pool(pool) => pool.send(request, max, now).await,
+            HttpChannel::Service(service, uri) => service.send(request.watched_to(uri), max).await,
         }
     }
 }

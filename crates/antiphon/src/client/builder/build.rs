@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderValue, Uri, header};
 use tokio::sync::Semaphore;
 
 use crate::address::{Address, authority};
@@ -11,7 +11,7 @@ use crate::client::connect::{self, HttpPool, HttpTarget};
 use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
-use crate::client::request::TIMEOUT;
+use crate::client::prepared_request::CommonHeaders;
 use crate::client::session_authentication::SessionAuthentication;
 use crate::client::session_connector::{SessionConnector, Target, host_or_loopback, session_place};
 use crate::client::shared::{Scope, Shared};
@@ -132,38 +132,27 @@ impl ClientBuilder {
             .path_and_query(path)
             .build();
         let uri = uri.map_err(|error| unusable(error.into()))?;
-        let (uri, channel) = match given {
-            Some(service) => (uri, HttpChannel::Service(service)),
+        let mut headers = std::mem::take(&mut self.headers);
+        if self.tokens.is_some() {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
+        }
+        let channel = match given {
+            Some(service) => HttpChannel::Service(service, uri),
             None => {
-                let pool = HttpPool::new(target, uri, self.http2).map_err(unavailable)?;
-                (pool.origin().clone(), HttpChannel::Pool(pool))
+                let pool = HttpPool::new(target, uri, self.http2, &mut headers);
+                HttpChannel::Pool(pool.map_err(unavailable)?)
             }
         };
+        let timeout = self.calls.timeout.map(|timeout| timeout.as_millis().max(1));
+        let timeout = timeout.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let transport = ClientTransport::Http(Box::new(Http {
-            uri,
-            headers: self.request_headers(&channel),
+            headers: CommonHeaders::new(headers, timeout),
             channel,
             tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
         }));
         drop(offered);
         Ok((place, transport))
-    }
-
-    /// The headers of every HTTP request, and empty ones for what each request sets itself.
-    fn request_headers(&mut self, channel: &HttpChannel) -> HeaderMap {
-        let mut headers = std::mem::take(&mut self.headers);
-        let unset = || HeaderValue::from_static("");
-        headers.entry(TIMEOUT).or_insert_with(unset);
-        if self.tokens.is_some() {
-            headers.insert(header::AUTHORIZATION, unset());
-        }
-        if let HttpChannel::Pool(pool) = channel {
-            headers.insert(header::CONTENT_LENGTH, unset());
-            let host = headers.entry(header::HOST);
-            host.or_insert_with(|| pool.host().clone());
-        }
-        headers
     }
 
     /// The transport of a session, and its name in errors.

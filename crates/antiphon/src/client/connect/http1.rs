@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -17,9 +17,8 @@ use tokio::task::coop::unconstrained;
 
 use super::metered_socket::{MeteredSocket, Version};
 use super::socket::HttpSocket;
-use super::unanswered::Unanswered;
 use crate::client::Body;
-use crate::client::http::{BodyFault, read};
+use crate::client::http::{BodyFault, SentMark, read};
 use crate::client::response_meter::ResponseMeter;
 use crate::router::BoxError;
 
@@ -62,37 +61,52 @@ impl Http1 {
     /// sent nothing since, not even the end of the connection.
     pub(super) fn is_ready(&mut self) -> bool {
         self.driver.drive_quietly();
+        self.has_room()
+    }
+
+    /// The same, right after a response was read, when the driver has just been polled.
+    pub(super) fn is_done(&mut self) -> bool {
+        self.has_room() || self.is_ready()
+    }
+
+    fn has_room(&self) -> bool {
         self.sender.is_ready() && !self.driver.has_ended()
     }
 
-    /// Sends a request and reads the response, up to `max` bytes of its body.
+    /// Sends a request and reads the response, up to `max` bytes of its body. The mark is set, unless
+    /// nothing was written.
     ///
     /// # Errors
     ///
     /// If there is no head of a response. What happens to the body is not an error here.
-    pub(super) async fn exchange(
+    pub(super) fn exchange(
         &mut self,
         request: Request<Body>,
+        mark: &SentMark,
         max: usize,
-    ) -> Result<Answered, Box<Unanswered>> {
-        let (head, body) = self.respond(request).await?.into_parts();
-        let driver = &mut self.driver;
-        let body = read(Driven { body, driver }, max, Some(&self.meter)).await;
-        Ok((head, body))
-    }
-
-    async fn respond(
-        &mut self,
-        request: Request<Body>,
-    ) -> Result<Response<Incoming>, Box<Unanswered>> {
-        let mut response = pin!(unconstrained(self.sender.try_send_request(request)));
-        poll_fn(|cx| {
-            self.driver.drive(cx);
-            // Only the driver can complete it, which has just been polled. So nobody has to be woken.
-            let mut quiet = Context::from_waker(Waker::noop());
-            response.as_mut().poll(&mut quiet).map_err(Unanswered::new)
-        })
-        .await
+    ) -> impl Future<Output = hyper::Result<Answered>> + Send {
+        mark.set(true);
+        // The request goes straight into the queue of the connection.
+        let response = unconstrained(self.sender.try_send_request(request));
+        let (driver, meter) = (&mut self.driver, &self.meter);
+        async move {
+            let mut response = pin!(response);
+            let response = poll_fn(|cx| {
+                driver.drive(cx);
+                // Only the driver can complete it, which was just polled. So nobody has to be woken.
+                let mut quiet = Context::from_waker(Waker::noop());
+                response.as_mut().poll(&mut quiet)
+            });
+            let (head, body) = match response.await {
+                Ok(response) => response.into_parts(),
+                Err(unanswered) => {
+                    mark.set(unanswered.message().is_none());
+                    return Err(unanswered.into_error());
+                }
+            };
+            let body = read(Driven { body, driver }, max, Some(meter)).await;
+            Ok((head, body))
+        }
     }
 }
 

@@ -17,7 +17,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::http1::Answered;
 use super::metered_socket::{MeteredSocket, Version};
 use super::socket::HttpSocket;
-use super::unanswered::Unanswered;
 use crate::client::Body;
 use crate::client::http::read;
 use crate::client::response_meter::ResponseMeter;
@@ -45,7 +44,9 @@ impl Http2 {
         let socket = MeteredSocket::new(socket, Version::Http2);
         let meter = socket.meter();
         let (tasks, released) = (Tasks::default(), CancellationToken::new());
-        let builder = http2::Builder::new(tasks.clone());
+        let mut builder = http2::Builder::new(tasks.clone());
+        // Until the server has said how many it allows, which it does at once.
+        builder.initial_max_send_streams(1);
         let guard = released.clone().drop_guard();
         let (sender, driver) = builder.handshake(TokioIo::new(socket)).await?;
         tokio::spawn(drive(driver, tasks, released));
@@ -71,9 +72,9 @@ impl Http2 {
         &self,
         request: Request<Body>,
         max: usize,
-    ) -> Result<Answered, Box<Unanswered>> {
-        let response = self.sender.clone().try_send_request(request).await;
-        let (head, body) = response.map_err(Unanswered::new)?.into_parts();
+    ) -> hyper::Result<Answered> {
+        let response = self.sender.clone().send_request(request);
+        let (head, body) = response.await?.into_parts();
         Ok((head, read(body, max, Some(&self.meter)).await))
     }
 }

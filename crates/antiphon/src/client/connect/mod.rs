@@ -7,7 +7,6 @@
 //! | `idle.rs` | the idle ones, the last first |
 //! | `dial.rs` | new ones, over TCP, TLS or a Unix socket |
 //! | `http1.rs`, `http2.rs` | one connection: driven by its call, or shared by many |
-//! | `unanswered.rs` | a request without a response |
 //! | `socket.rs` | the sockets of HTTP connections, of one type |
 //! | `metered_socket.rs` | limits on what a server sends beside content |
 //! | `fault.rs` | failure to connect |
@@ -25,7 +24,6 @@ mod pool;
 mod session;
 mod socket;
 mod tls;
-mod unanswered;
 
 pub(super) use dial::HttpTarget;
 pub(super) use fault::is_connect;

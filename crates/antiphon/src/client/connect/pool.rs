@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use http::header::HOST;
-use http::{HeaderValue, Request, Uri};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderMap, HeaderValue, Uri};
 use tokio::time::Instant;
 
 use super::connections::{Connections, Taken};
 use super::dial::{Dialer, HttpTarget};
-use super::unanswered::Unanswered;
-use crate::client::Body;
 use crate::client::http::Received;
+use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
 
 /// A pool of connections.
@@ -18,14 +17,15 @@ pub(in crate::client) struct HttpPool {
     connections: Arc<Connections>,
     /// The URI of requests over HTTP/2; it has scheme and authority.
     absolute: Uri,
-    /// The same over HTTP/1, and the header `Host`.
+    /// The same over HTTP/1, where a header has the authority.
     origin: Uri,
+    /// The value of that header.
     host: HeaderValue,
 }
 
 impl HttpPool {
     /// A pool without a connection. `uri` is that of the requests, with scheme and authority; `http2`
-    /// says that the server is known to speak HTTP/2.
+    /// says that the server is known to speak HTTP/2. Adds what requests need to their headers.
     ///
     /// # Errors
     ///
@@ -34,29 +34,24 @@ impl HttpPool {
         target: HttpTarget,
         uri: Uri,
         http2: bool,
+        headers: &mut HeaderMap,
     ) -> Result<Self, BoxError> {
         let path = uri.path_and_query().cloned();
+        let host = host_of(&uri)?;
+        headers.entry(HOST).or_insert_with(|| host.clone());
+        // Only to have the place for that of each request.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         Ok(Self {
             connections: Connections::new(Dialer { target, http2 }),
             origin: path.map_or_else(Uri::default, Uri::from),
-            host: host_of(&uri)?,
             absolute: uri,
+            host,
         })
     }
 
-    /// The URI of requests.
-    pub(in crate::client) fn origin(&self) -> &Uri {
-        &self.origin
-    }
-
-    /// The header `Host` of requests, unless they have one of their own.
-    pub(in crate::client) fn host(&self) -> &HeaderValue {
-        &self.host
-    }
-
-    /// Sends a request, which has the form of HTTP/1, and reads the response, up to `max` bytes.
+    /// Sends a request and reads the response, up to `max` bytes.
     ///
-    /// A request of which nothing was written, because the connection was just being closed, is sent
+    /// A request of which nothing was sent, because the connection was just being closed, is sent
     /// once more, over a new connection.
     ///
     /// # Errors
@@ -64,7 +59,7 @@ impl HttpPool {
     /// If there is no connection, or no response.
     pub(in crate::client) async fn send(
         &self,
-        mut request: Request<Body>,
+        request: &PreparedRequest<'_>,
         max: usize,
         now: Instant,
     ) -> Result<Received, BoxError> {
@@ -75,64 +70,51 @@ impl HttpPool {
                 // In a box, so that calls for which there is a connection are not larger.
                 None => Box::pin(self.connections.open()).await?,
             };
-            let mut unanswered = match self.exchange(taken, request, max).await {
+            match self.exchange(taken, request, max).await {
                 Ok(received) => return Ok(received),
-                Err(unanswered) => unanswered,
-            };
-            match unanswered.unsent.take() {
-                Some(unsent) if !is_retry => request = unsent,
-                _ => return Err(unanswered.error.into()),
+                Err(error) if is_retry || request.mark.is_set() => return Err(error.into()),
+                Err(_) => is_retry = true,
             }
-            is_retry = true;
         }
     }
 
     async fn exchange(
         &self,
         taken: Taken,
-        mut request: Request<Body>,
+        request: &PreparedRequest<'_>,
         max: usize,
-    ) -> Result<Received, Box<Unanswered>> {
+    ) -> hyper::Result<Received> {
         match taken {
             Taken::Http1(mut connection) => {
-                let (head, body) = connection.exchange(request, max).await?;
+                let mut http1 = request.to(&self.origin);
+                let length = HeaderValue::from(request.text.len());
+                http1.headers_mut().insert(CONTENT_LENGTH, length);
+                let (head, body) = connection.exchange(http1, request.mark, max).await?;
                 let ended = Instant::now();
                 // What is left of a response would come before that of the next call.
-                if body.is_ok() && connection.is_ready() {
+                if body.is_ok() && connection.is_done() {
                     self.connections.give_back(connection, ended);
                 }
                 Ok(Received { head, body, ended })
             }
             Taken::Http2(connection) => {
-                self.make_absolute(&mut request);
-                let outcome = connection.exchange(request, max).await;
+                let mut http2 = request.watched_to(&self.absolute);
+                http2.headers_mut().remove(CONTENT_LENGTH);
+                if http2.headers().get(HOST) == Some(&self.host) {
+                    http2.headers_mut().remove(HOST);
+                }
+                let outcome = connection.exchange(http2, max).await;
                 let ended = Instant::now();
-                let (head, body) = outcome.map_err(|mut unanswered| {
-                    if let Some(unsent) = &mut unanswered.unsent {
+                let (head, body) = outcome.inspect_err(|_| {
+                    // The second attempt must not find it.
+                    if !request.mark.is_set() {
                         self.connections.forget(&connection);
-                        self.make_relative(unsent);
                     }
-                    unanswered
                 })?;
                 self.connections.used(&connection, ended);
                 Ok(Received { head, body, ended })
             }
         }
-    }
-
-    /// Gives a request the form of HTTP/2, whose authority is part of the URI.
-    fn make_absolute(&self, request: &mut Request<Body>) {
-        *request.uri_mut() = self.absolute.clone();
-        if request.headers().get(HOST) == Some(&self.host) {
-            request.headers_mut().remove(HOST);
-        }
-    }
-
-    /// Gives a request the form of HTTP/1.
-    fn make_relative(&self, request: &mut Request<Body>) {
-        *request.uri_mut() = self.origin.clone();
-        let host = request.headers_mut().entry(HOST);
-        host.or_insert_with(|| self.host.clone());
     }
 }
 
