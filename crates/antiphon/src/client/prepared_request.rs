@@ -22,6 +22,10 @@ pub(super) struct CommonHeaders {
     pub(super) without_timeout: Option<HeaderValue>,
 }
 
+/// How many entries are free in the map. A full one would be made larger for each request, since the
+/// HTTP library reserves a place where it looks for one.
+const SPARE: usize = 4;
+
 /// A request.
 pub(super) struct PreparedRequest<'a> {
     pub(super) common: &'a CommonHeaders,
@@ -40,6 +44,7 @@ impl CommonHeaders {
             Some(timeout) => map.insert(TIMEOUT, timeout.into()),
             None => map.get(&TIMEOUT).cloned(),
         };
+        map.reserve(SPARE);
         Self {
             map,
             timeout,

@@ -177,8 +177,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the maximum number of concurrent HTTP requests, at least 1. Further requests wait, but
-    /// not beyond their timeout. Default: 1024.
+    /// Sets the maximum number of concurrent HTTP requests, at least 1, and so of connections over
+    /// HTTP/1. Further requests wait in order, but not beyond their timeout. Default: 1024.
     ///
     /// For sessions, [`SessionLimits::max_calls`](crate::SessionLimits::max_calls) applies instead.
     pub fn max_in_flight(mut self, requests: usize) -> Self {

@@ -134,7 +134,10 @@ impl Driver {
     /// The same, but nobody is woken when more is possible.
     fn drive_quietly(&mut self) {
         let mut quiet = Context::from_waker(Waker::noop());
-        let driving = poll_fn(|cx| Poll::Ready(self.drive(cx)));
+        let driving = poll_fn(|cx| {
+            self.drive(cx);
+            Poll::Ready(())
+        });
         let _ = pin!(unconstrained(driving)).poll(&mut quiet);
     }
 }
@@ -179,5 +182,84 @@ impl HttpBody for Driven<'_> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixStream;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    fn request() -> Request<Body> {
+        let request = Request::post("/").header("host", "localhost");
+        request.body(Body::from("{}")).unwrap()
+    }
+
+    /// Lets the runtime see what has happened to its sockets.
+    async fn settle() {
+        sleep(Duration::from_millis(1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_sent_only_if_something_was_written() {
+        for (is_closed, is_sent) in [(true, false), (false, true)] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let mut connection = Http1::open(HttpSocket::Unix(ours)).await.unwrap();
+            assert!(connection.is_ready());
+            let server = async {
+                if !is_closed {
+                    theirs.read_u8().await.unwrap();
+                }
+                drop(theirs);
+            };
+            let mark = SentMark::default();
+            let outcome = match is_closed {
+                true => {
+                    server.await;
+                    settle().await;
+                    connection.exchange(request(), &mark, 100).await
+                }
+                false => tokio::join!(connection.exchange(request(), &mark, 100), server).0,
+            };
+            assert!(outcome.is_err());
+            assert_eq!(mark.is_set(), is_sent, "closed before: {is_closed}");
+            assert!(!connection.is_ready());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_ready_again_after_each_response() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut connection = Http1::open(HttpSocket::Unix(ours)).await.unwrap();
+        let mut room = [0; 1024];
+        // The last one is not asked for.
+        for is_asked in [true, true, false] {
+            let answer = async {
+                if is_asked {
+                    assert!(theirs.read(&mut room).await.unwrap() > 0);
+                }
+                let text = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]";
+                theirs.write_all(text).await.unwrap();
+            };
+            if is_asked {
+                let mark = SentMark::default();
+                let asking = connection.exchange(request(), &mark, 100);
+                let (outcome, ()) = tokio::join!(asking, answer);
+                assert_eq!(outcome.unwrap().1.ok().unwrap(), "[]");
+                assert!(mark.is_set() && connection.is_done());
+            } else {
+                answer.await;
+                settle().await;
+            }
+            assert_eq!(connection.is_ready(), is_asked);
+        }
+        // It was closed.
+        drop(connection);
+        assert_eq!(theirs.read(&mut room).await.unwrap(), 0);
     }
 }

@@ -45,6 +45,7 @@ async fn an_idle_connection_that_the_server_has_closed_is_let_go_soon() {
             answer_one(&mut stream, "200 OK").await?;
             let mut stream = stream.into_std()?;
             stream.set_nonblocking(false)?;
+            stream.set_read_timeout(Some(Duration::from_secs(20)))?;
             stream.shutdown(std::net::Shutdown::Write)?;
             // The end of the client comes when it lets go.
             let reading = move || std::io::Read::read(&mut stream, &mut [0; 1]);
