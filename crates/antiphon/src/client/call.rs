@@ -263,7 +263,7 @@ impl CallOutcome {
         let subject = &self.subject;
         let raw = match self.raw {
             RawOutcome::Http(answer, id) => {
-                answer.single(subject, id.as_ref(), &self.shared.calls.rules())?
+                answer.single(subject, id.as_ref(), &self.shared.calls.rules)?
             }
             RawOutcome::Session(outcome, _) => {
                 outcome.map_err(|error| Error::refused(subject, error))?
@@ -275,9 +275,7 @@ impl CallOutcome {
 
     fn nothing(self) -> Result<(), Error> {
         match self.raw {
-            RawOutcome::Http(answer, _) => {
-                answer.nothing(&self.subject, &self.shared.calls.rules())
-            }
+            RawOutcome::Http(answer, _) => answer.nothing(&self.subject, &self.shared.calls.rules),
             RawOutcome::Session(..) | RawOutcome::Nothing => Ok(()),
         }
     }

@@ -168,7 +168,7 @@ impl Shared {
     ) {
         let start = out.len();
         let id = id.map(Id::as_str);
-        message::write_request_with(out, &self.calls.version, id, method, params, extras);
+        message::write_request_with(out, &self.calls.rules.version, id, method, params, extras);
         if self.calls.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii)
         {
             let text = out.split_off(start);

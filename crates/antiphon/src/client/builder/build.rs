@@ -49,7 +49,7 @@ impl ClientBuilder {
             return Err(Error::local(SUBJECT, fault));
         }
         let offered = self.router.take().unwrap_or_default();
-        let limits = Limits::default().max_values(self.calls.max_values);
+        let limits = Limits::default().max_values(self.calls.rules.max_values);
         let offered = offered.build_with(limits).map_err(|error| {
             Error::local(SUBJECT, "its own router cannot be served").because(error)
         })?;
@@ -178,7 +178,7 @@ impl ClientBuilder {
             // Add room for the envelope of a result, or of a whole batch.
             max_message: self.calls.max_response.max(self.calls.max_batch_response) + 4096,
         };
-        let version = &self.calls.version;
+        let version = &self.calls.rules.version;
         let authentication = tokens.map(|tokens| SessionAuthentication::new(tokens, version));
         let driver = Driver::new(
             connector,

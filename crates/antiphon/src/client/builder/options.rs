@@ -94,7 +94,7 @@ impl ClientBuilder {
     /// Sets the value of the member `jsonrpc` in requests. Responses must have the same value.
     /// Default: `2.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.calls.version = version.into();
+        self.calls.rules.version = version.into();
         self
     }
 
@@ -173,7 +173,7 @@ impl ClientBuilder {
     ///
     /// [`ErrorKind::Unknown`]: crate::client::ErrorKind::Unknown
     pub fn max_values(mut self, values: usize) -> Self {
-        self.calls.max_values = values;
+        self.calls.rules.max_values = values;
         self
     }
 
