@@ -163,7 +163,7 @@ impl Params {
     pub fn to_json(&self) -> Result<Option<String>, &ParamsError> {
         match &self.0 {
             Repr::None => Ok(None),
-            Repr::Positional(elements) => Ok(Some(format!("[{elements}]"))),
+            Repr::Positional(elements) => Ok(Some(["[", elements, "]"].concat())),
             Repr::Named(members) => {
                 let mut json = String::from("{");
                 for (n, (name, value)) in members.iter().enumerate() {

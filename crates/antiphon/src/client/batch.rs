@@ -234,11 +234,10 @@ impl Batch {
                     let answer = shared.post(http, outgoing).await?;
                     responses.status = Some(answer.status());
                     if ids.is_empty() {
-                        answer.nothing(SUBJECT, &shared.calls.rules())?;
+                        answer.nothing(SUBJECT, &shared.calls.rules)?;
                         return Ok(responses);
                     }
-                    let (status, answer) =
-                        answer.batch(SUBJECT, ids.len(), &shared.calls.rules())?;
+                    let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.calls.rules)?;
                     responses.settle(answer, &ids, status);
                     return Ok(responses);
                 }

@@ -42,6 +42,9 @@ pub struct PendingCall<R> {
     result: PhantomData<fn() -> R>,
 }
 
+/// Room for what a request has beside its method and its parameters.
+const ENVELOPE: usize = 96;
+
 /// A request without its id.
 struct Prepared {
     shared: Arc<Shared>,
@@ -154,7 +157,7 @@ impl Prepared {
         read: fn(CallOutcome) -> Result<T, Error>,
     ) -> CallFuture<T> {
         let future = Box::pin(async move {
-            let subject = format!("`{}`", self.method);
+            let subject = ["`", &self.method, "`"].concat();
             let shared = Arc::clone(&self.shared);
             match &shared.transport {
                 ClientTransport::Http(http) => self.send_http(http, subject, id).await,
@@ -175,8 +178,9 @@ impl Prepared {
     ) -> Result<CallOutcome, Error> {
         let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
         let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
-        let mut text = Vec::new();
         let (shared, params) = (&self.shared, params.as_deref());
+        let length = self.method.len() + params.map_or(0, str::len);
+        let mut text = Vec::with_capacity(length + ENVELOPE);
         // The timeout and the trace context are in the headers.
         let extras = Extras::default();
         shared.write(&mut text, id.as_ref(), &self.method, params, extras);
@@ -259,7 +263,7 @@ impl CallOutcome {
         let subject = &self.subject;
         let raw = match self.raw {
             RawOutcome::Http(answer, id) => {
-                answer.single(subject, id.as_ref(), &self.shared.calls.rules())?
+                answer.single(subject, id.as_ref(), &self.shared.calls.rules)?
             }
             RawOutcome::Session(outcome, _) => {
                 outcome.map_err(|error| Error::refused(subject, error))?
@@ -271,9 +275,7 @@ impl CallOutcome {
 
     fn nothing(self) -> Result<(), Error> {
         match self.raw {
-            RawOutcome::Http(answer, _) => {
-                answer.nothing(&self.subject, &self.shared.calls.rules())
-            }
+            RawOutcome::Http(answer, _) => answer.nothing(&self.subject, &self.shared.calls.rules),
             RawOutcome::Session(..) | RawOutcome::Nothing => Ok(()),
         }
     }

@@ -23,7 +23,8 @@ pub enum Encoding {
 
 /// What every call of a client has in common.
 pub(super) struct CallOptions {
-    pub(super) version: String,
+    /// The rules of a response, with the version of requests.
+    pub(super) rules: Rules,
     pub(super) separator: String,
     /// Merged into the named parameters of every call.
     pub(super) data: Params,
@@ -32,24 +33,13 @@ pub(super) struct CallOptions {
     pub(super) timeout: Option<Duration>,
     pub(super) max_response: usize,
     pub(super) max_batch_response: usize,
-    /// The most JSON values in a message of the server.
-    pub(super) max_values: usize,
-}
-
-impl CallOptions {
-    /// The rules of a response.
-    pub(super) fn rules(&self) -> Rules {
-        Rules::default()
-            .version(&self.version)
-            .max_values(self.max_values)
-    }
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
         let counter = AtomicU64::new(1);
         Self {
-            version: "2.0".to_owned(),
+            rules: Rules::default().max_values(MAX_VALUES),
             separator: ".".to_owned(),
             data: Params::none(),
             next_id: Box::new(move || Id::from(counter.fetch_add(1, Ordering::Relaxed))),
@@ -57,7 +47,6 @@ impl Default for CallOptions {
             timeout: Some(TIMEOUT),
             max_response: MAX_RESPONSE,
             max_batch_response: MAX_BATCH_RESPONSE,
-            max_values: MAX_VALUES,
         }
     }
 }

@@ -4,14 +4,15 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
 use http::response::Parts;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use super::response_meter::ResponseMeter;
@@ -34,22 +35,51 @@ use crate::transport::bounded_body::{Collector, TooLong};
 pub struct Body {
     text: Bytes,
     done: bool,
-    /// Whether the bytes were taken. Until then, nothing can have been sent on any transport, so
+    /// Is set when the bytes are taken. Until then, nothing can have been sent on any transport, so
     /// failures are [`ErrorKind::NotSent`](super::ErrorKind::NotSent).
-    taken: Arc<AtomicBool>,
+    taken: Option<Arc<AtomicBool>>,
 }
 
 impl Body {
     /// The whole body.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.taken.store(true, Ordering::Relaxed);
+        self.tell();
         self.text
     }
 
-    /// A flag that is set once the bytes are taken.
-    pub(super) fn watch(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.taken)
+    /// A body that sets the mark when its bytes are taken.
+    pub(super) fn watched(text: Bytes, mark: &SentMark) -> Self {
+        let taken = mark.taken.get_or_init(Arc::default);
+        Self {
+            taken: Some(Arc::clone(taken)),
+            ..Self::from(text)
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(taken) = &self.taken {
+            taken.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a request may have been sent, be it in part.
+#[derive(Default)]
+pub(super) struct SentMark {
+    sent: AtomicBool,
+    /// Whether a transport has taken the body, if it tells that.
+    taken: OnceLock<Arc<AtomicBool>>,
+}
+
+impl SentMark {
+    pub(super) fn set(&self, sent: bool) {
+        self.sent.store(sent, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        let is_taken = |taken: &Arc<AtomicBool>| taken.load(Ordering::Relaxed);
+        self.sent.load(Ordering::Relaxed) || self.taken.get().is_some_and(is_taken)
     }
 }
 
@@ -70,7 +100,7 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.taken.store(true, Ordering::Relaxed);
+        self.tell();
         let rest = !self.is_end_stream();
         self.done = true;
         Poll::Ready(rest.then(|| Ok(Frame::data(self.text.clone()))))
@@ -96,6 +126,8 @@ impl fmt::Debug for Body {
 pub(super) struct Received {
     pub(super) head: Parts,
     pub(super) body: Result<Bytes, BodyFault>,
+    /// When the reading has ended.
+    pub(super) ended: Instant,
 }
 
 /// A body that was not read to its end.
@@ -131,14 +163,19 @@ where
                 .map_err(Into::into)?;
             let response = service.call(request).await.map_err(Into::into)?;
             let (head, body) = response.into_parts();
-            let body = read(body, max, head.extensions.get()).await;
-            Ok(Received { head, body })
+            let body = read(body, max, None).await;
+            let ended = Instant::now();
+            Ok(Received { head, body, ended })
         })
     }
 }
 
-/// Reads a body, and stops as soon as it exceeds the limit.
-async fn read<B>(body: B, max: usize, meter: Option<&ResponseMeter>) -> Result<Bytes, BodyFault>
+/// Reads a body, and stops as soon as it exceeds the limit. The meter is that of the connection.
+pub(super) async fn read<B>(
+    body: B,
+    max: usize,
+    meter: Option<&ResponseMeter>,
+) -> Result<Bytes, BodyFault>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,

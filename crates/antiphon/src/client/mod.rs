@@ -10,7 +10,8 @@
 //! | `batch.rs` | [`Batch`]: many calls in one request |
 //! | `subscribe.rs` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
-//! | `request.rs` | HTTP: text, headers and deadline of a request |
+//! | `request.rs` | HTTP: text, deadline and attempts of a request |
+//! | `prepared_request.rs` | HTTP: headers and body of a request, for each attempt |
 //! | `response_meter.rs` | HTTP: what a server has earned with its responses |
 //! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
@@ -44,6 +45,7 @@ mod handle;
 mod http;
 mod macros;
 mod peer;
+mod prepared_request;
 mod reconnect;
 mod request;
 mod response;

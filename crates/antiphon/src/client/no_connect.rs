@@ -5,10 +5,12 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::path::PathBuf;
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use tokio::time::Instant;
 
 use crate::address::Address;
-use crate::client::http::Exchange;
+use crate::client::http::Received;
+use crate::client::prepared_request::PreparedRequest;
 use crate::client::session_connector::{ConnectedSession, SessionConnector};
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
@@ -25,14 +27,29 @@ pub(super) fn tls(_: &Address, _: &TlsOptions) -> Result<Option<ClientTls>, BoxE
     Err(unsupported())
 }
 
-/// Always fails.
-pub(super) fn tcp(_: &Address, _: &TlsOptions, _: bool) -> Result<Box<dyn Exchange>, BoxError> {
-    Err(unsupported())
+/// What connections are opened to; nothing can be.
+pub(super) enum HttpTarget {
+    Tcp(String, u16, Option<ClientTls>),
+    Unix(PathBuf),
 }
 
-/// Always fails.
-pub(super) fn unix(_: PathBuf, _: bool) -> Result<Box<dyn Exchange>, BoxError> {
-    Err(unsupported())
+/// A pool of connections; cannot be constructed.
+pub(super) struct HttpPool(Infallible);
+
+impl HttpPool {
+    /// Always fails.
+    pub(super) fn new(_: HttpTarget, _: Uri, _: bool, _: &mut HeaderMap) -> Result<Self, BoxError> {
+        Err(unsupported())
+    }
+
+    pub(super) async fn send(
+        &self,
+        _: &PreparedRequest<'_>,
+        _: usize,
+        _: Instant,
+    ) -> Result<Received, BoxError> {
+        match self.0 {}
+    }
 }
 
 /// Always `false`.

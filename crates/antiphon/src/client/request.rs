@@ -1,29 +1,25 @@
 //! HTTP request of a call: text, headers, deadline.
 
-use std::sync::atomic::Ordering;
+use std::pin::pin;
 use std::time::Duration;
 
 use antiphon_proto::Id;
+use antiphon_proto::id::MAX_ID_LEN;
 use antiphon_proto::message::{self, Extras};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 
 use super::call_options::Encoding;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
-use super::http::Body;
+use super::http::SentMark;
+use super::prepared_request::PreparedRequest;
 use super::response::Answer;
 use super::shared::Shared;
 use super::token::{Grant, TokenFault, Tokens};
 use super::transport::Http;
 use crate::current_call::CurrentCall;
 use crate::router::BoxError;
-
-/// The time that remains until the caller's deadline, in whole milliseconds.
-const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// One HTTP request.
 pub(super) struct Outgoing<'a> {
@@ -76,7 +72,7 @@ impl Shared {
         };
         let text = Bytes::from(outgoing.text);
         match &http.tokens {
-            None => self.attempt(http, &attempts, text, None).await,
+            None => self.attempt(http, &attempts, text, None, started).await,
             // In a box, so that calls without a token are not larger.
             Some(tokens) => Box::pin(self.post_with(tokens, http, &attempts, text)).await,
         }
@@ -92,13 +88,17 @@ impl Shared {
         text: Bytes,
     ) -> Result<Answer, Error> {
         let grant = attempts.token(tokens.current()).await?;
-        let attempt = self.attempt(http, attempts, text.clone(), Some(&grant));
+        let now = Instant::now();
+        let attempt = self.attempt(http, attempts, text.clone(), Some(&grant), now);
         let answer = attempt.await?;
         if !answer.is_unauthenticated() {
             return Ok(answer);
         }
         match attempts.token(tokens.after(grant.number)).await? {
-            Some(newer) => self.attempt(http, attempts, text, Some(&newer)).await,
+            Some(newer) => {
+                let now = Instant::now();
+                self.attempt(http, attempts, text, Some(&newer), now).await
+            }
             None => Ok(answer),
         }
     }
@@ -109,27 +109,37 @@ impl Shared {
         attempts: &Attempts<'_>,
         text: Bytes,
         grant: Option<&Grant>,
+        now: Instant,
     ) -> Result<Answer, Error> {
-        let body = Body::from(text);
-        let taken = body.watch();
-        let sending = async {
+        let mark = SentMark::default();
+        let sending = pin!(async {
             // The semaphore is never closed; waiting for a permit is bounded by the deadline.
-            let _permit = http.places.acquire().await;
-            let mut request = http.request(body, &attempts.current, attempts.deadline);
-            if let Some(grant) = grant {
-                let headers = request.headers_mut();
-                headers.insert(AUTHORIZATION, grant.header.clone());
-            }
-            http.exchange.send(request, attempts.max).await
-        };
+            let (_permit, now) = match http.places.try_acquire() {
+                Ok(permit) => (Ok(permit), now),
+                Err(_) => (http.places.acquire().await, Instant::now()),
+            };
+            let left = attempts.deadline.map(|deadline| {
+                let left = deadline.saturating_duration_since(now).as_millis();
+                u64::try_from(left).unwrap_or(u64::MAX).max(1)
+            });
+            let request = PreparedRequest {
+                common: &http.headers,
+                authorization: grant.map(|grant| &grant.header),
+                timeout: left,
+                current: &attempts.current,
+                text,
+                mark: &mark,
+            };
+            http.send(&request, attempts.max, now).await
+        });
         let outcome = attempts.within(sending).await;
-        // If the body was never taken, nothing can have been sent.
-        let failed = |reason| match taken.load(Ordering::Relaxed) {
+        // Of a request that was not sent in part either, nothing can have run.
+        let failed = |reason| match mark.is_set() {
             true => Error::unknown(attempts.subject, reason),
             false => Error::not_sent(attempts.subject, reason),
         };
         match outcome {
-            Ok(Ok(received)) => Ok(Answer::new(received, attempts.started.elapsed())),
+            Ok(Ok(received)) => Ok(Answer::new(received, attempts.started)),
             Ok(Err(error)) => Err(failed(self.reason(&error)).because(error)),
             Err(()) => Err(failed(attempts.late())),
         }
@@ -154,7 +164,7 @@ impl Shared {
     ) {
         let start = out.len();
         let id = id.map(Id::as_str);
-        message::write_request_with(out, &self.calls.version, id, method, params, extras);
+        message::write_request_with(out, &self.calls.rules.version, id, method, params, extras);
         if self.calls.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii)
         {
             let text = out.split_off(start);
@@ -172,14 +182,16 @@ impl Shared {
         if id.is_null() {
             return Err(Error::local(subject, "the id null identifies no call"));
         }
-        let mut text = Vec::new();
-        match self.calls.encoding {
-            Encoding::Ascii => escape(id.as_str().as_bytes(), &mut text),
-            Encoding::Utf8 => text.extend_from_slice(id.as_str().as_bytes()),
-        }
-        let text = String::from_utf8(text).unwrap_or_default();
-        // `from_json` checks the length.
-        Id::from_json(&text).ok_or_else(|| Error::local(subject, "the id is too long"))
+        let id = match self.calls.encoding {
+            Encoding::Utf8 => Some(id),
+            Encoding::Ascii => {
+                let mut text = Vec::new();
+                escape(id.as_str().as_bytes(), &mut text);
+                Id::from_json(&String::from_utf8(text).unwrap_or_default())
+            }
+        };
+        id.filter(|id| id.as_str().len() <= MAX_ID_LEN)
+            .ok_or_else(|| Error::local(subject, "the id is too long"))
     }
 }
 
@@ -215,38 +227,6 @@ impl Attempts<'_> {
         Reason::Deadline(Duration::from_millis(
             u64::try_from(milliseconds).unwrap_or(u64::MAX),
         ))
-    }
-}
-
-impl Http {
-    fn request(
-        &self,
-        body: Body,
-        current: &CurrentCall,
-        deadline: Option<Instant>,
-    ) -> http::Request<Body> {
-        let mut request = http::Request::new(body);
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        let headers = request.headers_mut();
-        if let Some(deadline) = deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
-            headers.insert(TIMEOUT, left.into());
-        }
-        let trace = [
-            (TRACEPARENT, &current.traceparent),
-            (TRACESTATE, &current.tracestate),
-        ];
-        for (name, value) in trace {
-            // A value that came in a JSON member may be invalid in a header; then it is dropped.
-            let value = value.as_deref().map(HeaderValue::from_str);
-            if let Some(Ok(value)) = value {
-                headers.insert(name, value);
-            }
-        }
-        request
     }
 }
 

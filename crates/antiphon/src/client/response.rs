@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::error::{Error, Reason};
 use super::http::{BodyFault, Received};
@@ -41,11 +42,11 @@ pub(super) enum BatchAnswer {
 }
 
 impl Answer {
-    pub(super) fn new(received: Received, elapsed: Duration) -> Self {
+    pub(super) fn new(received: Received, started: Instant) -> Self {
         Self {
             head: received.head,
             body: received.body,
-            elapsed,
+            elapsed: received.ended.saturating_duration_since(started),
         }
     }
 
@@ -179,12 +180,16 @@ fn read_single(body: Bytes, id: Option<&Id>, rules: &Rules) -> Result<Outcome, F
         Ok(Incoming::Batch(_)) => return Err("it is an array, and no batch was sent".into()),
         Err(rejection) => return Err(rejection.to_string().into()),
     };
-    let ours = id.is_some_and(|id| id.as_str() == response.id());
-    let other = format!("its id is {}", response.id());
-    match (ours, response.id() == "null", response.into_outcome()) {
-        (true, _, outcome) => Ok(outcome),
-        (false, true, Err(error)) => Ok(Err(error)),
-        (false, _, _) => Err(other.into()),
+    if id.is_some_and(|id| id.as_str() == response.id()) {
+        return Ok(response.into_outcome());
+    }
+    let (is_null, fault) = (
+        response.id() == "null",
+        format!("its id is {}", response.id()),
+    );
+    match response.into_outcome() {
+        Err(error) if is_null => Ok(Err(error)),
+        _ => Err(fault.into()),
     }
 }
 

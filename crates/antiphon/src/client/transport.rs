@@ -1,11 +1,15 @@
 //! Transport of a client: HTTP exchanges, or a session.
 
-use http::{HeaderMap, Uri};
+use http::Uri;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
+use super::connect::HttpPool;
 use super::driver::SessionSource;
-use super::http::Exchange;
+use super::http::{Exchange, Received};
+use super::prepared_request::{CommonHeaders, PreparedRequest};
 use super::token::Tokens;
+use crate::router::BoxError;
 
 /// How messages are exchanged.
 pub(super) enum ClientTransport {
@@ -15,12 +19,31 @@ pub(super) enum ClientTransport {
 
 /// HTTP: one exchange per request.
 pub(super) struct Http {
-    pub(super) uri: Uri,
-    pub(super) exchange: Box<dyn Exchange>,
-    /// Headers of every request.
-    pub(super) headers: HeaderMap,
+    pub(super) channel: HttpChannel,
+    pub(super) headers: CommonHeaders,
     /// The tokens of the client, if it has any.
     pub(super) tokens: Option<Tokens>,
     /// One permit for each request that may be in flight.
     pub(super) places: Semaphore,
+}
+
+/// What requests go through: connections of the client, or a service of its user.
+pub(super) enum HttpChannel {
+    Pool(HttpPool),
+    Service(Box<dyn Exchange>, Uri),
+}
+
+impl Http {
+    /// Sends a request, and reads the response, up to `max` bytes.
+    pub(super) async fn send(
+        &self,
+        request: &PreparedRequest<'_>,
+        max: usize,
+        now: Instant,
+    ) -> Result<Received, BoxError> {
+        match &self.channel {
+            HttpChannel::Pool(pool) => pool.send(request, max, now).await,
+            HttpChannel::Service(service, uri) => service.send(request.watched_to(uri), max).await,
+        }
+    }
 }

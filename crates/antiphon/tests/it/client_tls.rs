@@ -436,3 +436,21 @@ fn a_certificate_that_cannot_be_used_is_an_error_of_build() {
         }
     }
 }
+
+/// The first handshake decides on the version; calls that come before it wait for it.
+#[tokio::test]
+async fn calls_wait_for_the_first_handshake_and_share_an_http_2_connection() {
+    let authority = Authority::new("authority.test");
+    for (alpn, most) in [(&["h2"][..], 1), (&["http/1.1"], 20)] {
+        let (address, connections) = serve(authority.server("localhost", alpn), false).await;
+        let client = builder("localhost", address).ca_certificate(&authority.pem);
+        let client = client.build().unwrap();
+        let calls: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(client.call::<[String; 2]>("m", ()).into_future()))
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert!(connections.load(Ordering::SeqCst) <= most, "{alpn:?}");
+    }
+}

@@ -12,6 +12,7 @@ mod client_batch;
 mod client_blocking;
 mod client_floods;
 mod client_options;
+mod client_pool;
 mod client_server;
 mod client_socket;
 mod client_support;

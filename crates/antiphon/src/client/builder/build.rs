@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use http::Uri;
-use http::header;
+use http::{HeaderValue, Uri, header};
 use tokio::sync::Semaphore;
 
 use crate::address::{Address, authority};
 use crate::client::builder::options::ClientBuilder;
-use crate::client::connect;
+use crate::client::connect::{self, HttpPool, HttpTarget};
 use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
+use crate::client::prepared_request::CommonHeaders;
 use crate::client::session_authentication::SessionAuthentication;
-use crate::client::session_connector::{SessionConnector, Target, session_place};
+use crate::client::session_connector::{SessionConnector, Target, host_or_loopback, session_place};
 use crate::client::shared::{Scope, Shared};
 use crate::client::token::is_exposed;
-use crate::client::transport::{ClientTransport, Http};
+use crate::client::transport::{ClientTransport, Http, HttpChannel};
 use crate::dispatch::{Dispatcher, Limits};
 use crate::router::BoxError;
 use crate::session::SessionConfig;
@@ -56,7 +56,7 @@ impl ClientBuilder {
             return Err(Error::local(SUBJECT, fault));
         }
         let offered = self.router.take().unwrap_or_default();
-        let limits = Limits::default().max_values(self.calls.max_values);
+        let limits = Limits::default().max_values(self.calls.rules.max_values);
         let offered = offered.build_with(limits).map_err(|error| {
             Error::local(SUBJECT, "its own router cannot be served").because(error)
         })?;
@@ -104,33 +104,32 @@ impl ClientBuilder {
             let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
             return Ok(self.session(Target::Address(address, tls), &place, offered));
         }
-        let http2 = self.http2;
         let given = self.exchange.take();
         let mut scheme = "http";
-        let (place, host, path, exchange) = match address {
+        let (place, host, path, target) = match &address {
             Address::Http {
                 secure,
-                ref host,
+                host,
                 port,
-                ref path,
+                path,
             } => {
-                let host = authority(host.as_deref().unwrap_or("127.0.0.1"), port);
-                if secure {
+                if *secure {
                     scheme = "https";
                 }
-                let exchange = match given {
-                    Some(exchange) => exchange,
-                    None => connect::tcp(&address, &self.tls, http2).map_err(unavailable)?,
+                // A given service has connections of its own.
+                let tls = match given {
+                    Some(_) => None,
+                    None => connect::tls(&address, &self.tls).map_err(unavailable)?,
                 };
-                (host.clone(), host, path.clone(), exchange)
+                let host = host_or_loopback(host);
+                let target = HttpTarget::Tcp(host.to_owned(), *port, tls);
+                let host = authority(host, *port);
+                (host.clone(), host, path.clone(), target)
             }
             Address::HttpUnix { socket, .. } => {
                 let place = format!("http+unix:{}", socket.display());
-                let exchange = match given {
-                    Some(exchange) => exchange,
-                    None => connect::unix(socket, http2).map_err(unavailable)?,
-                };
-                (place, "localhost".to_owned(), "/".to_owned(), exchange)
+                let target = HttpTarget::Unix(socket.clone());
+                (place, "localhost".to_owned(), "/".to_owned(), target)
             }
             other => {
                 let fault = format!("{other} cannot be called");
@@ -142,10 +141,23 @@ impl ClientBuilder {
             .authority(host)
             .path_and_query(path)
             .build();
+        let uri = uri.map_err(|error| unusable(error.into()))?;
+        let mut headers = std::mem::take(&mut self.headers);
+        if self.tokens.is_some() {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
+        }
+        let channel = match given {
+            Some(service) => HttpChannel::Service(service, uri),
+            None => {
+                let pool = HttpPool::new(target, uri, self.http2, &mut headers);
+                HttpChannel::Pool(pool.map_err(unavailable)?)
+            }
+        };
+        let timeout = self.calls.timeout.map(|timeout| timeout.as_millis().max(1));
+        let timeout = timeout.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let transport = ClientTransport::Http(Box::new(Http {
-            uri: uri.map_err(|error| unusable(error.into()))?,
-            exchange,
-            headers: std::mem::take(&mut self.headers),
+            headers: CommonHeaders::new(headers, timeout),
+            channel,
             tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
         }));
@@ -176,7 +188,7 @@ impl ClientBuilder {
             // Add room for the envelope of a result, or of a whole batch.
             max_message: self.calls.max_response.max(self.calls.max_batch_response) + 4096,
         };
-        let version = &self.calls.version;
+        let version = &self.calls.rules.version;
         let authentication = tokens.map(|tokens| SessionAuthentication::new(tokens, version));
         let driver = Driver::new(
             connector,

@@ -96,7 +96,7 @@ impl ClientBuilder {
     /// Sets the value of the member `jsonrpc` in requests. Responses must have the same value.
     /// Default: `2.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.calls.version = version.into();
+        self.calls.rules.version = version.into();
         self
     }
 
@@ -175,12 +175,12 @@ impl ClientBuilder {
     ///
     /// [`ErrorKind::Unknown`]: crate::client::ErrorKind::Unknown
     pub fn max_values(mut self, values: usize) -> Self {
-        self.calls.max_values = values;
+        self.calls.rules.max_values = values;
         self
     }
 
-    /// Sets the maximum number of concurrent HTTP requests, at least 1. Further requests wait, but
-    /// not beyond their timeout. Default: 1024.
+    /// Sets the maximum number of concurrent HTTP requests, at least 1, and so of connections over
+    /// HTTP/1. Further requests wait in order, but not beyond their timeout. Default: 1024.
     ///
     /// For sessions, [`SessionLimits::max_calls`](crate::SessionLimits::max_calls) applies instead.
     pub fn max_in_flight(mut self, requests: usize) -> Self {

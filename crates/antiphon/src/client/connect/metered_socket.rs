@@ -8,7 +8,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::client::response_meter::ResponseMeter;
@@ -39,8 +38,6 @@ pub(super) struct MeteredSocket<S> {
     budget: RateBudget,
     /// The position in HTTP/2 frames; `None` for HTTP/1.
     frames: Option<FrameWalker>,
-    /// Whether ALPN has negotiated HTTP/2, which the pool has to know.
-    negotiated: bool,
 }
 
 impl<S> MeteredSocket<S> {
@@ -50,24 +47,12 @@ impl<S> MeteredSocket<S> {
             meter: ResponseMeter::default(),
             budget: RateBudget::new(BURST, PER_SECOND),
             frames: (version == Version::Http2).then(FrameWalker::default),
-            negotiated: false,
         }
     }
 
-    /// Tells the pool whether ALPN has negotiated HTTP/2.
-    pub(super) fn negotiated(mut self, http2: bool) -> Self {
-        self.negotiated = http2;
-        self
-    }
-}
-
-impl<S> Connection for MeteredSocket<S> {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.meter.clone());
-        match self.negotiated {
-            true => connected.negotiated_h2(),
-            false => connected,
-        }
+    /// The meter of this connection, for whoever reads its responses.
+    pub(super) fn meter(&self) -> ResponseMeter {
+        self.meter.clone()
     }
 }
 

@@ -2,19 +2,34 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `http.rs` | pools of HTTP connections over TCP and Unix sockets |
-//! | `https.rs` | the same over TLS |
-//! | `metered_socket.rs` | their sockets, which limit what a server sends beside content |
+//! | `pool.rs` | requests to an HTTP server, and their second attempt |
+//! | `connections.rs` | its connections: taken, given back, closed when they are idle |
+//! | `idle.rs` | the idle ones, the last first |
+//! | `dial.rs` | new ones, over TCP, TLS or a Unix socket |
+//! | `http1.rs`, `http2.rs` | one connection: driven by its call, or shared by many |
+//! | `socket.rs` | the sockets of HTTP connections, of one type |
+//! | `metered_socket.rs` | limits on what a server sends beside content |
+//! | `fault.rs` | failure to connect |
+//! | `tls.rs` | the TLS configuration |
 //! | `session.rs` | connections for sessions |
 
-mod http;
-mod https;
+mod connections;
+mod dial;
+mod fault;
+mod http1;
+mod http2;
+mod idle;
 mod metered_socket;
+mod pool;
 mod session;
+mod socket;
+mod tls;
 
-pub(super) use http::{is_connect, unix};
-pub(super) use https::{tcp, tls};
+pub(super) use dial::HttpTarget;
+pub(super) use fault::is_connect;
 pub(super) use metered_socket::misbehaviour;
+pub(super) use pool::HttpPool;
 pub(super) use session::refusal;
+pub(super) use tls::tls;
 
 pub(super) use crate::transport::tls::client::ClientTls;

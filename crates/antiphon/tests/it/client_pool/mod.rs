@@ -1,0 +1,84 @@
+//! Tests of the client's pool of HTTP connections: which one a call gets, and when they end.
+
+mod http1;
+mod http2;
+mod threads;
+mod time;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use antiphon::client::{Client, ClientBuilder};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::client_support::{listen, read_request, wire};
+
+/// The right response to every call of a client from [`builder`].
+const RIGHT: &str = r#"{"jsonrpc":"2.0","id":1,"result":"right"}"#;
+
+/// A client without a timeout, whose calls all have the id 1.
+fn builder(address: SocketAddr) -> ClientBuilder {
+    let builder = Client::builder(address.to_string());
+    builder.id_generator(|| 1.into()).timeout(None)
+}
+
+fn client(address: SocketAddr) -> Client {
+    builder(address).build().unwrap()
+}
+
+/// Makes a call that has to succeed.
+async fn call(client: &Client) {
+    assert_eq!(client.call::<String>("m", ()).await.unwrap(), "right");
+}
+
+/// A server that passes each connection with its number, from 0, to a function.
+struct Numbered {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Numbered {
+    async fn serve<F>(serve: impl Fn(usize, TcpStream) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        let serve = move |stream| serve(count.fetch_add(1, Ordering::SeqCst), stream);
+        Self {
+            address: listen(serve).await,
+            connections,
+        }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+/// What a server tells the test, in order.
+fn events<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
+    unbounded_channel()
+}
+
+/// Answers requests until the client closes the connection.
+async fn answer_all(stream: &mut TcpStream) -> io::Result<()> {
+    loop {
+        answer_one(stream, "200 OK").await?;
+    }
+}
+
+/// Answers one request. The status may have header lines behind it.
+async fn answer_one(stream: &mut TcpStream, status: &str) -> io::Result<()> {
+    read_request(stream).await?;
+    stream.write_all(wire(status, RIGHT).as_bytes()).await
+}
+
+/// Lets the runtime see what has happened to its sockets.
+async fn settle() {
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+}
