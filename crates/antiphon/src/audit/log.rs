@@ -37,7 +37,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// A log with one line of JSON for each call, in a file or a pipe.
 ///
 /// [`Server::audit_log`](crate::Server::audit_log) and `--audit-log` make one. For a mounted service
-/// pass it to [`HttpService::audit_log`](crate::http::HttpService::audit_log). Clones write to the same
+/// pass it to [`HttpService::audit_log`](crate::HttpService::audit_log). Clones write to the same
 /// file.
 ///
 /// ```json
