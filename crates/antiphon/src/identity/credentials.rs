@@ -115,7 +115,10 @@ impl Credentials {
     /// matter.
     #[must_use]
     pub fn scheme(&self, scheme: &str) -> Option<&str> {
-        let (found, value) = self.authorization.as_deref()?.split_at_checked(scheme.len())?;
+        let (found, value) = self
+            .authorization
+            .as_deref()?
+            .split_at_checked(scheme.len())?;
         let is_same = found.eq_ignore_ascii_case(scheme) && value.starts_with(' ');
         is_same.then(|| value.trim_start_matches(' '))
     }

@@ -44,7 +44,7 @@ use crate::transport::http::Route;
 ///
 /// A server is *local* if it listens only on loopback addresses and Unix sockets, answers only to
 /// loopback host names, no proxy is [trusted](Self::trusted_proxy) or expected (`?proxy=true`), and
-/// its [`Profile`] is not `Public`. Only then do its callers count as local. All other servers are
+/// its [`Profile`](crate::Profile) is not `Public`. Only then do its callers count as local. All other servers are
 /// *public*. They do not start unless they [authenticate](Self::authenticate) callers, or
 /// [`allow_unauthenticated_public`](Self::allow_unauthenticated_public) is set. By default a server
 /// is local, and refuses calls from web pages other than its own.

@@ -18,7 +18,8 @@ use crate::transport::http::connection::Condition;
 /// Layers.
 impl Server {
     /// Wraps every router of this server in a `tower` layer over calls. These layers are outside of
-    /// those of the routers; see [`Router::layer`]. They do not apply to a prebuilt [`Route`].
+    /// those of the routers; see [`Router::layer`](crate::Router::layer). They do not
+    /// apply to a prebuilt [`Route`](crate::Route).
     #[must_use]
     pub fn call_layer<L>(mut self, layer: L) -> Self
     where
