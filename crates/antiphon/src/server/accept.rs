@@ -2,9 +2,10 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use antiphon_proto::Framing;
@@ -19,6 +20,8 @@ use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::{Incoming, Listener, ListenerKind, Protocol};
+use crate::server::turns::Turns;
+use crate::server::worker_counts::has_waiting;
 use crate::transport::http::SessionPlace;
 use crate::transport::stdio;
 
@@ -55,21 +58,24 @@ impl Acceptor {
     /// Accepts connections until the server stops, then drains the accept queue.
     pub(super) async fn run(self, listener: Listener) {
         let mut backoff = Backoff::default();
+        let mut turns = Turns::default();
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = accept(&listener, &self.slots, &mut turns) => accepted,
                 () = self.handle.shutdown.stopped() => break,
             };
             match accepted {
                 Ok(incoming) => {
                     backoff.pause = FIRST_PAUSE;
                     self.open(incoming, listener.kind);
-                    // Let accepted connections make progress first. With several workers on one
-                    // socket, this also keeps one of them from emptying the whole queue.
+                    // Let accepted connections make progress first, and other workers.
                     tokio::task::yield_now().await;
                 }
                 Err(error) => backoff.wait(&error).await,
             }
+        }
+        if let Some(counts) = self.slots.shared() {
+            counts.leave();
         }
         self.drain(listener);
     }
@@ -146,6 +152,36 @@ impl Acceptor {
             let sending = timeout(Duration::from_secs(1), send_503(socket));
             let _ = shutdown.until_killed(sending).await;
         });
+    }
+}
+
+/// Accepts the next connection; a worker among others does so when it is its turn.
+pub(super) async fn accept(
+    listener: &Listener,
+    slots: &ConnectionSlots,
+    turns: &mut Turns,
+) -> io::Result<Incoming> {
+    let Some(counts) = slots.shared() else {
+        return listener.accept().await;
+    };
+    // Kept while others are waited for, because the runtime tells of a connection only once.
+    let mut accepting = pin!(listener.accept());
+    loop {
+        let accepted = poll_fn(|cx| {
+            let known = counts.read_others(&mut turns.others).is_ok();
+            if known && !turns.is_mine(slots.open()) && has_waiting(listener) {
+                return Poll::Ready(None);
+            }
+            let accepted = accepting.as_mut().poll(cx);
+            if accepted.is_pending() {
+                turns.queue_is_empty();
+            }
+            accepted.map(Some)
+        });
+        match accepted.await {
+            Some(accepted) => return accepted,
+            None => turns.pause().await,
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Server {
         self
     }
 
-    /// Limits the calls of each caller; see [`Settings::rate_limit`]. A call beyond the limit does
+    /// Limits the calls of each caller; see [`Settings::rate_limit`](crate::Settings::rate_limit). A call beyond the limit does
     /// not run and gets error −32005, which tells when to try again; over HTTP with status 429.
     ///
     /// The server does not start with a rate or a burst of 0, nor with a burst below the

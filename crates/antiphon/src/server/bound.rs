@@ -30,6 +30,7 @@ use crate::server::own_thread::on_own_thread;
 use crate::server::reload::{self, Reloads};
 use crate::server::route_source::RouteSource;
 use crate::server::settings::Settings;
+use crate::server::worker_counts::WorkerCounts;
 use crate::transport::http::Route;
 
 /// How long connections have to send the error responses of calls that were dropped.
@@ -54,6 +55,7 @@ pub struct BoundServer {
     /// Deletes the file when dropped.
     token_file: Option<TokenFile>,
     stdio: Option<antiphon_proto::Framing>,
+    counts: Option<WorkerCounts>,
 }
 
 /// Resources that come from the supervisor, so that the server does not create its own.
@@ -62,6 +64,8 @@ pub(crate) struct Provided {
     pub(crate) listeners: Option<Vec<Listener>>,
     pub(crate) admin: Option<AdminToken>,
     pub(crate) supervisor: Option<Box<dyn SupervisorClient>>,
+    /// By which workers spread connections among themselves.
+    pub(crate) counts: Option<WorkerCounts>,
 }
 
 impl BoundServer {
@@ -138,6 +142,7 @@ impl BoundServer {
             handle,
             token_file,
             stdio,
+            counts: provided.counts,
         })
     }
 
@@ -207,6 +212,7 @@ impl BoundServer {
             handle,
             token_file: _kept,
             stdio,
+            counts,
             ..
         } = self;
         let connections = TaskTracker::new();
@@ -221,6 +227,7 @@ impl BoundServer {
             Arc::clone(&handle.connections),
             per_ip,
             both_kinds,
+            counts,
         );
         let shared = Acceptor::new(&setup, &handle, &connections, slots);
         for listener in listeners {

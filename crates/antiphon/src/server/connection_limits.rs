@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::address::group::AddressGroup;
 use crate::server::listener::Protocol;
+use crate::server::worker_counts::WorkerCounts;
 use crate::transport::http::SessionPlace;
 
 /// How many times as many connections as a single IPv6 /64 a whole /48 may have.
@@ -53,6 +54,8 @@ struct Table {
     /// At most this many connections of one kind.
     max_of_kind: usize,
     by_address: Option<AddressTable>,
+    /// Where other workers see how many are open, if there are any.
+    shared: Option<WorkerCounts>,
 }
 
 /// Open connections by address.
@@ -65,13 +68,18 @@ struct AddressTable {
 
 impl ConnectionSlots {
     /// At most `max` connections in total, and at most `per_ip` per address if set. With
-    /// `both_kinds`, each kind of connections leaves slots to the other.
+    /// `both_kinds`, each kind of connections leaves slots to the other. A worker has a number that
+    /// it shares with others.
     pub(super) fn new(
         max: usize,
         open: Arc<AtomicUsize>,
         per_ip: Option<usize>,
         both_kinds: bool,
+        shared: Option<WorkerCounts>,
     ) -> Self {
+        if let Some(shared) = &shared {
+            shared.publish(&open);
+        }
         let reserved = if both_kinds { max / RESERVED_PART } else { 0 };
         Self(Arc::new(Table {
             max,
@@ -83,7 +91,18 @@ impl ConnectionSlots {
                 max,
                 open: Mutex::default(),
             }),
+            shared,
         }))
+    }
+
+    /// What this worker shares with others, if it is one.
+    pub(super) fn shared(&self) -> Option<&WorkerCounts> {
+        self.0.shared.as_ref()
+    }
+
+    /// Number of open connections.
+    pub(super) fn open(&self) -> usize {
+        self.0.open.load(Ordering::Relaxed)
     }
 
     /// Takes a slot for one more connection from this address; `None` if a limit is reached.
@@ -102,7 +121,10 @@ impl ConnectionSlots {
             group: OnceLock::new(),
         };
         // A slot that is not returned is dropped, which frees what was taken so far.
-        ip.is_none_or(|ip| slot.count_address(ip)).then_some(slot)
+        ip.is_none_or(|ip| slot.count_address(ip)).then(|| {
+            table.publish();
+            slot
+        })
     }
 }
 
@@ -111,6 +133,13 @@ impl Table {
         match kind {
             ConnectionKind::Requests => &self.requests,
             ConnectionKind::Session => &self.sessions,
+        }
+    }
+
+    /// Tells the other workers, if there are any, how many connections are open.
+    fn publish(&self) {
+        if let Some(shared) = &self.shared {
+            shared.publish(&self.open);
         }
     }
 }
@@ -198,6 +227,7 @@ impl Drop for ConnectionSlot {
         let of_kind = self.table.of_kind(self.kind());
         of_kind.fetch_sub(1, Ordering::Relaxed);
         self.table.open.fetch_sub(1, Ordering::Relaxed);
+        self.table.publish();
         if let (Some(by_address), Some(group)) = (&self.table.by_address, self.group.get()) {
             by_address.free(*group);
         }
@@ -212,7 +242,7 @@ mod tests {
     const SESSION: ConnectionKind = ConnectionKind::Session;
 
     fn slots(max: usize, per_ip: Option<usize>) -> ConnectionSlots {
-        ConnectionSlots::new(max, Arc::default(), per_ip, true)
+        ConnectionSlots::new(max, Arc::default(), per_ip, true, None)
     }
 
     /// As many slots as there are for connections of this kind from this address.
@@ -238,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_server_of_one_kind_uses_all_slots_for_it() {
-        let slots = ConnectionSlots::new(16, Arc::default(), None, false);
+        let slots = ConnectionSlots::new(16, Arc::default(), None, false, None);
         assert_eq!(all(&slots, SESSION, "").len(), 16);
     }
 

@@ -14,6 +14,8 @@
 //! | `authentication.rs`, `no_authentication.rs` | the authenticators that settings name; none of them in builds without |
 //! | `exposure.rs` | who can reach the server, and whether callers count as local |
 //! | `accept.rs`, `connection_limits.rs` | the accept loop; limits on open connections |
+//! | `turns.rs`, `turn_tests.rs` | which of several workers accepts the next connection; tests of that |
+//! | `worker_counts.rs`, `no_worker_counts.rs` | the open connections of all workers; without workers |
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
 //! | `phase_tests/` | tests of the deadline of each phase, over each transport |
 //! | `guess_tests.rs` | tests of the limit of refused credentials, over each transport |
@@ -54,6 +56,12 @@ mod settings;
 pub(crate) mod settings_check;
 mod stream_connection;
 mod supervision;
+#[cfg(test)]
+#[cfg(all(target_os = "linux", feature = "supervisor"))]
+mod turn_tests;
+mod turns;
+#[cfg_attr(not(all(unix, feature = "supervisor")), path = "no_worker_counts.rs")]
+pub(crate) mod worker_counts;
 
 pub use bound::BoundServer;
 pub use builder::{IntoRoute, Server};

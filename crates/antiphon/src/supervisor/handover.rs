@@ -21,8 +21,9 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of sockets in one message; the kernel allows 253.
-const MAX_SOCKETS: usize = 200;
+/// Maximum number of sockets in one message: 200 listeners, and the control socket or the file of a
+/// worker's slot. The kernel allows 253.
+const MAX_SOCKETS: usize = 201;
 
 /// Maximum length of the line, in bytes. It must fit into the socket buffer, because the new
 /// process does not read yet when it is written.
@@ -45,6 +46,10 @@ pub(crate) struct Handover {
     pub(crate) heartbeat_interval: u64,
     /// The listeners, in the order of their file descriptors.
     pub(crate) listeners: Vec<ListenerRecord>,
+    /// The slot of a worker in the file with the connections of all workers, whose descriptor is the
+    /// last one.
+    #[serde(default)]
+    pub(crate) slot: Option<usize>,
 }
 
 /// Description of a listener, without its socket.
@@ -125,7 +130,7 @@ impl Handover {
             line.extend_from_slice(piece.get(..received.bytes).unwrap_or_default());
         }
         let handover: Self = serde_json::from_slice(&line)?;
-        if handover.listeners.len() == sockets.len() {
+        if handover.listeners.len() + usize::from(handover.slot.is_some()) == sockets.len() {
             Ok((handover, sockets))
         } else {
             Err(io::ErrorKind::InvalidData.into())
@@ -169,6 +174,7 @@ mod tests {
             admin_token: None,
             heartbeat_interval: 250,
             listeners: vec![record; listeners],
+            slot: None,
         }
     }
 
@@ -177,25 +183,33 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let long = "x".repeat(100_000);
-        let sockets: Vec<_> = (0..3)
-            .map(|_| listener.try_clone().unwrap().into())
-            .collect();
-        handover(&long, 3).send(&ours, &sockets).unwrap();
-        drop((listener, sockets));
-        let (received, sockets) = Handover::receive(&theirs).unwrap();
-        assert_eq!(received.settings_file.as_deref(), Some(&*long));
-        assert_eq!(
-            (received.id.as_str(), received.heartbeat_interval),
-            ("i1234567", 250)
-        );
-        for socket in sockets {
-            assert!(
-                rustix::io::fcntl_getfd(&socket)
-                    .unwrap()
-                    .contains(rustix::io::FdFlags::CLOEXEC)
+        let long = "x".repeat(90_000);
+        for (listeners, slot) in [(3, None), (3, Some(5)), (200, Some(4095))] {
+            let count = listeners + usize::from(slot.is_some());
+            let sockets: Vec<_> = (0..count)
+                .map(|_| listener.try_clone().unwrap().into())
+                .collect();
+            let sent = Handover {
+                slot,
+                ..handover(&long, listeners)
+            };
+            sent.send(&ours, &sockets).unwrap();
+            drop(sockets);
+            let (received, sockets) = Handover::receive(&theirs).unwrap();
+            assert_eq!(received.settings_file.as_deref(), Some(&*long));
+            assert_eq!((received.slot, sockets.len()), (slot, count));
+            assert_eq!(
+                (received.id.as_str(), received.heartbeat_interval),
+                ("i1234567", 250)
             );
-            assert_eq!(TcpListener::from(socket).local_addr().unwrap(), address);
+            for socket in sockets {
+                assert!(
+                    rustix::io::fcntl_getfd(&socket)
+                        .unwrap()
+                        .contains(rustix::io::FdFlags::CLOEXEC)
+                );
+                assert_eq!(TcpListener::from(socket).local_addr().unwrap(), address);
+            }
         }
     }
 
@@ -208,6 +222,13 @@ mod tests {
         (&ours).write_all(b"hello\n").unwrap();
         assert!(Handover::receive(&theirs).is_err());
         handover("", 1).send(&ours, &[]).unwrap();
+        let missing = Handover::receive(&theirs).map(|_| ());
+        assert_eq!(kind(missing), io::ErrorKind::InvalidData);
+        let with_slot = Handover {
+            slot: Some(0),
+            ..handover("", 0)
+        };
+        with_slot.send(&ours, &[]).unwrap();
         let missing = Handover::receive(&theirs).map(|_| ());
         assert_eq!(kind(missing), io::ErrorKind::InvalidData);
         drop(ours);

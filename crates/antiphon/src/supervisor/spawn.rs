@@ -12,6 +12,7 @@ use super::report::Report;
 use super::state::{GenerationConfig, Supervisor};
 use super::worker_state::{Worker, WorkerId, WorkerState};
 use crate::client::Client;
+use crate::server::worker_counts::CountTable;
 
 impl Supervisor {
     /// Starts a worker.
@@ -25,17 +26,20 @@ impl Supervisor {
         generation: u64,
     ) -> std::io::Result<()> {
         self.age += 1;
+        let slot = self.counts.as_mut().and_then(CountTable::take);
         let heartbeat_interval = config.supervision.heartbeat_interval().as_millis();
+        let started = self.start_process(
+            Executable::Running,
+            config.settings_file.clone(),
+            u64::try_from(heartbeat_interval).unwrap_or(1000),
+            slot,
+        );
         let StartedProcess {
             id,
             pid,
             client,
             signals,
-        } = self.start_process(
-            Executable::Running,
-            config.settings_file.clone(),
-            u64::try_from(heartbeat_interval).unwrap_or(1000),
-        )?;
+        } = started.inspect_err(|_| self.free_slot(slot))?;
         let now = Instant::now();
         tracing::debug!(id, pid, "a worker was started");
         self.workers.push(Worker {
@@ -55,12 +59,21 @@ impl Supervisor {
             waiters: Vec::new(),
             line: client,
             signals,
+            slot,
         });
         Ok(())
     }
 
+    /// Clears the slot of a worker that has exited, or was never started.
+    pub(super) fn free_slot(&mut self, slot: Option<usize>) {
+        if let (Some(counts), Some(slot)) = (&mut self.counts, slot) {
+            counts.free(slot);
+        }
+    }
+
     /// Starts a worker or a successor: hands over the listeners, opens the control channel, and
-    /// spawns the task that waits for the exit. A successor gets the control socket, too.
+    /// spawns the task that waits for the exit. A successor gets the control socket, too; a worker
+    /// that has a slot gets the file of the slots.
     ///
     /// # Errors
     ///
@@ -70,6 +83,7 @@ impl Supervisor {
         executable: Executable,
         settings_file: Option<String>,
         heartbeat_interval: u64,
+        slot: Option<usize>,
     ) -> std::io::Result<StartedProcess> {
         let id = self.new_id();
         let control = self.control.iter();
@@ -85,7 +99,11 @@ impl Supervisor {
             admin_token: self.admin_token.clone(),
             heartbeat_interval,
             listeners,
+            slot,
         };
+        if let (Some(counts), Some(_)) = (&self.counts, slot) {
+            sockets.push(counts.share()?);
+        }
         let (child, stream) = self.command_line.start(executable, &handover, &sockets)?;
         let pid = child.id().unwrap_or_default();
         let methods = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;

@@ -19,6 +19,7 @@ use super::restart::Restarts;
 use super::systemd::Notice;
 use super::worker_state::{Worker, WorkerId};
 use crate::error::incident::incident_id;
+use crate::server::worker_counts::CountTable;
 use crate::server::{ServeError, Supervision};
 
 /// Phase of the whole server.
@@ -84,6 +85,8 @@ pub(crate) struct Supervisor {
     /// Number of crashed workers that have not been replaced yet.
     pub(crate) unreplaced: usize,
     pub(crate) restarts: Restarts,
+    /// Open connections of the workers, by which they spread them.
+    pub(crate) counts: Option<CountTable>,
     /// Metrics of workers that have exited.
     #[cfg(feature = "metrics")]
     pub(crate) ended_metrics: crate::metrics::Snapshot,
@@ -122,6 +125,7 @@ impl Supervisor {
             age: 1,
             unreplaced: 0,
             restarts: Restarts::default(),
+            counts: CountTable::new(),
             #[cfg(feature = "metrics")]
             ended_metrics: crate::metrics::Snapshot::default(),
             reload: None,

@@ -52,7 +52,7 @@ impl Supervisor {
             pid,
             client,
             signals,
-        } = self.start_process(Executable::Replaced, None, 1000)?;
+        } = self.start_process(Executable::Replaced, None, 1000, None)?;
         Ok(Upgrade {
             id,
             pid,

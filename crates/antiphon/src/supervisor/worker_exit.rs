@@ -23,6 +23,7 @@ impl Supervisor {
             return;
         };
         let mut worker = self.workers.remove(at);
+        self.free_slot(worker.slot);
         #[cfg(feature = "metrics")]
         self.ended_metrics
             .add(&std::mem::take(&mut worker.report.metrics).without_gauges());

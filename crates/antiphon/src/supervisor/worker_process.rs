@@ -23,6 +23,7 @@ use crate::router::Router;
 use crate::server::bound::Provided;
 use crate::server::listener::Listener;
 use crate::server::reload::Reload;
+use crate::server::worker_counts::WorkerCounts;
 use crate::server::{BoundServer, ServeError, Server, ServerHandle};
 
 /// How long a worker waits after SIGTERM for its supervisor to stop it, before it stops by itself.
@@ -58,9 +59,13 @@ pub(crate) async fn work(
 ) -> Result<(), ServeError> {
     let Assignment {
         handover,
-        sockets,
+        mut sockets,
         line,
     } = assignment;
+    let counts = handover
+        .slot
+        .zip(sockets.pop_if(|_| handover.slot.is_some()));
+    let counts = counts.map(|(slot, file)| WorkerCounts::new(file, slot));
     let mut signals = WorkerSignals::new()?;
     exit_with_supervisor(line.try_clone()?, last_lines)?;
     // One that waits stands for all that come before it begins.
@@ -80,6 +85,7 @@ pub(crate) async fn work(
         listeners: Some(listeners.collect::<io::Result<_>>()?),
         admin: handover.admin_token.as_deref().map(AdminToken::new),
         supervisor: Some(Box::new(SupervisorLink(supervisor.clone()))),
+        counts,
     };
     let bound = tokio::select! {
         biased;

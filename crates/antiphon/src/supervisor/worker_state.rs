@@ -68,6 +68,8 @@ pub(crate) struct Worker {
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) line: Client,
     pub(crate) signals: SignalSender,
+    /// Its slot in the [`CountTable`](crate::server::worker_counts::CountTable).
+    pub(crate) slot: Option<usize>,
 }
 
 impl Worker {

@@ -8,6 +8,7 @@ mod boot;
 mod death;
 mod descriptors;
 mod reload;
+mod spread;
 mod stop;
 mod upgrade;
 
