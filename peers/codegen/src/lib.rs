@@ -87,7 +87,7 @@ impl Authenticator for Even {
                 Ok(Some(identity.until(end)))
             }
             true => Ok(Some(identity)),
-            false => Err(AuthenticationError::refused("an odd token")),
+            false => Err(AuthenticationError::expired("an odd token")),
         }
     }
 }

@@ -73,6 +73,8 @@ pub struct AuthenticationError {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Refused,
+    /// They were good once, so nobody has guessed them.
+    Expired,
     Unavailable,
     /// Nobody was asked: the address has presented too many that were refused.
     Limited(Duration),
@@ -85,6 +87,16 @@ impl AuthenticationError {
         Self {
             reason,
             kind: Kind::Refused,
+        }
+    }
+
+    /// The credentials were good, and are not any more. That is told like a refusal, and does not count to
+    /// the limit of refused credentials: whoever had them does not guess.
+    pub fn expired(reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self {
+            reason,
+            kind: Kind::Expired,
         }
     }
 
@@ -108,14 +120,14 @@ impl AuthenticationError {
     /// Whether the same credentials may be good later.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        !matches!(self.kind, Kind::Refused)
+        matches!(self.kind, Kind::Unavailable | Kind::Limited(_))
     }
 
     /// The time until the credentials are looked at, if too many others were refused.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self.kind {
             Kind::Limited(wait) => Some(wait),
-            Kind::Refused | Kind::Unavailable => None,
+            Kind::Refused | Kind::Expired | Kind::Unavailable => None,
         }
     }
 }
@@ -193,8 +205,10 @@ impl Authenticators {
         attempt.end(match &verdict {
             Ok(Some(_)) => Outcome::Known,
             Ok(None) => Outcome::Open,
-            Err(error) if error.is_unavailable() => Outcome::Open,
-            Err(_) => Outcome::Refused,
+            Err(error) => match error.kind {
+                Kind::Refused => Outcome::Refused,
+                Kind::Expired | Kind::Unavailable | Kind::Limited(_) => Outcome::Open,
+            },
         });
         verdict
     }
@@ -222,7 +236,7 @@ impl Authenticators {
         for authenticator in self.all.iter() {
             if let Some(identity) = authenticator.ask(credentials).await? {
                 return match identity.is_expired() {
-                    true => Err(AuthenticationError::refused("the identity has expired")),
+                    true => Err(AuthenticationError::expired("the identity has expired")),
                     false => Ok(Some(identity)),
                 };
             }

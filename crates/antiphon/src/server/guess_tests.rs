@@ -42,6 +42,9 @@ impl Authenticator for Good {
         match credentials.bearer().or_else(key).or_else(shown) {
             None => Ok(None),
             Some(secret) if secret.starts_with("good") => Ok(Some(Identity::new("a"))),
+            Some(secret) if secret.starts_with("expired") => {
+                Err(AuthenticationError::expired("it was good"))
+            }
             Some(_) => Err(AuthenticationError::refused("wrong")),
         }
     }
@@ -258,6 +261,20 @@ fn judge(status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
 
 const ONE: From = From::Address("192.0.2.1");
 const OTHER: From = From::Address("192.0.2.2");
+
+/// A client with many calls at once has its token refused as often before it fetches another one.
+#[tokio::test(start_paused = true)]
+async fn what_has_only_expired_is_no_guess() {
+    for way in WAYS {
+        let server = Guarded::new();
+        for _ in 0..300 {
+            let answer = server.tries(way, ONE, "expired").await;
+            assert_eq!(answer, Answer::Refused, "{way:?}");
+        }
+        let renewed = server.tries(way, ONE, "good, as long as it lasts").await;
+        assert_eq!(renewed, Answer::Good, "{way:?}");
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn whoever_guesses_is_refused_unheard_over_every_transport() {

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::identity::{Identity, is_scope};
+use crate::identity::{AuthenticationError, Identity, is_scope};
 
 /// How much the clocks of issuer and server may differ.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ impl Expected {
         token: &str,
         key: &DecodingKey,
         algorithm: Algorithm,
-    ) -> Result<Identity, &'static str> {
+    ) -> Result<Identity, AuthenticationError> {
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY.as_secs();
         validation.validate_nbf = true;
@@ -52,8 +52,8 @@ impl Expected {
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         let verified = jsonwebtoken::decode::<Map<String, Value>>(token, key, &validation);
-        let claims = verified.map_err(|error| reason(error.kind()))?.claims;
-        self.identity(claims)
+        let claims = verified.map_err(|error| fault(error.kind()))?.claims;
+        self.identity(claims).map_err(AuthenticationError::refused)
     }
 
     fn identity(&self, mut claims: Map<String, Value>) -> Result<Identity, &'static str> {
@@ -107,15 +107,18 @@ fn words(claim: Value) -> Vec<String> {
     words.into_iter().filter(|word| is_scope(word)).collect()
 }
 
-/// The reason in words of ours: those of the library may show parts of a token.
-fn reason(kind: &ErrorKind) -> &'static str {
-    match kind {
+/// The reason in words of ours: those of the library may show parts of a token. It looks at claims only if
+/// the signature is good.
+fn fault(kind: &ErrorKind) -> AuthenticationError {
+    AuthenticationError::refused(match kind {
         ErrorKind::InvalidSignature => "a token that was not signed with the key",
-        ErrorKind::ExpiredSignature => "a token that has expired",
+        ErrorKind::ExpiredSignature => {
+            return AuthenticationError::expired("a token that has expired");
+        }
         ErrorKind::ImmatureSignature => "a token that is not valid yet",
         ErrorKind::InvalidIssuer => "a token of another issuer",
         ErrorKind::InvalidAudience => "a token for another audience",
         ErrorKind::MissingRequiredClaim(_) => "a token without `exp`, `iss`, `aud` or `sub`",
         _ => "a token that cannot be read",
-    }
+    })
 }

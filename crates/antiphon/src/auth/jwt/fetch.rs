@@ -11,12 +11,12 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::authorities::Authorities;
 use crate::address::loopback::is_loopback;
 use crate::transport::bounded_body::Collector;
+use crate::transport::tcp;
 use crate::transport::tls::HTTP1;
 
 /// The largest document in bytes.
@@ -96,7 +96,7 @@ impl JwksUrl {
     }
 
     async fn exchange(&self) -> Result<Bytes, String> {
-        let stream = TcpStream::connect((&*self.host, self.port)).await;
+        let stream = tcp::connect(&self.host, self.port).await;
         let stream = stream.map_err(|error| format!("no connection: {error}"))?;
         if !self.is_secure {
             // The name may lead elsewhere by now.

@@ -113,7 +113,7 @@ impl Jwt {
         }
         let identity = self.keys.current()?.find(&self.cache_key(token))?;
         Some(match identity.is_expired() {
-            true => Err(AuthenticationError::refused("a token that has expired")),
+            true => Err(AuthenticationError::expired("a token that has expired")),
             false => Ok(identity),
         })
     }
@@ -133,10 +133,7 @@ impl Jwt {
             Found::UnknownName => return Err(refused("a token whose key is not known")),
             Found::NoneFits => return Err(refused("a token whose algorithm no key fits")),
         };
-        let identity = self
-            .expected
-            .verify(token, key, header.alg)
-            .map_err(refused)?;
+        let identity = self.expected.verify(token, key, header.alg)?;
         if token.len() <= MAX_REMEMBERED {
             set.insert(&self.cache_key(token), &identity);
         }

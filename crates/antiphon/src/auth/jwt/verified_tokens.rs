@@ -54,43 +54,62 @@ pub(super) struct CacheKey<'a> {
     pub(super) token: &'a str,
 }
 
-/// Tokens that were verified, by hashes with random keys. The tokens themselves are not kept.
+/// Tokens that were verified, by a hash with a random key. The tokens themselves are not kept, but for the
+/// end of their signatures.
+///
+/// To be taken for one of them, another token has to have the same end, and the same hash, whose key nobody
+/// knows: one attempt in 2⁶⁴.
 ///
 /// There are two halves. If the young one is full, it takes the place of the old one, which is
 /// forgotten; so none is searched for what has to go.
 #[derive(Debug, Default)]
 struct TokenCache {
-    hashers: (RandomState, RandomState),
-    young: HashMap<u128, Identity>,
-    old: HashMap<u128, Identity>,
+    hasher: RandomState,
+    young: HashMap<u64, Verified>,
+    old: HashMap<u64, Verified>,
+}
+
+/// A token that was verified.
+#[derive(Clone, Debug)]
+struct Verified {
+    end: End,
+    identity: Identity,
+}
+
+/// The last bytes of a token, which are of its signature.
+type End = [u8; 16];
+
+fn end_of(token: &str) -> End {
+    token.as_bytes().last_chunk().copied().unwrap_or_default()
 }
 
 impl TokenCache {
-    fn hash(&self, token: &CacheKey<'_>) -> u128 {
-        let (one, two) = &self.hashers;
-        u128::from(one.hash_one(token)) << 64 | u128::from(two.hash_one(token))
-    }
-
     fn find(&mut self, token: &CacheKey<'_>) -> Option<Identity> {
-        let hash = self.hash(token);
-        if let Some(identity) = self.young.get(&hash) {
-            return Some(identity.clone());
+        let (hash, end) = (self.hasher.hash_one(token), end_of(token.token));
+        let is_it = |found: &&Verified| found.end == end;
+        if let Some(found) = self.young.get(&hash) {
+            return Some(found)
+                .filter(is_it)
+                .map(|found| found.identity.clone());
         }
         // What is used stays.
-        let identity = self.old.remove(&hash)?;
-        self.keep(hash, identity.clone());
+        self.old.get(&hash).filter(is_it)?;
+        let found = self.old.remove(&hash)?;
+        let identity = found.identity.clone();
+        self.keep(hash, found);
         Some(identity)
     }
 
     fn insert(&mut self, token: &CacheKey<'_>, identity: Identity) {
-        self.keep(self.hash(token), identity);
+        let end = end_of(token.token);
+        self.keep(self.hasher.hash_one(token), Verified { end, identity });
     }
 
-    fn keep(&mut self, hash: u128, identity: Identity) {
+    fn keep(&mut self, hash: u64, verified: Verified) {
         if self.young.len() >= HALF {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(hash, identity);
+        self.young.insert(hash, verified);
     }
 
     #[cfg(test)]

@@ -382,6 +382,20 @@ async fn tokens_are_remembered_within_bounds_and_not_beyond_their_key() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// Otherwise guesses at signatures would not count to the limit of refused credentials.
+#[tokio::test]
+async fn that_a_token_has_expired_is_told_of_signed_ones_only() {
+    let (ours, other) = (Issuer::ed(), Issuer::ed());
+    let jwt = jwt(JwtKeys::text(&ours.pem()).unwrap());
+    let mut claims = claims();
+    claims["exp"] = json!(now() - 40);
+    let expired = ours.token("EdDSA", &claims);
+    assert_eq!(outcome(&jwt, &expired).await, "a token that has expired");
+    let forged = other.token("EdDSA", &claims);
+    let expected = "a token that was not signed with the key";
+    assert_eq!(outcome(&jwt, &forged).await, expected);
+}
+
 #[tokio::test]
 async fn a_remembered_token_ends_in_time() {
     let issuer = Issuer::ed();
