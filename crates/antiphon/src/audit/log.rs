@@ -102,7 +102,7 @@ impl AuditLog {
         let path = path.into();
         let output = file::open(&path)?;
         let shared = Arc::new(Shared {
-            queue: LineQueue::new(MAX_BYTES, MAX_LINES),
+            queue: LineQueue::new(MAX_BYTES, MAX_LINES, KEPT),
             path,
             next: Mutex::default(),
             missing: Arc::default(),
@@ -222,10 +222,6 @@ impl Shared {
             let is_told =
                 untold == 0 || output.write(line::missing(untold).as_bytes(), waits).count == 0;
             missing.set(if is_told { 0 } else { untold });
-            match block.capacity() > KEPT {
-                true => block = Vec::new(),
-                false => block.clear(),
-            }
         }
     }
 }

@@ -46,14 +46,19 @@ impl Caller {
 }
 
 impl CallRecord {
-    /// Begins the record of a call.
+    /// Records a call that does not run: it was refused with this code.
+    pub(crate) fn refused(log: &AuditLog, request: &Request, origin: &Origin, code: ErrorCode) {
+        Self::begin(log, request, origin).finish(Some(code), 0);
+    }
+
+    /// Begins the record of a call of this caller, as it is known now.
     #[cold]
     pub(crate) fn begin(log: &AuditLog, request: &Request, origin: &Origin) -> Box<Self> {
         let traceparent = request.traceparent().or(origin.traceparent.as_deref());
         Box::new(Self {
             log: log.clone(),
             began: Instant::now(),
-            subject: None,
+            subject: subject(origin.identification.identity().as_ref()),
             caller: Caller::of(origin),
             // If there is no such method, its name may be a text of any length.
             method: request.method().chars().take(MAX_TEXT + 1).collect(),
@@ -63,9 +68,10 @@ impl CallRecord {
         })
     }
 
-    /// Says who calls.
+    /// Says who calls, if that was found out again: a session may have taken on another identity
+    /// meanwhile.
     pub(crate) fn known_as(&mut self, identity: Option<&Identity>) {
-        self.subject = identity.map(Identity::shared_subject);
+        self.subject = subject(identity);
     }
 
     /// Writes the line. `code` is that of the error, and `sent` counts the bytes of the response.
@@ -91,6 +97,10 @@ impl CallRecord {
         };
         self.log.push(&line.to_json());
     }
+}
+
+fn subject(identity: Option<&Identity>) -> Option<Arc<str>> {
+    identity.map(Identity::shared_subject)
 }
 
 impl Drop for CallRecord {

@@ -139,7 +139,6 @@ impl Batch {
         if let Some(code) = refused {
             shared.counters().called(usize::MAX);
             let mut envelope = Envelope::of(shared, &request, &self.origin);
-            envelope.record_origin(&self.origin);
             if let Some(answer) = self.finish(&mut envelope, Reply::error(code), 0, shared) {
                 self.push(Some(answer));
             }
@@ -327,9 +326,7 @@ impl Drop for Batch {
         let Some(audit) = &self.audit else { return };
         for entry in self.entries.by_ref() {
             if let Entry::Request(request) = entry {
-                let mut record = CallRecord::begin(audit, &request, &self.origin);
-                record.known_as(self.origin.identification.identity().as_ref());
-                record.finish(Some(ErrorCode::CANCELLED), 0);
+                CallRecord::refused(audit, &request, &self.origin, ErrorCode::CANCELLED);
             }
         }
     }

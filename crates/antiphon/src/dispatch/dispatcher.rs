@@ -68,24 +68,34 @@ impl Router {
         });
         let connection = Connection::new(Transport::InProcess, None, Account::unlimited());
         let in_process = Origin::new(common, connection, true);
-        Ok(Dispatcher::of(
-            frozen.endpoint,
-            Arc::new(in_process),
+        Ok(Dispatcher::of(Parts {
+            endpoint: frozen.endpoint,
+            in_process: Arc::new(in_process),
             limits,
-            None,
-            None,
-        ))
+            rate: None,
+            audit: None,
+        }))
     }
 }
 
+/// What a dispatcher is made of.
+struct Parts {
+    endpoint: Endpoint,
+    in_process: Arc<Origin>,
+    limits: Limits,
+    rate: Option<RateLimiter>,
+    audit: Option<AuditLog>,
+}
+
 impl Dispatcher {
-    fn of(
-        endpoint: Endpoint,
-        in_process: Arc<Origin>,
-        limits: Limits,
-        rate: Option<RateLimiter>,
-        audit: Option<AuditLog>,
-    ) -> Self {
+    fn of(parts: Parts) -> Self {
+        let Parts {
+            endpoint,
+            in_process,
+            limits,
+            rate,
+            audit,
+        } = parts;
         Self(Arc::new(Shared {
             endpoint,
             rules: Rules::default()
@@ -105,39 +115,40 @@ impl Dispatcher {
         }))
     }
 
+    fn parts(&self) -> Parts {
+        Parts {
+            endpoint: self.0.endpoint.clone(),
+            in_process: Arc::clone(&self.0.in_process),
+            limits: self.0.limits.clone(),
+            rate: self.0.rate.clone(),
+            audit: self.0.audit.clone(),
+        }
+    }
+
     /// The same router with other limits. Both share one count of calls in flight.
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
-        Self::of(
-            self.0.endpoint.clone(),
-            Arc::clone(&self.0.in_process),
+        Self::of(Parts {
             limits,
-            self.0.rate.clone(),
-            self.0.audit.clone(),
-        )
+            ..self.parts()
+        })
     }
 
     /// The same router with a limit of calls by caller.
     pub(crate) fn rate_limited(&self, rate: Option<RateLimiter>) -> Self {
-        Self::of(
-            self.0.endpoint.clone(),
-            Arc::clone(&self.0.in_process),
-            self.0.limits.clone(),
+        Self::of(Parts {
             rate,
-            self.0.audit.clone(),
-        )
+            ..self.parts()
+        })
     }
 
     /// The same router, whose calls are recorded.
     #[cfg(feature = "server")]
     pub(crate) fn audited(&self, audit: AuditLog) -> Self {
-        Self::of(
-            self.0.endpoint.clone(),
-            Arc::clone(&self.0.in_process),
-            self.0.limits.clone(),
-            self.0.rate.clone(),
-            Some(audit),
-        )
+        Self::of(Parts {
+            audit: Some(audit),
+            ..self.parts()
+        })
     }
 
     /// The same router as part of a server; `None` keeps its limits.
@@ -148,14 +159,19 @@ impl Dispatcher {
         rate: Option<RateLimiter>,
         audit: Option<AuditLog>,
     ) -> Self {
-        let limits = limits.unwrap_or_else(|| self.0.limits.clone());
+        let parts = self.parts();
         let Origin {
             common, connection, ..
-        } = &*self.0.in_process;
+        } = &*parts.in_process;
         let mut in_process = Origin::new(Arc::clone(common), Arc::clone(connection), true);
         in_process.server = Some(Arc::clone(server));
-        let endpoint = self.0.endpoint.clone();
-        Self::of(endpoint, Arc::new(in_process), limits, rate, audit)
+        Self::of(Parts {
+            endpoint: parts.endpoint,
+            in_process: Arc::new(in_process),
+            limits: limits.unwrap_or(parts.limits),
+            rate,
+            audit,
+        })
     }
 
     /// The state that all its calls share.
@@ -237,9 +253,7 @@ impl Dispatcher {
     /// Records a call that its session has refused with this code.
     pub(crate) fn record_refusal(&self, request: &Request, origin: &Origin, code: ErrorCode) {
         if let Some(audit) = &self.0.audit {
-            let mut record = CallRecord::begin(audit, request, origin);
-            record.known_as(origin.identification.identity().as_ref());
-            record.finish(Some(code), 0);
+            CallRecord::refused(audit, request, origin, code);
         }
     }
 

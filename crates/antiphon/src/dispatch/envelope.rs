@@ -49,13 +49,6 @@ impl Envelope {
         }
     }
 
-    /// Records whose call it is that does not run.
-    pub(super) fn record_origin(&mut self, origin: &Origin) {
-        if let Some(record) = &mut self.record {
-            record.known_as(origin.identification.identity().as_ref());
-        }
-    }
-
     pub(super) fn is_notification(&self) -> bool {
         matches!(self.id, EnvelopeId::Notification)
     }

@@ -45,7 +45,6 @@ pub(super) fn start(
         && let Some(denial) = exceeds(shared, limiter, &origin, &request)
     {
         envelope.route = denial.route;
-        envelope.record_origin(&origin);
         shared.counters().called(denial.route);
         return (Started::Denied(denial), envelope);
     }

@@ -17,6 +17,8 @@ pub(crate) struct LineQueue {
     written: Condvar,
     max_bytes: usize,
     max_lines: usize,
+    /// A block larger than this is freed after use.
+    max_kept: usize,
 }
 
 #[derive(Debug)]
@@ -56,8 +58,8 @@ pub(crate) enum Taken {
 }
 
 impl LineQueue {
-    /// A queue for at most this many bytes, and lines.
-    pub(crate) const fn new(max_bytes: usize, max_lines: usize) -> Self {
+    /// A queue for at most this many bytes, and lines, whose thread keeps a block of so many bytes.
+    pub(crate) const fn new(max_bytes: usize, max_lines: usize, max_kept: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 lines: Vec::new(),
@@ -72,6 +74,7 @@ impl LineQueue {
             written: Condvar::new(),
             max_bytes,
             max_lines,
+            max_kept,
         }
     }
 
@@ -140,9 +143,13 @@ impl LineQueue {
         }
     }
 
-    /// Waits for lines, lets more of them gather for a time, and moves them into an empty block. For
-    /// the thread; what it took before counts as written.
+    /// Waits for lines, lets more of them gather for a time, and moves them into the block. For the
+    /// thread; what is in the block counts as written.
     pub(crate) fn take(&self, block: &mut Vec<u8>, gather: Duration) -> Taken {
+        match block.capacity() > self.max_kept {
+            true => *block = Vec::new(),
+            false => block.clear(),
+        }
         let mut state = self.lock();
         state.thread = Thread::Waits;
         state.is_flushing &= !state.is_empty();
@@ -217,7 +224,7 @@ mod tests {
     #[test]
     fn a_queue_has_bounds_and_counts_what_it_drops() {
         for (line, fits) in [("x\n".repeat(512), 64), ("\n".to_owned(), 100)] {
-            let queue = LineQueue::new(64 * 1024, 100);
+            let queue = LineQueue::new(64 * 1024, 100, 0);
             for _ in 0..fits + 7 {
                 queue.push(line.as_bytes());
             }
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_is_queued_is_taken_before_the_end() {
-        let queue = LineQueue::new(100, 100);
+        let queue = LineQueue::new(100, 100, 0);
         queue.push(b"a\n");
         queue.close();
         let mut block = Vec::new();
@@ -242,7 +249,7 @@ mod tests {
 
     #[test]
     fn lines_gather_until_the_queue_is_half_full_or_flushed() {
-        let queue = LineQueue::new(1000, 8);
+        let queue = LineQueue::new(1000, 8, 0);
         let hour = Duration::from_secs(3600);
         std::thread::scope(|scope| {
             let taking = scope.spawn(|| {
@@ -274,7 +281,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_longer_than_said_for_lines_that_nobody_writes() {
-        let queue = LineQueue::new(100, 100);
+        let queue = LineQueue::new(100, 100, 0);
         queue.push(b"a\n");
         queue.flush(Duration::from_millis(1));
         let mut block = Vec::new();

@@ -22,7 +22,7 @@ const MAX_LINES: usize = 8192;
 /// A buffer larger than this is freed after use.
 const KEPT: usize = 64 * 1024;
 
-static QUEUE: LineQueue = LineQueue::new(MAX_BYTES, MAX_LINES);
+static QUEUE: LineQueue = LineQueue::new(MAX_BYTES, MAX_LINES, KEPT);
 
 static HAS_THREAD: AtomicBool = AtomicBool::new(false);
 
@@ -102,10 +102,6 @@ fn write_lines() {
         lost += output.write(&block, || true).count;
         if lost > 0 && output.write(notice(lost).as_bytes(), || true).count == 0 {
             lost = 0;
-        }
-        match block.capacity() > KEPT {
-            true => block = Vec::new(),
-            false => block.clear(),
         }
     }
 }

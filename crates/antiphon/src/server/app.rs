@@ -131,8 +131,7 @@ impl App {
                 .authenticators(self.authenticators.clone()),
             Arc::new(self.documents(settings)),
             self.admin.clone(),
-        )
-        .record_refusals(self.audit.clone());
+        );
         let layers = self.http_layers.iter();
         let handler = layers.fold(HttpHandler::Plain(service), |inside, layer| layer(inside));
         let local = self.exposure.is_local(settings);

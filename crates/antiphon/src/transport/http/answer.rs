@@ -70,7 +70,7 @@ impl HttpService {
                 return refusal.into_response();
             }
             let direct = !fields.forwarded;
-            let audit = self.0.audit.as_ref();
+            let audit = self.0.routes.audit_log();
             let identifying = identify(authenticators, audit, caller, direct, &mut head);
             let identified = Box::pin(identifying).await;
             identification = match identified {

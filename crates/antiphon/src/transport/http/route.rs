@@ -89,8 +89,8 @@ impl Route {
     }
 
     /// Records the calls.
-    pub(super) fn audit(&mut self, audit: &AuditLog) {
-        self.dispatcher = self.dispatcher.audited(audit.clone());
+    pub(super) fn record(&mut self, log: &AuditLog) {
+        self.dispatcher = self.dispatcher.audited(log.clone());
     }
 
     /// Sets the media types of responses, in order of preference. A request whose `Accept` excludes

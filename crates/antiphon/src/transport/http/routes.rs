@@ -38,10 +38,16 @@ impl Routes {
     }
 
     /// Records the calls of all routes.
-    pub(super) fn audit(&mut self, audit: &AuditLog) {
+    pub(super) fn record(&mut self, log: &AuditLog) {
         for (_, route) in &mut self.0 {
-            route.audit(audit);
+            route.record(log);
         }
+    }
+
+    /// Where calls are recorded, which is the same for all routes.
+    pub(super) fn audit_log(&self) -> Option<&AuditLog> {
+        let (_, route) = self.0.first()?;
+        route.dispatcher.audit()
     }
 
     /// The route at this path.

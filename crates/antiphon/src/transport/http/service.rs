@@ -91,8 +91,6 @@ pub(super) struct Inner {
     pub(super) admin: Option<AdminToken>,
     /// The documents that are served to GET.
     pub(super) pages: Option<Arc<dyn Pages>>,
-    /// Where credentials that are refused are recorded, if they are.
-    pub(super) audit: Option<AuditLog>,
     /// The caller for requests that do not come through a server of this crate.
     pub(super) unknown: Arc<Caller>,
 }
@@ -136,7 +134,6 @@ impl HttpService {
             config: SessionConfig::default(),
             admin: None,
             pages: None,
-            audit: None,
         }))
     }
 
@@ -153,7 +150,6 @@ impl HttpService {
             routes,
             admin,
             pages: Some(pages),
-            audit: None,
             guard,
             body,
             config,
@@ -259,15 +255,7 @@ impl HttpService {
     /// ```
     #[must_use]
     pub fn audit_log(self, log: AuditLog) -> Self {
-        self.edit(|inner| {
-            inner.routes.audit(&log);
-            inner.audit = Some(log);
-        })
-    }
-
-    /// Records credentials that are refused; its routes record calls already.
-    pub(crate) fn record_refusals(self, log: Option<AuditLog>) -> Self {
-        self.edit(|inner| inner.audit = log)
+        self.edit(move |inner| inner.routes.record(&log))
     }
 
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
-use super::{Folder, OneToken, TOKEN, lines, server, summary};
+use super::{OneToken, TOKEN, lines, server, summary};
+use crate::support::folder::Folder;
 use crate::support::http1::post;
 use crate::support::test_server::{Log, TestServer, router};
 use crate::support::{batch, call as call_text, notification};

@@ -8,17 +8,35 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use antiphon::AuditLog;
+use antiphon::{AuditLog, HttpService};
 use serde_json::Value;
+use tower::ServiceExt as _;
 
-use super::{Folder, lines, server};
+use super::{lines, server};
 use crate::support::call as call_text;
+use crate::support::folder::Folder;
 use crate::support::http1::{Http1, post};
-use crate::support::test_server::{Log, TestServer};
+use crate::support::test_server::{Log, TestServer, router};
+use crate::support::until;
 
 async fn free(http: &mut Http1) {
     let response = http.ask(post("", &call_text("1", "free", "[1]"))).await;
     assert_eq!(response.json()["result"], 1);
+}
+
+/// A mounted service whose calls are recorded.
+fn service(log: &Log, audit: &AuditLog) -> HttpService {
+    let service = router(log).into_service().unwrap();
+    service.audit_log(audit.clone())
+}
+
+async fn send(service: &HttpService, message: &str) {
+    let request = http::Request::post("http://localhost/")
+        .header("content-type", "application/json")
+        .body(message.to_owned())
+        .unwrap();
+    let answered = service.clone().oneshot(request).await;
+    assert_eq!(answered.unwrap().status(), 200);
 }
 
 fn make_pipe(path: &Path) {
@@ -33,44 +51,25 @@ fn reader(path: &Path) -> File {
     options.open(path).unwrap()
 }
 
-/// Waits until this is true.
-async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while !is_true() {
-        assert!(Instant::now() < until, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 #[tokio::test]
 async fn a_file_is_appended_to_and_opened_again_on_demand() {
     let folder = Folder::new();
     let (path, moved) = (folder.path("log"), folder.path("log.1"));
     fs::write(&path, "{\"torn\":").unwrap();
     let audit = AuditLog::open(&path).unwrap();
+    let add = call_text("1", "add", "[3,4]");
     let log = Log::default();
-    let service = crate::support::test_server::router(&log)
-        .into_service()
-        .unwrap();
-    let service = service.audit_log(audit.clone());
-    let call = async || {
-        let request = http::Request::post("http://localhost/")
-            .header("content-type", "application/json")
-            .body(call_text("1", "add", "[3,4]"))
-            .unwrap();
-        let answered = tower::ServiceExt::oneshot(service.clone(), request).await;
-        assert_eq!(answered.unwrap().status(), 200);
-    };
-    call().await;
+    let service = service(&log, &audit);
+    send(&service, &add).await;
     audit.flush(Duration::from_secs(20));
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("{\"torn\":\n{\"time\":"), "{text}");
     fs::rename(&path, &moved).unwrap();
-    call().await;
+    send(&service, &add).await;
     audit.flush(Duration::from_secs(20));
     assert!(!path.exists(), "lines go to the old file");
     audit.reopen().unwrap();
-    call().await;
+    send(&service, &add).await;
     assert_eq!(lines(&path, 1).await.len(), 1);
     assert_eq!(fs::read_to_string(&moved).unwrap().lines().count(), 3);
     let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -79,7 +78,7 @@ async fn a_file_is_appended_to_and_opened_again_on_demand() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     assert!(audit.reopen().is_err());
-    call().await;
+    send(&service, &add).await;
     audit.flush(Duration::from_secs(20));
     assert_eq!(audit.missing(), 0);
 }
@@ -92,7 +91,7 @@ fn what_no_line_can_be_written_to_is_refused() {
     let _listening = UnixListener::bind(&socket).unwrap();
     std::os::unix::fs::symlink("file", &link).unwrap();
     for path in [
-        &folder.0,
+        folder.root(),
         &pipe,
         &socket,
         &link,
@@ -110,36 +109,25 @@ async fn a_pipe_that_nobody_reads_slows_nobody_and_what_is_missing_is_told() {
     make_pipe(&path);
     let mut reader = reader(&path);
     let audit = AuditLog::open(&path).unwrap();
-    let service = crate::support::test_server::router(&log)
-        .into_service()
-        .unwrap();
-    let service = service.audit_log(audit.clone());
+    let service = service(&log, &audit);
     let batch = crate::support::batch(vec![call_text("1", "count", "[]"); 100]);
-    let call = async || {
-        let request = http::Request::post("http://localhost/")
-            .header("content-type", "application/json")
-            .body(batch.clone())
-            .unwrap();
-        let answered = tower::ServiceExt::oneshot(service.clone(), request).await;
-        assert_eq!(answered.unwrap().status(), 200);
-    };
     let mut made = 0;
     while audit.missing() == 0 {
-        call().await;
+        send(&service, &batch).await;
         made += 100;
         assert!(made < 200_000, "everything is held");
     }
     // Now somebody reads: what was held comes, and then how much is missing.
     let mut text = String::new();
     let mut bytes = vec![0; 64 * 1024];
-    until("nothing is told", || {
+    let told = || {
         match reader.read(&mut bytes) {
             Ok(read) => text.push_str(std::str::from_utf8(&bytes[..read]).unwrap()),
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
         }
         text.contains("missingLines") && text.ends_with('\n')
-    })
-    .await;
+    };
+    until(told, "what is missing").await;
     let lines: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

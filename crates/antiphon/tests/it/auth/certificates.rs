@@ -1,6 +1,7 @@
 //! Clients with certificates.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use antiphon::{ClientCertificates, Server};
@@ -15,6 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore, version};
 
 use super::*;
+use crate::support::folder::Folder;
 
 /// An authority.
 struct Authority(rcgen::Issuer<'static, KeyPair>, String);
@@ -167,7 +169,7 @@ async fn authorities_that_cannot_be_used_are_refused_at_the_start() {
     let (chain, key) = files(&folder, &own);
     let rubbish = folder.file("rubbish.pem", "rubbish");
     for (file, part) in [
-        (folder.0.join("none"), "none"),
+        (folder.path("none"), "none"),
         (rubbish, "no certificate (PEM)"),
     ] {
         let server = Server::new(router(&Counter::default()))

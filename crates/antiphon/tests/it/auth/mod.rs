@@ -5,8 +5,6 @@ mod refusals;
 #[cfg(unix)]
 mod unix;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use antiphon::{Context, Identity, Jwt, JwtKeys, Router};
@@ -24,31 +22,6 @@ fn router(ran: &Counter) -> Router {
         let scopes: Vec<_> = identity.scopes().map(str::to_owned).collect();
         json!([identity.subject(), scopes])
     })
-}
-
-/// A temporary folder, removed on drop.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(format!("antiphon-auth-{process}-{next}"));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// An issuer of JSON Web Tokens.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::support::call as request;
+use crate::support::folder::Folder;
 use crate::support::http1::post;
 use crate::support::test_server::{Log, TestServer};
 

@@ -7,6 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::support::folder::Folder;
 
 #[tokio::test]
 async fn a_process_of_this_user_is_known_over_every_unix_socket() {
@@ -14,7 +15,7 @@ async fn a_process_of_this_user_is_known_over_every_unix_socket() {
     let ran = Counter::default();
     let token = NewToken::generate("bob", ["t"]).unwrap();
     for scheme in ["unix", "http+unix"] {
-        let path = folder.0.join(format!("{scheme}.sock"));
+        let path = folder.path(&format!("{scheme}.sock"));
         let server = Server::new(router(&ran))
             .bind(format!("{scheme}:{}", path.display()))
             .authenticate(UnixPeers::new().allow_self(Identity::new("me").scope("s")))
@@ -41,7 +42,7 @@ async fn a_process_of_this_user_is_known_over_every_unix_socket() {
         serving.abort();
     }
     // Behind a proxy the user is the proxy's.
-    let path = folder.0.join("behind.sock");
+    let path = folder.path("behind.sock");
     let server = Server::new(router(&ran))
         .bind(format!("unix:{}?proxy=true", path.display()))
         .allow_unauthenticated_public(true)
@@ -62,7 +63,7 @@ async fn a_process_of_this_user_is_known_over_every_unix_socket() {
     }
     serving.abort();
 
-    let path = folder.0.join("forwarded.sock");
+    let path = folder.path("forwarded.sock");
     let server = Server::new(router(&ran))
         .bind(format!("http+unix:{}", path.display()))
         .authenticate(UnixPeers::new().allow_self(Identity::new("me")));
@@ -78,7 +79,7 @@ async fn a_process_of_this_user_is_known_over_every_unix_socket() {
     serving.abort();
 
     let others = UnixPeers::new().allow(u32::MAX - 1, Identity::new("nobody"));
-    let path = folder.0.join("others.sock");
+    let path = folder.path("others.sock");
     let server = Server::new(router(&ran)).authenticate(others);
     let server = server
         .bind(format!("unix:{}", path.display()))

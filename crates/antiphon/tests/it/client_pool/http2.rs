@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-use super::{Numbered, RIGHT, builder, call, events, settle};
+use super::{Numbered, RIGHT, builder, call, events, is_closed_after_a_minute, settle};
 
 fn client(address: SocketAddr) -> Client {
     let builder = builder(address).http2_prior_knowledge(true);
@@ -291,17 +291,7 @@ async fn an_idle_connection_is_closed_after_a_minute() {
     let (told, mut hears) = events();
     let server = Numbered::serve(move |_, stream| ending(told.clone(), stream)).await;
     let client = client(server.address);
-    for _ in 0..3 {
-        call(&client).await;
-        sleep(Duration::from_secs(59)).await;
-    }
-    assert_eq!(server.connections(), 1);
-    call(&client).await;
-    let idle_since = Instant::now();
-    let closed = hears.recv().await.unwrap();
-    assert_eq!((closed - idle_since).as_secs(), 60);
-    call(&client).await;
-    assert_eq!(server.connections(), 2);
+    is_closed_after_a_minute(&client, &server, &mut hears).await;
 }
 
 #[tokio::test]

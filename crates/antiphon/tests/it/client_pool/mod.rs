@@ -9,11 +9,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use antiphon::client::{Client, ClientBuilder};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep};
 
 use crate::client_support::{listen, read_request, wire};
 
@@ -80,5 +82,24 @@ async fn answer_one(stream: &mut TcpStream, status: &str) -> io::Result<()> {
 
 /// Lets the runtime see what has happened to its sockets.
 async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    sleep(Duration::from_millis(5)).await;
+}
+
+/// Checks that a connection on which nothing is sent is closed after a minute, as the server tells.
+async fn is_closed_after_a_minute(
+    client: &Client,
+    server: &Numbered,
+    hears: &mut UnboundedReceiver<Instant>,
+) {
+    for _ in 0..3 {
+        call(client).await;
+        sleep(Duration::from_secs(59)).await;
+    }
+    assert_eq!(server.connections(), 1);
+    call(client).await;
+    let idle_since = Instant::now();
+    let closed = hears.recv().await.unwrap();
+    assert_eq!((closed - idle_since).as_secs(), 60);
+    call(client).await;
+    assert_eq!(server.connections(), 2);
 }

@@ -6,7 +6,7 @@ use antiphon::client::ErrorKind;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep};
 
-use super::{Numbered, answer_one, builder, call, client, events};
+use super::{Numbered, answer_one, builder, call, client, events, is_closed_after_a_minute};
 use crate::client_support::read_request;
 
 #[tokio::test(start_paused = true)]
@@ -22,17 +22,7 @@ async fn an_idle_connection_is_closed_after_a_minute() {
     })
     .await;
     let client = client(server.address);
-    for _ in 0..3 {
-        call(&client).await;
-        sleep(Duration::from_secs(59)).await;
-    }
-    assert_eq!(server.connections(), 1);
-    call(&client).await;
-    let idle_since = Instant::now();
-    let closed = hears.recv().await.unwrap();
-    assert_eq!((closed - idle_since).as_secs(), 60);
-    call(&client).await;
-    assert_eq!(server.connections(), 2);
+    is_closed_after_a_minute(&client, &server, &mut hears).await;
 }
 
 /// What the server has closed does not stay open for a minute.

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::call;
 use crate::support::counter::{Counter, Gauge};
+use crate::support::until;
 
 /// Time limit after which a test counts as hung.
 pub(super) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -205,17 +206,6 @@ impl Drop for SessionServer {
     fn drop(&mut self) {
         self.handle.kill();
     }
-}
-
-/// Polls a condition that has no event until it holds.
-pub(super) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
-    for _ in 0..4_000 {
-        if holds() {
-            return;
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it never holds: {what}");
 }
 
 /// A WebSocket client on raw frames.

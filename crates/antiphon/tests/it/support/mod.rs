@@ -2,13 +2,17 @@
 
 pub(crate) mod counter;
 pub(crate) mod events;
+pub(crate) mod folder;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod log;
 pub(crate) mod test_server;
 
+use std::time::Duration;
+
 use antiphon::Dispatcher;
 use serde_json::Value;
+use tokio::time::sleep;
 
 /// The JSON text of a call.
 pub(crate) fn call(id: &str, method: &str, params: &str) -> String {
@@ -55,3 +59,14 @@ pub(crate) const PARSE_ERROR: &str =
 /// The response to an object that is not a request and has no valid id.
 pub(crate) const INVALID_REQUEST: &str =
     r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}"#;
+
+/// Polls a condition that has no event until it holds.
+pub(crate) async fn until(mut holds: impl FnMut() -> bool, what: &str) {
+    for _ in 0..4_000 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it never holds: {what}");
+}
