@@ -30,12 +30,13 @@ pub(crate) fn token(file: &str, subject: &str, scopes: &[&str]) -> String {
     ended.out.trim_end().to_owned()
 }
 
-/// Waits until this call has this status.
+/// Waits until this call has this status. It asks at most as often as an address may have credentials
+/// refused, so that the limit of these is not what it meets.
 pub(crate) fn wait_for(url: &str, token: &str, method: &str, expected: u16) {
     let until = Instant::now() + TIMEOUT;
     while status(url, token, method) != expected {
         assert!(Instant::now() < until, "not {expected}");
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(100));
     }
 }
 
