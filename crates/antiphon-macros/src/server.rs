@@ -95,10 +95,6 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     let names = Names::new();
     let call = &names.call;
     let name = &method.name;
-    let body = match method.request_handler {
-        Some(_) => handled(method, callee, &names),
-        None => decoded(method, callee, &names),
-    };
     let may_stream = method.subscription.as_ref().map(|_| {
         let error = &names.error;
         quote! {
@@ -107,6 +103,25 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
             }
         }
     });
+    let handler = match method.request_handler {
+        Some(_) => handled(method, callee, &names),
+        None if is_immediate(method) => immediate(method, callee, &names),
+        None => decoded(method, callee, &names),
+    };
+    let handler = match is_immediate(method) {
+        true => quote! {
+            ::antiphon::__private::immediate(
+                #name,
+                move |#call: &mut ::antiphon::__private::Call| { #handler },
+            )
+        },
+        false => quote! {
+            ::antiphon::__private::Method::new(
+                #name,
+                move |mut #call: ::antiphon::__private::Call| { #may_stream #handler },
+            )
+        },
+    };
     let format = method
         .format
         .as_ref()
@@ -121,10 +136,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     let scopes = scopes(method.scope.as_ref()).map(|scope| quote!(.scope(#scope)));
     let cost = method.cost.iter();
     let made = quote! {
-        ::antiphon::__private::Method::new(
-            #name,
-            move |mut #call: ::antiphon::__private::Call| { #may_stream #body },
-        )
+        #handler
         #format
         #access
         #public
@@ -142,11 +154,16 @@ fn scopes(text: Option<&syn::LitStr>) -> impl Iterator<Item = String> {
     scopes.into_iter()
 }
 
-/// The handler body that decodes the parameters directly.
-fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
+/// Whether the method has its response when it returns.
+fn is_immediate(method: &Method) -> bool {
+    let waits = method.is_async || method.is_blocking || method.subscription.is_some();
+    !waits && method.request_handler.is_none()
+}
+
+/// The handler body of a method that has its response when it returns. The call stays where it is.
+fn immediate(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
     let Names {
         call,
-        context,
         own_context,
         outcome,
         error,
@@ -154,35 +171,52 @@ fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream 
     } = names;
     let slots = slots(method);
     let values = values(method);
+    let own = method
+        .takes_context()
+        .then(|| quote!(let #own_context = #call.context();));
+    let invoked = outcome_of(method, callee, names, own_context);
+    let answer = quote_spanned! {at(method.output_tokens().span())=>
+        ::antiphon::__private::answer(#call, #outcome)
+    };
+    quote! {
+        match ::antiphon::__private::decode(#call, #slots) {
+            ::antiphon::__private::Ok(#values) => {
+                #own
+                let #outcome = #invoked;
+                #answer
+            }
+            ::antiphon::__private::Err(#error) => ::antiphon::__private::Reply::error(#error),
+        }
+    }
+}
+
+/// The handler body that decodes the parameters, and then runs the method in a future, on a thread
+/// where it may block, or as a subscription.
+fn decoded(method: &Method, callee: &TokenStream, names: &Names) -> TokenStream {
+    let Names {
+        call,
+        context,
+        own_context,
+        error,
+        ..
+    } = names;
+    let slots = slots(method);
+    let values = values(method);
     let finish = finish(method, callee, names, own_context);
-    let run = if method.is_async || method.is_blocking || method.subscription.is_some() {
-        let object = keep_object(method, names);
-        let own = keep_context(method, own_context, context);
-        let run = match method.is_blocking {
-            true => blocking(&quote!(&#context), &finish),
-            false => boxed(method, context, &finish),
-        };
-        quote! {
-            #object
-            let #context = #call.context();
-            #own
-            #run
-        }
-    } else {
-        let own = method
-            .takes_context()
-            .then(|| quote!(let #own_context = #call.context();));
-        let invoked = outcome_of(method, callee, names, own_context);
-        let answer = answer(method, names);
-        quote! {
-            #own
-            let #outcome = #invoked;
-            ::antiphon::__private::CallFuture::ready(#answer)
-        }
+    let object = keep_object(method, names);
+    let own = keep_context(method, own_context, context);
+    let run = match method.is_blocking {
+        true => blocking(&quote!(&#context), &finish),
+        false => boxed(method, context, &finish),
     };
     quote! {
         match ::antiphon::__private::decode(&mut #call, #slots) {
-            ::antiphon::__private::Ok(#values) => { #run }
+            ::antiphon::__private::Ok(#values) => {
+                #object
+                let #context = #call.context();
+                #own
+                #run
+            }
             ::antiphon::__private::Err(#error) => ::antiphon::__private::refuse(#call, #error),
         }
     }

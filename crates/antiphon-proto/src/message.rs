@@ -168,6 +168,12 @@ impl Request {
         self.params.map(|span| self.str(span.range()))
     }
 
+    /// The JSON text of `params` as bytes, without another UTF-8 validation.
+    #[must_use]
+    pub fn params_bytes(&self) -> Option<&[u8]> {
+        self.params.and_then(|span| self.text.get(span.range()))
+    }
+
     /// Lets go of the parameters and of the message, when they are decoded: a call that waits would
     /// keep them alive. Method and id stay.
     pub fn forget_params(&mut self) {

@@ -19,6 +19,9 @@ use crate::scan::{Fault, Scanner, Span, may_exceed};
 /// The longest method name that is copied because it has escapes, in bytes as it is written.
 const MAX_ESCAPED_NAME: usize = 4096;
 
+/// A short entry of a batch, in bytes.
+const TYPICAL_ENTRY: usize = 56;
+
 /// Rules for valid messages.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -143,36 +146,29 @@ pub fn parse(message: Bytes, rules: &Rules) -> Result<Incoming, Rejection> {
     match shape? {
         Shape::Object(members) => Ok(Incoming::Single(members.classify(message, rules))),
         Shape::Array { too_long: true, .. } => Err(Rejection::BatchTooLong),
-        Shape::Array { elements, .. } if elements.is_empty() => Err(Rejection::EmptyBatch),
-        Shape::Array { elements, .. } => Ok(Incoming::Batch(
-            elements
-                .into_iter()
-                .map(|element| match element {
-                    Some(members) => members.classify(message.clone(), rules),
-                    None => invalid(None, "not an object"),
-                })
-                .collect(),
-        )),
+        Shape::Array { entries, .. } if entries.is_empty() => Err(Rejection::EmptyBatch),
+        Shape::Array { entries, .. } => Ok(Incoming::Batch(entries)),
         Shape::Scalar => Err(Rejection::NotAnObject),
     }
 }
 
 enum Shape {
+    /// It contains only offsets, so the message can be moved afterwards.
     Object(Members),
     Array {
-        elements: Vec<Option<Members>>,
+        entries: Vec<Entry>,
         too_long: bool,
     },
     Scalar,
 }
 
-/// Scans the whole text. The result contains only offsets, so the message can be moved afterwards.
-fn shape<const COUNTS: bool>(message: &[u8], rules: &Rules) -> Result<Shape, Rejection> {
+/// Scans the whole text.
+fn shape<const COUNTS: bool>(message: &Bytes, rules: &Rules) -> Result<Shape, Rejection> {
     let mut scanner = Scanner::<COUNTS>::new(message, rules.max_values);
     scanner.space();
     let shape = match scanner.peek() {
         Some(b'{') => members(&mut scanner).map(Shape::Object),
-        Some(b'[') => elements(&mut scanner, rules.max_batch),
+        Some(b'[') => entries(&mut scanner, message, rules),
         _ => scanner.value().map(|_| Shape::Scalar),
     };
     scanner.space();
@@ -191,32 +187,34 @@ fn shape<const COUNTS: bool>(message: &[u8], rules: &Rules) -> Result<Shape, Rej
     Ok(shape)
 }
 
-/// The elements of a batch; an element that is not an object is `None`. Beyond the limit only the
-/// syntax is checked, and nothing is stored.
-fn elements<const COUNTS: bool>(
+/// The entries of a batch. Beyond the limit only the syntax is checked, and nothing is stored.
+fn entries<const COUNTS: bool>(
     scanner: &mut Scanner<'_, COUNTS>,
-    max: usize,
+    message: &Bytes,
+    rules: &Rules,
 ) -> Result<Shape, Fault> {
-    let mut elements = Vec::new();
+    let expected = message.len() / TYPICAL_ENTRY;
+    let mut entries = Vec::with_capacity(expected.min(rules.max_batch));
     let mut too_long = false;
     scanner.open(b'[')?;
     scanner.space();
     if scanner.close(b']') {
-        return Ok(Shape::Array { elements, too_long });
+        return Ok(Shape::Array { entries, too_long });
     }
     loop {
-        if elements.len() >= max {
+        if entries.len() >= rules.max_batch {
             too_long = true;
             scanner.value()?;
         } else if scanner.peek() == Some(b'{') {
-            elements.push(Some(members(scanner)?));
+            let members = members(scanner)?;
+            entries.push(members.classify(message.clone(), rules));
         } else {
             scanner.value()?;
-            elements.push(None);
+            entries.push(invalid(None, "not an object"));
         }
         scanner.space();
         if scanner.close(b']') {
-            return Ok(Shape::Array { elements, too_long });
+            return Ok(Shape::Array { entries, too_long });
         }
         scanner.expect(b',')?;
         scanner.space();

@@ -202,6 +202,21 @@ where
     }
 }
 
+/// Creates a method that has its reply when its handler returns. The handler is handed the call where
+/// it is, because each move of a call copies it.
+pub fn immediate(
+    name: &str,
+    handler: impl Fn(&mut Call) -> Reply + Send + Sync + 'static,
+) -> Method {
+    Method::immediate(name.to_owned(), handler)
+}
+
+/// Creates the reply from the outcome of a method, as [`Call::answer`] does.
+#[inline]
+pub fn answer<T: Serialize>(call: &mut Call, outcome: Result<T, ErrorObject>) -> Reply {
+    call.reply(outcome)
+}
+
 /// Answers a call with an error.
 pub fn refuse(call: Call, error: ErrorObject) -> CallFuture {
     CallFuture::ready(call.answer::<()>(Err(error)))

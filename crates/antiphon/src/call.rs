@@ -215,7 +215,13 @@ impl Call {
     /// reply is error −32003. If the server has no memory left for it, the reply is error −32000
     /// with the member `retryAfterMs` in its data. If it cannot be serialized, the reply is error
     /// −32603. The result of a notification is dropped.
-    pub fn answer<T: Serialize>(self, outcome: Result<T, ErrorObject>) -> Reply {
+    pub fn answer<T: Serialize>(mut self, outcome: Result<T, ErrorObject>) -> Reply {
+        self.reply(outcome)
+    }
+
+    /// Creates the reply and takes the buffer that it is written into.
+    #[inline]
+    pub(crate) fn reply<T: Serialize>(&mut self, outcome: Result<T, ErrorObject>) -> Reply {
         let result = match outcome {
             Ok(result) => result,
             Err(error) => return Reply::error(error),
@@ -223,7 +229,7 @@ impl Call {
         if self.is_notification() {
             return Reply(Ok(Output::default()));
         }
-        let mut output = self.output;
+        let mut output = std::mem::take(&mut self.output);
         let max = output.start.saturating_add(self.limits.max_result);
         let account = &self.origin.connection.memory;
         let wait = match self.limits.in_batch {
@@ -394,6 +400,11 @@ impl CallFuture {
     #[must_use]
     pub fn ready(reply: Reply) -> Self {
         Self(Work::Ready(Some(reply)))
+    }
+
+    /// A future without a reply, which is answered with an error.
+    pub(crate) fn lost() -> Self {
+        Self(Work::Ready(None))
     }
 
     /// Creates a future from a future of the reply. Clients that are used in it inherit the

@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::pending_call::{PendingCall, Polled, first_poll};
 use crate::call::{Call, Reply};
+use crate::current_call::HeldPlace;
 use crate::error::{IncidentScope, internal_error};
 use crate::metrics::counters::InFlight;
 use crate::router::Endpoint;
@@ -109,7 +110,13 @@ fn begin(endpoint: &Endpoint, mut call: Call, place: InFlight, deadline: Option<
     let scope = IncidentScope::enter();
     // The waker is that of nobody: the future is polled again as soon as this is done.
     let mut cx = Context::from_waker(Waker::noop());
-    let polled = first_poll::<true>(endpoint, call, &mut route, &mut cx);
+    let polled = first_poll(
+        endpoint,
+        &mut Some(call),
+        HeldPlace::Yes,
+        &mut route,
+        &mut cx,
+    );
     scope.log(|| origin.named(route));
     match polled {
         Polled::Replied(reply) => Begun::Replied(reply),

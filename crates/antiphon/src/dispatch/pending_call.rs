@@ -26,18 +26,14 @@ pub(super) type CallWork = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// Calls the method and polls it once. `route` becomes the index of the method.
 ///
-/// Whether it holds a place is a constant, so that each use is compiled into its place: a call is
-/// too large to be moved once more.
-pub(super) fn first_poll<const HOLDS_PLACE: bool>(
+/// The call is taken out of its place, because it is too large to be moved more often.
+pub(super) fn first_poll(
     endpoint: &Endpoint,
-    call: Call,
+    call: &mut Option<Call>,
+    held: HeldPlace,
     route: &mut usize,
     cx: &mut Context<'_>,
 ) -> Polled {
-    let held = match HOLDS_PLACE {
-        true => HeldPlace::Yes,
-        false => HeldPlace::No,
-    };
     let outer = held.replace();
     let first = guard(PANICKED, || {
         match CurrentCall::outside(|| endpoint.route(call, route)).0 {

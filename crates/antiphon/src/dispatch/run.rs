@@ -16,6 +16,7 @@ use super::rate_check::{Denial, exceeds};
 use super::shared::Shared;
 use crate::call::{Call, CallLimits, Reply};
 use crate::call_origin::{CallClient, CallerId, Connection, Origin};
+use crate::current_call::HeldPlace;
 use crate::error::IncidentScope;
 
 /// A call after its first poll.
@@ -49,19 +50,28 @@ pub(super) fn start(
         return (Started::Denied(denial), envelope);
     }
     let (client, params) = (origin.call_client(), request.params_len());
-    let call = Call::new(request, origin, limits, buffer);
-    envelope.record_caller(&call);
+    // Built where it stays until the method takes it: each move of a call copies it.
+    let mut place = Some(Call::new(request, origin, limits, buffer));
+    let mut timeout = None;
+    if let Some(call) = &place {
+        envelope.record_caller(call);
+        timeout = call.timeout();
+    }
     if goes_elsewhere(params)
-        && let Some(route) = shared.endpoint.find(&call)
+        && let Some(call) = place.take_if(|call| match shared.endpoint.find(call) {
+            Some(route) => {
+                envelope.route = route;
+                true
+            }
+            None => false,
+        })
     {
-        envelope.route = route;
         let started = start_elsewhere(shared, connection, client, call, &mut envelope, cx);
         return (started, envelope);
     }
-    let timeout = call.timeout();
     let mut route = usize::MAX;
     let scope = IncidentScope::enter();
-    let polled = first_poll::<false>(&shared.endpoint, call, &mut route, cx);
+    let polled = first_poll(&shared.endpoint, &mut place, HeldPlace::No, &mut route, cx);
     let polled = match polled {
         Polled::Replied(reply) => Err(reply),
         Polled::Elsewhere(future) => Ok(PendingCall::new(future, None)),

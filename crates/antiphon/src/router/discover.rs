@@ -1,7 +1,5 @@
 //! `rpc.discover`: the method that returns the OpenRPC document.
 
-use std::sync::Arc;
-
 use antiphon_proto::ErrorObject;
 use serde::Deserialize;
 
@@ -16,7 +14,7 @@ const DISCOVER: &str = "rpc.discover";
 /// Adds the method that describes all others. As what ends subscriptions it is in no document.
 pub(super) fn add(entries: &mut Entries) {
     if !entries.iter().any(|(known, _)| &**known == DISCOVER) {
-        let handler: Handler = Arc::new(discover);
+        let handler = Handler::new(discover);
         let entry = Entry {
             handler,
             route: usize::MAX,

@@ -84,7 +84,7 @@ impl Endpoint {
     /// Looks up the method's full name and calls it.
     pub(super) fn answer(&self, call: Call) -> CallFuture {
         let mut found = usize::MAX;
-        self.route(call, &mut found)
+        self.route(&mut Some(call), &mut found)
     }
 
     /// The index of the method that a call is for; `None` if nobody looks at its parameters, because
@@ -105,12 +105,15 @@ impl Endpoint {
 
     /// Looks up the method's full name and calls it, through the layers if there are any. Before that
     /// it says in `found` which method that is: its index in the tree.
-    pub(crate) fn route(&self, mut call: Call, found: &mut usize) -> CallFuture {
+    pub(crate) fn route(&self, place: &mut Option<Call>, found: &mut usize) -> CallFuture {
+        let Some(call) = place else {
+            return CallFuture::lost();
+        };
         let entry = self.table.get(call.request.method_bytes());
         let route = entry.map_or(usize::MAX, |entry| entry.route);
         *found = route;
         if let Some(layers) = &self.layers {
-            return layers(call);
+            return layers.run(place);
         }
         if let Some(entry) = entry {
             call.route = route;
@@ -120,7 +123,7 @@ impl Endpoint {
                 let asks = info.filter(|_| origin.identification.is_asked());
                 let check = |info: &MethodInfo| info.requirement.check(call.identity.as_ref());
                 return match asks.map_or(Ok(()), check) {
-                    Ok(()) => (entry.handler)(call),
+                    Ok(()) => entry.handler.run(place),
                     Err(error) => CallFuture::ready(Reply::error(error)),
                 };
             }
@@ -165,7 +168,7 @@ where
     Arc::new(move |inside| {
         let table = Arc::clone(&inside.table);
         let service = layer.layer(inside);
-        let layers: Handler = Arc::new(move |call: Call| {
+        let layers = Handler::new(move |call: Call| {
             let context = call.context();
             let mut service = service.clone();
             CallFuture::boxed(&context, async move {
@@ -205,23 +208,35 @@ pub(super) fn stack(endpoint: Endpoint, layers: &[BoxLayer]) -> Endpoint {
     layers.iter().fold(endpoint, |inside, layer| layer(inside))
 }
 
-/// FNV-1a. The names in the table are the program's own, so a peer cannot choose ones that collide,
-/// and a look-up of a short name costs a few nanoseconds instead of twenty.
-#[derive(Clone)]
+/// Multiplications of words, folded. The names in the table are the program's own, so a peer cannot
+/// choose ones that collide, and a look-up of a short name costs a few nanoseconds instead of twenty.
+#[derive(Clone, Default)]
 struct NameHasher(u64);
 
-impl Default for NameHasher {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
+impl NameHasher {
+    #[inline]
+    fn mix(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        let [low, high] = [product, product >> 64].map(|half| half as u64);
+        self.0 = low ^ high;
     }
 }
 
 impl Hasher for NameHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            let word = word.first_chunk().copied().unwrap_or_default();
+            self.mix(u64::from_le_bytes(word));
         }
+        let rest = words.remainder().iter();
+        self.mix(rest.fold(1, |word, byte| word << 8 | u64::from(*byte)));
     }
+
+    /// Of the length, which is nothing new.
+    #[inline]
+    fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {
         self.0

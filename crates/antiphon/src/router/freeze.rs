@@ -3,8 +3,6 @@
 //! Freezing happens once. It finds every conflict, applies the layers, and builds the [`Tree`] that
 //! documents are made from. Afterwards a call costs one look-up.
 
-use std::sync::Arc;
-
 use crate::describe::{Inner, MethodInfo, NodeInner, Tree};
 use crate::identity::is_scope;
 use crate::router::Router;
@@ -28,7 +26,7 @@ impl Router {
         let layers = self.layers.clone();
         let mut entries = build.node(self, "", ".", &[], None);
         build.endings(&mut entries);
-        let handler: Handler = Arc::new(authenticate);
+        let handler = Handler::new(authenticate);
         let route = usize::MAX;
         let entry = Entry {
             handler,
@@ -188,7 +186,7 @@ impl Build {
         let named = options.iter().filter_map(|o| o.unsubscribe.as_deref());
         for name in named.chain([UNSUBSCRIBE]) {
             if !entries.iter().any(|(known, _)| &**known == name) {
-                let handler: Handler = Arc::new(unsubscribe);
+                let handler = Handler::new(unsubscribe);
                 let entry = Entry {
                     handler,
                     // It is in no document: those tell of it where a method is a subscription.
@@ -221,10 +219,10 @@ impl Build {
             .map(|(name, entry)| (name.clone(), entry.route, entry.cost))
             .collect();
         let endpoint = stack(self.table(entries), layers);
-        let handler: Handler = Arc::new(move |call| endpoint.answer(call));
+        let handler = Handler::new(move |call| endpoint.answer(call));
         let through = |(name, route, cost)| {
             let entry = Entry {
-                handler: Arc::clone(&handler),
+                handler: handler.clone(),
                 route,
                 cost,
             };

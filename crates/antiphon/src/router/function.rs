@@ -9,7 +9,7 @@ use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Call, CallFuture};
+use crate::call::{Call, CallFuture, Reply};
 use crate::context::Context;
 use crate::router::method::Method;
 use crate::router::params::{Slot, decode};
@@ -126,14 +126,13 @@ macro_rules! functions {
         {
             #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
             fn into_method(self, name: String) -> Method {
-                Method::new(name, move |mut call| {
-                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
+                Method::immediate(name, move |call: &mut Call| {
+                    let ($($name,)*) = match decode(call, ($(Slot::<$name>::nullable(),)*)) {
                         Ok(arguments) => arguments,
-                        Err(error) => return refused(call, error),
+                        Err(error) => return Reply::error(error),
                     };
                     $(let $value = call.context();)?
-                    let outcome = self($($value,)? $($name),*).outcome();
-                    CallFuture::ready(call.answer(outcome))
+                    call.reply(self($($value,)? $($name),*).outcome())
                 })
             }
         }

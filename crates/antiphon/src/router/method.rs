@@ -3,14 +3,42 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::call::{Call, CallFuture};
+use crate::call::{Call, CallFuture, Reply};
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::describe::{Access, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
 use crate::identity::Requirement;
 use crate::subscription::{Options, Overflow};
 
-pub(crate) type Handler = Arc<dyn Fn(Call) -> CallFuture + Send + Sync>;
+/// What runs a call.
+///
+/// It takes the call out of its place. A call is large: each function that it were handed to would copy
+/// it.
+#[derive(Clone)]
+pub(crate) struct Handler(Arc<Run>);
+
+type Run = dyn Fn(&mut Option<Call>) -> CallFuture + Send + Sync;
+
+impl Handler {
+    pub(crate) fn new(handler: impl Fn(Call) -> CallFuture + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |call| match call.take() {
+            Some(call) => handler(call),
+            None => CallFuture::lost(),
+        }))
+    }
+
+    /// One that has the reply when it returns, and leaves the call where it is.
+    fn immediate(handler: impl Fn(&mut Call) -> Reply + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |call| match call {
+            Some(call) => CallFuture::ready(handler(call)),
+            None => CallFuture::lost(),
+        }))
+    }
+
+    pub(crate) fn run(&self, call: &mut Option<Call>) -> CallFuture {
+        (self.0)(call)
+    }
+}
 
 /// A method that can be added to a [`Router`](crate::Router).
 ///
@@ -76,8 +104,20 @@ impl Method {
         name: impl Into<String>,
         handler: impl Fn(Call) -> CallFuture + Send + Sync + 'static,
     ) -> Self {
+        Self::of(name.into(), Handler::new(handler))
+    }
+
+    /// A method whose handler has the reply when it returns.
+    pub(crate) fn immediate(
+        name: String,
+        handler: impl Fn(&mut Call) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(name, Handler::immediate(handler))
+    }
+
+    fn of(name: String, handler: Handler) -> Self {
         Self {
-            name: name.into(),
+            name,
             doc: String::new(),
             format: "json".to_owned(),
             params: Vec::new(),
@@ -89,7 +129,7 @@ impl Method {
             requirement: Requirement::default(),
             cost: 1,
             subscription: None,
-            handler: Arc::new(handler),
+            handler,
         }
     }
 

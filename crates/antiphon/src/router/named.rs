@@ -108,6 +108,6 @@ impl NamedParams {
             format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())
         });
         let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-        params::decode_text(Some(&text), info, slots)
+        params::decode_text(Some(text.as_bytes()), info, slots)
     }
 }

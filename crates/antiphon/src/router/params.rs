@@ -1,14 +1,15 @@
 //! Decoding of parameters into Rust arguments, by position or by name.
 //!
-//! Each argument is a [`Slot`]. The text of the parameters is walked once; each value is decoded
-//! where it stands, straight into its argument's type, so that an error can name the parameter.
-//! The walk is not generic: only the decoding of one value is compiled per type.
+//! Each argument is a [`Slot`]. The text of the parameters is read once; each value is decoded where
+//! it stands, straight into its argument's type, and an error can name the parameter.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use antiphon_proto::ErrorObject;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use crate::call::Call;
@@ -66,44 +67,8 @@ impl<T> Slot<T> {
     pub const fn flatten() -> Self {
         Self::new(Missing::Rest(String::new()))
     }
-}
 
-/// A slot of any type, as the walk sees it.
-pub trait AnySlot {
-    /// Decodes the value at the start of `text` and says how long it was.
-    ///
-    /// # Errors
-    ///
-    /// When the value does not fit the type.
-    fn fill(&mut self, text: &str) -> Result<usize, serde_json::Error>;
-
-    /// Whether the call has given its value.
-    fn is_given(&self) -> bool;
-
-    /// Whether it takes the members that no other argument takes.
-    fn takes_rest(&self) -> bool;
-
-    /// Where those members go.
-    fn rest(&mut self) -> Option<&mut String>;
-}
-
-impl<T: DeserializeOwned> AnySlot for Slot<T> {
-    fn fill(&mut self, text: &str) -> Result<usize, serde_json::Error> {
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
-        if let Some(value) = values.next() {
-            self.value = Some(value?);
-        }
-        Ok(values.byte_offset())
-    }
-
-    fn is_given(&self) -> bool {
-        self.value.is_some()
-    }
-
-    fn takes_rest(&self) -> bool {
-        matches!(self.missing, Missing::Rest(_))
-    }
-
+    /// Where the members go that no other argument takes, if this one takes them.
     fn rest(&mut self) -> Option<&mut String> {
         match &mut self.missing {
             Missing::Rest(rest) => Some(rest),
@@ -113,15 +78,22 @@ impl<T: DeserializeOwned> AnySlot for Slot<T> {
 }
 
 impl<T: DeserializeOwned> Slot<T> {
+    #[inline]
     fn finish(self, at: usize, params: &[ParamInfo]) -> Result<T, ErrorObject> {
-        if let Some(value) = self.value {
-            return Ok(value);
+        match self.value {
+            Some(value) => Ok(value),
+            None => self.missing.value(at, params),
         }
-        let value = match self.missing {
-            Missing::Refused => None,
-            Missing::Default(default) => Some(default()),
-            Missing::Null(null) => null(),
-            Missing::Rest(rest) => {
+    }
+}
+
+impl<T: DeserializeOwned> Missing<T> {
+    fn value(self, at: usize, params: &[ParamInfo]) -> Result<T, ErrorObject> {
+        let value = match self {
+            Self::Refused => None,
+            Self::Default(default) => Some(default()),
+            Self::Null(null) => null(),
+            Self::Rest(rest) => {
                 let object = format!("{{{rest}}}");
                 return serde_json::from_str(&object).map_err(|error| unfit(None, &error));
             }
@@ -150,8 +122,36 @@ pub trait Slots {
     /// The tuple of their values.
     type Values;
 
-    /// Shows the slots to the walk.
-    fn with<R>(&mut self, f: impl FnOnce(&mut [&mut dyn AnySlot]) -> R) -> R;
+    /// How many there are.
+    const COUNT: usize;
+
+    /// Reads values by position until a slot has no value. `given` counts those that were read.
+    ///
+    /// # Errors
+    ///
+    /// When a value does not fit its type.
+    fn read_all<'de, A: SeqAccess<'de>>(
+        &mut self,
+        values: A,
+        given: &mut usize,
+    ) -> Result<(), A::Error>;
+
+    /// Reads the value of one member into the slot with this index.
+    ///
+    /// # Errors
+    ///
+    /// When the value does not fit the type.
+    fn read_one<'de, A: MapAccess<'de>>(
+        &mut self,
+        at: usize,
+        members: &mut A,
+    ) -> Result<(), A::Error>;
+
+    /// Whether the slot with this index has a value.
+    fn is_given(&self, at: usize) -> bool;
+
+    /// The slot that takes the members that no other one takes: its index, and where they go.
+    fn rest(&mut self) -> Option<(usize, &mut String)>;
 
     /// The values; what is missing is an error.
     ///
@@ -168,169 +168,191 @@ pub trait Slots {
 /// −32602; message and data say which parameter and why.
 pub fn decode<S: Slots>(call: &mut Call, slots: S) -> Result<S::Values, ErrorObject> {
     let info = call.method_info().map(|info| info.params.as_slice());
-    let values = decode_text(call.params(), info.unwrap_or_default(), slots)?;
+    let values = decode_text(call.request.params_bytes(), info.unwrap_or_default(), slots)?;
     call.forget_params();
     Ok(values)
 }
 
+/// Decodes `text`, an array or an object that has passed the grammar.
 pub(crate) fn decode_text<S: Slots>(
-    text: Option<&str>,
+    text: Option<&[u8]>,
     params: &[ParamInfo],
     mut slots: S,
 ) -> Result<S::Values, ErrorObject> {
-    if let Some(text) = text {
-        slots.with(|slots| fill(text, params, slots))?;
+    match text {
+        Some(text) if text.first() == Some(&b'[') => read_array(text, params, &mut slots)?,
+        Some(text) => read_object(text, params, &mut slots)?,
+        None => {}
     }
     slots.finish(params)
 }
 
-/// Walks over the text of `params`, which has passed the grammar.
-fn fill(
-    text: &str,
+fn read_array<S: Slots>(
+    text: &[u8],
     params: &[ParamInfo],
-    slots: &mut [&mut dyn AnySlot],
+    slots: &mut S,
 ) -> Result<(), ErrorObject> {
-    let mut cursor = Cursor { rest: text };
-    if cursor.accept(b'[') {
-        positional(&mut cursor, params, slots)
-    } else {
-        cursor.accept(b'{');
-        named(&mut cursor, params, slots)
-    }
-}
-
-fn positional(
-    cursor: &mut Cursor<'_>,
-    params: &[ParamInfo],
-    slots: &mut [&mut dyn AnySlot],
-) -> Result<(), ErrorObject> {
-    let limit = slots.len();
     let mut given = 0;
-    // A method that takes what is left over takes all by name.
-    let named_only = slots.iter().any(|slot| slot.takes_rest());
-    while !cursor.accept(b']') {
-        if named_only {
-            return Err(refuse(
-                "this method takes parameters by name",
-                None,
-                "too_many",
-            ));
-        }
-        let Some(slot) = slots.get_mut(given) else {
-            let reason = format!("too many parameters, at most {limit} are taken");
-            return Err(refuse(&reason, None, "too_many"));
-        };
-        let used = slot
-            .fill(cursor.rest)
-            .map_err(|error| unfit(name(params, given), &error))?;
-        cursor.skip(used);
-        given += 1;
-        cursor.accept(b',');
-    }
-    Ok(())
+    let by_name = slots.rest().is_some();
+    let visitor = Positional {
+        slots,
+        given: &mut given,
+        by_name,
+    };
+    let read = serde_json::Deserializer::from_slice(text).deserialize_seq(visitor);
+    let Err(error) = read else { return Ok(()) };
+    // The grammar holds, so what is wrong behind the last slot is that there is more.
+    Err(if by_name {
+        // A method that takes what is left over takes all by name.
+        let reason = "this method takes parameters by name";
+        refuse(reason, None, "too_many")
+    } else if given == S::COUNT {
+        let reason = format!("too many parameters, at most {given} are taken");
+        refuse(&reason, None, "too_many")
+    } else {
+        unfit(name(params, given), &error)
+    })
 }
 
-fn named(
-    cursor: &mut Cursor<'_>,
+/// Reads an array into slots.
+struct Positional<'a, S> {
+    slots: &'a mut S,
+    given: &'a mut usize,
+    /// Whether none is taken.
+    by_name: bool,
+}
+
+impl<'de, S: Slots> Visitor<'de> for Positional<'_, S> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<(), A::Error> {
+        match self.by_name {
+            true => Ok(()),
+            false => self.slots.read_all(values, self.given),
+        }
+    }
+}
+
+fn read_object<S: Slots>(
+    text: &[u8],
     params: &[ParamInfo],
-    slots: &mut [&mut dyn AnySlot],
+    slots: &mut S,
 ) -> Result<(), ErrorObject> {
-    while !cursor.accept(b'}') {
-        let member = cursor.rest;
-        let name = cursor.key()?;
-        let known = params.iter().position(|param| param.name == *name);
-        match known.and_then(|at| slots.get_mut(at)) {
-            Some(slot) if slot.is_given() => {
-                let reason = format!("parameter {} comes twice", quoted(&name));
-                return Err(refuse(&reason, Some(&name), "duplicate"));
-            }
-            Some(slot) if !slot.takes_rest() => {
-                let used = slot
-                    .fill(cursor.rest)
-                    .map_err(|error| unfit(Some(&name), &error))?;
-                cursor.skip(used);
-            }
-            _ => {
-                let Some(rest) = slots.iter_mut().find_map(|slot| slot.rest()) else {
-                    if params.is_empty() && !slots.is_empty() {
-                        let reason = "this method takes parameters by position";
-                        return Err(refuse(reason, None, "unknown"));
+    let (mut refused, mut current) = (None, None);
+    let visitor = Named {
+        slots,
+        params,
+        refused: &mut refused,
+        current: &mut current,
+    };
+    let read = serde_json::Deserializer::from_slice(text).deserialize_map(visitor);
+    read.map_err(|error| {
+        let parameter = current.and_then(|at| name(params, at));
+        refused.unwrap_or_else(|| unfit(parameter, &error))
+    })
+}
+
+/// Reads an object into slots.
+struct Named<'a, S> {
+    slots: &'a mut S,
+    params: &'a [ParamInfo],
+    /// Why a member is not taken.
+    refused: &'a mut Option<ErrorObject>,
+    /// The slot whose value is being read.
+    current: &'a mut Option<usize>,
+}
+
+impl<'de, S: Slots> Visitor<'de> for Named<'_, S> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let known = self.params.get(..S::COUNT).unwrap_or(self.params);
+        while let Some(key) = members.next_key_seed(Names(known))? {
+            let rest = self.slots.rest();
+            match (key, rest) {
+                (Key::Known(at), rest) if rest.as_ref().is_none_or(|(rest, _)| *rest != at) => {
+                    if self.slots.is_given(at) {
+                        let name = name(known, at).unwrap_or_default();
+                        let reason = format!("parameter {} comes twice", quoted(name));
+                        *self.refused = Some(refuse(&reason, Some(name), "duplicate"));
+                        return Err(A::Error::custom(""));
                     }
-                    let reason = format!("unknown parameter {}", quoted(&name));
-                    return Err(refuse(&reason, Some(&name), "unknown"));
-                };
-                let _value = cursor.value();
-                if !rest.is_empty() {
-                    rest.push(',');
+                    *self.current = Some(at);
+                    self.slots.read_one(at, &mut members)?;
+                    *self.current = None;
                 }
-                let length = member.len() - cursor.rest.len();
-                rest.push_str(member.get(..length).unwrap_or_default());
+                (key, Some((_, rest))) => {
+                    let value: &RawValue = members.next_value()?;
+                    let name = key.name(known);
+                    if !rest.is_empty() {
+                        rest.push(',');
+                    }
+                    rest.push_str(&serde_json::Value::from(name).to_string());
+                    rest.push(':');
+                    rest.push_str(value.get());
+                }
+                (key, None) => {
+                    *self.refused = Some(if self.params.is_empty() && S::COUNT > 0 {
+                        let reason = "this method takes parameters by position";
+                        refuse(reason, None, "unknown")
+                    } else {
+                        let name = key.name(known);
+                        let reason = format!("unknown parameter {}", quoted(name));
+                        refuse(&reason, Some(name), "unknown")
+                    });
+                    return Err(A::Error::custom(""));
+                }
             }
         }
-        cursor.accept(b',');
+        Ok(())
     }
-    Ok(())
 }
 
-/// A place in JSON text that has passed the grammar.
-struct Cursor<'a> {
-    rest: &'a str,
+/// The name of a member.
+enum Key {
+    /// The index of the parameter of this name.
+    Known(usize),
+    Unknown(String),
 }
 
-impl<'a> Cursor<'a> {
-    /// Takes `byte` and the white space around it, if it is next. At the end of the text everything
-    /// is taken: a loop that waits for a bracket must end.
-    #[inline]
-    fn accept(&mut self, byte: u8) -> bool {
-        self.space();
-        match self.rest.as_bytes().first() {
-            None => true,
-            Some(first) if *first == byte => {
-                self.skip(1);
-                true
-            }
-            Some(_) => false,
+impl Key {
+    fn name<'a>(&'a self, params: &'a [ParamInfo]) -> &'a str {
+        match self {
+            Self::Known(at) => name(params, *at).unwrap_or_default(),
+            Self::Unknown(name) => name,
         }
     }
+}
 
-    #[inline]
-    fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.rest.as_bytes().first() {
-            self.skip(1);
-        }
+/// The names that are known, to read the name of a member.
+struct Names<'a>(&'a [ParamInfo]);
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, text: D) -> Result<Key, D::Error> {
+        text.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Names<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a parameter")
     }
 
-    #[inline]
-    fn skip(&mut self, bytes: usize) {
-        self.rest = self.rest.get(bytes..).unwrap_or_default();
-    }
-
-    /// A member's name, and the colon behind it.
-    fn key(&mut self) -> Result<Cow<'a, str>, ErrorObject> {
-        let quoted = self.value();
-        self.accept(b':');
-        let inner = quoted
-            .strip_prefix('"')
-            .and_then(|q| q.strip_suffix('"'))
-            .unwrap_or_default();
-        if inner.contains('\\') {
-            // Half a surrogate pair is legal text and can name no parameter.
-            let name =
-                serde_json::from_str::<String>(quoted).map_err(|error| unfit(None, &error))?;
-            return Ok(name.into());
-        }
-        Ok(inner.into())
-    }
-
-    /// The text of one value, which is not looked at.
-    fn value(&mut self) -> &'a str {
-        let before = self.rest;
-        let mut values = serde_json::Deserializer::from_str(before).into_iter::<&RawValue>();
-        let _value = values.next();
-        self.skip(values.byte_offset().max(1));
-        before
-            .get(..before.len() - self.rest.len())
-            .unwrap_or_default()
+    fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+        let at = self.0.iter().position(|param| param.name == text);
+        Ok(at.map_or_else(|| Key::Unknown(text.to_owned()), Key::Known))
     }
 }
 
@@ -375,15 +397,59 @@ fn quoted(text: &str) -> String {
 }
 
 macro_rules! tuples {
-    ($($name:ident $at:tt),*) => {
+    ($count:literal $($name:ident $at:tt),*) => {
+        #[allow(unused_mut, unused_variables, clippy::unused_unit)] // the empty tuple has no arguments
         impl<$($name: DeserializeOwned),*> Slots for ($(Slot<$name>,)*) {
             type Values = ($($name,)*);
 
-            fn with<R>(&mut self, f: impl FnOnce(&mut [&mut dyn AnySlot]) -> R) -> R {
-                f(&mut [$(&mut self.$at),*])
+            const COUNT: usize = $count;
+
+            #[inline]
+            fn read_all<'de, Access: SeqAccess<'de>>(
+                &mut self,
+                mut values: Access,
+                given: &mut usize,
+            ) -> Result<(), Access::Error> {
+                $(
+                    self.$at.value = values.next_element()?;
+                    if self.$at.value.is_none() {
+                        return Ok(());
+                    }
+                    *given += 1;
+                )*
+                Ok(())
             }
 
-            #[allow(unused_variables, clippy::unused_unit)] // the empty tuple has no arguments
+            fn read_one<'de, Access: MapAccess<'de>>(
+                &mut self,
+                at: usize,
+                members: &mut Access,
+            ) -> Result<(), Access::Error> {
+                match at {
+                    $($at => self.$at.value = Some(members.next_value()?),)*
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            fn is_given(&self, at: usize) -> bool {
+                match at {
+                    $($at => self.$at.value.is_some(),)*
+                    _ => false,
+                }
+            }
+
+            #[inline]
+            fn rest(&mut self) -> Option<(usize, &mut String)> {
+                $(
+                    if let Some(rest) = self.$at.rest() {
+                        return Some(($at, rest));
+                    }
+                )*
+                None
+            }
+
+            #[inline]
             fn finish(self, params: &[ParamInfo]) -> Result<Self::Values, ErrorObject> {
                 Ok(($(self.$at.finish($at, params)?,)*))
             }
@@ -391,20 +457,20 @@ macro_rules! tuples {
     };
 }
 
-tuples!();
-tuples!(A 0);
-tuples!(A 0, B 1);
-tuples!(A 0, B 1, C 2);
-tuples!(A 0, B 1, C 2, D 3);
-tuples!(A 0, B 1, C 2, D 3, E 4);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14);
-tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);
+tuples!(0);
+tuples!(1 A 0);
+tuples!(2 A 0, B 1);
+tuples!(3 A 0, B 1, C 2);
+tuples!(4 A 0, B 1, C 2, D 3);
+tuples!(5 A 0, B 1, C 2, D 3, E 4);
+tuples!(6 A 0, B 1, C 2, D 3, E 4, F 5);
+tuples!(7 A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuples!(8 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuples!(9 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+tuples!(10 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuples!(11 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+tuples!(12 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+tuples!(13 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12);
+tuples!(14 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13);
+tuples!(15 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14);
+tuples!(16 A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);
