@@ -74,13 +74,13 @@ impl Sample {
     }
 }
 
-/// Runs the loops concurrently through warm-up and window. Without a watched process, the CPU times
-/// are 0.
+/// Runs the loops concurrently through warm-up and window. The CPU times are those of the watched
+/// processes together; without one they are 0.
 pub(crate) async fn measure(
     loops: Vec<Loop>,
     progress: Rc<Progress>,
     plan: Plan,
-    watched: Option<u32>,
+    watched: &[u32],
 ) -> Result<Sample, Failure> {
     let set = LocalSet::new();
     set.run_until(async {
@@ -109,13 +109,13 @@ pub(crate) async fn measure(
 struct Reading {
     at: Instant,
     calls: u64,
-    cpu: Option<CpuTime>,
+    cpu: CpuTime,
 }
 
 impl Reading {
-    fn read(progress: &Progress, watched: Option<u32>) -> Result<Self, Failure> {
+    fn read(progress: &Progress, watched: &[u32]) -> Result<Self, Failure> {
         Ok(Self {
-            cpu: watched.map(CpuTime::of).transpose()?,
+            cpu: CpuTime::of_all(watched)?,
             at: Instant::now(),
             calls: progress.calls.get(),
         })
@@ -127,15 +127,11 @@ impl Reading {
             return Err("not one call ended within the window".into());
         }
         let per_call = 1e6 / calls as f64;
-        let (user, kernel) = match (self.cpu, first.cpu) {
-            (Some(last), Some(first)) => (last.user - first.user, last.kernel - first.kernel),
-            _ => (0.0, 0.0),
-        };
         Ok(Sample {
             calls,
             calls_per_second: calls as f64 / (self.at - first.at).as_secs_f64(),
-            user_us: user * per_call,
-            kernel_us: kernel * per_call,
+            user_us: (self.cpu.user - first.cpu.user) * per_call,
+            kernel_us: (self.cpu.kernel - first.cpu.kernel) * per_call,
         })
     }
 }
