@@ -22,7 +22,7 @@ pub(crate) const SERVER_CORE: usize = 0;
 pub(crate) const LOAD_CORE: usize = 1;
 
 /// Timeout of a measurement.
-const CHILD_LIMIT: Duration = Duration::from_secs(60);
+const CHILD_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long a server may take to start.
 const SERVER_START: Duration = Duration::from_secs(20);

@@ -16,6 +16,9 @@ use crate::cpu::CpuTime;
 /// Timeout for the loops to end after the window. When it passes, a response counts as lost.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// Interval of looking whether the warm-up is over.
+const STEP: Duration = Duration::from_millis(10);
+
 /// A future that is not `Send`.
 pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -84,11 +87,17 @@ pub(crate) async fn measure(
 ) -> Result<Sample, Failure> {
     let set = LocalSet::new();
     set.run_until(async {
+        let at_least = loops.len() as u64;
         let mut running = JoinSet::new();
         for one in loops {
             running.spawn_local(one);
         }
         tokio::time::sleep(plan.warm_up).await;
+        // With thousands of connections, that is too short for one call on each.
+        let waiting_since = Instant::now();
+        while progress.calls.get() < at_least && waiting_since.elapsed() < LAST_ANSWERS {
+            tokio::time::sleep(STEP).await;
+        }
         let first = Reading::read(&progress, watched)?;
         tokio::time::sleep(plan.measured).await;
         let last = Reading::read(&progress, watched)?;
