@@ -233,3 +233,25 @@ fn chosen<T: PartialEq>(
     }
     Ok(chosen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_flags_are_no_words_and_what_is_named_twice_is_chosen_once() {
+        let line = "run --readme --program antiphon --cases readme,call,turns --quick";
+        let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        assert_eq!(positional(&arguments), ["run"]);
+        assert_eq!(option(&arguments, "--program"), Some("antiphon"));
+        let cases = chosen(&arguments, "--cases", Vec::new(), Case::group).unwrap();
+        let count = Case::README.len() + Case::group("turns").unwrap().len();
+        assert_eq!(cases.len(), count);
+        let peers = vec!["all"];
+        let none = |_: &str| Err("nothing is named".into());
+        assert_eq!(
+            chosen(&arguments, "--peers", peers.clone(), none).unwrap(),
+            peers
+        );
+    }
+}
