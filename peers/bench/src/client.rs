@@ -12,6 +12,9 @@ use crate::window::{self, LocalFuture, Loop, Plan, Progress, Sample};
 const CONCURRENT: usize = 16;
 const CONCURRENT_WS: usize = 64;
 
+/// The numbers that clients add.
+pub(crate) const NUMBERS: [f64; 2] = [3.0, 7.0];
+
 /// Function that calls `calc.add` with 3 and 7 and returns the result. Boxing the future costs
 /// about 30 ns of the roughly 10 µs of a call.
 pub(crate) type Caller = Rc<dyn Fn() -> LocalFuture<'static, Result<f64, Failure>>>;
@@ -36,20 +39,30 @@ pub(crate) async fn measure(
         Case::Client16 => CONCURRENT,
         other => return Err(format!("{} is no case for a client", other.name()).into()),
     };
-    calls_at_a_time(&connect(url)?, at_a_time, plan).await
+    calls_at_a_time(&[connect(url)?], at_a_time, plan, &[std::process::id()]).await
 }
 
 /// Measures concurrent calls on a connected WebSocket client.
 pub(crate) async fn concurrent(caller: &Caller, plan: Plan) -> Result<Sample, Failure> {
-    calls_at_a_time(caller, CONCURRENT_WS, plan).await
+    let this = std::process::id();
+    calls_at_a_time(&[Rc::clone(caller)], CONCURRENT_WS, plan, &[this]).await
 }
 
-async fn calls_at_a_time(caller: &Caller, at_a_time: usize, plan: Plan) -> Result<Sample, Failure> {
+/// Makes so many calls at a time with each of the clients, and measures the given processes.
+pub(crate) async fn calls_at_a_time(
+    callers: &[Caller],
+    at_a_time: usize,
+    plan: Plan,
+    pids: &[u32],
+) -> Result<Sample, Failure> {
     let progress = Rc::new(Progress::default());
-    let loops = (0..at_a_time)
-        .map(|_| Box::pin(call_with(Rc::clone(caller), Rc::clone(&progress))) as Loop)
+    let each = callers
+        .iter()
+        .flat_map(|caller| std::iter::repeat_n(caller, at_a_time));
+    let loops = each
+        .map(|caller| Box::pin(call_with(Rc::clone(caller), Rc::clone(&progress))) as Loop)
         .collect();
-    window::measure(loops, progress, plan, Some(std::process::id())).await
+    window::measure(loops, progress, plan, pids).await
 }
 
 async fn call_with(caller: Caller, progress: Rc<Progress>) -> Result<(), Failure> {

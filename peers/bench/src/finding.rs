@@ -16,6 +16,8 @@ pub(crate) enum Finding {
     Cpu(Sample),
     /// Memory usage of the server.
     Memory(Memory),
+    /// Connections of each worker of a server.
+    Turns(Vec<usize>),
     /// The peer does not support the transport of the case. It is a row of the table, not a
     /// failure.
     Refused(String),

@@ -8,10 +8,14 @@ use tokio::net::TcpStream;
 
 use crate::Failure;
 use crate::cases::Case;
+use crate::process::allow_files;
 use crate::window::{self, Loop, Plan, Progress, Sample};
 
-/// Count of concurrent connections.
+/// Count of concurrent connections, except in the cases of scale.
 const CONNECTIONS: usize = 16;
+
+/// Count of files other than connections that client or server may need.
+const OTHER_FILES: usize = 100;
 
 /// Maximum size of response headers.
 const MAX_HEAD: usize = 8 * 1024;
@@ -19,22 +23,29 @@ const MAX_HEAD: usize = 8 * 1024;
 /// Maximum size of a response body.
 const MAX_BODY: usize = 4 << 20;
 
-/// Calls the server at `url` as fast as it answers. `pid` is the server's process. Its CPU time is
-/// read at the start and the end of the window, so that connecting and warm-up are not counted.
+/// Calls the server at `url` as fast as it answers. `pids` are the server's processes. Their CPU time
+/// is read at the start and the end of the window, so that connecting and warm-up are not counted.
 pub(crate) async fn load(
     url: &str,
     case: Case,
     plan: Plan,
-    pid: Option<u32>,
+    pids: &[u32],
 ) -> Result<Sample, Failure> {
+    let connections = match case {
+        Case::Scale(scale) => scale.connections,
+        _ => CONNECTIONS,
+    };
+    allow_files((connections + OTHER_FILES) as u64)?;
     let progress = Rc::new(Progress::default());
     let request = case.request();
     let mut loops: Vec<Loop> = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let connection = Connection::open(url, &request).await?;
+    for _ in 0..connections {
+        let mut connection = Connection::open(url, &request).await?;
+        // After one call the connection stands: the server has accepted it.
+        case.verify(connection.call().await?)?;
         loops.push(Box::pin(call_on(connection, case, Rc::clone(&progress))));
     }
-    window::measure(loops, progress, plan, pid).await
+    window::measure(loops, progress, plan, pids).await
 }
 
 /// The loop of one connection. The first response is parsed. Later responses with the same bytes

@@ -2,18 +2,24 @@
 //! are its child processes, which can also be run alone.
 
 mod cases;
+mod children;
 mod client;
 mod cpu;
+mod fanout;
 mod finding;
 mod inprocess;
 mod load;
 mod memory;
 mod messages;
 mod process;
+mod readme;
+mod row;
 mod run;
 mod servers;
 mod session;
+mod statistics;
 mod table;
+mod turns;
 mod window;
 mod wire;
 
@@ -21,18 +27,24 @@ use std::error::Error;
 use std::future::Future;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cases::{Case, Form};
 use finding::{Finding, Refused};
+use run::Request;
 use servers::{Peer, Serving};
+use tokio::runtime::Builder;
 use window::Plan;
 
 const USAGE: &str = "usage:
-bench run [--quick] [--peers A,B] [--cases A,B]   measure all, print one Markdown table
+bench run [--quick] [--peers A,B] [--cases A,B]   measure all, print Markdown tables
+          [--readme] [--program PATH]             a short table first; a built `antiphon`
 bench serve PEER [CASE] [--port N]                one server; prints its port, ends with stdin
-bench load URL CASE [--pid N] [--quick]           load on a server; with --pid its CPU per call
+bench load URL CASE [--pid N] [--quick]           load on a server; with --pid its CPU per call,
+           [--client PEER]                        with its children; from a peer's own clients
 bench memory URL CASE --pid N                     memory that a server holds for connections
+bench turns URL CASE --pid N                      connections of each worker of a server
 bench client PEER URL CASE [--quick]              a client's own CPU per call
 bench inprocess PEER [--quick]                    bytes to bytes inside one process
 bench list                                        the peers and the cases";
@@ -56,22 +68,35 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     let plan = if quick { Plan::QUICK } else { Plan::FULL };
     let words = positional(arguments);
     match words.as_slice() {
-        ["run"] => run::run(
+        ["run"] => run::run(Request {
             quick,
-            &chosen(arguments, "--peers", &Peer::all(), Peer::named)?,
-            &chosen(arguments, "--cases", &Case::ALL, Case::named)?,
-        ),
+            readme: arguments.iter().any(|word| word == "--readme"),
+            program: option(arguments, "--program").map(PathBuf::from),
+            peers: chosen(arguments, "--peers", Peer::all().to_vec(), |name| {
+                Ok(vec![Peer::named(name)?])
+            })?,
+            cases: chosen(arguments, "--cases", Case::all(), Case::group)?,
+        }),
         ["serve", peer, case @ ..] => {
             let case = Case::named(case.first().copied().unwrap_or("call"))?;
             let port = option(arguments, "--port").map_or(Ok(0), str::parse)?;
             serve(Peer::named(peer)?, case, port)
         }
         ["load", url, case] => {
-            let pid = option(arguments, "--pid").map(str::parse).transpose()?;
+            let pids = match option(arguments, "--pid") {
+                Some(pid) => process::with_children(pid.parse()?)?,
+                None => Vec::new(),
+            };
+            let own = match option(arguments, "--client") {
+                Some(peer) => Peer::named(peer)?.own_load,
+                None => None,
+            };
             let case = Case::named(case)?;
-            let found = match case.form() {
-                Form::Session => block_on(session::load(url, case, plan, pid)),
-                _ => block_on(load::load(url, case, plan, pid)),
+            let found = match (own, case.form()) {
+                (Some(own), _) => block_on(session::load_with_own(own, url, case, plan, &pids)),
+                (_, Form::Session) => block_on(session::load(url, case, plan, &pids)),
+                (_, Form::Fanout) => block_on(fanout::load(url, case, plan, &pids)),
+                _ => block_on(load::load(url, case, plan, &pids)),
             };
             Finding::of(found.map(Finding::Cpu))?.print()
         }
@@ -79,6 +104,14 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
             let pid = option(arguments, "--pid").ok_or("memory needs --pid")?;
             let found = block_on(memory::measure(url, Case::named(case)?, pid.parse()?));
             Finding::of(found.map(Finding::Memory))?.print()
+        }
+        ["turns", url, case] => {
+            let pid = option(arguments, "--pid").ok_or("turns needs --pid")?;
+            let Case::Turns(turns) = Case::named(case)? else {
+                return Err(format!("{case} is no case of workers").into());
+            };
+            let counts = block_on(turns::measure(url, turns, pid.parse()?))?;
+            Finding::Turns(counts).print()
         }
         ["client", peer, url, case] => {
             let (peer, case) = (Peer::named(peer)?, Case::named(case)?);
@@ -88,26 +121,30 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
         ["inprocess", peer] => Finding::Cpu(inprocess::measure(Peer::named(peer)?, plan)?).print(),
         ["list"] => {
             let peers: Vec<_> = Peer::all().iter().map(|peer| peer.name).collect();
-            let cases: Vec<_> = Case::ALL.iter().map(|case| case.name()).collect();
+            let cases: Vec<_> = Case::all().into_iter().map(Case::name).collect();
             println!("peers: {}\ncases: {}", peers.join(" "), cases.join(" "));
+            println!("groups of cases: readme idle turns scale scale-1 scale-10 scale-100 …");
             Ok(())
         }
         _ => Err(USAGE.into()),
     }
 }
 
-/// Runs one server on a current-thread runtime until stdin is closed. The first line of its output
+/// Runs one server until stdin is closed, on a current-thread runtime, or with the threads of the
+/// case. The first line of its output
 /// is the port, or the reason why the peer does not support this case.
 fn serve(peer: Peer, case: Case, port: u16) -> Result<(), Failure> {
-    if case.form() == Form::Memory {
-        memory::allow_connections()?;
+    match case.form() {
+        Form::Memory => memory::allow_connections()?,
+        Form::Fanout => fanout::allow_connections()?,
+        _ => process::allow_all_files()?,
     }
     std::thread::spawn(|| {
         // The input has no meaning; its end, or an error, shows that the parent has gone.
         while matches!(std::io::stdin().read(&mut [0; 64]), Ok(1..)) {}
         std::process::exit(0);
     });
-    block_on(async move {
+    block_on_threads(case.setup().cores(), async move {
         let listening = match case.scheme() {
             "tcp" => {
                 let serve = peer.serve_lines.ok_or("no newline TCP")?;
@@ -136,12 +173,22 @@ fn listen(peer: Peer, case: Case, port: u16) -> Result<(u16, Serving), Failure> 
     Ok((port, (peer.serve)(listener, case)))
 }
 
-/// Runs a future on a current-thread runtime, so that each server has one process and one core.
+/// Runs a future on a current-thread runtime, so that it has one core.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(future)
+    block_on_threads(1, future)
+}
+
+/// Runs a future on a runtime with so many threads.
+fn block_on_threads<T>(
+    threads: usize,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut runtime = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let runtime = runtime.worker_threads(threads).enable_all().build()?;
+    runtime.block_on(future)
 }
 
 /// The arguments that are neither flags nor values of flags.
@@ -150,8 +197,10 @@ fn positional(arguments: &[String]) -> Vec<&str> {
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(word) = rest.next() {
         match word {
-            "--quick" => {}
-            "--peers" | "--cases" | "--port" | "--pid" => drop(rest.next()),
+            "--quick" | "--readme" => {}
+            "--peers" | "--cases" | "--port" | "--pid" | "--client" | "--program" => {
+                _ = rest.next()
+            }
             word => words.push(word),
         }
     }
@@ -164,15 +213,45 @@ fn option<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
     arguments.get(place + 1).map(String::as_str)
 }
 
-/// The comma-separated names after `flag`, or all names by default.
-fn chosen<T: Copy>(
+/// What the comma-separated names after `flag` stand for, or all by default. Each is chosen once.
+fn chosen<T: PartialEq>(
     arguments: &[String],
     flag: &str,
-    all: &[T],
-    named: fn(&str) -> Result<T, Failure>,
+    all: Vec<T>,
+    named: impl Fn(&str) -> Result<Vec<T>, Failure>,
 ) -> Result<Vec<T>, Failure> {
-    match option(arguments, flag) {
-        Some(names) => names.split(',').map(named).collect(),
-        None => Ok(all.to_vec()),
+    let Some(names) = option(arguments, flag) else {
+        return Ok(all);
+    };
+    let mut chosen = Vec::new();
+    for name in names.split(',') {
+        for one in named(name)? {
+            if !chosen.contains(&one) {
+                chosen.push(one);
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_flags_are_no_words_and_what_is_named_twice_is_chosen_once() {
+        let line = "run --readme --program antiphon --cases readme,call,turns --quick";
+        let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        assert_eq!(positional(&arguments), ["run"]);
+        assert_eq!(option(&arguments, "--program"), Some("antiphon"));
+        let cases = chosen(&arguments, "--cases", Vec::new(), Case::group).unwrap();
+        let count = Case::README.len() + Case::group("turns").unwrap().len();
+        assert_eq!(cases.len(), count);
+        let peers = vec!["all"];
+        let none = |_: &str| Err("nothing is named".into());
+        assert_eq!(
+            chosen(&arguments, "--peers", peers.clone(), none).unwrap(),
+            peers
+        );
     }
 }

@@ -159,7 +159,8 @@ async fn open(url: &str, count: usize) -> Result<Vec<Link>, Failure> {
     Ok(links)
 }
 
-fn port_of(url: &str) -> Result<u16, Failure> {
+/// The port in a URL without a path.
+pub(crate) fn port_of(url: &str) -> Result<u16, Failure> {
     let digits = url.trim_end_matches('/').rsplit(':').next();
     Ok(digits.unwrap_or_default().parse()?)
 }

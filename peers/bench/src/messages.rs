@@ -20,6 +20,40 @@ pub(crate) fn blob(id: usize) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"blob"}}"#)
 }
 
+/// A request to subscribe to `items`.
+pub(crate) fn subscribe() -> String {
+    r#"{"jsonrpc":"2.0","id":1,"method":"items"}"#.to_owned()
+}
+
+/// A request to publish so many items.
+pub(crate) fn publish(count: usize) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"publish","params":[{count}]}}"#)
+}
+
+/// The count in a request of [`publish`], or nothing in another request.
+pub(crate) fn published(request: &[u8]) -> Option<usize> {
+    std::str::from_utf8(only_param(request)).ok()?.parse().ok()
+}
+
+/// Checks a response to [`subscribe`]: an id, which the server chooses.
+pub(crate) fn check_subscribed(answer: &[u8]) -> Result<(), Failure> {
+    let value: Value = serde_json::from_slice(answer)?;
+    let id = &value["result"];
+    if value["id"] == 1 && (id.is_string() || id.is_u64()) {
+        return Ok(());
+    }
+    Err(wrong("items", answer))
+}
+
+/// Checks a response to [`publish`], which is the count.
+pub(crate) fn check_published(answer: &[u8], count: usize) -> Result<(), Failure> {
+    let value: Value = serde_json::from_slice(answer)?;
+    if value["id"] == 1 && value["result"] == count {
+        return Ok(());
+    }
+    Err(wrong("publish", answer))
+}
+
 /// The id of a correct response to [`call`].
 pub(crate) fn id_of_ten(answer: &[u8]) -> Result<usize, Failure> {
     let value: Value = serde_json::from_slice(answer)?;
@@ -39,7 +73,8 @@ pub(crate) fn check_echo(answer: &[u8], text: &str) -> Result<(), Failure> {
     Err(wrong("echo", answer))
 }
 
-fn wrong(method: &str, answer: &[u8]) -> Failure {
+/// The failure of a wrong response or item.
+pub(crate) fn wrong(method: &str, answer: &[u8]) -> Failure {
     let start = String::from_utf8_lossy(&answer[..answer.len().min(200)]);
     format!("a wrong answer to {method}: {start}").into()
 }
@@ -93,6 +128,16 @@ mod tests {
         assert_eq!(id_of_ten(ten).unwrap(), 1007);
         id_of_ten(br#"{"jsonrpc":"2.0","id":1007,"result":11}"#).unwrap_err();
         id_of_ten(br#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":""}}"#).unwrap_err();
+    }
+
+    #[test]
+    fn publishing_is_told_from_subscribing() {
+        assert_eq!(published(publish(20).as_bytes()), Some(20));
+        assert_eq!(published(subscribe().as_bytes()), None);
+        check_published(br#"{"jsonrpc":"2.0","id":1,"result":20}"#, 20).unwrap();
+        check_published(br#"{"jsonrpc":"2.0","id":1,"result":20}"#, 1).unwrap_err();
+        check_subscribed(br#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#).unwrap();
+        check_subscribed(br#"{"jsonrpc":"2.0","id":1,"result":null}"#).unwrap_err();
     }
 
     #[test]

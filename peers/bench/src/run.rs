@@ -1,70 +1,98 @@
 //! Implementation of `bench run`: starts a fresh server and a fresh load generator or client for
 //! each measurement, repeats all peers for several rounds, and prints the tables.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::cases::{Case, Form};
+use crate::children::{LOAD_CORE, SERVER_CORE, Starter};
 use crate::cpu::Pinning;
-use crate::finding::{Finding, Refused};
-use crate::servers::{FLOOR, Peer};
-use crate::table::{self, Row};
+use crate::finding::Finding;
+use crate::process::allow_all_files;
+use crate::readme;
+use crate::row::Row;
+use crate::servers::{FLOOR, Peer, program};
+use crate::table;
 
-const SERVER_CORE: u32 = 0;
-const LOAD_CORE: u32 = 1;
+/// What to measure and to print.
+pub(crate) struct Request {
+    pub(crate) quick: bool,
+    /// Whether the short table comes first.
+    pub(crate) readme: bool,
+    /// A built `antiphon`, instead of one that is built now.
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) cases: Vec<Case>,
+}
 
-/// Timeout of a child process.
-const CHILD_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a server may take to exit after its stdin is closed; then it is killed.
-const SERVER_END: Duration = Duration::from_secs(2);
-
-pub(crate) fn run(quick: bool, peers: &[Peer], cases: &[Case]) -> Result<(), Failure> {
-    let rounds = rounds_of(Form::Http, quick);
-    let bench = Bench {
-        program: std::env::current_exe()?,
+pub(crate) fn run(request: Request) -> Result<(), Failure> {
+    let mut rows = rows_of(&request);
+    let measured = rows.iter().filter(|row| !row.is_empty());
+    let rounds = measured
+        .map(|row| rounds_of(row.case, request.quick))
+        .max()
+        .ok_or("none of these peers supports one of these cases")?;
+    // The servers inherit the limit.
+    allow_all_files()?;
+    let has_program = rows
+        .iter()
+        .any(|row| !row.is_empty() && Peer::named(row.peer).is_ok_and(|peer| peer.program));
+    let starter = Starter {
+        bench: std::env::current_exe()?,
+        antiphon: match request.program {
+            Some(path) => Some(std::path::absolute(path)?),
+            None if has_program => Some(program::build()?),
+            None => None,
+        },
         pinning: Pinning::detect(),
-        quick,
+        quick: request.quick,
     };
-    let mut rows: Vec<Row> = Vec::new();
-    for &case in cases {
-        for peer in peers.iter().filter(|peer| peer.offers(case)) {
-            rows.push(Row::new(case, peer.name));
-        }
-    }
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for index in order(&rows, round) {
             let row = &mut rows[index];
-            if round >= rounds_of(row.case.form(), quick) {
+            if row.is_empty() || round >= rounds_of(row.case, request.quick) {
                 continue;
             }
-            let found = bench
-                .find(Peer::named(row.peer)?, row.case)
+            let found = find(&starter, Peer::named(row.peer)?, row.case)
                 .map_err(|failure| format!("{} {}: {failure}", row.peer, row.case.name()))?;
             row.add(found);
         }
     }
     println!(
-        "{} cores, {}; medians of {rounds} rounds, memory of one.\n\n{}",
+        "{} cores, {}; medians of {rounds} rounds, of some cases of fewer.\n",
         thread::available_parallelism()?,
-        bench.pinning.sentence(),
-        table::markdown(&rows)
+        starter.pinning.sentence(),
     );
+    if request.readme {
+        println!("{}", readme::markdown(&rows));
+    }
+    println!("{}", table::markdown(&rows));
     Ok(())
 }
 
-/// The count of rounds. Memory usage varies far less than CPU time, and its round takes much
-/// longer.
-fn rounds_of(form: Form, quick: bool) -> usize {
-    match (form, quick) {
-        (Form::Memory, _) => 1,
-        (_, true) => 3,
-        (_, false) => 9,
+fn rows_of(request: &Request) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for &case in &request.cases {
+        for peer in request.peers.iter().filter(|peer| peer.offers(case)) {
+            rows.push(match peer.lacks(case) {
+                true => Row::empty(case, peer.name),
+                false => Row::new(case, peer.name),
+            });
+        }
+    }
+    rows
+}
+
+/// The count of rounds. Memory usage varies far less than CPU time, `unread` lasts 45 seconds, and
+/// there are many cases of scale.
+fn rounds_of(case: Case, quick: bool) -> usize {
+    match (case, case.form(), quick) {
+        (Case::Unread, ..) => 1,
+        (_, _, true) | (_, Form::Memory, _) => 3,
+        (Case::Scale(_), ..) => 5,
+        _ => 9,
     }
 }
 
@@ -79,111 +107,43 @@ fn order(rows: &[Row], round: usize) -> Vec<usize> {
     order
 }
 
-struct Bench {
-    program: PathBuf,
-    pinning: Pinning,
-    quick: bool,
+/// Makes one measurement of one peer, in fresh processes.
+fn find(starter: &Starter, peer: Peer, case: Case) -> Result<Finding, Failure> {
+    let form = case.form();
+    if form == Form::InProcess {
+        return starter.measure(SERVER_CORE, &["inprocess", peer.name]);
+    }
+    let served = if form == Form::Client { FLOOR } else { peer };
+    let server = match starter.server(served, case) {
+        Ok(server) => server,
+        Err(failure) => return Finding::of(Err(failure)),
+    };
+    let (url, name, pid) = (&server.url, case.name(), server.pid().to_string());
+    let arguments: &[&str] = match form {
+        Form::Client => &["client", peer.name, url, &name],
+        Form::Memory => &["memory", url, &name, "--pid", &pid],
+        Form::Turns => &["turns", url, &name, "--pid", &pid],
+        _ if peer.own_load.is_some() => &["load", url, &name, "--pid", &pid, "--client", peer.name],
+        _ => &["load", url, &name, "--pid", &pid],
+    };
+    starter.measure(LOAD_CORE, arguments)
 }
 
-impl Bench {
-    /// Makes one measurement of one peer, in fresh processes.
-    fn find(&self, peer: Peer, case: Case) -> Result<Finding, Failure> {
-        let form = case.form();
-        if form == Form::InProcess {
-            return self.measure(SERVER_CORE, &["inprocess", peer.name]);
-        }
-        let served = if form == Form::Client { FLOOR } else { peer };
-        let server = match self.server(served, case) {
-            Ok(server) => server,
-            Err(failure) => return Finding::of(Err(failure)),
-        };
-        let (url, name, pid) = (&server.url, case.name(), server.child.id().to_string());
-        match form {
-            Form::Client => self.measure(LOAD_CORE, &["client", peer.name, url, name]),
-            Form::Memory => self.measure(LOAD_CORE, &["memory", url, name, "--pid", &pid]),
-            _ => self.measure(LOAD_CORE, &["load", url, name, "--pid", &pid]),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_round_begins_with_another_peer_of_each_case() {
+        let rows = [
+            Row::new(Case::Call, "floor"),
+            Row::new(Case::Call, "antiphon"),
+            Row::new(Case::Call, "jsonrpsee"),
+            Row::new(Case::Ws1, "floor"),
+            Row::new(Case::Ws1, "antiphon"),
+        ];
+        assert_eq!(order(&rows, 0), [0, 1, 2, 3, 4]);
+        assert_eq!(order(&rows, 1), [1, 2, 0, 4, 3]);
+        assert_eq!(order(&rows, 2), [2, 0, 1, 3, 4]);
     }
-
-    fn server(&self, peer: Peer, case: Case) -> Result<Server, Failure> {
-        let mut command = self.pinning.command(SERVER_CORE, &self.program);
-        command.args(["serve", peer.name, case.name()]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = child.stdout.take();
-        let mut server = Server {
-            child,
-            url: String::new(),
-        };
-        let mut line = String::new();
-        BufReader::new(stdout.ok_or("a server without stdout")?).read_line(&mut line)?;
-        if let Some(why) = line.trim().strip_prefix("refused: ") {
-            return Err(Refused(why.to_owned()).into());
-        }
-        let port: u16 = line
-            .trim()
-            .parse()
-            .map_err(|_| "the server did not start")?;
-        server.url = format!("{}://127.0.0.1:{port}/", case.scheme());
-        Ok(server)
-    }
-
-    /// Runs a child process that prints one finding.
-    fn measure(&self, core: u32, arguments: &[&str]) -> Result<Finding, Failure> {
-        let mut command: Command = self.pinning.command(core, &self.program);
-        command.args(arguments);
-        if self.quick {
-            command.arg("--quick");
-        }
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        if !ends_within(&mut child, CHILD_LIMIT)? {
-            kill(&mut child);
-            return Err("a measurement did not end in time".into());
-        }
-        // One line fits into the pipe buffer, so the child could write it before it was read.
-        let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("a child without stdout")?;
-        stdout.take(4096).read_to_string(&mut line)?;
-        if !child.wait()?.success() {
-            return Err("a measurement failed".into());
-        }
-        Ok(serde_json::from_str(&line)?)
-    }
-}
-
-/// A server process. Dropping it ends the process.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        if !matches!(ends_within(&mut self.child, SERVER_END), Ok(true)) {
-            kill(&mut self.child);
-        }
-    }
-}
-
-fn ends_within(child: &mut Child, limit: Duration) -> Result<bool, Failure> {
-    let deadline = Instant::now() + limit;
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
-            return Ok(false);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(true)
-}
-
-/// Kills by process id. A process that has already ended is no error.
-fn kill(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
 }

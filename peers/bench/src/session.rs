@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use crate::Failure;
 use crate::cases::Case;
+use crate::client;
 use crate::messages;
+use crate::servers::OwnLoad;
 use crate::window::{self, Loop, Plan, Progress, Sample};
 use crate::wire::{Framing, Link};
 
@@ -21,14 +23,9 @@ pub(crate) async fn load(
     url: &str,
     case: Case,
     plan: Plan,
-    pid: Option<u32>,
+    pids: &[u32],
 ) -> Result<Sample, Failure> {
-    let (connections, in_flight) = match case {
-        Case::Ws64 | Case::Tcp64 => (4, 64),
-        Case::Ws1 => (32, 1),
-        Case::Client64 => (1, 64),
-        other => return Err(format!("{} is no load of sessions", other.name()).into()),
-    };
+    let (connections, in_flight) = shape(case)?;
     let progress = Rc::new(Progress::default());
     let mut loops: Vec<Loop> = Vec::new();
     for _ in 0..connections {
@@ -38,7 +35,36 @@ pub(crate) async fn load(
         let progress = Rc::clone(&progress);
         loops.push(Box::pin(call_on(link, calls, in_flight, length, progress)));
     }
-    window::measure(loops, progress, plan, pid).await
+    window::measure(loops, progress, plan, pids).await
+}
+
+/// The same load, made by the clients of a peer with a protocol of its own. A client is a
+/// connection.
+pub(crate) async fn load_with_own(
+    own: OwnLoad,
+    url: &str,
+    case: Case,
+    plan: Plan,
+    pids: &[u32],
+) -> Result<Sample, Failure> {
+    let (connections, in_flight) = shape(case)?;
+    let (_, address) = url.split_once("://").unwrap_or(("", url));
+    let address = address.trim_end_matches('/');
+    let mut callers = Vec::new();
+    for _ in 0..connections {
+        callers.push((own.connect)(address.to_owned()).await?);
+    }
+    client::calls_at_a_time(&callers, in_flight, plan, pids).await
+}
+
+/// The count of connections, and of calls in flight on each.
+fn shape(case: Case) -> Result<(usize, usize), Failure> {
+    match case {
+        Case::Ws64 | Case::Tcp64 => Ok((4, 64)),
+        Case::Ws1 | Case::Tcp1 => Ok((32, 1)),
+        Case::Client64 => Ok((1, 64)),
+        other => Err(format!("{} is no load of sessions", other.name()).into()),
+    }
 }
 
 /// Calls once with every id and parses the responses, which may arrive in any order. Returns their

@@ -16,6 +16,9 @@ use crate::cpu::CpuTime;
 /// Timeout for the loops to end after the window. When it passes, a response counts as lost.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// Interval of looking whether the warm-up is over.
+const STEP: Duration = Duration::from_millis(10);
+
 /// A future that is not `Send`.
 pub(crate) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -74,21 +77,27 @@ impl Sample {
     }
 }
 
-/// Runs the loops concurrently through warm-up and window. Without a watched process, the CPU times
-/// are 0.
+/// Runs the loops concurrently through warm-up and window. The CPU times are those of the watched
+/// processes together; without one they are 0.
 pub(crate) async fn measure(
     loops: Vec<Loop>,
     progress: Rc<Progress>,
     plan: Plan,
-    watched: Option<u32>,
+    watched: &[u32],
 ) -> Result<Sample, Failure> {
     let set = LocalSet::new();
     set.run_until(async {
+        let at_least = loops.len() as u64;
         let mut running = JoinSet::new();
         for one in loops {
             running.spawn_local(one);
         }
         tokio::time::sleep(plan.warm_up).await;
+        // With thousands of connections, that is too short for one call on each.
+        let waiting_since = Instant::now();
+        while progress.calls.get() < at_least && waiting_since.elapsed() < LAST_ANSWERS {
+            tokio::time::sleep(STEP).await;
+        }
         let first = Reading::read(&progress, watched)?;
         tokio::time::sleep(plan.measured).await;
         let last = Reading::read(&progress, watched)?;
@@ -109,13 +118,13 @@ pub(crate) async fn measure(
 struct Reading {
     at: Instant,
     calls: u64,
-    cpu: Option<CpuTime>,
+    cpu: CpuTime,
 }
 
 impl Reading {
-    fn read(progress: &Progress, watched: Option<u32>) -> Result<Self, Failure> {
+    fn read(progress: &Progress, watched: &[u32]) -> Result<Self, Failure> {
         Ok(Self {
-            cpu: watched.map(CpuTime::of).transpose()?,
+            cpu: CpuTime::of_all(watched)?,
             at: Instant::now(),
             calls: progress.calls.get(),
         })
@@ -127,15 +136,11 @@ impl Reading {
             return Err("not one call ended within the window".into());
         }
         let per_call = 1e6 / calls as f64;
-        let (user, kernel) = match (self.cpu, first.cpu) {
-            (Some(last), Some(first)) => (last.user - first.user, last.kernel - first.kernel),
-            _ => (0.0, 0.0),
-        };
         Ok(Sample {
             calls,
             calls_per_second: calls as f64 / (self.at - first.at).as_secs_f64(),
-            user_us: user * per_call,
-            kernel_us: kernel * per_call,
+            user_us: (self.cpu.user - first.cpu.user) * per_call,
+            kernel_us: (self.cpu.kernel - first.cpu.kernel) * per_call,
         })
     }
 }

@@ -14,13 +14,9 @@ use crate::cases;
 const MAX_BODY: usize = 10 << 20;
 
 pub(super) const PEER: Peer = Peer {
-    name: "ajj",
     serve: |listener, _| Box::pin(serve(listener)),
-    upgrades: false,
-    serve_lines: None,
-    in_process: None,
-    client: None,
-    ws_client: None,
+    http: true,
+    ..Peer::without("ajj")
 };
 
 async fn serve(listener: TcpListener) -> Result<(), Failure> {

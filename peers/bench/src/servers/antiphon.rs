@@ -6,19 +6,23 @@ use std::rc::Rc;
 
 use antiphon::{Client, Dispatcher, Router, Server};
 use bytes::Bytes;
+use futures_util::stream::{Stream, unfold};
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 use super::{Listening, Peer, Serving};
 use crate::cases::{self, CALL};
 use crate::client::{self, Caller};
+use crate::fanout;
 use crate::finding::Refused;
 use crate::{Failure, block_on};
 
 pub(super) const PEER: Peer = Peer {
-    name: "antiphon",
     serve: |listener, _| Box::pin(serve(listener)),
+    http: true,
     // On the HTTP port, if the library is built with WebSockets.
     upgrades: true,
+    publishes: true,
     serve_lines: Some(|_| Box::pin(serve_lines())),
     in_process: Some(answer),
     client: Some(client_of),
@@ -29,17 +33,39 @@ pub(super) const PEER: Peer = Peer {
             client::concurrent(&caller, plan).await
         })
     }),
+    ..Peer::without("antiphon")
 };
 
 /// The default limit per address is 256.
 const MAX_CONNECTIONS: usize = 10_000;
 
 fn router() -> Router {
+    let (publisher, _) = broadcast::channel(fanout::QUEUE);
+    let subscribe = publisher.clone();
     Router::new()
         .nest("calc", Router::new().method_fn("add", cases::add))
         .method_fn("len", |text: String| text.len())
         .method_fn("echo", |text: String| text)
         .method_fn("blob", cases::blob)
+        .method_fn("items", move || items(subscribe.subscribe()))
+        .method_fn("publish", move |count: usize| {
+            (0..count)
+                .filter(|_| publisher.send(fanout::item()).is_ok())
+                .count()
+        })
+}
+
+/// The items of one subscriber, as in the example `pubsub`.
+fn items(items: Receiver<&'static str>) -> impl Stream<Item = &'static str> {
+    unfold(items, |mut items| async {
+        loop {
+            match items.recv().await {
+                Ok(item) => return Some((item, items)),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
 }
 
 fn server() -> Server {

@@ -19,30 +19,33 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 
-use super::{Listening, Peer, Serving, floor_session};
+use super::{Listening, Peer, Serving, floor_fanout, floor_session};
 use crate::Failure;
-use crate::cases::{CALL, Case};
+use crate::cases::{CALL, Case, Form};
 use crate::client::Caller;
 use crate::load::Connection;
 use crate::messages;
 use crate::session;
 
 pub(super) const PEER: Peer = Peer {
-    name: "floor",
     serve: |listener, case| match case.scheme() {
+        _ if case.form() == Form::Fanout => Box::pin(floor_fanout::serve(listener)),
         "ws" => Box::pin(floor_session::serve_ws(listener, case)),
         _ => Box::pin(serve(listener, case)),
     },
+    http: true,
     upgrades: true,
+    publishes: true,
     serve_lines: Some(|case| Box::pin(serve_lines(case))),
     in_process: Some(parse_alone),
     client: Some(raw_client),
     ws_client: Some(|url, plan| {
         Box::pin(async move {
             let this = std::process::id();
-            session::load(&url, Case::Client64, plan, Some(this)).await
+            session::load(&url, Case::Client64, plan, &[this]).await
         })
     }),
+    ..Peer::without("floor")
 };
 
 /// Enables the header timeout, as a robust hyper server does.

@@ -4,30 +4,35 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use jsonrpsee::RpcModule;
+use jsonrpsee::core::SubscriptionResult;
 use jsonrpsee::core::client::ClientT;
 use jsonrpsee::core::rpc_params;
 use jsonrpsee::server::{Server, ServerConfig};
 use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use jsonrpsee_http_client::HttpClientBuilder;
 use jsonrpsee_ws_client::WsClientBuilder;
+use serde_json::value::to_raw_value;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 use super::Peer;
 use crate::cases::{self, CALL};
 use crate::client::{self, Caller};
+use crate::fanout;
 use crate::{Failure, block_on};
 
 pub(super) const PEER: Peer = Peer {
-    name: "jsonrpsee",
     serve: |listener, _| Box::pin(serve(listener)),
+    http: true,
     upgrades: true,
-    serve_lines: None,
+    publishes: true,
     in_process: Some(answer_raw),
     client: Some(http_client),
     ws_client: Some(|url, plan| {
         Box::pin(async move { client::concurrent(&ws_client(&url).await?, plan).await })
     }),
+    ..Peer::without("jsonrpsee")
 };
 
 fn module() -> Result<RpcModule<()>, Failure> {
@@ -45,7 +50,32 @@ fn module() -> Result<RpcModule<()>, Failure> {
         Ok::<_, ErrorObjectOwned>(text)
     })?;
     module.register_method("blob", |_, _, _| cases::blob())?;
+    let (publisher, _) = broadcast::channel(fanout::QUEUE);
+    let subscribe = publisher.clone();
+    module.register_subscription("items", "items", "unsubscribe", move |_, pending, _, _| {
+        send_items(pending, subscribe.subscribe())
+    })?;
+    module.register_method("publish", move |params, _, _| {
+        let (count,): (usize,) = params.parse()?;
+        let sent = (0..count).filter(|_| publisher.send(fanout::item()).is_ok());
+        Ok::<_, ErrorObjectOwned>(sent.count())
+    })?;
     Ok(module)
+}
+
+/// The items of one subscriber, who has a task.
+async fn send_items(
+    pending: PendingSubscriptionSink,
+    mut items: Receiver<&'static str>,
+) -> SubscriptionResult {
+    let sink = pending.accept().await?;
+    loop {
+        match items.recv().await {
+            Ok(item) => sink.send(to_raw_value(item)?).await?,
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return Ok(()),
+        }
+    }
 }
 
 /// The default of 100 connections is too low for the cases with idle connections.

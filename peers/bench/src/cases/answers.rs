@@ -1,4 +1,4 @@
-//! Benchmark cases: the request of each case, the fixed response of the floor, and the check of
+//! Messages of the cases over HTTP: the request, the fixed response of the floor, and the check of
 //! responses. Every peer has the same methods: `calc.add` of two numbers, `len` and `echo` of one
 //! string, `blob` without parameters.
 
@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::Case;
 use crate::Failure;
 
 /// Count of calls in the batch.
@@ -30,122 +31,7 @@ pub(crate) fn blob() -> &'static str {
     &BLOB
 }
 
-/// A benchmark case, which is one group of rows in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Case {
-    /// One call over HTTP.
-    Call,
-    /// A hundred calls in one HTTP request.
-    Batch100,
-    /// One call with 1 MiB of parameters.
-    Params1m,
-    /// One call with 1 MiB of result.
-    Result1m,
-    /// The single call without a socket.
-    InProcess,
-    /// A client that makes one call at a time.
-    Client,
-    /// A client with sixteen concurrent calls.
-    Client16,
-    /// WebSocket, four connections, 64 calls in flight on each.
-    Ws64,
-    /// WebSocket, 32 connections, one call in flight on each.
-    Ws1,
-    /// Newline TCP, four connections, 64 calls in flight on each.
-    Tcp64,
-    /// A client with 64 concurrent calls over one WebSocket.
-    Client64,
-    /// Memory of idle WebSockets.
-    Idle,
-    /// Memory of idle TCP connections.
-    IdleTcp,
-    /// Memory of WebSockets after one large call on each.
-    IdleBig,
-    /// Memory of a WebSocket that calls and never reads.
-    Unread,
-}
-
-/// The method of measurement of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Load on a server over HTTP.
-    Http,
-    /// Load on a server over sessions.
-    Session,
-    /// Memory usage of a server.
-    Memory,
-    /// No socket.
-    InProcess,
-    /// Load from a client on the floor.
-    Client,
-}
-
 impl Case {
-    pub(crate) const ALL: [Self; 15] = [
-        Self::Call,
-        Self::Batch100,
-        Self::Params1m,
-        Self::Result1m,
-        Self::InProcess,
-        Self::Client,
-        Self::Client16,
-        Self::Ws64,
-        Self::Ws1,
-        Self::Tcp64,
-        Self::Client64,
-        Self::Idle,
-        Self::IdleTcp,
-        Self::IdleBig,
-        Self::Unread,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Batch100 => "batch100",
-            Self::Params1m => "params1m",
-            Self::Result1m => "result1m",
-            Self::InProcess => "inprocess",
-            Self::Client => "client",
-            Self::Client16 => "client16",
-            Self::Ws64 => "ws64",
-            Self::Ws1 => "ws1",
-            Self::Tcp64 => "tcp64",
-            Self::Client64 => "client64",
-            Self::Idle => "idle",
-            Self::IdleTcp => "idle-tcp",
-            Self::IdleBig => "idle-big",
-            Self::Unread => "unread",
-        }
-    }
-
-    pub(crate) fn form(self) -> Form {
-        match self {
-            Self::Call | Self::Batch100 | Self::Params1m | Self::Result1m => Form::Http,
-            Self::Ws64 | Self::Ws1 | Self::Tcp64 => Form::Session,
-            Self::Idle | Self::IdleTcp | Self::IdleBig | Self::Unread => Form::Memory,
-            Self::InProcess => Form::InProcess,
-            Self::Client | Self::Client16 | Self::Client64 => Form::Client,
-        }
-    }
-
-    /// The URL scheme of the server in this case.
-    pub(crate) fn scheme(self) -> &'static str {
-        match self {
-            Self::Tcp64 | Self::IdleTcp => "tcp",
-            Self::Ws64 | Self::Ws1 | Self::Client64 => "ws",
-            Self::Idle | Self::IdleBig | Self::Unread => "ws",
-            _ => "http",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Result<Self, Failure> {
-        Self::ALL
-            .into_iter()
-            .find(|case| case.name() == name)
-            .ok_or_else(|| format!("there is no case {name:?}").into())
-    }
-
     /// The JSON that the HTTP load generator sends.
     pub(crate) fn request(self) -> String {
         match self {
@@ -215,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_fixed_answers_are_right_and_others_are_not() {
-        for case in Case::ALL {
+        for case in Case::all() {
             case.verify(case.fixed_answer().as_bytes()).unwrap();
             let other = if case == Case::Params1m {
                 Case::Call
@@ -223,7 +109,7 @@ mod tests {
                 Case::Params1m
             };
             case.verify(other.fixed_answer().as_bytes()).unwrap_err();
-            assert_eq!(Case::named(case.name()).unwrap(), case);
+            assert_eq!(Case::named(&case.name()).unwrap(), case);
         }
     }
 
