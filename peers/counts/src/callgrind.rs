@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -24,6 +25,20 @@ const WITHOUT_REP: &str = "glibc.cpu.hwcaps=-ERMS,-FSRM";
 /// Words before an address in the output of a server.
 const LISTENING: &str = "listening on ";
 
+/// Fails if valgrind is missing, before minutes are spent on programs.
+pub(crate) fn is_there() -> Result<(), Failure> {
+    let version = Command::new("valgrind")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match version {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("valgrind is needed: install the package of this name".into()),
+    }
+}
+
 /// A running program. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Counted {
@@ -33,6 +48,8 @@ pub(crate) struct Counted {
     printed: Vec<String>,
     /// The file that callgrind writes at the end.
     file: PathBuf,
+    /// Whether it was told to end.
+    told: bool,
 }
 
 impl Counted {
@@ -69,6 +86,7 @@ impl Counted {
             lines,
             printed: Vec::new(),
             file,
+            told: false,
         })
     }
 
@@ -83,38 +101,51 @@ impl Counted {
                     found.extend(address(&line));
                     self.printed.push(line);
                 }
-                Err(RecvTimeoutError::Timeout) => return Err(self.failure("it does not start")),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.failure("it has ended")),
+                Err(RecvTimeoutError::Timeout) => return Err("it does not start".into()),
+                Err(RecvTimeoutError::Disconnected) => return Err("it has ended".into()),
             }
         }
         Ok(found)
     }
 
     /// Tells the program to end.
-    pub(crate) fn terminate(&self) -> Result<(), Failure> {
+    pub(crate) fn terminate(&mut self) -> Result<(), Failure> {
         let pid = i32::try_from(self.child.id())?;
         let pid = Pid::from_raw(pid).ok_or("a process without a number")?;
+        self.told = true;
         Ok(kill_process(pid, Signal::TERM)?)
     }
 
     /// Waits for the end, and returns the total of instructions.
     pub(crate) fn total(mut self) -> Result<u64, Failure> {
         let status = self.wait()?;
-        if !status.success() {
+        // A program that does not handle the signal dies of it. Callgrind writes its total all the same.
+        let died_of_it = self.told && status.signal() == Some(Signal::TERM.as_raw());
+        if !status.success() && !died_of_it {
             return Err(self.failure(&format!("it failed ({status})")));
         }
-        let complaints: Vec<String> = self
-            .lines
-            .iter()
-            .filter(|line| is_complaint(line))
-            .collect();
-        if !complaints.is_empty() {
-            self.printed.extend(complaints);
+        self.read_to_end()?;
+        if self.printed.iter().any(|line| is_complaint(line)) {
             return Err(self.failure("valgrind complains"));
         }
         let text = std::fs::read_to_string(&self.file)
             .map_err(|error| format!("{}: {error}", self.file.display()))?;
         Ok(total(&text)?)
+    }
+
+    /// Reads what the program has printed until its end.
+    fn read_to_end(&mut self) -> Result<(), Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.printed.push(line),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(self.failure("something holds its standard error open"));
+                }
+            }
+        }
     }
 
     fn wait(&mut self) -> Result<ExitStatus, Failure> {

@@ -70,6 +70,7 @@ fn run(arguments: &[String]) -> Result<bool, Failure> {
         chosen = Case::ALL.to_vec();
     }
 
+    callgrind::is_there()?;
     let file = folder().join("records.txt");
     let conditions = Conditions::detect()?;
     let programs = Programs::build()?;
