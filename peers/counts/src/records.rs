@@ -84,9 +84,11 @@ fn raised(count: u64, percent: u64) -> u64 {
     count + count * percent / 100
 }
 
-/// How far a count is from its record, in per cent of the record.
+/// How far a count is from its record, in per cent of the record, with one digit.
 pub(crate) fn percent(count: u64, record: u64) -> f64 {
-    (count as f64 / record as f64 - 1.0) * 100.0
+    let percent = (count as f64 / record as f64 - 1.0) * 100.0;
+    // Zero is added because there is a negative zero, which would be printed as such.
+    (percent * 10.0).round() / 10.0 + 0.0
 }
 
 impl Records {
@@ -201,6 +203,18 @@ mod tests {
             let row = Row::new(10_000);
             assert_eq!(row.verdict(count, true), same, "{count}");
             assert_eq!(row.verdict(count, false), elsewhere, "{count}");
+        }
+    }
+
+    #[test]
+    fn differences_are_rounded_and_never_a_negative_zero() {
+        for (count, expected) in [
+            (10_000, "+0.0"),
+            (9_996, "+0.0"),
+            (10_512, "+5.1"),
+            (8_750, "-12.5"),
+        ] {
+            assert_eq!(format!("{:+.1}", percent(count, 10_000)), expected);
         }
     }
 
