@@ -97,7 +97,7 @@ impl Case {
             Self::Batch => (ProgramKind::Serve, 20..120, BATCH),
             Self::Ws64 => (ProgramKind::Serve, 20..120, IN_FLIGHT),
             Self::InProcess => (ProgramKind::Calls, 1_000..11_000, 1),
-            Self::FanOut => (ProgramKind::Publisher, 10..50, SUBSCRIBERS),
+            Self::FanOut => (ProgramKind::Publisher, 10..110, SUBSCRIBERS),
         };
         Plan {
             program,
