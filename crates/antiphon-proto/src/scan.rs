@@ -351,6 +351,18 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         }
     }
 
+    /// The position of the next byte that is special in a string: a quote, a backslash or a control
+    /// character. The length of the text if there is none.
+    pub(crate) fn plain_end(&mut self) -> usize {
+        self.plain();
+        self.at
+    }
+
+    /// Skips one byte.
+    pub(crate) fn skip(&mut self) {
+        self.at += 1;
+    }
+
     /// Stops before the next quote, backslash or control character, or at the end.
     #[inline]
     fn plain(&mut self) {
