@@ -13,7 +13,7 @@ use serde::ser::{
 use serde_json::Error;
 use serde_json::ser::Formatter;
 
-use crate::scan::Scanner;
+use crate::json_string::{LONG, put, write_long};
 
 /// Writes a value as compact JSON text, the same as [`serde_json::to_writer`].
 ///
@@ -46,8 +46,11 @@ pub fn json_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     Ok(text)
 }
 
-/// Strings from this length on are searched in blocks.
-const LONG: usize = 64;
+/// Returns a value as compact JSON text, the same as [`serde_json::to_string`].
+pub(crate) fn json_string<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
+    // What serializers write is UTF-8.
+    String::from_utf8(json_vec(value)?).map_err(Error::custom)
+}
 
 /// The names of serde_json's own types, such as `RawValue`, begin with this.
 const PRIVATE: &str = "$serde_json::private::";
@@ -359,41 +362,4 @@ impl Formatter for KeyAlone {
     fn begin_object_key<W: Write + ?Sized>(&mut self, _: &mut W, _: bool) -> std::io::Result<()> {
         Ok(())
     }
-}
-
-/// Writes a long string in quotes: plain parts as they are, the bytes between them escaped.
-fn write_long<W: Write + ?Sized>(writer: &mut W, text: &str) -> Result<(), Error> {
-    let bytes = text.as_bytes();
-    let mut scanner = Scanner::<false>::new(bytes, 0);
-    let mut written = 0;
-    put(writer, "\"")?;
-    loop {
-        let special = scanner.plain_end();
-        write(writer, bytes.get(written..special).unwrap_or_default())?;
-        let Some(&byte) = bytes.get(special) else {
-            return put(writer, "\"");
-        };
-        match byte {
-            b'"' => put(writer, "\\\"")?,
-            b'\\' => put(writer, "\\\\")?,
-            b'\n' => put(writer, "\\n")?,
-            b'\r' => put(writer, "\\r")?,
-            b'\t' => put(writer, "\\t")?,
-            0x08 => put(writer, "\\b")?,
-            0x0c => put(writer, "\\f")?,
-            _ => write!(writer, "\\u{byte:04x}").map_err(Error::custom)?,
-        }
-        written = special + 1;
-        scanner.skip();
-    }
-}
-
-#[inline]
-fn put<W: Write + ?Sized>(writer: &mut W, text: &str) -> Result<(), Error> {
-    write(writer, text.as_bytes())
-}
-
-#[inline]
-fn write<W: Write + ?Sized>(writer: &mut W, bytes: &[u8]) -> Result<(), Error> {
-    writer.write_all(bytes).map_err(Error::custom)
 }

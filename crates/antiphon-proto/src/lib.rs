@@ -8,7 +8,7 @@
 //! | [`message`] | types of messages, and writers of requests and responses |
 //! | [`error`], `error_data` | [`ErrorCode`] and [`ErrorObject`]; what their data tells |
 //! | [`id`], [`params`], [`raw`] | parts of a message as JSON text |
-//! | `json_text` | [`write_json`]: Rust values → JSON text |
+//! | `json_text`, `json_string` | [`write_json`]: Rust values → JSON text; the long strings in it |
 //! | [`framing`] | messages in a byte stream: newlines or `Content-Length` |
 //! | [`pending`] | calls that await a response |
 //! | [`printable`] | text of a peer for a log or a terminal |
@@ -19,6 +19,7 @@ pub mod error;
 mod error_data;
 pub mod framing;
 pub mod id;
+mod json_string;
 mod json_text;
 pub mod message;
 pub mod params;

@@ -351,18 +351,6 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         }
     }
 
-    /// The position of the next byte that is special in a string: a quote, a backslash or a control
-    /// character. The length of the text if there is none.
-    pub(crate) fn plain_end(&mut self) -> usize {
-        self.plain();
-        self.at
-    }
-
-    /// Skips one byte.
-    pub(crate) fn skip(&mut self) {
-        self.at += 1;
-    }
-
     /// Stops before the next quote, backslash or control character, or at the end.
     #[inline]
     fn plain(&mut self) {
@@ -495,7 +483,7 @@ fn special(word: u64) -> u64 {
     (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
 
-fn is_special(byte: u8) -> bool {
+pub(crate) fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
@@ -503,7 +491,7 @@ fn is_special(byte: u8) -> bool {
 const SHORT: usize = 32;
 
 /// The length of the blocks in which longer ones are scanned.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 
 /// The value 1 in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::{ErrorCode, ErrorObject, write_json};
 use serde::Serialize;
 
 use super::account::{Account, Direction};
@@ -15,6 +15,9 @@ use crate::error::internal_error;
 
 /// What is left free behind a text, for the bytes that complete the message.
 const SLACK: usize = 16;
+/// A text that outgrows its buffer by one large part gets room for this much more, so that what closes
+/// it does not make it grow again; a smaller one for a sixteenth of its length.
+const REST: usize = 4096;
 /// Up to this size a buffer doubles when it is full; beyond it grows by half.
 const DOUBLING: usize = 1024 * 1024;
 /// A result beyond this size waits for its turn, if its thread may block.
@@ -78,7 +81,7 @@ impl Payload {
     ) -> Result<(), ErrorObject> {
         let (written, stop) = {
             let mut writer = PayloadWriter::new(self, max, account, wait);
-            (serde_json::to_writer(&mut writer, value), writer.stop)
+            (write_json(&mut writer, value), writer.stop)
         };
         match (written, stop) {
             (Ok(()), _) => Ok(self.settle(account)?),
@@ -106,7 +109,8 @@ impl Payload {
             ..DOUBLING => capacity * 2,
             _ => capacity + capacity / 2,
         };
-        let wanted = larger.min(max).max(after).saturating_add(SLACK);
+        let wanted = larger.max(after.saturating_add(REST.min(after / 16)));
+        let wanted = wanted.min(max).max(after).saturating_add(SLACK);
         self.reserve(wanted, account)?;
         self.text.reserve_exact(wanted - self.text.len());
         Ok(())
