@@ -167,7 +167,13 @@ impl Shared {
     ) {
         let start = out.len();
         let id = id.map(Id::as_str);
-        let parts = [id, Some(method), params, extras.traceparent, extras.tracestate];
+        let parts = [
+            id,
+            Some(method),
+            params,
+            extras.traceparent,
+            extras.tracestate,
+        ];
         let length: usize = parts.into_iter().flatten().map(str::len).sum();
         out.reserve(length + ENVELOPE);
         message::write_request_with(out, &self.calls.rules.version, id, method, params, extras);
