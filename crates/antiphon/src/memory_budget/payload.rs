@@ -287,6 +287,20 @@ mod tests {
         }
     }
 
+    /// What closes it must not make the buffer grow again, which would copy it.
+    #[test]
+    fn a_text_of_one_large_part_grows_once() {
+        for length in [100_000, MIB, 5 * MIB] {
+            let value = [("name", "x".repeat(length)), ("b", "c".to_owned())];
+            let account = Accounts::new(0, 64 * MIB).open();
+            let mut payload = Payload::from(b"id".to_vec());
+            let written = payload.write(&value, 10 * MIB, &account, Wait::Never, &"x");
+            written.unwrap();
+            let spare = payload.text.capacity() - length;
+            assert!((32..=REST + 64).contains(&spare), "{spare} of {length}");
+        }
+    }
+
     #[test]
     fn what_is_appended_is_reserved_too() {
         let accounts = Accounts::new(0, 64 * MIB);
