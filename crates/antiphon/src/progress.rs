@@ -67,10 +67,11 @@ impl Context {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::sync::Arc;
 
     use super::*;
     use crate::Router;
-    use crate::call_origin::Connection;
+    use crate::call_origin::{Connection, Transport};
     use crate::memory_budget::account::Accounts;
     use crate::session_state::SessionHandle;
 
