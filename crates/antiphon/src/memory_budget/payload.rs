@@ -15,9 +15,9 @@ use crate::error::internal_error;
 
 /// What is left free behind a text, for the bytes that complete the message.
 const SLACK: usize = 16;
-/// A text that outgrows its buffer by one large part gets room for this much more, so that what closes
-/// it does not make it grow again; a smaller one for a sixteenth of its length.
-const REST: usize = 4096;
+/// What a buffer that grows has room for beyond what it has to: the end of a long string, of which blocks
+/// are written first, and brackets. So these do not make it grow again.
+const REST: usize = 80;
 /// Up to this size a buffer doubles when it is full; beyond it grows by half.
 const DOUBLING: usize = 1024 * 1024;
 /// A result beyond this size waits for its turn, if its thread may block.
@@ -109,7 +109,7 @@ impl Payload {
             ..DOUBLING => capacity * 2,
             _ => capacity + capacity / 2,
         };
-        let wanted = larger.max(after.saturating_add(REST.min(after / 16)));
+        let wanted = larger.max(after.saturating_add(REST));
         let wanted = wanted.min(max).max(after).saturating_add(SLACK);
         self.reserve(wanted, account)?;
         self.text.reserve_exact(wanted - self.text.len());
