@@ -8,6 +8,7 @@
 //! | [`message`] | types of messages, and writers of requests and responses |
 //! | [`error`], `error_data` | [`ErrorCode`] and [`ErrorObject`]; what their data tells |
 //! | [`id`], [`params`], [`raw`] | parts of a message as JSON text |
+//! | `json_text`, `json_string` | [`write_json`]: Rust values → JSON text; the long strings in it |
 //! | [`framing`] | messages in a byte stream: newlines or `Content-Length` |
 //! | [`pending`] | calls that await a response |
 //! | [`printable`] | text of a peer for a log or a terminal |
@@ -18,6 +19,8 @@ pub mod error;
 mod error_data;
 pub mod framing;
 pub mod id;
+mod json_string;
+mod json_text;
 pub mod message;
 pub mod params;
 pub mod parse;
@@ -29,6 +32,7 @@ mod scan;
 pub use error::{ErrorCode, ErrorObject};
 pub use framing::Framing;
 pub use id::Id;
+pub use json_text::{json_vec, write_json};
 pub use message::{Entry, Incoming, Request, Response};
 pub use params::{IntoParams, Params};
 pub use parse::{Rejection, Rules, parse};

@@ -7,7 +7,9 @@ use std::hash::BuildHasher;
 
 use serde::Serialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
+
+use crate::json_text::{json_string, json_vec, write_json};
 
 /// Builder of parameters.
 ///
@@ -34,9 +36,10 @@ pub struct Params(Repr);
 enum Repr {
     #[default]
     None,
-    /// The comma-separated elements, without brackets.
-    Positional(String),
-    Named(Vec<(Cow<'static, str>, Box<RawValue>)>),
+    /// An array without its closing bracket.
+    Positional(Vec<u8>),
+    /// Names and the JSON text of their values.
+    Named(Vec<(Cow<'static, str>, String)>),
     Failed(ParamsError),
 }
 
@@ -62,34 +65,31 @@ impl Params {
     /// Adds the next positional parameter.
     #[must_use]
     pub fn push<T: Serialize>(self, value: T) -> Self {
-        let json = match serde_json::to_string(&value) {
-            Ok(json) => json,
-            Err(error) => return Self::failed(ParamsError::Value(error)),
+        let mut array = match self.0 {
+            Repr::None => Self::empty_array(),
+            Repr::Positional(array) => array,
+            Repr::Named(_) => return Self::failed(ParamsError::Mixed),
+            failed @ Repr::Failed(_) => return Self(failed),
         };
-        match self.0 {
-            Repr::None => Self(Repr::Positional(json)),
-            Repr::Positional(mut elements) => {
-                if !elements.is_empty() {
-                    elements.push(',');
-                }
-                elements.push_str(&json);
-                Self(Repr::Positional(elements))
-            }
-            Repr::Named(_) => Self::failed(ParamsError::Mixed),
-            failed @ Repr::Failed(_) => Self(failed),
+        if array.len() > 1 {
+            array.push(b',');
+        }
+        match write_json(&mut array, &value) {
+            Ok(()) => Self(Repr::Positional(array)),
+            Err(error) => Self::failed(ParamsError::Value(error)),
         }
     }
 
     /// Adds a named parameter, or replaces the value of an existing name.
     #[must_use]
     pub fn insert<T: Serialize>(self, name: impl Into<Cow<'static, str>>, value: T) -> Self {
-        match to_raw_value(&value) {
+        match json_string(&value) {
             Ok(value) => self.insert_raw(name.into(), value),
             Err(error) => Self::failed(ParamsError::Value(error)),
         }
     }
 
-    fn insert_raw(self, name: Cow<'static, str>, value: Box<RawValue>) -> Self {
+    fn insert_raw(self, name: Cow<'static, str>, value: String) -> Self {
         match self.0 {
             Repr::None => Self(Repr::Named(vec![(name, value)])),
             Repr::Named(mut members) => {
@@ -117,10 +117,16 @@ impl Params {
     /// ```
     #[must_use]
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Self {
-        match to_raw_value(value) {
-            Ok(json) => Self::from_json(json.get()),
-            Err(error) => Self::failed(ParamsError::Value(error)),
+        let mut json = match json_vec(value) {
+            Ok(json) => json,
+            Err(error) => return Self::failed(ParamsError::Value(error)),
+        };
+        if json.first() != Some(&b'[') {
+            return Self::from_json(&text(json));
         }
+        json.pop();
+        json.truncate(json.trim_ascii_end().len());
+        Self(Repr::Positional(json))
     }
 
     /// Parameters from JSON text: an array, an object, or `null` for none.
@@ -132,7 +138,7 @@ impl Params {
             Some(b'{') => members(text).map(|members| {
                 let none = Self(Repr::Named(Vec::new()));
                 members.into_iter().fold(none, |params, (name, value)| {
-                    params.insert_raw(Cow::Owned(name), value)
+                    params.insert_raw(Cow::Owned(name), String::from(Box::<str>::from(value)))
                 })
             }),
             _ if text.trim() == "null" => return Self::none(),
@@ -163,7 +169,7 @@ impl Params {
     pub fn to_json(&self) -> Result<Option<String>, &ParamsError> {
         match &self.0 {
             Repr::None => Ok(None),
-            Repr::Positional(elements) => Ok(Some(["[", elements, "]"].concat())),
+            Repr::Positional(array) => Ok(Some(text([array, &b"]"[..]].concat()))),
             Repr::Named(members) => {
                 let mut json = String::from("{");
                 for (n, (name, value)) in members.iter().enumerate() {
@@ -172,7 +178,7 @@ impl Params {
                     }
                     json.push_str(&serde_json::Value::from(name.as_ref()).to_string());
                     json.push(':');
-                    json.push_str(value.get());
+                    json.push_str(value);
                 }
                 json.push('}');
                 Ok(Some(json))
@@ -181,13 +187,40 @@ impl Params {
         }
     }
 
+    /// The same as [`to_json`](Self::to_json). The text of positional parameters is not copied.
+    ///
+    /// # Errors
+    ///
+    /// An error that occurred while the parameters were built.
+    pub fn into_json(self) -> Result<Option<String>, ParamsError> {
+        match self.0 {
+            Repr::Positional(mut array) => {
+                array.push(b']');
+                Ok(Some(text(array)))
+            }
+            Repr::Failed(error) => Err(error),
+            other => Ok(Self(other).to_json().unwrap_or_default()),
+        }
+    }
+
+    fn empty_array() -> Vec<u8> {
+        let mut array = Vec::with_capacity(128);
+        array.push(b'[');
+        array
+    }
+
     fn empty_list() -> Self {
-        Self(Repr::Positional(String::new()))
+        Self(Repr::Positional(Self::empty_array()))
     }
 
     fn failed(error: ParamsError) -> Self {
         Self(Repr::Failed(error))
     }
+}
+
+/// JSON text that a serializer has written, which is always UTF-8.
+fn text(json: Vec<u8>) -> String {
+    String::from_utf8(json).unwrap_or_default()
 }
 
 /// The members of an object in their original order, including repeated names.
@@ -353,6 +386,29 @@ mod tests {
         ] {
             assert_eq!(json(&Params::from_json(text)), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn positions_are_appended_to_arrays_of_all_origins() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        for (params, expected) in [
+            (Params::none(), "[7]"),
+            (Params::none().push("a"), "[\"a\",7]"),
+            (Params::from_value(&["é"; 0]), "[7]"),
+            (Params::from_value(&(1, "é")), "[1,\"é\",7]"),
+            (Params::from_value(&raw("[ ]")), "[7]"),
+            (Params::from_value(&raw("[ 1 , [2] ]")), "[ 1 , [2],7]"),
+            (Params::from_json("[ 1 , [2] ]"), "[1,[2],7]"),
+            (Vec::<u8>::new().into_params(), "[7]"),
+        ] {
+            let params = params.push(7);
+            assert_eq!(json(&params), expected);
+            assert_eq!(params.into_json().unwrap().as_deref(), Some(expected));
+        }
+        assert!(Params::none().into_json().unwrap().is_none());
+        assert!(Params::from_value(&5).push(1).into_json().is_err());
+        let named = Params::none().insert("a", 1).into_json();
+        assert_eq!(named.unwrap().as_deref(), Some(r#"{"a":1}"#));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use crate::json_text::json_vec;
 use crate::scan::Span;
 
 /// A value may keep a message of up to this many bytes in memory, however small it is.
@@ -34,7 +35,7 @@ impl RawJson {
     /// If the value has no JSON representation: it has a map with keys that are not strings, or its
     /// `Serialize` implementation fails.
     pub fn from_value<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::to_vec(value).map(|text| Self(text.into()))
+        json_vec(value).map(|text| Self(text.into()))
     }
 
     pub(crate) fn cut(message: &Bytes, span: Span) -> Self {

@@ -483,7 +483,7 @@ fn special(word: u64) -> u64 {
     (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
 }
 
-fn is_special(byte: u8) -> bool {
+pub(crate) fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
@@ -491,7 +491,7 @@ fn is_special(byte: u8) -> bool {
 const SHORT: usize = 32;
 
 /// The length of the blocks in which longer ones are scanned.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 
 /// The value 1 in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, message};
+use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, json_vec, message};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -340,7 +340,7 @@ impl Reply {
     /// Creates a reply with this result, for a layer that answers a call itself. If the result
     /// cannot be serialized, the reply is error −32603.
     pub fn ok<T: Serialize + ?Sized>(result: &T) -> Self {
-        match serde_json::to_vec(result) {
+        match json_vec(result) {
             Ok(text) => Self(Ok(Output {
                 payload: text.into(),
                 ..Output::default()

@@ -335,6 +335,7 @@ mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
 mod program;
+mod progress;
 mod rate_limit;
 mod router;
 #[cfg(feature = "server")]

@@ -16,7 +16,10 @@ use crate::http::{Outcome, call};
 /// Timeout of everything that a test waits for.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A server process. Dropping it ends the server and its workers.
+/// How often a dropped server looks for processes that it has left.
+const KILLS: usize = 200;
+
+/// A server process. Dropping it ends the server, its workers, and what has taken over from it.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -166,11 +169,38 @@ impl Drop for Server {
         // The workers notice the end of their supervisor and exit by themselves.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A successor after an upgrade is no child, and may just be starting.
+        for _ in 0..KILLS {
+            let left = processes_with(&self.folder);
+            if left.is_empty() {
+                break;
+            }
+            for pid in left {
+                send(pid, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
         if std::thread::panicking() {
             eprintln!("the server has printed: {:#?}", self.printed());
         }
     }
+}
+
+/// The processes that were started with arguments below this folder, which each server has for itself:
+/// supervisors and workers of a server, also those of a program that has taken over.
+fn processes_with(folder: &Path) -> Vec<u32> {
+    let folder = format!("{}/", folder.display());
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let is_one = |pid: &u32| {
+        // A process that has ended has no arguments.
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        arguments
+            .split(|&byte| byte == 0)
+            .any(|argument| argument.starts_with(folder.as_bytes()))
+    };
+    pids.filter(is_one).collect()
 }
 
 fn send(pid: u32, signal: Signal) {

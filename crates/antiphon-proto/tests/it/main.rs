@@ -2,4 +2,5 @@
 
 mod grammar;
 mod json_cases;
+mod json_text;
 mod values;

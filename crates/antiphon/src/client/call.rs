@@ -42,9 +42,6 @@ pub struct PendingCall<R> {
     result: PhantomData<fn() -> R>,
 }
 
-/// Room for what a request has beside its method and its parameters.
-const ENVELOPE: usize = 96;
-
 /// A request without its id.
 struct Prepared {
     shared: Arc<Shared>,
@@ -179,8 +176,7 @@ impl Prepared {
         let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
         let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
         let (shared, params) = (&self.shared, params.as_deref());
-        let length = self.method.len() + params.map_or(0, str::len);
-        let mut text = Vec::with_capacity(length + ENVELOPE);
+        let mut text = Vec::new();
         // The timeout and the trace context are in the headers.
         let extras = Extras::default();
         shared.write(&mut text, id.as_ref(), &self.method, params, extras);

@@ -7,7 +7,7 @@
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
-//! | `batch.rs` | [`Batch`]: many calls in one request |
+//! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
 //! | `subscribe.rs` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, deadline and attempts of a request |
@@ -26,12 +26,13 @@
 //! | `peer.rs` | sessions: a client for calling back the caller of a method |
 //! | `token/` | bearer tokens, fixed or from a provider |
 //! | `tls.rs` | options of TLS |
-//! | `error.rs` | [`Error`]: why there is no result, and whether the call may have run |
+//! | `error.rs`, `error_text.rs` | [`Error`]: why there is no result, and whether the call may have run; its text |
 //! | `access_error.rs` | the same for callers who are unknown, or must not |
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod access_error;
 mod batch;
+mod batch_responses;
 pub mod blocking;
 mod builder;
 mod call;
@@ -41,6 +42,7 @@ mod connect;
 mod connection_state;
 mod driver;
 mod error;
+mod error_text;
 mod handle;
 mod http;
 mod macros;
@@ -59,7 +61,8 @@ mod tls;
 mod token;
 mod transport;
 
-pub use batch::{Batch, Responses, Ticket};
+pub use batch::Batch;
+pub use batch_responses::{Responses, Ticket};
 pub use builder::ClientBuilder;
 pub use call::{CallFuture, FullResponse, PendingCall};
 pub use call_options::Encoding;

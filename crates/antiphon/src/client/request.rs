@@ -21,6 +21,9 @@ use super::transport::Http;
 use crate::current_call::CurrentCall;
 use crate::router::BoxError;
 
+/// Room for what a request has beside its parts: the names of members, the version, a timeout.
+const ENVELOPE: usize = 128;
+
 /// One HTTP request.
 pub(super) struct Outgoing<'a> {
     /// Its name in errors.
@@ -164,6 +167,15 @@ impl Shared {
     ) {
         let start = out.len();
         let id = id.map(Id::as_str);
+        let parts = [
+            id,
+            Some(method),
+            params,
+            extras.traceparent,
+            extras.tracestate,
+        ];
+        let length: usize = parts.into_iter().flatten().map(str::len).sum();
+        out.reserve(length + ENVELOPE);
         message::write_request_with(out, &self.calls.rules.version, id, method, params, extras);
         if self.calls.encoding == Encoding::Ascii && !out.get(start..).is_none_or(<[u8]>::is_ascii)
         {

@@ -267,7 +267,7 @@ impl Shared {
             let handle = exchange.handle(1).await?;
             let token = source.token_number();
             let call = call();
-            let mut text = Vec::with_capacity(128);
+            let mut text = Vec::new();
             let id: Id = call.id.clone();
             let extras = exchange.extras();
             self.write(&mut text, Some(&id), sending.method, sending.params, extras);
@@ -305,7 +305,7 @@ impl Shared {
     ) -> Result<(), Error> {
         let exchange =
             SessionExchange::new(sending.subject, source, sending.timeout, sending.current);
-        let mut text = Vec::with_capacity(128);
+        let mut text = Vec::new();
         let extras = Extras {
             timeout: None,
             ..exchange.extras()

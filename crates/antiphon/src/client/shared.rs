@@ -48,6 +48,6 @@ impl Scope {
     /// The text of the parameters, with the client's own data merged into them.
     pub(super) fn params(&self, params: impl IntoParams) -> Result<Option<String>, String> {
         let params = params.into_params().merge(&self.shared.calls.data);
-        params.to_json().map_err(ToString::to_string)
+        params.into_json().map_err(|fault| fault.to_string())
     }
 }

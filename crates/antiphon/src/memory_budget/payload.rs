@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::{ErrorCode, ErrorObject, write_json};
 use serde::Serialize;
 
 use super::account::{Account, Direction};
@@ -15,6 +15,9 @@ use crate::error::internal_error;
 
 /// What is left free behind a text, for the bytes that complete the message.
 const SLACK: usize = 16;
+/// What a buffer that grows has room for beyond what it has to: the end of a long string, of which blocks
+/// are written first, and brackets. So these do not make it grow again.
+const REST: usize = 80;
 /// Up to this size a buffer doubles when it is full; beyond it grows by half.
 const DOUBLING: usize = 1024 * 1024;
 /// A result beyond this size waits for its turn, if its thread may block.
@@ -78,7 +81,7 @@ impl Payload {
     ) -> Result<(), ErrorObject> {
         let (written, stop) = {
             let mut writer = PayloadWriter::new(self, max, account, wait);
-            (serde_json::to_writer(&mut writer, value), writer.stop)
+            (write_json(&mut writer, value), writer.stop)
         };
         match (written, stop) {
             (Ok(()), _) => Ok(self.settle(account)?),
@@ -106,7 +109,8 @@ impl Payload {
             ..DOUBLING => capacity * 2,
             _ => capacity + capacity / 2,
         };
-        let wanted = larger.min(max).max(after).saturating_add(SLACK);
+        let wanted = larger.max(after.saturating_add(REST));
+        let wanted = wanted.min(max).max(after).saturating_add(SLACK);
         self.reserve(wanted, account)?;
         self.text.reserve_exact(wanted - self.text.len());
         Ok(())
@@ -280,6 +284,20 @@ mod tests {
             assert!(used == 0 && capacity <= FREE || used >= capacity, "{used}");
             drop(payload);
             assert_eq!(accounts.budgets.responses.used(), 0);
+        }
+    }
+
+    /// What closes it must not make the buffer grow again, which would copy it.
+    #[test]
+    fn a_text_of_one_large_part_grows_once() {
+        for length in [100_000, MIB, 5 * MIB] {
+            let value = [("name", "x".repeat(length)), ("b", "c".to_owned())];
+            let account = Accounts::new(0, 64 * MIB).open();
+            let mut payload = Payload::from(b"id".to_vec());
+            let written = payload.write(&value, 10 * MIB, &account, Wait::Never, &"x");
+            written.unwrap();
+            let spare = payload.text.capacity() - length;
+            assert!((32..=REST + 64).contains(&spare), "{spare} of {length}");
         }
     }
 

@@ -10,7 +10,10 @@ use crate::program::start_watch::StartWatch;
 use crate::program::stderr::{self, print_line};
 use crate::server::bound::listen_also;
 use crate::server::{BoundServer, ServeError, Server, Settings};
-use crate::supervisor::{Assignment, GenerationConfig, Role, RunFiles, activated, supervise, work};
+use crate::supervisor::{
+    Assignment, GenerationConfig, Role, RunFiles, activated, name_process as set_name, supervise,
+    work,
+};
 pub(super) use crate::supervisor::{Notice, notify};
 
 /// How long a worker that must exit at once waits for its log.
@@ -163,6 +166,6 @@ fn name_process() {
         .file_name()
         .unwrap_or_default();
     if let Ok(name) = std::ffi::CString::new(name.as_encoded_bytes()) {
-        let _ = rustix::thread::set_name(&name);
+        set_name(&name);
     }
 }

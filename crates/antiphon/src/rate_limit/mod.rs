@@ -7,7 +7,7 @@
 //! | `gcra.rs` | the arithmetic: the generic cell rate algorithm |
 //! | `table.rs` | the debts of callers, in bounded memory |
 //! | `limiter.rs` | [`RateLimiter`]: a limit with its table |
-//! | `guesses.rs` | [`Guesses`]: the limit of refused credentials |
+//! | `guesses/` | [`Guesses`]: the limit of refused credentials |
 //! | `passes.rs` | the credentials that were good before |
 
 mod gcra;

@@ -18,7 +18,7 @@
 //! | `worker_counts.rs`, `no_worker_counts.rs` | the open connections of all workers; without workers |
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
 //! | `phase_tests/` | tests of the deadline of each phase, over each transport |
-//! | `guess_tests.rs` | tests of the limit of refused credentials, over each transport |
+//! | `guess_tests/` | tests of the limit of refused credentials, over each transport |
 //! | `own_thread.rs` | work that blocks, where methods cannot delay it |
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |

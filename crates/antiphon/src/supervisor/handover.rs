@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize};
+
+use super::system;
 
 /// Maximum number of sockets in one message: 200 listeners, and the control socket or the file of a
 /// worker's slot. The kernel allows 253.
@@ -113,15 +115,17 @@ impl Handover {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SOCKETS))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
             let mut pieces = [IoSliceMut::new(&mut piece)];
-            let flags = RecvFlags::CMSG_CLOEXEC;
             wait_for_input(stream, until)?;
-            let received = match recvmsg(stream, &mut pieces, &mut ancillary, flags) {
+            let received = match recvmsg(stream, &mut pieces, &mut ancillary, system::RECEIVE) {
                 Err(Errno::AGAIN | Errno::INTR) => continue,
                 received => received?,
             };
             for message in ancillary.drain() {
                 if let RecvAncillaryMessage::ScmRights(more) = message {
-                    sockets.extend(more);
+                    for socket in more {
+                        system::close_on_exec(&socket)?;
+                        sockets.push(socket);
+                    }
                 }
             }
             if received.bytes == 0 || line.len() > MAX_LINE {

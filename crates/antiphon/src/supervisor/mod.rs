@@ -22,6 +22,7 @@
 //! | `status.rs` | status for `server_info` and the control socket |
 //! | `control_socket.rs`, `control_path.rs`, `control_methods.rs` | control socket, its path and methods |
 //! | `run_files.rs` | files of a running server: the PID file, the admin token, sockets |
+//! | `system.rs` | what differs between Unix systems |
 //! | `signals.rs`, `systemd.rs`, `notify_socket.rs` | signals, service manager |
 
 mod channel;
@@ -47,6 +48,7 @@ mod spawn;
 mod state;
 mod status;
 mod stop;
+mod system;
 mod systemd;
 mod upgrade;
 mod worker_exit;
@@ -57,5 +59,6 @@ pub(crate) use main_loop::supervise;
 pub(crate) use role::{Assignment, Role};
 pub(crate) use run_files::RunFiles;
 pub(crate) use state::GenerationConfig;
+pub(crate) use system::name_process;
 pub(crate) use systemd::{Notice, activated, notify};
 pub(crate) use worker_process::work;

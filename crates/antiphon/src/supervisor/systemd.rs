@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 use rustix::net::AddressFamily;
 use sd_notify::NotifyState;
 
-use super::notify_socket;
+use super::{notify_socket, system};
 use crate::address::proxy_query::with_proxy;
 use crate::server::ServeError;
 use crate::server::listener::Listener;
@@ -72,9 +72,9 @@ fn take(sockets: &mut ListenFd, at: usize) -> io::Result<OwnedFd> {
         Err(_) => sockets.take_unix_listener(at)?.map(OwnedFd::from),
     };
     let socket = socket.ok_or(io::ErrorKind::NotFound)?;
-    match rustix::net::sockopt::socket_acceptconn(&socket) {
-        Ok(true) => Ok(socket),
-        _ => Err(io::Error::new(
+    match system::is_listening(&socket) {
+        true => Ok(socket),
+        false => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "it is no socket that listens",
         )),
@@ -94,7 +94,7 @@ fn listener(socket: OwnedFd, name: &str, has_tls: bool) -> io::Result<Listener> 
         let text = "it needs a certificate: give one with `--tls-cert` and `--tls-key`";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    let family = rustix::net::sockopt::socket_domain(socket.as_fd())?;
+    let family = rustix::net::getsockname(&socket)?.address_family();
     let url = if family == AddressFamily::UNIX {
         let listener = UnixListener::from(socket.try_clone()?);
         let address = listener.local_addr()?;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use antiphon_proto::ErrorObject;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, poll};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -16,6 +16,7 @@ use super::channel;
 use super::report::Report;
 use super::role::Assignment;
 use super::signals::WorkerSignals;
+use super::system;
 use crate::admin_token::AdminToken;
 use crate::client::Client;
 use crate::metrics::status::{Answer, SupervisorClient};
@@ -147,7 +148,7 @@ pub(crate) async fn tell_supervisor(supervisor: &Client, method: &str, about: &s
 /// channel, so that this works even if the runtime is blocked.
 fn exit_with_supervisor(line: UnixStream, last_lines: fn()) -> io::Result<()> {
     let watch = move || {
-        let mut watched = [PollFd::from_borrowed_fd(line.as_fd(), PollFlags::RDHUP)];
+        let mut watched = [PollFd::from_borrowed_fd(line.as_fd(), system::HANGUP)];
         loop {
             match poll(&mut watched, None) {
                 Ok(_) => break,

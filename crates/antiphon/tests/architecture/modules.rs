@@ -168,13 +168,17 @@ fn the_protocol_does_no_io() {
         "tokio",
         "tracing",
     ];
+    // A serializer writes into what its caller gives it, by the trait that serde_json asks for.
+    const WRITERS: [&str; 2] = ["json_text.rs", "json_string.rs"];
     for source in source::read(&root().join("crates/antiphon-proto/src")) {
+        let is_writer = WRITERS.iter().any(|file| source.file.ends_with(file));
         let text = &source.text;
         for (at, word) in words(text) {
             assert!(!WORDS.contains(&word), "`{word}` in {}", source.file);
             if word == "std" {
                 for part in next_segments(&text[at + word.len()..]) {
-                    assert!(!OUTSIDE.contains(&part), "`std::{part}` in {}", source.file);
+                    let allowed = !OUTSIDE.contains(&part) || is_writer && part == "io";
+                    assert!(allowed, "`std::{part}` in {}", source.file);
                 }
             }
         }

@@ -146,3 +146,22 @@ fn a_new_program_that_fails_changes_nothing() {
     assert_eq!(server.ended().code(), Some(0));
     std::fs::remove_file(&program).unwrap();
 }
+
+#[test]
+fn a_server_that_is_dropped_leaves_no_successor() {
+    let _turn = alone();
+    let server = Server::start(SUBJECT, &["--workers", "2"]);
+    server.settled(2);
+    let old = server.pid();
+    server.signal(Signal::USR2);
+    let new = until("another process has taken over", || {
+        let now = supervisor(&server);
+        (now != old).then_some(now)
+    });
+    let workers = server.settled(2);
+    drop(server);
+    assert!(!alive(new));
+    for (_, pid) in workers {
+        assert!(!alive(pid));
+    }
+}

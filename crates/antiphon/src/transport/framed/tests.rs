@@ -63,6 +63,25 @@ async fn messages_come_whole_wherever_the_stream_is_cut() {
 }
 
 #[tokio::test]
+async fn line_breaks_in_a_message_become_spaces_wherever_they_are() {
+    for length in [1, 31, 32, 33, 64, 65, 100] {
+        for at in 0..length {
+            let mut message = vec![b'x'; length];
+            message[at] = if at % 2 == 0 { b'\n' } else { b'\r' };
+            let (mut peer, mut wire) = wire(Framing::Newline, 1000);
+            wire.send(&mut message.clone());
+            poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+            drop(wire);
+            let mut sent = Vec::new();
+            peer.read_to_end(&mut sent).await.unwrap();
+            message[at] = b' ';
+            message.push(b'\n');
+            assert_eq!(sent, message, "{at} of {length}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn messages_go_whole_in_their_order() {
     for framing in FRAMINGS {
         let (mut peer, mut wire) = wire(framing, 1000);
