@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
-use crate::session_state::{End, Outgoing, SessionHandle};
+use crate::session_state::{Arrivals, End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
 /// The media type that a request has to list in `Accept` to get an event stream.
@@ -142,7 +142,9 @@ impl Events {
         let mut held = Reservation::new(&self.account, Direction::Response);
         held.set(ROOM)?;
         if self.fetched.is_empty() {
-            self.more = self.handle.fetch(MAX_FRAME, &mut self.fetched);
+            // Its streams have tasks of their own.
+            let arrivals = &mut Arrivals::default();
+            self.more = self.handle.fetch(MAX_FRAME, &mut self.fetched, arrivals);
         }
         let is_short = |next: &Outgoing| next.payload.len() < MAX_FRAME;
         if !self.fetched.front().is_some_and(is_short) {
