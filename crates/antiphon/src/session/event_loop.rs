@@ -124,6 +124,7 @@ impl<W: Wire> Session<W> {
         if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
             self.handle.listen(cx.waker());
+            self.clock.forget_waker();
         }
         let mut left = READ_AHEAD;
         let mut polls = POLLS;
@@ -333,14 +334,21 @@ impl<W: Wire> Future for Session<W> {
 pub(crate) type SessionFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Drives a session of a server until it ends, with graceful shutdown.
-pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutdown::Shutdown) {
-    if shutdown
-        .until_stopped(Pin::new(&mut session))
-        .await
-        .is_none()
-    {
-        session.stop();
-        shutdown.until_killed(&mut session).await;
+///
+/// The session is what the block captures: as an argument of an `async fn` it would be there twice.
+pub(crate) fn run<W: Wire>(
+    mut session: Session<W>,
+    shutdown: crate::shutdown::Shutdown,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        if shutdown
+            .until_stopped(Pin::new(&mut session))
+            .await
+            .is_none()
+        {
+            session.stop();
+            shutdown.until_killed(&mut session).await;
+        }
     }
 }
 

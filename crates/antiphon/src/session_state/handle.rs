@@ -112,11 +112,15 @@ impl SessionHandle {
     /// Changes the state and wakes the session's task.
     pub(super) fn change<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         let result = f(&mut self.lock());
-        // If there was mail already, the task was woken before.
+        self.notify();
+        result
+    }
+
+    /// Wakes the session's task. If there was mail already, it was woken before.
+    pub(super) fn notify(&self) {
         if !self.0.mail.swap(true, Ordering::AcqRel) {
             self.0.bell.wake_task();
         }
-        result
     }
 
     pub(super) fn put(&self, state: &mut State, payload: impl Into<Payload>) -> u64 {
@@ -207,7 +211,7 @@ impl SessionHandle {
     /// Closes the session when everything posted is written.
     pub(crate) fn shut_down(&self) {
         self.0.closing.store(true, Ordering::Release);
-        self.change(|_| ());
+        self.notify();
     }
 
     /// Ends the session: pending calls fail, tasks are aborted, and all waiting tasks are woken.

@@ -226,7 +226,7 @@ async fn pump(handle: SessionHandle, mut source: Source) {
         }
         let offered = handle.offer(key, source.made(), &mut payload, false);
         // The body is woken, also if this item has ended the subscription.
-        handle.change(|_| ());
+        handle.notify();
         if offered == Offered::Over {
             return;
         }
