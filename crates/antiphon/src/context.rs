@@ -400,7 +400,11 @@ mod tests {
             let answering = dispatcher.dispatch(call.into(), Arc::new(origin), &connection);
             assert!(answering.await.text.is_some());
             let mut posted = VecDeque::new();
-            handle.fetch(0, &mut posted, &mut crate::session_state::Arrivals::default());
+            handle.fetch(
+                0,
+                &mut posted,
+                &mut crate::session_state::Arrivals::default(),
+            );
             assert_eq!(posted.len(), usize::from(told), "{size}");
             if let Some(message) = posted.pop_front() {
                 assert!(used() >= message.payload.len(), "{size}");

@@ -283,3 +283,42 @@ impl Clock {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn items_that_are_written_put_no_deadline_off() {
+        let limits = SessionLimits::default();
+        let memory = Account::unlimited();
+        let mut clock = Clock::new(Silence::default(), true, limits.write_timeout, &memory);
+        let mut activity = Activity {
+            traffic: Traffic::default(),
+            message: false,
+            partial: false,
+            unwritten: false,
+            paused: false,
+            busy: true,
+            done: false,
+            until: None,
+        };
+        let mut due = Vec::new();
+        let began = Instant::now();
+        for _ in 0..50 {
+            let polled = poll_fn(|cx| Poll::Ready(clock.poll(activity, &limits, cx))).await;
+            if let Poll::Ready(event) = polled {
+                due.push((began.elapsed().as_secs(), event));
+            }
+            activity.traffic.written += 100;
+            sleep(Duration::from_secs(1)).await;
+        }
+        // From then on it is dead at each look.
+        due.truncate(2);
+        assert_eq!(due, [(20, TimerEvent::Ping), (40, TimerEvent::Dead)]);
+    }
+}

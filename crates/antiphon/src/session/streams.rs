@@ -65,7 +65,9 @@ impl<W: Wire> Session<W> {
             return;
         }
         let streams = &mut self.streams;
-        streams.ready.extend(streams.waiting.drain(..));
+        if !streams.waiting.is_empty() {
+            streams.ready.extend(streams.waiting.drain(..));
+        }
         while let Some(key) = self.streams.ready.pop_front() {
             // Whoever sends without end must not starve other tasks, nor the writing of what there is.
             if *left == 0 || !tokio::task::coop::has_budget_remaining() {

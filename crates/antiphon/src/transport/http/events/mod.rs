@@ -235,9 +235,9 @@ fn write_head(text: &mut Vec<u8>, seq: Option<u64>) {
 /// Replaces line breaks, which would end the data of an event. JSON that a method has formatted itself
 /// may have some; between tokens a space means the same.
 fn join_lines(message: &mut [u8]) {
+    // Without a branch, many bytes are done at once.
     for byte in message {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
+        let is_break = *byte == b'\n' || *byte == b'\r';
+        *byte = if is_break { b' ' } else { *byte };
     }
 }
