@@ -10,7 +10,7 @@ use super::deadlines::{Activity, Clock, TimerEvent};
 use super::limits::SessionLimits;
 use super::parking::Parking;
 use super::phase::{Phase, StopReason};
-use super::streams::{POLLS, Streams};
+use super::streams::{POLLS, Streams, WRITE_AHEAD};
 use super::unasked::Unasked;
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::{Connection, Origin, Transport};
@@ -20,9 +20,6 @@ use crate::session_state::{End, Outgoing, SessionHandle, Ticket};
 
 /// The most messages that one poll reads before it writes and yields.
 const READ_AHEAD: usize = 256;
-
-/// Items of subscriptions are fetched while fewer bytes than this are unwritten.
-pub(super) const WRITE_AHEAD: usize = 64 * 1024;
 
 /// Small messages may add up to this many bytes before they are reserved.
 const UNRESERVED: usize = 64 * 1024;
@@ -336,6 +333,7 @@ pub(crate) type SessionFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Drives a session of a server until it ends, with graceful shutdown.
 ///
 /// The session is what the block captures: as an argument of an `async fn` it would be there twice.
+#[allow(clippy::manual_async_fn)]
 pub(crate) fn run<W: Wire>(
     mut session: Session<W>,
     shutdown: crate::shutdown::Shutdown,

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::bell::Bell;
 use super::end::End;
 use super::inbound_table::Running;
 use super::limits::ConnectionLimits;
 use super::outbound_table::Calls;
 use super::publisher_queues::{Arrivals, ItemQueues, Outgoing};
-use super::source::Bell;
 use super::subscriber_queues::Inboxes;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Payload};
@@ -31,7 +31,7 @@ pub(super) struct Inner {
     pub(super) mail: AtomicBool,
     /// What wakes the task. It has a lock of its own, because streams are woken at any time, also while
     /// the state is locked.
-    pub(super) bell: Bell,
+    pub(super) bell: Arc<Bell>,
     /// Bytes in the outbox.
     pub(super) posted: AtomicUsize,
     /// Bytes that the task has taken and not written yet, as of its last report.
@@ -89,7 +89,7 @@ impl SessionHandle {
             duplex,
             state: Mutex::default(),
             mail: AtomicBool::new(false),
-            bell: Bell::default(),
+            bell: Arc::default(),
             posted: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             running: AtomicUsize::new(0),

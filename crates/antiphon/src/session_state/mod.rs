@@ -11,11 +11,12 @@
 //! | `outbound_calls.rs`, `outbound_table.rs` | our pending calls, and their table |
 //! | `inbound_calls.rs`, `inbound_table.rs` | the peer's running calls, and their table |
 //! | `publisher.rs`, `publisher_queues.rs` | the peer's subscriptions to our streams, and their queues |
-//! | `source.rs` | [`Source`]: the stream of one subscription, and how it wakes the session's task |
+//! | `source.rs`, `bell.rs` | [`Source`]: the stream of one subscription; how it wakes the session's task |
 //! | `subscriber.rs`, `subscriber_queues.rs` | our subscriptions to the peer's streams, and their queues |
 //! | `received.rs` | [`Received`]: a message of the peer, and what is reserved for parts of it that stay |
 //! | `limits.rs`, `end.rs` | [`ConnectionLimits`]; [`End`]: why a session is over |
 
+mod bell;
 mod end;
 mod handle;
 mod inbound_calls;

@@ -71,7 +71,7 @@ impl SessionHandle {
             pump: None,
             _place: std::mem::replace(&mut opening.place, Box::new(())),
         });
-        let source = Source::new(key, opening, self);
+        let source = Source::new(key, opening, &self.0.bell);
         if self.0.duplex {
             state.queues.arrivals.opened.push(source);
             return None;

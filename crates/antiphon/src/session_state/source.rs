@@ -1,12 +1,11 @@
 //! Source of a subscription: its stream, and how it wakes the session's task.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use super::handle::SessionHandle;
+use super::bell::Bell;
 use crate::current_call::CurrentCall;
 use crate::error::{IncidentScope, guard};
 use crate::memory_budget::Payload;
@@ -14,9 +13,6 @@ use crate::subscription::{Ending, Items, MessageFormat, Opening, Room};
 
 /// The log message for a panic in a stream.
 const PANICKED: &str = "a stream panicked";
-
-/// The most woken streams for which a session keeps memory.
-const KEPT: usize = 64;
 
 /// The stream of one subscription.
 pub(crate) struct Source {
@@ -37,7 +33,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(key: u64, opening: Opening, handle: &SessionHandle) -> Self {
+    pub(super) fn new(key: u64, opening: Opening, bell: &Arc<Bell>) -> Self {
         let Opening {
             format,
             items,
@@ -49,7 +45,7 @@ impl Source {
         } = opening;
         let alarm = Arc::new(Alarm {
             key,
-            handle: handle.clone(),
+            bell: Arc::clone(bell),
             rings: AtomicBool::new(true),
         });
         Self {
@@ -155,7 +151,7 @@ impl fmt::Debug for Source {
 /// What a stream that is pending wakes.
 struct Alarm {
     key: u64,
-    handle: SessionHandle,
+    bell: Arc<Bell>,
     /// Whether it has rung since the stream was polled.
     rings: AtomicBool,
 }
@@ -167,70 +163,7 @@ impl Wake for Alarm {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.rings.swap(true, Ordering::AcqRel) {
-            self.handle.0.bell.ring(self.key);
+            self.bell.ring(self.key);
         }
-    }
-}
-
-/// The waker of the session's task, and the streams that want to be polled by it.
-#[derive(Debug, Default)]
-pub(super) struct Bell {
-    /// Whether streams were woken. Can be read without the lock.
-    rung: AtomicBool,
-    inner: Mutex<Ringing>,
-}
-
-#[derive(Debug, Default)]
-struct Ringing {
-    task: Option<Waker>,
-    woken: Vec<u64>,
-}
-
-impl Bell {
-    /// Nothing but the task's own waker runs under this lock.
-    fn lock(&self) -> MutexGuard<'_, Ringing> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Wakes the task for a stream.
-    fn ring(&self, key: u64) {
-        let mut inner = self.lock();
-        inner.woken.push(key);
-        // If it has rung already, the task was woken before.
-        if !self.rung.swap(true, Ordering::AcqRel)
-            && let Some(task) = &inner.task
-        {
-            task.wake_by_ref();
-        }
-    }
-
-    pub(super) fn wake_task(&self) {
-        if let Some(task) = &self.lock().task {
-            task.wake_by_ref();
-        }
-    }
-
-    pub(super) fn has_rung(&self) -> bool {
-        self.rung.load(Ordering::Acquire)
-    }
-
-    pub(super) fn take(&self, into: &mut VecDeque<u64>) {
-        let mut inner = self.lock();
-        self.rung.store(false, Ordering::Release);
-        into.extend(inner.woken.drain(..));
-        if inner.woken.capacity() > KEPT {
-            inner.woken = Vec::new();
-        }
-    }
-
-    pub(super) fn listen(&self, waker: &Waker) {
-        match &mut self.lock().task {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-    }
-
-    pub(super) fn take_task(&self) -> Option<Waker> {
-        self.lock().task.take()
     }
 }
