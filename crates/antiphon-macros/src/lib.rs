@@ -234,8 +234,9 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// A stream must be `Send`. It may borrow from `&self` and from a `&Context`, which live as long as
-/// the subscription. So `+ use<>` and `+ 'static` are allowed, but not necessary. A stream is
-/// polled in a task of its connection, so it must not block.
+/// the subscription. So `+ use<>` and `+ 'static` are allowed, but not necessary. The
+/// connection polls its streams itself, between reading and writing, so a stream must be quick, and
+/// must not block. What takes long belongs into a task that sends into a channel.
 ///
 /// | option | what it does |
 /// |---|---|

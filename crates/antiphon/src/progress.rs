@@ -73,7 +73,7 @@ mod tests {
     use crate::Router;
     use crate::call_origin::{Connection, Transport};
     use crate::memory_budget::account::Accounts;
-    use crate::session_state::SessionHandle;
+    use crate::session_state::{Arrivals, SessionHandle};
 
     #[tokio::test]
     async fn progress_is_reserved_until_it_is_written_and_dropped_without_memory() {
@@ -91,7 +91,7 @@ mod tests {
             let answering = dispatcher.dispatch(call.into(), Arc::new(origin), &connection);
             assert!(answering.await.text.is_some());
             let mut posted = VecDeque::new();
-            handle.fetch(0, &mut posted);
+            handle.fetch(0, &mut posted, &mut Arrivals::default());
             assert_eq!(posted.len(), usize::from(told), "{size}");
             if let Some(message) = posted.pop_front() {
                 assert!(used() >= message.payload.len(), "{size}");

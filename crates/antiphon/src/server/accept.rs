@@ -124,12 +124,12 @@ impl Acceptor {
         let place = Arc::downgrade(&slot);
         let setup = self.setup.borrow().clone();
         let shutdown = self.handle.shutdown.clone();
+        let place: Weak<dyn SessionPlace> = place;
+        // Boxed, and outside of the task, so that nothing of it is left while a session runs: an idle
+        // session then uses less memory.
+        let serving = Box::pin(setup.serve(incoming, kind, place, shutdown));
         self.tasks.spawn(async move {
             let _slot = slot;
-            let place: Weak<dyn SessionPlace> = place;
-            // Boxed, so that the HTTP state is freed before the session runs: an idle session then
-            // uses less memory.
-            let serving = Box::pin(setup.serve(incoming, kind, place, shutdown));
             if let Some(session) = serving.await {
                 session.await;
             }

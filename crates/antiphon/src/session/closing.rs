@@ -87,6 +87,7 @@ impl<W: Wire> Session<W> {
             misbehaved: stop.misbehaved,
         };
         let end = self.handle.close(end);
+        self.streams.clear();
         self.origin.connection.close();
         self.phase = Phase::Closing(Box::new(ClosingState {
             end,

@@ -92,6 +92,8 @@ pub(super) struct Clock {
     pings: bool,
     silence: Silence,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the timer wakes the task that polls this.
+    registered: bool,
 }
 
 /// An incomplete message.
@@ -125,6 +127,7 @@ impl Clock {
             pings,
             silence,
             timer: None,
+            registered: false,
         }
     }
 
@@ -134,6 +137,26 @@ impl Clock {
         self.pinged = None;
     }
 
+    /// The task has another waker now.
+    pub(super) fn forget_waker(&mut self) {
+        self.registered = false;
+    }
+
+    /// Whether nothing has happened since the last poll but that bytes were written, and none wait.
+    /// That makes no deadline earlier, so neither the time nor the timer has to be looked at. This is
+    /// what an item of a subscription leaves behind.
+    fn is_unmoved(&self, activity: &Activity) -> bool {
+        let timer = self.timer.as_ref().filter(|_| self.registered);
+        timer.is_some_and(|timer| !timer.is_elapsed())
+            && activity.traffic.received == self.traffic.received
+            && activity.until.is_none()
+            && (activity.busy && self.busy)
+            && !(activity.message || activity.done)
+            && !(activity.partial || self.partial.is_some())
+            && !(activity.unwritten || self.pace.is_waiting())
+            && !(activity.paused || self.peer_checked.is_some())
+    }
+
     /// Records the activity; returns what is due, or waits until something is.
     pub(super) fn poll(
         &mut self,
@@ -141,6 +164,9 @@ impl Clock {
         limits: &SessionLimits,
         cx: &mut Context<'_>,
     ) -> Poll<TimerEvent> {
+        if self.is_unmoved(&activity) {
+            return Poll::Pending;
+        }
         let now = Instant::now();
         self.note(activity, now);
         loop {
@@ -167,6 +193,7 @@ impl Clock {
                 none => none.insert(Box::pin(sleep_until(at))),
             };
             if timer.as_mut().poll(cx).is_pending() {
+                self.registered = true;
                 return Poll::Pending;
             }
             // The timer was set for a deadline that has moved since.
@@ -254,5 +281,44 @@ impl Clock {
                 false => None,
             },
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn items_that_are_written_put_no_deadline_off() {
+        let limits = SessionLimits::default();
+        let memory = Account::unlimited();
+        let mut clock = Clock::new(Silence::default(), true, limits.write_timeout, &memory);
+        let mut activity = Activity {
+            traffic: Traffic::default(),
+            message: false,
+            partial: false,
+            unwritten: false,
+            paused: false,
+            busy: true,
+            done: false,
+            until: None,
+        };
+        let mut due = Vec::new();
+        let began = Instant::now();
+        for _ in 0..50 {
+            let polled = poll_fn(|cx| Poll::Ready(clock.poll(activity, &limits, cx))).await;
+            if let Poll::Ready(event) = polled {
+                due.push((began.elapsed().as_secs(), event));
+            }
+            activity.traffic.written += 100;
+            sleep(Duration::from_secs(1)).await;
+        }
+        // From then on it is dead at each look.
+        due.truncate(2);
+        assert_eq!(due, [(20, TimerEvent::Ping), (40, TimerEvent::Dead)]);
     }
 }

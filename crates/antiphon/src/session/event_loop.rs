@@ -10,6 +10,7 @@ use super::deadlines::{Activity, Clock, TimerEvent};
 use super::limits::SessionLimits;
 use super::parking::Parking;
 use super::phase::{Phase, StopReason};
+use super::streams::{POLLS, Streams, WRITE_AHEAD};
 use super::unasked::Unasked;
 use super::wire::{CloseReason, Wire};
 use crate::call_origin::{Connection, Origin, Transport};
@@ -19,9 +20,6 @@ use crate::session_state::{End, Outgoing, SessionHandle, Ticket};
 
 /// The most messages that one poll reads before it writes and yields.
 const READ_AHEAD: usize = 256;
-
-/// Items of subscriptions are fetched while fewer bytes than this are unwritten.
-const WRITE_AHEAD: usize = 64 * 1024;
 
 /// Small messages may add up to this many bytes before they are reserved.
 const UNRESERVED: usize = 64 * 1024;
@@ -42,7 +40,7 @@ pub(crate) struct Session<W> {
     pub(super) parked: Parking,
     /// A pending notification: nothing else starts before it is done.
     pub(super) barrier: Option<Ticket>,
-    /// The buffer that responses are written into.
+    /// The buffer that responses and items are written into.
     pub(super) scratch: Vec<u8>,
     pub(super) outgoing: VecDeque<Outgoing>,
     /// What is reserved for messages that are not written yet.
@@ -51,6 +49,7 @@ pub(crate) struct Session<W> {
     pub(super) strained: bool,
     /// Whether items of subscriptions are queued that did not fit yet.
     pub(super) items: bool,
+    pub(super) streams: Streams,
     /// What the peer may send unasked; unlimited on servers, which are there to be called.
     pub(super) unasked: Option<Unasked>,
     /// Whether a whole message was received since the clock was last polled.
@@ -96,6 +95,7 @@ impl<W: Wire> Session<W> {
             output: Reservation::new(&memory, Direction::Response),
             strained: false,
             items: false,
+            streams: Streams::default(),
             unasked: None,
             received: false,
             clock,
@@ -121,25 +121,27 @@ impl<W: Wire> Session<W> {
         if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
             self.handle.listen(cx.waker());
+            self.clock.forget_waker();
         }
         let mut left = READ_AHEAD;
+        let mut polls = POLLS;
+        if self.wire.unwritten() > 0 && !self.streams.is_empty() {
+            // Before the streams: they may use up what this task may do before it has to yield.
+            let _ = self.flush(cx)?;
+        }
         loop {
             self.fetch();
             self.start_parked(cx);
             self.read(&mut left, cx)?;
+            self.poll_streams(&mut polls, cx);
             if self.handle.has_mail() {
                 continue;
             }
             let was_full = self.is_full();
-            let flushed = self.wire.poll_flush(cx);
-            self.hold_output();
-            self.handle.wrote(match self.strained {
-                true => usize::MAX,
-                false => self.wire.unwritten(),
-            });
-            match flushed {
-                Poll::Ready(Err(error)) => return Err(StopReason::from(error)),
-                Poll::Ready(Ok(())) if self.items => continue,
+            match self.flush(cx)? {
+                Poll::Ready(()) if self.items || (polls > 0 && self.streams.are_waiting()) => {
+                    continue;
+                }
                 // There is room again: reading and parked messages resume here, since no
                 // waker is registered for that.
                 _ if was_full && !self.is_full() => continue,
@@ -150,9 +152,24 @@ impl<W: Wire> Session<W> {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
-            if !self.handle.has_mail() {
+            if !self.handle.has_news() || polls == 0 {
                 return Ok(());
             }
+        }
+    }
+
+    /// Writes what there is, and reports what is left. Ready when everything is written.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, StopReason> {
+        let flushed = self.wire.poll_flush(cx);
+        self.hold_output();
+        self.handle.wrote(match self.strained {
+            true => usize::MAX,
+            false => self.wire.unwritten(),
+        });
+        match flushed {
+            Poll::Ready(Err(error)) => Err(StopReason::from(error)),
+            Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
+            Poll::Pending => Ok(Poll::Pending),
         }
     }
 
@@ -163,7 +180,10 @@ impl<W: Wire> Session<W> {
         if !wanted {
             return;
         }
-        self.items = self.handle.fetch(room, &mut self.outgoing);
+        self.items = {
+            let arrivals = &mut self.streams.arrivals;
+            self.handle.fetch(room, &mut self.outgoing, arrivals)
+        };
         while let Some(mut outgoing) = self.outgoing.pop_front() {
             self.wire.set_principal(outgoing.principal.take());
             self.send(&mut outgoing.payload);
@@ -311,14 +331,22 @@ impl<W: Wire> Future for Session<W> {
 pub(crate) type SessionFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Drives a session of a server until it ends, with graceful shutdown.
-pub(crate) async fn run<W: Wire>(mut session: Session<W>, shutdown: crate::shutdown::Shutdown) {
-    if shutdown
-        .until_stopped(Pin::new(&mut session))
-        .await
-        .is_none()
-    {
-        session.stop();
-        shutdown.until_killed(&mut session).await;
+///
+/// The session is what the block captures: as an argument of an `async fn` it would be there twice.
+#[allow(clippy::manual_async_fn)]
+pub(crate) fn run<W: Wire>(
+    mut session: Session<W>,
+    shutdown: crate::shutdown::Shutdown,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        if shutdown
+            .until_stopped(Pin::new(&mut session))
+            .await
+            .is_none()
+        {
+            session.stop();
+            shutdown.until_killed(&mut session).await;
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `receive.rs` | routing of incoming messages: responses, cancellations, calls |
 //! | `order.rs`, `parking.rs` | order of calls and notifications; the queue of those that wait |
 //! | `respond.rs` | responses that the session makes itself |
+//! | `streams.rs`, `poll_streams.rs` | the streams of the peer's subscriptions; their polling |
 //! | `deadlines.rs`, `pace.rs` | timeouts; the minimum rate of a transfer |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
 //! | `rate_budget.rs` | a burst and a rate, for what a peer sends unasked |
@@ -32,9 +33,11 @@ mod order;
 pub(crate) mod pace;
 mod parking;
 mod phase;
+mod poll_streams;
 pub(crate) mod rate_budget;
 mod receive;
 mod respond;
+mod streams;
 mod unasked;
 mod wire;
 

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::bell::Bell;
 use super::end::End;
 use super::inbound_table::Running;
 use super::limits::ConnectionLimits;
 use super::outbound_table::Calls;
-use super::publisher_queues::{ItemQueues, Outgoing};
+use super::publisher_queues::{Arrivals, ItemQueues, Outgoing};
 use super::subscriber_queues::Inboxes;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Payload};
@@ -28,6 +29,9 @@ pub(super) struct Inner {
     pub(super) state: Mutex<State>,
     /// Whether the task has something to fetch. Can be read without the lock.
     pub(super) mail: AtomicBool,
+    /// What wakes the task. It has a lock of its own, because streams are woken at any time, also while
+    /// the state is locked.
+    pub(super) bell: Arc<Bell>,
     /// Bytes in the outbox.
     pub(super) posted: AtomicUsize,
     /// Bytes that the task has taken and not written yet, as of its last report.
@@ -48,8 +52,6 @@ pub(super) struct Inner {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) outbox: VecDeque<Outgoing>,
-    /// The waker of the session's task.
-    pub(super) task: Option<Waker>,
     /// Wakers of tasks that wait for room.
     pub(super) room: Vec<Waker>,
     /// How many messages were posted, taken by the session's task, and written, in total.
@@ -87,6 +89,7 @@ impl SessionHandle {
             duplex,
             state: Mutex::default(),
             mail: AtomicBool::new(false),
+            bell: Arc::default(),
             posted: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
@@ -108,15 +111,16 @@ impl SessionHandle {
 
     /// Changes the state and wakes the session's task.
     pub(super) fn change<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.lock();
-        let result = f(&mut state);
-        // If there was mail already, the task was woken before.
-        if !self.0.mail.swap(true, Ordering::AcqRel)
-            && let Some(task) = &state.task
-        {
-            task.wake_by_ref();
-        }
+        let result = f(&mut self.lock());
+        self.notify();
         result
+    }
+
+    /// Wakes the session's task. If there was mail already, it was woken before.
+    pub(super) fn notify(&self) {
+        if !self.0.mail.swap(true, Ordering::AcqRel) {
+            self.0.bell.wake_task();
+        }
     }
 
     pub(super) fn put(&self, state: &mut State, payload: impl Into<Payload>) -> u64 {
@@ -207,7 +211,7 @@ impl SessionHandle {
     /// Closes the session when everything posted is written.
     pub(crate) fn shut_down(&self) {
         self.0.closing.store(true, Ordering::Release);
-        self.change(|_| ());
+        self.notify();
     }
 
     /// Ends the session: pending calls fail, tasks are aborted, and all waiting tasks are woken.
@@ -229,8 +233,8 @@ impl SessionHandle {
         let inboxes = std::mem::take(&mut state.inboxes);
         let mut wake = std::mem::take(&mut state.room);
         wake.extend(state.flushed.drain(..).map(|(_, waker)| waker));
-        wake.extend(state.task.take());
         drop(state);
+        wake.extend(self.0.bell.take_task());
         // Outside of the lock: what is dropped here may hold handles of this session.
         calls.lose(sent, &end);
         running.abort();
@@ -246,11 +250,12 @@ impl SessionHandle {
 impl SessionHandle {
     /// Registers the waker of the task, which is woken when there is something to fetch.
     pub(crate) fn listen(&self, waker: &Waker) {
-        let mut state = self.lock();
-        match &mut state.task {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        self.0.bell.listen(waker);
+    }
+
+    /// Whether there is something to fetch, or a stream to be polled.
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_mail() || self.0.bell.has_rung()
     }
 
     /// Whether there is something to fetch.
@@ -258,12 +263,25 @@ impl SessionHandle {
         self.0.mail.load(Ordering::Acquire)
     }
 
-    /// Takes the posted messages, and items of subscriptions up to about `room` bytes. Returns
-    /// whether more items are queued.
-    pub(crate) fn fetch(&self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
+    /// Takes the keys of the streams that were woken.
+    pub(crate) fn take_woken(&self, into: &mut VecDeque<u64>) {
+        if self.0.bell.has_rung() {
+            self.0.bell.take(into);
+        }
+    }
+
+    /// Takes the posted messages, items of subscriptions up to about `room` bytes, and the streams that
+    /// have come and gone. Returns whether more items are queued.
+    pub(crate) fn fetch(
+        &self,
+        room: usize,
+        into: &mut VecDeque<Outgoing>,
+        arrivals: &mut Arrivals,
+    ) -> bool {
         self.0.mail.store(false, Ordering::Release);
         let mut state = self.lock();
         let state = &mut *state;
+        arrivals.append(&mut state.queues.arrivals);
         into.append(&mut state.outbox);
         self.0.posted.store(0, Ordering::Relaxed);
         state.serial.taken = state.serial.posted;
@@ -301,6 +319,9 @@ impl SessionHandle {
 
     /// Whether calls of ours are pending, or subscriptions of either side are open.
     pub(crate) fn is_busy(&self) -> bool {
+        if self.0.subscriptions.load(Ordering::Relaxed) > 0 {
+            return true;
+        }
         let state = self.lock();
         !state.calls.is_empty() || !state.queues.is_empty() || !state.inboxes.is_empty()
     }

@@ -67,17 +67,17 @@ impl SessionHandle {
     /// Finishes a task: posts its response and starts the streams that it has opened. Does nothing
     /// if the task was cancelled before.
     pub(crate) fn finish(&self, ticket: Ticket, text: Option<Payload>, streams: Vec<Opening>) {
-        self.change(|state| {
+        let late = self.change(|state| {
             if !self.leave(state, ticket.0) {
-                return;
+                return streams;
             }
             if let Some(text) = text {
                 self.put(state, text);
             }
-            for opening in streams {
-                self.begin_queue(state, opening);
-            }
+            self.begin_queues(state, streams)
         });
+        // Outside of the lock: dropping a stream runs user code.
+        drop(late);
     }
 
     /// Removes a task; returns `false` if it was not there.

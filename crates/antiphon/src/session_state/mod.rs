@@ -11,10 +11,12 @@
 //! | `outbound_calls.rs`, `outbound_table.rs` | our pending calls, and their table |
 //! | `inbound_calls.rs`, `inbound_table.rs` | the peer's running calls, and their table |
 //! | `publisher.rs`, `publisher_queues.rs` | the peer's subscriptions to our streams, and their queues |
+//! | `source.rs`, `bell.rs` | [`Source`]: the stream of one subscription; how it wakes the session's task |
 //! | `subscriber.rs`, `subscriber_queues.rs` | our subscriptions to the peer's streams, and their queues |
 //! | `received.rs` | [`Received`]: a message of the peer, and what is reserved for parts of it that stay |
 //! | `limits.rs`, `end.rs` | [`ConnectionLimits`]; [`End`]: why a session is over |
 
+mod bell;
 mod end;
 mod handle;
 mod inbound_calls;
@@ -25,6 +27,7 @@ mod outbound_table;
 mod publisher;
 mod publisher_queues;
 mod received;
+mod source;
 mod subscriber;
 mod subscriber_queues;
 
@@ -34,6 +37,8 @@ pub(crate) use inbound_table::{Cancels, Ticket};
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use outbound_calls::{Refused, Waiting};
 pub(crate) use outbound_table::{BatchRoom, CallEnd, NewCall, Progress};
-pub(crate) use publisher_queues::Outgoing;
+pub(crate) use publisher::Offered;
+pub(crate) use publisher_queues::{Arrivals, Outgoing};
 pub(crate) use received::Received;
+pub(crate) use source::Source;
 pub(crate) use subscriber_queues::{Inbox, InboxEnd, InboxSender, is_id};

@@ -324,7 +324,7 @@ mod tests {
 
     use antiphon_proto::{ErrorObject, Id, RawJson};
 
-    use super::super::{CallEnd, InboxSender, NewCall, Received, SessionHandle};
+    use super::super::{Arrivals, CallEnd, InboxSender, NewCall, Received, SessionHandle};
     use super::{Refused, Waiting};
     use crate::memory_budget::Account;
     use crate::memory_budget::account::Accounts;
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(used(), 20_000);
         assert!(matches!(post(20_000), Err(Refused::Exhausted)));
         let mut posted = VecDeque::new();
-        handle.fetch(0, &mut posted);
+        handle.fetch(0, &mut posted, &mut Arrivals::default());
         assert_eq!((posted.len(), used()), (2, 20_000));
         drop(posted);
         assert_eq!(used(), 0);
@@ -465,7 +465,7 @@ mod tests {
             handle.answered("1", Ok(id), &mut message).unwrap();
             dropper.join().unwrap();
             let mut posted = VecDeque::new();
-            handle.fetch(1024, &mut posted);
+            handle.fetch(1024, &mut posted, &mut Arrivals::default());
             let last = posted.pop_back().unwrap().payload.text;
             let last = String::from_utf8(last).unwrap();
             assert!(last.contains("unsubscribe"), "round {round}: {last}");

@@ -1,18 +1,20 @@
-//! Subscriptions of the peer to our streams: start, end, and the tasks that fill their queues.
+//! Subscriptions of the peer to our streams: start, end, and what fills their queues.
+//!
+//! The task of a session polls the streams of its peer itself, so that an item wakes one task. Only the
+//! streams of a response have tasks of their own.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use antiphon_proto::ErrorObject;
 use tokio::task::AbortHandle;
 
 use super::handle::{Inner, SessionHandle, State};
 use super::publisher_queues::ItemQueue;
-use crate::error::{IncidentScope, guard};
+use super::source::Source;
 use crate::memory_budget::{Exhausted, FREE, Payload};
-use crate::subscription::{Ending, MessageFormat, Opening, Overflow};
+use crate::subscription::{Ending, Opening, Overflow};
 
 impl SessionHandle {
     /// Whether the limit allows one more subscription.
@@ -34,21 +36,30 @@ impl SessionHandle {
     /// Starts the subscriptions that a call without a task has opened. Its response was sent
     /// before.
     pub(crate) fn open(&self, streams: Vec<Opening>) {
-        self.change(|state| {
-            for opening in streams {
-                self.begin_queue(state, opening);
-            }
-        });
+        let late = self.change(|state| self.begin_queues(state, streams));
+        // Outside of the lock: dropping a stream runs user code.
+        drop(late);
     }
 
-    /// Starts a subscription. Its first item follows the response: that is in the outbox already,
-    /// and the task that fills the queue runs later.
-    pub(super) fn begin_queue(&self, state: &mut State, mut opening: Opening) {
+    /// Starts subscriptions. Returns those that come too late, because the session is over.
+    #[must_use]
+    pub(super) fn begin_queues(&self, state: &mut State, streams: Vec<Opening>) -> Vec<Opening> {
+        let begun = streams.into_iter();
+        begun
+            .filter_map(|opening| self.begin_queue(state, opening))
+            .collect()
+    }
+
+    /// Starts a subscription. Its first item follows the response: that is in the outbox already, and
+    /// the stream is polled later.
+    ///
+    /// Returns it if the session is over; then it is to be dropped outside of the lock.
+    fn begin_queue(&self, state: &mut State, mut opening: Opening) -> Option<Opening> {
         if state.end.is_some() {
-            return;
+            return Some(opening);
         }
-        let id: Box<str> = opening.id.as_str().into();
-        let queue = ItemQueue {
+        let key = state.queues.insert(ItemQueue {
+            id: opening.id.as_str().into(),
             items: VecDeque::new(),
             bytes: 0,
             has_turn: false,
@@ -59,12 +70,17 @@ impl SessionHandle {
             room: None,
             pump: None,
             _place: std::mem::replace(&mut opening.place, Box::new(())),
-        };
-        state.queues.table.insert(id.clone(), queue);
-        let pump = tokio::spawn(pump(self.clone(), id.clone(), opening));
-        if let Some(queue) = state.queues.table.get_mut(&id) {
+        });
+        let source = Source::new(key, opening, &self.0.bell);
+        if self.0.duplex {
+            state.queues.arrivals.opened.push(source);
+            return None;
+        }
+        let pump = tokio::spawn(pump(self.clone(), source));
+        if let Some(queue) = state.queues.table.get_mut(&key) {
             queue.pump = Some(pump.abort_handle());
         }
+        None
     }
 
     /// Ends a subscription at the peer's request; returns `false` if none has this id.
@@ -87,21 +103,39 @@ impl SessionHandle {
     /// Ends all subscriptions for graceful shutdown.
     pub(crate) fn end_subscriptions(&self) {
         let pumps: Vec<_> = self.change(|state| {
-            let ids: Vec<_> = state.queues.table.keys().cloned().collect();
-            ids.iter()
-                .filter_map(|id| state.queues.end(id, &Ending::Shutdown))
+            let keys: Vec<_> = state.queues.table.keys().copied().collect();
+            keys.into_iter()
+                .filter_map(|key| state.queues.end(key, &Ending::Shutdown))
                 .collect()
         });
         pumps.iter().for_each(AbortHandle::abort);
     }
 
-    /// Queues an item; returns `false` if the subscription is over.
-    fn offer(&self, id: &str, seq: u64, item: Payload) -> bool {
+    /// Takes an item of a stream. If it may be written `now`, and nothing is queued before it, it stays
+    /// with the caller, who writes it. Otherwise it is queued.
+    pub(crate) fn offer(&self, key: u64, seq: u64, item: &mut Payload, now: bool) -> Offered {
         let Inner { limits, memory, .. } = &*self.0;
-        self.change(|state| state.queues.offer(id, seq, item, limits, memory))
+        let queues = &mut self.lock().queues;
+        match queues.table.get_mut(&key) {
+            Some(queue) if now && queue.items.is_empty() && !queue.over => {
+                queue.made = seq;
+                return Offered::Write;
+            }
+            _ => {}
+        }
+        // The buffer may be much longer than the item; what is queued is not.
+        let item = match item.held {
+            None => item.text.as_slice().to_vec().into(),
+            Some(_) => std::mem::take(item),
+        };
+        match queues.offer(key, seq, item, limits, memory) {
+            true => Offered::Queued,
+            false => Offered::Over,
+        }
     }
 
-    fn end_queue(&self, id: &str, ending: &Ending) {
+    /// Queues the last message of a subscription.
+    pub(crate) fn end_queue(&self, key: u64, ending: &Ending) {
         self.change(|state| {
             let queues = &mut state.queues;
             let size = match ending {
@@ -113,8 +147,8 @@ impl SessionHandle {
                 false => Ok(()),
             };
             match held {
-                Ok(()) => queues.end(id, ending),
-                Err(Exhausted) => queues.end(id, &Ending::Lagged),
+                Ok(()) => queues.end(key, ending),
+                Err(Exhausted) => queues.end(key, &Ending::Lagged),
             }
         });
     }
@@ -124,27 +158,42 @@ impl SessionHandle {
     /// A stream with [`Overflow::Block`] waits until its queue has room. Any other waits, while it
     /// has nothing queued, until the connection has room: else each of many subscriptions could
     /// add one item to a connection that is full.
-    fn poll_queue(&self, id: &str, cx: &mut Context<'_>) -> Poll<bool> {
+    ///
+    /// Nothing is registered without a context: the session's task asks again when it has written.
+    pub(crate) fn poll_queue(&self, key: u64, cx: Option<&Context<'_>>) -> Poll<bool> {
         let mut state = self.lock();
         let queues = &mut state.queues;
         let all = queues.bytes;
         let is_full = all.saturating_add(self.unwritten()) > self.0.limits.max_unwritten;
-        let Some(queue) = queues.table.get_mut(id) else {
+        let Some(queue) = queues.table.get_mut(&key) else {
             return Poll::Ready(false);
         };
         if queue.over {
             return Poll::Ready(false);
         }
         if queue.items.is_empty() && is_full {
-            queues.wait_for_room(cx.waker());
+            if let Some(cx) = cx {
+                queues.wait_for_room(cx.waker());
+            }
             return Poll::Pending;
         }
         if queue.overflow != Overflow::Block || !queue.is_full(all, 0, &self.0.limits) {
             return Poll::Ready(true);
         }
-        queue.room = Some(cx.waker().clone());
+        queue.room = cx.map(|cx| cx.waker().clone());
         Poll::Pending
     }
+}
+
+/// What became of an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Offered {
+    /// It is to be written now.
+    Write,
+    /// It is queued, or was dropped because the subscriber does not keep up.
+    Queued,
+    /// The subscription is over.
+    Over,
 }
 
 /// The permit of a subscription that is open, or about to be.
@@ -156,66 +205,32 @@ impl Drop for Permit {
     }
 }
 
-/// What polling a stream has brought.
-enum Polled {
-    /// An item, an error, or the end of the stream.
-    Item(Option<Result<(), ErrorObject>>),
-    /// The subscription is over.
-    Over,
-}
-
-/// The log message for a panic in a stream.
-const PANICKED: &str = "a stream panicked";
-
-/// Polls a stream and queues its items, until the stream or its subscription ends.
-async fn pump(handle: SessionHandle, id: Box<str>, opening: Opening) {
-    let Opening {
-        format,
-        mut items,
-        room,
-        current,
-        method,
-        caller,
-        ..
-    } = opening;
-    let working = async {
-        for seq in 1.. {
-            let mut payload = Payload::from(format.begin(seq));
-            let item = poll_fn(|cx| {
-                // Asked before each poll: room may have gone since the last one.
-                if !ready!(handle.poll_queue(&id, cx)) {
-                    return Poll::Ready(Polled::Over);
-                }
-                let scope = IncidentScope::enter();
-                let polled = guard(PANICKED, || {
-                    items.as_mut().poll_write(cx, &mut payload, &room)
-                });
-                scope.log(|| (method.clone(), &caller));
-                match polled {
-                    Ok(poll) => poll.map(Polled::Item),
-                    Err(error) => Poll::Ready(Polled::Item(Some(Err(error)))),
-                }
-            });
-            let ending = match item.await {
-                Polled::Item(Some(Ok(()))) => {
-                    payload.extend_anyway(MessageFormat::TAIL);
-                    if !handle.offer(&id, seq, payload) {
-                        return;
-                    }
-                    // A stream that is always ready must not starve other tasks.
-                    tokio::task::consume_budget().await;
-                    continue;
-                }
-                Polled::Item(Some(Err(error))) => Ending::Error(error),
-                Polled::Item(None) => Ending::Complete,
-                Polled::Over => return,
-            };
-            return handle.end_queue(&id, &ending);
+/// Polls a stream and queues its items, until the stream or its subscription ends: for a response that
+/// is an event stream, which is not polled while its connection is busy.
+async fn pump(handle: SessionHandle, mut source: Source) {
+    let key = source.key();
+    loop {
+        let mut payload = Payload::default();
+        let item = poll_fn(|cx| {
+            // Asked before each poll: room may have gone since the last one.
+            match ready!(handle.poll_queue(key, Some(cx))) {
+                true => source.poll(cx, &mut payload).map(Some),
+                false => Poll::Ready(None),
+            }
+        });
+        let Some(item) = item.await else {
+            return;
+        };
+        if let Err(ending) = item {
+            return handle.end_queue(key, &ending);
         }
-    };
-    current.scope(working).await;
-    // A stream that panics in its `Drop` must not take anything else down.
-    let scope = IncidentScope::enter();
-    let _ = guard(PANICKED, || drop(items));
-    scope.log(|| (method, caller));
+        let offered = handle.offer(key, source.made(), &mut payload, false);
+        // The body is woken, also if this item has ended the subscription.
+        handle.notify();
+        if offered == Offered::Over {
+            return;
+        }
+        // A stream that is always ready must not starve other tasks.
+        tokio::task::consume_budget().await;
+    }
 }

@@ -1,16 +1,18 @@
 //! Queues of outgoing items: one bounded queue for each of the peer's subscriptions.
 //!
+//! An item that finds its queue empty and room on the connection does not pass the queue.
 //! The session's task drains the queues round-robin when it has room to write, so that a busy
 //! stream does not starve others. The method chooses what happens when a queue is full
 //! ([`Overflow`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::task::AbortHandle;
 
 use super::limits::ConnectionLimits;
+use super::source::Source;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Payload, Reservation};
 use crate::subscription::{Ending, MessageFormat, Overflow};
@@ -31,9 +33,15 @@ pub(crate) struct Outgoing {
 /// The queues of all subscriptions of one peer.
 #[derive(Default)]
 pub(super) struct ItemQueues {
-    pub(super) table: HashMap<Box<str>, ItemQueue>,
+    pub(super) table: BTreeMap<u64, Box<ItemQueue>>,
+    /// The key in `table` of each subscription's id.
+    pub(super) keys: HashMap<Box<str>, u64>,
+    /// The last key that was given.
+    last: u64,
     /// The subscriptions that have items, each once, in round-robin order.
-    pub(super) turns: VecDeque<Box<str>>,
+    pub(super) turns: VecDeque<u64>,
+    /// Streams that the session's task has to take or to drop.
+    pub(super) arrivals: Arrivals,
     /// Bytes in all queues.
     pub(super) bytes: usize,
     /// What is reserved for them.
@@ -42,7 +50,23 @@ pub(super) struct ItemQueues {
     room: Vec<Waker>,
 }
 
+/// Streams that have come and gone since the session's task looked.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    pub(crate) opened: Vec<Source>,
+    /// The keys of those whose subscriptions are over.
+    pub(crate) gone: Vec<u64>,
+}
+
+impl Arrivals {
+    pub(super) fn append(&mut self, more: &mut Self) {
+        self.opened.append(&mut more.opened);
+        self.gone.append(&mut more.gone);
+    }
+}
+
 pub(super) struct ItemQueue {
+    pub(super) id: Box<str>,
     pub(super) items: VecDeque<Outgoing>,
     pub(super) bytes: usize,
     /// Whether this queue is in `turns`.
@@ -55,6 +79,7 @@ pub(super) struct ItemQueue {
     pub(super) over: bool,
     /// The waker of the task that fills the queue, if it waits for room.
     pub(super) room: Option<Waker>,
+    /// The task that polls the stream, if the session's task does not do that.
     pub(super) pump: Option<AbortHandle>,
     pub(super) _place: Box<dyn Send + Sync>,
 }
@@ -65,10 +90,10 @@ impl ItemQueues {
     pub(super) fn take(&mut self, room: usize, into: &mut VecDeque<Outgoing>) -> bool {
         let mut taken = 0;
         while taken < room {
-            let Some(id) = self.turns.pop_front() else {
+            let Some(key) = self.turns.pop_front() else {
                 break;
             };
-            let Some(queue) = self.table.get_mut(&id) else {
+            let Some(queue) = self.table.get_mut(&key) else {
                 continue;
             };
             if let Some(mut item) = queue.items.pop_front() {
@@ -85,9 +110,9 @@ impl ItemQueues {
             }
             queue.has_turn = !queue.items.is_empty();
             if queue.has_turn {
-                self.turns.push_back(id);
+                self.turns.push_back(key);
             } else if queue.over {
-                self.table.remove(&id);
+                self.forget(key);
             } else if queue.items.capacity() > 32 {
                 queue.items = VecDeque::new();
             }
@@ -116,13 +141,13 @@ impl ItemQueues {
 
     pub(super) fn offer(
         &mut self,
-        id: &str,
+        key: u64,
         seq: u64,
         payload: Payload,
         limits: &ConnectionLimits,
         memory: &Arc<Account>,
     ) -> bool {
-        let Some(queue) = self.table.get_mut(id).filter(|queue| !queue.over) else {
+        let Some(queue) = self.table.get_mut(&key).filter(|queue| !queue.over) else {
             return false;
         };
         queue.made = seq;
@@ -132,7 +157,7 @@ impl ItemQueues {
         while queue.is_full(self.bytes, payload.len(), limits) {
             match queue.overflow {
                 Overflow::Disconnect => {
-                    self.end(id, &Ending::Lagged);
+                    self.end(key, &Ending::Lagged);
                     return false;
                 }
                 // The stream has waited for room, so this exceeds the limit by one item at most.
@@ -153,13 +178,13 @@ impl ItemQueues {
             return match overflow {
                 Overflow::DropOldest | Overflow::LatestOnly => true,
                 Overflow::Disconnect | Overflow::Block => {
-                    self.end(id, &Ending::Lagged);
+                    self.end(key, &Ending::Lagged);
                     false
                 }
             };
         }
         self.push(
-            id,
+            key,
             Outgoing {
                 payload,
                 seq: Some(seq),
@@ -179,13 +204,13 @@ impl ItemQueues {
         }
     }
 
-    pub(super) fn push(&mut self, id: &str, item: Outgoing) {
-        let Some(queue) = self.table.get_mut(id) else {
+    pub(super) fn push(&mut self, key: u64, item: Outgoing) {
+        let Some(queue) = self.table.get_mut(&key) else {
             return;
         };
         if !queue.has_turn {
             queue.has_turn = true;
-            self.turns.push_back(id.into());
+            self.turns.push_back(key);
         }
         queue.bytes += item.payload.len();
         self.bytes += item.payload.len();
@@ -198,14 +223,17 @@ impl ItemQueues {
 
     /// Appends the last message. Returns the abort handle of the task that fills the queue, which
     /// is no longer needed.
-    pub(super) fn end(&mut self, id: &str, ending: &Ending) -> Option<AbortHandle> {
-        let queue = self.table.get_mut(id).filter(|queue| !queue.over)?;
+    pub(super) fn end(&mut self, key: u64, ending: &Ending) -> Option<AbortHandle> {
+        let queue = self.table.get_mut(&key).filter(|queue| !queue.over)?;
         queue.over = true;
         let pump = queue.pump.take();
+        if pump.is_none() {
+            self.arrivals.gone.push(key);
+        }
         let seq = queue.made + 1;
         match queue.format.end(seq, ending) {
             Some(text) => self.push(
-                id,
+                key,
                 Outgoing {
                     payload: text.into(),
                     seq: Some(seq),
@@ -213,18 +241,37 @@ impl ItemQueues {
                 },
             ),
             None if queue.items.is_empty() => {
-                self.table.remove(id);
+                self.forget(key);
             }
             None => {}
         }
         pump
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Option<ItemQueue> {
-        let queue = self.table.remove(id)?;
+    /// Adds an empty queue; returns its key.
+    pub(super) fn insert(&mut self, queue: ItemQueue) -> u64 {
+        self.last += 1;
+        self.keys.insert(queue.id.clone(), self.last);
+        self.table.insert(self.last, Box::new(queue));
+        self.last
+    }
+
+    /// Removes a queue with all that is in it.
+    pub(super) fn remove(&mut self, id: &str) -> Option<Box<ItemQueue>> {
+        let key = *self.keys.get(id)?;
+        let queue = self.forget(key)?;
+        if queue.pump.is_none() {
+            self.arrivals.gone.push(key);
+        }
         self.bytes -= queue.bytes;
-        self.turns.retain(|turn| **turn != *id);
+        self.turns.retain(|turn| *turn != key);
         self.less();
+        Some(queue)
+    }
+
+    fn forget(&mut self, key: u64) -> Option<Box<ItemQueue>> {
+        let queue = self.table.remove(&key)?;
+        self.keys.remove(&queue.id);
         Some(queue)
     }
 

@@ -5,8 +5,6 @@
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"end":"complete"}}
 //! ```
 
-use std::io::Write as _;
-
 use antiphon_proto::{ErrorCode, ErrorObject};
 
 /// Why a subscription has ended.
@@ -44,12 +42,13 @@ impl MessageFormat {
         }
     }
 
-    /// The text before an item; [`TAIL`](Self::TAIL) follows it.
-    pub(crate) fn begin(&self, seq: u64) -> Vec<u8> {
-        let mut text = Vec::with_capacity(self.head.len() + 128);
-        self.head(seq, &mut text);
+    /// Appends the text before an item; [`TAIL`](Self::TAIL) follows it.
+    pub(crate) fn begin(&self, seq: u64, text: &mut Vec<u8>) {
+        if text.capacity() == 0 {
+            text.reserve(self.head.len() + 128);
+        }
+        self.head(seq, text);
         text.extend_from_slice(b",\"result\":");
-        text
     }
 
     pub(crate) const TAIL: &'static [u8] = b"}}";
@@ -89,8 +88,9 @@ impl MessageFormat {
     fn head(&self, seq: u64, text: &mut Vec<u8>) {
         text.extend_from_slice(&self.head);
         if !self.plain {
-            // Writing to memory does not fail.
-            let _ = write!(text, ",\"seq\":{seq}");
+            text.extend_from_slice(b",\"seq\":");
+            // Serializing a number to memory does not fail.
+            let _ = serde_json::to_writer(&mut *text, &seq);
         }
     }
 }
@@ -103,7 +103,8 @@ mod tests {
     fn the_messages_of_a_subscription() {
         let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
         let item = |format: &MessageFormat| {
-            let mut text = format.begin(7);
+            let mut text = Vec::new();
+            format.begin(7, &mut text);
             text.extend_from_slice(b"[1]");
             text.extend_from_slice(MessageFormat::TAIL);
             Some(String::from_utf8(text).unwrap())

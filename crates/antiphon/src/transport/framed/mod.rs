@@ -9,12 +9,14 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use antiphon_proto::framing::{Decoder, Framing, FramingError};
 use bytes::{Bytes, BytesMut};
+use tokio::io::ReadBuf;
 use tokio_util::io::poll_read_buf;
 
 use crate::memory_budget::{Account, Direction, Reservation};
@@ -139,6 +141,34 @@ impl<S: Socket> StreamWire<S> {
         }
     }
 
+    /// Reads what has come after the last message, into memory of its size; nothing is allocated while
+    /// nothing has come.
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WireError>> {
+        let mut room = [const { MaybeUninit::uninit() }; READ];
+        let mut buffer = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        self.input = BytesMut::from(buffer.filled());
+        self.allocated = self.input.len();
+        Poll::Ready(Ok(self.input.len()))
+    }
+
+    /// Reads more of a message that has arrived in part.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WireError>> {
+        let partial = self.input.len();
+        let room = partial.clamp(READ, READ_MORE);
+        if self.held.cover(partial + room).is_err() {
+            return Poll::Ready(Err(WireError::exhausted()));
+        }
+        if self.input.capacity() - partial < room {
+            self.input.reserve(room);
+            // The bytes are now at the start of their memory.
+            self.allocated = self.input.capacity();
+        }
+        let stream = Pin::new(&mut self.stream);
+        let read = ready!(poll_read_buf(stream, cx, &mut self.input))?;
+        Poll::Ready(Ok(read))
+    }
+
     fn cut(&mut self) -> Result<Option<Bytes>, FramingError> {
         match self.ended {
             true => self.decoder.finish(&mut self.input),
@@ -171,24 +201,14 @@ impl<S: Socket> Wire for StreamWire<S> {
                     }
                 }
             }
-            let partial = self.input.len();
-            let room = match partial {
-                0..READ => READ,
-                _ => READ_MORE.min(partial),
+            let read = match self.input.is_empty() {
+                true => ready!(self.poll_begin(cx)),
+                false => ready!(self.poll_more(cx)),
             };
-            if partial > 0 && self.held.cover(partial + room).is_err() {
-                return Poll::Ready(Some(Err(WireError::exhausted())));
-            }
-            if self.input.capacity() - partial < room {
-                self.input.reserve(room);
-                // The bytes are now at the start of their memory.
-                self.allocated = self.input.capacity();
-            }
-            let stream = Pin::new(&mut self.stream);
-            match ready!(poll_read_buf(stream, cx, &mut self.input)) {
+            match read {
                 Ok(0) => self.ended = true,
                 Ok(bytes) => self.traffic.received += bytes as u64,
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
             }
             self.hungry = false;
         }

@@ -191,7 +191,12 @@ fn kept(head: &Parts) -> Parts {
         copy.set_sensitive(value.is_sensitive());
         (!of_the_handshake(name)).then(|| (name.clone(), copy))
     };
-    let headers: HeaderMap = head.headers.iter().filter_map(own).collect();
+    let count = head.headers.keys().filter(|name| !of_the_handshake(name));
+    // A map that grows has room for more than there will be.
+    let mut headers = HeaderMap::with_capacity(count.count());
+    for (name, value) in head.headers.iter().filter_map(own) {
+        headers.append(name, value);
+    }
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.uri = head.uri.to_string().parse().unwrap_or_default();
     parts.version = head.version;

@@ -6,11 +6,12 @@
 //! it knows when no partial message is buffered anywhere.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Reservation};
@@ -19,6 +20,14 @@ use crate::session::{CloseReason, Traffic, WireError};
 
 /// The bytes of a message are reserved in steps of this many.
 const STEP: usize = 64 * 1024;
+
+/// Read size between messages.
+pub(super) const READ: usize = 4 * 1024;
+/// A buffer of what has come has at most this many bytes of room behind it.
+const SPARE: usize = 1024;
+
+/// The most bytes of a frame's header, with its mask.
+pub(super) const MAX_HEADER: usize = 14;
 
 /// How many fragments a message may have, however short they are.
 const MAX_FRAGMENTS: u64 = 1024;
@@ -77,30 +86,59 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
         if self.fault.is_some() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
-        let count = if self.ahead.is_empty() {
-            let mut buffer = ReadBuf::new(room);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            buffer.filled().len()
-        } else {
-            let count = room.len().min(self.ahead.len());
-            let (room, _) = room.split_at_mut(count);
-            self.ahead.copy_to_slice(room);
-            count
+        let mut buffer = ReadBuf::new(room);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(self.check(buffer.filled()))
+    }
+
+    /// Reads what has come after the last message, into memory of its size; nothing is allocated while
+    /// nothing has come. Empty at the end of the stream.
+    ///
+    /// Fails as [`poll_read`](Self::poll_read) does.
+    pub(super) fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        if self.fault.is_some() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        if !self.ahead.is_empty() {
+            let ahead = std::mem::take(&mut self.ahead);
+            return Poll::Ready(self.begun(&ahead));
+        }
+        let mut room = [const { MaybeUninit::uninit() }; READ];
+        let mut buffer = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(self.begun(buffer.filled()))
+    }
+
+    /// A copy of the bytes up to the first frame that exceeds a limit.
+    fn begun(&mut self, come: &[u8]) -> io::Result<Vec<u8>> {
+        let good = self.check(come)?;
+        let come = come.get(..good).unwrap_or_default();
+        // tungstenite wants room for each message again behind what it has.
+        let spare = match self.is_partial() {
+            true => READ.saturating_sub(good),
+            false => good.min(SPARE) + MAX_HEADER,
         };
-        self.traffic.received += count as u64;
-        let come = room.get(..count).unwrap_or_default();
+        let mut copy = Vec::with_capacity(good + spare);
+        copy.extend_from_slice(come);
+        Ok(copy)
+    }
+
+    /// Counts bytes that were read. Returns how many there are before the first frame that exceeds a
+    /// limit.
+    fn check(&mut self, come: &[u8]) -> io::Result<usize> {
+        self.traffic.received += come.len() as u64;
         match self.walk.over(come) {
             Ok(()) if self.hold().is_err() => {
                 self.fault = Some(Fault::Exhausted);
-                Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()))
+                Err(io::ErrorKind::OutOfMemory.into())
             }
-            Ok(()) => Poll::Ready(Ok(count)),
+            Ok(()) => Ok(come.len()),
             Err((fault, good)) => {
                 self.fault = Some(fault);
-                if good == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+                match good {
+                    0 => Err(io::ErrorKind::InvalidData.into()),
+                    _ => Ok(good),
                 }
-                Poll::Ready(Ok(good))
             }
         }
     }
@@ -138,6 +176,16 @@ impl<S> FrameLimited<S> {
         self.walk.is_partial()
     }
 
+    /// Whether all that was read has been handed over, as whole messages.
+    pub(super) fn is_between(&self) -> bool {
+        self.walk.begun == 0 && !self.walk.is_partial()
+    }
+
+    /// Counts a message or control frame that was handed over.
+    pub(super) fn handed_over(&mut self) {
+        self.walk.begun = self.walk.begun.saturating_sub(1);
+    }
+
     /// The reason why reading has failed, if the peer has exceeded a limit.
     pub(super) fn fault(&self) -> Option<WireError> {
         let (reason, close_reason) = match self.fault? {
@@ -168,6 +216,8 @@ struct FrameWalker {
     size: u64,
     max_size: u64,
     controls: RateBudget,
+    /// Messages whose last frame has begun, and control frames, which were not handed over yet.
+    begun: u64,
 }
 
 impl FrameWalker {
@@ -181,6 +231,7 @@ impl FrameWalker {
             size: 0,
             max_size: max_message as u64,
             controls: RateBudget::new(BURST, PER_SECOND),
+            begun: 0,
         }
     }
 
@@ -252,7 +303,10 @@ impl FrameWalker {
             0x9 | 0xa if self.controls.spend(1, || 0).is_err() => {
                 return Err(Fault::TooManyControls);
             }
-            0x8.. => return Ok(()),
+            0x8.. => {
+                self.begun += 1;
+                return Ok(());
+            }
             0x0 => {
                 self.fragments += 1;
                 self.size = self.size.saturating_add(length);
@@ -263,6 +317,7 @@ impl FrameWalker {
             }
         }
         self.open = first & 0x80 == 0;
+        self.begun += u64::from(!self.open);
         if self.size > self.max_size {
             return Err(Fault::TooBig);
         }

@@ -145,18 +145,6 @@ impl Outbox {
     }
 }
 
-/// For frames that tungstenite formats. Writing never blocks.
-impl io::Write for Outbox {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.append(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

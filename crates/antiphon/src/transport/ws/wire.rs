@@ -20,12 +20,9 @@ use tungstenite::{Message, Utf8Bytes};
 use crate::memory_budget::Account;
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::byte_stream::Socket;
-use crate::transport::ws::frame_limits::FrameLimited;
+use crate::transport::ws::frame_limits::{FrameLimited, MAX_HEADER, READ};
 use crate::transport::ws::outbox::Outbox;
 
-/// Read size. tungstenite zeroes this much memory before every read, so a larger value is not
-/// better.
-const READ: usize = 4 * 1024;
 /// A message is small next to one that is this many times as long.
 const SMALL_PART: usize = 8;
 /// How many bytes a closing connection discards: a peer that sends more does not read.
@@ -41,13 +38,11 @@ pub(crate) struct WsWire<S> {
     role: Role,
     max_message: usize,
     /// State of tungstenite, with its buffers. `None` while the connection is idle.
-    frames: Option<WebSocketContext>,
+    frames: Option<Box<WebSocketContext>>,
     /// The longest message since `frames` was created: its buffer may be shared by later ones.
     longest: usize,
     /// The kind of the last message, text or binary; responses have the same kind.
     kind: Data,
-    /// Whether tungstenite has consumed all its input.
-    is_dry: bool,
     /// Whether reading has ended.
     has_ended: bool,
     /// Whether our close frame has been put into the outbox.
@@ -90,7 +85,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
             frames: None,
             longest: 0,
             kind: Data::Text,
-            is_dry: true,
             has_ended: false,
             has_parted: false,
             was_dismissed: false,
@@ -114,7 +108,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
         let longest = &mut self.longest;
         let frames = self.frames.get_or_insert_with(|| {
             *longest = 0;
-            WebSocketContext::new(role, Some(config(max_message)))
+            // It only writes: what is read makes a new one.
+            let config = config(max_message, MAX_HEADER);
+            Box::new(WebSocketContext::new(role, Some(config)))
         });
         let mut bridge = Bridge {
             socket: &mut self.socket,
@@ -122,6 +118,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
             cx,
         };
         act(frames, &mut bridge)
+    }
+
+    /// Hands tungstenite what has come after the last message. It has no state that goes on, and gets
+    /// a buffer of this size: it would zero a large one before it reads into it.
+    fn begin(&mut self, come: Vec<u8>) {
+        let read = match self.socket.is_partial() {
+            true => READ,
+            false => come.len(),
+        };
+        let config = Some(config(self.max_message, read));
+        let frames = WebSocketContext::from_partially_read(come, self.role, config);
+        self.frames = Some(Box::new(frames));
+        self.longest = 0;
     }
 
     /// Copies a small message that may share its memory with a large one, which it would otherwise
@@ -139,8 +148,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
             opcode,
             ..FrameHeader::default()
         };
-        // Writing to the outbox does not fail.
-        let _ = header.format(length as u64, &mut self.outbox);
+        let mut bytes = [0; MAX_HEADER];
+        let mut rest = bytes.as_mut_slice();
+        // It is long enough.
+        let _ = header.format(length as u64, &mut rest);
+        let unused = rest.len();
+        let used = bytes.len() - unused;
+        self.outbox.append(bytes.get(..used).unwrap_or_default());
     }
 
     /// Answers the peer's close frame.
@@ -211,32 +225,40 @@ impl<S: Socket> Wire for WsWire<S> {
         }
         // The message before this one has an owner by now.
         self.socket.release();
-        let was_resting = self.frames.is_none();
-        let before = self.socket.traffic.received;
         // The loop handles control frames, whose number is limited.
         loop {
+            if self.socket.is_between() {
+                match ready!(self.socket.poll_begin(cx)) {
+                    Ok(come) if come.is_empty() => {
+                        self.has_ended = true;
+                        self.frames = None;
+                        return Poll::Ready(None);
+                    }
+                    Ok(come) => self.begin(come),
+                    Err(error) => return Poll::Ready(self.ended(error.into()).map(Err)),
+                }
+            }
             let read = self.with_frames(Some(cx), |frames, bridge| frames.read(bridge));
             let (kind, message) = match read {
                 Ok(Message::Text(text)) => (Data::Text, Bytes::from(text)),
                 Ok(Message::Binary(bytes)) => (Data::Binary, bytes),
-                // tungstenite puts the pong into the outbox at the next read.
-                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+                    self.socket.handed_over();
+                    // This puts the pong into the outbox.
+                    let _ = self.with_frames(None, |frames, bridge| frames.flush(bridge));
+                    continue;
+                }
                 Ok(Message::Close(_)) => {
                     self.dismissed();
                     return Poll::Ready(None);
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.is_dry = true;
-                    if was_resting && self.socket.traffic.received == before {
-                        // No byte has arrived, so the connection stays without a buffer.
-                        self.frames = None;
-                    }
                     return Poll::Pending;
                 }
                 Err(error) => return Poll::Ready(self.ended(error).map(Err)),
             };
             self.kind = kind;
-            self.is_dry = false;
+            self.socket.handed_over();
             self.longest = self.longest.max(message.len());
             return Poll::Ready(Some(Ok(self.apart(message))));
         }
@@ -330,16 +352,16 @@ impl<S: Socket> Wire for WsWire<S> {
 
     fn rest(&mut self) {
         // Between messages tungstenite has no state that has to be kept.
-        if self.is_dry && !self.socket.is_partial() {
+        if self.socket.is_between() {
             self.frames = None;
             self.outbox.rest();
         }
     }
 }
 
-fn config(max_message: usize) -> WebSocketConfig {
+fn config(max_message: usize, read: usize) -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(READ)
+        .read_buffer_size(read)
         // Write every frame to the outbox at once; keep nothing in tungstenite's buffer.
         .write_buffer_size(0)
         .max_write_buffer_size(usize::MAX)

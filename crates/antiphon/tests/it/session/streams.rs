@@ -1,13 +1,16 @@
 //! Tests of subscriptions over a session.
 
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use antiphon::client::{Client, StreamError};
 use antiphon::{ErrorObject, Method, Overflow, Router};
 use futures_core::Stream;
-use tokio::time::{Interval, interval, sleep};
+use futures_util::stream::unfold;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{Interval, interval, sleep, timeout};
 
 use crate::support::counter::Counter;
 
@@ -140,4 +143,65 @@ async fn dropped_items_are_reported() {
         }
     }
     assert!(lagged || seen + missed == 100_000, "{seen} {missed}");
+}
+
+/// A stream that says so when it is dropped.
+struct Farewell(UnboundedSender<u64>);
+
+impl Stream for Farewell {
+    type Item = u64;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+        Poll::Pending
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let _ = self.0.send(7);
+    }
+}
+
+/// Both belong to one session, and the one is dropped while the other is woken.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_dropped_may_wake_another_one_of_its_session() {
+    let (sender, receiver) = unbounded_channel();
+    let receiver = Mutex::new(Some(receiver));
+    let server = Router::new()
+        .method_fn("leave", move || Farewell(sender.clone()))
+        .method_fn("listen", move || {
+            let receiver = receiver.lock().unwrap().take();
+            unfold(receiver, |mut receiver| async move {
+                let item: u64 = receiver.as_mut()?.recv().await?;
+                Some((item, receiver))
+            })
+        })
+        .build()
+        .unwrap();
+    let client = Client::builder("").in_process(&server).build().unwrap();
+    let leaves = client.subscribe::<u64>("leave", ()).await.unwrap();
+    let mut listens = client.subscribe::<u64>("listen", ()).await.unwrap();
+    drop(leaves);
+    let heard = timeout(Duration::from_secs(5), listens.next()).await;
+    assert_eq!(heard.unwrap().unwrap().unwrap(), 7);
+}
+
+/// The loop of the session polls it, and has to read, to answer and to write as well.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_always_ready_leaves_time_for_calls() {
+    for overflow in [Overflow::Block, Overflow::LatestOnly, Overflow::DropOldest] {
+        let endless = Method::function("count", || Count::to(u64::MAX)).overflow(overflow);
+        let server = Router::new()
+            .method(endless)
+            .method_fn("add", |a: u64, b: u64| a + b)
+            .build()
+            .unwrap();
+        let client = Client::builder("").in_process(&server).build().unwrap();
+        let mut numbers = client.subscribe::<u64>("count", ()).await.unwrap();
+        assert_eq!(numbers.next().await.unwrap().unwrap(), 1);
+        for n in 0..20 {
+            let sum: u64 = client.call("add", (n, 1)).await.unwrap();
+            assert_eq!(sum, n + 1);
+        }
+    }
 }
