@@ -12,6 +12,7 @@
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, deadline and attempts of a request |
 //! | `prepared_request.rs` | HTTP: headers and body of a request, for each attempt |
+//! | `sent_mark.rs` | HTTP: whether a request may have been sent, or never will be |
 //! | `response_meter.rs` | HTTP: what a server has earned with its responses |
 //! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
@@ -52,6 +53,7 @@ mod reconnect;
 mod request;
 mod response;
 mod response_meter;
+mod sent_mark;
 mod session;
 mod session_authentication;
 mod session_connector;

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 
-use super::http::{Body, SentMark};
+use super::http::Body;
+use super::sent_mark::SentMark;
 use crate::current_call::CurrentCall;
 
 /// The time that remains until the caller's deadline, in whole milliseconds.

@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use super::call_options::Encoding;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
-use super::http::SentMark;
 use super::prepared_request::PreparedRequest;
 use super::response::Answer;
+use super::sent_mark::SentMark;
 use super::shared::Shared;
 use super::token::{Grant, TokenFault, Tokens};
 use super::transport::Http;
@@ -136,10 +136,10 @@ impl Shared {
             http.send(&request, attempts.max, now).await
         });
         let outcome = attempts.within(sending).await;
-        // Of a request that was not sent in part either, nothing can have run.
-        let failed = |reason| match mark.is_set() {
-            true => Error::unknown(attempts.subject, reason),
-            false => Error::not_sent(attempts.subject, reason),
+        // Of a request that was not sent in part either, and is not sent later, nothing can run.
+        let failed = |reason| match mark.retract() {
+            true => Error::not_sent(attempts.subject, reason),
+            false => Error::unknown(attempts.subject, reason),
         };
         match outcome {
             Ok(Ok(received)) => Ok(Answer::new(received, attempts.started)),

@@ -72,7 +72,7 @@ impl HttpPool {
             };
             match self.exchange(taken, request, max).await {
                 Ok(received) => return Ok(received),
-                Err(error) if is_retry || request.mark.is_set() => return Err(error.into()),
+                Err(error) if is_retry || !request.mark.retract() => return Err(error.into()),
                 Err(_) => is_retry = true,
             }
         }
@@ -107,7 +107,7 @@ impl HttpPool {
                 let ended = Instant::now();
                 let (head, body) = outcome.inspect_err(|_| {
                     // The second attempt must not find it.
-                    if !request.mark.is_set() {
+                    if request.mark.retract() {
                         self.connections.forget(&connection);
                     }
                 })?;

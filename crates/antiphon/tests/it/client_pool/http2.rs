@@ -7,92 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use antiphon::client::{Client, ErrorKind};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-use super::{Numbered, RIGHT, builder, call, events, is_closed_after_a_minute, settle};
+use super::frames::Frames;
+use super::{Numbered, builder, call, events, is_closed_after_a_minute, settle};
 
 fn client(address: SocketAddr) -> Client {
     let builder = builder(address).http2_prior_knowledge(true);
     builder.build().unwrap()
-}
-
-/// The server's end of a connection, as raw frames.
-struct Frames(TcpStream);
-
-impl Frames {
-    /// Begins a connection, with this limit of concurrent streams.
-    async fn begin(stream: TcpStream, max_streams: Option<u32>) -> io::Result<Self> {
-        let mut frames = Self(stream);
-        let limit = max_streams.map(|max| [&[0, 3][..], &max.to_be_bytes()].concat());
-        frames.send(4, 0, 0, &limit.unwrap_or_default()).await?;
-        // The preface of the client.
-        frames.0.read_exact(&mut [0; 24]).await?;
-        Ok(frames)
-    }
-
-    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        self.0.write_all(&frame).await
-    }
-
-    /// The kind, the flags and the stream of the next frame.
-    async fn frame(&mut self) -> io::Result<(u8, u8, u32)> {
-        let mut head = [0; 9];
-        self.0.read_exact(&mut head).await?;
-        let [a, b, c, kind, flags, stream @ ..] = head;
-        let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        self.0.read_exact(&mut vec![0; length]).await?;
-        Ok((kind, flags, u32::from_be_bytes(stream)))
-    }
-
-    /// The stream of the next whole request.
-    async fn request(&mut self) -> io::Result<u32> {
-        loop {
-            // DATA that ends the stream.
-            if let (0, flags, stream) = self.frame().await?
-                && flags & 1 != 0
-            {
-                return Ok(stream);
-            }
-        }
-    }
-
-    /// How many requests begin before the client has answered a ping.
-    async fn more(&mut self) -> io::Result<usize> {
-        self.send(6, 0, 0, &[0; 8]).await?;
-        let mut begun = 0;
-        loop {
-            match self.frame().await? {
-                (6, 1, _) => return Ok(begun),
-                (1, ..) => begun += 1,
-                _ => {}
-            }
-        }
-    }
-
-    /// Answers a request: `:status: 200`, and the body.
-    async fn answer(&mut self, stream: u32) -> io::Result<()> {
-        self.send(1, 4, stream, &[0x88]).await?;
-        self.send(0, 1, stream, RIGHT.as_bytes()).await
-    }
-
-    async fn go_away(&mut self, last: u32) -> io::Result<()> {
-        let payload = [last.to_be_bytes(), [0; 4]].concat();
-        self.send(7, 0, 0, &payload).await
-    }
-
-    async fn answer_all(&mut self) -> io::Result<()> {
-        loop {
-            let stream = self.request().await?;
-            self.answer(stream).await?;
-        }
-    }
 }
 
 /// Makes calls at the same time, each of which has to succeed.

@@ -1,0 +1,89 @@
+//! Tests of calls that were not sent: they are not sent later either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use antiphon::client::ErrorKind;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use super::frames::Frames;
+use super::{Numbered, builder, events};
+
+/// How a call ends while its stream waits for that of another one.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Ending {
+    Deadline,
+    Drop,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ended_while_its_stream_waited_is_not_sent_afterwards() {
+    // Whether the server has told its limit of streams, one, before the calls begin.
+    for (ending, is_told) in [
+        (Ending::Deadline, true),
+        (Ending::Drop, true),
+        (Ending::Deadline, false),
+        (Ending::Drop, false),
+    ] {
+        check(ending, is_told).await;
+    }
+}
+
+async fn check(ending: Ending, is_told: bool) {
+    let (told, mut hears) = events();
+    let gate = Arc::new(Semaphore::new(0));
+    let opens = Arc::clone(&gate);
+    let server = Numbered::serve(move |_, stream| {
+        let (told, gate) = (told.clone(), Arc::clone(&opens));
+        async move {
+            if !is_told {
+                gate.acquire().await.unwrap().forget();
+            }
+            let mut frames = Frames::begin(stream, Some(1)).await?;
+            loop {
+                // DATA.
+                let (0, flags, stream, payload) = frames.whole_frame().await? else {
+                    continue;
+                };
+                told.send(String::from_utf8(payload).unwrap()).unwrap();
+                if stream == 1 && is_told {
+                    gate.acquire().await.unwrap().forget();
+                }
+                if flags & 1 != 0 {
+                    frames.answer(stream).await?;
+                }
+            }
+        }
+    })
+    .await;
+    let client = builder(server.address).http2_prior_knowledge(true);
+    let client = client.build().unwrap();
+    let first = tokio::spawn(client.call::<String>("first", ()).into_future());
+    sleep(Duration::from_millis(5)).await;
+    let second = client.call::<String>("second", ());
+    match ending {
+        Ending::Deadline => {
+            let error = second.timeout(Duration::from_secs(2)).await.unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
+            assert!(error.is_timeout());
+        }
+        Ending::Drop => {
+            let second = tokio::spawn(second.into_future());
+            sleep(Duration::from_millis(5)).await;
+            second.abort();
+            assert!(second.await.unwrap_err().is_cancelled());
+        }
+    }
+    gate.add_permits(1);
+    assert_eq!(first.await.unwrap().unwrap(), "right");
+    // What is left of the second call comes before the third one.
+    let third = client.call::<String>("third", ());
+    assert_eq!(third.await.unwrap(), "right");
+    for expected in ["first", "third"] {
+        let text = hears.recv().await.unwrap();
+        assert!(text.contains(expected), "{ending:?}, {is_told}: {text}");
+    }
+    assert!(hears.try_recv().is_err());
+    assert_eq!(server.connections(), 1);
+}
