@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -17,7 +18,7 @@ use super::dial::{Dialed, Dialer};
 use super::fault::ConnectFault;
 use super::http1::Http1;
 use super::http2::Http2;
-use super::idle::{IDLE_TIMEOUT, Idle, is_over};
+use super::idle::{IDLE_TIMEOUT, Idle, is_fresh, is_over};
 use super::metered_socket::Version;
 use crate::router::BoxError;
 
@@ -74,9 +75,55 @@ impl Connections {
         })
     }
 
-    /// A connection that can be used now, if there is one: that which calls share, or, if `idle` is
-    /// set, one on which the last call has ended.
-    pub(super) fn take(&self, now: Instant, idle: bool) -> Option<Taken> {
+    /// A connection that was used a moment ago, if there is one: that which calls share, or, if `idle`
+    /// is set, one on which the last call has ended.
+    pub(super) fn take_fresh(&self, now: Instant, idle: bool) -> Option<Taken> {
+        let mut state = self.lock();
+        if let Some((connection, since)) = &state.shared {
+            let is_good = is_fresh(*since, now) && is_usable(connection, *since, now);
+            return is_good.then(|| Taken::Http2(Arc::clone(connection)));
+        }
+        let popped = if idle {
+            state.idle.pop_fresh(now)
+        } else {
+            None
+        };
+        drop(state);
+        let mut connection = popped?;
+        // Otherwise the next one is asked for with those that have rested.
+        connection.is_ready().then_some(Taken::Http1(connection))
+    }
+
+    /// A connection that has rested, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) async fn rested_or_new(
+        self: &Arc<Self>,
+        now: Instant,
+        idle: bool,
+    ) -> Result<Taken, BoxError> {
+        if self.has_rested(idle) {
+            // What the server has done meanwhile is known when the runtime has asked the system, and the
+            // task of a shared connection has run. A thread that was busy, or outside of the runtime, has
+            // kept it from that. A task that yields comes after both, if it does so twice.
+            yield_now().await;
+            yield_now().await;
+            if let Some(taken) = self.take(now, idle) {
+                return Ok(taken);
+            }
+        }
+        self.open().await
+    }
+
+    fn has_rested(&self, idle: bool) -> bool {
+        let state = self.lock();
+        state.shared.is_some() || idle && !state.idle.is_empty()
+    }
+
+    /// A connection that can be used now, if there is one.
+    fn take(&self, now: Instant, idle: bool) -> Option<Taken> {
         loop {
             let mut state = self.lock();
             if let Some((connection, since)) = &state.shared
@@ -101,7 +148,7 @@ impl Connections {
     /// # Errors
     ///
     /// If there is none.
-    pub(super) async fn open(self: &Arc<Self>) -> Result<Taken, BoxError> {
+    async fn open(self: &Arc<Self>) -> Result<Taken, BoxError> {
         for _ in 0..MAX_WAITS {
             let Some(opening) = self.join_opening() else {
                 return Ok(match self.dialer.dial().await? {

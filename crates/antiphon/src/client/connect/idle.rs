@@ -12,6 +12,10 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many idle connections are kept.
 const MAX_IDLE: usize = 128;
 
+/// How long a connection may be idle and still count as fresh: nobody asks whether the server has closed
+/// it meanwhile.
+const FRESH: Duration = Duration::from_millis(1);
+
 /// A bounded stack, from which the oldest entries are also taken.
 pub(super) struct Idle<C>(VecDeque<(C, Instant)>);
 
@@ -29,6 +33,18 @@ impl<C> Idle<C> {
         }
         self.0.push_back((connection, now));
         None
+    }
+
+    /// The connection that was used last, if that was a moment ago.
+    pub(super) fn pop_fresh(&mut self, now: Instant) -> Option<C> {
+        let (_, since) = self.0.back()?;
+        is_fresh(*since, now)
+            .then(|| self.0.pop_back())?
+            .map(|(connection, _)| connection)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The connection that was used last, and whether it was idle for too long.
@@ -59,6 +75,11 @@ impl<C> Idle<C> {
 /// Whether a connection has been idle for too long.
 pub(super) fn is_over(since: Instant, now: Instant) -> bool {
     now.saturating_duration_since(since) >= IDLE_TIMEOUT
+}
+
+/// Whether a connection was used a moment ago.
+pub(super) fn is_fresh(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) < FRESH
 }
 
 #[cfg(test)]
@@ -102,6 +123,8 @@ mod tests {
             let kept: Vec<_> = idle.0.iter().map(|(n, _)| *n).collect();
             assert_eq!((kept.as_slice(), idle.next_end()), (left, next.map(at)));
         }
+        assert_eq!(filled().pop_fresh(at(30)), Some(30));
+        assert_eq!(filled().pop_fresh(at(30) + FRESH), None);
         assert_eq!(filled().pop(at(89)), Some((30, false)));
         assert_eq!(filled().pop(at(90)), Some((30, true)));
     }

@@ -65,10 +65,10 @@ impl HttpPool {
     ) -> Result<Received, BoxError> {
         let mut is_retry = false;
         loop {
-            let taken = match self.connections.take(now, !is_retry) {
+            let taken = match self.connections.take_fresh(now, !is_retry) {
                 Some(taken) => taken,
                 // In a box, so that calls for which there is a connection are not larger.
-                None => Box::pin(self.connections.open()).await?,
+                None => Box::pin(self.connections.rested_or_new(now, !is_retry)).await?,
             };
             match self.exchange(taken, request, max).await {
                 Ok(received) => return Ok(received),

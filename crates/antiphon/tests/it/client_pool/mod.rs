@@ -6,6 +6,7 @@ mod http2;
 mod not_sent;
 mod threads;
 mod time;
+mod undriven;
 
 use std::io;
 use std::net::SocketAddr;
