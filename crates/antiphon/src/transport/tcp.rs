@@ -28,7 +28,29 @@ pub(crate) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let stream = timeout(CONNECT_TIMEOUT, connecting).await??;
     // Messages are written whole, so Nagle's algorithm would only add latency.
     stream.set_nodelay(true)?;
+    // A connection without it lasts.
+    let _ = keep_alive(&stream);
     Ok(stream)
+}
+
+/// Makes the system notice a server that has vanished without an end: one that is silent is probed, and
+/// one that takes neither probes nor what was sent is given up.
+#[cfg(target_os = "linux")]
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(20))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+    // In milliseconds. A session has less patience with a server that takes nothing.
+    sockopt::set_tcp_user_timeout(stream, 60_000)?;
+    Ok(())
+}
+
+/// Elsewhere the system has its own times, if any.
+#[cfg(not(target_os = "linux"))]
+fn keep_alive(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 /// Addresses of both families in turn. The first one stays the first.
@@ -118,6 +140,19 @@ mod tests {
             let order = interleave(addresses(found).into_iter());
             assert_eq!(order, addresses(expected), "{found}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_system_watches_over_connections() {
+        use rustix::net::sockopt;
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = connect("127.0.0.1", port).await.unwrap();
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&stream).unwrap().as_secs(), 20);
+        assert_eq!(sockopt::tcp_user_timeout(&stream).unwrap(), 60_000);
     }
 
     #[tokio::test(start_paused = true)]

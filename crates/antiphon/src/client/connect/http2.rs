@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::Request;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::Executor;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -23,6 +23,11 @@ use crate::client::response_meter::ResponseMeter;
 
 /// How long the last frames may take, once nobody uses the connection any more.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a server may be silent, while a call waits for it, before it is asked for a sign of life;
+/// and how long it may take to give one. Otherwise a connection whose server has vanished without an
+/// end would be used for as long as there are calls.
+const SILENCE: Duration = Duration::from_secs(10);
 
 type Driver = http2::Connection<TokioIo<MeteredSocket<HttpSocket>>, Body, Tasks>;
 
@@ -47,6 +52,9 @@ impl Http2 {
         let mut builder = http2::Builder::new(tasks.clone());
         // Until the server has said how many it allows, which it does at once.
         builder.initial_max_send_streams(1);
+        builder.timer(TokioTimer::new());
+        builder.keep_alive_interval(SILENCE);
+        builder.keep_alive_timeout(SILENCE);
         let guard = released.clone().drop_guard();
         let (sender, driver) = builder.handshake(TokioIo::new(socket)).await?;
         tokio::spawn(drive(driver, tasks, released));

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::RIGHT;
@@ -12,17 +12,18 @@ pub(super) const MAX_STREAMS: u16 = 3;
 pub(super) const WINDOW: u16 = 4;
 
 /// The server's end of a connection, as raw frames.
-pub(super) struct Frames(TcpStream);
+/// It answers pings while it reads.
+pub(super) struct Frames<S = TcpStream>(S);
 
-impl Frames {
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     /// Begins a connection, with this limit of concurrent streams.
-    pub(super) async fn begin(stream: TcpStream, max_streams: Option<u32>) -> io::Result<Self> {
+    pub(super) async fn begin(stream: S, max_streams: Option<u32>) -> io::Result<Self> {
         let limit = max_streams.map(|max| (MAX_STREAMS, max));
         Self::begin_with(stream, limit.as_slice()).await
     }
 
     /// Begins a connection with these settings.
-    pub(super) async fn begin_with(stream: TcpStream, settings: &[(u16, u32)]) -> io::Result<Self> {
+    pub(super) async fn begin_with(stream: S, settings: &[(u16, u32)]) -> io::Result<Self> {
         let mut frames = Self(stream);
         let setting =
             |(kind, value): &(u16, u32)| [&kind.to_be_bytes()[..], &value.to_be_bytes()].concat();
@@ -56,12 +57,18 @@ impl Frames {
 
     /// The same, and the payload.
     pub(super) async fn whole_frame(&mut self) -> io::Result<(u8, u8, u32, Vec<u8>)> {
-        let mut head = [0; 9];
-        self.0.read_exact(&mut head).await?;
-        let [a, b, c, kind, flags, stream @ ..] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        self.0.read_exact(&mut payload).await?;
-        Ok((kind, flags, u32::from_be_bytes(stream), payload))
+        loop {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).await?;
+            let [a, b, c, kind, flags, stream @ ..] = head;
+            let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+            self.0.read_exact(&mut payload).await?;
+            if (kind, flags) == (6, 0) {
+                self.send(6, 1, 0, &payload).await?;
+                continue;
+            }
+            return Ok((kind, flags, u32::from_be_bytes(stream), payload));
+        }
     }
 
     /// The stream of the next whole request.

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
 use super::frames::Frames;
-use super::{Numbered, builder, call, events, is_closed_after_a_minute, settle};
+use super::{Numbered, builder, call, events, settle};
 
 fn client(address: SocketAddr) -> Client {
     let builder = builder(address).http2_prior_knowledge(true);
@@ -65,7 +65,7 @@ async fn a_server_that_goes_away_is_called_over_a_new_connection() {
 
 /// The calls that a server has accepted before it went away are answered, those that wait go to the
 /// next connection.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn calls_in_flight_outlive_a_server_that_goes_away() {
     let (told, mut hears) = events();
     let server = Numbered::serve(move |number, stream| {
@@ -207,14 +207,6 @@ async fn ending(
     let mut frames = Frames::begin(stream, None).await?;
     let _ = frames.answer_all().await;
     told.send(Instant::now()).map_err(io::Error::other)
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_a_minute() {
-    let (told, mut hears) = events();
-    let server = Numbered::serve(move |_, stream| ending(told.clone(), stream)).await;
-    let client = client(server.address);
-    is_closed_after_a_minute(&client, &server, &mut hears).await;
 }
 
 #[tokio::test]
