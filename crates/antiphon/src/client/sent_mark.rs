@@ -38,6 +38,18 @@ impl SentMark {
         is_kept && !self.sent.load(Ordering::Relaxed)
     }
 
+    /// The server has guaranteed that it did nothing with what was sent, and will not.
+    #[cfg_attr(
+        not(feature = "client"),
+        allow(dead_code, reason = "it calls through services only")
+    )]
+    pub(super) fn disregard(&self) {
+        if let Some(body) = self.lock().take() {
+            body.give_up();
+        }
+        self.set(false);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Arc<BodyState>>> {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,12 +96,21 @@ mod tests {
     fn a_body_is_either_taken_or_given_up() {
         // What happens before, whether the call takes it back then, and whether the body can be taken.
         type Before = fn(&SentMark, &BodyState);
-        let table: [(&str, Before, bool, bool); 5] = [
+        let table: [(&str, Before, bool, bool); 6] = [
             ("nothing", |_, _| {}, true, false),
             ("taken", |_, body| assert!(body.take()), false, true),
             ("given up", |mark, _| assert!(mark.retract()), true, false),
             ("another attempt", |mark, _| drop(mark.watch()), true, false),
             ("set", |mark, _| mark.set(true), false, false),
+            (
+                "refused",
+                |mark, body| {
+                    assert!(body.take());
+                    mark.disregard();
+                },
+                true,
+                true,
+            ),
         ];
         for (name, before, is_retracted, can_be_taken) in table {
             let mark = SentMark::default();

@@ -9,7 +9,7 @@
 //! | `http1.rs`, `http2.rs` | one connection: driven by its call, or shared by many |
 //! | `socket.rs` | the sockets of HTTP connections, of one type |
 //! | `metered_socket.rs` | limits on what a server sends beside content |
-//! | `fault.rs` | failure to connect |
+//! | `fault.rs` | failure to connect, and streams that the server has not processed |
 //! | `tls.rs` | the TLS configuration |
 //! | `session.rs` | connections for sessions |
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::connections::{Connections, Taken};
 use super::dial::{Dialer, HttpTarget};
+use super::fault::{Unprocessed, unprocessed};
 use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
@@ -51,8 +52,8 @@ impl HttpPool {
 
     /// Sends a request and reads the response, up to `max` bytes.
     ///
-    /// A request of which nothing was sent, because the connection was just being closed, is sent
-    /// once more, over a new connection.
+    /// A request of which nothing was sent, because the connection was just being closed, or which the
+    /// server guarantees not to have processed, is sent once more.
     ///
     /// # Errors
     ///
@@ -105,9 +106,13 @@ impl HttpPool {
                 }
                 let outcome = connection.exchange(http2, max).await;
                 let ended = Instant::now();
-                let (head, body) = outcome.inspect_err(|_| {
-                    // The second attempt must not find it.
-                    if request.mark.retract() {
+                let (head, body) = outcome.inspect_err(|error| {
+                    let unprocessed = unprocessed(error);
+                    if unprocessed.is_some() {
+                        request.mark.disregard();
+                    }
+                    // The second attempt must not find it, unless it takes other requests.
+                    if request.mark.retract() && unprocessed != Some(Unprocessed::Refused) {
                         self.connections.forget(&connection);
                     }
                 })?;

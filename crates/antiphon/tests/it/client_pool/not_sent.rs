@@ -1,6 +1,7 @@
 //! Tests of calls that were not sent: they are not sent later either.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use antiphon::client::ErrorKind;
@@ -8,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::frames::Frames;
-use super::{Numbered, builder, events};
+use super::{Numbered, builder, call, events};
 
 /// How a call ends while its stream waits for that of another one.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -86,4 +87,63 @@ async fn check(ending: Ending, is_told: bool) {
     }
     assert!(hears.try_recv().is_err());
     assert_eq!(server.connections(), 1);
+}
+
+/// What a server does with the second of two streams that are in flight on its first connection.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Refusal {
+    /// GOAWAY, the first one being the last that it answers.
+    GoAway,
+    /// RST_STREAM with this code.
+    Reset(u32),
+}
+
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+
+#[tokio::test]
+async fn a_call_that_the_server_has_not_processed_is_sent_once_more() {
+    // What the server does, how often, whether the call succeeds, and the number of connections.
+    for (refusal, times, succeeds, connections) in [
+        (Refusal::GoAway, 1, true, 2),
+        (Refusal::Reset(REFUSED_STREAM), 1, true, 1),
+        (Refusal::Reset(REFUSED_STREAM), 2, false, 1),
+        (Refusal::Reset(CANCEL), 1, false, 1),
+    ] {
+        let left = Arc::new(AtomicUsize::new(times));
+        let server = Numbered::serve(move |_, stream| {
+            let left = Arc::clone(&left);
+            async move {
+                let mut frames = Frames::begin(stream, None).await?;
+                let first = frames.request().await?;
+                frames.answer(first).await?;
+                loop {
+                    let next = frames.request().await?;
+                    if left.load(Ordering::SeqCst) == 0 {
+                        frames.answer(next).await?;
+                        continue;
+                    }
+                    left.fetch_sub(1, Ordering::SeqCst);
+                    match refusal {
+                        Refusal::GoAway => frames.go_away(first).await?,
+                        Refusal::Reset(code) => {
+                            frames.send(3, 0, next, &code.to_be_bytes()).await?;
+                        }
+                    }
+                }
+            }
+        })
+        .await;
+        let client = builder(server.address).http2_prior_knowledge(true);
+        let client = client.build().unwrap();
+        call(&client).await;
+        let outcome = client.call::<String>("m", ()).await;
+        let context = format!("{refusal:?} {times}: {outcome:?}");
+        assert_eq!(outcome.is_ok(), succeeds, "{context}");
+        if let Err(error) = outcome {
+            let is_not_sent = matches!(error.kind(), ErrorKind::NotSent);
+            assert_eq!(is_not_sent, refusal != Refusal::Reset(CANCEL), "{context}");
+        }
+        assert_eq!(server.connections(), connections, "{context}");
+    }
 }
