@@ -66,7 +66,8 @@ impl PreparedRequest<'_> {
         self.with(uri, Body::watched(self.text.clone(), self.mark))
     }
 
-    fn with(&self, uri: &Uri, body: Body) -> Request<Body> {
+    /// The request with this body.
+    pub(super) fn with<B>(&self, uri: &Uri, body: B) -> Request<B> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();

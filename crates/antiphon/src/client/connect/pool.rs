@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::connections::{Connections, Taken};
 use super::dial::{Dialer, HttpTarget};
 use super::fault::{Unprocessed, unprocessed};
+use super::unsent::StreamBody;
 use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
@@ -99,7 +100,8 @@ impl HttpPool {
                 Ok(Received { head, body, ended })
             }
             Taken::Http2(connection) => {
-                let mut http2 = request.watched_to(&self.absolute);
+                let body = StreamBody::new(request.text.clone(), request.mark.watch());
+                let mut http2 = request.with(&self.absolute, body);
                 http2.headers_mut().remove(CONTENT_LENGTH);
                 if http2.headers().get(HOST) == Some(&self.host) {
                     http2.headers_mut().remove(HOST);

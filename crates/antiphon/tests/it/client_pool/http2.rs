@@ -10,7 +10,7 @@ use antiphon::client::{Client, ErrorKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-use super::frames::Frames;
+use super::frames::{Frames, WINDOW};
 use super::{Numbered, builder, call, events, settle};
 
 fn client(address: SocketAddr) -> Client {
@@ -221,4 +221,35 @@ async fn a_connection_ends_with_the_last_clone_of_the_client() {
     assert!(hears.try_recv().is_err());
     drop(clone);
     hears.recv().await.unwrap();
+}
+
+/// The HTTP library holds what such a server does not take for as long as the connection.
+#[tokio::test]
+async fn a_server_that_answers_without_taking_bodies_does_not_fill_the_memory() {
+    // The length of the parameter, the window of a stream, how many calls, and how many connections.
+    for (length, window, count, connections) in [
+        (1_000_000, 0, 30, 6),
+        (1_000_000, 1, 30, 6),
+        (10, 0, 300, 2),
+        (100, 65_535, 300, 1),
+    ] {
+        let server = Numbered::serve(move |_, stream| async move {
+            let mut frames = Frames::begin_with(stream, &[(WINDOW, window)]).await?;
+            loop {
+                // HEADERS.
+                if let (1, _, stream) = frames.frame().await? {
+                    frames.answer(stream).await?;
+                }
+            }
+        })
+        .await;
+        let client = client(server.address);
+        let text = "x".repeat(length);
+        for _ in 0..count {
+            let call = client.call::<String>("m", (text.as_str(),));
+            assert_eq!(call.await.unwrap(), "right");
+        }
+        let context = format!("{length} bytes, a window of {window}");
+        assert_eq!(server.connections(), connections, "{context}");
+    }
 }
