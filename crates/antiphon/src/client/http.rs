@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 use tower_service::Service;
 
+use super::prepared_request::Late;
 use super::response_meter::ResponseMeter;
 use super::sent_mark::{BodyState, SentMark};
 use crate::router::BoxError;
@@ -125,7 +126,7 @@ type Sending = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
 
 /// A type-erased HTTP service.
 pub(super) trait Exchange: Send + Sync {
-    fn send(&self, request: Request<Body>, max: usize) -> Sending;
+    fn send(&self, request: Request<Body>, max: usize, deadline: Option<Instant>) -> Sending;
 }
 
 /// Any HTTP service.
@@ -140,12 +141,19 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    fn send(&self, request: Request<Body>, max: usize) -> Sending {
+    fn send(&self, request: Request<Body>, max: usize, deadline: Option<Instant>) -> Sending {
         let mut service = self.0.clone();
         Box::pin(async move {
-            poll_fn(|cx| service.poll_ready(cx))
-                .await
-                .map_err(Into::into)?;
+            let mut has_waited = false;
+            let ready = poll_fn(|cx| {
+                let ready = service.poll_ready(cx);
+                has_waited |= ready.is_pending();
+                ready
+            });
+            ready.await.map_err(Into::into)?;
+            if has_waited {
+                Late::check(deadline, Instant::now())?;
+            }
             let response = service.call(request).await.map_err(Into::into)?;
             let (head, body) = response.into_parts();
             let body = read(body, max, None).await;

@@ -1,8 +1,11 @@
 //! HTTP request that can be made more than once: for another attempt, or another version of HTTP.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
+use tokio::time::Instant;
 
 use super::http::Body;
 use super::sent_mark::SentMark;
@@ -33,11 +36,35 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) authorization: Option<&'a HeaderValue>,
     /// The time that is left, in milliseconds.
     pub(super) timeout: Option<u64>,
+    /// When the time is over. Who has waited looks at it again before anything is sent.
+    pub(super) deadline: Option<Instant>,
     /// The call in whose trace it is made.
     pub(super) current: &'a CurrentCall,
     pub(super) text: Bytes,
     pub(super) mark: &'a SentMark,
 }
+
+/// The failure of a request whose time was over before it could be sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Late;
+
+impl Late {
+    /// Fails if the time is over.
+    pub(super) fn check(deadline: Option<Instant>, now: Instant) -> Result<(), Self> {
+        match deadline {
+            Some(deadline) if deadline <= now => Err(Self),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its time is over")
+    }
+}
+
+impl std::error::Error for Late {}
 
 impl CommonHeaders {
     pub(super) fn new(mut map: HeaderMap, timeout: Option<u64>) -> Self {

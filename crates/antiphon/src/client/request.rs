@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::call_options::Encoding;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
-use super::prepared_request::PreparedRequest;
+use super::prepared_request::{Late, PreparedRequest};
 use super::response::Answer;
 use super::sent_mark::SentMark;
 use super::shared::Shared;
@@ -121,6 +121,8 @@ impl Shared {
                 Ok(permit) => (Ok(permit), now),
                 Err(_) => (http.places.acquire().await, Instant::now()),
             };
+            // A future is polled once more when its time is over, and may have got a permit just then.
+            Late::check(attempts.deadline, now)?;
             let left = attempts.deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(now).as_millis();
                 u64::try_from(left).unwrap_or(u64::MAX).max(1)
@@ -129,6 +131,7 @@ impl Shared {
                 common: &http.headers,
                 authorization: grant.map(|grant| &grant.header),
                 timeout: left,
+                deadline: attempts.deadline,
                 current: &attempts.current,
                 text,
                 mark: &mark,
@@ -143,6 +146,7 @@ impl Shared {
         };
         match outcome {
             Ok(Ok(received)) => Ok(Answer::new(received, attempts.started)),
+            Ok(Err(error)) if error.is::<Late>() => Err(failed(attempts.late())),
             Ok(Err(error)) => Err(failed(self.reason(&error)).because(error)),
             Err(()) => Err(failed(attempts.late())),
         }

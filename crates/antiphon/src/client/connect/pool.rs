@@ -11,7 +11,7 @@ use super::dial::{Dialer, HttpTarget};
 use super::fault::{Unprocessed, unprocessed};
 use super::unsent::StreamBody;
 use crate::client::http::Received;
-use crate::client::prepared_request::PreparedRequest;
+use crate::client::prepared_request::{Late, PreparedRequest};
 use crate::router::BoxError;
 
 /// A pool of connections.
@@ -70,7 +70,11 @@ impl HttpPool {
             let taken = match self.connections.take_fresh(now, !is_retry) {
                 Some(taken) => taken,
                 // In a box, so that calls for which there is a connection are not larger.
-                None => Box::pin(self.connections.rested_or_new(now, !is_retry)).await?,
+                None => {
+                    let taken = Box::pin(self.connections.rested_or_new(now, !is_retry)).await?;
+                    Late::check(request.deadline, Instant::now())?;
+                    taken
+                }
             };
             match self.exchange(taken, request, max).await {
                 Ok(received) => return Ok(received),
