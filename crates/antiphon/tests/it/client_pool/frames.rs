@@ -41,12 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         stream: u32,
         payload: &[u8],
     ) -> io::Result<()> {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        self.0.write_all(&frame).await
+        self.0.write_all(&frame(kind, flags, stream, payload)).await
     }
 
     /// The kind, the flags and the stream of the next frame.
@@ -98,8 +93,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
 
     /// Answers a request: `:status: 200`, and the body.
     pub(super) async fn answer(&mut self, stream: u32) -> io::Result<()> {
-        self.send(1, 4, stream, &[0x88]).await?;
-        self.send(0, 1, stream, RIGHT.as_bytes()).await
+        let head = frame(1, 4, stream, &[0x88]);
+        let body = frame(0, 1, stream, RIGHT.as_bytes());
+        self.0.write_all(&[head, body].concat()).await
     }
 
     pub(super) async fn go_away(&mut self, last: u32) -> io::Result<()> {
@@ -113,4 +109,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
             self.answer(stream).await?;
         }
     }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
 }

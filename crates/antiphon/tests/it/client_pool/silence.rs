@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use antiphon::client::{Client, ErrorKind};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::frames::Frames;
@@ -135,4 +136,30 @@ async fn a_call_waits_for_a_slow_server_that_answers_pings() {
     call(&server.client()).await;
     assert!(begun.elapsed() >= LONG);
     assert_eq!(server.connections(), 1);
+}
+
+/// The first runtime begins to open the connection that all calls share, and is not driven then.
+#[test]
+fn a_call_does_not_wait_for_ever_for_a_connection_that_another_runtime_opens() {
+    let paused = |yes| {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().start_paused(yes).build().unwrap()
+    };
+    let (stuck, own) = (paused(false), paused(true));
+    let server = own.block_on(async {
+        Server::serve("runtimes", |_, stream| async move {
+            Frames::begin(stream, None).await?.answer_all().await
+        })
+    });
+    let client = server.client();
+    let waits = client.call::<String>("m", ()).into_future();
+    let mut waits = Box::pin(waits);
+    stuck.block_on(async { assert!(futures_util::poll!(&mut waits).is_pending()) });
+    own.block_on(async {
+        let begun = Instant::now();
+        call(&client).await;
+        assert_eq!(begun.elapsed().as_secs(), 11);
+    });
+    assert_eq!(server.connections(), 1);
+    drop(stuck);
 }
