@@ -84,7 +84,7 @@ impl BodyState {
     fn decide(&self, outcome: u8) -> bool {
         let order = Ordering::Relaxed;
         let decided = self.0.compare_exchange(UNTOUCHED, outcome, order, order);
-        matches!(decided, Ok(_)) || decided == Err(outcome)
+        decided.is_ok() || decided == Err(outcome)
     }
 }
 
