@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::prepared_request::Late;
+use super::late::Late;
 use super::response_meter::ResponseMeter;
 use super::sent_mark::{BodyState, SentMark};
 use crate::router::BoxError;

@@ -1,7 +1,5 @@
 //! HTTP request that can be made more than once: for another attempt, or another version of HTTP.
 
-use std::fmt;
-
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
@@ -43,28 +41,6 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) text: Bytes,
     pub(super) mark: &'a SentMark,
 }
-
-/// The failure of a request whose time was over before it could be sent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Late;
-
-impl Late {
-    /// Fails if the time is over.
-    pub(super) fn check(deadline: Option<Instant>, now: Instant) -> Result<(), Self> {
-        match deadline {
-            Some(deadline) if deadline <= now => Err(Self),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Late {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its time is over")
-    }
-}
-
-impl std::error::Error for Late {}
 
 impl CommonHeaders {
     pub(super) fn new(mut map: HeaderMap, timeout: Option<u64>) -> Self {

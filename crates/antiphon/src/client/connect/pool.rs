@@ -11,7 +11,8 @@ use super::dial::{Dialer, HttpTarget};
 use super::fault::{Unprocessed, unprocessed};
 use super::unsent::StreamBody;
 use crate::client::http::Received;
-use crate::client::prepared_request::{Late, PreparedRequest};
+use crate::client::late::Late;
+use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
 
 /// A pool of connections.
