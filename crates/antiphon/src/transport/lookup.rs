@@ -84,6 +84,7 @@ impl Lookups {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -107,8 +108,9 @@ mod tests {
                 .iter()
                 .map(|(host, port)| Box::pin(LOOKUPS.find(host, *port, ask)))
                 .collect();
+            let mut cx = Context::from_waker(Waker::noop());
             for one in &mut asking {
-                assert!(futures_util::poll!(one).is_pending());
+                assert!(one.as_mut().poll(&mut cx).is_pending());
             }
             // One that gives up takes nothing from the others.
             drop(asking.remove(0));
