@@ -14,7 +14,6 @@ use crate::Failure;
 use crate::cases::{Case, Setup};
 use crate::cpu::Pinning;
 use crate::finding::{Finding, Refused};
-use crate::process;
 use crate::servers::{Peer, program};
 
 /// The first core of servers, and that of load generators and clients.
@@ -54,14 +53,10 @@ pub(crate) struct Server {
 impl Starter {
     /// Starts the server of a peer, or returns [`Refused`] if it does not support the case.
     pub(crate) fn server(&self, peer: Peer, case: Case) -> Result<Server, Failure> {
-        let server = match peer.program {
-            true => self.program(case)?,
-            false => self.library(peer, case)?,
-        };
-        if let Setup::Workers(count) = case.setup() {
-            wait_for_workers(server.pid(), count)?;
+        match peer.program {
+            true => self.program(case),
+            false => self.library(peer, case),
         }
-        Ok(server)
     }
 
     fn library(&self, peer: Peer, case: Case) -> Result<Server, Failure> {
@@ -98,10 +93,19 @@ impl Starter {
         let stderr = server.child.stderr.take();
         let lines = lines_of(stderr.ok_or("a server without stderr")?);
         let deadline = Instant::now() + SERVER_START;
+        let mut starting = match case.setup() {
+            Setup::Workers(count) => count,
+            Setup::Threads(_) => 0,
+        };
         let mut said = String::new();
         while let Ok(line) = lines.recv_timeout(deadline - Instant::now()) {
+            if program::is_worker_ready(&line) {
+                starting = starting.saturating_sub(1);
+            }
             if let Some(port) = program::announced_port(&line) {
                 server.is_at(case, port);
+            }
+            if starting == 0 && !server.url.is_empty() {
                 return Ok(server);
             }
             said.push_str(&line);
@@ -192,18 +196,6 @@ fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
-}
-
-/// Waits until all workers of a supervisor run.
-fn wait_for_workers(pid: u32, count: usize) -> Result<(), Failure> {
-    let deadline = Instant::now() + SERVER_START;
-    while process::with_children(pid)?.len() < 1 + count {
-        if Instant::now() >= deadline {
-            return Err(format!("{count} workers did not start").into());
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 fn ends_within(child: &mut Child, limit: Duration) -> Result<bool, Failure> {

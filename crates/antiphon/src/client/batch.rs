@@ -216,7 +216,7 @@ impl Batch {
                     return Ok(responses);
                 }
             };
-            let exchange = SessionExchange::new(SUBJECT, source, timeout, current);
+            let mut exchange = SessionExchange::new(SUBJECT, source, timeout, current);
             let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
             let calls = || {
                 let room = Arc::new(BatchRoom::new(shared.calls.max_batch_response));

@@ -19,7 +19,7 @@ use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
-use super::shared::Shared;
+use super::shared::{QuotedName, Shared};
 use super::transport::{ClientTransport, Http};
 use crate::current_call::CurrentCall;
 use crate::session_state::{NewCall, Progress};
@@ -45,7 +45,7 @@ pub struct PendingCall<R> {
 /// A request without its id.
 struct Prepared {
     shared: Arc<Shared>,
-    method: String,
+    method: QuotedName,
     params: Result<Option<String>, String>,
     timeout: Option<Duration>,
     idempotent: bool,
@@ -58,7 +58,7 @@ struct Prepared {
 impl<R: DeserializeOwned> PendingCall<R> {
     pub(super) fn new(
         shared: Arc<Shared>,
-        method: String,
+        method: QuotedName,
         params: Result<Option<String>, String>,
     ) -> Self {
         Self {
@@ -128,14 +128,18 @@ impl<R: DeserializeOwned> IntoFuture for PendingCall<R> {
 /// Sends a notification.
 pub(super) fn notify(
     shared: Arc<Shared>,
-    method: String,
+    method: QuotedName,
     params: Result<Option<String>, String>,
 ) -> CallFuture<()> {
     Prepared::new(shared, method, params).send(None, CallOutcome::nothing)
 }
 
 impl Prepared {
-    fn new(shared: Arc<Shared>, method: String, params: Result<Option<String>, String>) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        method: QuotedName,
+        params: Result<Option<String>, String>,
+    ) -> Self {
         Self {
             timeout: shared.calls.timeout,
             shared,
@@ -154,34 +158,27 @@ impl Prepared {
         read: fn(CallOutcome) -> Result<T, Error>,
     ) -> CallFuture<T> {
         let future = Box::pin(async move {
-            let subject = ["`", &self.method, "`"].concat();
             let shared = Arc::clone(&self.shared);
             match &shared.transport {
-                ClientTransport::Http(http) => self.send_http(http, subject, id).await,
-                ClientTransport::Session(source) => {
-                    self.send_over_session(source, subject, id).await
-                }
+                ClientTransport::Http(http) => self.send_http(http, id).await,
+                ClientTransport::Session(source) => self.send_over_session(source, id).await,
             }
         });
         CallFuture { future, read }
     }
 
     /// Sends an HTTP request.
-    async fn send_http(
-        self,
-        http: &Http,
-        subject: String,
-        id: Option<Option<Id>>,
-    ) -> Result<CallOutcome, Error> {
-        let id = id.map(|id| self.shared.id(&subject, id)).transpose()?;
-        let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
+    async fn send_http(self, http: &Http, id: Option<Option<Id>>) -> Result<CallOutcome, Error> {
+        let subject = self.method.quoted();
+        let id = id.map(|id| self.shared.id(subject, id)).transpose()?;
+        let params = self.params.map_err(|fault| Error::local(subject, fault))?;
         let (shared, params) = (&self.shared, params.as_deref());
         let mut text = Vec::new();
         // The timeout and the trace context are in the headers.
         let extras = Extras::default();
-        shared.write(&mut text, id.as_ref(), &self.method, params, extras);
+        shared.write(&mut text, id.as_ref(), self.method.plain(), params, extras);
         let outgoing = Outgoing {
-            subject: &subject,
+            subject,
             text,
             timeout: self.timeout,
             current: self.current,
@@ -190,7 +187,7 @@ impl Prepared {
         let answer = shared.post(http, outgoing).await?;
         Ok(CallOutcome {
             shared: self.shared,
-            subject,
+            method: self.method,
             raw: RawOutcome::Http(answer, id),
         })
     }
@@ -199,15 +196,15 @@ impl Prepared {
     async fn send_over_session(
         self,
         source: &SessionSource,
-        subject: String,
         id: Option<Option<Id>>,
     ) -> Result<CallOutcome, Error> {
         let started = Instant::now();
         let shared = &self.shared;
-        let params = self.params.map_err(|fault| Error::local(&subject, fault))?;
+        let subject = self.method.quoted();
+        let params = self.params.map_err(|fault| Error::local(subject, fault))?;
         let sending = Sending {
-            subject: &subject,
-            method: &self.method,
+            subject,
+            method: self.method.plain(),
             params: params.as_deref(),
             timeout: self.timeout,
             current: self.current,
@@ -220,7 +217,7 @@ impl Prepared {
             }
             Some(id) => {
                 // Checked before anything is sent. A retry sends a caller's own id again.
-                let id = id.map(|id| shared.id(&subject, Some(id))).transpose()?;
+                let id = id.map(|id| shared.id(subject, Some(id))).transpose()?;
                 let call = || NewCall {
                     id: id.clone().unwrap_or_else(|| (shared.calls.next_id)()),
                     opens: None,
@@ -228,12 +225,12 @@ impl Prepared {
                     room: None,
                 };
                 let (outcome, _) = shared.call_over(source, sending, call).await?;
-                RawOutcome::Session(outcome, started.elapsed())
+                RawOutcome::Session(outcome, started)
             }
         };
         Ok(CallOutcome {
             shared: self.shared,
-            subject,
+            method: self.method,
             raw,
         })
     }
@@ -242,21 +239,22 @@ impl Prepared {
 /// A response, with everything needed to read it.
 struct CallOutcome {
     shared: Arc<Shared>,
-    subject: String,
+    method: QuotedName,
     raw: RawOutcome,
 }
 
 /// The response before it is read.
 enum RawOutcome {
     Http(Answer, Option<Id>),
-    Session(Result<RawJson, ErrorObject>, Duration),
+    /// With the time when it was awaited.
+    Session(Result<RawJson, ErrorObject>, Instant),
     /// A notification was sent over a session.
     Nothing,
 }
 
 impl CallOutcome {
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
-        let subject = &self.subject;
+        let subject = self.method.quoted();
         let raw = match self.raw {
             RawOutcome::Http(answer, id) => {
                 answer.single(subject, id.as_ref(), &self.shared.calls.rules)?
@@ -271,7 +269,9 @@ impl CallOutcome {
 
     fn nothing(self) -> Result<(), Error> {
         match self.raw {
-            RawOutcome::Http(answer, _) => answer.nothing(&self.subject, &self.shared.calls.rules),
+            RawOutcome::Http(answer, _) => {
+                answer.nothing(self.method.quoted(), &self.shared.calls.rules)
+            }
             RawOutcome::Session(..) | RawOutcome::Nothing => Ok(()),
         }
     }
@@ -284,14 +284,16 @@ impl CallOutcome {
                 answer.elapsed,
                 answer.bytes(),
             ),
-            RawOutcome::Session(outcome, elapsed) => {
+            RawOutcome::Session(outcome, started) => {
                 let text = match outcome {
                     Ok(result) => result.clone().into(),
                     Err(error) => error.to_json().into(),
                 };
-                (StatusCode::OK, HeaderMap::new(), *elapsed, text)
+                (StatusCode::OK, HeaderMap::new(), started.elapsed(), text)
             }
-            RawOutcome::Nothing => return Err(Error::local(&self.subject, "nothing was asked")),
+            RawOutcome::Nothing => {
+                return Err(Error::local(self.method.quoted(), "nothing was asked"));
+            }
         };
         Ok(FullResponse {
             result: self.result(),
@@ -329,7 +331,7 @@ impl<T> Future for CallFuture<T> {
 impl<R> fmt::Debug for PendingCall<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingCall")
-            .field("method", &self.prepared.method)
+            .field("method", &self.prepared.method.plain())
             .field("id", &self.id)
             .finish_non_exhaustive()
     }

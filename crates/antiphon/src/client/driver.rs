@@ -55,6 +55,17 @@ impl SessionSource {
         }
     }
 
+    /// The session, if it is open and need not be waited for.
+    pub(super) fn open_handle(&self) -> Option<SessionHandle> {
+        match self {
+            Self::Own(driver) => match &*driver.core.state.borrow() {
+                State::Open(handle) => Some(handle.clone()),
+                _ => None,
+            },
+            Self::Peer(handle) => Some(handle.clone()),
+        }
+    }
+
     pub(super) fn reconnects(&self) -> bool {
         match self {
             Self::Own(driver) => driver.core.reconnect.is_some(),

@@ -144,7 +144,7 @@ impl Client {
     ) -> PendingCall<R> {
         PendingCall::new(
             Arc::clone(&self.scope.shared),
-            self.scope.name(method),
+            self.scope.quoted_name(method),
             self.scope.params(params),
         )
     }
@@ -175,7 +175,7 @@ impl Client {
     pub fn notify(&self, method: &str, params: impl IntoParams) -> CallFuture<()> {
         call::notify(
             Arc::clone(&self.scope.shared),
-            self.scope.name(method),
+            self.scope.quoted_name(method),
             self.scope.params(params),
         )
     }
@@ -222,7 +222,7 @@ impl Client {
         let ClientTransport::Session(source) = &self.scope.shared.transport else {
             return Ok(());
         };
-        let exchange = SessionExchange::new(
+        let mut exchange = SessionExchange::new(
             "the connection",
             source,
             self.scope.shared.calls.timeout,

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use antiphon_proto::message::Extras;
-use antiphon_proto::{ErrorCode, ErrorObject, Id, RawJson};
+use antiphon_proto::{ErrorCode, ErrorObject, RawJson};
 use tokio::time::{Instant, timeout_at};
 
 use super::driver::{SessionError, SessionSource};
@@ -34,6 +34,8 @@ pub(super) struct SessionExchange<'a> {
     subject: &'a str,
     source: &'a SessionSource,
     started: Instant,
+    /// When a session was there. The clock is only read again if it had to be waited for.
+    ready: Instant,
     deadline: Option<Instant>,
     current: CurrentCall,
 }
@@ -51,13 +53,26 @@ impl<'a> SessionExchange<'a> {
             subject,
             source,
             started,
+            ready: started,
             deadline,
             current,
         }
     }
 
     /// Waits for a session with room for this many calls.
-    pub(super) async fn handle(&self, calls: usize) -> Result<SessionHandle, Error> {
+    pub(super) async fn handle(&mut self, calls: usize) -> Result<SessionHandle, Error> {
+        if self.deadline.is_none_or(|deadline| deadline > self.ready)
+            && let Some(handle) = self.source.open_handle()
+            && handle.has_place(calls)
+        {
+            return Ok(handle);
+        }
+        let waited = self.wait_for_handle(calls).await;
+        self.ready = Instant::now();
+        waited
+    }
+
+    async fn wait_for_handle(&self, calls: usize) -> Result<SessionHandle, Error> {
         let ready = async {
             let handle = self.source.handle().await?;
             poll_fn(|cx| handle.poll_place(calls, cx)).await;
@@ -133,7 +148,7 @@ impl<'a> SessionExchange<'a> {
     pub(super) fn extras(&self) -> Extras<'_> {
         let left = self
             .deadline
-            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            .map(|deadline| deadline.saturating_duration_since(self.ready));
         Extras {
             timeout: left.filter(|_| self.source.tells_deadlines()),
             traceparent: self.current.traceparent.as_deref(),
@@ -148,32 +163,51 @@ impl<'a> SessionExchange<'a> {
         caller.ok_or_else(|| Error::no_caller(self.subject))
     }
 
-    /// Posts a message.
-    pub(super) fn post(
-        &self,
-        handle: &SessionHandle,
-        calls: Vec<NewCall>,
-        text: Vec<u8>,
-    ) -> Result<(Vec<Waiting>, u64), Error> {
-        let principal = match self.source.forwards_identity() {
-            true => Some(Box::new(self.caller()?)),
-            false => None,
-        };
-        let posted = handle.call(calls, text, principal);
-        posted.map_err(|refused| match refused {
+    /// Who a message is sent for, if it is forwarded.
+    fn principal(&self) -> Result<Option<Box<Principal>>, Error> {
+        match self.source.forwards_identity() {
+            true => Ok(Some(Box::new(self.caller()?))),
+            false => Ok(None),
+        }
+    }
+
+    fn refused(&self, refused: Refused) -> Error {
+        match refused {
             Refused::Over(end) => self.over(&end),
             Refused::Exhausted => Error::not_sent(self.subject, Reason::NoMemory),
             Refused::Duplicate(id) => {
                 let fault = format!("the id {id} is that of a call that still waits");
                 Error::local(self.subject, fault)
             }
-        })
+        }
+    }
+
+    /// Posts a message.
+    fn post(
+        &self,
+        handle: &SessionHandle,
+        calls: Vec<NewCall>,
+        text: Vec<u8>,
+    ) -> Result<(Vec<Waiting>, u64), Error> {
+        let posted = handle.call(calls, text, self.principal()?);
+        posted.map_err(|refused| self.refused(refused))
+    }
+
+    /// Posts a single call.
+    fn post_one(
+        &self,
+        handle: &SessionHandle,
+        call: NewCall,
+        text: Vec<u8>,
+    ) -> Result<Waiting, Error> {
+        let posted = handle.call_one(call, text, self.principal()?);
+        posted.map_err(|refused| self.refused(refused))
     }
 
     /// Posts a message on a session with room for it. If the session ends meanwhile and the client
     /// reconnects, the next session is used.
     pub(super) async fn send(
-        &self,
+        &mut self,
         text: Vec<u8>,
         calls: impl Fn() -> Vec<NewCall>,
     ) -> Result<(SessionHandle, Vec<Waiting>, u64), Error> {
@@ -261,22 +295,18 @@ impl Shared {
         call: impl Fn() -> NewCall,
     ) -> Result<(Result<RawJson, ErrorObject>, SessionHandle), Error> {
         let subject = sending.subject;
-        let exchange = SessionExchange::new(subject, source, sending.timeout, sending.current);
+        let mut exchange = SessionExchange::new(subject, source, sending.timeout, sending.current);
         let mut is_renewed = false;
         loop {
             let handle = exchange.handle(1).await?;
             let token = source.token_number();
             let call = call();
             let mut text = Vec::new();
-            let id: Id = call.id.clone();
-            let extras = exchange.extras();
-            self.write(&mut text, Some(&id), sending.method, sending.params, extras);
-            let (mut waiting, _) = match exchange.post(&handle, vec![call], text) {
+            let (id, extras) = (Some(&call.id), exchange.extras());
+            self.write(&mut text, id, sending.method, sending.params, extras);
+            let waiting = match exchange.post_one(&handle, call, text) {
                 Err(error) if error.is_closed() && source.reconnects() => continue,
                 posted => posted?,
-            };
-            let Some(waiting) = waiting.pop() else {
-                return Err(Error::local(subject, "it was lost"));
             };
             let end = exchange.answer(waiting).await?;
             if let Some(token) = token
@@ -303,7 +333,7 @@ impl Shared {
         source: &SessionSource,
         sending: Sending<'_>,
     ) -> Result<(), Error> {
-        let exchange =
+        let mut exchange =
             SessionExchange::new(sending.subject, source, sending.timeout, sending.current);
         let mut text = Vec::new();
         let extras = Extras {

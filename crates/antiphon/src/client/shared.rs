@@ -28,6 +28,20 @@ impl Shared {
     }
 }
 
+/// Name of a method in backquotes: what is called, and its name in errors, in one text.
+pub(super) struct QuotedName(String);
+
+impl QuotedName {
+    pub(super) fn quoted(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn plain(&self) -> &str {
+        let inside = 1..self.0.len().saturating_sub(1);
+        self.0.get(inside).unwrap_or_default()
+    }
+}
+
 /// A client's view of the shared state: the methods under a prefix.
 #[derive(Clone)]
 pub(super) struct Scope {
@@ -43,6 +57,12 @@ impl Scope {
             Some(prefix) => format!("{prefix}{method}"),
             None => method.to_owned(),
         }
+    }
+
+    /// The full name of a method, as errors quote it.
+    pub(super) fn quoted_name(&self, method: &str) -> QuotedName {
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        QuotedName(["`", prefix, method, "`"].concat())
     }
 
     /// The text of the parameters, with the client's own data merged into them.

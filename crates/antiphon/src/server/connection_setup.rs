@@ -107,8 +107,9 @@ impl ConnectionSetup {
             let handshake = tls.accept(socket, payload, HANDSHAKE_TIMEOUT);
             return match shutdown.until_killed(handshake).await? {
                 Ok(socket) => {
-                    self.serve_stream(socket, protocol, peer, place, shutdown)
-                        .await
+                    // In a box, so that connections without TLS have no room for it.
+                    let serving = self.serve_stream(socket, protocol, peer, place, shutdown);
+                    Box::pin(serving).await
                 }
                 Err(error) => {
                     tracing::debug!("a TLS handshake failed: {}", Printable(error));

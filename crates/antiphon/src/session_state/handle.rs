@@ -169,7 +169,7 @@ impl SessionHandle {
     }
 
     /// Whether the unwritten bytes are within the limit.
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.unwritten() <= self.0.limits.max_unwritten
     }
 

@@ -8,7 +8,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `handle.rs` | [`SessionHandle`]: the outbox, backpressure, the end |
-//! | `outbound_calls.rs`, `outbound_table.rs` | our pending calls, and their table |
+//! | `outbound_calls.rs`, `outbound_table.rs`, `outbound_tests.rs` | our pending calls, and their table |
 //! | `inbound_calls.rs`, `inbound_table.rs` | the peer's running calls, and their table |
 //! | `publisher.rs`, `publisher_queues.rs` | the peer's subscriptions to our streams, and their queues |
 //! | `source.rs`, `bell.rs` | [`Source`]: the stream of one subscription; how it wakes the session's task |
@@ -24,6 +24,8 @@ mod inbound_table;
 mod limits;
 mod outbound_calls;
 mod outbound_table;
+#[cfg(test)]
+mod outbound_tests;
 mod publisher;
 mod publisher_queues;
 mod received;

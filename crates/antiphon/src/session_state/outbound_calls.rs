@@ -32,6 +32,13 @@ pub(crate) enum Refused {
     Exhausted,
 }
 
+/// The message that carries calls.
+struct Carrier<'a> {
+    serial: u64,
+    /// Who it is sent for, if it is somebody else.
+    principal: Option<&'a Principal>,
+}
+
 impl SessionHandle {
     /// A new id for one of our calls, unique within this session.
     pub(crate) fn next_id(&self) -> Id {
@@ -46,12 +53,22 @@ impl SessionHandle {
             return Poll::Pending;
         }
         let mut state = self.lock();
-        let waiting = state.calls.pending.len();
-        if state.end.is_some() || waiting == 0 || waiting + more <= self.0.limits.max_calls {
+        if state.end.is_some() || self.admits(&state, more) {
             return Poll::Ready(());
         }
         state.waits_for_room(cx);
         Poll::Pending
+    }
+
+    /// Whether `more` calls may be made now.
+    pub(crate) fn has_place(&self, more: usize) -> bool {
+        let state = self.lock();
+        self.has_room() && state.end.is_none() && self.admits(&state, more)
+    }
+
+    fn admits(&self, state: &State, more: usize) -> bool {
+        let waiting = state.calls.pending.len();
+        waiting == 0 || waiting + more <= self.0.limits.max_calls
     }
 
     /// Posts a message with calls in it, on behalf of somebody else if that is said. Returns a future
@@ -67,6 +84,46 @@ impl SessionHandle {
         text: Vec<u8>,
         principal: Option<Box<Principal>>,
     ) -> Result<(Vec<Waiting>, u64), Refused> {
+        let count = calls.len();
+        self.post_with_calls(count, text, principal, |state, about| {
+            let mut waiting: Vec<Waiting> = Vec::with_capacity(count);
+            for call in calls {
+                match self.await_answer(state, call, about) {
+                    Ok(call) => waiting.push(call),
+                    Err(refused) => {
+                        for known in &mut waiting {
+                            state.calls.pending.take(known.id.as_ref());
+                            known.handle = None;
+                        }
+                        return Err(refused);
+                    }
+                }
+            }
+            Ok(waiting)
+        })
+    }
+
+    /// Posts a message with one call in it, as [`call`](Self::call) does.
+    pub(crate) fn call_one(
+        &self,
+        call: NewCall,
+        text: Vec<u8>,
+        principal: Option<Box<Principal>>,
+    ) -> Result<Waiting, Refused> {
+        let posted = self.post_with_calls(1, text, principal, |state, about| {
+            self.await_answer(state, call, about)
+        });
+        posted.map(|(waiting, _)| waiting)
+    }
+
+    /// Posts a message, if its calls can be put into the table.
+    fn post_with_calls<W>(
+        &self,
+        count: usize,
+        text: Vec<u8>,
+        principal: Option<Box<Principal>>,
+        enter: impl FnOnce(&mut State, &Carrier<'_>) -> Result<W, Refused>,
+    ) -> Result<(W, u64), Refused> {
         let mut message = Payload::from(text);
         let size = message.text.capacity();
         let held = message.reserve(size, &self.0.memory);
@@ -80,37 +137,44 @@ impl SessionHandle {
                 true => 0,
                 false => state.calls.largest,
             };
-            state.calls.largest = largest.max(calls.len());
-            let mut waiting: Vec<Waiting> = Vec::with_capacity(calls.len());
-            for call in calls {
-                let (tell, receiver) = oneshot::channel();
-                if let (Some(opens), Some(principal)) = (&call.opens, &principal) {
-                    opens.opened_for(principal);
-                }
-                let opens = call.opens.as_ref().map(InboxSender::key);
-                let waiter = Waiter {
-                    serial,
-                    tell,
-                    opens: call.opens,
-                    progress: call.progress,
-                    room: call.room,
-                };
-                if let Err(error) = state.calls.pending.insert(call.id.as_str(), waiter) {
-                    debug_assert!(!matches!(error, InsertError::Full(_)));
-                    for known in &mut waiting {
-                        state.calls.pending.take(known.id.as_ref());
-                        known.handle = None;
-                    }
-                    return Err(Refused::Duplicate(call.id));
-                }
-                waiting.push(Waiting {
-                    handle: Some(self.clone()),
-                    id: call.id,
-                    opens,
-                    receiver,
-                });
-            }
+            state.calls.largest = largest.max(count);
+            let carrier = Carrier {
+                serial,
+                principal: principal.as_deref(),
+            };
+            let waiting = enter(state, &carrier)?;
             Ok((waiting, self.put_for(principal, state, message)))
+        })
+    }
+
+    /// Puts a call into the table.
+    fn await_answer(
+        &self,
+        state: &mut State,
+        call: NewCall,
+        carrier: &Carrier<'_>,
+    ) -> Result<Waiting, Refused> {
+        let (tell, receiver) = oneshot::channel();
+        if let (Some(opens), Some(principal)) = (&call.opens, carrier.principal) {
+            opens.opened_for(principal);
+        }
+        let opens = call.opens.as_ref().map(InboxSender::key);
+        let waiter = Waiter {
+            serial: carrier.serial,
+            tell,
+            opens: call.opens,
+            progress: call.progress,
+            room: call.room,
+        };
+        if let Err(error) = state.calls.pending.insert(call.id.as_str(), waiter) {
+            debug_assert!(!matches!(error, InsertError::Full(_)));
+            return Err(Refused::Duplicate(call.id));
+        }
+        Ok(Waiting {
+            handle: Some(self.clone()),
+            id: call.id,
+            opens,
+            receiver,
         })
     }
 
@@ -313,163 +377,5 @@ impl Drop for Waiting {
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Waiting").field(&self.id).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-    use std::sync::{Arc, Barrier};
-    use std::thread;
-
-    use antiphon_proto::{ErrorObject, Id, RawJson};
-
-    use super::super::{Arrivals, CallEnd, InboxSender, NewCall, Received, SessionHandle};
-    use super::{Refused, Waiting};
-    use crate::memory_budget::Account;
-    use crate::memory_budget::account::Accounts;
-
-    /// What a method says to its caller is held for that peer, too.
-    #[test]
-    fn a_message_to_the_peer_is_reserved_or_refused() {
-        let accounts = Accounts::new(0, 50_000);
-        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
-        let used = || accounts.budgets.responses.used();
-        let post = |size: usize| handle.call(Vec::new(), vec![b'x'; size], None).map(|_| ());
-        post(4_000).unwrap();
-        assert_eq!(used(), 0);
-        post(20_000).unwrap();
-        assert_eq!(used(), 20_000);
-        assert!(matches!(post(20_000), Err(Refused::Exhausted)));
-        let mut posted = VecDeque::new();
-        handle.fetch(0, &mut posted, &mut Arrivals::default());
-        assert_eq!((posted.len(), used()), (2, 20_000));
-        drop(posted);
-        assert_eq!(used(), 0);
-    }
-
-    /// A call whose answer is about to come.
-    fn call(handle: &SessionHandle, id: u64) -> Waiting {
-        let (mut waiting, _) = handle
-            .call(vec![NewCall::from(Id::from(id))], vec![], None)
-            .unwrap();
-        waiting.pop().unwrap()
-    }
-
-    fn text(length: usize) -> RawJson {
-        RawJson::from_value(&"x".repeat(length - 2)).unwrap()
-    }
-
-    /// On a server the answer of a peer is in the budget until the method takes it.
-    #[tokio::test]
-    async fn an_answer_is_reserved_or_the_call_fails() {
-        let accounts = Accounts::new(100_000, 0);
-        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
-        let used = || accounts.budgets.requests.used();
-        let error = |length| ErrorObject::new(1, "x".repeat(length));
-        let mut calls = Vec::new();
-        for (outcome, message, held, fits) in [
-            (Ok(text(4_000)), 4_000, 0, true),
-            (Ok(text(20_000)), 20_100, 20_100, true),
-            (Err(error(5_000)), 5_100, 25_100, true),
-            // It is copied, because it is short.
-            (Ok(text(5_000)), 90_000, 30_100, true),
-            // The whole message stays.
-            (Ok(text(12_000)), 90_000, 30_100, false),
-            (Err(error(30_000)), 30_100, 30_100, false),
-            (Ok(text(4_000)), 4_000, 30_100, true),
-        ] {
-            let id = calls.len() as u64;
-            calls.push((call(&handle, id), fits));
-            let mut message = Received::new(message);
-            handle
-                .answered(&id.to_string(), outcome, &mut message)
-                .unwrap();
-            assert_eq!(used(), held, "call {id}");
-        }
-        // Nobody waits for this one any more.
-        drop(calls.remove(1));
-        assert_eq!(used(), 10_000);
-        for (waiting, fits) in calls {
-            match waiting.await {
-                CallEnd::Answered(..) => assert!(fits),
-                end => assert!(!fits && matches!(end, CallEnd::Exhausted), "{end:?}"),
-            }
-        }
-        assert_eq!(used(), 0);
-    }
-
-    #[tokio::test]
-    async fn answers_in_one_message_are_reserved_once() {
-        let accounts = Accounts::new(100_000, 0);
-        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
-        let mut message = Received::new(40_000);
-        let mut calls = Vec::new();
-        for id in 0..3 {
-            calls.push(call(&handle, id));
-            handle
-                .answered(&id.to_string(), Ok(text(13_000)), &mut message)
-                .unwrap();
-        }
-        drop(message);
-        for waiting in calls {
-            assert_eq!(accounts.budgets.requests.used(), 40_000);
-            assert!(matches!(waiting.await, CallEnd::Answered(Ok(_), _)));
-        }
-        assert_eq!(accounts.budgets.requests.used(), 0);
-    }
-
-    /// An error without an id ends all calls of the oldest message, each with a copy.
-    #[tokio::test]
-    async fn copies_of_an_error_are_reserved() {
-        let accounts = Accounts::new(100_000, 0);
-        let handle = SessionHandle::new(Arc::default(), &accounts.open(), true);
-        let calls = (0..4).map(|id: u64| NewCall::from(Id::from(id))).collect();
-        let (waiting, _) = handle.call(calls, Vec::new(), None).unwrap();
-        let error = ErrorObject::new(1, "x".repeat(20_000));
-        handle
-            .answered("null", Err(error), &mut Received::new(20_100))
-            .unwrap();
-        assert_eq!(accounts.budgets.requests.used(), 40_000);
-        let mut exhausted = 0;
-        for waiting in waiting {
-            exhausted += usize::from(matches!(waiting.await, CallEnd::Exhausted));
-        }
-        assert_eq!((exhausted, accounts.budgets.requests.used()), (2, 0));
-    }
-
-    /// Whichever comes first, the response or the drop: the subscription is ended.
-    #[test]
-    fn an_answer_and_a_drop_at_the_same_time_leave_no_subscription() {
-        for round in 0..5_000 {
-            let handle = SessionHandle::new(Arc::default(), &Account::unlimited(), true);
-            let (opens, _inbox) = InboxSender::new(1, "unsubscribe");
-            let call = NewCall {
-                id: 1.into(),
-                opens: Some(opens),
-                progress: None,
-                room: None,
-            };
-            let (waiting, _) = handle.call(vec![call], Vec::new(), None).unwrap();
-            let both = Arc::new(Barrier::new(2));
-            let dropper = {
-                let both = Arc::clone(&both);
-                thread::spawn(move || {
-                    both.wait();
-                    drop(waiting);
-                })
-            };
-            let id = RawJson::from_value("s1").unwrap();
-            both.wait();
-            let mut message = Received::new(id.as_str().len());
-            handle.answered("1", Ok(id), &mut message).unwrap();
-            dropper.join().unwrap();
-            let mut posted = VecDeque::new();
-            handle.fetch(1024, &mut posted, &mut Arrivals::default());
-            let last = posted.pop_back().unwrap().payload.text;
-            let last = String::from_utf8(last).unwrap();
-            assert!(last.contains("unsubscribe"), "round {round}: {last}");
-            assert!(!handle.has_inboxes());
-        }
     }
 }

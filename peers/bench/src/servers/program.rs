@@ -53,6 +53,11 @@ pub(crate) fn announced_port(line: &str) -> Option<u16> {
         .ok()
 }
 
+/// Whether a line of its standard error says that one more worker accepts connections.
+pub(crate) fn is_worker_ready(line: &str) -> bool {
+    line.contains(": a worker is ready ")
+}
+
 /// Builds the program in its release profile, and returns its path.
 pub(crate) fn build() -> Result<PathBuf, Failure> {
     eprintln!(
@@ -107,6 +112,8 @@ mod tests {
         let port = announced_port("antiphon listening on http://127.0.0.1:4711\n");
         assert_eq!(port, Some(4711));
         assert_eq!(announced_port("INFO something"), None);
+        let ready = "INFO antiphon::supervisor: a worker is ready id=\"i1\" pid=17\n";
+        assert!(is_worker_ready(ready) && announced_port(ready).is_none());
         let messages = "{\"executable\":null,\"target\":{\"name\":\"antiphon\"}}\n\
                         {\"executable\":\"/a/antiphon\",\"target\":{\"name\":\"antiphon\"}}\n";
         assert_eq!(executable(messages), Some("/a/antiphon".into()));

@@ -4,7 +4,7 @@
 //! method, media types. The body is read only when all checks have passed.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::ready;
 
@@ -38,88 +38,111 @@ use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 impl HttpService {
     /// The response to a request of this caller.
-    pub(crate) async fn answer<B>(&self, request: Request<B>, caller: &Caller) -> Response<Body>
+    pub(crate) fn answer<B>(
+        &self,
+        request: Request<B>,
+        caller: &Caller,
+    ) -> impl Future<Output = Response<Body>>
     where
         B: HttpBody,
         B::Error: Into<BoxError>,
     {
-        let (mut head, body) = request.into_parts();
-        let pages = self.0.pages.as_deref();
-        let pages = pages.filter(|_| pages::is_get(&head));
-        let mut fields = Fields::of(&head.headers);
-        let memory = &caller.connection.memory;
-        let health = pages.and_then(|pages| pages::health(pages, &head, memory));
-        let framing = check_framing(&head, &fields);
-        let admission = framing.and_then(|()| match caller.named && health.is_none() {
-            true => self.0.guard.check(&fields, &head.uri),
-            false => check_form(&fields, &head.uri).map(|()| Admission { cors: None }),
-        });
-        let admission = match (admission, health) {
-            (Err(refusal), _) => return refusal.into_response(),
-            (Ok(_), Some(health)) => return page_or_refusal(health),
-            (Ok(admission), None) => admission,
-        };
-        let local = caller.local && !fields.forwarded;
-        let admin = self.is_admin(&fields);
-        let mut identification = Identification::Unasked;
-        let authenticators = &self.0.config.authenticators;
-        if !authenticators.is_empty() && !admin {
-            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-            let held = request_body::hold_head(fields.bytes, many, memory);
-            if let Err(refusal) = held {
-                return refusal.into_response();
-            }
-            let direct = !fields.forwarded;
-            let audit = self.0.routes.audit_log();
-            let identifying = identify(authenticators, audit, caller, direct, &mut head);
-            let identified = Box::pin(identifying).await;
-            identification = match identified {
-                Ok(identification) => identification,
-                Err(mut response) => {
-                    if let Some(origin) = admission.cors {
-                        reply::share(&mut response, origin);
-                    }
-                    return response;
+        let (head, body) = request.into_parts();
+        self.answer_parts(head, body, caller)
+    }
+
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn holds its parameters twice, and what it holds is copied for each request"
+    )]
+    fn answer_parts<B>(
+        &self,
+        mut head: Parts,
+        body: B,
+        caller: &Caller,
+    ) -> impl Future<Output = Response<Body>>
+    where
+        B: HttpBody,
+        B::Error: Into<BoxError>,
+    {
+        async move {
+            let pages = self.0.pages.as_deref();
+            let pages = pages.filter(|_| pages::is_get(&head));
+            let mut fields = Fields::of(&head.headers);
+            let memory = &caller.connection.memory;
+            let health = pages.and_then(|pages| pages::health(pages, &head, memory));
+            let framing = check_framing(&head, &fields);
+            let admission = framing.and_then(|()| match caller.named && health.is_none() {
+                true => self.0.guard.check(&fields, &head.uri),
+                false => check_form(&fields, &head.uri).map(|()| Admission { cors: None }),
+            });
+            let admission = match (admission, health) {
+                (Err(refusal), _) => return refusal.into_response(),
+                (Ok(_), Some(health)) => return page_or_refusal(health),
+                (Ok(admission), None) => admission,
+            };
+            let local = caller.local && !fields.forwarded;
+            let admin = self.is_admin(&fields);
+            let mut identification = Identification::Unasked;
+            let authenticators = &self.0.config.authenticators;
+            if !authenticators.is_empty() && !admin {
+                let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+                let held = request_body::hold_head(fields.bytes, many, memory);
+                if let Err(refusal) = held {
+                    return refusal.into_response();
                 }
-            };
-            fields = Fields::of(&head.headers);
-        }
-        if let Some(handshake) = upgrade::requested(&head) {
-            if let Err(refusal) = check_no_body(&fields) {
-                return refusal.into_response();
+                let direct = !fields.forwarded;
+                let audit = self.0.routes.audit_log();
+                let identifying = identify(authenticators, audit, caller, direct, &mut head);
+                let identified = Box::pin(identifying).await;
+                identification = match identified {
+                    Ok(identification) => identification,
+                    Err(mut response) => {
+                        if let Some(origin) = admission.cors {
+                            reply::share(&mut response, origin);
+                        }
+                        return response;
+                    }
+                };
+                fields = Fields::of(&head.headers);
             }
-            let rights = Rights {
-                local,
-                admin,
-                identification,
-            };
-            return self.upgrade(head, handshake, caller, rights);
-        }
-        if let Some(pages) = pages {
-            let reader = Reader::from(Access::of(local, admin));
-            let reader = match identification.is_anonymous() {
-                true => reader.anonymous(),
-                false => reader,
-            };
-            let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
-            if let Some(page) = page.await {
-                return page_or_refusal(page);
+            if let Some(handshake) = upgrade::requested(&head) {
+                if let Err(refusal) = check_no_body(&fields) {
+                    return refusal.into_response();
+                }
+                let rights = Rights {
+                    local,
+                    admin,
+                    identification,
+                };
+                return self.upgrade(head, handshake, caller, rights);
             }
-        }
-        let called = match accept(&self.0.routes, &head, &fields, &admission) {
-            Ok(Accepted::Call(route, form)) => {
-                let call = CallHead::new(&fields, caller, admin);
-                self.call(head, body, route, form, call, identification)
-                    .await
+            if let Some(pages) = pages {
+                let reader = Reader::from(Access::of(local, admin));
+                let reader = match identification.is_anonymous() {
+                    true => reader.anonymous(),
+                    false => reader,
+                };
+                let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
+                if let Some(page) = page.await {
+                    return page_or_refusal(page);
+                }
             }
-            Ok(Accepted::Preflight) => Ok(reply::preflight()),
-            Err(refusal) => Err(refusal),
-        };
-        let mut response = called.unwrap_or_else(Refusal::into_response);
-        if let Some(origin) = admission.cors {
-            reply::share(&mut response, origin);
+            let called = match accept(&self.0.routes, &head, &fields, &admission) {
+                Ok(Accepted::Call(route, form)) => {
+                    let call = CallHead::new(&fields, caller, admin);
+                    self.call(head, body, route, form, call, identification)
+                        .await
+                }
+                Ok(Accepted::Preflight) => Ok(reply::preflight()),
+                Err(refusal) => Err(refusal),
+            };
+            let mut response = called.unwrap_or_else(Refusal::into_response);
+            if let Some(origin) = admission.cors {
+                reply::share(&mut response, origin);
+            }
+            response
         }
-        response
     }
 
     /// Whether the caller has presented the admin token.
@@ -157,7 +180,8 @@ impl HttpService {
         upgrade::respond(head, handshake, &context)
     }
 
-    async fn call<B>(
+    #[expect(clippy::manual_async_fn, reason = "as above")]
+    fn call<B>(
         &self,
         head: Parts,
         body: B,
@@ -165,59 +189,58 @@ impl HttpService {
         form: ResponseForm,
         call: CallHead<'_>,
         identification: Identification,
-    ) -> Result<Response<Body>, Refusal>
+    ) -> impl Future<Output = Result<Response<Body>, Refusal>>
     where
         B: HttpBody,
         B::Error: Into<BoxError>,
     {
-        let memory = &call.connection.memory;
-        // On one connection, or behind one host, there may be many at a time.
-        let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-        let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
-        let held = request_body::hold_head(line + call.bytes, many, memory)?;
-        let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
-        let body = request_body::read(body, held, &self.0.body, framing, memory);
-        let (message, _held) = body.await?;
-        let mut origin = route
-            .dispatcher
-            .origin(Arc::clone(call.connection), call.local);
-        origin.client = call.client;
-        origin.admin = call.admin;
-        origin.identification = identification;
-        origin.timeout = call.timeout;
-        origin.traceparent = call.traceparent;
-        origin.tracestate = call.tracestate;
-        origin.http = Some(head);
-        let handle = form
-            .events
-            .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
-        origin.session.clone_from(&handle);
-        let origin = Arc::new(origin);
-        let answering = route.dispatcher.dispatch(message, origin, call.connection);
-        let Answered {
-            text,
-            streams,
-            denied,
-        } = match many {
-            true => with_room(answering, memory).await,
-            false => answering.await,
-        };
-        let Some(mut text) = text else {
-            return Ok(reply::empty(route.notification_status));
-        };
-        if many {
-            text.hold_all(memory).map_err(exhausted)?;
+        async move {
+            let memory = &call.connection.memory;
+            // On one connection, or behind one host, there may be many at a time.
+            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+            let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+            let held = request_body::hold_head(line + call.bytes, many, memory)?;
+            let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
+            let body = request_body::read(body, held, &self.0.body, framing, memory);
+            let (message, _held) = body.await?;
+            let mut origin = route
+                .dispatcher
+                .origin(Arc::clone(call.connection), call.local);
+            origin.client = call.client;
+            origin.admin = call.admin;
+            origin.identification = identification;
+            origin.timeout = call.timeout;
+            origin.traceparent = call.traceparent;
+            origin.tracestate = call.tracestate;
+            origin.http = Some(head);
+            let handle = form
+                .events
+                .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
+            origin.session.clone_from(&handle);
+            let origin = Arc::new(origin);
+            let answering = route.dispatcher.dispatch(message, origin, call.connection);
+            let Answered {
+                text,
+                streams,
+                denied,
+            } = with_room(answering, many.then_some(&**memory)).await;
+            let Some(mut text) = text else {
+                return Ok(reply::empty(route.notification_status));
+            };
+            if many {
+                text.hold_all(memory).map_err(exhausted)?;
+            }
+            if let Some(handle) = handle
+                && !streams.is_empty()
+            {
+                let events = Events::new(text, streams, handle, memory, call.stopping);
+                return Ok(reply::events(Body::from(events)));
+            }
+            Ok(match form.whole {
+                Some(media_type) => reply::answer(text, media_type, denied),
+                None => reply::events(Body::from(events::event(text, None))),
+            })
         }
-        if let Some(handle) = handle
-            && !streams.is_empty()
-        {
-            let events = Events::new(text, streams, handle, memory, call.stopping);
-            return Ok(reply::events(Body::from(events)));
-        }
-        Ok(match form.whole {
-            Some(media_type) => reply::answer(text, media_type, denied),
-            None => reply::events(Body::from(events::event(text, None))),
-        })
     }
 }
 
@@ -228,17 +251,17 @@ struct Rights {
     identification: Identification,
 }
 
-/// Polls a call only while its connection has room for more responses.
-async fn with_room<F>(answering: F, memory: &Account) -> F::Output
+/// Polls a call only while its connection has room for more responses, where there may be many.
+fn with_room<F>(mut answering: F, memory: Option<&Account>) -> impl Future<Output = F::Output>
 where
-    F: Future,
+    F: Future + Unpin,
 {
-    let mut answering = pin!(answering);
-    poll_fn(|cx| {
-        ready!(memory.poll_room(cx));
-        answering.as_mut().poll(cx)
+    poll_fn(move |cx| {
+        if let Some(memory) = memory {
+            ready!(memory.poll_room(cx));
+        }
+        Pin::new(&mut answering).poll(cx)
     })
-    .await
 }
 
 fn page_or_refusal(page: Result<Response<Body>, Exhausted>) -> Response<Body> {

@@ -188,7 +188,9 @@ impl Http {
         if shutdown.is_stopping() {
             clock.drain();
         }
-        let service = service_fn(|request| self.answer(request, caller, clock, shutdown));
+        // In a box, whose memory the next request of any connection uses again. hyper would keep the
+        // future in the memory of this connection, which is in no cache when there are a thousand others.
+        let service = service_fn(|request| Box::pin(self.answer(request, caller, clock, shutdown)));
         let serving = self.http1.serve_connection(TokioIo::new(socket), service);
         let serving = serving.with_upgrades();
         let mut serving = pin!(serving);
@@ -248,38 +250,45 @@ impl Http {
         found.ok()
     }
 
-    async fn answer(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn holds its parameters twice, and what it holds is copied for each request"
+    )]
+    fn answer(
         &self,
         mut request: Request<Incoming>,
         caller: &Arc<Caller>,
         clock: &Arc<Clock>,
         shutdown: &Shutdown,
-    ) -> Result<Response<Tracked>, Infallible> {
-        let guard = clock.request();
-        let version = request.version();
-        // Over HTTP/1 hyper counts them, over HTTP/2 nobody does.
-        if version >= http::Version::HTTP_2 && has_more_fields(request.headers(), self.max_headers)
-        {
-            let response = reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            return Ok(response.map(|body| Tracked::new(body, guard)));
-        }
-        let mut response = match self.handler(&request, caller) {
-            Some(HttpHandler::Plain(service)) => service.answer(request, caller).await,
-            Some(HttpHandler::Layered(layered)) => {
-                request.extensions_mut().insert(Arc::clone(caller));
-                through(&layered.service, request, caller).await
+    ) -> impl Future<Output = Result<Response<Tracked>, Infallible>> {
+        async move {
+            let guard = clock.request();
+            let version = request.version();
+            // Over HTTP/1 hyper counts them, over HTTP/2 nobody does.
+            if version >= http::Version::HTTP_2
+                && has_more_fields(request.headers(), self.max_headers)
+            {
+                let response = reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+                return Ok(response.map(|body| Tracked::new(body, guard)));
             }
-            None => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
-        };
-        if shutdown.is_stopping() && version < http::Version::HTTP_2 {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+            let mut response = match self.handler(&request, caller) {
+                Some(HttpHandler::Plain(service)) => service.answer(request, caller).await,
+                Some(HttpHandler::Layered(layered)) => {
+                    request.extensions_mut().insert(Arc::clone(caller));
+                    Box::pin(through(&layered.service, request, caller)).await
+                }
+                None => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
+            };
+            if shutdown.is_stopping() && version < http::Version::HTTP_2 {
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            if version >= http::Version::HTTP_2 {
+                response.headers_mut().remove(CONNECTION);
+            }
+            Ok(response.map(|body| Tracked::new(body, guard)))
         }
-        if version >= http::Version::HTTP_2 {
-            response.headers_mut().remove(CONNECTION);
-        }
-        Ok(response.map(|body| Tracked::new(body, guard)))
     }
 }
 

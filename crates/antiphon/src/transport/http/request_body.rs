@@ -42,44 +42,50 @@ pub(crate) fn hold_head(
 
 /// Reads a body. A body that arrives in one piece is not copied and needs no timer. Returns also
 /// what is reserved for it, and in `held` for its head; without `held` a small one needs nothing.
-pub(crate) async fn read<B>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn holds its parameters twice, and what it holds is copied for each request"
+)]
+pub(crate) fn read<B>(
     body: B,
     mut held: Option<Reservation>,
     limits: &BodyLimits,
     mut framing: BodyFraming<'_>,
     memory: &Arc<Account>,
-) -> Result<(Bytes, Option<Reservation>), Refusal>
+) -> impl Future<Output = Result<(Bytes, Option<Reservation>), Refusal>>
 where
     B: HttpBody,
     B::Error: Into<BoxError>,
 {
-    let collected = Collector::new(limits.max, &body.size_hint());
-    let mut collected = collected.map_err(too_large)?;
-    let mut body = pin!(body);
-    let head = held.as_ref().map_or(0, Reservation::bytes);
-    let mut clock = None;
-    loop {
-        let next = next_frame(body.as_mut(), &mut clock, collected.len(), limits.timeout);
-        let Some(frame) = next.await? else {
-            break;
-        };
-        let Ok(data) = frame.into_data() else {
-            continue; // trailers are ignored
-        };
-        framing.add(data.remaining())?;
-        // A body that is too long is refused for that, whatever else is being received.
-        let length = collected.len() + data.remaining();
-        if collected.has_room(data.remaining()) && (length > FREE || held.is_some()) {
-            let none = || Reservation::new(memory, Direction::Request);
-            let held = held.get_or_insert_with(none);
-            held.set(head + length).map_err(exhausted)?;
+    async move {
+        let collected = Collector::new(limits.max, &body.size_hint());
+        let mut collected = collected.map_err(too_large)?;
+        let mut body = pin!(body);
+        let head = held.as_ref().map_or(0, Reservation::bytes);
+        let mut clock = None;
+        loop {
+            let next = next_frame(body.as_mut(), &mut clock, collected.len(), limits.timeout);
+            let Some(frame) = next.await? else {
+                break;
+            };
+            let Ok(data) = frame.into_data() else {
+                continue; // trailers are ignored
+            };
+            framing.add(data.remaining())?;
+            // A body that is too long is refused for that, whatever else is being received.
+            let length = collected.len() + data.remaining();
+            if collected.has_room(data.remaining()) && (length > FREE || held.is_some()) {
+                let none = || Reservation::new(memory, Direction::Request);
+                let held = held.get_or_insert_with(none);
+                held.set(head + length).map_err(exhausted)?;
+            }
+            collected.push(data).map_err(too_large)?;
+            if body.is_end_stream() {
+                break;
+            }
         }
-        collected.push(data).map_err(too_large)?;
-        if body.is_end_stream() {
-            break;
-        }
+        Ok((collected.finish(), held))
     }
-    Ok((collected.finish(), held))
 }
 
 /// Waits for the next frame of a body, until its deadline.

@@ -23,6 +23,9 @@ const STEP: usize = 64 * 1024;
 
 /// Read size between messages.
 pub(super) const READ: usize = 4 * 1024;
+/// Read size within a long frame. tungstenite zeroes that much before each read, so that more would cost a
+/// slow sender's messages more than it saves.
+const LONG_READ: usize = 32 * 1024;
 /// A buffer of what has come has at most this many bytes of room behind it.
 const SPARE: usize = 1024;
 
@@ -174,6 +177,12 @@ impl<S> FrameLimited<S> {
     /// Whether a frame or message has arrived in part.
     pub(super) fn is_partial(&self) -> bool {
         self.walk.is_partial()
+    }
+
+    /// Read size for the rest of the frame that has arrived in part.
+    pub(super) fn read_size(&self) -> usize {
+        let left = usize::try_from(self.walk.left).unwrap_or(usize::MAX);
+        left.clamp(READ, LONG_READ)
     }
 
     /// Whether all that was read has been handed over, as whole messages.

@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     /// a buffer of this size: it would zero a large one before it reads into it.
     fn begin(&mut self, come: Vec<u8>) {
         let read = match self.socket.is_partial() {
-            true => READ,
+            true => self.socket.read_size(),
             false => come.len(),
         };
         let config = Some(config(self.max_message, read));
@@ -275,8 +275,7 @@ impl<S: Socket> Wire for WsWire<S> {
             self.outbox.take(message);
         } else {
             // Client frames have to be masked; tungstenite does that.
-            let bytes = Bytes::copy_from_slice(message);
-            message.clear();
+            let bytes = Bytes::from(std::mem::take(message));
             let frame = Message::Frame(Frame::message(bytes, opcode, true));
             let _ = self.with_frames(None, |frames, bridge| frames.write(bridge, frame));
         }

@@ -284,3 +284,20 @@ async fn a_small_message_does_not_keep_the_buffer_of_a_large_one() {
     let distance = (second.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize);
     assert!(distance > bytes.len(), "{distance}");
 }
+
+/// The runtime lets a task read 128 times at a turn.
+#[tokio::test]
+async fn a_long_message_that_has_come_is_received_in_one_turn() {
+    let (mut peer, mut wire) = raw(LIMIT);
+    let text = "x".repeat(1 << 20);
+    peer.write_all(&masked(FIN | TEXT, text.as_bytes()))
+        .await
+        .unwrap();
+    let mut turns = 0;
+    let received = poll_fn(|cx| {
+        turns += 1;
+        wire.poll_receive(cx)
+    });
+    assert_eq!(received.await.unwrap().unwrap(), text);
+    assert_eq!(turns, 1);
+}
