@@ -38,7 +38,7 @@ pub(crate) use limits::ConnectionLimits;
 pub(crate) use outbound_calls::{Refused, Waiting};
 pub(crate) use outbound_table::{BatchRoom, CallEnd, NewCall, Progress};
 pub(crate) use publisher::Offered;
-pub(crate) use publisher_queues::{Arrivals, EventId, Outgoing};
+pub(crate) use publisher_queues::{Arrivals, Outgoing};
 pub(crate) use received::Received;
 pub(crate) use source::{Source, Taken};
 pub(crate) use subscriber_queues::{Inbox, InboxEnd, InboxSender, is_id};

@@ -6,6 +6,7 @@
 //! ([`Overflow`]).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -26,18 +27,34 @@ const STEP: usize = 64 * 1024;
 pub(crate) struct Outgoing {
     pub(crate) payload: Payload,
     /// The id of its event, if this is a message of a subscription.
-    pub(crate) event: Option<EventId>,
+    pub(super) event: Option<EventId>,
     /// On whose behalf it is sent, if it is not on behalf of this side of the connection.
     pub(crate) principal: Option<Box<Principal>>,
 }
 
 /// What the subscriber of an event stream has seen last.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum EventId {
+pub(super) enum EventId {
     /// The sequence number of a message.
     Seq(u64),
     /// The cursor of an item of a topic, with which a subscription can be resumed.
     Cursor(Box<str>),
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seq(seq) => seq.fmt(f),
+            Self::Cursor(cursor) => f.write_str(cursor),
+        }
+    }
+}
+
+impl Outgoing {
+    /// The id of its event, if it has one.
+    pub(crate) fn event_id(&self) -> Option<&dyn fmt::Display> {
+        self.event.as_ref().map(|id| id as &dyn fmt::Display)
+    }
 }
 
 /// The queues of all subscriptions of one peer.

@@ -96,7 +96,9 @@ impl Core {
         let number = numbered.number;
         self.deliver(&mut keys, numbered, text, Some(value));
         drop(keys);
-        for (subscriber, key) in std::mem::take(&mut *self.dropped()) {
+        // Not locked any more in the loop: a hook may publish.
+        let gone = std::mem::take(&mut *self.dropped());
+        for (subscriber, key) in gone {
             self.leave(&subscriber, key.as_ref());
         }
         number

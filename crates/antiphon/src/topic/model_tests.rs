@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::feed::Feed;
 use super::queue::{Missed, Next, Over, QueueLimits};
@@ -459,6 +459,35 @@ fn hooks_hear_of_the_first_and_the_last_subscriber() {
     ];
     assert_eq!(heard, expected);
     assert_eq!(topic.keys(), 0);
+}
+
+/// Also when a filter has dropped the last subscriber.
+#[test]
+fn a_hook_may_use_its_topic() {
+    let slot = Arc::new(OnceLock::<Topic<u8>>::new());
+    let (first, last) = (Arc::clone(&slot), Arc::clone(&slot));
+    let topic = Topic::<u8>::builder("hooks")
+        .on_first(move |_| assert!(first.get().unwrap().publish("log", &1) > 0))
+        .on_last(move |key| {
+            let topic = last.get().unwrap();
+            assert!(topic.publish("log", &2) > 0);
+            assert_eq!(topic.subscribers(key), 0);
+        })
+        .build();
+    slot.set(topic.clone()).unwrap();
+    let log = topic.subscribe("log").into_feed();
+    let kept = Mutex::new(Some(topic.subscribe("other")));
+    let filtered = topic.subscribe("k").filter(move |_| {
+        drop(kept.lock().unwrap().take());
+        true
+    });
+    topic.publish("k", &7);
+    drop(filtered);
+    let mut heard = Vec::new();
+    while let Next::Item { item, .. } = log.next() {
+        heard.push(item.json().to_vec());
+    }
+    assert_eq!(heard, [b"1", b"1", b"1", b"2", b"2"]);
 }
 
 /// A filter runs under the lock of its topic. What would wait for that lock is refused.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
-use crate::session_state::{Arrivals, End, EventId, Outgoing, SessionHandle};
+use crate::session_state::{Arrivals, End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
 
 /// The media type that a request has to list in `Accept` to get an event stream.
@@ -149,15 +149,18 @@ impl Events {
         let is_short = |next: &Outgoing| next.payload.len() < MAX_FRAME;
         if !self.fetched.front().is_some_and(is_short) {
             let next = self.fetched.pop_front();
-            return Ok(next.map(|next| event(next.payload, next.event.as_ref())));
+            return Ok(next.map(|mut next| {
+                let payload = std::mem::take(&mut next.payload);
+                event(payload, next.event_id())
+            }));
         }
         let sizes = self.fetched.iter().map(|next| next.payload.len() + AROUND);
         let mut text = Vec::with_capacity(sizes.sum::<usize>().min(ROOM));
         while text.len() < MAX_FRAME
             && self.fetched.front().is_some_and(is_short)
-            && let Some(Outgoing { payload, event, .. }) = self.fetched.pop_front()
+            && let Some(next) = self.fetched.pop_front()
         {
-            write_event(&mut text, &payload.text, event.as_ref());
+            write_event(&mut text, &next.payload.text, next.event_id());
         }
         held.set(text.capacity())?;
         let held = Some(Box::new(held));
@@ -203,7 +206,7 @@ impl fmt::Debug for Events {
 }
 
 /// Turns a message into an event, in its own memory.
-pub(crate) fn event(mut message: Payload, id: Option<&EventId>) -> Payload {
+pub(crate) fn event(mut message: Payload, id: Option<&dyn fmt::Display>) -> Payload {
     let mut head = Vec::new();
     write_head(&mut head, id);
     join_lines(&mut message.text);
@@ -217,7 +220,7 @@ pub(crate) fn event(mut message: Payload, id: Option<&EventId>) -> Payload {
 const END: &[u8] = b"\n\n";
 
 /// Appends an event.
-fn write_event(text: &mut Vec<u8>, message: &[u8], id: Option<&EventId>) {
+fn write_event(text: &mut Vec<u8>, message: &[u8], id: Option<&dyn fmt::Display>) {
     write_head(text, id);
     let start = text.len();
     text.extend_from_slice(message);
@@ -225,13 +228,9 @@ fn write_event(text: &mut Vec<u8>, message: &[u8], id: Option<&EventId>) {
     text.extend_from_slice(END);
 }
 
-fn write_head(text: &mut Vec<u8>, id: Option<&EventId>) {
-    match id {
-        None => {}
-        Some(EventId::Seq(seq)) => text.extend_from_slice(format!("id: {seq}\n").as_bytes()),
-        Some(EventId::Cursor(cursor)) => {
-            text.extend_from_slice(format!("id: {cursor}\n").as_bytes());
-        }
+fn write_head(text: &mut Vec<u8>, id: Option<&dyn fmt::Display>) {
+    if let Some(id) = id {
+        text.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
     text.extend_from_slice(b"data: ");
 }
