@@ -277,10 +277,9 @@ impl Members {
             return Ok(());
         }
         let slot = match second {
-            Some(b'j') if scanner.accept_key(b"\"jsonrpc\"")? => Some(&mut self.jsonrpc),
-            Some(b'i') if scanner.accept_key(b"\"id\"")? => Some(&mut self.id),
-            Some(b'm') if scanner.accept_key(b"\"method\"")? => Some(&mut self.method),
-            Some(b'p') if scanner.accept_key(b"\"params\"")? => Some(&mut self.params),
+            Some(b'i') if scanner.accept_key(b"\"id\":") => Some(&mut self.id),
+            Some(b'm') if scanner.accept_key(b"\"method\":") => Some(&mut self.method),
+            Some(b'p') if scanner.accept_key(b"\"params\":") => Some(&mut self.params),
             _ => {
                 let name = scanner.key()?;
                 self.slot(scanner.bytes(name), name.escaped)

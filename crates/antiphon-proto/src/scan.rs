@@ -216,13 +216,15 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
         false
     }
 
-    /// Consumes the name of a member if it is exactly `quoted`, the usual form without escapes.
+    /// Consumes the name of a member and the colon if they are written exactly like this, the usual
+    /// form, and stops before the value.
     #[inline]
-    pub(crate) fn accept_key<const N: usize>(&mut self, quoted: &[u8; N]) -> Result<bool, Fault> {
-        match self.accept_bytes(quoted) {
-            true => self.colon().map(|()| true),
-            false => Ok(false),
+    pub(crate) fn accept_key<const N: usize>(&mut self, key: &[u8; N]) -> bool {
+        let accepted = self.accept_bytes(key);
+        if accepted {
+            self.space();
         }
+        accepted
     }
 
     /// Consumes a member whose value is a string, if it is written exactly like this: a name of

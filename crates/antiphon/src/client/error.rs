@@ -106,7 +106,8 @@ impl Reason {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind<'a> {
-    /// The call has not run: it was not sent, or not completely.
+    /// The call has not run, and will not: it was not sent, or not completely, or a server over
+    /// HTTP/2 has said that it did not process it.
     NotSent,
     /// The call was sent and may have run: there was no response, or an invalid one.
     Unknown,

@@ -1,11 +1,9 @@
 //! HTTP exchange: a request through a `tower` service, and its response, read up to a limit.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
@@ -15,7 +13,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 use tower_service::Service;
 
+use super::late::Late;
 use super::response_meter::ResponseMeter;
+use super::sent_mark::{BodyState, SentMark};
 use crate::router::BoxError;
 use crate::transport::bounded_body::{Collector, TooLong};
 
@@ -23,7 +23,8 @@ use crate::transport::bounded_body::{Collector, TooLong};
 /// [`ClientBuilder::service`](super::ClientBuilder::service). The service may also use it for its
 /// responses.
 ///
-/// It is a single chunk of known length, and implements `http_body::Body`.
+/// It is a single chunk of known length, and implements `http_body::Body`. Reading it fails if the call
+/// has ended before, so that a request that waits somewhere is not sent when nobody waits for it.
 ///
 /// ```
 /// use antiphon::client::Body;
@@ -35,51 +36,34 @@ use crate::transport::bounded_body::{Collector, TooLong};
 pub struct Body {
     text: Bytes,
     done: bool,
-    /// Is set when the bytes are taken. Until then, nothing can have been sent on any transport, so
-    /// failures are [`ErrorKind::NotSent`](super::ErrorKind::NotSent).
-    taken: Option<Arc<AtomicBool>>,
+    /// Until the bytes are taken, nothing can have been sent on any transport, so failures are
+    /// [`ErrorKind::NotSent`](super::ErrorKind::NotSent). After that error they are not given out.
+    state: Option<Arc<BodyState>>,
 }
 
 impl Body {
     /// The whole body.
+    ///
+    /// It is empty if the call has ended before: its caller was told that nothing was sent, or does
+    /// not wait any more. So a service that has kept a request for long should not send an empty one.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.tell();
-        self.text
+        match self.take() {
+            true => self.text,
+            false => Bytes::new(),
+        }
     }
 
-    /// A body that sets the mark when its bytes are taken.
+    /// A body that the mark knows to be taken or not.
     pub(super) fn watched(text: Bytes, mark: &SentMark) -> Self {
-        let taken = mark.taken.get_or_init(Arc::default);
         Self {
-            taken: Some(Arc::clone(taken)),
+            state: Some(mark.watch()),
             ..Self::from(text)
         }
     }
 
-    fn tell(&self) {
-        if let Some(taken) = &self.taken {
-            taken.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Whether a request may have been sent, be it in part.
-#[derive(Default)]
-pub(super) struct SentMark {
-    sent: AtomicBool,
-    /// Whether a transport has taken the body, if it tells that.
-    taken: OnceLock<Arc<AtomicBool>>,
-}
-
-impl SentMark {
-    pub(super) fn set(&self, sent: bool) {
-        self.sent.store(sent, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_set(&self) -> bool {
-        let is_taken = |taken: &Arc<AtomicBool>| taken.load(Ordering::Relaxed);
-        self.sent.load(Ordering::Relaxed) || self.taken.get().is_some_and(is_taken)
+    fn take(&self) -> bool {
+        self.state.as_ref().is_none_or(|state| state.take())
     }
 }
 
@@ -94,13 +78,15 @@ impl<T: Into<Bytes>> From<T> for Body {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.tell();
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.take() {
+            return Poll::Ready(Some(Err("the call has ended before".into())));
+        }
         let rest = !self.is_end_stream();
         self.done = true;
         Poll::Ready(rest.then(|| Ok(Frame::data(self.text.clone()))))
@@ -140,7 +126,7 @@ type Sending = Pin<Box<dyn Future<Output = Result<Received, BoxError>> + Send>>;
 
 /// A type-erased HTTP service.
 pub(super) trait Exchange: Send + Sync {
-    fn send(&self, request: Request<Body>, max: usize) -> Sending;
+    fn send(&self, request: Request<Body>, max: usize, deadline: Option<Instant>) -> Sending;
 }
 
 /// Any HTTP service.
@@ -155,12 +141,19 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    fn send(&self, request: Request<Body>, max: usize) -> Sending {
+    fn send(&self, request: Request<Body>, max: usize, deadline: Option<Instant>) -> Sending {
         let mut service = self.0.clone();
         Box::pin(async move {
-            poll_fn(|cx| service.poll_ready(cx))
-                .await
-                .map_err(Into::into)?;
+            let mut has_waited = false;
+            let ready = poll_fn(|cx| {
+                let ready = service.poll_ready(cx);
+                has_waited |= ready.is_pending();
+                ready
+            });
+            ready.await.map_err(Into::into)?;
+            if has_waited {
+                Late::check(deadline, Instant::now())?;
+            }
             let response = service.call(request).await.map_err(Into::into)?;
             let (head, body) = response.into_parts();
             let body = read(body, max, None).await;

@@ -12,6 +12,8 @@
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, deadline and attempts of a request |
 //! | `prepared_request.rs` | HTTP: headers and body of a request, for each attempt |
+//! | `late.rs` | HTTP: a request whose time was over before it could be sent |
+//! | `sent_mark.rs` | HTTP: whether a request may have been sent, or never will be |
 //! | `response_meter.rs` | HTTP: what a server has earned with its responses |
 //! | `response.rs` | HTTP: the response, checked against the request |
 //! | `http.rs` | HTTP: one exchange through any `tower` service |
@@ -45,6 +47,7 @@ mod error;
 mod error_text;
 mod handle;
 mod http;
+mod late;
 mod macros;
 mod peer;
 mod prepared_request;
@@ -52,6 +55,7 @@ mod reconnect;
 mod request;
 mod response;
 mod response_meter;
+mod sent_mark;
 mod session;
 mod session_authentication;
 mod session_connector;

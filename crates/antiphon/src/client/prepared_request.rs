@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
+use tokio::time::Instant;
 
-use super::http::{Body, SentMark};
+use super::http::Body;
+use super::sent_mark::SentMark;
 use crate::current_call::CurrentCall;
 
 /// The time that remains until the caller's deadline, in whole milliseconds.
@@ -32,6 +34,8 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) authorization: Option<&'a HeaderValue>,
     /// The time that is left, in milliseconds.
     pub(super) timeout: Option<u64>,
+    /// When the time is over. Who has waited looks at it again before anything is sent.
+    pub(super) deadline: Option<Instant>,
     /// The call in whose trace it is made.
     pub(super) current: &'a CurrentCall,
     pub(super) text: Bytes,
@@ -65,7 +69,8 @@ impl PreparedRequest<'_> {
         self.with(uri, Body::watched(self.text.clone(), self.mark))
     }
 
-    fn with(&self, uri: &Uri, body: Body) -> Request<Body> {
+    /// The request with this body.
+    pub(super) fn with<B>(&self, uri: &Uri, body: B) -> Request<B> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();

@@ -12,9 +12,10 @@ use tokio::time::{Instant, timeout_at};
 use super::call_options::Encoding;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
-use super::http::SentMark;
+use super::late::Late;
 use super::prepared_request::PreparedRequest;
 use super::response::Answer;
+use super::sent_mark::SentMark;
 use super::shared::Shared;
 use super::token::{Grant, TokenFault, Tokens};
 use super::transport::Http;
@@ -121,6 +122,8 @@ impl Shared {
                 Ok(permit) => (Ok(permit), now),
                 Err(_) => (http.places.acquire().await, Instant::now()),
             };
+            // A future is polled once more when its time is over, and may have got a permit just then.
+            Late::check(attempts.deadline, now)?;
             let left = attempts.deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(now).as_millis();
                 u64::try_from(left).unwrap_or(u64::MAX).max(1)
@@ -129,6 +132,7 @@ impl Shared {
                 common: &http.headers,
                 authorization: grant.map(|grant| &grant.header),
                 timeout: left,
+                deadline: attempts.deadline,
                 current: &attempts.current,
                 text,
                 mark: &mark,
@@ -136,13 +140,14 @@ impl Shared {
             http.send(&request, attempts.max, now).await
         });
         let outcome = attempts.within(sending).await;
-        // Of a request that was not sent in part either, nothing can have run.
-        let failed = |reason| match mark.is_set() {
-            true => Error::unknown(attempts.subject, reason),
-            false => Error::not_sent(attempts.subject, reason),
+        // Of a request that was not sent in part either, and is not sent later, nothing can run.
+        let failed = |reason| match mark.retract() {
+            true => Error::not_sent(attempts.subject, reason),
+            false => Error::unknown(attempts.subject, reason),
         };
         match outcome {
             Ok(Ok(received)) => Ok(Answer::new(received, attempts.started)),
+            Ok(Err(error)) if error.is::<Late>() => Err(failed(attempts.late())),
             Ok(Err(error)) => Err(failed(self.reason(&error)).because(error)),
             Err(()) => Err(failed(attempts.late())),
         }

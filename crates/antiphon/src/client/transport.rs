@@ -43,7 +43,10 @@ impl Http {
     ) -> Result<Received, BoxError> {
         match &self.channel {
             HttpChannel::Pool(pool) => pool.send(request, max, now).await,
-            HttpChannel::Service(service, uri) => service.send(request.watched_to(uri), max).await,
+            HttpChannel::Service(service, uri) => {
+                let deadline = request.deadline;
+                service.send(request.watched_to(uri), max, deadline).await
+            }
         }
     }
 }

@@ -235,7 +235,9 @@ impl Batch {
         let account = &self.origin.connection.memory;
         let Answered { text, streams, .. } =
             envelope.finish(reply, limit, shared.counters(), account);
-        self.streams.extend(streams);
+        if !streams.is_empty() {
+            self.streams.extend(streams);
+        }
         text
     }
 

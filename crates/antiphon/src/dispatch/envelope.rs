@@ -20,6 +20,8 @@ pub(super) struct Envelope {
     /// The index of the method.
     pub(super) route: usize,
     pub(super) watch: Stopwatch,
+    /// Whether the reply is certainly that of this call: no layer has had it.
+    pub(super) is_own: bool,
     /// The record for the audit log, if there is one.
     record: Option<Box<CallRecord>>,
 }
@@ -38,6 +40,7 @@ impl Envelope {
             id: EnvelopeId::of(request),
             route: usize::MAX,
             watch: Stopwatch::start(request.params_len()),
+            is_own: false,
             record: audit.map(|audit| CallRecord::begin(audit, request, origin)),
         }
     }
@@ -104,7 +107,7 @@ impl Envelope {
                     Some(opening) => vec![*opening],
                     None => Vec::new(),
                 };
-                match enclose(output, self.id(), account) {
+                match self.enclose(output, account) {
                     Ok(payload) => {
                         let answered = Answered {
                             text: Some(payload),
@@ -130,6 +133,24 @@ impl Envelope {
             ..Answered::default()
         };
         (answered, Some(error.code()))
+    }
+
+    /// Completes a result in place if the buffer starts with this call's envelope. If a layer has
+    /// answered with another result, or with that of another call, the response is written to a new
+    /// buffer.
+    fn enclose(&self, output: Output, account: &Arc<Account>) -> Result<Payload, Exhausted> {
+        let envelope = output.payload.text.get(..output.start).unwrap_or_default();
+        let mut answer = if self.is_own || message::begins_result(envelope, self.id()) {
+            output.payload
+        } else {
+            let mut answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
+            message::begin_result(&mut answer.text, self.id());
+            answer.extend(output.result(), account)?;
+            answer
+        };
+        answer.text.push(b'}');
+        answer.settle(account)?;
+        Ok(answer)
     }
 
     /// The response with an error. If there is no memory for what the method has put into it, another
@@ -159,22 +180,4 @@ impl EnvelopeId {
             _ => Self::Long(id.into()),
         }
     }
-}
-
-/// Completes a result in place if the buffer starts with this call's envelope. If a layer has
-/// answered with another result, or with that of another call, the response is written to a new
-/// buffer.
-fn enclose(output: Output, id: &[u8], account: &Arc<Account>) -> Result<Payload, Exhausted> {
-    let envelope = output.payload.text.get(..output.start).unwrap_or_default();
-    let mut answer = if message::begins_result(envelope, id) {
-        output.payload
-    } else {
-        let mut answer = Payload::from(Vec::with_capacity(ANSWER_SIZE));
-        message::begin_result(&mut answer.text, id);
-        answer.extend(output.result(), account)?;
-        answer
-    };
-    answer.text.push(b'}');
-    answer.settle(account)?;
-    Ok(answer)
 }

@@ -84,6 +84,8 @@ pub(super) fn start(
         },
     };
     envelope.route = route;
+    // Layers take the call. One that is still there was answered by its method, or not at all.
+    envelope.is_own = place.is_some();
     scope.log(|| {
         (
             shared.method_name(route),

@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::call_origin::{Connection, Transport};
-use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
+use crate::server::connection_kind::ConnectionKind;
+use crate::server::connection_limits::ConnectionSlots;
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::handle::ServerHandle;
 use crate::server::listener::{Incoming, Listener, ListenerKind, Protocol};
@@ -71,7 +72,15 @@ impl Acceptor {
                     // Let accepted connections make progress first, and other workers.
                     tokio::task::yield_now().await;
                 }
-                Err(error) => backoff.wait(&error).await,
+                Err(error) if is_transient(&error) => {}
+                Err(error) => {
+                    // Others take the connection meanwhile.
+                    let _unable = self.slots.unable();
+                    tokio::select! {
+                        () = backoff.wait(&error) => {}
+                        () = self.handle.shutdown.stopped() => break,
+                    }
+                }
             }
         }
         if let Some(counts) = self.slots.shared() {
@@ -164,12 +173,14 @@ pub(super) async fn accept(
     let Some(counts) = slots.shared() else {
         return listener.accept().await;
     };
+    let kind = ConnectionKind::of(listener.kind.protocol);
     // Kept while others are waited for, because the runtime tells of a connection only once.
     let mut accepting = pin!(listener.accept());
     loop {
         let accepted = poll_fn(|cx| {
-            let known = counts.read_others(&mut turns.others).is_ok();
-            if known && !turns.is_mine(slots.open()) && has_waiting(listener) {
+            let own = slots.load();
+            let own = own.filter(|_| counts.read_others(&mut turns.others).is_ok());
+            if own.is_some_and(|own| !turns.is_mine(own, kind)) && has_waiting(listener) {
                 return Poll::Ready(None);
             }
             let accepted = accepting.as_mut().poll(cx);
@@ -232,9 +243,6 @@ impl Default for Backoff {
 
 impl Backoff {
     async fn wait(&mut self, error: &io::Error) {
-        if is_transient(error) {
-            return;
-        }
         // Out of file descriptors or memory: the connection stays in the accept queue meanwhile.
         if self
             .logged_at

@@ -20,7 +20,8 @@ use crate::server::accept::Acceptor;
 use crate::server::app::App;
 use crate::server::authentication::NamedAuthenticators;
 use crate::server::builder::Server;
-use crate::server::connection_limits::{ConnectionKind, ConnectionSlots};
+use crate::server::connection_kind::ConnectionKind;
+use crate::server::connection_limits::ConnectionSlots;
 use crate::server::connection_setup::ConnectionSetup;
 use crate::server::error::ServeError;
 use crate::server::exposure::Exposure;
@@ -31,6 +32,7 @@ use crate::server::reload::{self, Reloads};
 use crate::server::route_source::RouteSource;
 use crate::server::settings::Settings;
 use crate::server::worker_counts::WorkerCounts;
+use crate::server::worker_load::WorkerLoad;
 use crate::transport::http::Route;
 
 /// How long connections have to send the error responses of calls that were dropped.
@@ -227,8 +229,17 @@ impl BoundServer {
             Arc::clone(&handle.connections),
             per_ip,
             both_kinds,
-            counts,
+            counts.map(|counts| WorkerLoad::new(counts, app.budgets.clone())),
         );
+        if slots.shared().is_some() {
+            let (slots, shutdown) = (slots.clone(), handle.shutdown.clone());
+            acceptors.spawn(async move {
+                tokio::select! {
+                    () = slots.end_penalties() => {}
+                    () = shutdown.stopped() => {}
+                }
+            });
+        }
         let shared = Acceptor::new(&setup, &handle, &connections, slots);
         for listener in listeners {
             acceptors.spawn(shared.clone().run(listener));

@@ -5,40 +5,20 @@
 //! so that neither can lock the other out. A WebSocket begins as HTTP and changes its kind at the
 //! upgrade.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::address::group::AddressGroup;
-use crate::server::listener::Protocol;
+use crate::server::address_table::AddressTable;
+use crate::server::connection_kind::ConnectionKind;
 use crate::server::worker_counts::WorkerCounts;
+use crate::server::worker_load::WorkerLoad;
+use crate::server::worker_slot::Load;
 use crate::transport::http::SessionPlace;
-
-/// How many times as many connections as a single IPv6 /64 a whole /48 may have.
-const NETWORKS_OF_A_SITE: usize = 4;
 
 /// The part of all slots that one kind of connections leaves to the other.
 const RESERVED_PART: usize = 8;
-
-/// Kind of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum ConnectionKind {
-    /// HTTP.
-    Requests,
-    /// A WebSocket, or a raw stream.
-    Session,
-}
-
-impl ConnectionKind {
-    /// The kind that connections of this protocol have at first.
-    pub(super) fn of(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Http => Self::Requests,
-            Protocol::Raw(_) => Self::Session,
-        }
-    }
-}
 
 /// Counts open connections and enforces the limits.
 #[derive(Clone, Debug)]
@@ -54,16 +34,8 @@ struct Table {
     /// At most this many connections of one kind.
     max_of_kind: usize,
     by_address: Option<AddressTable>,
-    /// Where other workers see how many are open, if there are any.
-    shared: Option<WorkerCounts>,
-}
-
-/// Open connections by address.
-#[derive(Debug)]
-struct AddressTable {
-    /// At most this many connections of one group.
-    max: usize,
-    open: Mutex<HashMap<AddressGroup, usize>>,
+    /// What other workers see of this one, if there are any.
+    shared: Option<WorkerLoad>,
 }
 
 impl ConnectionSlots {
@@ -75,56 +47,61 @@ impl ConnectionSlots {
         open: Arc<AtomicUsize>,
         per_ip: Option<usize>,
         both_kinds: bool,
-        shared: Option<WorkerCounts>,
+        shared: Option<WorkerLoad>,
     ) -> Self {
-        if let Some(shared) = &shared {
-            shared.publish(&open);
-        }
         let reserved = if both_kinds { max / RESERVED_PART } else { 0 };
-        Self(Arc::new(Table {
+        let table = Table {
             max,
             open,
             requests: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
             max_of_kind: max - reserved,
-            by_address: per_ip.map(|max| AddressTable {
-                max,
-                open: Mutex::default(),
-            }),
+            by_address: per_ip.map(AddressTable::new),
             shared,
-        }))
+        };
+        table.publish();
+        Self(Arc::new(table))
     }
 
     /// What this worker shares with others, if it is one.
     pub(super) fn shared(&self) -> Option<&WorkerCounts> {
-        self.0.shared.as_ref()
+        self.0.shared.as_ref().map(|shared| &shared.counts)
     }
 
-    /// Number of open connections.
-    pub(super) fn open(&self) -> usize {
-        self.0.open.load(Ordering::Relaxed)
+    /// What decides if it is the turn of this worker; `None` if there are no others.
+    pub(super) fn load(&self) -> Option<Load> {
+        let shared = self.0.shared.as_ref()?;
+        if shared.has_refused_memory() {
+            self.0.penalize();
+        }
+        Some(self.0.load(shared))
+    }
+
+    /// Ends penalties when their time is over, as long as this is polled.
+    pub(super) async fn end_penalties(&self) {
+        let Some(shared) = &self.0.shared else {
+            return;
+        };
+        loop {
+            shared.penalty_ended().await;
+            self.0.publish();
+        }
+    }
+
+    /// Tells the other workers, until it is dropped, that this one cannot accept.
+    pub(super) fn unable(&self) -> Unable<'_> {
+        self.0.set_unable(true);
+        Unable(&self.0)
     }
 
     /// Takes a slot for one more connection from this address; `None` if a limit is reached.
     pub(super) fn take(&self, kind: ConnectionKind, ip: Option<IpAddr>) -> Option<ConnectionSlot> {
-        let table = &self.0;
-        if !one_more(&table.open, table.max) {
-            return None;
+        let taken = self.0.take(kind, ip);
+        if taken.is_none() {
+            // What was counted for a moment may have been told.
+            self.0.publish();
         }
-        if !one_more(table.of_kind(kind), table.max_of_kind) {
-            table.open.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        let slot = ConnectionSlot {
-            table: Arc::clone(table),
-            is_session: AtomicBool::new(kind == ConnectionKind::Session),
-            group: OnceLock::new(),
-        };
-        // A slot that is not returned is dropped, which frees what was taken so far.
-        ip.is_none_or(|ip| slot.count_address(ip)).then(|| {
-            table.publish();
-            slot
-        })
+        taken
     }
 }
 
@@ -136,39 +113,57 @@ impl Table {
         }
     }
 
-    /// Tells the other workers, if there are any, how many connections are open.
-    fn publish(&self) {
-        if let Some(shared) = &self.shared {
-            shared.publish(&self.open);
-        }
-    }
-}
-
-impl AddressTable {
-    /// Counts a connection of this group, and of the site around it.
-    fn take(&self, group: AddressGroup) -> Option<()> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = |group| open.get(&group).copied().unwrap_or_default();
-        let max_of_site = self.max.saturating_mul(NETWORKS_OF_A_SITE);
-        let site = group.site();
-        if counted(group) >= self.max || site.is_some_and(|site| counted(site) >= max_of_site) {
+    fn take(self: &Arc<Self>, kind: ConnectionKind, ip: Option<IpAddr>) -> Option<ConnectionSlot> {
+        if !one_more(&self.open, self.max) {
             return None;
         }
-        for group in [Some(group), site].into_iter().flatten() {
-            *open.entry(group).or_default() += 1;
+        if !one_more(self.of_kind(kind), self.max_of_kind) {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
         }
-        Some(())
+        let slot = ConnectionSlot {
+            table: Arc::clone(self),
+            is_session: AtomicBool::new(kind == ConnectionKind::Session),
+            group: OnceLock::new(),
+        };
+        // A slot that is not returned is dropped, which frees what was taken so far.
+        ip.is_none_or(|ip| slot.count_address(ip)).then(|| {
+            self.publish();
+            slot
+        })
     }
 
-    fn free(&self, group: AddressGroup) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        for group in [Some(group), group.site()].into_iter().flatten() {
-            if let Some(count) = open.get_mut(&group) {
-                *count -= 1;
-                if *count == 0 {
-                    open.remove(&group);
-                }
-            }
+    fn load(&self, shared: &WorkerLoad) -> Load {
+        let open = self.open.load(Ordering::Relaxed);
+        let is_full = |kind| {
+            open >= self.max || self.of_kind(kind).load(Ordering::Relaxed) >= self.max_of_kind
+        };
+        shared.of(
+            open,
+            is_full(ConnectionKind::Requests),
+            is_full(ConnectionKind::Session),
+        )
+    }
+
+    /// Tells the other workers, if there are any, what this one has.
+    fn publish(&self) {
+        if let Some(shared) = &self.shared {
+            shared.counts.publish(|| self.load(shared));
+        }
+    }
+
+    /// A connection was refused that others may have room for, or the next one may be.
+    fn penalize(&self) {
+        if let Some(shared) = &self.shared {
+            shared.penalize(self.open.load(Ordering::Relaxed));
+            self.publish();
+        }
+    }
+
+    fn set_unable(&self, unable: bool) {
+        if let Some(shared) = &self.shared {
+            shared.set_unable(unable);
+            self.publish();
         }
     }
 }
@@ -179,6 +174,15 @@ fn one_more(count: &AtomicUsize, max: usize) -> bool {
     count
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
         .is_ok()
+}
+
+/// Tells other workers, until it is dropped, that this one cannot accept.
+pub(super) struct Unable<'a>(&'a Table);
+
+impl Drop for Unable<'_> {
+    fn drop(&mut self) {
+        self.0.set_unable(false);
+    }
 }
 
 /// Slot of one open connection. Dropping it frees the slot.
@@ -206,10 +210,12 @@ impl SessionPlace for ConnectionSlot {
             return true;
         }
         if !one_more(&self.table.sessions, self.table.max_of_kind) {
+            self.table.penalize();
             return false;
         }
         self.table.requests.fetch_sub(1, Ordering::Relaxed);
         self.is_session.store(true, Ordering::Relaxed);
+        self.table.publish();
         true
     }
 
@@ -218,7 +224,13 @@ impl SessionPlace for ConnectionSlot {
             return true;
         };
         let group = AddressGroup::from(address);
-        by_address.take(group).is_some() && self.group.set(group).is_ok()
+        let taken = by_address.take(group);
+        let counted = taken.is_some() && self.group.set(group).is_ok();
+        // The address has its share here, but maybe not elsewhere.
+        if taken != Some(true) {
+            self.table.penalize();
+        }
+        counted
     }
 }
 
@@ -227,10 +239,11 @@ impl Drop for ConnectionSlot {
         let of_kind = self.table.of_kind(self.kind());
         of_kind.fetch_sub(1, Ordering::Relaxed);
         self.table.open.fetch_sub(1, Ordering::Relaxed);
-        self.table.publish();
         if let (Some(by_address), Some(group)) = (&self.table.by_address, self.group.get()) {
             by_address.free(*group);
         }
+        // Last, when the next one would be accepted.
+        self.table.publish();
     }
 }
 
@@ -314,7 +327,7 @@ mod tests {
         drop(held);
         assert_eq!(all(&slots, REQUESTS, "2001:db8:1:1::1").len(), 3);
         let table = slots.0.by_address.as_ref().unwrap();
-        assert!(table.open.lock().unwrap().is_empty());
+        assert!(table.is_empty());
     }
 
     #[test]

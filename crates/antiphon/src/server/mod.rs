@@ -14,8 +14,10 @@
 //! | `authentication.rs`, `no_authentication.rs` | the authenticators that settings name; none of them in builds without |
 //! | `exposure.rs` | who can reach the server, and whether callers count as local |
 //! | `accept.rs`, `connection_limits.rs` | the accept loop; limits on open connections |
+//! | `connection_kind.rs`, `address_table.rs` | kinds of connections; how many each address has |
 //! | `turns.rs`, `turn_tests.rs` | which of several workers accepts the next connection; tests of that |
-//! | `worker_counts.rs`, `no_worker_counts.rs` | the open connections of all workers; without workers |
+//! | `worker_load.rs`, `worker_slot.rs` | what a worker tells the others of itself; how it is written |
+//! | `worker_counts.rs`, `no_worker_counts.rs` | the loads of all workers; without workers |
 //! | `connection_setup.rs`, `stream_connection.rs` | setup of a new connection; connections without HTTP |
 //! | `phase_tests/` | tests of the deadline of each phase, over each transport |
 //! | `guess_tests/` | tests of the limit of refused credentials, over each transport |
@@ -27,12 +29,14 @@
 
 mod accept;
 mod access;
+mod address_table;
 mod app;
 #[cfg_attr(not(feature = "auth"), path = "no_authentication.rs")]
 pub(crate) mod authentication;
 pub(crate) mod bound;
 mod builder;
 mod commands;
+mod connection_kind;
 mod connection_limits;
 mod connection_setup;
 mod error;
@@ -62,6 +66,8 @@ mod turn_tests;
 mod turns;
 #[cfg_attr(not(all(unix, feature = "supervisor")), path = "no_worker_counts.rs")]
 pub(crate) mod worker_counts;
+mod worker_load;
+mod worker_slot;
 
 pub use bound::BoundServer;
 pub use builder::{IntoRoute, Server};

@@ -2,17 +2,16 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::atomic::AtomicUsize;
 
 use crate::server::listener::Listener;
-use crate::server::turns::Slot;
+use crate::server::worker_slot::{Load, Slot};
 
 /// The slot of this worker; cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct WorkerCounts(Infallible);
 
 impl WorkerCounts {
-    pub(super) fn publish(&self, _: &AtomicUsize) {
+    pub(super) fn publish(&self, _: impl FnOnce() -> Load) {
         match self.0 {}
     }
 

@@ -4,10 +4,16 @@
 //! in the queue and look again a little later. If it is still there after some milliseconds, they
 //! accept it after all. A worker that has taken nothing three times is no longer waited for, until its
 //! number changes: one that is blocked delays a few connections, not each.
+//!
+//! Who is full is not waited for. And who is full leaves each connection to those who have room, as
+//! long as they accept some: it could only refuse it.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
+
+use crate::server::connection_kind::ConnectionKind;
+use crate::server::worker_slot::{Load, Slot};
 
 /// Pauses between the looks at a connection that others should accept. After the last one, this
 /// worker accepts it.
@@ -32,46 +38,6 @@ const MAX_LATE: u32 = 3;
 /// first, and doubles while the queue is not empty: the others are at work, but too slow.
 const MAX_CREDIT: u32 = 64;
 
-/// The number of open connections of one worker, as it is in the file that workers share: all zeros
-/// if there is no such worker, else the number, and the number of changes so far.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Slot {
-    open: u32,
-    /// Never 0 in the slot of a worker.
-    changes: u32,
-}
-
-impl Slot {
-    /// Bytes of a slot.
-    pub(super) const SIZE: usize = 8;
-
-    /// What follows on this value when the worker has so many connections.
-    pub(super) fn next(self, open: usize) -> Self {
-        Self {
-            open: u32::try_from(open).unwrap_or(u32::MAX),
-            changes: self.changes.wrapping_add(1).max(1),
-        }
-    }
-
-    /// The number of connections; `None` if there is no such worker.
-    pub(super) fn open(self) -> Option<u32> {
-        (self.changes > 0).then_some(self.open)
-    }
-
-    pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
-        let value = u64::from(self.open) << 32 | u64::from(self.changes);
-        value.to_ne_bytes()
-    }
-
-    pub(super) fn of_bytes(bytes: [u8; Self::SIZE]) -> Self {
-        let value = u64::from_ne_bytes(bytes);
-        Self {
-            open: u32::try_from(value >> 32).unwrap_or_default(),
-            changes: u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default(),
-        }
-    }
-}
-
 /// What a worker knows of the others, at one listener.
 #[derive(Default, Debug)]
 pub(super) struct Turns {
@@ -89,41 +55,50 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// Whether this worker accepts the next connection while it has so many.
-    pub(super) fn is_mine(&mut self, own: usize) -> bool {
-        let own = u32::try_from(own).unwrap_or(u32::MAX);
+    /// Whether this worker accepts the next connection, which is of this kind, while it has this load.
+    pub(super) fn is_mine(&mut self, own: Load, kind: ConnectionKind) -> bool {
         self.late.resize_with(self.others.len(), Default::default);
         let burst = if self.waited { BURST } else { 0 };
-        // Nobody has so few that this worker has too many.
+        // Whether nobody has so few that this worker has too many. One that is full has too many.
         let is_turn = |fewest: Option<u32>| {
             let most = |fewest: u32| fewest.saturating_add(fewest / TOLERANCE + burst);
-            fewest.is_none_or(|fewest| own <= most(fewest))
+            fewest.is_none_or(|fewest| !own.is_full(kind) && own.number() <= most(fewest))
         };
-        let all = self.others.iter().filter_map(|slot| slot.open());
-        if is_turn(all.min()) {
+        let number = |slot: &Slot| {
+            let load = slot.load().filter(|load| !load.is_full(kind))?;
+            Some(load.number())
+        };
+        if is_turn(self.others.iter().filter_map(number).min()) {
             self.pauses = 0;
             self.last_credit = 0;
             return true;
         }
         let with_late = self.others.iter().zip(&self.late);
         let in_time = with_late.filter(|(slot, late)| **slot != late.0 || late.1 < MAX_LATE);
-        if is_turn(in_time.filter_map(|(slot, _)| slot.open()).min()) {
+        if is_turn(in_time.filter_map(|(slot, _)| number(slot)).min()) {
             self.pauses = 0;
             return true;
+        }
+        if own.is_full(kind) {
+            self.credit = 0;
         }
         if self.credit == 0 {
             if self.pauses < PAUSES.len() {
                 return false;
             }
             self.pauses = 0;
-            self.last_credit = (self.last_credit * 2).clamp(1, MAX_CREDIT);
-            self.credit = self.last_credit;
             for (slot, late) in self.others.iter().zip(&mut self.late) {
-                if slot.open().is_some_and(|open| open < own) {
+                let is_before = |other| own.is_full(kind) || other < own.number();
+                if number(slot).is_some_and(is_before) {
                     let before = if late.0 == *slot { late.1 } else { 0 };
                     *late = (*slot, before.saturating_add(1));
                 }
             }
+            if own.is_full(kind) {
+                return false;
+            }
+            self.last_credit = (self.last_credit * 2).clamp(1, MAX_CREDIT);
+            self.credit = self.last_credit;
         }
         self.credit -= 1;
         true
@@ -150,13 +125,22 @@ impl Turns {
 mod tests {
     use super::*;
 
+    const REQUESTS: ConnectionKind = ConnectionKind::Requests;
+
+    fn load(open: u32) -> Load {
+        Load {
+            open,
+            ..Load::default()
+        }
+    }
+
     /// The slot of a worker with so many connections.
-    fn slot(open: usize) -> Slot {
-        Slot::default().next(open)
+    fn slot(open: u32) -> Slot {
+        Slot::default().next(load(open))
     }
 
     /// A worker among others with so many connections.
-    fn among(others: &[usize]) -> Turns {
+    fn among(others: &[u32]) -> Turns {
         Turns {
             others: others.iter().map(|open| slot(*open)).collect(),
             ..Turns::default()
@@ -164,9 +148,13 @@ mod tests {
     }
 
     /// How often it leaves a connection that nobody takes before it accepts it.
-    fn looks(turns: &mut Turns, own: usize) -> usize {
+    fn looks(turns: &mut Turns, own: u32) -> usize {
+        looks_with(turns, load(own))
+    }
+
+    fn looks_with(turns: &mut Turns, own: Load) -> usize {
         let mut looks = 0;
-        while !turns.is_mine(own) {
+        while !turns.is_mine(own, REQUESTS) {
             looks += 1;
             turns.pauses += 1;
             turns.waited = true;
@@ -223,7 +211,7 @@ mod tests {
             assert_eq!(looks(&mut turns, 57), 1);
             turns.queue_is_empty();
             // It runs, even if its number is the same as before.
-            turns.others[0] = turns.others[0].next(1).next(0);
+            turns.others[0] = turns.others[0].next(load(1)).next(load(0));
         }
     }
 
@@ -233,9 +221,9 @@ mod tests {
         // What is accepted before the next pause.
         let accept_all = |turns: &mut Turns| {
             assert_eq!(looks(turns, 100), PAUSES.len());
-            turns.others[0] = turns.others[0].next(0);
+            turns.others[0] = turns.others[0].next(load(0));
             let mut accepted = 1;
-            while turns.is_mine(100) {
+            while turns.is_mine(load(100), REQUESTS) {
                 accepted += 1;
             }
             accepted
@@ -250,26 +238,73 @@ mod tests {
         for expected in [1, 2] {
             assert_eq!(accept_all(&mut turns), expected);
         }
-        assert!(turns.is_mine(0));
+        assert!(turns.is_mine(load(0), REQUESTS));
         assert_eq!(accept_all(&mut turns), 1);
     }
 
     #[test]
-    fn any_number_passes_through_a_slot() {
-        let mut last = Slot::default();
-        assert_eq!((last.open(), last.to_bytes()), (None, [0; Slot::SIZE]));
-        for open in [0, 0, 1, 400, usize::try_from(u32::MAX).unwrap(), 0] {
-            let next = last.next(open);
-            assert_ne!(next, last);
-            assert_eq!(next.open(), u32::try_from(open).ok());
-            assert_eq!(Slot::of_bytes(next.to_bytes()), next);
-            last = next;
-        }
-        let last = Slot {
-            open: 3,
-            changes: u32::MAX,
+    fn a_worker_that_is_full_is_not_waited_for_and_leaves_connections_to_those_with_room() {
+        let full = |open| Load {
+            full_of_requests: true,
+            ..load(open)
         };
-        assert_eq!(last.next(3).open(), Some(3));
+        let full_slot = |open| Slot::default().next(full(open));
+        let all = PAUSES.len();
+        for (own, others, expected) in [
+            // Others have fewer, but no room.
+            (load(7), [full_slot(3), full_slot(0)], 0),
+            (load(7), [full_slot(3), slot(7)], 0),
+            (load(8), [full_slot(3), slot(7)], 1),
+            (load(12), [full_slot(3), slot(7)], all),
+            // This worker has fewest, and no room: the one with room is waited for until it is late.
+            (full(0), [slot(900), full_slot(1)], all * 3 + 1),
+            // Nobody has room, so nobody is waited for.
+            (full(9), [full_slot(2), Slot::default()], 0),
+            (full(9), [Slot::default(); 2], 0),
+        ] {
+            let mut turns = Turns {
+                others: others.to_vec(),
+                ..Turns::default()
+            };
+            assert_eq!(looks_with(&mut turns, own), expected, "{own:?} {others:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_full_refuses_nothing_while_another_accepts() {
+        let full = Load {
+            full_of_requests: true,
+            ..Load::default()
+        };
+        let mut turns = among(&[50]);
+        // Credit from before it was full.
+        assert_eq!(looks(&mut turns, 100), PAUSES.len());
+        turns.credit = 5;
+        for accepted in 51..150 {
+            for _ in 0..2 {
+                for _ in 0..=PAUSES.len() {
+                    assert!(!turns.is_mine(full, REQUESTS));
+                    turns.pauses += 1;
+                    turns.waited = true;
+                }
+                turns.pauses = 0;
+            }
+            turns.others[0] = turns.others[0].next(load(accepted));
+        }
+    }
+
+    #[test]
+    fn a_penalty_counts_as_connections() {
+        let penalized = |open, penalty| Load {
+            penalty,
+            ..load(open)
+        };
+        let mut turns = among(&[20]);
+        assert_eq!(looks_with(&mut turns, penalized(3, 20)), 1);
+        assert_eq!(looks_with(&mut among(&[20]), penalized(3, 17)), 0);
+        turns.queue_is_empty();
+        turns.others[0] = turns.others[0].next(penalized(3, 20));
+        assert_eq!(looks(&mut turns, 23), 0);
     }
 
     /// Bursts at four workers that accept in a random order, each as often as it is scheduled.
@@ -285,19 +320,19 @@ mod tests {
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
                 let at = usize::try_from(random >> 60).unwrap() % 4;
-                let own = usize::try_from(slots[at].open().unwrap()).unwrap();
+                let own = slots[at].load().unwrap().open;
                 let turns = &mut workers[at];
                 turns.others = slots.to_vec();
                 turns.others[at] = Slot::default();
-                if turns.is_mine(own) {
-                    slots[at] = slots[at].next(own + 1);
+                if turns.is_mine(load(own), REQUESTS) {
+                    slots[at] = slots[at].next(load(own + 1));
                     left -= 1;
                 } else {
                     turns.pauses += 1;
                     turns.waited = true;
                 }
             }
-            let shares = slots.map(|slot| slot.open().unwrap());
+            let shares = slots.map(|slot| slot.load().unwrap().open);
             let within = |share: &u32| *share >= 1 && (count < 100 || share * 16 <= count * 5);
             assert!(shares.iter().all(within), "{seed}: {shares:?}");
         }

@@ -1,6 +1,6 @@
 //! Open connections of all workers of a supervisor, in a file in memory that they share.
 //!
-//! Each worker has a slot of 8 bytes, which it alone writes, and reads the slots of all others before
+//! Each worker has a [`Slot`], which it alone writes, and reads the slots of all others before
 //! it accepts a connection ([`Turns`](super::turns::Turns)). A slot that is all zeros is of nobody.
 //! The supervisor makes it so again when the worker has exited, however that happened.
 
@@ -8,13 +8,12 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::server::listener::{Listener, Socket};
-use crate::server::turns::Slot;
+use crate::server::worker_slot::{Load, Slot};
 
 /// Maximum number of slots: as many as workers can be configured, four times. Workers that are
 /// being replaced have theirs until they have exited.
@@ -116,11 +115,12 @@ impl WorkerCounts {
         }
     }
 
-    /// Tells the other workers how many connections this one has now.
-    pub(super) fn publish(&self, open: &AtomicUsize) {
+    /// Tells the other workers what this one has. The load is read last of all, so whoever publishes
+    /// after a change tells it, or a later one.
+    pub(super) fn publish(&self, load: impl FnOnce() -> Load) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = written.as_mut() {
-            *slot = slot.next(open.load(Ordering::Relaxed));
+            *slot = slot.next(load());
             // The others look again soon, whatever they have read.
             let _ = write(&self.file, self.slot, *slot);
         }
@@ -174,15 +174,18 @@ mod tests {
     }
 
     /// What this worker reads, without the slots of nobody.
-    fn others(worker: &WorkerCounts) -> Vec<usize> {
+    fn others(worker: &WorkerCounts) -> Vec<u32> {
         let mut slots = Vec::new();
         worker.read_others(&mut slots).unwrap();
-        let known = slots.into_iter().filter_map(Slot::open);
-        known.map(|open| usize::try_from(open).unwrap()).collect()
+        let known = slots.into_iter().filter_map(Slot::load);
+        known.map(|load| load.open).collect()
     }
 
-    fn publish(worker: &WorkerCounts, open: usize) {
-        worker.publish(&AtomicUsize::new(open));
+    fn publish(worker: &WorkerCounts, open: u32) {
+        worker.publish(|| Load {
+            open,
+            ..Load::default()
+        });
     }
 
     #[test]
@@ -223,11 +226,15 @@ mod tests {
         for count in [1, 2, SLOTS_AT_ONCE, SLOTS_AT_ONCE + 1, 3 * SLOTS_AT_ONCE] {
             let mut table = CountTable::new().unwrap();
             let workers: Vec<_> = (0..count).map(|_| worker(&mut table).1).collect();
-            for (number, worker) in workers.iter().enumerate() {
+            for (number, worker) in (0..).zip(&workers) {
                 publish(worker, number);
             }
-            let all_but_the_last: Vec<_> = (0..count - 1).collect();
-            assert_eq!(others(&workers[count - 1]), all_but_the_last);
+            let (last, all_but_the_last) = workers.split_last().unwrap();
+            let expected: Vec<_> = (0..)
+                .zip(all_but_the_last)
+                .map(|(number, _)| number)
+                .collect();
+            assert_eq!(others(last), expected);
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `framed/` | messages on a byte stream: one per line, or with headers as in LSP |
 //! | `memory.rs` | in-memory connections |
 //! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
+//! | `lookup.rs` | look-up of host names, shared by all who ask at the same time |
 //! | `unix_bind/` | creation of listening Unix sockets |
 //! | `tls/` | TLS around them |
 //! | `proxy_protocol/` | the header of a proxy at the beginning of a byte stream |
@@ -22,6 +23,8 @@ pub(crate) mod byte_stream;
 pub(crate) mod framed;
 #[cfg(feature = "server")]
 pub(crate) mod http;
+#[cfg(feature = "client")]
+mod lookup;
 pub(crate) mod memory;
 #[cfg(feature = "server")]
 pub(crate) mod proxy_protocol;

@@ -1,6 +1,6 @@
 //! TCP connections of clients.
 //!
-//! A name is looked up again for each connection. Its addresses are tried in turn, one of each
+//! A name is looked up again for each connection, but not twice at the same time. Its addresses are tried in turn, one of each
 //! family after the other, so that a family that does not work here costs little time (RFC 8305).
 
 use std::future::poll_fn;
@@ -10,8 +10,10 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
+
+use super::lookup::addresses;
 
 /// Timeout for connecting, including the name lookup.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,13 +24,35 @@ const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// Connects to the first address of the name that answers.
 pub(crate) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let connecting = async {
-        let found = lookup_host((host, port)).await?;
-        race(interleave(found), TcpStream::connect).await
+        let found = addresses(host, port).await?;
+        race(interleave(found.into_iter()), TcpStream::connect).await
     };
     let stream = timeout(CONNECT_TIMEOUT, connecting).await??;
     // Messages are written whole, so Nagle's algorithm would only add latency.
     stream.set_nodelay(true)?;
+    // A connection without it lasts.
+    let _ = keep_alive(&stream);
     Ok(stream)
+}
+
+/// Makes the system notice a server that has vanished without an end: one that is silent is probed, and
+/// one that takes neither probes nor what was sent is given up.
+#[cfg(target_os = "linux")]
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(20))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+    // In milliseconds. A session has less patience with a server that takes nothing.
+    sockopt::set_tcp_user_timeout(stream, 60_000)?;
+    Ok(())
+}
+
+/// Elsewhere the system has its own times, if any.
+#[cfg(not(target_os = "linux"))]
+fn keep_alive(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 /// Addresses of both families in turn. The first one stays the first.
@@ -101,7 +125,7 @@ fn no_address() -> io::Error {
 mod tests {
     use super::*;
 
-    fn addresses(text: &str) -> Vec<SocketAddr> {
+    fn parsed(text: &str) -> Vec<SocketAddr> {
         let parse = |part: &str| SocketAddr::new(part.parse().unwrap(), 1);
         text.split_whitespace().map(parse).collect()
     }
@@ -115,9 +139,22 @@ mod tests {
             ("10.0.0.1 ::1 ::2 ::3", "10.0.0.1 ::1 ::2 ::3"),
             ("10.0.0.2 10.0.0.1 ::1", "10.0.0.2 ::1 10.0.0.1"),
         ] {
-            let order = interleave(addresses(found).into_iter());
-            assert_eq!(order, addresses(expected), "{found}");
+            let order = interleave(parsed(found).into_iter());
+            assert_eq!(order, parsed(expected), "{found}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_system_watches_over_connections() {
+        use rustix::net::sockopt;
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = connect("127.0.0.1", port).await.unwrap();
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&stream).unwrap().as_secs(), 20);
+        assert_eq!(sockopt::tcp_user_timeout(&stream).unwrap(), 60_000);
     }
 
     #[tokio::test(start_paused = true)]

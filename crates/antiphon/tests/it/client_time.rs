@@ -96,6 +96,64 @@ async fn a_call_with_a_stalled_body_ends_by_the_deadline() {
     );
 }
 
+/// A permit, or room in a service, that comes when the time of a call is over comes too late.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_waited_beyond_its_deadline_is_not_sent() {
+    for waits_for_permit in [true, false] {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&sent);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = request.into_body().into_bytes();
+            pending::<Result<Response<Body>, Infallible>>()
+        });
+        let builder = Client::builder("http://server.test").timeout(None);
+        let builder = match waits_for_permit {
+            true => builder.max_in_flight(1).service(service),
+            false => builder.service(tower::limit::ConcurrencyLimit::new(service, 1)),
+        };
+        let client = builder.build().unwrap();
+        let mut first = Box::pin(client.call::<u8>("m", ()).into_future());
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let late = client.call::<u8>("m", ()).timeout(Duration::from_secs(5));
+        let mut late = Box::pin(late.into_future());
+        assert!(futures_util::poll!(&mut late).is_pending());
+        // The thread is busy meanwhile, so that the call sees both at once.
+        tokio::time::advance(Duration::from_secs(6)).await;
+        drop(first);
+        let error = late.await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
+        assert!(error.is_timeout());
+        assert_eq!(sent.load(Ordering::SeqCst), 1, "permit: {waits_for_permit}");
+    }
+}
+
+/// A service may keep requests in a queue, as tower's buffer does.
+#[tokio::test(start_paused = true)]
+async fn a_service_cannot_send_a_request_of_which_the_caller_knows_that_it_was_not_sent() {
+    let (queue, mut queued) = tokio::sync::mpsc::unbounded_channel();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        queue.send(request.into_body()).unwrap();
+        pending::<Result<Response<Body>, Infallible>>()
+    });
+    let builder = Client::builder("http://server.test").service(service);
+    let client = builder.timeout(Duration::from_secs(5)).build().unwrap();
+    for is_dropped in [false, true] {
+        if is_dropped {
+            let mut call = Box::pin(client.call::<u8>("m", ()).into_future());
+            assert!(futures_util::poll!(&mut call).is_pending());
+        } else {
+            let error = client.call::<u8>("m", ()).await.unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::NotSent), "{error}");
+        }
+        let body = queued.recv().await.unwrap();
+        let mut read = std::pin::pin!(body.clone());
+        let read = poll_fn(|cx| http_body::Body::poll_frame(read.as_mut(), cx)).await;
+        assert!(read.unwrap().is_err());
+        assert_eq!(body.into_bytes(), "");
+    }
+}
+
 #[tokio::test]
 async fn after_a_failure_before_the_body_is_read_a_call_is_not_sent() {
     #[derive(Clone)]

@@ -10,22 +10,27 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::dial::{Dialed, Dialer};
 use super::fault::ConnectFault;
 use super::http1::Http1;
 use super::http2::Http2;
-use super::idle::{IDLE_TIMEOUT, Idle, is_over};
+use super::idle::{IDLE_TIMEOUT, Idle, is_fresh, is_over};
 use super::metered_socket::Version;
 use crate::router::BoxError;
+use crate::transport::tcp::CONNECT_TIMEOUT;
 
 /// How often connections that the server has closed are looked for among the idle ones.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// For how many connections a call waits that are opened for all; each may be gone when it comes.
 const MAX_WAITS: usize = 3;
+
+/// How long a call waits for one of them. The attempt itself ends before, if its runtime is driven.
+const OPENING: Duration = CONNECT_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// The connections to one server.
 pub(super) struct Connections {
@@ -42,7 +47,14 @@ struct State {
     /// A connection that is being opened for all who wait.
     opening: Option<Opening>,
     /// Closes idle connections, as long as there are any.
-    sweeper: Option<AbortOnDropHandle<()>>,
+    sweeper: Option<Sweeper>,
+}
+
+/// The task that closes idle connections, and when it has to look at them again. It may come no more
+/// if it belongs to another runtime, which nobody drives.
+struct Sweeper {
+    task: AbortOnDropHandle<()>,
+    due: Instant,
 }
 
 /// A connection that is being opened. It has a task, so that no call that goes away interrupts it.
@@ -74,9 +86,55 @@ impl Connections {
         })
     }
 
-    /// A connection that can be used now, if there is one: that which calls share, or, if `idle` is
-    /// set, one on which the last call has ended.
-    pub(super) fn take(&self, now: Instant, idle: bool) -> Option<Taken> {
+    /// A connection that was used a moment ago, if there is one: that which calls share, or, if `idle`
+    /// is set, one on which the last call has ended.
+    pub(super) fn take_fresh(&self, now: Instant, idle: bool) -> Option<Taken> {
+        let mut state = self.lock();
+        if let Some((connection, since)) = &state.shared {
+            let is_good = is_fresh(*since, now) && is_usable(connection, *since, now);
+            return is_good.then(|| Taken::Http2(Arc::clone(connection)));
+        }
+        let popped = if idle {
+            state.idle.pop_fresh(now)
+        } else {
+            None
+        };
+        drop(state);
+        let mut connection = popped?;
+        // Otherwise the next one is asked for with those that have rested.
+        connection.is_ready().then_some(Taken::Http1(connection))
+    }
+
+    /// A connection that has rested, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) async fn rested_or_new(
+        self: &Arc<Self>,
+        now: Instant,
+        idle: bool,
+    ) -> Result<Taken, BoxError> {
+        if self.has_rested(idle) {
+            // What the server has done meanwhile is known when the runtime has asked the system, and the
+            // task of a shared connection has run. A thread that was busy, or outside of the runtime, has
+            // kept it from that. A task that yields comes after both, if it does so twice.
+            yield_now().await;
+            yield_now().await;
+            if let Some(taken) = self.take(now, idle) {
+                return Ok(taken);
+            }
+        }
+        self.open().await
+    }
+
+    fn has_rested(&self, idle: bool) -> bool {
+        let state = self.lock();
+        state.shared.is_some() || idle && !state.idle.is_empty()
+    }
+
+    /// A connection that can be used now, if there is one.
+    fn take(&self, now: Instant, idle: bool) -> Option<Taken> {
         loop {
             let mut state = self.lock();
             if let Some((connection, since)) = &state.shared
@@ -101,7 +159,7 @@ impl Connections {
     /// # Errors
     ///
     /// If there is none.
-    pub(super) async fn open(self: &Arc<Self>) -> Result<Taken, BoxError> {
+    async fn open(self: &Arc<Self>) -> Result<Taken, BoxError> {
         for _ in 0..MAX_WAITS {
             let Some(opening) = self.join_opening() else {
                 return Ok(match self.dialer.dial().await? {
@@ -109,7 +167,10 @@ impl Connections {
                     Dialed::Http2(connection) => Taken::Http2(self.share(connection)),
                 });
             };
-            outcome_of(opening).await?;
+            match timeout(OPENING, outcome_of(opening.clone())).await {
+                Ok(outcome) => outcome?,
+                Err(_) => self.abandon(&opening),
+            }
             if let Some(taken) = self.take(Instant::now(), true) {
                 return Ok(taken);
             }
@@ -147,6 +208,16 @@ impl Connections {
         Some(outcome)
     }
 
+    /// Lets go of an attempt that takes longer than it may: it belongs to a runtime that nobody drives.
+    fn abandon(&self, outcome: &Outcome) {
+        let mut state = self.lock();
+        let gone = state
+            .opening
+            .take_if(|opening| opening.outcome.same_channel(outcome));
+        drop(state);
+        drop(gone);
+    }
+
     /// Keeps a new connection for those who wait for it.
     fn keep(self: &Arc<Self>, dialed: Dialed) {
         match dialed {
@@ -163,9 +234,9 @@ impl Connections {
         let connection = Arc::new(connection);
         let mut state = self.lock();
         state.version = Some(Version::Http2);
-        let entry = (Arc::clone(&connection), Instant::now());
-        let old = state.shared.replace(entry);
-        self.watch(&mut state);
+        let now = Instant::now();
+        let old = state.shared.replace((Arc::clone(&connection), now));
+        self.watch(&mut state, now);
         drop(state);
         drop(old);
         connection
@@ -175,7 +246,7 @@ impl Connections {
     pub(super) fn give_back(self: &Arc<Self>, connection: Box<Http1>, now: Instant) {
         let mut state = self.lock();
         let surplus = state.idle.push(connection, now);
-        self.watch(&mut state);
+        self.watch(&mut state, now);
         drop(state);
         drop(surplus);
     }
@@ -200,23 +271,36 @@ impl Connections {
     }
 
     /// Makes sure that idle connections are closed in time.
-    fn watch(self: &Arc<Self>, state: &mut State) {
-        let is_there = |sweeper: &AbortOnDropHandle<()>| !sweeper.is_finished();
+    fn watch(self: &Arc<Self>, state: &mut State, now: Instant) {
+        let is_there = |sweeper: &Sweeper| now < sweeper.due + SWEEP && !sweeper.task.is_finished();
         if state.sweeper.as_ref().is_some_and(is_there) {
             return;
         }
         // Outside of a runtime they are closed by the next call.
         if let Ok(runtime) = Handle::try_current() {
-            let task = runtime.spawn(sweep(Arc::downgrade(self)));
-            state.sweeper = Some(AbortOnDropHandle::new(task));
+            let due = now + SWEEP;
+            let task = runtime.spawn(sweep(Arc::downgrade(self), due));
+            let task = AbortOnDropHandle::new(task);
+            state.sweeper = Some(Sweeper { task, due });
         }
     }
 
     /// Closes what was idle for too long, or was closed by the server. Returns when to do that again;
     /// `None` if there is nothing left, and the sweeper has to end.
     fn sweep(&self, now: Instant) -> Option<Instant> {
+        // One after the other, so that calls find the rest, and wait for none of these reads.
+        let mut place = 0;
+        loop {
+            let Some((mut connection, since)) = self.lock().idle.remove(place) else {
+                break;
+            };
+            if !is_over(since, now) && connection.is_ready() {
+                let surplus = self.lock().idle.put_back(place, (connection, since));
+                drop(surplus);
+                place += 1;
+            }
+        }
         let mut state = self.lock();
-        let idle = state.idle.sweep(now, |connection| connection.is_ready());
         let closed = state
             .shared
             .take_if(|(connection, since)| !is_usable(connection, *since, now));
@@ -228,15 +312,17 @@ impl Connections {
         let end = state.idle.next_end().into_iter().chain(shared_end).min();
         // An end that has passed is that of a connection in use.
         let next = end.map(|end| if end > now { end.min(soon) } else { soon });
-        let sweeper = if next.is_none() {
-            state.sweeper.take()
-        } else {
-            None
+        let sweeper = match (next, &mut state.sweeper) {
+            (Some(next), Some(sweeper)) => {
+                sweeper.due = next;
+                None
+            }
+            _ => state.sweeper.take(),
         };
         drop(state);
-        drop((idle, closed));
+        drop(closed);
         // It is the task that runs here.
-        drop(sweeper.map(AbortOnDropHandle::detach));
+        drop(sweeper.map(|sweeper| sweeper.task.detach()));
         next
     }
 
@@ -269,8 +355,7 @@ async fn outcome_of(mut opening: Outcome) -> Result<(), ConnectFault> {
     }
 }
 
-async fn sweep(connections: Weak<Connections>) {
-    let mut next = Instant::now() + SWEEP;
+async fn sweep(connections: Weak<Connections>, mut next: Instant) {
     loop {
         sleep_until(next).await;
         let Some(connections) = connections.upgrade() else {

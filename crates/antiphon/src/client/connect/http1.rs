@@ -18,8 +18,9 @@ use tokio::task::coop::unconstrained;
 use super::metered_socket::{MeteredSocket, Version};
 use super::socket::HttpSocket;
 use crate::client::Body;
-use crate::client::http::{BodyFault, SentMark, read};
+use crate::client::http::{BodyFault, read};
 use crate::client::response_meter::ResponseMeter;
+use crate::client::sent_mark::SentMark;
 use crate::router::BoxError;
 
 /// The most bytes for the header block and read buffer of one connection.
@@ -228,7 +229,7 @@ mod tests {
                 false => tokio::join!(connection.exchange(request(), &mark, 100), server).0,
             };
             assert!(outcome.is_err());
-            assert_eq!(mark.is_set(), is_sent, "closed before: {is_closed}");
+            assert_eq!(!mark.retract(), is_sent, "closed before: {is_closed}");
             assert!(!connection.is_ready());
         }
     }
@@ -252,7 +253,7 @@ mod tests {
                 let asking = connection.exchange(request(), &mark, 100);
                 let (outcome, ()) = tokio::join!(asking, answer);
                 assert_eq!(outcome.unwrap().1.ok().unwrap(), "[]");
-                assert!(mark.is_set() && connection.is_done());
+                assert!(!mark.retract() && connection.is_done());
             } else {
                 answer.await;
                 settle().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::Request;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::Executor;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,19 +17,25 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::http1::Answered;
 use super::metered_socket::{MeteredSocket, Version};
 use super::socket::HttpSocket;
-use crate::client::Body;
+use super::unsent::{StreamBody, Unsent};
 use crate::client::http::read;
 use crate::client::response_meter::ResponseMeter;
 
 /// How long the last frames may take, once nobody uses the connection any more.
 const LINGER: Duration = Duration::from_secs(1);
 
-type Driver = http2::Connection<TokioIo<MeteredSocket<HttpSocket>>, Body, Tasks>;
+/// How long a server may be silent, while a call waits for it, before it is asked for a sign of life;
+/// and how long it may take to give one. Otherwise a connection whose server has vanished without an
+/// end would be used for as long as there are calls.
+const SILENCE: Duration = Duration::from_secs(10);
+
+type Driver = http2::Connection<TokioIo<MeteredSocket<HttpSocket>>, StreamBody, Tasks>;
 
 /// A connection.
 pub(super) struct Http2 {
-    sender: SendRequest<Body>,
+    sender: SendRequest<StreamBody>,
     meter: ResponseMeter,
+    unsent: Arc<Unsent>,
     /// Ends the tasks.
     _released: DropGuard,
 }
@@ -47,19 +53,24 @@ impl Http2 {
         let mut builder = http2::Builder::new(tasks.clone());
         // Until the server has said how many it allows, which it does at once.
         builder.initial_max_send_streams(1);
+        builder.timer(TokioTimer::new());
+        builder.keep_alive_interval(SILENCE);
+        builder.keep_alive_timeout(SILENCE);
         let guard = released.clone().drop_guard();
         let (sender, driver) = builder.handshake(TokioIo::new(socket)).await?;
-        tokio::spawn(drive(driver, tasks, released));
+        let unsent = Arc::<Unsent>::default();
+        tokio::spawn(drive(driver, tasks, released, Arc::clone(&unsent)));
         Ok(Self {
             sender,
             meter,
+            unsent,
             _released: guard,
         })
     }
 
-    /// Whether no more requests can be sent, as far as is known.
+    /// Whether no more requests can be sent, as far as is known, or should be.
     pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.sender.is_closed() || self.unsent.is_too_much()
     }
 
     /// Sends a request and reads the response, up to `max` bytes of its body. What the server does
@@ -70,9 +81,10 @@ impl Http2 {
     /// If there is no head of a response. What happens to the body is not an error here.
     pub(super) async fn exchange(
         &self,
-        request: Request<Body>,
+        request: Request<StreamBody>,
         max: usize,
     ) -> hyper::Result<Answered> {
+        let _call = self.unsent.of_call(request.body().holders());
         let response = self.sender.clone().send_request(request);
         let (head, body) = response.await?.into_parts();
         Ok((head, read(body, max, Some(&self.meter)).await))
@@ -80,7 +92,7 @@ impl Http2 {
 }
 
 /// Drives a connection until it was released.
-async fn drive(driver: Driver, tasks: Tasks, released: CancellationToken) {
+async fn drive(driver: Driver, tasks: Tasks, released: CancellationToken, unsent: Arc<Unsent>) {
     let mut driver = Box::pin(driver);
     let driver = match released.run_until_cancelled(driver.as_mut()).await {
         // The server takes no more requests. Those that wait are told by the drop; others may still
@@ -93,6 +105,10 @@ async fn drive(driver: Driver, tasks: Tasks, released: CancellationToken) {
     };
     released.cancelled().await;
     let mut rest = std::mem::take(&mut *tasks.lock());
+    if unsent.is_too_much() {
+        // That is what the last frames would wait for.
+        return;
+    }
     let ending = async {
         if let Some(driver) = driver {
             // An error is told to the requests.

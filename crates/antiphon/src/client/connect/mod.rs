@@ -7,9 +7,10 @@
 //! | `idle.rs` | the idle ones, the last first |
 //! | `dial.rs` | new ones, over TCP, TLS or a Unix socket |
 //! | `http1.rs`, `http2.rs` | one connection: driven by its call, or shared by many |
+//! | `unsent.rs` | bodies of requests over HTTP/2 that outlive their calls |
 //! | `socket.rs` | the sockets of HTTP connections, of one type |
 //! | `metered_socket.rs` | limits on what a server sends beside content |
-//! | `fault.rs` | failure to connect |
+//! | `fault.rs` | failure to connect, and streams that the server has not processed |
 //! | `tls.rs` | the TLS configuration |
 //! | `session.rs` | connections for sessions |
 
@@ -24,6 +25,7 @@ mod pool;
 mod session;
 mod socket;
 mod tls;
+mod unsent;
 
 pub(super) use dial::HttpTarget;
 pub(super) use fault::is_connect;

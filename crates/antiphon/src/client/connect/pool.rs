@@ -8,7 +8,10 @@ use tokio::time::Instant;
 
 use super::connections::{Connections, Taken};
 use super::dial::{Dialer, HttpTarget};
+use super::fault::{Unprocessed, unprocessed};
+use super::unsent::StreamBody;
 use crate::client::http::Received;
+use crate::client::late::Late;
 use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
 
@@ -51,8 +54,8 @@ impl HttpPool {
 
     /// Sends a request and reads the response, up to `max` bytes.
     ///
-    /// A request of which nothing was sent, because the connection was just being closed, is sent
-    /// once more, over a new connection.
+    /// A request of which nothing was sent, because the connection was just being closed, or which the
+    /// server guarantees not to have processed, is sent once more.
     ///
     /// # Errors
     ///
@@ -65,14 +68,18 @@ impl HttpPool {
     ) -> Result<Received, BoxError> {
         let mut is_retry = false;
         loop {
-            let taken = match self.connections.take(now, !is_retry) {
+            let taken = match self.connections.take_fresh(now, !is_retry) {
                 Some(taken) => taken,
                 // In a box, so that calls for which there is a connection are not larger.
-                None => Box::pin(self.connections.open()).await?,
+                None => {
+                    let taken = Box::pin(self.connections.rested_or_new(now, !is_retry)).await?;
+                    Late::check(request.deadline, Instant::now())?;
+                    taken
+                }
             };
             match self.exchange(taken, request, max).await {
                 Ok(received) => return Ok(received),
-                Err(error) if is_retry || request.mark.is_set() => return Err(error.into()),
+                Err(error) if is_retry || !request.mark.retract() => return Err(error.into()),
                 Err(_) => is_retry = true,
             }
         }
@@ -98,16 +105,21 @@ impl HttpPool {
                 Ok(Received { head, body, ended })
             }
             Taken::Http2(connection) => {
-                let mut http2 = request.watched_to(&self.absolute);
+                let body = StreamBody::new(request.text.clone(), request.mark.watch());
+                let mut http2 = request.with(&self.absolute, body);
                 http2.headers_mut().remove(CONTENT_LENGTH);
                 if http2.headers().get(HOST) == Some(&self.host) {
                     http2.headers_mut().remove(HOST);
                 }
                 let outcome = connection.exchange(http2, max).await;
                 let ended = Instant::now();
-                let (head, body) = outcome.inspect_err(|_| {
-                    // The second attempt must not find it.
-                    if !request.mark.is_set() {
+                let (head, body) = outcome.inspect_err(|error| {
+                    let unprocessed = unprocessed(error);
+                    if unprocessed.is_some() {
+                        request.mark.disregard();
+                    }
+                    // The second attempt must not find it, unless it takes other requests.
+                    if request.mark.retract() && unprocessed != Some(Unprocessed::Refused) {
                         self.connections.forget(&connection);
                     }
                 })?;

@@ -34,6 +34,10 @@ pub(crate) const LAST_BYTE: Duration = Duration::from_millis(100);
 /// The same over HTTP/2, where the peer first gets GOAWAY and PING frames and answers the PING.
 const LAST_FRAMES: Duration = Duration::from_secs(5);
 
+/// In place of a deadline: that of a head begins when the socket waits for more of it. Most heads arrive
+/// at once, and need neither a deadline nor a look at the clock.
+const OF_HEAD: u64 = NEVER - 1;
+
 /// Deadlines of an HTTP connection, shared by its socket and its requests.
 #[derive(Debug)]
 pub(crate) struct Clock {
@@ -49,7 +53,7 @@ pub(crate) struct Clock {
     /// Whether this is HTTP/2, where bytes between requests are frames and need not begin a
     /// request.
     multiplexed: AtomicBool,
-    /// Deadline for the next byte from the peer, in nanoseconds after `began`.
+    /// Deadline for the next byte from the peer, in nanoseconds after `began`, or [`OF_HEAD`].
     read_by: AtomicU64,
     /// Bytes from the peer so far.
     bytes: AtomicU64,
@@ -139,9 +143,18 @@ impl Clock {
     pub(super) fn due(&self, unread: Option<Instant>) -> u64 {
         let by = match unread {
             Some(by) => nanos(by.saturating_duration_since(self.began)),
-            None => self.read_by.load(Ordering::Relaxed),
+            None => self.read_by(),
         };
         by.min(self.streams.stalled_by())
+    }
+
+    fn read_by(&self) -> u64 {
+        let by = self.read_by.load(Ordering::Relaxed);
+        if by != OF_HEAD {
+            return by;
+        }
+        self.expect(self.timeouts.header);
+        self.read_by.load(Ordering::Relaxed)
     }
 
     /// The pace at which the peer has to take what is written.
@@ -185,7 +198,7 @@ impl Clock {
         let begins = !self.is_multiplexed() && self.idle.load(Ordering::Relaxed);
         if begins {
             self.idle.store(false, Ordering::Relaxed);
-            self.expect(self.timeouts.header);
+            self.read_by.store(OF_HEAD, Ordering::Relaxed);
         }
     }
 }

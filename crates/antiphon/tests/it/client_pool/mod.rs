@@ -1,9 +1,14 @@
 //! Tests of the client's pool of HTTP connections: which one a call gets, and when they end.
 
+mod frames;
 mod http1;
 mod http2;
+mod not_sent;
+#[cfg(unix)]
+mod silence;
 mod threads;
 mod time;
+mod undriven;
 
 use std::io;
 use std::net::SocketAddr;
@@ -88,18 +93,18 @@ async fn settle() {
 /// Checks that a connection on which nothing is sent is closed after a minute, as the server tells.
 async fn is_closed_after_a_minute(
     client: &Client,
-    server: &Numbered,
+    connections: impl Fn() -> usize,
     hears: &mut UnboundedReceiver<Instant>,
 ) {
     for _ in 0..3 {
         call(client).await;
         sleep(Duration::from_secs(59)).await;
     }
-    assert_eq!(server.connections(), 1);
+    assert_eq!(connections(), 1);
     call(client).await;
     let idle_since = Instant::now();
     let closed = hears.recv().await.unwrap();
     assert_eq!((closed - idle_since).as_secs(), 60);
     call(client).await;
-    assert_eq!(server.connections(), 2);
+    assert_eq!(connections(), 2);
 }

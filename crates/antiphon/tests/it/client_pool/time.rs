@@ -22,7 +22,7 @@ async fn an_idle_connection_is_closed_after_a_minute() {
     })
     .await;
     let client = client(server.address);
-    is_closed_after_a_minute(&client, &server, &mut hears).await;
+    is_closed_after_a_minute(&client, || server.connections(), &mut hears).await;
 }
 
 /// What the server has closed does not stay open for a minute.

@@ -11,7 +11,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,6 +37,8 @@ pub(crate) struct TimedSocket<S> {
     is_dry: bool,
     timer: Option<Pin<Box<Sleep>>>,
     armed: u64,
+    /// Whom the timer wakes.
+    waker: Option<Waker>,
     /// Bytes that were read to detect the protocol; hyper reads them first.
     prefix: Prefix,
     /// The time limit for shutting down, and for discarding input after that.
@@ -74,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
             is_dry: false,
             timer: None,
             armed: NEVER,
+            waker: None,
             prefix: Prefix::default(),
             linger: None,
             is_shut: false,
@@ -136,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         loop {
             let by = self.clock.due(self.pace.deadline());
-            if by == NEVER {
+            if by == NEVER || self.is_woken_before(by, cx) {
                 return Ok(());
             }
             if self.clock.has_passed(by) {
@@ -156,12 +159,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
                 }
             };
             if timer.as_mut().poll(cx).is_pending() {
+                self.waker = Some(cx.waker().clone());
                 return Ok(());
             }
             // The timer was armed for a deadline that has moved to a later time: check again and
             // re-arm.
             self.timer = None;
         }
+    }
+
+    /// Whether the timer will wake this task, and not later than the deadline. Then the deadline has not
+    /// passed, and neither the clock nor the timer need be asked.
+    fn is_woken_before(&self, by: u64, cx: &Context<'_>) -> bool {
+        let is_armed = |timer: &Pin<Box<Sleep>>| self.armed <= by && !timer.is_elapsed();
+        let wakes = |waker: &Waker| waker.will_wake(cx.waker());
+        self.timer.as_ref().is_some_and(is_armed) && self.waker.as_ref().is_some_and(wakes)
     }
 
     /// Whether the timer has fired, or would fire only after the deadline.
