@@ -103,24 +103,25 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
             }
         }
     });
-    let handler = match method.request_handler {
-        Some(_) => handled(method, callee, &names),
-        None if is_immediate(method) => immediate(method, callee, &names),
-        None => decoded(method, callee, &names),
-    };
-    let handler = match is_immediate(method) {
-        true => quote! {
+    let handler = if is_immediate(method) {
+        let body = immediate(method, callee, &names);
+        quote! {
             ::antiphon::__private::immediate(
                 #name,
-                move |#call: &mut ::antiphon::__private::Call| { #handler },
+                move |#call: &mut ::antiphon::__private::Call| { #body },
             )
-        },
-        false => quote! {
+        }
+    } else {
+        let body = match method.request_handler {
+            Some(_) => handled(method, callee, &names),
+            None => decoded(method, callee, &names),
+        };
+        quote! {
             ::antiphon::__private::Method::new(
                 #name,
-                move |mut #call: ::antiphon::__private::Call| { #may_stream #handler },
+                move |mut #call: ::antiphon::__private::Call| { #may_stream #body },
             )
-        },
+        }
     };
     let format = method
         .format

@@ -8,6 +8,7 @@
 //! | `framed/` | messages on a byte stream: one per line, or with headers as in LSP |
 //! | `memory.rs` | in-memory connections |
 //! | `tcp.rs`, `unix.rs`, `stdio/` | sources of byte streams |
+//! | `line_breaks.rs` | line breaks in messages whose end is one |
 //! | `lookup.rs` | look-up of host names, shared by all who ask at the same time |
 //! | `unix_bind/` | creation of listening Unix sockets |
 //! | `tls/` | TLS around them |
@@ -23,6 +24,8 @@ pub(crate) mod byte_stream;
 pub(crate) mod framed;
 #[cfg(feature = "server")]
 pub(crate) mod http;
+#[cfg(any(feature = "client", feature = "server"))]
+mod line_breaks;
 #[cfg(feature = "client")]
 mod lookup;
 pub(crate) mod memory;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::client_pool::frames::frame;
 use crate::client_support::{listen, read_request, wire};
 
 /// The right response to the first call of a client.
@@ -168,16 +169,6 @@ async fn a_response_without_a_request_answers_no_call() {
     if let Ok(result) = client.call::<String>("m", ()).await {
         assert_eq!(result, "right");
     }
-}
-
-/// A frame of HTTP/2.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
 }
 
 #[tokio::test]

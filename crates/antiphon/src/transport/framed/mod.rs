@@ -22,6 +22,7 @@ use tokio_util::io::poll_read_buf;
 use crate::memory_budget::{Account, Direction, Reservation};
 use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::byte_stream::Socket;
+use crate::transport::line_breaks::join_lines;
 
 /// Read size for small messages, and for large ones.
 const READ: usize = 4 * 1024;
@@ -39,9 +40,6 @@ const PIECES: usize = 16;
 
 /// Messages shorter than this are copied into a shared chunk; longer ones are written in place.
 const GATHERED: usize = 16 * 1024;
-
-/// Line breaks are searched in steps of this many bytes.
-const STEP: usize = 32;
 
 /// A byte stream that carries messages.
 #[derive(Debug)]
@@ -225,16 +223,7 @@ impl<S: Socket> Wire for StreamWire<S> {
                 self.unwritten += piece.len() - start;
             }
             _ => {
-                // In JSON a line break is white space, so it can be replaced by a space.
-                for step in message.chunks_mut(STEP) {
-                    // Without an early exit, so that the compiler can vectorize it.
-                    let breaks = |any, byte: &u8| any | is_line_break(*byte);
-                    if step.iter().fold(false, breaks) {
-                        for byte in step.iter_mut().filter(|byte| is_line_break(**byte)) {
-                            *byte = b' ';
-                        }
-                    }
-                }
+                join_lines(message);
                 message.push(b'\n');
             }
         }
@@ -304,10 +293,6 @@ impl<S: Socket> Wire for StreamWire<S> {
             self.output = VecDeque::new();
         }
     }
-}
-
-fn is_line_break(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
 }
 
 fn wire_error(error: FramingError, may_answer: bool) -> WireError {

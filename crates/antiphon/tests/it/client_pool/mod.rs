@@ -1,6 +1,6 @@
 //! Tests of the client's pool of HTTP connections: which one a call gets, and when they end.
 
-mod frames;
+pub(crate) mod frames;
 mod http1;
 mod http2;
 mod not_sent;

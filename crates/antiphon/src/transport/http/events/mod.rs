@@ -21,6 +21,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
 use crate::session_state::{Arrivals, End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
+use crate::transport::line_breaks::join_lines;
 
 /// The media type that a request has to list in `Accept` to get an event stream.
 pub(crate) const MEDIA_TYPE: &str = "text/event-stream";
@@ -233,14 +234,4 @@ fn write_head(text: &mut Vec<u8>, id: Option<&dyn fmt::Display>) {
         text.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
     text.extend_from_slice(b"data: ");
-}
-
-/// Replaces line breaks, which would end the data of an event. JSON that a method has formatted itself
-/// may have some; between tokens a space means the same.
-fn join_lines(message: &mut [u8]) {
-    // Without a branch, many bytes are done at once.
-    for byte in message {
-        let is_break = *byte == b'\n' || *byte == b'\r';
-        *byte = if is_break { b' ' } else { *byte };
-    }
 }
