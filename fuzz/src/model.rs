@@ -104,6 +104,7 @@ fn entry(value: &RawValue) -> Entry<'_> {
         "timeout",
         "traceparent",
         "tracestate",
+        "after",
     ];
     let once = names.iter().all(|name| all(name).len() < 2);
     let ids = all("id");

@@ -233,6 +233,10 @@ use proc_macro::TokenStream;
 /// # }
 /// ```
 ///
+/// A method may also return a `Subscription<T>` of a `Topic<T>`, or a `Result` of it. It is known by that
+/// name, so a type of your own with this name and one parameter cannot be a plain result; if it is a
+/// stream, say `stream`.
+///
 /// A stream must be `Send`. It may borrow from `&self` and from a `&Context`, which live as long as
 /// the subscription. So `+ use<>` and `+ 'static` are allowed, but not necessary. The
 /// connection polls its streams itself, between reading and writing, so a stream must be quick, and
@@ -244,7 +248,7 @@ use proc_macro::TokenStream;
 /// | `notification = "…"` | sets the full method name of the notifications, instead of the name of the method |
 /// | `unsubscribe = "…"` | sets the full name of a method that ends subscriptions, in addition to `rpc.unsubscribe` |
 /// | `plain` | sends messages without `seq` and `end`, as Ethereum clients expect them |
-/// | `overflow = "…"` | sets what happens if a subscriber does not keep up: `disconnect` (the default), `drop_oldest`, `latest_only` or `block` |
+/// | `overflow = "…"` | sets what happens if a subscriber does not keep up: `disconnect` (the default, unless a topic has another one), `drop_oldest`, `drop_newest`, `latest_only`, `conflate` or `block` |
 ///
 /// The error type of the items must convert into `ErrorObject`, like that of a method:
 ///

@@ -318,6 +318,13 @@ fn subscribed(
     let [outcome, producer, item] = [&names.outcome, &names.producer, &names.item].map(placed);
     let call = &names.call;
     let returned = returned(method, callee, names, context);
+    let follows = |subscription: &Subscription| subscription.is_of_topic;
+    if method.subscription.as_ref().is_some_and(follows) {
+        return quote_spanned! {span=> {
+            let #outcome = ::antiphon::__private::Followed(#returned).subscription();
+            ::antiphon::__private::follow(#call, #outcome)
+        }};
+    }
     let body = quote_spanned! {span=>
         let #outcome = {
             use ::antiphon::__private::PlainOpened as _;

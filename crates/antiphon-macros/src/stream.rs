@@ -2,7 +2,8 @@
 //!
 //! A macro sees names, not types. So a method returns a stream if its return type is written as
 //! `impl Stream<…>`, alone or as the first argument of a `Result`, or if it has
-//! `#[method(stream)]`.
+//! `#[method(stream)]`. It follows a topic if its return type is written as `Subscription<T>` in the
+//! same places.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -14,13 +15,15 @@ use syn::{
 
 use crate::attr::MethodOptions;
 use crate::errors::Errors;
-use crate::types::peel;
+use crate::types::{last_segment, peel};
 
 /// The values of `overflow` and the corresponding variants.
-const OVERFLOWS: [(&str, &str); 4] = [
+const OVERFLOWS: [(&str, &str); 6] = [
     ("disconnect", "Disconnect"),
     ("drop_oldest", "DropOldest"),
+    ("drop_newest", "DropNewest"),
     ("latest_only", "LatestOnly"),
+    ("conflate", "Conflate"),
     ("block", "Block"),
 ];
 
@@ -28,6 +31,8 @@ const OVERFLOWS: [(&str, &str); 4] = [
 pub(crate) struct Subscription {
     /// The item type, which may be a `Result`; `None` if it cannot be named.
     pub(crate) item: Option<Type>,
+    /// Whether the method returns a subscription to a topic, and no stream.
+    pub(crate) is_of_topic: bool,
     pub(crate) unsubscribe: Option<LitStr>,
     notification: Option<LitStr>,
     is_plain: bool,
@@ -43,7 +48,9 @@ impl Subscription {
         options: &MethodOptions,
         errors: &mut Errors,
     ) -> Option<Self> {
-        if options.stream.is_none() && !output.is_some_and(is_stream) {
+        let topical = output.filter(|_| options.stream.is_none());
+        let topical = topical.and_then(topical_item);
+        if options.stream.is_none() && topical.is_none() && !output.is_some_and(is_stream) {
             refuse_options(options, errors);
             return None;
         }
@@ -57,10 +64,11 @@ impl Subscription {
         let given = options.stream.as_ref().and_then(|(_, item)| item.as_ref());
         let item = match given {
             Some(text) => given_item(text, errors),
-            None => output.and_then(shown_item),
+            None => topical.cloned().or_else(|| output.and_then(shown_item)),
         };
         Some(Self {
             item,
+            is_of_topic: topical.is_some(),
             unsubscribe: options.unsubscribe.clone(),
             notification: options.notification.clone(),
             is_plain: options.plain.is_some(),
@@ -114,8 +122,8 @@ fn refuse_options(options: &MethodOptions, errors: &mut Errors) {
     let plain = plain.map(|word| ("plain", word.to_token_stream()));
     for (name, tokens) in texts.chain(plain) {
         let message = format!(
-            "`{name}` is for methods that return `impl Stream<Item = T>`; for a stream with another \
-             name add `stream`"
+            "`{name}` is for methods that return `impl Stream<Item = T>` or `Subscription<T>`; for a \
+             stream with another name add `stream`"
         );
         errors.at(tokens, message);
     }
@@ -169,6 +177,26 @@ fn anonymous(ty: &mut Type) -> Option<&mut TypeImplTrait> {
                 _ => None,
             }
         }
+        _ => None,
+    }
+}
+
+/// The `T` of `Subscription<T>`, alone or as the first argument of a `Result`.
+fn topical_item(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = peel(ty) else {
+        return None;
+    };
+    let segment = path.path.segments.last()?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
+    let Some(GenericArgument::Type(first)) = arguments.args.first() else {
+        return None;
+    };
+    match segment.ident.to_string().as_str() {
+        "Subscription" if arguments.args.len() == 1 => Some(first),
+        "Result" => topical_item(first)
+            .filter(|_| last_segment(first).is_some_and(|name| name == "Subscription")),
         _ => None,
     }
 }

@@ -8,6 +8,9 @@ use crate::error::ErrorObject;
 use crate::raw::RawJson;
 use crate::scan::Span;
 
+/// Maximum length of the JSON text of `after`, in bytes. A longer one names no item.
+pub(crate) const MAX_AFTER_LEN: usize = 256;
+
 /// Maximum length of the JSON text of `traceparent` and of `tracestate`, in bytes. A longer one is
 /// ignored. Everybody passes on 512 characters (W3C Trace Context, section 3.3.1.5).
 pub const MAX_TRACE_LEN: usize = 1024;
@@ -138,6 +141,7 @@ pub(crate) struct Extensions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) traceparent: Option<String>,
     pub(crate) tracestate: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 impl Request {
@@ -257,6 +261,13 @@ impl Request {
         self.extensions.as_ref()?.tracestate.as_deref()
     }
 
+    /// The cursor of the item after which a subscription is to begin, from the member `after`. It has
+    /// at most 256 bytes of JSON text.
+    #[must_use]
+    pub fn after(&self) -> Option<&str> {
+        self.extensions.as_ref()?.after.as_deref()
+    }
+
     fn str(&self, range: std::ops::Range<usize>) -> &str {
         // The parser has validated the message as UTF-8, and spans begin and end at ASCII
         // characters.
@@ -299,6 +310,8 @@ pub struct Extras<'a> {
     pub traceparent: Option<&'a str>,
     /// Vendor-specific trace data.
     pub tracestate: Option<&'a str>,
+    /// The cursor of the item after which a subscription is to begin.
+    pub after: Option<&'a str>,
 }
 
 /// Appends a request, or a notification if `id` is `None`.
@@ -364,6 +377,10 @@ pub fn write_request_with(
     if let Some(tracestate) = extras.tracestate {
         out.extend_from_slice(b",\"tracestate\":");
         write_string(out, tracestate);
+    }
+    if let Some(after) = extras.after {
+        out.extend_from_slice(b",\"after\":");
+        write_string(out, after);
     }
     out.push(b'}');
 }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 
 use crate::error::{ErrorCode, ErrorObject};
 use crate::id;
-use crate::message::MAX_TRACE_LEN;
 use crate::message::{Entry, Extensions, Incoming, Invalid, Likeness, Name, Request, Response};
+use crate::message::{MAX_AFTER_LEN, MAX_TRACE_LEN};
 use crate::raw::RawJson;
 use crate::scan::{Fault, Scanner, Span, may_exceed};
 
@@ -233,6 +233,7 @@ struct Members {
     timeout: Option<Span>,
     traceparent: Option<Span>,
     tracestate: Option<Span>,
+    after: Option<Span>,
     /// No string has contained an escape by the end of the object.
     plain: bool,
     /// A member was repeated, with or without escapes in its name.
@@ -310,6 +311,7 @@ impl Members {
             b"timeout" => &mut self.timeout,
             b"traceparent" => &mut self.traceparent,
             b"tracestate" => &mut self.tracestate,
+            b"after" => &mut self.after,
             _ => return None,
         })
     }
@@ -358,13 +360,16 @@ impl Members {
         let Some(method) = method_name(at(method), method, self.plain) else {
             return refuse("the method is not a string");
         };
-        let extended =
-            self.timeout.is_some() || self.traceparent.is_some() || self.tracestate.is_some();
+        let extended = self.timeout.is_some()
+            || self.traceparent.is_some()
+            || self.tracestate.is_some()
+            || self.after.is_some();
         let extensions = extended.then(|| {
             Box::new(Extensions {
                 timeout: self.timeout.and_then(|span| milliseconds(at(span))),
                 traceparent: self.traceparent.and_then(|span| trace(at(span))),
                 tracestate: self.tracestate.and_then(|span| trace(at(span))),
+                after: self.after.and_then(|span| cursor(at(span))),
             })
         });
         Entry::Request(Request {
@@ -457,6 +462,15 @@ fn trace(value: &[u8]) -> Option<String> {
     }
 }
 
+/// A cursor. One that is too long, or no string, is known to nobody; so is the empty one. `null` is none.
+fn cursor(value: &[u8]) -> Option<String> {
+    match value {
+        b"null" => None,
+        _ if value.len() <= MAX_AFTER_LEN => Some(string(value).unwrap_or_default()),
+        _ => Some(String::new()),
+    }
+}
+
 fn milliseconds(value: &[u8]) -> Option<Duration> {
     serde_json::from_slice(value)
         .ok()
@@ -497,5 +511,32 @@ mod tests {
                 "{length}"
             );
         }
+    }
+
+    /// What is no cursor is one that nobody knows; so nobody takes it for a subscription from now on.
+    #[test]
+    fn a_cursor_is_a_short_text() {
+        let long = |length: usize| format!("\"{}\"", "x".repeat(length));
+        for (value, expected) in [
+            ("null", None),
+            (r#""5-1-a""#, Some("5-1-a")),
+            (r#""\u0061""#, Some("a")),
+            (&*long(254), Some(&*"x".repeat(254))),
+            (&*long(255), Some("")),
+            (r#""\ud800""#, Some("")),
+            ("7", Some("")),
+            (r#"{"a":[]}"#, Some("")),
+        ] {
+            let message = format!(r#"{{"jsonrpc":"2.0","method":"m","id":1,"after":{value}}}"#);
+            let Ok(Incoming::Single(Entry::Request(request))) =
+                parse(message.into(), &Rules::default())
+            else {
+                panic!("no request");
+            };
+            assert_eq!(request.after(), expected, "{value}");
+        }
+        let twice = r#"{"jsonrpc":"2.0","method":"m","after":"a","after":"b"}"#;
+        let parsed = parse(twice.into(), &Rules::default());
+        assert!(matches!(parsed, Ok(Incoming::Single(Entry::Invalid(_)))));
     }
 }

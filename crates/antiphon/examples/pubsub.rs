@@ -9,48 +9,37 @@
 //! ```
 //!
 //! `publish` returns the number of subscribers. A web page can do both as well, with
-//! `new WebSocket("ws://127.0.0.1:8060")`, if its origin is allowed with `--allow-origin`. A
-//! publisher lives in one process. To publish across several servers, use a message broker.
+//! `new WebSocket("ws://127.0.0.1:8060")`, if its origin is allowed with `--allow-origin`. Each item has a
+//! `cursor`. Whoever subscribes again with it, as the member `after` of the request, misses nothing, as long
+//! as the last hundred items of the subject reach back so far. A topic lives in one process.
 
 use std::process::ExitCode;
 
-use antiphon::{Router, Server, rpc};
-use futures_util::stream::{Stream, unfold};
-use tokio::sync::broadcast::{Sender, error::RecvError};
+use antiphon::{Overflow, Router, Server, Subscription, Topic, rpc};
 
 struct News {
-    /// Topic and text.
-    channel: Sender<(String, String)>,
+    /// Texts by subject.
+    texts: Topic<String>,
 }
 
 #[rpc]
 impl News {
-    /// Texts that are published under a topic from now on.
-    #[method(overflow = "drop_oldest")]
-    fn rpc_subscribe(&self, topic: String) -> impl Stream<Item = String> {
-        unfold(
-            (self.channel.subscribe(), topic),
-            |(mut news, topic)| async {
-                loop {
-                    match news.recv().await {
-                        Ok((about, text)) if about == topic => return Some((text, (news, topic))),
-                        // Another topic, or messages that the full channel has dropped.
-                        Ok(_) | Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => return None,
-                    }
-                }
-            },
-        )
+    /// Texts about a subject, from now on or from where the caller left off.
+    fn rpc_subscribe(&self, subject: String) -> Subscription<String> {
+        self.texts.subscribe(subject)
     }
 
-    /// Sends a text to all subscribers, and returns their number.
-    fn rpc_publish(&self, topic: String, text: String) -> usize {
-        // `send` fails only if there is no subscriber.
-        self.channel.send((topic, text)).unwrap_or(0)
+    /// Sends a text to all subscribers of its subject, and returns their number.
+    fn rpc_publish(&self, subject: String, text: String) -> usize {
+        self.texts.publish(&subject, &text);
+        self.texts.subscribers(&subject)
     }
 }
 
 fn main() -> ExitCode {
-    let (channel, _) = tokio::sync::broadcast::channel(256);
-    Server::new(Router::new().nest("news", News { channel })).start()
+    let texts = Topic::builder("news")
+        .history(100)
+        .overflow(Overflow::DropOldest)
+        .build();
+    Server::new(Router::new().nest("news", News { texts })).start()
 }

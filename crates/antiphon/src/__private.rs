@@ -38,7 +38,8 @@ pub use crate::describe::{Access, ParamInfo};
 pub use crate::error::{ErrorCodes, ErrorInfo};
 pub use crate::router::params::{Slot, decode};
 pub use crate::router::{IntoMethod, IntoRouter, Method, NamedParams, Router};
-pub use crate::subscription::{Overflow, Producer};
+pub use crate::subscription::Producer;
+pub use crate::topic::Overflow;
 
 use std::borrow::Cow;
 
@@ -48,7 +49,8 @@ use serde::ser::SerializeMap as _;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::router::params::Slots;
-use crate::subscription::Produced;
+use crate::subscription::{Items, Produced};
+use crate::topic::Subscription;
 
 /// What a macro has made for a client: it is there if the library can be one.
 #[doc(hidden)]
@@ -169,6 +171,32 @@ where
             Ok(items) => call.subscribe(items),
             Err(error) => Reply::error(error),
         }
+    }
+}
+
+/// What a method that follows a topic has returned: a subscription, or a `Result` of one.
+#[derive(Debug)]
+pub struct Followed<T>(pub T);
+
+impl<T> Followed<Subscription<T>> {
+    /// The subscription.
+    pub fn subscription(self) -> Result<Subscription<T>, ErrorObject> {
+        Ok(self.0)
+    }
+}
+
+impl<T, E: MethodError> Followed<Result<Subscription<T>, E>> {
+    /// The subscription or the error.
+    pub fn subscription(self) -> Result<Subscription<T>, ErrorObject> {
+        self.0.map_err(E::into_error_object)
+    }
+}
+
+/// Answers a call with a subscription to a topic, or with the method's error.
+pub fn follow<T>(call: Call, subscription: Result<Subscription<T>, ErrorObject>) -> Reply {
+    match subscription {
+        Ok(subscription) => call.subscribe(Items::Topic(Box::new(subscription.into_feed()))),
+        Err(error) => Reply::error(error),
     }
 }
 

@@ -271,6 +271,18 @@ impl Call {
         }
     }
 
+    /// The cursor behind which the caller wants to go on: the member `after`, or for an event stream the
+    /// id of the last event that it has seen.
+    fn after(&self) -> Option<&str> {
+        let session = self.origin.session.as_ref();
+        let header = || {
+            let head = self.origin.http.as_ref();
+            let head = head.filter(|_| session.is_some_and(|session| !session.is_duplex()));
+            head?.headers.get("last-event-id")?.to_str().ok()
+        };
+        self.request.after().or_else(header)
+    }
+
     /// Answers with the id of a subscription, which begins when the answer is on its way.
     pub(crate) fn subscribe(self, items: Items) -> Reply {
         if self.is_notification() {
@@ -286,6 +298,14 @@ impl Call {
         else {
             return Reply::error(ErrorCode::OVERLOADED);
         };
+        if let Items::Topic(feed) = &items {
+            if feed.is_refused() {
+                return Reply::error(ErrorCode::OVERLOADED);
+            }
+            if let Some(cursor) = self.after() {
+                feed.resume(cursor);
+            }
+        }
         let options = self
             .method_info()
             .and_then(|info| info.subscription.clone());

@@ -226,10 +226,13 @@
 //! # }
 //! ```
 //!
-//! A subscriber receives only what the process that it is connected to publishes: worker processes
-//! do not share subscriptions. A subscription is not resumed after its connection was lost. A
-//! client that [reconnects](client::ClientBuilder::reconnect) subscribes again, and the stream
-//! yields an error to show that items may be missing. WebSocket over HTTP/2 is not supported.
+//! What is the same for many subscribers is published in a [`Topic`]: each item is written once and
+//! reaches all who have subscribed to its key, in the same order. A method returns its
+//! [`Subscription`]. Who subscribes again with the [`Cursor`] of the last item that it has seen gets what
+//! was kept since. A subscriber receives only what the process that it is connected to publishes: worker
+//! processes do not share topics. A client that [reconnects](client::ClientBuilder::reconnect) subscribes
+//! again, and the stream yields an error to show that items may be missing. WebSocket over HTTP/2 is
+//! not supported.
 //!
 //! # Layers
 //!
@@ -346,6 +349,7 @@ mod shutdown;
 mod subscription;
 #[cfg(all(unix, feature = "supervisor"))]
 mod supervisor;
+mod topic;
 mod transport;
 
 pub use address::{Address, AddressError, SocketAccess};
@@ -388,7 +392,7 @@ pub use server::{
     ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;
-pub use subscription::Overflow;
+pub use topic::{Cursor, Overflow, PublishError, Subscription, Topic, TopicBuilder};
 #[cfg(feature = "server")]
 pub use transport::http::{Body, HttpService, Route};
 

@@ -153,6 +153,7 @@ impl<'a> SessionExchange<'a> {
             timeout: left.filter(|_| self.source.tells_deadlines()),
             traceparent: self.current.traceparent.as_deref(),
             tracestate: self.current.tracestate.as_deref(),
+            after: None,
         }
     }
 

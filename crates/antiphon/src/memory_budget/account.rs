@@ -106,6 +106,17 @@ impl Account {
         })
     }
 
+    /// An account of something that many connections share, under the budget for responses of this one;
+    /// `None` if this one has no budget.
+    pub(crate) fn of_the_same_budgets(&self) -> Option<Arc<Self>> {
+        let pool = self.responses.pool.as_ref()?;
+        Some(Arc::new(Self {
+            responses: Share::of_many(pool),
+            max_unwritten: usize::MAX,
+            ..Self::default()
+        }))
+    }
+
     fn share(&self, direction: Direction) -> &Share {
         match direction {
             Direction::Request => &self.requests,

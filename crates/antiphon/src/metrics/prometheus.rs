@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::snapshot::{BOUNDS, CODES, MethodSnapshot, Snapshot};
+use crate::topic::counts::TopicCounts;
 
 /// The media type of this format.
 pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -53,6 +54,7 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
             );
         }
     }
+    topics(&mut text, snapshot);
     errors(&mut text, snapshot);
     durations(&mut text, snapshot);
     let whole = [
@@ -104,6 +106,51 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
         let _ = writeln!(text, "{name} {value}");
     }
     text
+}
+
+/// The metrics of topics, by their names.
+fn topics(text: &mut String, snapshot: &Snapshot) {
+    type Of = fn(&TopicCounts) -> u64;
+    let metrics: [(&str, &str, &str, Of); 4] = [
+        (
+            "antiphon_topic_published_total",
+            "counter",
+            "Items of topics that somebody had use of.",
+            |topic| topic.published,
+        ),
+        (
+            "antiphon_topic_delivered_total",
+            "counter",
+            "Items of topics that were queued for a subscriber.",
+            |topic| topic.delivered,
+        ),
+        (
+            "antiphon_topic_dropped_total",
+            "counter",
+            "Items of topics that a subscriber did not get, because it did not keep up.",
+            |topic| topic.dropped,
+        ),
+        (
+            "antiphon_topic_subscribers",
+            "gauge",
+            "Subscribers of topics.",
+            |topic| topic.subscribers,
+        ),
+    ];
+    for (name, kind, help, value) in metrics {
+        if snapshot.topics.is_empty() {
+            return;
+        }
+        head(text, name, kind, help);
+        for (topic, counts) in &snapshot.topics {
+            let _ = writeln!(
+                text,
+                "{name}{{topic=\"{}\"}} {}",
+                label(topic),
+                value(counts)
+            );
+        }
+    }
 }
 
 /// A metric with one value per method: name, type, help text, and how to get the value.
@@ -215,6 +262,13 @@ mod tests {
         };
         one.count("a\"b", &known.snapshot(3));
         one.count("", &unknown.snapshot(1));
+        let counts = TopicCounts {
+            published: 1,
+            delivered: 2,
+            dropped: 3,
+            subscribers: 4,
+        };
+        one.topics.insert("a\"b".to_owned(), counts);
         let ended = one.clone().without_gauges();
         let mut both = one.clone();
         both.add(&ended);
@@ -243,6 +297,11 @@ mod tests {
             "antiphon_memory_refused_total 16",
             "antiphon_audit_missing_total 18",
             "antiphon_processes 1",
+            "# TYPE antiphon_topic_subscribers gauge",
+            "antiphon_topic_published_total{topic=\"a\\\"b\"} 2",
+            "antiphon_topic_delivered_total{topic=\"a\\\"b\"} 4",
+            "antiphon_topic_dropped_total{topic=\"a\\\"b\"} 6",
+            "antiphon_topic_subscribers{topic=\"a\\\"b\"} 4",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

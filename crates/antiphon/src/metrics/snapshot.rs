@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::topic::counts::TopicCounts;
+
 /// Upper bounds of the histogram's buckets, in microseconds; one more bucket has no bound.
 pub(crate) const BOUNDS: [u64; 15] = [
     10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000,
@@ -33,6 +35,9 @@ pub(crate) struct Snapshot {
     /// Lines of the audit log that were dropped.
     #[serde(default)]
     pub(crate) audit_missing: u64,
+    /// By name.
+    #[serde(default)]
+    pub(crate) topics: BTreeMap<String, TopicCounts>,
     /// The number of processes that are summed up here.
     pub(crate) processes: u64,
 }
@@ -66,6 +71,9 @@ impl Snapshot {
         self.response_memory += other.response_memory;
         self.memory_refused += other.memory_refused;
         self.audit_missing += other.audit_missing;
+        for (name, topic) in &other.topics {
+            self.topics.entry(name.clone()).or_default().add(topic);
+        }
         self.processes += other.processes;
     }
 
@@ -94,6 +102,9 @@ impl Snapshot {
     pub(crate) fn without_gauges(mut self) -> Self {
         for method in self.methods.values_mut() {
             method.in_flight = 0;
+        }
+        for topic in self.topics.values_mut() {
+            topic.subscribers = 0;
         }
         Self {
             connections: 0,

@@ -140,6 +140,7 @@ impl ServerStatus {
             response_memory: responses.used() as u64,
             memory_refused: requests.refused() + responses.refused(),
             audit_missing: self.audit_missing.load(Ordering::Relaxed),
+            topics: crate::topic::counts::all(),
             processes: 1,
             ..Snapshot::default()
         };

@@ -1,7 +1,7 @@
 //! Functions and closures as methods: `router.method_fn("add", |a: f64, b: f64| a + b)`.
 //!
 //! A function may take a [`Context`] first and then up to eight parameters; it may answer at once or
-//! with a future, plainly or with a `Result`, or return a stream of either. The marker types keep these apart for the compiler;
+//! with a future, plainly or with a `Result`, or return a stream of either, or a subscription to a topic. The marker types keep these apart for the compiler;
 //! nobody needs to name them.
 
 use antiphon_proto::ErrorObject;
@@ -13,7 +13,8 @@ use crate::call::{Call, CallFuture, Reply};
 use crate::context::Context;
 use crate::router::method::Method;
 use crate::router::params::{Slot, decode};
-use crate::subscription::erase;
+use crate::subscription::{Items, erase};
+use crate::topic::Subscription;
 
 /// A function or closure that can be a method; see [`Method::function`]. The compiler infers
 /// `Marker`.
@@ -21,7 +22,7 @@ use crate::subscription::erase;
     message = "`{Self}` cannot be a remote method",
     note = "it must be a `Fn` that takes `Context` or nothing first, then at most eight owned \
             arguments that implement `Deserialize`, and returns something that implements \
-            `Serialize`, a `Result` of it, or a future or stream of either",
+            `Serialize`, a `Result` of it, a future or stream of either, or a `Subscription`",
     note = "the error of a `Result` must convert into `ErrorObject`: use `antiphon::Failure` for any \
             error, `antiphon::ErrorObject` for a message to the caller, or an enum that derives \
             `antiphon::ErrorCodes`"
@@ -77,6 +78,10 @@ pub struct Now<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
 #[derive(Debug)]
 pub struct Later<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
 
+/// Marks functions that return a subscription to a topic.
+#[derive(Debug)]
+pub struct Follows<Args, T>(std::marker::PhantomData<(Args, T)>);
+
 /// Marks functions that return a stream.
 #[derive(Debug)]
 pub struct Streams<Args, Marker>(std::marker::PhantomData<(Args, Marker)>);
@@ -91,7 +96,7 @@ impl Method {
     /// The function takes a [`Context`] first, if it needs one, and then up to eight owned
     /// arguments that implement `Deserialize`. It returns a value that implements `Serialize`, or a
     /// `Result` of it whose error converts into an [`ErrorObject`], or a future or a stream of
-    /// either. A function that returns a stream makes a subscription.
+    /// either, or a [`Subscription`] to a topic. A function that returns a stream makes a subscription.
     ///
     /// An argument that is an `Option` may be left out. Parameters can be passed by position only,
     /// unless [`params`](Self::params) gives them names.
@@ -159,6 +164,30 @@ macro_rules! functions {
                     $(let $value = call.context();)?
                     let stream = self($($value,)? $($name),*);
                     CallFuture::ready(call.subscribe(erase(stream, Outcome::outcome)))
+                })
+                .subscription()
+            }
+        }
+
+        impl<Fun, Topical, $($name),*> Function<Follows<($($mark,)? ($($name,)*),), Topical>> for Fun
+        where
+            Fun: Fn($($ctx,)? $($name),*) -> Subscription<Topical> + Send + Sync + 'static,
+            Topical: 'static,
+            $($name: DeserializeOwned,)*
+        {
+            #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
+            fn into_method(self, name: String) -> Method {
+                Method::new(name, move |mut call| {
+                    if let Err(error) = call.may_stream() {
+                        return refused(call, error);
+                    }
+                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
+                        Ok(arguments) => arguments,
+                        Err(error) => return refused(call, error),
+                    };
+                    $(let $value = call.context();)?
+                    let feed = self($($value,)? $($name),*).into_feed();
+                    CallFuture::ready(call.subscribe(Items::Topic(Box::new(feed))))
                 })
                 .subscription()
             }

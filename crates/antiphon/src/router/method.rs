@@ -8,7 +8,8 @@ use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::describe::{Access, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
 use crate::identity::Requirement;
-use crate::subscription::{Options, Overflow};
+use crate::subscription::Options;
+use crate::topic::Overflow;
 
 /// What runs a call.
 ///
@@ -281,7 +282,7 @@ impl Method {
     /// Sets what happens if a subscriber does not keep up. Default: [`Overflow::Disconnect`].
     #[must_use]
     pub fn overflow(self, overflow: Overflow) -> Self {
-        self.options(|options| options.overflow = overflow)
+        self.options(|options| options.overflow = Some(overflow))
     }
 }
 

@@ -10,7 +10,10 @@ use super::event_loop::Session;
 use super::streams::WRITE_AHEAD;
 use super::wire::Wire;
 use crate::memory_budget::{FREE, Payload};
-use crate::session_state::Offered;
+use crate::session_state::{Offered, Taken};
+
+/// The most items of a topic that a subscriber gets before it is another one's turn.
+const AT_ONCE: usize = 16;
 
 /// The most keys for which memory is kept.
 const KEPT: usize = 64;
@@ -43,7 +46,55 @@ impl<W: Wire> Session<W> {
         }
     }
 
+    /// Writes what a topic has for a subscriber, while the wire has room for it. The rest waits in the
+    /// topic, where it is shared.
+    fn take_items(&mut self, key: u64) {
+        let mut message = Payload::from(std::mem::take(&mut self.scratch));
+        for left in (0..AT_ONCE).rev() {
+            if self.strained || self.wire.unwritten() >= WRITE_AHEAD {
+                self.streams.waiting.push(key);
+                break;
+            }
+            let Some(source) = self.streams.sources.get_mut(&key) else {
+                break;
+            };
+            let taken = source.take(&mut message);
+            let seq = source.made();
+            match taken {
+                Taken::None => break,
+                Taken::Item { more, .. } => {
+                    if !self.handle.writes(key, seq) {
+                        drop(self.streams.sources.remove(&key));
+                        break;
+                    }
+                    self.send(&mut message);
+                    if !more {
+                        break;
+                    }
+                }
+                Taken::Dropped => {}
+                Taken::Over(ending) => {
+                    self.handle.writes(key, seq);
+                    self.handle.end_queue(key, &ending);
+                    drop(self.streams.sources.remove(&key));
+                    break;
+                }
+            }
+            if left == 0 {
+                self.streams.ready.push_back(key);
+            }
+        }
+        if message.text.capacity() <= FREE {
+            message.text.clear();
+            self.scratch = message.text;
+        }
+    }
+
     fn poll_stream(&mut self, key: u64) {
+        let source = self.streams.sources.get(&key);
+        if source.is_some_and(|source| source.is_of_topic()) {
+            return self.take_items(key);
+        }
         let has_room = !self.strained && self.wire.unwritten() < WRITE_AHEAD;
         // With room, and nothing queued, a stream can be neither full nor over and still be here.
         if self.items || !has_room {

@@ -140,7 +140,7 @@ impl SessionHandle {
             self.0.posted.fetch_add(payload.len(), Ordering::Relaxed);
             state.outbox.push_back(Outgoing {
                 payload,
-                seq: None,
+                event: None,
                 principal,
             });
         }

@@ -42,5 +42,5 @@ pub(crate) use outbound_table::{BatchRoom, CallEnd, NewCall, Progress};
 pub(crate) use publisher::Offered;
 pub(crate) use publisher_queues::{Arrivals, Outgoing};
 pub(crate) use received::Received;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, Taken};
 pub(crate) use subscriber_queues::{Inbox, InboxEnd, InboxSender, is_id};

@@ -14,7 +14,12 @@ use super::handle::{Inner, SessionHandle, State};
 use super::publisher_queues::ItemQueue;
 use super::source::Source;
 use crate::memory_budget::{Exhausted, FREE, Payload};
-use crate::subscription::{Ending, Opening, Overflow};
+use crate::subscription::{Ending, Items, Opening};
+use crate::topic::{Overflow, QueueLimits};
+
+/// From this many bytes of a topic's items on that were copied for a response, the others wait in the
+/// topic.
+const COPIED: usize = 16 * 1024;
 
 impl SessionHandle {
     /// Whether the limit allows one more subscription.
@@ -58,12 +63,27 @@ impl SessionHandle {
         if state.end.is_some() {
             return Some(opening);
         }
+        let of_topic = match &opening.items {
+            Items::Topic(feed) => {
+                let limits = QueueLimits {
+                    items: self.0.limits.max_queued,
+                    bytes: self.0.limits.max_queued_bytes,
+                };
+                feed.begin(limits, opening.overflow, &self.0.memory);
+                true
+            }
+            Items::Stream(_) => false,
+        };
         let key = state.queues.insert(ItemQueue {
             id: opening.id.as_str().into(),
             items: VecDeque::new(),
             bytes: 0,
             has_turn: false,
-            overflow: opening.overflow,
+            overflow: match of_topic {
+                true => Overflow::Block,
+                false => opening.overflow.unwrap_or_default(),
+            },
+            of_topic,
             format: opening.format.clone(),
             made: 0,
             over: false,
@@ -114,6 +134,17 @@ impl SessionHandle {
     /// Takes an item of a stream. If it may be written `now`, and nothing is queued before it, it stays
     /// with the caller, who writes it. Otherwise it is queued.
     pub(crate) fn offer(&self, key: u64, seq: u64, item: &mut Payload, now: bool) -> Offered {
+        self.offer_with(key, seq, None, item, now)
+    }
+
+    fn offer_with(
+        &self,
+        key: u64,
+        seq: u64,
+        cursor: Option<Box<str>>,
+        item: &mut Payload,
+        now: bool,
+    ) -> Offered {
         let Inner { limits, memory, .. } = &*self.0;
         let queues = &mut self.lock().queues;
         match queues.table.get_mut(&key) {
@@ -128,9 +159,21 @@ impl SessionHandle {
             None => item.text.as_slice().to_vec().into(),
             Some(_) => std::mem::take(item),
         };
-        match queues.offer(key, seq, item, limits, memory) {
+        match queues.offer(key, seq, cursor, item, limits, memory) {
             true => Offered::Queued,
             false => Offered::Over,
+        }
+    }
+
+    /// Takes note of a message of a topic that is about to be written. Returns `false` if its
+    /// subscription is over.
+    pub(crate) fn writes(&self, key: u64, seq: u64) -> bool {
+        match self.lock().queues.table.get_mut(&key) {
+            Some(queue) if !queue.over => {
+                queue.made = seq;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -177,7 +220,11 @@ impl SessionHandle {
             }
             return Poll::Pending;
         }
-        if queue.overflow != Overflow::Block || !queue.is_full(all, 0, &self.0.limits) {
+        let is_full = match queue.of_topic {
+            true => queue.bytes >= COPIED,
+            false => queue.overflow == Overflow::Block && queue.is_full(all, 0, &self.0.limits),
+        };
+        if !is_full {
             return Poll::Ready(true);
         }
         queue.room = cx.map(|cx| cx.waker().clone());
@@ -222,9 +269,11 @@ async fn pump(handle: SessionHandle, mut source: Source) {
             return;
         };
         if let Err(ending) = item {
+            handle.writes(key, source.made());
             return handle.end_queue(key, &ending);
         }
-        let offered = handle.offer(key, source.made(), &mut payload, false);
+        let (seq, cursor) = (source.made(), source.take_cursor());
+        let offered = handle.offer_with(key, seq, cursor, &mut payload, false);
         // The body is woken, also if this item has ended the subscription.
         handle.notify();
         if offered == Offered::Over {

@@ -6,6 +6,7 @@
 //! ([`Overflow`]).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -15,7 +16,8 @@ use super::limits::ConnectionLimits;
 use super::source::Source;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Payload, Reservation};
-use crate::subscription::{Ending, MessageFormat, Overflow};
+use crate::subscription::{Ending, MessageFormat};
+use crate::topic::Overflow;
 
 /// Items are reserved in steps of this many bytes.
 const STEP: usize = 64 * 1024;
@@ -24,10 +26,35 @@ const STEP: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) payload: Payload,
-    /// The sequence number, if this is a message of a subscription.
-    pub(crate) seq: Option<u64>,
+    /// The id of its event, if this is a message of a subscription.
+    pub(super) event: Option<EventId>,
     /// On whose behalf it is sent, if it is not on behalf of this side of the connection.
     pub(crate) principal: Option<Box<Principal>>,
+}
+
+/// What the subscriber of an event stream has seen last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum EventId {
+    /// The sequence number of a message.
+    Seq(u64),
+    /// The cursor of an item of a topic, with which a subscription can be resumed.
+    Cursor(Box<str>),
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seq(seq) => seq.fmt(f),
+            Self::Cursor(cursor) => f.write_str(cursor),
+        }
+    }
+}
+
+impl Outgoing {
+    /// The id of its event, if it has one.
+    pub(crate) fn event_id(&self) -> Option<&dyn fmt::Display> {
+        self.event.as_ref().map(|id| id as &dyn fmt::Display)
+    }
 }
 
 /// The queues of all subscriptions of one peer.
@@ -72,6 +99,8 @@ pub(super) struct ItemQueue {
     /// Whether this queue is in `turns`.
     pub(super) has_turn: bool,
     pub(super) overflow: Overflow,
+    /// Whether its items wait in a topic, whose policy applies. Only a few bytes of them are here.
+    pub(super) of_topic: bool,
     pub(super) format: MessageFormat,
     /// The sequence number of the last item that the stream has produced.
     pub(super) made: u64,
@@ -143,6 +172,7 @@ impl ItemQueues {
         &mut self,
         key: u64,
         seq: u64,
+        cursor: Option<Box<str>>,
         payload: Payload,
         limits: &ConnectionLimits,
         memory: &Arc<Account>,
@@ -151,7 +181,7 @@ impl ItemQueues {
             return false;
         };
         queue.made = seq;
-        if queue.overflow == Overflow::LatestOnly {
+        if matches!(queue.overflow, Overflow::LatestOnly | Overflow::Conflate) {
             self.bytes -= queue.clear();
         }
         while queue.is_full(self.bytes, payload.len(), limits) {
@@ -162,32 +192,35 @@ impl ItemQueues {
                 }
                 // The stream has waited for room, so this exceeds the limit by one item at most.
                 Overflow::Block => break,
-                Overflow::DropOldest | Overflow::LatestOnly => match queue.items.pop_front() {
-                    // The other queues have filled the connection: this item is dropped.
-                    None => return true,
-                    Some(oldest) => {
-                        queue.bytes -= oldest.payload.len();
-                        self.bytes -= oldest.payload.len();
+                Overflow::DropNewest => return true,
+                Overflow::DropOldest | Overflow::LatestOnly | Overflow::Conflate => {
+                    match queue.items.pop_front() {
+                        // The other queues have filled the connection: this item is dropped.
+                        None => return true,
+                        Some(oldest) => {
+                            queue.bytes -= oldest.payload.len();
+                            self.bytes -= oldest.payload.len();
+                        }
                     }
-                },
+                }
             }
         }
         let overflow = queue.overflow;
         if self.hold(self.bytes + payload.len(), memory).is_err() {
             // There is no memory for it.
             return match overflow {
-                Overflow::DropOldest | Overflow::LatestOnly => true,
                 Overflow::Disconnect | Overflow::Block => {
                     self.end(key, &Ending::Lagged);
                     false
                 }
+                _ => true,
             };
         }
         self.push(
             key,
             Outgoing {
                 payload,
-                seq: Some(seq),
+                event: Some(cursor.map_or(EventId::Seq(seq), EventId::Cursor)),
                 principal: None,
             },
         );
@@ -231,12 +264,14 @@ impl ItemQueues {
             self.arrivals.gone.push(key);
         }
         let seq = queue.made + 1;
+        let of_topic = queue.of_topic;
         match queue.format.end(seq, ending) {
             Some(text) => self.push(
                 key,
                 Outgoing {
                     payload: text.into(),
-                    seq: Some(seq),
+                    // The end is no place from which a subscriber of a topic could go on.
+                    event: (!of_topic).then_some(EventId::Seq(seq)),
                     principal: None,
                 },
             ),

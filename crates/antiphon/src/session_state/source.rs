@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
+use antiphon_proto::{ErrorCode, ErrorObject};
+
 use super::bell::Bell;
 use crate::current_call::CurrentCall;
 use crate::error::{IncidentScope, guard};
-use crate::memory_budget::Payload;
+use crate::memory_budget::{FREE, Payload};
 use crate::subscription::{Ending, Items, MessageFormat, Opening, Room};
+use crate::topic::{Item, Next, Over};
 
 /// The log message for a panic in a stream.
 const PANICKED: &str = "a stream panicked";
@@ -30,6 +33,25 @@ pub(crate) struct Source {
     caller: String,
     alarm: Arc<Alarm>,
     waker: Waker,
+    /// Whether the topic knows the waker.
+    listens: bool,
+    /// The cursor of the item of a topic that was made last, for the id of its event.
+    cursor: Option<Box<str>>,
+}
+
+/// What a topic had for a subscriber.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// An item, whose message is written, and whether more wait.
+    Item {
+        item: Arc<Item>,
+        more: bool,
+    },
+    /// There was no memory for the item, and the subscription goes on without it.
+    Dropped,
+    /// Nothing; it rings when something comes.
+    None,
+    Over(Ending),
 }
 
 impl Source {
@@ -59,6 +81,8 @@ impl Source {
             caller,
             waker: Waker::from(Arc::clone(&alarm)),
             alarm,
+            listens: false,
+            cursor: None,
         }
     }
 
@@ -69,6 +93,11 @@ impl Source {
     /// The sequence number of the last item.
     pub(crate) fn made(&self) -> u64 {
         self.made
+    }
+
+    /// The cursor of the last item, if it is of a topic.
+    pub(super) fn take_cursor(&mut self) -> Option<Box<str>> {
+        self.cursor.take()
     }
 
     /// Polls the stream; if it is pending, it rings the session's bell with its key.
@@ -84,6 +113,75 @@ impl Source {
         self.alarm.rings.store(true, Ordering::Release);
     }
 
+    /// The topic that it follows, if it does.
+    pub(crate) fn is_of_topic(&self) -> bool {
+        matches!(self.items, Some(Items::Topic(_)))
+    }
+
+    /// Makes the message of the next item of its topic; nothing of the program runs for it.
+    ///
+    /// # Errors
+    ///
+    /// How the subscription ends.
+    pub(crate) fn take(&mut self, message: &mut Payload) -> Taken {
+        let Some(Items::Topic(feed)) = &self.items else {
+            return Taken::Over(Ending::Complete);
+        };
+        // Before it is asked, so that no wake-up during it is lost.
+        self.alarm.rings.store(false, Ordering::Release);
+        if !self.listens {
+            feed.listen(&self.waker);
+            self.listens = true;
+        }
+        let next = feed.next();
+        self.write(next, message)
+    }
+
+    /// Writes what a topic had.
+    fn write(&mut self, next: Next, message: &mut Payload) -> Taken {
+        let (seq, item, missed, more) = match next {
+            Next::Empty => return Taken::None,
+            Next::Over { why, seq } => {
+                self.made = seq;
+                return Taken::Over(match why {
+                    Over::Lagged => Ending::Lagged,
+                    Over::Closed => Ending::Complete,
+                });
+            }
+            Next::Item {
+                seq,
+                item,
+                missed,
+                more,
+            } => (seq, item, missed, more),
+        };
+        self.made = seq;
+        let Some(Items::Topic(feed)) = &self.items else {
+            return Taken::None;
+        };
+        message.text.clear();
+        let all = feed.is_of_all();
+        let size = item.plain().len();
+        if size > self.room.max {
+            return Taken::Over(Ending::Error(ErrorObject::of(
+                ErrorCode::RESPONSE_TOO_LARGE,
+            )));
+        }
+        let whole = size + self.format.around();
+        if whole > message.text.capacity().max(FREE) {
+            if message.reserve(whole, &self.room.account).is_err() {
+                return match feed.left_out(missed) {
+                    true => Taken::Dropped,
+                    false => Taken::Over(Ending::Lagged),
+                };
+            }
+            message.text.reserve_exact(whole);
+        }
+        self.format
+            .shared(seq, &item, all, missed, &mut message.text);
+        Taken::Item { item, more }
+    }
+
     /// Makes the message of the next item.
     ///
     /// # Errors
@@ -96,8 +194,24 @@ impl Source {
     ) -> Poll<Result<(), Ending>> {
         message.text.clear();
         self.format.begin(self.made + 1, &mut message.text);
+        if let Some(Items::Topic(feed)) = &self.items {
+            let next = feed.poll(cx);
+            let all = feed.is_of_all();
+            return match self.write(next, message) {
+                Taken::None => Poll::Pending,
+                Taken::Over(ending) => Poll::Ready(Err(ending)),
+                Taken::Item { item, .. } => {
+                    self.cursor = Some(item.cursor(all));
+                    Poll::Ready(Ok(()))
+                }
+                Taken::Dropped => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            };
+        }
         let Self {
-            items: Some(items),
+            items: Some(Items::Stream(items)),
             current,
             room,
             method,

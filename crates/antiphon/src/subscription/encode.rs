@@ -3,9 +3,12 @@
 //! ```text
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"result":…}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"end":"complete"}}
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"missed":3,"cursor":C,"result":…}}
 //! ```
 
 use antiphon_proto::{ErrorCode, ErrorObject};
+
+use crate::topic::{Item, Missed};
 
 /// Why a subscription has ended.
 #[derive(Clone, Debug)]
@@ -49,6 +52,38 @@ impl MessageFormat {
         }
         self.head(seq, text);
         text.extend_from_slice(b",\"result\":");
+    }
+
+    /// Appends the message of an item of a topic, which has the end of it as text.
+    pub(crate) fn shared(
+        &self,
+        seq: u64,
+        item: &Item,
+        all: bool,
+        missed: Option<Missed>,
+        text: &mut Vec<u8>,
+    ) {
+        if text.capacity() == 0 {
+            text.reserve(self.head.len() + item.plain().len() + 128);
+        }
+        self.head(seq, text);
+        if !self.plain {
+            match missed {
+                None => {}
+                Some(Missed::Unknown) => text.extend_from_slice(b",\"missed\":null"),
+                Some(Missed::Some(count)) => {
+                    text.extend_from_slice(b",\"missed\":");
+                    let _ = serde_json::to_writer(&mut *text, &count);
+                }
+            }
+            item.write_cursor(all, text);
+        }
+        text.extend_from_slice(item.plain());
+    }
+
+    /// The most bytes that a message has beside the text of an item of a topic.
+    pub(crate) fn around(&self) -> usize {
+        self.head.len() + 160
     }
 
     pub(crate) const TAIL: &'static [u8] = b"}}";

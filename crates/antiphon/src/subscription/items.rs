@@ -1,4 +1,4 @@
-//! Type-erased streams that write their items as JSON text.
+//! Type-erased items of a subscription, as JSON text.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -10,9 +10,15 @@ use futures_core::Stream;
 use serde::Serialize;
 
 use crate::memory_budget::{Account, Payload, Wait};
+use crate::topic::Feed;
 
 /// The type-erased items of a subscription.
-pub(crate) type Items = Pin<Box<dyn ItemStream + Send>>;
+pub(crate) enum Items {
+    /// A stream that is polled for each subscriber.
+    Stream(Pin<Box<dyn ItemStream + Send>>),
+    /// Items that all subscribers of a topic share.
+    Topic(Box<Feed>),
+}
 
 /// What one item may take.
 #[derive(Clone, Debug)]
@@ -52,11 +58,11 @@ where
     F: Fn(S::Item) -> Result<T, ErrorObject> + Send + Unpin + 'static,
     T: Serialize + 'static,
 {
-    Box::pin(Outcomes {
+    Items::Stream(Box::pin(Outcomes {
         stream: Box::pin(stream),
         split,
         value: PhantomData,
-    })
+    }))
 }
 
 impl<S, F, T> ItemStream for Outcomes<S, F, T>

@@ -6,8 +6,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | [`Overflow`], the options of a method, [`Opening`] |
-//! | `items.rs` | type-erased streams of JSON text |
+//! | `mod.rs` | the options of a method, [`Opening`] |
+//! | `items.rs` | type-erased streams of JSON text, or what a topic has for a subscriber |
 //! | `producer.rs` | a method's future together with the stream that it returns |
 //! | `encode.rs` | encoding of subscription messages |
 
@@ -21,31 +21,12 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::current_call::CurrentCall;
+use crate::topic::Overflow;
 
 pub(crate) use encode::{Ending, MessageFormat};
 pub(crate) use items::{Items, Room, erase};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
-
-/// What happens to a subscription if its subscriber does not keep up.
-///
-/// A limited number of items is queued for each subscriber, in addition to what its connection is
-/// already writing: by default 256 items or 1 MiB, as set by
-/// [`SessionLimits::max_queued`](crate::SessionLimits::max_queued) and `max_queued_bytes`. The
-/// policy applies when one more item does not fit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The subscription ends after the queued items. Its last message has `"end":"lagged"`.
-    #[default]
-    Disconnect,
-    /// The oldest queued item is dropped. The gap in `seq` tells how many are missing.
-    DropOldest,
-    /// Only the newest item is queued. The gap in `seq` tells how many are missing.
-    LatestOnly,
-    /// Backpressure: the stream is not polled until there is room in the queue.
-    Block,
-}
 
 /// Options of a method's subscriptions.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +37,8 @@ pub(crate) struct Options {
     pub(crate) unsubscribe: Option<String>,
     /// Whether messages go without `seq` and `end`.
     pub(crate) plain: bool,
-    pub(crate) overflow: Overflow,
+    /// `None` for the default, or that of the topic.
+    pub(crate) overflow: Option<Overflow>,
 }
 
 /// A subscription that is about to begin. Its id is the call's result.
@@ -64,7 +46,7 @@ pub(crate) struct Opening {
     /// The id as in messages, without quotes.
     pub(crate) id: String,
     pub(crate) format: MessageFormat,
-    pub(crate) overflow: Overflow,
+    pub(crate) overflow: Option<Overflow>,
     pub(crate) items: Items,
     /// What one item may take.
     pub(crate) room: Room,

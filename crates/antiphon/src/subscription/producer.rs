@@ -133,7 +133,7 @@ impl Produced {
             poll => poll,
         })
         .await?;
-        Ok(Box::pin(self))
+        Ok(Items::Stream(Box::pin(self)))
     }
 }
 
@@ -222,7 +222,10 @@ mod tests {
     }
 
     /// Polls to the end; a dot stands for `Poll::Pending`.
-    fn text(mut items: Items) -> String {
+    fn text(items: Items) -> String {
+        let Items::Stream(mut items) = items else {
+            panic!("no stream");
+        };
         let cx = &mut Context::from_waker(Waker::noop());
         let room = Room {
             max: 1000,

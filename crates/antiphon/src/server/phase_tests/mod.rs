@@ -35,7 +35,7 @@ use crate::server::exposure::Exposure;
 use crate::server::listener::Protocol;
 use crate::server::settings::Settings;
 use crate::shutdown::Shutdown;
-use crate::subscription::Overflow;
+use crate::topic::Overflow;
 use crate::transport::http::{Route, SessionPlace};
 
 const HTTP: (Protocol, Transport) = (Protocol::Http, Transport::Tcp);

@@ -62,7 +62,8 @@ pub(crate) fn preflight() -> Response<Body> {
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("POST"),
     );
-    let allowed = "authorization, content-type, rpc-timeout-ms, traceparent, tracestate";
+    let allowed = "authorization, content-type, last-event-id, rpc-timeout-ms, traceparent, \
+         tracestate";
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(allowed),

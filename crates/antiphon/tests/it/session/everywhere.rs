@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use antiphon::client::{Client, ClientBuilder, ErrorKind, StreamError};
 use antiphon::{
-    Context, Dispatcher, ErrorCode, ErrorObject, Limits, Params, Router, Server, ServerHandle, call,
+    Context, Dispatcher, ErrorCode, ErrorObject, Limits, Params, Router, Server, ServerHandle,
+    Topic, call,
 };
 use futures_core::Stream;
 use tokio::task::JoinHandle;
@@ -40,6 +41,17 @@ struct MethodCounters {
     noted: Counter,
     held: Counter,
     dropped: Counter,
+    ticks: Ticks,
+}
+
+/// A topic of numbers.
+#[derive(Clone)]
+struct Ticks(Topic<u64>);
+
+impl Default for Ticks {
+    fn default() -> Self {
+        Self(Topic::builder("ticks").build())
+    }
 }
 
 async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
@@ -48,6 +60,7 @@ async fn twice(ctx: Context, n: u64) -> Result<u64, ErrorObject> {
 
 fn router(seen: &MethodCounters) -> Router {
     let (noted, held) = (seen.noted.clone(), seen.clone());
+    let (ticks, report) = (seen.ticks.0.clone(), seen.ticks.0.clone());
     Router::new()
         .method(
             antiphon::Method::function("subtract", |minuend: i64, subtrahend: i64| {
@@ -78,6 +91,8 @@ fn router(seen: &MethodCounters) -> Router {
         })
         .method_fn("echo", |text: String| text)
         .method_fn("count", |last: u64| Count(0, last))
+        .method_fn("ticks", move |key: String| ticks.subscribe(key))
+        .method_fn("report", move |key: String, n: u64| report.publish(key, &n))
         .method_fn("twice", twice)
         .method_fn("steps", |ctx: Context, n: u32| async move {
             for step in 1..=n {
@@ -325,6 +340,23 @@ async fn check_session(transport: Transport) {
     assert!(numbers.next().await.is_none(), "{name}");
 
     // An overflow is reported, by one of several errors.
+    // All subscribers of a key, in one order.
+    let mut first = client.subscribe::<u64>("ticks", ("a",)).await.unwrap();
+    let mut second = client.subscribe::<u64>("ticks", ("a",)).await.unwrap();
+    let mut other = client.subscribe::<u64>("ticks", ("b",)).await.unwrap();
+    for n in 1..=50 {
+        assert_eq!(call!(client.report("a", n)).await.ok(), Some(n), "{name}");
+    }
+    assert_eq!(call!(client.report("b", 7)).await.ok(), Some(1_u64));
+    assert_eq!(other.next().await.unwrap().unwrap(), 7, "{name}");
+    for subscription in [&mut first, &mut second] {
+        for expected in 1..=50 {
+            let tick = subscription.next().await.unwrap();
+            assert_eq!(tick.unwrap(), expected, "{name}");
+        }
+    }
+    drop((first, second, other));
+
     let mut flood = client
         .subscribe::<u64>("count", (1_000_000,))
         .buffer(2)

@@ -13,3 +13,4 @@ mod raw;
 mod reconnect;
 mod stop;
 mod streams;
+mod topics;

@@ -36,8 +36,8 @@ const COMMENT: &[u8] = b":\n\n";
 /// itself.
 const MAX_FRAME: usize = 16 * 1024;
 
-/// The most bytes that an event has around its message.
-const AROUND: usize = 40;
+/// The most bytes that an event has around its message: an id of 50 bytes at most.
+const AROUND: usize = 70;
 
 /// What is reserved before a frame is made of shorter messages.
 const ROOM: usize = 2 * MAX_FRAME + AROUND;
@@ -150,15 +150,18 @@ impl Events {
         let is_short = |next: &Outgoing| next.payload.len() < MAX_FRAME;
         if !self.fetched.front().is_some_and(is_short) {
             let next = self.fetched.pop_front();
-            return Ok(next.map(|Outgoing { payload, seq, .. }| event(payload, seq)));
+            return Ok(next.map(|mut next| {
+                let payload = std::mem::take(&mut next.payload);
+                event(payload, next.event_id())
+            }));
         }
         let sizes = self.fetched.iter().map(|next| next.payload.len() + AROUND);
         let mut text = Vec::with_capacity(sizes.sum::<usize>().min(ROOM));
         while text.len() < MAX_FRAME
             && self.fetched.front().is_some_and(is_short)
-            && let Some(Outgoing { payload, seq, .. }) = self.fetched.pop_front()
+            && let Some(next) = self.fetched.pop_front()
         {
-            write_event(&mut text, &payload.text, seq);
+            write_event(&mut text, &next.payload.text, next.event_id());
         }
         held.set(text.capacity())?;
         let held = Some(Box::new(held));
@@ -204,9 +207,9 @@ impl fmt::Debug for Events {
 }
 
 /// Turns a message into an event, in its own memory.
-pub(crate) fn event(mut message: Payload, seq: Option<u64>) -> Payload {
+pub(crate) fn event(mut message: Payload, id: Option<&dyn fmt::Display>) -> Payload {
     let mut head = Vec::new();
-    write_head(&mut head, seq);
+    write_head(&mut head, id);
     join_lines(&mut message.text);
     message.text.reserve_exact(head.len() + END.len());
     message.text.extend_from_slice(END);
@@ -218,17 +221,17 @@ pub(crate) fn event(mut message: Payload, seq: Option<u64>) -> Payload {
 const END: &[u8] = b"\n\n";
 
 /// Appends an event.
-fn write_event(text: &mut Vec<u8>, message: &[u8], seq: Option<u64>) {
-    write_head(text, seq);
+fn write_event(text: &mut Vec<u8>, message: &[u8], id: Option<&dyn fmt::Display>) {
+    write_head(text, id);
     let start = text.len();
     text.extend_from_slice(message);
     join_lines(text.get_mut(start..).unwrap_or_default());
     text.extend_from_slice(END);
 }
 
-fn write_head(text: &mut Vec<u8>, seq: Option<u64>) {
-    if let Some(seq) = seq {
-        text.extend_from_slice(format!("id: {seq}\n").as_bytes());
+fn write_head(text: &mut Vec<u8>, id: Option<&dyn fmt::Display>) {
+    if let Some(id) = id {
+        text.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
     text.extend_from_slice(b"data: ");
 }

@@ -8,7 +8,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::current_call::CurrentCall;
 use crate::memory_budget::account::Accounts;
-use crate::subscription::{Options, Overflow, Room, erase};
+use crate::subscription::{Options, Room, erase};
+use crate::topic::Overflow;
 
 /// A stream of the items of a channel.
 struct Channel<T>(UnboundedReceiver<Result<T, ErrorObject>>);
@@ -86,16 +87,17 @@ async fn settle() {
 
 #[test]
 fn an_event_is_one_line_of_data() {
-    for (message, seq, expected) in [
+    for (message, id, expected) in [
         ("{}", None, "data: {}\n\n"),
-        ("{}", Some(7), "id: 7\ndata: {}\n\n"),
-        ("[1,\n2]", Some(1), "id: 1\ndata: [1, 2]\n\n"),
+        ("{}", Some("7"), "id: 7\ndata: {}\n\n"),
+        ("[1,\n2]", Some("5-1-a"), "id: 5-1-a\ndata: [1, 2]\n\n"),
         ("[\r\n1,\r2]", None, "data: [  1, 2]\n\n"),
     ] {
         let mut text = Vec::new();
-        write_event(&mut text, message.as_bytes(), seq);
+        let id = id.as_ref().map(|id| id as &dyn fmt::Display);
+        write_event(&mut text, message.as_bytes(), id);
         assert_eq!(String::from_utf8(text).unwrap(), expected, "{message:?}");
-        let event = event(message.as_bytes().to_vec().into(), seq);
+        let event = event(message.as_bytes().to_vec().into(), id);
         assert_eq!(String::from_utf8(event.text).unwrap(), expected);
     }
 }
@@ -256,7 +258,7 @@ async fn nothing_is_fetched_before_it_is_asked_for() {
         ),
     ] {
         let options = Options {
-            overflow,
+            overflow: Some(overflow),
             ..Options::default()
         };
         let (mut events, feed, _stopping) = events(&options);

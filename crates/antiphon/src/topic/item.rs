@@ -1,0 +1,194 @@
+//! Item of a topic: its text, written once and shared by all subscribers.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cursor::{MAX_PLACE, Place};
+use super::memory::{Held, Memory};
+
+/// What stands before and behind the JSON text of an item.
+const BEFORE: &[u8] = b",\"result\":";
+const BEHIND: &[u8] = b"}}";
+
+/// What an item takes beside its text.
+const OVERHEAD: usize = 64 + size_of::<Item>();
+
+/// The end of an item's message, from the comma before `result` on.
+#[derive(Clone, Debug)]
+pub(super) struct Text(Bytes);
+
+impl Text {
+    /// A buffer for the JSON text of an item.
+    pub(super) fn begin() -> Vec<u8> {
+        let mut text = Vec::with_capacity(160);
+        text.extend_from_slice(BEFORE);
+        text
+    }
+
+    /// Completes what is in such a buffer.
+    pub(super) fn end(mut text: Vec<u8>) -> Self {
+        text.extend_from_slice(BEHIND);
+        Self(text.into_boxed_slice().into())
+    }
+
+    /// The JSON text alone.
+    pub(super) fn json(&self) -> &[u8] {
+        let end = self.0.len() - BEHIND.len();
+        self.0.get(BEFORE.len()..end).unwrap_or_default()
+    }
+}
+
+/// An item with its place.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(super) key: Arc<str>,
+    pub(super) place: Place,
+    /// Its number within the topic.
+    pub(super) serial: u64,
+    /// The bytes that the topic had published when it came, itself included.
+    pub(super) stamp: u64,
+    text: Text,
+    cursor: CursorText,
+    held: Held,
+}
+
+impl Item {
+    pub(super) fn new(
+        key: Arc<str>,
+        place: Place,
+        serial: u64,
+        stamp: u64,
+        text: Text,
+        memory: &Arc<Memory>,
+    ) -> Self {
+        Self {
+            place,
+            serial,
+            stamp,
+            cursor: CursorText::new(place),
+            held: Held::new(memory, Self::bytes_of(&key, &text)),
+            text,
+            key,
+        }
+    }
+
+    /// What it takes of the memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.held.bytes
+    }
+
+    /// The bytes that an item with this text takes.
+    pub(super) fn bytes_of(key: &str, text: &Text) -> usize {
+        key.len() + text.0.len() + OVERHEAD
+    }
+
+    pub(super) fn json(&self) -> &[u8] {
+        self.text.json()
+    }
+
+    /// The end of its message without a cursor.
+    pub(crate) fn plain(&self) -> &[u8] {
+        &self.text.0
+    }
+
+    /// The end of its message before [`plain`](Self::plain): the cursor. `all` is that of a subscriber
+    /// of all keys.
+    pub(crate) fn write_cursor(&self, all: bool, out: &mut Vec<u8>) {
+        match all {
+            false => out.extend_from_slice(self.cursor.as_bytes()),
+            true => out.extend_from_slice(CursorText::new(self.overall()).as_bytes()),
+        }
+    }
+
+    /// The text of its cursor alone.
+    pub(crate) fn cursor(&self, all: bool) -> Box<str> {
+        let place = if all { self.overall() } else { self.place };
+        place.to_string().into()
+    }
+
+    fn overall(&self) -> Place {
+        Place {
+            channel: 0,
+            number: self.serial,
+            ..self.place
+        }
+    }
+}
+
+/// The member `cursor` of a message, without memory of its own.
+#[derive(Clone, Copy, Debug)]
+struct CursorText {
+    bytes: [u8; Self::MAX],
+    length: u8,
+}
+
+impl CursorText {
+    const MAX: usize = MAX_PLACE + 12;
+
+    fn new(place: Place) -> Self {
+        let mut text = Self {
+            bytes: [0; Self::MAX],
+            length: 0,
+        };
+        // It has room for three numbers of any length.
+        let _ = write!(text, ",\"cursor\":\"{place}\"");
+        text
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length.into()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Write for CursorText {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let start = usize::from(self.length);
+        let end = start + text.len();
+        let room = self.bytes.get_mut(start..end).ok_or(std::fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = u8::try_from(end).map_err(|_| std::fmt::Error)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_message() {
+        let memory = Arc::new(Memory::default());
+        for (number, serial, one, all) in [
+            (1, 10, "7-3-1", "7-0-a"),
+            (
+                u64::MAX,
+                u64::MAX,
+                "7-3-ffffffffffffffff",
+                "7-0-ffffffffffffffff",
+            ),
+        ] {
+            let mut json = Text::begin();
+            json.extend_from_slice(b"[1]");
+            let place = Place {
+                epoch: 7,
+                channel: 3,
+                number,
+            };
+            let item = Item::new("k".into(), place, serial, 0, Text::end(json), &memory);
+            assert_eq!(
+                (item.json(), item.plain()),
+                (&b"[1]"[..], &b",\"result\":[1]}}"[..])
+            );
+            for (overall, cursor) in [(false, one), (true, all)] {
+                let mut text = Vec::new();
+                item.write_cursor(overall, &mut text);
+                assert_eq!(text, format!(",\"cursor\":\"{cursor}\"").into_bytes());
+                assert_eq!(&*item.cursor(overall), cursor);
+            }
+            assert_eq!(memory.waiting(), item.bytes());
+        }
+        assert_eq!(memory.waiting(), 0);
+    }
+}

@@ -1,0 +1,298 @@
+//! Keys of a topic: their numbers, subscribers and histories.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::cursor::Place;
+use super::item::Item;
+use super::memory::Memory;
+use super::queue::{Members, Missed};
+
+/// How many keys are looked at to find one that may give way to a new one.
+const LOOKED_AT: usize = 64;
+
+/// What a topic keeps for those who resume.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HistoryLimits {
+    /// Items of each key.
+    pub(super) items: usize,
+    /// Bytes of all keys.
+    pub(super) bytes: usize,
+}
+
+/// One key.
+#[derive(Default)]
+pub(super) struct Channel {
+    /// Its number. A key that has vanished and comes again has another one.
+    pub(super) id: u64,
+    /// The number of its last item.
+    pub(super) number: u64,
+    pub(super) members: Members,
+    history: VecDeque<Arc<Item>>,
+}
+
+/// The keys of a topic.
+pub(super) struct Keys {
+    table: HashMap<Arc<str>, Channel>,
+    max: usize,
+    limits: HistoryLimits,
+    memory: Arc<Memory>,
+    /// The number of the last key that was new.
+    last: u64,
+    /// The subscribers of all keys.
+    pub(super) all: Members,
+    /// The number of the last item of all.
+    pub(super) serial: u64,
+    /// Bytes that were published.
+    pub(super) stamp: u64,
+    /// Number and key of the items in histories, from the oldest on; some are not there any more.
+    order: VecDeque<(u64, Arc<str>)>,
+    /// How many are there.
+    kept: usize,
+    /// Whether the topic is gone.
+    pub(super) closed: bool,
+}
+
+/// The numbers of an item, which say where it belongs in the order of its key.
+#[derive(Clone, Debug)]
+pub(super) struct Numbered {
+    pub(super) key: Arc<str>,
+    pub(super) channel: u64,
+    pub(super) number: u64,
+    pub(super) serial: u64,
+}
+
+impl Keys {
+    pub(super) fn new(max: usize, limits: HistoryLimits, memory: &Arc<Memory>) -> Self {
+        Self {
+            table: HashMap::new(),
+            max,
+            limits,
+            memory: Arc::clone(memory),
+            last: 0,
+            all: Members::default(),
+            serial: 0,
+            stamp: 0,
+            order: VecDeque::new(),
+            kept: 0,
+            closed: false,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel> {
+        self.table.get_mut(key)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Channel> {
+        self.table.get(key)
+    }
+
+    /// Whether anybody has use of an item of this key, now or later.
+    pub(super) fn wants(&self, key: &str) -> bool {
+        self.limits.items > 0 || !self.all.is_empty() || self.table.contains_key(key)
+    }
+
+    /// All lists of subscribers.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Members> {
+        let channels = self.table.values().map(|channel| &channel.members);
+        channels.chain([&self.all])
+    }
+
+    /// The key as it stands in the table, where it is made room for; `None` if there are too many.
+    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
+        let known = self
+            .table
+            .get_key_value(key)
+            .map(|(key, _)| Arc::clone(key));
+        let key = match known {
+            Some(key) => key,
+            None => {
+                if self.table.len() >= self.max && !self.make_room() {
+                    return None;
+                }
+                self.last += 1;
+                let key: Arc<str> = key.into();
+                let channel = Channel {
+                    id: self.last,
+                    ..Channel::default()
+                };
+                self.table.insert(Arc::clone(&key), channel);
+                key
+            }
+        };
+        let channel = self.table.get_mut(&key)?;
+        Some((key, channel))
+    }
+
+    /// Gives an item of this key its numbers.
+    pub(super) fn number(&mut self, key: &str) -> Numbered {
+        self.serial += 1;
+        let serial = self.serial;
+        let is_new = self.limits.items == 0 && !self.table.contains_key(key);
+        let known = if is_new { None } else { self.open(key) };
+        let Some((key, channel)) = known else {
+            // Nobody remembers this key.
+            self.last += 1;
+            return Numbered {
+                key: key.into(),
+                channel: self.last,
+                number: 1,
+                serial,
+            };
+        };
+        channel.number += 1;
+        Numbered {
+            key,
+            channel: channel.id,
+            number: channel.number,
+            serial,
+        }
+    }
+
+    /// Keeps an item for those who resume.
+    pub(super) fn remember(&mut self, key: &str, item: &Arc<Item>) {
+        let Some((name, _)) = self.table.get_key_value(key) else {
+            return;
+        };
+        if self.limits.items == 0 || item.bytes() > self.limits.bytes {
+            // What came before would not be complete without it.
+            self.forget_all(key);
+            return self.vanish(key);
+        }
+        self.order.push_back((item.serial, Arc::clone(name)));
+        self.memory.keep(item.bytes());
+        self.kept += 1;
+        if let Some(channel) = self.table.get_mut(key) {
+            channel.history.push_back(Arc::clone(item));
+            if channel.history.len() > self.limits.items {
+                self.forget_first(key);
+            }
+        }
+        while self.memory.kept() > self.limits.bytes && self.forget_oldest().is_some() {}
+        if self.order.len() > 2 * self.kept + LOOKED_AT {
+            self.tidy();
+        }
+    }
+
+    /// Removes a key that nobody needs.
+    pub(super) fn vanish(&mut self, key: &str) {
+        let is_idle = |channel: &Channel| channel.members.is_empty() && channel.history.is_empty();
+        if self.table.get(key).is_some_and(is_idle) {
+            self.table.remove(key);
+            if self.table.len() < self.table.capacity() / 4 {
+                self.table.shrink_to(self.table.len() * 2);
+            }
+        }
+    }
+
+    /// The items of one key, or of all, behind a place and up to a number; and how many are missing
+    /// between. A place that is not known is before all of them.
+    pub(super) fn after(
+        &self,
+        place: Option<Place>,
+        key: Option<&str>,
+        until: u64,
+    ) -> (Vec<Arc<Item>>, Option<Missed>) {
+        let known = place.filter(|place| match key.map(|key| self.table.get(key)) {
+            None => place.channel == 0 && place.number <= self.serial,
+            Some(Some(channel)) => place.channel == channel.id && place.number <= channel.number,
+            Some(None) => false,
+        });
+        let from = known.map_or(0, |place| place.number);
+        let items = match key {
+            Some(key) => {
+                let history = self.table.get(key).map(|channel| channel.history.iter());
+                let within = |item: &&Arc<Item>| (from + 1..=until).contains(&item.place.number);
+                history
+                    .into_iter()
+                    .flatten()
+                    .filter(within)
+                    .cloned()
+                    .collect()
+            }
+            None => self.all_after(from, until),
+        };
+        let missed = match known {
+            None => Some(Missed::Unknown),
+            Some(_) => match until.saturating_sub(from) - items.len() as u64 {
+                0 => None,
+                count => Some(Missed::Some(count)),
+            },
+        };
+        (items, missed)
+    }
+
+    fn all_after(&self, from: u64, until: u64) -> Vec<Arc<Item>> {
+        let start = self.order.partition_point(|(serial, _)| *serial <= from);
+        let later = self.order.range(start..);
+        later
+            .take_while(|(serial, _)| *serial <= until)
+            .filter_map(|(serial, key)| {
+                let history = &self.table.get(key)?.history;
+                let at = history.binary_search_by_key(serial, |item| item.serial);
+                history.get(at.ok()?).cloned()
+            })
+            .collect()
+    }
+
+    /// Forgets the first item of a key.
+    fn forget_first(&mut self, key: &str) {
+        let channel = self.table.get_mut(key);
+        if let Some(item) = channel.and_then(|channel| channel.history.pop_front()) {
+            self.memory.forget(item.bytes());
+            self.kept -= 1;
+        }
+    }
+
+    fn forget_all(&mut self, key: &str) {
+        while self
+            .get(key)
+            .is_some_and(|channel| !channel.history.is_empty())
+        {
+            self.forget_first(key);
+        }
+    }
+
+    /// Forgets the oldest item of all, and its key if it was the last of it. `None` if there is none.
+    fn forget_oldest(&mut self) -> Option<()> {
+        loop {
+            let (serial, key) = self.order.pop_front()?;
+            let first = self.get(&key).and_then(|channel| channel.history.front());
+            if first.is_some_and(|first| first.serial == serial) {
+                self.forget_first(&key);
+                self.vanish(&key);
+                return Some(());
+            }
+        }
+    }
+
+    /// Lets the key vanish that was published longest ago, of those without subscribers. Returns whether
+    /// there was one.
+    fn make_room(&mut self) -> bool {
+        let mut looked_at = self.order.iter().take(LOOKED_AT);
+        let idle = looked_at.find(|(_, key)| {
+            let channel = self.table.get(key);
+            channel.is_some_and(|channel| channel.members.is_empty())
+        });
+        let Some((_, key)) = idle.cloned() else {
+            return false;
+        };
+        self.forget_all(&key);
+        self.vanish(&key);
+        true
+    }
+
+    /// Removes the items from `order` that are not there any more.
+    fn tidy(&mut self) {
+        let table = &self.table;
+        self.order.retain(|(serial, key)| {
+            let first = table.get(key).and_then(|channel| channel.history.front());
+            first.is_some_and(|first| first.serial <= *serial)
+        });
+        self.order.shrink_to(2 * self.kept + LOOKED_AT);
+    }
+}

@@ -1,0 +1,386 @@
+//! Queue of one subscriber: references to the items that it has not taken yet.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+
+use super::filter::Filter;
+use super::item::Item;
+use super::overflow::Overflow;
+
+/// The capacity beyond which an empty queue gives its memory back.
+const KEPT: usize = 32;
+
+/// What may wait for a subscriber.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            items: 256,
+            bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Why a subscriber gets no more items, once it has taken those that wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Over {
+    /// It did not keep up.
+    Lagged,
+    /// The topic is gone.
+    Closed,
+}
+
+/// Items before the first one that a resumed subscriber does not get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Missed {
+    Some(u64),
+    /// Nobody knows how many.
+    Unknown,
+}
+
+/// What a subscriber finds in its queue.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Item {
+        /// Its number for this subscriber. Gaps are items that were dropped.
+        seq: u64,
+        item: Arc<Item>,
+        /// With the first item of a subscription that was resumed.
+        missed: Option<Missed>,
+        /// Whether more wait.
+        more: bool,
+    },
+    /// The waker will be woken.
+    Empty,
+    Over {
+        why: Over,
+        /// The number of the last item, whether it was dropped or not.
+        seq: u64,
+    },
+}
+
+/// What a subscriber shares with its topic.
+pub(super) struct Subscriber {
+    /// Where it stands in the list of its key, under the lock of the topic.
+    pub(super) at: AtomicUsize,
+    pub(super) filter: OnceLock<Box<Filter>>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    limits: QueueLimits,
+    /// Items that were kept before the subscription began count to no limit, until they are taken.
+    replayed: usize,
+    replayed_bytes: usize,
+    overflow: Overflow,
+    /// The number of the last item, whether it was dropped or not.
+    seq: u64,
+    missed: Option<Missed>,
+    over: Option<Over>,
+    waker: Option<Waker>,
+    /// Whether the next item has to wake it.
+    sleeps: bool,
+}
+
+struct Entry {
+    seq: u64,
+    item: Arc<Item>,
+}
+
+impl Subscriber {
+    pub(super) fn new(overflow: Overflow) -> Arc<Self> {
+        let queue = Queue {
+            overflow,
+            sleeps: true,
+            ..Queue::default()
+        };
+        Arc::new(Self {
+            at: AtomicUsize::new(0),
+            filter: OnceLock::new(),
+            queue: Mutex::new(queue),
+        })
+    }
+
+    /// No code of the program's runs under this lock but that of a waker.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what may wait, and the policy beyond it.
+    pub(super) fn set_limits(&self, limits: QueueLimits, overflow: Overflow) {
+        let mut queue = self.lock();
+        (queue.limits, queue.overflow) = (limits, overflow);
+    }
+
+    /// Queues an item and wakes the subscriber. Returns whether it is queued, and how many were dropped.
+    pub(super) fn push(&self, item: &Arc<Item>) -> (bool, usize) {
+        let mut queue = self.lock();
+        if queue.over.is_some() {
+            return (false, 0);
+        }
+        queue.seq += 1;
+        let (queued, dropped) = queue.push(item);
+        if queue.sleeps {
+            queue.wake();
+        }
+        (queued, dropped)
+    }
+
+    /// Takes the next item; if there is none, the waker is woken when one comes.
+    pub(super) fn next(&self) -> Next {
+        let mut queue = self.lock();
+        let Some(entry) = queue.entries.pop_front() else {
+            if let Some(why) = queue.over {
+                let seq = queue.seq;
+                return Next::Over { why, seq };
+            }
+            queue.sleeps = true;
+            return Next::Empty;
+        };
+        queue.bytes -= entry.item.bytes();
+        let is_empty = queue.entries.is_empty();
+        if is_empty {
+            (queue.replayed, queue.replayed_bytes) = (0, 0);
+            queue.sleeps = queue.over.is_none();
+            if queue.entries.capacity() > KEPT {
+                queue.entries = VecDeque::new();
+            }
+        }
+        Next::Item {
+            seq: entry.seq,
+            item: entry.item,
+            missed: queue.missed.take(),
+            more: !is_empty || queue.over.is_some(),
+        }
+    }
+
+    /// What was to be said with an item that is left out comes with the next one. Returns whether the
+    /// policy allows to leave items out.
+    pub(super) fn left_out(&self, missed: Option<Missed>) -> bool {
+        let mut queue = self.lock();
+        queue.missed = missed.or(queue.missed);
+        !matches!(queue.overflow, Overflow::Disconnect | Overflow::Block)
+    }
+
+    /// Sets what is woken when an item comes.
+    pub(super) fn listen(&self, waker: &Waker) {
+        let mut queue = self.lock();
+        match &mut queue.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    /// Ends it behind what waits.
+    pub(super) fn end(&self, why: Over) {
+        let mut queue = self.lock();
+        if queue.over.is_none() {
+            queue.over = Some(why);
+            queue.wake();
+        }
+    }
+
+    /// Drops items that came up to a stamp. Returns how many.
+    pub(super) fn shed(&self, stamp: u64) -> usize {
+        let mut queue = self.lock();
+        let is_old = |queue: &Queue| {
+            let front = queue.entries.front();
+            front.is_some_and(|entry| entry.item.stamp <= stamp)
+        };
+        if !is_old(&queue) {
+            return 0;
+        }
+        if matches!(queue.overflow, Overflow::Disconnect | Overflow::Block) {
+            let count = queue.entries.len();
+            queue.entries = VecDeque::new();
+            queue.bytes = 0;
+            queue.over.get_or_insert(Over::Lagged);
+            queue.wake();
+            return count;
+        }
+        let mut count = 0;
+        while is_old(&queue) && queue.drop_front() {
+            count += 1;
+        }
+        count
+    }
+
+    /// Puts items before those that wait, except those that the filter does not pass, and says what is
+    /// missing before them. Items that wait are only kept if `keeps` says so.
+    pub(super) fn replay(
+        &self,
+        items: Vec<Arc<Item>>,
+        missed: Option<Missed>,
+        keeps: impl Fn(&Item) -> bool,
+    ) {
+        let passes = |item: &Arc<Item>| match self.filter.get() {
+            Some(filter) => filter.passes_text(item.json()),
+            None => true,
+        };
+        let items: Vec<_> = items.into_iter().filter(passes).collect();
+        let mut queue = self.lock();
+        queue.missed = missed;
+        let waiting = std::mem::take(&mut queue.entries);
+        let gaps = queue.seq - waiting.len() as u64;
+        queue.seq = 0;
+        queue.bytes = 0;
+        queue.replayed = items.len();
+        queue.replayed_bytes = items.iter().map(|item| item.bytes()).sum();
+        let waiting = waiting.into_iter().map(|entry| entry.item);
+        let all = items.into_iter().chain(waiting.filter(|item| keeps(item)));
+        for item in all {
+            queue.seq += 1;
+            queue.add(item);
+        }
+        // Those that were dropped before the subscription began show up behind what has waited.
+        queue.seq += gaps;
+    }
+
+    /// Drops those that wait and do not pass the filter.
+    pub(super) fn apply_filter(&self) {
+        let Some(filter) = self.filter.get() else {
+            return;
+        };
+        let mut queue = self.lock();
+        let waiting = std::mem::take(&mut queue.entries);
+        drop(queue);
+        // Outside of the lock: it runs code of the program's.
+        let passed: Vec<_> = waiting
+            .into_iter()
+            .filter(|entry| filter.passes_text(entry.item.json()))
+            .collect();
+        let mut queue = self.lock();
+        let newer = std::mem::take(&mut queue.entries);
+        queue.seq = 0;
+        queue.bytes = 0;
+        for entry in passed.into_iter().chain(newer) {
+            queue.seq += 1;
+            queue.add(entry.item);
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, item: &Arc<Item>) -> (bool, usize) {
+        let mut dropped = 0;
+        match self.overflow {
+            Overflow::LatestOnly => {
+                dropped = self.entries.len();
+                self.entries.clear();
+                self.bytes = 0;
+            }
+            Overflow::Conflate => dropped = self.conflate(item),
+            _ => {}
+        }
+        while self.is_full(item.bytes()) {
+            match self.overflow {
+                Overflow::Disconnect | Overflow::Block => {
+                    self.over = Some(Over::Lagged);
+                    return (false, 1);
+                }
+                Overflow::DropNewest => return (true, 1),
+                Overflow::DropOldest | Overflow::LatestOnly | Overflow::Conflate => {
+                    self.drop_front();
+                    dropped += 1;
+                }
+            }
+        }
+        self.add(Arc::clone(item));
+        (true, dropped)
+    }
+
+    fn add(&mut self, item: Arc<Item>) {
+        self.bytes += item.bytes();
+        let seq = self.seq;
+        self.entries.push_back(Entry { seq, item });
+    }
+
+    /// Drops what waits of the same key: one item, or a part of the history. The new one goes to the
+    /// end, so that cursors only grow.
+    fn conflate(&mut self, item: &Item) -> usize {
+        let (count, mut bytes) = (self.entries.len(), self.bytes);
+        self.entries.retain(|entry| {
+            let other = entry.item.key != item.key;
+            bytes -= if other { 0 } else { entry.item.bytes() };
+            other
+        });
+        self.bytes = bytes;
+        count - self.entries.len()
+    }
+
+    /// Whether `more` bytes would exceed a limit. If nothing waits, an item may have any size.
+    fn is_full(&self, more: usize) -> bool {
+        let count = self.entries.len().saturating_sub(self.replayed);
+        let bytes = self.bytes.saturating_sub(self.replayed_bytes);
+        count > 0 && (count >= self.limits.items || bytes + more > self.limits.bytes)
+    }
+
+    fn drop_front(&mut self) -> bool {
+        let front = self.entries.pop_front();
+        if let Some(entry) = &front {
+            self.bytes -= entry.item.bytes();
+        }
+        front.is_some()
+    }
+
+    fn wake(&mut self) {
+        self.sleeps = false;
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// The subscribers of one key, or of all, in any order.
+#[derive(Default)]
+pub(super) struct Members(Vec<Arc<Subscriber>>);
+
+impl Members {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Subscriber>> {
+        self.0.iter()
+    }
+
+    pub(super) fn add(&mut self, subscriber: Arc<Subscriber>) {
+        if self.0.capacity() == 0 {
+            // Most keys of many have one.
+            self.0.reserve_exact(1);
+        }
+        subscriber.at.store(self.0.len(), Ordering::Relaxed);
+        self.0.push(subscriber);
+    }
+
+    /// Removes a subscriber. Returns whether it was there.
+    pub(super) fn remove(&mut self, subscriber: &Arc<Subscriber>) -> bool {
+        let at = subscriber.at.load(Ordering::Relaxed);
+        let is_here = |found: &Arc<Subscriber>| Arc::ptr_eq(found, subscriber);
+        if !self.0.get(at).is_some_and(is_here) {
+            return false;
+        }
+        self.0.swap_remove(at);
+        if let Some(moved) = self.0.get(at) {
+            moved.at.store(at, Ordering::Relaxed);
+        }
+        if self.0.len() < self.0.capacity() / 4 {
+            self.0.shrink_to(self.0.len() * 2);
+        }
+        true
+    }
+}

@@ -1,0 +1,255 @@
+//! Topic: publishing, and the number of those who listen.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use antiphon_proto::write_json;
+use serde::Serialize;
+
+use super::core::Core;
+use super::filter::Filter;
+use super::item::{Item, Text};
+use super::subscription::Subscription;
+
+/// The longest key, in bytes.
+const MAX_KEY: usize = 256;
+
+/// Items by key, from those who publish to all who have subscribed. Cheap to clone.
+///
+/// An item is written as JSON once, and all subscribers of its key share that text. Each key numbers its
+/// items from 1, and everybody sees them in this order. Publishing never waits: a subscriber that does not
+/// keep up loses items, or its subscription, as [`Overflow`](crate::Overflow) says. A key exists while it
+/// has subscribers or a history.
+///
+/// A method of `#[rpc]`, or a function of [`Router::method_fn`](crate::Router::method_fn), returns a
+/// [`Subscription`]. When the last clone of the topic is dropped, its subscriptions end.
+///
+/// ```
+/// # mod program {
+/// use antiphon::{Client, Router, Subscription, Topic, rpc};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Tick { symbol: String, price: f64 }
+///
+/// struct Market { ticks: Topic<Tick> }
+///
+/// #[rpc]
+/// impl Market {
+///     /// Prices of one symbol, from now on or from where the caller left off.
+///     fn rpc_ticks(&self, symbol: String) -> Subscription<Tick> {
+///         self.ticks.subscribe(&symbol)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ticks = Topic::builder("market.ticks").history(1000).build();
+/// let router = Router::of(Market { ticks: ticks.clone() }).build()?;
+/// let client = Client::builder("").in_process(&router).build()?;
+///
+/// let mut gold = client.subscribe::<Tick>("ticks", ("gold",)).await?;
+/// ticks.publish("gold", &Tick { symbol: "gold".into(), price: 2043.5 });
+/// let tick = gold.next().await.unwrap()?;
+/// assert_eq!(tick.price, 2043.5);
+/// # Ok(())
+/// # }
+/// # }
+/// # fn main() {
+/// #     program::main().unwrap();
+/// # }
+/// ```
+pub struct Topic<T> {
+    owner: Arc<Owner>,
+    item: PhantomData<fn(&T)>,
+}
+
+/// What all clones of a topic hold, and subscribers do not.
+struct Owner(Arc<Core>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if !Filter::is_running() {
+            self.0.close();
+        }
+    }
+}
+
+/// Why an item was not published.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The key has more than 256 bytes.
+    KeyTooLong,
+    /// The item takes more than [`max_waiting`](crate::TopicBuilder::max_waiting).
+    TooLarge,
+    /// The item has no JSON form.
+    NotJson(serde_json::Error),
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyTooLong => f.write_str("the key is too long"),
+            Self::TooLarge => f.write_str("the item is too large"),
+            Self::NotJson(error) => write!(f, "the item has no JSON form: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotJson(error) => Some(error),
+            Self::KeyTooLong | Self::TooLarge => None,
+        }
+    }
+}
+
+impl<T> Topic<T> {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self {
+            owner: Arc::new(Owner(core)),
+            item: PhantomData,
+        }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.owner.0
+    }
+
+    /// Subscribes to one key, from now on. The items wait until the method has returned the subscription.
+    ///
+    /// If the topic has too many keys, or the key has more than 256 bytes, the call is answered with
+    /// error −32000.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
+    pub fn subscribe(&self, key: impl AsRef<str>) -> Subscription<T> {
+        Filter::forbid("subscribe");
+        let key = key.as_ref();
+        match key.len() <= MAX_KEY {
+            true => Subscription::new(self.core(), Some(key)),
+            false => Subscription::refused(self.core()),
+        }
+    }
+
+    /// Subscribes to all keys, from now on. Everybody sees the same order, also of items of different
+    /// keys.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
+    pub fn subscribe_all(&self) -> Subscription<T> {
+        Filter::forbid("subscribe");
+        Subscription::new(self.core(), None)
+    }
+
+    /// The number of subscribers of a key, without those of all keys.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
+    #[must_use]
+    pub fn subscribers(&self, key: &str) -> usize {
+        Filter::forbid("ask for subscribers");
+        self.core().subscribers(key)
+    }
+
+    /// The number of subscribers of all keys together, with those of [`subscribe_all`](Self::subscribe_all).
+    #[must_use]
+    pub fn all_subscribers(&self) -> usize {
+        self.core().counts.subscribers.load(Ordering::Relaxed)
+    }
+
+    /// The number of keys that have subscribers or a history.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        Filter::forbid("ask for keys");
+        self.core().keys()
+    }
+
+    /// Bytes that the topic holds: items in histories, and items that only wait for subscribers. An
+    /// item counts once, with about 300 bytes beside its text.
+    #[must_use]
+    pub fn held_bytes(&self) -> (usize, usize) {
+        let memory = &self.core().memory;
+        (memory.kept(), memory.waiting())
+    }
+}
+
+impl<T: Serialize + 'static> Topic<T> {
+    /// Publishes an item under a key; returns its number. Never waits.
+    ///
+    /// The number is 0 if the item was not published; the log has the reason, and so has
+    /// [`try_publish`](Self::try_publish).
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
+    pub fn publish(&self, key: impl AsRef<str>, item: &T) -> u64 {
+        match self.try_publish(key, item) {
+            Ok(number) => number,
+            Err(error) => {
+                let error = antiphon_proto::Printable(&error);
+                tracing::error!("an item of a topic was not published: {error}");
+                0
+            }
+        }
+    }
+
+    /// Publishes an item under a key; returns its number. Never waits.
+    ///
+    /// An item of a key that nobody has subscribed to, of a topic without history, is not written. Such a
+    /// key does not exist, and the number is 1.
+    ///
+    /// # Errors
+    ///
+    /// If the key is too long, or the item is too large or has no JSON form. Nobody gets it then.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
+    pub fn try_publish(&self, key: impl AsRef<str>, item: &T) -> Result<u64, PublishError> {
+        Filter::forbid("publish");
+        let key = key.as_ref();
+        if key.len() > MAX_KEY {
+            return Err(PublishError::KeyTooLong);
+        }
+        let core = self.core();
+        if !core.wants(key) {
+            return Ok(1);
+        }
+        let mut text = Text::begin();
+        write_json(&mut text, item).map_err(PublishError::NotJson)?;
+        let text = Text::end(text);
+        match Item::bytes_of(key, &text) <= core.max_item() {
+            true => Ok(core.publish(key, text, item)),
+            false => Err(PublishError::TooLarge),
+        }
+    }
+}
+
+impl<T> Clone for Topic<T> {
+    fn clone(&self) -> Self {
+        Self {
+            owner: Arc::clone(&self.owner),
+            item: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Topic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic")
+            .field("subscribers", &self.all_subscribers())
+            .finish_non_exhaustive()
+    }
+}
