@@ -4,7 +4,8 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`mod@parse`] | bytes → [`Incoming`], in one pass without copying |
+//! | [`mod@parse`], `members`, `scan` | bytes → [`Incoming`], in one pass without copying: message, object, grammar of JSON |
+//! | `rules` | [`Rules`] for valid messages, and reasons for a [`Rejection`] |
 //! | [`message`] | types of messages, and writers of requests and responses |
 //! | [`error`], `error_data` | [`ErrorCode`] and [`ErrorObject`]; what their data tells |
 //! | [`id`], [`params`], [`raw`] | parts of a message as JSON text |
@@ -21,12 +22,14 @@ pub mod framing;
 pub mod id;
 mod json_string;
 mod json_text;
+mod members;
 pub mod message;
 pub mod params;
 pub mod parse;
 pub mod pending;
 pub mod printable;
 pub mod raw;
+mod rules;
 mod scan;
 
 pub use error::{ErrorCode, ErrorObject};
@@ -35,6 +38,7 @@ pub use id::Id;
 pub use json_text::{json_vec, write_json};
 pub use message::{Entry, Incoming, Request, Response};
 pub use params::{IntoParams, Params};
-pub use parse::{Rejection, Rules, parse};
+pub use parse::parse;
 pub use printable::{Printable, is_printable};
 pub use raw::RawJson;
+pub use rules::{Rejection, Rules};

@@ -4,8 +4,21 @@
 //! `\ud800`: both are valid grammar, and whether a type can hold them is checked when a parameter
 //! is decoded. The scanner is iterative, so nesting needs no stack, and it stops at [`MAX_DEPTH`].
 //! If the text is long enough to exceed the limit of values, it counts them and stops there, too.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `strings.rs` | strings: long plain parts in blocks, short ones in words |
+//! | `numbers.rs` | numbers and words |
+
+mod numbers;
+mod strings;
 
 use std::num::NonZeroU32;
+
+pub(crate) use strings::{BLOCK, is_special};
+
+/// The value 1 in each byte of a word.
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Maximum count of open brackets, counted from the start of the message.
 pub(crate) const MAX_DEPTH: u32 = 128;
@@ -323,186 +336,13 @@ impl<'a, const COUNTS: bool> Scanner<'a, COUNTS> {
             }
         }
     }
-
-    /// Scans a string behind its first quote (RFC 8259, section 7): no raw control characters, only
-    /// valid escapes.
-    #[inline]
-    fn string(&mut self) -> Result<Text, Fault> {
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.plain();
-            match self.peek() {
-                Some(b'"') => {
-                    let end = self.at;
-                    self.at += 1;
-                    return Ok(Text {
-                        start,
-                        end,
-                        escaped,
-                    });
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escapes = true;
-                    self.at += 1;
-                    self.escape()?;
-                }
-                _ => return Err(Fault),
-            }
-        }
-    }
-
-    /// Stops before the next quote, backslash or control character, or at the end.
-    #[inline]
-    fn plain(&mut self) {
-        let end = self.at + SHORT;
-        while let Some(word) = self.text.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_le_bytes(*word);
-            self.seen |= word;
-            let ends = special(word);
-            if ends != 0 {
-                self.at += ends.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
-            if self.at >= end {
-                self.plain_blocks();
-                break;
-            }
-        }
-        self.plain_tail();
-    }
-
-    /// Skips plain parts of long strings in blocks without an early exit, which the compiler
-    /// vectorizes.
-    fn plain_blocks(&mut self) {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        for block in rest.chunks_exact(BLOCK) {
-            let (mut ends, mut all) = (0, 0);
-            for &byte in block {
-                ends |= u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-                all |= byte;
-            }
-            if ends != 0 {
-                break;
-            }
-            self.seen |= u64::from(all);
-            self.at += BLOCK;
-        }
-    }
-
-    fn plain_tail(&mut self) {
-        while let Some(byte) = self.peek()
-            && !is_special(byte)
-        {
-            self.seen |= u64::from(byte);
-            self.at += 1;
-        }
-    }
-
-    /// Scans an escape after its backslash.
-    fn escape(&mut self) -> Result<(), Fault> {
-        match self.text.get(self.at..).unwrap_or_default() {
-            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
-                self.at += 1;
-                Ok(())
-            }
-            [b'u', a, b, c, d, ..]
-                if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
-            {
-                self.at += 5;
-                Ok(())
-            }
-            _ => Err(Fault),
-        }
-    }
-
-    /// Scans a number (RFC 8259, section 6): no leading zero or plus, digits on both sides of the
-    /// point.
-    fn number(&mut self) -> Result<(), Fault> {
-        self.accept(b'-');
-        if !self.accept(b'0') {
-            self.digits()?;
-        }
-        self.fraction()
-    }
-
-    /// Scans what may follow the integer of a number.
-    #[inline]
-    fn fraction(&mut self) -> Result<(), Fault> {
-        match self.peek() {
-            Some(b'.' | b'e' | b'E') => self.more_fraction(),
-            _ => Ok(()),
-        }
-    }
-
-    fn more_fraction(&mut self) -> Result<(), Fault> {
-        if self.accept(b'.') {
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            let _sign = self.accept(b'+') || self.accept(b'-');
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn digits(&mut self) -> Result<(), Fault> {
-        let first = self.at;
-        self.more_digits();
-        match self.at > first {
-            true => Ok(()),
-            false => Err(Fault),
-        }
-    }
-
-    #[inline]
-    fn more_digits(&mut self) {
-        let mut at = self.at;
-        while let Some(b'0'..=b'9') = self.text.get(at) {
-            at += 1;
-        }
-        self.at = at;
-    }
-
-    fn literal<const N: usize>(&mut self, word: &[u8; N]) -> Result<(), Fault> {
-        match self.accept_bytes(word) {
-            true => Ok(()),
-            false => Err(Fault),
-        }
-    }
 }
-
-/// Tests eight bytes at once: sets the high bit of each byte that ends the plain part of a string.
-/// Only the lowest set bit is reliable, because the subtraction may borrow from the bytes above it.
-#[inline]
-fn special(word: u64) -> u64 {
-    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
-    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (ONES << 7)
-}
-
-pub(crate) fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// Strings up to this length are scanned in words of eight bytes.
-const SHORT: usize = 32;
-
-/// The length of the blocks in which longer ones are scanned.
-pub(crate) const BLOCK: usize = 64;
-
-/// The value 1 in each byte.
-const ONES: u64 = 0x0101_0101_0101_0101;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn whole(text: &str) -> bool {
+    pub(super) fn whole(text: &str) -> bool {
         let mut scanner = Scanner::<false>::new(text.as_bytes(), 0);
         scanner.value().is_ok() && scanner.at() == text.len()
     }
@@ -516,29 +356,5 @@ mod tests {
         let mixed = r#"{"a":["#.repeat(64) + "1" + &"]}".repeat(64);
         assert!(whole(&mixed));
         assert!(!whole(&format!("[{mixed}]")));
-    }
-
-    #[test]
-    fn a_string_ends_at_its_quote_wherever_the_blocks_fall() {
-        for length in 0..200 {
-            let body = "x".repeat(length);
-            assert!(whole(&format!(r#""{body}""#)), "{length}");
-            assert!(!whole(&format!(r#""{body}"#)), "{length}");
-            assert!(!whole(&format!("\"{body}\u{1}\"")), "{length}");
-            assert!(whole(&format!(r#""{body}\u00e9\\""#)), "{length}");
-            assert!(!whole(&format!(r#""{body}\x""#)), "{length}");
-        }
-    }
-
-    #[test]
-    fn numbers_keep_to_the_grammar() {
-        for good in ["0", "-0", "10", "1.5", "1e400", "-1E+2", "0.0e-0"] {
-            assert!(whole(good), "{good}");
-        }
-        for bad in [
-            "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "--1", "1.e1",
-        ] {
-            assert!(!whole(bad), "{bad}");
-        }
     }
 }
