@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use antiphon::client::{Client, ClientBuilder};
-use antiphon::{CallFuture, Context, Dispatcher, Limits, Method, Router, Server};
+use antiphon::{
+    CallFuture, Context, Dispatcher, HttpService, Limits, Method, Route, Router, Server,
+};
 use http::Request;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -103,22 +105,28 @@ struct Carrier {
     client: Client,
 }
 
+/// Without a timeout: on a busy machine it takes long until a large message is decoded.
+fn limits() -> Limits {
+    Limits::default().call_timeout(None).batch_timeout(None)
+}
+
 async fn served(name: &'static str, bind: &str, scheme: Option<&str>) -> Carrier {
-    let listening = Server::new(router()).bind(bind).listen().await.unwrap();
+    let server = Server::new(router()).configure(|settings| settings.calls = limits());
+    let listening = server.bind(bind).listen().await.unwrap();
     let url = listening.url();
     let url = match scheme {
         Some(scheme) => url.replacen("http", scheme, 1),
         None => url,
     };
     tokio::spawn(listening.serve());
-    let client = Client::builder(url).build().unwrap();
+    let client = Client::builder(url).timeout(None).build().unwrap();
     Carrier { name, client }
 }
 
 async fn carriers() -> Vec<Carrier> {
-    let build = |builder: ClientBuilder| builder.build().unwrap();
-    let dispatcher = router().build().unwrap();
-    let mounted = router().into_service().unwrap();
+    let build = |builder: ClientBuilder| builder.timeout(None).build().unwrap();
+    let dispatcher = router().build_with(limits()).unwrap();
+    let mounted = HttpService::new(Route::new(dispatcher.clone()));
     let service = tower::service_fn(move |request: Request<antiphon::client::Body>| {
         mounted.clone().oneshot(request)
     });
