@@ -56,6 +56,8 @@ pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
     /// `None` for all keys.
     pub(super) key: Option<Arc<str>>,
+    /// The number of its key; 0 for all.
+    channel: u64,
     /// The number of the last item before its first one.
     pub(super) from: u64,
 }
@@ -190,6 +192,7 @@ impl Core {
                 Joined {
                     subscriber,
                     key: None,
+                    channel: 0,
                     from: keys.serial,
                 }
             }
@@ -201,6 +204,7 @@ impl Core {
                 }
                 Joined {
                     subscriber,
+                    channel: channel.id,
                     from: channel.number,
                     key: Some(key),
                 }
@@ -238,6 +242,15 @@ impl Core {
             self.counts.subscribers.fetch_sub(1, Ordering::Relaxed);
         }
         self.hooks.tell();
+    }
+
+    /// The place where a subscriber has begun.
+    pub(super) fn start(&self, joined: &Joined) -> Place {
+        Place {
+            epoch: self.epoch,
+            channel: joined.channel,
+            number: joined.from,
+        }
     }
 
     /// Puts what has come behind a cursor before all that waits for a subscriber.

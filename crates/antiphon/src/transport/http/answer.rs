@@ -1,27 +1,26 @@
 //! Answer to one request.
 //!
 //! [`HttpService::answer`] checks a request in this order: framing, host and origin, caller, path,
-//! method, media types. The body is read only when all checks have passed.
+//! method, media types. The body is read only when all checks have passed. Subscriptions by GET have
+//! checks of their own in place of the last three.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::ready;
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use http_body::Body as HttpBody;
 
 use crate::describe::{Access, Reader};
 use crate::dispatch::Answered;
 use crate::identity::Identification;
-use crate::memory_budget::{Account, Exhausted};
+use crate::memory_budget::Exhausted;
 use crate::router::BoxError;
 use crate::session_state::SessionHandle;
 use crate::transport::http::body::Body;
 use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::events::{self, Events};
+use crate::transport::http::event_source;
+use crate::transport::http::events::{self, EventReader, Events};
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::host_check::{Admission, check_form};
 use crate::transport::http::identify::identify;
@@ -32,6 +31,7 @@ use crate::transport::http::request_body;
 use crate::transport::http::request_check::{
     Accepted, CallHead, accept, check_framing, check_no_body,
 };
+use crate::transport::http::room::{exhausted, with_room};
 use crate::transport::http::route::{ResponseForm, Route};
 use crate::transport::http::service::HttpService;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
@@ -85,7 +85,9 @@ impl HttpService {
             fields = Fields::of(&head.headers);
         }
         if let Some(handshake) = upgrade::requested(&head) {
-            if let Err(refusal) = check_no_body(&fields) {
+            if let Err(refusal) =
+                check_no_body(&fields, "a request that opens a WebSocket has no body")
+            {
                 return refusal.into_response();
             }
             let rights = Rights {
@@ -94,6 +96,23 @@ impl HttpService {
                 identification,
             };
             return self.upgrade(head, handshake, caller, rights);
+        }
+        if event_source::is_requested(&head, &fields)
+            && let Ok(route) = self.0.routes.find(head.uri.path())
+        {
+            let mut response = match event_source::check(&fields) {
+                Ok(()) => {
+                    let call = CallHead::new(&fields, caller, admin);
+                    let limits = &self.0.config.connection;
+                    let answering = event_source::answer(head, route, call, identification, limits);
+                    Box::pin(answering).await
+                }
+                Err(refusal) => refusal.into_response(),
+            };
+            if let Some(origin) = admission.cors {
+                reply::share(&mut response, origin);
+            }
+            return response;
         }
         if let Some(pages) = pages {
             let reader = Reader::from(Access::of(local, admin));
@@ -178,16 +197,7 @@ impl HttpService {
         let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
         let body = request_body::read(body, held, &self.0.body, framing, memory);
         let (message, _held) = body.await?;
-        let mut origin = route
-            .dispatcher
-            .origin(Arc::clone(call.connection), call.local);
-        origin.client = call.client;
-        origin.admin = call.admin;
-        origin.identification = identification;
-        origin.timeout = call.timeout;
-        origin.traceparent = call.traceparent;
-        origin.tracestate = call.tracestate;
-        origin.http = Some(head);
+        let mut origin = call.origin(&route.dispatcher, head, identification);
         let handle = form
             .events
             .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
@@ -198,6 +208,7 @@ impl HttpService {
             text,
             streams,
             denied,
+            ..
         } = match many {
             true => with_room(answering, memory).await,
             false => answering.await,
@@ -211,7 +222,14 @@ impl HttpService {
         if let Some(handle) = handle
             && !streams.is_empty()
         {
-            let events = Events::new(text, streams, handle, memory, call.stopping);
+            let events = Events::new(
+                text,
+                streams,
+                handle,
+                memory,
+                call.stopping,
+                EventReader::Program,
+            );
             return Ok(reply::events(Body::from(events)));
         }
         Ok(match form.whole {
@@ -228,24 +246,6 @@ struct Rights {
     identification: Identification,
 }
 
-/// Polls a call only while its connection has room for more responses.
-async fn with_room<F>(answering: F, memory: &Account) -> F::Output
-where
-    F: Future,
-{
-    let mut answering = pin!(answering);
-    poll_fn(|cx| {
-        ready!(memory.poll_room(cx));
-        answering.as_mut().poll(cx)
-    })
-    .await
-}
-
 fn page_or_refusal(page: Result<Response<Body>, Exhausted>) -> Response<Body> {
     page.unwrap_or_else(|error| exhausted(error).into_response())
-}
-
-fn exhausted(_: Exhausted) -> Refusal {
-    let reason = "no memory for the response";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }

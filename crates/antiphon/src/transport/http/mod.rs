@@ -20,6 +20,8 @@
 //! | `tracked_body.rs` | a response body that reports its progress to the connection's clock |
 //! | `reply.rs`, `refusal.rs` | responses; error responses to requests that do not become a call |
 //! | `events/` | event streams: subscriptions as response bodies |
+//! | `event_source.rs`, `query.rs` | subscriptions by GET; the query that asks for one |
+//! | `room.rs` | room of a connection for responses |
 //! | `pages.rs` | responses to GET: health and documents |
 //! | `deadlines.rs` | deadlines of a connection |
 //! | `timed_socket/` | the socket that enforces these deadlines |
@@ -34,6 +36,7 @@ mod body_framing;
 mod caller;
 pub(crate) mod connection;
 pub(crate) mod deadlines;
+mod event_source;
 mod events;
 mod forwarded;
 mod headers;
@@ -43,10 +46,12 @@ mod identify;
 mod media_types;
 pub(crate) mod pages;
 mod proxy_fields;
+mod query;
 mod refusal;
 pub(crate) mod reply;
 pub(crate) mod request_body;
 mod request_check;
+mod room;
 mod route;
 pub(crate) mod routes;
 mod service;
