@@ -56,8 +56,6 @@ pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
     /// `None` for all keys.
     pub(super) key: Option<Arc<str>>,
-    /// The number of its key; 0 for all.
-    channel: u64,
     /// The number of the last item before its first one.
     pub(super) from: u64,
 }
@@ -192,7 +190,6 @@ impl Core {
                 Joined {
                     subscriber,
                     key: None,
-                    channel: 0,
                     from: keys.serial,
                 }
             }
@@ -204,7 +201,6 @@ impl Core {
                 }
                 Joined {
                     subscriber,
-                    channel: channel.id,
                     from: channel.number,
                     key: Some(key),
                 }
@@ -245,12 +241,17 @@ impl Core {
     }
 
     /// The place where a subscriber has begun.
-    pub(super) fn start(&self, joined: &Joined) -> Place {
-        Place {
+    pub(super) fn start(&self, joined: &Joined) -> Option<Place> {
+        let keys = self.lock();
+        let channel = match &joined.key {
+            None => 0,
+            Some(key) => keys.get(key)?.id,
+        };
+        Some(Place {
             epoch: self.epoch,
-            channel: joined.channel,
+            channel,
             number: joined.from,
-        }
+        })
     }
 
     /// Puts what has come behind a cursor before all that waits for a subscriber.

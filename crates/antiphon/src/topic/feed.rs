@@ -76,8 +76,10 @@ impl Feed {
     /// The cursor of the place where it begins; `None` if it begins behind a cursor that was given.
     pub(crate) fn start(&self) -> Option<Box<str>> {
         let joined = self.joined.as_ref()?;
-        let is_resumed = self.is_resumed.load(Ordering::Relaxed);
-        (!is_resumed).then(|| self.core.start(joined).to_string().into())
+        match self.is_resumed.load(Ordering::Relaxed) {
+            true => None,
+            false => Some(self.core.start(joined)?.to_string().into()),
+        }
     }
 
     /// Sets what may wait for the subscriber, and where it counts.
