@@ -719,7 +719,23 @@ export class WebSocketTransport implements Transport {
   private connected(): Promise<WebSocket> {
     this.socket ??= new Promise<WebSocket>((resolve, reject) => {
       const socket = new (this.options.webSocket ?? WebSocket)(this.url);
+      let opened = false;
+      let over = false;
+      const end = (why: string) => {
+        if (over) return;
+        over = true;
+        this.socket = undefined;
+        const error = new TransportError(why);
+        reject(error);
+        const exchanges = [...this.exchanges];
+        this.exchanges.clear();
+        for (const exchange of exchanges) exchange.reject(error);
+        const subscriptions = [...this.subscriptions.values()];
+        this.subscriptions.clear();
+        for (const items of subscriptions) items.lose(error);
+      };
       socket.onopen = () => {
+        opened = true;
         this.authenticate(socket).then(
           () => resolve(socket),
           (error: unknown) => {
@@ -730,19 +746,13 @@ export class WebSocketTransport implements Transport {
       };
       socket.onmessage = (event: { data: unknown }) =>
         this.receive(socket, event.data);
+      // Node.js 20 does not close a WebSocket that could not be opened.
+      socket.onerror = () => {
+        if (!opened) end("the connection could not be opened");
+      };
       socket.onclose = (event) => {
-        this.socket = undefined;
         const why = event.reason === "" ? "" : `: ${event.reason}`;
-        const error = new TransportError(
-          `the connection has ended (${event.code})${why}`,
-        );
-        reject(error);
-        const exchanges = [...this.exchanges];
-        this.exchanges.clear();
-        for (const exchange of exchanges) exchange.reject(error);
-        const subscriptions = [...this.subscriptions.values()];
-        this.subscriptions.clear();
-        for (const items of subscriptions) items.lose(error);
+        end(`the connection has ended (${event.code})${why}`);
       };
     });
     return this.socket;
