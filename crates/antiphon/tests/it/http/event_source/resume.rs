@@ -251,27 +251,27 @@ async fn an_answer_of_a_layer_is_a_stream_that_has_ended() {
 #[tokio::test]
 async fn a_browser_that_waits_for_the_first_item_is_told_of_no_gap_that_is_none() {
     for (history, while_away, first, missed) in [
-        (5, 1..=2, "1", None),
-        (5, 1..=7, "3", Some(json!(2))),
-        (5, 1..=0, "new", None),
+        (5, 2, "1", None),
+        (5, 7, "3", Some(json!(2))),
+        (5, 0, "new", None),
         // Without a history nobody knows what was published.
-        (0, 1..=2, "new", Some(Value::Null)),
-        (0, 1..=0, "new", Some(Value::Null)),
+        (0, 2, "new", Some(Value::Null)),
+        (0, 0, "new", Some(Value::Null)),
     ] {
         let news = news(history);
         let (stream, _, first_event) = open(&news, GOLD, &[]).await;
         let start = first_event.id.unwrap();
         assert!(start.ends_with("-0"), "{start}");
         cut(&news, stream).await;
-        publish(&news, while_away.clone());
+        publish(&news, 1..=while_away);
         let (mut stream, mut read, _) = open(&news, GOLD, &[("last-event-id", &start)]).await;
         news.topic.publish("gold", &"new".to_owned());
         let (_, params) = item(&mut stream, &mut read).await;
-        assert_eq!(params["result"], first, "{history} {while_away:?}");
+        assert_eq!(params["result"], first, "{history} {while_away}");
         assert_eq!(
             params.get("missed").cloned(),
             missed,
-            "{history} {while_away:?}"
+            "{history} {while_away}"
         );
     }
 }
