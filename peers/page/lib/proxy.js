@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
-/** Starts a proxy: `{ url, cut(), turnTo(url), close() }`. */
+/** Starts a proxy: `{ url, cut(), away(), back(), turnTo(url), close() }`. */
 export async function startProxy(url) {
   let target = new URL(url);
   const sockets = new Set();
@@ -24,20 +24,29 @@ export async function startProxy(url) {
   });
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
+  const { port } = proxy.address();
+  const cut = () => sockets.forEach((socket) => socket.destroy());
+  const away = async () => {
+    const closed = once(proxy, "close");
+    proxy.close();
+    cut();
+    await closed;
+  };
   return {
-    url: `http://127.0.0.1:${proxy.address().port}/`,
+    url: `http://127.0.0.1:${port}/`,
     /** Cuts all connections; new ones are accepted. */
-    cut() {
-      for (const socket of sockets) socket.destroy();
+    cut,
+    /** Cuts all connections, and refuses new ones. */
+    away,
+    /** Accepts connections again. */
+    async back() {
+      proxy.listen(port, "127.0.0.1");
+      await once(proxy, "listening");
     },
     /** Leads new connections to another server. */
     turnTo(other) {
       target = new URL(other);
     },
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      proxy.close();
-      await once(proxy, "close");
-    },
+    close: away,
   };
 }

@@ -82,7 +82,16 @@ test("an EventSource loses nothing when its connection is cut", async () => {
       await until(page, all[start + 3]);
     }
     assert.deepEqual(await items(page), all);
-    assert.equal((await heard(page)).filter((one) => one === "lost").length, 3);
+    const lost = async () => (await heard(page)).filter((one) => one === "lost").length;
+    assert.equal(await lost(), 3);
+    // Nobody is there for a while.
+    await proxy.away();
+    await publish("cut", ["while away"]);
+    all.push("while away");
+    await eventually("two more attempts", async () => (await lost()) >= 5);
+    await proxy.back();
+    await until(page, "while away");
+    assert.deepEqual(await items(page), all);
     // More than the topic keeps.
     const many = Array.from({ length: 25 }, (_, at) => `more ${at}`);
     proxy.cut();
