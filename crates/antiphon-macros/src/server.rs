@@ -123,6 +123,10 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
             )
         }
     };
+    let handler = match &method.subscription {
+        Some(subscription) => subscription.opened(&handler),
+        None => handler,
+    };
     let format = method
         .format
         .as_ref()

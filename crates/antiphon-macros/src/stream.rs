@@ -79,7 +79,15 @@ impl Subscription {
         })
     }
 
-    /// The builder calls that turn a `Method` into a subscription.
+    /// The `Method` that a handler makes, which is known to open subscriptions.
+    pub(crate) fn opened(&self, method: &TokenStream) -> TokenStream {
+        match self.is_of_topic {
+            true => quote!(::antiphon::__private::follows(#method)),
+            false => quote!(::antiphon::__private::streams(#method)),
+        }
+    }
+
+    /// The builder calls for its options.
     pub(crate) fn to_setters(&self) -> TokenStream {
         let notification = self.notification.iter();
         let unsubscribe = self.unsubscribe.iter();
@@ -89,7 +97,6 @@ impl Subscription {
             quote!(.overflow(::antiphon::__private::Overflow::#variant))
         });
         quote! {
-            .subscription()
             #(.notification(#notification))*
             #(.unsubscribe(#unsubscribe))*
             #plain

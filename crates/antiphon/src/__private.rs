@@ -49,7 +49,7 @@ use serde::ser::SerializeMap as _;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::router::params::Slots;
-use crate::subscription::{Items, Produced};
+use crate::subscription::{Items, Kind, Produced};
 use crate::topic::Subscription;
 
 /// What a macro has made for a client: it is there if the library can be one.
@@ -294,6 +294,18 @@ pub fn flattened(info: ParamInfo, schema: SchemaSource) -> ParamInfo {
         flattened: true,
         ..info
     }
+}
+
+/// A method whose handler opens streams.
+#[must_use]
+pub fn streams(method: Method) -> Method {
+    method.opens(Kind::Stream)
+}
+
+/// A method whose handler follows a topic.
+#[must_use]
+pub fn follows(method: Method) -> Method {
+    method.opens(Kind::Topic)
 }
 
 /// A method with the schema of its result, or of an item.

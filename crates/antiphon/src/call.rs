@@ -298,18 +298,23 @@ impl Call {
         else {
             return Reply::error(ErrorCode::OVERLOADED);
         };
+        let mut start = None;
         if let Items::Topic(feed) = &items {
             if feed.is_refused() {
                 return Reply::error(ErrorCode::OVERLOADED);
             }
-            if let Some(cursor) = self.after() {
-                feed.resume(cursor);
+            let session = self.origin.session.as_ref();
+            match self.after() {
+                Some(cursor) => feed.resume(cursor),
+                // The reader of a response may come back before there was an item.
+                None if session.is_some_and(|session| !session.is_duplex()) => start = feed.start(),
+                None => {}
             }
         }
         let options = self
             .method_info()
             .and_then(|info| info.subscription.clone());
-        let opening = Opening::new(
+        let mut opening = Opening::new(
             self.method(),
             &options.unwrap_or_default(),
             items,
@@ -321,6 +326,7 @@ impl Call {
             place,
             self.origin.caller_id().to_string(),
         );
+        opening.start = start;
         let mut reply = self.answer(Ok(&opening.id));
         if let Ok(output) = &mut reply.0 {
             output.stream = Some(Box::new(opening));

@@ -239,6 +239,9 @@ pub(crate) struct Origin {
     pub(crate) local: bool,
     /// Whether the caller has shown that the server is theirs.
     pub(crate) admin: bool,
+    /// Whether its calls may open subscriptions and do nothing else: to them, all other methods do not
+    /// exist.
+    pub(crate) only_streams: bool,
     /// Who the caller is.
     pub(crate) identification: Identification,
     /// The session, where there is one; also where only messages to the caller can follow.
@@ -262,6 +265,7 @@ impl Origin {
             connection,
             local,
             admin: false,
+            only_streams: false,
             identification: Identification::Unasked,
             session: None,
             timeout: None,

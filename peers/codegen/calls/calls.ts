@@ -176,6 +176,11 @@ if (typeof WebSocket !== "undefined") {
   check((await raised(cut)) instanceof TransportError, "closed");
   same(await socket.ping(), "pong");
   socket.close();
+  const absent = new WorkshopClient("ws://127.0.0.1:1");
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const gone = await raised(absent.ping());
+    check(gone instanceof TransportError, String(gone));
+  }
 }
 console.log(
   typeof WebSocket === "undefined" ? "done, without WebSocket" : "done",

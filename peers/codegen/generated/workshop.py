@@ -8,7 +8,7 @@ Text that tries to leave its comment: */ \"\"\" \\ `${x}`
 compile_error!("an example is no test");
 ```
 
-Left out, because they need a connection that stays: ticks, shapes.watch.
+Left out, because they need a connection that stays: ticks, news.follow, shapes.watch.
 
 Written by `antiphon codegen`: changes are lost when it runs again.
 """
@@ -926,6 +926,14 @@ class CalcCalls:
         )
 
 
+class NewsCalls:
+    """Calls of ``news`` that are not sent yet, for batches and notifications."""
+
+    def tell(self, subject: str, line: str) -> Call[int]:
+        """Tells a line, and returns its number."""
+        return Call("news.tell", _either(("subject", subject), ("line", line)))
+
+
 class ShapesDrawersCalls:
     """Calls of ``shapes.drawers`` that are not sent yet, for batches and notifications."""
 
@@ -975,6 +983,7 @@ class Calls:
     """Calls that are not sent yet, for batches and notifications."""
 
     calc = CalcCalls()
+    news = NewsCalls()
     shapes = ShapesCalls()
 
     def echo(self, message: Any = UNSET) -> Call[Any]:
@@ -1037,6 +1046,17 @@ class CalcMethods:
     ) -> List[List[float]]:
         """Paths of `size` steps, each of them `step` long."""
         return self._client.send(calls.calc.randomPaths(num_paths, size, step))
+
+
+class NewsMethods:
+    """The methods of ``news``."""
+
+    def __init__(self, client: _Client) -> None:
+        self._client = client
+
+    def tell(self, subject: str, line: str) -> int:
+        """Tells a line, and returns its number."""
+        return self._client.send(calls.news.tell(subject, line))
 
 
 class ShapesDrawersMethods:
@@ -1102,6 +1122,11 @@ class WorkshopClient(_Client):
     def calc(self) -> CalcMethods:
         """The methods of ``calc``."""
         return CalcMethods(self)
+
+    @property
+    def news(self) -> NewsMethods:
+        """The methods of ``news``."""
+        return NewsMethods(self)
 
     @property
     def shapes(self) -> ShapesMethods:
@@ -1171,6 +1196,17 @@ class AsyncCalcMethods:
         return await self._client.send(calls.calc.randomPaths(num_paths, size, step))
 
 
+class AsyncNewsMethods:
+    """The methods of ``news``."""
+
+    def __init__(self, client: _AsyncClient) -> None:
+        self._client = client
+
+    async def tell(self, subject: str, line: str) -> int:
+        """Tells a line, and returns its number."""
+        return await self._client.send(calls.news.tell(subject, line))
+
+
 class AsyncShapesDrawersMethods:
     """The methods of ``shapes.drawers``."""
 
@@ -1234,6 +1270,11 @@ class AsyncWorkshopClient(_AsyncClient):
     def calc(self) -> AsyncCalcMethods:
         """The methods of ``calc``."""
         return AsyncCalcMethods(self)
+
+    @property
+    def news(self) -> AsyncNewsMethods:
+        """The methods of ``news``."""
+        return AsyncNewsMethods(self)
 
     @property
     def shapes(self) -> AsyncShapesMethods:

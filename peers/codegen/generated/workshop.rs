@@ -54,6 +54,11 @@ impl WorkshopClient {
         CalcMethods(self.0.clone())
     }
 
+    /// The methods of `news`.
+    pub fn news(&self) -> NewsMethods {
+        NewsMethods(self.0.clone())
+    }
+
     /// The methods of `shapes`.
     pub fn shapes(&self) -> ShapesMethods {
         ShapesMethods(self.0.clone())
@@ -177,6 +182,22 @@ impl CalcMethods {
     /// The same as [`random_paths`](Self::random_paths), with parameters by name.
     pub fn random_paths_named(&self, params: &CalcRandomPathsParams) -> Call<Vec<Vec<f64>>> {
         Call::new(&self.0, "calc.randomPaths", Params::from_value(params))
+    }
+}
+
+/// The methods of `news`.
+#[derive(Clone, Debug)]
+pub struct NewsMethods(Client);
+
+impl NewsMethods {
+    /// Lines about a subject.
+    pub fn follow(&self, subject: &str) -> PendingSubscription<String> {
+        subscribe(&self.0, "news.follow", "rpc.unsubscribe", (subject,))
+    }
+
+    /// Tells a line, and returns its number.
+    pub fn tell(&self, subject: &str, line: &str) -> Call<u64> {
+        Call::new(&self.0, "news.tell", (subject, line))
     }
 }
 

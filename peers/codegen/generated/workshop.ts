@@ -147,6 +147,17 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** What can be said of one subscription. */
+export interface SubscriptionOptions extends CallOptions {
+  /**
+   * Is told, before an item comes, how many are missing before it; null if nobody knows whether any
+   * are, as after a restart of the server.
+   */
+  missed?: (count: number | null) => void;
+  /** Begins behind the item with this cursor, if items have cursors. */
+  after?: string;
+}
+
 /** What can be said of a client. */
 export interface ClientOptions {
   /** Milliseconds that calls wait for their answers; null is for ever. 30000. */
@@ -264,36 +275,82 @@ export class Call<T> implements PromiseLike<T> {
 
 /**
  * A subscription, which begins when it is iterated and ends with the loop. It needs a WebSocket.
+ *
+ * If its items have cursors, it goes on behind the last one when the connection is lost or the server
+ * stops, with pauses of up to 10 seconds between attempts, until its signal aborts or the client is
+ * closed. What it has missed meanwhile comes first, as far as the server has kept it.
  */
 export class Subscription<T> implements AsyncIterable<T> {
   private readonly core: Core;
   readonly method: string;
   readonly params: Params;
+  /** The cursor of the item that was taken last, to go on behind it: `with({ after: cursor })`. */
+  cursor: string | undefined;
   private readonly unsubscribe: string;
-  private readonly options: CallOptions;
+  private readonly resumes: boolean;
+  private readonly options: SubscriptionOptions;
 
   constructor(
     core: Core,
     method: string,
     params: Params,
     unsubscribe: string,
-    options: CallOptions = {},
+    resumes: boolean,
+    options: SubscriptionOptions = {},
   ) {
     this.core = core;
     this.method = method;
     this.params = params;
     this.unsubscribe = unsubscribe;
+    this.resumes = resumes;
     this.options = options;
   }
 
   /** The same subscription with options of its own; the signal also ends the loop. */
-  with(options: CallOptions): Subscription<T> {
-    const { core, method, params, unsubscribe } = this;
+  with(options: SubscriptionOptions): Subscription<T> {
+    const { core, method, params, unsubscribe, resumes } = this;
     const merged = { ...this.options, ...options };
-    return new Subscription(core, method, params, unsubscribe, merged);
+    return new Subscription(
+      core,
+      method,
+      params,
+      unsubscribe,
+      resumes,
+      merged,
+    );
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    const { signal, missed } = this.options;
+    const era = this.core.era;
+    const place = { after: this.options.after, began: false };
+    // Attempts in a row without an item.
+    for (let attempt = 0; ; attempt += 1) {
+      const began = place.began;
+      try {
+        for await (const item of this.connected(place)) {
+          attempt = 0;
+          this.cursor = place.after;
+          const lost = item.missed;
+          if (lost !== 0) missed?.(lost);
+          yield item.value as T;
+        }
+        return;
+      } catch (error) {
+        const goesOn = this.resumes && place.began && isPassing(error, began);
+        if (!goesOn || signal?.aborted || this.core.era !== era) throw error;
+        const longest = Math.min(10_000, 100 * 2 ** attempt);
+        await pause(Math.random() * longest, signal);
+        if (this.core.era !== era) throw error;
+      }
+    }
+  }
+
+  /** The items that come over one connection, from a place on, which moves with them. */
+  private async *connected(place: {
+    after: string | undefined;
+    began: boolean;
+  }): AsyncGenerator<Item, void, void> {
     const items = new Items(this.core.buffer);
     const opened = new Call<unknown>(this.core, this.method, this.params);
     const end = () => items.fail(this.options.signal?.reason);
@@ -303,18 +360,23 @@ export class Subscription<T> implements AsyncIterable<T> {
       false,
       this.options,
       items,
+      place.after,
     );
     const id = settled(outcome);
     if (typeof id !== "string" && typeof id !== "number") {
       throw new ProtocolError("the result is no id of a subscription");
     }
     this.options.signal?.addEventListener("abort", end);
+    // Without a cursor nobody knows what came while there was no connection.
+    if (place.began && place.after === undefined) this.options.missed?.(null);
+    place.began = true;
     try {
       if (this.options.signal?.aborted) end();
       for (;;) {
         const item = await items.next();
         if (item === undefined) return;
-        yield item.value as T;
+        place.after = item.cursor ?? place.after;
+        yield item;
       }
     } finally {
       this.options.signal?.removeEventListener("abort", end);
@@ -328,11 +390,42 @@ export class Subscription<T> implements AsyncIterable<T> {
   }
 }
 
+/** Whether what has ended a subscription, or kept it from going on, may pass by itself. */
+function isPassing(error: unknown, wentOn: boolean): boolean {
+  if (error instanceof StreamError) return error.reason === "shutdown";
+  if (error instanceof RpcError) return wentOn && error.code === OVERLOADED;
+  return error instanceof TransportError || error instanceof CallTimeoutError;
+}
+
+/** Waits, unless the caller wants no more. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+/** An item, and how many are missing before it; null if nobody knows. */
+interface Item {
+  value: unknown;
+  cursor: string | undefined;
+  missed: number | null;
+}
+
 /** Items that have come and were not taken yet. */
 class Items {
   /** The server sends no more. */
   ended = false;
-  private readonly waiting: { value: unknown }[] = [];
+  private readonly waiting: Item[] = [];
+  /** The number of the message that came last. */
+  private seq = 0;
   private end: { error?: unknown } | undefined;
   private wake: (() => void) | undefined;
 
@@ -350,7 +443,10 @@ class Items {
         // What is lost cannot be had again; the rest still comes in order.
         return this.finish({ error: new StreamError("lagged") });
       }
-      this.waiting.push({ value: params["result"] });
+      const { result: value, cursor } = params;
+      const missed = this.missing(params["seq"], params["missed"]);
+      const known = typeof cursor === "string" ? cursor : undefined;
+      this.waiting.push({ value, cursor: known, missed });
     } else {
       this.ended = true;
       const { error, end } = params;
@@ -360,6 +456,15 @@ class Items {
       else this.finish({ error: new StreamError(String(end ?? "no reason")) });
     }
     this.wake?.();
+  }
+
+  /** How many items are missing: what the server says, and what the numbers leave out. */
+  private missing(seq: unknown, missed: unknown): number | null {
+    const before = this.seq;
+    if (typeof seq === "number") this.seq = seq;
+    const gap = Math.max(0, this.seq - before - 1);
+    if (missed === null) return null;
+    return gap + (typeof missed === "number" ? missed : 0);
   }
 
   /** Ends it at once: what waits is dropped. */
@@ -380,7 +485,7 @@ class Items {
   }
 
   /** The next item, or none after the last. */
-  async next(): Promise<{ value: unknown } | undefined> {
+  async next(): Promise<Item | undefined> {
     for (;;) {
       const item = this.waiting.shift();
       if (item !== undefined) return item;
@@ -399,6 +504,7 @@ export interface RpcRequest {
   id?: number;
   method: string;
   params?: unknown;
+  after?: string;
 }
 
 /** How requests go to the server and answers come back. */
@@ -487,6 +593,7 @@ function isUnauthenticated(
 /** Statuses of HTTP that come with an error of JSON-RPC: the caller is refused. */
 const REFUSALS = [401, 403, 429];
 
+const OVERLOADED = -32000;
 const UNAUTHENTICATED = -32006;
 const METHOD_NOT_FOUND = -32601;
 
@@ -750,7 +857,23 @@ export class WebSocketTransport implements Transport {
   private connected(): Promise<WebSocket> {
     this.socket ??= new Promise<WebSocket>((resolve, reject) => {
       const socket = new (this.options.webSocket ?? WebSocket)(this.url);
+      let opened = false;
+      let over = false;
+      const end = (why: string) => {
+        if (over) return;
+        over = true;
+        this.socket = undefined;
+        const error = new TransportError(why);
+        reject(error);
+        const exchanges = [...this.exchanges];
+        this.exchanges.clear();
+        for (const exchange of exchanges) exchange.reject(error);
+        const subscriptions = [...this.subscriptions.values()];
+        this.subscriptions.clear();
+        for (const items of subscriptions) items.lose(error);
+      };
       socket.onopen = () => {
+        opened = true;
         this.authenticate(socket).then(
           () => resolve(socket),
           (error: unknown) => {
@@ -761,19 +884,13 @@ export class WebSocketTransport implements Transport {
       };
       socket.onmessage = (event: { data: unknown }) =>
         this.receive(socket, event.data);
+      // Node.js 20 does not close a WebSocket that could not be opened.
+      socket.onerror = () => {
+        if (!opened) end("the connection could not be opened");
+      };
       socket.onclose = (event) => {
-        this.socket = undefined;
         const why = event.reason === "" ? "" : `: ${event.reason}`;
-        const error = new TransportError(
-          `the connection has ended (${event.code})${why}`,
-        );
-        reject(error);
-        const exchanges = [...this.exchanges];
-        this.exchanges.clear();
-        for (const exchange of exchanges) exchange.reject(error);
-        const subscriptions = [...this.subscriptions.values()];
-        this.subscriptions.clear();
-        for (const items of subscriptions) items.lose(error);
+        end(`the connection has ended (${event.code})${why}`);
       };
     });
     return this.socket;
@@ -841,6 +958,8 @@ export class Core {
   readonly buffer: number;
   private readonly timeout: number | null;
   private lastId = 0;
+  /** How often the client was closed. */
+  era = 0;
 
   readonly transport: Transport;
 
@@ -859,7 +978,21 @@ export class Core {
     unsubscribe: string,
     params?: Params,
   ): Subscription<T> {
-    return new Subscription(this, method, params, unsubscribe);
+    return new Subscription(this, method, params, unsubscribe, false);
+  }
+
+  /** A subscription whose items have cursors. */
+  resumable<T>(
+    method: string,
+    unsubscribe: string,
+    params?: Params,
+  ): Subscription<T> {
+    return new Subscription(this, method, params, unsubscribe, true);
+  }
+
+  close(): void {
+    this.era += 1;
+    this.transport.close();
   }
 
   /** What became of calls, in their order. */
@@ -869,12 +1002,14 @@ export class Core {
     batch: boolean,
     options: CallOptions,
     items?: Items,
+    after?: string,
   ): Promise<PromiseSettledResult<unknown>[]> {
     const requests = [...calls, ...notifications].map(
       (call, at): RpcRequest => {
         const request: RpcRequest = { jsonrpc: "2.0", method: call.method };
         if (at < calls.length) request.id = ++this.lastId;
         if (call.params !== undefined) request.params = call.params;
+        if (after !== undefined) request.after = after;
         return request;
       },
     );
@@ -954,7 +1089,7 @@ export class ClientBase {
 
   /** Ends the connection, if there is one; the next call makes another. */
   close(): void {
-    this.core.transport.close();
+    this.core.close();
   }
 }
 
@@ -1149,6 +1284,42 @@ export class CalcMethods {
   }
 }
 
+/** The methods of `news`. */
+export class NewsMethods {
+  private readonly core: Core;
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  /** Lines about a subject. */
+  follow(subject: string): Subscription<string> {
+    return this.core.resumable(
+      "news.follow",
+      "rpc.unsubscribe",
+      either(["subject", subject]),
+    );
+  }
+
+  /** The same as `follow`, with parameters by name. */
+  followNamed(params: { subject: string }): Subscription<string> {
+    return this.core.resumable("news.follow", "rpc.unsubscribe", params);
+  }
+
+  /** Tells a line, and returns its number. */
+  tell(subject: string, line: string): Call<number> {
+    return this.core.call(
+      "news.tell",
+      either(["subject", subject], ["line", line]),
+    );
+  }
+
+  /** The same as `tell`, with parameters by name. */
+  tellNamed(params: { subject: string; line: string }): Call<number> {
+    return this.core.call("news.tell", params);
+  }
+}
+
 /** The methods of `shapes.drawers`. */
 export class ShapesDrawersMethods {
   private readonly core: Core;
@@ -1273,6 +1444,7 @@ export class ShapesMethods {
 /** The client: a method for each of the server's. */
 export class WorkshopClient extends ClientBase {
   readonly calc = new CalcMethods(this.core);
+  readonly news = new NewsMethods(this.core);
   readonly shapes = new ShapesMethods(this.core);
 
   /** Gives back what it was given. */

@@ -4,6 +4,7 @@
 #![deny(warnings)]
 
 pub mod drawers;
+pub mod news;
 pub mod workshop;
 
 #[path = "../generated/workshop.rs"]
@@ -46,6 +47,7 @@ pub fn router() -> Router {
     Router::of(workshop::Workshop)
         .version("1.2.0")
         .nest("calc", workshop::Calculator)
+        .nest("news", news::News::default())
         .nest("shapes", shapes)
 }
 

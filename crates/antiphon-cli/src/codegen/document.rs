@@ -260,6 +260,7 @@ impl<'a> Reader<'a> {
         let unsubscribe = json.text("unsubscribe").unwrap_or("rpc.unsubscribe");
         Stream {
             unsubscribe: unsubscribe.to_owned(),
+            resumes: json.flag("resumes"),
             item,
         }
     }

@@ -177,6 +177,8 @@ pub(crate) enum Passing {
 pub(crate) struct Stream {
     /// The method that ends the subscription.
     pub(crate) unsubscribe: String,
+    /// Whether items have cursors.
+    pub(crate) resumes: bool,
     pub(crate) item: Type,
 }
 

@@ -361,7 +361,10 @@ impl Writer<'_, '_> {
             Some(stream) => (
                 format!("Subscription<{}>", self.ty(&stream.item)),
                 (
-                    "subscription",
+                    match stream.resumes {
+                        true => "resumable",
+                        false => "subscription",
+                    },
                     vec![name, text::quoted(&stream.unsubscribe)],
                 ),
             ),

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::error::ErrorInfo;
 use crate::identity::Requirement;
-use crate::subscription::Options;
+use crate::subscription::{Kind, Options};
 
 /// The access level that a method requires, and that a caller has. A level includes all lower ones.
 /// A method that requires a higher level than the caller has does not exist for that caller.
@@ -167,6 +167,21 @@ impl MethodInfo {
         self.subscription
             .as_ref()
             .is_some_and(|options| options.plain)
+    }
+
+    /// Whether a subscription can begin behind an item that was seen before: it is one to a
+    /// [`Topic`](crate::Topic), whose items have cursors. How far back depends on the topic.
+    #[must_use]
+    pub fn resumes(&self) -> bool {
+        self.subscription
+            .as_ref()
+            .is_some_and(|options| options.kind == Kind::Topic && !options.plain)
+    }
+
+    /// Whether its handler opens a subscription, or fails, and nothing else.
+    pub(crate) fn only_streams(&self) -> bool {
+        let kind = self.subscription.as_ref().map(|options| options.kind);
+        matches!(kind, Some(Kind::Stream | Kind::Topic))
     }
 
     /// The application errors that the method declares.

@@ -20,6 +20,8 @@ pub(crate) struct Answered {
     pub(crate) streams: Vec<Opening>,
     /// Set if the message is a single call that was refused before it ran.
     pub(crate) denied: Option<Box<Denied>>,
+    /// The code of the error, if the message is a single one and is answered with an error.
+    pub(crate) code: Option<ErrorCode>,
 }
 
 /// What HTTP says beside the error of a call that was refused before it ran.

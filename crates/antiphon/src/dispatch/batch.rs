@@ -104,7 +104,7 @@ impl Batch {
                 return Poll::Ready(Answered {
                     text: self.take_answer(),
                     streams: std::mem::take(&mut self.streams),
-                    denied: None,
+                    ..Answered::default()
                 });
             }
             if !self.timed {

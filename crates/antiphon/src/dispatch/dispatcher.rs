@@ -245,6 +245,12 @@ impl Dispatcher {
         self.0.endpoint.knows(request.method_bytes())
     }
 
+    /// Whether a method of this name opens a subscription, and this caller may see it.
+    #[cfg(feature = "server")]
+    pub(crate) fn only_streams(&self, name: &[u8], origin: &Origin) -> bool {
+        self.0.endpoint.only_streams(name, origin)
+    }
+
     /// Where calls are recorded, if they are.
     pub(crate) fn audit(&self) -> Option<&AuditLog> {
         self.0.audit.as_ref()

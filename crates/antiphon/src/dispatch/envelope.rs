@@ -112,7 +112,7 @@ impl Envelope {
                         let answered = Answered {
                             text: Some(payload),
                             streams,
-                            denied: None,
+                            ..Answered::default()
                         };
                         return (answered, None);
                     }
@@ -130,6 +130,7 @@ impl Envelope {
         let answered = Answered {
             text: Some(self.error(&error, account)),
             denied: Denied::of(&error),
+            code: Some(error.code()),
             ..Answered::default()
         };
         (answered, Some(error.code()))

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use antiphon_proto::{Entry, Incoming, Rejection, parse};
+use antiphon_proto::{Entry, ErrorCode, Incoming, Rejection, parse};
 use bytes::Bytes;
 
 use super::answer::{ANSWER_SIZE, Answered, refuse, reject};
@@ -164,7 +164,10 @@ impl<'a> Dispatch<'a> {
                 self.stage = Stage::Begun(batch);
                 polled
             }
-            Err(rejection) => Poll::Ready(reject(&rejection).into()),
+            Err(rejection) => Poll::Ready(Answered {
+                code: Some(rejection.error().code()),
+                ..reject(&rejection).into()
+            }),
         }
     }
 }
@@ -242,7 +245,10 @@ fn open_single(
     cx: &mut Context<'_>,
 ) -> Opened {
     let Entry::Request(request) = entry else {
-        return Opened::Answer(refuse(&entry).into());
+        return Opened::Answer(Answered {
+            code: Some(ErrorCode::INVALID_REQUEST),
+            ..refuse(&entry).into()
+        });
     };
     let limits = shared.call_limits;
     match start(shared, connection, origin, request, limits, buffer, cx) {

@@ -16,6 +16,7 @@
 //! | `elsewhere.rs` | large messages and parameters, on other threads |
 //! | `envelope.rs` | the envelope of a request, kept for its response |
 //! | `answer.rs` | responses to messages, and to messages that are rejected |
+//! | `stream_request.rs` | a request for a stream, made of texts that are no message yet |
 //! | `shared.rs` | what clones of a dispatcher share |
 
 mod answer;
@@ -29,6 +30,8 @@ mod pending_call;
 mod rate_check;
 mod run;
 mod shared;
+#[cfg(feature = "server")]
+mod stream_request;
 
 #[cfg(feature = "server")]
 pub(crate) use answer::Denied;
@@ -40,3 +43,5 @@ pub(crate) use dispatcher::Reading;
 pub(crate) use elsewhere::Parsing;
 pub(crate) use future::{Begun, Work};
 pub use limits::Limits;
+#[cfg(feature = "server")]
+pub(crate) use stream_request::stream_request;

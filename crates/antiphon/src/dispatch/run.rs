@@ -49,6 +49,16 @@ pub(super) fn start(
         shared.counters().called(denial.route);
         return (Started::Denied(denial), envelope);
     }
+    // Before the layers, which might answer anything.
+    if origin.only_streams
+        && !shared
+            .endpoint
+            .only_streams(request.method_bytes(), &origin)
+    {
+        shared.counters().called(usize::MAX);
+        let unknown = Reply::error(ErrorCode::METHOD_NOT_FOUND);
+        return (Started::Replied(unknown), envelope);
+    }
     let (client, params) = (origin.call_client(), request.params_len());
     // Built where it stays until the method takes it: each move of a call copies it.
     let mut place = Some(Call::new(request, origin, limits, buffer));

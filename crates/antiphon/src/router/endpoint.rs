@@ -81,6 +81,13 @@ impl Endpoint {
         }
     }
 
+    /// Whether a method of this name opens a subscription, and this caller may see it.
+    pub(crate) fn only_streams(&self, name: &[u8], origin: &Origin) -> bool {
+        let entry = self.table.get(name);
+        let info = entry.and_then(|entry| origin.common.tree.method(entry.route));
+        info.is_some_and(|info| info.access <= origin.access() && info.only_streams())
+    }
+
     /// Looks up the method's full name and calls it.
     pub(super) fn answer(&self, call: Call) -> CallFuture {
         let mut found = usize::MAX;

@@ -13,7 +13,7 @@ use crate::call::{Call, CallFuture, Reply};
 use crate::context::Context;
 use crate::router::method::Method;
 use crate::router::params::{Slot, decode};
-use crate::subscription::{Items, erase};
+use crate::subscription::{Items, Kind, erase};
 use crate::topic::Subscription;
 
 /// A function or closure that can be a method; see [`Method::function`]. The compiler infers
@@ -165,7 +165,7 @@ macro_rules! functions {
                     let stream = self($($value,)? $($name),*);
                     CallFuture::ready(call.subscribe(erase(stream, Outcome::outcome)))
                 })
-                .subscription()
+                .opens(Kind::Stream)
             }
         }
 
@@ -189,7 +189,7 @@ macro_rules! functions {
                     let feed = self($($value,)? $($name),*).into_feed();
                     CallFuture::ready(call.subscribe(Items::Topic(Box::new(feed))))
                 })
-                .subscription()
+                .opens(Kind::Topic)
             }
         }
 

@@ -8,7 +8,7 @@ use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::describe::{Access, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
 use crate::identity::Requirement;
-use crate::subscription::Options;
+use crate::subscription::{Kind, Options};
 use crate::topic::Overflow;
 
 /// What runs a call.
@@ -248,6 +248,11 @@ impl Method {
     pub fn subscription(mut self) -> Self {
         self.subscription.get_or_insert_default();
         self
+    }
+
+    /// Sets what the handler is known to return.
+    pub(crate) fn opens(self, kind: Kind) -> Self {
+        self.options(|options| options.kind = kind)
     }
 
     fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {

@@ -326,6 +326,11 @@ impl SessionHandle {
         !state.calls.is_empty() || !state.queues.is_empty() || !state.inboxes.is_empty()
     }
 
+    /// Whether a subscription of the peer has come to its end by itself.
+    pub(crate) fn has_completed(&self) -> bool {
+        self.lock().queues.has_completed
+    }
+
     /// The most responses that one message of the peer may hold.
     pub(crate) fn largest_batch(&self) -> usize {
         self.lock().calls.largest()

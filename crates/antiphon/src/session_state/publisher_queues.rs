@@ -75,6 +75,8 @@ pub(super) struct ItemQueues {
     held: Option<Reservation>,
     /// Wakers of tasks that have nothing queued and wait for room on the connection.
     room: Vec<Waker>,
+    /// Whether a subscription has come to its end by itself.
+    pub(super) has_completed: bool,
 }
 
 /// Streams that have come and gone since the session's task looked.
@@ -259,6 +261,7 @@ impl ItemQueues {
     pub(super) fn end(&mut self, key: u64, ending: &Ending) -> Option<AbortHandle> {
         let queue = self.table.get_mut(&key).filter(|queue| !queue.over)?;
         queue.over = true;
+        self.has_completed |= ending.is_complete();
         let pump = queue.pump.take();
         if pump.is_none() {
             self.arrivals.gone.push(key);

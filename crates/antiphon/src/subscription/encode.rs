@@ -25,6 +25,17 @@ pub(crate) enum Ending {
     Error(ErrorObject),
 }
 
+impl Ending {
+    /// Whether the subscription would end in the same way if it were begun again: nobody has cut it.
+    pub(crate) fn is_complete(&self) -> bool {
+        match self {
+            Self::Complete | Self::Unsubscribed => true,
+            Self::Lagged | Self::Shutdown => false,
+            Self::Error(error) => error.code() != ErrorCode::OVERLOADED,
+        }
+    }
+}
+
 /// The common start of all messages of one subscription.
 #[derive(Clone, Debug)]
 pub(crate) struct MessageFormat {

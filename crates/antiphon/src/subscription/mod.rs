@@ -6,7 +6,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | the options of a method, [`Opening`] |
+//! | `mod.rs` | what a method returns, its options, [`Opening`] |
 //! | `items.rs` | type-erased streams of JSON text, or what a topic has for a subscriber |
 //! | `producer.rs` | a method's future together with the stream that it returns |
 //! | `encode.rs` | encoding of subscription messages |
@@ -28,9 +28,22 @@ pub(crate) use items::{Items, Room, erase};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
 
+/// What a method that opens subscriptions returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Kind {
+    /// Nobody knows: its author says that it is a subscription.
+    #[default]
+    Declared,
+    /// A stream.
+    Stream,
+    /// A subscription to a topic.
+    Topic,
+}
+
 /// Options of a method's subscriptions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
+    pub(crate) kind: Kind,
     /// The method name of the notifications; `None` means the name of the method.
     pub(crate) notification: Option<String>,
     /// A method that ends subscriptions, besides `rpc.unsubscribe`.
@@ -48,6 +61,8 @@ pub(crate) struct Opening {
     pub(crate) format: MessageFormat,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) items: Items,
+    /// The cursor of the place in a topic where it begins, if its reader can come back by itself.
+    pub(crate) start: Option<Box<str>>,
     /// What one item may take.
     pub(crate) room: Room,
     /// What calls made by the stream inherit: the trace context, but not the deadline.
@@ -77,6 +92,7 @@ impl Opening {
             id,
             overflow: options.overflow,
             items,
+            start: None,
             room,
             current: CurrentCall {
                 deadline: None,

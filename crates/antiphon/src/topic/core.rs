@@ -240,6 +240,20 @@ impl Core {
         self.hooks.tell();
     }
 
+    /// The place where a subscriber has begun.
+    pub(super) fn start(&self, joined: &Joined) -> Option<Place> {
+        let keys = self.lock();
+        let channel = match &joined.key {
+            None => 0,
+            Some(key) => keys.get(key)?.id,
+        };
+        Some(Place {
+            epoch: self.epoch,
+            channel,
+            number: joined.from,
+        })
+    }
+
     /// Puts what has come behind a cursor before all that waits for a subscriber.
     pub(super) fn resume(&self, joined: &Joined, cursor: &str) {
         let keys = self.lock();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use super::core::{Core, Joined};
@@ -16,6 +17,8 @@ pub(crate) struct Feed {
     core: Arc<Core>,
     /// `None` if the topic has too many keys.
     joined: Option<Joined>,
+    /// Whether it begins behind a cursor.
+    is_resumed: AtomicBool,
 }
 
 impl Feed {
@@ -23,6 +26,7 @@ impl Feed {
         Self {
             core: Arc::clone(core),
             joined: core.join(key),
+            is_resumed: AtomicBool::new(false),
         }
     }
 
@@ -31,6 +35,7 @@ impl Feed {
         Self {
             core: Arc::clone(core),
             joined: None,
+            is_resumed: AtomicBool::new(false),
         }
     }
 
@@ -63,7 +68,17 @@ impl Feed {
     /// Begins behind a cursor. Once at most, before the first item is taken.
     pub(crate) fn resume(&self, cursor: &str) {
         if let Some(joined) = &self.joined {
+            self.is_resumed.store(true, Ordering::Relaxed);
             self.core.resume(joined, cursor);
+        }
+    }
+
+    /// The cursor of the place where it begins; `None` if it begins behind a cursor that was given.
+    pub(crate) fn start(&self) -> Option<Box<str>> {
+        let joined = self.joined.as_ref()?;
+        match self.is_resumed.load(Ordering::Relaxed) {
+            true => None,
+            false => Some(self.core.start(joined)?.to_string().into()),
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Keys {
     memory: Arc<Memory>,
     /// The number of the last key that was new.
     last: u64,
+    /// The highest number of a key that has had items and is not there any more.
+    lost: u64,
     /// The subscribers of all keys.
     pub(super) all: Members,
     /// The number of the last item of all.
@@ -70,6 +72,7 @@ impl Keys {
             limits,
             memory: Arc::clone(memory),
             last: 0,
+            lost: 0,
             all: Members::default(),
             serial: 0,
             stamp: 0,
@@ -137,6 +140,7 @@ impl Keys {
         let Some((key, channel)) = known else {
             // Nobody remembers this key.
             self.last += 1;
+            self.lost = self.last;
             return Numbered {
                 key: key.into(),
                 channel: self.last,
@@ -182,7 +186,10 @@ impl Keys {
     pub(super) fn vanish(&mut self, key: &str) {
         let is_idle = |channel: &Channel| channel.members.is_empty() && channel.history.is_empty();
         if self.table.get(key).is_some_and(is_idle) {
-            self.table.remove(key);
+            let gone = self.table.remove(key);
+            if let Some(gone) = gone.filter(|gone| gone.number > 0) {
+                self.lost = self.lost.max(gone.id);
+            }
             if self.table.len() < self.table.capacity() / 4 {
                 self.table.shrink_to(self.table.len() * 2);
             }
@@ -199,7 +206,13 @@ impl Keys {
     ) -> (Vec<Arc<Item>>, Option<Missed>) {
         let known = place.filter(|place| match key.map(|key| self.table.get(key)) {
             None => place.channel == 0 && place.number <= self.serial,
-            Some(Some(channel)) => place.channel == channel.id && place.number <= channel.number,
+            Some(Some(channel)) if place.channel == channel.id => place.number <= channel.number,
+            // The key has vanished before it had an item, and has come again. No key that had some has
+            // vanished since, so all its items came after that; without a history some went unnoticed.
+            Some(Some(channel)) => {
+                let is_empty = place.number == 0 && self.limits.items > 0;
+                is_empty && (self.lost + 1..channel.id).contains(&place.channel)
+            }
             Some(None) => false,
         });
         let from = known.map_or(0, |place| place.number);

@@ -19,6 +19,11 @@ async fn it_is_checked_and_calls() {
     node.arg(out.join("calls/calls.js")).arg(&site.url);
     assert_eq!(run(node).await, "done\n");
 
+    let mut node = Command::new("node");
+    node.arg("--experimental-websocket");
+    node.arg(out.join("calls/news.js")).arg(&site.url);
+    assert_eq!(run(node).await, "done\n");
+
     let asking = codegen::start_asking().await.unwrap();
     let mut node = Command::new("node");
     node.arg("--experimental-websocket");

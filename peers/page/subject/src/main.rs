@@ -3,6 +3,7 @@
 //! It serves the same methods at `/` and under `/api/`.
 
 mod hostile;
+mod news;
 mod shop;
 
 use std::process::ExitCode;
@@ -120,6 +121,7 @@ fn router() -> Router {
         )
         .nest("calc", Calculator)
         .nest("clock", Clock)
+        .nest("news", news::News::default())
         .nest("shop", Router::of(shop::Shop).nest("orders", shop::Orders))
         .nest("hostile", hostile::router())
 }

@@ -25,7 +25,7 @@ const NO_TITLE: &str = "Remote methods";
 ///
 /// | member of a method | meaning |
 /// |---|---|
-/// | `x-subscription` | the items that follow as notifications: `notification` and `unsubscribe` are method names, `item` has the `schema` of an item, `plain` means without `seq` and `end` |
+/// | `x-subscription` | the items that follow as notifications: `notification` and `unsubscribe` are method names, `item` has the `schema` of an item, `plain` means without `seq` and `end`, and `resumes` that items have a `cursor`, behind which a request with `after` goes on |
 /// | `x-additional-params` | the schema of further parameters that may be passed by name |
 /// | `x-access` | `local` or `admin`, if only such callers may call the method |
 /// | `x-public` | `true`, if anonymous callers may call it once the server asks who they are |

@@ -149,13 +149,18 @@ impl Page {
             unsubscribe,
             item,
             plain,
+            resumes,
         } = subscription;
         let plain = match plain {
             true => " They come without `seq` and `end`.",
             false => "",
         };
+        let resumes = match resumes {
+            true => " Each has a `cursor`, behind which a request with the member `after` goes on.",
+            false => "",
+        };
         self.paragraph(&format!(
-            "A subscription: items come as notifications {}, until {} ends it.{plain} An item: {}.",
+            "A subscription: items come as notifications {}, until {} ends it.{plain}{resumes} An item: {}.",
             code(notification),
             code(unsubscribe),
             shown(item)

@@ -193,6 +193,7 @@ fn subscription(info: &MethodInfo, schemas: &mut Schemas) -> Option<Subscription
         unsubscribe: info.unsubscribe()?.to_owned(),
         item: returned("result", info, schemas),
         plain: info.is_plain(),
+        resumes: info.resumes(),
     })
 }
 

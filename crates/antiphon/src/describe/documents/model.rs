@@ -139,6 +139,9 @@ pub(super) struct Subscription {
     /// Whether the notifications have no `seq` and `end`.
     #[serde(default)]
     pub(super) plain: bool,
+    /// Whether items have a cursor, and a request with `after` goes on behind one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) resumes: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -93,6 +93,13 @@ function resultSection(api, method) {
         "; ",
         h("code", method.stream.unsubscribe),
         " ends it.",
+        method.stream.resumes && [
+          " Each has a ",
+          h("code", "cursor"),
+          ", behind which a request with the member ",
+          h("code", "after"),
+          " goes on.",
+        ],
       ),
   ];
 }

@@ -142,6 +142,7 @@ class Method {
           unsubscribe: asText(stream.unsubscribe) || "rpc.unsubscribe",
           item: contentOf(stream.item),
           plain: stream.plain === true,
+          resumes: stream.resumes === true,
         }
       : null;
     this.haystack =

@@ -34,12 +34,16 @@ export function withToken(headers = {}) {
 
 let lastId = 0;
 
-/** The text of a request. `params` is an array, an object or undefined. A notification has no id. */
-export function encodeRequest(method, params, isNotification = false, id = (lastId += 1)) {
+/**
+ * The text of a request. `params` is an array, an object or undefined. A notification has no id. A
+ * subscription begins behind the item with the cursor `after`, if there is one.
+ */
+export function encodeRequest(method, params, isNotification = false, id = (lastId += 1), after = undefined) {
   const parts = ['"jsonrpc": "2.0"'];
   if (!isNotification) parts.push(`"id": ${JSON.stringify(id)}`);
   parts.push(`"method": ${JSON.stringify(method)}`);
   if (params !== undefined) parts.push(`"params": ${stringify(params)}`);
+  if (after !== undefined) parts.push(`"after": ${JSON.stringify(after)}`);
   return `{${parts.join(", ")}}`;
 }
 

@@ -156,6 +156,18 @@ function javascriptSnippet({ method, params, isNotification }) {
     `method: ${jsonString(method.name)}`,
   ];
   if (params !== undefined) members.push(`params: ${stringify(params, 60, "    ")}`);
+  if (method.stream?.resumes) {
+    // The browser resumes by itself.
+    const given = params === undefined ? [] : [`  params: JSON.stringify(${stringify(params, 60, "  ")}),`];
+    return [
+      "const query = new URLSearchParams({",
+      `  method: ${jsonString(method.name)},`,
+      ...given,
+      "});",
+      `const source = new EventSource(${jsonString(`${serverUrl()}?`)} + query);`,
+      "source.onmessage = ({ data }) => console.log(JSON.parse(data).params);",
+    ].join("\n");
+  }
   if (method.stream) {
     return [
       `const socket = new WebSocket(${jsonString(serverUrl(location.protocol.replace("http", "ws")))});`,

@@ -1,7 +1,10 @@
 // Subscription client over a WebSocket or an event stream.
 //
 // The event stream is used with a token, or if no WebSocket can be opened. Both call a listener:
-// `{ opened(id), item(seq, raw), ended(reason, error, seq), failed(text) }`.
+// `{ opened(id), item(seq, raw, missed, cursor), ended(reason, error, seq), failed(text), broke(text) }`,
+// where `missed` counts the items before this one that the server has not kept; null if it does not know.
+//
+// If items have cursors, a subscription whose connection breaks is begun again behind the last one.
 
 import { member, parseTree, rawText } from "./json.js";
 import { decodeResponse, encodeRequest, hasToken, serverUrl, withToken } from "./rpc.js";
@@ -9,21 +12,65 @@ import { decodeResponse, encodeRequest, hasToken, serverUrl, withToken } from ".
 // Time for the server to accept a subscription, in milliseconds.
 const TIMEOUT = 15_000;
 
-/** Subscribes to a method: `{ stop() }`, which unsubscribes. */
+// Pauses before a subscription is begun again, in milliseconds: a random part of the first, which
+// doubles up to the second.
+const FIRST_PAUSE = 200;
+const LONGEST_PAUSE = 10_000;
+
+/**
+ * Subscribes to a method: `{ stop() }`, which unsubscribes. `listener` is told `opened()`, again after
+ * `lost()`, `item(seq, raw, missed)`, and at last `ended(reason, error, seq)` or `failed(text)`.
+ */
 export function subscribe(method, params, listener) {
   let current = null;
   let stopped = false;
-  // Browsers cannot set headers on a WebSocket, so the token could not be sent.
-  if (hasToken()) current = overEventStream(method, params, listener);
-  else {
-    current = overWebSocket(method, params, listener, () => {
-      if (!stopped) current = overEventStream(method, params, listener);
-    });
+  let wasOpened = false;
+  let after;
+  let attempts = 0;
+  let timer = 0;
+  const again = (otherwise) => {
+    if (stopped || !wasOpened || !method.stream.resumes) return otherwise();
+    listener.lost();
+    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempts);
+    attempts += 1;
+    timer = setTimeout(connect, Math.random() * longest);
+  };
+  const parts = {
+    opened() {
+      wasOpened = true;
+      listener.opened();
+    },
+    item(seq, raw, missed, cursor) {
+      attempts = 0;
+      after = cursor ?? after;
+      listener.item(seq, raw, missed);
+    },
+    ended(reason, error, seq) {
+      const tell = () => listener.ended(reason, error, seq);
+      if (reason === "shutdown") again(tell);
+      else tell();
+    },
+    failed: (text) => listener.failed(text),
+    broke: (text) => again(() => listener.failed(text)),
+  };
+  function connect() {
+    timer = 0;
+    const request = () => encodeRequest(method.name, params, false, undefined, after);
+    // Browsers cannot set headers on a WebSocket, so the token could not be sent.
+    if (hasToken()) current = overEventStream(request(), parts);
+    else {
+      current = overWebSocket(method, request(), parts, () => {
+        if (!stopped) current = overEventStream(request(), parts);
+      });
+    }
   }
+  connect();
   return {
     stop() {
       stopped = true;
-      current.stop();
+      if (!timer) return current.stop();
+      clearTimeout(timer);
+      listener.ended("unsubscribed");
     },
   };
 }
@@ -70,7 +117,8 @@ function messageReader(listener) {
       if (id === undefined || part("subscription") !== id) return;
       const item = part("result");
       const seq = Number(part("seq"));
-      if (item !== undefined) listener.item(seq, item);
+      const [missed, cursor] = [part("missed"), part("cursor")].map((text) => text && JSON.parse(text));
+      if (item !== undefined) listener.item(seq, item, missed, cursor);
       else if (part("end") !== undefined) end(() => listener.ended(JSON.parse(part("end")), null, seq));
       else if (part("error") !== undefined)
         end(() => listener.ended("error", decodeResponse(params, text)?.error, seq));
@@ -78,19 +126,19 @@ function messageReader(listener) {
   };
 }
 
-function overWebSocket(method, params, listener, fallBack) {
+function overWebSocket(method, request, listener, fallBack) {
   const messages = messageReader(listener);
   const socket = new WebSocket(serverUrl(location.protocol.replace("http", "ws")));
   let wasOpen = false;
   let wasStopped = false;
   const clock = setTimeout(() => {
     if (messages.id !== undefined) return;
-    messages.end(() => listener.failed("The server did not answer in time."));
+    messages.end(() => listener.broke("The server did not answer in time."));
     socket.close();
   }, TIMEOUT);
   socket.addEventListener("open", () => {
     wasOpen = true;
-    socket.send(encodeRequest(method.name, params));
+    socket.send(request);
   });
   socket.addEventListener("message", ({ data }) => {
     try {
@@ -104,7 +152,7 @@ function overWebSocket(method, params, listener, fallBack) {
     clearTimeout(clock);
     if (!wasOpen && !messages.isOver) fallBack();
     else if (wasStopped) messages.end(() => listener.ended("unsubscribed"));
-    else messages.end(() => listener.failed("The connection broke."));
+    else messages.end(() => listener.broke("The connection broke."));
   });
   return {
     stop() {
@@ -128,7 +176,7 @@ function overWebSocket(method, params, listener, fallBack) {
 // Limit for an event that does not end, in characters.
 const MAX_EVENT = 32 << 20;
 
-function overEventStream(method, params, listener) {
+function overEventStream(request, listener) {
   const messages = messageReader(listener);
   const controller = new AbortController();
   const run = async () => {
@@ -138,12 +186,14 @@ function overEventStream(method, params, listener) {
         "content-type": "application/json",
         accept: "text/event-stream, application/json",
       }),
-      body: encodeRequest(method.name, params),
+      body: request,
       signal: controller.signal,
     });
     if (!response.ok) {
-      const text = await response.text();
-      messages.end(() => listener.failed(`HTTP ${response.status}: ${text.slice(0, 500)}`));
+      const text = `HTTP ${response.status}: ${(await response.text()).slice(0, 500)}`;
+      // What a server says that is too busy, or a proxy whose server is away.
+      const passes = response.status >= 502 && response.status <= 504;
+      messages.end(() => (passes ? listener.broke(text) : listener.failed(text)));
       return;
     }
     if (!/event-stream/.test(response.headers.get("content-type") ?? "")) {
@@ -165,8 +215,8 @@ function overEventStream(method, params, listener) {
     }
   };
   run()
-    .then(() => messages.end(() => listener.failed("The connection ended.")))
-    .catch(() => messages.end(() => listener.failed("The connection broke.")));
+    .then(() => messages.end(() => listener.broke("The connection ended.")))
+    .catch(() => messages.end(() => listener.broke("The connection broke.")));
   return {
     stop() {
       messages.end(() => listener.ended("unsubscribed"));

@@ -34,7 +34,9 @@ export function subscriptionView(method, params) {
 
   let count = 0;
   let missed = 0;
-  let nextSeq = 1;
+  let nextNumber = 1;
+  // The number of the last item before the first one of this connection, whose numbers begin with 1.
+  let base = 0;
   let pending = [];
   let frame = 0;
 
@@ -52,19 +54,26 @@ export function subscriptionView(method, params) {
     if (pending.length > 2 * MAX_SHOWN) pending.splice(0, MAX_SHOWN);
     frame ||= requestAnimationFrame(render);
   };
-  // A jump in the sequence numbers means that the server has dropped items.
-  const noteGap = (seq) => {
-    if (!Number.isFinite(seq)) return;
-    const gap = seq - nextSeq;
-    nextSeq = seq + 1;
-    if (gap <= 0) return;
+  // Returns the number of an item within this subscription. A jump in the numbers of the server means that
+  // it has dropped items, `before` that it has not kept them.
+  const noteGap = (seq, before = 0) => {
+    if (before === null)
+      schedule(() => h("li.gap", "Items may be missing here: the server does not know them any more"));
+    if (!Number.isFinite(seq)) return "";
+    base += before ?? 0;
+    const number = base + seq;
+    const gap = number - nextNumber;
+    nextNumber = number + 1;
+    if (gap <= 0) return number;
     missed += gap;
+    const why = before ? "did not keep" : "dropped";
     schedule(() =>
       h(
         "li.gap",
-        `${gap.toLocaleString("en")} ${gap === 1 ? "item" : "items"} missing here: the server dropped them`,
+        `${gap.toLocaleString("en")} ${gap === 1 ? "item" : "items"} missing here: the server ${why} them`,
       ),
     );
+    return number;
   };
   const finish = (kind, title, ...parts) => {
     state.textContent = title;
@@ -82,11 +91,16 @@ export function subscriptionView(method, params) {
     opened() {
       state.textContent = "Live";
       element.classList.add("on");
+      base = nextNumber - 1;
     },
-    item(seq, raw) {
-      noteGap(seq);
+    lost() {
+      state.textContent = "Reconnecting…";
+      element.classList.remove("on");
+    },
+    item(seq, raw, before) {
+      const number = noteGap(seq, before);
       count += 1;
-      schedule(() => h("li", h("span.seq", Number.isFinite(seq) ? seq : ""), jsonView(raw, MAX_ITEM)));
+      schedule(() => h("li", h("span.seq", number), jsonView(raw, MAX_ITEM)));
     },
     ended(reason, error, seq) {
       noteGap(seq);

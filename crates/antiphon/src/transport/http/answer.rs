@@ -1,27 +1,21 @@
 //! Answer to one request.
 //!
 //! [`HttpService::answer`] checks a request in this order: framing, host and origin, caller, path,
-//! method, media types. The body is read only when all checks have passed.
-
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::ready;
+//! method, media types. The body is read only when all checks have passed (`answer_call.rs`). Subscriptions by GET have
+//! checks of their own in place of the last three.
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use http_body::Body as HttpBody;
 
 use crate::describe::{Access, Reader};
-use crate::dispatch::Answered;
 use crate::identity::Identification;
-use crate::memory_budget::{Account, Exhausted};
+use crate::memory_budget::Exhausted;
 use crate::router::BoxError;
-use crate::session_state::SessionHandle;
+use crate::transport::http::answer_call::{HttpCall, ResponseFuture, now};
 use crate::transport::http::body::Body;
-use crate::transport::http::body_framing::BodyFraming;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::events::{self, Events};
+use crate::transport::http::event_source;
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::host_check::{Admission, check_form};
 use crate::transport::http::identify::identify;
@@ -32,117 +26,180 @@ use crate::transport::http::request_body;
 use crate::transport::http::request_check::{
     Accepted, CallHead, accept, check_framing, check_no_body,
 };
-use crate::transport::http::route::{ResponseForm, Route};
+use crate::transport::http::room::exhausted;
 use crate::transport::http::service::HttpService;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 impl HttpService {
     /// The response to a request of this caller.
-    pub(crate) fn answer<B>(
-        &self,
+    pub(crate) fn answer<'a, B>(
+        &'a self,
         request: Request<B>,
-        caller: &Caller,
-    ) -> impl Future<Output = Response<Body>>
+        caller: &'a Caller,
+    ) -> ResponseFuture<'a>
     where
-        B: HttpBody,
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
-        self.answer_parts(head, body, caller)
+        let is_asked = !self.0.config.authenticators.is_empty();
+        if is_asked || pages::is_get(&head) || upgrade::requested(&head).is_some() {
+            return Box::pin(self.answer_in_steps(head, body, caller));
+        }
+        let fields = Fields::of(&head.headers);
+        let admission = match self.admit(&head, &fields, caller.named) {
+            Ok(admission) => admission,
+            Err(refusal) => return now(refusal.into_response()),
+        };
+        let accepted = accept(&self.0.routes, &head, &fields, &admission);
+        let call = CallHead::new(&fields, caller, self.is_admin(&fields));
+        self.begin(
+            accepted,
+            call,
+            admission,
+            Identification::Unasked,
+            head,
+            body,
+        )
     }
 
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async fn holds its parameters twice, and what it holds is copied for each request"
-    )]
-    fn answer_parts<B>(
-        &self,
-        mut head: Parts,
-        body: B,
-        caller: &Caller,
-    ) -> impl Future<Output = Response<Body>>
+    /// The response to a request that may be something else than a call, or whose caller is asked who
+    /// it is.
+    async fn answer_in_steps<B>(&self, mut head: Parts, body: B, caller: &Caller) -> Response<Body>
     where
-        B: HttpBody,
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        async move {
-            let pages = self.0.pages.as_deref();
-            let pages = pages.filter(|_| pages::is_get(&head));
-            let mut fields = Fields::of(&head.headers);
-            let memory = &caller.connection.memory;
-            let health = pages.and_then(|pages| pages::health(pages, &head, memory));
-            let framing = check_framing(&head, &fields);
-            let admission = framing.and_then(|()| match caller.named && health.is_none() {
-                true => self.0.guard.check(&fields, &head.uri),
-                false => check_form(&fields, &head.uri).map(|()| Admission { cors: None }),
-            });
-            let admission = match (admission, health) {
-                (Err(refusal), _) => return refusal.into_response(),
-                (Ok(_), Some(health)) => return page_or_refusal(health),
-                (Ok(admission), None) => admission,
-            };
-            let local = caller.local && !fields.forwarded;
-            let admin = self.is_admin(&fields);
-            let mut identification = Identification::Unasked;
-            let authenticators = &self.0.config.authenticators;
-            if !authenticators.is_empty() && !admin {
-                let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-                let held = request_body::hold_head(fields.bytes, many, memory);
-                if let Err(refusal) = held {
-                    return refusal.into_response();
-                }
-                let direct = !fields.forwarded;
-                let audit = self.0.routes.audit_log();
-                let identifying = identify(authenticators, audit, caller, direct, &mut head);
-                let identified = Box::pin(identifying).await;
-                identification = match identified {
-                    Ok(identification) => identification,
-                    Err(mut response) => {
-                        if let Some(origin) = admission.cors {
-                            reply::share(&mut response, origin);
-                        }
-                        return response;
+        let pages = self.0.pages.as_deref();
+        let pages = pages.filter(|_| pages::is_get(&head));
+        let mut fields = Fields::of(&head.headers);
+        let memory = &caller.connection.memory;
+        let health = pages.and_then(|pages| pages::health(pages, &head, memory));
+        let named = caller.named && health.is_none();
+        let admission = match (self.admit(&head, &fields, named), health) {
+            (Err(refusal), _) => return refusal.into_response(),
+            (Ok(_), Some(health)) => return page_or_refusal(health),
+            (Ok(admission), None) => admission,
+        };
+        let local = caller.local && !fields.forwarded;
+        let admin = self.is_admin(&fields);
+        let mut identification = Identification::Unasked;
+        let authenticators = &self.0.config.authenticators;
+        if !authenticators.is_empty() && !admin {
+            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+            let held = request_body::hold_head(fields.bytes, many, memory);
+            if let Err(refusal) = held {
+                return refusal.into_response();
+            }
+            let direct = !fields.forwarded;
+            let audit = self.0.routes.audit_log();
+            let identifying = identify(authenticators, audit, caller, direct, &mut head);
+            let identified = Box::pin(identifying).await;
+            identification = match identified {
+                Ok(identification) => identification,
+                Err(mut response) => {
+                    if let Some(origin) = admission.cors {
+                        reply::share(&mut response, origin);
                     }
-                };
-                fields = Fields::of(&head.headers);
-            }
-            if let Some(handshake) = upgrade::requested(&head) {
-                if let Err(refusal) = check_no_body(&fields) {
-                    return refusal.into_response();
+                    return response;
                 }
-                let rights = Rights {
-                    local,
-                    admin,
-                    identification,
-                };
-                return self.upgrade(head, handshake, caller, rights);
-            }
-            if let Some(pages) = pages {
-                let reader = Reader::from(Access::of(local, admin));
-                let reader = match identification.is_anonymous() {
-                    true => reader.anonymous(),
-                    false => reader,
-                };
-                let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
-                if let Some(page) = page.await {
-                    return page_or_refusal(page);
-                }
-            }
-            let called = match accept(&self.0.routes, &head, &fields, &admission) {
-                Ok(Accepted::Call(route, form)) => {
-                    let call = CallHead::new(&fields, caller, admin);
-                    self.call(head, body, route, form, call, identification)
-                        .await
-                }
-                Ok(Accepted::Preflight) => Ok(reply::preflight()),
-                Err(refusal) => Err(refusal),
             };
-            let mut response = called.unwrap_or_else(Refusal::into_response);
+            fields = Fields::of(&head.headers);
+        }
+        if let Some(handshake) = upgrade::requested(&head) {
+            if let Err(refusal) =
+                check_no_body(&fields, "a request that opens a WebSocket has no body")
+            {
+                return refusal.into_response();
+            }
+            let rights = Rights {
+                local,
+                admin,
+                identification,
+            };
+            return self.upgrade(head, handshake, caller, rights);
+        }
+        if event_source::is_requested(&head, &fields)
+            && let Ok(route) = self.0.routes.find(head.uri.path())
+        {
+            let mut response = match event_source::check(&fields) {
+                Ok(()) => {
+                    let call = CallHead::new(&fields, caller, admin);
+                    let limits = &self.0.config.connection;
+                    let answering = event_source::answer(head, route, call, identification, limits);
+                    Box::pin(answering).await
+                }
+                Err(refusal) => refusal.into_response(),
+            };
             if let Some(origin) = admission.cors {
                 reply::share(&mut response, origin);
             }
-            response
+            return response;
         }
+        if let Some(pages) = pages {
+            let reader = Reader::from(Access::of(local, admin));
+            let reader = match identification.is_anonymous() {
+                true => reader.anonymous(),
+                false => reader,
+            };
+            let page = pages::page(pages, &self.0.routes, &head, &fields, reader, memory);
+            if let Some(page) = page.await {
+                return page_or_refusal(page);
+            }
+        }
+        let accepted = accept(&self.0.routes, &head, &fields, &admission);
+        let call = CallHead::new(&fields, caller, admin);
+        self.begin(accepted, call, admission, identification, head, body)
+            .await
+    }
+
+    /// Checks framing, host and origin. Callers that name no host are not checked for it.
+    fn admit(&self, head: &Parts, fields: &Fields<'_>, named: bool) -> Result<Admission, Refusal> {
+        check_framing(head, fields)?;
+        match named {
+            true => self.0.guard.check(fields, &head.uri),
+            false => check_form(fields, &head.uri).map(|()| Admission { cors: None }),
+        }
+    }
+
+    /// Begins a call, or answers what does not become one.
+    fn begin<'a, B>(
+        &'a self,
+        accepted: Result<Accepted<'a>, Refusal>,
+        call: CallHead<'a>,
+        admission: Admission,
+        identification: Identification,
+        head: Parts,
+        body: B,
+    ) -> ResponseFuture<'a>
+    where
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let cors = admission.cors;
+        let mut response = match accepted {
+            Ok(Accepted::Call(route, form)) => {
+                let call = HttpCall {
+                    limits: &self.0.body,
+                    connection_limits: &self.0.config.connection,
+                    route,
+                    form,
+                    call,
+                    identification,
+                    cors,
+                };
+                return call.answer(head, body);
+            }
+            Ok(Accepted::Preflight) => reply::preflight(),
+            Err(refusal) => refusal.into_response(),
+        };
+        if let Some(origin) = cors {
+            reply::share(&mut response, origin);
+        }
+        now(response)
     }
 
     /// Whether the caller has presented the admin token.
@@ -179,69 +236,6 @@ impl HttpService {
         };
         upgrade::respond(head, handshake, &context)
     }
-
-    #[expect(clippy::manual_async_fn, reason = "as above")]
-    fn call<B>(
-        &self,
-        head: Parts,
-        body: B,
-        route: &Route,
-        form: ResponseForm,
-        call: CallHead<'_>,
-        identification: Identification,
-    ) -> impl Future<Output = Result<Response<Body>, Refusal>>
-    where
-        B: HttpBody,
-        B::Error: Into<BoxError>,
-    {
-        async move {
-            let memory = &call.connection.memory;
-            // On one connection, or behind one host, there may be many at a time.
-            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
-            let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
-            let held = request_body::hold_head(line + call.bytes, many, memory)?;
-            let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
-            let body = request_body::read(body, held, &self.0.body, framing, memory);
-            let (message, _held) = body.await?;
-            let mut origin = route
-                .dispatcher
-                .origin(Arc::clone(call.connection), call.local);
-            origin.client = call.client;
-            origin.admin = call.admin;
-            origin.identification = identification;
-            origin.timeout = call.timeout;
-            origin.traceparent = call.traceparent;
-            origin.tracestate = call.tracestate;
-            origin.http = Some(head);
-            let handle = form
-                .events
-                .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));
-            origin.session.clone_from(&handle);
-            let origin = Arc::new(origin);
-            let answering = route.dispatcher.dispatch(message, origin, call.connection);
-            let Answered {
-                text,
-                streams,
-                denied,
-            } = with_room(answering, many.then_some(&**memory)).await;
-            let Some(mut text) = text else {
-                return Ok(reply::empty(route.notification_status));
-            };
-            if many {
-                text.hold_all(memory).map_err(exhausted)?;
-            }
-            if let Some(handle) = handle
-                && !streams.is_empty()
-            {
-                let events = Events::new(text, streams, handle, memory, call.stopping);
-                return Ok(reply::events(Body::from(events)));
-            }
-            Ok(match form.whole {
-                Some(media_type) => reply::answer(text, media_type, denied),
-                None => reply::events(Body::from(events::event(text, None))),
-            })
-        }
-    }
 }
 
 /// What the caller of a request may do.
@@ -251,24 +245,6 @@ struct Rights {
     identification: Identification,
 }
 
-/// Polls a call only while its connection has room for more responses, where there may be many.
-fn with_room<F>(mut answering: F, memory: Option<&Account>) -> impl Future<Output = F::Output>
-where
-    F: Future + Unpin,
-{
-    poll_fn(move |cx| {
-        if let Some(memory) = memory {
-            ready!(memory.poll_room(cx));
-        }
-        Pin::new(&mut answering).poll(cx)
-    })
-}
-
 fn page_or_refusal(page: Result<Response<Body>, Exhausted>) -> Response<Body> {
     page.unwrap_or_else(|error| exhausted(error).into_response())
-}
-
-fn exhausted(_: Exhausted) -> Refusal {
-    let reason = "no memory for the response";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason)
 }

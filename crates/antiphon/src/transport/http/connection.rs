@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use http::header::{CONNECTION, COOKIE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -19,10 +19,11 @@ use crate::error::{IncidentScope, guard};
 use crate::session::event_loop::SessionFuture;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
+use crate::transport::http::answer_call::{ResponseFuture, now};
 use crate::transport::http::body::Body;
 use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
-use crate::transport::http::deadlines::{Clock, LAST_BYTE, Timeouts};
+use crate::transport::http::deadlines::{Clock, InRequest, LAST_BYTE, Timeouts};
 use crate::transport::http::reply;
 use crate::transport::http::service::HttpService;
 use crate::transport::http::session_place::SessionPlace;
@@ -188,9 +189,7 @@ impl Http {
         if shutdown.is_stopping() {
             clock.drain();
         }
-        // In a box, whose memory the next request of any connection uses again. hyper would keep the
-        // future in the memory of this connection, which is in no cache when there are a thousand others.
-        let service = service_fn(|request| Box::pin(self.answer(request, caller, clock, shutdown)));
+        let service = service_fn(|request| self.answer(request, caller, clock, shutdown));
         let serving = self.http1.serve_connection(TokioIo::new(socket), service);
         let serving = serving.with_upgrades();
         let mut serving = pin!(serving);
@@ -250,44 +249,60 @@ impl Http {
         found.ok()
     }
 
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async fn holds its parameters twice, and what it holds is copied for each request"
-    )]
-    fn answer(
-        &self,
+    fn answer<'a>(
+        &'a self,
         mut request: Request<Incoming>,
-        caller: &Arc<Caller>,
+        caller: &'a Arc<Caller>,
         clock: &Arc<Clock>,
-        shutdown: &Shutdown,
-    ) -> impl Future<Output = Result<Response<Tracked>, Infallible>> {
-        async move {
-            let guard = clock.request();
-            let version = request.version();
-            // Over HTTP/1 hyper counts them, over HTTP/2 nobody does.
-            if version >= http::Version::HTTP_2
-                && has_more_fields(request.headers(), self.max_headers)
-            {
-                let response = reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-                return Ok(response.map(|body| Tracked::new(body, guard)));
-            }
-            let mut response = match self.handler(&request, caller) {
-                Some(HttpHandler::Plain(service)) => service.answer(request, caller).await,
+        shutdown: &'a Shutdown,
+    ) -> Answering<'a> {
+        let guard = Some(clock.request());
+        let multiplexed = request.version() >= http::Version::HTTP_2;
+        // Over HTTP/1 hyper counts them, over HTTP/2 nobody does.
+        let response = if multiplexed && has_more_fields(request.headers(), self.max_headers) {
+            now(reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE))
+        } else {
+            match self.handler(&request, caller) {
+                Some(HttpHandler::Plain(service)) => service.answer(request, caller),
                 Some(HttpHandler::Layered(layered)) => {
                     request.extensions_mut().insert(Arc::clone(caller));
-                    Box::pin(through(&layered.service, request, caller)).await
+                    Box::pin(through(&layered.service, request, caller))
                 }
-                None => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
-            };
-            if shutdown.is_stopping() && version < http::Version::HTTP_2 {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+                None => now(reply::empty(StatusCode::INTERNAL_SERVER_ERROR)),
             }
-            if version >= http::Version::HTTP_2 {
-                response.headers_mut().remove(CONNECTION);
-            }
-            Ok(response.map(|body| Tracked::new(body, guard)))
+        };
+        Answering {
+            response,
+            guard,
+            multiplexed,
+            shutdown,
+        }
+    }
+}
+
+/// The future of a response, which it completes with what concerns the connection.
+struct Answering<'a> {
+    response: ResponseFuture<'a>,
+    /// `None` once it has responded.
+    guard: Option<InRequest>,
+    multiplexed: bool,
+    shutdown: &'a Shutdown,
+}
+
+impl Future for Answering<'_> {
+    type Output = Result<Response<Tracked>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut response = ready!(self.response.as_mut().poll(cx));
+        if self.multiplexed {
+            response.headers_mut().remove(CONNECTION);
+        } else if self.shutdown.is_stopping() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        match self.guard.take() {
+            Some(guard) => Poll::Ready(Ok(response.map(|body| Tracked::new(body, guard)))),
+            None => Poll::Pending,
         }
     }
 }

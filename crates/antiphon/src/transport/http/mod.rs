@@ -2,7 +2,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `service.rs`, `answer.rs` | [`HttpService`]: the `tower` service, which mounts in any server; its answer to one request |
+//! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
+//! | `answer.rs`, `answer_call.rs` | its answer to one request; to a call that has passed all checks of its head |
 //! | `caller.rs`, `session_place.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
@@ -20,6 +21,8 @@
 //! | `tracked_body.rs` | a response body that reports its progress to the connection's clock |
 //! | `reply.rs`, `refusal.rs` | responses; error responses to requests that do not become a call |
 //! | `events/` | event streams: subscriptions as response bodies |
+//! | `event_source.rs`, `query.rs` | subscriptions by GET; the query that asks for one |
+//! | `room.rs` | room of a connection for responses |
 //! | `pages.rs` | responses to GET: health and documents |
 //! | `deadlines.rs` | deadlines of a connection |
 //! | `timed_socket/` | the socket that enforces these deadlines |
@@ -28,12 +31,14 @@
 
 pub(crate) mod allow_list;
 mod answer;
+mod answer_call;
 mod authority;
 pub(crate) mod body;
 mod body_framing;
 mod caller;
 pub(crate) mod connection;
 pub(crate) mod deadlines;
+mod event_source;
 mod events;
 mod forwarded;
 mod headers;
@@ -43,10 +48,12 @@ mod identify;
 mod media_types;
 pub(crate) mod pages;
 mod proxy_fields;
+mod query;
 mod refusal;
 pub(crate) mod reply;
 pub(crate) mod request_body;
 mod request_check;
+mod room;
 mod route;
 pub(crate) mod routes;
 mod service;

@@ -10,7 +10,7 @@ use http::{Method, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::client_address::ClientAddress;
-use crate::call_origin::{Connection, MAX_TRACE};
+use crate::call_origin::{Connection, MAX_TRACE, Origin};
 use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::headers::{Fields, Occurrence};
@@ -72,9 +72,9 @@ pub(super) fn check_framing(head: &Parts, fields: &Fields<'_>) -> Result<(), Ref
     }
 }
 
-/// Checks that a request for an upgrade has no body: what follows its head would be read as the
-/// other protocol by one reader, and as a body by another.
-pub(super) fn check_no_body(fields: &Fields<'_>) -> Result<(), Refusal> {
+/// Checks that a request has no body where none belongs, for this reason. What follows the head of a
+/// request for an upgrade would be read as the other protocol by one reader, and as a body by another.
+pub(super) fn check_no_body(fields: &Fields<'_>, reason: &'static str) -> Result<(), Refusal> {
     let has_none = match fields.content_length {
         Occurrence::Never => true,
         Occurrence::Once(length) => length == "0",
@@ -82,9 +82,7 @@ pub(super) fn check_no_body(fields: &Fields<'_>) -> Result<(), Refusal> {
     };
     match has_none && fields.transfer_encoding == Occurrence::Never {
         true => Ok(()),
-        false => Err(Refusal::bad_request(
-            "a request that opens a WebSocket has no body",
-        )),
+        false => Err(Refusal::bad_request(reason)),
     }
 }
 
@@ -112,7 +110,7 @@ fn not_post(
         )),
         (false, _) => Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            "JSON-RPC is called with POST",
+            "JSON-RPC is called with POST; a GET can subscribe, with a query and `Accept: text/event-stream`",
         )),
     }
 }
@@ -153,5 +151,14 @@ impl<'a> CallHead<'a> {
             traceparent: text(fields.traceparent),
             tracestate: text(fields.tracestate),
         }
+    }
+
+    /// Tells the origin of the calls of this request what is known of it.
+    pub(super) fn describe(&self, origin: &mut Origin) {
+        origin.client = self.client;
+        origin.admin = self.admin;
+        origin.timeout = self.timeout;
+        origin.traceparent.clone_from(&self.traceparent);
+        origin.tracestate.clone_from(&self.tracestate);
     }
 }

@@ -63,7 +63,24 @@ use crate::transport::http::routes::Routes;
 /// read, the buffers of the connection fill up, and then the method's [`Overflow`](crate::Overflow)
 /// policy applies.
 ///
-/// All other responses to such a request have one of the route's media types if `Accept` allows
+/// An `EventSource` of a browser sends a GET, with the method, its parameters as JSON text and perhaps
+/// a cursor in the query: `?method=news.subscribe&params=["weather"]&after=5f0c9a1b27de-1-4d`,
+/// percent-encoded. The id of its call is 1. Such a GET reaches methods that return a stream or a
+/// [`Subscription`](crate::Subscription); all others do not exist for it. Checks, limits and rights
+/// are those of a POST; a browser's request for a page of another origin has to have an `Origin`,
+/// which must be allowed. Its event stream differs in this:
+///
+/// - The response to the call is an event of the type `response`, so that `onmessage` gets what follows.
+///   Its `id` is the place from which a topic is followed.
+/// - `retry` asks the browser to come back 1 to 5 seconds after the stream has ended or was cut, each at
+///   another time. Its header `Last-Event-ID` then takes precedence over `after`.
+/// - A stream that has come to its end, of itself or with an error, has `id: end` as its last line. A
+///   request with this as its last id gets status 204, after which the browser does not come back.
+/// - An error of the call is JSON, with a status that ends the `EventSource`: 400, 401, 403, 404 or 500.
+///   But −32000, −32001 and −32005, which pass by themselves, are an event stream with a single
+///   event, which says when to come back.
+///
+/// All other responses to a POST that accepts event streams have one of the route's media types if `Accept` allows
 /// one, and otherwise are an event stream with a single event. A request with notifications only is
 /// answered as usual.
 ///

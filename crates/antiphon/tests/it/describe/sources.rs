@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use antiphon::schemars::{JsonSchema, SchemaGenerator};
 use antiphon::{
-    Access, ErrorCodes, ErrorInfo, Method, OpenRpc, ParamInfo, Router, rpc, rpc_method,
+    Access, ErrorCodes, ErrorInfo, Method, OpenRpc, ParamInfo, Router, Subscription, Topic, rpc,
+    rpc_method,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -213,4 +214,77 @@ fn a_derived_error_type_lists_its_errors() {
             (-5, "No reason given", ""),
         ]
     );
+}
+
+/// A topic, and streams beside it.
+struct Feeds(Topic<u8>);
+
+#[rpc]
+impl Feeds {
+    fn rpc_follow(&self) -> Subscription<u8> {
+        self.0.subscribe("")
+    }
+
+    async fn rpc_perhaps(&self) -> Result<Subscription<u8>, antiphon::ErrorObject> {
+        Ok(self.0.subscribe(""))
+    }
+
+    #[method(plain)]
+    fn rpc_plain(&self) -> Subscription<u8> {
+        self.0.subscribe("")
+    }
+
+    #[allow(clippy::unused_self)] // a method
+    fn rpc_stream(&self) -> impl futures_core::Stream<Item = u8> + use<> {
+        futures_util::stream::iter([1])
+    }
+}
+
+#[test]
+fn documents_say_which_subscriptions_resume() {
+    let topic = Topic::builder("feeds").build();
+    let by_hand = topic.clone();
+    let router = Router::of(Feeds(topic))
+        .method(Method::function("by_hand", move || by_hand.subscribe("")))
+        .method(Method::function("iter", || futures_util::stream::iter([1])))
+        .method(Method::function("declared", || 1).subscription())
+        .method(Method::function("ordinary", || 1));
+    let tree = tree(router);
+    let document = OpenRpc::of(&tree).document();
+    let (value, markdown) = (document.to_value(), document.to_markdown());
+    for (name, resumes) in [
+        ("follow", Some(true)),
+        ("perhaps", Some(true)),
+        ("by_hand", Some(true)),
+        // Their messages have no cursors.
+        ("plain", Some(false)),
+        ("stream", Some(false)),
+        ("iter", Some(false)),
+        ("declared", Some(false)),
+        ("ordinary", None),
+    ] {
+        let methods = tree.methods(Access::Admin);
+        let info = methods.iter().find(|method| method.name() == name).unwrap();
+        assert_eq!(info.resumes(), resumes == Some(true), "{name}");
+        let methods = value["methods"].as_array().unwrap();
+        let method = methods
+            .iter()
+            .find(|method| method["name"] == name)
+            .unwrap();
+        let subscription = method.get("x-subscription");
+        let said = subscription.map(|said| said.get("resumes") == Some(&json!(true)));
+        assert_eq!(said, resumes, "{name}");
+        let section = markdown
+            .split("\n### ")
+            .find(|part| part.starts_with(&format!("`{name}(")));
+        let section = section.unwrap_or_else(|| panic!("no {name} in\n{markdown}"));
+        assert_eq!(
+            section.contains("`after`"),
+            resumes == Some(true),
+            "{section}"
+        );
+    }
+    // A document that was read says the same.
+    let read: antiphon::OpenRpcDocument = document.to_json().parse().unwrap();
+    assert_eq!(read.to_markdown(), markdown);
 }

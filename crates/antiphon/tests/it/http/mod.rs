@@ -5,6 +5,7 @@ mod behind_proxy;
 mod body;
 mod calls;
 mod desync;
+mod event_source;
 mod events;
 mod forms;
 mod grammar;

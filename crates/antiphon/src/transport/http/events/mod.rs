@@ -4,9 +4,15 @@
 //! subscription, and the body ends with the subscription. Messages wait in the queue of the
 //! session, where the method's overflow policy applies: the body fetches messages only when it is
 //! polled.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | [`Events`]: the body |
+//! | `text.rs` | the text of events |
 
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,7 +27,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
 use crate::session_state::{Arrivals, End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
-use crate::transport::line_breaks::join_lines;
+
+use text::{AROUND, write_event};
+pub(crate) use text::{LAST_ID, event, last_event, response_event};
 
 /// The media type that a request has to list in `Accept` to get an event stream.
 pub(crate) const MEDIA_TYPE: &str = "text/event-stream";
@@ -36,15 +44,21 @@ const COMMENT: &[u8] = b":\n\n";
 /// itself.
 const MAX_FRAME: usize = 16 * 1024;
 
-/// The most bytes that an event has around its message: an id of 50 bytes at most.
-const AROUND: usize = 70;
-
 /// What is reserved before a frame is made of shorter messages.
 const ROOM: usize = 2 * MAX_FRAME + AROUND;
 
 /// If the budget has no room for a frame, it is asked again after this time. Until then messages
 /// wait in the queue.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Who reads an event stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EventReader {
+    /// A program, which has sent a call by POST.
+    Program,
+    /// An `EventSource`, which comes back whenever its stream ends.
+    EventSource,
+}
 
 /// The response to a call and the messages of the subscription that the call has opened.
 ///
@@ -65,6 +79,8 @@ pub(crate) struct Events {
     stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     speak_by: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the reader is to be told that the stream has come to its end.
+    tells_end: bool,
 }
 
 impl Events {
@@ -76,18 +92,27 @@ impl Events {
         handle: SessionHandle,
         account: &Arc<Account>,
         stopping: &CancellationToken,
+        reader: EventReader,
     ) -> Self {
+        let answer = match reader {
+            EventReader::Program => event(answer, None),
+            EventReader::EventSource => {
+                let start = streams.first().and_then(|opening| opening.start.as_deref());
+                response_event(answer, Duration::ZERO, start)
+            }
+        };
         handle.open(streams);
         Self {
             handle,
             account: Arc::clone(account),
-            answer: Some(event(answer, None)),
+            answer: Some(answer),
             fetched: VecDeque::new(),
             more: false,
             pause: None,
             stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
             speak_by: Instant::now() + SILENCE,
             timer: None,
+            tells_end: reader == EventReader::EventSource,
         }
     }
 
@@ -117,7 +142,9 @@ impl Events {
             }
             // The last message may have arrived since then.
             if !self.handle.has_mail() {
-                return Poll::Ready(None);
+                let tells_end = std::mem::take(&mut self.tells_end);
+                let is_last = tells_end && self.handle.has_completed();
+                return Poll::Ready(is_last.then(|| last_event().into()));
             }
         }
     }
@@ -204,34 +231,4 @@ impl fmt::Debug for Events {
             .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
-}
-
-/// Turns a message into an event, in its own memory.
-pub(crate) fn event(mut message: Payload, id: Option<&dyn fmt::Display>) -> Payload {
-    let mut head = Vec::new();
-    write_head(&mut head, id);
-    join_lines(&mut message.text);
-    message.text.reserve_exact(head.len() + END.len());
-    message.text.extend_from_slice(END);
-    message.text.splice(..0, head);
-    message
-}
-
-/// The end of an event.
-const END: &[u8] = b"\n\n";
-
-/// Appends an event.
-fn write_event(text: &mut Vec<u8>, message: &[u8], id: Option<&dyn fmt::Display>) {
-    write_head(text, id);
-    let start = text.len();
-    text.extend_from_slice(message);
-    join_lines(text.get_mut(start..).unwrap_or_default());
-    text.extend_from_slice(END);
-}
-
-fn write_head(text: &mut Vec<u8>, id: Option<&dyn fmt::Display>) {
-    if let Some(id) = id {
-        text.extend_from_slice(format!("id: {id}\n").as_bytes());
-    }
-    text.extend_from_slice(b"data: ");
 }

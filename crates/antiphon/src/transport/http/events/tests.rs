@@ -55,6 +55,7 @@ fn events_of<T: serde::Serialize + Send + 'static>(
         handle,
         account,
         &stopping,
+        EventReader::Program,
     );
     (events, feed, stopping)
 }
@@ -82,23 +83,6 @@ async fn rest(events: &mut Events) -> Vec<String> {
 async fn settle() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
-    }
-}
-
-#[test]
-fn an_event_is_one_line_of_data() {
-    for (message, id, expected) in [
-        ("{}", None, "data: {}\n\n"),
-        ("{}", Some("7"), "id: 7\ndata: {}\n\n"),
-        ("[1,\n2]", Some("5-1-a"), "id: 5-1-a\ndata: [1, 2]\n\n"),
-        ("[\r\n1,\r2]", None, "data: [  1, 2]\n\n"),
-    ] {
-        let mut text = Vec::new();
-        let id = id.as_ref().map(|id| id as &dyn fmt::Display);
-        write_event(&mut text, message.as_bytes(), id);
-        assert_eq!(String::from_utf8(text).unwrap(), expected, "{message:?}");
-        let event = event(message.as_bytes().to_vec().into(), id);
-        assert_eq!(String::from_utf8(event.text).unwrap(), expected);
     }
 }
 

@@ -1,0 +1,153 @@
+// Subscriptions that resume, against the server whose URL is the argument.
+
+import {
+  RpcError,
+  TransportError,
+  WorkshopClient,
+} from "../generated/workshop.js";
+
+const url = (process.argv[2] ?? "").replace("http", "ws");
+
+function same(found: unknown, expected: unknown): void {
+  const [a, b] = [JSON.stringify(found), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`not so: ${a} is ${b}`);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let turn = 0; !holds(); turn += 1) {
+    if (turn === 2000) throw new Error(`it never holds: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function raised(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => {
+      throw new Error("no error");
+    },
+    (error: unknown) => error,
+  );
+}
+
+let away = false;
+let attempts = 0;
+let latest: WebSocket | undefined;
+
+/** A WebSocket that can be cut, and finds nobody while the server is away. */
+class Cut extends WebSocket {
+  constructor(target: string) {
+    super(away ? "ws://127.0.0.1:1" : target);
+    attempts += 1;
+    latest = this;
+  }
+}
+
+const teller = new WorkshopClient(url);
+const client = new WorkshopClient(url, { webSocket: Cut });
+
+/** Tells lines while the server is away for those who follow, or while it is there. */
+async function tell(subject: string, lines: string[]): Promise<void> {
+  for (const line of lines) await teller.news.tell(subject, line);
+}
+
+/** Follows a subject until the line `end`. */
+function follow(subject: string, signal?: AbortSignal) {
+  const lines: string[] = [];
+  const subscription = client.news.follow(subject).with({
+    missed: (count) => lines.push(`missed ${count}`),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const over = (async () => {
+    for await (const line of subscription) {
+      lines.push(line);
+      if (line === "end") break;
+    }
+  })();
+  return { lines, over, subscription };
+}
+
+/** Lets a follower hear something, so that it has a place to go on from. */
+async function heard(subject: string, lines: string[]): Promise<void> {
+  while (lines.length === 0) {
+    await tell(subject, ["hello"]);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await tell(subject, ["now"]);
+  await until(() => lines.at(-1) === "now");
+  lines.length = 0;
+}
+
+// What came while there was no connection follows, and what was not kept is told.
+const one = follow("one");
+await heard("one", one.lines);
+for (const [told, expected] of [
+  [["a", "b"], ["a", "b"]],
+  [["c"], ["c"]],
+  [
+    ["d", "e", "f", "g", "h"],
+    ["missed 2", "f", "g", "h"],
+  ],
+] as const) {
+  away = true;
+  latest?.close();
+  await tell("one", [...told]);
+  away = false;
+  await until(() => one.lines.at(-1) === told.at(-1));
+  same(one.lines, expected);
+  one.lines.length = 0;
+}
+// A place can be kept by the program as well.
+const place = one.subscription.cursor;
+if (place === undefined) throw new Error("no cursor");
+await tell("one", ["i", "end"]);
+await one.over;
+const later: string[] = [];
+for await (const line of client.news.follow("one").with({ after: place })) {
+  later.push(line);
+  if (line === "end") break;
+}
+same(later, ["i", "end"]);
+const unknown: (number | null)[] = [];
+const options = { after: "1-1-1", missed: (n: number | null) => unknown.push(n) };
+for await (const line of client.news.follow("one").with(options)) {
+  if (line === "end") break;
+}
+same(unknown, [null]);
+
+// Who has heard nothing yet cannot know what is missing.
+const two = follow("two");
+await until(() => attempts > 0);
+await client.ping();
+latest?.close();
+while (!two.lines.includes("x")) {
+  await tell("two", ["x"]);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}
+same(two.lines[0], "missed null");
+await tell("two", ["end"]);
+await two.over;
+
+// A signal ends the attempts, and so does the client's end.
+const controller = new AbortController();
+const three = follow("three", controller.signal);
+await heard("three", three.lines);
+const four = follow("four");
+await heard("four", four.lines);
+away = true;
+latest?.close();
+const before = attempts;
+await until(() => attempts > before + 1);
+controller.abort("enough");
+same(await raised(three.over), "enough");
+client.close();
+const closed = await raised(four.over);
+if (!(closed instanceof TransportError)) throw new Error(String(closed));
+away = false;
+
+// What the server refuses is no reason to come back.
+const long = "x".repeat(300);
+const refused = await raised(follow(long).over);
+if (!(refused instanceof RpcError)) throw new Error(String(refused));
+client.close();
+teller.close();
+console.log("done");
