@@ -104,8 +104,7 @@ impl HttpService {
                 Ok(()) => {
                     let call = CallHead::new(&fields, caller, admin);
                     let limits = &self.0.config.connection;
-                    let answering = event_source::answer(head, route, call, identification, limits);
-                    Box::pin(answering).await
+                    event_source::answer(head, route, call, identification, limits).await
                 }
                 Err(refusal) => refusal.into_response(),
             };
@@ -197,7 +196,12 @@ impl HttpService {
         let framing = BodyFraming::new(head.version, &body.size_hint(), call.wire);
         let body = request_body::read(body, held, &self.0.body, framing, memory);
         let (message, _held) = body.await?;
-        let mut origin = call.origin(&route.dispatcher, head, identification);
+        let mut origin = route
+            .dispatcher
+            .origin(Arc::clone(call.connection), call.local);
+        call.describe(&mut origin);
+        origin.identification = identification;
+        origin.http = Some(head);
         let handle = form
             .events
             .then(|| SessionHandle::new(Arc::clone(&self.0.config.connection), memory, false));

@@ -11,8 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::client_address::ClientAddress;
 use crate::call_origin::{Connection, MAX_TRACE, Origin};
-use crate::dispatch::Dispatcher;
-use crate::identity::Identification;
 use crate::transport::http::body_framing::WireCounter;
 use crate::transport::http::caller::Caller;
 use crate::transport::http::headers::{Fields, Occurrence};
@@ -155,21 +153,12 @@ impl<'a> CallHead<'a> {
         }
     }
 
-    /// The origin of the calls of this request.
-    pub(super) fn origin(
-        &self,
-        dispatcher: &Dispatcher,
-        head: Parts,
-        identification: Identification,
-    ) -> Origin {
-        let mut origin = dispatcher.origin(Arc::clone(self.connection), self.local);
+    /// Tells the origin of the calls of this request what is known of it.
+    pub(super) fn describe(&self, origin: &mut Origin) {
         origin.client = self.client;
         origin.admin = self.admin;
-        origin.identification = identification;
         origin.timeout = self.timeout;
         origin.traceparent.clone_from(&self.traceparent);
         origin.tracestate.clone_from(&self.tracestate);
-        origin.http = Some(head);
-        origin
     }
 }
