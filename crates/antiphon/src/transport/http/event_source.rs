@@ -8,6 +8,7 @@
 //! its own, a stream that has come to its end is answered with 204, and what passes by itself is a
 //! stream of one event, which tells when to come back.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +55,19 @@ pub(super) fn check(fields: &Fields<'_>) -> Result<(), Refusal> {
     check_no_body(fields, "a GET has no body")
 }
 
-/// The response to a GET that asks for a subscription.
-pub(super) async fn answer(
+/// The response to a GET that asks for a subscription. It is boxed here, so that the future of other
+/// requests has no room for it.
+pub(super) fn answer<'a>(
+    head: Parts,
+    route: &'a Route,
+    call: CallHead<'a>,
+    identification: Identification,
+    limits: &'a Arc<ConnectionLimits>,
+) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>> {
+    Box::pin(subscribe(head, route, call, identification, limits))
+}
+
+async fn subscribe(
     head: Parts,
     route: &Route,
     call: CallHead<'_>,
