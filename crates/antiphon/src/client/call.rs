@@ -209,6 +209,7 @@ impl Prepared {
             subject: &subject,
             method: &self.method,
             params: params.as_deref(),
+            after: None,
             timeout: self.timeout,
             current: self.current,
             idempotent: self.idempotent,

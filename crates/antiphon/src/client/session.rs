@@ -23,6 +23,8 @@ pub(super) struct Sending<'a> {
     pub(super) subject: &'a str,
     pub(super) method: &'a str,
     pub(super) params: Option<&'a str>,
+    /// The cursor behind which a subscription is to begin.
+    pub(super) after: Option<&'a str>,
     pub(super) timeout: Option<Duration>,
     pub(super) current: CurrentCall,
     /// Whether it may safely run twice.
@@ -270,7 +272,10 @@ impl Shared {
             let call = call();
             let mut text = Vec::new();
             let id: Id = call.id.clone();
-            let extras = exchange.extras();
+            let extras = Extras {
+                after: sending.after,
+                ..exchange.extras()
+            };
             self.write(&mut text, Some(&id), sending.method, sending.params, extras);
             let (mut waiting, _) = match exchange.post(&handle, vec![call], text) {
                 Err(error) if error.is_closed() && source.reconnects() => continue,
