@@ -11,11 +11,11 @@ use super::subscriber_queues::{InboxEnd, SubscriptionKey, is_id};
 impl SessionHandle {
     /// Whether we have subscriptions, so that notifications may carry items.
     pub(crate) fn has_inboxes(&self) -> bool {
-        !self.lock().inboxes.is_empty()
+        self.lock().inboxes.expect_items()
     }
 
-    /// Delivers an item in this message; returns `false` if none of our subscriptions has this id.
-    /// With `last` the peer ends the subscription.
+    /// Delivers an item in this message; returns `false` if none of our subscriptions has, or had, this
+    /// id. With `last` the peer ends the subscription.
     pub(crate) fn deliver(
         &self,
         id: &str,
@@ -25,7 +25,7 @@ impl SessionHandle {
     ) -> bool {
         let mut state = self.lock();
         let Some(inbox) = state.inboxes.table.get(id) else {
-            return false;
+            return state.inboxes.is_late(id, message.len());
         };
         let fits = inbox.deliver(params, message, &self.0.memory);
         if fits && !last {
@@ -63,6 +63,7 @@ impl SessionHandle {
 
     fn tell_unsubscribed(&self, state: &mut State, id: &str, key: &SubscriptionKey) {
         let params = format!("[{id}]");
-        self.call_and_forget(state, &key.unsubscribe, &params, key.principal());
+        let call = self.call_and_forget(state, &key.unsubscribe, &params, key.principal());
+        state.inboxes.leave(id, call.as_str());
     }
 }

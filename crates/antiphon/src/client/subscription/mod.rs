@@ -7,10 +7,13 @@
 //! | `items.rs` | [`Subscription`]: the items as they arrive |
 //! | `message.rs` | notifications that carry items |
 //! | `error.rs` | [`StreamError`]: an error in place of an item |
+//! | `outage_tests.rs` | outages of any length, servers that stop or refuse, and slow programs |
 
 mod error;
 mod items;
 mod message;
+#[cfg(test)]
+mod outage_tests;
 mod pending;
 mod request;
 
