@@ -42,7 +42,9 @@ pub(super) enum Target {
     Address(Address, Option<ClientTls>),
     /// A network in memory.
     #[cfg(test)]
-    Memory(Box<dyn Fn() -> Result<memory::MemoryWire, BoxError> + Send + Sync>),
+    Memory {
+        connect: Box<dyn Fn() -> Result<memory::MemoryWire, BoxError> + Send + Sync>,
+    },
 }
 
 /// An established session that is not driven yet.
@@ -109,7 +111,7 @@ impl SessionConnector {
                 self.connect_to(address, tls.as_ref(), authorization).await
             }
             #[cfg(test)]
-            Target::Memory(connect) => Ok(self.session(connect()?, Transport::InProcess)),
+            Target::Memory { connect } => Ok(self.session(connect()?, Transport::InProcess)),
         }
     }
 

@@ -97,7 +97,9 @@ impl Net {
             Ok(ours)
         };
         let connector = SessionConnector {
-            target: Target::Memory(Box::new(connect)),
+            target: Target::Memory {
+                connect: Box::new(connect),
+            },
             place: "memory".to_owned(),
             dispatcher: Router::new().build().unwrap(),
             config: SessionConfig::default(),
