@@ -9,8 +9,8 @@ use super::received::Received;
 use super::subscriber_queues::{InboxEnd, SubscriptionKey, is_id};
 
 impl SessionHandle {
-    /// Whether we have subscriptions, so that notifications may carry items.
-    pub(crate) fn has_inboxes(&self) -> bool {
+    /// Whether we have, or had, subscriptions, so that notifications may carry items.
+    pub(crate) fn expects_items(&self) -> bool {
         self.lock().inboxes.expect_items()
     }
 
