@@ -230,9 +230,8 @@
 //! reaches all who have subscribed to its key, in the same order. A method returns its
 //! [`Subscription`]. Who subscribes again with the [`Cursor`] of the last item that it has seen gets what
 //! was kept since. A subscriber receives only what the process that it is connected to publishes: worker
-//! processes do not share topics. A client that [reconnects](client::ClientBuilder::reconnect) subscribes
-//! again, and the stream yields an error to show that items may be missing. WebSocket over HTTP/2 is
-//! not supported.
+//! processes do not share topics. A client that [reconnects](client::ClientBuilder::reconnect) goes on
+//! behind the last item by itself, and is told what is missing. WebSocket over HTTP/2 is not supported.
 //!
 //! # Layers
 //!
@@ -392,7 +391,9 @@ pub use server::{
     ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;
-pub use topic::{Cursor, Overflow, PublishError, Subscription, Topic, TopicBuilder};
+pub use topic::{
+    Cursor, Event, Overflow, PublishError, Subscription, SubscriptionError, Topic, TopicBuilder,
+};
 #[cfg(feature = "server")]
 pub use transport::http::{Body, HttpService, Route};
 

@@ -27,6 +27,8 @@ mod ends;
 #[cfg(target_os = "linux")]
 mod jwks;
 mod listen;
+#[cfg(unix)]
+mod listen_again;
 #[cfg(target_os = "linux")]
 mod listen_for_proxies;
 #[cfg(unix)]

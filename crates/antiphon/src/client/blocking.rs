@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+pub use super::blocking_items::Subscription;
 use crate::client::{self, ClientBuilder, Error, FullResponse, PendingCall, Responses, Ticket};
 use crate::current_call::CurrentCall;
 
@@ -130,6 +131,55 @@ impl Client {
     /// As for [`client::Client::notify`].
     pub fn notify(&self, method: &str, params: impl IntoParams) -> Result<(), Error> {
         self.wait(self.client.notify(method, params))
+    }
+
+    /// Subscribes to a method that returns a stream, and waits until that has begun; see
+    /// [`client::Client::subscribe`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = antiphon::blocking::Client::connect("ws://localhost:8060")?;
+    /// for price in client.subscribe::<f64>("prices", ("gold",))? {
+    ///     println!("{}", price?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Client::subscribe`].
+    pub fn subscribe<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: &str,
+        params: impl IntoParams,
+    ) -> Result<Subscription<T>, Error> {
+        self.follow(self.client.subscribe(method, params))
+    }
+
+    /// Subscribes with options, which [`as_async`](Self::as_async) has.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), antiphon::client::Error> {
+    /// # let client = antiphon::blocking::Client::connect("ws://localhost:8060")?;
+    /// # let last = Some(antiphon::Cursor::from("5f0c9a1b27de-3-1a"));
+    /// let prices = client.as_async().subscribe::<f64>("prices", ("gold",));
+    /// let prices = client.follow(prices.after(last))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Client::subscribe`].
+    pub fn follow<T: DeserializeOwned + Send + 'static>(
+        &self,
+        subscription: client::PendingSubscription<T>,
+    ) -> Result<Subscription<T>, Error> {
+        let items = self.wait(subscription)?;
+        let runtime = self.worker.runtime.clone();
+        let worker = Arc::clone(&self.worker);
+        Ok(Subscription::new(items, runtime, worker))
     }
 
     /// Creates an empty batch, for calls that are sent together in one request.

@@ -206,6 +206,7 @@ impl Prepared {
             subject,
             method: self.method.plain(),
             params: params.as_deref(),
+            after: None,
             timeout: self.timeout,
             current: self.current,
             idempotent: self.idempotent,

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::{Notify, watch};
@@ -70,6 +71,32 @@ impl SessionSource {
         match self {
             Self::Own(driver) => driver.core.reconnect.is_some(),
             Self::Peer(_) => false,
+        }
+    }
+
+    /// The pause before another attempt at what has failed so often; `None` if the client does not try
+    /// again.
+    pub(super) fn pause(&self, attempt: u32) -> Option<Duration> {
+        let Self::Own(driver) = self else {
+            return None;
+        };
+        let reconnect = driver.core.reconnect.as_ref()?;
+        let may = reconnect
+            .max_attempts
+            .is_none_or(|max| attempt.saturating_add(1) < max);
+        may.then(|| reconnect.pause(attempt))
+    }
+
+    /// Waits until a session of the client's own connection is over.
+    pub(super) async fn until_over(&self, handle: &SessionHandle) {
+        let Self::Own(driver) = self else {
+            return;
+        };
+        let mut states = driver.core.state.subscribe();
+        // The session ends first, and then the state changes.
+        while handle.end().is_none() {
+            // This cannot fail: the sender is in `core`.
+            let _ = states.changed().await;
         }
     }
 

@@ -13,7 +13,7 @@ use super::connection_state::ConnectionWatch;
 use super::error::Error;
 use super::session::SessionExchange;
 use super::shared::Scope;
-use super::subscribe::PendingSubscription;
+use super::subscription::PendingSubscription;
 use super::transport::ClientTransport;
 use crate::router::{IntoRouter, Router, RouterError};
 

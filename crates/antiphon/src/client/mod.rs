@@ -3,12 +3,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `handle.rs`, `blocking.rs` | [`Client`]; the same without `async` |
+//! | `blocking_items.rs` | a subscription without `async` |
 //! | `call_options.rs` | options that a builder sets and every call has in common |
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
-//! | `subscribe.rs` | [`Subscription`]: a remote stream |
+//! | `subscription/` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, deadline and attempts of a request |
 //! | `prepared_request.rs` | HTTP: headers and body of a request, for each attempt |
@@ -36,6 +37,7 @@ mod access_error;
 mod batch;
 mod batch_responses;
 pub mod blocking;
+mod blocking_items;
 mod builder;
 mod call;
 mod call_options;
@@ -60,7 +62,7 @@ mod session;
 mod session_authentication;
 mod session_connector;
 mod shared;
-mod subscribe;
+mod subscription;
 mod tls;
 mod token;
 mod transport;
@@ -77,5 +79,5 @@ pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) use peer::over;
 pub use reconnect::Reconnect;
-pub use subscribe::{PendingSubscription, StreamError, Subscription};
+pub use subscription::{PendingSubscription, StreamError, Subscription};
 pub use token::BearerToken;

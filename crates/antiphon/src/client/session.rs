@@ -23,6 +23,8 @@ pub(super) struct Sending<'a> {
     pub(super) subject: &'a str,
     pub(super) method: &'a str,
     pub(super) params: Option<&'a str>,
+    /// The cursor behind which a subscription is to begin.
+    pub(super) after: Option<&'a str>,
     pub(super) timeout: Option<Duration>,
     pub(super) current: CurrentCall,
     /// Whether it may safely run twice.
@@ -303,7 +305,11 @@ impl Shared {
             let token = source.token_number();
             let call = call();
             let mut text = Vec::new();
-            let (id, extras) = (Some(&call.id), exchange.extras());
+            let extras = Extras {
+                after: sending.after,
+                ..exchange.extras()
+            };
+            let id = Some(&call.id);
             self.write(&mut text, id, sending.method, sending.params, extras);
             let waiting = match exchange.post_one(&handle, call, text) {
                 Err(error) if error.is_closed() && source.reconnects() => continue,

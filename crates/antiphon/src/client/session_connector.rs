@@ -40,6 +40,11 @@ pub(super) enum Target {
     },
     /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
+    /// A network in memory.
+    #[cfg(test)]
+    Memory {
+        connect: Box<dyn Fn() -> Result<memory::MemoryWire, BoxError> + Send + Sync>,
+    },
 }
 
 /// An established session that is not driven yet.
@@ -88,7 +93,7 @@ impl SessionConnector {
             Target::InProcess {
                 forwards_identity, ..
             } => forwards_identity,
-            Target::Address(..) => false,
+            _ => false,
         }
     }
 
@@ -105,6 +110,8 @@ impl SessionConnector {
             Target::Address(address, tls) => {
                 self.connect_to(address, tls.as_ref(), authorization).await
             }
+            #[cfg(test)]
+            Target::Memory { connect } => Ok(self.session(connect()?, Transport::InProcess)),
         }
     }
 

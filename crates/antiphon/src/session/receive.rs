@@ -262,7 +262,7 @@ impl<W: Wire> Session<W> {
             #[serde(borrow)]
             error: Option<&'a RawValue>,
         }
-        if !self.handle.has_inboxes() {
+        if !self.handle.expects_items() {
             return false;
         }
         let Some(params) = request.raw_params() else {

@@ -197,6 +197,7 @@ impl SessionHandle {
                 .position(|(known, _)| **known == *id.as_bytes())
             {
                 let opens = known.remove(at).and_then(|(_, opens)| opens);
+                state.inboxes.has_left(id);
                 if let (Some(key), Ok(result)) = (opens, &outcome) {
                     self.decline(&mut state, result.as_str(), &key);
                 }
@@ -289,14 +290,14 @@ impl SessionHandle {
         self.lock().calls.pending.get(id)?.progress.clone()
     }
 
-    /// Posts a call and ignores its response.
+    /// Posts a call and ignores its response. Returns its id.
     pub(super) fn call_and_forget(
         &self,
         state: &mut State,
         method: &str,
         params: &str,
         principal: Option<Box<Principal>>,
-    ) {
+    ) -> Id {
         state.calls.next += 1;
         // A string, so that it cannot collide with the numbers that callers use.
         let id = Id::from(format!("antiphon-{}", state.calls.next));
@@ -304,6 +305,7 @@ impl SessionHandle {
         let mut text = Vec::new();
         message::write_request(&mut text, "2.0", Some(id.as_str()), method, Some(params));
         self.put_for(principal, state, text);
+        id
     }
 
     /// Abandons a pending call and sends a cancellation to the peer.

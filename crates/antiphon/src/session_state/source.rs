@@ -167,7 +167,7 @@ impl Source {
                 ErrorCode::RESPONSE_TOO_LARGE,
             )));
         }
-        let whole = size + self.format.around();
+        let whole = size + item.key_room(all) + self.format.around();
         if whole > message.text.capacity().max(FREE) {
             if message.reserve(whole, &self.room.account).is_err() {
                 return match feed.left_out(missed) {

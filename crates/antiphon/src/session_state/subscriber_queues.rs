@@ -3,7 +3,7 @@
 //! The session's task never waits for a subscriber: one that lags loses its subscription, and gets
 //! an error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,12 +29,29 @@ const MAX_SMALL: usize = 64 * 1024;
 /// The longest JSON text of a subscription's id, in bytes.
 const MAX_ID: usize = 256;
 
+/// How many subscriptions that were ended here are remembered until the peer has taken note of that.
+const MAX_LEFT: usize = 64;
+
+/// Bytes of items of such a subscription that may be on their way.
+const MAX_LATE: usize = 16 * 1024 * 1024;
+
 #[derive(Default)]
 pub(super) struct Inboxes {
     /// By the JSON text of the subscription's id.
     pub(super) table: HashMap<Box<str>, InboxSender>,
+    /// Subscriptions that were ended here, and whose items may still come.
+    left: VecDeque<Left>,
     /// Bytes in all inboxes.
     bytes: Arc<AtomicUsize>,
+}
+
+/// A subscription that was ended here.
+struct Left {
+    id: Box<str>,
+    /// The id of the call that ends it, as JSON text. Nothing comes behind the response to that.
+    call: Box<str>,
+    /// Bytes of items that may still come.
+    room: usize,
 }
 
 /// The sending half of an inbox: items go here once the peer has accepted the subscription.
@@ -244,6 +261,39 @@ impl Inboxes {
         self.table.is_empty()
     }
 
+    /// Whether items may come, also of subscriptions that were ended.
+    pub(super) fn expect_items(&self) -> bool {
+        !self.table.is_empty() || !self.left.is_empty()
+    }
+
+    /// Remembers a subscription that is ended with this call, whose items may be on their way.
+    pub(super) fn leave(&mut self, id: &str, call: &str) {
+        if self.left.len() >= MAX_LEFT {
+            self.left.pop_front();
+        }
+        self.left.push_back(Left {
+            id: id.into(),
+            call: call.into(),
+            room: MAX_LATE,
+        });
+    }
+
+    /// Forgets the subscription that was ended with this call.
+    pub(super) fn has_left(&mut self, call: &str) {
+        self.left.retain(|left| *left.call != *call);
+    }
+
+    /// Whether a message of so many bytes is of a subscription that was ended, and was sent before the
+    /// peer knew that.
+    pub(super) fn is_late(&mut self, id: &str, bytes: usize) -> bool {
+        let left = self.left.iter_mut().find(|left| *left.id == *id);
+        left.is_some_and(|left| {
+            let room = left.room.checked_sub(bytes);
+            left.room = room.unwrap_or(0);
+            room.is_some()
+        })
+    }
+
     pub(super) fn lose(self, end: &Arc<End>) {
         for inbox in self.table.into_values() {
             inbox.end(InboxEnd::Lost(Arc::clone(end)));
@@ -378,6 +428,35 @@ mod tests {
         assert_eq!(used(), 33_000);
         drop(receivers);
         assert_eq!(used(), 0);
+    }
+
+    #[test]
+    fn items_of_a_subscription_that_was_ended_may_come_for_a_while() {
+        let mut inboxes = Inboxes::default();
+        assert!(!inboxes.expect_items() && !inboxes.is_late("1", 10));
+        inboxes.leave("1", "\"a\"");
+        inboxes.leave("2", "\"b\"");
+        assert!(inboxes.expect_items() && inboxes.is_empty());
+        for (id, bytes, late) in [
+            ("1", 10, true),
+            ("3", 10, false),
+            ("2", MAX_LATE + 1, false),
+            ("2", 1, false),
+            ("1", MAX_LATE - 10, true),
+            ("1", 1, false),
+        ] {
+            assert_eq!(inboxes.is_late(id, bytes), late, "{id} {bytes}");
+        }
+        inboxes.has_left("\"c\"");
+        assert!(inboxes.is_late("1", 0));
+        inboxes.has_left("\"a\"");
+        assert!(!inboxes.is_late("1", 0) && inboxes.expect_items());
+        inboxes.has_left("\"b\"");
+        assert!(!inboxes.expect_items());
+        for id in 0..=MAX_LEFT {
+            inboxes.leave(&id.to_string(), "\"a\"");
+        }
+        assert!(!inboxes.is_late("0", 1) && inboxes.is_late("1", 1));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"result":…}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"end":"complete"}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"missed":3,"cursor":C,"result":…}}
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"cursor":C,"key":K,"result":…}}
 //! ```
 
 use antiphon_proto::{ErrorCode, ErrorObject};
@@ -87,12 +88,12 @@ impl MessageFormat {
                     let _ = serde_json::to_writer(&mut *text, &count);
                 }
             }
-            item.write_cursor(all, text);
+            item.write_place(all, text);
         }
         text.extend_from_slice(item.plain());
     }
 
-    /// The most bytes that a message has beside the text of an item of a topic.
+    /// The most bytes that a message has beside the text and the key of an item of a topic.
     pub(crate) fn around(&self) -> usize {
         self.head.len() + 160
     }

@@ -93,12 +93,24 @@ impl Item {
         &self.text.0
     }
 
-    /// The end of its message before [`plain`](Self::plain): the cursor. `all` is that of a subscriber
-    /// of all keys.
-    pub(crate) fn write_cursor(&self, all: bool, out: &mut Vec<u8>) {
+    /// The end of its message before [`plain`](Self::plain): the cursor, and for a subscriber of `all`
+    /// keys the key.
+    pub(crate) fn write_place(&self, all: bool, out: &mut Vec<u8>) {
+        if !all {
+            return out.extend_from_slice(self.cursor.as_bytes());
+        }
+        out.extend_from_slice(CursorText::new(self.overall()).as_bytes());
+        out.extend_from_slice(b",\"key\":");
+        // Serializing a string to memory does not fail.
+        let _ = serde_json::to_writer(&mut *out, &*self.key);
+    }
+
+    /// The most bytes that the key takes in a message to a subscriber of `all` keys.
+    pub(crate) fn key_room(&self, all: bool) -> usize {
         match all {
-            false => out.extend_from_slice(self.cursor.as_bytes()),
-            true => out.extend_from_slice(CursorText::new(self.overall()).as_bytes()),
+            false => 0,
+            // Each byte may be written as `\u0000`.
+            true => 9 + 6 * self.key.len(),
         }
     }
 
@@ -169,6 +181,7 @@ mod tests {
                 "7-0-ffffffffffffffff",
             ),
         ] {
+            let key = "k\"\u{1}";
             let mut json = Text::begin();
             json.extend_from_slice(b"[1]");
             let place = Place {
@@ -176,15 +189,18 @@ mod tests {
                 channel: 3,
                 number,
             };
-            let item = Item::new("k".into(), place, serial, 0, Text::end(json), &memory);
+            let item = Item::new(key.into(), place, serial, 0, Text::end(json), &memory);
             assert_eq!(
                 (item.json(), item.plain()),
                 (&b"[1]"[..], &b",\"result\":[1]}}"[..])
             );
-            for (overall, cursor) in [(false, one), (true, all)] {
+            for (overall, cursor, rest) in [(false, one, ""), (true, all, r#","key":"k\"\u0001""#)]
+            {
                 let mut text = Vec::new();
-                item.write_cursor(overall, &mut text);
-                assert_eq!(text, format!(",\"cursor\":\"{cursor}\"").into_bytes());
+                item.write_place(overall, &mut text);
+                let expected = format!(",\"cursor\":\"{cursor}\"{rest}");
+                assert_eq!(String::from_utf8_lossy(&text), expected);
+                assert!(rest.len() <= item.key_room(overall));
                 assert_eq!(&*item.cursor(overall), cursor);
             }
             assert_eq!(memory.waiting(), item.bytes());

@@ -8,7 +8,9 @@
 //! |---|---|
 //! | `topic.rs` | [`Topic`]: publishing, counts of subscribers |
 //! | `builder.rs` | [`TopicBuilder`]: history, limits, hooks |
-//! | `subscription.rs` | [`Subscription`]: what a method returns |
+//! | `subscription.rs` | [`Subscription`]: what a method returns, or the program reads |
+//! | `reader.rs` | reading a subscription in the process, and [`SubscriptionError`] |
+//! | `event.rs` | [`Event`]: an item with its place |
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
 //! | `core.rs` | numbering and delivery, and the lock around both |
 //! | `keys.rs` | keys with their numbers, subscribers and histories |
@@ -26,6 +28,7 @@ mod builder;
 mod core;
 pub(crate) mod counts;
 mod cursor;
+mod event;
 mod feed;
 mod filter;
 mod hooks;
@@ -36,15 +39,18 @@ mod memory;
 mod model_tests;
 mod overflow;
 mod queue;
+mod reader;
 mod subscription;
 #[allow(clippy::module_inception)] // the type has the name of the folder
 mod topic;
 
 pub use builder::TopicBuilder;
 pub use cursor::Cursor;
+pub use event::Event;
 pub(crate) use feed::Feed;
 pub(crate) use item::Item;
 pub use overflow::Overflow;
 pub(crate) use queue::{Missed, Next, Over, QueueLimits};
+pub use reader::SubscriptionError;
 pub use subscription::Subscription;
 pub use topic::{PublishError, Topic};

@@ -32,4 +32,5 @@ mod rpc_trait;
 mod session;
 mod spec;
 mod support;
+mod topic;
 mod ui;

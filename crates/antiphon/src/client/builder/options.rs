@@ -331,8 +331,8 @@ impl ClientBuilder {
     /// Calls that were not sent yet wait for the new connection, but not beyond their timeout.
     /// Calls that were sent fail with [`ErrorKind::Unknown`], unless they are
     /// [`idempotent`](crate::client::PendingCall::idempotent): these are sent again. Subscriptions
-    /// are opened again, and yield
-    /// [`StreamError::Interrupted`](crate::client::StreamError::Interrupted).
+    /// are opened again, also if the server has said that it stops; see
+    /// [`Subscription`](crate::client::Subscription#after-an-outage).
     ///
     /// [`ErrorKind::NotSent`]: crate::client::ErrorKind::NotSent
     ///

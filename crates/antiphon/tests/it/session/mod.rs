@@ -11,6 +11,7 @@ mod hostile_client;
 mod hostile_server;
 mod raw;
 mod reconnect;
+mod resume;
 mod stop;
 mod streams;
 mod topics;

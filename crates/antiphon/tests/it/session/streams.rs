@@ -137,7 +137,7 @@ async fn dropped_items_are_reported() {
                 seen += 1;
                 assert_eq!(n, seen + missed);
             }
-            Err(StreamError::Gap { missed: more }) => missed += more,
+            Err(StreamError::Gap { missed: Some(more) }) => missed += more,
             Err(StreamError::Lagged) => lagged = true,
             Err(error) => panic!("{error}"),
         }

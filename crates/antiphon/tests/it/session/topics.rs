@@ -337,7 +337,7 @@ async fn a_topic_that_ends_completes_its_subscriptions_and_a_client_sees_gaps() 
     drop(topic);
     assert!(matches!(
         items.next().await,
-        Some(Err(StreamError::Gap { missed: 8 }))
+        Some(Err(StreamError::Gap { missed: Some(8) }))
     ));
     assert_eq!(items.next().await.unwrap().unwrap(), 9);
     assert!(items.next().await.is_none());

@@ -19,7 +19,9 @@ fn told(next: Option<Result<i64, StreamError>>) -> String {
     match next {
         None => "end".to_owned(),
         Some(Ok(n)) => n.to_string(),
-        Some(Err(StreamError::Gap { missed })) => format!("gap {missed}"),
+        Some(Err(StreamError::Gap { missed: Some(n) })) => format!("gap {n}"),
+        Some(Err(StreamError::Gap { missed: None })) => "gap".to_owned(),
+        Some(Err(StreamError::Interrupted)) => "interrupted".to_owned(),
         Some(Err(StreamError::Decode(_))) => "decode".to_owned(),
         Some(Err(StreamError::Failed(error))) => format!("failed {}", error.code().0),
         Some(Err(StreamError::Lagged)) => "lagged".to_owned(),

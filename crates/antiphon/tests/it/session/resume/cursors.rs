@@ -1,0 +1,204 @@
+//! Tests of cursors and keys as programs use them.
+
+use antiphon::client::{Client, ErrorKind};
+use antiphon::{Cursor, Params, Router, Server, Topic};
+
+use super::super::raw::SessionServer;
+use super::{Numbers, NumbersClient, expect, publish};
+
+/// The cursors that items of a topic have had.
+struct Cursors {
+    own: Vec<Cursor>,
+    all: Vec<Cursor>,
+    other: Cursor,
+}
+
+impl Cursors {
+    /// Publishes six numbers under `k`, and one under another key.
+    async fn of(topic: &Topic<u64>) -> Self {
+        let (mut own, mut all) = (topic.subscribe("k"), topic.subscribe_all());
+        let mut other = topic.subscribe("other");
+        publish(topic, 1..=6);
+        topic.publish("other", &60);
+        let mut cursors = (Vec::new(), Vec::new());
+        for _ in 1..=6 {
+            cursors
+                .0
+                .extend(own.next_event().await.unwrap().unwrap().cursor);
+            cursors
+                .1
+                .extend(all.next_event().await.unwrap().unwrap().cursor);
+        }
+        Self {
+            own: cursors.0,
+            all: cursors.1,
+            other: other.next_event().await.unwrap().unwrap().cursor.unwrap(),
+        }
+    }
+
+    /// One from before the server was started anew.
+    fn stale(&self) -> Cursor {
+        let (_, rest) = self.own[4].as_str().split_once('-').unwrap();
+        Cursor::from(format!("7-{rest}"))
+    }
+}
+
+/// A cursor, wherever it comes from: nothing is missing, or something is said.
+#[tokio::test]
+async fn a_subscription_begins_behind_a_cursor() {
+    type After = fn(&Cursors) -> Option<Cursor>;
+    let kept = &["gap", "4", "5", "6"][..];
+    let cases: [(&str, &str, After, &[&str]); 19] = [
+        ("none", "of", |_| None, &[]),
+        ("the last one", "of", |c| Some(c.own[5].clone()), &[]),
+        ("one before", "of", |c| Some(c.own[4].clone()), &["6"]),
+        (
+            "the oldest",
+            "of",
+            |c| Some(c.own[2].clone()),
+            &["4", "5", "6"],
+        ),
+        (
+            "too old",
+            "of",
+            |c| Some(c.own[1].clone()),
+            &["gap 1", "4", "5", "6"],
+        ),
+        (
+            "older",
+            "of",
+            |c| Some(c.own[0].clone()),
+            &["gap 2", "4", "5", "6"],
+        ),
+        ("another epoch", "of", |c| Some(c.stale()), kept),
+        ("of another key", "of", |c| Some(c.other.clone()), kept),
+        ("of all keys", "of", |c| Some(c.all[4].clone()), kept),
+        ("empty", "of", |_| Some(Cursor::from("")), kept),
+        ("nonsense", "of", |_| Some(Cursor::from("\"}\u{0}é")), kept),
+        (
+            "too long",
+            "of",
+            |_| Some(Cursor::from("1".repeat(300))),
+            kept,
+        ),
+        (
+            "all: one before",
+            "all",
+            |c| Some(c.all[4].clone()),
+            &["6", "60"],
+        ),
+        (
+            "all: older",
+            "all",
+            |c| Some(c.all[1].clone()),
+            &["gap 1", "4", "5", "6", "60"],
+        ),
+        (
+            "all: of a key",
+            "all",
+            |c| Some(c.own[4].clone()),
+            &["gap", "4", "5", "6", "60"],
+        ),
+        // Those without places: the items come, but nobody knows what is missing.
+        ("plain", "plain", |c| Some(c.own[4].clone()), &["gap", "6"]),
+        ("plain, none", "plain", |_| None, &[]),
+        (
+            "a stream",
+            "count",
+            |c| Some(c.own[4].clone()),
+            &["gap", "1", "2", "end"],
+        ),
+        (
+            "a stream from its start",
+            "count",
+            |_| None,
+            &["1", "2", "end"],
+        ),
+    ];
+    for (what, method, after, expected) in cases {
+        let topic = super::topic(3);
+        let after = after(&Cursors::of(&topic).await);
+        let router = Router::of(Numbers(topic.clone())).build().unwrap();
+        let client = Client::builder("").in_process(&router).build().unwrap();
+        let params = || match method {
+            "of" | "plain" => Params::none().push("k"),
+            _ => Params::none(),
+        };
+        // Twice: a cursor can be used again.
+        for _ in 0..2 {
+            let pending = client.subscribe::<u64>(method, params());
+            let mut items = pending.after(after.clone()).await.unwrap();
+            assert_eq!(items.cursor(), after.as_ref(), "{what}");
+            expect(&mut items, expected, what).await;
+        }
+        if method == "count" {
+            continue;
+        }
+        let mut items = client
+            .subscribe::<u64>(method, params())
+            .after(after)
+            .await
+            .unwrap();
+        publish(&topic, [99]);
+        expect(&mut items, expected, what).await;
+        expect(&mut items, &["99"], what).await;
+    }
+}
+
+#[tokio::test]
+async fn every_client_can_begin_behind_a_cursor() {
+    let topic = super::topic(10);
+    let cursors = Cursors::of(&topic).await;
+    let server = SessionServer::raw(Server::new(Router::of(Numbers(topic.clone())))).await;
+    let after = Some(cursors.own[3].clone());
+    // One that a macro has made.
+    let client = Client::connect(&server.url).unwrap();
+    let typed = NumbersClient::new(client);
+    let mut items = typed.of("k".into()).after(after.clone()).await.unwrap();
+    expect(&mut items, &["5", "6"], "typed").await;
+    // One without `async`, also in a thread that runs `async` code.
+    let url = server.url.clone();
+    let blocking = move || {
+        let client = antiphon::blocking::Client::connect(url).unwrap();
+        let pending = client.as_async().subscribe::<u64>("of", ("k",));
+        let mut items = client.follow(pending.after(after)).unwrap();
+        assert_eq!(items.next().unwrap().unwrap(), 5);
+        let event = items.next_event().unwrap().unwrap();
+        assert_eq!((event.item, &*event.key.unwrap_or_default()), (6, ""));
+        assert_eq!(items.cursor(), event.cursor.as_ref());
+        let count = client.subscribe::<u64>("count", ()).unwrap();
+        // What drives the connection stays as long as there are subscriptions.
+        drop(client);
+        assert_eq!(count.map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
+        topic.publish("k", &7);
+        assert_eq!(items.next().unwrap().unwrap(), 7);
+        drop(topic);
+    };
+    tokio::task::spawn_blocking(blocking).await.unwrap();
+    // HTTP has no connection for a subscription of a client.
+    let over_http = Client::connect("http://127.0.0.1:1").unwrap();
+    let refused = over_http.subscribe::<u64>("of", ("k",));
+    let refused = refused.after(cursors.own[3].clone()).await.unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::Local), "{refused}");
+}
+
+#[tokio::test]
+async fn who_subscribes_to_all_keys_is_told_each() {
+    let topic = super::topic(10);
+    let router = Router::of(Numbers(topic.clone())).build().unwrap();
+    let client = Client::builder("").in_process(&router).build().unwrap();
+    let mut all = client.subscribe::<u64>("all", ()).await.unwrap();
+    let mut own = client.subscribe::<u64>("of", ("k",)).await.unwrap();
+    for (n, key) in [(1, "k"), (2, ""), (3, "\"\u{1}\\é\u{1f600}")] {
+        topic.publish(key, &n);
+        let event = all.next_event().await.unwrap().unwrap();
+        assert_eq!((event.item, event.key.as_deref()), (n, Some(key)));
+        assert_eq!(event.cursor.as_ref(), all.cursor());
+    }
+    let event = own.next_event().await.unwrap().unwrap();
+    assert_eq!((event.item, event.key), (1, None));
+    assert_eq!(event.cursor.as_ref(), own.cursor());
+    let mut count = client.subscribe::<u64>("count", ()).await.unwrap();
+    let event = count.next_event().await.unwrap().unwrap();
+    assert_eq!((event.item, event.key, event.cursor), (1, None, None));
+}
