@@ -284,7 +284,7 @@ impl Call {
     }
 
     /// Answers with the id of a subscription, which begins when the answer is on its way.
-    pub(crate) fn subscribe(self, items: Items) -> Reply {
+    pub(crate) fn subscribe(self, mut items: Items) -> Reply {
         if self.is_notification() {
             // Nobody would learn its id.
             return Reply(Ok(Output::default()));
@@ -298,12 +298,12 @@ impl Call {
         else {
             return Reply::error(ErrorCode::OVERLOADED);
         };
-        if let Items::Topic(feed) = &items {
-            if feed.is_refused() {
-                return Reply::error(ErrorCode::OVERLOADED);
-            }
+        if let Items::Topic(feed) = &mut items {
             if let Some(cursor) = self.after() {
                 feed.resume(cursor);
+            }
+            if feed.is_refused() {
+                return Reply::error(ErrorCode::OVERLOADED);
             }
         }
         let options = self

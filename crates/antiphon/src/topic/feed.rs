@@ -14,7 +14,7 @@ use crate::memory_budget::Account;
 /// The receiving end of a subscription. Dropping it ends the subscription.
 pub(crate) struct Feed {
     core: Arc<Core>,
-    /// `None` if the topic has too many keys.
+    /// `None` if the topic has no room for it.
     joined: Option<Joined>,
 }
 
@@ -34,7 +34,7 @@ impl Feed {
         }
     }
 
-    /// Whether the topic has too many keys for one more.
+    /// Whether the topic has no room for this subscriber.
     pub(crate) fn is_refused(&self) -> bool {
         self.joined.is_none()
     }
@@ -48,22 +48,18 @@ impl Feed {
 
     /// Adds a filter, also to what waits already.
     pub(super) fn filter(&self, filter: Filter) {
-        let Some(joined) = &self.joined else {
-            return;
-        };
-        let slot = &joined.subscriber.filter;
-        if let Err(another) = slot.set(Box::new(filter))
-            && let Some(first) = slot.get()
-        {
-            first.append(another);
+        if let Some(joined) = &self.joined {
+            self.core.add_filter(&joined.subscriber, filter);
         }
-        joined.subscriber.apply_filter();
     }
 
-    /// Begins behind a cursor. Once at most, before the first item is taken.
-    pub(crate) fn resume(&self, cursor: &str) {
-        if let Some(joined) = &self.joined {
-            self.core.resume(joined, cursor);
+    /// Begins behind a cursor, before the first item is taken. It is refused if there is no memory for
+    /// so many items before.
+    pub(crate) fn resume(&mut self, cursor: &str) {
+        if let Some(joined) = &self.joined
+            && !self.core.resume(joined, cursor)
+        {
+            self.leave();
         }
     }
 
@@ -99,6 +95,12 @@ impl Feed {
         joined.is_some_and(|joined| joined.subscriber.left_out(missed))
     }
 
+    fn leave(&mut self) {
+        if let Some(joined) = self.joined.take() {
+            self.core.leave(&joined.subscriber, joined.key.as_ref());
+        }
+    }
+
     /// Takes the next item, or wakes the task when there is one.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Next {
         match self.next() {
@@ -114,9 +116,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        if let Some(joined) = &self.joined {
-            self.core.leave(&joined.subscriber, joined.key.as_ref());
-        }
+        self.leave();
     }
 }
 

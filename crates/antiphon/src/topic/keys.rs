@@ -1,15 +1,16 @@
 //! Keys of a topic: their numbers, subscribers and histories.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::cursor::Place;
 use super::item::Item;
+use super::members::Members;
 use super::memory::Memory;
-use super::queue::{Members, Missed};
+use super::queue::{Missed, Subscriber};
 
-/// How many keys are looked at to find one that may give way to a new one.
-const LOOKED_AT: usize = 64;
+/// More items in `order` than this, and than twice those that are there, are too many.
+const SPARE: usize = 64;
 
 /// What a topic keeps for those who resume.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,13 @@ pub(super) struct Channel {
     history: VecDeque<Arc<Item>>,
 }
 
+impl Channel {
+    /// The number within the topic of the last item of the history.
+    fn newest(&self) -> Option<u64> {
+        self.history.back().map(|item| item.serial)
+    }
+}
+
 /// The keys of a topic.
 pub(super) struct Keys {
     table: HashMap<Arc<str>, Channel>,
@@ -49,6 +57,8 @@ pub(super) struct Keys {
     order: VecDeque<(u64, Arc<str>)>,
     /// How many are there.
     kept: usize,
+    /// The keys that have a history and no subscribers, by the number of their last item.
+    idle: BTreeMap<u64, Arc<str>>,
     /// Whether the topic is gone.
     pub(super) closed: bool,
 }
@@ -75,6 +85,7 @@ impl Keys {
             stamp: 0,
             order: VecDeque::new(),
             kept: 0,
+            idle: BTreeMap::new(),
             closed: false,
         }
     }
@@ -83,17 +94,51 @@ impl Keys {
         self.table.len()
     }
 
-    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel> {
-        self.table.get_mut(key)
-    }
-
     pub(super) fn get(&self, key: &str) -> Option<&Channel> {
         self.table.get(key)
     }
 
-    /// Whether anybody has use of an item of this key, now or later.
-    pub(super) fn wants(&self, key: &str) -> bool {
-        self.limits.items > 0 || !self.all.is_empty() || self.table.contains_key(key)
+    /// Whether anybody has use of an item of this key, now or later. One that nobody has use of is
+    /// counted: who goes on after a cursor of all keys learns that it is missing.
+    pub(super) fn wants(&mut self, key: &str) -> bool {
+        let wants = self.limits.items > 0 || !self.all.is_empty() || self.table.contains_key(key);
+        self.serial += u64::from(!wants);
+        wants
+    }
+
+    /// Adds a subscriber of a key; `None` if there are too many keys.
+    pub(super) fn join(
+        &mut self,
+        key: &str,
+        subscriber: &Arc<Subscriber>,
+    ) -> Option<(Arc<str>, &Channel)> {
+        let (key, newest) = {
+            let (key, channel) = self.open(key)?;
+            channel.members.add(Arc::clone(subscriber));
+            (key, channel.newest())
+        };
+        if let Some(newest) = newest {
+            self.idle.remove(&newest);
+        }
+        let channel = self.table.get(&key)?;
+        Some((key, channel))
+    }
+
+    /// Removes a subscriber of a key, and the key if nobody needs it any more. Returns how many
+    /// subscribers are left; `None` if it was not there.
+    pub(super) fn leave(&mut self, key: &Arc<str>, subscriber: &Arc<Subscriber>) -> Option<usize> {
+        let channel = self.table.get_mut(key)?;
+        if !channel.members.remove(subscriber) {
+            return None;
+        }
+        let left = channel.members.len();
+        if left == 0 {
+            match channel.newest() {
+                Some(newest) => drop(self.idle.insert(newest, Arc::clone(key))),
+                None => self.vanish(key),
+            }
+        }
+        Some(left)
     }
 
     /// All lists of subscribers.
@@ -103,7 +148,7 @@ impl Keys {
     }
 
     /// The key as it stands in the table, where it is made room for; `None` if there are too many.
-    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
+    fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
         let known = self
             .table
             .get_key_value(key)
@@ -163,23 +208,30 @@ impl Keys {
             self.forget_all(key);
             return self.vanish(key);
         }
-        self.order.push_back((item.serial, Arc::clone(name)));
+        let name = Arc::clone(name);
         self.memory.keep(item.bytes());
         self.kept += 1;
         if let Some(channel) = self.table.get_mut(key) {
+            if channel.members.is_empty() {
+                if let Some(newest) = channel.newest() {
+                    self.idle.remove(&newest);
+                }
+                self.idle.insert(item.serial, Arc::clone(&name));
+            }
             channel.history.push_back(Arc::clone(item));
             if channel.history.len() > self.limits.items {
                 self.forget_first(key);
             }
         }
+        self.order.push_back((item.serial, name));
         while self.memory.kept() > self.limits.bytes && self.forget_oldest().is_some() {}
-        if self.order.len() > 2 * self.kept + LOOKED_AT {
+        if self.order.len() > 2 * self.kept + SPARE {
             self.tidy();
         }
     }
 
     /// Removes a key that nobody needs.
-    pub(super) fn vanish(&mut self, key: &str) {
+    fn vanish(&mut self, key: &str) {
         let is_idle = |channel: &Channel| channel.members.is_empty() && channel.history.is_empty();
         if self.table.get(key).is_some_and(is_idle) {
             self.table.remove(key);
@@ -241,10 +293,18 @@ impl Keys {
 
     /// Forgets the first item of a key.
     fn forget_first(&mut self, key: &str) {
-        let channel = self.table.get_mut(key);
-        if let Some(item) = channel.and_then(|channel| channel.history.pop_front()) {
+        let Some(channel) = self.table.get_mut(key) else {
+            return;
+        };
+        if let Some(item) = channel.history.pop_front() {
             self.memory.forget(item.bytes());
             self.kept -= 1;
+            if channel.history.is_empty() {
+                self.idle.remove(&item.serial);
+            }
+            if channel.history.len() < channel.history.capacity() / 4 {
+                channel.history.shrink_to(2 * channel.history.len());
+            }
         }
     }
 
@@ -273,12 +333,7 @@ impl Keys {
     /// Lets the key vanish that was published longest ago, of those without subscribers. Returns whether
     /// there was one.
     fn make_room(&mut self) -> bool {
-        let mut looked_at = self.order.iter().take(LOOKED_AT);
-        let idle = looked_at.find(|(_, key)| {
-            let channel = self.table.get(key);
-            channel.is_some_and(|channel| channel.members.is_empty())
-        });
-        let Some((_, key)) = idle.cloned() else {
+        let Some((_, key)) = self.idle.pop_first() else {
             return false;
         };
         self.forget_all(&key);
@@ -293,6 +348,6 @@ impl Keys {
             let first = table.get(key).and_then(|channel| channel.history.front());
             first.is_some_and(|first| first.serial <= *serial)
         });
-        self.order.shrink_to(2 * self.kept + LOOKED_AT);
+        self.order.shrink_to(2 * self.kept + SPARE);
     }
 }
