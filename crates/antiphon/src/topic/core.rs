@@ -197,7 +197,8 @@ impl Core {
                 }
             }
             Some(key) => {
-                let (key, channel) = keys.join(key, &subscriber)?;
+                let (key, channel) = keys.open(key)?;
+                channel.members.add(Arc::clone(&subscriber));
                 if channel.members.len() == 1 {
                     self.hooks.note(Change::First, &key);
                 }
@@ -225,11 +226,15 @@ impl Core {
         let was_there = match key {
             None => keys.all.remove(subscriber),
             Some(key) => {
-                let left = keys.leave(key, subscriber);
-                if left == Some(0) {
+                let left = keys.get_mut(key).map(|channel| {
+                    let was_there = channel.members.remove(subscriber);
+                    (was_there, channel.members.is_empty())
+                });
+                if let Some((true, true)) = left {
                     self.hooks.note(Change::Last, key);
+                    keys.vanish(key);
                 }
-                left.is_some()
+                left.is_some_and(|(was_there, _)| was_there)
             }
         };
         drop(keys);

@@ -7,7 +7,7 @@ use super::cursor::Place;
 use super::item::Item;
 use super::members::Members;
 use super::memory::Memory;
-use super::queue::{Missed, Subscriber};
+use super::queue::Missed;
 
 /// More items in `order` than this, and than twice those that are there, are too many.
 const SPARE: usize = 64;
@@ -32,13 +32,6 @@ pub(super) struct Channel {
     history: VecDeque<Arc<Item>>,
 }
 
-impl Channel {
-    /// The number within the topic of the last item of the history.
-    fn newest(&self) -> Option<u64> {
-        self.history.back().map(|item| item.serial)
-    }
-}
-
 /// The keys of a topic.
 pub(super) struct Keys {
     table: HashMap<Arc<str>, Channel>,
@@ -57,8 +50,9 @@ pub(super) struct Keys {
     order: VecDeque<(u64, Arc<str>)>,
     /// How many are there.
     kept: usize,
-    /// The keys that have a history and no subscribers, by the number of their last item.
-    idle: BTreeMap<u64, Arc<str>>,
+    /// The keys that have a history, by the number of their last item. Those with subscribers may be
+    /// missing.
+    lasts: BTreeMap<u64, Arc<str>>,
     /// Whether the topic is gone.
     pub(super) closed: bool,
 }
@@ -85,13 +79,17 @@ impl Keys {
             stamp: 0,
             order: VecDeque::new(),
             kept: 0,
-            idle: BTreeMap::new(),
+            lasts: BTreeMap::new(),
             closed: false,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel> {
+        self.table.get_mut(key)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Channel> {
@@ -106,41 +104,6 @@ impl Keys {
         wants
     }
 
-    /// Adds a subscriber of a key; `None` if there are too many keys.
-    pub(super) fn join(
-        &mut self,
-        key: &str,
-        subscriber: &Arc<Subscriber>,
-    ) -> Option<(Arc<str>, &Channel)> {
-        let (key, newest) = {
-            let (key, channel) = self.open(key)?;
-            channel.members.add(Arc::clone(subscriber));
-            (key, channel.newest())
-        };
-        if let Some(newest) = newest {
-            self.idle.remove(&newest);
-        }
-        let channel = self.table.get(&key)?;
-        Some((key, channel))
-    }
-
-    /// Removes a subscriber of a key, and the key if nobody needs it any more. Returns how many
-    /// subscribers are left; `None` if it was not there.
-    pub(super) fn leave(&mut self, key: &Arc<str>, subscriber: &Arc<Subscriber>) -> Option<usize> {
-        let channel = self.table.get_mut(key)?;
-        if !channel.members.remove(subscriber) {
-            return None;
-        }
-        let left = channel.members.len();
-        if left == 0 {
-            match channel.newest() {
-                Some(newest) => drop(self.idle.insert(newest, Arc::clone(key))),
-                None => self.vanish(key),
-            }
-        }
-        Some(left)
-    }
-
     /// All lists of subscribers.
     pub(super) fn members(&self) -> impl Iterator<Item = &Members> {
         let channels = self.table.values().map(|channel| &channel.members);
@@ -148,7 +111,7 @@ impl Keys {
     }
 
     /// The key as it stands in the table, where it is made room for; `None` if there are too many.
-    fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
+    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
         let known = self
             .table
             .get_key_value(key)
@@ -212,11 +175,11 @@ impl Keys {
         self.memory.keep(item.bytes());
         self.kept += 1;
         if let Some(channel) = self.table.get_mut(key) {
+            if let Some(last) = channel.history.back() {
+                self.lasts.remove(&last.serial);
+            }
             if channel.members.is_empty() {
-                if let Some(newest) = channel.newest() {
-                    self.idle.remove(&newest);
-                }
-                self.idle.insert(item.serial, Arc::clone(&name));
+                self.lasts.insert(item.serial, Arc::clone(&name));
             }
             channel.history.push_back(Arc::clone(item));
             if channel.history.len() > self.limits.items {
@@ -230,14 +193,19 @@ impl Keys {
         }
     }
 
-    /// Removes a key that nobody needs.
-    fn vanish(&mut self, key: &str) {
-        let is_idle = |channel: &Channel| channel.members.is_empty() && channel.history.is_empty();
-        if self.table.get(key).is_some_and(is_idle) {
-            self.table.remove(key);
-            if self.table.len() < self.table.capacity() / 4 {
-                self.table.shrink_to(self.table.len() * 2);
-            }
+    /// Removes a key that nobody needs. One without subscribers that has a history may go later.
+    pub(super) fn vanish(&mut self, key: &str) {
+        let known = self.table.get_key_value(key);
+        let Some((name, channel)) = known.filter(|(_, channel)| channel.members.is_empty()) else {
+            return;
+        };
+        if let Some(last) = channel.history.back() {
+            self.lasts.insert(last.serial, Arc::clone(name));
+            return;
+        }
+        self.table.remove(key);
+        if self.table.len() < self.table.capacity() / 4 {
+            self.table.shrink_to(self.table.len() * 2);
         }
     }
 
@@ -300,7 +268,7 @@ impl Keys {
             self.memory.forget(item.bytes());
             self.kept -= 1;
             if channel.history.is_empty() {
-                self.idle.remove(&item.serial);
+                self.lasts.remove(&item.serial);
             }
             if channel.history.len() < channel.history.capacity() / 4 {
                 channel.history.shrink_to(2 * channel.history.len());
@@ -333,12 +301,16 @@ impl Keys {
     /// Lets the key vanish that was published longest ago, of those without subscribers. Returns whether
     /// there was one.
     fn make_room(&mut self) -> bool {
-        let Some((_, key)) = self.idle.pop_first() else {
-            return false;
-        };
-        self.forget_all(&key);
-        self.vanish(&key);
-        true
+        while let Some((_, key)) = self.lasts.pop_first() {
+            let channel = self.table.get(&key);
+            // One with subscribers comes again when they have gone.
+            if channel.is_some_and(|channel| channel.members.is_empty()) {
+                self.forget_all(&key);
+                self.vanish(&key);
+                return true;
+            }
+        }
+        false
     }
 
     /// Removes the items from `order` that are not there any more.
