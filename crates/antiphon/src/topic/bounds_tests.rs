@@ -1,7 +1,7 @@
 //! Tests of the bounds of a topic: keys, what waits, long queues, and that all of it is given back.
 
-use super::queue::{Next, Over, QueueLimits};
-use super::{Overflow, Topic};
+use super::queue::{ENTRY, Next, Over, QueueLimits};
+use super::{Cursor, Overflow, Topic};
 use crate::memory_budget::account::{Account, Accounts};
 
 /// Many keys cost what they hold, and nothing afterwards.
@@ -133,4 +133,77 @@ fn what_waits_is_reserved_once_and_given_back() {
         while let Next::Item { .. } = feed.next() {}
     }
     assert_eq!((used(), topic.held_bytes()), (0, (0, 0)));
+}
+
+/// Not the key with the oldest item, and not one with subscribers.
+#[test]
+fn a_new_key_takes_the_place_of_that_one_published_longest_ago() {
+    let topic = Topic::<usize>::builder("room")
+        .history(100)
+        .max_keys(200)
+        .build();
+    for n in 1..=100 {
+        assert_eq!(topic.publish("hot", &n), n as u64);
+    }
+    let key = |n: usize| format!("key {n}");
+    let followed: Vec<_> = (0..99).map(|n| topic.subscribe(key(n))).collect();
+    for n in 0..199 {
+        topic.publish(key(n), &n);
+    }
+    topic.publish("hot", &0);
+    assert_eq!(topic.keys(), 200);
+    // The keys 99 to 101 give way.
+    let news: Vec<_> = (0..3)
+        .map(|n| topic.subscribe(format!("new {n}")))
+        .collect();
+    assert!(!news.into_iter().any(|new| new.into_feed().is_refused()));
+    assert_eq!((topic.publish("hot", &0), topic.keys()), (102, 197));
+    for (n, number) in [(98, 2), (102, 2), (101, 1), (0, 2)] {
+        assert_eq!(topic.publish(key(n), &n), number, "{n}");
+    }
+    // Without its subscriber, a key may go like any other.
+    drop(followed);
+    for n in 0..200 {
+        assert_eq!(topic.publish(format!("newer {n}"), &n), 1);
+    }
+    assert_eq!(topic.keys(), 200);
+    for n in [0, 98, 102] {
+        assert_eq!(topic.publish(key(n), &n), 1, "{n}");
+    }
+}
+
+/// Who goes on behind a cursor gets a long queue, which costs memory for each of them.
+#[test]
+fn long_queues_have_a_bound_together() {
+    const ITEMS: usize = 2_000;
+    let accounts = Accounts::new(0, 1_000_000);
+    let used = || accounts.budgets.responses.used();
+    let topic = Topic::<usize>::builder("long")
+        .history(ITEMS)
+        .max_waiting(100_000)
+        .build();
+    for n in 0..ITEMS {
+        topic.publish("k", &n);
+    }
+    let one = topic.subscribe("k").into_feed();
+    one.begin(QueueLimits::default(), None, &accounts.open());
+    let resumed = || topic.subscribe("k").after(&Cursor::from("?")).into_feed();
+    let feeds: Vec<_> = (0..3).map(|_| resumed()).collect();
+    assert!(!feeds.iter().any(super::Feed::is_refused));
+    assert_eq!(topic.held_bytes().1, 3 * ITEMS * ENTRY);
+    assert!(used() >= 3 * ITEMS * ENTRY, "{}", used());
+    assert!(resumed().is_refused());
+    assert_eq!(topic.subscribers("k"), 4);
+    for feed in &feeds {
+        for n in 1..=ITEMS as u64 {
+            let next = feed.next();
+            assert!(
+                matches!(next, Next::Item { seq, .. } if seq == n),
+                "{next:?}"
+            );
+        }
+    }
+    assert_eq!((topic.held_bytes().1, used()), (0, 0));
+    assert!(!resumed().is_refused());
+    assert_eq!((topic.held_bytes().1, used()), (0, 0));
 }

@@ -385,3 +385,56 @@ fn a_topic_that_is_dropped_ends_its_subscriptions() {
         }
     ));
 }
+
+/// Also if nobody was there when it was published.
+#[test]
+fn who_goes_on_behind_a_cursor_of_all_keys_learns_what_is_missing() {
+    let topic = Topic::<u8>::builder("unheard").build();
+    let feed = topic.subscribe_all().into_feed();
+    topic.publish("a", &1);
+    let Next::Item { item, .. } = feed.next() else {
+        panic!("the item is missing");
+    };
+    drop(feed);
+    let one = topic.subscribe("b");
+    for key in ["a", "b", "c"] {
+        topic.publish(key, &2);
+    }
+    drop(one);
+    topic.publish("b", &3);
+    let later = topic
+        .subscribe_all()
+        .after(&Cursor::from(item.cursor(true)));
+    let later = later.into_feed();
+    topic.publish("a", &4);
+    let next = later.next();
+    assert!(
+        matches!(
+            next,
+            Next::Item {
+                missed: Some(Missed::Some(4)),
+                ..
+            }
+        ),
+        "{next:?}"
+    );
+}
+
+/// A filter does not hide that items were dropped before.
+#[test]
+fn items_that_were_dropped_before_a_filter_was_added_show_up() {
+    let topic = Topic::<u64>::builder("gaps")
+        .overflow(Overflow::DropOldest)
+        .build();
+    let subscription = topic.subscribe("k");
+    for n in 1..=300 {
+        topic.publish("k", &n);
+    }
+    let feed = subscription.filter(|_| true).into_feed();
+    topic.publish("k", &301);
+    let mut last = (0, 0);
+    while let Next::Item { seq, item, .. } = feed.next() {
+        last = (seq, serde_json::from_slice(item.json()).unwrap());
+    }
+    assert_eq!(last, (301, 301));
+}
