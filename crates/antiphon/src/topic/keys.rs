@@ -225,14 +225,13 @@ impl Keys {
         let from = known.map_or(0, |place| place.number);
         let items = match key {
             Some(key) => {
-                let history = self.table.get(key).map(|channel| channel.history.iter());
-                let within = |item: &&Arc<Item>| (from + 1..=until).contains(&item.place.number);
-                history
-                    .into_iter()
-                    .flatten()
-                    .filter(within)
-                    .cloned()
-                    .collect()
+                let history = self.table.get(key).map(|channel| &channel.history);
+                let later = history.into_iter().flat_map(|history| {
+                    let start = history.partition_point(|item| item.place.number <= from);
+                    history.range(start..)
+                });
+                let within = |item: &&Arc<Item>| item.place.number <= until;
+                later.take_while(within).cloned().collect()
             }
             None => self.all_after(from, until),
         };
