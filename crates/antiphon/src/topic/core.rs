@@ -97,7 +97,7 @@ impl Core {
         self.limits.waiting
     }
 
-    /// Whether anybody has use of an item of this key. If nobody has, it counts as published.
+    /// Whether anybody has use of an item of this key. If nobody has, it is counted all the same.
     pub(super) fn wants(&self, key: &str) -> bool {
         self.lock().wants(key)
     }
