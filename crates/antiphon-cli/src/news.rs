@@ -36,12 +36,6 @@ impl News {
             .build();
         Self { items }
     }
-
-    /// Returns the number of the item.
-    fn publish(&self, topic: &str, item: Box<RawValue>) -> Result<u64, ErrorObject> {
-        let published = self.items.try_publish(topic, &item);
-        published.map_err(ErrorObject::invalid_params)
-    }
 }
 
 #[rpc(client = false)]
@@ -56,7 +50,8 @@ impl News {
                 "the item has more than {MAX_ITEM} bytes"
             )));
         }
-        self.publish(&topic, item)
+        let published = self.items.try_publish(topic, &item);
+        published.map_err(ErrorObject::invalid_params)
     }
 
     /// The items of a topic, from now on; if the request has the member `after`, with the cursor of an
