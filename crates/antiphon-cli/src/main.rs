@@ -5,7 +5,7 @@
 //! | `main.rs` | command line and exit code; the only place that prints errors |
 //! | `serve.rs` | `antiphon serve` |
 //! | `allocator.rs` | how `antiphon serve` returns memory to the system |
-//! | `calculator.rs`, `random_walks.rs`, `ticks.rs` | methods of `antiphon serve` |
+//! | `calculator.rs`, `random_walks.rs`, `ticks.rs`, `news.rs` | methods of `antiphon serve` |
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
@@ -36,6 +36,7 @@ mod docs;
 mod exit;
 mod json;
 mod listen;
+mod news;
 mod output;
 mod output_file;
 mod random_walks;

@@ -9,6 +9,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::calculator::Calculator;
+use crate::news::News;
 use crate::ticks;
 
 /// Minimum size of a compressed response, in bytes, if the caller accepts compression.
@@ -23,8 +24,8 @@ pub(crate) struct ServeCommand {
 
 const HELP: &str = "\
 It serves ping, echo, functions_list, documentation, server_info, and a calculator: calc.add,
-calc.subtract, calc.multiply, calc.divide and calc.randompaths; and ticks, a stream. When it is ready it says where, on
-standard error. SIGINT or SIGTERM lets the calls that run end first, a second one does not.
+calc.subtract, calc.multiply, calc.divide and calc.randompaths; ticks, a stream; and news.publish and news.subscribe,
+topics. When it is ready it says where, on standard error. SIGINT or SIGTERM lets the calls that run end first, a second one does not.
 
 Anybody may call them, unless a flag says who is known: --auth-tokens, --auth-jwks or --tls-client-ca.
 Then ping and echo are open to all, calc.randompaths needs the scope calc:random, and the rest needs
@@ -44,6 +45,7 @@ impl ServeCommand {
             .title("Antiphon calculator")
             .version(env!("CARGO_PKG_VERSION"))
             .nest("calc", Calculator)
+            .nest("news", News::new())
             .method(ticks::method());
         let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM));
         Server::new(router)

@@ -284,7 +284,7 @@ impl Call {
     }
 
     /// Answers with the id of a subscription, which begins when the answer is on its way.
-    pub(crate) fn subscribe(self, items: Items) -> Reply {
+    pub(crate) fn subscribe(self, mut items: Items) -> Reply {
         if self.is_notification() {
             // Nobody would learn its id.
             return Reply(Ok(Output::default()));
@@ -299,16 +299,16 @@ impl Call {
             return Reply::error(ErrorCode::OVERLOADED);
         };
         let mut start = None;
-        if let Items::Topic(feed) = &items {
-            if feed.is_refused() {
-                return Reply::error(ErrorCode::OVERLOADED);
-            }
+        if let Items::Topic(feed) = &mut items {
             let session = self.origin.session.as_ref();
             match self.after() {
                 Some(cursor) => feed.resume(cursor),
                 // The reader of a response may come back before there was an item.
                 None if session.is_some_and(|session| !session.is_duplex()) => start = feed.start(),
                 None => {}
+            }
+            if feed.is_refused() {
+                return Reply::error(ErrorCode::OVERLOADED);
             }
         }
         let options = self

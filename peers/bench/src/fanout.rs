@@ -21,6 +21,39 @@ const SUBSCRIBERS: usize = 1_000;
 /// Size of an item as JSON, with its two quotes.
 const ITEM_BYTES: usize = 110;
 
+/// The methods of a server with which items are published and received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Methods {
+    /// `items`, and `publish` with a count, which the libraries' servers have.
+    Items,
+    /// Those of a topic of `antiphon serve`, which publish one item.
+    News,
+}
+
+impl Methods {
+    fn subscribe(self) -> String {
+        match self {
+            Self::Items => messages::subscribe(),
+            Self::News => messages::subscribe_to_news(),
+        }
+    }
+
+    /// The requests that publish so many items.
+    fn publish(self, count: usize) -> Vec<String> {
+        match self {
+            Self::Items => vec![messages::publish(count)],
+            Self::News => vec![messages::publish_news(item()); count],
+        }
+    }
+
+    fn check_published(self, answer: &[u8], count: usize) -> Result<(), Failure> {
+        match self {
+            Self::Items => messages::check_published(answer, count),
+            Self::News => messages::check_news_published(answer),
+        }
+    }
+}
+
 /// Count of items that the channel of a server's handlers holds.
 pub(crate) const QUEUE: usize = 256;
 
@@ -50,35 +83,48 @@ struct Shared {
 pub(crate) async fn load(
     url: &str,
     case: Case,
+    methods: Methods,
     plan: Plan,
     pids: &[u32],
 ) -> Result<Sample, Failure> {
     allow_connections()?;
     let at_once = match case {
-        Case::Fanout1 => 1,
-        Case::Fanout20 => 20,
+        Case::Fanout1 | Case::Topic1 => 1,
+        Case::Fanout20 | Case::Topic20 => 20,
         other => return Err(format!("{} publishes nothing", other.name()).into()),
     };
     let shared = Rc::new(Shared::default());
     let mut loops: Vec<Loop> = Vec::new();
     for _ in 0..SUBSCRIBERS {
         let mut link = Link::open(url).await?;
-        link.call(&messages::subscribe(), messages::check_subscribed)
+        link.call(&methods.subscribe(), messages::check_subscribed)
             .await?;
         loops.push(Box::pin(receive(link, Rc::clone(&shared))));
     }
     let link = Link::open(url).await?;
-    loops.push(Box::pin(publish(link, at_once, Rc::clone(&shared))));
+    loops.push(Box::pin(publish(
+        link,
+        methods,
+        at_once,
+        Rc::clone(&shared),
+    )));
     window::measure(loops, Rc::clone(&shared.progress), plan, pids).await
 }
 
 /// The loop of the publisher, whose end is that of the subscribers.
-async fn publish(mut link: Link, at_once: usize, shared: Rc<Shared>) -> Result<(), Failure> {
-    let request = messages::publish(at_once);
+async fn publish(
+    mut link: Link,
+    methods: Methods,
+    at_once: usize,
+    shared: Rc<Shared>,
+) -> Result<(), Failure> {
+    let requests = methods.publish(at_once);
+    let encode = |request: &String| link.framing.encode(request);
+    let encoded: Vec<u8> = requests.iter().flat_map(encode).collect();
     while shared.progress.goes_on() {
         shared.missing.set(SUBSCRIBERS * at_once);
-        link.call(&request, |answer| {
-            messages::check_published(answer, at_once)
+        link.exchange(&encoded, requests.len(), |answer| {
+            methods.check_published(answer, at_once)
         })
         .await?;
         shared.all_received.notified().await;
@@ -118,7 +164,10 @@ async fn receive(mut link: Link, shared: Rc<Shared>) -> Result<(), Failure> {
 /// Checks that a message brings the item.
 pub(crate) fn check(message: &[u8]) -> Result<(), Failure> {
     let value: Value = serde_json::from_slice(message)?;
-    if value["method"] == "items" && value["params"]["result"] == item() {
+    let methods = ["items", "news.subscribe"];
+    if methods.contains(&value["method"].as_str().unwrap_or_default())
+        && value["params"]["result"] == item()
+    {
         return Ok(());
     }
     Err(messages::wrong("items", message))
@@ -136,5 +185,19 @@ mod tests {
         };
         check(message(item()).as_bytes()).unwrap();
         check(message("i").as_bytes()).unwrap_err();
+        check(
+            message(item())
+                .replace("items", "news.subscribe")
+                .as_bytes(),
+        )
+        .unwrap();
+        check(message(item()).replace("items", "other").as_bytes()).unwrap_err();
+    }
+
+    #[test]
+    fn as_many_items_are_published_with_either_method() {
+        for (methods, requests) in [(Methods::Items, 1), (Methods::News, 20)] {
+            assert_eq!(methods.publish(20).len(), requests);
+        }
     }
 }

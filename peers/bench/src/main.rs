@@ -42,7 +42,7 @@ bench run [--quick] [--peers A,B] [--cases A,B]   measure all, print Markdown ta
           [--readme] [--program PATH]             a short table first; a built `antiphon`
 bench serve PEER [CASE] [--port N]                one server; prints its port, ends with stdin
 bench load URL CASE [--pid N] [--quick]           load on a server; with --pid its CPU per call,
-           [--client PEER]                        with its children; from a peer's own clients
+           [--client PEER]                        with its children; with a peer's own clients
 bench memory URL CASE --pid N                     memory that a server holds for connections
 bench turns URL CASE --pid N                      connections of each worker of a server
 bench client PEER URL CASE [--quick]              a client's own CPU per call
@@ -87,15 +87,17 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
                 Some(pid) => process::with_children(pid.parse()?)?,
                 None => Vec::new(),
             };
-            let own = match option(arguments, "--client") {
-                Some(peer) => Peer::named(peer)?.own_load,
-                None => None,
+            let peer = option(arguments, "--client").map(Peer::named).transpose()?;
+            let own = peer.and_then(|peer| peer.own_load);
+            let methods = match peer.is_some_and(|peer| peer.program) {
+                true => fanout::Methods::News,
+                false => fanout::Methods::Items,
             };
             let case = Case::named(case)?;
             let found = match (own, case.form()) {
                 (Some(own), _) => block_on(session::load_with_own(own, url, case, plan, &pids)),
                 (_, Form::Session) => block_on(session::load(url, case, plan, &pids)),
-                (_, Form::Fanout) => block_on(fanout::load(url, case, plan, &pids)),
+                (_, Form::Fanout) => block_on(fanout::load(url, case, methods, plan, &pids)),
                 _ => block_on(load::load(url, case, plan, &pids)),
             };
             Finding::of(found.map(Finding::Cpu))?.print()

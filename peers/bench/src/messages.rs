@@ -54,6 +54,25 @@ pub(crate) fn check_published(answer: &[u8], count: usize) -> Result<(), Failure
     Err(wrong("publish", answer))
 }
 
+/// A request to subscribe to a topic of `antiphon serve`.
+pub(crate) fn subscribe_to_news() -> String {
+    r#"{"jsonrpc":"2.0","id":1,"method":"news.subscribe","params":["bench"]}"#.to_owned()
+}
+
+/// A request to publish an item there.
+pub(crate) fn publish_news(item: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"news.publish","params":["bench","{item}"]}}"#)
+}
+
+/// Checks a response to [`publish_news`], which is the number of the item.
+pub(crate) fn check_news_published(answer: &[u8]) -> Result<(), Failure> {
+    let value: Value = serde_json::from_slice(answer)?;
+    if value["id"] == 1 && value["result"].as_u64().is_some_and(|number| number > 0) {
+        return Ok(());
+    }
+    Err(wrong("news.publish", answer))
+}
+
 /// The id of a correct response to [`call`].
 pub(crate) fn id_of_ten(answer: &[u8]) -> Result<usize, Failure> {
     let value: Value = serde_json::from_slice(answer)?;
@@ -138,6 +157,8 @@ mod tests {
         check_published(br#"{"jsonrpc":"2.0","id":1,"result":20}"#, 1).unwrap_err();
         check_subscribed(br#"{"jsonrpc":"2.0","id":1,"result":"0x1"}"#).unwrap();
         check_subscribed(br#"{"jsonrpc":"2.0","id":1,"result":null}"#).unwrap_err();
+        check_news_published(br#"{"jsonrpc":"2.0","id":1,"result":7}"#).unwrap();
+        check_news_published(br#"{"jsonrpc":"2.0","id":1,"result":0}"#).unwrap_err();
     }
 
     #[test]

@@ -235,11 +235,24 @@ impl Link {
         message: &str,
         look: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.send(&self.framing.encode(message)).await?;
-        let answers = tokio::time::timeout(ANSWER_LIMIT, self.messages(look))
-            .await
-            .map_err(|_| "an answer never came")??;
-        if answers != 1 {
+        self.exchange(&self.framing.encode(message), 1, look).await
+    }
+
+    /// Sends encoded messages in one write and waits for their responses, the only ones in flight.
+    pub(crate) async fn exchange(
+        &mut self,
+        encoded: &[u8],
+        count: usize,
+        mut look: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.send(encoded).await?;
+        let mut answers = 0;
+        while answers < count {
+            answers += tokio::time::timeout(ANSWER_LIMIT, self.messages(&mut look))
+                .await
+                .map_err(|_| "an answer never came")??;
+        }
+        if answers != count {
             return Err("more answers than calls".into());
         }
         Ok(())

@@ -14,6 +14,9 @@ const IN_FLIGHT: usize = 64;
 /// Subscribers that receive each item.
 const SUBSCRIBERS: usize = 200;
 
+/// Items of a topic that are published at once.
+const ITEMS: usize = 20;
+
 /// What one count is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
@@ -31,6 +34,10 @@ pub(crate) enum Case {
     Tcp,
     /// An item to each of many subscribers.
     FanOut,
+    /// The same with a topic.
+    Topic,
+    /// Many items of a topic at once.
+    Topic20,
 }
 
 /// How a case is counted: the program runs twice, and what the longer run has executed more is
@@ -40,7 +47,7 @@ pub(crate) struct Plan {
     pub(crate) program: ProgramKind,
     /// Rounds of the short run and of the long one.
     pub(crate) rounds: Range<usize>,
-    /// Calls, or items, of one round.
+    /// Calls, or items of all subscribers, of one round.
     pub(crate) calls: usize,
 }
 
@@ -53,7 +60,7 @@ pub(crate) struct Exchange {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Http,
         Self::Batch,
         Self::InProcess,
@@ -61,6 +68,8 @@ impl Case {
         Self::Ws64,
         Self::Tcp,
         Self::FanOut,
+        Self::Topic,
+        Self::Topic20,
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -76,6 +85,8 @@ impl Case {
             Self::Ws64 => "ws64",
             Self::Tcp => "tcp",
             Self::FanOut => "fan-out",
+            Self::Topic => "topic",
+            Self::Topic20 => "topic20",
         }
     }
 
@@ -88,6 +99,8 @@ impl Case {
             Self::Ws64 => "a call over a WebSocket, 64 at a time",
             Self::Tcp => "a call over TCP with newlines, one at a time",
             Self::FanOut => "an item to each of 200 subscribers over WebSockets",
+            Self::Topic => "an item of a topic to each of 200 subscribers over WebSockets",
+            Self::Topic20 => "the same, 20 items at once",
         }
     }
 
@@ -98,6 +111,8 @@ impl Case {
             Self::Ws64 => (ProgramKind::Serve, 20..120, IN_FLIGHT),
             Self::InProcess => (ProgramKind::Calls, 1_000..11_000, 1),
             Self::FanOut => (ProgramKind::Publisher, 10..110, SUBSCRIBERS),
+            Self::Topic => (ProgramKind::Topic, 10..110, SUBSCRIBERS),
+            Self::Topic20 => (ProgramKind::Topic, 5..25, SUBSCRIBERS * ITEMS),
         };
         Plan {
             program,
@@ -110,7 +125,7 @@ impl Case {
     pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
-            Self::FanOut => "ws",
+            Self::FanOut | Self::Topic | Self::Topic20 => "ws",
             Self::Http | Self::Batch | Self::InProcess | Self::Ws | Self::Ws64 => "http",
         }
     }
@@ -118,8 +133,16 @@ impl Case {
     /// Connections that only receive.
     pub(crate) fn subscribers(self) -> usize {
         match self {
-            Self::FanOut => SUBSCRIBERS,
+            Self::FanOut | Self::Topic | Self::Topic20 => SUBSCRIBERS,
             _ => 0,
+        }
+    }
+
+    /// Items that each of them receives in a round.
+    pub(crate) fn items(self) -> usize {
+        match self {
+            Self::Topic20 => ITEMS,
+            _ => 1,
         }
     }
 
@@ -131,7 +154,7 @@ impl Case {
             // All ids have two digits.
             Self::Ws64 => (Framing::WebSocket, 10, IN_FLIGHT),
             Self::Tcp => (Framing::Lines, 1, 1),
-            Self::FanOut => return publication(),
+            Self::FanOut | Self::Topic | Self::Topic20 => return publication(self.items()),
         };
         if self == Self::Batch {
             return Exchange {
@@ -160,12 +183,13 @@ pub(crate) fn subscription() -> Vec<u8> {
 /// The end of each item.
 pub(crate) const ITEM: &str = r#":1234567}}"#;
 
-fn publication() -> Exchange {
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"publish","params":[1234567]}"#;
+fn publication(items: usize) -> Exchange {
+    let call =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"publish","params":[1234567,{items}]}}"#);
     let response = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{SUBSCRIBERS}}}"#);
     Exchange {
         framing: Framing::WebSocket,
-        request: Framing::WebSocket.encode(call),
+        request: Framing::WebSocket.encode(&call),
         responses: vec![response.into_bytes()],
     }
 }

@@ -88,9 +88,11 @@ fn load(
     for _ in 0..rounds {
         connection.exchange(&exchange)?;
         for subscriber in &mut subscribers {
-            let item = subscriber.receive()?;
-            if !item.ends_with(cases::ITEM.as_bytes()) {
-                return Err(format!("a wrong item: {}", String::from_utf8_lossy(&item)).into());
+            for _ in 0..case.items() {
+                let item = subscriber.receive()?;
+                if !item.ends_with(cases::ITEM.as_bytes()) {
+                    return Err(format!("a wrong item: {}", String::from_utf8_lossy(&item)).into());
+                }
             }
         }
     }

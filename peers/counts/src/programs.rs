@@ -16,6 +16,8 @@ pub(crate) enum ProgramKind {
     Calls,
     /// A server with a subscription.
     Publisher,
+    /// The same with a topic.
+    Topic,
 }
 
 /// A program with its arguments.
@@ -56,6 +58,7 @@ impl Programs {
                 (&self.subject, arguments, 0)
             }
             ProgramKind::Publisher => (&self.subject, vec!["publisher".to_owned()], 1),
+            ProgramKind::Topic => (&self.subject, vec!["topic".to_owned()], 1),
         };
         Program {
             file: file.clone(),

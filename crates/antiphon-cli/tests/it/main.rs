@@ -34,6 +34,8 @@ mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
 #[cfg(target_os = "linux")]
+mod news;
+#[cfg(target_os = "linux")]
 mod reload;
 mod serve;
 mod shell;

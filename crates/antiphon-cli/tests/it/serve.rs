@@ -27,6 +27,9 @@ fn the_server_has_the_calculator_and_the_commands() {
         "calc.multiply",
         "calc.divide",
         "calc.randompaths",
+        "ticks",
+        "news.publish",
+        "news.subscribe",
     ] {
         assert!(names.contains(&&name.into()), "{name}: {names:?}");
     }

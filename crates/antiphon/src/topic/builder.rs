@@ -54,6 +54,9 @@ impl<T> TopicBuilder<T> {
 
     /// The most bytes of items that wait for subscribers and are not kept anyway, and of one item; beyond
     /// it those go that have waited longest, as the [`Overflow`] of their subscribers says. Default: 64 MiB.
+    ///
+    /// The queues of subscribers that go on behind a cursor may take as much again, 16 bytes for each
+    /// item, if more than 256 items of the history wait. Beyond it, such a subscriber gets error −32000.
     pub fn max_waiting(mut self, bytes: usize) -> Self {
         self.limits.waiting = bytes;
         self
@@ -61,8 +64,8 @@ impl<T> TopicBuilder<T> {
 
     /// The most keys that have subscribers or a history. Default: 100,000.
     ///
-    /// A new key takes the place of one without subscribers that was published long ago; if there is
-    /// none, its subscribers get error −32000, and its items are not kept.
+    /// A new key takes the place of that one without subscribers that was published longest ago; if all
+    /// have subscribers, its subscribers get error −32000, and its items are not kept.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.limits.keys = keys;
         self
@@ -78,8 +81,9 @@ impl<T> TopicBuilder<T> {
     /// Runs `hook` when a key has its first subscriber, to start what publishes it.
     ///
     /// Hooks run one after the other, in the order of what has happened, in a task that has subscribed
-    /// or whose subscription has ended. So they must be quick; they may use the topic. Subscribers of all
-    /// keys do not count.
+    /// or whose subscription has ended. So they must be quick; they may use the topic. A key whose
+    /// subscriber has come and gone while another hook was running is not told. Subscribers of all keys do
+    /// not count.
     pub fn on_first(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.first = Some(Box::new(hook));
         self

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,9 +17,11 @@ use super::filter::Filter;
 use super::hooks::{Change, Hooks};
 use super::item::{Item, Text};
 use super::keys::{HistoryLimits, Keys, Numbered};
-use super::memory::Memory;
+use super::members::Members;
+use super::memory::{HeldQueue, Memory};
 use super::overflow::Overflow;
-use super::queue::{Members, Missed, Over, Subscriber};
+use super::queue::{ENTRY, Missed, Over, Subscriber};
+use crate::memory_budget::FREE;
 
 /// Bits of an epoch: enough to tell starts apart, and few digits in each cursor.
 const EPOCH: u64 = (1 << 48) - 1;
@@ -44,12 +47,16 @@ pub(super) struct Core {
     pub(super) memory: Arc<Memory>,
     pub(super) counts: Arc<Counts>,
     keys: Mutex<Keys>,
-    /// Subscribers that a filter has dropped, under the lock.
-    dropped: Mutex<Vec<Gone>>,
 }
 
-/// A subscriber that has gone, and its key; `None` for all.
-type Gone = (Arc<Subscriber>, Option<Arc<str>>);
+/// The keys under their lock. When it is released, what filters have left for later is done.
+struct Locked<'a> {
+    // It is dropped first.
+    keys: MutexGuard<'a, Keys>,
+    _settles: Settles,
+}
+
+struct Settles;
 
 /// A subscriber that has just begun.
 pub(super) struct Joined {
@@ -71,12 +78,18 @@ impl Core {
             keys: Mutex::new(Keys::new(limits.keys, limits.history, &memory)),
             memory,
             counts: Counts::new(name),
-            dropped: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Keys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    /// # Panics
+    ///
+    /// In a filter, which runs under such a lock.
+    fn lock(&self) -> Locked<'_> {
+        Filter::forbid("use a topic");
+        Locked {
+            keys: self.keys.lock().unwrap_or_else(PoisonError::into_inner),
+            _settles: Settles,
+        }
     }
 
     /// The most bytes of one item.
@@ -84,7 +97,7 @@ impl Core {
         self.limits.waiting
     }
 
-    /// Whether anybody has use of an item of this key.
+    /// Whether anybody has use of an item of this key. If nobody has, it is counted all the same.
     pub(super) fn wants(&self, key: &str) -> bool {
         self.lock().wants(key)
     }
@@ -95,17 +108,7 @@ impl Core {
         let numbered = keys.number(key);
         let number = numbered.number;
         self.deliver(&mut keys, numbered, text, Some(value));
-        drop(keys);
-        // Not locked any more in the loop: a hook may publish.
-        let gone = std::mem::take(&mut *self.dropped());
-        for (subscriber, key) in gone {
-            self.leave(&subscriber, key.as_ref());
-        }
         number
-    }
-
-    fn dropped(&self) -> MutexGuard<'_, Vec<Gone>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Delivers an item that has its numbers. Its value is known where it was published.
@@ -213,10 +216,11 @@ impl Core {
     }
 
     /// Removes a subscriber.
-    pub(super) fn leave(&self, subscriber: &Arc<Subscriber>, key: Option<&Arc<str>>) {
+    pub(super) fn leave(self: &Arc<Self>, subscriber: &Arc<Subscriber>, key: Option<&Arc<str>>) {
         if Filter::is_running() {
-            let gone = (Arc::clone(subscriber), key.cloned());
-            return self.dropped().push(gone);
+            let (core, subscriber) = (Arc::clone(self), Arc::clone(subscriber));
+            let key = key.cloned();
+            return Filter::later(move || core.leave(&subscriber, key.as_ref()));
         }
         let mut keys = self.lock();
         let was_there = match key {
@@ -254,11 +258,37 @@ impl Core {
         })
     }
 
-    /// Puts what has come behind a cursor before all that waits for a subscriber.
-    pub(super) fn resume(&self, joined: &Joined, cursor: &str) {
+    /// Adds a filter to those of a subscriber. What is published from now on has to pass it.
+    pub(super) fn add_filter(&self, subscriber: &Subscriber, filter: Filter) {
+        // Under the lock, so that an item is either in the queue already or meets the filter.
         let keys = self.lock();
+        if let Err(another) = subscriber.filter.set(Box::new(filter))
+            && let Some(first) = subscriber.filter.get()
+        {
+            first.append(another);
+        }
+        drop(keys);
+        subscriber.apply_filter();
+        Filter::settle();
+    }
+
+    /// Puts what has come behind a cursor before all that waits for a subscriber. Returns `false` if
+    /// there is no memory for so long a queue.
+    #[must_use]
+    pub(super) fn resume(&self, joined: &Joined, cursor: &str) -> bool {
         let place = Place::parse(cursor).filter(|place| place.epoch == self.epoch);
+        let keys = self.lock();
         let (items, missed) = keys.after(place, joined.key.as_deref(), joined.from);
+        // What comes from now on is queued behind these. Filters may take their time.
+        drop(keys);
+        let bytes = items.len() * ENTRY;
+        let held = match bytes <= FREE {
+            true => None,
+            false => match HeldQueue::new(&self.memory, bytes, self.limits.waiting) {
+                None => return false,
+                held => held,
+            },
+        };
         // Whoever has seen what came since it has begun does not get it again.
         let seen = match missed {
             Some(Missed::Unknown) => 0,
@@ -271,7 +301,9 @@ impl Core {
         // Nor comes twice what an earlier call of this has put there.
         let first = seen.max(joined.from);
         let keeps = |item: &Item| number(item) > first;
-        joined.subscriber.replay(items, missed, keeps);
+        joined.subscriber.replay(items, missed, held, keeps);
+        Filter::settle();
+        true
     }
 
     /// The number of subscribers of a key, without those of all keys.
@@ -287,12 +319,36 @@ impl Core {
     }
 
     /// Ends all subscriptions: the topic is gone.
-    pub(super) fn close(&self) {
+    pub(super) fn close(self: &Arc<Self>) {
+        if Filter::is_running() {
+            let core = Arc::clone(self);
+            return Filter::later(move || core.close());
+        }
         let mut keys = self.lock();
         keys.closed = true;
         for subscriber in keys.members().flat_map(Members::iter) {
             subscriber.end(Over::Closed);
         }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Keys;
+
+    fn deref(&self) -> &Keys {
+        &self.keys
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Keys {
+        &mut self.keys
+    }
+}
+
+impl Drop for Settles {
+    fn drop(&mut self) {
+        Filter::settle();
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use super::core::{Core, Joined};
@@ -15,10 +14,10 @@ use crate::memory_budget::Account;
 /// The receiving end of a subscription. Dropping it ends the subscription.
 pub(crate) struct Feed {
     core: Arc<Core>,
-    /// `None` if the topic has too many keys.
+    /// `None` if the topic has no room for it.
     joined: Option<Joined>,
     /// Whether it begins behind a cursor.
-    is_resumed: AtomicBool,
+    is_resumed: bool,
 }
 
 impl Feed {
@@ -26,7 +25,7 @@ impl Feed {
         Self {
             core: Arc::clone(core),
             joined: core.join(key),
-            is_resumed: AtomicBool::new(false),
+            is_resumed: false,
         }
     }
 
@@ -35,11 +34,11 @@ impl Feed {
         Self {
             core: Arc::clone(core),
             joined: None,
-            is_resumed: AtomicBool::new(false),
+            is_resumed: false,
         }
     }
 
-    /// Whether the topic has too many keys for one more.
+    /// Whether the topic has no room for this subscriber.
     pub(crate) fn is_refused(&self) -> bool {
         self.joined.is_none()
     }
@@ -53,30 +52,26 @@ impl Feed {
 
     /// Adds a filter, also to what waits already.
     pub(super) fn filter(&self, filter: Filter) {
-        let Some(joined) = &self.joined else {
-            return;
-        };
-        let slot = &joined.subscriber.filter;
-        if let Err(another) = slot.set(Box::new(filter))
-            && let Some(first) = slot.get()
-        {
-            first.append(another);
+        if let Some(joined) = &self.joined {
+            self.core.add_filter(&joined.subscriber, filter);
         }
-        joined.subscriber.apply_filter();
     }
 
-    /// Begins behind a cursor. Once at most, before the first item is taken.
-    pub(crate) fn resume(&self, cursor: &str) {
-        if let Some(joined) = &self.joined {
-            self.is_resumed.store(true, Ordering::Relaxed);
-            self.core.resume(joined, cursor);
+    /// Begins behind a cursor, before the first item is taken. It is refused if there is no memory for
+    /// so many items before.
+    pub(crate) fn resume(&mut self, cursor: &str) {
+        self.is_resumed = true;
+        if let Some(joined) = &self.joined
+            && !self.core.resume(joined, cursor)
+        {
+            self.leave();
         }
     }
 
     /// The cursor of the place where it begins; `None` if it begins behind a cursor that was given.
     pub(crate) fn start(&self) -> Option<Box<str>> {
         let joined = self.joined.as_ref()?;
-        match self.is_resumed.load(Ordering::Relaxed) {
+        match self.is_resumed {
             true => None,
             false => Some(self.core.start(joined)?.to_string().into()),
         }
@@ -114,6 +109,12 @@ impl Feed {
         joined.is_some_and(|joined| joined.subscriber.left_out(missed))
     }
 
+    fn leave(&mut self) {
+        if let Some(joined) = self.joined.take() {
+            self.core.leave(&joined.subscriber, joined.key.as_ref());
+        }
+    }
+
     /// Takes the next item, or wakes the task when there is one.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Next {
         match self.next() {
@@ -129,9 +130,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        if let Some(joined) = &self.joined {
-            self.core.leave(&joined.subscriber, joined.key.as_ref());
-        }
+        self.leave();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Filters: what a subscriber wants to have of the items of its keys.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
@@ -14,7 +14,12 @@ const PANICKED: &str = "a filter of a topic panicked";
 thread_local! {
     /// Whether a filter runs on this thread, under the lock of its topic.
     static RUNS: Cell<bool> = const { Cell::new(false) };
+
+    /// What filters of this thread have set off and what needs the lock under which they run.
+    static LATER: RefCell<Vec<Act>> = const { RefCell::new(Vec::new()) };
 }
+
+type Act = Box<dyn FnOnce()>;
 
 /// A test of items, and the next one: an item has to pass all.
 pub(super) struct Filter {
@@ -98,6 +103,26 @@ impl Filter {
     /// Whether one runs on this thread.
     pub(super) fn is_running() -> bool {
         RUNS.get()
+    }
+
+    /// Does something when this thread has left the filter, and the lock of its topic.
+    pub(super) fn later(act: impl FnOnce() + 'static) {
+        LATER.with_borrow_mut(|acts| acts.push(Box::new(act)));
+    }
+
+    /// Does what filters have left for later. This thread holds no lock of a topic.
+    pub(super) fn settle() {
+        if RUNS.get() {
+            return;
+        }
+        loop {
+            // Taken out first: an act may publish. At the end of a thread there are none.
+            let acts = LATER.try_with(RefCell::take).unwrap_or_default();
+            if acts.is_empty() {
+                return;
+            }
+            acts.into_iter().for_each(|act| act());
+        }
     }
 
     /// Refuses what needs the lock under which filters run.

@@ -3,13 +3,16 @@
 //! They run outside of the topic's lock, so they may use the topic, and one after the other, so that
 //! the last subscriber of a key is never reported behind the first one of later.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{IncidentScope, guard};
 
 /// The log message for a panic in a hook.
 const PANICKED: &str = "a hook of a topic panicked";
+
+/// The most changes for which memory is kept.
+const KEPT: usize = 32;
 
 /// A function that is told a key.
 pub(super) type Hook = Box<dyn Fn(&str) + Send + Sync>;
@@ -31,12 +34,39 @@ pub(super) struct Hooks {
     pending: Mutex<Pending>,
 }
 
+/// At most one change of each key. A subscriber that has come and gone before a hook has heard of it
+/// leaves nothing, so that slow hooks and quick subscribers do not fill the memory.
 #[derive(Default)]
 struct Pending {
-    /// At most one for each call of a method of the topic that is running.
-    changes: VecDeque<(Change, Arc<str>)>,
+    /// In the order in which they happened.
+    changes: BTreeMap<u64, (Change, Arc<str>)>,
+    /// The number of the change of a key.
+    numbers: HashMap<Arc<str>, u64>,
+    last: u64,
     /// Whether somebody is telling them.
     busy: bool,
+}
+
+impl Pending {
+    /// A key has both in turn, so a second one undoes the first.
+    fn note(&mut self, change: Change, key: &Arc<str>) {
+        if let Some(number) = self.numbers.remove(key) {
+            self.changes.remove(&number);
+            return;
+        }
+        self.last += 1;
+        self.numbers.insert(Arc::clone(key), self.last);
+        self.changes.insert(self.last, (change, Arc::clone(key)));
+    }
+
+    fn take(&mut self) -> Option<(Change, Arc<str>)> {
+        let (_, (change, key)) = self.changes.pop_first()?;
+        self.numbers.remove(&key);
+        if self.numbers.is_empty() {
+            self.numbers.shrink_to(KEPT);
+        }
+        Some((change, key))
+    }
 }
 
 impl Hooks {
@@ -46,12 +76,8 @@ impl Hooks {
 
     /// Takes note of a change, under the lock of the topic, so that the order is right.
     pub(super) fn note(&self, change: Change, key: &Arc<str>) {
-        let hook = match change {
-            Change::First => &self.first,
-            Change::Last => &self.last,
-        };
-        if hook.is_some() {
-            self.lock().changes.push_back((change, Arc::clone(key)));
+        if self.first.is_some() || self.last.is_some() {
+            self.lock().note(change, key);
         }
     }
 
@@ -66,7 +92,7 @@ impl Hooks {
             return;
         }
         pending.busy = true;
-        while let Some((change, key)) = pending.changes.pop_front() {
+        while let Some((change, key)) = pending.take() {
             drop(pending);
             let hook = match change {
                 Change::First => &self.first,

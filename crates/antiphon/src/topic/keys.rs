@@ -1,15 +1,16 @@
 //! Keys of a topic: their numbers, subscribers and histories.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::cursor::Place;
 use super::item::Item;
+use super::members::Members;
 use super::memory::Memory;
-use super::queue::{Members, Missed};
+use super::queue::Missed;
 
-/// How many keys are looked at to find one that may give way to a new one.
-const LOOKED_AT: usize = 64;
+/// More items in `order` than this, and than twice those that are there, are too many.
+const SPARE: usize = 64;
 
 /// What a topic keeps for those who resume.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,9 @@ pub(super) struct Keys {
     order: VecDeque<(u64, Arc<str>)>,
     /// How many are there.
     kept: usize,
+    /// The keys that have a history, by the number of their last item. Those with subscribers may be
+    /// missing.
+    lasts: BTreeMap<u64, Arc<str>>,
     /// Whether the topic is gone.
     pub(super) closed: bool,
 }
@@ -78,6 +82,7 @@ impl Keys {
             stamp: 0,
             order: VecDeque::new(),
             kept: 0,
+            lasts: BTreeMap::new(),
             closed: false,
         }
     }
@@ -94,9 +99,12 @@ impl Keys {
         self.table.get(key)
     }
 
-    /// Whether anybody has use of an item of this key, now or later.
-    pub(super) fn wants(&self, key: &str) -> bool {
-        self.limits.items > 0 || !self.all.is_empty() || self.table.contains_key(key)
+    /// Whether anybody has use of an item of this key, now or later. One that nobody has use of is
+    /// counted: who goes on after a cursor of all keys learns that it is missing.
+    pub(super) fn wants(&mut self, key: &str) -> bool {
+        let wants = self.limits.items > 0 || !self.all.is_empty() || self.table.contains_key(key);
+        self.serial += u64::from(!wants);
+        wants
     }
 
     /// All lists of subscribers.
@@ -167,32 +175,44 @@ impl Keys {
             self.forget_all(key);
             return self.vanish(key);
         }
-        self.order.push_back((item.serial, Arc::clone(name)));
+        let name = Arc::clone(name);
         self.memory.keep(item.bytes());
         self.kept += 1;
         if let Some(channel) = self.table.get_mut(key) {
+            if let Some(last) = channel.history.back() {
+                self.lasts.remove(&last.serial);
+            }
+            if channel.members.is_empty() {
+                self.lasts.insert(item.serial, Arc::clone(&name));
+            }
             channel.history.push_back(Arc::clone(item));
             if channel.history.len() > self.limits.items {
                 self.forget_first(key);
             }
         }
+        self.order.push_back((item.serial, name));
         while self.memory.kept() > self.limits.bytes && self.forget_oldest().is_some() {}
-        if self.order.len() > 2 * self.kept + LOOKED_AT {
+        if self.order.len() > 2 * self.kept + SPARE {
             self.tidy();
         }
     }
 
-    /// Removes a key that nobody needs.
+    /// Removes a key that nobody needs. One without subscribers that has a history may go later.
     pub(super) fn vanish(&mut self, key: &str) {
-        let is_idle = |channel: &Channel| channel.members.is_empty() && channel.history.is_empty();
-        if self.table.get(key).is_some_and(is_idle) {
-            let gone = self.table.remove(key);
-            if let Some(gone) = gone.filter(|gone| gone.number > 0) {
-                self.lost = self.lost.max(gone.id);
-            }
-            if self.table.len() < self.table.capacity() / 4 {
-                self.table.shrink_to(self.table.len() * 2);
-            }
+        let known = self.table.get_key_value(key);
+        let Some((name, channel)) = known.filter(|(_, channel)| channel.members.is_empty()) else {
+            return;
+        };
+        if let Some(last) = channel.history.back() {
+            self.lasts.insert(last.serial, Arc::clone(name));
+            return;
+        }
+        let gone = self.table.remove(key);
+        if let Some(gone) = gone.filter(|gone| gone.number > 0) {
+            self.lost = self.lost.max(gone.id);
+        }
+        if self.table.len() < self.table.capacity() / 4 {
+            self.table.shrink_to(self.table.len() * 2);
         }
     }
 
@@ -218,14 +238,13 @@ impl Keys {
         let from = known.map_or(0, |place| place.number);
         let items = match key {
             Some(key) => {
-                let history = self.table.get(key).map(|channel| channel.history.iter());
-                let within = |item: &&Arc<Item>| (from + 1..=until).contains(&item.place.number);
-                history
-                    .into_iter()
-                    .flatten()
-                    .filter(within)
-                    .cloned()
-                    .collect()
+                let history = self.table.get(key).map(|channel| &channel.history);
+                let later = history.into_iter().flat_map(|history| {
+                    let start = history.partition_point(|item| item.place.number <= from);
+                    history.range(start..)
+                });
+                let within = |item: &&Arc<Item>| item.place.number <= until;
+                later.take_while(within).cloned().collect()
             }
             None => self.all_after(from, until),
         };
@@ -254,10 +273,18 @@ impl Keys {
 
     /// Forgets the first item of a key.
     fn forget_first(&mut self, key: &str) {
-        let channel = self.table.get_mut(key);
-        if let Some(item) = channel.and_then(|channel| channel.history.pop_front()) {
+        let Some(channel) = self.table.get_mut(key) else {
+            return;
+        };
+        if let Some(item) = channel.history.pop_front() {
             self.memory.forget(item.bytes());
             self.kept -= 1;
+            if channel.history.is_empty() {
+                self.lasts.remove(&item.serial);
+            }
+            if channel.history.len() < channel.history.capacity() / 4 {
+                channel.history.shrink_to(2 * channel.history.len());
+            }
         }
     }
 
@@ -286,17 +313,16 @@ impl Keys {
     /// Lets the key vanish that was published longest ago, of those without subscribers. Returns whether
     /// there was one.
     fn make_room(&mut self) -> bool {
-        let mut looked_at = self.order.iter().take(LOOKED_AT);
-        let idle = looked_at.find(|(_, key)| {
-            let channel = self.table.get(key);
-            channel.is_some_and(|channel| channel.members.is_empty())
-        });
-        let Some((_, key)) = idle.cloned() else {
-            return false;
-        };
-        self.forget_all(&key);
-        self.vanish(&key);
-        true
+        while let Some((_, key)) = self.lasts.pop_first() {
+            let channel = self.table.get(&key);
+            // One with subscribers comes again when they have gone.
+            if channel.is_some_and(|channel| channel.members.is_empty()) {
+                self.forget_all(&key);
+                self.vanish(&key);
+                return true;
+            }
+        }
+        false
     }
 
     /// Removes the items from `order` that are not there any more.
@@ -306,6 +332,6 @@ impl Keys {
             let first = table.get(key).and_then(|channel| channel.history.front());
             first.is_some_and(|first| first.serial <= *serial)
         });
-        self.order.shrink_to(2 * self.kept + LOOKED_AT);
+        self.order.shrink_to(2 * self.kept + SPARE);
     }
 }

@@ -14,7 +14,9 @@ pub(super) struct Memory {
     alive: AtomicUsize,
     /// Those that a history keeps. They have a bound of their own.
     kept: AtomicUsize,
-    /// What is reserved in the budget for responses, for items that only wait for subscribers.
+    /// Long queues of subscribers, without the items in them.
+    queues: AtomicUsize,
+    /// What is reserved in the budget for responses, for items that only wait and for long queues.
     reserved: AtomicUsize,
     /// `None` as long as no subscriber has a budget.
     budget: Mutex<Option<Reservation>>,
@@ -29,6 +31,16 @@ impl Memory {
     pub(super) fn waiting(&self) -> usize {
         let kept = self.kept.load(Ordering::Relaxed);
         self.alive.load(Ordering::Relaxed).saturating_sub(kept)
+    }
+
+    /// Bytes of long queues.
+    pub(super) fn queues(&self) -> usize {
+        self.queues.load(Ordering::Relaxed)
+    }
+
+    /// What has to be reserved.
+    fn needed(&self) -> usize {
+        self.waiting() + self.queues()
     }
 
     /// Bytes of items in histories.
@@ -65,24 +77,24 @@ impl Memory {
         }
     }
 
-    /// Reserves what waits.
+    /// Reserves what waits, and long queues.
     ///
     /// # Errors
     ///
-    /// If the budget does not allow it; with the bytes that it does allow.
+    /// If the budget does not allow it; with the bytes that it does allow for what waits.
     pub(super) fn reserve(&self) -> Result<(), usize> {
-        let waiting = self.waiting();
-        if waiting <= self.reserved.load(Ordering::Relaxed).max(FREE) {
+        let needed = self.needed();
+        if needed <= self.reserved.load(Ordering::Relaxed).max(FREE) {
             return Ok(());
         }
         let mut budget = self.budget();
         let Some(held) = budget.as_mut() else {
             return Ok(());
         };
-        let set = held.set(waiting.next_multiple_of(STEP));
+        let set = held.set(needed.next_multiple_of(STEP));
         let bytes = held.bytes();
         self.reserved.store(bytes, Ordering::Relaxed);
-        set.map_err(|Exhausted| bytes)
+        set.map_err(|Exhausted| bytes.saturating_sub(self.queues()))
     }
 
     /// Returns what is reserved and not needed any more.
@@ -91,12 +103,12 @@ impl Memory {
         if reserved == 0 {
             return;
         }
-        let waiting = self.waiting();
-        if waiting > 0 && reserved < waiting.saturating_add(2 * STEP) {
+        let needed = self.needed();
+        if needed > 0 && reserved < needed.saturating_add(2 * STEP) {
             return;
         }
         if let Some(held) = self.budget().as_mut() {
-            held.shrink_to(self.waiting().next_multiple_of(STEP));
+            held.shrink_to(self.needed().next_multiple_of(STEP));
             self.reserved.store(held.bytes(), Ordering::Relaxed);
         }
     }
@@ -122,5 +134,33 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.memory.end(self.bytes);
+    }
+}
+
+/// The bytes of a long queue, returned when it is dropped.
+#[derive(Debug)]
+pub(super) struct HeldQueue {
+    bytes: usize,
+    memory: Arc<Memory>,
+}
+
+impl HeldQueue {
+    /// Holds so many bytes, if all long queues together have at most `max`.
+    pub(super) fn new(memory: &Arc<Memory>, bytes: usize, max: usize) -> Option<Self> {
+        memory.queues.fetch_add(bytes, Ordering::Relaxed);
+        // Returned in any case.
+        let held = Self {
+            bytes,
+            memory: Arc::clone(memory),
+        };
+        let fits = memory.queues() <= max && memory.reserve().is_ok();
+        fits.then_some(held)
+    }
+}
+
+impl Drop for HeldQueue {
+    fn drop(&mut self) {
+        self.memory.queues.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.memory.less();
     }
 }

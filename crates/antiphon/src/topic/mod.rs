@@ -14,16 +14,21 @@
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
 //! | `core.rs` | numbering and delivery, and the lock around both |
 //! | `keys.rs` | keys with their numbers, subscribers and histories |
-//! | `queue.rs` | the queue of a subscriber, and lists of subscribers |
+//! | `queue.rs` | the queue of a subscriber |
+//! | `members.rs` | lists of subscribers |
 //! | `item.rs` | [`Item`]: the shared text |
 //! | `cursor.rs` | [`Cursor`]: a place from which a subscriber can go on |
 //! | `filter.rs` | filters of subscribers |
 //! | `hooks.rs` | hooks for the first and the last subscriber of a key |
 //! | `memory.rs` | bytes of items, and their part in the budget for responses |
 //! | `overflow.rs` | [`Overflow`]: policies for subscribers that do not keep up |
-//! | `model_tests.rs` | random use of a topic beside a model of it; memory, hooks, filters |
+//! | `model_tests.rs` | random use of a topic beside a model of it; one order for many threads |
+//! | `bounds_tests.rs` | bounds of keys, of what waits and of histories |
+//! | `user_code_tests.rs` | hooks and filters |
 //! | `counts.rs` | counters for metrics, of all topics of the process |
 
+#[cfg(test)]
+mod bounds_tests;
 mod builder;
 mod core;
 pub(crate) mod counts;
@@ -34,6 +39,7 @@ mod filter;
 mod hooks;
 mod item;
 mod keys;
+mod members;
 mod memory;
 #[cfg(test)]
 mod model_tests;
@@ -43,6 +49,8 @@ mod reader;
 mod subscription;
 #[allow(clippy::module_inception)] // the type has the name of the folder
 mod topic;
+#[cfg(test)]
+mod user_code_tests;
 
 pub use builder::TopicBuilder;
 pub use cursor::Cursor;

@@ -1,13 +1,11 @@
-//! Random use of a topic beside a model of it, and its memory.
+//! Random use of a topic beside a model of it; one order for many threads.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
 
 use super::feed::Feed;
 use super::queue::{Missed, Next, Over, QueueLimits};
 use super::{Cursor, Overflow, Topic};
-use crate::memory_budget::account::{Account, Accounts};
+use crate::memory_budget::account::Account;
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
@@ -41,7 +39,10 @@ struct Reader {
     overflow: Overflow,
     even: bool,
     queue: VecDeque<(u64, Made)>,
-    replayed: usize,
+    /// The number of the last item of the history.
+    replayed: u64,
+    /// By how much the queue may be longer.
+    extra: usize,
     seq: u64,
     missed: Option<Missed>,
     over: bool,
@@ -56,11 +57,18 @@ impl Reader {
         }
         self.seq += 1;
         match self.overflow {
-            Overflow::LatestOnly => self.queue.clear(),
-            Overflow::Conflate => self.queue.retain(|(_, queued)| queued.key != item.key),
+            Overflow::LatestOnly => {
+                self.queue.clear();
+                self.extra = 0;
+            }
+            Overflow::Conflate => {
+                let replayed = self.replayed;
+                self.queue
+                    .retain(|(seq, queued)| *seq <= replayed || queued.key != item.key);
+            }
             _ => {}
         }
-        let full = |queue: &VecDeque<_>| queue.len() >= self.replayed + QUEUED && !queue.is_empty();
+        let full = |queue: &VecDeque<_>| queue.len() >= self.extra + QUEUED && !queue.is_empty();
         if full(&self.queue) {
             match self.overflow {
                 Overflow::Disconnect => return self.over = true,
@@ -84,9 +92,10 @@ impl Reader {
             }
             return;
         };
-        if self.queue.is_empty() {
-            self.replayed = 0;
-        }
+        self.extra = match self.queue.is_empty() {
+            true => 0,
+            false => self.extra.saturating_sub(1),
+        };
         let Next::Item {
             seq: found,
             item: text,
@@ -140,6 +149,7 @@ fn run(random: &mut Random, history: usize, steps: usize) {
     let mut readers: Vec<Reader> = Vec::new();
     // What was ever published; where each key began anew; how often.
     let mut log: Vec<Made> = Vec::new();
+    let mut serial = 0;
     let (mut numbers, mut incarnations, mut births) = ([0; 3], [0; 3], 0);
     let mut lives = [false; 3];
     let mut past: Vec<(Option<usize>, Cursor, u64, u64)> = Vec::new();
@@ -154,7 +164,7 @@ fn run(random: &mut Random, history: usize, steps: usize) {
                     lives[key] = history > 0;
                 }
                 numbers[key] += 1;
-                let serial = log.last().map_or(0, |made| made.serial) + 1;
+                serial += 1;
                 let made = Made {
                     key,
                     number: numbers[key],
@@ -205,6 +215,7 @@ fn run(random: &mut Random, history: usize, steps: usize) {
                     even,
                     queue: VecDeque::new(),
                     replayed: 0,
+                    extra: 0,
                     seq: 0,
                     missed: None,
                     over: false,
@@ -229,7 +240,11 @@ fn run(random: &mut Random, history: usize, steps: usize) {
                             made.serial
                         }
                     };
-                    let later = mine.iter().filter(|made| place(made) > from).count() as u64;
+                    let later = match key {
+                        Some(_) => mine.iter().filter(|made| place(made) > from).count() as u64,
+                        // Also what nobody wanted to have.
+                        None => serial - from,
+                    };
                     let items: Vec<_> = mine
                         .iter()
                         .filter(|made| place(made) > from && kept.contains(&made.serial))
@@ -247,7 +262,7 @@ fn run(random: &mut Random, history: usize, steps: usize) {
                         reader.seq += 1;
                         reader.queue.push_back((reader.seq, *made));
                     }
-                    reader.replayed = reader.queue.len();
+                    (reader.replayed, reader.extra) = (reader.seq, reader.queue.len());
                 }
                 readers.push(reader);
             }
@@ -301,234 +316,6 @@ fn kept(log: &[Made], history: usize, numbers: &[u64; 3]) -> Vec<u64> {
             .map(|made| made.serial)
     })
     .collect()
-}
-
-/// Many keys cost what they hold, and nothing afterwards.
-#[test]
-fn a_hundred_thousand_keys_come_and_go() {
-    const MANY: usize = 100_000;
-    let topic = Topic::<usize>::builder("many")
-        .history(2)
-        .history_bytes(4 << 20)
-        .build();
-    let subscribe = |n: usize| topic.subscribe(format!("key {n}"));
-    let mut subscriptions: Vec<_> = (0..MANY).map(subscribe).collect();
-    assert_eq!((topic.keys(), topic.all_subscribers()), (MANY, MANY));
-    // There is no room for one more, until one goes.
-    assert!(subscribe(MANY).into_feed().is_refused());
-    assert_eq!(topic.publish(format!("key {MANY}"), &1), 1);
-    assert_eq!(topic.keys(), MANY);
-    drop(subscriptions.pop());
-    assert!(!subscribe(MANY).into_feed().is_refused());
-    for n in 0..MANY {
-        topic.publish(format!("key {n}"), &n);
-    }
-    let (kept, waiting) = topic.held_bytes();
-    assert!((3 << 20..4 << 20).contains(&kept), "{kept}");
-    assert!(waiting < MANY * 400, "{waiting}");
-    let feed = subscriptions.swap_remove(7).into_feed();
-    assert!(matches!(feed.next(), Next::Item { seq: 1, .. }));
-    drop(feed);
-    subscriptions.clear();
-    let (kept, waiting) = topic.held_bytes();
-    assert!((3 << 20..4 << 20).contains(&kept), "{kept}");
-    assert_eq!(waiting, 0);
-    // What is left are keys with a history. New ones take their places.
-    assert!(topic.keys() < MANY / 5, "{}", topic.keys());
-    for n in 0..2 * MANY {
-        topic.publish(format!("once {n}"), &n);
-    }
-    assert!(topic.keys() < MANY / 5, "{}", topic.keys());
-    assert!(topic.held_bytes().0 <= 4 << 20);
-}
-
-/// One slow subscriber costs the others nothing, and the topic no more than its bound.
-#[test]
-fn those_who_do_not_read_lose_the_oldest_items_first() {
-    const BOUND: usize = 100_000;
-    for (overflow, ends) in [
-        (Overflow::Disconnect, true),
-        (Overflow::Block, true),
-        (Overflow::DropOldest, false),
-        (Overflow::DropNewest, false),
-        (Overflow::LatestOnly, false),
-        (Overflow::Conflate, false),
-    ] {
-        let topic = Topic::<String>::builder("bounded")
-            .max_waiting(BOUND)
-            .build();
-        let (slow, quick) = (
-            topic.subscribe("k").into_feed(),
-            topic.subscribe("k").into_feed(),
-        );
-        let limits = QueueLimits {
-            items: 1000,
-            bytes: BOUND * 2,
-        };
-        slow.begin(limits, Some(overflow), &Account::unlimited());
-        quick.begin(limits, Some(overflow), &Account::unlimited());
-        for n in 1..=500 {
-            assert_eq!(topic.publish("k", &"x".repeat(1000)), n);
-            let taken = quick.next();
-            assert!(
-                matches!(taken, Next::Item { seq, .. } if seq == n),
-                "{taken:?}"
-            );
-            drop(taken);
-            assert!(topic.held_bytes().1 <= BOUND);
-        }
-        let mut last = 0;
-        let over = loop {
-            match slow.next() {
-                Next::Item { seq, .. } => {
-                    assert!(seq > last);
-                    last = seq;
-                }
-                Next::Empty => break false,
-                Next::Over { why, .. } => break why == Over::Lagged,
-            }
-        };
-        assert_eq!((over, topic.held_bytes()), (ends, (0, 0)), "{overflow:?}");
-        assert!(
-            ends || overflow == Overflow::DropNewest || last == 500,
-            "{overflow:?}"
-        );
-        let large = "x".repeat(BOUND);
-        assert!(topic.try_publish("k", &large).is_err());
-        assert!(topic.try_publish("k".repeat(257), &String::new()).is_err());
-    }
-}
-
-/// What waits is in the budget for responses, once.
-#[test]
-fn what_waits_is_reserved_once_and_given_back() {
-    let accounts = Accounts::new(0, 1_000_000);
-    let used = || accounts.budgets.responses.used();
-    let topic = Topic::<String>::builder("reserved").build();
-    let feeds: Vec<_> = (0..50).map(|_| topic.subscribe("k").into_feed()).collect();
-    let limits = QueueLimits {
-        items: 10_000,
-        bytes: 10_000_000,
-    };
-    for feed in &feeds {
-        feed.begin(limits, Some(Overflow::DropOldest), &accounts.open());
-    }
-    for _ in 0..400 {
-        topic.publish("k", &"x".repeat(1000));
-        let (_, waiting) = topic.held_bytes();
-        assert!(
-            used() >= waiting || waiting <= 4096,
-            "{} of {waiting}",
-            used()
-        );
-    }
-    assert!((400_000..700_000).contains(&used()), "{}", used());
-    // Beyond the budget the oldest go.
-    for _ in 0..2_000 {
-        topic.publish("k", &"x".repeat(1000));
-        assert!(used() <= 1_000_000 && topic.held_bytes().1 <= 1_000_000);
-    }
-    for feed in &feeds {
-        while let Next::Item { .. } = feed.next() {}
-    }
-    assert_eq!((used(), topic.held_bytes()), (0, (0, 0)));
-}
-
-#[test]
-fn hooks_hear_of_the_first_and_the_last_subscriber() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let note = |what: &'static str| {
-        let heard = Arc::clone(&heard);
-        move |key: &str| heard.lock().unwrap().push(format!("{what} {key}"))
-    };
-    let topic = Topic::<u8>::builder("hooks")
-        .on_first(note("first"))
-        .on_last(note("last"))
-        .build();
-    let one = topic.subscribe("a");
-    let two = topic.subscribe("a");
-    let all = topic.subscribe_all();
-    let other = topic.subscribe("b");
-    drop((one, all));
-    drop(other);
-    drop(two);
-    drop(topic.subscribe("a"));
-    let heard = std::mem::take(&mut *heard.lock().unwrap());
-    let expected = [
-        "first a", "first b", "last b", "last a", "first a", "last a",
-    ];
-    assert_eq!(heard, expected);
-    assert_eq!(topic.keys(), 0);
-}
-
-/// Also when a filter has dropped the last subscriber.
-#[test]
-fn a_hook_may_use_its_topic() {
-    let slot = Arc::new(OnceLock::<Topic<u8>>::new());
-    let (first, last) = (Arc::clone(&slot), Arc::clone(&slot));
-    let topic = Topic::<u8>::builder("hooks")
-        .on_first(move |_| assert!(first.get().unwrap().publish("log", &1) > 0))
-        .on_last(move |key| {
-            let topic = last.get().unwrap();
-            assert!(topic.publish("log", &2) > 0);
-            assert_eq!(topic.subscribers(key), 0);
-        })
-        .build();
-    slot.set(topic.clone()).unwrap();
-    let log = topic.subscribe("log").into_feed();
-    let kept = Mutex::new(Some(topic.subscribe("other")));
-    let filtered = topic.subscribe("k").filter(move |_| {
-        drop(kept.lock().unwrap().take());
-        true
-    });
-    topic.publish("k", &7);
-    drop(filtered);
-    let mut heard = Vec::new();
-    while let Next::Item { item, .. } = log.next() {
-        heard.push(item.json().to_vec());
-    }
-    assert_eq!(heard, [b"1", b"1", b"1", b"2", b"2"]);
-}
-
-/// A filter runs under the lock of its topic. What would wait for that lock is refused.
-#[test]
-fn a_filter_that_uses_a_topic_lets_nothing_pass() {
-    let topic = Topic::<u8>::builder("filtered").build();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let uses: [fn(&Topic<u8>); 4] = [
-        |topic| assert!(topic.publish("other", &1) > 0),
-        |topic| drop(topic.subscribe("other")),
-        |topic| assert!(topic.keys() > 0),
-        |_| panic!("no"),
-    ];
-    let feeds: Vec<_> = uses
-        .into_iter()
-        .map(|act| {
-            let owner = topic.clone();
-            let (topic, calls) = (topic.clone(), Arc::clone(&calls));
-            let test = move |_: &u8| {
-                calls.fetch_add(1, Ordering::Relaxed);
-                act(&topic);
-                true
-            };
-            owner.subscribe("k").filter(test).into_feed()
-        })
-        .collect();
-    let plain = topic.subscribe("k").into_feed();
-    let kept = Mutex::new(Some(topic.subscribe("k")));
-    let drops = topic.subscribe("k").filter(move |_| {
-        drop(kept.lock().unwrap().take());
-        true
-    });
-    let drops = drops.into_feed();
-    assert_eq!(topic.publish("k", &7), 1);
-    assert_eq!(calls.load(Ordering::Relaxed), 4);
-    for feed in &feeds {
-        assert!(matches!(feed.next(), Next::Empty));
-    }
-    assert!(matches!(plain.next(), Next::Item { .. }));
-    assert!(matches!(drops.next(), Next::Item { .. }));
-    assert_eq!(topic.subscribers("k"), 6);
 }
 
 /// Everybody sees one order, whoever publishes.
@@ -597,4 +384,57 @@ fn a_topic_that_is_dropped_ends_its_subscriptions() {
             seq: 2
         }
     ));
+}
+
+/// Also if nobody was there when it was published.
+#[test]
+fn who_goes_on_behind_a_cursor_of_all_keys_learns_what_is_missing() {
+    let topic = Topic::<u8>::builder("unheard").build();
+    let feed = topic.subscribe_all().into_feed();
+    topic.publish("a", &1);
+    let Next::Item { item, .. } = feed.next() else {
+        panic!("the item is missing");
+    };
+    drop(feed);
+    let one = topic.subscribe("b");
+    for key in ["a", "b", "c"] {
+        topic.publish(key, &2);
+    }
+    drop(one);
+    topic.publish("b", &3);
+    let later = topic
+        .subscribe_all()
+        .after(&Cursor::from(item.cursor(true)));
+    let later = later.into_feed();
+    topic.publish("a", &4);
+    let next = later.next();
+    assert!(
+        matches!(
+            next,
+            Next::Item {
+                missed: Some(Missed::Some(4)),
+                ..
+            }
+        ),
+        "{next:?}"
+    );
+}
+
+/// A filter does not hide that items were dropped before.
+#[test]
+fn items_that_were_dropped_before_a_filter_was_added_show_up() {
+    let topic = Topic::<u64>::builder("gaps")
+        .overflow(Overflow::DropOldest)
+        .build();
+    let subscription = topic.subscribe("k");
+    for n in 1..=300 {
+        topic.publish("k", &n);
+    }
+    let feed = subscription.filter(|_| true).into_feed();
+    topic.publish("k", &301);
+    let mut last = (0, 0);
+    while let Next::Item { seq, item, .. } = feed.next() {
+        last = (seq, serde_json::from_slice(item.json()).unwrap());
+    }
+    assert_eq!(last, (301, 301));
 }

@@ -1,16 +1,20 @@
 //! Queue of one subscriber: references to the items that it has not taken yet.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use super::filter::Filter;
 use super::item::Item;
+use super::memory::HeldQueue;
 use super::overflow::Overflow;
 
 /// The capacity beyond which an empty queue gives its memory back.
 const KEPT: usize = 32;
+
+/// What an item takes in a queue.
+pub(super) const ENTRY: usize = size_of::<Entry>();
 
 /// What may wait for a subscriber.
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +83,13 @@ struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
     limits: QueueLimits,
-    /// Items that were kept before the subscription began count to no limit, until they are taken.
-    replayed: usize,
-    replayed_bytes: usize,
+    /// The number of the last item that was kept before the subscription began.
+    replayed: u64,
+    /// By how much the limits are exceeded for such items, until that many were taken.
+    extra: usize,
+    extra_bytes: usize,
+    /// The memory of a queue with many of them.
+    held: Option<HeldQueue>,
     overflow: Overflow,
     /// The number of the last item, whether it was dropped or not.
     seq: u64,
@@ -139,7 +147,7 @@ impl Subscriber {
     /// Takes the next item; if there is none, the waker is woken when one comes.
     pub(super) fn next(&self) -> Next {
         let mut queue = self.lock();
-        let Some(entry) = queue.entries.pop_front() else {
+        let Some(entry) = queue.drop_front() else {
             if let Some(why) = queue.over {
                 let seq = queue.seq;
                 return Next::Over { why, seq };
@@ -147,14 +155,12 @@ impl Subscriber {
             queue.sleeps = true;
             return Next::Empty;
         };
-        queue.bytes -= entry.item.bytes();
+        queue.extra = queue.extra.saturating_sub(1);
+        queue.extra_bytes = queue.extra_bytes.saturating_sub(entry.item.bytes());
         let is_empty = queue.entries.is_empty();
         if is_empty {
-            (queue.replayed, queue.replayed_bytes) = (0, 0);
+            queue.clear();
             queue.sleeps = queue.over.is_none();
-            if queue.entries.capacity() > KEPT {
-                queue.entries = VecDeque::new();
-            }
         }
         Next::Item {
             seq: entry.seq,
@@ -175,9 +181,12 @@ impl Subscriber {
     /// Sets what is woken when an item comes.
     pub(super) fn listen(&self, waker: &Waker) {
         let mut queue = self.lock();
-        match &mut queue.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
+        let known = queue.waker.as_ref();
+        if known.is_none_or(|known| !known.will_wake(waker)) {
+            let old = queue.waker.replace(waker.clone());
+            // Unlocked first: with its last waker a task may go, and with that another subscription.
+            drop(queue);
+            drop(old);
         }
     }
 
@@ -201,16 +210,17 @@ impl Subscriber {
             return 0;
         }
         if matches!(queue.overflow, Overflow::Disconnect | Overflow::Block) {
-            let count = queue.entries.len();
-            queue.entries = VecDeque::new();
-            queue.bytes = 0;
+            let count = queue.clear();
             queue.over.get_or_insert(Over::Lagged);
             queue.wake();
             return count;
         }
         let mut count = 0;
-        while is_old(&queue) && queue.drop_front() {
+        while is_old(&queue) && queue.drop_front().is_some() {
             count += 1;
+        }
+        if queue.entries.is_empty() {
+            queue.clear();
         }
         count
     }
@@ -221,6 +231,7 @@ impl Subscriber {
         &self,
         items: Vec<Arc<Item>>,
         missed: Option<Missed>,
+        held: Option<HeldQueue>,
         keeps: impl Fn(&Item) -> bool,
     ) {
         let passes = |item: &Arc<Item>| match self.filter.get() {
@@ -230,20 +241,11 @@ impl Subscriber {
         let items: Vec<_> = items.into_iter().filter(passes).collect();
         let mut queue = self.lock();
         queue.missed = missed;
-        let waiting = std::mem::take(&mut queue.entries);
+        let waiting = queue.take_all();
         let gaps = queue.seq - waiting.len() as u64;
-        queue.seq = 0;
-        queue.bytes = 0;
-        queue.replayed = items.len();
-        queue.replayed_bytes = items.iter().map(|item| item.bytes()).sum();
+        queue.held = held;
         let waiting = waiting.into_iter().map(|entry| entry.item);
-        let all = items.into_iter().chain(waiting.filter(|item| keeps(item)));
-        for item in all {
-            queue.seq += 1;
-            queue.add(item);
-        }
-        // Those that were dropped before the subscription began show up behind what has waited.
-        queue.seq += gaps;
+        queue.fill(items, waiting.filter(|item| keeps(item)), gaps);
     }
 
     /// Drops those that wait and do not pass the filter.
@@ -252,21 +254,20 @@ impl Subscriber {
             return;
         };
         let mut queue = self.lock();
-        let waiting = std::mem::take(&mut queue.entries);
+        let (replayed, held) = (queue.replayed, queue.held.take());
+        let mut waiting = queue.take_all();
         drop(queue);
+        let all = waiting.len();
         // Outside of the lock: it runs code of the program's.
-        let passed: Vec<_> = waiting
-            .into_iter()
-            .filter(|entry| filter.passes_text(entry.item.json()))
-            .collect();
+        waiting.retain(|entry| filter.passes_text(entry.item.json()));
+        let behind = waiting.split_off(waiting.partition_point(|entry| entry.seq <= replayed));
+        let before = waiting.into_iter().map(|entry| entry.item).collect();
         let mut queue = self.lock();
-        let newer = std::mem::take(&mut queue.entries);
-        queue.seq = 0;
-        queue.bytes = 0;
-        for entry in passed.into_iter().chain(newer) {
-            queue.seq += 1;
-            queue.add(entry.item);
-        }
+        let newer = queue.take_all();
+        let gaps = queue.seq - (all + newer.len()) as u64;
+        queue.held = held;
+        let behind = behind.into_iter().chain(newer).map(|entry| entry.item);
+        queue.fill(before, behind, gaps);
     }
 }
 
@@ -274,11 +275,7 @@ impl Queue {
     fn push(&mut self, item: &Arc<Item>) -> (bool, usize) {
         let mut dropped = 0;
         match self.overflow {
-            Overflow::LatestOnly => {
-                dropped = self.entries.len();
-                self.entries.clear();
-                self.bytes = 0;
-            }
+            Overflow::LatestOnly => dropped = self.clear(),
             Overflow::Conflate => dropped = self.conflate(item),
             _ => {}
         }
@@ -305,32 +302,68 @@ impl Queue {
         self.entries.push_back(Entry { seq, item });
     }
 
-    /// Drops what waits of the same key: one item, or a part of the history. The new one goes to the
+    /// Drops the item that waits of the same key, if it is not of the history. The new one goes to the
     /// end, so that cursors only grow.
     fn conflate(&mut self, item: &Item) -> usize {
-        let (count, mut bytes) = (self.entries.len(), self.bytes);
-        self.entries.retain(|entry| {
-            let other = entry.item.key != item.key;
-            bytes -= if other { 0 } else { entry.item.bytes() };
-            other
-        });
-        self.bytes = bytes;
-        count - self.entries.len()
+        let replayed = |entry: &Entry| entry.seq <= self.replayed;
+        let start = self.entries.partition_point(replayed);
+        let mut newer = self.entries.range(start..);
+        let same = newer.position(|entry| entry.item.key == item.key);
+        let entry = same.and_then(|at| self.entries.remove(start + at));
+        self.bytes -= entry.as_ref().map_or(0, |entry| entry.item.bytes());
+        usize::from(entry.is_some())
     }
 
     /// Whether `more` bytes would exceed a limit. If nothing waits, an item may have any size.
     fn is_full(&self, more: usize) -> bool {
-        let count = self.entries.len().saturating_sub(self.replayed);
-        let bytes = self.bytes.saturating_sub(self.replayed_bytes);
+        let count = self.entries.len().saturating_sub(self.extra);
+        let bytes = self.bytes.saturating_sub(self.extra_bytes);
         count > 0 && (count >= self.limits.items || bytes + more > self.limits.bytes)
     }
 
-    fn drop_front(&mut self) -> bool {
-        let front = self.entries.pop_front();
-        if let Some(entry) = &front {
-            self.bytes -= entry.item.bytes();
+    fn drop_front(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.item.bytes();
+        Some(entry)
+    }
+
+    /// Drops all that waits. Returns how many items.
+    fn clear(&mut self) -> usize {
+        let count = self.entries.len();
+        self.entries.clear();
+        if self.entries.capacity() > KEPT {
+            self.entries = VecDeque::new();
         }
-        front.is_some()
+        (self.bytes, self.extra, self.extra_bytes) = (0, 0, 0);
+        self.held = None;
+        count
+    }
+
+    /// Takes out all that waits.
+    fn take_all(&mut self) -> VecDeque<Entry> {
+        let entries = std::mem::take(&mut self.entries);
+        self.clear();
+        entries
+    }
+
+    /// Numbers items anew, some of the history and those behind it, in an empty queue. Those that were
+    /// dropped before the subscription began show up behind them.
+    fn fill(
+        &mut self,
+        replayed: Vec<Arc<Item>>,
+        behind: impl Iterator<Item = Arc<Item>>,
+        gaps: u64,
+    ) {
+        self.seq = 0;
+        self.entries.reserve_exact(replayed.len());
+        self.replayed = replayed.len() as u64;
+        self.extra = replayed.len();
+        self.extra_bytes = replayed.iter().map(|item| item.bytes()).sum();
+        for item in replayed.into_iter().chain(behind) {
+            self.seq += 1;
+            self.add(item);
+        }
+        self.seq += gaps;
     }
 
     fn wake(&mut self) {
@@ -338,49 +371,5 @@ impl Queue {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
-    }
-}
-
-/// The subscribers of one key, or of all, in any order.
-#[derive(Default)]
-pub(super) struct Members(Vec<Arc<Subscriber>>);
-
-impl Members {
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Subscriber>> {
-        self.0.iter()
-    }
-
-    pub(super) fn add(&mut self, subscriber: Arc<Subscriber>) {
-        if self.0.capacity() == 0 {
-            // Most keys of many have one.
-            self.0.reserve_exact(1);
-        }
-        subscriber.at.store(self.0.len(), Ordering::Relaxed);
-        self.0.push(subscriber);
-    }
-
-    /// Removes a subscriber. Returns whether it was there.
-    pub(super) fn remove(&mut self, subscriber: &Arc<Subscriber>) -> bool {
-        let at = subscriber.at.load(Ordering::Relaxed);
-        let is_here = |found: &Arc<Subscriber>| Arc::ptr_eq(found, subscriber);
-        if !self.0.get(at).is_some_and(is_here) {
-            return false;
-        }
-        self.0.swap_remove(at);
-        if let Some(moved) = self.0.get(at) {
-            moved.at.store(at, Ordering::Relaxed);
-        }
-        if self.0.len() < self.0.capacity() / 4 {
-            self.0.shrink_to(self.0.len() * 2);
-        }
-        true
     }
 }

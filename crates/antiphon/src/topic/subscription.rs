@@ -65,6 +65,10 @@ impl<T> Subscription<T> {
     /// # prices.publish("gold", &1.0);
     /// # assert_eq!(prices.held_bytes(), (0, 0));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
     pub fn filter(mut self, test: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self
     where
         T: DeserializeOwned + 'static,
@@ -80,6 +84,13 @@ impl<T> Subscription<T> {
     /// If the topic has not kept all items since, the first item's message has the member `missed`: how
     /// many are missing, or `null` if nobody knows, because the cursor is of another key or from before
     /// a restart of the topic. Then all items follow that were kept.
+    ///
+    /// If the topic has no memory for so many items in one more queue, the call is answered with error
+    /// −32000.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
     pub fn after(mut self, cursor: &Cursor) -> Self {
         self.feed.resume(cursor.as_str());
         self.reader.renumber();

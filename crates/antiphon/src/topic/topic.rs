@@ -71,9 +71,7 @@ struct Owner(Arc<Core>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        if !Filter::is_running() {
-            self.0.close();
-        }
+        self.0.close();
     }
 }
 
@@ -177,11 +175,12 @@ impl<T> Topic<T> {
     }
 
     /// Bytes that the topic holds: items in histories, and items that only wait for subscribers. An
-    /// item counts once, with about 300 bytes beside its text.
+    /// item counts once, with about 300 bytes beside its text. The latter include the queues of
+    /// subscribers that go on behind a cursor, if they are long.
     #[must_use]
     pub fn held_bytes(&self) -> (usize, usize) {
         let memory = &self.core().memory;
-        (memory.kept(), memory.waiting())
+        (memory.kept(), memory.waiting() + memory.queues())
     }
 }
 

@@ -50,6 +50,10 @@ pub(crate) enum Case {
     Fanout1,
     /// Twenty items at once to a thousand subscribers.
     Fanout20,
+    /// As `Fanout1`, with the library's own publish and subscribe, where it has that.
+    Topic1,
+    /// As `Fanout20`, with the same.
+    Topic20,
     /// Memory of idle WebSockets.
     Idle,
     /// Memory of idle TCP connections.
@@ -85,7 +89,7 @@ pub(crate) enum Form {
 
 impl Case {
     /// The cases that are not members of a family.
-    const SINGLE: [Self; 18] = [
+    const SINGLE: [Self; 20] = [
         Self::Call,
         Self::Batch100,
         Self::Params1m,
@@ -100,6 +104,8 @@ impl Case {
         Self::Client64,
         Self::Fanout1,
         Self::Fanout20,
+        Self::Topic1,
+        Self::Topic20,
         Self::Idle,
         Self::IdleTcp,
         Self::IdleBig,
@@ -145,6 +151,8 @@ impl Case {
             Self::Client64 => "client64",
             Self::Fanout1 => "fanout1",
             Self::Fanout20 => "fanout20",
+            Self::Topic1 => "topic1",
+            Self::Topic20 => "topic20",
             Self::Idle => "idle",
             Self::IdleTcp => "idle-tcp",
             Self::IdleBig => "idle-big",
@@ -160,7 +168,7 @@ impl Case {
                 Form::Http
             }
             Self::Ws64 | Self::Ws1 | Self::Tcp64 | Self::Tcp1 => Form::Session,
-            Self::Fanout1 | Self::Fanout20 => Form::Fanout,
+            Self::Fanout1 | Self::Fanout20 | Self::Topic1 | Self::Topic20 => Form::Fanout,
             Self::Idle | Self::IdleTcp | Self::IdleBig | Self::Unread => Form::Memory,
             Self::InProcess => Form::InProcess,
             Self::Client | Self::Client16 | Self::Client64 => Form::Client,
@@ -172,7 +180,8 @@ impl Case {
     pub(crate) fn scheme(self) -> &'static str {
         match self {
             Self::Tcp64 | Self::Tcp1 | Self::IdleTcp => "tcp",
-            Self::Ws64 | Self::Ws1 | Self::Client64 | Self::Fanout1 | Self::Fanout20 => "ws",
+            Self::Ws64 | Self::Ws1 | Self::Client64 => "ws",
+            Self::Fanout1 | Self::Fanout20 | Self::Topic1 | Self::Topic20 => "ws",
             Self::Idle | Self::IdleBig | Self::Unread => "ws",
             _ => "http",
         }

@@ -4,26 +4,26 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use antiphon::{Client, Dispatcher, Router, Server};
+use antiphon::{Client, Dispatcher, Router, Server, Topic};
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 
 use super::{Listening, Peer, Serving};
-use crate::cases::{self, CALL};
+use crate::cases::{self, CALL, Case};
 use crate::client::{self, Caller};
 use crate::fanout;
 use crate::finding::Refused;
 use crate::{Failure, block_on};
 
 pub(super) const PEER: Peer = Peer {
-    serve: |listener, _| Box::pin(serve(listener)),
+    serve: |listener, case| Box::pin(serve(listener, case)),
     http: true,
     // On the HTTP port, if the library is built with WebSockets.
     upgrades: true,
     publishes: true,
-    serve_lines: Some(|_| Box::pin(serve_lines())),
+    serve_lines: Some(|case| Box::pin(serve_lines(case))),
     in_process: Some(answer),
     client: Some(client_of),
     ws_client: Some(|url, plan| {
@@ -39,14 +39,38 @@ pub(super) const PEER: Peer = Peer {
 /// The default limit per address is 256.
 const MAX_CONNECTIONS: usize = 10_000;
 
-fn router() -> Router {
-    let (publisher, _) = broadcast::channel(fanout::QUEUE);
-    let subscribe = publisher.clone();
+fn router(case: Case) -> Router {
+    let publishing = match case {
+        Case::Topic1 | Case::Topic20 => topic(),
+        _ => channel(),
+    };
     Router::new()
         .nest("calc", Router::new().method_fn("add", cases::add))
         .method_fn("len", |text: String| text.len())
         .method_fn("echo", |text: String| text)
         .method_fn("blob", cases::blob)
+        .merge(publishing)
+}
+
+/// Publishing with a topic.
+fn topic() -> Router {
+    let topic = Topic::builder("items").build();
+    let items = topic.clone();
+    Router::new()
+        .method_fn("items", move || items.subscribe("items"))
+        .method_fn("publish", move |count: usize| {
+            for _ in 0..count {
+                topic.publish("items", &fanout::item());
+            }
+            count
+        })
+}
+
+/// Publishing with a channel and a stream for each subscriber.
+fn channel() -> Router {
+    let (publisher, _) = broadcast::channel(fanout::QUEUE);
+    let subscribe = publisher.clone();
+    Router::new()
         .method_fn("items", move || items(subscribe.subscribe()))
         .method_fn("publish", move |count: usize| {
             (0..count)
@@ -68,17 +92,18 @@ fn items(items: Receiver<&'static str>) -> impl Stream<Item = &'static str> {
     })
 }
 
-fn server() -> Server {
-    Server::new(router()).configure(|settings| settings.max_connections_per_ip = MAX_CONNECTIONS)
+fn server(case: Case) -> Server {
+    Server::new(router(case))
+        .configure(|settings| settings.max_connections_per_ip = MAX_CONNECTIONS)
 }
 
-async fn serve(listener: TcpListener) -> Result<(), Failure> {
-    Ok(server().listener(listener.into_std()?).serve().await?)
+async fn serve(listener: TcpListener, case: Case) -> Result<(), Failure> {
+    Ok(server(case).listener(listener.into_std()?).serve().await?)
 }
 
-async fn serve_lines() -> Result<Listening, Failure> {
+async fn serve_lines(case: Case) -> Result<Listening, Failure> {
     // Fails if the library is built without `tcp:`.
-    let listening = server()
+    let listening = server(case)
         .bind("tcp://127.0.0.1:0")
         .listen()
         .await
@@ -91,7 +116,7 @@ async fn serve_lines() -> Result<Listening, Failure> {
 
 /// Answers requests from bytes to bytes, through the dispatcher that HTTP uses.
 fn answer(calls: u64) -> Result<(), Failure> {
-    let dispatcher: Dispatcher = router().build()?;
+    let dispatcher: Dispatcher = router(Case::InProcess).build()?;
     block_on(async {
         for _ in 0..calls {
             // A slice without a copy, as HTTP passes it.

@@ -68,8 +68,8 @@ pub(crate) struct OwnLoad {
 pub(crate) struct Peer {
     /// The name on the command line and in the table.
     pub(crate) name: &'static str,
-    /// Serves `calc.add`, `len`, `echo` and `blob` at `/`. Only the floor uses the case, from which
-    /// it takes its fixed response.
+    /// Serves `calc.add`, `len`, `echo` and `blob` at `/`. The floor takes its fixed response from the
+    /// case, and Antiphon what `items` is.
     pub(crate) serve: fn(TcpListener, Case) -> Serving,
     /// Whether it serves HTTP.
     pub(crate) http: bool,
@@ -173,6 +173,9 @@ mod tests {
         check("antiphon-serve", "call", true, false);
         check("antiphon-serve", "result1m", true, true);
         check("antiphon-serve", "inprocess", false, false);
+        check("antiphon-serve", "topic20", true, false);
+        check("jsonrpsee", "topic1", true, false);
+        check("ajj", "topic1", false, false);
         check("antiphon-serve", "tcp64", true, false);
         check("antiphon-serve", "scale-100-w2", true, false);
         check("jsonrpsee", "scale-100-t2", true, false);

@@ -17,13 +17,10 @@ pub(super) const PEER: Peer = Peer {
     ..Peer::without("antiphon-serve")
 };
 
-/// Whether the case calls a method that the program does not have. It has `calc.add` and `echo`,
-/// but neither `len` nor `blob`, and nothing to publish.
+/// Whether the case calls a method that the program does not have. It has `calc.add`, `echo` and topics,
+/// but neither `len` nor `blob`.
 pub(super) fn lacks(case: Case) -> bool {
-    matches!(
-        case,
-        Case::Params1m | Case::Result1m | Case::Unread | Case::Fanout1 | Case::Fanout20
-    )
+    matches!(case, Case::Params1m | Case::Result1m | Case::Unread)
 }
 
 /// The arguments of the program in a case.

@@ -1,15 +1,16 @@
 //! Programs whose instructions are counted, beside `antiphon serve`.
 //!
 //! - `counts_subject calls COUNT` answers so many calls from bytes to bytes, without a socket.
-//! - `counts_subject publisher` serves `items`, a subscription, and `publish`, which sends one item
-//!   to all subscribers. SIGTERM ends it.
+//! - `counts_subject publisher` serves `items`, a subscription, and `publish`, which sends an item so
+//!   many times to all subscribers and returns their number. SIGTERM ends it.
+//! - `counts_subject topic` serves the same with a topic.
 
 use std::error::Error;
 use std::future::Future;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use antiphon::{Dispatcher, Router, Server};
+use antiphon::{Dispatcher, Router, Server, Topic};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use tokio::sync::broadcast::{self, Receiver};
@@ -31,8 +32,9 @@ fn main() -> ExitCode {
             .parse()
             .map_err(Failure::from)
             .and_then(|count| block_on(answer(count))),
-        ["publisher"] => block_on(publish()),
-        _ => Err("usage: counts_subject calls COUNT | publisher".into()),
+        ["publisher"] => block_on(serve(channel())),
+        ["topic"] => block_on(serve(topic())),
+        _ => Err("usage: counts_subject calls COUNT | publisher | topic".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,13 +62,32 @@ async fn answer(calls: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn publish() -> Result<(), Failure> {
+/// A channel, and a stream for each subscriber.
+fn channel() -> Router {
     let (sender, _) = broadcast::channel::<u64>(BEHIND);
     let items = sender.clone();
-    let router = Router::new()
+    Router::new()
         .method_fn("items", move || items_of(items.subscribe()))
-        // It fails only if nobody listens.
-        .method_fn("publish", move |item: u64| sender.send(item).unwrap_or(0));
+        .method_fn("publish", move |item: u64, count: usize| {
+            // It fails only if nobody listens.
+            (0..count).fold(0, |_, _| sender.send(item).unwrap_or(0))
+        })
+}
+
+fn topic() -> Router {
+    let topic = Topic::<u64>::builder("items").build();
+    let items = topic.clone();
+    Router::new()
+        .method_fn("items", move || items.subscribe("items"))
+        .method_fn("publish", move |item: u64, count: usize| {
+            for _ in 0..count {
+                topic.publish("items", &item);
+            }
+            topic.subscribers("items")
+        })
+}
+
+async fn serve(router: Router) -> Result<(), Failure> {
     let listening = Server::new(router)
         .bind("ws://127.0.0.1:0")
         .listen()

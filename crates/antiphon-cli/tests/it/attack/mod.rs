@@ -14,6 +14,7 @@
 //! | `results.rs` | large results that nobody reads |
 //! | `requests.rs` | messages that do not end, messages that wait, messages that grow in memory |
 //! | `streams.rs` | subscriptions that nobody reads |
+//! | `topics.rs` | topics: large items, and many keys |
 //! | `pace.rs` | readers of a few bytes a second |
 //! | `workers.rs` | two workers with a limit of the system on their memory; floods of signals |
 //! | `handshakes.rs` | TLS handshakes that do not end |
@@ -27,6 +28,7 @@ mod results;
 mod streams;
 mod subject;
 mod target;
+mod topics;
 mod workers;
 
 use std::io::Write as _;

@@ -6,16 +6,16 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon::{Router, ServeArgs, Server, ServerCommands, rpc};
+use antiphon::{Router, ServeArgs, Server, ServerCommands, Subscription, Topic, rpc};
 use clap::Parser;
 use futures_core::Stream;
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// Variable with the command line, one argument a line. Without it this is no server.
@@ -43,6 +43,7 @@ fn server() {
     // The texts are there before the memory is looked at.
     LazyLock::force(&LARGE);
     LazyLock::force(&SMALL);
+    LazyLock::force(&ITEM);
     let code = match arguments.mounted {
         true => mounted(),
         false => Server::new(router()).start_with(arguments.serve),
@@ -81,6 +82,58 @@ impl Subject {
     fn rpc_flood(&self) -> impl Stream<Item = Text> {
         Flood
     }
+
+    /// The items of `shout`.
+    fn rpc_hear(&self) -> Subscription<Text> {
+        with_topic(|topic| topic.subscribe(""))
+    }
+
+    /// Publishes a text of 100 KiB; returns its number.
+    fn rpc_shout(&self) -> u64 {
+        with_topic(|topic| topic.publish("", &Text(&ITEM)))
+    }
+
+    /// Subscribes to so many keys, and publishes an item under each.
+    fn rpc_follow_keys(&self, count: usize) -> Value {
+        let follow = |n| with_topic(|topic| topic.subscribe(format!("key {n}")));
+        *FOLLOWED.lock().unwrap() = (0..count).map(follow).collect();
+        self.rpc_publish_keys(count)
+    }
+
+    /// Publishes an item under each of so many keys.
+    fn rpc_publish_keys(&self, count: usize) -> Value {
+        for n in 0..count {
+            with_topic(|topic| topic.publish(format!("key {n}"), &Text(&SHORT)));
+        }
+        self.rpc_topic()
+    }
+
+    /// Ends what `follow_keys` has begun, and forgets the history.
+    fn rpc_let_go(&self) {
+        FOLLOWED.lock().unwrap().clear();
+        *TOPIC.lock().unwrap() = topic();
+    }
+
+    /// What the topic holds.
+    fn rpc_topic(&self) -> Value {
+        with_topic(|topic| {
+            let (kept, waiting) = topic.held_bytes();
+            let (keys, subscribers) = (topic.keys(), topic.all_subscribers());
+            json!({"keys": keys, "subscribers": subscribers, "kept": kept, "waiting": waiting})
+        })
+    }
+}
+
+static TOPIC: LazyLock<Mutex<Topic<Text>>> = LazyLock::new(|| Mutex::new(topic()));
+static FOLLOWED: Mutex<Vec<Subscription<Text>>> = Mutex::new(Vec::new());
+
+/// A topic with a short history.
+fn topic() -> Topic<Text> {
+    Topic::builder("subject").history(2).build()
+}
+
+fn with_topic<R>(act: impl FnOnce(&Topic<Text>) -> R) -> R {
+    act(&TOPIC.lock().unwrap())
 }
 
 /// The number of values in a value.
@@ -94,6 +147,8 @@ fn count(value: &Value) -> usize {
 
 static LARGE: LazyLock<Box<RawValue>> = LazyLock::new(|| text(10_000_000));
 static SMALL: LazyLock<Box<RawValue>> = LazyLock::new(|| text(1_000_000));
+static ITEM: LazyLock<Box<RawValue>> = LazyLock::new(|| text(100 * 1024));
+static SHORT: LazyLock<Box<RawValue>> = LazyLock::new(|| text(100));
 
 fn text(bytes: usize) -> Box<RawValue> {
     RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap()

@@ -105,7 +105,11 @@ fn perform(deed: Deed, mut peer: Peer, random: &mut Random, sent: &mut usize) ->
         }
         Deed::Subscribe => {
             for id in 0..=random.below(10) {
-                peer.send_for_events(&call(id, "ticks", "[1000000,1]"))?;
+                let message = match random.below(2) {
+                    0 => call(id, "ticks", "[1000000,1]"),
+                    _ => call(id, "news.subscribe", &format!("[\"{}\"]", topic(random))),
+                };
+                peer.send_for_events(&message)?;
                 *sent += 1;
             }
             let mut room = [0; 4096];
@@ -138,12 +142,22 @@ fn perform(deed: Deed, mut peer: Peer, random: &mut Random, sent: &mut usize) ->
 fn message(random: &mut Random) -> String {
     let text = "storm ".repeat(random.below(1000));
     let params = format!("[\"{text}\"]");
-    match random.below(4) {
+    match random.below(5) {
         0 => batch(1 + random.below(20), "echo", &params),
         1 => call(random.below(10), "calc.randompaths", "[1,100]"),
         2 => call(random.below(10), "nothing", &params),
+        3 => {
+            let params = format!("[\"{}\",\"{text}\"]", topic(random));
+            call(random.below(10), "news.publish", &params)
+        }
         _ => call(random.below(10), "echo", &params),
     }
+}
+
+/// The name of one of many topics; some of them are busy.
+fn topic(random: &mut Random) -> String {
+    let many = [3, 10_000][random.below(2)];
+    format!("topic {}", random.below(many))
 }
 
 /// A message in two parts.
