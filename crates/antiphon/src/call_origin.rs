@@ -36,6 +36,8 @@ pub enum Transport {
     Unix,
     /// Standard input and output.
     Stdio,
+    /// A NATS server.
+    Nats,
 }
 
 impl fmt::Display for Transport {
@@ -47,6 +49,7 @@ impl fmt::Display for Transport {
             Self::Tcp => "tcp",
             Self::Unix => "unix",
             Self::Stdio => "stdio",
+            Self::Nats => "nats",
         })
     }
 }
@@ -174,7 +177,7 @@ impl Connection {
     pub(crate) fn shares(&self, address: Option<AddressGroup>) -> Shares {
         let kind = match self.transport {
             Transport::InProcess => return Shares::default(),
-            Transport::Http => TransportKind::Requests,
+            Transport::Http | Transport::Nats => TransportKind::Requests,
             Transport::WebSocket | Transport::Tcp | Transport::Unix | Transport::Stdio => {
                 TransportKind::Sessions
             }
@@ -242,6 +245,8 @@ pub(crate) struct Origin {
     /// Whether its calls may open subscriptions and do nothing else: to them, all other methods do not
     /// exist.
     pub(crate) only_streams: bool,
+    /// The only method that its calls may name, where the transport has addressed one.
+    pub(crate) addressed: Option<Box<str>>,
     /// Who the caller is.
     pub(crate) identification: Identification,
     /// The session, where there is one; also where only messages to the caller can follow.
@@ -266,6 +271,7 @@ impl Origin {
             local,
             admin: false,
             only_streams: false,
+            addressed: None,
             identification: Identification::Unasked,
             session: None,
             timeout: None,

@@ -9,11 +9,13 @@
 //! | `trusted_proxies.rs` | proxies whose word about that is taken |
 //! | `loopback.rs` | hosts that are this machine for certain |
 //! | `socket_access.rs` | [`SocketAccess`]: mode and group of a Unix socket |
+//! | `nats.rs` | [`NatsAddress`]: a service behind NATS servers |
 //! | `proxy_query.rs` | the part `proxy=true` of a server's address |
 
 pub(crate) mod client_address;
 pub(crate) mod group;
 pub(crate) mod loopback;
+mod nats;
 mod parse;
 #[cfg(feature = "server")]
 pub(crate) mod proxy_query;
@@ -27,6 +29,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use antiphon_proto::Framing;
+pub use nats::NatsAddress;
+#[cfg(feature = "server")]
+pub(crate) use nats::split_list;
 pub use socket_access::SocketAccess;
 
 /// The address of a server, in the form in which servers, clients and the command-line tool take
@@ -43,6 +48,7 @@ pub use socket_access::SocketAccess;
 /// | `http+unix:PATH`, `ws+unix:PATH` | HTTP or WebSocket on a Unix socket (Unix only) |
 /// | `unix:PATH` | a raw byte stream on a Unix socket (Unix only) |
 /// | `stdio:COMMAND` | a child process, on its standard input and output (clients only) |
+/// | `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/PREFIX` | messages through a NATS server, port 4222 if none is given; see [`NatsAddress`] |
 ///
 /// On raw streams each message is a line, or has a `Content-Length` header as in LSP:
 /// `tcp://HOST:PORT?framing=content-length`, `unix:PATH?framing=content-length`,
@@ -60,7 +66,7 @@ pub use socket_access::SocketAccess;
 /// not expanded.
 ///
 /// IPv6 addresses are written in brackets. The path may include a query. A user name or password is
-/// refused: URLs end up in logs and process lists, so credentials belong in a header.
+/// refused, but for NATS: URLs end up in logs and process lists, so credentials belong in a header.
 ///
 /// Which schemes a build supports depends on its features. The text form can be parsed again.
 ///
@@ -143,6 +149,8 @@ pub enum Address {
         /// How messages are delimited.
         framing: Framing,
     },
+    /// Messages through a broker.
+    Nats(NatsAddress),
 }
 
 impl Address {
@@ -206,6 +214,7 @@ const SCHEMES: &[(&str, bool)] = &[
     ("unix", SOCKETS && cfg!(unix)),
     ("stdio", SOCKETS),
     ("stdio+content-length", SOCKETS),
+    ("nats", cfg!(feature = "nats")),
 ];
 
 /// Host and port in URL form.
@@ -290,6 +299,7 @@ impl fmt::Display for Address {
                 Framing::ContentLength => write!(f, "stdio+content-length:{command}"),
                 _ => write!(f, "stdio:{command}"),
             },
+            Self::Nats(address) => address.fmt(f),
         }
     }
 }

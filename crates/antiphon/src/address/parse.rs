@@ -7,7 +7,7 @@ use std::str::FromStr;
 use antiphon_proto::Framing;
 
 use super::socket_access::split_query;
-use super::{Address, AddressError, SCHEMES, SocketAccess};
+use super::{Address, AddressError, NatsAddress, SCHEMES, SocketAccess};
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -35,6 +35,10 @@ impl FromStr for Address {
             }
             (Some(_), "tcp", Some(rest)) => parse_tcp(rest, false),
             (Some(_), "tls", Some(rest)) => parse_tcp(rest, true),
+            (Some(_), "nats", Some(rest)) => {
+                let place = |place: &str, port| parse_authority(place, Some(port));
+                NatsAddress::parse(rest, place).map(Self::Nats)
+            }
             (Some(_), "http+unix", _) => {
                 let (socket, access) = parse_http_socket(&lower, rest)?;
                 Ok(Self::HttpUnix { socket, access })
@@ -164,7 +168,7 @@ fn split_framing(text: &str) -> Result<(&str, Framing), AddressError> {
     }
 }
 
-fn parse_authority(
+pub(super) fn parse_authority(
     authority: &str,
     default_port: Option<u16>,
 ) -> Result<(Option<String>, u16), AddressError> {

@@ -21,3 +21,5 @@ pub use log::AuditLog;
 #[cfg(not(feature = "server"))]
 pub(crate) use log::AuditLog;
 pub(crate) use record::CallRecord;
+#[cfg(feature = "nats")]
+pub(crate) use timestamp::Timestamp;

@@ -16,6 +16,7 @@ use super::error::Error;
 use super::request::Outgoing;
 use super::session::{SessionExchange, is_unauthenticated};
 use super::shared::Scope;
+use super::split_batch::{self, SplitEntry};
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
 use crate::session_state::{BatchRoom, NewCall};
@@ -53,6 +54,8 @@ pub struct Batch {
     ids: HashMap<Id, usize>,
     timeout: Option<Duration>,
     current: CurrentCall,
+    /// The entries one by one, if there is no request for all of them.
+    split: Vec<SplitEntry>,
     /// The error of the first entry that cannot be sent; then nothing is sent.
     fault: Option<Error>,
 }
@@ -69,6 +72,7 @@ impl Batch {
             calls: Vec::new(),
             ids: HashMap::new(),
             current: CurrentCall::get(),
+            split: Vec::new(),
             fault: None,
         }
     }
@@ -124,7 +128,7 @@ impl Batch {
         let index = self.calls.len();
         match self.scope.shared.id(&subject, id) {
             Ok(id) => {
-                self.push(Some(&id), &name, params);
+                self.push(Some((&id, index)), &name, params);
                 if self.ids.insert(id, index).is_some() {
                     self.fail(|| Error::local(&subject, "another call of the batch has its id"));
                 }
@@ -142,7 +146,17 @@ impl Batch {
         }
     }
 
-    fn push(&mut self, id: Option<&Id>, name: &str, params: Result<Option<String>, String>) {
+    /// Adds an entry: a call with its id and its place, or a notification.
+    fn push(
+        &mut self,
+        call: Option<(&Id, usize)>,
+        name: &str,
+        params: Result<Option<String>, String>,
+    ) {
+        let id = call.map(|(id, _)| id);
+        if self.scope.shared.transport.is_broker() {
+            return self.push_split(call, name, params);
+        }
         if self.entries > 0 {
             self.text.push(b',');
         }
@@ -152,6 +166,29 @@ impl Batch {
                 let shared = &self.scope.shared;
                 let extras = Extras::default();
                 shared.write(&mut self.text, id, name, params.as_deref(), extras);
+            }
+            Err(fault) => self.fail(|| Error::local(&format!("`{name}`"), fault)),
+        }
+    }
+
+    /// Adds an entry that becomes a request of its own.
+    fn push_split(
+        &mut self,
+        call: Option<(&Id, usize)>,
+        name: &str,
+        params: Result<Option<String>, String>,
+    ) {
+        self.entries += 1;
+        let mut text = Vec::new();
+        match params {
+            Ok(params) => {
+                let (shared, id) = (&self.scope.shared, call.map(|(id, _)| id));
+                shared.write(&mut text, id, name, params.as_deref(), Extras::default());
+                self.split.push(SplitEntry {
+                    method: name.to_owned(),
+                    text,
+                    call: call.map(|(id, place)| (id.clone(), place)),
+                });
             }
             Err(fault) => self.fail(|| Error::local(&format!("`{name}`"), fault)),
         }
@@ -178,6 +215,7 @@ impl Batch {
             ids,
             timeout,
             current,
+            split,
             fault,
         } = self;
         async move {
@@ -195,11 +233,16 @@ impl Batch {
             }
             text.push(b']');
             let shared = &scope.shared;
+            if !split.is_empty() {
+                let sending = split_batch::send(shared, split, timeout, &current, &mut responses);
+                return sending.await.map(|()| responses);
+            }
             let source = match &shared.transport {
                 ClientTransport::Session(source) => source,
                 ClientTransport::Http(http) => {
                     let outgoing = Outgoing {
                         subject: SUBJECT,
+                        addressee: None,
                         text,
                         timeout,
                         current,

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::driver::SessionSource;
 use super::error::Error;
+use super::prepared_request::Addressee;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
@@ -177,8 +178,13 @@ impl Prepared {
         // The timeout and the trace context are in the headers.
         let extras = Extras::default();
         shared.write(&mut text, id.as_ref(), self.method.plain(), params, extras);
+        let addressee = Addressee {
+            method: self.method.plain(),
+            is_answered: id.is_some(),
+        };
         let outgoing = Outgoing {
             subject,
+            addressee: Some(addressee),
             text,
             timeout: self.timeout,
             current: self.current,

@@ -9,6 +9,7 @@
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
+//! | `split_batch.rs` | the same through a broker: a request for each entry |
 //! | `subscription/` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
 //! | `request.rs` | HTTP: text, deadline and attempts of a request |
@@ -62,6 +63,7 @@ mod session;
 mod session_authentication;
 mod session_connector;
 mod shared;
+mod split_batch;
 mod subscription;
 mod tls;
 mod token;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use tokio::time::Instant;
 
-use crate::address::Address;
+use crate::address::{Address, NatsAddress};
 use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
 use crate::client::session_connector::{ConnectedSession, SessionConnector};
@@ -47,6 +47,24 @@ impl HttpPool {
         _: &PreparedRequest<'_>,
         _: usize,
         _: Instant,
+    ) -> Result<Received, BoxError> {
+        match self.0 {}
+    }
+}
+
+/// The way through a broker; cannot be constructed.
+pub(super) struct NatsChannel(Infallible);
+
+impl NatsChannel {
+    /// Always fails.
+    pub(super) fn new(_: NatsAddress) -> Result<Self, BoxError> {
+        Err(unsupported())
+    }
+
+    pub(super) async fn send(
+        &self,
+        _: &PreparedRequest<'_>,
+        _: usize,
     ) -> Result<Received, BoxError> {
         match self.0 {}
     }

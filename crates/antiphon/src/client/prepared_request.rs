@@ -28,9 +28,17 @@ pub(super) struct CommonHeaders {
 /// HTTP library reserves a place where it looks for one.
 const SPARE: usize = 4;
 
+/// For a broker: where it takes a request, and whether a response is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Addressee<'a> {
+    pub(super) method: &'a str,
+    pub(super) is_answered: bool,
+}
+
 /// A request.
 pub(super) struct PreparedRequest<'a> {
     pub(super) common: &'a CommonHeaders,
+    pub(super) addressee: Option<Addressee<'a>>,
     pub(super) authorization: Option<&'a HeaderValue>,
     /// The time that is left, in milliseconds.
     pub(super) timeout: Option<u64>,

@@ -13,7 +13,7 @@ use super::call_options::Encoding;
 use super::connect::is_connect;
 use super::error::{Error, Reason};
 use super::late::Late;
-use super::prepared_request::PreparedRequest;
+use super::prepared_request::{Addressee, PreparedRequest};
 use super::response::Answer;
 use super::sent_mark::SentMark;
 use super::shared::Shared;
@@ -29,6 +29,8 @@ const ENVELOPE: usize = 128;
 pub(super) struct Outgoing<'a> {
     /// Its name in errors.
     pub(super) subject: &'a str,
+    /// Where a broker takes it; `None` for a batch.
+    pub(super) addressee: Option<Addressee<'a>>,
     pub(super) text: Vec<u8>,
     /// The timeout; the deadline of the running call may be earlier.
     pub(super) timeout: Option<Duration>,
@@ -56,6 +58,7 @@ pub(super) fn deadline_of(
 /// What all attempts to send one request have in common.
 struct Attempts<'a> {
     subject: &'a str,
+    addressee: Option<Addressee<'a>>,
     started: Instant,
     deadline: Option<Instant>,
     current: CurrentCall,
@@ -69,6 +72,7 @@ impl Shared {
         let (deadline, current) = deadline_of(started, outgoing.timeout, outgoing.current);
         let attempts = Attempts {
             subject: outgoing.subject,
+            addressee: outgoing.addressee,
             started,
             deadline,
             current,
@@ -130,6 +134,7 @@ impl Shared {
             });
             let request = PreparedRequest {
                 common: &http.headers,
+                addressee: attempts.addressee,
                 authorization: grant.map(|grant| &grant.header),
                 timeout: left,
                 deadline: attempts.deadline,

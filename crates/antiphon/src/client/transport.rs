@@ -4,7 +4,7 @@ use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::connect::HttpPool;
+use super::connect::{HttpPool, NatsChannel};
 use super::driver::SessionSource;
 use super::http::{Exchange, Received};
 use super::prepared_request::{CommonHeaders, PreparedRequest};
@@ -27,10 +27,19 @@ pub(super) struct Http {
     pub(super) places: Semaphore,
 }
 
-/// What requests go through: connections of the client, or a service of its user.
+/// What requests go through: connections of the client, a service of its user, or a broker.
 pub(super) enum HttpChannel {
     Pool(HttpPool),
     Service(Box<dyn Exchange>, Uri),
+    /// A broker, which takes no HTTP, but the same requests one by one.
+    Nats(NatsChannel),
+}
+
+impl ClientTransport {
+    /// Whether each request has an address of its own, so that there are no batches.
+    pub(super) fn is_broker(&self) -> bool {
+        matches!(self, Self::Http(http) if matches!(http.channel, HttpChannel::Nats(_)))
+    }
 }
 
 impl Http {
@@ -43,6 +52,7 @@ impl Http {
     ) -> Result<Received, BoxError> {
         match &self.channel {
             HttpChannel::Pool(pool) => pool.send(request, max, now).await,
+            HttpChannel::Nats(channel) => channel.send(request, max).await,
             HttpChannel::Service(service, uri) => {
                 let deadline = request.deadline;
                 service.send(request.watched_to(uri), max, deadline).await

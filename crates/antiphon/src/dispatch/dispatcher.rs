@@ -134,6 +134,14 @@ impl Dispatcher {
         })
     }
 
+    /// The same router for single calls whose results are no larger than this.
+    #[cfg(feature = "nats")]
+    pub(crate) fn of_single_calls(&self, max_result: usize) -> Self {
+        let limits = self.0.limits.clone().max_batch(0);
+        let max = limits.max_response.min(max_result);
+        self.with_limits(limits.max_response(max))
+    }
+
     /// The same router with a limit of calls by caller.
     pub(crate) fn rate_limited(&self, rate: Option<RateLimiter>) -> Self {
         Self::of(Parts {

@@ -59,6 +59,14 @@ pub(super) fn start(
         let unknown = Reply::error(ErrorCode::METHOD_NOT_FOUND);
         return (Started::Replied(unknown), envelope);
     }
+    // Whoever may send to the address of one method must not reach another.
+    if let Some(addressed) = &origin.addressed
+        && addressed.as_bytes() != request.method_bytes()
+    {
+        shared.counters().called(usize::MAX);
+        let other = Reply::error(ErrorCode::INVALID_REQUEST);
+        return (Started::Replied(other), envelope);
+    }
     let (client, params) = (origin.call_client(), request.params_len());
     // Built where it stays until the method takes it: each move of a call copies it.
     let mut place = Some(Call::new(request, origin, limits, buffer));

@@ -21,6 +21,7 @@ use crate::server::stream_connection::StreamConnections;
 use crate::transport::http::connection::{Http, HttpHandler};
 use crate::transport::http::routes::Routes;
 use crate::transport::http::{HttpService, Route};
+use crate::transport::nats::BrokerLimits;
 use crate::transport::tls::server::ServerTls;
 
 /// A route with its path, under the limits of the server.
@@ -37,6 +38,8 @@ pub(super) struct App {
     /// The debts of callers under the rate limit.
     pub(super) rate_table: Arc<RateTable>,
     pub(super) exposure: Exposure,
+    /// What the brokers allow, if it serves through any.
+    pub(super) brokers: Option<BrokerLimits>,
     pub(super) authenticators: Authenticators,
     pub(super) named: NamedAuthenticators,
     pub(super) audit: Option<AuditLog>,
@@ -59,10 +62,15 @@ impl App {
         let accounts = settings.accounts(&self.budgets, answers.max().unwrap_or_default());
         // `Settings::check` has refused what is no network.
         let proxies = TrustedProxies::parse(&settings.trusted_proxies).unwrap_or_default();
+        let raw = self.raw(&routes, settings);
+        let asks = !self.authenticators.is_empty();
+        let broker = (raw.as_ref().zip(self.brokers))
+            .map(|(raw, limits)| limits.setup(&raw.dispatcher, &accounts, asks));
         ConnectionSetup {
+            broker,
             proxies: Arc::new(proxies),
             header_timeout: settings.header_timeout,
-            raw: self.raw(&routes, settings),
+            raw,
             tls: self.tls.clone(),
             http: self.http(routes, accounts.clone(), settings),
             accounts,

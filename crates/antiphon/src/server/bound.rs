@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::address::Address;
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::audit::AuditLog;
 use crate::metrics::status::{ServerStatus, SupervisorClient};
@@ -30,10 +31,11 @@ use crate::server::listener::Listener;
 use crate::server::own_thread::on_own_thread;
 use crate::server::reload::{self, Reloads};
 use crate::server::route_source::RouteSource;
-use crate::server::settings::Settings;
+use crate::server::settings::{Settings, broker};
 use crate::server::worker_counts::WorkerCounts;
 use crate::server::worker_load::WorkerLoad;
 use crate::transport::http::Route;
+use crate::transport::nats::{Broker, BrokerLimits};
 
 /// How long connections have to send the error responses of calls that were dropped.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
@@ -49,6 +51,7 @@ const LAST_CALLS: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct BoundServer {
     listeners: Vec<Listener>,
+    brokers: Vec<Broker>,
     addresses: Vec<SocketAddr>,
     settings: Settings,
     app: App,
@@ -86,6 +89,7 @@ impl BoundServer {
             Some(listeners) => listeners,
             None => bind_listeners(&mut server, false).await?,
         };
+        let brokers = connect_brokers(&server.settings).await?;
         let Server {
             routes,
             settings,
@@ -107,7 +111,7 @@ impl BoundServer {
             handle.shutdown.clone(),
             Arc::clone(&handle.connections),
             Arc::clone(&handle.accepted),
-            listeners.iter().map(ToString::to_string).collect(),
+            urls_of(&listeners, &brokers),
             budgets.clone(),
             provided.supervisor,
         )
@@ -123,7 +127,8 @@ impl BoundServer {
             tls,
             budgets,
             rate_table: RateTable::new(Instant::now()),
-            exposure: Exposure::of(&listeners),
+            exposure: Exposure::of(&listeners, &settings.brokers()),
+            brokers: BrokerLimits::of(&brokers),
             authenticators: server.authenticators,
             named,
             audit,
@@ -137,6 +142,7 @@ impl BoundServer {
         let (setup, _) = watch::channel(app.setup(&settings));
         Ok(Self {
             listeners,
+            brokers,
             addresses,
             settings,
             app,
@@ -160,11 +166,11 @@ impl BoundServer {
         self.urls().into_iter().next().unwrap_or_default()
     }
 
-    /// URLs of all listeners, for clients. With the WebSocket feature, an `http:` listener also
+    /// URLs of all listeners and brokers, for clients. With the WebSocket feature, an `http:` listener also
     /// accepts `ws:`.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
-        self.listeners.iter().map(ToString::to_string).collect()
+        urls_of(&self.listeners, &self.brokers)
     }
 
     /// Status and counters of the server.
@@ -208,6 +214,7 @@ impl BoundServer {
     async fn serve_connections(self, reloads: Reloads) -> Result<(), ServeError> {
         let Self {
             listeners,
+            brokers,
             settings,
             app,
             setup,
@@ -239,6 +246,11 @@ impl BoundServer {
                     () = shutdown.stopped() => {}
                 }
             });
+        }
+        for broker in brokers {
+            let current = setup.subscribe();
+            let setup = move || current.borrow().broker.clone();
+            acceptors.spawn(broker.run(setup, handle.shutdown.clone(), connections.clone()));
         }
         let shared = Acceptor::new(&setup, &handle, &connections, slots);
         for listener in listeners {
@@ -289,9 +301,31 @@ pub(crate) async fn bind_listeners(
     let others_are_served = others_are_served || !listeners.is_empty() || server.stdio.is_some();
     let settings = &server.settings;
     for address in settings.addresses(others_are_served) {
+        if broker(&address).is_some() {
+            continue;
+        }
         listeners.push(Listener::open(&address, settings).await?);
     }
     Ok(listeners)
+}
+
+/// Connects to the brokers among the addresses of a server.
+async fn connect_brokers(settings: &Settings) -> Result<Vec<Broker>, ServeError> {
+    let mut brokers = Vec::new();
+    for address in settings.brokers() {
+        let shown = Address::Nats(address.clone()).to_string();
+        let connected = Broker::connect(address).await;
+        brokers.push(connected.map_err(|source| ServeError::Broker {
+            address: shown,
+            source,
+        })?);
+    }
+    Ok(brokers)
+}
+
+fn urls_of(listeners: &[Listener], brokers: &[Broker]) -> Vec<String> {
+    let listeners = listeners.iter().map(ToString::to_string);
+    listeners.chain(brokers.iter().map(Broker::url)).collect()
 }
 
 /// Opens the audit log, if the settings name one.

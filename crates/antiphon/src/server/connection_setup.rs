@@ -21,6 +21,7 @@ use crate::transport::byte_stream::Socket;
 use crate::transport::http::connection::Http;
 use crate::transport::http::deadlines::LAST_BYTE;
 use crate::transport::http::{Caller, SessionPlace};
+use crate::transport::nats::ServiceSetup;
 use crate::transport::proxy_protocol::read_header;
 use crate::transport::tls::server::{HANDSHAKE_TIMEOUT, ServerTls, TlsPayload};
 
@@ -30,6 +31,8 @@ pub(super) struct ConnectionSetup {
     pub(super) http: Http,
     /// `None` only if there is no route; a server without routes does not start.
     pub(super) raw: Option<StreamConnections>,
+    /// What calls through a broker run with; `None` if there is no broker.
+    pub(super) broker: Option<ServiceSetup>,
     pub(super) tls: Option<ServerTls>,
     /// What the accounts of new connections are made from.
     pub(super) accounts: Accounts,

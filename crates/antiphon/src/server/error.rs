@@ -29,6 +29,13 @@ pub enum ServeError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A broker cannot be reached, or does not take the login.
+    Broker {
+        /// The address as it was given, without the login.
+        address: String,
+        /// What has failed.
+        source: io::Error,
+    },
     /// The server would be public without asking who calls, and the settings do not allow that.
     Public {
         /// What makes it public.
@@ -59,6 +66,9 @@ impl fmt::Display for ServeError {
                 write!(f, "cannot listen on {address:?}: {reason}")
             }
             Self::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::Broker { address, source } => {
+                write!(f, "cannot serve through {address}: {source}")
+            }
             Self::Public { reason } => write!(
                 f,
                 "refusing to start: {reason}, so anybody who reaches this server could call it, \
@@ -79,7 +89,7 @@ impl std::error::Error for ServeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Router(error) => Some(error),
-            Self::Bind { source, .. } => Some(source),
+            Self::Bind { source, .. } | Self::Broker { source, .. } => Some(source),
             Self::Lazy(error) => Some(&**error),
             Self::Io(error) => Some(error),
             _ => None,

@@ -1,5 +1,6 @@
 //! Exposure of a server: who can reach it, and whether callers count as local.
 
+use crate::address::NatsAddress;
 use crate::server::error::ServeError;
 use crate::server::listener::Listener;
 use crate::server::settings::{Profile, Settings};
@@ -7,7 +8,8 @@ use crate::transport::http::host_check::Guard;
 
 /// Reachability of a server, derived from its listeners.
 pub(crate) struct Exposure {
-    /// Whether every listener is bound to loopback or is a Unix socket.
+    /// Whether every listener is bound to loopback or is a Unix socket, and every broker is on this
+    /// machine.
     loopback: bool,
     /// Whether a proxy passes on connections to one of the listeners.
     proxied: bool,
@@ -15,11 +17,12 @@ pub(crate) struct Exposure {
 }
 
 impl Exposure {
-    pub(crate) fn of(listeners: &[Listener]) -> Self {
+    pub(crate) fn of(listeners: &[Listener], brokers: &[NatsAddress]) -> Self {
         let addresses = listeners.iter().filter_map(Listener::address);
         Self {
             proxied: listeners.iter().any(|listener| listener.kind.proxy),
-            loopback: listeners.iter().all(Listener::is_local),
+            loopback: listeners.iter().all(Listener::is_local)
+                && brokers.iter().all(NatsAddress::is_local),
             ports: addresses.map(|address| address.port()).collect(),
         }
     }

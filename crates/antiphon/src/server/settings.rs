@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::address::{Address, NatsAddress, split_list};
 use crate::dispatch::Limits;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
@@ -261,8 +262,14 @@ impl Settings {
         if self.bind.is_empty() && !others_are_served {
             return vec![DEFAULT_ADDRESS.to_owned()];
         }
-        let addresses = self.bind.iter().flat_map(|list| list.split(','));
-        addresses.map(|address| address.trim().to_owned()).collect()
+        let lists = self.bind.iter();
+        lists.flat_map(|list| split_list(list)).collect()
+    }
+
+    /// The brokers among the addresses.
+    pub(crate) fn brokers(&self) -> Vec<NatsAddress> {
+        let addresses = self.addresses(true);
+        addresses.iter().filter_map(|text| broker(text)).collect()
     }
 
     /// Whether a certificate is configured.
@@ -346,6 +353,14 @@ impl Settings {
     /// The budgets of a server.
     pub(super) fn budgets(&self) -> MemoryBudgets {
         MemoryBudgets::new(self.max_request_memory, self.max_response_memory)
+    }
+}
+
+/// The broker that an address names, if it does.
+pub(super) fn broker(address: &str) -> Option<NatsAddress> {
+    match address.parse() {
+        Ok(Address::Nats(address)) => Some(address),
+        _ => None,
     }
 }
 

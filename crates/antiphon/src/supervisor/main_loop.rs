@@ -123,7 +123,8 @@ impl SupervisorSetup {
         };
         let listeners = bind_all(&mut server, &mut inherited).await?;
         let authenticates = !server.authenticators.is_empty();
-        Exposure::of(&listeners).check(&server.settings, authenticates)?;
+        Exposure::of(&listeners, &server.settings.brokers())
+            .check(&server.settings, authenticates)?;
         check(&mut server).await?;
         let urls = listeners.iter().map(ToString::to_string).collect();
         let (shared, sockets) = share(listeners)?;

@@ -13,9 +13,10 @@
 //! | `unix_bind/` | creation of listening Unix sockets |
 //! | `tls/` | TLS around them |
 //! | `proxy_protocol/` | the header of a proxy at the beginning of a byte stream |
+//! | `nats/` | messages through NATS servers |
 //! | `byte_stream.rs` | the trait that all byte streams implement |
 //! | `bounded_body.rs` | collects an HTTP body in memory, up to a size limit |
-//! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs` | stubs for systems and builds without these |
+//! | `no_unix.rs`, `no_tls.rs`, `no_ws.rs`, `no_nats.rs` | stubs for systems and builds without these |
 
 pub(crate) mod bounded_body;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -29,6 +30,9 @@ mod line_breaks;
 #[cfg(feature = "client")]
 mod lookup;
 pub(crate) mod memory;
+#[cfg(feature = "server")]
+#[cfg_attr(not(feature = "nats"), path = "no_nats.rs")]
+pub(crate) mod nats;
 #[cfg(feature = "server")]
 pub(crate) mod proxy_protocol;
 #[cfg(any(feature = "client", feature = "server"))]

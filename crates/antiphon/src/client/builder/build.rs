@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use tokio::sync::Semaphore;
 
-use crate::address::{Address, authority};
+use crate::address::{Address, NatsAddress, authority};
 use crate::client::builder::options::ClientBuilder;
-use crate::client::connect::{self, HttpPool, HttpTarget};
+use crate::client::connect::{self, HttpPool, HttpTarget, NatsChannel};
 use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
@@ -26,6 +26,8 @@ const SUBJECT: &str = "the client";
 
 const PLAINTEXT: &str = "the token would cross the network unencrypted: use https:, wss: or tls:, \
                          or say that it may (`allow_plaintext_token`)";
+
+const NO_TOKEN: &str = "a token does not cross a broker, whose other users could read it";
 
 const NOT_FORWARDED: &str = "an identity can be forwarded inside of this process only \
                              (`in_process`): to another one it proves nothing, and the token of a caller is \
@@ -104,6 +106,9 @@ impl ClientBuilder {
             let tls = connect::tls(&address, &self.tls).map_err(unavailable)?;
             return Ok(self.session(Target::Address(address, tls), &place, offered));
         }
+        if let Address::Nats(address) = address {
+            return self.through_broker(address);
+        }
         let given = self.exchange.take();
         let mut scheme = "http";
         let (place, host, path, target) = match &address {
@@ -153,16 +158,33 @@ impl ClientBuilder {
                 HttpChannel::Pool(pool.map_err(unavailable)?)
             }
         };
+        drop(offered);
+        let transport = self.exchanges(channel, headers);
+        Ok((place, transport))
+    }
+
+    /// A broker as the way to the server, and its name in errors.
+    fn through_broker(&mut self, address: NatsAddress) -> Result<(String, ClientTransport), Error> {
+        if self.tokens.is_some() {
+            return Err(Error::local(SUBJECT, NO_TOKEN));
+        }
+        let place = Address::Nats(address.clone()).to_string();
+        let channel = NatsChannel::new(address);
+        let channel = channel.map_err(|error| Error::local(SUBJECT, error.to_string()))?;
+        let headers = std::mem::take(&mut self.headers);
+        Ok((place, self.exchanges(HttpChannel::Nats(channel), headers)))
+    }
+
+    /// A transport with one exchange for each request.
+    fn exchanges(&mut self, channel: HttpChannel, headers: HeaderMap) -> ClientTransport {
         let timeout = self.calls.timeout.map(|timeout| timeout.as_millis().max(1));
         let timeout = timeout.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
-        let transport = ClientTransport::Http(Box::new(Http {
+        ClientTransport::Http(Box::new(Http {
             headers: CommonHeaders::new(headers, timeout),
             channel,
             tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
-        }));
-        drop(offered);
-        Ok((place, transport))
+        }))
     }
 
     /// The transport of a session, and its name in errors.

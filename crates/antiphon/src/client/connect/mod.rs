@@ -10,6 +10,7 @@
 //! | `unsent.rs` | bodies of requests over HTTP/2 that outlive their calls |
 //! | `socket.rs` | the sockets of HTTP connections, of one type |
 //! | `metered_socket.rs` | limits on what a server sends beside content |
+//! | `nats.rs`, `no_nats.rs` | requests through a broker; none in builds without NATS |
 //! | `fault.rs` | failure to connect, and streams that the server has not processed |
 //! | `tls.rs` | the TLS configuration |
 //! | `session.rs` | connections for sessions |
@@ -21,6 +22,8 @@ mod http1;
 mod http2;
 mod idle;
 mod metered_socket;
+#[cfg_attr(not(feature = "nats"), path = "no_nats.rs")]
+mod nats;
 mod pool;
 mod session;
 mod socket;
@@ -30,6 +33,7 @@ mod unsent;
 pub(super) use dial::HttpTarget;
 pub(super) use fault::is_connect;
 pub(super) use metered_socket::misbehaviour;
+pub(super) use nats::NatsChannel;
 pub(super) use pool::HttpPool;
 pub(super) use session::refusal;
 pub(super) use tls::tls;

@@ -1,0 +1,195 @@
+//! Address of a service behind NATS servers.
+
+use std::fmt;
+
+#[cfg(feature = "server")]
+use super::loopback::is_loopback;
+use super::{AddressError, authority};
+
+/// The port of a NATS server, unless another is given.
+const DEFAULT_PORT: u16 = 4222;
+
+/// The most NATS servers in one address.
+const MAX_SERVERS: usize = 16;
+
+/// The most bytes in a prefix.
+const MAX_PREFIX: usize = 128;
+
+/// Where a service is reached through a broker: one of several NATS servers of a cluster, and the prefix
+/// of the service's subjects.
+///
+/// ```
+/// use antiphon::Address;
+///
+/// let Address::Nats(address) = "nats://one.example,two.example:4223/shop".parse()? else { panic!() };
+/// assert_eq!(address.servers[1], ("two.example".to_owned(), 4223));
+/// assert_eq!(address.prefix, "shop");
+/// assert_eq!(address.to_string(), "nats://one.example:4222,two.example:4223/shop");
+/// # Ok::<(), antiphon::AddressError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NatsAddress {
+    /// Host names or IP addresses, IPv6 without brackets, and ports. There is at least one.
+    pub servers: Vec<(String, u16)>,
+    /// User name and password, in this order. They are in no text form.
+    pub login: Option<(String, String)>,
+    /// What the subjects of the service begin with: words of letters, digits, `-` and `_`, with dots
+    /// between them.
+    pub prefix: String,
+}
+
+impl NatsAddress {
+    /// Parses what follows `nats://`.
+    pub(super) fn parse(
+        rest: &str,
+        parse_place: impl Fn(&str, u16) -> Result<(Option<String>, u16), AddressError>,
+    ) -> Result<Self, AddressError> {
+        let malformed = |reason: &str| AddressError::Malformed {
+            reason: reason.to_owned(),
+        };
+        let (places, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, places) = match places.rsplit_once('@') {
+            Some((login, places)) => (Some(login), places),
+            None => (None, places),
+        };
+        let login = match login.map(|login| login.split_once(':')) {
+            None => None,
+            Some(Some((user, password))) if !user.is_empty() => {
+                Some((user.to_owned(), password.to_owned()))
+            }
+            Some(_) => return Err(malformed("a login is written `USER:PASSWORD@`")),
+        };
+        let mut servers = Vec::new();
+        for place in places.split(',') {
+            let (host, port) = parse_place(place, DEFAULT_PORT)?;
+            let host = host.ok_or_else(|| malformed("a NATS server needs a host"))?;
+            servers.push((host, port));
+        }
+        if servers.len() > MAX_SERVERS {
+            return Err(malformed("there are more than 16 NATS servers"));
+        }
+        if !is_prefix(prefix) {
+            return Err(malformed(
+                "`nats:` needs a prefix for subjects, as in `nats://localhost/shop`: words of \
+                 letters, digits, `-` and `_`, with dots between them, 128 bytes at most",
+            ));
+        }
+        Ok(Self {
+            servers,
+            login,
+            prefix: prefix.to_owned(),
+        })
+    }
+
+    /// Whether all NATS servers are on this machine.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_local(&self) -> bool {
+        self.servers.iter().all(|(host, _)| is_loopback(host))
+    }
+}
+
+/// The addresses in a list with commas between them. Those before the prefix of a service behind NATS
+/// servers are part of its address.
+#[cfg(feature = "server")]
+pub(crate) fn split_list(list: &str) -> Vec<String> {
+    let mut addresses: Vec<String> = Vec::new();
+    for part in list.split(',') {
+        let is_open = |last: &&mut String| {
+            let rest = last.strip_prefix("nats://");
+            rest.is_some_and(|rest| !rest.contains('/'))
+        };
+        match addresses.last_mut().filter(is_open) {
+            Some(last) => {
+                last.push(',');
+                last.push_str(part.trim());
+            }
+            None => addresses.push(part.trim().to_owned()),
+        }
+    }
+    addresses
+}
+
+/// Whether a text is a prefix of subjects, none of whose words means anything to NATS.
+fn is_prefix(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.len() <= MAX_PREFIX
+        && (text.split('.')).all(|word| !word.is_empty() && word.bytes().all(plain))
+}
+
+impl fmt::Display for NatsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = (self.servers.iter()).map(|(host, port)| authority(host, *port));
+        let places: Vec<_> = places.collect();
+        write!(f, "nats://{}/{}", places.join(","), self.prefix)
+    }
+}
+
+impl fmt::Debug for NatsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NatsAddress")
+            .field(&self.to_string())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::address::parse::parse_authority;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_parsed_and_its_text_has_no_login() {
+        fn check(text: &str, expected: Option<&str>) {
+            let parsed = NatsAddress::parse(text, |place, port| parse_authority(place, Some(port)));
+            let shown = parsed.map(|address| address.to_string());
+            assert_eq!(shown.ok().as_deref(), expected, "{text}");
+        }
+        check("h/p", Some("nats://h:4222/p"));
+        check("h:1,[::1]:2/a.b-c_9", Some("nats://h:1,[::1]:2/a.b-c_9"));
+        check("user:s3cret@h/p", Some("nats://h:4222/p"));
+        check("user:p@ss:w@h/p", Some("nats://h:4222/p"));
+        check("user@h/p", None);
+        check(":x@h/p", None);
+        check("h", None);
+        check("h/", None);
+        check("h/a..b", None);
+        check("h/.a", None);
+        check("h/a.", None);
+        check("h/*", None);
+        check("h/a.>", None);
+        check("h/a b", None);
+        check("h/a/b", None);
+        check("h/p?x=y", None);
+        check("/p", None);
+        check("h,/p", None);
+        check("h:99999/p", None);
+        check(&format!("h/{}", "x".repeat(129)), None);
+        check(&format!("{}h/p", "h,".repeat(16)), None);
+    }
+
+    #[test]
+    #[cfg(feature = "server")]
+    fn a_list_keeps_the_servers_of_an_address_together() {
+        fn check(list: &str, expected: &[&str]) {
+            assert_eq!(split_list(list), expected, "{list}");
+        }
+        check(":1", &[":1"]);
+        check(":1, tcp://h:2 ,:3", &[":1", "tcp://h:2", ":3"]);
+        check("nats://a,b:1/p,:2", &["nats://a,b:1/p", ":2"]);
+        check(
+            ":2,nats://a/p,nats://b,c/q",
+            &[":2", "nats://a/p", "nats://b,c/q"],
+        );
+        check("nats://a,:2", &["nats://a,:2"]);
+    }
+
+    #[test]
+    fn no_debug_text_has_the_password() {
+        let parsed = NatsAddress::parse("user:s3cret@h/p", |place, port| {
+            parse_authority(place, Some(port))
+        });
+        assert!(!format!("{:?}", parsed.unwrap()).contains("s3cret"));
+    }
+}

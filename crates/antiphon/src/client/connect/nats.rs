@@ -1,0 +1,131 @@
+//! Requests through a broker, over one connection that all calls of a client share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use antiphon_proto::{ErrorCode, ErrorObject, message};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use tokio::time::Instant;
+
+use super::fault::ConnectFault;
+use crate::address::NatsAddress;
+use crate::client::http::{BodyFault, Received};
+use crate::client::late::Late;
+use crate::client::prepared_request::PreparedRequest;
+use crate::router::BoxError;
+use crate::transport::nats::{Delivery, Failure, RequestHeaders, Requests};
+
+/// The way of a client through a broker. It connects with the first request.
+pub(in crate::client) struct NatsChannel {
+    address: NatsAddress,
+    current: Mutex<Option<Arc<Requests>>>,
+    /// Held by the one who connects.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+impl NatsChannel {
+    /// A channel without a connection.
+    ///
+    /// # Errors
+    ///
+    /// None in this build.
+    pub(in crate::client) fn new(address: NatsAddress) -> Result<Self, BoxError> {
+        Ok(Self {
+            address,
+            current: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Sends a request, and takes the response, if it has no more than `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response.
+    pub(in crate::client) async fn send(
+        &self,
+        request: &PreparedRequest<'_>,
+        max: usize,
+    ) -> Result<Received, BoxError> {
+        let Some(addressee) = request.addressee else {
+            return Err("a NATS server takes single requests only".into());
+        };
+        let requests = match self.usable() {
+            Some(requests) => requests,
+            None => {
+                let requests = self.connect().await?;
+                Late::check(request.deadline, Instant::now())?;
+                requests
+            }
+        };
+        let headers = RequestHeaders {
+            timeout: request.timeout,
+            traceparent: request.current.traceparent.clone(),
+            tracestate: request.current.tracestate.clone(),
+        };
+        let (method, text) = (addressee.method, request.text.clone());
+        let mark = |sent| request.mark.set(sent);
+        if !addressee.is_answered {
+            let sent = requests.notify(method, &headers, text, &mark).await;
+            sent.map_err(told)?;
+            return Ok(received(StatusCode::NO_CONTENT, Ok(Bytes::new())));
+        }
+        let delivery = requests.call(method, &headers, text, &mark).await;
+        let body = match delivery.map_err(told)? {
+            Delivery::Response(text) if text.len() > max => Err(BodyFault::TooLong(max)),
+            Delivery::Response(text) => Ok(text),
+            Delivery::NobodyServes { was_served } => Ok(nobody(was_served)),
+        };
+        Ok(received(StatusCode::OK, body))
+    }
+
+    async fn connect(&self) -> Result<Arc<Requests>, BoxError> {
+        let _connecting = self.connecting.lock().await;
+        if let Some(requests) = self.usable() {
+            return Ok(requests);
+        }
+        let opened = Requests::open(&self.address).await;
+        let requests = Arc::new(opened.map_err(ConnectFault::new)?);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = current.replace(Arc::clone(&requests));
+        drop(current);
+        drop(old);
+        Ok(requests)
+    }
+
+    fn usable(&self) -> Option<Arc<Requests>> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.clone().filter(|requests| requests.is_usable())
+    }
+}
+
+fn told(failure: Failure) -> BoxError {
+    match failure {
+        Failure::Away => ConnectFault::new(failure).into(),
+        other => other.into(),
+    }
+}
+
+/// The answer to a call that no server has taken. It is an error of a server, because nothing has run.
+fn nobody(was_served: bool) -> Bytes {
+    let error = match was_served {
+        true => ErrorObject::new(
+            ErrorCode::OVERLOADED,
+            "No server of this method is there now",
+        ),
+        false => ErrorObject::of(ErrorCode::METHOD_NOT_FOUND),
+    };
+    let mut text = Vec::new();
+    message::write_error(&mut text, b"null", &error);
+    text.into()
+}
+
+fn received(status: StatusCode, body: Result<Bytes, BodyFault>) -> Received {
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = status;
+    Received {
+        head,
+        body,
+        ended: Instant::now(),
+    }
+}

@@ -1,0 +1,26 @@
+//! Stub of `nats` for builds without it.
+
+use std::convert::Infallible;
+
+use crate::address::NatsAddress;
+use crate::client::http::Received;
+use crate::client::prepared_request::PreparedRequest;
+use crate::router::BoxError;
+
+/// The way of a client through a broker; cannot be constructed.
+pub(in crate::client) struct NatsChannel(Infallible);
+
+impl NatsChannel {
+    /// Always fails.
+    pub(in crate::client) fn new(_: NatsAddress) -> Result<Self, BoxError> {
+        Err("this program was built without NATS (feature `nats` of antiphon)".into())
+    }
+
+    pub(in crate::client) async fn send(
+        &self,
+        _: &PreparedRequest<'_>,
+        _: usize,
+    ) -> Result<Received, BoxError> {
+        match self.0 {}
+    }
+}

@@ -1,0 +1,95 @@
+//! Headers of messages: the caller's time and trace, and what a message is if it is no response.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message};
+
+use crate::call_origin::{MAX_TRACE, Origin};
+
+/// The time that remains until the caller's deadline, in whole milliseconds; the same name as over HTTP.
+const TIMEOUT: &str = "rpc-timeout-ms";
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+
+/// What a message is, where it is neither a request nor a response.
+const KIND: &str = "rpc-kind";
+const RUNNING: &str = "running";
+const CANCEL: &str = "cancel";
+
+/// The most bytes of headers in one of our requests, beside its trace.
+pub(super) const ROOM: usize = 256;
+
+/// What a request says beside its text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestHeaders {
+    /// The time that is left, in milliseconds.
+    pub(crate) timeout: Option<u64>,
+    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) tracestate: Option<Arc<str>>,
+}
+
+impl RequestHeaders {
+    /// The headers to send. What no header can carry is left out.
+    pub(super) fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        if let Some(timeout) = self.timeout {
+            map.insert(TIMEOUT, timeout.to_string().as_str());
+        }
+        let trace = [
+            (TRACEPARENT, &self.traceparent),
+            (TRACESTATE, &self.tracestate),
+        ];
+        for (name, value) in trace {
+            if let Some(value) = value.as_deref().filter(|value| is_trace(value)) {
+                map.insert(name, value);
+            }
+        }
+        map
+    }
+
+    /// Tells the origin of a call what the headers of its message say.
+    pub(super) fn describe(map: Option<&HeaderMap>, origin: &mut Origin) {
+        let Some(map) = map else { return };
+        let text = |name: &str| map.get(name).map(|value| value.as_str());
+        let milliseconds = text(TIMEOUT).and_then(|value| value.parse().ok());
+        origin.timeout = milliseconds.map(Duration::from_millis);
+        let trace = |name: &str| text(name).filter(|value| is_trace(value)).map(Arc::from);
+        origin.traceparent = trace(TRACEPARENT);
+        origin.tracestate = trace(TRACESTATE);
+    }
+}
+
+fn is_trace(value: &str) -> bool {
+    let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    value.len() <= MAX_TRACE && value.bytes().all(printable)
+}
+
+/// The header of an acknowledgement, and of a beat.
+pub(super) fn running() -> HeaderMap {
+    kind(RUNNING)
+}
+
+/// The header of a cancellation.
+pub(super) fn cancel() -> HeaderMap {
+    kind(CANCEL)
+}
+
+pub(super) fn is_running(message: &Message) -> bool {
+    has_kind(message, RUNNING)
+}
+
+pub(super) fn is_cancel(message: &Message) -> bool {
+    has_kind(message, CANCEL)
+}
+
+fn kind(value: &str) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    map.insert(KIND, value);
+    map
+}
+
+fn has_kind(message: &Message, expected: &str) -> bool {
+    let kind = message.headers.as_ref().and_then(|map| map.get(KIND));
+    kind.is_some_and(|kind| kind.as_str() == expected)
+}

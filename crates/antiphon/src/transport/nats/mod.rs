@@ -1,0 +1,39 @@
+//! Messages through NATS servers: one subject for each method, and an inbox for responses.
+//!
+//! A caller publishes a request on the subject of its method. One of the servers that have subscribed to
+//! that subject as a group gets it, and publishes the response on the caller's inbox. What takes longer is
+//! acknowledged there, and shows with beats that it still runs.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `subject.rs` | names of methods → subjects, and back |
+//! | `headers.rs` | what goes with a message: time, trace, kind |
+//! | `link.rs` | [`Link`]: the connection to a broker, and whether it is up |
+//! | `requests.rs` | caller: requests in flight, by inbox |
+//! | `table.rs` | caller: those that have no answer yet |
+//! | `inbox.rs` | caller: the task that reads the inbox |
+//! | `service.rs` | server: subscriptions, from their start until they are drained |
+//! | `serving.rs` | server: what all calls share |
+//! | `receive.rs` | server: one message, from its checks to its response |
+//! | `long_call.rs` | server: a call that takes longer: acknowledgement, beats |
+//! | `long_calls.rs` | server: those calls, and their cancellation |
+//! | `discovery.rs` | server: answers as a NATS micro service (ADR-32) |
+
+mod discovery;
+mod headers;
+mod inbox;
+mod link;
+mod long_call;
+mod long_calls;
+mod receive;
+mod requests;
+mod service;
+mod serving;
+mod subject;
+mod table;
+
+pub(crate) use headers::RequestHeaders;
+pub(crate) use requests::{Delivery, Requests};
+pub(crate) use service::Broker;
+pub(crate) use serving::{BrokerLimits, ServiceSetup};
+pub(crate) use table::Failure;

@@ -1,0 +1,220 @@
+//! Requests of a caller: published on the subjects of their methods, and answered on one inbox.
+//!
+//! A request is sent once, whatever happens. What is lost with the connection, or is silent for too long,
+//! may have run, and its caller is told so.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::Subject;
+use async_nats::client::PublishErrorKind;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::headers::RequestHeaders;
+use super::inbox::Inbox;
+use super::link::Link;
+use super::subject::Subjects;
+use super::table::{Answer, Answering, Failure, Table};
+use crate::address::NatsAddress;
+
+/// How long a server may be silent about a request. It acknowledges one that takes longer than 250 ms, and
+/// sends a beat each second.
+const SILENCE: Duration = Duration::from_millis(2500);
+
+/// The most cancellations that wait to be sent. The beat of a call that lacks its own brings it again.
+const MAX_CANCELS: usize = 1024;
+
+/// What has become of a request that was sent.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Response(Bytes),
+    /// No server has subscribed to the subject, so nothing has run. Whether one had before.
+    NobodyServes {
+        was_served: bool,
+    },
+}
+
+/// The requests of one client.
+pub(crate) struct Requests {
+    link: Link,
+    subjects: Subjects,
+    /// What the subjects for responses begin with.
+    inbox: String,
+    table: Arc<Table>,
+    /// Numbers of requests, and what makes them unguessable for servers that see some of them.
+    next: AtomicU64,
+    keys: RandomState,
+    cancels: mpsc::Sender<Subject>,
+    reader: AbortOnDropHandle<()>,
+}
+
+impl Requests {
+    /// Connects to a broker.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection.
+    pub(crate) async fn open(address: &NatsAddress) -> io::Result<Self> {
+        let link = Link::connect(address, "antiphon client").await?;
+        let inbox = link.client().new_inbox();
+        let subscribed = link.client().subscribe(format!("{inbox}.*")).await;
+        let subscriber = subscribed.map_err(io::Error::other)?;
+        let subjects = Subjects::new(&address.prefix);
+        let table = Arc::<Table>::default();
+        let (cancels, queue) = mpsc::channel(MAX_CANCELS);
+        let reader = Inbox {
+            link: link.clone(),
+            subscriber,
+            table: Arc::clone(&table),
+            cancels: queue,
+            control: subjects.of_calls(""),
+        };
+        Ok(Self {
+            link,
+            subjects,
+            inbox,
+            table,
+            next: AtomicU64::new(0),
+            keys: RandomState::new(),
+            cancels,
+            reader: AbortOnDropHandle::new(tokio::spawn(reader.run())),
+        })
+    }
+
+    /// Whether responses are still read. They are not if the runtime in which it was opened has ended.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.reader.is_finished()
+    }
+
+    /// Sends a request and waits for its response. `mark` learns whether it may have been sent, before it
+    /// is. Dropping the future cancels the call.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        headers: &RequestHeaders,
+        text: Bytes,
+        mark: &(dyn Fn(bool) + Sync),
+    ) -> Result<Delivery, Failure> {
+        let subject = self.subjects.of_method(method).ok_or(Failure::LongName)?;
+        let service = self.subjects.served_by(&subject);
+        let mut call = self.register();
+        let reply = format!("{}.{}", self.inbox, call.key);
+        self.publish(subject, Some(reply), headers, text, mark)
+            .await?;
+        match call.answer().await? {
+            Answer::Response(text) => {
+                self.table.note_served(service);
+                Ok(Delivery::Response(text))
+            }
+            Answer::NobodyServes => Ok(Delivery::NobodyServes {
+                was_served: self.table.was_served(&service),
+            }),
+        }
+    }
+
+    /// Sends a notification.
+    ///
+    /// # Errors
+    ///
+    /// If it was not sent.
+    pub(crate) async fn notify(
+        &self,
+        method: &str,
+        headers: &RequestHeaders,
+        text: Bytes,
+        mark: &(dyn Fn(bool) + Sync),
+    ) -> Result<(), Failure> {
+        let subject = self.subjects.of_method(method).ok_or(Failure::LongName)?;
+        self.publish(subject, None, headers, text, mark).await
+    }
+
+    async fn publish(
+        &self,
+        subject: String,
+        reply: Option<String>,
+        headers: &RequestHeaders,
+        text: Bytes,
+        mark: &(dyn Fn(bool) + Sync),
+    ) -> Result<(), Failure> {
+        if !self.link.is_up() {
+            return Err(Failure::Away);
+        }
+        let (client, headers) = (self.link.client(), headers.to_map());
+        mark(true);
+        let published = match reply {
+            Some(reply) => {
+                let sending = client.publish_with_reply_and_headers(subject, reply, headers, text);
+                sending.await
+            }
+            None => client.publish_with_headers(subject, headers, text).await,
+        };
+        published.map_err(|error| {
+            mark(false);
+            match error.kind() {
+                PublishErrorKind::MaxPayloadExceeded => Failure::TooLarge(self.link.max_payload()),
+                _ => Failure::Away,
+            }
+        })
+    }
+
+    fn register(&self) -> InFlight<'_> {
+        let key = || {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            self.keys.hash_one(number)
+        };
+        let (key, receiver, seen) = self.table.add(key);
+        InFlight {
+            requests: self,
+            key,
+            receiver,
+            seen,
+        }
+    }
+}
+
+/// A request in flight; if it is dropped before there is an answer, it is cancelled.
+struct InFlight<'a> {
+    requests: &'a Requests,
+    key: u64,
+    receiver: Answering,
+    seen: Instant,
+}
+
+impl InFlight<'_> {
+    async fn answer(&mut self) -> Result<Answer, Failure> {
+        loop {
+            let until = self.seen + SILENCE;
+            if let Ok(answer) = timeout_at(until, &mut self.receiver).await {
+                // The sender is dropped only with the table, which is there.
+                return answer.unwrap_or(Err(Failure::Lost));
+            }
+            let Some(seen) = self.requests.table.seen(self.key) else {
+                // The answer is there by now.
+                continue;
+            };
+            if seen == self.seen {
+                return Err(Failure::Silent);
+            }
+            self.seen = seen;
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        // Without an acknowledgement so far, it is cancelled when that comes.
+        if let Some(control) = self.requests.table.remove(self.key) {
+            let _ = self.requests.cancels.try_send(control);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Server behind a broker: its subscriptions, from their start until they are drained.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_nats::Subscriber;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::task::TaskTracker;
+
+use super::discovery;
+use super::link::{Link, next};
+use super::long_calls::LongCalls;
+use super::receive::receive;
+use super::serving::{BrokerLimits, Service, ServiceSetup};
+use super::subject::Subjects;
+use crate::address::{Address, NatsAddress};
+use crate::describe::Access;
+use crate::shutdown::Shutdown;
+
+/// How long a broker has, after a stop, to deliver what it has sent already.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a broker has to take the last responses.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// A connection of a server to a broker, before it serves.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    link: Link,
+    address: NatsAddress,
+}
+
+impl Broker {
+    /// Connects to a broker.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection.
+    pub(crate) async fn connect(address: NatsAddress) -> io::Result<Self> {
+        let link = Link::connect(&address, "antiphon server").await?;
+        Ok(Self { link, address })
+    }
+
+    /// The address for clients.
+    pub(crate) fn url(&self) -> String {
+        Address::Nats(self.address.clone()).to_string()
+    }
+
+    /// Subscribes to the subjects of all methods, as one of a group, and answers calls until the server
+    /// stops. Then it leaves the group and takes what was on its way to it. Calls that run longer belong
+    /// to the tracker, and so does the end of the connection.
+    pub(crate) async fn run(
+        self,
+        setup: impl Fn() -> Option<ServiceSetup> + Send + Sync + 'static,
+        shutdown: Shutdown,
+        connections: TaskTracker,
+    ) {
+        let id = self.link.secret();
+        let subjects = Subjects::new(&self.address.prefix);
+        let service = Arc::new(Service {
+            long: LongCalls::new(subjects.of_calls(&id)),
+            link: self.link,
+            subjects,
+            setup: Box::new(setup),
+            shutdown,
+            calls: TaskTracker::new(),
+            name: self.address.prefix.replace('.', "_"),
+            id,
+            started: SystemTime::now(),
+        });
+        let subscriptions = TaskTracker::new();
+        // Those about calls outlive the others.
+        let answering = TaskTracker::new();
+        if let Err(error) = service.subscribe(&subscriptions, &answering).await {
+            tracing::error!("the NATS server takes no subscription: {error}");
+        }
+        service.shutdown.stopped().await;
+        subscriptions.close();
+        subscriptions.wait().await;
+        connections.spawn(async move {
+            service.calls.close();
+            let ending = async {
+                service.calls.wait().await;
+                if service.link.is_up() {
+                    let _ = timeout(FLUSH, service.link.client().flush()).await;
+                }
+            };
+            service.shutdown.until_killed(ending).await;
+            service.long.close();
+        });
+    }
+}
+
+impl BrokerLimits {
+    /// What all of these brokers allow; `None` if there is none.
+    pub(crate) fn of(brokers: &[Broker]) -> Option<Self> {
+        let limits = brokers.iter().map(|broker| broker.link.max_payload());
+        limits.min().map(|max_payload| Self { max_payload })
+    }
+}
+
+impl Service {
+    async fn subscribe(
+        self: &Arc<Self>,
+        subscriptions: &TaskTracker,
+        answering: &TaskTracker,
+    ) -> Result<(), async_nats::client::SubscribeError> {
+        let client = self.link.client();
+        let Some(setup) = (self.setup)() else {
+            return Ok(());
+        };
+        let control = client
+            .subscribe(format!("{}.*", self.long.subject()))
+            .await?;
+        let service = Arc::clone(self);
+        answering.spawn(async move { service.long.read(control).await });
+        for subject in discovery::subjects(&self.name, &self.id) {
+            let asked = client.subscribe(subject).await?;
+            subscriptions.spawn(discovery::answer(Arc::clone(self), asked));
+        }
+        let methods = setup.dispatcher.tree().methods(Access::Public);
+        let names = methods.iter().map(|method| method.name());
+        for subject in self.subjects.of_service(names) {
+            let group = self.name.clone();
+            let calls = client.queue_subscribe(subject, group).await?;
+            subscriptions.spawn(serve(Arc::clone(self), calls));
+        }
+        Ok(())
+    }
+}
+
+/// Takes the messages of a subscription, in order, until the server stops and the rest is taken.
+async fn serve(service: Arc<Service>, mut subscriber: Subscriber) {
+    let shutdown = service.shutdown.clone();
+    let mut stopped = pin!(shutdown.stopped());
+    let mut end = None;
+    loop {
+        tokio::select! {
+            message = next(&mut subscriber) => match message {
+                Some(message) => receive(&service, message).await,
+                None => return,
+            },
+            () = &mut stopped, if end.is_none() => {
+                end = Some(Instant::now() + DRAIN);
+                if subscriber.drain().await.is_err() {
+                    return;
+                }
+            }
+            () = at(end), if end.is_some() => return,
+        }
+    }
+}
+
+async fn at(end: Option<Instant>) {
+    if let Some(end) = end {
+        sleep_until(end).await;
+    }
+}
