@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::address::Address;
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::audit::AuditLog;
 use crate::metrics::status::{ServerStatus, SupervisorClient};
@@ -20,6 +19,7 @@ use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
 use crate::server::authentication::NamedAuthenticators;
+use crate::server::brokers;
 use crate::server::builder::Server;
 use crate::server::connection_kind::ConnectionKind;
 use crate::server::connection_limits::ConnectionSlots;
@@ -89,7 +89,7 @@ impl BoundServer {
             Some(listeners) => listeners,
             None => bind_listeners(&mut server, false).await?,
         };
-        let brokers = connect_brokers(&server.settings).await?;
+        let brokers = brokers::connect(&server.settings).await?;
         let Server {
             routes,
             settings,
@@ -111,7 +111,7 @@ impl BoundServer {
             handle.shutdown.clone(),
             Arc::clone(&handle.connections),
             Arc::clone(&handle.accepted),
-            urls_of(&listeners, &brokers),
+            brokers::urls(&listeners, &brokers),
             budgets.clone(),
             provided.supervisor,
         )
@@ -170,7 +170,7 @@ impl BoundServer {
     /// accepts `ws:`.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
-        urls_of(&self.listeners, &self.brokers)
+        brokers::urls(&self.listeners, &self.brokers)
     }
 
     /// Status and counters of the server.
@@ -307,25 +307,6 @@ pub(crate) async fn bind_listeners(
         listeners.push(Listener::open(&address, settings).await?);
     }
     Ok(listeners)
-}
-
-/// Connects to the brokers among the addresses of a server.
-async fn connect_brokers(settings: &Settings) -> Result<Vec<Broker>, ServeError> {
-    let mut brokers = Vec::new();
-    for address in settings.brokers() {
-        let shown = Address::Nats(address.clone()).to_string();
-        let connected = Broker::connect(address).await;
-        brokers.push(connected.map_err(|source| ServeError::Broker {
-            address: shown,
-            source,
-        })?);
-    }
-    Ok(brokers)
-}
-
-fn urls_of(listeners: &[Listener], brokers: &[Broker]) -> Vec<String> {
-    let listeners = listeners.iter().map(ToString::to_string);
-    listeners.chain(brokers.iter().map(Broker::url)).collect()
 }
 
 /// Opens the audit log, if the settings name one.

@@ -7,6 +7,7 @@
 //! | `settings_check/` | settings that cannot be meant |
 //! | `route_source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
 //! | `serve.rs` | binding, serving and stopping in the caller's runtime |
+//! | `brokers.rs` | brokers among the addresses |
 //! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
 //! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets from another process |
 //! | `reload.rs` | reload of a running server |
@@ -34,6 +35,7 @@ mod app;
 #[cfg_attr(not(feature = "auth"), path = "no_authentication.rs")]
 pub(crate) mod authentication;
 pub(crate) mod bound;
+mod brokers;
 mod builder;
 mod commands;
 mod connection_kind;

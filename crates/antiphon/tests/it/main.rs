@@ -26,6 +26,8 @@ mod http;
 mod identity;
 mod macros;
 #[cfg(unix)]
+mod nats;
+#[cfg(unix)]
 mod program;
 mod rate_limit;
 mod rpc_trait;
