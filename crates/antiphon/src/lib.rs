@@ -302,7 +302,7 @@
 //! | `metrics` | no | counters of calls per method and of connections, at `GET /metrics` |
 //! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli` |
 //! | `full` | no | all of these |
-//! | `nats` | no | `nats:` addresses: servers and clients that meet at a NATS server; turns on `server` and `client` |
+//! | `nats` | no | `nats:` addresses: servers and clients that meet at a NATS server; turns on `server`, `client` and `tls` |
 //!
 //! Without any feature there are routers, [`Dispatcher`], and a [`Client`] that calls in process or
 //! through a `tower` service that you provide. This also builds for WebAssembly.

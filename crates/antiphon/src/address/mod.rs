@@ -48,7 +48,7 @@ pub use socket_access::SocketAccess;
 /// | `http+unix:PATH`, `ws+unix:PATH` | HTTP or WebSocket on a Unix socket (Unix only) |
 /// | `unix:PATH` | a raw byte stream on a Unix socket (Unix only) |
 /// | `stdio:COMMAND` | a child process, on its standard input and output (clients only) |
-/// | `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/PREFIX` | messages through a NATS server, port 4222 if none is given; see [`NatsAddress`] |
+/// | `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/PREFIX`, `nats+tls://…` | messages through a NATS server, port 4222 if none is given; see [`NatsAddress`] |
 ///
 /// On raw streams each message is a line, or has a `Content-Length` header as in LSP:
 /// `tcp://HOST:PORT?framing=content-length`, `unix:PATH?framing=content-length`,
@@ -162,6 +162,7 @@ impl Address {
             Self::Http { secure: true, .. }
                 | Self::WebSocket { secure: true, .. }
                 | Self::Tcp { secure: true, .. }
+                | Self::Nats(NatsAddress { secure: true, .. })
         )
     }
 
@@ -215,6 +216,7 @@ const SCHEMES: &[(&str, bool)] = &[
     ("stdio", SOCKETS),
     ("stdio+content-length", SOCKETS),
     ("nats", cfg!(feature = "nats")),
+    ("nats+tls", cfg!(feature = "nats")),
 ];
 
 /// Host and port in URL form.

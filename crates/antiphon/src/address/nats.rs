@@ -30,6 +30,9 @@ const MAX_PREFIX: usize = 128;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NatsAddress {
+    /// Whether the connection to the NATS server has to use TLS (`nats+tls:`). Without it, the NATS server
+    /// decides.
+    pub secure: bool,
     /// Host names or IP addresses, IPv6 without brackets, and ports. There is at least one.
     pub servers: Vec<(String, u16)>,
     /// User name and password, in this order. They are in no text form.
@@ -40,9 +43,10 @@ pub struct NatsAddress {
 }
 
 impl NatsAddress {
-    /// Parses what follows `nats://`.
+    /// Parses what follows `nats://` or `nats+tls://`.
     pub(super) fn parse(
         rest: &str,
+        secure: bool,
         parse_place: impl Fn(&str, u16) -> Result<(Option<String>, u16), AddressError>,
     ) -> Result<Self, AddressError> {
         let malformed = |reason: &str| AddressError::Malformed {
@@ -76,6 +80,7 @@ impl NatsAddress {
             ));
         }
         Ok(Self {
+            secure,
             servers,
             login,
             prefix: prefix.to_owned(),
@@ -96,8 +101,8 @@ pub(crate) fn split_list(list: &str) -> Vec<String> {
     let mut addresses: Vec<String> = Vec::new();
     for part in list.split(',') {
         let is_open = |last: &&mut String| {
-            let rest = last.strip_prefix("nats://");
-            rest.is_some_and(|rest| !rest.contains('/'))
+            let rest = ["nats://", "nats+tls://"].map(|scheme| last.strip_prefix(scheme));
+            rest.into_iter().flatten().any(|rest| !rest.contains('/'))
         };
         match addresses.last_mut().filter(is_open) {
             Some(last) => {
@@ -121,7 +126,8 @@ impl fmt::Display for NatsAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places = (self.servers.iter()).map(|(host, port)| authority(host, *port));
         let places: Vec<_> = places.collect();
-        write!(f, "nats://{}/{}", places.join(","), self.prefix)
+        let tls = if self.secure { "+tls" } else { "" };
+        write!(f, "nats{tls}://{}/{}", places.join(","), self.prefix)
     }
 }
 
@@ -142,7 +148,9 @@ mod tests {
     #[test]
     fn an_address_is_parsed_and_its_text_has_no_login() {
         fn check(text: &str, expected: Option<&str>) {
-            let parsed = NatsAddress::parse(text, |place, port| parse_authority(place, Some(port)));
+            let parsed = NatsAddress::parse(text, false, |place, port| {
+                parse_authority(place, Some(port))
+            });
             let shown = parsed.map(|address| address.to_string());
             assert_eq!(shown.ok().as_deref(), expected, "{text}");
         }
@@ -183,11 +191,12 @@ mod tests {
             &[":2", "nats://a/p", "nats://b,c/q"],
         );
         check("nats://a,:2", &["nats://a,:2"]);
+        check("nats+tls://a,b/p,:2", &["nats+tls://a,b/p", ":2"]);
     }
 
     #[test]
     fn no_debug_text_has_the_password() {
-        let parsed = NatsAddress::parse("user:s3cret@h/p", |place, port| {
+        let parsed = NatsAddress::parse("user:s3cret@h/p", true, |place, port| {
             parse_authority(place, Some(port))
         });
         assert!(!format!("{:?}", parsed.unwrap()).contains("s3cret"));

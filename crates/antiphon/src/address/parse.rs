@@ -35,9 +35,9 @@ impl FromStr for Address {
             }
             (Some(_), "tcp", Some(rest)) => parse_tcp(rest, false),
             (Some(_), "tls", Some(rest)) => parse_tcp(rest, true),
-            (Some(_), "nats", Some(rest)) => {
+            (Some(_), "nats" | "nats+tls", Some(rest)) => {
                 let place = |place: &str, port| parse_authority(place, Some(port));
-                NatsAddress::parse(rest, place).map(Self::Nats)
+                NatsAddress::parse(rest, lower == "nats+tls", place).map(Self::Nats)
             }
             (Some(_), "http+unix", _) => {
                 let (socket, access) = parse_http_socket(&lower, rest)?;

@@ -57,7 +57,7 @@ pub(super) struct NatsChannel(Infallible);
 
 impl NatsChannel {
     /// Always fails.
-    pub(super) fn new(_: NatsAddress) -> Result<Self, BoxError> {
+    pub(super) fn new(_: NatsAddress, _: Option<ClientTls>) -> Result<Self, BoxError> {
         Err(unsupported())
     }
 

@@ -8,9 +8,10 @@ use crate::transport::http::host_check::Guard;
 
 /// Reachability of a server, derived from its listeners.
 pub(crate) struct Exposure {
-    /// Whether every listener is bound to loopback or is a Unix socket, and every broker is on this
-    /// machine.
+    /// Whether every listener is bound to loopback or is a Unix socket.
     loopback: bool,
+    /// Whether every broker is on this machine.
+    brokers_are_local: bool,
     /// Whether a proxy passes on connections to one of the listeners.
     proxied: bool,
     ports: Vec<u16>,
@@ -21,8 +22,8 @@ impl Exposure {
         let addresses = listeners.iter().filter_map(Listener::address);
         Self {
             proxied: listeners.iter().any(|listener| listener.kind.proxy),
-            loopback: listeners.iter().all(Listener::is_local)
-                && brokers.iter().all(NatsAddress::is_local),
+            loopback: listeners.iter().all(Listener::is_local),
+            brokers_are_local: brokers.iter().all(NatsAddress::is_local),
             ports: addresses.map(|address| address.port()).collect(),
         }
     }
@@ -48,6 +49,7 @@ impl Exposure {
     pub(super) fn is_local(&self, settings: &Settings) -> bool {
         settings.profile == Profile::Auto
             && self.loopback
+            && self.brokers_are_local
             && !self.is_behind_a_proxy(settings)
             && self.guard(settings).is_loopback_only()
     }
@@ -68,6 +70,8 @@ impl Exposure {
         }
         let reason = if !self.loopback {
             "it listens beyond this machine"
+        } else if !self.brokers_are_local {
+            "its NATS server is on another machine"
         } else if settings.profile == Profile::Public {
             "its profile is public"
         } else if self.is_behind_a_proxy(settings) {

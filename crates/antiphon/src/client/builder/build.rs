@@ -29,6 +29,8 @@ const PLAINTEXT: &str = "the token would cross the network unencrypted: use http
 
 const NO_TOKEN: &str = "a token does not cross a broker, whose other users could read it";
 
+const NO_SERVER_NAME: &str = "a NATS server is known by its host: no other name can be given";
+
 const NOT_FORWARDED: &str = "an identity can be forwarded inside of this process only \
                              (`in_process`): to another one it proves nothing, and the token of a caller is \
                              not ours to send";
@@ -168,8 +170,13 @@ impl ClientBuilder {
         if self.tokens.is_some() {
             return Err(Error::local(SUBJECT, NO_TOKEN));
         }
-        let place = Address::Nats(address.clone()).to_string();
-        let channel = NatsChannel::new(address);
+        if self.tls.server_name.is_some() {
+            return Err(Error::local(SUBJECT, NO_SERVER_NAME));
+        }
+        let whole = Address::Nats(address.clone());
+        let tls = connect::tls(&whole, &self.tls);
+        let channel = tls.and_then(|tls| NatsChannel::new(address, tls));
+        let place = whole.to_string();
         let channel = channel.map_err(|error| Error::local(SUBJECT, error.to_string()))?;
         let headers = std::mem::take(&mut self.headers);
         Ok((place, self.exchanges(HttpChannel::Nats(channel), headers)))

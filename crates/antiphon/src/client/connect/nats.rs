@@ -14,10 +14,12 @@ use crate::client::late::Late;
 use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
 use crate::transport::nats::{Delivery, Failure, RequestHeaders, Requests};
+use crate::transport::tls::client::ClientTls;
 
 /// The way of a client through a broker. It connects with the first request.
 pub(in crate::client) struct NatsChannel {
     address: NatsAddress,
+    tls: Option<ClientTls>,
     current: Mutex<Option<Arc<Requests>>>,
     /// Held by the one who connects.
     connecting: tokio::sync::Mutex<()>,
@@ -29,9 +31,13 @@ impl NatsChannel {
     /// # Errors
     ///
     /// None in this build.
-    pub(in crate::client) fn new(address: NatsAddress) -> Result<Self, BoxError> {
+    pub(in crate::client) fn new(
+        address: NatsAddress,
+        tls: Option<ClientTls>,
+    ) -> Result<Self, BoxError> {
         Ok(Self {
             address,
+            tls,
             current: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
         })
@@ -84,7 +90,7 @@ impl NatsChannel {
         if let Some(requests) = self.usable() {
             return Ok(requests);
         }
-        let opened = Requests::open(&self.address).await;
+        let opened = Requests::open(&self.address, self.tls.as_ref()).await;
         let requests = Arc::new(opened.map_err(ConnectFault::new)?);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let old = current.replace(Arc::clone(&requests));

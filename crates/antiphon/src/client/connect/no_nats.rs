@@ -6,13 +6,14 @@ use crate::address::NatsAddress;
 use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
+use crate::transport::tls::client::ClientTls;
 
 /// The way of a client through a broker; cannot be constructed.
 pub(in crate::client) struct NatsChannel(Infallible);
 
 impl NatsChannel {
     /// Always fails.
-    pub(in crate::client) fn new(_: NatsAddress) -> Result<Self, BoxError> {
+    pub(in crate::client) fn new(_: NatsAddress, _: Option<ClientTls>) -> Result<Self, BoxError> {
         Err("this program was built without NATS (feature `nats` of antiphon)".into())
     }
 

@@ -124,7 +124,8 @@ pub(super) fn app(
         tls: None,
         budgets: settings.budgets(),
         rate_table: RateTable::new(Instant::now()),
-        exposure: Exposure::of(&[]),
+        exposure: Exposure::of(&[], &[]),
+        brokers: None,
         authenticators: server.authenticators,
         named,
     }

@@ -16,6 +16,7 @@ use futures_core::Stream as _;
 use tokio::sync::watch;
 
 use crate::address::{NatsAddress, authority};
+use crate::transport::tls::client::ClientTls;
 
 /// Timeout for connecting to one NATS server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,16 +45,28 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects. `name` is shown by the broker.
+    /// Connects. `name` is shown by the broker. Without `tls`, the trust anchors of the platform are used if
+    /// the address or the broker asks for TLS.
     ///
     /// # Errors
     ///
     /// If no server of the address can be reached, or takes the login.
-    pub(crate) async fn connect(address: &NatsAddress, name: &str) -> io::Result<Self> {
+    pub(crate) async fn connect(
+        address: &NatsAddress,
+        name: &str,
+        tls: Option<&ClientTls>,
+    ) -> io::Result<Self> {
+        // The broker may ask for TLS at any time, so there is always a configuration.
+        let config = match tls {
+            Some(tls) => tls.config(),
+            None => ClientTls::platform().map_err(io::Error::other)?.config(),
+        };
         let (tell, outages) = watch::channel(0);
         let tell = Arc::new(tell);
         let mut options = ConnectOptions::new()
             .name(name)
+            .require_tls(address.secure)
+            .tls_client_config(config)
             .connection_timeout(CONNECT_TIMEOUT)
             .ping_interval(PING_INTERVAL)
             .subscription_capacity(MAX_WAITING)

@@ -22,6 +22,7 @@ use super::link::Link;
 use super::subject::Subjects;
 use super::table::{Answer, Answering, Failure, Table};
 use crate::address::NatsAddress;
+use crate::transport::tls::client::ClientTls;
 
 /// How long a server may be silent about a request. It acknowledges one that takes longer than 250 ms, and
 /// sends a beat each second.
@@ -60,8 +61,8 @@ impl Requests {
     /// # Errors
     ///
     /// If there is no connection.
-    pub(crate) async fn open(address: &NatsAddress) -> io::Result<Self> {
-        let link = Link::connect(address, "antiphon client").await?;
+    pub(crate) async fn open(address: &NatsAddress, tls: Option<&ClientTls>) -> io::Result<Self> {
+        let link = Link::connect(address, "antiphon client", tls).await?;
         let inbox = link.client().new_inbox();
         let subscribed = link.client().subscribe(format!("{inbox}.*")).await;
         let subscriber = subscribed.map_err(io::Error::other)?;

@@ -39,7 +39,7 @@ impl Broker {
     ///
     /// If there is no connection.
     pub(crate) async fn connect(address: NatsAddress) -> io::Result<Self> {
-        let link = Link::connect(&address, "antiphon server").await?;
+        let link = Link::connect(&address, "antiphon server", None).await?;
         Ok(Self { link, address })
     }
 

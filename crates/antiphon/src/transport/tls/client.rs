@@ -81,6 +81,12 @@ impl ClientTls {
         Self::new(inner, provider)
     }
 
+    /// The configuration, for a library that opens its connections itself.
+    #[cfg(feature = "nats")]
+    pub(crate) fn config(&self) -> ClientConfig {
+        ClientConfig::clone(&self.config)
+    }
+
     fn new(
         inner: Arc<dyn ServerCertVerifier>,
         provider: Arc<CryptoProvider>,
