@@ -6,9 +6,9 @@ use async_nats::Subscriber;
 use serde::Serialize;
 
 use super::link::next;
-use super::serving::{Service, ServiceSetup};
+use super::serving::{Service, ServiceSetup, is_inbox};
 use crate::audit::Timestamp;
-use crate::describe::{Access, MethodInfo};
+use crate::describe::MethodInfo;
 
 /// What can be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +85,8 @@ pub(super) async fn answer(service: Arc<Service>, mut asked: Subscriber) {
         while let Some(message) = next(&mut asked).await {
             let verb = message.subject.split('.').nth(1).unwrap_or_default();
             let question = QUESTIONS.iter().find(|(_, known, _)| *known == verb);
-            if let (Some((question, _, kind)), Some(reply)) = (question, message.reply)
+            let reply = message.reply.filter(is_inbox);
+            if let (Some((question, _, kind)), Some(reply)) = (question, reply)
                 && let Some(setup) = (service.setup)()
             {
                 let text = text(&service, &setup, *question, kind);
@@ -130,7 +131,8 @@ fn endpoints<'a>(
     let common = setup.dispatcher.common();
     let tree = setup.dispatcher.tree();
     let listed = (0..tree.len()).filter_map(|index| Some((index, tree.method(index)?)));
-    let public = listed.filter(|(_, method)| method.access() == Access::Public);
+    let reader = setup.reader();
+    let public = listed.filter(|(_, method)| reader.sees(method));
     let endpoint = |(index, method): (usize, &'a MethodInfo)| {
         let counters = common.counters.method(index);
         let statistics = counters.filter(|_| question == Question::Stats);

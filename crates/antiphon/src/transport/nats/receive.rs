@@ -9,15 +9,11 @@ use async_nats::Message;
 
 use super::headers::{ROOM, RequestHeaders};
 use super::long_call;
-use super::serving::{ReplyTo, Service, ServiceSetup};
+use super::serving::{ReplyTo, Service, ServiceSetup, is_inbox};
 use crate::call_origin::Origin;
 use crate::dispatch::{Begun, Dispatcher, Reading, Work, reject, unread};
 use crate::identity::Identification;
 use crate::memory_budget::{Direction, Reservation};
-
-/// What subjects begin with on which callers may ask for responses. So nobody makes a server publish
-/// elsewhere.
-const INBOX: &str = "_INBOX.";
 
 /// Answers a message, or starts a task that does.
 pub(super) async fn receive(service: &Arc<Service>, message: Message) {
@@ -25,10 +21,7 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
         return;
     };
     let reply = message.reply;
-    if reply
-        .as_ref()
-        .is_some_and(|reply| !reply.starts_with(INBOX))
-    {
+    if reply.as_ref().is_some_and(|reply| !is_inbox(reply)) {
         tracing::debug!("a message was dropped: its response would go to no inbox");
         return;
     }

@@ -1,16 +1,18 @@
 //! What all calls through one broker share at a server.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_nats::Subject;
 use bytes::Bytes;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
 use super::long_calls::LongCalls;
 use super::subject::Subjects;
 use crate::call_origin::{Connection, Transport};
+use crate::describe::{Access, Reader};
 use crate::dispatch::{Answered, Dispatcher};
 use crate::memory_budget::account::Accounts;
 use crate::shutdown::Shutdown;
@@ -20,6 +22,21 @@ pub(super) type ReplyTo = Option<Subject>;
 
 /// The most bytes of a response beside its result: an id of 256 bytes, the names of members.
 const ENVELOPE: usize = 512;
+
+/// A response of more bytes is waited for until it is written.
+const LARGE: usize = 16 * 1024;
+
+/// How long a broker has to take a response.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What subjects begin with on which callers may ask for responses. So nobody makes a server publish
+/// elsewhere.
+const INBOX: &str = "_INBOX.";
+
+/// Whether a response may go to this subject.
+pub(super) fn is_inbox(subject: &Subject) -> bool {
+    subject.starts_with(INBOX)
+}
 
 /// What the brokers of a server allow.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +55,17 @@ pub(crate) struct ServiceSetup {
     pub(super) max_request: usize,
     /// Whether callers are asked who they are. They cannot tell.
     pub(super) asks: bool,
+}
+
+impl ServiceSetup {
+    /// What anybody may see of the methods.
+    pub(super) fn reader(&self) -> Reader {
+        let reader = Reader::from(Access::Public);
+        match self.asks {
+            true => reader.anonymous(),
+            false => reader,
+        }
+    }
 }
 
 impl BrokerLimits {
@@ -84,7 +112,17 @@ impl Service {
             return;
         };
         let _held = payload.held;
-        self.publish(reply, payload.text.into()).await;
+        let is_large = payload.text.len() > LARGE;
+        let sending = async {
+            self.publish(reply, payload.text.into()).await;
+            if is_large && self.link.is_up() {
+                // What is reserved for it stays so until it is written.
+                let _ = self.link.client().flush().await;
+            }
+        };
+        if timeout(PATIENCE, sending).await.is_err() {
+            tracing::warn!("a response was given up: the NATS server does not take it");
+        }
     }
 
     /// Sends a message on an inbox, unless the broker is away.
