@@ -16,6 +16,7 @@ const TRACESTATE: &str = "tracestate";
 const KIND: &str = "rpc-kind";
 const RUNNING: &str = "running";
 const CANCEL: &str = "cancel";
+const FILLER: &str = "filler";
 
 /// The most bytes of headers in one of our requests, beside its trace.
 pub(super) const ROOM: usize = 256;
@@ -73,6 +74,15 @@ pub(super) fn running() -> HeaderMap {
 /// The header of a cancellation.
 pub(super) fn cancel() -> HeaderMap {
     kind(CANCEL)
+}
+
+/// The header of a message that says nothing.
+pub(super) fn filler() -> HeaderMap {
+    kind(FILLER)
+}
+
+pub(super) fn is_filler(message: &Message) -> bool {
+    has_kind(message, FILLER)
 }
 
 pub(super) fn is_running(message: &Message) -> bool {

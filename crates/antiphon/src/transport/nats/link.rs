@@ -103,6 +103,11 @@ impl Link {
         }
     }
 
+    /// Whether the connection was ever lost.
+    pub(super) fn was_lost(&self) -> bool {
+        *self.outages.borrow() > 0
+    }
+
     /// The most bytes in a message, headers included.
     pub(crate) fn max_payload(&self) -> usize {
         self.client.max_payload()

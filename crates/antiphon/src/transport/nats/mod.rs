@@ -14,12 +14,14 @@
 //! | `inbox.rs` | caller: the task that reads the inbox |
 //! | `service.rs` | server: subscriptions, from their start until they are drained |
 //! | `serving.rs` | server: what all calls share |
+//! | `group_member.rs` | server: one subscription, and how it leaves its group |
 //! | `receive.rs` | server: one message, from its checks to its response |
 //! | `long_call.rs` | server: a call that takes longer: acknowledgement, beats |
 //! | `long_calls.rs` | server: those calls, and their cancellation |
 //! | `discovery.rs` | server: answers as a NATS micro service (ADR-32) |
 
 mod discovery;
+mod group_member;
 mod headers;
 mod inbox;
 mod link;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use antiphon_proto::{ErrorCode, ErrorObject, Incoming};
 use async_nats::Message;
 
-use super::headers::{ROOM, RequestHeaders};
+use super::headers::{self, ROOM, RequestHeaders};
 use super::long_call;
 use super::serving::{ReplyTo, Service, ServiceSetup, is_inbox};
 use crate::call_origin::Origin;
@@ -17,6 +17,9 @@ use crate::memory_budget::{Direction, Reservation};
 
 /// Answers a message, or starts a task that does.
 pub(super) async fn receive(service: &Arc<Service>, message: Message) {
+    if headers::is_filler(&message) {
+        return;
+    }
     let Some(setup) = (service.setup)() else {
         return;
     };

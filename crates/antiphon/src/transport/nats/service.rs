@@ -1,26 +1,21 @@
 //! Server behind a broker: its subscriptions, from their start until they are drained.
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use async_nats::Subscriber;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::discovery;
-use super::link::{Link, next};
+use super::group_member::GroupMember;
+use super::link::Link;
 use super::long_calls::LongCalls;
-use super::receive::receive;
 use super::serving::{BrokerLimits, Service, ServiceSetup};
 use super::subject::Subjects;
 use crate::address::{Address, NatsAddress};
 use crate::describe::Access;
 use crate::shutdown::Shutdown;
-
-/// How long a broker has, after a stop, to deliver what it has sent already.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long a broker has to take the last responses.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -124,37 +119,10 @@ impl Service {
         let names = methods.iter().map(|method| method.name());
         for subject in self.subjects.of_service(names) {
             let group = self.name.clone();
-            let calls = client.queue_subscribe(subject, group).await?;
-            subscriptions.spawn(serve(Arc::clone(self), calls));
+            let calls = client.queue_subscribe(subject.clone(), group).await?;
+            let member = GroupMember::new(Arc::clone(self), subject, calls);
+            subscriptions.spawn(member.serve());
         }
         Ok(())
-    }
-}
-
-/// Takes the messages of a subscription, in order, until the server stops and the rest is taken.
-async fn serve(service: Arc<Service>, mut subscriber: Subscriber) {
-    let shutdown = service.shutdown.clone();
-    let mut stopped = pin!(shutdown.stopped());
-    let mut end = None;
-    loop {
-        tokio::select! {
-            message = next(&mut subscriber) => match message {
-                Some(message) => receive(&service, message).await,
-                None => return,
-            },
-            () = &mut stopped, if end.is_none() => {
-                end = Some(Instant::now() + DRAIN);
-                if subscriber.drain().await.is_err() {
-                    return;
-                }
-            }
-            () = at(end), if end.is_some() => return,
-        }
-    }
-}
-
-async fn at(end: Option<Instant>) {
-    if let Some(end) = end {
-        sleep_until(end).await;
     }
 }

@@ -143,3 +143,72 @@ impl Table {
         self.waiting().remove(&key)?.control
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// What has become of a request.
+    fn outcome(answer: &mut Answering) -> &'static str {
+        match answer.try_recv() {
+            Ok(Ok(Answer::Response(_))) => "response",
+            Ok(Ok(Answer::NobodyServes)) => "nobody",
+            Ok(Err(Failure::Lost)) => "lost",
+            Ok(Err(_)) => "failed",
+            Err(oneshot::error::TryRecvError::Empty) => "waits",
+            Err(oneshot::error::TryRecvError::Closed) => "gone",
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_has_one_answer_whatever_comes_later() {
+        type Step = fn(&Table);
+        let response: Step = |table| table.settle(7, Answer::Response(Bytes::new()));
+        let nobody: Step = |table| table.settle(7, Answer::NobodyServes);
+        let other: Step = |table| table.settle(8, Answer::NobodyServes);
+        let lose: Step = Table::lose_all;
+        let give_up: Step = |table| drop(table.remove(7));
+        let check = |steps: &[Step], expected: &str| {
+            let table = Table::default();
+            let (key, mut answer, _) = table.add(|| 7);
+            assert_eq!(key, 7);
+            steps.iter().for_each(|step| step(&table));
+            assert_eq!(outcome(&mut answer), expected);
+        };
+        check(&[], "waits");
+        check(&[other], "waits");
+        check(&[response], "response");
+        check(&[nobody, response], "nobody");
+        check(&[lose, response], "lost");
+        check(&[response, lose], "response");
+        check(&[give_up, response], "gone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beat_counts_for_a_request_that_somebody_waits_for() {
+        let table = Table::default();
+        let (key, _answer, began) = table.add(|| 7);
+        advance(Duration::from_secs(1)).await;
+        assert!(!table.beat(8, None));
+        assert_eq!(table.seen(key), Some(began));
+        let control = Subject::from("shop.ctl.x.y");
+        assert!(table.beat(key, Some(control.clone())));
+        assert_eq!(table.seen(key), Some(began + Duration::from_secs(1)));
+        assert_eq!(table.remove(key), Some(control));
+        assert!(!table.beat(key, None));
+        assert_eq!(table.seen(key), None);
+    }
+
+    #[tokio::test]
+    async fn a_key_is_not_given_twice() {
+        let table = Table::default();
+        let mut keys = [7, 7, 7, 8].into_iter();
+        let (first, _one, _) = table.add(|| keys.next().unwrap());
+        let (second, _other, _) = table.add(|| keys.next().unwrap());
+        assert_eq!((first, second), (7, 8));
+    }
+}

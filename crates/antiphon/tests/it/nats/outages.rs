@@ -46,6 +46,45 @@ async fn a_killed_broker_is_told_to_every_call_and_no_call_runs_twice() {
 }
 
 #[tokio::test]
+async fn a_rolling_restart_of_three_servers_loses_no_call() {
+    let Some(broker) = Broker::start().await else {
+        return;
+    };
+    let served = || router().method_fn("double", |number: u64| number * 2);
+    let mut servers = Vec::new();
+    for _ in 0..3 {
+        servers.push(broker.serve("shop", served()).await);
+    }
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let callers: Vec<_> = (0..16_u64)
+        .map(|caller| {
+            let (client, stopped) = (broker.client("shop"), stopped.clone());
+            tokio::spawn(async move {
+                let mut calls = 0;
+                while !*stopped.borrow() {
+                    let number = caller * 1_000_000 + calls;
+                    let doubled: u64 = client.call("double", (number,)).await.unwrap();
+                    assert_eq!(doubled, number * 2);
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    for _ in 0..6 {
+        sleep(Duration::from_millis(100)).await;
+        servers.remove(0).stop().await;
+        servers.push(broker.serve("shop", served()).await);
+    }
+    stop.send_replace(true);
+    let mut calls = 0;
+    for caller in callers {
+        calls += caller.await.unwrap();
+    }
+    assert!(calls > 0);
+}
+
+#[tokio::test]
 async fn a_frozen_broker_leaves_no_call_waiting() {
     let Some(broker) = Broker::start().await else {
         return;
