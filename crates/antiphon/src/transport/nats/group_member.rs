@@ -5,12 +5,15 @@
 //! what it has taken, and more than can be on its way. If callers do not send that many, it sends fillers to
 //! the group itself, which all members ignore.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use async_nats::Subscriber;
+use async_nats::{Message, Subscriber};
 use bytes::Bytes;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::headers;
@@ -67,23 +70,37 @@ impl GroupMember {
         let shutdown = self.service.shutdown.clone();
         let mut stopped = pin!(shutdown.stopped());
         loop {
-            // What has arrived comes first: then as little as possible is on its way.
-            tokio::select! {
-                biased;
-                message = next(&mut self.subscriber) => match message {
-                    Some(message) => {
-                        self.note();
-                        receive(&self.service, message).await;
-                    }
-                    None => return,
-                },
+            let message = tokio::select! {
+                message = next(&mut self.subscriber) => message,
                 () = &mut stopped => break,
-            }
-            if shutdown.is_stopping() {
-                break;
+            };
+            match message {
+                Some(message) => self.take(message).await,
+                None => return,
             }
         }
+        self.take_ready().await;
         self.leave().await;
+    }
+
+    async fn take(&mut self, message: Message) {
+        self.note();
+        receive(&self.service, message).await;
+    }
+
+    /// Takes what has arrived, so that as little as possible is on its way.
+    async fn take_ready(&mut self) {
+        for _ in 0..MOST {
+            let ready = poll_fn(|cx| {
+                // The runtime's budget would make it look as if nothing were there.
+                let next = pin!(unconstrained(next(&mut self.subscriber)));
+                Poll::Ready(next.poll(cx))
+            });
+            match ready.await {
+                Poll::Ready(Some(message)) => self.take(message).await,
+                Poll::Ready(None) | Poll::Pending => return,
+            }
+        }
     }
 
     fn note(&mut self) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use antiphon::client::ErrorKind;
 use antiphon::{Context, Router};
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -106,6 +107,25 @@ async fn a_message_may_name_the_method_of_its_subject_only() {
     let batch = r#"[{"jsonrpc":"2.0","id":1,"method":"calc.add","params":[1,2]}]"#;
     assert_eq!(ask("shop.rpc.calc.add", batch).await, -32600);
     assert_eq!(ask("shop.rpc.calc.add", "{").await, -32700);
+}
+
+#[tokio::test]
+async fn a_response_goes_to_an_inbox_or_nowhere() {
+    let Some(broker) = Broker::start().await else {
+        return;
+    };
+    let _server = broker.serve("shop", router()).await;
+    let raw = raw_client(&broker).await;
+    let mut elsewhere = raw.subscribe("elsewhere").await.unwrap();
+    let text = r#"{"jsonrpc":"2.0","id":1,"method":"is_there"}"#;
+    let subject = "shop.rpc.is_there";
+    let sent = raw.publish_with_reply(subject, "elsewhere", text.into());
+    sent.await.unwrap();
+    // On the same subscription it comes after the first, and so does its response.
+    let answer = raw.request(subject, text.into()).await.unwrap();
+    let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert_eq!(answer["result"], true);
+    assert!(elsewhere.next().now_or_never().is_none());
 }
 
 #[tokio::test]
