@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `subject.rs` | names of methods → subjects, and back |
 //! | `headers.rs` | what goes with a message: time, trace, kind |
-//! | `link.rs` | [`Link`]: the connection to a broker, and whether it is up |
+//! | `link.rs` | [`Link`](link::Link): the connection to a broker, and whether it is up |
 //! | `requests.rs` | caller: requests in flight, by inbox |
 //! | `table.rs` | caller: those that have no answer yet |
 //! | `inbox.rs` | caller: the task that reads the inbox |
