@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | [`Address`], its errors, its text form |
 //! | `parse.rs` | text → address |
+//! | `authority.rs` | host and port in URL form |
 //! | `group.rs` | [`AddressGroup`](group::AddressGroup): the IP addresses that count as one caller |
 //! | `client_address.rs` | [`ClientAddress`](client_address::ClientAddress): the client of a request, also behind proxies |
 //! | `trusted_proxies.rs` | proxies whose word about that is taken |
@@ -12,6 +13,7 @@
 //! | `nats.rs` | [`NatsAddress`]: a service behind NATS servers |
 //! | `proxy_query.rs` | the part `proxy=true` of a server's address |
 
+mod authority;
 pub(crate) mod client_address;
 pub(crate) mod group;
 pub(crate) mod loopback;
@@ -29,6 +31,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use antiphon_proto::Framing;
+pub(crate) use authority::authority;
 pub use nats::NatsAddress;
 #[cfg(feature = "server")]
 pub(crate) use nats::split_list;
@@ -218,15 +221,6 @@ const SCHEMES: &[(&str, bool)] = &[
     ("nats", cfg!(feature = "nats")),
     ("nats+tls", cfg!(feature = "nats")),
 ];
-
-/// Host and port in URL form.
-pub(crate) fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
-}
 
 /// The query of a raw stream's address, unless its framing is the default.
 fn query(framing: Framing) -> &'static str {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::authority::authority;
 #[cfg(feature = "server")]
 use super::loopback::is_loopback;
-use super::{AddressError, authority};
 
 /// The port of a NATS server, unless another is given.
 const DEFAULT_PORT: u16 = 4222;
@@ -44,14 +44,13 @@ pub struct NatsAddress {
 
 impl NatsAddress {
     /// Parses what follows `nats://` or `nats+tls://`.
-    pub(super) fn parse(
+    pub(super) fn parse<E>(
         rest: &str,
         secure: bool,
-        parse_place: impl Fn(&str, u16) -> Result<(Option<String>, u16), AddressError>,
-    ) -> Result<Self, AddressError> {
-        let malformed = |reason: &str| AddressError::Malformed {
-            reason: reason.to_owned(),
-        };
+        parse_place: impl Fn(&str, u16) -> Result<(Option<String>, u16), E>,
+        fault: impl Fn(String) -> E,
+    ) -> Result<Self, E> {
+        let malformed = |reason: &str| fault(reason.to_owned());
         let (places, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, places) = match places.rsplit_once('@') {
             Some((login, places)) => (Some(login), places),
@@ -141,16 +140,22 @@ impl fmt::Debug for NatsAddress {
 
 #[cfg(test)]
 mod tests {
+    use crate::address::AddressError;
     use crate::address::parse::parse_authority;
 
     use super::*;
 
+    fn parse(text: &str, secure: bool) -> Result<NatsAddress, AddressError> {
+        let place = |place: &str, port| parse_authority(place, Some(port));
+        NatsAddress::parse(text, secure, place, |reason| AddressError::Malformed {
+            reason,
+        })
+    }
+
     #[test]
     fn an_address_is_parsed_and_its_text_has_no_login() {
         fn check(text: &str, expected: Option<&str>) {
-            let parsed = NatsAddress::parse(text, false, |place, port| {
-                parse_authority(place, Some(port))
-            });
+            let parsed = parse(text, false);
             let shown = parsed.map(|address| address.to_string());
             assert_eq!(shown.ok().as_deref(), expected, "{text}");
         }
@@ -196,9 +201,7 @@ mod tests {
 
     #[test]
     fn no_debug_text_has_the_password() {
-        let parsed = NatsAddress::parse("user:s3cret@h/p", true, |place, port| {
-            parse_authority(place, Some(port))
-        });
+        let parsed = parse("user:s3cret@h/p", true);
         assert!(!format!("{:?}", parsed.unwrap()).contains("s3cret"));
     }
 }

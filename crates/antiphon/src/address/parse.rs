@@ -37,7 +37,7 @@ impl FromStr for Address {
             (Some(_), "tls", Some(rest)) => parse_tcp(rest, true),
             (Some(_), "nats" | "nats+tls", Some(rest)) => {
                 let place = |place: &str, port| parse_authority(place, Some(port));
-                NatsAddress::parse(rest, lower == "nats+tls", place).map(Self::Nats)
+                NatsAddress::parse(rest, lower == "nats+tls", place, malformed).map(Self::Nats)
             }
             (Some(_), "http+unix", _) => {
                 let (socket, access) = parse_http_socket(&lower, rest)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use antiphon_proto::RawJson;
 use async_nats::Subscriber;
 use serde::Serialize;
 
@@ -115,12 +116,17 @@ fn text(service: &Service, setup: &ServiceSetup, question: Question, kind: &str)
         started: (question == Question::Stats).then(|| Timestamp(service.started).to_string()),
         endpoints: (question != Question::Ping).then(|| endpoints(service, setup, question)),
     };
-    let whole = serde_json::to_vec(&answer).unwrap_or_default();
+    let whole = json(&answer);
     if whole.len() <= service.link.max_payload() {
         return whole;
     }
     answer.endpoints = Some(Vec::new());
-    serde_json::to_vec(&answer).unwrap_or_default()
+    json(&answer)
+}
+
+fn json(answer: &Answer<'_>) -> Vec<u8> {
+    let text = RawJson::from_value(answer);
+    text.map_or_else(|_| Vec::new(), |text| text.as_str().into())
 }
 
 fn endpoints<'a>(
