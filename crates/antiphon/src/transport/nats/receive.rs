@@ -2,16 +2,15 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use antiphon_proto::{ErrorCode, ErrorObject, Incoming};
+use antiphon_proto::{ErrorCode, ErrorObject};
 use async_nats::Message;
 
 use super::headers::{self, ROOM, RequestHeaders};
 use super::long_call;
 use super::serving::{ReplyTo, Service, ServiceSetup, is_inbox};
-use crate::call_origin::Origin;
-use crate::dispatch::{Begun, Dispatcher, Reading, Work, reject, unread};
+use crate::dispatch::{Begun, Reading, Work, reject, unread};
 use crate::identity::Identification;
 use crate::memory_budget::{Direction, Reservation};
 
@@ -51,7 +50,11 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
     }
     origin.addressed = Some(method.into());
     let origin = Arc::new(origin);
-    let incoming = match dispatcher.read(message.payload, 0) {
+    let reading = dispatcher.read(message.payload, 0);
+    let start = move |incoming, cx: &mut Context<'_>| {
+        dispatcher.begin(incoming, &origin, Vec::new(), None, cx)
+    };
+    let incoming = match reading {
         Reading::Done(Ok(incoming)) => incoming,
         Reading::Done(Err(rejection)) => {
             return service.answer(reply, reject(&rejection).into()).await;
@@ -62,7 +65,7 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
             let calls = service.calls.clone();
             let task = async move {
                 match parsing.await {
-                    Ok(incoming) => match begin(&dispatcher, incoming, &origin).await {
+                    Ok(incoming) => match begin(incoming, start).await {
                         Begun::Answered(answered) => service.answer(reply, answered).await,
                         Begun::Waiting(work) => run(&service, work, held, reply).await,
                     },
@@ -73,7 +76,7 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
             return;
         }
     };
-    match begin(&dispatcher, incoming, &origin).await {
+    match begin(incoming, start).await {
         Begun::Answered(answered) => service.answer(reply, answered).await,
         Begun::Waiting(work) => {
             let (service, shutdown) = (Arc::clone(service), service.shutdown.clone());
@@ -84,11 +87,11 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
     }
 }
 
-/// Starts a call, and polls it once.
-async fn begin(dispatcher: &Dispatcher, incoming: Incoming, origin: &Arc<Origin>) -> Begun {
-    let mut incoming = Some(incoming);
-    poll_fn(|cx| match incoming.take() {
-        Some(incoming) => Poll::Ready(dispatcher.begin(incoming, origin, Vec::new(), None, cx)),
+/// Starts a message, and polls it once.
+async fn begin<M>(message: M, start: impl Fn(M, &mut Context<'_>) -> Begun) -> Begun {
+    let mut message = Some(message);
+    poll_fn(|cx| match message.take() {
+        Some(message) => Poll::Ready(start(message, cx)),
         None => Poll::Pending,
     })
     .await
