@@ -27,7 +27,7 @@ use crate::transport::http::events::{
 };
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::media_types;
-use crate::transport::http::query::{MAX_QUERY, Query};
+use crate::transport::http::query::{MAX_QUERY, Query, names_method};
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
 use crate::transport::http::request_body;
@@ -35,10 +35,10 @@ use crate::transport::http::request_check::{CallHead, check_no_body};
 use crate::transport::http::room::with_room;
 use crate::transport::http::route::Route;
 
-/// Whether a GET asks for a subscription: it has a query, and its `Accept` names event streams.
+/// Whether a GET asks for a subscription: its query has a method, and its `Accept` names event streams.
 pub(super) fn is_requested(head: &Parts, fields: &Fields<'_>) -> bool {
     head.method == Method::GET
-        && head.uri.query().is_some_and(|query| !query.is_empty())
+        && head.uri.query().is_some_and(names_method)
         && media_types::is_wanted(fields, MEDIA_TYPE)
 }
 
