@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 #[derive(Args)]
 pub(crate) struct Remote {
     /// The server: HOST:PORT, http(s)://, ws(s)://, tcp://, tls://, unix:PATH, http+unix:PATH,
-    /// ws+unix:PATH, or stdio:COMMAND
+    /// ws+unix:PATH, stdio:COMMAND, or nats://HOST/PREFIX where this build has it
     #[arg(value_name = "URL")]
     url: String,
 

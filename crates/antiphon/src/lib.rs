@@ -352,7 +352,7 @@ mod supervisor;
 mod topic;
 mod transport;
 
-pub use address::{Address, AddressError, NatsAddress, SocketAccess};
+pub use address::{Address, AddressError, NatsAddress, NatsFiles, SocketAccess};
 #[cfg(feature = "macros")]
 pub use antiphon_macros::{ErrorCodes, rpc, rpc_method};
 pub use antiphon_proto::{

@@ -33,6 +33,8 @@ mod listen_again;
 mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
+#[cfg(all(target_os = "linux", feature = "nats"))]
+mod nats;
 #[cfg(target_os = "linux")]
 mod news;
 #[cfg(target_os = "linux")]

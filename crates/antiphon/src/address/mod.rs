@@ -11,6 +11,7 @@
 //! | `loopback.rs` | hosts that are this machine for certain |
 //! | `socket_access.rs` | [`SocketAccess`]: mode and group of a Unix socket |
 //! | `nats.rs` | [`NatsAddress`]: a service behind NATS servers |
+//! | `nats_files.rs` | [`NatsFiles`]: files with credentials and certificates for it |
 //! | `proxy_query.rs` | the part `proxy=true` of a server's address |
 
 mod authority;
@@ -18,6 +19,7 @@ pub(crate) mod client_address;
 pub(crate) mod group;
 pub(crate) mod loopback;
 mod nats;
+mod nats_files;
 mod parse;
 #[cfg(feature = "server")]
 pub(crate) mod proxy_query;
@@ -35,6 +37,7 @@ pub(crate) use authority::authority;
 pub use nats::NatsAddress;
 #[cfg(feature = "server")]
 pub(crate) use nats::split_list;
+pub use nats_files::NatsFiles;
 pub use socket_access::SocketAccess;
 
 /// The address of a server, in the form in which servers, clients and the command-line tool take
@@ -51,7 +54,7 @@ pub use socket_access::SocketAccess;
 /// | `http+unix:PATH`, `ws+unix:PATH` | HTTP or WebSocket on a Unix socket (Unix only) |
 /// | `unix:PATH` | a raw byte stream on a Unix socket (Unix only) |
 /// | `stdio:COMMAND` | a child process, on its standard input and output (clients only) |
-/// | `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/PREFIX`, `nats+tls://…` | messages through a NATS server, port 4222 if none is given; see [`NatsAddress`] |
+/// | `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]/PREFIX[?creds=FILE…]`, `nats+tls://…` | messages through a NATS server, port 4222 if none is given; see [`NatsAddress`] |
 ///
 /// On raw streams each message is a line, or has a `Content-Length` header as in LSP:
 /// `tcp://HOST:PORT?framing=content-length`, `unix:PATH?framing=content-length`,

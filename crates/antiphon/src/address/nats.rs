@@ -5,6 +5,7 @@ use std::fmt;
 use super::authority::authority;
 #[cfg(feature = "server")]
 use super::loopback::is_loopback;
+use super::nats_files::NatsFiles;
 
 /// The port of a NATS server, unless another is given.
 const DEFAULT_PORT: u16 = 4222;
@@ -40,6 +41,8 @@ pub struct NatsAddress {
     /// What the subjects of the service begin with: words of letters, digits, `-` and `_`, with dots
     /// between them.
     pub prefix: String,
+    /// Files with credentials and certificates.
+    pub files: Box<NatsFiles>,
 }
 
 impl NatsAddress {
@@ -51,6 +54,10 @@ impl NatsAddress {
         fault: impl Fn(String) -> E,
     ) -> Result<Self, E> {
         let malformed = |reason: &str| fault(reason.to_owned());
+        let (rest, files) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Box::new(NatsFiles::parse(query).map_err(&fault)?)),
+            None => (rest, Box::default()),
+        };
         let (places, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, places) = match places.rsplit_once('@') {
             Some((login, places)) => (Some(login), places),
@@ -63,6 +70,11 @@ impl NatsAddress {
             }
             Some(_) => return Err(malformed("a login is written `USER:PASSWORD@`")),
         };
+        if files.credentials() + usize::from(login.is_some()) > 1 {
+            return Err(malformed(
+                "there is more than one of a login, `creds=`, `nkey=`, `token=` and `login=`",
+            ));
+        }
         let mut servers = Vec::new();
         for place in places.split(',') {
             let (host, port) = parse_place(place, DEFAULT_PORT)?;
@@ -83,7 +95,17 @@ impl NatsAddress {
             servers,
             login,
             prefix: prefix.to_owned(),
+            files,
         })
+    }
+
+    /// The same address for others, who have files of their own.
+    #[cfg(feature = "server")]
+    pub(crate) fn without_files(&self) -> Self {
+        Self {
+            files: Box::default(),
+            ..self.clone()
+        }
     }
 
     /// Whether all NATS servers are on this machine.
@@ -126,7 +148,8 @@ impl fmt::Display for NatsAddress {
         let places = (self.servers.iter()).map(|(host, port)| authority(host, *port));
         let places: Vec<_> = places.collect();
         let tls = if self.secure { "+tls" } else { "" };
-        write!(f, "nats{tls}://{}/{}", places.join(","), self.prefix)
+        let (places, files) = (places.join(","), &self.files);
+        write!(f, "nats{tls}://{places}/{}{files}", self.prefix)
     }
 }
 
@@ -175,6 +198,24 @@ mod tests {
         check("h/a b", None);
         check("h/a/b", None);
         check("h/p?x=y", None);
+        check(
+            "h/p?creds=a/b.creds",
+            Some("nats://h:4222/p?creds=a/b.creds"),
+        );
+        check(
+            "h/p?cert=c.pem&ca=/a.pem&key=k&nkey=n",
+            Some("nats://h:4222/p?nkey=n&ca=/a.pem&cert=c.pem&key=k"),
+        );
+        check("h/p?token=t&ca=a", Some("nats://h:4222/p?token=t&ca=a"));
+        check("h/p?login=l", Some("nats://h:4222/p?login=l"));
+        check("h/p?", None);
+        check("h/p?creds", None);
+        check("h/p?creds=", None);
+        check("h/p?creds=a&creds=b", None);
+        check("h/p?creds=a&nkey=b", None);
+        check("user:s3cret@h/p?token=t", None);
+        check("h/p?key=k", None);
+        check("h/p?creds=a?b", None);
         check("/p", None);
         check("h,/p", None);
         check("h:99999/p", None);

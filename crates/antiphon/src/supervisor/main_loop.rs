@@ -1,5 +1,6 @@
 //! Main loop of a supervisor, from its start to the exit of its last worker.
 
+use crate::address::Address;
 use crate::client::Client;
 use crate::server::authentication::NamedAuthenticators;
 use crate::server::bound::check;
@@ -126,7 +127,10 @@ impl SupervisorSetup {
         Exposure::of(&listeners, &server.settings.brokers())
             .check(&server.settings, authenticates)?;
         check(&mut server).await?;
-        let urls = listeners.iter().map(ToString::to_string).collect();
+        let brokers = server.settings.brokers().into_iter();
+        let brokers = brokers.map(|address| Address::Nats(address.without_files()).to_string());
+        let urls = listeners.iter().map(ToString::to_string).chain(brokers);
+        let urls = urls.collect();
         let (shared, sockets) = share(listeners)?;
         let known_token = inherited.token.take();
         let files = RunFiles::prepare(&server.settings, known_token.as_deref(), sockets)?;

@@ -31,6 +31,8 @@ const NO_TOKEN: &str = "a token does not cross a broker, whose other users could
 
 const NO_SERVER_NAME: &str = "a NATS server is known by its host: no other name can be given";
 
+const TWO_TLS: &str = "certificates are given by the address and by options: one is enough";
+
 const NOT_FORWARDED: &str = "an identity can be forwarded inside of this process only \
                              (`in_process`): to another one it proves nothing, and the token of a caller is \
                              not ours to send";
@@ -172,6 +174,10 @@ impl ClientBuilder {
         }
         if self.tls.server_name.is_some() {
             return Err(Error::local(SUBJECT, NO_SERVER_NAME));
+        }
+        let has_files = address.files.ca.is_some() || address.files.cert.is_some();
+        if has_files && (self.tls.ca.is_some() || self.tls.client.is_some()) {
+            return Err(Error::local(SUBJECT, TWO_TLS));
         }
         let whole = Address::Nats(address.clone());
         let tls = connect::tls(&whole, &self.tls);

@@ -10,7 +10,10 @@ pub(in crate::client) fn tls(
     address: &Address,
     options: &TlsOptions,
 ) -> Result<Option<ClientTls>, BoxError> {
-    if !address.is_secure() {
+    // A NATS server may ask for TLS by itself.
+    let is_prepared =
+        matches!(address, Address::Nats(_)) && (options.ca.is_some() || options.client.is_some());
+    if !address.is_secure() && !is_prepared {
         return Ok(None);
     }
     let tls = match &options.ca {

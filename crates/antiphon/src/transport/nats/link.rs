@@ -15,6 +15,7 @@ use async_nats::{Client, ConnectOptions, Event, Message, Subscriber};
 use futures_core::Stream as _;
 use tokio::sync::watch;
 
+use super::credentials::{Credentials, tls_of};
 use crate::address::{NatsAddress, authority};
 use crate::transport::tls::client::ClientTls;
 
@@ -50,20 +51,32 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// If no server of the address can be reached, or takes the login.
+    /// If no server of the address can be reached, or takes the credentials, or one of its files cannot be
+    /// used.
     pub(crate) async fn connect(
         address: &NatsAddress,
         name: &str,
         tls: Option<&ClientTls>,
     ) -> io::Result<Self> {
         // The broker may ask for TLS at any time, so there is always a configuration.
-        let config = match tls {
+        let of_files = tls_of(&address.files)?;
+        let config = match of_files.as_ref().or(tls) {
             Some(tls) => tls.config(),
             None => ClientTls::platform().map_err(io::Error::other)?.config(),
         };
         let (tell, outages) = watch::channel(0);
         let tell = Arc::new(tell);
-        let mut options = ConnectOptions::new()
+        let options = match Credentials::of(address)? {
+            None => ConnectOptions::new(),
+            Some(credentials) => {
+                let credentials = Arc::new(credentials);
+                ConnectOptions::with_auth_callback(move |nonce| {
+                    let credentials = Arc::clone(&credentials);
+                    async move { credentials.answer(&nonce) }
+                })
+            }
+        };
+        let options = options
             .name(name)
             .require_tls(address.secure)
             .tls_client_config(config)
@@ -76,9 +89,6 @@ impl Link {
                 note(&tell, &event);
                 async {}
             });
-        if let Some((user, password)) = &address.login {
-            options = options.user_and_password(user.clone(), password.clone());
-        }
         let places = (address.servers.iter())
             .map(|(host, port)| format!("nats://{}", authority(host, *port)))
             .collect::<Vec<_>>();
@@ -127,10 +137,12 @@ pub(super) async fn next(subscriber: &mut Subscriber) -> Option<Message> {
 
 fn note(tell: &watch::Sender<u64>, event: &Event) {
     match event {
-        Event::Disconnected | Event::Closed => {
+        Event::Disconnected => {
             tracing::warn!("the connection to the NATS server is lost");
             tell.send_modify(|outages| *outages += 1);
         }
+        // This side has closed it.
+        Event::Closed => tell.send_modify(|outages| *outages += 1),
         Event::SlowConsumer(_) => {
             tracing::warn!("a message from the NATS server was dropped: too many wait");
         }
@@ -143,7 +155,7 @@ fn note(tell: &watch::Sender<u64>, event: &Event) {
 
 /// The pause before an attempt to reconnect: between half of its longest time and all of it, so that
 /// not all come back at once.
-fn pause(attempt: usize) -> Duration {
+pub(super) fn pause(attempt: usize) -> Duration {
     let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
     let longest = (FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings))).min(LONGEST_PAUSE);
     let random = RandomState::new().hash_one(attempt);

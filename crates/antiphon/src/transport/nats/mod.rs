@@ -9,6 +9,7 @@
 //! | `subject.rs` | names of methods → subjects, and back |
 //! | `headers.rs` | what goes with a message: time, trace, kind |
 //! | `link.rs` | [`Link`](link::Link): the connection to a broker, and whether it is up |
+//! | `credentials.rs` | what a program shows to a broker |
 //! | `requests.rs` | caller: requests in flight, by inbox |
 //! | `table.rs` | caller: those that have no answer yet |
 //! | `inbox.rs` | caller: the task that reads the inbox |
@@ -20,6 +21,7 @@
 //! | `long_calls.rs` | server: those calls, and their cancellation |
 //! | `discovery.rs` | server: answers as a NATS micro service (ADR-32) |
 
+mod credentials;
 mod discovery;
 mod group_member;
 mod headers;

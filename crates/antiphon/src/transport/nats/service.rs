@@ -1,21 +1,25 @@
 //! Server behind a broker: its subscriptions, from their start until they are drained.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::discovery;
 use super::group_member::GroupMember;
-use super::link::Link;
+use super::link::{Link, pause};
 use super::long_calls::LongCalls;
-use super::serving::{BrokerLimits, Service, ServiceSetup};
+use super::serving::{BrokerLimits, GetSetup, Service, ServiceSetup};
 use super::subject::Subjects;
 use crate::address::{Address, NatsAddress};
 use crate::describe::Access;
 use crate::shutdown::Shutdown;
+
+/// What brokers show of a server.
+const NAME: &str = "antiphon server";
 
 /// How long a broker has to take the last responses.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -34,57 +38,99 @@ impl Broker {
     ///
     /// If there is no connection.
     pub(crate) async fn connect(address: NatsAddress) -> io::Result<Self> {
-        let link = Link::connect(&address, "antiphon server", None).await?;
+        let link = Link::connect(&address, NAME, None).await?;
         Ok(Self { link, address })
     }
 
-    /// The address for clients.
+    /// The address for clients, who have files of their own.
     pub(crate) fn url(&self) -> String {
-        Address::Nats(self.address.clone()).to_string()
+        Address::Nats(self.address.without_files()).to_string()
     }
 
-    /// Subscribes to the subjects of all methods, as one of a group, and answers calls until the server
-    /// stops. Then it leaves the group and takes what was on its way to it. Calls that run longer belong
-    /// to the tracker, and so does the end of the connection.
+    /// Answers calls until the server stops. A broker that has refused to take the connection back, so that
+    /// the library has given it up, is asked again until it takes a new one.
     pub(crate) async fn run(
         self,
         setup: impl Fn() -> Option<ServiceSetup> + Send + Sync + 'static,
         shutdown: Shutdown,
         connections: TaskTracker,
     ) {
-        let id = self.link.secret();
-        let subjects = Subjects::new(&self.address.prefix);
-        let service = Arc::new(Service {
-            long: LongCalls::new(subjects.of_calls(&id)),
-            link: self.link,
-            subjects,
-            setup: Box::new(setup),
-            shutdown,
-            calls: TaskTracker::new(),
-            name: self.address.prefix.replace('.', "_"),
-            id,
-            started: SystemTime::now(),
-        });
-        let subscriptions = TaskTracker::new();
-        // Those about calls outlive the others.
-        let answering = TaskTracker::new();
-        if let Err(error) = service.subscribe(&subscriptions, &answering).await {
-            tracing::error!("the NATS server takes no subscription: {error}");
-        }
-        service.shutdown.stopped().await;
-        subscriptions.close();
-        subscriptions.wait().await;
-        connections.spawn(async move {
-            service.calls.close();
-            let ending = async {
-                service.calls.wait().await;
-                if service.link.is_up() {
-                    let _ = timeout(FLUSH, service.link.client().flush()).await;
-                }
+        let setup: GetSetup = Arc::new(setup);
+        let mut broker = self;
+        loop {
+            let Self { link, address } = broker;
+            serve(link, &address, &setup, &shutdown, &connections).await;
+            if shutdown.is_stopping() {
+                return;
+            }
+            tracing::error!("the NATS server has refused the connection; it is tried again");
+            let opened = {
+                let opening = pin!(open_again(&address));
+                shutdown.until_stopped(opening).await
             };
-            service.shutdown.until_killed(ending).await;
-            service.long.close();
-        });
+            match opened {
+                Some(link) => broker = Self { link, address },
+                None => return,
+            }
+        }
+    }
+}
+
+/// Subscribes to the subjects of all methods, as one of a group, and answers calls until the server stops
+/// or the connection is given up. Then it leaves the group and takes what was on its way to it. Calls that
+/// run longer belong to the tracker, and so does the end of the connection.
+async fn serve(
+    link: Link,
+    address: &NatsAddress,
+    setup: &GetSetup,
+    shutdown: &Shutdown,
+    connections: &TaskTracker,
+) {
+    let id = link.secret();
+    let subjects = Subjects::new(&address.prefix);
+    let service = Arc::new(Service {
+        long: LongCalls::new(subjects.of_calls(&id)),
+        link,
+        subjects,
+        setup: Arc::clone(setup),
+        shutdown: shutdown.clone(),
+        calls: TaskTracker::new(),
+        name: address.prefix.replace('.', "_"),
+        id,
+        started: SystemTime::now(),
+    });
+    let subscriptions = TaskTracker::new();
+    // Those about calls outlive the others.
+    let answering = TaskTracker::new();
+    if let Err(error) = service.subscribe(&subscriptions, &answering).await {
+        tracing::error!("the NATS server takes no subscription: {error}");
+    }
+    subscriptions.close();
+    // They end when the server stops, or with the connection.
+    subscriptions.wait().await;
+    connections.spawn(async move {
+        service.calls.close();
+        let ending = async {
+            service.calls.wait().await;
+            if service.link.is_up() {
+                let _ = timeout(FLUSH, service.link.client().flush()).await;
+            }
+        };
+        service.shutdown.until_killed(ending).await;
+        service.long.close();
+    });
+}
+
+/// Connects, as often as it takes.
+async fn open_again(address: &NatsAddress) -> Link {
+    let mut attempt = 1;
+    loop {
+        sleep(pause(attempt)).await;
+        match Link::connect(address, NAME, None).await {
+            Ok(link) => return link,
+            Err(error) => tracing::warn!("no connection to a NATS server: {error}"),
+        }
+        attempt += 1;
     }
 }
 

@@ -87,7 +87,7 @@ impl BrokerLimits {
 }
 
 /// Looks up the current settings.
-pub(super) type GetSetup = Box<dyn Fn() -> Option<ServiceSetup> + Send + Sync>;
+pub(super) type GetSetup = Arc<dyn Fn() -> Option<ServiceSetup> + Send + Sync>;
 
 /// A server behind a broker.
 pub(super) struct Service {

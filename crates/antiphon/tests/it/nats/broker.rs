@@ -1,7 +1,10 @@
 //! A NATS server that belongs to one test, and ends with it.
 
+use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use antiphon::client::Client;
@@ -34,21 +37,40 @@ pub(super) struct Broker {
     program: &'static str,
     process: Child,
     port: u16,
+    /// A folder for its settings, and for files of the test.
+    pub(super) folder: PathBuf,
 }
 
 impl Broker {
     /// Starts one, if the program is installed.
     pub(super) async fn start() -> Option<Self> {
+        Self::with(|_| String::new()).await
+    }
+
+    /// Starts one with settings, which are told the folder for its files.
+    pub(super) async fn with(settings: impl FnOnce(&Path) -> String) -> Option<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let program = program()?;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("antiphon-nats-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let port = free_port();
+        let settings = settings(&folder);
+        configure(&folder, port, &settings);
         let mut broker = Self {
             program,
-            process: spawn(program, port),
+            process: spawn(program, &folder),
             port,
+            folder,
         };
         broker.until_ready().await;
         Some(broker)
+    }
+
+    /// Its port.
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     async fn until_ready(&mut self) {
@@ -74,25 +96,10 @@ impl Broker {
 
     /// A server of this router.
     pub(super) async fn serve(&self, prefix: &str, router: Router) -> Serving {
-        let bound = Server::new(router).bind(self.url(prefix));
-        let bound = bound.listen().await.unwrap();
-        assert_eq!(bound.urls(), [self.url(prefix)]);
-        let handle = bound.handle();
-        let task = tokio::spawn(async move { bound.serve().await.unwrap() });
-        let serving = Serving {
-            handle,
-            task: Some(task),
-        };
-        // Its subscriptions are there when it answers.
-        let client = self.client(prefix);
-        for _ in 0..1_000 {
-            let answer = client.call::<bool>("is_there", ()).await;
-            if answer.is_ok() {
-                return serving;
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the server does not answer");
+        let serving = Serving::start(&self.url(prefix), router).await;
+        assert_eq!(serving.urls, [self.url(prefix)]);
+        until_answered(&self.client(prefix)).await;
+        serving
     }
 
     /// Kills it.
@@ -103,8 +110,14 @@ impl Broker {
 
     /// Starts it again, at the same place.
     pub(super) async fn restart(&mut self) {
-        self.process = spawn(self.program, self.port);
+        self.process = spawn(self.program, &self.folder);
         self.until_ready().await;
+    }
+
+    /// Starts it again with other settings.
+    pub(super) async fn restart_with(&mut self, settings: &str) {
+        configure(&self.folder, self.port, settings);
+        self.restart().await;
     }
 
     /// The process of the broker.
@@ -113,11 +126,22 @@ impl Broker {
     }
 }
 
-fn spawn(program: &str, port: u16) -> Child {
-    let port = port.to_string();
+/// A port on which nobody listens now.
+pub(super) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn configure(folder: &Path, port: u16, settings: &str) {
+    let text = format!("listen: \"127.0.0.1:{port}\"\n{settings}\n");
+    fs::write(folder.join("nats.conf"), text).unwrap();
+}
+
+fn spawn(program: &str, folder: &Path) -> Child {
     let mut command = Command::new(program);
-    command.args(["-a", "127.0.0.1", "-p", &port]);
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg("-c").arg(folder.join("nats.conf"));
+    let log = fs::File::create(folder.join("nats.log")).unwrap();
+    let command = command.stdout(Stdio::null()).stderr(log);
     command.spawn().unwrap()
 }
 
@@ -125,16 +149,42 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
 /// A server, which is killed when this is dropped.
 pub(super) struct Serving {
     pub(super) handle: ServerHandle,
+    pub(super) urls: Vec<String>,
     task: Option<JoinHandle<()>>,
 }
 
+/// Waits until a server of [`router`] answers: its subscriptions are there then.
+pub(super) async fn until_answered(client: &Client) {
+    for _ in 0..2_000 {
+        let answer = client.call::<bool>("is_there", ()).await;
+        if answer.is_ok() {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no server answers");
+}
+
 impl Serving {
+    /// Starts a server at this address.
+    pub(super) async fn start(url: &str, router: Router) -> Self {
+        let bound = Server::new(router).bind(url).listen().await.unwrap();
+        let (handle, urls) = (bound.handle(), bound.urls());
+        let task = tokio::spawn(async move { bound.serve().await.unwrap() });
+        Self {
+            handle,
+            urls,
+            task: Some(task),
+        }
+    }
+
     /// Stops it, and waits until it has ended.
     pub(super) async fn stop(mut self) {
         self.handle.stop();
