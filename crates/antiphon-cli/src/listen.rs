@@ -58,8 +58,8 @@ pub(crate) struct ListenCommand {
 
 const HELP: &str = "\
 Every item is printed as JSON on a line of standard output, at once. What is missing, and why the
-stream has ended, is said on standard error. It needs a connection that stays: ws:, tcp:, unix: or
-stdio:. The exit code is 0 when the stream is complete, and 1 when it has failed or lagged behind.
+stream has ended, is said on standard error. It needs a connection that stays: ws:, tcp:, unix:, stdio: or
+nats:. The exit code is 0 when the stream is complete, and 1 when it has failed or lagged behind.
 
 Items of a topic have a cursor. With --reconnect they go on behind the last one, without gap or
 repetition, as far as the server has kept them. A program that goes on by itself, later, reads --events

@@ -109,6 +109,8 @@ fn all_commands_go_through_a_broker_to_one_process_or_to_workers() {
             (&["call", &url, "calc.add", "x"], "", 1, ""),
             (&["call", "--notify", &url, "ping"], "", 0, ""),
             (&["batch", &url], batch, 6, "3.0"),
+            (&["listen", &url, "ticks", "3", "1"], "", 0, "1\n2\n3\n"),
+            (&["listen", &url, "nothing"], "", 1, ""),
         ] {
             let ended = run(args, input);
             assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.err);

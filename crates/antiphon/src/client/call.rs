@@ -161,7 +161,15 @@ impl Prepared {
         let future = Box::pin(async move {
             let shared = Arc::clone(&self.shared);
             match &shared.transport {
-                ClientTransport::Http(http) => self.send_http(http, id).await,
+                ClientTransport::Http(http) if self.progress.is_none() => {
+                    self.send_http(http, id).await
+                }
+                ClientTransport::Http(http) => {
+                    match shared.transport.session_of(self.method.plain()) {
+                        Some(session) => self.send_over_session(&session, id).await,
+                        None => self.send_http(http, id).await,
+                    }
+                }
                 ClientTransport::Session(source) => self.send_over_session(source, id).await,
             }
         });

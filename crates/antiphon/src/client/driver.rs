@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use antiphon_proto::ErrorObject;
 use http::StatusCode;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
@@ -17,6 +18,7 @@ use super::connection_state::{ConnectionWatch, State};
 use super::reconnect::Reconnect;
 use super::session_authentication::{AuthenticationFault, SessionAuthentication, is_refused};
 use super::session_connector::{ConnectedSession, SessionConnector};
+use super::unserved::Unserved;
 use crate::error::Printable;
 use crate::router::BoxError;
 use crate::session_state::{End, SessionHandle};
@@ -41,6 +43,8 @@ pub(super) enum SessionError {
     Refused(StatusCode, String),
     /// There is no token, or the server has refused it.
     Unauthenticated(AuthenticationFault),
+    /// No server serves the method of a session: what a call of it would be answered with.
+    Unserved(ErrorObject),
     /// The session has ended, and there will be no other.
     Over(Arc<End>),
 }
@@ -200,6 +204,9 @@ impl Driver {
                 State::Failed(error) if begun => {
                     if let Some((status, text)) = refusal(&error) {
                         return Err(SessionError::Refused(status, text.to_owned()));
+                    }
+                    if let Some(Unserved(answer)) = error.downcast_ref() {
+                        return Err(SessionError::Unserved(answer.clone()));
                     }
                     match error.downcast_ref() {
                         None | Some(AuthenticationFault::Unanswered(_)) => {}

@@ -182,7 +182,7 @@ impl Client {
 
     /// Subscribes to a method that returns a stream. `T` is the type of the items.
     ///
-    /// This needs a session, that is, a `ws:`, `wss:`, `tcp:`, `tls:`, `unix:` or `stdio:` address,
+    /// This needs a session, that is, a `ws:`, `wss:`, `tcp:`, `tls:`, `unix:`, `stdio:` or `nats:` address,
     /// or a client [in the process](Self::in_process).
     ///
     /// # Errors

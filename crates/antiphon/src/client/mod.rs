@@ -9,6 +9,8 @@
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
+//! | `broker_sessions.rs` | sessions through a broker, one for each method |
+//! | `unserved.rs` | error of a session that no server has taken |
 //! | `split_batch.rs` | the same through a broker: a request for each entry |
 //! | `subscription/` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
@@ -39,6 +41,7 @@ mod batch;
 mod batch_responses;
 pub mod blocking;
 mod blocking_items;
+mod broker_sessions;
 mod builder;
 mod call;
 mod call_options;
@@ -68,6 +71,7 @@ mod subscription;
 mod tls;
 mod token;
 mod transport;
+mod unserved;
 
 pub use batch::Batch;
 pub use batch_responses::{Responses, Ticket};

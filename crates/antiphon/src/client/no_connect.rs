@@ -14,6 +14,7 @@ use crate::client::prepared_request::PreparedRequest;
 use crate::client::session_connector::{ConnectedSession, SessionConnector};
 use crate::client::tls::TlsOptions;
 use crate::router::BoxError;
+use crate::transport::memory::MemoryWire;
 
 /// The TLS configuration, which never exists.
 pub(super) type ClientTls = Infallible;
@@ -66,6 +67,10 @@ impl NatsChannel {
         _: &PreparedRequest<'_>,
         _: usize,
     ) -> Result<Received, BoxError> {
+        match self.0 {}
+    }
+
+    pub(super) async fn open_session(&self, _: &str, _: usize) -> Result<MemoryWire, BoxError> {
         match self.0 {}
     }
 }

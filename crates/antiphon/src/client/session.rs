@@ -97,6 +97,7 @@ impl<'a> SessionExchange<'a> {
                     Error::not_sent(self.subject, Reason::Closed(reason))
                 }
             }),
+            Ok(Err(SessionError::Unserved(error))) => Err(Error::refused(self.subject, error)),
             Ok(Err(SessionError::Over(end))) => Err(self.over(&end)),
             Err(()) => Err(Error::not_sent(self.subject, self.late())),
         }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::address::{Address, authority};
 use crate::call_origin::{Connection, Transport};
-use crate::client::connect::ClientTls;
+use crate::client::connect::{ClientTls, NatsChannel};
 use crate::dispatch::Dispatcher;
 use crate::identity::Identification;
 use crate::memory_budget::Account;
@@ -40,6 +40,8 @@ pub(super) enum Target {
     },
     /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
+    /// A server of this method behind a broker.
+    Broker(Arc<NatsChannel>, String),
     /// A network in memory.
     #[cfg(test)]
     Memory {
@@ -109,6 +111,10 @@ impl SessionConnector {
             } => Ok(self.in_process(server, *forwards_identity)),
             Target::Address(address, tls) => {
                 self.connect_to(address, tls.as_ref(), authorization).await
+            }
+            Target::Broker(channel, method) => {
+                let wire = channel.open_session(method, self.max_message).await?;
+                Ok(self.session(wire, Transport::Nats))
             }
             #[cfg(test)]
             Target::Memory { connect } => Ok(self.session(connect()?, Transport::InProcess)),

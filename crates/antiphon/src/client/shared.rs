@@ -24,7 +24,7 @@ impl Shared {
 
     /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
-        matches!(&self.transport, ClientTransport::Session(source) if source.reconnects())
+        self.transport.reconnects()
     }
 }
 

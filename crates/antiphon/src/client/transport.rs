@@ -4,7 +4,8 @@ use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::connect::{HttpPool, NatsChannel};
+use super::broker_sessions::{BrokerSessions, MethodSession};
+use super::connect::HttpPool;
 use super::driver::SessionSource;
 use super::http::{Exchange, Received};
 use super::prepared_request::{CommonHeaders, PreparedRequest};
@@ -32,13 +33,42 @@ pub(super) enum HttpChannel {
     Pool(HttpPool),
     Service(Box<dyn Exchange>, Uri),
     /// A broker, which takes no HTTP, but the same requests one by one.
-    Nats(NatsChannel),
+    Nats(BrokerSessions),
 }
 
 impl ClientTransport {
     /// Whether each request has an address of its own, so that there are no batches.
     pub(super) fn is_broker(&self) -> bool {
-        matches!(self, Self::Http(http) if matches!(http.channel, HttpChannel::Nats(_)))
+        self.broker().is_some()
+    }
+
+    fn broker(&self) -> Option<&BrokerSessions> {
+        match self {
+            Self::Http(http) => match &http.channel {
+                HttpChannel::Nats(sessions) => Some(sessions),
+                _ => None,
+            },
+            Self::Session(_) => None,
+        }
+    }
+
+    /// The session for a method; `None` over HTTP.
+    pub(super) fn session_of(&self, method: &str) -> Option<MethodSession<'_>> {
+        match self {
+            Self::Session(source) => Some(MethodSession::OfClient(source)),
+            Self::Http(_) => {
+                let sessions = self.broker()?;
+                Some(MethodSession::OfMethod(sessions.of(method)))
+            }
+        }
+    }
+
+    /// Whether sessions that were lost are opened again.
+    pub(super) fn reconnects(&self) -> bool {
+        match self {
+            Self::Session(source) => source.reconnects(),
+            Self::Http(_) => self.broker().is_some_and(|one| one.reconnect.is_some()),
+        }
     }
 }
 
@@ -52,7 +82,7 @@ impl Http {
     ) -> Result<Received, BoxError> {
         match &self.channel {
             HttpChannel::Pool(pool) => pool.send(request, max, now).await,
-            HttpChannel::Nats(channel) => channel.send(request, max).await,
+            HttpChannel::Nats(sessions) => sessions.channel.send(request, max).await,
             HttpChannel::Service(service, uri) => {
                 let deadline = request.deadline;
                 service.send(request.watched_to(uri), max, deadline).await

@@ -59,9 +59,11 @@ pub(super) fn start(
         let unknown = Reply::error(ErrorCode::METHOD_NOT_FOUND);
         return (Started::Replied(unknown), envelope);
     }
-    // Whoever may send to the address of one method must not reach another.
+    // Whoever may send to the address of one method must not reach another. They may end what they have
+    // begun there.
     if let Some(addressed) = &origin.addressed
         && addressed.as_bytes() != request.method_bytes()
+        && !shared.endpoint.ends_subscriptions(request.method_bytes())
     {
         shared.counters().called(usize::MAX);
         let other = Reply::error(ErrorCode::INVALID_REQUEST);

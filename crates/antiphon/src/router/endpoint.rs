@@ -88,6 +88,13 @@ impl Endpoint {
         info.is_some_and(|info| info.access <= origin.access() && info.only_streams())
     }
 
+    /// Whether a method of this name ends subscriptions: only that one costs nothing and has no place in the
+    /// tree.
+    pub(crate) fn ends_subscriptions(&self, name: &[u8]) -> bool {
+        let entry = self.table.get(name);
+        entry.is_some_and(|entry| entry.route == usize::MAX && entry.cost == 0)
+    }
+
     /// Looks up the method's full name and calls it.
     pub(super) fn answer(&self, call: Call) -> CallFuture {
         let mut found = usize::MAX;

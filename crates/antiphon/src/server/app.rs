@@ -64,8 +64,10 @@ impl App {
         let proxies = TrustedProxies::parse(&settings.trusted_proxies).unwrap_or_default();
         let raw = self.raw(&routes, settings);
         let asks = !self.authenticators.is_empty();
-        let broker = (raw.as_ref().zip(self.brokers))
-            .map(|(raw, limits)| limits.setup(&raw.dispatcher, &accounts, asks));
+        let broker = raw.as_ref().zip(self.brokers).map(|(raw, limits)| {
+            let (config, max) = (settings.raw_sessions(), settings.max_connections);
+            limits.setup(&raw.dispatcher, &accounts, config, asks, max)
+        });
         ConnectionSetup {
             broker,
             proxies: Arc::new(proxies),

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::NatsAddress;
 use crate::dispatch::Dispatcher;
 use crate::memory_budget::account::Accounts;
+use crate::session::SessionConfig;
 use crate::shutdown::Shutdown;
 
 /// A connection to a broker; cannot be constructed.
@@ -52,7 +53,14 @@ impl BrokerLimits {
         None
     }
 
-    pub(crate) fn setup(self, _: &Dispatcher, _: &Accounts, _: bool) -> ServiceSetup {
+    pub(crate) fn setup(
+        self,
+        _: &Dispatcher,
+        _: &Accounts,
+        _: SessionConfig,
+        _: bool,
+        _: usize,
+    ) -> ServiceSetup {
         match self.0 {}
     }
 }

@@ -1,11 +1,12 @@
 //! Construction of a client from its options.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderValue, Uri, header};
 use tokio::sync::Semaphore;
 
 use crate::address::{Address, NatsAddress, authority};
+use crate::client::broker_sessions::BrokerSessions;
 use crate::client::builder::options::ClientBuilder;
 use crate::client::connect::{self, HttpPool, HttpTarget, NatsChannel};
 use crate::client::driver::{Driver, SessionSource};
@@ -111,7 +112,7 @@ impl ClientBuilder {
             return Ok(self.session(Target::Address(address, tls), &place, offered));
         }
         if let Address::Nats(address) = address {
-            return self.through_broker(address);
+            return self.through_broker(address, offered);
         }
         let given = self.exchange.take();
         let mut scheme = "http";
@@ -168,7 +169,11 @@ impl ClientBuilder {
     }
 
     /// A broker as the way to the server, and its name in errors.
-    fn through_broker(&mut self, address: NatsAddress) -> Result<(String, ClientTransport), Error> {
+    fn through_broker(
+        &mut self,
+        address: NatsAddress,
+        offered: Dispatcher,
+    ) -> Result<(String, ClientTransport), Error> {
         if self.tokens.is_some() {
             return Err(Error::local(SUBJECT, NO_TOKEN));
         }
@@ -185,7 +190,17 @@ impl ClientBuilder {
         let place = whole.to_string();
         let channel = channel.map_err(|error| Error::local(SUBJECT, error.to_string()))?;
         let headers = std::mem::take(&mut self.headers);
-        Ok((place, self.exchanges(HttpChannel::Nats(channel), headers)))
+        let sessions = BrokerSessions {
+            channel: Arc::new(channel),
+            place: place.clone(),
+            dispatcher: offered,
+            config: SessionConfig::new(self.sessions.clone()),
+            max_message: self.max_message(),
+            reconnect: self.reconnect.take(),
+            tells_deadlines: self.tells_deadlines,
+            open: Mutex::default(),
+        };
+        Ok((place, self.exchanges(HttpChannel::Nats(sessions), headers)))
     }
 
     /// A transport with one exchange for each request.
@@ -198,6 +213,11 @@ impl ClientBuilder {
             tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
         }))
+    }
+
+    /// The most bytes in a message of a session: room for the envelope of a result, or of a whole batch.
+    fn max_message(&self) -> usize {
+        self.calls.max_response.max(self.calls.max_batch_response) + 4096
     }
 
     /// The transport of a session, and its name in errors.
@@ -220,8 +240,7 @@ impl ClientBuilder {
             dispatcher: offered,
             config: SessionConfig::new(self.sessions.clone()),
             headers: std::mem::take(&mut self.headers),
-            // Add room for the envelope of a result, or of a whole batch.
-            max_message: self.calls.max_response.max(self.calls.max_batch_response) + 4096,
+            max_message: self.max_message(),
         };
         let version = &self.calls.rules.version;
         let authentication = tokens.map(|tokens| SessionAuthentication::new(tokens, version));

@@ -12,7 +12,9 @@ use crate::address::NatsAddress;
 use crate::client::http::{BodyFault, Received};
 use crate::client::late::Late;
 use crate::client::prepared_request::PreparedRequest;
+use crate::client::unserved::Unserved;
 use crate::router::BoxError;
+use crate::transport::memory::MemoryWire;
 use crate::transport::nats::{Delivery, Failure, RequestHeaders, Requests};
 use crate::transport::tls::client::ClientTls;
 
@@ -85,6 +87,28 @@ impl NatsChannel {
         Ok(received(StatusCode::OK, body))
     }
 
+    /// Opens a session with one of the servers of a method.
+    ///
+    /// # Errors
+    ///
+    /// If there is none; `Unserved` if no server is there.
+    pub(in crate::client) async fn open_session(
+        &self,
+        method: &str,
+        max: usize,
+    ) -> Result<MemoryWire, BoxError> {
+        let requests = match self.usable() {
+            Some(requests) => requests,
+            None => self.connect().await?,
+        };
+        let headers = RequestHeaders::default();
+        let opened = requests.open_session(method, &headers, max).await;
+        opened.map_err(|failure| match failure {
+            Failure::Unserved { was_served } => Unserved(unserved(was_served)).into(),
+            other => told(other),
+        })
+    }
+
     async fn connect(&self) -> Result<Arc<Requests>, BoxError> {
         let _connecting = self.connecting.lock().await;
         if let Some(requests) = self.usable() {
@@ -113,16 +137,20 @@ fn told(failure: Failure) -> BoxError {
 }
 
 /// The answer to a call that no server has taken. It is an error of a server, because nothing has run.
-fn nobody(was_served: bool) -> Bytes {
-    let error = match was_served {
+fn unserved(was_served: bool) -> ErrorObject {
+    match was_served {
         true => ErrorObject::new(
             ErrorCode::OVERLOADED,
             "No server of this method is there now",
         ),
         false => ErrorObject::of(ErrorCode::METHOD_NOT_FOUND),
-    };
+    }
+}
+
+/// The text of this answer.
+fn nobody(was_served: bool) -> Bytes {
     let mut text = Vec::new();
-    message::write_error(&mut text, b"null", &error);
+    message::write_error(&mut text, b"null", &unserved(was_served));
     text.into()
 }
 

@@ -6,6 +6,7 @@ use crate::address::NatsAddress;
 use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
 use crate::router::BoxError;
+use crate::transport::memory::MemoryWire;
 use crate::transport::tls::client::ClientTls;
 
 /// The way of a client through a broker; cannot be constructed.
@@ -22,6 +23,14 @@ impl NatsChannel {
         _: &PreparedRequest<'_>,
         _: usize,
     ) -> Result<Received, BoxError> {
+        match self.0 {}
+    }
+
+    pub(in crate::client) async fn open_session(
+        &self,
+        _: &str,
+        _: usize,
+    ) -> Result<MemoryWire, BoxError> {
         match self.0 {}
     }
 }

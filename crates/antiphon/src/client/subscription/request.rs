@@ -6,11 +6,11 @@ use std::time::Duration;
 use antiphon_proto::ErrorCode;
 use tokio::time::{sleep, timeout};
 
+use super::super::broker_sessions::MethodSession;
 use super::super::driver::SessionSource;
 use super::super::error::{Error, Reason};
 use super::super::session::{Sending, SessionExchange};
 use super::super::shared::Shared;
-use super::super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
 use crate::session_state::{Inbox, InboxSender, NewCall, SessionHandle, is_id};
 use crate::topic::Cursor;
@@ -52,6 +52,8 @@ pub(super) struct Open {
     /// Whether an item has come.
     pub(super) progressed: bool,
     pub(super) over: bool,
+    /// The session, if it is there for this method only.
+    pub(super) _session: Option<Arc<SessionSource>>,
 }
 
 impl Drop for Open {
@@ -67,14 +69,16 @@ impl Request {
         format!("`{}`", self.method)
     }
 
-    fn source(&self) -> Result<&SessionSource, Error> {
-        match &self.shared.transport {
-            ClientTransport::Session(source) => Ok(source),
-            ClientTransport::Http(_) => Err(Error::local(
-                &self.subject(),
-                "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
-            )),
-        }
+    fn source(&self) -> Result<MethodSession<'_>, Error> {
+        self.shared
+            .transport
+            .session_of(&self.method)
+            .ok_or_else(|| {
+                Error::local(
+                    &self.subject(),
+                    "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
+                )
+            })
     }
 
     pub(super) async fn open(self) -> Result<Open, Error> {
@@ -101,7 +105,7 @@ impl Request {
                 ..self.shared.new_call()
             }
         };
-        let (outcome, handle) = self.shared.call_over(source, sending, call).await?;
+        let (outcome, handle) = self.shared.call_over(&source, sending, call).await?;
         let id = outcome.map_err(|error| Error::refused(&subject, error))?;
         match inbox.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(inbox) if is_id(id.as_str()) => Ok(Open {
@@ -112,6 +116,7 @@ impl Request {
                 resumes: self.after.is_some(),
                 progressed: false,
                 over: false,
+                _session: source.keep(),
             }),
             _ => {
                 let fault = "the result is no id of a subscription";
@@ -131,7 +136,7 @@ impl Request {
         let mut refusals = 0;
         loop {
             // The timeout is that of the call, which begins when there is a connection.
-            let mut exchange = SessionExchange::new(&subject, source, None, self.current.clone());
+            let mut exchange = SessionExchange::new(&subject, &source, None, self.current.clone());
             let handle = exchange.handle(0).await?;
             let error = match self.clone().open().await {
                 Ok(open) => return Ok(open),

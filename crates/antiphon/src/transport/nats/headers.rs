@@ -17,6 +17,15 @@ const KIND: &str = "rpc-kind";
 const RUNNING: &str = "running";
 const CANCEL: &str = "cancel";
 const FILLER: &str = "filler";
+const OPEN: &str = "open";
+const OPENED: &str = "opened";
+const REFUSED: &str = "refused";
+const CLOSE: &str = "close";
+
+/// The number of a part of a session's message, with a plus sign if the message goes on.
+const PART: &str = "rpc-part";
+/// How much one side of a session has taken of the other.
+const TAKEN: &str = "rpc-taken";
 
 /// The most bytes of headers in one of our requests, beside its trace.
 pub(super) const ROOM: usize = 256;
@@ -91,6 +100,75 @@ pub(super) fn is_running(message: &Message) -> bool {
 
 pub(super) fn is_cancel(message: &Message) -> bool {
     has_kind(message, CANCEL)
+}
+
+/// The headers of a request for a session.
+pub(super) fn open(request: &RequestHeaders) -> HeaderMap {
+    let mut map = request.to_map();
+    map.insert(KIND, OPEN);
+    map
+}
+
+/// The header with which a server accepts a session.
+pub(super) fn opened() -> HeaderMap {
+    kind(OPENED)
+}
+
+/// The header with which it refuses one.
+pub(super) fn refused() -> HeaderMap {
+    kind(REFUSED)
+}
+
+/// The header of the end of a session.
+pub(super) fn close() -> HeaderMap {
+    kind(CLOSE)
+}
+
+/// The header of a sign of life in a session.
+pub(super) fn beat(taken: u64) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    map.insert(TAKEN, taken.to_string().as_str());
+    map
+}
+
+/// The headers of a part.
+pub(super) fn of_part(number: u64, more: bool, taken: u64) -> HeaderMap {
+    let mut map = beat(taken);
+    let sign = if more { "+" } else { "" };
+    map.insert(PART, format!("{number}{sign}").as_str());
+    map
+}
+
+/// The number of a part, and whether its message goes on.
+pub(super) fn part(message: &Message) -> Option<(u64, bool)> {
+    let text = message.headers.as_ref()?.get(PART)?.as_str();
+    let (number, more) = match text.strip_suffix('+') {
+        Some(number) => (number, true),
+        None => (text, false),
+    };
+    Some((number.parse().ok()?, more))
+}
+
+/// How much the sender has taken.
+pub(super) fn acknowledged(message: &Message) -> Option<u64> {
+    let text = message.headers.as_ref()?.get(TAKEN)?.as_str();
+    text.parse().ok()
+}
+
+pub(super) fn is_open(message: &Message) -> bool {
+    has_kind(message, OPEN)
+}
+
+pub(super) fn is_opened(message: &Message) -> bool {
+    has_kind(message, OPENED)
+}
+
+pub(super) fn is_refused(message: &Message) -> bool {
+    has_kind(message, REFUSED)
+}
+
+pub(super) fn is_close(message: &Message) -> bool {
+    has_kind(message, CLOSE)
 }
 
 fn kind(value: &str) -> HeaderMap {

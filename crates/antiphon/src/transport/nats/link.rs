@@ -113,6 +113,11 @@ impl Link {
         }
     }
 
+    /// From here on, losses count.
+    pub(super) fn forget_losses(&mut self) {
+        self.outages.mark_unchanged();
+    }
+
     /// Whether the connection was ever lost.
     pub(super) fn was_lost(&self) -> bool {
         *self.outages.borrow() > 0

@@ -19,20 +19,30 @@
 //! | `receive.rs` | server: one message, from its checks to its response |
 //! | `long_call.rs` | server: a call that takes longer: acknowledgement, beats |
 //! | `long_calls.rs` | server: those calls, and their cancellation |
+//! | `open_session.rs` | caller: sessions, for subscriptions and progress |
+//! | `accept_session.rs` | server: sessions of callers |
+//! | `session_setup.rs` | server: what they run with, and their number |
+//! | `bridge.rs` | either end of a session: its messages on two subjects |
+//! | `flow.rs` | their parts, and how many may be on their way |
 //! | `discovery.rs` | server: answers as a NATS micro service (ADR-32) |
 
+mod accept_session;
+mod bridge;
 mod credentials;
 mod discovery;
+mod flow;
 mod group_member;
 mod headers;
 mod inbox;
 mod link;
 mod long_call;
 mod long_calls;
+mod open_session;
 mod receive;
 mod requests;
 mod service;
 mod serving;
+mod session_setup;
 mod subject;
 mod table;
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use antiphon_proto::{ErrorCode, ErrorObject};
 use async_nats::Message;
 
+use super::accept_session::accept;
 use super::headers::{self, ROOM, RequestHeaders};
 use super::long_call;
 use super::serving::{ReplyTo, Service, ServiceSetup, is_inbox};
@@ -15,14 +16,14 @@ use crate::identity::Identification;
 use crate::memory_budget::{Direction, Reservation};
 
 /// Answers a message, or starts a task that does.
-pub(super) async fn receive(service: &Arc<Service>, message: Message) {
+pub(super) async fn receive(service: &Arc<Service>, mut message: Message) {
     if headers::is_filler(&message) {
         return;
     }
     let Some(setup) = (service.setup)() else {
         return;
     };
-    let reply = message.reply;
+    let reply = message.reply.take();
     if reply.as_ref().is_some_and(|reply| !is_inbox(reply)) {
         tracing::debug!("a message was dropped: its response would go to no inbox");
         return;
@@ -30,11 +31,21 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
     let Some(method) = service.subjects.method_of(&message.subject) else {
         return refuse(service, reply, ErrorCode::INVALID_REQUEST).await;
     };
+    let identification = match setup.asks {
+        true => Identification::Anonymous,
+        false => Identification::Unasked,
+    };
+    if headers::is_open(&message) {
+        if let Some(reply) = reply {
+            accept(service, setup, method, reply, identification).await;
+        }
+        return;
+    }
     let ServiceSetup {
         dispatcher,
         connection,
         max_request,
-        asks,
+        ..
     } = setup;
     if message.payload.len() > max_request {
         return refuse(service, reply, ErrorCode::INVALID_REQUEST).await;
@@ -45,9 +56,7 @@ pub(super) async fn receive(service: &Arc<Service>, message: Message) {
     }
     let mut origin = dispatcher.origin(connection, false);
     RequestHeaders::describe(message.headers.as_ref(), &mut origin);
-    if asks {
-        origin.identification = Identification::Anonymous;
-    }
+    origin.identification = identification;
     origin.addressed = Some(method.into());
     let origin = Arc::new(origin);
     let reading = dispatcher.read(message.payload, 0);

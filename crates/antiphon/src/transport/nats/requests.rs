@@ -43,11 +43,11 @@ pub(crate) enum Delivery {
 
 /// The requests of one client.
 pub(crate) struct Requests {
-    link: Link,
-    subjects: Subjects,
+    pub(super) link: Link,
+    pub(super) subjects: Subjects,
     /// What the subjects for responses begin with.
     inbox: String,
-    table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     /// Numbers of requests, and what makes them unguessable for servers that see some of them.
     next: AtomicU64,
     keys: RandomState,

@@ -13,6 +13,7 @@ use super::group_member::GroupMember;
 use super::link::{Link, pause};
 use super::long_calls::LongCalls;
 use super::serving::{BrokerLimits, GetSetup, Service, ServiceSetup};
+use super::session_setup::SessionCount;
 use super::subject::Subjects;
 use crate::address::{Address, NatsAddress};
 use crate::describe::Access;
@@ -90,6 +91,7 @@ async fn serve(
     let subjects = Subjects::new(&address.prefix);
     let service = Arc::new(Service {
         long: LongCalls::new(subjects.of_calls(&id)),
+        sessions: SessionCount::default(),
         link,
         subjects,
         setup: Arc::clone(setup),

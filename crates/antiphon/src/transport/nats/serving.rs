@@ -10,11 +10,13 @@ use tokio_util::task::TaskTracker;
 
 use super::link::Link;
 use super::long_calls::LongCalls;
+use super::session_setup::{SessionCount, SessionSetup};
 use super::subject::Subjects;
 use crate::call_origin::{Connection, Transport};
 use crate::describe::{Access, Reader};
 use crate::dispatch::{Answered, Dispatcher};
 use crate::memory_budget::account::Accounts;
+use crate::session::SessionConfig;
 use crate::shutdown::Shutdown;
 
 /// Where a response goes; `None` if nobody asks for one.
@@ -55,6 +57,7 @@ pub(crate) struct ServiceSetup {
     pub(super) max_request: usize,
     /// Whether callers are asked who they are. They cannot tell.
     pub(super) asks: bool,
+    pub(super) sessions: SessionSetup,
 }
 
 impl ServiceSetup {
@@ -69,12 +72,15 @@ impl ServiceSetup {
 }
 
 impl BrokerLimits {
-    /// What calls of this router run with, under these budgets of memory.
+    /// What calls of this router run with, under these budgets of memory, and up to `max_sessions` sessions
+    /// for each broker.
     pub(crate) fn setup(
         self,
         dispatcher: &Dispatcher,
         accounts: &Accounts,
+        config: SessionConfig,
         asks: bool,
+        max_sessions: usize,
     ) -> ServiceSetup {
         let max_result = self.max_payload.saturating_sub(ENVELOPE);
         ServiceSetup {
@@ -82,6 +88,12 @@ impl BrokerLimits {
             connection: Connection::unknown(Transport::Nats, accounts.of_host()),
             max_request: accounts.max_request,
             asks,
+            sessions: SessionSetup {
+                dispatcher: dispatcher.clone(),
+                config,
+                accounts: accounts.clone(),
+                max: max_sessions,
+            },
         }
     }
 }
@@ -98,6 +110,7 @@ pub(super) struct Service {
     /// Calls that have not ended at their first poll.
     pub(super) calls: TaskTracker,
     pub(super) long: LongCalls,
+    pub(super) sessions: SessionCount,
     /// How the service is called where services are listed.
     pub(super) name: String,
     /// The name of this server, which nobody can guess.

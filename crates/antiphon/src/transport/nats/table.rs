@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     Lost,
     /// No server has shown for too long that it runs.
     Silent,
+    /// No server of the method is there for a session. Whether one was before.
+    Unserved { was_served: bool },
+    /// The server has no room for another session.
+    Full,
 }
 
 impl fmt::Display for Failure {
@@ -33,6 +37,8 @@ impl fmt::Display for Failure {
             Self::LongName => f.write_str("the name of the method is too long"),
             Self::Lost => f.write_str("the connection to the NATS server was lost"),
             Self::Silent => f.write_str("no server shows that it runs the call"),
+            Self::Unserved { .. } => f.write_str("no server of this method is there now"),
+            Self::Full => f.write_str("the server has too many sessions"),
         }
     }
 }

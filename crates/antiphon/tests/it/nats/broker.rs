@@ -33,22 +33,22 @@ fn program() -> Option<&'static str> {
 }
 
 /// A running NATS server. It is killed when this is dropped.
-pub(super) struct Broker {
+pub(crate) struct Broker {
     program: &'static str,
     process: Child,
     port: u16,
     /// A folder for its settings, and for files of the test.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Broker {
     /// Starts one, if the program is installed.
-    pub(super) async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         Self::with(|_| String::new()).await
     }
 
     /// Starts one with settings, which are told the folder for its files.
-    pub(super) async fn with(settings: impl FnOnce(&Path) -> String) -> Option<Self> {
+    pub(crate) async fn with(settings: impl FnOnce(&Path) -> String) -> Option<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let program = program()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -69,7 +69,7 @@ impl Broker {
     }
 
     /// Its port.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
@@ -85,17 +85,17 @@ impl Broker {
     }
 
     /// The address of a service.
-    pub(super) fn url(&self, prefix: &str) -> String {
+    pub(crate) fn url(&self, prefix: &str) -> String {
         format!("nats://127.0.0.1:{}/{prefix}", self.port)
     }
 
     /// A client of a service.
-    pub(super) fn client(&self, prefix: &str) -> Client {
+    pub(crate) fn client(&self, prefix: &str) -> Client {
         Client::connect(self.url(prefix)).unwrap()
     }
 
     /// A server of this router.
-    pub(super) async fn serve(&self, prefix: &str, router: Router) -> Serving {
+    pub(crate) async fn serve(&self, prefix: &str, router: Router) -> Serving {
         let serving = Serving::start(&self.url(prefix), router).await;
         assert_eq!(serving.urls, [self.url(prefix)]);
         until_answered(&self.client(prefix)).await;
@@ -103,31 +103,31 @@ impl Broker {
     }
 
     /// Kills it.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Starts it again, at the same place.
-    pub(super) async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.process = spawn(self.program, &self.folder);
         self.until_ready().await;
     }
 
     /// Starts it again with other settings.
-    pub(super) async fn restart_with(&mut self, settings: &str) {
+    pub(crate) async fn restart_with(&mut self, settings: &str) {
         configure(&self.folder, self.port, settings);
         self.restart().await;
     }
 
     /// The process of the broker.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 }
 
 /// A port on which nobody listens now.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -154,14 +154,14 @@ impl Drop for Broker {
 }
 
 /// A server, which is killed when this is dropped.
-pub(super) struct Serving {
-    pub(super) handle: ServerHandle,
-    pub(super) urls: Vec<String>,
+pub(crate) struct Serving {
+    pub(crate) handle: ServerHandle,
+    pub(crate) urls: Vec<String>,
     task: Option<JoinHandle<()>>,
 }
 
 /// Waits until a server of [`router`] answers: its subscriptions are there then.
-pub(super) async fn until_answered(client: &Client) {
+pub(crate) async fn until_answered(client: &Client) {
     for _ in 0..2_000 {
         let answer = client.call::<bool>("is_there", ()).await;
         if answer.is_ok() {
@@ -174,7 +174,7 @@ pub(super) async fn until_answered(client: &Client) {
 
 impl Serving {
     /// Starts a server at this address.
-    pub(super) async fn start(url: &str, router: Router) -> Self {
+    pub(crate) async fn start(url: &str, router: Router) -> Self {
         let bound = Server::new(router).bind(url).listen().await.unwrap();
         let (handle, urls) = (bound.handle(), bound.urls());
         let task = tokio::spawn(async move { bound.serve().await.unwrap() });
@@ -186,7 +186,7 @@ impl Serving {
     }
 
     /// Stops it, and waits until it has ended.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.handle.stop();
         self.task.take().unwrap().await.unwrap();
     }
@@ -199,6 +199,6 @@ impl Drop for Serving {
 }
 
 /// A router that [`Broker::serve`] can ask whether it is there.
-pub(super) fn router() -> Router {
+pub(crate) fn router() -> Router {
     Router::new().method_fn("is_there", || true)
 }

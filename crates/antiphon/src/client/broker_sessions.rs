@@ -1,0 +1,86 @@
+//! Sessions of a client through a broker: one for each method that needs one, while somebody uses it.
+//!
+//! Calls go to whatever server is free. A subscription, and a call that tells of its progress, need one that
+//! stays: the session of their method.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use http::HeaderMap;
+
+use super::connect::NatsChannel;
+use super::driver::{Driver, SessionSource};
+use super::reconnect::Reconnect;
+use super::session_connector::{SessionConnector, Target};
+use crate::dispatch::Dispatcher;
+use crate::session::SessionConfig;
+
+/// What the sessions of a client have in common.
+pub(super) struct BrokerSessions {
+    pub(super) channel: Arc<NatsChannel>,
+    pub(super) place: String,
+    /// The methods that servers may call.
+    pub(super) dispatcher: Dispatcher,
+    pub(super) config: SessionConfig,
+    pub(super) max_message: usize,
+    pub(super) reconnect: Option<Reconnect>,
+    pub(super) tells_deadlines: bool,
+    /// By the methods of the client's own calls.
+    pub(super) open: Mutex<HashMap<String, Weak<SessionSource>>>,
+}
+
+impl BrokerSessions {
+    /// The session of a method. It ends when nobody uses it any more.
+    pub(super) fn of(&self, method: &str) -> Arc<SessionSource> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = open.get(method).and_then(Weak::upgrade) {
+            return source;
+        }
+        open.retain(|_, source| source.strong_count() > 0);
+        let connector = SessionConnector {
+            target: Target::Broker(Arc::clone(&self.channel), method.to_owned()),
+            place: self.place.clone(),
+            dispatcher: self.dispatcher.clone(),
+            config: self.config.clone(),
+            headers: HeaderMap::new(),
+            max_message: self.max_message,
+        };
+        let driver = Driver::new(
+            connector,
+            None,
+            self.reconnect.clone(),
+            self.tells_deadlines,
+        );
+        let source = Arc::new(SessionSource::Own(driver));
+        open.insert(method.to_owned(), Arc::downgrade(&source));
+        source
+    }
+}
+
+/// The session of a method: that of the client, or one of its own.
+pub(super) enum MethodSession<'a> {
+    OfClient(&'a SessionSource),
+    OfMethod(Arc<SessionSource>),
+}
+
+impl MethodSession<'_> {
+    /// What keeps the session open.
+    pub(super) fn keep(&self) -> Option<Arc<SessionSource>> {
+        match self {
+            Self::OfClient(_) => None,
+            Self::OfMethod(source) => Some(Arc::clone(source)),
+        }
+    }
+}
+
+impl Deref for MethodSession<'_> {
+    type Target = SessionSource;
+
+    fn deref(&self) -> &SessionSource {
+        match self {
+            Self::OfClient(source) => source,
+            Self::OfMethod(source) => source,
+        }
+    }
+}
