@@ -41,7 +41,8 @@ impl ErrorCode {
     pub const OVERLOADED: Self = Self(-32000);
     /// The deadline of the call passed before it ended.
     pub const TIMEOUT: Self = Self(-32001);
-    /// The result exceeds the limit of responses.
+    /// The result exceeds the limit of responses. The data tells how many bytes it may have:
+    /// `{"maxBytes": 10485760}`.
     pub const RESPONSE_TOO_LARGE: Self = Self(-32003);
     /// The method needs a session or an event stream, and the call had neither.
     pub const NEEDS_SESSION: Self = Self(-32004);
@@ -165,6 +166,21 @@ impl ErrorObject {
     pub fn with_data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
         self.data = serde_json::value::to_raw_value(data).ok();
         self
+    }
+
+    /// The error of a result with more bytes than this: −32003, with the limit in its data.
+    ///
+    /// ```
+    /// let error = antiphon_proto::ErrorObject::response_too_large(100);
+    /// assert_eq!(error.data(), Some(r#"{"maxBytes":100}"#));
+    /// ```
+    pub fn response_too_large(max: usize) -> Self {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Limit {
+            max_bytes: usize,
+        }
+        Self::of(ErrorCode::RESPONSE_TOO_LARGE).with_data(&Limit { max_bytes: max })
     }
 
     /// The error code.

@@ -97,7 +97,7 @@ impl Envelope {
             Err(error) => error,
             Ok(_) if self.is_notification() => return (Answered::default(), None),
             Ok(output) if output.result().len() > max_result => {
-                ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)
+                ErrorObject::response_too_large(max_result)
             }
             Ok(output) if output.result().is_empty() => {
                 internal_error(&"a layer has answered a call as if it were a notification")

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 
-use antiphon_proto::{ErrorCode, ErrorObject, write_json};
+use antiphon_proto::{ErrorObject, write_json};
 use serde::Serialize;
 
 use super::account::{Account, Direction};
@@ -79,13 +79,17 @@ impl Payload {
         wait: Wait,
         name: &dyn Display,
     ) -> Result<(), ErrorObject> {
+        let before = self.text.len();
         let (written, stop) = {
             let mut writer = PayloadWriter::new(self, max, account, wait);
             (write_json(&mut writer, value), writer.stop)
         };
         match (written, stop) {
             (Ok(()), _) => Ok(self.settle(account)?),
-            (Err(_), Some(Stop::TooLarge)) => Err(ErrorObject::of(ErrorCode::RESPONSE_TOO_LARGE)),
+            (Err(_), Some(Stop::TooLarge)) => {
+                let max = max.saturating_sub(before);
+                Err(ErrorObject::response_too_large(max))
+            }
             (Err(_), Some(Stop::Exhausted)) => Err(Exhausted.into()),
             (Err(error), None) => Err(internal_error(&format_args!(
                 "{name} cannot be written: {error}"
@@ -247,6 +251,7 @@ impl io::Write for PayloadWriter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use antiphon_proto::ErrorCode;
     use tokio_util::sync::CancellationToken;
 
     use super::super::account::Accounts;

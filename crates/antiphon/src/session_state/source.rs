@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::ErrorObject;
 
 use super::bell::Bell;
 use crate::current_call::CurrentCall;
@@ -163,8 +163,8 @@ impl Source {
         let all = feed.is_of_all();
         let size = item.plain().len();
         if size > self.room.max {
-            return Taken::Over(Ending::Error(ErrorObject::of(
-                ErrorCode::RESPONSE_TOO_LARGE,
+            return Taken::Over(Ending::Error(ErrorObject::response_too_large(
+                self.room.max,
             )));
         }
         let whole = size + item.key_room(all) + self.format.around();

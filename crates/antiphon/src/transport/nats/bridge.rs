@@ -94,6 +94,9 @@ impl Bridge {
     /// Carries messages until the session ends, on whichever side.
     pub(super) async fn run(mut self) {
         let ended = self.carry().await;
+        // What came before the end is still for the session.
+        let taking = poll_fn(|cx| self.wire.poll_flush(cx));
+        let _ = timeout(PATIENCE, taking).await;
         match ended {
             Ended::There => return,
             Ended::Here => {}
@@ -159,8 +162,8 @@ impl Bridge {
         if self.wire.unwritten() > 0 {
             match self.wire.poll_flush(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Event::Taken),
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::Said(None)),
-                Poll::Pending => {}
+                // It takes nothing any more, and may still have something to say.
+                Poll::Ready(Err(_)) | Poll::Pending => {}
             }
         }
         if !self.outflow.has_room() {

@@ -288,6 +288,7 @@ async fn a_result_may_be_as_long_as_the_limit_and_no_longer() {
             let exceeds = format!("[{}]", limit - 1);
             let answer = ask(&dispatcher, call("7", method, &exceeds)).await;
             assert_eq!(code(&answer), -32003, "{method}");
+            assert_eq!(answer["error"]["data"]["maxBytes"], limit, "{method}");
             assert_eq!(answer["id"], 7);
         }
     }

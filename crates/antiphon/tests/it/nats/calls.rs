@@ -143,6 +143,10 @@ async fn what_is_larger_than_a_message_is_refused_on_either_side() {
     assert_eq!(text.len(), MIB - 2048);
     let error = client.call::<String>("make", (MIB,)).await.unwrap_err();
     assert_eq!(error.code().unwrap().0, -32003);
+    let ErrorKind::Refused(object) = error.kind() else {
+        panic!("{error:?}")
+    };
+    assert_eq!(object.data(), Some(r#"{"maxBytes":1048064}"#));
     let length: usize = client
         .call("length", ("x".repeat(MIB - 2048),))
         .await

@@ -7,6 +7,10 @@
 //! | `credentials.rs` | logins, tokens, keys, certificates |
 //! | `long_calls.rs` | acknowledgement, cancellation, servers that are gone |
 //! | `sessions.rs` | subscriptions, progress, and what ends a session |
+//! | `server_process.rs` | a server in a process of its own, and a record of what it has run |
+//! | `proxy.rs` | a way to a broker that can be interrupted |
+//! | `failures.rs` | servers that are killed and frozen, ways that are interrupted, a cluster of brokers |
+//! | `history.rs` | random calls and failures: what callers are told agrees with what has run |
 //! | `outages.rs` | brokers and servers that go and come back |
 //! | `discovery.rs` | the service as a NATS micro service |
 
@@ -14,6 +18,10 @@ pub(crate) mod broker;
 mod calls;
 mod credentials;
 mod discovery;
+mod failures;
+mod history;
 mod long_calls;
 mod outages;
+mod proxy;
+mod server_process;
 mod sessions;

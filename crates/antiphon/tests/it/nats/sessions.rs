@@ -189,6 +189,64 @@ async fn a_session_calls_the_method_of_its_subject_only() {
     }
 }
 
+#[tokio::test]
+async fn the_end_of_a_session_does_not_overtake_what_came_before() {
+    let Some(broker) = Broker::start().await else {
+        return;
+    };
+    let url = broker.url("x");
+    let raw = async_nats::connect(url.strip_suffix("/x").unwrap())
+        .await
+        .unwrap();
+    let mut asked = raw.subscribe("shop.rpc.numbers").await.unwrap();
+    let mut heard = raw.subscribe("shop.ctl.raw.secret.in").await.unwrap();
+    raw.flush().await.unwrap();
+    let serving = tokio::spawn(async move {
+        let headers = |name: &str, value: &str| {
+            let mut map = async_nats::HeaderMap::new();
+            map.insert(name, value);
+            map
+        };
+        let reply = asked.next().await.unwrap().reply.unwrap();
+        let opened = headers("rpc-kind", "opened");
+        let own = "shop.ctl.raw.secret.in";
+        let telling = raw.publish_with_reply_and_headers(reply.clone(), own, opened, "".into());
+        telling.await.unwrap();
+        let call = loop {
+            let message = heard.next().await.unwrap();
+            if let Ok(call) = serde_json::from_slice::<Value>(&message.payload) {
+                break call;
+            }
+        };
+        let mut texts = vec![json!({ "jsonrpc": "2.0", "id": call["id"], "result": "s" })];
+        for seq in 1..=3 {
+            let mut params = json!({ "subscription": "s", "seq": seq, "result": seq });
+            if seq == 3 {
+                params = json!({ "subscription": "s", "seq": seq, "end": "complete" });
+            }
+            texts.push(json!({ "jsonrpc": "2.0", "method": "numbers", "params": params }));
+        }
+        for (number, text) in (1..).zip(texts) {
+            let part = headers("rpc-part", &format!("{number}"));
+            let sending = raw.publish_with_headers(reply.clone(), part, text.to_string().into());
+            sending.await.unwrap();
+        }
+        let close = headers("rpc-kind", "close");
+        raw.publish_with_headers(reply, close, "".into())
+            .await
+            .unwrap();
+        raw.flush().await.unwrap();
+    });
+    let client = broker.client("shop");
+    let mut items = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    serving.await.unwrap();
+    let mut seen = Vec::new();
+    while let Some(item) = timeout(PATIENCE, items.next()).await.unwrap() {
+        seen.push(item.unwrap());
+    }
+    assert_eq!(seen, [1, 2]);
+}
+
 /// A server of a topic, which many may publish.
 async fn topic_server(broker: &Broker, topic: &Topic<u64>) -> Serving {
     let topic = topic.clone();
