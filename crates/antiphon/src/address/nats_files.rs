@@ -26,6 +26,9 @@ pub struct NatsFiles {
     pub token: Option<PathBuf>,
     /// `login`: a line `USER:PASSWORD`.
     pub login: Option<PathBuf>,
+    /// `identity`: keys with which the identities of callers are signed, a line each, of at least 32 characters. Who
+    /// passes callers on and who believes it have the same.
+    pub identity: Option<PathBuf>,
     /// `ca`: certificate authorities to trust in place of the machine's own, in PEM.
     pub ca: Option<PathBuf>,
     /// `cert`: the certificate of this program, in PEM, for NATS servers that ask for one.
@@ -35,7 +38,7 @@ pub struct NatsFiles {
 }
 
 /// The names of the files in a query.
-const NAMES: &str = "`creds`, `nkey`, `token`, `login`, `ca`, `cert` and `key`";
+const NAMES: &str = "`creds`, `nkey`, `token`, `login`, `identity`, `ca`, `cert` and `key`";
 
 impl NatsFiles {
     /// Parses a query, without its question mark.
@@ -65,6 +68,7 @@ impl NatsFiles {
             "nkey" => &mut self.nkey,
             "token" => &mut self.token,
             "login" => &mut self.login,
+            "identity" => &mut self.identity,
             "ca" => &mut self.ca,
             "cert" => &mut self.cert,
             "key" => &mut self.key,
@@ -72,12 +76,13 @@ impl NatsFiles {
         })
     }
 
-    fn all(&self) -> [(&'static str, Option<&PathBuf>); 7] {
+    fn all(&self) -> [(&'static str, Option<&PathBuf>); 8] {
         [
             ("creds", self.creds.as_ref()),
             ("nkey", self.nkey.as_ref()),
             ("token", self.token.as_ref()),
             ("login", self.login.as_ref()),
+            ("identity", self.identity.as_ref()),
             ("ca", self.ca.as_ref()),
             ("cert", self.cert.as_ref()),
             ("key", self.key.as_ref()),

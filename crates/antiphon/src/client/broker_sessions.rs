@@ -14,6 +14,7 @@ use super::driver::{Driver, SessionSource};
 use super::reconnect::Reconnect;
 use super::session_connector::{SessionConnector, Target};
 use crate::dispatch::Dispatcher;
+use crate::identity::Identity;
 use crate::session::SessionConfig;
 
 /// What the sessions of a client have in common.
@@ -27,19 +28,34 @@ pub(super) struct BrokerSessions {
     pub(super) reconnect: Option<Reconnect>,
     pub(super) tells_deadlines: bool,
     /// By the methods of the client's own calls.
-    pub(super) open: Mutex<HashMap<String, Weak<SessionSource>>>,
+    pub(super) open: Mutex<HashMap<String, Vec<OpenSession>>>,
+}
+
+/// A session, and whose it is.
+pub(super) struct OpenSession {
+    identity: Option<Identity>,
+    source: Weak<SessionSource>,
 }
 
 impl BrokerSessions {
-    /// The session of a method. It ends when nobody uses it any more.
-    pub(super) fn of(&self, method: &str) -> Arc<SessionSource> {
+    /// The session of a method, for this caller. It ends when nobody uses it any more.
+    pub(super) fn of(&self, method: &str, identity: Option<Identity>) -> Arc<SessionSource> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = open.get(method).and_then(Weak::upgrade) {
+        let mut of_method = open.get(method).into_iter().flatten();
+        let own = of_method.find(|one| one.identity == identity);
+        if let Some(source) = own.and_then(|one| one.source.upgrade()) {
             return source;
         }
-        open.retain(|_, source| source.strong_count() > 0);
+        open.retain(|_, sessions| {
+            sessions.retain(|one| one.source.strong_count() > 0);
+            !sessions.is_empty()
+        });
         let connector = SessionConnector {
-            target: Target::Broker(Arc::clone(&self.channel), method.to_owned()),
+            target: Target::Broker {
+                channel: Arc::clone(&self.channel),
+                method: method.to_owned(),
+                identity: identity.clone(),
+            },
             place: self.place.clone(),
             dispatcher: self.dispatcher.clone(),
             config: self.config.clone(),
@@ -53,7 +69,12 @@ impl BrokerSessions {
             self.tells_deadlines,
         );
         let source = Arc::new(SessionSource::Own(driver));
-        open.insert(method.to_owned(), Arc::downgrade(&source));
+        open.entry(method.to_owned())
+            .or_default()
+            .push(OpenSession {
+                identity,
+                source: Arc::downgrade(&source),
+            });
         source
     }
 }

@@ -165,7 +165,10 @@ impl Prepared {
                     self.send_http(http, id).await
                 }
                 ClientTransport::Http(http) => {
-                    match shared.transport.session_of(self.method.plain()) {
+                    match shared
+                        .transport
+                        .session_of(self.method.plain(), &self.current)?
+                    {
                         Some(session) => self.send_over_session(&session, id).await,
                         None => self.send_http(http, id).await,
                     }

@@ -10,6 +10,7 @@
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
 //! | `broker_sessions.rs` | sessions through a broker, one for each method |
+//! | `passed_identity.rs` | whose identity goes with a request |
 //! | `unserved.rs` | error of a session that no server has taken |
 //! | `split_batch.rs` | the same through a broker: a request for each entry |
 //! | `subscription/` | [`Subscription`]: a remote stream |
@@ -55,6 +56,7 @@ mod handle;
 mod http;
 mod late;
 mod macros;
+mod passed_identity;
 mod peer;
 mod prepared_request;
 mod reconnect;

@@ -13,6 +13,7 @@ use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
 use crate::client::session_connector::{ConnectedSession, SessionConnector};
 use crate::client::tls::TlsOptions;
+use crate::identity::Identity;
 use crate::router::BoxError;
 use crate::transport::memory::MemoryWire;
 
@@ -70,7 +71,12 @@ impl NatsChannel {
         match self.0 {}
     }
 
-    pub(super) async fn open_session(&self, _: &str, _: usize) -> Result<MemoryWire, BoxError> {
+    pub(super) async fn open_session(
+        &self,
+        _: &str,
+        _: Option<Identity>,
+        _: usize,
+    ) -> Result<MemoryWire, BoxError> {
         match self.0 {}
     }
 }

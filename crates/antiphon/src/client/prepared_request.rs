@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::http::Body;
 use super::sent_mark::SentMark;
 use crate::current_call::CurrentCall;
+use crate::identity::Identity;
 
 /// The time that remains until the caller's deadline, in whole milliseconds.
 pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("rpc-timeout-ms");
@@ -40,6 +41,8 @@ pub(super) struct PreparedRequest<'a> {
     pub(super) common: &'a CommonHeaders,
     pub(super) addressee: Option<Addressee<'a>>,
     pub(super) authorization: Option<&'a HeaderValue>,
+    /// For a broker: who calls, if that is passed on.
+    pub(super) identity: Option<&'a Identity>,
     /// The time that is left, in milliseconds.
     pub(super) timeout: Option<u64>,
     /// When the time is over. Who has waited looks at it again before anything is sent.

@@ -20,6 +20,7 @@ use super::shared::Shared;
 use super::token::{Grant, TokenFault, Tokens};
 use super::transport::Http;
 use crate::current_call::CurrentCall;
+use crate::identity::Identity;
 use crate::router::BoxError;
 
 /// Room for what a request has beside its parts: the names of members, the version, a timeout.
@@ -62,6 +63,7 @@ struct Attempts<'a> {
     started: Instant,
     deadline: Option<Instant>,
     current: CurrentCall,
+    identity: Option<Identity>,
     max: usize,
 }
 
@@ -70,12 +72,14 @@ impl Shared {
     pub(super) async fn post(&self, http: &Http, outgoing: Outgoing<'_>) -> Result<Answer, Error> {
         let started = Instant::now();
         let (deadline, current) = deadline_of(started, outgoing.timeout, outgoing.current);
+        let identity = http.identity.of(outgoing.subject, &current)?;
         let attempts = Attempts {
             subject: outgoing.subject,
             addressee: outgoing.addressee,
             started,
             deadline,
             current,
+            identity,
             max: outgoing.max,
         };
         let text = Bytes::from(outgoing.text);
@@ -135,6 +139,7 @@ impl Shared {
             let request = PreparedRequest {
                 common: &http.headers,
                 addressee: attempts.addressee,
+                identity: attempts.identity.as_ref(),
                 authorization: grant.map(|grant| &grant.header),
                 timeout: left,
                 deadline: attempts.deadline,

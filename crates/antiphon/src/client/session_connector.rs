@@ -9,7 +9,7 @@ use crate::address::{Address, authority};
 use crate::call_origin::{Connection, Transport};
 use crate::client::connect::{ClientTls, NatsChannel};
 use crate::dispatch::Dispatcher;
-use crate::identity::Identification;
+use crate::identity::{Identification, Identity};
 use crate::memory_budget::Account;
 use crate::router::BoxError;
 use crate::session::{Session, SessionConfig, Wire};
@@ -41,7 +41,12 @@ pub(super) enum Target {
     /// An address, with the TLS configuration if it uses TLS.
     Address(Address, Option<ClientTls>),
     /// A server of this method behind a broker.
-    Broker(Arc<NatsChannel>, String),
+    Broker {
+        channel: Arc<NatsChannel>,
+        method: String,
+        /// Who calls, if that is passed on.
+        identity: Option<Identity>,
+    },
     /// A network in memory.
     #[cfg(test)]
     Memory {
@@ -112,8 +117,13 @@ impl SessionConnector {
             Target::Address(address, tls) => {
                 self.connect_to(address, tls.as_ref(), authorization).await
             }
-            Target::Broker(channel, method) => {
-                let wire = channel.open_session(method, self.max_message).await?;
+            Target::Broker {
+                channel,
+                method,
+                identity,
+            } => {
+                let opening = channel.open_session(method, identity.clone(), self.max_message);
+                let wire = opening.await?;
                 Ok(self.session(wire, Transport::Nats))
             }
             #[cfg(test)]

@@ -7,9 +7,12 @@ use tokio::time::Instant;
 use super::broker_sessions::{BrokerSessions, MethodSession};
 use super::connect::HttpPool;
 use super::driver::SessionSource;
+use super::error::Error;
 use super::http::{Exchange, Received};
+use super::passed_identity::PassedIdentity;
 use super::prepared_request::{CommonHeaders, PreparedRequest};
 use super::token::Tokens;
+use crate::current_call::CurrentCall;
 use crate::router::BoxError;
 
 /// How messages are exchanged.
@@ -22,6 +25,8 @@ pub(super) enum ClientTransport {
 pub(super) struct Http {
     pub(super) channel: HttpChannel,
     pub(super) headers: CommonHeaders,
+    /// Whose identity goes with a request; with a broker only.
+    pub(super) identity: PassedIdentity,
     /// The tokens of the client, if it has any.
     pub(super) tokens: Option<Tokens>,
     /// One permit for each request that may be in flight.
@@ -52,13 +57,29 @@ impl ClientTransport {
         }
     }
 
-    /// The session for a method; `None` over HTTP.
-    pub(super) fn session_of(&self, method: &str) -> Option<MethodSession<'_>> {
+    /// The session for a method, and for a caller if the client passes it on; `None` over HTTP.
+    ///
+    /// # Errors
+    ///
+    /// If there is no caller to pass on.
+    pub(super) fn session_of(
+        &self,
+        method: &str,
+        current: &CurrentCall,
+    ) -> Result<Option<MethodSession<'_>>, Error> {
         match self {
-            Self::Session(source) => Some(MethodSession::OfClient(source)),
-            Self::Http(_) => {
-                let sessions = self.broker()?;
-                Some(MethodSession::OfMethod(sessions.of(method)))
+            Self::Session(source) => Ok(Some(MethodSession::OfClient(source))),
+            Self::Http(http) => {
+                let HttpChannel::Nats(sessions) = &http.channel else {
+                    return Ok(None);
+                };
+                // What was created outside of any running call belongs to the one that awaits it.
+                let own = current.is_none().then(CurrentCall::get);
+                let subject = format!("`{method}`");
+                let identity = http
+                    .identity
+                    .of(&subject, own.as_ref().unwrap_or(current))?;
+                Ok(Some(MethodSession::OfMethod(sessions.of(method, identity))))
             }
         }
     }

@@ -12,6 +12,7 @@
 //! | `authenticator.rs` | [`Authenticator`]: credentials → identity; several in their order |
 //! | `identification.rs` | what is known of the caller of a message, and of a session |
 //! | `principal.rs` | on whose behalf a call is made |
+//! | `statement.rs` | the text of an identity, for another process |
 //! | `requirement.rs` | what a method asks of its callers, and the errors if they fall short |
 
 mod authenticator;
@@ -19,6 +20,8 @@ mod credentials;
 mod identification;
 mod principal;
 mod requirement;
+#[cfg(feature = "nats")]
+mod statement;
 mod subject;
 
 pub(crate) use authenticator::Authenticators;
@@ -28,4 +31,6 @@ pub use credentials::{Credentials, UnixPeer};
 pub(crate) use identification::{Attempt, Identification};
 pub(crate) use principal::Principal;
 pub(crate) use requirement::{Requirement, is_scope};
+#[cfg(feature = "nats")]
+pub(crate) use statement::{Statement, milliseconds};
 pub use subject::Identity;

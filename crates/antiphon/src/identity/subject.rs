@@ -96,6 +96,12 @@ impl Identity {
         self.0.claims.get(name)
     }
 
+    /// All claims.
+    #[cfg(feature = "nats")]
+    pub(crate) fn claims(&self) -> &Map<String, Value> {
+        &self.0.claims
+    }
+
     /// When it ends; `None` if it does not.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {

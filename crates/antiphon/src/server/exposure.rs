@@ -12,6 +12,8 @@ pub(crate) struct Exposure {
     loopback: bool,
     /// Whether every broker is on this machine.
     brokers_are_local: bool,
+    /// Whether all callers through brokers are asked who they are.
+    brokers_identify: bool,
     /// Whether a proxy passes on connections to one of the listeners.
     proxied: bool,
     ports: Vec<u16>,
@@ -24,6 +26,7 @@ impl Exposure {
             proxied: listeners.iter().any(|listener| listener.kind.proxy),
             loopback: listeners.iter().all(Listener::is_local),
             brokers_are_local: brokers.iter().all(NatsAddress::is_local),
+            brokers_identify: brokers.iter().all(|one| one.files.identity.is_some()),
             ports: addresses.map(|address| address.port()).collect(),
         }
     }
@@ -47,9 +50,12 @@ impl Exposure {
     /// Whether callers count as local: the profile is [`Profile::Auto`], only this machine can
     /// reach the listeners, no proxy is known, and the server answers to loopback names only.
     pub(super) fn is_local(&self, settings: &Settings) -> bool {
+        self.brokers_are_local && self.listens_locally(settings)
+    }
+
+    fn listens_locally(&self, settings: &Settings) -> bool {
         settings.profile == Profile::Auto
             && self.loopback
-            && self.brokers_are_local
             && !self.is_behind_a_proxy(settings)
             && self.guard(settings).is_loopback_only()
     }
@@ -66,6 +72,9 @@ impl Exposure {
     /// [`ServeError::Public`] if the server is public and that was not allowed.
     pub(crate) fn check(&self, settings: &Settings, authenticates: bool) -> Result<(), ServeError> {
         if authenticates || settings.allow_unauthenticated_public || self.is_local(settings) {
+            return Ok(());
+        }
+        if self.brokers_identify && self.listens_locally(settings) {
             return Ok(());
         }
         let reason = if !self.loopback {

@@ -12,6 +12,7 @@ use crate::client::connect::{self, HttpPool, HttpTarget, NatsChannel};
 use crate::client::driver::{Driver, SessionSource};
 use crate::client::error::Error;
 use crate::client::handle::Client;
+use crate::client::passed_identity::PassedIdentity;
 use crate::client::prepared_request::CommonHeaders;
 use crate::client::session_authentication::SessionAuthentication;
 use crate::client::session_connector::{SessionConnector, Target, host_or_loopback, session_place};
@@ -34,9 +35,15 @@ const NO_SERVER_NAME: &str = "a NATS server is known by its host: no other name 
 
 const TWO_TLS: &str = "certificates are given by the address and by options: one is enough";
 
-const NOT_FORWARDED: &str = "an identity can be forwarded inside of this process only \
-                             (`in_process`): to another one it proves nothing, and the token of a caller is \
-                             not ours to send";
+const NOT_FORWARDED: &str = "an identity can be forwarded inside of this process (`in_process`) or, signed, through \
+                             a NATS server (`?identity=FILE`): elsewhere it proves nothing, and the token of a \
+                             caller is not ours to send";
+
+const NOT_SIGNED: &str = "an identity is signed for a NATS server only (`?identity=FILE`); elsewhere a token \
+                          tells who calls";
+
+const TWO_IDENTITIES: &str =
+    "an identity is given, and that of callers is forwarded: one is enough";
 
 impl ClientBuilder {
     /// Builds the client. It does not connect yet.
@@ -56,8 +63,15 @@ impl ClientBuilder {
         if self.tokens.is_some() && self.headers.contains_key(header::AUTHORIZATION) {
             self.fail("a token and a header `Authorization` are given: one is enough".to_owned());
         }
-        if self.forwards_identity && self.in_process.is_none() {
+        let signs = self.in_process.is_none() && self.signs_identities();
+        if self.forwards_identity && self.in_process.is_none() && !signs {
             self.fail(NOT_FORWARDED.to_owned());
+        }
+        if self.identity.is_some() && !signs {
+            self.fail(NOT_SIGNED.to_owned());
+        }
+        if self.identity.is_some() && self.forwards_identity {
+            self.fail(TWO_IDENTITIES.to_owned());
         }
         if let Some(fault) = self.fault.take() {
             return Err(Error::local(SUBJECT, fault));
@@ -72,6 +86,12 @@ impl ClientBuilder {
             None => self.reach(offered)?,
         };
         Ok(self.assemble(place, transport))
+    }
+
+    /// Whether the address names keys for identities.
+    fn signs_identities(&self) -> bool {
+        let has_keys = |address: &NatsAddress| address.files.identity.is_some();
+        matches!(self.url.parse(), Ok(Address::Nats(address)) if has_keys(&address))
     }
 
     /// A client of a router in this process.
@@ -210,6 +230,11 @@ impl ClientBuilder {
         ClientTransport::Http(Box::new(Http {
             headers: CommonHeaders::new(headers, timeout),
             channel,
+            identity: match (self.identity.take(), self.forwards_identity) {
+                (Some(identity), _) => PassedIdentity::Own(identity),
+                (None, true) => PassedIdentity::OfCaller,
+                (None, false) => PassedIdentity::Nobody,
+            },
             tokens: self.tokens.take(),
             places: Semaphore::new(self.max_in_flight),
         }))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::client::builder::options::ClientBuilder;
 use crate::client::token::{BearerToken, Tokens};
+use crate::identity::Identity;
 use crate::router::BoxError;
 
 impl ClientBuilder {
@@ -105,7 +106,9 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// With an address or a [`service`](Self::service), it is an error of [`build`](Self::build): another
-    /// process has no reason to believe it, and the token of a caller is not sent on.
+    /// process has no reason to believe it, and the token of a caller is not sent on. A `nats:` address may name
+    /// keys, `?identity=FILE`, which the servers have as well: then the identity is signed, for 60 s and for the one
+    /// message with which it goes. That a caller is on this machine, and its address, are not passed on there.
     ///
     /// ```
     /// use antiphon::{Client, ErrorObject, Failure, Method, Router};
@@ -135,6 +138,24 @@ impl ClientBuilder {
     /// ```
     pub fn forward_identity(mut self) -> Self {
         self.forwards_identity = true;
+        self
+    }
+
+    /// Calls as this identity, through a NATS server whose address names keys: `nats://localhost/shop?identity=FILE`.
+    /// Servers that have one of these keys believe it; see [`forward_identity`](Self::forward_identity).
+    ///
+    /// # Errors
+    ///
+    /// Without such an address, or with `forward_identity` besides, it is an error of [`build`](Self::build).
+    ///
+    /// ```
+    /// use antiphon::{Client, Identity};
+    ///
+    /// let reports = Identity::new("reports").scope("accounts:read");
+    /// assert!(Client::builder(":8060").identity(reports).build().is_err());
+    /// ```
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
         self
     }
 

@@ -17,6 +17,7 @@ use crate::client::reconnect::Reconnect;
 use crate::client::tls::TlsOptions;
 use crate::client::token::Tokens;
 use crate::dispatch::Dispatcher;
+use crate::identity::Identity;
 use crate::router::{BoxError, IntoRouter, Router};
 use crate::session::SessionLimits;
 
@@ -62,6 +63,7 @@ pub struct ClientBuilder {
     pub(super) tokens: Option<Tokens>,
     pub(super) plaintext_token: bool,
     pub(super) forwards_identity: bool,
+    pub(super) identity: Option<Identity>,
     pub(super) fault: Option<String>,
 }
 
@@ -89,6 +91,7 @@ impl ClientBuilder {
             tokens: None,
             plaintext_token: false,
             forwards_identity: false,
+            identity: None,
             fault: None,
         }
     }

@@ -13,6 +13,7 @@ use crate::client::http::{BodyFault, Received};
 use crate::client::late::Late;
 use crate::client::prepared_request::PreparedRequest;
 use crate::client::unserved::Unserved;
+use crate::identity::Identity;
 use crate::router::BoxError;
 use crate::transport::memory::MemoryWire;
 use crate::transport::nats::{Delivery, Failure, RequestHeaders, Requests};
@@ -67,6 +68,7 @@ impl NatsChannel {
             }
         };
         let headers = RequestHeaders {
+            identity: request.identity.cloned(),
             timeout: request.timeout,
             traceparent: request.current.traceparent.clone(),
             tracestate: request.current.tracestate.clone(),
@@ -95,13 +97,17 @@ impl NatsChannel {
     pub(in crate::client) async fn open_session(
         &self,
         method: &str,
+        identity: Option<Identity>,
         max: usize,
     ) -> Result<MemoryWire, BoxError> {
         let requests = match self.usable() {
             Some(requests) => requests,
             None => self.connect().await?,
         };
-        let headers = RequestHeaders::default();
+        let headers = RequestHeaders {
+            identity,
+            ..RequestHeaders::default()
+        };
         let opened = requests.open_session(method, &headers, max).await;
         opened.map_err(|failure| match failure {
             Failure::Unserved { was_served } => Unserved(unserved(was_served)).into(),

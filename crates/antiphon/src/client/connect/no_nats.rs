@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use crate::address::NatsAddress;
 use crate::client::http::Received;
 use crate::client::prepared_request::PreparedRequest;
+use crate::identity::Identity;
 use crate::router::BoxError;
 use crate::transport::memory::MemoryWire;
 use crate::transport::tls::client::ClientTls;
@@ -29,6 +30,7 @@ impl NatsChannel {
     pub(in crate::client) async fn open_session(
         &self,
         _: &str,
+        _: Option<Identity>,
         _: usize,
     ) -> Result<MemoryWire, BoxError> {
         match self.0 {}

@@ -70,15 +70,13 @@ impl Request {
     }
 
     fn source(&self) -> Result<MethodSession<'_>, Error> {
-        self.shared
-            .transport
-            .session_of(&self.method)
-            .ok_or_else(|| {
-                Error::local(
-                    &self.subject(),
-                    "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
-                )
-            })
+        let session = (self.shared.transport).session_of(&self.method, &self.current)?;
+        session.ok_or_else(|| {
+            Error::local(
+                &self.subject(),
+                "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
+            )
+        })
     }
 
     pub(super) async fn open(self) -> Result<Open, Error> {

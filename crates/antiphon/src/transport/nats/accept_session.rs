@@ -34,7 +34,7 @@ pub(super) async fn accept(
     } = setup;
     let place = match service.sessions.take(sessions.max) {
         Some(place) if !service.shutdown.is_stopping() => place,
-        _ => return tell(service, reply, None).await,
+        _ => return refuse_session(service, reply).await,
     };
     let secret = service.link.secret();
     let own = Subject::from(format!("{}.{secret}.in", service.long.subject()));
@@ -64,6 +64,11 @@ pub(super) async fn accept(
         let _place = place;
         shutdown.until_killed(bridge.run()).await;
     });
+}
+
+/// Refuses a session.
+pub(super) async fn refuse_session(service: &Service, reply: Subject) {
+    tell(service, reply, None).await;
 }
 
 /// Answers whether there is a session, and where it hears.

@@ -137,7 +137,7 @@ fn endpoints<'a>(
     let common = setup.dispatcher.common();
     let tree = setup.dispatcher.tree();
     let listed = (0..tree.len()).filter_map(|index| Some((index, tree.method(index)?)));
-    let reader = setup.reader();
+    let reader = setup.reader(service.verifier.is_some());
     let public = listed.filter(|(_, method)| reader.sees(method));
     let endpoint = |(index, method): (usize, &'a MethodInfo)| {
         let counters = common.counters.method(index);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::{HeaderMap, Message};
 
 use crate::call_origin::{MAX_TRACE, Origin};
+use crate::identity::Identity;
 
 /// The time that remains until the caller's deadline, in whole milliseconds; the same name as over HTTP.
 const TIMEOUT: &str = "rpc-timeout-ms";
@@ -33,6 +34,8 @@ pub(super) const ROOM: usize = 256;
 /// What a request says beside its text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestHeaders {
+    /// Who calls, if that is passed on.
+    pub(crate) identity: Option<Identity>,
     /// The time that is left, in milliseconds.
     pub(crate) timeout: Option<u64>,
     pub(crate) traceparent: Option<Arc<str>>,

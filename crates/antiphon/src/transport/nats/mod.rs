@@ -10,6 +10,9 @@
 //! | `headers.rs` | what goes with a message: time, trace, kind |
 //! | `link.rs` | [`Link`](link::Link): the connection to a broker, and whether it is up |
 //! | `credentials.rs` | what a program shows to a broker |
+//! | `signed_identity.rs` | who calls, as the one says who passes it on |
+//! | `identity_keys.rs` | the keys with which that is signed |
+//! | `replays.rs` | signed messages that were seen |
 //! | `requests.rs` | caller: requests in flight, by inbox |
 //! | `table.rs` | caller: those that have no answer yet |
 //! | `inbox.rs` | caller: the task that reads the inbox |
@@ -33,16 +36,19 @@ mod discovery;
 mod flow;
 mod group_member;
 mod headers;
+mod identity_keys;
 mod inbox;
 mod link;
 mod long_call;
 mod long_calls;
 mod open_session;
 mod receive;
+mod replays;
 mod requests;
 mod service;
 mod serving;
 mod session_setup;
+mod signed_identity;
 mod subject;
 mod table;
 

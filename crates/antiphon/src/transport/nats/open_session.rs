@@ -34,7 +34,9 @@ impl Requests {
         let subscribing = client.subscribe(own.clone()).await;
         let mut subscriber = subscribing.map_err(|_| Failure::Away)?;
         let service = self.subjects.served_by(&subject);
-        let (asking, nothing) = (headers::open(headers), Bytes::new());
+        let nothing = Bytes::new();
+        let mut asking = headers::open(headers);
+        self.sign(&mut asking, headers, &subject, Some(&own), &nothing)?;
         let sending = client.publish_with_reply_and_headers(subject, own.clone(), asking, nothing);
         sending.await.map_err(|_| Failure::Away)?;
         let until = Instant::now() + SILENCE;
@@ -46,7 +48,7 @@ impl Requests {
                 return Err(Failure::Unserved { was_served });
             }
             if headers::is_refused(&answer) {
-                return Err(Failure::Full);
+                return Err(Failure::Refused);
             }
             let control = self.subjects.of_calls("");
             let is_opened = headers::is_opened(&answer);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use antiphon_proto::{ErrorCode, ErrorObject};
-use async_nats::Message;
+use async_nats::{Message, Subject};
 
-use super::accept_session::accept;
+use super::accept_session::{accept, refuse_session};
 use super::headers::{self, ROOM, RequestHeaders};
 use super::long_call;
 use super::serving::{ReplyTo, Service, ServiceSetup, is_inbox};
@@ -31,9 +31,16 @@ pub(super) async fn receive(service: &Arc<Service>, mut message: Message) {
     let Some(method) = service.subjects.method_of(&message.subject) else {
         return refuse(service, reply, ErrorCode::INVALID_REQUEST).await;
     };
-    let identification = match setup.asks {
-        true => Identification::Anonymous,
-        false => Identification::Unasked,
+    let identification = match identify(service, &setup, &message, reply.as_ref()) {
+        Ok(identification) => identification,
+        Err(reason) => {
+            tracing::debug!("the identity of a caller was refused: {reason}");
+            match (reply, headers::is_open(&message)) {
+                (Some(reply), true) => refuse_session(service, reply).await,
+                (reply, _) => refuse(service, reply, ErrorCode::UNAUTHENTICATED).await,
+            }
+            return;
+        }
     };
     if headers::is_open(&message) {
         if let Some(reply) = reply {
@@ -94,6 +101,23 @@ pub(super) async fn receive(service: &Arc<Service>, mut message: Message) {
             calls.spawn(async move { shutdown.until_killed(task).await });
         }
     }
+}
+
+/// What is known of who calls.
+fn identify(
+    service: &Service,
+    setup: &ServiceSetup,
+    message: &Message,
+    reply: Option<&Subject>,
+) -> Result<Identification, &'static str> {
+    let Some(verifier) = &service.verifier else {
+        return Ok(match setup.asks {
+            true => Identification::Anonymous,
+            false => Identification::Unasked,
+        });
+    };
+    let identity = verifier.identify(message, reply.map(Subject::as_str));
+    identity.map(Identification::of)
 }
 
 /// Starts a message, and polls it once.

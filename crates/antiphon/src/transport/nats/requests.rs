@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_nats::Subject;
 use async_nats::client::PublishErrorKind;
+use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::headers::RequestHeaders;
+use super::identity_keys::IdentityKeys;
 use super::inbox::Inbox;
 use super::link::Link;
+use super::signed_identity::Signer;
 use super::subject::Subjects;
 use super::table::{Answer, Answering, Failure, Table};
 use crate::address::NatsAddress;
@@ -52,6 +54,8 @@ pub(crate) struct Requests {
     next: AtomicU64,
     keys: RandomState,
     cancels: mpsc::Sender<Subject>,
+    /// Signs who calls, if that is passed on.
+    signer: Option<Signer>,
     reader: AbortOnDropHandle<()>,
 }
 
@@ -62,6 +66,8 @@ impl Requests {
     ///
     /// If there is no connection.
     pub(crate) async fn open(address: &NatsAddress, tls: Option<&ClientTls>) -> io::Result<Self> {
+        let keys = address.files.identity.as_deref().map(IdentityKeys::read);
+        let signer = keys.transpose()?.map(Signer::new);
         let link = Link::connect(address, "antiphon client", tls).await?;
         let inbox = link.client().new_inbox();
         let subscribed = link.client().subscribe(format!("{inbox}.*")).await;
@@ -84,6 +90,7 @@ impl Requests {
             next: AtomicU64::new(0),
             keys: RandomState::new(),
             cancels,
+            signer,
             reader: AbortOnDropHandle::new(tokio::spawn(reader.run())),
         })
     }
@@ -150,7 +157,9 @@ impl Requests {
         if !self.link.is_up() {
             return Err(Failure::Away);
         }
-        let (client, headers) = (self.link.client(), headers.to_map());
+        let (client, mut map) = (self.link.client(), headers.to_map());
+        self.sign(&mut map, headers, &subject, reply.as_deref(), &text)?;
+        let headers = map;
         mark(true);
         let published = match reply {
             Some(reply) => {
@@ -166,6 +175,24 @@ impl Requests {
                 _ => Failure::Away,
             }
         })
+    }
+
+    /// Signs who calls, if that is passed on.
+    pub(super) fn sign(
+        &self,
+        map: &mut HeaderMap,
+        headers: &RequestHeaders,
+        subject: &str,
+        reply: Option<&str>,
+        text: &[u8],
+    ) -> Result<(), Failure> {
+        match (&self.signer, &headers.identity) {
+            (Some(signer), Some(identity)) => {
+                let is_short = signer.sign(map, identity, subject, reply, text);
+                is_short.then_some(()).ok_or(Failure::LongIdentity)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn register(&self) -> InFlight<'_> {

@@ -1,5 +1,6 @@
 //! Server behind a broker: its subscriptions, from their start until they are drained.
 
+use std::fmt;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use tokio_util::task::TaskTracker;
 
 use super::discovery;
 use super::group_member::GroupMember;
+use super::identity_keys::IdentityKeys;
 use super::link::{Link, pause};
 use super::long_calls::LongCalls;
 use super::serving::{BrokerLimits, GetSetup, Service, ServiceSetup};
 use super::session_setup::SessionCount;
+use super::signed_identity::Verifier;
 use super::subject::Subjects;
 use crate::address::{Address, NatsAddress};
 use crate::describe::Access;
@@ -26,10 +29,16 @@ const NAME: &str = "antiphon server";
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// A connection of a server to a broker, before it serves.
-#[derive(Debug)]
 pub(crate) struct Broker {
     link: Link,
     address: NatsAddress,
+    verifier: Option<Arc<Verifier>>,
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Broker").field(&self.address).finish()
+    }
 }
 
 impl Broker {
@@ -39,8 +48,14 @@ impl Broker {
     ///
     /// If there is no connection.
     pub(crate) async fn connect(address: NatsAddress) -> io::Result<Self> {
+        let keys = address.files.identity.as_deref().map(IdentityKeys::read);
+        let verifier = keys.transpose()?.map(|keys| Arc::new(Verifier::new(keys)));
         let link = Link::connect(&address, NAME, None).await?;
-        Ok(Self { link, address })
+        Ok(Self {
+            link,
+            address,
+            verifier,
+        })
     }
 
     /// The address for clients, who have files of their own.
@@ -57,10 +72,14 @@ impl Broker {
         connections: TaskTracker,
     ) {
         let setup: GetSetup = Arc::new(setup);
-        let mut broker = self;
+        let Self {
+            mut link,
+            address,
+            verifier,
+        } = self;
         loop {
-            let Self { link, address } = broker;
-            serve(link, &address, &setup, &shutdown, &connections).await;
+            let verifier = verifier.clone();
+            serve(link, &address, verifier, &setup, &shutdown, &connections).await;
             if shutdown.is_stopping() {
                 return;
             }
@@ -70,7 +89,7 @@ impl Broker {
                 shutdown.until_stopped(opening).await
             };
             match opened {
-                Some(link) => broker = Self { link, address },
+                Some(opened) => link = opened,
                 None => return,
             }
         }
@@ -83,6 +102,7 @@ impl Broker {
 async fn serve(
     link: Link,
     address: &NatsAddress,
+    verifier: Option<Arc<Verifier>>,
     setup: &GetSetup,
     shutdown: &Shutdown,
     connections: &TaskTracker,
@@ -92,6 +112,7 @@ async fn serve(
     let service = Arc::new(Service {
         long: LongCalls::new(subjects.of_calls(&id)),
         sessions: SessionCount::default(),
+        verifier,
         link,
         subjects,
         setup: Arc::clone(setup),

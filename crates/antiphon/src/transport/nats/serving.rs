@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::link::Link;
 use super::long_calls::LongCalls;
 use super::session_setup::{SessionCount, SessionSetup};
+use super::signed_identity::Verifier;
 use super::subject::Subjects;
 use crate::call_origin::{Connection, Transport};
 use crate::describe::{Access, Reader};
@@ -55,16 +56,16 @@ pub(crate) struct ServiceSetup {
     pub(super) connection: Arc<Connection>,
     /// The most bytes in a message.
     pub(super) max_request: usize,
-    /// Whether callers are asked who they are. They cannot tell.
+    /// Whether callers are asked who they are. They can tell only what is signed.
     pub(super) asks: bool,
     pub(super) sessions: SessionSetup,
 }
 
 impl ServiceSetup {
-    /// What anybody may see of the methods.
-    pub(super) fn reader(&self) -> Reader {
+    /// What anybody may see of the methods. `asks` tells that callers are asked in any case.
+    pub(super) fn reader(&self, asks: bool) -> Reader {
         let reader = Reader::from(Access::Public);
-        match self.asks {
+        match self.asks || asks {
             true => reader.anonymous(),
             false => reader,
         }
@@ -111,6 +112,8 @@ pub(super) struct Service {
     pub(super) calls: TaskTracker,
     pub(super) long: LongCalls,
     pub(super) sessions: SessionCount,
+    /// Believes who calls, if somebody may say it.
+    pub(super) verifier: Option<Arc<Verifier>>,
     /// How the service is called where services are listed.
     pub(super) name: String,
     /// The name of this server, which nobody can guess.

@@ -25,8 +25,10 @@ pub(crate) enum Failure {
     Silent,
     /// No server of the method is there for a session. Whether one was before.
     Unserved { was_served: bool },
-    /// The server has no room for another session.
-    Full,
+    /// The server has no room for another session, or does not believe who asks for one.
+    Refused,
+    /// The identity of the caller is too long to be passed on.
+    LongIdentity,
 }
 
 impl fmt::Display for Failure {
@@ -38,7 +40,8 @@ impl fmt::Display for Failure {
             Self::Lost => f.write_str("the connection to the NATS server was lost"),
             Self::Silent => f.write_str("no server shows that it runs the call"),
             Self::Unserved { .. } => f.write_str("no server of this method is there now"),
-            Self::Full => f.write_str("the server has too many sessions"),
+            Self::Refused => f.write_str("the server has refused the session"),
+            Self::LongIdentity => f.write_str("the identity of the caller is too long"),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | `broker.rs` | a NATS server that belongs to one test |
 //! | `calls.rs` | calls, notifications, batches, names, limits |
 //! | `credentials.rs` | logins, tokens, keys, certificates |
+//! | `identity.rs` | who calls, signed by who passes it on |
 //! | `long_calls.rs` | acknowledgement, cancellation, servers that are gone |
 //! | `sessions.rs` | subscriptions, progress, and what ends a session |
 //! | `server_process.rs` | a server in a process of its own, and a record of what it has run |
@@ -20,6 +21,7 @@ mod credentials;
 mod discovery;
 mod failures;
 mod history;
+mod identity;
 mod long_calls;
 mod outages;
 mod proxy;
