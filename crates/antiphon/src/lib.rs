@@ -310,7 +310,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // A part of the features leaves code over that the others need. Whether any of it is of no use at
 // all, the build with all of them tells.
-#![cfg_attr(not(all(unix, feature = "full")), allow(dead_code))]
+#![cfg_attr(not(all(unix, feature = "full", feature = "nats")), allow(dead_code))]
 
 // Macro output names `::antiphon::…`, also inside this crate.
 extern crate self as antiphon;
