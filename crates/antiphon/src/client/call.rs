@@ -14,11 +14,11 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::driver::SessionSource;
 use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
+use super::session_source::SessionSource;
 use super::shared::{QuotedName, Shared};
 use super::transport::{ClientTransport, Http};
 use crate::current_call::CurrentCall;

@@ -8,10 +8,11 @@ use antiphon_proto::message::Extras;
 use antiphon_proto::{ErrorCode, ErrorObject, RawJson};
 use tokio::time::{Instant, timeout_at};
 
-use super::driver::{SessionError, SessionSource};
+use super::driver::SessionError;
 use super::error::{Error, Reason};
 use super::request::deadline_of;
 use super::session_authentication::AuthenticationFault;
+use super::session_source::SessionSource;
 use super::shared::Shared;
 use crate::current_call::CurrentCall;
 use crate::identity::Principal;

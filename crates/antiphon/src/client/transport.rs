@@ -5,9 +5,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::connect::HttpPool;
-use super::driver::SessionSource;
 use super::http::{Exchange, Received};
 use super::prepared_request::{CommonHeaders, PreparedRequest};
+use super::session_source::SessionSource;
 use super::token::Tokens;
 use crate::router::BoxError;
 

@@ -6,17 +6,17 @@ use std::time::Duration;
 use antiphon_proto::ErrorCode;
 use tokio::time::{sleep, timeout};
 
-use super::super::driver::SessionSource;
 use super::super::error::{Error, Reason};
 use super::super::session::{Sending, SessionExchange};
+use super::super::session_source::SessionSource;
 use super::super::shared::Shared;
 use super::super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
 use crate::session_state::{Inbox, InboxSender, NewCall, SessionHandle, is_id};
 use crate::topic::Cursor;
 
-/// How long a client waits for the end of a connection whose server has said that it stops. A server
-/// closes it when the calls on it have ended.
+/// How long a client waits for the end of a connection whose server has said that it stops, if it has too
+/// many of those to open another one. A server closes it when the calls on it have ended.
 const STOPPING: Duration = Duration::from_secs(60);
 
 /// How often in a row a server may refuse to open a subscription again because it has too much to do.
@@ -124,7 +124,7 @@ impl Request {
     /// said that it stops: on that one there is nothing to be had any more.
     pub(super) async fn reopen(self, stopping: Option<SessionHandle>) -> Result<Open, Error> {
         let source = self.source()?;
-        if let Some(handle) = stopping {
+        if let Some(handle) = stopping.filter(|handle| !source.retire(handle)) {
             let _ = timeout(STOPPING, source.until_over(&handle)).await;
         }
         let subject = self.subject();
