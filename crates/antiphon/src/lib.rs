@@ -392,7 +392,7 @@ pub use server::{
     ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;
-pub use topic::{Cursor, Overflow, PublishError, Subscription, Topic, TopicBuilder};
+pub use topic::{Cursor, Overflow, PublishError, Published, Subscription, Topic, TopicBuilder};
 #[cfg(feature = "server")]
 pub use transport::http::{Body, HttpService, Route};
 

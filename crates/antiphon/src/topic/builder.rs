@@ -7,6 +7,7 @@ use super::core::{Core, TopicLimits};
 use super::hooks::Hooks;
 use super::keys::HistoryLimits;
 use super::overflow::Overflow;
+use super::registry;
 use super::topic::Topic;
 
 /// Builder of a [`Topic`].
@@ -20,7 +21,8 @@ pub struct TopicBuilder<T> {
 }
 
 impl<T> Topic<T> {
-    /// A builder for a topic. The name appears in metrics.
+    /// A builder for a topic. The name appears in metrics, and says which topics of worker processes
+    /// belong together.
     pub fn builder(name: impl Into<String>) -> TopicBuilder<T> {
         TopicBuilder {
             name: name.into(),
@@ -80,22 +82,30 @@ impl<T> TopicBuilder<T> {
     /// Hooks run one after the other, in the order of what has happened, in a task that has subscribed
     /// or whose subscription has ended. So they must be quick; they may use the topic. Subscribers of all
     /// keys do not count.
+    ///
+    /// With workers a key has its first subscriber once, in whichever worker, and the hook runs there. If
+    /// that worker goes away while others have subscribers, the hook runs in one of those. In a worker
+    /// hooks run in the task that talks with the supervisor.
     pub fn on_first(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.first = Some(Box::new(hook));
         self
     }
 
-    /// Runs `hook` when the last subscriber of a key has gone, as [`on_first`](Self::on_first) does.
+    /// Runs `hook` when the last subscriber of a key has gone, as [`on_first`](Self::on_first) does; with
+    /// workers the last one of all, in the worker in which that one has run.
     pub fn on_last(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.last = Some(Box::new(hook));
         self
     }
 
-    /// Makes the topic.
+    /// Makes the topic. In a worker the limits hold for its own copy of the histories, and those of the
+    /// worker that has come last for the supervisor's.
     #[must_use]
     pub fn build(self) -> Topic<T> {
         let core = Core::new(&self.name, self.limits, self.overflow, self.hooks);
-        Topic::new(Arc::new(core))
+        let core = Arc::new(core);
+        registry::add(&self.name, &core);
+        Topic::new(core)
     }
 }
 

@@ -6,22 +6,21 @@
 
 use std::any::Any;
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::counts::Counts;
-use super::cursor::Place;
+use super::cursor::{Place, new_epoch};
 use super::filter::Filter;
 use super::hooks::{Change, Hooks};
 use super::item::{Item, Text};
-use super::keys::{HistoryLimits, Keys, Numbered};
+use super::keys::{Audience as _, HistoryLimits, Keys, Numbered, Upkeep};
+use super::link::buffer::MAX_TEXT;
+use super::link::worker_end::Link;
 use super::memory::Memory;
 use super::overflow::Overflow;
+use super::published::Published;
 use super::queue::{Members, Missed, Over, Subscriber};
-
-/// Bits of an epoch: enough to tell starts apart, and few digits in each cursor.
-const EPOCH: u64 = (1 << 48) - 1;
 
 /// Less of the budget for responses than this is as good as nothing.
 const LITTLE: usize = 64 * 1024;
@@ -37,13 +36,15 @@ pub(super) struct TopicLimits {
 
 /// What all handles and subscribers of a topic share.
 pub(super) struct Core {
-    epoch: u64,
-    limits: TopicLimits,
+    pub(super) limits: TopicLimits,
     pub(super) overflow: Overflow,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     pub(super) memory: Arc<Memory>,
     pub(super) counts: Arc<Counts>,
-    keys: Mutex<Keys>,
+    keys: Mutex<Keys<Members>>,
+    /// In a worker: the channel to its supervisor, and the number of the topic there. Set under the
+    /// lock of the keys.
+    pub(super) link: OnceLock<(Arc<Link>, u32)>,
     /// Subscribers that a filter has dropped, under the lock.
     dropped: Mutex<Vec<Gone>>,
 }
@@ -56,76 +57,101 @@ pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
     /// `None` for all keys.
     pub(super) key: Option<Arc<str>>,
-    /// The number of the last item before its first one.
-    pub(super) from: u64,
 }
 
 impl Core {
     pub(super) fn new(name: &str, limits: TopicLimits, overflow: Overflow, hooks: Hooks) -> Self {
         let memory = Arc::default();
+        let (epoch, history) = (new_epoch(name), limits.history);
+        let keys = Keys::new(epoch, limits.keys, history, &memory, Upkeep::Own);
         Self {
-            epoch: RandomState::new().hash_one(name) & EPOCH,
             limits,
             overflow,
             hooks,
-            keys: Mutex::new(Keys::new(limits.keys, limits.history, &memory)),
+            keys: Mutex::new(keys),
             memory,
             counts: Counts::new(name),
+            link: OnceLock::new(),
             dropped: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Keys> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Keys<Members>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The most bytes of one item.
     pub(super) fn max_item(&self) -> usize {
-        self.limits.waiting
+        match self.link.get() {
+            Some(_) => self.limits.waiting.min(MAX_TEXT),
+            None => self.limits.waiting,
+        }
     }
 
-    /// Whether anybody has use of an item of this key.
+    /// Whether anybody has use of an item of this key. Of other workers nobody knows in time.
     pub(super) fn wants(&self, key: &str) -> bool {
-        self.lock().wants(key)
+        self.link.get().is_some() || self.lock().wants(key)
     }
 
-    /// Numbers an item and delivers it; returns its number.
-    pub(super) fn publish(&self, key: &str, text: Text, value: &dyn Any) -> u64 {
+    /// Numbers an item and delivers it, or sends it to the supervisor, who numbers it.
+    pub(super) fn publish(&self, key: &str, text: Text, value: &dyn Any) -> Published {
         let mut keys = self.lock();
+        if let Some((link, topic)) = self.link.get() {
+            drop(keys);
+            return link.publish(*topic, key, text);
+        }
         let numbered = keys.number(key);
         let number = numbered.number;
         self.deliver(&mut keys, numbered, text, Some(value));
         drop(keys);
-        // Not locked any more in the loop: a hook may publish.
+        Counts::add(&self.counts.published, 1);
+        self.remove_dropped();
+        Published::known(number)
+    }
+
+    /// Removes subscribers that a filter has dropped. The keys are not locked: a hook may publish.
+    pub(super) fn remove_dropped(&self) {
         let gone = std::mem::take(&mut *self.dropped());
         for (subscriber, key) in gone {
             self.leave(&subscriber, key.as_ref());
         }
-        number
     }
 
     fn dropped(&self) -> MutexGuard<'_, Vec<Gone>> {
         self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Delivers an item that has its numbers. Its value is known where it was published.
-    fn deliver(&self, keys: &mut Keys, numbered: Numbered, text: Text, value: Option<&dyn Any>) {
+    /// The item with these numbers.
+    fn item(&self, keys: &mut Keys<Members>, numbered: Numbered, text: Text) -> Arc<Item> {
         keys.stamp += Item::bytes_of(&numbered.key, &text) as u64;
         let place = Place {
-            epoch: self.epoch,
+            epoch: keys.epoch,
             channel: numbered.channel,
             number: numbered.number,
         };
         let (key, serial) = (numbered.key, numbered.serial);
-        let item = Item::new(
-            Arc::clone(&key),
-            place,
-            serial,
-            keys.stamp,
-            text,
-            &self.memory,
-        );
-        let item = Arc::new(item);
+        let item = Item::new(key, place, serial, keys.stamp, text, &self.memory);
+        Arc::new(item)
+    }
+
+    /// Keeps an item that was published before this process has followed the topic.
+    pub(super) fn keep(&self, keys: &mut Keys<Members>, numbered: Numbered, text: Text) {
+        let key = Arc::clone(&numbered.key);
+        let item = self.item(keys, numbered, text);
+        keys.remember(&key, &item);
+    }
+
+    /// Delivers an item that has its numbers. Its value is known where it was published, and in one
+    /// process.
+    pub(super) fn deliver(
+        &self,
+        keys: &mut Keys<Members>,
+        numbered: Numbered,
+        text: Text,
+        value: Option<&dyn Any>,
+    ) {
+        let key = Arc::clone(&numbered.key);
+        let item = self.item(keys, numbered, text);
         let key = &*key;
         let own = keys.get(key).map(|channel| &channel.members);
         let (mut queued, mut dropped) = (0, 0);
@@ -148,14 +174,13 @@ impl Core {
         keys.remember(key, &item);
         drop(item);
         dropped += self.relieve(keys, key);
-        Counts::add(&self.counts.published, 1);
         Counts::add(&self.counts.delivered, queued);
         Counts::add(&self.counts.dropped, dropped);
     }
 
     /// Drops what has waited longest, if more waits than may. Returns how many items of subscribers were
     /// dropped.
-    fn relieve(&self, keys: &Keys, key: &str) -> usize {
+    fn relieve(&self, keys: &Keys<Members>, key: &str) -> usize {
         let allowed = match self.memory.waiting() > self.limits.waiting {
             true => self.limits.waiting,
             false => match self.memory.reserve() {
@@ -184,32 +209,29 @@ impl Core {
         if keys.closed {
             subscriber.end(Over::Closed);
         }
-        let joined = match key {
+        let link = self.link.get();
+        let (key, from) = match key {
             None => {
                 keys.all.add(Arc::clone(&subscriber));
-                Joined {
-                    subscriber,
-                    key: None,
-                    from: keys.serial,
-                }
+                (None, keys.serial)
             }
             Some(key) => {
                 let (key, channel) = keys.open(key)?;
                 channel.members.add(Arc::clone(&subscriber));
-                if channel.members.len() == 1 {
+                if channel.members.len() == 1 && link.is_none() {
                     self.hooks.note(Change::First, &key);
                 }
-                Joined {
-                    subscriber,
-                    from: channel.number,
-                    key: Some(key),
-                }
+                (Some(key), channel.number)
             }
         };
+        subscriber.from.store(from, Ordering::Relaxed);
         drop(keys);
         self.counts.subscribers.fetch_add(1, Ordering::Relaxed);
-        self.hooks.tell();
-        Some(joined)
+        match link {
+            Some((link, topic)) => link.count_changed(*topic, key.as_ref()),
+            None => self.hooks.tell(),
+        }
+        Some(Joined { subscriber, key })
     }
 
     /// Removes a subscriber.
@@ -219,23 +241,32 @@ impl Core {
             return self.dropped().push(gone);
         }
         let mut keys = self.lock();
+        let link = self.link.get();
         let was_there = match key {
             None => keys.all.remove(subscriber),
             Some(key) => {
                 let left = keys.get_mut(key).map(|channel| {
                     let was_there = channel.members.remove(subscriber);
-                    (was_there, channel.members.is_empty())
+                    (was_there, channel.members.is_empty(), channel.id)
                 });
-                if let Some((true, true)) = left {
-                    self.hooks.note(Change::Last, key);
-                    keys.vanish(key);
+                match (left, link) {
+                    (Some((true, true, _)), None) => {
+                        self.hooks.note(Change::Last, key);
+                        keys.vanish(key);
+                    }
+                    // The supervisor has not heard of it, or will say so.
+                    (Some((true, true, 0)), Some(_)) => keys.remove(key),
+                    _ => {}
                 }
-                left.is_some_and(|(was_there, _)| was_there)
+                left.is_some_and(|(was_there, ..)| was_there)
             }
         };
         drop(keys);
         if was_there {
             self.counts.subscribers.fetch_sub(1, Ordering::Relaxed);
+            if let Some((link, topic)) = link {
+                return link.count_changed(*topic, key);
+            }
         }
         self.hooks.tell();
     }
@@ -243,28 +274,48 @@ impl Core {
     /// Puts what has come behind a cursor before all that waits for a subscriber.
     pub(super) fn resume(&self, joined: &Joined, cursor: &str) {
         let keys = self.lock();
-        let place = Place::parse(cursor).filter(|place| place.epoch == self.epoch);
-        let (items, missed) = keys.after(place, joined.key.as_deref(), joined.from);
+        match keys.live {
+            true => Self::replay(&keys, &joined.subscriber, joined.key.as_deref(), cursor),
+            false => joined.subscriber.resume_later(cursor),
+        }
+    }
+
+    /// The same, under the lock.
+    pub(super) fn replay(
+        keys: &Keys<Members>,
+        subscriber: &Subscriber,
+        key: Option<&str>,
+        cursor: &str,
+    ) {
+        let from = subscriber.from.load(Ordering::Relaxed);
+        let place = Place::parse(cursor).filter(|place| place.epoch == keys.epoch);
+        let (items, missed) = keys.after(place, key, from);
         // Whoever has seen what came since it has begun does not get it again.
         let seen = match missed {
             Some(Missed::Unknown) => 0,
             _ => place.map_or(0, |place| place.number),
         };
-        let number = |item: &Item| match joined.key {
+        let number = |item: &Item| match key {
             Some(_) => item.place.number,
             None => item.serial,
         };
         // Nor comes twice what an earlier call of this has put there.
-        let first = seen.max(joined.from);
+        let first = seen.max(from);
         let keeps = |item: &Item| number(item) > first;
-        joined.subscriber.replay(items, missed, keeps);
+        subscriber.replay(items, missed, keeps);
     }
 
     /// The number of subscribers of a key, without those of all keys.
     pub(super) fn subscribers(&self, key: &str) -> usize {
-        self.lock()
-            .get(key)
-            .map_or(0, |channel| channel.members.len())
+        self.lock().get(key).map_or(0, |channel| {
+            channel.members.len().max(channel.total as usize)
+        })
+    }
+
+    /// The number of subscribers of all keys together.
+    pub(super) fn all_subscribers(&self) -> usize {
+        let here = self.counts.subscribers.load(Ordering::Relaxed);
+        here.max(self.counts.everywhere.load(Ordering::Relaxed))
     }
 
     /// The number of keys that have subscribers or a history.
@@ -278,6 +329,10 @@ impl Core {
         keys.closed = true;
         for subscriber in keys.members().flat_map(Members::iter) {
             subscriber.end(Over::Closed);
+        }
+        drop(keys);
+        if let Some((link, topic)) = self.link.get() {
+            link.detach(*topic);
         }
     }
 }

@@ -1,18 +1,21 @@
 //! Keys of a topic: their numbers, subscribers and histories.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::cursor::Place;
 use super::item::Item;
 use super::memory::Memory;
-use super::queue::{Members, Missed};
+use super::queue::Missed;
+
+/// The longest key, in bytes.
+pub(super) const MAX_KEY: usize = 256;
 
 /// How many keys are looked at to find one that may give way to a new one.
 const LOOKED_AT: usize = 64;
 
 /// What a topic keeps for those who resume.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct HistoryLimits {
     /// Items of each key.
     pub(super) items: usize,
@@ -20,27 +23,64 @@ pub(super) struct HistoryLimits {
     pub(super) bytes: usize,
 }
 
+/// Those who have use of the items of a key.
+pub(super) trait Audience: Default {
+    fn is_empty(&self) -> bool;
+}
+
+/// Who decides which keys there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Upkeep {
+    /// This table; a key that nobody needs vanishes at once.
+    Own,
+    /// This table, for several processes, which are told what has vanished. This many keys that nobody
+    /// needs stay, so that their numbers go on when a worker is replaced.
+    Shared { spare: usize },
+    /// The supervisor, whose table this one follows.
+    Follows,
+}
+
 /// One key.
 #[derive(Default)]
-pub(super) struct Channel {
-    /// Its number. A key that has vanished and comes again has another one.
+pub(super) struct Channel<M> {
+    /// Its number. A key that has vanished and comes again has another one; 0 if the supervisor has
+    /// not given one yet.
     pub(super) id: u64,
     /// The number of its last item.
     pub(super) number: u64,
-    pub(super) members: Members,
+    pub(super) members: M,
+    /// Subscribers in all workers, as far as the supervisor has told.
+    pub(super) total: u32,
+    /// When the supervisor has told of it last; see [`Keys::round`].
+    pub(super) round: u32,
+    /// Whether it is among the spare ones.
+    spare: bool,
     history: VecDeque<Arc<Item>>,
 }
 
 /// The keys of a topic.
-pub(super) struct Keys {
-    table: HashMap<Arc<str>, Channel>,
+pub(super) struct Keys<M> {
+    /// A random number of the topic: it has another one after each start.
+    pub(super) epoch: u64,
+    pub(super) upkeep: Upkeep,
+    table: HashMap<Arc<str>, Channel<M>>,
     max: usize,
     limits: HistoryLimits,
     memory: Arc<Memory>,
     /// The number of the last key that was new.
     last: u64,
+    /// Keys that nobody needs, with the numbers that they had, from the oldest on.
+    idle: VecDeque<(Arc<str>, u64)>,
+    /// What has vanished since that was asked for, of a table for several processes.
+    vanished: Vec<(Arc<str>, u64)>,
+    /// How often the supervisor has told the whole table.
+    pub(super) round: u32,
     /// The subscribers of all keys.
-    pub(super) all: Members,
+    pub(super) all: M,
+    /// Their number in all workers, as far as the supervisor has told.
+    pub(super) all_total: u32,
+    /// The sum of [`Channel::total`].
+    totals: u64,
     /// The number of the last item of all.
     pub(super) serial: u64,
     /// Bytes that were published.
@@ -51,6 +91,10 @@ pub(super) struct Keys {
     kept: usize,
     /// Whether the topic is gone.
     pub(super) closed: bool,
+    /// Whether the histories are complete, in a worker. What comes before is only kept.
+    pub(super) live: bool,
+    /// Keys for which the hook for the first subscriber was called here, in a worker.
+    pub(super) produced: HashSet<Arc<str>>,
 }
 
 /// The numbers of an item, which say where it belongs in the order of its key.
@@ -62,20 +106,35 @@ pub(super) struct Numbered {
     pub(super) serial: u64,
 }
 
-impl Keys {
-    pub(super) fn new(max: usize, limits: HistoryLimits, memory: &Arc<Memory>) -> Self {
+impl<M: Audience> Keys<M> {
+    pub(super) fn new(
+        epoch: u64,
+        max: usize,
+        limits: HistoryLimits,
+        memory: &Arc<Memory>,
+        upkeep: Upkeep,
+    ) -> Self {
         Self {
+            epoch,
+            upkeep,
             table: HashMap::new(),
             max,
             limits,
             memory: Arc::clone(memory),
             last: 0,
-            all: Members::default(),
+            idle: VecDeque::new(),
+            vanished: Vec::new(),
+            round: 0,
+            all: M::default(),
+            all_total: 0,
+            totals: 0,
             serial: 0,
             stamp: 0,
             order: VecDeque::new(),
             kept: 0,
             closed: false,
+            live: true,
+            produced: HashSet::new(),
         }
     }
 
@@ -83,11 +142,16 @@ impl Keys {
         self.table.len()
     }
 
-    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel> {
+    /// Sets other limits; what is beyond them goes with the next item.
+    pub(super) fn set_limits(&mut self, max: usize, limits: HistoryLimits) {
+        (self.max, self.limits) = (max, limits);
+    }
+
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel<M>> {
         self.table.get_mut(key)
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Channel> {
+    pub(super) fn get(&self, key: &str) -> Option<&Channel<M>> {
         self.table.get(key)
     }
 
@@ -97,42 +161,72 @@ impl Keys {
     }
 
     /// All lists of subscribers.
-    pub(super) fn members(&self) -> impl Iterator<Item = &Members> {
+    pub(super) fn members(&self) -> impl Iterator<Item = &M> {
         let channels = self.table.values().map(|channel| &channel.members);
         channels.chain([&self.all])
     }
 
+    /// Forgets all but who has subscribed: another process tells what there is.
+    pub(super) fn restart(&mut self, epoch: u64) {
+        let keys: Vec<_> = self.table.keys().cloned().collect();
+        keys.iter().for_each(|key| self.forget_all(key));
+        self.order = VecDeque::new();
+        self.table.retain(|_, channel| {
+            (channel.id, channel.number, channel.total) = (0, 0, 0);
+            !channel.members.is_empty()
+        });
+        (self.epoch, self.upkeep, self.live) = (epoch, Upkeep::Follows, false);
+        (self.serial, self.totals, self.all_total) = (0, 0, 0);
+    }
+
+    /// All keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Channel<M>)> {
+        self.table.iter()
+    }
+
     /// The key as it stands in the table, where it is made room for; `None` if there are too many.
-    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
-        let known = self
-            .table
-            .get_key_value(key)
-            .map(|(key, _)| Arc::clone(key));
-        let key = match known {
-            Some(key) => key,
-            None => {
-                if self.table.len() >= self.max && !self.make_room() {
-                    return None;
-                }
-                self.last += 1;
-                let key: Arc<str> = key.into();
-                let channel = Channel {
-                    id: self.last,
-                    ..Channel::default()
-                };
-                self.table.insert(Arc::clone(&key), channel);
-                key
+    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel<M>)> {
+        if !self.table.contains_key(key) && self.table.len() >= self.max {
+            let has_room = match self.upkeep {
+                Upkeep::Follows => self.find_idle().is_some(),
+                _ => self.make_room(),
+            };
+            if !has_room {
+                return None;
             }
-        };
-        let channel = self.table.get_mut(&key)?;
-        Some((key, channel))
+        }
+        Some(self.insert(key))
+    }
+
+    /// The key as it stands in the table, whatever else is there.
+    pub(super) fn insert(&mut self, key: &str) -> (Arc<str>, &mut Channel<M>) {
+        let known = self.table.get_key_value(key);
+        let key = known.map_or_else(|| key.into(), |(key, _)| Arc::clone(key));
+        let (last, upkeep) = (&mut self.last, self.upkeep);
+        let channel = self.table.entry(Arc::clone(&key)).or_insert_with(|| {
+            let id = match upkeep {
+                // The supervisor gives it.
+                Upkeep::Follows => 0,
+                _ => {
+                    *last += 1;
+                    *last
+                }
+            };
+            Channel {
+                id,
+                ..Channel::default()
+            }
+        });
+        (key, channel)
     }
 
     /// Gives an item of this key its numbers.
     pub(super) fn number(&mut self, key: &str) -> Numbered {
         self.serial += 1;
         let serial = self.serial;
-        let is_new = self.limits.items == 0 && !self.table.contains_key(key);
+        let is_new = self.upkeep == Upkeep::Own
+            && self.limits.items == 0
+            && !self.table.contains_key(key);
         let known = if is_new { None } else { self.open(key) };
         let Some((key, channel)) = known else {
             // Nobody remembers this key.
@@ -155,7 +249,10 @@ impl Keys {
 
     /// Keeps an item for those who resume.
     pub(super) fn remember(&mut self, key: &str, item: &Arc<Item>) {
-        let Some((name, _)) = self.table.get_key_value(key) else {
+        // One that there was no room for has a number of its own.
+        let is_of = |channel: &Channel<M>| channel.id == item.place.channel;
+        let known = self.table.get_key_value(key);
+        let Some((name, _)) = known.filter(|(_, channel)| is_of(channel)) else {
             return;
         };
         if self.limits.items == 0 || item.bytes() > self.limits.bytes {
@@ -168,9 +265,13 @@ impl Keys {
         self.kept += 1;
         if let Some(channel) = self.table.get_mut(key) {
             channel.history.push_back(Arc::clone(item));
-            if channel.history.len() > self.limits.items {
-                self.forget_first(key);
-            }
+        }
+        let is_over = |keys: &Self| {
+            let channel = keys.table.get(key);
+            channel.is_some_and(|channel| channel.history.len() > keys.limits.items)
+        };
+        while is_over(self) {
+            self.forget_first(key);
         }
         while self.memory.kept() > self.limits.bytes && self.forget_oldest().is_some() {}
         if self.order.len() > 2 * self.kept + LOOKED_AT {
@@ -178,15 +279,82 @@ impl Keys {
         }
     }
 
-    /// Removes a key that nobody needs.
+    fn is_idle(&self, key: &str) -> bool {
+        let is_idle =
+            |channel: &Channel<M>| channel.members.is_empty() && channel.history.is_empty();
+        self.table.get(key).is_some_and(is_idle)
+    }
+
+    /// Removes a key that nobody needs, now or later.
     pub(super) fn vanish(&mut self, key: &str) {
-        let is_idle = |channel: &Channel| channel.members.is_empty() && channel.history.is_empty();
-        if self.table.get(key).is_some_and(is_idle) {
-            self.table.remove(key);
-            if self.table.len() < self.table.capacity() / 4 {
-                self.table.shrink_to(self.table.len() * 2);
+        if !self.is_idle(key) {
+            return;
+        }
+        match self.upkeep {
+            Upkeep::Own => self.remove(key),
+            Upkeep::Follows => {}
+            Upkeep::Shared { spare } => {
+                let known = self
+                    .table
+                    .get_key_value(key)
+                    .map(|(key, _)| Arc::clone(key));
+                if let (Some(key), Some(channel)) = (known, self.table.get_mut(key))
+                    && !std::mem::replace(&mut channel.spare, true)
+                {
+                    self.idle.push_back((key, channel.id));
+                }
+                while self.idle.len() > spare && self.drop_idle().is_some() {}
             }
         }
+    }
+
+    /// Removes the key that has been idle longest; `None` if no more of them are known.
+    fn drop_idle(&mut self) -> Option<bool> {
+        let (key, id) = self.idle.pop_front()?;
+        let channel = self.table.get_mut(&key).filter(|channel| channel.id == id);
+        let Some(channel) = channel else {
+            return Some(false);
+        };
+        channel.spare = false;
+        let is_idle = self.is_idle(&key);
+        if is_idle {
+            self.remove(&key);
+        }
+        Some(is_idle)
+    }
+
+    /// Removes a key and its history, whoever has use of it.
+    pub(super) fn remove(&mut self, key: &str) {
+        self.forget_all(key);
+        let Some((key, channel)) = self.table.remove_entry(key) else {
+            return;
+        };
+        self.totals -= u64::from(channel.total);
+        if let Upkeep::Shared { .. } = self.upkeep {
+            self.vanished.push((key, channel.id));
+        }
+        if self.table.len() < self.table.capacity() / 4 {
+            self.table.shrink_to(self.table.len() * 2);
+        }
+    }
+
+    /// Sets the number of subscribers of a key in all workers.
+    pub(super) fn set_total(&mut self, key: &str, total: u32) {
+        if let Some(channel) = self.table.get_mut(key) {
+            let before = std::mem::replace(&mut channel.total, total);
+            self.totals = self.totals + u64::from(total) - u64::from(before);
+        }
+    }
+
+    /// Subscribers of the topic in all workers.
+    pub(super) fn everywhere(&self) -> usize {
+        let sum = self.totals + u64::from(self.all_total);
+        usize::try_from(sum).unwrap_or(usize::MAX)
+    }
+
+    /// What has vanished since this was called last, of a table for several processes.
+    pub(super) fn take_vanished(&mut self) -> Vec<(Arc<str>, u64)> {
+        std::mem::take(&mut self.vanished)
     }
 
     /// The items of one key, or of all, behind a place and up to a number; and how many are missing
@@ -199,7 +367,9 @@ impl Keys {
     ) -> (Vec<Arc<Item>>, Option<Missed>) {
         let known = place.filter(|place| match key.map(|key| self.table.get(key)) {
             None => place.channel == 0 && place.number <= self.serial,
-            Some(Some(channel)) => place.channel == channel.id && place.number <= channel.number,
+            Some(Some(channel)) => {
+                place.channel == channel.id && channel.id > 0 && place.number <= channel.number
+            }
             Some(None) => false,
         });
         let from = known.map_or(0, |place| place.number);
@@ -226,7 +396,8 @@ impl Keys {
         (items, missed)
     }
 
-    fn all_after(&self, from: u64, until: u64) -> Vec<Arc<Item>> {
+    /// The items of all keys behind a number and up to another one, in their order.
+    pub(super) fn all_after(&self, from: u64, until: u64) -> Vec<Arc<Item>> {
         let start = self.order.partition_point(|(serial, _)| *serial <= from);
         let later = self.order.range(start..);
         later
@@ -248,7 +419,8 @@ impl Keys {
         }
     }
 
-    fn forget_all(&mut self, key: &str) {
+    /// Forgets the history of a key.
+    pub(super) fn forget_all(&mut self, key: &str) {
         while self
             .get(key)
             .is_some_and(|channel| !channel.history.is_empty())
@@ -270,20 +442,29 @@ impl Keys {
         }
     }
 
-    /// Lets the key vanish that was published longest ago, of those without subscribers. Returns whether
+    /// Removes the key that was published longest ago, of those without subscribers. Returns whether
     /// there was one.
     fn make_room(&mut self) -> bool {
+        while let Some(was_idle) = self.drop_idle() {
+            if was_idle {
+                return true;
+            }
+        }
+        let Some(key) = self.find_idle() else {
+            return false;
+        };
+        self.remove(&key);
+        true
+    }
+
+    /// The key that was published longest ago, of those without subscribers.
+    fn find_idle(&self) -> Option<Arc<str>> {
         let mut looked_at = self.order.iter().take(LOOKED_AT);
         let idle = looked_at.find(|(_, key)| {
             let channel = self.table.get(key);
-            channel.is_some_and(|channel| channel.members.is_empty())
+            channel.is_some_and(|channel| channel.members.is_empty() && channel.total == 0)
         });
-        let Some((_, key)) = idle.cloned() else {
-            return false;
-        };
-        self.forget_all(&key);
-        self.vanish(&key);
-        true
+        idle.map(|(_, key)| Arc::clone(key))
     }
 
     /// Removes the items from `order` that are not there any more.

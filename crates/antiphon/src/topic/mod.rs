@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `topic.rs` | [`Topic`]: publishing, counts of subscribers |
+//! | `published.rs` | [`Published`]: the number of an item, now or later; [`PublishError`] |
 //! | `builder.rs` | [`TopicBuilder`]: history, limits, hooks |
 //! | `subscription.rs` | [`Subscription`]: what a method returns |
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
@@ -21,6 +22,10 @@
 //! | `overflow.rs` | [`Overflow`]: policies for subscribers that do not keep up |
 //! | `model_tests.rs` | random use of a topic beside a model of it; memory, hooks, filters |
 //! | `counts.rs` | counters for metrics, of all topics of the process |
+//! | `registry.rs` | the topics of the process, and the channel to its supervisor |
+//! | `replica.rs` | a topic of a worker, which follows its supervisor |
+//! | `link/` | the worker's end of the channel, and its messages |
+//! | `hub/` | the supervisor's part |
 
 mod builder;
 mod core;
@@ -29,13 +34,18 @@ mod cursor;
 mod feed;
 mod filter;
 mod hooks;
+pub(crate) mod hub;
 mod item;
 mod keys;
+pub(crate) mod link;
 mod memory;
 #[cfg(test)]
 mod model_tests;
 mod overflow;
+mod published;
 mod queue;
+pub(crate) mod registry;
+mod replica;
 mod subscription;
 #[allow(clippy::module_inception)] // the type has the name of the folder
 mod topic;
@@ -45,6 +55,7 @@ pub use cursor::Cursor;
 pub(crate) use feed::Feed;
 pub(crate) use item::Item;
 pub use overflow::Overflow;
+pub use published::{PublishError, Published};
 pub(crate) use queue::{Missed, Next, Over, QueueLimits};
 pub use subscription::Subscription;
-pub use topic::{PublishError, Topic};
+pub use topic::Topic;

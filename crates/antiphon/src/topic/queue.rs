@@ -1,12 +1,13 @@
 //! Queue of one subscriber: references to the items that it has not taken yet.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use super::filter::Filter;
 use super::item::Item;
+use super::keys::Audience;
 use super::overflow::Overflow;
 
 /// The capacity beyond which an empty queue gives its memory back.
@@ -37,12 +38,23 @@ pub(crate) enum Over {
     Closed,
 }
 
-/// Items before the first one that a resumed subscriber does not get.
+/// Items before this one that a subscriber does not get: because they are not kept any more, or because
+/// its worker has not followed the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Missed {
     Some(u64),
     /// Nobody knows how many.
     Unknown,
+}
+
+impl Missed {
+    fn and(before: Option<Self>, more: Self) -> Self {
+        match (before, more) {
+            (None, more) => more,
+            (Some(Self::Some(before)), Self::Some(more)) => Self::Some(before + more),
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// What a subscriber finds in its queue.
@@ -52,7 +64,7 @@ pub(crate) enum Next {
         /// Its number for this subscriber. Gaps are items that were dropped.
         seq: u64,
         item: Arc<Item>,
-        /// With the first item of a subscription that was resumed.
+        /// With the first item of a subscription that was resumed, and where the worker has lost items.
         missed: Option<Missed>,
         /// Whether more wait.
         more: bool,
@@ -70,6 +82,8 @@ pub(crate) enum Next {
 pub(super) struct Subscriber {
     /// Where it stands in the list of its key, under the lock of the topic.
     pub(super) at: AtomicUsize,
+    /// The number of the last item before its first one, set under the lock of the topic.
+    pub(super) from: AtomicU64,
     pub(super) filter: OnceLock<Box<Filter>>,
     queue: Mutex<Queue>,
 }
@@ -86,6 +100,11 @@ struct Queue {
     /// The number of the last item, whether it was dropped or not.
     seq: u64,
     missed: Option<Missed>,
+    /// What is missing before the items that have these numbers, or did have them before they were
+    /// dropped.
+    gaps: VecDeque<(u64, Missed)>,
+    /// The cursor behind which it begins, as long as the topic has not got its history.
+    cursor: Option<Box<str>>,
     over: Option<Over>,
     waker: Option<Waker>,
     /// Whether the next item has to wake it.
@@ -106,6 +125,7 @@ impl Subscriber {
         };
         Arc::new(Self {
             at: AtomicUsize::new(0),
+            from: AtomicU64::new(0),
             filter: OnceLock::new(),
             queue: Mutex::new(queue),
         })
@@ -148,6 +168,7 @@ impl Subscriber {
             return Next::Empty;
         };
         queue.bytes -= entry.item.bytes();
+        queue.tell_gaps(entry.seq);
         let is_empty = queue.entries.is_empty();
         if is_empty {
             (queue.replayed, queue.replayed_bytes) = (0, 0);
@@ -162,6 +183,29 @@ impl Subscriber {
             missed: queue.missed.take(),
             more: !is_empty || queue.over.is_some(),
         }
+    }
+
+    /// Takes note of items that it does not get, which the next one is told with.
+    pub(super) fn miss(&self, missed: Missed) {
+        let mut queue = self.lock();
+        let next = queue.seq + 1;
+        match queue.gaps.back_mut() {
+            Some((seq, before)) if *seq == next => *before = Missed::and(Some(*before), missed),
+            _ => queue.gaps.push_back((next, missed)),
+        }
+        // Those before items that were dropped are told together.
+        let first = queue.entries.front().map_or(next, |entry| entry.seq);
+        queue.tell_gaps(first);
+    }
+
+    /// Keeps the cursor behind which it begins.
+    pub(super) fn resume_later(&self, cursor: &str) {
+        self.lock().cursor = Some(cursor.into());
+    }
+
+    /// Takes that cursor.
+    pub(super) fn take_cursor(&self) -> Option<Box<str>> {
+        self.lock().cursor.take()
     }
 
     /// What was to be said with an item that is left out comes with the next one. Returns whether the
@@ -244,6 +288,7 @@ impl Subscriber {
         }
         // Those that were dropped before the subscription began show up behind what has waited.
         queue.seq += gaps;
+        queue.move_gaps();
     }
 
     /// Drops those that wait and do not pass the filter.
@@ -267,10 +312,29 @@ impl Subscriber {
             queue.seq += 1;
             queue.add(entry.item);
         }
+        queue.move_gaps();
     }
 }
 
 impl Queue {
+    /// What is missing before the item with this number, and before all that came earlier, is told with
+    /// the next one that is taken.
+    fn tell_gaps(&mut self, until: u64) {
+        while let Some(&(seq, missed)) = self.gaps.front()
+            && seq <= until
+        {
+            self.gaps.pop_front();
+            self.missed = Some(Missed::and(self.missed, missed));
+        }
+    }
+
+    /// The items have other numbers now. What is missing between them is told behind them.
+    fn move_gaps(&mut self) {
+        let all = self.gaps.drain(..);
+        let all = all.fold(None, |all, (_, missed)| Some(Missed::and(all, missed)));
+        self.gaps.extend(all.map(|all| (self.seq + 1, all)));
+    }
+
     fn push(&mut self, item: &Arc<Item>) -> (bool, usize) {
         let mut dropped = 0;
         match self.overflow {
@@ -350,10 +414,6 @@ impl Members {
         self.0.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Subscriber>> {
         self.0.iter()
     }
@@ -382,5 +442,11 @@ impl Members {
             self.0.shrink_to(self.0.len() * 2);
         }
         true
+    }
+}
+
+impl Audience for Members {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
