@@ -58,7 +58,9 @@ impl WorkerTopics {
     /// Waits until what was published has its numbers, for a while.
     pub(super) async fn finish(&self) {
         if timeout(LAST_ITEMS, self.link.quiet()).await.is_err() {
-            tracing::warn!("the last items of topics may be lost: the supervisor does not take them");
+            tracing::warn!(
+                "the last items of topics may be lost: the supervisor does not take them"
+            );
         }
     }
 }

@@ -20,7 +20,8 @@ use super::link::worker_end::Link;
 use super::memory::Memory;
 use super::overflow::Overflow;
 use super::published::Published;
-use super::queue::{Members, Missed, Over, Subscriber};
+use super::queue::{Members, Over, Subscriber};
+use super::resume::Held;
 
 /// Less of the budget for responses than this is as good as nothing.
 const LITTLE: usize = 64 * 1024;
@@ -47,6 +48,9 @@ pub(super) struct Core {
     pub(super) link: OnceLock<(Arc<Link>, u32)>,
     /// Subscribers that a filter has dropped, under the lock.
     dropped: Mutex<Vec<Gone>>,
+    /// Subscribers that go on behind an item that this process has not got yet; under the lock of the
+    /// keys, and with the number of the last question to the supervisor.
+    pub(super) held: Mutex<(u64, Vec<Held>)>,
 }
 
 /// A subscriber that has gone, and its key; `None` for all.
@@ -73,6 +77,7 @@ impl Core {
             counts: Counts::new(name),
             link: OnceLock::new(),
             dropped: Mutex::default(),
+            held: Mutex::default(),
         }
     }
 
@@ -269,40 +274,6 @@ impl Core {
             }
         }
         self.hooks.tell();
-    }
-
-    /// Puts what has come behind a cursor before all that waits for a subscriber.
-    pub(super) fn resume(&self, joined: &Joined, cursor: &str) {
-        let keys = self.lock();
-        match keys.live {
-            true => Self::replay(&keys, &joined.subscriber, joined.key.as_deref(), cursor),
-            false => joined.subscriber.resume_later(cursor),
-        }
-    }
-
-    /// The same, under the lock.
-    pub(super) fn replay(
-        keys: &Keys<Members>,
-        subscriber: &Subscriber,
-        key: Option<&str>,
-        cursor: &str,
-    ) {
-        let from = subscriber.from.load(Ordering::Relaxed);
-        let place = Place::parse(cursor).filter(|place| place.epoch == keys.epoch);
-        let (items, missed) = keys.after(place, key, from);
-        // Whoever has seen what came since it has begun does not get it again.
-        let seen = match missed {
-            Some(Missed::Unknown) => 0,
-            _ => place.map_or(0, |place| place.number),
-        };
-        let number = |item: &Item| match key {
-            Some(_) => item.place.number,
-            None => item.serial,
-        };
-        // Nor comes twice what an earlier call of this has put there.
-        let first = seen.max(from);
-        let keeps = |item: &Item| number(item) > first;
-        subscriber.replay(items, missed, keeps);
     }
 
     /// The number of subscribers of a key, without those of all keys.

@@ -224,9 +224,8 @@ impl<M: Audience> Keys<M> {
     pub(super) fn number(&mut self, key: &str) -> Numbered {
         self.serial += 1;
         let serial = self.serial;
-        let is_new = self.upkeep == Upkeep::Own
-            && self.limits.items == 0
-            && !self.table.contains_key(key);
+        let is_new =
+            self.upkeep == Upkeep::Own && self.limits.items == 0 && !self.table.contains_key(key);
         let known = if is_new { None } else { self.open(key) };
         let Some((key, channel)) = known else {
             // Nobody remembers this key.

@@ -9,6 +9,7 @@
 //! | `topic.rs` | [`Topic`]: publishing, counts of subscribers |
 //! | `published.rs` | [`Published`]: the number of an item, now or later; [`PublishError`] |
 //! | `builder.rs` | [`TopicBuilder`]: history, limits, hooks |
+//! | `resume.rs` | subscribers that go on behind an item |
 //! | `subscription.rs` | [`Subscription`]: what a method returns |
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
 //! | `core.rs` | numbering and delivery, and the lock around both |
@@ -46,6 +47,7 @@ mod published;
 mod queue;
 pub(crate) mod registry;
 mod replica;
+mod resume;
 mod subscription;
 #[allow(clippy::module_inception)] // the type has the name of the folder
 mod topic;

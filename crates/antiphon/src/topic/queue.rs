@@ -13,6 +13,9 @@ use super::overflow::Overflow;
 /// The capacity beyond which an empty queue gives its memory back.
 const KEPT: usize = 32;
 
+/// How many gaps are told where they are. More of them are told together, behind what waits.
+const MAX_GAPS: usize = 64;
+
 /// What may wait for a subscriber.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
@@ -78,6 +81,16 @@ pub(crate) enum Next {
     },
 }
 
+/// Where a subscriber goes on.
+pub(super) struct Behind {
+    /// The number of an item, of those that the subscriber gets.
+    pub(super) number: fn(&Item) -> u64,
+    /// That of the last one that it has seen.
+    pub(super) seen: u64,
+    /// That of the last one of all.
+    pub(super) last: u64,
+}
+
 /// What a subscriber shares with its topic.
 pub(super) struct Subscriber {
     /// Where it stands in the list of its key, under the lock of the topic.
@@ -103,8 +116,8 @@ struct Queue {
     /// What is missing before the items that have these numbers, or did have them before they were
     /// dropped.
     gaps: VecDeque<(u64, Missed)>,
-    /// The cursor behind which it begins, as long as the topic has not got its history.
-    cursor: Option<Box<str>>,
+    /// Whether nothing is taken yet, because it is not known where it begins.
+    is_held: bool,
     over: Option<Over>,
     waker: Option<Waker>,
     /// Whether the next item has to wake it.
@@ -159,6 +172,10 @@ impl Subscriber {
     /// Takes the next item; if there is none, the waker is woken when one comes.
     pub(super) fn next(&self) -> Next {
         let mut queue = self.lock();
+        if queue.is_held {
+            queue.sleeps = true;
+            return Next::Empty;
+        }
         let Some(entry) = queue.entries.pop_front() else {
             if let Some(why) = queue.over {
                 let seq = queue.seq;
@@ -195,17 +212,20 @@ impl Subscriber {
         }
         // Those before items that were dropped are told together.
         let first = queue.entries.front().map_or(next, |entry| entry.seq);
-        queue.tell_gaps(first);
+        while queue.gaps.get(1).is_some_and(|(seq, _)| *seq <= first)
+            && let Some((_, before)) = queue.gaps.pop_front()
+            && let Some((_, missed)) = queue.gaps.front_mut()
+        {
+            *missed = Missed::and(Some(before), *missed);
+        }
+        if queue.gaps.len() > MAX_GAPS {
+            queue.move_gaps();
+        }
     }
 
-    /// Keeps the cursor behind which it begins.
-    pub(super) fn resume_later(&self, cursor: &str) {
-        self.lock().cursor = Some(cursor.into());
-    }
-
-    /// Takes that cursor.
-    pub(super) fn take_cursor(&self) -> Option<Box<str>> {
-        self.lock().cursor.take()
+    /// Nothing is taken until it is told what to begin with.
+    pub(super) fn hold(&self) {
+        self.lock().is_held = true;
     }
 
     /// What was to be said with an item that is left out comes with the next one. Returns whether the
@@ -260,13 +280,8 @@ impl Subscriber {
     }
 
     /// Puts items before those that wait, except those that the filter does not pass, and says what is
-    /// missing before them. Items that wait are only kept if `keeps` says so.
-    pub(super) fn replay(
-        &self,
-        items: Vec<Arc<Item>>,
-        missed: Option<Missed>,
-        keeps: impl Fn(&Item) -> bool,
-    ) {
+    /// missing before them. Items that wait are only kept if they were not seen.
+    pub(super) fn replay(&self, items: Vec<Arc<Item>>, missed: Option<Missed>, behind: &Behind) {
         let passes = |item: &Arc<Item>| match self.filter.get() {
             Some(filter) => filter.passes_text(item.json()),
             None => true,
@@ -274,21 +289,26 @@ impl Subscriber {
         let items: Vec<_> = items.into_iter().filter(passes).collect();
         let mut queue = self.lock();
         queue.missed = missed;
-        let waiting = std::mem::take(&mut queue.entries);
+        let mut waiting = std::mem::take(&mut queue.entries);
         let gaps = queue.seq - waiting.len() as u64;
+        waiting.retain(|entry| (behind.number)(&entry.item) > behind.seen);
+        let gap = queue.gap_behind(behind, waiting.front());
         queue.seq = 0;
         queue.bytes = 0;
         queue.replayed = items.len();
         queue.replayed_bytes = items.iter().map(|item| item.bytes()).sum();
-        let waiting = waiting.into_iter().map(|entry| entry.item);
-        let all = items.into_iter().chain(waiting.filter(|item| keeps(item)));
-        for item in all {
+        for item in items {
             queue.seq += 1;
             queue.add(item);
         }
+        let later = std::mem::take(&mut queue.gaps);
+        queue.gaps = gap.into_iter().map(|gap| (queue.seq + 1, gap)).collect();
+        queue.add_again(waiting, later);
         // Those that were dropped before the subscription began show up behind what has waited.
         queue.seq += gaps;
-        queue.move_gaps();
+        if std::mem::take(&mut queue.is_held) && !queue.entries.is_empty() {
+            queue.wake();
+        }
     }
 
     /// Drops those that wait and do not pass the filter.
@@ -308,11 +328,8 @@ impl Subscriber {
         let newer = std::mem::take(&mut queue.entries);
         queue.seq = 0;
         queue.bytes = 0;
-        for entry in passed.into_iter().chain(newer) {
-            queue.seq += 1;
-            queue.add(entry.item);
-        }
-        queue.move_gaps();
+        let gaps = std::mem::take(&mut queue.gaps);
+        queue.add_again(passed.into_iter().chain(newer), gaps);
     }
 }
 
@@ -328,7 +345,45 @@ impl Queue {
         }
     }
 
-    /// The items have other numbers now. What is missing between them is told behind them.
+    /// What is missing between an item that was seen and the first one that waits; what else has gone
+    /// before that was seen.
+    fn gap_behind(&mut self, behind: &Behind, first: Option<&Entry>) -> Option<Missed> {
+        let is_before = |seq: u64| first.is_none_or(|first| seq <= first.seq);
+        let (before, later): (VecDeque<_>, VecDeque<_>) =
+            self.gaps.drain(..).partition(|(seq, _)| is_before(*seq));
+        self.gaps = later;
+        let before = before.into_iter();
+        match before.fold(None, |all, (_, missed)| Some(Missed::and(all, missed)))? {
+            Missed::Unknown => Some(Missed::Unknown),
+            Missed::Some(_) => {
+                let last = first.map_or(behind.last, |first| (behind.number)(&first.item) - 1);
+                let count = last.saturating_sub(behind.seen);
+                (count > 0).then_some(Missed::Some(count))
+            }
+        }
+    }
+
+    /// Adds items with new numbers, and what is missing between them.
+    fn add_again(
+        &mut self,
+        entries: impl IntoIterator<Item = Entry>,
+        mut gaps: VecDeque<(u64, Missed)>,
+    ) {
+        for entry in entries {
+            self.seq += 1;
+            while let Some(&(seq, missed)) = gaps.front()
+                && seq <= entry.seq
+            {
+                gaps.pop_front();
+                self.gaps.push_back((self.seq, missed));
+            }
+            self.add(entry.item);
+        }
+        let next = self.seq + 1;
+        self.gaps.extend(gaps.into_iter().map(|(_, missed)| (next, missed)));
+    }
+
+    /// What is missing between the items that wait is told behind them.
     fn move_gaps(&mut self) {
         let all = self.gaps.drain(..);
         let all = all.fold(None, |all, (_, missed)| Some(Missed::and(all, missed)));

@@ -52,7 +52,8 @@ pub(crate) fn work_with(link: &Arc<Link>) {
     let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
     registry.link = Some(Arc::clone(link));
     let topics = registry.topics.iter();
-    let topics = topics.filter_map(|entry| Some((entry.name.clone(), entry.nth, entry.core.upgrade()?)));
+    let topics =
+        topics.filter_map(|entry| Some((entry.name.clone(), entry.nth, entry.core.upgrade()?)));
     let topics: Vec<_> = topics.collect();
     drop(registry);
     for (name, nth, core) in topics {

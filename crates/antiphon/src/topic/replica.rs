@@ -212,22 +212,25 @@ impl Replica for Core {
         }
         self.count_everywhere(&keys);
         if keys.live {
-            return miss_serials(&mut keys, serial);
+            miss_serials(&mut keys, serial);
+            return self.has_history(&keys);
         }
         (keys.live, keys.serial) = (true, serial);
         let keys = &*keys;
-        let all = keys.all.iter().map(|one| (None, keys.serial, one));
-        let others = keys.iter().flat_map(|(key, channel)| {
+        let all = keys.all.iter().map(|one| (keys.serial, one));
+        let others = keys.iter().flat_map(|(_, channel)| {
             let members = channel.members.iter();
-            members.map(|one| (Some(&**key), channel.number, one))
+            members.map(|one| (channel.number, one))
         });
-        for (key, number, subscriber) in all.chain(others) {
+        for (number, subscriber) in all.chain(others) {
             // Nothing has come for it yet.
             subscriber.from.store(number, Ordering::Relaxed);
-            if let Some(cursor) = subscriber.take_cursor() {
-                Self::replay(keys, subscriber, key, &cursor);
-            }
         }
+        self.has_history(keys);
+    }
+
+    fn answer(&self, question: u64) {
+        self.answered(&self.lock(), question);
     }
 
     fn vanished(&self, key: &str, id: u64) {

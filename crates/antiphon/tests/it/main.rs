@@ -32,4 +32,6 @@ mod rpc_trait;
 mod session;
 mod spec;
 mod support;
+#[cfg(unix)]
+mod topic_workers;
 mod ui;

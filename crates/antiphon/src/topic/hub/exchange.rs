@@ -97,7 +97,12 @@ impl Hub {
                 keys,
                 name,
             } => {
-                let id = self.open(name, nth, limits, usize::try_from(keys).unwrap_or(usize::MAX));
+                let id = self.open(
+                    name,
+                    nth,
+                    limits,
+                    usize::try_from(keys).unwrap_or(usize::MAX),
+                );
                 let worker = self.peers.get_mut(&peer).ok_or(Malformed)?;
                 if !worker.attach(number, id) {
                     return Err(Malformed);
@@ -122,6 +127,17 @@ impl Hub {
                     return Err(Malformed);
                 }
                 topic.publish(peer, key, Text::of_raw(text)?, &mut entries);
+            }
+            ToHub::Ask { topic, question } => {
+                let attached = self
+                    .peers
+                    .get(&peer)
+                    .and_then(|peer| peer.attached.get(&topic));
+                entries.push(Entry::Answer {
+                    topic: attached.ok_or(Malformed)?.topic,
+                    worker: peer,
+                    question,
+                });
             }
             ToHub::Stopped { topic: number, key } => {
                 let topic = self.topic(peer, number).ok_or(Malformed)?;
@@ -173,13 +189,7 @@ impl Hub {
     }
 
     /// The topic of this name, with the limits of the worker that has come last.
-    fn open(
-        &mut self,
-        name: &str,
-        nth: u32,
-        limits: HistoryLimits,
-        keys: usize,
-    ) -> u64 {
+    fn open(&mut self, name: &str, nth: u32, limits: HistoryLimits, keys: usize) -> u64 {
         let slot = (name.into(), nth);
         if let Some(&id) = self.names.get(&slot)
             && let Some(topic) = self.topics.get_mut(&id)

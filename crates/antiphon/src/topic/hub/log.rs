@@ -31,11 +31,20 @@ pub(super) enum Entry {
         total: u32,
     },
     /// All keys have other subscribers.
-    All { topic: u64, total: u32 },
+    All {
+        topic: u64,
+        total: u32,
+    },
     Vanished {
         topic: u64,
         key: Arc<str>,
         id: u64,
+    },
+    /// For one worker alone: it has all that is before.
+    Answer {
+        topic: u64,
+        worker: u64,
+        question: u64,
     },
 }
 
@@ -45,7 +54,7 @@ impl Entry {
             + match self {
                 Self::Item { item, .. } => item.bytes(),
                 Self::Key { key, .. } | Self::Vanished { key, .. } => key.len(),
-                Self::All { .. } => 0,
+                Self::All { .. } | Self::Answer { .. } => 0,
             }
     }
 }

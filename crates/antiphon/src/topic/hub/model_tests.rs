@@ -36,6 +36,8 @@ struct Reader {
     key: Option<&'static str>,
     /// The number of the last item, if it is known where it has begun.
     seen: Option<u64>,
+    /// Items that were said to be missing, and have not been missed yet.
+    owed: u64,
     cursor: Option<String>,
 }
 
@@ -124,6 +126,7 @@ impl Worker {
             feed,
             key,
             seen: after.as_ref().map(|(_, number)| *number),
+            owed: 0,
             cursor: after.map(|(cursor, _)| cursor),
         });
     }
@@ -145,7 +148,7 @@ impl Known {
     }
 
     /// Takes all that a reader has, and compares.
-    fn read(&mut self, reader: &mut Reader, history: usize) {
+    fn read(&mut self, reader: &mut Reader) {
         loop {
             let (item, missed) = match reader.feed.next() {
                 Next::Item { item, missed, .. } => (item, missed),
@@ -159,16 +162,21 @@ impl Known {
             assert!(reader.key.is_none_or(|own| own == key));
             self.item(reader.key, number, value);
             match (reader.seen, missed) {
+                // The items of all keys that are missing are told at once, and are here and there.
+                (Some(seen), missed) if reader.key.is_none() => {
+                    if let Some(Missed::Some(count)) = missed {
+                        reader.owed += count;
+                    }
+                    let gap = number - seen - 1;
+                    assert!(gap <= reader.owed, "{number}, {seen}, {}", reader.owed);
+                    reader.owed -= gap;
+                }
                 (Some(seen), None) => assert_eq!(number, seen + 1, "{:?}", reader.key),
                 (Some(seen), Some(Missed::Some(count))) => {
                     assert_eq!(number, seen + 1 + count, "{:?}", reader.key);
                 }
-                // Without a history, a worker that is new does not know what was.
-                (Some(seen), Some(Missed::Unknown)) => {
-                    assert!(history == 0 && number > seen, "{:?} {number}", reader.key);
-                }
                 (None, None | Some(Missed::Some(_))) => {}
-                (None, Some(Missed::Unknown)) => panic!("{:?}", reader.key),
+                (_, Some(Missed::Unknown)) => panic!("{:?} {number}", reader.key),
             }
             (reader.seen, reader.cursor) = (Some(number), Some(cursor.into()));
         }
@@ -250,7 +258,7 @@ fn run(random: &mut Random, history: usize, log: usize, steps: usize) {
             8 if !workers[at].readers.is_empty() => {
                 let readers = &mut workers[at].readers;
                 let mut reader = readers.swap_remove(random.below(readers.len()));
-                known.read(&mut reader, history);
+                known.read(&mut reader);
                 if let (Some(cursor), Some(seen)) = (reader.cursor, reader.seen) {
                     known.past.push((reader.key, cursor, seen));
                 }
@@ -261,7 +269,7 @@ fn run(random: &mut Random, history: usize, log: usize, steps: usize) {
                 dead.link.end();
                 known.answers_of_dead(&mut dead);
                 for mut reader in dead.readers.drain(..) {
-                    known.read(&mut reader, history);
+                    known.read(&mut reader);
                     if let (Some(cursor), Some(seen)) = (reader.cursor, reader.seen) {
                         known.past.push((reader.key, cursor, seen));
                     }
@@ -275,7 +283,7 @@ fn run(random: &mut Random, history: usize, log: usize, steps: usize) {
                 let worker = &mut workers[at];
                 known.answers(worker);
                 for reader in &mut worker.readers {
-                    known.read(reader, history);
+                    known.read(reader);
                 }
             }
         }
@@ -290,7 +298,7 @@ fn run(random: &mut Random, history: usize, log: usize, steps: usize) {
         known.answers(worker);
         assert!(worker.published.is_empty());
         for reader in &mut worker.readers {
-            known.read(reader, history);
+            known.read(reader);
         }
     }
     check_settled(&mut hub, &mut workers, &mut known, history);
@@ -327,7 +335,7 @@ fn check_settled(hub: &mut Hub, workers: &mut Vec<Worker>, known: &mut Known, hi
         let last = known.items.keys().filter_map(number).max().unwrap();
         for worker in &mut *workers {
             for reader in &mut worker.readers {
-                known.read(reader, history);
+                known.read(reader);
                 assert!(reader.key != Some(key) || reader.seen == Some(last));
             }
         }

@@ -272,6 +272,7 @@ impl Peer {
         let (Entry::Item { topic, .. }
         | Entry::Key { topic, .. }
         | Entry::All { topic, .. }
+        | Entry::Answer { topic, .. }
         | Entry::Vanished { topic, .. }) = entry;
         let number = self.numbers.get(topic).copied();
         // Of what was before, the history tells.
@@ -329,6 +330,17 @@ impl Peer {
                 key,
             }
             .write(out),
+            (
+                Entry::Answer {
+                    worker, question, ..
+                },
+                Some((topic, _)),
+            ) => {
+                if *worker == self.id {
+                    let question = *question;
+                    ToWorker::Answer { topic, question }.write(out);
+                }
+            }
             (_, None) => {}
         }
     }

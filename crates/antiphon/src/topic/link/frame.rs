@@ -32,6 +32,8 @@ pub(in crate::topic) enum ToHub<'a> {
     },
     /// This worker has stopped what publishes a key, as it was told to.
     Stopped { topic: u32, key: &'a str },
+    /// To be answered when this worker has been told of all that was published before.
+    Ask { topic: u32, question: u64 },
 }
 
 /// What the supervisor says.
@@ -53,9 +55,14 @@ pub(in crate::topic) enum ToWorker<'a> {
         text: &'a [u8],
     },
     /// The first item of this worker that was not answered has these numbers, and its turn is now.
-    Own { known: bool, place: ItemPlace },
+    Own {
+        known: bool,
+        place: ItemPlace,
+    },
     /// The same, but the item comes as those of others do, or not at all.
-    Passed { number: u64 },
+    Passed {
+        number: u64,
+    },
     /// A key, the number of its last item and its subscribers in all workers.
     Key {
         topic: u32,
@@ -65,11 +72,21 @@ pub(in crate::topic) enum ToWorker<'a> {
         key: &'a str,
     },
     /// The subscribers of all keys in all workers.
-    All { topic: u32, total: u32 },
+    All {
+        topic: u32,
+        total: u32,
+    },
     /// The history and the keys are complete.
-    Live { topic: u32, serial: u64 },
+    Live {
+        topic: u32,
+        serial: u64,
+    },
     /// A key does not exist any more.
-    Vanished { topic: u32, id: u64, key: &'a str },
+    Vanished {
+        topic: u32,
+        id: u64,
+        key: &'a str,
+    },
     /// This worker has to start, or to stop, what publishes a key.
     Produce {
         topic: u32,
@@ -77,7 +94,14 @@ pub(in crate::topic) enum ToWorker<'a> {
         key: &'a str,
     },
     /// There are too many keys for this one.
-    Refused { topic: u32, key: &'a str },
+    Refused {
+        topic: u32,
+        key: &'a str,
+    },
+    Answer {
+        topic: u32,
+        question: u64,
+    },
 }
 
 /// The numbers of an item.
@@ -227,6 +251,7 @@ impl<'a> ToHub<'a> {
                 Writer::begin(out, 3).short(topic).key(key).rest(text)
             }
             Self::Stopped { topic, key } => Writer::begin(out, 4).short(topic).key(key),
+            Self::Ask { topic, question } => Writer::begin(out, 5).short(topic).long(question),
         }
         .end();
     }
@@ -268,6 +293,10 @@ impl<'a> ToHub<'a> {
             4 => Self::Stopped {
                 topic: fields.short()?,
                 key: fields.key()?,
+            },
+            5 => Self::Ask {
+                topic: fields.short()?,
+                question: fields.long()?,
             },
             _ => return Err(Malformed),
         })
@@ -317,6 +346,7 @@ impl<'a> ToWorker<'a> {
                 Writer::begin(out, 8).short(topic).byte(starts).key(key)
             }
             Self::Refused { topic, key } => Writer::begin(out, 9).short(topic).key(key),
+            Self::Answer { topic, question } => Writer::begin(out, 10).short(topic).long(question),
         }
         .end();
     }
@@ -376,6 +406,10 @@ impl<'a> ToWorker<'a> {
                 topic: fields.short()?,
                 key: fields.key()?,
             },
+            10 => Self::Answer {
+                topic: fields.short()?,
+                question: fields.long()?,
+            },
             _ => return Err(Malformed),
         })
     }
@@ -392,7 +426,11 @@ mod tests {
         serial: 3,
     };
 
-    const TO_HUB: [ToHub<'_>; 7] = [
+    const TO_HUB: [ToHub<'_>; 8] = [
+        ToHub::Ask {
+            topic: 3,
+            question: 9,
+        },
         ToHub::Stopped { topic: 3, key: "k" },
         ToHub::Register {
             topic: 7,
@@ -427,7 +465,11 @@ mod tests {
         },
     ];
 
-    const TO_WORKER: [ToWorker<'_>; 10] = [
+    const TO_WORKER: [ToWorker<'_>; 11] = [
+        ToWorker::Answer {
+            topic: 1,
+            question: u64::MAX,
+        },
         ToWorker::Begin {
             topic: 1,
             fresh: true,

@@ -36,6 +36,8 @@ pub(in crate::topic) trait Replica: Send + Sync {
     fn produce(&self, key: &str, starts: bool);
     /// There are too many keys for this one.
     fn refused(&self, key: &str);
+    /// A question is answered: what was published before it was asked has come.
+    fn answer(&self, question: u64);
 }
 
 /// A topic as it is registered.
@@ -66,6 +68,8 @@ struct State {
     new: VecDeque<(u32, Named)>,
     /// Keys whose number of subscribers is to be told.
     counts: BTreeSet<(u32, Option<Arc<str>>)>,
+    /// The last question about each topic that is to be asked.
+    questions: BTreeMap<u32, u64>,
     /// Keys whose producers were stopped.
     stopped: VecDeque<(u32, Arc<str>)>,
     pending: Pending,
@@ -118,6 +122,7 @@ impl Link {
         let keeps = self.keeps_topics.get().is_some_and(|keeps| keeps());
         let mut state = self.lock();
         state.topics.remove(&topic);
+        state.questions.remove(&topic);
         if !keeps && !state.is_gone {
             state.pending.unregister(topic);
             state.wake();
@@ -142,6 +147,15 @@ impl Link {
         let mut state = self.lock();
         if !state.is_gone && state.topics.contains_key(&topic) {
             state.counts.insert((topic, key.cloned()));
+            state.wake();
+        }
+    }
+
+    /// Asks when all has come that was published up to now.
+    pub(in crate::topic) fn ask(&self, topic: u32, question: u64) {
+        let mut state = self.lock();
+        if !state.is_gone && state.topics.contains_key(&topic) {
+            state.questions.insert(topic, question);
             state.wake();
         }
     }
@@ -176,6 +190,8 @@ impl Link {
                     .write(out);
                 }
                 state = self.lock();
+            } else if let Some((topic, question)) = state.questions.pop_first() {
+                ToHub::Ask { topic, question }.write(out);
             } else if let Some((topic, key)) = state.stopped.pop_front() {
                 if state.topics.contains_key(&topic) {
                     ToHub::Stopped { topic, key: &key }.write(out);
@@ -197,7 +213,9 @@ impl Link {
     pub(crate) fn receive(&self, frame: &[u8]) -> Result<(), Malformed> {
         let message = ToWorker::read(frame)?;
         let topic = match message {
-            ToWorker::Own { known, place } => return self.answer(place.number, Some((place, known))),
+            ToWorker::Own { known, place } => {
+                return self.answer(place.number, Some((place, known)));
+            }
             ToWorker::Passed { number } => return self.answer(number, None),
             ToWorker::Begin { topic, .. }
             | ToWorker::Item { topic, .. }
@@ -206,6 +224,7 @@ impl Link {
             | ToWorker::Live { topic, .. }
             | ToWorker::Vanished { topic, .. }
             | ToWorker::Produce { topic, .. }
+            | ToWorker::Answer { topic, .. }
             | ToWorker::Refused { topic, .. } => topic,
         };
         // It may have been dropped meanwhile.
@@ -247,6 +266,7 @@ impl Link {
                 }
             }
             ToWorker::Refused { key, .. } => replica.refused(key),
+            ToWorker::Answer { question, .. } => replica.answer(question),
         }
         Ok(())
     }
