@@ -80,7 +80,11 @@ fn meet<'a>(
         }
         Some((_, last)) => match number.saturating_sub(last) {
             0 => None,
-            count => Some(Missed::Some(count)),
+            count => {
+                // What was before would not be complete.
+                keys.forget_all(key);
+                Some(Missed::Some(count))
+            }
         },
     };
     let (key, channel) = keys.insert(key);
