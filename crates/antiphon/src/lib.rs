@@ -229,8 +229,7 @@
 //! What is the same for many subscribers is published in a [`Topic`]: each item is written once and
 //! reaches all who have subscribed to its key, in the same order. A method returns its
 //! [`Subscription`]. Who subscribes again with the [`Cursor`] of the last item that it has seen gets what
-//! was kept since. A subscriber receives only what the process that it is connected to publishes: worker
-//! processes do not share topics. A client that [reconnects](client::ClientBuilder::reconnect) subscribes
+//! was kept since. Worker processes share their topics. A client that [reconnects](client::ClientBuilder::reconnect) subscribes
 //! again, and the stream yields an error to show that items may be missing. WebSocket over HTTP/2 is
 //! not supported.
 //!

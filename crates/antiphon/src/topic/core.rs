@@ -12,16 +12,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::counts::Counts;
 use super::cursor::{Place, new_epoch};
 use super::filter::Filter;
+use super::held::Held;
 use super::hooks::{Change, Hooks};
 use super::item::{Item, Text};
-use super::keys::{Audience as _, HistoryLimits, Keys, Numbered, Upkeep};
+use super::keys::{HistoryLimits, Keys, Numbered, Upkeep};
 use super::link::buffer::MAX_TEXT;
 use super::link::worker_end::Link;
 use super::memory::Memory;
 use super::overflow::Overflow;
 use super::published::Published;
-use super::queue::{Members, Over, Subscriber};
-use super::resume::Held;
+use super::queue::{Audience as _, Members, Over, Subscriber};
 
 /// Less of the budget for responses than this is as good as nothing.
 const LITTLE: usize = 64 * 1024;

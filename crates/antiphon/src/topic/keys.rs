@@ -6,13 +6,23 @@ use std::sync::Arc;
 use super::cursor::Place;
 use super::item::Item;
 use super::memory::Memory;
-use super::queue::Missed;
+use super::queue::{Audience, Missed};
 
 /// The longest key, in bytes.
 pub(super) const MAX_KEY: usize = 256;
 
 /// How many keys are looked at to find one that may give way to a new one.
 const LOOKED_AT: usize = 64;
+
+/// How many keys that nobody needs the supervisor keeps, with their numbers.
+pub(super) fn spare_keys(max: usize) -> usize {
+    max.min(1024)
+}
+
+/// The most keys of a topic over several workers.
+pub(super) fn max_shared_keys(max: usize) -> usize {
+    max.saturating_add(spare_keys(max))
+}
 
 /// What a topic keeps for those who resume.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,11 +31,6 @@ pub(super) struct HistoryLimits {
     pub(super) items: usize,
     /// Bytes of all keys.
     pub(super) bytes: usize,
-}
-
-/// Those who have use of the items of a key.
-pub(super) trait Audience: Default {
-    fn is_empty(&self) -> bool;
 }
 
 /// Who decides which keys there are.

@@ -9,7 +9,7 @@
 //! | `topic.rs` | [`Topic`]: publishing, counts of subscribers |
 //! | `published.rs` | [`Published`]: the number of an item, now or later; [`PublishError`] |
 //! | `builder.rs` | [`TopicBuilder`]: history, limits, hooks |
-//! | `resume.rs` | subscribers that go on behind an item |
+//! | `resume.rs`, `held.rs` | subscribers that go on behind an item, and those that have to wait to do so |
 //! | `subscription.rs` | [`Subscription`]: what a method returns |
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
 //! | `core.rs` | numbering and delivery, and the lock around both |
@@ -34,6 +34,7 @@ pub(crate) mod counts;
 mod cursor;
 mod feed;
 mod filter;
+mod held;
 mod hooks;
 pub(crate) mod hub;
 mod item;

@@ -7,7 +7,6 @@ use std::task::Waker;
 
 use super::filter::Filter;
 use super::item::Item;
-use super::keys::Audience;
 use super::overflow::Overflow;
 
 /// The capacity beyond which an empty queue gives its memory back.
@@ -380,7 +379,8 @@ impl Queue {
             self.add(entry.item);
         }
         let next = self.seq + 1;
-        self.gaps.extend(gaps.into_iter().map(|(_, missed)| (next, missed)));
+        self.gaps
+            .extend(gaps.into_iter().map(|(_, missed)| (next, missed)));
     }
 
     /// What is missing between the items that wait is told behind them.
@@ -458,6 +458,11 @@ impl Queue {
             waker.wake_by_ref();
         }
     }
+}
+
+/// Those who have use of the items of a key.
+pub(super) trait Audience: Default {
+    fn is_empty(&self) -> bool;
 }
 
 /// The subscribers of one key, or of all, in any order.

@@ -7,20 +7,10 @@ use super::core::Core;
 use super::counts::Counts;
 use super::hooks::Change;
 use super::item::Text;
-use super::keys::{Channel, Keys, Numbered};
+use super::keys::{Channel, Keys, Numbered, max_shared_keys};
 use super::link::frame::ItemPlace;
 use super::link::worker_end::{Link, Named, Replica};
 use super::queue::{Members, Missed, Over};
-
-/// How many keys that nobody needs the supervisor keeps, with their numbers.
-pub(super) fn spare_keys(max: usize) -> usize {
-    max.min(1024)
-}
-
-/// The most keys of a topic over several workers.
-pub(super) fn max_keys(max: usize) -> usize {
-    max.saturating_add(spare_keys(max))
-}
 
 impl Core {
     /// Follows a supervisor from now on. What was published before is sent there, as far as it was kept.
@@ -41,7 +31,7 @@ impl Core {
         let before = keys.all_after(0, keys.serial);
         let subscribed = keys.iter().filter(|(_, channel)| channel.members.len() > 0);
         let subscribed: Vec<_> = subscribed.map(|(key, _)| Arc::clone(key)).collect();
-        keys.set_limits(max_keys(self.limits.keys), self.limits.history);
+        keys.set_limits(max_shared_keys(self.limits.keys), self.limits.history);
         keys.restart(0);
         let all = (keys.all.len() > 0).then_some(None);
         drop(keys);

@@ -5,22 +5,14 @@
 //! the answer.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::core::{Core, Joined};
 use super::cursor::Place;
+use super::held::Held;
 use super::item::Item;
 use super::keys::Keys;
 use super::queue::{Behind, Members, Missed, Subscriber};
-
-/// A subscriber that gets nothing until it is known where it goes on.
-pub(super) struct Held {
-    subscriber: Weak<Subscriber>,
-    key: Option<Arc<str>>,
-    cursor: Box<str>,
-    /// The question whose answer it waits for; 0 for the history of the topic.
-    question: u64,
-}
 
 /// Whether a cursor is of the topic as it is, but of an item that has not come yet.
 fn is_ahead(keys: &Keys<Members>, key: Option<&str>, cursor: &str) -> bool {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::super::cursor::{Place, new_epoch};
 use super::super::item::{Item, Text};
-use super::super::keys::{Audience, HistoryLimits, Keys, Upkeep};
+use super::super::keys::{HistoryLimits, Keys, Upkeep, max_shared_keys, spare_keys};
 use super::super::memory::Memory;
-use super::super::replica::{max_keys, spare_keys};
+use super::super::queue::Audience;
 use super::log::Entry;
 
 /// The workers that have subscribers of a key, with their numbers, in the order in which they came.
@@ -95,7 +95,13 @@ impl SharedTopic {
         let upkeep = Upkeep::Shared { spare };
         Self {
             id,
-            keys: Keys::new(new_epoch(name), max_keys(keys), limits, &memory, upkeep),
+            keys: Keys::new(
+                new_epoch(name),
+                max_shared_keys(keys),
+                limits,
+                &memory,
+                upkeep,
+            ),
             memory,
             workers: HashSet::new(),
         }
@@ -105,7 +111,7 @@ impl SharedTopic {
     pub(super) fn set_limits(&mut self, limits: HistoryLimits, keys: usize) {
         let spare = spare_keys(keys);
         self.keys.upkeep = Upkeep::Shared { spare };
-        self.keys.set_limits(max_keys(keys), limits);
+        self.keys.set_limits(max_shared_keys(keys), limits);
     }
 
     /// Numbers an item and keeps it.

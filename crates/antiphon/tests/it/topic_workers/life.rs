@@ -80,7 +80,8 @@ async fn a_worker_that_starts_has_the_history_and_topics_of_one_name_stay_apart(
     let program = Program::start(1);
     let mut peer = Peer::connect(&program.address).await;
     for n in 1..=50 {
-        peer.call("publish", json!(["k", [n, "x".repeat(1000)]])).await;
+        peer.call("publish", json!(["k", [n, "x".repeat(1000)]]))
+            .await;
         peer.call("publish_plain", json!(["k", [n, ""]])).await;
     }
     peer.subscribe("texts", "k", Some("0-0-0")).await;
@@ -148,7 +149,12 @@ async fn who_publishes_too_fast_is_told_and_holds_up_no_replacement() {
     while other.next().await.is_some() {}
     let known = flooding.await.unwrap();
     let mut new = to_another(&program.address, &[known.worker, other.worker]).await;
-    assert!(new.call("publish_plain", json!(["k", [1, ""]])).await.as_u64() > Some(65_536));
+    assert!(
+        new.call("publish_plain", json!(["k", [1, ""]]))
+            .await
+            .as_u64()
+            > Some(65_536)
+    );
 }
 
 #[tokio::test]

@@ -29,7 +29,10 @@ async fn publish(address: String, publisher: u64) -> BTreeMap<u64, u64> {
     while numbers.len() < (last - first) as usize {
         while sent < last && sent < first + numbers.len() as u64 + IN_FLIGHT {
             let params = json!(["k", [sent, "text"]]).to_string();
-            assert!(peer.send(&call(&sent.to_string(), "publish", &params)).await);
+            assert!(
+                peer.send(&call(&sent.to_string(), "publish", &params))
+                    .await
+            );
             sent += 1;
         }
         let answer = peer.next().await.expect("an answer");
@@ -70,7 +73,10 @@ async fn everybody_hears_everything_in_one_order() {
     for publisher in publishers {
         numbers.extend(publisher.await.unwrap());
     }
-    let order: BTreeMap<u64, u64> = numbers.iter().map(|(item, number)| (*number, *item)).collect();
+    let order: BTreeMap<u64, u64> = numbers
+        .iter()
+        .map(|(item, number)| (*number, *item))
+        .collect();
     assert!(order.keys().copied().eq(1..=ITEMS), "1 to {ITEMS}");
     for (n, reader) in readers.into_iter().enumerate() {
         let got = reader.await.unwrap();
@@ -144,7 +150,8 @@ async fn nothing_is_missing_or_comes_twice_when_workers_are_killed() {
     other.call("publish", json!(["k", [7, "text"]])).await;
     let begin = first.item().await.unwrap();
     assert_eq!(begin.number, 1);
-    let readers = (0..SUBSCRIBERS).map(|_| tokio::spawn(read_on(program.address.clone(), done.clone())));
+    let readers =
+        (0..SUBSCRIBERS).map(|_| tokio::spawn(read_on(program.address.clone(), done.clone())));
     let readers: Vec<_> = readers.collect();
     let stop = Arc::new(AtomicBool::new(false));
     let publishers = (1..=PUBLISHERS)

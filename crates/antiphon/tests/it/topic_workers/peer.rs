@@ -107,10 +107,13 @@ impl Peer {
         after: Option<&str>,
     ) -> Option<()> {
         let after = after.map_or(String::new(), |after| format!(",\"after\":\"{after}\""));
-        let params = if key.is_empty() { json!([]) } else { json!([key]) };
-        let line = format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}{after}}}"#
-        );
+        let params = if key.is_empty() {
+            json!([])
+        } else {
+            json!([key])
+        };
+        let line =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}{after}}}"#);
         self.send(&line).await;
         let answer = self.next().await?;
         assert!(answer["result"].is_string(), "{answer}");

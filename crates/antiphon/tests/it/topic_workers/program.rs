@@ -68,7 +68,7 @@ impl News {
     }
 
     fn rpc_subscribers(&self, key: String) -> (usize, usize) {
-        (self.texts.subscribers(key), self.texts.all_subscribers())
+        (self.texts.subscribers(&key), self.texts.all_subscribers())
     }
 
     /// Keys whose hook for the first subscriber has run here.
@@ -140,7 +140,11 @@ impl Program {
             }
             eprintln!("{line}");
         };
-        thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| eprintln!("{line}"))
+        });
         Self { child, address }
     }
 
