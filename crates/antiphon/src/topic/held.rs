@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use super::cursor::Place;
 use super::queue::Subscriber;
 
 /// Such a subscriber, and what it waits for.
@@ -9,7 +10,8 @@ pub(super) struct Held {
     pub(super) subscriber: Weak<Subscriber>,
     /// `None` for all keys.
     pub(super) key: Option<Arc<str>>,
-    pub(super) cursor: Box<str>,
+    /// Where it goes on; `None` if its cursor names no place.
+    pub(super) place: Option<Place>,
     /// The question to the supervisor whose answer it waits for; 0 for the history of the topic.
     pub(super) question: u64,
 }

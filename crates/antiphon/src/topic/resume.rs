@@ -15,9 +15,8 @@ use super::keys::Keys;
 use super::queue::{Behind, Members, Missed, Subscriber};
 
 /// Whether a cursor is of the topic as it is, but of an item that has not come yet.
-fn is_ahead(keys: &Keys<Members>, key: Option<&str>, cursor: &str) -> bool {
-    let place = Place::parse(cursor).filter(|place| place.epoch == keys.epoch);
-    let Some(place) = place else {
+fn is_ahead(keys: &Keys<Members>, key: Option<&str>, place: Option<Place>) -> bool {
+    let Some(place) = place.filter(|place| place.epoch == keys.epoch) else {
         return false;
     };
     match key.map(|key| keys.get(key)) {
@@ -32,24 +31,24 @@ impl Core {
     /// Puts what has come behind a cursor before all that waits for a subscriber.
     pub(super) fn resume(&self, joined: &Joined, cursor: &str) {
         let keys = self.lock();
-        let key = joined.key.as_deref();
+        let (key, place) = (joined.key.as_deref(), Place::parse(cursor));
         let is_held = match keys.live {
             false => true,
-            true => self.link.get().is_some() && is_ahead(&keys, key, cursor),
+            true => self.link.get().is_some() && is_ahead(&keys, key, place),
         };
         let mut held = self.held();
         held.1
             .retain(|other| !std::ptr::eq(other.subscriber.as_ptr(), &*joined.subscriber));
         if !is_held {
             drop(held);
-            return replay(&keys, &joined.subscriber, key, cursor);
+            return replay(&keys, &joined.subscriber, key, place);
         }
         joined.subscriber.hold();
         let question = if keys.live { self.ask(&mut held.0) } else { 0 };
         held.1.push(Held {
             subscriber: Arc::downgrade(&joined.subscriber),
             key: joined.key.clone(),
-            cursor: cursor.into(),
+            place,
             question,
         });
     }
@@ -83,7 +82,7 @@ impl Core {
         let mut held = self.held();
         let (ahead, ready): (Vec<_>, Vec<_>) = std::mem::take(&mut held.1)
             .into_iter()
-            .partition(|held| is_ahead(keys, held.key.as_deref(), &held.cursor));
+            .partition(|held| is_ahead(keys, held.key.as_deref(), held.place));
         if !ahead.is_empty() {
             let question = self.ask(&mut held.0);
             let ahead = ahead.into_iter();
@@ -97,14 +96,14 @@ impl Core {
 fn release(keys: &Keys<Members>, ready: Vec<Held>) {
     for held in ready {
         if let Some(subscriber) = held.subscriber.upgrade() {
-            replay(keys, &subscriber, held.key.as_deref(), &held.cursor);
+            replay(keys, &subscriber, held.key.as_deref(), held.place);
         }
     }
 }
 
-fn replay(keys: &Keys<Members>, subscriber: &Subscriber, key: Option<&str>, cursor: &str) {
+fn replay(keys: &Keys<Members>, subscriber: &Subscriber, key: Option<&str>, place: Option<Place>) {
     let from = subscriber.from.load(Ordering::Relaxed);
-    let place = Place::parse(cursor).filter(|place| place.epoch == keys.epoch);
+    let place = place.filter(|place| place.epoch == keys.epoch);
     let (items, missed) = keys.after(place, key, from);
     // Whoever has seen what came since it has begun does not get it again.
     let seen = match missed {

@@ -323,11 +323,13 @@ impl Link {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            let state = self.lock();
-            if state.is_gone || is_so(&state) {
+            let is_over = {
+                let state = self.lock();
+                state.is_gone || is_so(&state)
+            };
+            if is_over {
                 return;
             }
-            drop(state);
             changed.await;
         }
     }
