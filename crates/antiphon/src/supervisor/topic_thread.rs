@@ -98,3 +98,39 @@ impl End for HubEnd {
         self.hub.borrow_mut().receive(self.peer, message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_that_says_nonsense_is_left_alone() {
+        let topics = TopicThread::start().unwrap();
+        let add = || {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            topics.add(theirs).unwrap();
+            ours
+        };
+        let (mut bad, mut good, mut part) = (add(), add(), add());
+        // Too long, and no message.
+        bad.write_all(&[0xff; 64]).unwrap();
+        assert!(matches!(bad.read(&mut [0; 8]), Ok(0) | Err(_)));
+        let mut none = add();
+        none.write_all(&[1, 0, 0, 0, 77]).unwrap();
+        assert!(matches!(none.read(&mut [0; 8]), Ok(0) | Err(_)));
+        // One that dies in the middle of a message.
+        part.write_all(&[200, 0, 0, 0, 3, 1]).unwrap();
+        drop(part);
+        good.set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        let waits = good.read(&mut [0; 8]).unwrap_err().kind();
+        assert_eq!(waits, io::ErrorKind::WouldBlock);
+        // The thread ends with its supervisor, and so do the channels.
+        drop(topics);
+        good.set_read_timeout(None).unwrap();
+        assert!(matches!(good.read(&mut [0; 8]), Ok(0) | Err(_)));
+    }
+}
