@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::call;
 
 /// Time limit after which a test counts as hung.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A connection to one worker, with one message per line.
 pub(super) struct Peer {

@@ -13,7 +13,7 @@ use antiphon::{PublishError, Router, ServeArgs, Server, Subscription, Topic, rpc
 const WORKERS: &str = "TEST_OF_TOPICS";
 
 /// How long to wait for an end.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 type Item = (u64, String);
 
@@ -67,6 +67,16 @@ impl News {
         refused
     }
 
+    /// Publishes large items, one after the other; returns the number of the last one.
+    async fn rpc_fill(&self, key: String, from: u64, to: u64) -> Result<u64, PublishError> {
+        let text = "x".repeat(100_000);
+        let mut last = 0;
+        for n in from..=to {
+            last = self.plain.publish(&key, &(n, text.clone())).await?;
+        }
+        Ok(last)
+    }
+
     fn rpc_subscribers(&self, key: String) -> (usize, usize) {
         (self.texts.subscribers(&key), self.texts.all_subscribers())
     }
@@ -108,6 +118,10 @@ fn program() {
     args.workers = Some(workers.parse().unwrap());
     args.threads = Some(1);
     let server = Server::new(Router::of(news)).configure(|settings| {
+        // Some workers stand still, and machines are slow.
+        settings.supervision.worker_timeout = None;
+        settings.supervision.boot_timeout = Duration::from_secs(120);
+        settings.calls.call_timeout = None;
         settings.sessions.max_queued = 100_000;
         settings.sessions.max_queued_bytes = 100_000_000;
     });
@@ -152,12 +166,14 @@ impl Program {
         signal(self.child.id(), name);
     }
 
-    /// Waits until the process that was started has ended.
-    pub(super) fn ended(&mut self) {
+    /// Upgrades the program, and waits until the process that was started has ended. As long as it is
+    /// reloading, it does not listen to this.
+    pub(super) fn upgrade(&mut self) {
         let until = Instant::now() + TIMEOUT;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < until, "it does not end");
-            thread::sleep(Duration::from_millis(10));
+            self.signal("USR2");
+            thread::sleep(Duration::from_millis(200));
         }
     }
 }
