@@ -16,7 +16,7 @@
 
 use std::process::ExitCode;
 
-use antiphon::{Body, Router, Server, Subscription, Topic, rpc};
+use antiphon::{Body, PublishError, Router, Server, Subscription, Topic, rpc};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
@@ -35,8 +35,8 @@ impl News {
     }
 
     /// Tells all subscribers of a subject, and returns the number of the text.
-    fn rpc_publish(&self, subject: String, text: String) -> u64 {
-        self.texts.publish(&subject, &text)
+    async fn rpc_publish(&self, subject: String, text: String) -> Result<u64, PublishError> {
+        self.texts.publish(&subject, &text).await
     }
 }
 

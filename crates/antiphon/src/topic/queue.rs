@@ -1,11 +1,12 @@
 //! Queue of one subscriber: references to the items that it has not taken yet.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use super::filter::Filter;
+use super::gaps::{Behind, Gaps, Missed};
 use super::item::Item;
 use super::memory::HeldQueue;
 use super::overflow::Overflow;
@@ -41,14 +42,6 @@ pub(crate) enum Over {
     Closed,
 }
 
-/// Items before the first one that a resumed subscriber does not get.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Missed {
-    Some(u64),
-    /// Nobody knows how many.
-    Unknown,
-}
-
 /// What a subscriber finds in its queue.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -56,7 +49,7 @@ pub(crate) enum Next {
         /// Its number for this subscriber. Gaps are items that were dropped.
         seq: u64,
         item: Arc<Item>,
-        /// With the first item of a subscription that was resumed.
+        /// With the first item of a subscription that was resumed, and where the worker has lost items.
         missed: Option<Missed>,
         /// Whether more wait.
         more: bool,
@@ -74,7 +67,11 @@ pub(crate) enum Next {
 pub(super) struct Subscriber {
     /// Where it stands in the list of its key, under the lock of the topic.
     pub(super) at: AtomicUsize,
+    /// The number of the last item before its first one, set under the lock of the topic.
+    pub(super) from: AtomicU64,
     pub(super) filter: OnceLock<Box<Filter>>,
+    /// Held while what waits is changed in several steps.
+    editing: Mutex<()>,
     queue: Mutex<Queue>,
 }
 
@@ -94,6 +91,9 @@ struct Queue {
     /// The number of the last item, whether it was dropped or not.
     seq: u64,
     missed: Option<Missed>,
+    gaps: Gaps,
+    /// Whether nothing is taken yet, because it is not known where it begins.
+    is_paused: bool,
     over: Option<Over>,
     waker: Option<Waker>,
     /// Whether the next item has to wake it.
@@ -114,7 +114,9 @@ impl Subscriber {
         };
         Arc::new(Self {
             at: AtomicUsize::new(0),
+            from: AtomicU64::new(0),
             filter: OnceLock::new(),
+            editing: Mutex::new(()),
             queue: Mutex::new(queue),
         })
     }
@@ -122,6 +124,12 @@ impl Subscriber {
     /// No code of the program's runs under this lock but that of a waker.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets nobody else change what waits in several steps. It comes before the lock of the topic, and code
+    /// of the program's may run under it.
+    pub(super) fn edit(&self) -> MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets what may wait, and the policy beyond it.
@@ -147,6 +155,10 @@ impl Subscriber {
     /// Takes the next item; if there is none, the waker is woken when one comes.
     pub(super) fn next(&self) -> Next {
         let mut queue = self.lock();
+        if queue.is_paused {
+            queue.sleeps = true;
+            return Next::Empty;
+        }
         let Some(entry) = queue.drop_front() else {
             if let Some(why) = queue.over {
                 let seq = queue.seq;
@@ -162,12 +174,35 @@ impl Subscriber {
             queue.clear();
             queue.sleeps = queue.over.is_none();
         }
+        let gap = queue.gaps.take(entry.seq);
         Next::Item {
             seq: entry.seq,
             item: entry.item,
-            missed: queue.missed.take(),
+            missed: Missed::sum(queue.missed.take(), gap),
             more: !is_empty || queue.over.is_some(),
         }
+    }
+
+    /// Takes note of items that it does not get, which the next one is told with.
+    pub(super) fn miss(&self, missed: Missed) {
+        let mut queue = self.lock();
+        let next = queue.seq + 1;
+        let first = queue.entries.front().map_or(next, |entry| entry.seq);
+        queue.gaps.add(missed, first, next);
+    }
+
+    /// Nothing is taken until it is told what to begin with.
+    pub(super) fn pause(&self) {
+        self.lock().is_paused = true;
+    }
+
+    /// Ends it, because there is no memory for what it was to begin with.
+    pub(super) fn give_up(&self) {
+        let mut queue = self.lock();
+        queue.is_paused = false;
+        queue.clear();
+        queue.over.get_or_insert(Over::Lagged);
+        queue.wake();
     }
 
     /// What was to be said with an item that is left out comes with the next one. Returns whether the
@@ -225,27 +260,39 @@ impl Subscriber {
         count
     }
 
-    /// Puts items before those that wait, except those that the filter does not pass, and says what is
-    /// missing before them. Items that wait are only kept if `keeps` says so.
+    /// Those of the items that pass the filter.
+    pub(super) fn passing(&self, items: Vec<Arc<Item>>) -> Vec<Arc<Item>> {
+        let passes = |item: &Arc<Item>| match self.filter.get() {
+            Some(filter) => filter.passes_text(item.json()),
+            None => true,
+        };
+        items.into_iter().filter(passes).collect()
+    }
+
+    /// Puts items before those that wait, and says what is missing before them. Items that wait are only
+    /// kept if they were not seen.
     pub(super) fn replay(
         &self,
         items: Vec<Arc<Item>>,
         missed: Option<Missed>,
         held: Option<HeldQueue>,
-        keeps: impl Fn(&Item) -> bool,
+        behind: &Behind,
     ) {
-        let passes = |item: &Arc<Item>| match self.filter.get() {
-            Some(filter) => filter.passes_text(item.json()),
-            None => true,
-        };
-        let items: Vec<_> = items.into_iter().filter(passes).collect();
         let mut queue = self.lock();
         queue.missed = missed;
-        let waiting = queue.take_all();
-        let gaps = queue.seq - waiting.len() as u64;
+        let mut waiting = queue.take_all();
+        let dropped = queue.seq - waiting.len() as u64;
+        waiting.retain(|entry| (behind.number)(&entry.item) > behind.seen);
+        let first = waiting.front();
+        let first = first.map(|entry| (entry.seq, (behind.number)(&entry.item)));
+        let mut gaps = std::mem::take(&mut queue.gaps);
+        gaps.go_on(behind, first);
         queue.held = held;
-        let waiting = waiting.into_iter().map(|entry| entry.item);
-        queue.fill(items, waiting.filter(|item| keeps(item)), gaps);
+        queue.fill(items, waiting, gaps, dropped);
+        let has_news = !queue.entries.is_empty() || queue.over.is_some();
+        if std::mem::take(&mut queue.is_paused) && has_news {
+            queue.wake();
+        }
     }
 
     /// Drops those that wait and do not pass the filter.
@@ -256,6 +303,7 @@ impl Subscriber {
         let mut queue = self.lock();
         let (replayed, held) = (queue.replayed, queue.held.take());
         let mut waiting = queue.take_all();
+        let mut gaps = std::mem::take(&mut queue.gaps);
         drop(queue);
         let all = waiting.len();
         // Outside of the lock: it runs code of the program's.
@@ -264,10 +312,10 @@ impl Subscriber {
         let before = waiting.into_iter().map(|entry| entry.item).collect();
         let mut queue = self.lock();
         let newer = queue.take_all();
-        let gaps = queue.seq - (all + newer.len()) as u64;
+        let dropped = queue.seq - (all + newer.len()) as u64;
+        gaps.append(std::mem::take(&mut queue.gaps));
         queue.held = held;
-        let behind = behind.into_iter().chain(newer).map(|entry| entry.item);
-        queue.fill(before, behind, gaps);
+        queue.fill(before, behind.into_iter().chain(newer), gaps, dropped);
     }
 }
 
@@ -346,24 +394,31 @@ impl Queue {
         entries
     }
 
-    /// Numbers items anew, some of the history and those behind it, in an empty queue. Those that were
-    /// dropped before the subscription began show up behind them.
+    /// Numbers items anew, some of the history and those behind it, in an empty queue, and tells the gaps
+    /// between the latter. Those that were dropped before the subscription began show up behind them.
     fn fill(
         &mut self,
         replayed: Vec<Arc<Item>>,
-        behind: impl Iterator<Item = Arc<Item>>,
-        gaps: u64,
+        behind: impl IntoIterator<Item = Entry>,
+        mut gaps: Gaps,
+        dropped: u64,
     ) {
         self.seq = 0;
         self.entries.reserve_exact(replayed.len());
         self.replayed = replayed.len() as u64;
         self.extra = replayed.len();
         self.extra_bytes = replayed.iter().map(|item| item.bytes()).sum();
-        for item in replayed.into_iter().chain(behind) {
+        for item in replayed {
             self.seq += 1;
             self.add(item);
         }
-        self.seq += gaps;
+        for entry in behind {
+            self.seq += 1;
+            self.gaps.put(self.seq, gaps.take(entry.seq));
+            self.add(entry.item);
+        }
+        self.gaps.put(self.seq + 1, gaps.take(u64::MAX));
+        self.seq += dropped;
     }
 
     fn wake(&mut self) {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::feed::Feed;
+use super::gaps::Missed;
 use super::item::Item;
-use super::queue::{Missed, Next, Over};
+use super::queue::{Next, Over};
 
 /// An error in place of an item of a [`Subscription`](crate::Subscription) that is read in its process.
 #[derive(Debug)]
