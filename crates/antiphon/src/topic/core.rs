@@ -276,17 +276,23 @@ impl Core {
         self.hooks.tell();
     }
 
-    /// The place where a subscriber has begun; `None` while the supervisor has not said which one it is.
+    /// The place where a subscriber has begun; `None` in a worker that has no history yet.
     pub(super) fn start(&self, joined: &Joined) -> Option<Place> {
         let keys = self.lock();
-        let channel = match &joined.key {
-            None => 0,
-            Some(key) => Some(keys.get(key)?.id).filter(|id| *id > 0)?,
+        let from = joined.subscriber.from.load(Ordering::Relaxed);
+        let (channel, number) = match &joined.key {
+            None => (0, from),
+            Some(key) => match keys.get(key)?.id {
+                // The supervisor has not said which one it is. This is no place of a key: who goes on
+                // behind it gets all that is kept, and learns that something may be missing.
+                0 => (0, 0),
+                id => (id, from),
+            },
         };
-        keys.live.then(|| Place {
+        keys.live.then_some(Place {
             epoch: keys.epoch,
             channel,
-            number: joined.subscriber.from.load(Ordering::Relaxed),
+            number,
         })
     }
 

@@ -66,7 +66,10 @@ fn meet<'a>(
     let round = keys.round;
     let known = keys.get(key).map(|channel| (channel.id, channel.number));
     let missed = match known {
-        None | Some((0, _)) => None,
+        None => None,
+        // It was new to all when they came.
+        Some((0, _)) if keys.live && number > 0 => Some(Missed::Some(number)),
+        Some((0, _)) => None,
         Some((known, _)) if known != id => {
             // It had vanished, and has come again.
             keys.forget_all(key);
@@ -85,7 +88,7 @@ fn meet<'a>(
     for one in channel.members.iter() {
         if channel.id != id {
             // Nothing has come for it yet that has such numbers.
-            one.from.store(number, Ordering::Relaxed);
+            one.from.store(0, Ordering::Relaxed);
         }
         if let Some(missed) = missed {
             one.miss(missed);

@@ -11,10 +11,13 @@
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
 //! | `model_tests.rs` | random use by workers that come, go and are slow |
+//! | `resume_tests.rs` | subscribers that go on at another worker |
 
 pub(crate) mod exchange;
 mod log;
 #[cfg(test)]
 mod model_tests;
 mod peer;
+#[cfg(test)]
+mod resume_tests;
 mod shared_topic;

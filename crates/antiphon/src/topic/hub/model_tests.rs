@@ -10,13 +10,13 @@ use super::super::link::buffer::Frames;
 use super::super::link::worker_end::Link;
 use super::super::published::{PublishError, Published};
 use super::super::queue::{Next, QueueLimits};
-use super::super::{Overflow, Topic};
+use super::super::{Overflow, Topic, TopicBuilder};
 use super::exchange::Hub;
 use crate::memory_budget::Account;
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
-type Item = (String, u64);
+pub(super) type Item = (String, u64);
 
 /// Numbers from a fixed seed (xorshift).
 struct Random(u64);
@@ -31,8 +31,8 @@ impl Random {
 }
 
 /// A subscriber, and what it has seen.
-struct Reader {
-    feed: Feed,
+pub(super) struct Reader {
+    pub(super) feed: Feed,
     /// `None` for all keys.
     key: Option<&'static str>,
     /// The number of the last item, if it is known where it has begun.
@@ -43,13 +43,13 @@ struct Reader {
 }
 
 /// A worker, and the bytes on their way.
-struct Worker {
+pub(super) struct Worker {
     peer: u64,
     link: Arc<Link>,
-    topic: Topic<Item>,
+    pub(super) topic: Topic<Item>,
     up: (Vec<u8>, Frames),
     down: (Vec<u8>, Frames),
-    readers: Vec<Reader>,
+    pub(super) readers: Vec<Reader>,
     published: Vec<(&'static str, u64, Published)>,
     /// Keys that it produces.
     produces: Arc<Mutex<BTreeSet<String>>>,
@@ -60,12 +60,15 @@ fn nobody() -> Context<'static> {
 }
 
 impl Worker {
-    fn new(hub: &mut Hub, history: usize) -> Self {
+    pub(super) fn new(hub: &mut Hub, history: usize) -> Self {
+        Self::with(hub, Topic::builder("model").history(history))
+    }
+
+    pub(super) fn with(hub: &mut Hub, topic: TopicBuilder<Item>) -> Self {
         let link = Link::new();
         let produces = Arc::new(Mutex::new(BTreeSet::new()));
         let (first, last) = (Arc::clone(&produces), Arc::clone(&produces));
-        let topic = Topic::builder("model")
-            .history(history)
+        let topic = topic
             .on_first(move |key| assert!(first.lock().unwrap().insert(key.to_owned())))
             .on_last(move |key| assert!(last.lock().unwrap().remove(key)))
             .build();
@@ -83,7 +86,7 @@ impl Worker {
     }
 
     /// Moves at most this many bytes to the supervisor. Returns whether there were any.
-    fn up(&mut self, hub: &mut Hub, most: usize) -> bool {
+    pub(super) fn up(&mut self, hub: &mut Hub, most: usize) -> bool {
         let (bytes, frames) = &mut self.up;
         if bytes.is_empty() {
             self.link.poll_write(&nobody(), bytes);
@@ -96,7 +99,7 @@ impl Worker {
         !piece.is_empty()
     }
 
-    fn down(&mut self, hub: &mut Hub, most: usize) -> bool {
+    pub(super) fn down(&mut self, hub: &mut Hub, most: usize) -> bool {
         let (bytes, frames) = &mut self.down;
         if bytes.is_empty() {
             hub.poll_write(self.peer, &nobody(), bytes);
@@ -109,7 +112,7 @@ impl Worker {
         !piece.is_empty()
     }
 
-    fn subscribe(&mut self, key: Option<&'static str>, after: Option<(String, u64)>) {
+    pub(super) fn subscribe(&mut self, key: Option<&'static str>, after: Option<(String, u64)>) {
         let subscription = match key {
             Some(key) => self.topic.subscribe(key),
             None => self.topic.subscribe_all(),
@@ -199,7 +202,7 @@ impl Known {
 }
 
 /// Lets everybody say and hear everything.
-fn settle(hub: &mut Hub, workers: &mut [Worker]) {
+pub(super) fn settle(hub: &mut Hub, workers: &mut [Worker]) {
     loop {
         let moved = workers.iter_mut().map(|worker| {
             let up = worker.up(hub, usize::MAX);
