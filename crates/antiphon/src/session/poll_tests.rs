@@ -28,7 +28,14 @@ async fn a_stream_that_waits_for_room_goes_on_when_all_polls_are_used_up() {
     let connection = Connection::new(Transport::Tcp, None, memory);
     let config = SessionConfig::default();
     let router = router.build().unwrap();
-    tokio::spawn(Session::new(wire, router, connection, true, &config, |_| {}));
+    tokio::spawn(Session::new(
+        wire,
+        router,
+        connection,
+        true,
+        &config,
+        |_| {},
+    ));
 
     let mut peer = BufReader::new(peer);
     for id in 1..=POLLS {

@@ -9,7 +9,7 @@ use super::gaps::Missed;
 use super::hooks::Change;
 use super::item::Text;
 use super::keys::{Channel, Keys, Numbered, max_shared_keys};
-use super::link::frame::ItemPlace;
+use super::link::fields::ItemPlace;
 use super::link::worker_end::{Link, Named, Replica};
 use super::members::{Audience as _, Members};
 use super::queue::Over;

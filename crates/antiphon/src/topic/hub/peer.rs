@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::super::item::Item;
-use super::super::link::frame::{ItemPlace, ToWorker};
+use super::super::link::fields::ItemPlace;
+use super::super::link::frame::ToWorker;
 use super::log::{Entry, Log};
 use super::shared_topic::SharedTopic;
 

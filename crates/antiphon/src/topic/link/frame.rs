@@ -1,10 +1,11 @@
 //! Messages between a worker and the topics of its supervisor.
 //!
-//! A message is a length of four bytes, a byte for its kind, and its fields: numbers little endian, a
-//! key behind its length in two bytes, and a text to the end. The texts of items pass as they are.
+//! A message is a length of four bytes, a byte for its kind, and its fields. The texts of items pass as
+//! they are.
 
 use super::super::keys::HistoryLimits;
-use super::buffer::{LENGTH, Malformed};
+use super::buffer::Malformed;
+use super::fields::{Fields, ItemPlace, Writer};
 
 /// What a worker says. Topics have the numbers that the worker has given them.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -102,121 +103,6 @@ pub(in crate::topic) enum ToWorker<'a> {
         topic: u32,
         question: u64,
     },
-}
-
-/// The numbers of an item.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::topic) struct ItemPlace {
-    pub(in crate::topic) channel: u64,
-    pub(in crate::topic) number: u64,
-    pub(in crate::topic) serial: u64,
-}
-
-/// Writes one message behind others.
-struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
-}
-
-impl<'a> Writer<'a> {
-    fn begin(out: &'a mut Vec<u8>, kind: u8) -> Self {
-        let start = out.len();
-        out.extend_from_slice(&[0; LENGTH]);
-        out.push(kind);
-        Self { out, start }
-    }
-
-    fn byte(self, value: bool) -> Self {
-        self.out.push(u8::from(value));
-        self
-    }
-
-    fn short(self, value: u32) -> Self {
-        self.out.extend_from_slice(&value.to_le_bytes());
-        self
-    }
-
-    fn long(self, value: u64) -> Self {
-        self.out.extend_from_slice(&value.to_le_bytes());
-        self
-    }
-
-    fn place(self, place: ItemPlace) -> Self {
-        self.long(place.channel)
-            .long(place.number)
-            .long(place.serial)
-    }
-
-    /// Keys have at most 256 bytes.
-    fn key(self, key: &str) -> Self {
-        let length = u16::try_from(key.len()).unwrap_or(u16::MAX);
-        self.out.extend_from_slice(&length.to_le_bytes());
-        self.rest(key.as_bytes())
-    }
-
-    fn rest(self, text: &[u8]) -> Self {
-        self.out.extend_from_slice(text);
-        self
-    }
-
-    fn end(self) {
-        let Self { out, start } = self;
-        let length = out.len() - start - LENGTH;
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        if let Some(place) = out.get_mut(start..start + LENGTH) {
-            place.copy_from_slice(&length);
-        }
-    }
-}
-
-/// Reads the fields of one message.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        self.take(N)?.try_into().map_err(|_| Malformed)
-    }
-
-    fn byte(&mut self) -> Result<bool, Malformed> {
-        let [value] = self.array()?;
-        Ok(value != 0)
-    }
-
-    fn short(&mut self) -> Result<u32, Malformed> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn long(&mut self) -> Result<u64, Malformed> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn place(&mut self) -> Result<ItemPlace, Malformed> {
-        Ok(ItemPlace {
-            channel: self.long()?,
-            number: self.long()?,
-            serial: self.long()?,
-        })
-    }
-
-    fn key(&mut self) -> Result<&'a str, Malformed> {
-        let length = self.array().map(u16::from_le_bytes)?;
-        let key = self.take(length.into())?;
-        std::str::from_utf8(key).map_err(|_| Malformed)
-    }
-
-    fn text(&mut self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.rest()).map_err(|_| Malformed)
-    }
-
-    fn rest(&mut self) -> &'a [u8] {
-        std::mem::take(&mut self.0)
-    }
 }
 
 fn size(value: usize) -> u64 {

@@ -8,10 +8,11 @@
 //! |---|---|
 //! | `worker_end.rs` | [`Link`](worker_end::Link): what is to be sent, and what has come |
 //! | `pending.rs` | items that the supervisor has not numbered yet |
-//! | `frame.rs` | messages in both directions |
+//! | `frame.rs`, `fields.rs` | messages in both directions, and what they are made of |
 //! | `buffer.rs` | [`Frames`](buffer::Frames): messages out of bytes |
 
 pub(crate) mod buffer;
+pub(super) mod fields;
 pub(super) mod frame;
 mod pending;
 pub(crate) mod worker_end;

@@ -106,7 +106,9 @@ impl Pending {
         self.items -= 1;
         self.bytes -= item.bytes();
         if self.items == 0 {
-            (self.queued, self.sent) = Default::default();
+            self.sent = VecDeque::new();
+            // A topic that was dropped may wait there.
+            self.queued.shrink_to_fit();
         }
         Some(item)
     }
@@ -142,6 +144,21 @@ mod tests {
         let mut text = Text::begin();
         text.resize(text.len() + length, b'1');
         Text::end(text)
+    }
+
+    #[test]
+    fn a_topic_that_is_dropped_is_told_also_if_the_last_item_gets_its_number_before() {
+        let mut pending = Pending::default();
+        let mut out = Vec::new();
+        drop(pending.add(7, "k", text(1)));
+        assert!(pending.write(&mut out));
+        pending.unregister(7);
+        assert!(pending.answered().is_some() && pending.is_empty());
+        out.clear();
+        assert!(pending.write(&mut out) && !pending.write(&mut Vec::new()));
+        let mut expected = Vec::new();
+        ToHub::Unregister { topic: 7 }.write(&mut expected);
+        assert_eq!(out, expected);
     }
 
     #[tokio::test]

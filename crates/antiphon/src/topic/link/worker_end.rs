@@ -11,7 +11,8 @@ use super::super::item::Text;
 use super::super::keys::HistoryLimits;
 use super::super::published::{PublishError, Published};
 use super::buffer::Malformed;
-use super::frame::{ItemPlace, ToHub, ToWorker};
+use super::fields::ItemPlace;
+use super::frame::{ToHub, ToWorker};
 use super::pending::{Pending, Sent};
 
 /// About how many bytes are written at once.
