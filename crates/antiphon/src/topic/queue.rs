@@ -269,8 +269,8 @@ impl Subscriber {
         items.into_iter().filter(passes).collect()
     }
 
-    /// Puts items before those that wait, and says what is missing before them. Items that wait are only
-    /// kept if they were not seen.
+    /// Puts items that pass the filter before those that wait, and says what is missing before them. Items
+    /// that wait are only kept if they were not seen.
     pub(super) fn replay(
         &self,
         items: Vec<Arc<Item>>,
@@ -278,6 +278,7 @@ impl Subscriber {
         held: Option<HeldQueue>,
         behind: &Behind,
     ) {
+        let held = held.and_then(|held| held.shortened(items.len() * ENTRY));
         let mut queue = self.lock();
         queue.missed = missed;
         let mut waiting = queue.take_all();
@@ -309,7 +310,8 @@ impl Subscriber {
         // Outside of the lock: it runs code of the program's.
         waiting.retain(|entry| filter.passes_text(entry.item.json()));
         let behind = waiting.split_off(waiting.partition_point(|entry| entry.seq <= replayed));
-        let before = waiting.into_iter().map(|entry| entry.item).collect();
+        let before: Vec<_> = waiting.into_iter().map(|entry| entry.item).collect();
+        let held = held.and_then(|held| held.shortened(before.len() * ENTRY));
         let mut queue = self.lock();
         let newer = queue.take_all();
         let dropped = queue.seq - (all + newer.len()) as u64;
