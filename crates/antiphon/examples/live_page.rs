@@ -11,8 +11,9 @@
 //! ```
 //!
 //! An `EventSource` can only send a GET, which reaches methods that return a stream or a `Subscription`,
-//! and no others. The page is `live_page.html`. A program that serves its pages with axum mounts the
-//! service there, as `axum_mount` does.
+//! and no others. The page is `live_page.html`. With `--workers 2` nothing changes: if the worker of a browser
+//! dies, the other one has the same history, and the page goes on there. A program that serves its pages
+//! with axum mounts the service there, as `axum_mount` does.
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@
 //! $ antiphon call ws://127.0.0.1:8060 news.publish weather "it rains"
 //! ```
 //!
-//! `publish` returns the number of subscribers. A web page can do both as well, with
+//! `publish` returns the number of subscribers, of all workers. A web page can do both as well, with
 //! `new WebSocket("ws://127.0.0.1:8060")`, if its origin is allowed with `--allow-origin`. Each item has a
 //! `cursor`. Whoever subscribes again with it, as the member `after` of the request, misses nothing, as long
 //! as the last hundred items of the subject reach back so far. With `--workers 4` nothing changes.

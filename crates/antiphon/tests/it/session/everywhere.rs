@@ -92,10 +92,7 @@ fn router(seen: &MethodCounters) -> Router {
         .method_fn("echo", |text: String| text)
         .method_fn("count", |last: u64| Count(0, last))
         .method_fn("ticks", move |key: String| ticks.subscribe(key))
-        .method_fn("report", move |key: String, n: u64| {
-            let published = report.publish(key, &n);
-            async { published.await }
-        })
+        .method_fn("report", move |key: String, n: u64| report.publish(key, &n))
         .method_fn("twice", twice)
         .method_fn("steps", |ctx: Context, n: u32| async move {
             for step in 1..=n {
