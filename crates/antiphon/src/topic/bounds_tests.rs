@@ -209,3 +209,61 @@ fn long_queues_have_a_bound_together() {
     assert!(!resumed().is_refused());
     assert_eq!((topic.held_bytes().1, used()), (0, 0));
 }
+
+/// What a history keeps anyway costs nothing more in the queue of a subscriber, however old it is.
+#[test]
+fn nobody_loses_for_want_of_memory_what_the_history_keeps() {
+    const BOUND: usize = 100_000;
+    let text = "x".repeat(1000);
+    let topic = Topic::<String>::builder("resumed")
+        .history(50)
+        .max_waiting(BOUND)
+        .build();
+    let publish = |key: &str, count: usize| {
+        for _ in 0..count {
+            topic.publish(key, &text);
+            assert!(topic.held_bytes().1 <= BOUND);
+        }
+    };
+    let feed = |subscription: super::Subscription<String>, overflow| {
+        let limits = QueueLimits {
+            items: 10_000,
+            bytes: 10_000_000,
+        };
+        let feed = subscription.into_feed();
+        feed.begin(limits, Some(overflow), &Account::unlimited());
+        feed
+    };
+    let numbers = |feed: &super::Feed| {
+        let mut numbers = Vec::new();
+        let over = loop {
+            match feed.next() {
+                Next::Item { item, .. } => numbers.push((item.key.to_string(), item.place.number)),
+                Next::Empty => break None,
+                Next::Over { why, .. } => break Some(why),
+            }
+        };
+        (numbers, over)
+    };
+    let of = |key: &str, from: u64, to: u64| (from..=to).map(|n| (key.to_owned(), n)).collect();
+    publish("old", 50);
+    let unknown = Cursor::from("?");
+    let one = feed(topic.subscribe("old").after(&unknown), Overflow::Disconnect);
+    let ends = feed(topic.subscribe("old").after(&unknown), Overflow::Disconnect);
+    let all = feed(topic.subscribe_all().after(&unknown), Overflow::DropOldest);
+    let slow = feed(topic.subscribe("new"), Overflow::DropOldest);
+    publish("new", 300);
+    assert_eq!(numbers(&one), (of("old", 1, 50), None));
+    let (got, over) = numbers(&all);
+    assert_eq!((&got[..50], over), (&of("old", 1, 50)[..], None));
+    let (late, _) = numbers(&slow);
+    assert!((50..300).contains(&late.len()), "{}", late.len());
+    assert_eq!(got[got.len() - 50..], late[late.len() - 50..]);
+    // What the history has given up counts.
+    publish("old", 50);
+    assert_eq!(numbers(&one), (of("old", 51, 100), None));
+    publish("old", 40);
+    let (late, over) = numbers(&ends);
+    assert_eq!((late, over), (Vec::new(), Some(Over::Lagged)));
+    assert_eq!(numbers(&one), (of("old", 101, 140), None));
+}

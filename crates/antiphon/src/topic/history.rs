@@ -26,7 +26,7 @@ impl<M: Audience> Keys<M> {
             return self.vanish(key);
         }
         let name = Arc::clone(name);
-        self.memory.keep(item.bytes());
+        item.held.keep();
         self.kept += 1;
         if let Some(channel) = self.table.get_mut(key) {
             if let Some(last) = channel.history.back() {
@@ -119,7 +119,7 @@ impl<M: Audience> Keys<M> {
             return;
         };
         if let Some(item) = channel.history.pop_front() {
-            self.memory.forget(item.bytes());
+            item.held.forget();
             self.kept -= 1;
             if channel.history.is_empty() {
                 self.lasts.remove(&item.serial);

@@ -70,7 +70,7 @@ pub(crate) struct Item {
     pub(super) stamp: u64,
     text: Text,
     cursor: CursorText,
-    held: Held,
+    pub(super) held: Held,
 }
 
 impl Item {

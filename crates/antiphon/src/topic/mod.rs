@@ -16,7 +16,7 @@
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
 //! | `core.rs`, `lock.rs` | numbering and delivery, and the lock around both |
 //! | `keys.rs`, `history.rs` | keys with their numbers and subscribers, and their last items |
-//! | `queue.rs`, `gaps.rs` | the queue of a subscriber, and what is missing in it |
+//! | `queue.rs`, `waiting.rs`, `gaps.rs` | the queue of a subscriber, what waits there, and what is missing |
 //! | `members.rs` | lists of subscribers |
 //! | `item.rs` | [`Item`]: the shared text |
 //! | `cursor.rs` | [`Cursor`]: a place from which a subscriber can go on |
@@ -67,6 +67,7 @@ mod subscription;
 mod topic;
 #[cfg(test)]
 mod user_code_tests;
+mod waiting;
 
 pub use builder::TopicBuilder;
 pub use cursor::Cursor;

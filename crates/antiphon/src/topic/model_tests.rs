@@ -86,8 +86,9 @@ impl Reader {
         let Some((seq, item)) = self.queue.pop_front() else {
             match next {
                 Next::Empty => assert!(!self.over),
-                Next::Over { why, seq } => {
-                    assert_eq!((why, seq, self.over), (Over::Lagged, self.seq, true));
+                Next::Over { why, seq, missed } => {
+                    let expected = (Over::Lagged, self.seq, self.missed.take());
+                    assert!(self.over && (why, seq, missed) == expected, "{missed:?}");
                 }
                 Next::Item { item, .. } => panic!("{item:?} too many"),
             }
@@ -383,7 +384,8 @@ fn a_topic_that_is_dropped_ends_its_subscriptions() {
         feed.next(),
         Next::Over {
             why: Over::Closed,
-            seq: 2
+            seq: 2,
+            missed: None
         }
     ));
 }

@@ -1,46 +1,18 @@
-//! Queue of one subscriber: references to the items that it has not taken yet.
+//! Queue of one subscriber: what its topic puts there, and what it takes.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use super::filter::Filter;
-use super::gaps::{Behind, Gaps, Missed};
+use super::gaps::{Behind, Missed};
 use super::item::Item;
 use super::memory::HeldQueue;
 use super::overflow::Overflow;
+use super::waiting::Queue;
 
-/// The capacity beyond which an empty queue gives its memory back.
-const KEPT: usize = 32;
-
-/// What an item takes in a queue.
-pub(super) const ENTRY: usize = size_of::<Entry>();
-
-/// What may wait for a subscriber.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct QueueLimits {
-    pub(crate) items: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self {
-            items: 256,
-            bytes: 1024 * 1024,
-        }
-    }
-}
-
-/// Why a subscriber gets no more items, once it has taken those that wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Over {
-    /// It did not keep up.
-    Lagged,
-    /// The topic is gone.
-    Closed,
-}
+pub(super) use super::waiting::ENTRY;
+pub(crate) use super::waiting::{Over, QueueLimits};
 
 /// What a subscriber finds in its queue.
 #[derive(Debug)]
@@ -60,6 +32,8 @@ pub(crate) enum Next {
         why: Over,
         /// The number of the last item, whether it was dropped or not.
         seq: u64,
+        /// As with an item: what is missing behind the last one, and was not told.
+        missed: Option<Missed>,
     },
 }
 
@@ -73,36 +47,6 @@ pub(super) struct Subscriber {
     /// Held while what waits is changed in several steps.
     editing: Mutex<()>,
     queue: Mutex<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    bytes: usize,
-    limits: QueueLimits,
-    /// The number of the last item that was kept before the subscription began.
-    replayed: u64,
-    /// By how much the limits are exceeded for such items, until that many were taken.
-    extra: usize,
-    extra_bytes: usize,
-    /// The memory of a queue with many of them.
-    held: Option<HeldQueue>,
-    overflow: Overflow,
-    /// The number of the last item, whether it was dropped or not.
-    seq: u64,
-    missed: Option<Missed>,
-    gaps: Gaps,
-    /// Whether nothing is taken yet, because it is not known where it begins.
-    is_paused: bool,
-    over: Option<Over>,
-    waker: Option<Waker>,
-    /// Whether the next item has to wake it.
-    sleeps: bool,
-}
-
-struct Entry {
-    seq: u64,
-    item: Arc<Item>,
 }
 
 impl Subscriber {
@@ -161,8 +105,12 @@ impl Subscriber {
         }
         let Some(entry) = queue.drop_front() else {
             if let Some(why) = queue.over {
-                let seq = queue.seq;
-                return Next::Over { why, seq };
+                let gap = queue.gaps.take(u64::MAX);
+                return Next::Over {
+                    why,
+                    seq: queue.seq,
+                    missed: Missed::sum(queue.missed.take(), gap),
+                };
             }
             queue.sleeps = true;
             return Next::Empty;
@@ -198,11 +146,7 @@ impl Subscriber {
 
     /// Ends it, because there is no memory for what it was to begin with.
     pub(super) fn give_up(&self) {
-        let mut queue = self.lock();
-        queue.is_paused = false;
-        queue.clear();
-        queue.over.get_or_insert(Over::Lagged);
-        queue.wake();
+        self.end(Over::Lagged);
     }
 
     /// What was to be said with an item that is left out comes with the next one. Returns whether the
@@ -225,23 +169,32 @@ impl Subscriber {
         }
     }
 
-    /// Ends it behind what waits.
+    /// Ends it behind what waits. If it is not known where it begins, nobody knows what of that it has seen
+    /// elsewhere.
     pub(super) fn end(&self, why: Over) {
         let mut queue = self.lock();
-        if queue.over.is_none() {
-            queue.over = Some(why);
-            queue.wake();
+        if std::mem::take(&mut queue.is_paused) {
+            queue.clear();
+            queue.missed = Some(Missed::Unknown);
+        } else if queue.over.is_some() {
+            return;
         }
+        queue.over.get_or_insert(why);
+        queue.wake();
     }
 
-    /// Drops items that came up to a stamp. Returns how many.
-    pub(super) fn shed(&self, stamp: u64) -> usize {
+    /// Drops items that came up to a stamp, but for those that a history keeps anyway. Returns how many.
+    pub(super) fn shed(&self, stamp: u64, is_of_all: bool) -> usize {
         let mut queue = self.lock();
-        let is_old = |queue: &Queue| {
-            let front = queue.entries.front();
-            front.is_some_and(|entry| entry.item.stamp <= stamp)
+        let costs = |item: &Item| item.stamp <= stamp && !item.held.is_kept();
+        let until = match is_of_all {
+            true => queue
+                .entries
+                .partition_point(|entry| entry.item.stamp <= stamp),
+            // What comes behind an item of the same key that is kept, is kept as well.
+            false => queue.entries.len().min(1),
         };
-        if !is_old(&queue) {
+        if !queue.entries.range(..until).any(|entry| costs(&entry.item)) {
             return 0;
         }
         if matches!(queue.overflow, Overflow::Disconnect | Overflow::Block) {
@@ -250,10 +203,7 @@ impl Subscriber {
             queue.wake();
             return count;
         }
-        let mut count = 0;
-        while is_old(&queue) && queue.drop_front().is_some() {
-            count += 1;
-        }
+        let count = queue.drop_if(costs);
         if queue.entries.is_empty() {
             queue.clear();
         }
@@ -318,115 +268,5 @@ impl Subscriber {
         gaps.append(std::mem::take(&mut queue.gaps));
         queue.held = held;
         queue.fill(before, behind.into_iter().chain(newer), gaps, dropped);
-    }
-}
-
-impl Queue {
-    fn push(&mut self, item: &Arc<Item>) -> (bool, usize) {
-        let mut dropped = 0;
-        match self.overflow {
-            Overflow::LatestOnly => dropped = self.clear(),
-            Overflow::Conflate => dropped = self.conflate(item),
-            _ => {}
-        }
-        while self.is_full(item.bytes()) {
-            match self.overflow {
-                Overflow::Disconnect | Overflow::Block => {
-                    self.over = Some(Over::Lagged);
-                    return (false, 1);
-                }
-                Overflow::DropNewest => return (true, 1),
-                Overflow::DropOldest | Overflow::LatestOnly | Overflow::Conflate => {
-                    self.drop_front();
-                    dropped += 1;
-                }
-            }
-        }
-        self.add(Arc::clone(item));
-        (true, dropped)
-    }
-
-    fn add(&mut self, item: Arc<Item>) {
-        self.bytes += item.bytes();
-        let seq = self.seq;
-        self.entries.push_back(Entry { seq, item });
-    }
-
-    /// Drops the item that waits of the same key, if it is not of the history. The new one goes to the
-    /// end, so that cursors only grow.
-    fn conflate(&mut self, item: &Item) -> usize {
-        let replayed = |entry: &Entry| entry.seq <= self.replayed;
-        let start = self.entries.partition_point(replayed);
-        let mut newer = self.entries.range(start..);
-        let same = newer.position(|entry| entry.item.key == item.key);
-        let entry = same.and_then(|at| self.entries.remove(start + at));
-        self.bytes -= entry.as_ref().map_or(0, |entry| entry.item.bytes());
-        usize::from(entry.is_some())
-    }
-
-    /// Whether `more` bytes would exceed a limit. If nothing waits, an item may have any size.
-    fn is_full(&self, more: usize) -> bool {
-        let count = self.entries.len().saturating_sub(self.extra);
-        let bytes = self.bytes.saturating_sub(self.extra_bytes);
-        count > 0 && (count >= self.limits.items || bytes + more > self.limits.bytes)
-    }
-
-    fn drop_front(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?;
-        self.bytes -= entry.item.bytes();
-        Some(entry)
-    }
-
-    /// Drops all that waits. Returns how many items.
-    fn clear(&mut self) -> usize {
-        let count = self.entries.len();
-        self.entries.clear();
-        if self.entries.capacity() > KEPT {
-            self.entries = VecDeque::new();
-        }
-        (self.bytes, self.extra, self.extra_bytes) = (0, 0, 0);
-        self.held = None;
-        count
-    }
-
-    /// Takes out all that waits.
-    fn take_all(&mut self) -> VecDeque<Entry> {
-        let entries = std::mem::take(&mut self.entries);
-        self.clear();
-        entries
-    }
-
-    /// Numbers items anew, some of the history and those behind it, in an empty queue, and tells the gaps
-    /// between the latter. Those that were dropped before the subscription began show up behind them.
-    fn fill(
-        &mut self,
-        replayed: Vec<Arc<Item>>,
-        behind: impl IntoIterator<Item = Entry>,
-        mut gaps: Gaps,
-        dropped: u64,
-    ) {
-        self.seq = 0;
-        self.entries.reserve_exact(replayed.len());
-        self.replayed = replayed.len() as u64;
-        self.extra = replayed.len();
-        self.extra_bytes = replayed.iter().map(|item| item.bytes()).sum();
-        for item in replayed {
-            self.seq += 1;
-            self.add(item);
-        }
-        for entry in behind {
-            self.seq += 1;
-            self.gaps.put(self.seq, gaps.take(entry.seq));
-            self.add(entry.item);
-        }
-        self.gaps.put(self.seq + 1, gaps.take(u64::MAX));
-        self.seq += dropped;
-    }
-
-    fn wake(&mut self) {
-        self.sleeps = false;
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
     }
 }

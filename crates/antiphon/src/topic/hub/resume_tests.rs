@@ -130,3 +130,35 @@ fn a_subscriber_that_waits_for_a_history_ends_if_there_is_no_memory_for_its_queu
     );
     assert_eq!(workers[1].topic.held_bytes().1, 0);
 }
+
+/// Also if it is not known yet where the subscriber begins.
+#[test]
+fn what_is_missing_before_the_end_is_told_with_it() {
+    for (waits, missed) in [(false, Missed::Some(5)), (true, Missed::Unknown)] {
+        let mut hub = Hub::with_log(1);
+        let mut workers = two(&mut hub, 0);
+        let mut feed = workers[0].topic.subscribe("a").into_feed();
+        let _other = workers[1].topic.subscribe("a");
+        for _ in 0..5 {
+            publish(&workers[1], "a");
+        }
+        while workers[1].up(&mut hub, usize::MAX) {}
+        settle(&mut hub, &mut workers);
+        if waits {
+            // An item that nobody here has got yet.
+            let start = feed.start().unwrap();
+            let (epoch, _) = start.split_once('-').unwrap();
+            feed.resume(&format!("{epoch}-1-a"));
+            assert!(matches!(feed.next(), Next::Empty));
+        }
+        workers[0].topic = Topic::builder("another").build();
+        let next = feed.next();
+        assert!(
+            matches!(
+                next,
+                Next::Over { why: Over::Closed, missed: Some(found), .. } if found == missed
+            ),
+            "{waits}: {next:?}"
+        );
+    }
+}
