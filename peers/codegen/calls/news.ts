@@ -32,6 +32,8 @@ async function raised(promise: Promise<unknown>): Promise<unknown> {
 let away = false;
 let attempts = 0;
 let latest: WebSocket | undefined;
+/** The message that has come last. */
+let message = "";
 
 /** A WebSocket that can be cut, and finds nobody while the server is away. */
 class Cut extends WebSocket {
@@ -39,6 +41,7 @@ class Cut extends WebSocket {
     super(away ? "ws://127.0.0.1:1" : target);
     attempts += 1;
     latest = this;
+    this.addEventListener("message", ({ data }) => (message = String(data)));
   }
 }
 
@@ -126,6 +129,24 @@ while (!two.lines.includes("x")) {
 same(two.lines[0], "missed null");
 await tell("two", ["end"]);
 await two.over;
+
+// What is missing behind the last item is told before the end.
+for (const [missed, end, expected] of [
+  [2, { end: "complete" }, null],
+  [null, { end: "complete" }, null],
+  [2, { error: { code: 7, message: "no" } }, "no"],
+] as const) {
+  const last = follow("last");
+  await heard("last", last.lines);
+  const ending = JSON.parse(message);
+  ending.params = { ...ending.params, result: undefined, missed, ...end };
+  ending.params.seq += 2;
+  const data = JSON.stringify(ending);
+  latest?.dispatchEvent(new MessageEvent("message", { data }));
+  const error = expected === null ? await last.over : await raised(last.over);
+  same(error instanceof RpcError ? error.message : null, expected);
+  same(last.lines, [missed === null ? "missed null" : "missed 3"]);
+}
 
 // A signal ends the attempts, and so does the client's end.
 const controller = new AbortController();

@@ -74,8 +74,7 @@ impl<W: Wire> Session<W> {
                 }
                 Taken::Dropped => {}
                 Taken::Over(ending) => {
-                    self.handle.writes(key, seq);
-                    self.handle.end_queue(key, &ending);
+                    self.handle.end_queue(source, &ending);
                     drop(self.streams.sources.remove(&key));
                     break;
                 }
@@ -129,7 +128,7 @@ impl<W: Wire> Session<W> {
                 self.streams.ready.push_back(key);
             }
             Poll::Ready(Err(ending)) => {
-                self.handle.end_queue(key, &ending);
+                self.handle.end_queue(source, &ending);
                 drop(self.streams.sources.remove(&key));
             }
         }

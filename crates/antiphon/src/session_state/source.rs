@@ -12,7 +12,7 @@ use crate::current_call::CurrentCall;
 use crate::error::{IncidentScope, guard};
 use crate::memory_budget::{FREE, Payload};
 use crate::subscription::{Ending, Items, MessageFormat, Opening, Room};
-use crate::topic::{Item, Next, Over};
+use crate::topic::{Item, Missed, Next, Over};
 
 /// The log message for a panic in a stream.
 const PANICKED: &str = "a stream panicked";
@@ -37,6 +37,8 @@ pub(crate) struct Source {
     listens: bool,
     /// The cursor of the item of a topic that was made last, for the id of its event.
     cursor: Option<Box<str>>,
+    /// What is missing behind the last item of a topic that has come to its end.
+    missed: Option<Missed>,
 }
 
 /// What a topic had for a subscriber.
@@ -83,6 +85,7 @@ impl Source {
             alarm,
             listens: false,
             cursor: None,
+            missed: None,
         }
     }
 
@@ -93,6 +96,11 @@ impl Source {
     /// The sequence number of the last item.
     pub(crate) fn made(&self) -> u64 {
         self.made
+    }
+
+    /// What the last message has to tell as missing.
+    pub(super) fn missed(&self) -> Option<Missed> {
+        self.missed
     }
 
     /// The cursor of the last item, if it is of a topic.
@@ -141,8 +149,8 @@ impl Source {
     fn write(&mut self, next: Next, message: &mut Payload) -> Taken {
         let (seq, item, missed, more) = match next {
             Next::Empty => return Taken::None,
-            Next::Over { why, seq } => {
-                self.made = seq;
+            Next::Over { why, seq, missed } => {
+                (self.made, self.missed) = (seq, missed);
                 return Taken::Over(match why {
                     Over::Lagged => Ending::Lagged,
                     Over::Closed => Ending::Complete,
@@ -163,6 +171,7 @@ impl Source {
         let all = feed.is_of_all();
         let size = item.plain().len();
         if size > self.room.max {
+            self.missed = missed;
             return Taken::Over(Ending::Error(ErrorObject::of(
                 ErrorCode::RESPONSE_TOO_LARGE,
             )));
@@ -170,10 +179,11 @@ impl Source {
         let whole = size + item.key_room(all) + self.format.around();
         if whole > message.text.capacity().max(FREE) {
             if message.reserve(whole, &self.room.account).is_err() {
-                return match feed.left_out(missed) {
-                    true => Taken::Dropped,
-                    false => Taken::Over(Ending::Lagged),
-                };
+                if feed.left_out(missed) {
+                    return Taken::Dropped;
+                }
+                self.missed = missed;
+                return Taken::Over(Ending::Lagged);
             }
             message.text.reserve_exact(whole);
         }

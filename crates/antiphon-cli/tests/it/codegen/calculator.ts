@@ -24,8 +24,8 @@ export interface CallOptions {
 /** What can be said of one subscription. */
 export interface SubscriptionOptions extends CallOptions {
   /**
-   * Is told, before an item comes, how many are missing before it; null if nobody knows whether any
-   * are, as after a restart of the server.
+   * Is told, before an item comes or the subscription ends, how many are missing before that; null if
+   * nobody knows whether any are, as after a restart of the server.
    */
   missed?: (count: number | null) => void;
   /** Begins behind the item with this cursor, if items have cursors. */
@@ -195,7 +195,7 @@ export class Subscription<T> implements AsyncIterable<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    const { signal, missed } = this.options;
+    const { signal } = this.options;
     const era = this.core.era;
     const place = { after: this.options.after, began: false };
     // Attempts in a row without an item.
@@ -205,8 +205,7 @@ export class Subscription<T> implements AsyncIterable<T> {
         for await (const item of this.connected(place)) {
           attempt = 0;
           this.cursor = place.after;
-          const lost = item.missed;
-          if (lost !== 0) missed?.(lost);
+          this.miss(item.missed);
           yield item.value as T;
         }
         return;
@@ -247,8 +246,13 @@ export class Subscription<T> implements AsyncIterable<T> {
     try {
       if (this.options.signal?.aborted) end();
       for (;;) {
-        const item = await items.next();
-        if (item === undefined) return;
+        const item = await items.next().catch((error: unknown) => {
+          // If it goes on behind a cursor, the server counts again.
+          const goesOn = this.resumes && place.after !== undefined;
+          if (!goesOn || !isPassing(error, false)) this.miss(items.behind);
+          throw error;
+        });
+        if (item === undefined) return this.miss(items.behind);
         place.after = item.cursor ?? place.after;
         yield item;
       }
@@ -261,6 +265,11 @@ export class Subscription<T> implements AsyncIterable<T> {
         bye.send().catch(() => undefined);
       }
     }
+  }
+
+  /** Says that no item comes behind those that are missing. */
+  private miss(count: number | null): void {
+    if (count !== 0) this.options.missed?.(count);
   }
 }
 
@@ -297,6 +306,8 @@ interface Item {
 class Items {
   /** The server sends no more. */
   ended = false;
+  /** How many are missing behind the last one; null if nobody knows. */
+  behind: number | null = 0;
   private readonly waiting: Item[] = [];
   /** The number of the message that came last. */
   private seq = 0;
@@ -323,6 +334,7 @@ class Items {
       this.waiting.push({ value, cursor: known, missed });
     } else {
       this.ended = true;
+      this.behind = this.missing(params["seq"], params["missed"]);
       const { error, end } = params;
       const complete = end === "complete" || end === "unsubscribed";
       if (isObject(error)) this.finish({ error: rpcError(error) });

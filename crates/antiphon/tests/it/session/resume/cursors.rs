@@ -1,10 +1,17 @@
 //! Tests of cursors and keys as programs use them.
 
+use std::sync::Mutex;
+
 use antiphon::client::{Client, ErrorKind};
 use antiphon::{Cursor, Params, Router, Server, Topic};
+use serde_json::{Value, json};
 
 use super::super::raw::SessionServer;
 use super::{Numbers, NumbersClient, expect, publish};
+use crate::support::call;
+use crate::support::events::{ACCEPT, EventReader, EventSource};
+use crate::support::http1::post;
+use crate::support::test_server::{Log, TestServer};
 
 /// The cursors that items of a topic have had.
 struct Cursors {
@@ -201,4 +208,44 @@ async fn who_subscribes_to_all_keys_is_told_each() {
     let mut count = client.subscribe::<u64>("count", ()).await.unwrap();
     let event = count.next_event().await.unwrap().unwrap();
     assert_eq!((event.item, event.key, event.cursor), (1, None, None));
+}
+
+/// The topic has gone when the subscription begins, and has kept nothing.
+#[tokio::test]
+async fn what_is_missing_before_the_end_is_told_with_it() {
+    for (after, missed, gap) in [(None, json!(5), "gap 5"), (Some("?"), Value::Null, "gap")] {
+        for over_http in [false, true] {
+            let topic = super::topic(0);
+            let mut all = topic.subscribe("k");
+            publish(&topic, [0]);
+            let seen = all.next_event().await.unwrap().unwrap().cursor.unwrap();
+            publish(&topic, 1..=5);
+            let after = after.map_or(seen, Cursor::from);
+            let slot = Mutex::new(Some(topic));
+            let router = Router::new().method_fn("follow", move || {
+                slot.lock().unwrap().take().unwrap().subscribe("k")
+            });
+            if !over_http {
+                let router = router.build().unwrap();
+                let client = Client::builder("").in_process(&router).build().unwrap();
+                let pending = client.subscribe::<u64>("follow", ());
+                let mut items = pending.after(Some(after)).await.unwrap();
+                expect(&mut items, &[gap, "end", "end"], "of a session").await;
+                continue;
+            }
+            let server = TestServer::of(Server::new(router), Log::default()).await;
+            let mut http1 = server.connect().await;
+            let head = format!("{ACCEPT}Last-Event-ID: {after}\r\n");
+            http1.send(post(&head, &call("7", "follow", "[]"))).await;
+            assert_eq!(http1.head().await.unwrap().status, 200);
+            let mut reader = EventReader::of(EventSource::Http1(http1));
+            assert!(reader.text().await.unwrap().contains("\"id\":7"));
+            let text = reader.text().await.unwrap();
+            let data = text.lines().find_map(|line| line.strip_prefix("data: "));
+            let message: Value = serde_json::from_str(data.unwrap()).unwrap();
+            let params = &message["params"];
+            assert_eq!(params["end"], "complete", "{message}");
+            assert_eq!(params.get("missed"), Some(&missed), "{message}");
+        }
+    }
 }

@@ -190,6 +190,29 @@ async fn every_sequence_of_messages_around_an_outage_has_a_defined_outcome() {
             vec![complete],
             &["1", "end", "end"],
         ),
+        (
+            "some are missing before the end",
+            vec![at(1, 1), item(r#""seq":3,"missed":2,"end":"complete""#)],
+            None,
+            vec![],
+            &["1", "gap 3", "end", "end"],
+        ),
+        (
+            "nobody knows before an error",
+            vec![
+                at(1, 1),
+                item(r#""seq":2,"missed":null,"error":{"code":7,"message":"no"}"#),
+            ],
+            None,
+            vec![],
+            &[
+                "1",
+                "gap",
+                r#"Failed({"code":7,"message":"no"})"#,
+                "end",
+                "end",
+            ],
+        ),
     ];
     for (what, first, after, second, expected) in cases {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
