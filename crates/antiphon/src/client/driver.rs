@@ -4,6 +4,7 @@
 //! One task owns the connection. It belongs to the client: dropping the last clone closes it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,8 +70,16 @@ impl SessionSource {
 
     pub(super) fn reconnects(&self) -> bool {
         match self {
-            Self::Own(driver) => driver.core.reconnect.is_some(),
+            Self::Own(driver) => driver.core.reconnect().is_some(),
             Self::Peer(_) => false,
+        }
+    }
+
+    /// From now on a call does not wait while the connection is lost: it connects, and fails if that
+    /// fails. For a client that is one of several, whose calls can go elsewhere.
+    pub(super) fn connect_on_demand(&self) {
+        if let Self::Own(driver) = self {
+            driver.core.on_demand.store(true, Ordering::Relaxed);
         }
     }
 
@@ -80,7 +89,7 @@ impl SessionSource {
         let Self::Own(driver) = self else {
             return None;
         };
-        let reconnect = driver.core.reconnect.as_ref()?;
+        let reconnect = driver.core.reconnect()?;
         let may = reconnect
             .max_attempts
             .is_none_or(|max| attempt.saturating_add(1) < max);
@@ -156,6 +165,8 @@ struct Core {
     authentication: Option<SessionAuthentication>,
     reconnect: Option<Reconnect>,
     tells_deadlines: bool,
+    /// Whether each call connects by itself, instead of waiting for the reconnection.
+    on_demand: AtomicBool,
     state: watch::Sender<State>,
     /// Tells the task that a call waits for a connection.
     wanted: Notify,
@@ -175,6 +186,7 @@ impl Driver {
                 authentication,
                 reconnect,
                 tells_deadlines,
+                on_demand: AtomicBool::new(false),
                 state: watch::Sender::new(State::Idle),
                 wanted: Notify::new(),
                 task: Mutex::default(),
@@ -194,8 +206,13 @@ impl Driver {
                 State::Open(handle) if handle.end().is_none() => {
                     return Ok(handle);
                 }
-                State::Lost(end) if self.core.reconnect.is_none() => {
-                    return Err(SessionError::Over(end));
+                State::Lost(end) if self.core.reconnect().is_none() => {
+                    if begun || !self.core.on_demand.load(Ordering::Relaxed) {
+                        return Err(SessionError::Over(end));
+                    }
+                    self.core.begin();
+                    begun = true;
+                    continue;
                 }
                 State::Failed(error) if begun => {
                     if let Some((status, text)) = refusal(&error) {
@@ -234,6 +251,12 @@ impl Drop for Driver {
 }
 
 impl Core {
+    /// The policy of reconnecting, if calls wait for it.
+    fn reconnect(&self) -> Option<&Reconnect> {
+        let waits = !self.on_demand.load(Ordering::Relaxed);
+        self.reconnect.as_ref().filter(|_| waits)
+    }
+
     fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -247,6 +270,7 @@ impl Core {
         }
         if matches!(&*self.state.borrow(), State::Lost(_) | State::Open(_))
             && self.reconnect.is_none()
+            && !self.on_demand.load(Ordering::Relaxed)
         {
             return false;
         }
@@ -299,8 +323,11 @@ impl Core {
                         true => faults.saturating_add(1),
                         false => 0,
                     };
+                    // Under one lock, so that a caller that sees the loss can start a new task.
+                    let mut task = self.task();
                     self.state.send_replace(State::Lost(end));
-                    if ours {
+                    if ours || self.reconnect().is_none() {
+                        *task = None;
                         return;
                     }
                 }
@@ -310,8 +337,7 @@ impl Core {
                     let failed = State::Failed(Arc::new(error));
                     let last = |max: u32| attempt + 1 >= max;
                     if self
-                        .reconnect
-                        .as_ref()
+                        .reconnect()
                         .is_none_or(|r| is_refused || r.max_attempts.is_some_and(last))
                     {
                         // Under one lock, so that a caller that sees the failure can start a new

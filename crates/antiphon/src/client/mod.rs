@@ -8,6 +8,7 @@
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
+//! | `balance/` | [`Balanced`]: one of several servers for each call |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
 //! | `subscription/` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
@@ -34,6 +35,7 @@
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod access_error;
+mod balance;
 mod batch;
 mod batch_responses;
 pub mod blocking;
@@ -67,6 +69,7 @@ mod tls;
 mod token;
 mod transport;
 
+pub use balance::{Balanced, IntoUpstream, UpstreamStatus};
 pub use batch::Batch;
 pub use batch_responses::{Responses, Ticket};
 pub use builder::ClientBuilder;

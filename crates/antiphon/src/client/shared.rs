@@ -14,6 +14,8 @@ pub(super) struct Shared {
     pub(super) place: String,
     pub(super) transport: ClientTransport,
     pub(super) calls: CallOptions,
+    /// The clients among which a balanced one chooses, by their index in its balancer.
+    pub(super) upstreams: Vec<Arc<Self>>,
 }
 
 impl Shared {
@@ -24,11 +26,16 @@ impl Shared {
 
     /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
-        matches!(&self.transport, ClientTransport::Session(source) if source.reconnects())
+        match &self.transport {
+            ClientTransport::Session(source) => source.reconnects(),
+            ClientTransport::Balanced(_) => true,
+            ClientTransport::Http(_) => false,
+        }
     }
 }
 
 /// Name of a method in backquotes: what is called, and its name in errors, in one text.
+#[derive(Clone)]
 pub(super) struct QuotedName(String);
 
 impl QuotedName {

@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `tree.rs` | [`Tree`]: the methods of a frozen router, and their namespaces |
+//! | `remote.rs` | methods of other servers that a router forwards |
 //! | `schema_source.rs`, `no_schema_source.rs` | JSON Schemas of types, and default values of parameters |
 //! | `rst.rs` | reStructuredText, for the method `documentation` |
 //! | `documents/` | OpenRPC, Markdown and HTML |
@@ -12,6 +13,7 @@
 mod documents;
 #[cfg(all(feature = "describe", feature = "server"))]
 pub(crate) mod page;
+pub(crate) mod remote;
 pub(crate) mod rst;
 #[cfg_attr(not(feature = "describe"), path = "no_schema_source.rs")]
 pub(crate) mod schema_source;
@@ -20,4 +22,5 @@ mod tree;
 #[cfg(feature = "describe")]
 pub use documents::{OpenRpc, OpenRpcDocument, Specification};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Reader, Tree};
+pub(crate) use remote::{RemoteMethods, RemoteNode, RemoteSource};
 pub(crate) use tree::{Inner, NodeInner};
