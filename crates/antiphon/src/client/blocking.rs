@@ -11,7 +11,10 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 pub use super::blocking_items::Subscription;
-use crate::client::{self, Balanced, ClientBuilder, Error, IntoUpstream, FullResponse, PendingCall, Responses, Ticket};
+use crate::client::{
+    self, Balanced, ClientBuilder, Error, FullResponse, IntoUpstream, PendingCall, Responses,
+    Ticket,
+};
 use crate::current_call::CurrentCall;
 
 /// A client whose calls block the current thread.

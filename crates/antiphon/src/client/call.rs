@@ -199,7 +199,9 @@ impl Prepared {
             }
         };
         let shared = Arc::clone(&self.shared);
-        shared.with_upstream(balancer, attempt, send, CallOutcome::status).await
+        shared
+            .with_upstream(balancer, attempt, send, CallOutcome::status)
+            .await
     }
 
     /// The same request, for one of several upstreams, with this timeout.

@@ -243,7 +243,9 @@ impl Client {
                     let current = current.clone();
                     async move { open(&upstream, left, current).await }
                 };
-                shared.with_upstream(balancer, attempt, connect, |()| None).await
+                shared
+                    .with_upstream(balancer, attempt, connect, |()| None)
+                    .await
             }
         }
     }

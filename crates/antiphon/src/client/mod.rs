@@ -29,6 +29,7 @@
 //! | `session_connector.rs` | sessions: address → connection |
 //! | `peer.rs` | sessions: a client for calling back the caller of a method |
 //! | `token/` | bearer tokens, fixed or from a provider |
+//! | `remote/` | [`Remote`]: the methods of another server as a part of a router |
 //! | `tls.rs` | options of TLS |
 //! | `error.rs`, `error_text.rs` | [`Error`]: why there is no result, and whether the call may have run; its text |
 //! | `access_error.rs` | the same for callers who are unknown, or must not |
@@ -56,6 +57,7 @@ mod macros;
 mod peer;
 mod prepared_request;
 mod reconnect;
+mod remote;
 mod request;
 mod response;
 mod response_meter;
@@ -82,5 +84,6 @@ pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) use peer::over;
 pub use reconnect::Reconnect;
+pub use remote::Remote;
 pub use subscription::{PendingSubscription, StreamError, Subscription};
 pub use token::BearerToken;

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::describe::{Reader, Tree};
-
 /// The most bytes of a name: as many as a method of a router may have.
-const MAX_NAME: usize = 256;
+pub(super) const MAX_NAME: usize = 256;
 
 /// Where the description of another server's methods comes from.
 pub(crate) trait RemoteSource: Send + Sync {
@@ -50,14 +48,6 @@ pub(crate) struct RemoteMethod {
     pub(crate) unsubscribe: Option<Box<str>>,
 }
 
-/// A method that is forwarded, for a listing.
-pub(crate) struct Forwarded {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    /// The prefix of its node.
-    pub(crate) section: String,
-}
-
 /// The members of a document that are read here.
 #[derive(Deserialize)]
 struct Document {
@@ -90,7 +80,10 @@ impl RemoteMethods {
     pub(crate) fn read(document: Box<RawValue>, prefix: &str, max: usize) -> Result<Self, String> {
         let read: Document = serde_json::from_str(document.get()).map_err(|e| e.to_string())?;
         if read.methods.len() > max {
-            return Err(format!("it has {} methods, at most {max} are taken", read.methods.len()));
+            return Err(format!(
+                "it has {} methods, at most {max} are taken",
+                read.methods.len()
+            ));
         }
         let methods = read.methods.into_iter().filter_map(|method| {
             let name = method.name.strip_prefix(prefix)?;
@@ -124,33 +117,10 @@ impl RemoteMethods {
 
     /// What it says of a method, by its name without the prefix.
     pub(crate) fn get(&self, name: &str) -> Option<&RemoteMethod> {
-        let at = self.methods.binary_search_by(|method| (*method.name).cmp(name));
+        let at = self
+            .methods
+            .binary_search_by(|method| (*method.name).cmp(name));
         self.methods.get(at.ok()?)
-    }
-}
-
-impl Tree {
-    /// The methods of other servers that are forwarded, as far as this reader may see them and those
-    /// have described them. A method of this router hides one of the same name.
-    pub(crate) fn forwarded(&self, reader: Reader) -> Vec<Forwarded> {
-        let mut all = Vec::new();
-        for remote in self.remotes(reader) {
-            let Some((_, described)) = remote.source.described() else {
-                continue;
-            };
-            let section = self.node(remote.node).prefix().to_owned();
-            for method in &described.methods {
-                let name = format!("{section}{}", method.name);
-                if name.len() <= MAX_NAME && !self.has(&name) {
-                    all.push(Forwarded {
-                        name,
-                        doc: method.doc.to_string(),
-                        section: section.clone(),
-                    });
-                }
-            }
-        }
-        all
     }
 }
 
@@ -187,17 +157,33 @@ mod tests {
                 "",
                 Some(&["s  rpc.unsubscribe", "t  u"]),
             ),
-            (r#"{"methods":[{"name":"rpc.x"},{"name":"a\n"},{"name":"a"}]}"#, "", Some(&["a  -"])),
-            (r#"{"methods":[{"name":"a"},{"name":"a"}]}"#, "", Some(&["a  -"])),
+            (
+                r#"{"methods":[{"name":"rpc.x"},{"name":"a\n"},{"name":"a"}]}"#,
+                "",
+                Some(&["a  -"]),
+            ),
+            (
+                r#"{"methods":[{"name":"a"},{"name":"a"}]}"#,
+                "",
+                Some(&["a  -"]),
+            ),
             (r#"{"methods":[{},{}]}"#, "", None),
-            (r#"{"methods":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"}]}"#, "", None),
+            (
+                r#"{"methods":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"}]}"#,
+                "",
+                None,
+            ),
             (r#"{"methods":{}}"#, "", None),
             ("7", "", None),
             ("null", "", None),
         ] {
             let found = read(text, prefix);
             match expected {
-                Some(expected) => assert_eq!(found.as_deref(), Ok(&*expected.iter().map(|s| s.to_string()).collect::<Vec<_>>()), "{text}"),
+                Some(expected) => assert_eq!(
+                    found.as_deref(),
+                    Ok(&*expected.iter().map(|s| s.to_string()).collect::<Vec<_>>()),
+                    "{text}"
+                ),
                 None => assert!(found.is_err(), "{text}"),
             }
         }

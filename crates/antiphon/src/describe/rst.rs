@@ -11,7 +11,11 @@ pub(crate) fn document(tree: &Tree, reader: Reader) -> String {
     let methods = tree.methods(reader).into_iter();
     let forwarded = tree.forwarded(reader);
     let theirs = forwarded.iter().map(|method| (&*method.name, &*method.doc));
-    text(methods.map(|method| (method.name(), method.doc())).chain(theirs))
+    text(
+        methods
+            .map(|method| (method.name(), method.doc()))
+            .chain(theirs),
+    )
 }
 
 /// Formats methods with their doc comments.

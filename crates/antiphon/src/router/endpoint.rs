@@ -89,7 +89,10 @@ impl Endpoint {
         let (mut table, mut twice) = (Table::default(), Vec::new());
         for (name, entry) in entries {
             if entry.below {
-                let known = table.below.iter().any(|(prefix, _)| **prefix == *name.as_bytes());
+                let known = table
+                    .below
+                    .iter()
+                    .any(|(prefix, _)| **prefix == *name.as_bytes());
                 match known {
                     true => twice.push(name),
                     false => table.below.push((name.into_boxed_bytes(), entry)),
@@ -100,7 +103,9 @@ impl Endpoint {
                 table.names.insert(name.into_boxed_bytes(), entry);
             }
         }
-        table.below.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        table
+            .below
+            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         let table = Arc::new(table);
         let layers = None;
         (Self { table, layers }, twice)
@@ -200,7 +205,11 @@ impl Service<Call> for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.table.names.keys().map(|name| String::from_utf8_lossy(name));
+        let names = self
+            .table
+            .names
+            .keys()
+            .map(|name| String::from_utf8_lossy(name));
         f.debug_set().entries(names).finish()
     }
 }

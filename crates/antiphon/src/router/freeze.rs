@@ -5,7 +5,6 @@
 
 use crate::describe::{Inner, MethodInfo, NodeInner, RemoteNode, Tree};
 use crate::identity::is_scope;
-use crate::router::{Rest, Router};
 use crate::router::authenticate::{AUTHENTICATE, authenticate};
 #[cfg(feature = "describe")]
 use crate::router::discover;
@@ -13,6 +12,7 @@ use crate::router::endpoint::{BoxLayer, Endpoint, Entries, Entry, stack};
 use crate::router::error::{MAX_METHOD_LEN, RouterError, RouterProblem, is_name};
 use crate::router::method::{Handler, Method};
 use crate::router::unsubscribe::{UNSUBSCRIBE, unsubscribe};
+use crate::router::{Rest, Router};
 
 /// A router that can be called.
 pub(crate) struct Frozen {

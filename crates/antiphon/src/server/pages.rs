@@ -72,13 +72,15 @@ impl ServerPages {
     fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
         use bytes::Bytes;
 
+        use std::sync::Arc;
+
         use serde_json::value::RawValue;
 
         use crate::Specification::{V1_3, V1_4};
         use crate::describe::page;
 
         /// The text of a document in the cache of its tree, which all requests share.
-        struct CachedDocument(Option<std::sync::Arc<RawValue>>);
+        struct CachedDocument(Option<Arc<RawValue>>);
 
         impl AsRef<[u8]> for CachedDocument {
             fn as_ref(&self) -> &[u8] {

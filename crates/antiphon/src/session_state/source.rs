@@ -236,7 +236,8 @@ impl Source {
                 message.extend_anyway(MessageFormat::TAIL);
                 self.made += 1;
                 if let Some(place) = items.as_mut().take_place() {
-                    self.format.insert_place(self.made, &place, &mut message.text);
+                    self.format
+                        .insert_place(self.made, &place, &mut message.text);
                     self.cursor = place.cursor;
                 }
                 Ok(())

@@ -105,7 +105,7 @@ where
 /// # Errors
 ///
 /// −32003 for an item beyond its limit, −32000 for one that the memory for responses has no room for.
-pub(super) fn write<T: Serialize>(
+pub(crate) fn write<T: Serialize>(
     item: &T,
     out: &mut Payload,
     room: &Room,

@@ -174,18 +174,46 @@ mod tests {
         let late = || Reason::Deadline(Duration::ZERO);
         let rejected = |status| Error::rejected(subject, status, String::new());
         for (error, once, twice) in [
-            (Error::not_sent(subject, connect()), Next::Elsewhere, Next::Elsewhere),
-            (Error::not_sent(subject, Reason::Transport), Next::Elsewhere, Next::Elsewhere),
+            (
+                Error::not_sent(subject, connect()),
+                Next::Elsewhere,
+                Next::Elsewhere,
+            ),
+            (
+                Error::not_sent(subject, Reason::Transport),
+                Next::Elsewhere,
+                Next::Elsewhere,
+            ),
             (Error::not_sent(subject, closed()), Next::Again, Next::Again),
             (Error::not_sent(subject, late()), Next::Over, Next::Over),
             (Error::unknown(subject, closed()), Next::Over, Next::Repeat),
-            (Error::unknown(subject, Reason::Transport), Next::Over, Next::Repeat),
-            (Error::unknown(subject, Reason::Status), Next::Over, Next::Repeat),
+            (
+                Error::unknown(subject, Reason::Transport),
+                Next::Over,
+                Next::Repeat,
+            ),
+            (
+                Error::unknown(subject, Reason::Status),
+                Next::Over,
+                Next::Repeat,
+            ),
             (Error::unknown(subject, late()), Next::Over, Next::Over),
-            (Error::unknown(subject, Reason::TooLong(1)), Next::Over, Next::Over),
-            (Error::refused(subject, ErrorObject::new(7, "no")), Next::Over, Next::Over),
+            (
+                Error::unknown(subject, Reason::TooLong(1)),
+                Next::Over,
+                Next::Over,
+            ),
+            (
+                Error::refused(subject, ErrorObject::new(7, "no")),
+                Next::Over,
+                Next::Over,
+            ),
             (Error::local(subject, "x"), Next::Over, Next::Over),
-            (rejected(StatusCode::SERVICE_UNAVAILABLE), Next::Elsewhere, Next::Elsewhere),
+            (
+                rejected(StatusCode::SERVICE_UNAVAILABLE),
+                Next::Elsewhere,
+                Next::Elsewhere,
+            ),
             (rejected(StatusCode::UNAUTHORIZED), Next::Over, Next::Over),
         ] {
             assert_eq!(of_error(&error, false).1, once, "{error}");

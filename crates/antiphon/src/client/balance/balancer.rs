@@ -168,7 +168,13 @@ mod tests {
     async fn the_one_with_the_least_in_flight_is_chosen() {
         let balancer = balancer(3);
         let mut held: Vec<_> = (0..9).filter_map(|_| balancer.pick(&[], false)).collect();
-        let counts = || balancer.status().iter().map(|s| s.in_flight).collect::<Vec<_>>();
+        let counts = || {
+            balancer
+                .status()
+                .iter()
+                .map(|s| s.in_flight)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(counts(), [3, 3, 3]);
         held.retain(|pick| pick.index != 1);
         for _ in 0..3 {

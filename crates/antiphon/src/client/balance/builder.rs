@@ -171,7 +171,10 @@ impl Balanced {
             let fault = format!("it has more than {MAX_UPSTREAMS} upstreams");
             return Err(Error::local(SUBJECT, fault));
         }
-        if upstreams.iter().any(|client| client.scope.prefix != first.prefix) {
+        if upstreams
+            .iter()
+            .any(|client| client.scope.prefix != first.prefix)
+        {
             let fault = "its upstreams have different namespaces";
             return Err(Error::local(SUBJECT, fault));
         }

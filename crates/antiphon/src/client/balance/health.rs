@@ -152,7 +152,10 @@ mod tests {
                 health.note(*verdict, false, &POLICY, now);
             }
             assert_eq!(health.is_up(), up, "{verdicts:?}");
-            assert!(health.ejections <= 1, "{verdicts:?}: failures at once count once");
+            assert!(
+                health.ejections <= 1,
+                "{verdicts:?}: failures at once count once"
+            );
         }
     }
 

@@ -29,7 +29,11 @@ impl Tree {
             Specification::V1_4 => of_reader + 5,
         };
         let number = self.described();
-        let mut cached = self.cache().get(at)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self
+            .cache()
+            .get(at)?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some((of, text)) = &*cached
             && *of == number
         {

@@ -24,7 +24,12 @@ impl Tree {
             // It was read before, so this fails only for what is no OpenRPC in other members.
             if let Some(document) = rename(&described, &node) {
                 let hidden = |method: &Method| self.has(&method.name);
-                methods.extend(document.methods.into_iter().filter(|method| !hidden(method)));
+                methods.extend(
+                    document
+                        .methods
+                        .into_iter()
+                        .filter(|method| !hidden(method)),
+                );
                 schemas.extend(document.components.schemas);
             }
         }
@@ -56,7 +61,9 @@ fn rename(described: &RemoteMethods, node: &Node) -> Option<Document> {
             name: node.namespace().to_owned(),
             description: String::new(),
         }];
-        method.extensions.retain(|name, _| !RIGHTS.contains(&name.as_str()));
+        method
+            .extensions
+            .retain(|name, _| !RIGHTS.contains(&name.as_str()));
         true
     });
     let schemas = std::mem::take(&mut document.components.schemas);
@@ -82,7 +89,9 @@ fn move_references(value: &mut Value, own: &str) {
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| move_references(value, own)),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| move_references(value, own)),
         _ => {}
     }
 }
