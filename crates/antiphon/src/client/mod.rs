@@ -33,6 +33,7 @@
 //! | `tls.rs` | options of TLS |
 //! | `error.rs`, `error_text.rs` | [`Error`]: why there is no result, and whether the call may have run; its text |
 //! | `access_error.rs` | the same for callers who are unknown, or must not |
+//! | `memory_net.rs` | servers in memory for tests, which can be cut off |
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod access_error;
@@ -54,6 +55,8 @@ mod handle;
 mod http;
 mod late;
 mod macros;
+#[cfg(test)]
+mod memory_net;
 mod peer;
 mod prepared_request;
 mod reconnect;
