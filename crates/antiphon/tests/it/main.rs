@@ -28,6 +28,7 @@ mod macros;
 #[cfg(unix)]
 mod program;
 mod rate_limit;
+mod remote;
 mod rpc_trait;
 mod session;
 mod spec;
