@@ -24,6 +24,15 @@ impl Shared {
         NewCall::from((self.calls.next_id)())
     }
 
+    /// Whether there can be subscriptions.
+    pub(super) fn has_sessions(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Session(_) => true,
+            ClientTransport::Http(_) => false,
+            ClientTransport::Balanced(_) => self.upstreams.iter().any(|one| one.has_sessions()),
+        }
+    }
+
     /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
         match &self.transport {

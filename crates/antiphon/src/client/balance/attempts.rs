@@ -16,6 +16,9 @@ use crate::current_call::CurrentCall;
 /// How often a call may be sent that may safely run twice.
 const MAX_SENT: usize = 3;
 
+/// A timeout tells something of the upstream only after so long: callers choose their timeouts.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What decides how often a call is attempted.
 pub(in crate::client) struct Attempt<'a> {
     /// Its name in errors.
@@ -75,7 +78,7 @@ impl Shared {
             let outcome = send(Arc::clone(upstream), left).await;
             let (verdict, next) = match &outcome {
                 Ok(response) => of_response(status(response), attempt.idempotent),
-                Err(error) => of_error(error, attempt.idempotent),
+                Err(error) => of_error(error, attempt.idempotent, now.elapsed()),
             };
             let next = match next {
                 Next::Again if reconnected => Next::Elsewhere,
@@ -87,6 +90,7 @@ impl Shared {
                 Next::Again => Verdict::Nothing,
                 _ => verdict,
             });
+            let outcome = joined(last, outcome);
             match next {
                 Next::Over => return outcome,
                 Next::Again => reconnected = true,
@@ -99,17 +103,27 @@ impl Shared {
                     }
                 }
             }
-            // A call that may have run has that outcome, even if a later attempt was not sent.
-            last = match (last, outcome) {
-                (Some(Err(earlier)), Err(later))
-                    if matches!(earlier.kind(), ErrorKind::Unknown)
-                        && matches!(later.kind(), ErrorKind::NotSent) =>
-                {
-                    Some(Err(earlier))
-                }
-                (_, outcome) => Some(outcome),
-            };
+            last = Some(outcome);
         }
+    }
+}
+
+/// The outcome of two attempts. A call that may have run has that outcome, even if the later attempt
+/// was not sent.
+fn joined<T>(earlier: Option<Result<T, Error>>, later: Result<T, Error>) -> Result<T, Error> {
+    let has_not_run = |error: &Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::NotSent | ErrorKind::Rejected { .. }
+        )
+    };
+    match (earlier, later) {
+        (Some(Err(earlier)), Err(later))
+            if matches!(earlier.kind(), ErrorKind::Unknown) && has_not_run(&later) =>
+        {
+            Err(earlier)
+        }
+        (_, later) => later,
     }
 }
 
@@ -130,8 +144,10 @@ fn of_response(status: Option<StatusCode>, idempotent: bool) -> (Verdict, Next) 
     }
 }
 
-fn of_error(error: &Error, idempotent: bool) -> (Verdict, Next) {
+/// What a failure means that has come after so long.
+fn of_error(error: &Error, idempotent: bool, waited: Duration) -> (Verdict, Next) {
     let unwell = match error.reason() {
+        Some(Reason::Deadline(_)) if waited < SLOW => Verdict::Nothing,
         Some(Reason::Connect(_)) => Verdict::Down,
         Some(
             Reason::Transport
@@ -216,8 +232,39 @@ mod tests {
             ),
             (rejected(StatusCode::UNAUTHORIZED), Next::Over, Next::Over),
         ] {
-            assert_eq!(of_error(&error, false).1, once, "{error}");
-            assert_eq!(of_error(&error, true).1, twice, "{error}");
+            assert_eq!(of_error(&error, false, SLOW).1, once, "{error}");
+            assert_eq!(of_error(&error, true, SLOW).1, twice, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_short_timeout_says_nothing_of_the_upstream() {
+        for (waited, expected) in [
+            (Duration::ZERO, Verdict::Nothing),
+            (Duration::from_millis(999), Verdict::Nothing),
+            (SLOW, Verdict::Failed),
+        ] {
+            let error = Error::unknown("`m`", Reason::Deadline(waited));
+            assert_eq!(of_error(&error, false, waited).0, expected, "{waited:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_may_have_run_stays_one() {
+        let unknown = || Error::unknown("`m`", Reason::Transport);
+        let not_sent = || Error::not_sent("`m`", Reason::Transport);
+        let is_unknown = |outcome: Result<(), Error>| {
+            outcome.is_err_and(|error| matches!(error.kind(), ErrorKind::Unknown))
+        };
+        for (earlier, later, expected) in [
+            (Some(unknown()), Err(not_sent()), true),
+            (Some(unknown()), Err(unknown()), true),
+            (Some(unknown()), Ok(()), false),
+            (Some(not_sent()), Err(unknown()), true),
+            (Some(not_sent()), Err(not_sent()), false),
+            (None, Err(not_sent()), false),
+        ] {
+            assert_eq!(is_unknown(joined(earlier.map(Err), later)), expected);
         }
     }
 }

@@ -84,7 +84,8 @@ impl IntoUpstream for Client {
 /// several have as few, they take turns. A batch goes to one upstream as a whole.
 ///
 /// An upstream is left out when it cannot be reached, or after [failures](Self::max_failures) in a
-/// row: connections that were lost, invalid responses, HTTP statuses 502 to 504, and timeouts. After a
+/// row: connections that were lost, invalid responses, HTTP statuses 502 to 504, and timeouts of at
+/// least a second. After a
 /// pause a single call tries it out. The pause doubles each time, from
 /// [`first_pause`](Self::first_pause) to [`max_pause`](Self::max_pause); a random part of up to a half
 /// is taken off. If all upstreams are left out, the one whose pause ends first is tried.
@@ -187,6 +188,7 @@ impl Balanced {
                     source.connect_on_demand();
                     true
                 }
+                // Its own choice would be hidden from this one.
                 ClientTransport::Balanced(_) => return Err(Error::nested(SUBJECT)),
             };
             places.push((scope.shared.place.as_str().into(), streams));

@@ -150,6 +150,9 @@ impl Forwarder {
             return Reply::error(error);
         }
         let scope = &self.client.scope;
+        if !scope.shared.has_sessions() {
+            return Reply::error(ErrorCode::NEEDS_SESSION);
+        }
         let shared = Arc::clone(&scope.shared);
         let asked = PendingSubscription::<Box<RawValue>>::new(shared, scope.name(name), params);
         let asked = asked
