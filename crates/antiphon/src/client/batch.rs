@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use antiphon_proto::message::Extras;
 use antiphon_proto::{Id, IntoParams};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::balance::Attempt;
@@ -179,7 +180,7 @@ impl Batch {
             text.push(b']');
             let parts = Parts {
                 serial: self.serial,
-                text,
+                text: text.into(),
                 entries: self.entries,
                 subjects: self.calls.into_iter().map(|slot| slot.subject).collect(),
                 ids: self.ids,
@@ -214,7 +215,7 @@ impl Batch {
 /// A batch that is complete.
 struct Parts {
     serial: u64,
-    text: Vec<u8>,
+    text: Bytes,
     entries: usize,
     /// The names of the calls in errors.
     subjects: Vec<String>,
@@ -292,7 +293,7 @@ impl Parts {
         };
         let mut token = source.token_number();
         let (mut missing, calls) = loop {
-            let (handle, waiting, serial) = exchange.send(self.text.clone(), calls).await?;
+            let (handle, waiting, serial) = exchange.send(&self.text, calls).await?;
             if waiting.is_empty() {
                 exchange.written(&handle, serial).await?;
             }

@@ -229,7 +229,7 @@ impl Prepared {
         shared.write(&mut text, id.as_ref(), self.method.plain(), params, extras);
         let outgoing = Outgoing {
             subject,
-            text,
+            text: text.into(),
             timeout: self.timeout,
             current: self.current,
             max: shared.calls.max_response,
