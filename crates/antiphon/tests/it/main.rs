@@ -8,6 +8,7 @@ mod auth;
 #[cfg(unix)]
 mod blocked_start;
 mod client_answers;
+mod client_balanced;
 mod client_batch;
 mod client_blocking;
 mod client_floods;
