@@ -172,24 +172,33 @@ impl Batch {
     /// failed, or the response is not one to a batch. The outcome of each call is returned by
     /// [`Responses::take`].
     pub fn send(self) -> impl Future<Output = Result<Responses, Error>> + Send + use<> {
+        let Self {
+            scope,
+            serial,
+            mut text,
+            entries,
+            calls,
+            ids,
+            timeout,
+            current,
+            fault,
+        } = self;
         async move {
-            if let Some(fault) = self.fault {
+            if let Some(fault) = fault {
                 return Err(fault);
             }
-            let mut text = self.text;
             text.push(b']');
             let parts = Parts {
-                serial: self.serial,
+                serial,
                 text: text.into(),
-                entries: self.entries,
-                subjects: self.calls.into_iter().map(|slot| slot.subject).collect(),
-                ids: self.ids,
+                entries,
+                subjects: calls.into_iter().map(|slot| slot.subject).collect(),
+                ids,
             };
-            let (timeout, current) = (self.timeout, self.current);
-            if parts.entries == 0 {
+            if entries == 0 {
                 return Ok(parts.responses());
             }
-            let shared = &self.scope.shared;
+            let shared = &scope.shared;
             let ClientTransport::Balanced(balancer) = &shared.transport else {
                 return parts.send(shared, timeout, current).await;
             };

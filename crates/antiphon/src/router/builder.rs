@@ -74,7 +74,7 @@ pub struct Router {
     /// The scopes that callers of all its methods need.
     pub(super) scopes: Vec<Box<str>>,
     /// What answers calls of all names that no method has.
-    pub(super) rest: Option<Rest>,
+    pub(super) rest: Option<Box<Rest>>,
 }
 
 /// A method for all names below the prefix of its router, and what is known of them.
@@ -237,7 +237,7 @@ impl Router {
     /// A router whose method has all names that none of its others has.
     pub(crate) fn with_rest(rest: Rest) -> Self {
         Self {
-            rest: Some(rest),
+            rest: Some(Box::new(rest)),
             ..Self::default()
         }
     }

@@ -94,7 +94,7 @@ impl Build {
             entries.push(self.method(method, prefix, &scopes, node));
         }
         if let Some(rest) = router.rest {
-            entries.push(self.rest(rest, prefix, &scopes, node));
+            entries.push(self.rest(*rest, prefix, &scopes, node));
         }
         for (name, child) in router.children {
             self.child(&name, node);

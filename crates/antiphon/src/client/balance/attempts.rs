@@ -65,9 +65,11 @@ impl Shared {
             let now = Instant::now();
             let is_late = last.is_some() && deadline.is_some_and(|deadline| deadline <= now);
             let pick = balancer.pick(&tried, attempt.streams).filter(|_| !is_late);
-            let Some((pick, upstream)) =
-                pick.and_then(|pick| Some((self.upstreams.get(pick.index)?, pick)).map(swap))
-            else {
+            let found = pick.and_then(|pick| {
+                let upstream = self.upstreams.get(pick.index)?;
+                Some((pick, upstream))
+            });
+            let Some((pick, upstream)) = found else {
                 let none = || match attempt.streams {
                     true => Error::needs_session(attempt.subject),
                     false => Error::local(attempt.subject, "there is no upstream"),
@@ -125,10 +127,6 @@ fn joined<T>(earlier: Option<Result<T, Error>>, later: Result<T, Error>) -> Resu
         }
         (_, later) => later,
     }
-}
-
-fn swap<A, B>((a, b): (A, B)) -> (B, A) {
-    (b, a)
 }
 
 /// What a response means, whose content nobody has read yet.

@@ -24,7 +24,7 @@ pub(super) fn unavailable(may_have_run: bool) -> ErrorObject {
 }
 
 /// What a failure says to the caller.
-pub(super) fn of(error: Error) -> ErrorObject {
+pub(super) fn of(error: &Error) -> ErrorObject {
     match (error.kind(), error.reason()) {
         (ErrorKind::Refused(refused), _) => return refused.clone(),
         (ErrorKind::NotSent | ErrorKind::Unknown, Some(Reason::Deadline(_))) => {
@@ -38,7 +38,7 @@ pub(super) fn of(error: Error) -> ErrorObject {
     let may_have_run = match error.kind() {
         ErrorKind::NotSent | ErrorKind::Rejected { .. } => false,
         ErrorKind::Unknown => true,
-        _ => return internal_error(&error),
+        _ => return internal_error(error),
     };
     tracing::debug!("a call was not forwarded: {error}");
     unavailable(may_have_run)
@@ -92,9 +92,9 @@ mod tests {
             ),
         ] {
             let shown = error.to_string();
-            assert_eq!(of(error).to_json(), expected, "{shown}");
+            assert_eq!(of(&error).to_json(), expected, "{shown}");
         }
-        let local = of(Error::local(subject, secret()));
+        let local = of(&Error::local(subject, secret()));
         assert_eq!(local.code(), ErrorCode::INTERNAL_ERROR);
         assert!(!local.to_json().contains(secret()));
     }

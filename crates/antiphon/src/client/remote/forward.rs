@@ -135,7 +135,7 @@ impl Forwarder {
         while let Ok(value) = told.try_recv() {
             ctx.progress(&*value).await;
         }
-        call.answer(outcome.map_err(fault::of))
+        call.answer(outcome.map_err(|error| fault::of(&error)))
     }
 
     /// Subscribes, and passes on the items.
@@ -164,7 +164,7 @@ impl Forwarder {
                 let items = ForwardedItems::new(subscription);
                 call.subscribe(Items::Stream(Box::pin(items)))
             }
-            Err(error) => Reply::error(fault::of(error)),
+            Err(error) => Reply::error(fault::of(&error)),
         }
     }
 }

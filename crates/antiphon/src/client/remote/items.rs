@@ -93,7 +93,7 @@ impl ItemStream for ForwardedItems {
                 }
                 StreamError::Shutdown => fault::unavailable(true),
                 StreamError::Failed(error) => error,
-                StreamError::Lost(error) => fault::of(error),
+                StreamError::Lost(error) => fault::of(&error),
             };
             return Poll::Ready(Some(Err(end)));
         }
