@@ -54,10 +54,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let front = Router::of(ServerCommands::new()).nest_remote("calc", calculators.clone());
     let client = Client::connect(serve(front).await?)?;
     let calc = client.namespace("calc");
+    let sum: f64 = calc.call("add", (3, 4)).await?;
+    println!("3 + 4 = {sum}");
     for _ in 0..4 {
-        let sum: f64 = calc.call("add", (3, 4)).await?;
         let name: String = calc.call("name", ()).await?;
-        println!("{sum}, says the {name} one");
+        println!("answered by the {name} one");
     }
     for upstream in calculators.upstreams() {
         println!(
