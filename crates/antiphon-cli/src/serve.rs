@@ -6,7 +6,7 @@ use antiphon::{Router, ServeArgs, Server, ServerCommands};
 use clap::Args;
 use http::header::ACCEPT_ENCODING;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 
 use crate::calculator::Calculator;
 use crate::news::News;
@@ -47,7 +47,9 @@ impl ServeCommand {
             .nest("calc", Calculator)
             .nest("news", News::new())
             .method(ticks::method());
-        let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_FROM));
+        let compression = CompressionLayer::new()
+            // Each stream would have the memory of a compressor for as long as it lasts.
+            .compress_when(SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE));
         Server::new(router)
             .http_layer_if(|headers| headers.contains_key(ACCEPT_ENCODING), compression)
             .start_with(self.args)

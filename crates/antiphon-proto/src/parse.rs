@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::members::{Members, invalid, members};
 use crate::message::{Entry, Incoming};
-use crate::rules::{Rejection, Rules};
+pub use crate::rules::{Rejection, Rules};
 use crate::scan::{Fault, Scanner, may_exceed};
 
 /// A short entry of a batch, in bytes.

@@ -84,6 +84,31 @@ fn long_responses_are_compressed_if_the_client_accepts_it() {
     }
 }
 
+/// Each stream would hold a compressor for as long as it lasts.
+#[test]
+fn event_streams_are_not_compressed() {
+    let server = Server::start(&[]);
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(host).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let request = format!(
+        "GET /?method=news.subscribe&params=[%22a%22] HTTP/1.1\r\nhost: {host}\r\n\
+         accept: text/event-stream\r\naccept-encoding: gzip, br\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b"\n\n") && !received.ends_with(b"\n\n\r\n") {
+        let mut piece = [0; 1024];
+        let length = socket.read(&mut piece).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&piece[..length]);
+    }
+    let text = String::from_utf8(received).unwrap().to_lowercase();
+    assert!(text.starts_with("http/1.1 200"), "{text}");
+    assert!(text.contains("event: response\n"), "{text}");
+    assert!(!text.contains("content-encoding"), "{text}");
+}
+
 #[test]
 fn an_address_that_cannot_be_used_is_an_error() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();

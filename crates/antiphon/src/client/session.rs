@@ -300,7 +300,11 @@ impl Shared {
         let subject = sending.subject;
         let mut exchange = SessionExchange::new(subject, source, sending.timeout, sending.current);
         let mut is_renewed = false;
+        let mut is_first = true;
         loop {
+            if !std::mem::take(&mut is_first) {
+                exchange.ready = Instant::now();
+            }
             let handle = exchange.handle(1).await?;
             let token = source.token_number();
             let call = call();

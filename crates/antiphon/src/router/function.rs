@@ -90,6 +90,22 @@ fn refused(call: Call, error: ErrorObject) -> CallFuture {
     CallFuture::ready(call.answer::<()>(Err(error)))
 }
 
+/// A method whose function opens a subscription to these items.
+fn subscribing(
+    name: String,
+    kind: Kind,
+    open: impl Fn(&mut Call) -> Result<Items, ErrorObject> + Send + Sync + 'static,
+) -> Method {
+    let method = Method::new(name, move |mut call| {
+        let items = call.may_stream().and_then(|()| open(&mut call));
+        match items {
+            Ok(items) => CallFuture::ready(call.subscribe(items)),
+            Err(error) => refused(call, error),
+        }
+    });
+    method.opens(kind)
+}
+
 impl Method {
     /// Creates a method from a closure or function.
     ///
@@ -153,19 +169,11 @@ macro_rules! functions {
         {
             #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
             fn into_method(self, name: String) -> Method {
-                Method::new(name, move |mut call| {
-                    if let Err(error) = call.may_stream() {
-                        return refused(call, error);
-                    }
-                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
-                        Ok(arguments) => arguments,
-                        Err(error) => return refused(call, error),
-                    };
+                subscribing(name, Kind::Stream, move |call| {
+                    let ($($name,)*) = decode(call, ($(Slot::<$name>::nullable(),)*))?;
                     $(let $value = call.context();)?
-                    let stream = self($($value,)? $($name),*);
-                    CallFuture::ready(call.subscribe(erase(stream, Outcome::outcome)))
+                    Ok(erase(self($($value,)? $($name),*), Outcome::outcome))
                 })
-                .opens(Kind::Stream)
             }
         }
 
@@ -177,19 +185,12 @@ macro_rules! functions {
         {
             #[allow(non_snake_case, clippy::unused_unit)] // type parameters name their values
             fn into_method(self, name: String) -> Method {
-                Method::new(name, move |mut call| {
-                    if let Err(error) = call.may_stream() {
-                        return refused(call, error);
-                    }
-                    let ($($name,)*) = match decode(&mut call, ($(Slot::<$name>::nullable(),)*)) {
-                        Ok(arguments) => arguments,
-                        Err(error) => return refused(call, error),
-                    };
+                subscribing(name, Kind::Topic, move |call| {
+                    let ($($name,)*) = decode(call, ($(Slot::<$name>::nullable(),)*))?;
                     $(let $value = call.context();)?
                     let feed = self($($value,)? $($name),*).into_feed();
-                    CallFuture::ready(call.subscribe(Items::Topic(Box::new(feed))))
+                    Ok(Items::Topic(Box::new(feed)))
                 })
-                .opens(Kind::Topic)
             }
         }
 

@@ -152,6 +152,10 @@ impl<W: Wire> Session<W> {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
+            if polls == 0 && self.streams.are_waiting() {
+                // They have had their share. If all is written, nothing else wakes this task for them.
+                cx.waker().wake_by_ref();
+            }
             if !self.handle.has_news() || polls == 0 {
                 return Ok(());
             }

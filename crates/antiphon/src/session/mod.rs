@@ -13,7 +13,7 @@
 //! | `receive.rs` | routing of incoming messages: responses, cancellations, calls |
 //! | `order.rs`, `parking.rs` | order of calls and notifications; the queue of those that wait |
 //! | `respond.rs` | responses that the session makes itself |
-//! | `streams.rs`, `poll_streams.rs` | the streams of the peer's subscriptions; their polling |
+//! | `streams.rs`, `poll_streams.rs`, `poll_tests.rs` | the streams of the peer's subscriptions; their polling |
 //! | `deadlines.rs`, `pace.rs` | timeouts; the minimum rate of a transfer |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
 //! | `rate_budget.rs` | a burst and a rate, for what a peer sends unasked |
@@ -34,6 +34,8 @@ pub(crate) mod pace;
 mod parking;
 mod phase;
 mod poll_streams;
+#[cfg(test)]
+mod poll_tests;
 pub(crate) mod rate_budget;
 mod receive;
 mod respond;

@@ -156,6 +156,18 @@ impl HeldQueue {
         let fits = memory.queues() <= max && memory.reserve().is_ok();
         fits.then_some(held)
     }
+
+    /// The same for a queue that has become shorter; `None` if it needs nothing.
+    pub(super) fn shortened(mut self, bytes: usize) -> Option<Self> {
+        if bytes <= FREE {
+            return None;
+        }
+        let less = self.bytes.saturating_sub(bytes);
+        self.bytes -= less;
+        self.memory.queues.fetch_sub(less, Ordering::Relaxed);
+        self.memory.less();
+        Some(self)
+    }
 }
 
 impl Drop for HeldQueue {

@@ -239,6 +239,7 @@ impl Subscriber {
             None => true,
         };
         let items: Vec<_> = items.into_iter().filter(passes).collect();
+        let held = held.and_then(|held| held.shortened(items.len() * ENTRY));
         let mut queue = self.lock();
         queue.missed = missed;
         let waiting = queue.take_all();
@@ -261,7 +262,8 @@ impl Subscriber {
         // Outside of the lock: it runs code of the program's.
         waiting.retain(|entry| filter.passes_text(entry.item.json()));
         let behind = waiting.split_off(waiting.partition_point(|entry| entry.seq <= replayed));
-        let before = waiting.into_iter().map(|entry| entry.item).collect();
+        let before: Vec<_> = waiting.into_iter().map(|entry| entry.item).collect();
+        let held = held.and_then(|held| held.shortened(before.len() * ENTRY));
         let mut queue = self.lock();
         let newer = queue.take_all();
         let gaps = queue.seq - (all + newer.len()) as u64;

@@ -23,7 +23,8 @@ pub enum SubscriptionError {
     /// The items were not taken in time, and the topic's [`Overflow`](crate::Overflow) does not allow
     /// to leave any out. The subscription is over.
     Lagged,
-    /// The key has more than 256 bytes, or the topic has too many keys. There is no subscription.
+    /// The key has more than 256 bytes, or the topic has too many keys, or no memory for so many items behind
+    /// a cursor. There is no subscription.
     Refused,
 }
 
@@ -43,7 +44,7 @@ impl fmt::Display for SubscriptionError {
             Self::Gap { missed: None } => f.write_str("items may be missing"),
             Self::Decode(error) => write!(f, "an item cannot be read: {error}"),
             Self::Lagged => f.write_str("too many items have waited"),
-            Self::Refused => f.write_str("the topic cannot have this key"),
+            Self::Refused => f.write_str("the topic has no room for this subscription"),
         }
     }
 }

@@ -133,7 +133,7 @@ async fn what_cannot_be_read_is_an_error() {
 
     let topic: Topic<u64> = Topic::builder("few").max_keys(1).build();
     let mut first = topic.subscribe("a");
-    let refused = "the topic cannot have this key, over";
+    let refused = "the topic has no room for this subscription, over";
     check(
         &mut topic.subscribe("b"),
         &[refused, "end", "end"],

@@ -183,18 +183,19 @@ impl Request {
         loop {
             // The timeout is that of the call, which begins when there is a connection.
             let mut exchange = SessionExchange::new(&subject, source, None, self.current.clone());
-            exchange.handle(0).await?;
+            let handle = exchange.handle(0).await?;
             let error = match self.clone().open().await {
                 Ok(open) => return Ok(open),
                 Err(error) => error,
             };
-            if matches!(error.reason(), Some(Reason::Deadline(_))) {
-                // That connection was lost as well, or is about to be.
+            let is_late = matches!(error.reason(), Some(Reason::Deadline(_)));
+            if is_late && handle.end().is_some() {
+                // That connection was lost as well.
                 continue;
             }
+            let is_passing = is_late || is_passing(&error);
             let pause = source.pause(refusals);
-            let Some(pause) = pause.filter(|_| is_passing(&error) && refusals < MAX_REFUSALS)
-            else {
+            let Some(pause) = pause.filter(|_| is_passing && refusals < MAX_REFUSALS) else {
                 return Err(error);
             };
             refusals += 1;

@@ -5,7 +5,7 @@
 //! checks of their own in place of the last three.
 
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 
 use crate::describe::{Access, Reader};
@@ -26,7 +26,7 @@ use crate::transport::http::request_body;
 use crate::transport::http::request_check::{
     Accepted, CallHead, accept, check_framing, check_no_body,
 };
-use crate::transport::http::room::exhausted;
+use crate::transport::http::room::{exhausted, has_many};
 use crate::transport::http::service::HttpService;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
@@ -88,7 +88,7 @@ impl HttpService {
         let mut identification = Identification::Unasked;
         let authenticators = &self.0.config.authenticators;
         if !authenticators.is_empty() && !admin {
-            let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+            let many = has_many(&head, memory);
             let held = request_body::hold_head(fields.bytes, many, memory);
             if let Err(refusal) = held {
                 return refusal.into_response();
@@ -99,12 +99,7 @@ impl HttpService {
             let identified = Box::pin(identifying).await;
             identification = match identified {
                 Ok(identification) => identification,
-                Err(mut response) => {
-                    if let Some(origin) = admission.cors {
-                        reply::share(&mut response, origin);
-                    }
-                    return response;
-                }
+                Err(response) => return reply::share(response, admission.cors),
             };
             fields = Fields::of(&head.headers);
         }
@@ -124,19 +119,15 @@ impl HttpService {
         if event_source::is_requested(&head, &fields)
             && let Ok(route) = self.0.routes.find(head.uri.path())
         {
-            let mut response = match event_source::check(&fields) {
+            let response = match event_source::check(&fields) {
                 Ok(()) => {
                     let call = CallHead::new(&fields, caller, admin);
                     let limits = &self.0.config.connection;
-                    let answering = event_source::answer(head, route, call, identification, limits);
-                    Box::pin(answering).await
+                    event_source::answer(head, route, call, identification, limits).await
                 }
                 Err(refusal) => refusal.into_response(),
             };
-            if let Some(origin) = admission.cors {
-                reply::share(&mut response, origin);
-            }
-            return response;
+            return reply::share(response, admission.cors);
         }
         if let Some(pages) = pages {
             let reader = Reader::from(Access::of(local, admin));
@@ -180,7 +171,7 @@ impl HttpService {
         B::Error: Into<BoxError>,
     {
         let cors = admission.cors;
-        let mut response = match accepted {
+        let response = match accepted {
             Ok(Accepted::Call(route, form)) => {
                 let call = HttpCall {
                     limits: &self.0.body,
@@ -196,10 +187,7 @@ impl HttpService {
             Ok(Accepted::Preflight) => reply::preflight(),
             Err(refusal) => refusal.into_response(),
         };
-        if let Some(origin) = cors {
-            reply::share(&mut response, origin);
-        }
-        now(response)
+        now(reply::share(response, cors))
     }
 
     /// Whether the caller has presented the admin token.

@@ -4,9 +4,9 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use http::Response;
 use http::header::HeaderValue;
 use http::request::Parts;
-use http::{Response, Version};
 use http_body::Body as HttpBody;
 
 use crate::call_origin::Origin;
@@ -21,7 +21,7 @@ use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
 use crate::transport::http::request_body::{self, BodyLimits};
 use crate::transport::http::request_check::CallHead;
-use crate::transport::http::room::{exhausted, with_room};
+use crate::transport::http::room::{exhausted, has_many, with_room};
 use crate::transport::http::route::{ResponseForm, Route};
 
 /// The future of a response. It is boxed, because its memory then serves the requests of all
@@ -31,6 +31,21 @@ pub(crate) type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Response<Body>>
 /// A response that is there.
 pub(super) fn now<'a>(response: Response<Body>) -> ResponseFuture<'a> {
     Box::pin(ready(response))
+}
+
+/// The origin of the calls of a request.
+pub(super) fn origin_of(
+    route: &Route,
+    call: &CallHead<'_>,
+    identification: Identification,
+    head: Parts,
+) -> Origin {
+    let connection = Arc::clone(call.connection);
+    let mut origin = route.dispatcher.origin(connection, call.local);
+    call.describe(&mut origin);
+    origin.identification = identification;
+    origin.http = Some(head);
+    origin
 }
 
 /// A call whose head has passed all checks. The future of its answer is copied once for each call, so it
@@ -55,12 +70,11 @@ impl<'a> HttpCall<'a> {
         B::Error: Into<BoxError>,
     {
         let memory = &self.call.connection.memory;
-        // On one connection, or behind one host, there may be many at a time.
-        let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+        let many = has_many(&head, memory);
         let line = head.uri.path().len() + head.uri.query().map_or(0, str::len);
         let held = match request_body::hold_head(line + self.call.bytes, many, memory) {
             Ok(held) => held,
-            Err(refusal) => return now(self.share(refusal.into_response())),
+            Err(refusal) => return now(reply::share(refusal.into_response(), self.cors)),
         };
         Box::pin(async move {
             let framing = BodyFraming::new(head.version, &body.size_hint(), self.call.wire);
@@ -76,20 +90,15 @@ impl<'a> HttpCall<'a> {
                 }
                 Err(refusal) => Err(refusal),
             };
-            self.share(response.unwrap_or_else(Refusal::into_response))
+            reply::share(response.unwrap_or_else(Refusal::into_response), self.cors)
         })
     }
 
     /// The origin of the calls in the message. If they may open subscriptions, it has a session.
     fn origin(&mut self, head: Parts) -> (Arc<Origin>, Option<SessionHandle>) {
-        let call = &self.call;
-        let dispatcher = &self.route.dispatcher;
-        let mut origin = dispatcher.origin(Arc::clone(call.connection), call.local);
-        call.describe(&mut origin);
-        origin.identification =
-            std::mem::replace(&mut self.identification, Identification::Unasked);
-        origin.http = Some(head);
-        let memory = &call.connection.memory;
+        let identification = std::mem::replace(&mut self.identification, Identification::Unasked);
+        let mut origin = origin_of(self.route, &self.call, identification, head);
+        let memory = &self.call.connection.memory;
         let limits = self.connection_limits;
         let open = || SessionHandle::new(Arc::clone(limits), memory, false);
         let handle = self.form.events.then(open);
@@ -127,13 +136,6 @@ impl<'a> HttpCall<'a> {
             Some(media_type) => reply::answer(text, media_type, denied),
             None => reply::events(Body::from(events::event(text, None))),
         })
-    }
-
-    fn share(&mut self, mut response: Response<Body>) -> Response<Body> {
-        if let Some(origin) = self.cors.take() {
-            reply::share(&mut response, origin);
-        }
-        response
     }
 }
 

@@ -8,37 +8,37 @@
 //! its own, a stream that has come to its end is answered with 204, and what passes by itself is a
 //! stream of one event, which tells when to come back.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject};
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::request::Parts;
-use http::{Method, Response, StatusCode, Version};
+use http::{Method, Response, StatusCode};
 
 use crate::dispatch::{Answered, Denied, stream_request, unread};
 use crate::identity::Identification;
 use crate::memory_budget::Payload;
 use crate::session_state::{ConnectionLimits, SessionHandle};
+use crate::transport::http::answer_call::{ResponseFuture, origin_of};
 use crate::transport::http::body::Body;
 use crate::transport::http::events::{
     EventReader, Events, LAST_ID, MEDIA_TYPE, last_event, response_event,
 };
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::media_types;
-use crate::transport::http::query::{MAX_QUERY, Query};
+use crate::transport::http::query::{MAX_QUERY, Query, names_method};
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
 use crate::transport::http::request_body;
 use crate::transport::http::request_check::{CallHead, check_no_body};
-use crate::transport::http::room::with_room;
+use crate::transport::http::room::{has_many, with_room};
 use crate::transport::http::route::Route;
 
-/// Whether a GET asks for a subscription: it has a query, and its `Accept` names event streams.
+/// Whether a GET asks for a subscription: its query has a method, and its `Accept` names event streams.
 pub(super) fn is_requested(head: &Parts, fields: &Fields<'_>) -> bool {
     head.method == Method::GET
-        && head.uri.query().is_some_and(|query| !query.is_empty())
+        && head.uri.query().is_some_and(names_method)
         && media_types::is_wanted(fields, MEDIA_TYPE)
 }
 
@@ -63,7 +63,7 @@ pub(super) fn answer<'a>(
     call: CallHead<'a>,
     identification: Identification,
     limits: &'a Arc<ConnectionLimits>,
-) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>> {
+) -> ResponseFuture<'a> {
     Box::pin(subscribe(head, route, call, identification, limits))
 }
 
@@ -86,7 +86,7 @@ async fn subscribe(
         }
     };
     let memory = &call.connection.memory;
-    let many = head.version >= Version::HTTP_2 || memory.is_of_host();
+    let many = has_many(&head, memory);
     // The query, what was decoded of it, and the message.
     let bytes = head.uri.path().len() + 3 * text.len() + call.bytes;
     let Ok(_held) = request_body::hold_head(bytes, many, memory) else {
@@ -98,12 +98,7 @@ async fn subscribe(
         Ok(message) => message,
         Err(error) => return refused(unread(&error).into(), error.code(), None),
     };
-    let mut origin = route
-        .dispatcher
-        .origin(Arc::clone(call.connection), call.local);
-    call.describe(&mut origin);
-    origin.identification = identification;
-    origin.http = Some(head);
+    let mut origin = origin_of(route, &call, identification, head);
     origin.only_streams = true;
     if is_over
         && route

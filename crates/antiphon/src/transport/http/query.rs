@@ -3,6 +3,12 @@
 /// The most bytes of a query.
 pub(super) const MAX_QUERY: usize = 16 * 1024;
 
+/// Whether a query has a field `method`, so that it is meant for a subscription.
+pub(super) fn names_method(text: &str) -> bool {
+    let mut names = text.split('&').map(|field| field.split('=').next());
+    names.any(|name| name == Some("method"))
+}
+
 /// The parts of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Query {

@@ -43,8 +43,11 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// Allows the page of this origin to read the response (CORS).
-pub(crate) fn share(response: &mut Response<Body>, origin: HeaderValue) {
+/// Allows the page of this origin, if there is one, to read the response (CORS).
+pub(crate) fn share(mut response: Response<Body>, origin: Option<HeaderValue>) -> Response<Body> {
+    let Some(origin) = origin else {
+        return response;
+    };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -52,6 +55,7 @@ pub(crate) fn share(response: &mut Response<Body>, origin: HeaderValue) {
         let exposed = HeaderValue::from_static("retry-after");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
+    response
 }
 
 /// The response to a CORS preflight (Fetch standard).

@@ -4,10 +4,16 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::ready;
 
-use http::StatusCode;
+use http::request::Parts;
+use http::{StatusCode, Version};
 
 use crate::memory_budget::{Account, Exhausted};
 use crate::transport::http::refusal::Refusal;
+
+/// Whether there may be many requests at a time: on one connection, or behind one host.
+pub(super) fn has_many(head: &Parts, memory: &Account) -> bool {
+    head.version >= Version::HTTP_2 || memory.is_of_host()
+}
 
 /// Polls a call only while its connection has room for more responses, where there may be many.
 pub(super) fn with_room<F>(

@@ -54,6 +54,8 @@ pub(super) struct FrameLimited<S> {
     fault: Option<Fault>,
     /// What is reserved for the message that is being received.
     held: Reservation,
+    /// Whether it is read in large steps, which are reserved, too.
+    is_long: bool,
 }
 
 /// A limit that the peer has exceeded.
@@ -76,6 +78,7 @@ impl<S: AsyncRead + Unpin> FrameLimited<S> {
             ahead,
             walk: FrameWalker::new(max_message),
             fault: None,
+            is_long: false,
         }
     }
 
@@ -169,7 +172,9 @@ impl<S> FrameLimited<S> {
 
     /// Returns what is reserved for messages that were handed over.
     pub(super) fn release(&mut self) {
-        if self.held.bytes() > 0 && (!self.is_partial() || self.walk.received() <= FREE) {
+        self.is_long &= self.is_partial();
+        let is_needed = self.is_partial() && (self.is_long || self.walk.received() > FREE);
+        if self.held.bytes() > 0 && !is_needed {
             self.held.shrink_to(0);
         }
     }
@@ -179,10 +184,16 @@ impl<S> FrameLimited<S> {
         self.walk.is_partial()
     }
 
-    /// Read size for the rest of the frame that has arrived in part.
-    pub(super) fn read_size(&self) -> usize {
+    /// Read size for the rest of a frame of which so many bytes have come at first. Who sends as fast as
+    /// it is read gets larger steps, if there is memory for them.
+    pub(super) fn read_size(&mut self, come: usize) -> usize {
         let left = usize::try_from(self.walk.left).unwrap_or(usize::MAX);
-        left.clamp(READ, LONG_READ)
+        let reserved = self.held.bytes().max(STEP);
+        if come < READ || left <= READ || self.held.set(reserved).is_err() {
+            return READ;
+        }
+        self.is_long = true;
+        left.min(LONG_READ)
     }
 
     /// Whether all that was read has been handed over, as whole messages.

@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsWire<S> {
     /// a buffer of this size: it would zero a large one before it reads into it.
     fn begin(&mut self, come: Vec<u8>) {
         let read = match self.socket.is_partial() {
-            true => self.socket.read_size(),
+            true => self.socket.read_size(come.len()),
             false => come.len(),
         };
         let config = Some(config(self.max_message, read));

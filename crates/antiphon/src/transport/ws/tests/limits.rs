@@ -1,6 +1,7 @@
 //! Limits on incoming frames.
 
 use super::*;
+use crate::memory_budget::account::Accounts;
 
 #[tokio::test]
 async fn what_breaks_a_connection() {
@@ -191,4 +192,30 @@ async fn a_flood_of_fragments_is_cut_early() {
     assert!(wire.traffic().received < 1024 * 7 + 2 * 4096);
     drop(wire);
     assert!(flooding.await.unwrap() < 4000);
+}
+
+/// tungstenite zeroes as much as it may read, also if nothing comes any more.
+#[tokio::test]
+async fn large_steps_are_reserved_or_not_taken() {
+    for (budget, come, reserved) in [
+        (1_000_000, 20, 0),
+        (1_000_000, 4_095, 0),
+        (1_000_000, 4_096, 64 * 1024),
+        (100_000, 4_096, 0),
+    ] {
+        let accounts = Accounts::new(budget, 0);
+        let (mut peer, stream) = duplex(1 << 16);
+        let mut wire = WsWire::server(stream, Bytes::new(), LIMIT, &accounts.open());
+        let frame = masked(FIN | TEXT, &[b'x'; 50_000]);
+        peer.write_all(&frame[..come]).await.unwrap();
+        assert!(is_idle(&mut wire).await);
+        let used = || accounts.budgets.requests.used();
+        assert_eq!(used(), reserved, "{come} of {budget}");
+        if budget == 1_000_000 {
+            peer.write_all(&frame[come..]).await.unwrap();
+            assert_eq!(message(&mut wire).await.len(), 50_000);
+            assert!(is_idle(&mut wire).await);
+            assert_eq!(used(), 0);
+        }
+    }
 }

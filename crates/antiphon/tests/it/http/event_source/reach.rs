@@ -199,15 +199,17 @@ async fn a_get_reaches_methods_that_open_subscriptions_and_no_others() {
             &get,
             SSE,
             "[{%22jsonrpc%22:%222.0%22,%22method%22:%22add%22}]",
-            invalid,
+            (405, -1),
         ),
         (&get, SSE, &deep, no_json),
         // A key that is too long counts as too many keys: the browser may try again.
         (&get, SSE, &long, found),
         (&get, SSE, &too_long, (414, -32600)),
-        // Queries that are none.
-        (&get, SSE, "x", invalid),
-        (&get, SSE, "params=[%22gold%22]", invalid),
+        // Queries that have no method are meant for somebody else, or wrong.
+        (&get, SSE, "x", (405, -1)),
+        (&get, SSE, "methods=a&api_key=method", (405, -1)),
+        (&get, SSE, "params=[%22gold%22]", (405, -1)),
+        (&get, SSE, "method", unknown),
         (&get, SSE, "method=news.subscribe&method=add", invalid),
         (
             &get,
