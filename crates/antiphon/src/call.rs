@@ -273,7 +273,7 @@ impl Call {
 
     /// The cursor behind which the caller wants to go on: the member `after`, or for an event stream the
     /// id of the last event that it has seen.
-    fn after(&self) -> Option<&str> {
+    pub(crate) fn after(&self) -> Option<&str> {
         let session = self.origin.session.as_ref();
         let header = || {
             let head = self.origin.http.as_ref();

@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::balance::{Attempt, Balancer};
 use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
@@ -162,9 +163,58 @@ impl Prepared {
             match &shared.transport {
                 ClientTransport::Http(http) => self.send_http(http, id).await,
                 ClientTransport::Session(source) => self.send_over_session(source, id).await,
+                // In a box, so that other calls are not larger.
+                ClientTransport::Balanced(balancer) => {
+                    Box::pin(self.send_to_some(balancer, id)).await
+                }
             }
         });
         CallFuture { future, read }
+    }
+
+    /// Sends the request to one of several upstreams, and to another one if it may.
+    async fn send_to_some(
+        self,
+        balancer: &Balancer,
+        id: Option<Option<Id>>,
+    ) -> Result<CallOutcome, Error> {
+        let attempt = Attempt {
+            subject: self.method.quoted(),
+            timeout: self.timeout,
+            current: self.current.clone(),
+            idempotent: self.idempotent,
+            streams: false,
+        };
+        let send = |upstream: Arc<Shared>, left| {
+            let prepared = self.for_upstream(Arc::clone(&upstream), left);
+            let id = id.clone();
+            async move {
+                match &upstream.transport {
+                    ClientTransport::Http(http) => prepared.send_http(http, id).await,
+                    ClientTransport::Session(source) => {
+                        prepared.send_over_session(source, id).await
+                    }
+                    ClientTransport::Balanced(_) => Err(Error::nested(prepared.method.quoted())),
+                }
+            }
+        };
+        let shared = Arc::clone(&self.shared);
+        shared
+            .with_upstream(balancer, attempt, send, CallOutcome::status)
+            .await
+    }
+
+    /// The same request, for one of several upstreams, with this timeout.
+    fn for_upstream(&self, shared: Arc<Shared>, timeout: Option<Duration>) -> Self {
+        Self {
+            shared,
+            method: self.method.clone(),
+            params: self.params.clone(),
+            timeout,
+            idempotent: self.idempotent,
+            progress: self.progress.clone(),
+            current: self.current.clone(),
+        }
     }
 
     /// Sends an HTTP request.
@@ -179,7 +229,7 @@ impl Prepared {
         shared.write(&mut text, id.as_ref(), self.method.plain(), params, extras);
         let outgoing = Outgoing {
             subject,
-            text,
+            text: text.into(),
             timeout: self.timeout,
             current: self.current,
             max: shared.calls.max_response,
@@ -254,6 +304,14 @@ enum RawOutcome {
 }
 
 impl CallOutcome {
+    /// The HTTP status, if there is one.
+    fn status(&self) -> Option<StatusCode> {
+        match &self.raw {
+            RawOutcome::Http(answer, _) => Some(answer.status()),
+            RawOutcome::Session(..) | RawOutcome::Nothing => None,
+        }
+    }
+
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
         let subject = self.method.quoted();
         let raw = match self.raw {

@@ -4,6 +4,7 @@
 //! One task owns the connection. It belongs to the client: dropping the last clone closes it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
@@ -47,8 +48,10 @@ pub(super) struct Driver {
 pub(super) struct Core {
     pub(super) connector: SessionConnector,
     pub(super) authentication: Option<SessionAuthentication>,
-    pub(super) reconnect: Option<Reconnect>,
+    reconnect: Option<Reconnect>,
     pub(super) tells_deadlines: bool,
+    /// Whether each call connects by itself, instead of waiting for the reconnection.
+    pub(super) on_demand: AtomicBool,
     pub(super) state: watch::Sender<State>,
     /// Tells the task that a call waits for a connection.
     wanted: Notify,
@@ -76,6 +79,7 @@ impl Driver {
                 authentication,
                 reconnect,
                 tells_deadlines,
+                on_demand: AtomicBool::new(false),
                 state: watch::Sender::new(State::Idle),
                 wanted: Notify::new(),
                 tasks: Mutex::default(),
@@ -95,8 +99,13 @@ impl Driver {
                 State::Open(handle) if handle.end().is_none() => {
                     return Ok(handle);
                 }
-                State::Lost(end) if self.core.reconnect.is_none() => {
-                    return Err(SessionError::Over(end));
+                State::Lost(end) if self.core.reconnect().is_none() => {
+                    if begun || !self.core.on_demand.load(Ordering::Relaxed) {
+                        return Err(SessionError::Over(end));
+                    }
+                    self.core.begin();
+                    begun = true;
+                    continue;
                 }
                 State::Failed(error) if begun => {
                     if let Some((status, text)) = refusal(&error) {
@@ -136,6 +145,12 @@ impl Drop for Driver {
 }
 
 impl Core {
+    /// The policy of reconnecting, if calls wait for it.
+    pub(super) fn reconnect(&self) -> Option<&Reconnect> {
+        let waits = !self.on_demand.load(Ordering::Relaxed);
+        self.reconnect.as_ref().filter(|_| waits)
+    }
+
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,6 +168,7 @@ impl Core {
         }
         if matches!(&*self.state.borrow(), State::Lost(_) | State::Open(_))
             && self.reconnect.is_none()
+            && !self.on_demand.load(Ordering::Relaxed)
         {
             return false;
         }
@@ -170,14 +186,20 @@ impl Core {
             State::Open(current) => current.is(handle) && current.end().is_none(),
             _ => false,
         };
-        let Some(reconnect) = self.reconnect.as_ref().filter(|_| is_open) else {
+        let on_demand = self.on_demand.load(Ordering::Relaxed);
+        if !is_open || (self.reconnect.is_none() && !on_demand) {
             return true;
-        };
+        }
         if tasks.retired.len() >= MAX_RETIRED {
             return false;
         }
         tracing::debug!("{} stops", self.connector.place());
         tasks.retired.push(handle.clone());
+        let Some(reconnect) = self.reconnect() else {
+            self.state.send_replace(State::Idle);
+            tasks.current = None;
+            return true;
+        };
         self.state.send_replace(State::Connecting(1));
         // The clients of a server do not all connect at once.
         let (core, pause) = (Arc::clone(self), reconnect.pause(0));
@@ -189,15 +211,20 @@ impl Core {
         true
     }
 
-    /// Tells that a connection is lost, unless it was retired.
-    fn lose(&self, handle: &SessionHandle, end: &Arc<End>) -> bool {
+    /// Tells that a connection is lost, unless it was retired. Returns whether its task goes on.
+    fn lose(&self, handle: &SessionHandle, end: Arc<End>) -> bool {
+        // Under one lock, so that a caller that sees the loss can start a new task.
         let mut tasks = self.tasks();
-        let retired = tasks.retired.iter().position(|retired| retired.is(handle));
-        match retired {
-            Some(place) => drop(tasks.retired.swap_remove(place)),
-            None => drop(self.state.send_replace(State::Lost(Arc::clone(end)))),
+        if let Some(place) = tasks.retired.iter().position(|other| other.is(handle)) {
+            tasks.retired.swap_remove(place);
+            return false;
         }
-        retired.is_none()
+        let goes_on = !end.ours && self.reconnect().is_some();
+        self.state.send_replace(State::Lost(end));
+        if !goes_on {
+            tasks.current = None;
+        }
+        goes_on
     }
 
     fn is_current(&self, handle: &SessionHandle) -> bool {
@@ -241,18 +268,14 @@ impl Core {
                             (authentication.accompany(&mut session, &handle, is_current)).await
                         }
                     };
-                    if !self.lose(&handle, &end) {
-                        return;
-                    }
+                    tracing::debug!("the connection has ended: {}", Printable(&end.reason));
                     let was_used = handle.sent() > self.told() - told;
                     unused = if was_used { 0 } else { unused + 1 };
-                    tracing::debug!("the connection has ended: {}", Printable(&end.reason));
-                    let ours = end.ours;
                     faults = match end.misbehaved {
                         true => faults.saturating_add(1),
                         false => 0,
                     };
-                    if ours {
+                    if !self.lose(&handle, end) {
                         return;
                     }
                 }
@@ -262,8 +285,7 @@ impl Core {
                     let failed = State::Failed(Arc::new(error));
                     let last = |max: u32| attempt + 1 >= max;
                     if self
-                        .reconnect
-                        .as_ref()
+                        .reconnect()
                         .is_none_or(|r| is_refused || r.max_attempts.is_some_and(last))
                     {
                         // Under one lock, so that a caller that sees the failure can start a new

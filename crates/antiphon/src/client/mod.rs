@@ -8,6 +8,7 @@
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
+//! | `balance/` | [`Balanced`]: one of several servers for each call |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
 //! | `subscription/` | [`Subscription`]: a remote stream |
 //! | `transport.rs` | the way to the server: HTTP exchanges, or a session |
@@ -29,12 +30,15 @@
 //! | `session_connector.rs` | sessions: address → connection |
 //! | `peer.rs` | sessions: a client for calling back the caller of a method |
 //! | `token/` | bearer tokens, fixed or from a provider |
+//! | `remote/` | [`Remote`]: the methods of another server as a part of a router |
 //! | `tls.rs` | options of TLS |
 //! | `error.rs`, `error_text.rs` | [`Error`]: why there is no result, and whether the call may have run; its text |
 //! | `access_error.rs` | the same for callers who are unknown, or must not |
+//! | `memory_net.rs` | servers in memory for tests, which can be cut off |
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod access_error;
+mod balance;
 mod batch;
 mod batch_responses;
 pub mod blocking;
@@ -52,9 +56,12 @@ mod handle;
 mod http;
 mod late;
 mod macros;
+#[cfg(test)]
+mod memory_net;
 mod peer;
 mod prepared_request;
 mod reconnect;
+mod remote;
 mod request;
 mod response;
 mod response_meter;
@@ -69,6 +76,7 @@ mod tls;
 mod token;
 mod transport;
 
+pub use balance::{Balanced, IntoUpstream, UpstreamStatus};
 pub use batch::Batch;
 pub use batch_responses::{Responses, Ticket};
 pub use builder::ClientBuilder;
@@ -81,5 +89,6 @@ pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) use peer::over;
 pub use reconnect::Reconnect;
+pub use remote::Remote;
 pub use subscription::{PendingSubscription, StreamError, Subscription};
 pub use token::BearerToken;

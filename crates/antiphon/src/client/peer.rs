@@ -56,6 +56,7 @@ pub(crate) fn over(handle: SessionHandle, place: &str) -> Client {
             next_id: Box::new(move || ids.next_id()),
             ..CallOptions::default()
         },
+        upstreams: Vec::new(),
     };
     Client {
         scope: Scope {

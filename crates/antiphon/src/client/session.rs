@@ -212,13 +212,13 @@ impl<'a> SessionExchange<'a> {
     /// reconnects, the next session is used.
     pub(super) async fn send(
         &mut self,
-        text: Vec<u8>,
+        text: &[u8],
         calls: impl Fn() -> Vec<NewCall>,
     ) -> Result<(SessionHandle, Vec<Waiting>, u64), Error> {
         loop {
             let calls = calls();
             let handle = self.handle(calls.len()).await?;
-            match self.post(&handle, calls, text.clone()) {
+            match self.post(&handle, calls, text.to_vec()) {
                 Err(error) if error.is_closed() && self.source.reconnects() => {}
                 posted => return posted.map(|(waiting, serial)| (handle, waiting, serial)),
             }
@@ -353,7 +353,7 @@ impl Shared {
             ..exchange.extras()
         };
         self.write(&mut text, None, sending.method, sending.params, extras);
-        let (handle, _, serial) = exchange.send(text, Vec::new).await?;
+        let (handle, _, serial) = exchange.send(&text, Vec::new).await?;
         exchange.written(&handle, serial).await
     }
 }

@@ -1,5 +1,6 @@
 //! Source of sessions: the client's own connection, or the session of the call that a method is answering.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection_state::{ConnectionWatch, State};
@@ -39,8 +40,16 @@ impl SessionSource {
 
     pub(super) fn reconnects(&self) -> bool {
         match self {
-            Self::Own(driver) => driver.core.reconnect.is_some(),
+            Self::Own(driver) => driver.core.reconnect().is_some(),
             Self::Peer(_) => false,
+        }
+    }
+
+    /// From now on a call does not wait while the connection is lost: it connects, and fails if that
+    /// fails. For a client that is one of several, whose calls can go elsewhere.
+    pub(super) fn connect_on_demand(&self) {
+        if let Self::Own(driver) = self {
+            driver.core.on_demand.store(true, Ordering::Relaxed);
         }
     }
 
@@ -50,7 +59,7 @@ impl SessionSource {
         let Self::Own(driver) = self else {
             return None;
         };
-        let reconnect = driver.core.reconnect.as_ref()?;
+        let reconnect = driver.core.reconnect()?;
         let may = reconnect
             .max_attempts
             .is_none_or(|max| attempt.saturating_add(1) < max);

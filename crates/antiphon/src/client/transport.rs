@@ -1,9 +1,10 @@
-//! Transport of a client: HTTP exchanges, or a session.
+//! Transport of a client: HTTP exchanges, a session, or that of one of several upstreams.
 
 use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::balance::Balancer;
 use super::connect::HttpPool;
 use super::http::{Exchange, Received};
 use super::prepared_request::{CommonHeaders, PreparedRequest};
@@ -15,6 +16,8 @@ use crate::router::BoxError;
 pub(super) enum ClientTransport {
     Http(Box<Http>),
     Session(SessionSource),
+    /// That of one of the upstreams, for each call.
+    Balanced(Balancer),
 }
 
 /// HTTP: one exchange per request.

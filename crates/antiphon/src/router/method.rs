@@ -250,6 +250,9 @@ impl Method {
         self
     }
 
+    /// The name of a method for all names below a prefix, in the log and in metrics.
+    pub(crate) const REST: &'static str = "*";
+
     /// Sets what the handler is known to return.
     pub(crate) fn opens(self, kind: Kind) -> Self {
         self.options(|options| options.kind = kind)

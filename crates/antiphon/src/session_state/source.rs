@@ -245,6 +245,11 @@ impl Source {
             Some(Ok(())) => {
                 message.extend_anyway(MessageFormat::TAIL);
                 self.made += 1;
+                if let Some(place) = items.as_mut().take_place() {
+                    self.format
+                        .insert_place(self.made, &place, &mut message.text);
+                    self.cursor = place.cursor;
+                }
                 Ok(())
             }
             Some(Err(error)) => Err(Ending::Error(error)),

@@ -8,6 +8,7 @@ mod auth;
 #[cfg(unix)]
 mod blocked_start;
 mod client_answers;
+mod client_balanced;
 mod client_batch;
 mod client_blocking;
 mod client_floods;
@@ -28,6 +29,7 @@ mod macros;
 #[cfg(unix)]
 mod program;
 mod rate_limit;
+mod remote;
 mod rpc_trait;
 mod session;
 mod spec;

@@ -208,6 +208,7 @@ impl ClientBuilder {
             place,
             transport,
             calls: self.calls,
+            upstreams: Vec::new(),
         };
         Client {
             scope: Scope {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use antiphon_proto::ErrorCode;
 use tokio::time::{sleep, timeout};
 
-use super::super::error::{Error, Reason};
+use super::super::balance::{Attempt, Balancer};
+use super::super::error::{Error, ErrorKind, Reason};
 use super::super::session::{Sending, SessionExchange};
 use super::super::session_source::SessionSource;
 use super::super::shared::Shared;
@@ -70,14 +71,60 @@ impl Request {
     fn source(&self) -> Result<&SessionSource, Error> {
         match &self.shared.transport {
             ClientTransport::Session(source) => Ok(source),
-            ClientTransport::Http(_) => Err(Error::local(
-                &self.subject(),
-                "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
-            )),
+            ClientTransport::Balanced(_) => Err(Error::nested(&self.subject())),
+            ClientTransport::Http(_) => Err(Error::needs_session(&self.subject())),
         }
     }
 
     pub(super) async fn open(self) -> Result<Open, Error> {
+        match &self.shared.transport {
+            ClientTransport::Balanced(balancer) => Box::pin(self.open_on_some(balancer)).await,
+            _ => self.clone().open_here().await,
+        }
+    }
+
+    /// Subscribes on one of several upstreams.
+    async fn open_on_some(&self, balancer: &Balancer) -> Result<Open, Error> {
+        let subject = self.subject();
+        let attempt = Attempt {
+            subject: &subject,
+            timeout: self.timeout,
+            current: self.current.clone(),
+            idempotent: true,
+            streams: true,
+        };
+        let open = |shared, timeout| {
+            let request = Self {
+                shared,
+                timeout,
+                ..self.clone()
+            };
+            request.open_here()
+        };
+        let opened = self.shared.with_upstream(balancer, attempt, open, |_| None);
+        opened.await
+    }
+
+    /// Subscribes again on one of several upstreams, for as long as none can be reached.
+    async fn reopen_on_some(&self, balancer: &Balancer) -> Result<Open, Error> {
+        let (mut attempt, mut refusals) = (0, 0);
+        loop {
+            let error = match self.open_on_some(balancer).await {
+                Ok(open) => return Ok(open),
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::NotSent | ErrorKind::Unknown => refusals = 0,
+                _ if is_passing(&error) && refusals < MAX_REFUSALS => refusals += 1,
+                _ => return Err(error),
+            }
+            let asked = error.retry_after().unwrap_or_default().min(MAX_PAUSE);
+            sleep(balancer.pause(attempt).max(asked)).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    async fn open_here(self) -> Result<Open, Error> {
         let source = self.source()?;
         let subject = self.subject();
         let params = self.params.as_ref();
@@ -123,6 +170,13 @@ impl Request {
     /// Subscribes again, after an outage of any length. `stopping` is the connection whose server has
     /// said that it stops: on that one there is nothing to be had any more.
     pub(super) async fn reopen(self, stopping: Option<SessionHandle>) -> Result<Open, Error> {
+        if let ClientTransport::Balanced(balancer) = &self.shared.transport {
+            if let Some(handle) = &stopping {
+                self.shared.retire(handle);
+            }
+            // Another one may be there at once.
+            return self.reopen_on_some(balancer).await;
+        }
         let source = self.source()?;
         if let Some(handle) = stopping.filter(|handle| !source.retire(handle)) {
             let _ = timeout(STOPPING, source.until_over(&handle)).await;

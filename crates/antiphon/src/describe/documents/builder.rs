@@ -130,6 +130,12 @@ impl OpenRpc {
                 definitions.correct(&mut subscription.item.schema);
             }
         }
+        let (forwarded, theirs) = self.tree.forwarded_documents(self.reader);
+        methods.extend(forwarded);
+        let mut schemas = definitions.schemas;
+        for (name, schema) in theirs {
+            schemas.entry(name).or_insert(schema);
+        }
         let given = |own: &Option<String>, routers: &str, none: &str| match own {
             Some(text) => text.clone(),
             None if routers.is_empty() => none.to_owned(),
@@ -149,9 +155,7 @@ impl OpenRpc {
                 version: given(&self.version, root.version(), NO_VERSION),
             },
             methods,
-            components: Components {
-                schemas: definitions.schemas,
-            },
+            components: Components { schemas },
             namespaces: self.namespaces(),
         }
     }
