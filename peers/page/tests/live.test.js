@@ -213,6 +213,7 @@ test("the page counts what the topic has not kept", async () => {
       } else {
         tell({ seq: 1, missed: 3, cursor: "5-1-b", result: "fifth" });
         tell({ seq: 3, cursor: "5-1-d", result: "seventh" });
+        tell({ seq: 4, missed: 2, end: "lagged" });
       }
     });
   });
@@ -221,16 +222,17 @@ test("the page counts what the topic has not kept", async () => {
   await page.locator(".console").waitFor();
   await field(page, "topic").fill("gaps");
   await page.getByRole("button", { name: "Subscribe" }).click();
-  await page.locator(".items > li", { hasText: "seventh" }).waitFor();
+  await page.locator(".state", { hasText: "Ended" }).waitFor();
   assert.deepEqual(await rows(page), [
     '1"first"',
     "3 items missing here: the server did not keep them",
     '5"fifth"',
     "1 item missing here: the server dropped them",
     '7"seventh"',
+    "2 items missing here: the server did not keep them",
   ]);
   assert.deepEqual(afters, [undefined, "5-1-7"]);
-  assert.match(await page.locator(".live .answer-head").textContent(), /3 items, 4 missing/);
+  assert.match(await page.locator(".live .answer-head").textContent(), /3 items, 6 missing/);
   await opened.close();
 });
 
