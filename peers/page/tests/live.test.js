@@ -231,7 +231,7 @@ test("the page counts what the topic has not kept", async () => {
     '7"seventh"',
     "2 items missing here: the server did not keep them",
   ]);
-  assert.deepEqual(afters, [undefined, "5-1-7"]);
+  assert.deepEqual(afters, [null, "5-1-7"]);
   assert.match(await page.locator(".live .answer-head").textContent(), /3 items, 6 missing/);
   await opened.close();
 });

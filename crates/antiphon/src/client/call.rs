@@ -257,6 +257,7 @@ impl Prepared {
             method: self.method.plain(),
             params: params.as_deref(),
             after: None,
+            asks_start: false,
             timeout: self.timeout,
             current: self.current,
             idempotent: self.idempotent,

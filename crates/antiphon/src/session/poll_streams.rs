@@ -72,6 +72,13 @@ impl<W: Wire> Session<W> {
                         break;
                     }
                 }
+                Taken::Start => {
+                    if !self.handle.writes(key, seq) {
+                        drop(self.streams.sources.remove(&key));
+                        break;
+                    }
+                    self.send(&mut message);
+                }
                 Taken::Dropped => {}
                 Taken::Over(ending) => {
                     self.handle.end_queue(source, &ending);

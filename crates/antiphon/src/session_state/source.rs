@@ -35,6 +35,8 @@ pub(crate) struct Source {
     waker: Waker,
     /// Whether the topic knows the waker.
     listens: bool,
+    /// The cursor of the place where it begins, if its subscriber has asked for it and was not told yet.
+    start: Option<Box<str>>,
     /// The cursor of the item of a topic that was made last, for the id of its event.
     cursor: Option<Box<str>>,
     /// What is missing behind the last item of a topic that has come to its end.
@@ -49,6 +51,8 @@ pub(crate) enum Taken {
         item: Arc<Item>,
         more: bool,
     },
+    /// A message that says where the subscription begins.
+    Start,
     /// There was no memory for the item, and the subscription goes on without it.
     Dropped,
     /// Nothing; it rings when something comes.
@@ -65,6 +69,7 @@ impl Source {
             current,
             method,
             caller,
+            start,
             ..
         } = opening;
         let alarm = Arc::new(Alarm {
@@ -84,6 +89,7 @@ impl Source {
             waker: Waker::from(Arc::clone(&alarm)),
             alarm,
             listens: false,
+            start,
             cursor: None,
             missed: None,
         }
@@ -140,6 +146,13 @@ impl Source {
         if !self.listens {
             feed.listen(&self.waker);
             self.listens = true;
+        }
+        if let Some(start) = self.start.take() {
+            message.text.clear();
+            if self.format.start(&start, &mut message.text) {
+                self.is_awake();
+                return Taken::Start;
+            }
         }
         let next = feed.next();
         self.write(next, message)
@@ -214,7 +227,7 @@ impl Source {
                     self.cursor = Some(item.cursor(all));
                     Poll::Ready(Ok(()))
                 }
-                Taken::Dropped => {
+                Taken::Dropped | Taken::Start => {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }

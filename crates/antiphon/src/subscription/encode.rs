@@ -6,6 +6,7 @@
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"missed":3,"cursor":C,"result":…}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"cursor":C,"key":K,"result":…}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":3,"missed":null,"end":"lagged"}}
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"cursor":C}}
 //! ```
 
 use antiphon_proto::{ErrorCode, ErrorObject};
@@ -112,6 +113,19 @@ impl MessageFormat {
         self.head(seq, &mut head);
         let at = head.len().min(text.len());
         text.splice(at..at, members);
+    }
+
+    /// Appends the message that says where a subscription begins, which is no item. Returns `false` if plain
+    /// subscribers would not know what it is.
+    pub(crate) fn start(&self, cursor: &str, text: &mut Vec<u8>) -> bool {
+        if !self.plain {
+            text.extend_from_slice(&self.head);
+            text.extend_from_slice(b",\"cursor\":");
+            // Serializing a string to memory does not fail.
+            let _ = serde_json::to_writer(&mut *text, cursor);
+            text.extend_from_slice(Self::TAIL);
+        }
+        !self.plain
     }
 
     /// The most bytes that a message has beside the text and the key of an item of a topic.
@@ -227,7 +241,13 @@ mod tests {
             with(r#""error":{"code":7,"message":"no"}"#)
         );
 
+        let mut start = Vec::new();
+        assert!(full.start("5-1-0", &mut start));
+        let expected = format!("{head},\"cursor\":\"5-1-0\"}}}}");
+        assert_eq!(text(Some(start)), Some(expected));
+
         let plain = MessageFormat::new("tick\"s", "0x1", true);
+        assert!(!plain.start("5-1-0", &mut Vec::new()));
         let with = |rest: &str| Some(format!("{head},{rest}}}}}"));
         assert_eq!(item(&plain), with(r#""result":[1]"#));
         assert_eq!(plain.end(7, None, &Ending::Complete), None);

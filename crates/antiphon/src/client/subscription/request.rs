@@ -135,6 +135,8 @@ impl Request {
             method: &self.method,
             params: params.as_deref(),
             after: self.after.as_ref().map(Cursor::as_str),
+            // To go on from there, if the connection breaks before an item has come.
+            asks_start: source.reconnects() && source.tells_deadlines(),
             timeout: self.timeout,
             current: self.current.clone(),
             // Safe to retry: a lost connection ends its subscriptions.

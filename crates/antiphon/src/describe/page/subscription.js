@@ -1,9 +1,9 @@
 // Subscription client over a WebSocket or an event stream.
 //
 // The event stream is used with a token, or if no WebSocket can be opened. Both call a listener:
-// `{ opened(id), item(seq, raw, missed, cursor), ended(reason, error, seq, missed), failed(text), broke(text) }`,
-// where `missed` counts the items before this one, or before the end, that the server has not kept; null if it
-// does not know.
+// `{ opened(id), began(cursor), item(seq, raw, missed, cursor), ended(reason, error, seq, missed), failed(text),
+// broke(text) }`, where `missed` counts the items before this one, or before the end, that the server has not
+// kept; null if it does not know.
 //
 // If items have cursors, a subscription whose connection breaks is begun again behind the last one.
 
@@ -26,7 +26,8 @@ export function subscribe(method, params, listener) {
   let current = null;
   let stopped = false;
   let wasOpened = false;
-  let after;
+  // Asks where it begins, to go on there if the connection breaks before an item has come.
+  let after = method.stream.resumes ? null : undefined;
   let attempts = 0;
   let timer = 0;
   const again = (otherwise) => {
@@ -41,6 +42,7 @@ export function subscribe(method, params, listener) {
       wasOpened = true;
       listener.opened();
     },
+    began: (cursor) => (after = cursor),
     item(seq, raw, missed, cursor) {
       attempts = 0;
       after = cursor ?? after;
@@ -123,6 +125,7 @@ function messageReader(listener) {
       else if (part("end") !== undefined) end(() => listener.ended(JSON.parse(part("end")), null, seq, missed));
       else if (part("error") !== undefined)
         end(() => listener.ended("error", decodeResponse(params, text)?.error, seq, missed));
+      else if (cursor !== undefined) listener.began(cursor);
     },
   };
 }

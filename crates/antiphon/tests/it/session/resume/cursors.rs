@@ -210,6 +210,53 @@ async fn who_subscribes_to_all_keys_is_told_each() {
     assert_eq!((event.item, event.key, event.cursor), (1, None, None));
 }
 
+/// Who asks for it is told where the subscription begins, before the first item.
+#[tokio::test]
+async fn a_subscription_says_where_it_begins_if_it_is_asked() {
+    for (method, params, after, place) in [
+        ("of", r#"["k"]"#, r#","after":null"#, Some("-1-2")),
+        ("all", "[]", r#","after":null"#, Some("-0-2")),
+        ("of", r#"["k"]"#, "", None),
+        ("plain", r#"["k"]"#, r#","after":null"#, None),
+        ("count", "[]", r#","after":null"#, None),
+    ] {
+        let topic = super::topic(5);
+        publish(&topic, 8..=9);
+        let router = Router::of(Numbers(topic.clone()));
+        let server = SessionServer::raw(Server::new(router)).await;
+        let mut peer = server.connect().await;
+        let request = |after: &str| {
+            let start = r#"{"jsonrpc":"2.0","id":1,"method":"#;
+            format!(r#"{start}"{method}","params":{params}{after}}}"#)
+        };
+        peer.say([request(after)]).await;
+        let id = peer.next().await["result"].take();
+        let mut peers = vec![peer];
+        if let Some(place) = place {
+            let begins = peers[0].next().await;
+            let cursor = &begins["params"]["cursor"];
+            assert!(cursor.as_str().unwrap().ends_with(place), "{begins}");
+            let expected = json!({"subscription": id, "cursor": cursor});
+            assert_eq!(begins["params"], expected, "{method}");
+            // Nobody has missed anything behind it.
+            let mut other = server.connect().await;
+            other.say([request(&format!(",\"after\":{cursor}"))]).await;
+            assert!(other.next().await["result"].is_string());
+            peers.push(other);
+        }
+        publish(&topic, [1]);
+        for peer in &mut peers {
+            let item = peer.next().await;
+            let params = &item["params"];
+            assert_eq!(
+                (&params["result"], &params["missed"]),
+                (&json!(1), &Value::Null)
+            );
+            assert!(method == "plain" || params["seq"] == 1, "{item}");
+        }
+    }
+}
+
 /// The topic has gone when the subscription begins, and has kept nothing.
 #[tokio::test]
 async fn what_is_missing_before_the_end_is_told_with_it() {

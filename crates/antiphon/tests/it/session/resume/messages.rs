@@ -39,6 +39,20 @@ async fn every_sequence_of_messages_around_an_outage_has_a_defined_outcome() {
             &["interrupted", "1"],
         ),
         (
+            "the place where it begins",
+            vec![item(r#""cursor":"c0""#)],
+            Some("\"c0\""),
+            vec![at(1, 1)],
+            &["1"],
+        ),
+        (
+            "a place, and then items without one",
+            vec![item(r#""cursor":"c0""#), item(r#""seq":1,"result":1"#)],
+            None,
+            vec![item(r#""seq":1,"result":1"#)],
+            &["1", "interrupted", "1"],
+        ),
+        (
             "no gap",
             vec![at(1, 1)],
             Some("\"c1\""),
