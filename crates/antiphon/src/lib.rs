@@ -387,8 +387,8 @@ pub use router::{
 pub use schemars;
 #[cfg(feature = "server")]
 pub use server::{
-    BoundServer, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands, ServerHandle,
-    ServerInfo, Settings, Supervision,
+    BoundServer, Gateway, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands,
+    ServerHandle, ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;
 pub use topic::{

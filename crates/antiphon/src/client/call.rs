@@ -107,6 +107,11 @@ impl<R: DeserializeOwned> PendingCall<R> {
         self
     }
 
+    /// Makes the call return the text of its result.
+    pub(super) fn raw(self) -> CallFuture<RawJson> {
+        self.prepared.send(Some(self.id), CallOutcome::raw)
+    }
+
     /// Makes the call return the whole HTTP response, even if that holds an error.
     ///
     /// # Errors
@@ -303,6 +308,17 @@ enum RawOutcome {
     Nothing,
 }
 
+impl RawOutcome {
+    /// The text of the result.
+    fn text(self, subject: &str, shared: &Shared) -> Result<RawJson, Error> {
+        match self {
+            Self::Http(answer, id) => answer.single(subject, id.as_ref(), &shared.calls.rules),
+            Self::Session(outcome, _) => outcome.map_err(|error| Error::refused(subject, error)),
+            Self::Nothing => Err(Error::local(subject, "nothing was asked")),
+        }
+    }
+}
+
 impl CallOutcome {
     /// The HTTP status, if there is one.
     fn status(&self) -> Option<StatusCode> {
@@ -314,16 +330,11 @@ impl CallOutcome {
 
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
         let subject = self.method.quoted();
-        let raw = match self.raw {
-            RawOutcome::Http(answer, id) => {
-                answer.single(subject, id.as_ref(), &self.shared.calls.rules)?
-            }
-            RawOutcome::Session(outcome, _) => {
-                outcome.map_err(|error| Error::refused(subject, error))?
-            }
-            RawOutcome::Nothing => return Err(Error::local(subject, "nothing was asked")),
-        };
-        decode(subject, &raw)
+        decode(subject, &self.raw.text(subject, &self.shared)?)
+    }
+
+    fn raw(self) -> Result<RawJson, Error> {
+        self.raw.text(self.method.quoted(), &self.shared)
     }
 
     fn nothing(self) -> Result<(), Error> {

@@ -1,6 +1,9 @@
 //! Attempts of one call: at one upstream after the other, as long as that is safe.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -77,7 +80,16 @@ impl Shared {
                 return last.unwrap_or_else(|| Err(none()));
             };
             let left = own.map(|own| own.saturating_duration_since(now));
-            let outcome = send(Arc::clone(upstream), left).await;
+            let sending = send(Arc::clone(upstream), left);
+            let outcome = match attempt.idempotent && !attempt.streams {
+                true => until_silent(sending, balancer, pick.index)
+                    .await
+                    .unwrap_or_else(|| {
+                        let reason = Reason::Closed("the server does not answer any more".into());
+                        Err(Error::unknown(attempt.subject, reason))
+                    }),
+                false => sending.await,
+            };
             let (verdict, next) = match &outcome {
                 Ok(response) => of_response(status(response), attempt.idempotent),
                 Err(error) => of_error(error, attempt.idempotent, now.elapsed()),
@@ -108,6 +120,21 @@ impl Shared {
             last = Some(outcome);
         }
     }
+}
+
+/// The outcome of an attempt; `None` if a check finds the upstream silent before, and another one is up.
+/// The silent one may have run the call, and will perhaps never say so.
+async fn until_silent<F: Future>(
+    sending: F,
+    balancer: &Balancer,
+    index: usize,
+) -> Option<F::Output> {
+    let (mut sending, mut silent) = (pin!(sending), pin!(balancer.silent(index)));
+    poll_fn(|cx| match sending.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => silent.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// The outcome of two attempts. A call that may have run has that outcome, even if the later attempt
