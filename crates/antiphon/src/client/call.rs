@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::balance::{Attempt, Balancer};
+use super::balance::{Attempt, Balancer, Told};
 use super::driver::SessionSource;
 use super::error::Error;
 use super::request::Outgoing;
@@ -205,7 +205,7 @@ impl Prepared {
         };
         let shared = Arc::clone(&self.shared);
         shared
-            .with_upstream(balancer, attempt, send, CallOutcome::status)
+            .with_upstream(balancer, attempt, send, CallOutcome::told)
             .await
     }
 
@@ -320,11 +320,12 @@ impl RawOutcome {
 }
 
 impl CallOutcome {
-    /// The HTTP status, if there is one.
-    fn status(&self) -> Option<StatusCode> {
+    /// What it says of the attempt at an upstream.
+    fn told(&self) -> Told {
         match &self.raw {
-            RawOutcome::Http(answer, _) => Some(answer.status()),
-            RawOutcome::Session(..) | RawOutcome::Nothing => None,
+            RawOutcome::Http(answer, _) => Told::Status(answer.status()),
+            RawOutcome::Session(Err(error), _) => Told::by(error),
+            RawOutcome::Session(Ok(_), _) | RawOutcome::Nothing => Told::Nothing,
         }
     }
 

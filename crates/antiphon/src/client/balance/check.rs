@@ -15,6 +15,7 @@ use crate::client::handle::Client;
 use crate::client::shared::{Scope, Shared};
 use crate::client::transport::ClientTransport;
 use crate::current_call::CurrentCall;
+use crate::error::not_run;
 use crate::identity::Principal;
 
 /// A name that the protocol reserves, so it is no method of a user. Whatever the answer is, the server
@@ -83,7 +84,10 @@ async fn check(balancer: &Balancer, index: usize, upstream: &Arc<Shared>, timeou
     pick.end(match answer {
         Ok(_) => Verdict::Well,
         Err(error) => match (error.kind(), error.reason()) {
-            (ErrorKind::Refused(_), _) => Verdict::Well,
+            (ErrorKind::Refused(error), _) => match not_run(error) {
+                Some(true) => Verdict::Down,
+                _ => Verdict::Well,
+            },
             (ErrorKind::Rejected { status, .. }, _) if !status.is_server_error() => Verdict::Well,
             (ErrorKind::Local, _) | (_, Some(Reason::Token)) => Verdict::Nothing,
             // The time of a call may be over for a reason of its own, that of a check may not.

@@ -19,7 +19,7 @@ mod health;
 mod outage_tests;
 mod status;
 
-pub(super) use attempts::Attempt;
+pub(super) use attempts::{Attempt, Told};
 pub(super) use balancer::Balancer;
 pub use builder::{Balanced, IntoUpstream};
 pub use status::UpstreamStatus;

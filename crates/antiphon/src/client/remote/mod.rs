@@ -13,6 +13,7 @@
 //! | `document.rs` | what the other server says of its methods, asked for again from time to time |
 //! | `watch.rs` | whether the other server answers, asked from time to time |
 //! | `source.rs` | what documents, health and metrics show of it |
+//! | `outage_tests.rs` | servers that are cut off or stand still: what callers get |
 //! | `fault.rs` | failures of the client as errors for callers |
 
 mod builder;
@@ -23,6 +24,8 @@ mod fault;
 mod flights;
 mod forward;
 mod items;
+#[cfg(test)]
+mod outage_tests;
 mod pattern;
 mod source;
 #[cfg(feature = "server")]
