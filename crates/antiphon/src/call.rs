@@ -326,7 +326,11 @@ impl Call {
             match self.after() {
                 Some(cursor) => feed.resume(cursor),
                 // The reader of a response may come back before there was an item.
-                None if session.is_some_and(|session| !session.is_duplex()) => start = feed.start(),
+                None if self.request.asks_start()
+                    || session.is_some_and(|session| !session.is_duplex()) =>
+                {
+                    start = feed.start();
+                }
                 None => {}
             }
             if feed.is_refused() {

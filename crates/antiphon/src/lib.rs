@@ -229,9 +229,9 @@
 //! What is the same for many subscribers is published in a [`Topic`]: each item is written once and
 //! reaches all who have subscribed to its key, in the same order. A method returns its
 //! [`Subscription`]. Who subscribes again with the [`Cursor`] of the last item that it has seen gets what
-//! was kept since. A subscriber receives only what the process that it is connected to publishes: worker
-//! processes do not share topics. A client that [reconnects](client::ClientBuilder::reconnect) goes on
-//! behind the last item by itself, and is told what is missing. WebSocket over HTTP/2 is not supported.
+//! was kept since. Worker processes share their topics. A client that
+//! [reconnects](client::ClientBuilder::reconnect) goes on behind the last item by itself, and is told what
+//! is missing. WebSocket over HTTP/2 is not supported.
 //!
 //! # Layers
 //!
@@ -392,7 +392,8 @@ pub use server::{
 };
 pub use session::SessionLimits;
 pub use topic::{
-    Cursor, Event, Overflow, PublishError, Subscription, SubscriptionError, Topic, TopicBuilder,
+    Cursor, Event, Overflow, PublishError, Published, Subscription, SubscriptionError, Topic,
+    TopicBuilder,
 };
 #[cfg(feature = "server")]
 pub use transport::http::{Body, HttpService, Route};

@@ -138,7 +138,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
 fn serve(peer: Peer, case: Case, port: u16) -> Result<(), Failure> {
     match case.form() {
         Form::Memory => memory::allow_connections()?,
-        Form::Fanout => fanout::allow_connections()?,
+        Form::Fanout => fanout::allow_connections(case)?,
         _ => process::allow_all_files()?,
     }
     std::thread::spawn(|| {

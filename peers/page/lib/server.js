@@ -32,7 +32,10 @@ function program() {
 
 let path = null;
 
-/** Starts a server: `{ url, token, stop() }`. It has two workers unless `extra` has other arguments. */
+/**
+ * Starts a server: `{ url, token, workers(), stop() }`. It has two workers unless `extra` has other arguments;
+ * `workers()` are their process ids.
+ */
 export async function startServer(extra = ["--workers", "2"]) {
   path ??= program();
   const folder = mkdtempSync(join(tmpdir(), "antiphon-page-"));
@@ -57,6 +60,10 @@ export async function startServer(extra = ["--workers", "2"]) {
   return {
     url,
     token: readFileSync(file, "utf8").trim(),
+    workers() {
+      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+      return children.trim().split(" ").filter(Boolean).map(Number);
+    },
     async stop() {
       child.kill("SIGTERM");
       const clock = setTimeout(() => child.kill("SIGKILL"), 10_000);

@@ -14,10 +14,10 @@ use serde::de::DeserializeOwned;
 
 use super::balance::{Attempt, Told};
 use super::batch_responses::{Responses, SUBJECT, Slot, Ticket};
-use super::driver::SessionSource;
 use super::error::Error;
 use super::request::Outgoing;
 use super::session::{SessionExchange, is_unauthenticated};
+use super::session_source::SessionSource;
 use super::shared::{Scope, Shared};
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;

@@ -15,11 +15,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::balance::{Attempt, Balancer, Told};
-use super::driver::SessionSource;
 use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
+use super::session_source::SessionSource;
 use super::shared::{QuotedName, Shared};
 use super::transport::{ClientTransport, Http};
 use crate::current_call::CurrentCall;
@@ -262,6 +262,7 @@ impl Prepared {
             method: self.method.plain(),
             params: params.as_deref(),
             after: None,
+            asks_start: false,
             timeout: self.timeout,
             current: self.current,
             idempotent: self.idempotent,

@@ -8,10 +8,11 @@ use http::HeaderMap;
 use tokio::task::AbortHandle;
 
 use super::call_options::CallOptions;
-use super::driver::{Driver, SessionSource};
+use super::driver::Driver;
 use super::handle::Client;
 use super::reconnect::Reconnect;
 use super::session_connector::{SessionConnector, Target};
+use super::session_source::SessionSource;
 use super::shared::{Scope, Shared};
 use super::transport::ClientTransport;
 use crate::call_origin::{Connection, Transport};
@@ -66,6 +67,13 @@ impl Net {
 
     pub(super) fn accepted(&self) -> usize {
         self.0.connections.lock().unwrap().len()
+    }
+
+    /// How many connections are open.
+    pub(super) fn open(&self) -> usize {
+        let connections = self.0.connections.lock().unwrap();
+        let open = connections.iter().filter(|(_, task)| !task.is_finished());
+        open.count()
     }
 
     /// Ends all connections, without a word.

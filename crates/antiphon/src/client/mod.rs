@@ -22,6 +22,7 @@
 //! | `connect/` | connections: pools for HTTP, single ones for sessions |
 //! | `no_connect.rs` | replaces `connect/` in builds without the feature `client` |
 //! | `session.rs` | sessions: calls, with deadline and retry |
+//! | `session_source.rs` | sessions: where a client gets its session from |
 //! | `driver.rs` | sessions: the connection, opened on demand and reopened when it is lost |
 //! | `connection_state.rs` | sessions: the state of the connection, as its user watches it |
 //! | `reconnect.rs` | sessions: how often to reconnect, and after which pauses |
@@ -68,6 +69,7 @@ mod sent_mark;
 mod session;
 mod session_authentication;
 mod session_connector;
+mod session_source;
 mod shared;
 mod subscription;
 mod tls;

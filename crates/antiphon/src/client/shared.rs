@@ -6,7 +6,7 @@ use antiphon_proto::IntoParams;
 
 use super::call_options::CallOptions;
 use super::transport::ClientTransport;
-use crate::session_state::NewCall;
+use crate::session_state::{NewCall, SessionHandle};
 
 /// The state that clones of a client share.
 pub(super) struct Shared {
@@ -42,6 +42,14 @@ impl Shared {
                 self.upstreams.iter().any(|one| one.forwards_identity())
             }
         }
+    }
+
+    /// Opens another connection in the place of one whose server stops, wherever it belongs.
+    pub(super) fn retire(&self, handle: &SessionHandle) {
+        if let ClientTransport::Session(source) = &self.transport {
+            source.retire(handle);
+        }
+        self.upstreams.iter().for_each(|one| one.retire(handle));
     }
 
     /// Whether the client reconnects after its connection was lost.

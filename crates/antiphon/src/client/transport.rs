@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::balance::Balancer;
 use super::connect::HttpPool;
-use super::driver::SessionSource;
 use super::http::{Exchange, Received};
 use super::prepared_request::{CommonHeaders, PreparedRequest};
+use super::session_source::SessionSource;
 use super::token::Tokens;
 use crate::router::BoxError;
 

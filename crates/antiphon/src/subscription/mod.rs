@@ -61,7 +61,7 @@ pub(crate) struct Opening {
     pub(crate) format: MessageFormat,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) items: Items,
-    /// The cursor of the place in a topic where it begins, if its reader can come back by itself.
+    /// The cursor of the place in a topic where it begins, if its reader can come back by itself, or asks.
     pub(crate) start: Option<Box<str>>,
     /// What one item may take.
     pub(crate) room: Room,

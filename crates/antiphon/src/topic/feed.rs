@@ -7,8 +7,9 @@ use std::task::{Context, Waker};
 use super::core::{Core, Joined};
 use super::counts::Counts;
 use super::filter::Filter;
+use super::gaps::Missed;
 use super::overflow::Overflow;
-use super::queue::{Missed, Next, QueueLimits};
+use super::queue::{Next, QueueLimits};
 use crate::memory_budget::Account;
 
 /// The receiving end of a subscription. Dropping it ends the subscription.

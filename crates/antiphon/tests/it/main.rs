@@ -36,4 +36,6 @@ mod session;
 mod spec;
 mod support;
 mod topic;
+#[cfg(unix)]
+mod topic_workers;
 mod ui;

@@ -54,6 +54,8 @@ pub(crate) enum Case {
     Topic1,
     /// As `Fanout20`, with the same.
     Topic20,
+    /// One item to ten thousand subscribers at two workers.
+    Crowd,
     /// Memory of idle WebSockets.
     Idle,
     /// Memory of idle TCP connections.
@@ -89,7 +91,7 @@ pub(crate) enum Form {
 
 impl Case {
     /// The cases that are not members of a family.
-    const SINGLE: [Self; 20] = [
+    const SINGLE: [Self; 21] = [
         Self::Call,
         Self::Batch100,
         Self::Params1m,
@@ -106,6 +108,7 @@ impl Case {
         Self::Fanout20,
         Self::Topic1,
         Self::Topic20,
+        Self::Crowd,
         Self::Idle,
         Self::IdleTcp,
         Self::IdleBig,
@@ -153,6 +156,7 @@ impl Case {
             Self::Fanout20 => "fanout20",
             Self::Topic1 => "topic1",
             Self::Topic20 => "topic20",
+            Self::Crowd => "crowd",
             Self::Idle => "idle",
             Self::IdleTcp => "idle-tcp",
             Self::IdleBig => "idle-big",
@@ -168,7 +172,8 @@ impl Case {
                 Form::Http
             }
             Self::Ws64 | Self::Ws1 | Self::Tcp64 | Self::Tcp1 => Form::Session,
-            Self::Fanout1 | Self::Fanout20 | Self::Topic1 | Self::Topic20 => Form::Fanout,
+            Self::Fanout1 | Self::Fanout20 => Form::Fanout,
+            Self::Topic1 | Self::Topic20 | Self::Crowd => Form::Fanout,
             Self::Idle | Self::IdleTcp | Self::IdleBig | Self::Unread => Form::Memory,
             Self::InProcess => Form::InProcess,
             Self::Client | Self::Client16 | Self::Client64 => Form::Client,
@@ -181,7 +186,8 @@ impl Case {
         match self {
             Self::Tcp64 | Self::Tcp1 | Self::IdleTcp => "tcp",
             Self::Ws64 | Self::Ws1 | Self::Client64 => "ws",
-            Self::Fanout1 | Self::Fanout20 | Self::Topic1 | Self::Topic20 => "ws",
+            Self::Fanout1 | Self::Fanout20 => "ws",
+            Self::Topic1 | Self::Topic20 | Self::Crowd => "ws",
             Self::Idle | Self::IdleBig | Self::Unread => "ws",
             _ => "http",
         }
@@ -192,6 +198,7 @@ impl Case {
         match self {
             Self::Scale(scale) => scale.setup,
             Self::Turns(_) => Setup::Workers(turns::WORKERS),
+            Self::Crowd => Setup::Workers(2),
             _ => Setup::Threads(1),
         }
     }

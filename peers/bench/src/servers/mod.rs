@@ -176,6 +176,8 @@ mod tests {
         check("antiphon-serve", "topic20", true, false);
         check("jsonrpsee", "topic1", true, false);
         check("ajj", "topic1", false, false);
+        check("antiphon-serve", "crowd", true, false);
+        check("jsonrpsee", "crowd", false, false);
         check("antiphon-serve", "tcp64", true, false);
         check("antiphon-serve", "scale-100-w2", true, false);
         check("jsonrpsee", "scale-100-t2", true, false);

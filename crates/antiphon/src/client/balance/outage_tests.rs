@@ -276,6 +276,32 @@ async fn a_subscription_goes_on_at_another_upstream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_stops_is_left_while_its_calls_end() {
+    let topic = Topic::builder("numbers").history(100).build();
+    let upstreams = ["a", "b"].map(|name| Upstream::new(name, &topic, &Runs::default()));
+    let client = balanced(&upstreams);
+    let mut items = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    topic.publish("k", &1);
+    assert_eq!(next(&mut items).await, "1");
+    let calls = [1, 2].map(|number| {
+        let call = client.call::<String>("slow", (number, 3_600_000));
+        tokio::spawn(call.timeout(None).into_future())
+    });
+    sleep(Duration::from_millis(1)).await;
+    upstreams.iter().for_each(|upstream| upstream.net.stop());
+    let began = Instant::now();
+    sleep(Duration::from_millis(1)).await;
+    for item in 2..5 {
+        topic.publish("k", &item);
+        assert_eq!(next(&mut items).await, item.to_string());
+    }
+    assert!(began.elapsed() < Duration::from_secs(2));
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscription_waits_for_as_long_as_no_upstream_is_there() {
     let topic = Topic::builder("numbers").history(100).build();
     let upstreams = ["a", "b"].map(|name| Upstream::new(name, &topic, &Runs::default()));

@@ -29,7 +29,10 @@ fn numbers(history: usize, first: u32, refusals: u32, code: ErrorCode) -> (Topic
     });
     let router = Router::new()
         .method(numbers.subscription())
-        .method_fn("hold", || sleep(Duration::from_secs(3600)));
+        .method_fn("hold", async || {
+            sleep(Duration::from_secs(3600)).await;
+            7
+        });
     (topic, Net::new(router))
 }
 
@@ -118,7 +121,8 @@ async fn a_server_may_refuse_for_a_while() {
     }
 }
 
-/// A server that stops ends its subscriptions at once, and its connections when their calls have ended.
+/// A server that stops ends its subscriptions at once, and its connections when their calls have ended. The
+/// client does not wait for these.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_stops_is_an_outage() {
     for (what, reconnects, holds, expected) in [
@@ -131,27 +135,52 @@ async fn a_server_that_stops_is_an_outage() {
         let mut items = client.subscribe::<u64>("numbers", ()).await.unwrap();
         publish(&topic, [1]);
         expect(&mut items, &["1"], what).await;
-        if holds {
-            let call = client.call::<()>("hold", ()).timeout(None);
-            tokio::spawn(call.into_future());
-            sleep(Duration::from_millis(1)).await;
-        }
+        let held = holds.then(|| {
+            let call = client.call::<u8>("hold", ()).timeout(None);
+            tokio::spawn(call.into_future())
+        });
+        sleep(Duration::from_millis(1)).await;
         net.stop();
         sleep(Duration::from_millis(1)).await;
         publish(&topic, [2]);
-        let (again, later) = (net.clone(), topic.clone());
+        let later = topic.clone();
         tokio::spawn(async move {
-            // Longer than a client waits for the end of the connection.
-            sleep(Duration::from_secs(70)).await;
-            assert_eq!(again.accepted(), if holds || !reconnects { 1 } else { 2 });
-            again.cut();
+            sleep(Duration::from_secs(1)).await;
             publish(&later, [3]);
         });
         let before = Instant::now();
         expect(&mut items, expected, what).await;
-        let waited = before.elapsed() >= Duration::from_secs(60);
-        assert_eq!(waited, reconnects, "{what}");
+        assert!(before.elapsed() < Duration::from_secs(2), "{what}");
+        assert_eq!(net.accepted(), if reconnects { 2 } else { 1 }, "{what}");
+        if let Some(held) = held {
+            assert_eq!(held.await.unwrap().unwrap(), 7);
+        }
     }
+}
+
+/// A server that says again and again that it stops, and does not close its connections, gets no more of them.
+/// They end with the client.
+#[tokio::test(start_paused = true)]
+async fn few_connections_of_servers_that_stop_are_kept() {
+    let (topic, net) = numbers(100, 0, 0, ErrorCode::OVERLOADED);
+    let client = net.client(Some(Reconnect::default()));
+    let mut items = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    for number in 1..=9 {
+        publish(&topic, [number]);
+        expect(&mut items, &[&*number.to_string()], "each connection").await;
+        let call = client.call::<u8>("hold", ()).timeout(None);
+        tokio::spawn(call.into_future());
+        sleep(Duration::from_millis(1)).await;
+        net.stop();
+        sleep(Duration::from_millis(1)).await;
+    }
+    publish(&topic, [10]);
+    let next = timeout(Duration::from_secs(50), items.next()).await;
+    assert!(next.is_err(), "{next:?}");
+    assert_eq!((net.open(), net.accepted()), (9, 9));
+    drop((items, client));
+    sleep(Duration::from_secs(3601)).await;
+    assert_eq!((net.open(), net.accepted()), (0, 9));
 }
 
 /// Items that come faster than they are taken come again, from the history.

@@ -7,17 +7,17 @@ use antiphon_proto::ErrorCode;
 use tokio::time::{sleep, timeout};
 
 use super::super::balance::{Attempt, Balancer, Told};
-use super::super::driver::SessionSource;
 use super::super::error::{Error, ErrorKind, Reason};
 use super::super::session::{Sending, SessionExchange};
+use super::super::session_source::SessionSource;
 use super::super::shared::Shared;
 use super::super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
 use crate::session_state::{Inbox, InboxSender, NewCall, SessionHandle, is_id};
 use crate::topic::Cursor;
 
-/// How long a client waits for the end of a connection whose server has said that it stops. A server
-/// closes it when the calls on it have ended.
+/// How long a client waits for the end of a connection whose server has said that it stops, if it has too
+/// many of those to open another one. A server closes it when the calls on it have ended.
 const STOPPING: Duration = Duration::from_secs(60);
 
 /// How often in a row a server may refuse to open a subscription again because it has too much to do.
@@ -137,6 +137,8 @@ impl Request {
             method: &self.method,
             params: params.as_deref(),
             after: self.after.as_ref().map(Cursor::as_str),
+            // To go on from there, if the connection breaks before an item has come.
+            asks_start: source.reconnects() && source.tells_deadlines(),
             timeout: self.timeout,
             current: self.current.clone(),
             // Safe to retry: a lost connection ends its subscriptions.
@@ -173,11 +175,14 @@ impl Request {
     /// said that it stops: on that one there is nothing to be had any more.
     pub(super) async fn reopen(self, stopping: Option<SessionHandle>) -> Result<Open, Error> {
         if let ClientTransport::Balanced(balancer) = &self.shared.transport {
+            if let Some(handle) = &stopping {
+                self.shared.retire(handle);
+            }
             // Another one may be there at once.
             return self.reopen_on_some(balancer).await;
         }
         let source = self.source()?;
-        if let Some(handle) = stopping {
+        if let Some(handle) = stopping.filter(|handle| !source.retire(handle)) {
             let _ = timeout(STOPPING, source.until_over(&handle)).await;
         }
         let subject = self.subject();

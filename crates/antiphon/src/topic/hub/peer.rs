@@ -1,0 +1,348 @@
+//! One worker, as its supervisor sees it: what it has taken, and what it is to be told.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::super::item::Item;
+use super::super::link::fields::ItemPlace;
+use super::super::link::frame::ToWorker;
+use super::log::{Entry, Log};
+use super::shared_topic::SharedTopic;
+
+/// A worker that is refused this many keys without reading the answers has gone wrong.
+const MAX_REFUSED: usize = 65_536;
+
+/// A worker.
+pub(super) struct Peer {
+    id: u64,
+    /// The number of the next entry of the log.
+    position: u64,
+    /// Its topics, by the numbers that it has given them.
+    pub(super) attached: BTreeMap<u32, Attached>,
+    /// Those numbers, by topic.
+    numbers: HashMap<u64, u32>,
+    /// Numbers of items of this worker that have left the log before it has taken them.
+    skipped: VecDeque<u64>,
+    /// What it has to start and to stop.
+    produce: VecDeque<(u32, Arc<str>, bool)>,
+    refused: VecDeque<(u32, Arc<str>)>,
+    /// What comes before the log: histories and keys.
+    script: VecDeque<Part>,
+}
+
+/// A topic of a worker.
+pub(super) struct Attached {
+    pub(super) topic: u64,
+    /// The entry of the log from which on the worker is told; histories have what was before.
+    from: u64,
+    /// The number of the last item of the topic that it has been told.
+    serial: u64,
+    /// Whether it has to get the history first.
+    is_behind: bool,
+    /// Whether it has got one.
+    is_live: bool,
+    /// The keys that it has subscribers of, or produces.
+    pub(super) keys: HashSet<Arc<str>>,
+}
+
+/// A part of what a worker is told before it is told of the log.
+enum Part {
+    Begin {
+        topic: u32,
+        fresh: bool,
+        epoch: u64,
+    },
+    Item(u32, Arc<Item>),
+    Key {
+        topic: u32,
+        key: Arc<str>,
+        id: u64,
+        number: u64,
+        total: u32,
+    },
+    All(u32, u32),
+    Live(u32, u64),
+}
+
+fn place(item: &Item) -> ItemPlace {
+    ItemPlace {
+        channel: item.place.channel,
+        number: item.place.number,
+        serial: item.serial,
+    }
+}
+
+fn write_item(topic: u32, item: &Item, known: bool, out: &mut Vec<u8>) {
+    ToWorker::Item {
+        topic,
+        known,
+        place: place(item),
+        key: &item.key,
+        text: item.text().raw(),
+    }
+    .write(out);
+}
+
+impl Peer {
+    pub(super) fn new(id: u64, log: &Log) -> Self {
+        Self {
+            id,
+            position: log.end(),
+            attached: BTreeMap::new(),
+            numbers: HashMap::new(),
+            skipped: VecDeque::new(),
+            produce: VecDeque::new(),
+            refused: VecDeque::new(),
+            script: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// It has a topic. Returns whether it had not used that number.
+    pub(super) fn attach(&mut self, number: u32, topic: u64) -> bool {
+        let attached = Attached {
+            topic,
+            from: 0,
+            serial: 0,
+            is_behind: true,
+            is_live: false,
+            keys: HashSet::new(),
+        };
+        self.numbers.insert(topic, number);
+        self.attached.insert(number, attached).is_none()
+    }
+
+    pub(super) fn detach(&mut self, number: u32) -> Option<Attached> {
+        let attached = self.attached.remove(&number)?;
+        self.numbers.remove(&attached.topic);
+        self.produce.retain(|(topic, ..)| *topic != number);
+        Some(attached)
+    }
+
+    /// It has to start, or to stop, what publishes a key.
+    pub(super) fn produce(&mut self, topic: u64, key: &Arc<str>, starts: bool) {
+        if let Some(number) = self.numbers.get(&topic) {
+            self.produce.push_back((*number, Arc::clone(key), starts));
+        }
+    }
+
+    /// There is no room for a key. Returns whether it may go on.
+    pub(super) fn refuse(&mut self, number: u32, key: &str) -> bool {
+        self.refused.push_back((number, key.into()));
+        self.refused.len() <= MAX_REFUSED
+    }
+
+    /// An entry has left the log.
+    pub(super) fn left_the_log(&mut self, number: u64, item: &Item) {
+        if self.position <= number {
+            self.skipped.push_back(item.place.number);
+        }
+    }
+
+    /// Writes what comes next. Returns whether there was anything.
+    pub(super) fn write(
+        &mut self,
+        log: &Log,
+        topics: &BTreeMap<u64, SharedTopic>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if let Some(number) = self.skipped.pop_front() {
+            ToWorker::Passed { number }.write(out);
+        } else if let Some(part) = self.script.pop_front() {
+            self.write_part(&part, out);
+        } else if self.position < log.first() {
+            // It has not kept up.
+            self.position = log.first();
+            let attached = self.attached.values_mut();
+            attached.for_each(|attached| attached.is_behind = true);
+        } else if let Some((number, topic)) = self.behind() {
+            self.prepare(number, topics.get(&topic), log.end());
+        } else if let Some((topic, key)) = self.refused.pop_front() {
+            ToWorker::Refused { topic, key: &key }.write(out);
+        } else if let Some((topic, key, starts)) = self.produce.pop_front() {
+            let key = &*key;
+            ToWorker::Produce { topic, starts, key }.write(out);
+        } else if let Some(entry) = log.get(self.position) {
+            self.position += 1;
+            self.write_entry(self.position - 1, entry, out);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn behind(&self) -> Option<(u32, u64)> {
+        let mut attached = self.attached.iter();
+        let (number, attached) = attached.find(|(_, attached)| attached.is_behind)?;
+        Some((*number, attached.topic))
+    }
+
+    /// Prepares the history of a topic, up to the end of the log.
+    fn prepare(&mut self, number: u32, topic: Option<&SharedTopic>, end: u64) {
+        let Some(attached) = self.attached.get_mut(&number) else {
+            return;
+        };
+        attached.is_behind = false;
+        attached.from = end;
+        let Some(topic) = topic else {
+            return;
+        };
+        let keys = &topic.keys;
+        self.script.push_back(Part::Begin {
+            topic: number,
+            fresh: !attached.is_live,
+            epoch: keys.epoch,
+        });
+        let items = keys.all_after(attached.serial, keys.serial);
+        let items = items.into_iter().map(|item| Part::Item(number, item));
+        self.script.extend(items);
+        let (totals, all) = topic.totals();
+        let totals = totals.map(|(key, id, last, total)| Part::Key {
+            topic: number,
+            key: Arc::clone(key),
+            id,
+            number: last,
+            total,
+        });
+        self.script.extend(totals);
+        self.script.push_back(Part::All(number, all));
+        self.script.push_back(Part::Live(number, keys.serial));
+    }
+
+    fn write_part(&mut self, part: &Part, out: &mut Vec<u8>) {
+        let number = match part {
+            Part::Begin { topic, .. }
+            | Part::Item(topic, _)
+            | Part::Key { topic, .. }
+            | Part::All(topic, _)
+            | Part::Live(topic, _) => *topic,
+        };
+        let Some(attached) = self.attached.get_mut(&number) else {
+            return;
+        };
+        match part {
+            Part::Begin {
+                topic,
+                fresh,
+                epoch,
+            } => ToWorker::Begin {
+                topic: *topic,
+                fresh: *fresh,
+                epoch: *epoch,
+            }
+            .write(out),
+            Part::Item(topic, item) => {
+                attached.serial = item.serial;
+                write_item(*topic, item, true, out);
+            }
+            Part::Key {
+                topic,
+                key,
+                id,
+                number,
+                total,
+            } => ToWorker::Key {
+                topic: *topic,
+                total: *total,
+                id: *id,
+                number: *number,
+                key,
+            }
+            .write(out),
+            Part::All(topic, total) => ToWorker::All {
+                topic: *topic,
+                total: *total,
+            }
+            .write(out),
+            Part::Live(topic, serial) => {
+                attached.is_live = true;
+                attached.serial = *serial;
+                ToWorker::Live {
+                    topic: *topic,
+                    serial: *serial,
+                }
+                .write(out);
+            }
+        }
+    }
+
+    fn write_entry(&mut self, at: u64, entry: &Entry, out: &mut Vec<u8>) {
+        let (Entry::Item { topic, .. }
+        | Entry::Key { topic, .. }
+        | Entry::All { topic, .. }
+        | Entry::Answer { topic, .. }
+        | Entry::Vanished { topic, .. }) = entry;
+        let number = self.numbers.get(topic).copied();
+        // Of what was before, the history tells.
+        let told = number.and_then(|number| Some((number, self.attached.get_mut(&number)?)));
+        let told = told.filter(|(_, attached)| attached.from <= at);
+        match (entry, told) {
+            (
+                Entry::Item {
+                    item,
+                    origin,
+                    known,
+                    ..
+                },
+                Some((number, attached)),
+            ) => {
+                attached.serial = item.serial;
+                match *origin == self.id {
+                    true => ToWorker::Own {
+                        known: *known,
+                        place: place(item),
+                    }
+                    .write(out),
+                    false => write_item(number, item, *known, out),
+                }
+            }
+            (Entry::Item { item, origin, .. }, None) if *origin == self.id => {
+                let number = item.place.number;
+                ToWorker::Passed { number }.write(out);
+            }
+            (
+                Entry::Key {
+                    key,
+                    id,
+                    number,
+                    total,
+                    ..
+                },
+                Some((topic, _)),
+            ) => ToWorker::Key {
+                topic,
+                total: *total,
+                id: *id,
+                number: *number,
+                key,
+            }
+            .write(out),
+            (Entry::All { total, .. }, Some((topic, _))) => ToWorker::All {
+                topic,
+                total: *total,
+            }
+            .write(out),
+            (Entry::Vanished { key, id, .. }, Some((topic, _))) => ToWorker::Vanished {
+                topic,
+                id: *id,
+                key,
+            }
+            .write(out),
+            (
+                Entry::Answer {
+                    worker, question, ..
+                },
+                Some((topic, _)),
+            ) => {
+                if *worker == self.id {
+                    let question = *question;
+                    ToWorker::Answer { topic, question }.write(out);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
