@@ -1,6 +1,6 @@
 //! Subscriptions of another server: by GET, and at servers that do not describe them.
 
-use antiphon::client::{Client, Remote};
+use antiphon::client::{Client, Remote, StreamError};
 use antiphon::{Method, Router, Server, Topic};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -99,6 +99,69 @@ async fn an_event_source_goes_on_behind_the_last_item_of_the_other_server() {
         let (_, params) = item(&mut stream, &mut String::new()).await;
         assert_eq!(params["result"], expected, "{query} {header}");
         assert_eq!(params.get("missed").cloned(), missed, "{query} {header}");
+    }
+}
+
+/// A server that opens each subscription with an item, and ends it so.
+async fn ending(end: &'static str) -> std::net::SocketAddr {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (read, mut write) = stream.split();
+                let mut lines = BufReader::new(read).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    let request: Value = serde_json::from_str(&line).unwrap();
+                    let id = &request["id"];
+                    let message = |params: &str| {
+                        format!(
+                            "{{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":\
+                             {{\"subscription\":\"s\",{params}}}}}\n"
+                        )
+                    };
+                    let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":\"s\"}}\n");
+                    let text = [answer, message("\"seq\":1,\"result\":7"), message(end)].concat();
+                    write.write_all(text.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_is_missing_before_the_end_there_is_told_with_the_end_here() {
+    for (end, missed) in [
+        (r#""seq":2,"end":"complete""#, None),
+        (r#""seq":2,"missed":3,"end":"complete""#, Some(Some(3))),
+        (r#""seq":2,"missed":3,"end":"lagged""#, Some(Some(3))),
+        (r#""seq":2,"missed":null,"end":"lagged""#, Some(None)),
+        (r#""seq":5,"end":"complete""#, Some(Some(3))),
+    ] {
+        let address = ending(end).await;
+        let upstream = Client::connect(format!("tcp://{address}")).unwrap();
+        let remote = Remote::of(upstream).refresh(None).subscription("m");
+        let here = Server::new(Router::new().nest("far", remote));
+        let here = TestServer::of(here, Log::default()).await;
+        let client = Client::connect(format!("ws://{}", here.address)).unwrap();
+        let mut items = client.subscribe::<u64>("far.m", ()).await.unwrap();
+        assert_eq!(
+            timeout(LIMIT, items.next())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap(),
+            7
+        );
+        let mut found = None;
+        while let Some(next) = timeout(LIMIT, items.next()).await.unwrap() {
+            if let Err(StreamError::Gap { missed }) = next {
+                found = Some(missed);
+            }
+        }
+        assert_eq!(found, missed, "{end}");
     }
 }
 
