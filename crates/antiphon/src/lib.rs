@@ -414,6 +414,9 @@ struct LimitsOfAll;
 #[cfg(all(doctest, unix))]
 #[doc = include_str!("../../../docs/deploy.md")]
 struct InProduction;
+#[cfg(all(doctest, unix))]
+#[doc = include_str!("../../../docs/gateway.md")]
+struct InFrontOfOthers;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;

@@ -65,7 +65,7 @@ impl Choice {
             }
         }
         for forwarder in &silent {
-            forwarder.documents.ask();
+            forwarder.documents.refresh();
         }
         let mut is_away = false;
         for forwarder in silent {
