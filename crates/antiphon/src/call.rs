@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, json_vec, message};
+use antiphon_proto::{ErrorCode, ErrorObject, Id, RawJson, Request, json_vec, message};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -217,6 +217,28 @@ impl Call {
     /// −32603. The result of a notification is dropped.
     pub fn answer<T: Serialize>(mut self, outcome: Result<T, ErrorObject>) -> Reply {
         self.reply(outcome)
+    }
+
+    /// Creates the reply from the outcome of a call of another server, whose result is text.
+    pub(crate) fn answer_raw(mut self, outcome: Result<RawJson, ErrorObject>) -> Reply {
+        let result = match outcome {
+            Ok(result) => result,
+            Err(error) => return Reply::error(error),
+        };
+        if self.is_notification() {
+            return Reply(Ok(Output::default()));
+        }
+        let mut output = std::mem::take(&mut self.output);
+        let account = &self.origin.connection.memory;
+        if result.as_str().len() > self.limits.max_result {
+            return Reply::error(ErrorCode::RESPONSE_TOO_LARGE);
+        }
+        let text = result.as_str().as_bytes();
+        let written = output.payload.extend(text, account);
+        match written.and_then(|()| output.payload.settle(account)) {
+            Ok(()) => Reply(Ok(output)),
+            Err(exhausted) => Reply::error(exhausted),
+        }
     }
 
     /// Creates the reply and takes the buffer that it is written into.

@@ -12,7 +12,7 @@ use antiphon_proto::{Id, IntoParams};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::balance::Attempt;
+use super::balance::{Attempt, Told};
 use super::batch_responses::{Responses, SUBJECT, Slot, Ticket};
 use super::error::Error;
 use super::request::Outgoing;
@@ -214,7 +214,11 @@ impl Batch {
                 let (parts, current) = (&parts, current.clone());
                 async move { parts.send(&upstream, left, current).await }
             };
-            let sent = shared.with_upstream(balancer, attempt, send, Responses::status);
+            let told = |responses: &Responses| {
+                let status = responses.status();
+                status.map_or(Told::Nothing, Told::Status)
+            };
+            let sent = shared.with_upstream(balancer, attempt, send, told);
             // In a box, so that other batches are not larger.
             Box::pin(sent).await
         }

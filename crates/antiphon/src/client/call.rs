@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::balance::{Attempt, Balancer};
+use super::balance::{Attempt, Balancer, Told};
 use super::error::Error;
 use super::request::Outgoing;
 use super::response::Answer;
@@ -105,6 +105,11 @@ impl<R: DeserializeOwned> PendingCall<R> {
             }
         }));
         self
+    }
+
+    /// Makes the call return the text of its result.
+    pub(super) fn raw(self) -> CallFuture<RawJson> {
+        self.prepared.send(Some(self.id), CallOutcome::raw)
     }
 
     /// Makes the call return the whole HTTP response, even if that holds an error.
@@ -200,7 +205,7 @@ impl Prepared {
         };
         let shared = Arc::clone(&self.shared);
         shared
-            .with_upstream(balancer, attempt, send, CallOutcome::status)
+            .with_upstream(balancer, attempt, send, CallOutcome::told)
             .await
     }
 
@@ -304,27 +309,34 @@ enum RawOutcome {
     Nothing,
 }
 
+impl RawOutcome {
+    /// The text of the result.
+    fn text(self, subject: &str, shared: &Shared) -> Result<RawJson, Error> {
+        match self {
+            Self::Http(answer, id) => answer.single(subject, id.as_ref(), &shared.calls.rules),
+            Self::Session(outcome, _) => outcome.map_err(|error| Error::refused(subject, error)),
+            Self::Nothing => Err(Error::local(subject, "nothing was asked")),
+        }
+    }
+}
+
 impl CallOutcome {
-    /// The HTTP status, if there is one.
-    fn status(&self) -> Option<StatusCode> {
+    /// What it says of the attempt at an upstream.
+    fn told(&self) -> Told {
         match &self.raw {
-            RawOutcome::Http(answer, _) => Some(answer.status()),
-            RawOutcome::Session(..) | RawOutcome::Nothing => None,
+            RawOutcome::Http(answer, _) => Told::Status(answer.status()),
+            RawOutcome::Session(Err(error), _) => Told::by(error),
+            RawOutcome::Session(Ok(_), _) | RawOutcome::Nothing => Told::Nothing,
         }
     }
 
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
         let subject = self.method.quoted();
-        let raw = match self.raw {
-            RawOutcome::Http(answer, id) => {
-                answer.single(subject, id.as_ref(), &self.shared.calls.rules)?
-            }
-            RawOutcome::Session(outcome, _) => {
-                outcome.map_err(|error| Error::refused(subject, error))?
-            }
-            RawOutcome::Nothing => return Err(Error::local(subject, "nothing was asked")),
-        };
-        decode(subject, &raw)
+        decode(subject, &self.raw.text(subject, &self.shared)?)
+    }
+
+    fn raw(self) -> Result<RawJson, Error> {
+        self.raw.text(self.method.quoted(), &self.shared)
     }
 
     fn nothing(self) -> Result<(), Error> {

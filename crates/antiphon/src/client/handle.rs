@@ -7,7 +7,7 @@ use std::time::Duration;
 use antiphon_proto::IntoParams;
 use serde::de::DeserializeOwned;
 
-use super::balance::Attempt;
+use super::balance::{Attempt, Told};
 use super::batch::Batch;
 use super::builder::ClientBuilder;
 use super::call::{self, CallFuture, FullResponse, PendingCall};
@@ -244,7 +244,7 @@ impl Client {
                     async move { open(&upstream, left, current).await }
                 };
                 shared
-                    .with_upstream(balancer, attempt, connect, |()| None)
+                    .with_upstream(balancer, attempt, connect, |()| Told::Nothing)
                     .await
             }
         }

@@ -1,6 +1,8 @@
 //! Network in memory for tests, whose servers can be cut off.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 
 use http::HeaderMap;
 use tokio::task::AbortHandle;
@@ -22,6 +24,13 @@ use crate::session::{Session, SessionConfig};
 use crate::shutdown::Shutdown;
 use crate::transport::memory;
 
+/// Whether a server stands still, and who waits for it to go on.
+#[derive(Default)]
+struct Frozen {
+    yes: bool,
+    waiting: Vec<Waker>,
+}
+
 /// A server that can be cut off.
 #[derive(Clone)]
 pub(super) struct Net(Arc<Inner>);
@@ -29,6 +38,7 @@ pub(super) struct Net(Arc<Inner>);
 struct Inner {
     server: Dispatcher,
     is_up: Mutex<bool>,
+    frozen: Mutex<Frozen>,
     connections: Mutex<Vec<(Shutdown, AbortHandle)>>,
 }
 
@@ -39,12 +49,20 @@ impl Net {
                 .build_with(Limits::default().call_timeout(None))
                 .unwrap(),
             is_up: Mutex::new(true),
+            frozen: Mutex::default(),
             connections: Mutex::default(),
         }))
     }
 
     pub(super) fn set_up(&self, is_up: bool) {
         *self.0.is_up.lock().unwrap() = is_up;
+    }
+
+    /// Has the server stand still, or go on. It still takes connections and what is sent.
+    pub(super) fn freeze(&self, yes: bool) {
+        let mut frozen = self.0.frozen.lock().unwrap();
+        frozen.yes = yes;
+        frozen.waiting.drain(..).for_each(Waker::wake);
     }
 
     pub(super) fn accepted(&self) -> usize {
@@ -74,6 +92,7 @@ impl Net {
 
     pub(super) fn client(&self, reconnect: Option<Reconnect>) -> Client {
         let net = Arc::clone(&self.0);
+        let own = Arc::clone(&self.0);
         let connect = move || {
             if !*net.is_up.lock().unwrap() {
                 return Err("it is down".into());
@@ -90,8 +109,18 @@ impl Net {
                 |_| {},
             );
             let shutdown = Shutdown::default();
-            let serving = tokio::spawn(run(session, shutdown.clone()));
-            let mut connections = net.connections.lock().unwrap();
+            let mut running = Box::pin(run(session, shutdown.clone()));
+            let net = Arc::clone(&net);
+            let serving = tokio::spawn(poll_fn(move |cx| {
+                let mut frozen = net.frozen.lock().unwrap();
+                if frozen.yes {
+                    frozen.waiting.push(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                drop(frozen);
+                running.as_mut().poll(cx)
+            }));
+            let mut connections = own.connections.lock().unwrap();
             connections.push((shutdown, serving.abort_handle()));
             Ok(ours)
         };

@@ -90,5 +90,7 @@ pub use http::Body;
 pub(crate) use peer::over;
 pub use reconnect::Reconnect;
 pub use remote::Remote;
+#[cfg(feature = "server")]
+pub(crate) use remote::Union;
 pub use subscription::{PendingSubscription, StreamError, Subscription};
 pub use token::BearerToken;

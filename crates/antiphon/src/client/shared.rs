@@ -33,6 +33,17 @@ impl Shared {
         }
     }
 
+    /// Whether calls are made in the name of the caller of the method that makes them.
+    pub(super) fn forwards_identity(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Session(source) => source.forwards_identity(),
+            ClientTransport::Http(_) => false,
+            ClientTransport::Balanced(_) => {
+                self.upstreams.iter().any(|one| one.forwards_identity())
+            }
+        }
+    }
+
     /// Opens another connection in the place of one whose server stops, wherever it belongs.
     pub(super) fn retire(&self, handle: &SessionHandle) {
         if let ClientTransport::Session(source) = &self.transport {

@@ -1,5 +1,7 @@
 //! Methods of other servers in the listings of the router that forwards them.
 
+use std::collections::BTreeSet;
+
 use crate::describe::remote::MAX_NAME;
 use crate::describe::{Reader, Tree};
 
@@ -15,7 +17,7 @@ impl Tree {
     /// The methods of other servers that are forwarded, as far as this reader may see them and those
     /// have described them. A method of this router hides one of the same name.
     pub(crate) fn forwarded(&self, reader: Reader) -> Vec<Forwarded> {
-        let mut all = Vec::new();
+        let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
         for remote in self.remotes(reader) {
             let Some((_, described)) = remote.source.described() else {
                 continue;
@@ -23,7 +25,7 @@ impl Tree {
             let section = self.node(remote.node).prefix().to_owned();
             for method in &described.methods {
                 let name = format!("{section}{}", method.name);
-                if name.len() <= MAX_NAME && !self.has(&name) {
+                if name.len() <= MAX_NAME && !self.has(&name) && seen.insert(name.clone()) {
                     all.push(Forwarded {
                         name,
                         doc: method.doc.to_string(),

@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `tree.rs` | [`Tree`]: the methods of a frozen router, and their namespaces |
+//! | `effects.rs` | whether a call may run twice |
 //! | `remote.rs`, `forwarded.rs` | methods of other servers that a router forwards; these in listings |
 //! | `schema_source.rs`, `no_schema_source.rs` | JSON Schemas of types, and default values of parameters |
 //! | `rst.rs` | reStructuredText, for the method `documentation` |
@@ -11,6 +12,7 @@
 
 #[cfg(feature = "describe")]
 mod documents;
+mod effects;
 mod forwarded;
 #[cfg(all(feature = "describe", feature = "server"))]
 pub(crate) mod page;
@@ -22,6 +24,9 @@ mod tree;
 
 #[cfg(feature = "describe")]
 pub use documents::{OpenRpc, OpenRpcDocument, Specification};
-pub(crate) use remote::{RemoteMethods, RemoteNode, RemoteSource};
+pub(crate) use effects::Effects;
+pub(crate) use remote::{
+    RemoteMethod, RemoteMethods, RemoteNode, RemoteSource, ServedBy, UpstreamState,
+};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Reader, Tree};
 pub(crate) use tree::{Inner, NodeInner};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::describe::effects::Effects;
+
 /// The most bytes of a name: as many as a method of a router may have.
 pub(super) const MAX_NAME: usize = 256;
 
@@ -13,6 +15,42 @@ pub(super) const MAX_NAME: usize = 256;
 pub(crate) trait RemoteSource: Send + Sync {
     /// The description as it is known now, and its number: each one has a higher number.
     fn described(&self) -> Option<(u64, Arc<RemoteMethods>)>;
+
+    /// Whether a method opens subscriptions, by its name without the prefix of its router; `None` if
+    /// nobody can tell yet.
+    fn streams(&self, name: &str) -> Option<bool>;
+
+    /// Who serves these methods, and how those servers are.
+    fn served_by(&self) -> ServedBy;
+}
+
+/// Who serves the methods of a remote node.
+#[derive(Debug, Default)]
+pub(crate) struct ServedBy {
+    /// The name of these servers for callers and in metrics; empty if they have none.
+    pub(crate) name: Box<str>,
+    /// Each of the servers, all of which serve the same.
+    pub(crate) upstreams: Vec<UpstreamState>,
+    /// Calls that were answered together with an equal one, and from the cache.
+    pub(crate) joined: u64,
+    pub(crate) cached: u64,
+    /// Bytes of the cache.
+    pub(crate) cache_bytes: u64,
+    /// Whether the program is there to forward to these servers, and not ready without all of its
+    /// servers.
+    pub(crate) is_all: bool,
+}
+
+/// The state of one server that calls are forwarded to.
+#[derive(Clone, Debug)]
+pub(crate) struct UpstreamState {
+    /// Its address, for the operator.
+    pub(crate) place: String,
+    pub(crate) is_up: bool,
+    pub(crate) in_flight: u64,
+    /// Attempts, and those that have failed.
+    pub(crate) calls: u64,
+    pub(crate) failed: u64,
 }
 
 /// The methods of another server that a router forwards.
@@ -46,6 +84,7 @@ pub(crate) struct RemoteMethod {
     pub(crate) doc: Box<str>,
     /// The method that ends its subscriptions, if it opens some.
     pub(crate) unsubscribe: Option<Box<str>>,
+    pub(crate) effects: Effects,
 }
 
 /// The members of a document that are read here.
@@ -63,6 +102,10 @@ struct Method {
     description: String,
     #[serde(default, rename = "x-subscription")]
     subscription: Option<Subscription>,
+    #[serde(default, rename = "x-idempotent")]
+    idempotent: bool,
+    #[serde(default, rename = "x-read-only")]
+    read_only: bool,
 }
 
 #[derive(Deserialize)]
@@ -99,10 +142,16 @@ impl RemoteMethods {
                 true => method.summary,
                 false => method.description,
             };
+            let effects = match (method.read_only, method.idempotent) {
+                (true, _) => Effects::ReadOnly,
+                (false, true) => Effects::Idempotent,
+                (false, false) => Effects::Any,
+            };
             (!name.starts_with("rpc.")).then(|| RemoteMethod {
                 name: name.into(),
                 doc: doc.into(),
                 unsubscribe,
+                effects,
             })
         });
         let mut methods: Vec<_> = methods.collect();
@@ -133,7 +182,12 @@ mod tests {
         let read = RemoteMethods::read(document, prefix, 3)?;
         let line = |method: &RemoteMethod| {
             let ends = method.unsubscribe.as_deref().unwrap_or("-");
-            format!("{} {} {ends}", method.name, method.doc)
+            let mark = match method.effects {
+                Effects::Any => "",
+                Effects::Idempotent => " again",
+                Effects::ReadOnly => " reads",
+            };
+            format!("{} {} {ends}{mark}", method.name, method.doc)
         };
         Ok(read.methods.iter().map(line).collect())
     }
@@ -166,6 +220,16 @@ mod tests {
                 r#"{"methods":[{"name":"a"},{"name":"a"}]}"#,
                 "",
                 Some(&["a  -"]),
+            ),
+            (
+                r#"{"methods":[{"name":"a","x-idempotent":true},{"name":"b","x-read-only":true}]}"#,
+                "",
+                Some(&["a  - again", "b  - reads"]),
+            ),
+            (
+                r#"{"methods":[{"name":"a","x-read-only":"yes"}]}"#,
+                "",
+                None,
             ),
             (r#"{"methods":[{},{}]}"#, "", None),
             (

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::value::RawValue;
 
+use crate::describe::effects::Effects;
 use crate::describe::remote::RemoteNode;
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::error::ErrorInfo;
@@ -108,6 +109,7 @@ pub struct MethodInfo {
     pub(crate) access: Access,
     pub(crate) requirement: Requirement,
     pub(crate) cost: u32,
+    pub(crate) effects: Effects,
     /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
     /// Index of its node.
@@ -224,6 +226,18 @@ impl MethodInfo {
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.cost
+    }
+
+    /// Whether it may run twice for one call, with the same effect as once.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.effects >= Effects::Idempotent
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.effects == Effects::ReadOnly
     }
 }
 
@@ -364,6 +378,29 @@ impl Tree {
             info.is_some_and(|info| reader.sees(info))
         };
         self.0.remotes.iter().filter(is_seen)
+    }
+
+    /// All other servers whose methods are forwarded.
+    pub(crate) fn all_remotes(&self) -> &[RemoteNode] {
+        &self.0.remotes
+    }
+
+    /// Whether a method of another server opens subscriptions, as far as anybody can tell: `route` is
+    /// that of the method that forwards it.
+    pub(crate) fn remote_streams(&self, route: usize, name: &str) -> Option<bool> {
+        let mut known = Some(false);
+        for remote in self.0.remotes.iter().filter(|remote| remote.route == route) {
+            let node = self.node(remote.node);
+            let Some(name) = name.strip_prefix(node.prefix()) else {
+                continue;
+            };
+            match remote.source.streams(name) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => known = None,
+            }
+        }
+        known
     }
 
     /// A number that is higher when another server has described its methods anew.

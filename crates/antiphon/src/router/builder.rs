@@ -80,7 +80,8 @@ pub struct Router {
 /// A method for all names below the prefix of its router, and what is known of them.
 pub(crate) struct Rest {
     pub(crate) method: Method,
-    pub(crate) described: Arc<dyn RemoteSource>,
+    /// A method that several have is that of the first one.
+    pub(crate) described: Vec<Arc<dyn RemoteSource>>,
 }
 
 /// A type that can be served or nested: a [`Router`], or a type whose `impl` block has the

@@ -129,11 +129,22 @@ impl Endpoint {
         }
     }
 
-    /// Whether a method of this name opens a subscription, and this caller may see it.
+    /// Whether a method of this name opens a subscription, and this caller may see it. If that is a
+    /// method of another server which has not told yet, the one that forwards it asks.
     pub(crate) fn only_streams(&self, name: &[u8], origin: &Origin) -> bool {
-        let entry = self.table.get(name);
-        let info = entry.and_then(|entry| origin.common.tree.method(entry.route));
-        info.is_some_and(|info| info.access <= origin.access() && info.only_streams())
+        let Some(entry) = self.table.get(name) else {
+            return false;
+        };
+        let tree = &origin.common.tree;
+        let streams = |info: &MethodInfo| match entry.below {
+            true => {
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                tree.remote_streams(entry.route, name) != Some(false)
+            }
+            false => info.only_streams(),
+        };
+        let info = tree.method(entry.route);
+        info.is_some_and(|info| info.access <= origin.access() && streams(info))
     }
 
     /// Looks up the method's full name and calls it.

@@ -141,11 +141,13 @@ impl Build {
         if let Some(node) = self.tree.nodes.get_mut(node) {
             node.methods.retain(|route| *route != entry.route);
         }
-        self.tree.remotes.push(RemoteNode {
-            route: entry.route,
+        let route = entry.route;
+        let remotes = rest.described.into_iter();
+        (self.tree.remotes).extend(remotes.map(|source| RemoteNode {
+            route,
             node,
-            source: rest.described,
-        });
+            source,
+        }));
         (prefix.into(), entry)
     }
 
@@ -191,6 +193,7 @@ impl Build {
             access: method.access,
             requirement,
             cost,
+            effects: method.effects,
             subscription: method.subscription,
             node,
         });

@@ -29,11 +29,14 @@ impl Pages for ServerPages {
         match path {
             // Liveness: that it answers at all is enough.
             "/healthz" => Some(Page::shared(PLAIN, "ok\n")),
-            "/readyz" if self.server.is_stopping() => {
-                let page = Page::shared(PLAIN, "stopping\n");
-                Some(page.with_status(StatusCode::SERVICE_UNAVAILABLE))
+            "/readyz" => {
+                let (is_ready, text) = self.server.readiness();
+                let page = Page::shared(PLAIN, text);
+                Some(match is_ready {
+                    true => page,
+                    false => page.with_status(StatusCode::SERVICE_UNAVAILABLE),
+                })
             }
-            "/readyz" => Some(Page::shared(PLAIN, "ready\n")),
             _ => None,
         }
     }

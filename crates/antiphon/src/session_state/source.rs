@@ -265,8 +265,16 @@ impl Source {
                 }
                 Ok(())
             }
-            Some(Err(error)) => Err(Ending::Error(error)),
-            None => Err(Ending::Complete),
+            ended => {
+                // What is missing before the end is told with it.
+                let place = items.as_mut().take_place();
+                let missed = place.and_then(|place| place.missed);
+                self.missed = missed.map(|count| count.map_or(Missed::Unknown, Missed::Some));
+                match ended {
+                    Some(Err(error)) => Err(Ending::Error(error)),
+                    _ => Err(Ending::Complete),
+                }
+            }
         })
     }
 }

@@ -43,7 +43,8 @@ pub(crate) trait ItemStream {
         room: &Room,
     ) -> Poll<Option<Result<(), ErrorObject>>>;
 
-    /// Where the item that was written last stands, if it came from another server that says so.
+    /// Where the item that was written last stands, if it came from another server that says so; at the
+    /// end, what is missing before it.
     fn take_place(self: Pin<&mut Self>) -> Option<ItemPlace> {
         None
     }

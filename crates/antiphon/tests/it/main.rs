@@ -23,6 +23,7 @@ mod client_token;
 mod commands;
 mod describe;
 mod dispatch;
+mod gateway;
 mod http;
 mod identity;
 mod macros;

@@ -1,8 +1,12 @@
 //! Attempts of one call: at one upstream after the other, as long as that is safe.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use antiphon_proto::ErrorObject;
 use http::StatusCode;
 use tokio::time::Instant;
 
@@ -12,6 +16,7 @@ use crate::client::error::{Error, ErrorKind, Reason};
 use crate::client::request::deadline_of;
 use crate::client::shared::Shared;
 use crate::current_call::CurrentCall;
+use crate::error::not_run;
 
 /// How often a call may be sent that may safely run twice.
 const MAX_SENT: usize = 3;
@@ -43,15 +48,52 @@ enum Next {
     Repeat,
 }
 
+/// What a response says of the attempt, beside its result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::client) enum Told {
+    Nothing,
+    /// Its HTTP status.
+    Status(StatusCode),
+    /// The call has not run there.
+    NotRun {
+        /// Whether the server stops.
+        stopping: bool,
+    },
+}
+
+impl Told {
+    /// What an error says that a server has answered with.
+    pub(in crate::client) fn by(error: &ErrorObject) -> Self {
+        not_run(error).map_or(Self::Nothing, |stopping| Self::NotRun { stopping })
+    }
+
+    /// What a failure says.
+    fn of(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotSent | ErrorKind::Rejected { .. } => Self::NotRun { stopping: false },
+            ErrorKind::Refused(error) => Self::by(error),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn has_not_run(self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Status(status) => status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotRun { .. } => true,
+        }
+    }
+}
+
 impl Shared {
     /// Sends a call to an upstream, and to another one if it was not sent, or may run twice. All of
-    /// that is within its deadline. `status` is the HTTP status of a response.
+    /// that is within its deadline. `told` is what a response says of it.
     pub(in crate::client) async fn with_upstream<T, F>(
         &self,
         balancer: &Balancer,
         attempt: Attempt<'_>,
         send: impl Fn(Arc<Self>, Option<Duration>) -> F,
-        status: impl Fn(&T) -> Option<StatusCode>,
+        told: impl Fn(&T) -> Told,
     ) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -77,9 +119,18 @@ impl Shared {
                 return last.unwrap_or_else(|| Err(none()));
             };
             let left = own.map(|own| own.saturating_duration_since(now));
-            let outcome = send(Arc::clone(upstream), left).await;
+            let sending = send(Arc::clone(upstream), left);
+            let outcome = match attempt.idempotent && !attempt.streams {
+                true => until_silent(sending, balancer, pick.index)
+                    .await
+                    .unwrap_or_else(|| {
+                        let reason = Reason::Closed("the server does not answer any more".into());
+                        Err(Error::unknown(attempt.subject, reason))
+                    }),
+                false => sending.await,
+            };
             let (verdict, next) = match &outcome {
-                Ok(response) => of_response(status(response), attempt.idempotent),
+                Ok(response) => of_response(told(response), attempt.idempotent),
                 Err(error) => of_error(error, attempt.idempotent, now.elapsed()),
             };
             let next = match next {
@@ -92,7 +143,11 @@ impl Shared {
                 Next::Again => Verdict::Nothing,
                 _ => verdict,
             });
-            let outcome = joined(last, outcome);
+            let has_not_run = match &outcome {
+                Ok(response) => told(response).has_not_run(),
+                Err(error) => Told::of(error).has_not_run(),
+            };
+            let outcome = joined(last, outcome, has_not_run);
             match next {
                 Next::Over => return outcome,
                 Next::Again => reconnected = true,
@@ -110,35 +165,48 @@ impl Shared {
     }
 }
 
-/// The outcome of two attempts. A call that may have run has that outcome, even if the later attempt
-/// was not sent.
-fn joined<T>(earlier: Option<Result<T, Error>>, later: Result<T, Error>) -> Result<T, Error> {
-    let has_not_run = |error: &Error| {
-        matches!(
-            error.kind(),
-            ErrorKind::NotSent | ErrorKind::Rejected { .. }
-        )
-    };
-    match (earlier, later) {
-        (Some(Err(earlier)), Err(later))
-            if matches!(earlier.kind(), ErrorKind::Unknown) && has_not_run(&later) =>
-        {
+/// The outcome of an attempt; `None` if a check finds the upstream silent before, and another one is up.
+/// The silent one may have run the call, and will perhaps never say so.
+async fn until_silent<F: Future>(
+    sending: F,
+    balancer: &Balancer,
+    index: usize,
+) -> Option<F::Output> {
+    let (mut sending, mut silent) = (pin!(sending), pin!(balancer.silent(index)));
+    poll_fn(|cx| match sending.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => silent.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
+
+/// The outcome of two attempts. A call that may have run has that outcome, even if the later attempt has
+/// not run.
+fn joined<T>(
+    earlier: Option<Result<T, Error>>,
+    later: Result<T, Error>,
+    later_has_not_run: bool,
+) -> Result<T, Error> {
+    match earlier {
+        Some(Err(earlier)) if later_has_not_run && matches!(earlier.kind(), ErrorKind::Unknown) => {
             Err(earlier)
         }
-        (_, later) => later,
+        _ => later,
     }
 }
 
-/// What a response means, whose content nobody has read yet.
-fn of_response(status: Option<StatusCode>, idempotent: bool) -> (Verdict, Next) {
-    match status {
+/// What a response means.
+fn of_response(told: Told, idempotent: bool) -> (Verdict, Next) {
+    match told {
         // The server has refused the request before it was a call.
-        Some(StatusCode::SERVICE_UNAVAILABLE) => (Verdict::Failed, Next::Elsewhere),
-        Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => {
+        Told::Status(StatusCode::SERVICE_UNAVAILABLE) => (Verdict::Failed, Next::Elsewhere),
+        Told::Status(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => {
             let next = if idempotent { Next::Repeat } else { Next::Over };
             (Verdict::Failed, next)
         }
-        _ => (Verdict::Well, Next::Over),
+        Told::NotRun { stopping: true } => (Verdict::Down, Next::Elsewhere),
+        Told::NotRun { stopping: false } => (Verdict::Well, Next::Elsewhere),
+        Told::Nothing | Told::Status(_) => (Verdict::Well, Next::Over),
     }
 }
 
@@ -168,17 +236,16 @@ fn of_error(error: &Error, idempotent: bool, waited: Duration) -> (Verdict, Next
             true => (unwell, Next::Repeat),
             false => (unwell, Next::Over),
         },
-        ErrorKind::Rejected { status, .. } => of_response(Some(status), idempotent),
-        ErrorKind::Refused(_) => (Verdict::Well, Next::Over),
+        ErrorKind::Rejected { status, .. } => of_response(Told::Status(status), idempotent),
+        ErrorKind::Refused(error) => of_response(Told::by(error), idempotent),
         ErrorKind::Local => (Verdict::Nothing, Next::Over),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use antiphon_proto::ErrorObject;
-
     use super::*;
+    use crate::error::{stopping, unavailable};
 
     #[test]
     fn only_what_has_not_run_or_may_run_twice_goes_elsewhere() {
@@ -222,6 +289,21 @@ mod tests {
                 Next::Over,
                 Next::Over,
             ),
+            (
+                Error::refused(subject, unavailable(false)),
+                Next::Elsewhere,
+                Next::Elsewhere,
+            ),
+            (
+                Error::refused(subject, stopping()),
+                Next::Elsewhere,
+                Next::Elsewhere,
+            ),
+            (
+                Error::refused(subject, unavailable(true)),
+                Next::Over,
+                Next::Over,
+            ),
             (Error::local(subject, "x"), Next::Over, Next::Over),
             (
                 rejected(StatusCode::SERVICE_UNAVAILABLE),
@@ -251,18 +333,33 @@ mod tests {
     fn a_call_that_may_have_run_stays_one() {
         let unknown = || Error::unknown("`m`", Reason::Transport);
         let not_sent = || Error::not_sent("`m`", Reason::Transport);
+        let refused = || Error::refused("`m`", stopping());
         let is_unknown = |outcome: Result<(), Error>| {
             outcome.is_err_and(|error| matches!(error.kind(), ErrorKind::Unknown))
         };
         for (earlier, later, expected) in [
             (Some(unknown()), Err(not_sent()), true),
+            (Some(unknown()), Err(refused()), true),
             (Some(unknown()), Err(unknown()), true),
             (Some(unknown()), Ok(()), false),
             (Some(not_sent()), Err(unknown()), true),
             (Some(not_sent()), Err(not_sent()), false),
             (None, Err(not_sent()), false),
         ] {
-            assert_eq!(is_unknown(joined(earlier.map(Err), later)), expected);
+            let has_not_run = later
+                .as_ref()
+                .is_err_and(|error| Told::of(error).has_not_run());
+            let outcome = joined(earlier.map(Err), later, has_not_run);
+            assert_eq!(is_unknown(outcome), expected);
+        }
+        for (told, expected) in [
+            (Told::Nothing, false),
+            (Told::Status(StatusCode::OK), false),
+            (Told::Status(StatusCode::BAD_GATEWAY), false),
+            (Told::Status(StatusCode::SERVICE_UNAVAILABLE), true),
+            (Told::NotRun { stopping: true }, true),
+        ] {
+            assert_eq!(told.has_not_run(), expected, "{told:?}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Choice of an upstream: the one with the least in flight, and those that are left out for a while.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::health::{Health, Policy, Verdict};
@@ -15,6 +16,8 @@ pub(in crate::client) struct Balancer {
     policy: Policy,
     /// Where the next search begins, so that upstreams with as much in flight take turns.
     turn: AtomicUsize,
+    /// Whether checks find out if an upstream is back, so that no call has to.
+    is_checked: AtomicBool,
 }
 
 /// One upstream.
@@ -24,7 +27,12 @@ struct Member {
     /// Whether it can be subscribed to.
     streams: bool,
     in_flight: AtomicUsize,
+    /// How often it was chosen, and how often that has failed.
+    calls: AtomicU64,
+    failed: AtomicU64,
     health: Mutex<Health>,
+    /// Tells calls that may run twice that a check has found it silent.
+    silent: Notify,
 }
 
 impl Member {
@@ -40,12 +48,52 @@ impl Balancer {
             place,
             streams,
             in_flight: AtomicUsize::new(0),
+            calls: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            silent: Notify::new(),
             health: Mutex::default(),
         };
         Self {
             members: places.map(member).collect(),
             policy,
             turn: AtomicUsize::new(0),
+            is_checked: AtomicBool::new(false),
+        }
+    }
+
+    /// Sets whether checks find out if an upstream is back.
+    pub(super) fn set_checked(&self, yes: bool) {
+        self.is_checked.store(yes, Ordering::Relaxed);
+    }
+
+    /// Chooses this upstream, for a check of it.
+    pub(super) fn pick_for_check(&self, index: usize) -> Option<Pick<'_>> {
+        let member = self.members.get(index)?;
+        let is_probe = {
+            let mut health = member.health();
+            let is_probe = !health.is_up() && !health.is_probed();
+            if is_probe {
+                health.probe();
+            }
+            is_probe
+        };
+        member.in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(self.picked(index, member, is_probe, true))
+    }
+
+    /// Completes when a check finds this upstream silent while another one is up.
+    pub(super) async fn silent(&self, index: usize) {
+        let Some(member) = self.members.get(index) else {
+            return std::future::pending().await;
+        };
+        loop {
+            let silent = member.silent.notified();
+            silent.await;
+            let is_other_up =
+                |(at, member): (usize, &Member)| at != index && member.health().is_up();
+            if self.members.iter().enumerate().any(is_other_up) {
+                return;
+            }
         }
     }
 
@@ -62,6 +110,7 @@ impl Balancer {
         let now = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let count = self.members.len();
+        let is_checked = self.is_checked.load(Ordering::Relaxed);
         let (mut least, mut soonest) = (None, None);
         for step in 0..count {
             let index = turn.wrapping_add(step) % count;
@@ -72,7 +121,7 @@ impl Balancer {
                 continue;
             }
             let mut health = member.health();
-            if health.is_due(now) {
+            if !is_checked && health.is_due(now) {
                 health.probe();
                 return Some(self.begin(index, member, true));
             }
@@ -94,11 +143,23 @@ impl Balancer {
 
     fn begin<'a>(&'a self, index: usize, member: &'a Member, is_probe: bool) -> Pick<'a> {
         member.in_flight.fetch_add(1, Ordering::Relaxed);
+        member.calls.fetch_add(1, Ordering::Relaxed);
+        self.picked(index, member, is_probe, false)
+    }
+
+    fn picked<'a>(
+        &'a self,
+        index: usize,
+        member: &'a Member,
+        is_probe: bool,
+        is_check: bool,
+    ) -> Pick<'a> {
         Pick {
             policy: &self.policy,
             member,
             index,
             is_probe,
+            is_check,
             verdict: Verdict::Nothing,
         }
     }
@@ -112,6 +173,8 @@ impl Balancer {
                 is_up: health.is_up(),
                 in_flight: member.in_flight.load(Ordering::Relaxed),
                 failures: health.failures(),
+                calls: member.calls.load(Ordering::Relaxed),
+                failed: member.failed.load(Ordering::Relaxed),
             }
         };
         self.members.iter().map(status).collect()
@@ -124,6 +187,7 @@ pub(super) struct Pick<'a> {
     member: &'a Member,
     pub(super) index: usize,
     is_probe: bool,
+    is_check: bool,
     verdict: Verdict,
 }
 
@@ -142,6 +206,12 @@ impl Drop for Pick<'_> {
             let mut health = member.health();
             health.note(self.verdict, self.is_probe, self.policy, Instant::now())
         };
+        if matches!(self.verdict, Verdict::Failed | Verdict::Down) && !self.is_check {
+            member.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.is_check && noted == Some(false) {
+            member.silent.notify_waiters();
+        }
         match noted {
             Some(true) => tracing::info!("the upstream {} is up again", member.place),
             Some(false) => tracing::warn!("the upstream {} is left out for a while", member.place),

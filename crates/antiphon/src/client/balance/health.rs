@@ -14,9 +14,15 @@ pub(super) enum Verdict {
     Failed,
     /// It cannot be reached.
     Down,
+    /// A check of it was not answered in time.
+    Silent,
     /// The call has failed for a reason of its own, or was dropped.
     Nothing,
 }
+
+/// Checks in a row that an upstream may leave unanswered, and is left out then. Something else may have
+/// been in the way of a single one.
+const MAX_SILENT: u32 = 2;
 
 /// When an upstream is left out, and for how long.
 #[derive(Clone, Debug)]
@@ -44,6 +50,8 @@ impl Policy {
 pub(super) struct Health {
     /// Failures in a row.
     failures: u32,
+    /// Checks in a row that it has not answered.
+    silent: u32,
     /// How often in a row it was left out.
     ejections: u32,
     /// Until when it is left out.
@@ -59,6 +67,10 @@ impl Health {
 
     pub(super) fn until(&self) -> Option<Instant> {
         self.until
+    }
+
+    pub(super) fn is_probed(&self) -> bool {
+        self.is_probed
     }
 
     pub(super) fn failures(&self) -> u32 {
@@ -96,10 +108,14 @@ impl Health {
                     ..Self::default()
                 };
             }
-            Verdict::Failed | Verdict::Down => {
+            Verdict::Failed | Verdict::Down | Verdict::Silent => {
                 self.failures = self.failures.saturating_add(1);
+                if verdict == Verdict::Silent {
+                    self.silent = self.silent.saturating_add(1);
+                }
                 let is_out = verdict == Verdict::Down
                     || is_probe
+                    || self.silent >= MAX_SILENT
                     || (was_up && self.failures >= policy.max_failures);
                 // Calls that were under way together count once.
                 if is_out && (was_up || is_probe || self.until.is_some_and(|until| until <= now)) {
@@ -135,7 +151,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_upstream_is_left_out_after_failures_in_a_row() {
-        use Verdict::{Down, Failed, Nothing, Well};
+        use Verdict::{Down, Failed, Nothing, Silent, Well};
         let now = Instant::now();
         for (verdicts, up) in [
             (&[Failed, Failed][..], true),
@@ -146,6 +162,9 @@ mod tests {
             (&[Down, Down, Failed], false),
             (&[Down, Well], true),
             (&[Nothing; 9], true),
+            (&[Silent], true),
+            (&[Silent, Well, Silent], true),
+            (&[Silent, Silent], false),
         ] {
             let mut health = Health::default();
             for verdict in verdicts {

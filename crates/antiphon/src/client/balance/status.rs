@@ -13,4 +13,8 @@ pub struct UpstreamStatus {
     pub in_flight: usize,
     /// Failures in a row.
     pub failures: u32,
+    /// How often it was chosen since the start.
+    pub calls: u64,
+    /// How often it could not be reached, or has failed.
+    pub failed: u64,
 }

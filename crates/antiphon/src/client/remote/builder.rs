@@ -1,15 +1,21 @@
 //! Builder of a router whose calls are forwarded to another server.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::document::{DocumentLimits, Documents, Source};
-use super::forward::Forwarder;
+use super::cache::Cache;
+use super::choose::Choice;
+use super::document::{DocumentLimits, Documents};
+use super::flights::Flights;
+use super::forward::{Declared, Forwarder, UNSUBSCRIBE};
+use super::pattern::Pattern;
+use super::source::Source;
+use super::watch::Watch;
 use crate::client::balance::Balanced;
 use crate::client::handle::Client;
 use crate::client::shared::Scope;
+use crate::describe::RemoteSource;
 use crate::router::{IntoRouter, Method, Rest, Router};
 use crate::topic::Overflow;
 
@@ -65,14 +71,32 @@ use crate::topic::Overflow;
 /// `functions_list`, `documentation`, OpenRPC documents and the page (the latter two with feature `describe`). A
 /// document that is too large, or none, is ignored with a warning; the last good one stays.
 ///
-/// Only this document tells which methods open subscriptions. For a server without one name them with
-/// [`subscription`](Self::subscription).
+/// This document tells which methods open subscriptions (`x-subscription`), and which calls may run twice
+/// (`x-idempotent`) or change nothing (`x-read-only`). For a server without one name them with
+/// [`subscription`](Self::subscription), [`idempotent`](Self::idempotent) and
+/// [`read_only`](Self::read_only). A method that opens subscriptions and of which nobody knows is forwarded as
+/// any other: its caller gets the id, and no items.
+///
+/// # What runs once, and what may run twice
+///
+/// A call is sent to another upstream if it was not sent, and otherwise only if it is idempotent. Equal
+/// calls at the same time of a method that changes nothing are forwarded as one, and its results are kept if
+/// [`cache`](Self::cache) says so; equal are calls with the same text of their parameters. So a caller may
+/// get a result that is as old as the longest of these calls, or as the time of the cache. A call that is
+/// shared has the timeout of the client, and the trace context of the first caller; it ends when the last
+/// one goes away. Calls through a client that forwards identities are never shared, and nothing of them is kept.
 #[must_use = "it is a part of a router: see `Router::nest`"]
 pub struct Remote {
     client: Client,
+    pub(super) name: Box<str>,
     limits: DocumentLimits,
-    subscriptions: BTreeSet<String>,
+    declared: Declared,
     described_only: bool,
+    share: bool,
+    cached: Vec<(Pattern, Duration)>,
+    cache_size: usize,
+    /// `None` if nothing was said.
+    pub(super) check: Option<Option<Duration>>,
 }
 
 impl Remote {
@@ -81,14 +105,26 @@ impl Remote {
     pub fn of(client: Client) -> Self {
         Self {
             client,
+            name: "".into(),
             limits: DocumentLimits {
                 interval: Some(Duration::from_secs(60)),
                 max_bytes: 1024 * 1024,
                 max_methods: 1000,
             },
-            subscriptions: BTreeSet::new(),
+            declared: Declared::default(),
             described_only: false,
+            share: true,
+            cached: Vec::new(),
+            cache_size: 16 * 1024 * 1024,
+            check: None,
         }
+    }
+
+    /// Sets the name of the server for callers and metrics: documents show it at each method. It is no
+    /// address. Default: none; a [`Gateway`](crate::Gateway) chooses one.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Sets after which time the server is asked anew for its document, when somebody calls or reads;
@@ -117,16 +153,82 @@ impl Remote {
         self
     }
 
-    /// Declares that a method opens subscriptions, by its name there without the namespace: for a server
-    /// whose document does not say so.
-    pub fn subscription(mut self, method: impl Into<String>) -> Self {
-        self.subscriptions.insert(method.into());
+    /// Sets after which pause each upstream is asked for a sign of life, from the first call on: it gets
+    /// the call `rpc.ping`, and any answer will do. One that cannot be reached, or that leaves two in a row
+    /// unanswered for 2 s, is left out until it answers again; idempotent calls that it has go to another
+    /// one then. `None` means that calls find out. Default: `None`; 2 s in a
+    /// [`Gateway`](crate::Gateway).
+    pub fn check(mut self, pause: impl Into<Option<Duration>>) -> Self {
+        self.check = Some(pause.into());
         self
     }
 }
 
-impl IntoRouter for Remote {
-    fn into_router(self) -> Router {
+/// What is known of its methods. Names are those there, without the namespace; a star at the end of one
+/// stands for any more characters: `eth_get*`.
+impl Remote {
+    /// Declares that a method opens subscriptions that `rpc.unsubscribe` ends: for a server whose
+    /// document does not say so.
+    pub fn subscription(self, method: impl AsRef<str>) -> Self {
+        self.subscription_with(method, UNSUBSCRIBE)
+    }
+
+    /// Declares that a method opens subscriptions that another method ends: for a server whose document
+    /// does not say so. Names as `eth_subscribe` and `chain_subscribeNewHeads` need no declaration.
+    pub fn subscription_with(
+        mut self,
+        method: impl AsRef<str>,
+        unsubscribe: impl Into<Box<str>>,
+    ) -> Self {
+        let method = Pattern::new(method.as_ref());
+        self.declared
+            .subscriptions
+            .push((method, unsubscribe.into()));
+        self
+    }
+
+    /// Declares that a call may run twice with the same effect as once, beside those methods of which
+    /// the document says so.
+    pub fn idempotent(mut self, method: impl AsRef<str>) -> Self {
+        let method = Pattern::new(method.as_ref());
+        self.declared.idempotent.push(method);
+        self
+    }
+
+    /// Declares that a method changes nothing, beside those of which the document says so. This makes
+    /// it idempotent, too.
+    pub fn read_only(mut self, method: impl AsRef<str>) -> Self {
+        let method = Pattern::new(method.as_ref());
+        self.declared.read_only.push(method);
+        self
+    }
+
+    /// Sets whether equal calls at the same time of a method that changes nothing are forwarded as one.
+    /// Default: `true`.
+    pub fn share(mut self, yes: bool) -> Self {
+        self.share = yes;
+        self
+    }
+
+    /// Keeps the results of a method for so long, and answers equal calls with them. Only methods that
+    /// are [read-only](Self::read_only) have their results kept; errors never are. If several patterns
+    /// match, the first one counts; with a time of 0 nothing is kept.
+    pub fn cache(mut self, method: impl AsRef<str>, time: Duration) -> Self {
+        self.cached.push((Pattern::new(method.as_ref()), time));
+        self
+    }
+
+    /// Sets how many bytes the results that are kept may take. One result may take an eighth. Default:
+    /// 16 MiB.
+    pub fn cache_size(mut self, bytes: usize) -> Self {
+        self.cache_size = bytes;
+        self
+    }
+}
+
+impl Remote {
+    /// What forwards the calls.
+    pub(super) fn into_forwarder(self, is_all: bool) -> Arc<Forwarder> {
         let client = match self.client.upstreams().is_empty() {
             // So calls do not wait for a reconnection, and subscriptions go on after one.
             true => Balanced::of([self.client.clone()])
@@ -143,22 +245,50 @@ impl IntoRouter for Remote {
         };
         let prefix = prefix.as_deref().unwrap_or_default();
         let documents = Arc::new(Documents::new(whole, prefix, self.limits));
+        let watch = Watch::new(
+            Arc::clone(shared),
+            Arc::clone(&documents),
+            self.check.flatten(),
+        );
         let adds_params = !matches!(shared.calls.data.to_json(), Ok(None));
-        let forwarder = Arc::new(Forwarder {
-            documents: Arc::clone(&documents),
-            subscriptions: self.subscriptions,
+        Arc::new(Forwarder {
+            name: self.name,
+            documents,
+            watch: Arc::new(watch),
+            declared: self.declared,
             described_only: self.described_only,
             adds_params,
+            flights: self.share.then(Flights::default),
+            cache: Cache::new(self.cached, self.cache_size),
+            is_all,
             client,
-        });
-        let method = Method::new(Method::REST, move |call| forwarder.call(call));
-        // A subscriber that is slow holds back the stream, which goes on behind its last item.
-        let method = method.overflow(Overflow::Block);
-        Router::with_rest(Rest {
-            method,
-            described: Arc::new(Source(documents)),
         })
     }
+}
+
+impl IntoRouter for Remote {
+    fn into_router(self) -> Router {
+        router(vec![self.into_forwarder(false)])
+    }
+}
+
+impl From<Client> for Remote {
+    fn from(client: Client) -> Self {
+        Self::of(client)
+    }
+}
+
+/// A router with the methods of these servers. The first one that describes a method has it.
+pub(super) fn router(forwarders: Vec<Arc<Forwarder>>) -> Router {
+    let sources = forwarders
+        .iter()
+        .map(|one| -> Arc<dyn RemoteSource> { Arc::new(Source(Arc::clone(one))) });
+    let described = sources.collect();
+    let choice = Arc::new(Choice::new(forwarders));
+    let method = Method::new(Method::REST, move |call| choice.call(call));
+    // A subscriber that is slow holds back the stream, which goes on behind its last item.
+    let method = method.overflow(Overflow::Block);
+    Router::with_rest(Rest { method, described })
 }
 
 impl Router {

@@ -12,10 +12,10 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::fault;
-use crate::client::error::{Error, ErrorKind};
+use crate::client::error::{Error, ErrorKind, Reason};
 use crate::client::handle::Client;
 use crate::current_call::CurrentCall;
-use crate::describe::{RemoteMethods, RemoteSource};
+use crate::describe::RemoteMethods;
 use crate::error::Printable;
 use crate::identity::Principal;
 
@@ -32,6 +32,18 @@ pub(super) struct DocumentLimits {
     pub(super) interval: Option<Duration>,
     pub(super) max_bytes: usize,
     pub(super) max_methods: usize,
+}
+
+/// After which time a server is asked again that did not answer.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What a server has told of its methods.
+pub(super) enum Told {
+    Methods(Arc<RemoteMethods>),
+    /// It has answered that it tells nothing, or nothing of use.
+    None,
+    /// It has not answered yet.
+    Silent,
 }
 
 /// What is known of another server's methods.
@@ -53,6 +65,8 @@ struct State {
     number: u64,
     /// Whether the server has answered once, with a description or without one.
     has_answered: bool,
+    /// Whether it was asked and has not answered in time, so that calls need not wait for that.
+    was_silent: bool,
     /// When it is asked again.
     due: Option<Instant>,
     asking: Option<AbortHandle>,
@@ -63,6 +77,8 @@ enum Found {
     Methods(RemoteMethods),
     /// The server has none, or none that can be used.
     None,
+    /// It has got the request, perhaps, and has not answered.
+    Silent,
     Away,
 }
 
@@ -95,7 +111,7 @@ impl Documents {
         let before = *ended.borrow_and_update();
         {
             let state = self.state();
-            if state.has_answered {
+            if state.has_answered || state.was_silent {
                 let methods = state.methods.clone();
                 drop(state);
                 self.refresh();
@@ -109,14 +125,41 @@ impl Documents {
             }
         }
         let state = self.state();
-        match state.has_answered {
+        match state.has_answered || state.was_silent {
             true => Ok(state.methods.clone()),
             false => Err(fault::unavailable(false)),
         }
     }
 
+    /// What the server has told, as far as it is known now.
+    pub(super) fn told(self: &Arc<Self>) -> Told {
+        let state = self.state();
+        let told = match (&state.methods, state.has_answered) {
+            (Some(methods), _) => Told::Methods(Arc::clone(methods)),
+            (None, true) => Told::None,
+            (None, false) => Told::Silent,
+        };
+        drop(state);
+        if !matches!(told, Told::Silent) {
+            self.refresh();
+        }
+        told
+    }
+
+    /// The description as it is known now, and its number.
+    pub(super) fn described(self: &Arc<Self>) -> Option<(u64, Arc<RemoteMethods>)> {
+        self.refresh();
+        let state = self.state();
+        Some((state.number, Arc::clone(state.methods.as_ref()?)))
+    }
+
+    /// Whether the server is ever asked.
+    pub(super) fn is_asked(&self) -> bool {
+        self.limits.interval.is_some()
+    }
+
     /// Asks again if it is time to.
-    fn refresh(self: &Arc<Self>) {
+    pub(super) fn refresh(self: &Arc<Self>) {
         let due = self.state().due;
         if due.is_none_or(|due| due <= Instant::now()) {
             self.ask();
@@ -124,7 +167,7 @@ impl Documents {
     }
 
     /// Asks in a task of its own, unless one does so already. The task ends with this.
-    fn ask(self: &Arc<Self>) {
+    pub(super) fn ask(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
@@ -143,12 +186,14 @@ impl Documents {
     /// Takes note of an answer.
     fn note(&self, answer: Result<Box<RawValue>, Error>) {
         let found = self.read(answer);
+        let is_told = matches!(found, Found::Methods(_) | Found::None);
         let now = Instant::now();
         let mut state = self.state();
         // Another one may be begun as soon as somebody hears that this one has ended.
         state.asking = None;
         match found {
             Found::Away => {}
+            Found::Silent => state.was_silent = true,
             Found::None => state.has_answered = true,
             Found::Methods(methods) => {
                 let known = state.methods.as_ref();
@@ -159,10 +204,11 @@ impl Documents {
                 state.has_answered = true;
             }
         }
-        state.due = self
-            .limits
-            .interval
-            .and_then(|pause| now.checked_add(pause));
+        let pause = self.limits.interval.map(|pause| match is_told {
+            true => pause,
+            false => pause.min(AGAIN),
+        });
+        state.due = pause.and_then(|pause| now.checked_add(pause));
         drop(state);
         self.ended.send_modify(|count| *count += 1);
     }
@@ -176,7 +222,19 @@ impl Documents {
                 ErrorKind::NotSent => return Found::Away,
                 // Many servers do not describe themselves.
                 ErrorKind::Refused(_) => return Found::None,
-                _ => Err(error.to_string()),
+                _ => match error.reason() {
+                    Some(Reason::TooLong(_) | Reason::Decode(_) | Reason::Answer(_)) => {
+                        Err(error.to_string())
+                    }
+                    _ => {
+                        let text = error.to_string();
+                        tracing::warn!(
+                            "a server whose methods are forwarded does not describe them: {}",
+                            Printable(&text)
+                        );
+                        return Found::Silent;
+                    }
+                },
             },
         };
         match read {
@@ -210,17 +268,6 @@ impl Drop for Documents {
         if let Some(task) = self.state().asking.take() {
             task.abort();
         }
-    }
-}
-
-/// A description for the documents of a router.
-pub(super) struct Source(pub(super) Arc<Documents>);
-
-impl RemoteSource for Source {
-    fn described(&self) -> Option<(u64, Arc<RemoteMethods>)> {
-        self.0.refresh();
-        let state = self.0.state();
-        Some((state.number, Arc::clone(state.methods.as_ref()?)))
     }
 }
 

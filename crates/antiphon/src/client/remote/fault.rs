@@ -4,24 +4,10 @@
 //! addresses.
 
 use antiphon_proto::{ErrorCode, ErrorObject};
-use serde::Serialize;
 
 use crate::client::error::{Error, ErrorKind, Reason};
 use crate::error::internal_error;
-
-/// The data of the error of a server that is away.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Away {
-    /// Whether the call may have run there.
-    may_have_run: bool,
-}
-
-/// The error for a caller if the other server cannot be reached, or has not answered.
-pub(super) fn unavailable(may_have_run: bool) -> ErrorObject {
-    let error = ErrorObject::new(ErrorCode::OVERLOADED, "Unavailable");
-    error.with_data(&Away { may_have_run })
-}
+pub(super) use crate::error::unavailable;
 
 /// What a failure says to the caller.
 pub(super) fn of(error: &Error) -> ErrorObject {

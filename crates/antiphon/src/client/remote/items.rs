@@ -43,6 +43,14 @@ impl ForwardedItems {
         });
     }
 
+    /// Notes what is missing before the end.
+    fn end(&mut self) {
+        self.place = self.missed.take().map(|missed| ItemPlace {
+            missed: Some(missed),
+            ..ItemPlace::default()
+        });
+    }
+
     fn write(
         &mut self,
         event: &Event<RawJson>,
@@ -73,6 +81,7 @@ impl ItemStream for ForwardedItems {
     ) -> Poll<Option<Result<(), ErrorObject>>> {
         loop {
             let Some(next) = ready!(self.subscription.poll_event(cx)) else {
+                self.end();
                 return Poll::Ready(None);
             };
             let error = match next {
@@ -95,6 +104,7 @@ impl ItemStream for ForwardedItems {
                 StreamError::Failed(error) => error,
                 StreamError::Lost(error) => fault::of(&error),
             };
+            self.end();
             return Poll::Ready(Some(Err(end)));
         }
     }

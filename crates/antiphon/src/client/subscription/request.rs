@@ -6,7 +6,7 @@ use std::time::Duration;
 use antiphon_proto::ErrorCode;
 use tokio::time::{sleep, timeout};
 
-use super::super::balance::{Attempt, Balancer};
+use super::super::balance::{Attempt, Balancer, Told};
 use super::super::error::{Error, ErrorKind, Reason};
 use super::super::session::{Sending, SessionExchange};
 use super::super::session_source::SessionSource;
@@ -101,7 +101,9 @@ impl Request {
             };
             request.open_here()
         };
-        let opened = self.shared.with_upstream(balancer, attempt, open, |_| None);
+        let opened = self
+            .shared
+            .with_upstream(balancer, attempt, open, |_| Told::Nothing);
         opened.await
     }
 

@@ -31,6 +31,9 @@ const NO_TITLE: &str = "Remote methods";
 /// | `x-public` | `true`, if anonymous callers may call it once the server asks who they are |
 /// | `x-scopes` | the scopes that callers need, all of them |
 /// | `x-cost` | how many calls it counts as for rate limits, if not 1; 0 if it is exempt |
+/// | `x-idempotent` | `true`, if a call may run twice with the same effect as once |
+/// | `x-read-only` | `true`, if it changes nothing |
+/// | `x-served-by` | the server that a call is forwarded to, by its name in a [`Gateway`](crate::Gateway) |
 /// | `x-deprecated-reason` | what to use instead |
 /// | `x-error-docs` | the documentation of errors, by code |
 ///

@@ -1,5 +1,9 @@
 //! Tests of methods that a router forwards to another server.
 
+mod once;
+mod origin;
+mod streams;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
