@@ -108,9 +108,7 @@ impl Hub {
                     return Err(Malformed);
                 }
                 let topic = self.topics.get_mut(&id).ok_or(Malformed)?;
-                if !topic.workers.insert(peer) {
-                    return Err(Malformed);
-                }
+                topic.workers.insert(peer);
             }
             ToHub::Unregister { topic } => {
                 if let Some(topic) = self.detach(peer, topic) {
