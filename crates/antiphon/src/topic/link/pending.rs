@@ -54,8 +54,8 @@ impl Sent {
 enum Queued {
     Item(Sent),
     Register(u32, Named),
-    /// The program has dropped a topic.
-    Unregister(u32),
+    /// A topic was dropped, and whether the supervisor keeps it.
+    Unregister(u32, bool),
     /// What publishes a key was stopped. Its last items are before.
     Stopped(u32, Arc<str>),
 }
@@ -105,8 +105,8 @@ impl Pending {
     }
 
     /// Says that a topic is gone, behind all that was published in it.
-    pub(super) fn unregister(&mut self, topic: u32) {
-        self.queued.push_back(Queued::Unregister(topic));
+    pub(super) fn unregister(&mut self, topic: u32, keeps: bool) {
+        self.queued.push_back(Queued::Unregister(topic, keeps));
     }
 
     /// Says that what publishes a key was stopped, behind all that was published by it.
@@ -128,7 +128,7 @@ impl Pending {
                 .write(out);
                 return Some(Wrote::Register(topic));
             }
-            Queued::Unregister(topic) => ToHub::Unregister { topic }.write(out),
+            Queued::Unregister(topic, keeps) => ToHub::Unregister { topic, keeps }.write(out),
             Queued::Stopped(topic, key) => ToHub::Stopped { topic, key: &key }.write(out),
             Queued::Item(item) => {
                 ToHub::Publish {
@@ -165,7 +165,7 @@ impl Pending {
     pub(super) fn give_up(self) {
         let queued = self.queued.into_iter().filter_map(|queued| match queued {
             Queued::Item(item) => Some(item),
-            Queued::Register(..) | Queued::Unregister(_) | Queued::Stopped(..) => None,
+            Queued::Register(..) | Queued::Unregister(..) | Queued::Stopped(..) => None,
         });
         let mut unheard = 0;
         for item in self.sent.into_iter().chain(queued) {
@@ -195,13 +195,17 @@ mod tests {
         let mut out = Vec::new();
         drop(pending.add(7, "k", text(1)));
         assert!(pending.write(&mut out).is_some());
-        pending.unregister(7);
+        pending.unregister(7, false);
         assert!(pending.answered().is_some() && pending.is_empty());
         out.clear();
         assert_eq!(pending.write(&mut out), Some(Wrote::Another));
         assert_eq!(pending.write(&mut Vec::new()), None);
         let mut expected = Vec::new();
-        ToHub::Unregister { topic: 7 }.write(&mut expected);
+        ToHub::Unregister {
+            topic: 7,
+            keeps: false,
+        }
+        .write(&mut expected);
         assert_eq!(out, expected);
     }
 

@@ -43,7 +43,7 @@ pub(in crate::topic) trait Replica: Send + Sync {
 /// The worker's end. Whoever has the socket writes what it wants to send, and tells it what has come.
 pub(crate) struct Link {
     state: Mutex<State>,
-    /// Whether topics that the program drops are to stay at the supervisor.
+    /// Whether topics that are dropped are to stay at the supervisor. Until this is set, they are.
     keeps_topics: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
     /// Told when topics have become complete, when all items have numbers, and at the end.
     changed: Notify,
@@ -121,14 +121,15 @@ impl Link {
         topic
     }
 
-    /// The program has dropped a topic. A worker that stops drops all of them, and the history stays.
+    /// The program has dropped a topic. A worker that stops, or does not come to serve, drops all of
+    /// them, and the history stays.
     pub(in crate::topic) fn detach(&self, topic: u32) {
-        let keeps = self.keeps_topics.get().is_some_and(|keeps| keeps());
+        let keeps = self.keeps_topics.get().is_none_or(|keeps| keeps());
         let mut state = self.lock();
         state.topics.remove(&topic);
         state.questions.remove(&topic);
-        if !keeps && !state.is_gone {
-            state.pending.unregister(topic);
+        if !state.is_gone {
+            state.pending.unregister(topic, keeps);
             state.wake();
         }
         drop(state);
