@@ -64,6 +64,15 @@ impl Supervisor {
                     worker.leaving = Some(Instant::now());
                 }
             }
+            WorkerMessage::Fails(reason) => {
+                if worker.leaving.is_none() {
+                    tracing::error!(id, reason, "a worker cannot go on");
+                    let now = Instant::now();
+                    worker.leaving = Some(now);
+                    self.unreplaced += 1;
+                    self.restarts.died(now);
+                }
+            }
         }
     }
 

@@ -15,11 +15,18 @@ use crate::topic::link::worker_end::Link;
 /// How often a task goes on without letting others run.
 const STEPS: usize = 8;
 
+/// How many messages a worker takes without letting others run: those who wait for items have queues, which
+/// must not fill up meanwhile.
+const MESSAGES: usize = 64;
+
 /// The capacity beyond which an empty buffer gives its memory back.
 const KEPT: usize = 256 * 1024;
 
 /// What speaks over a channel.
 pub(super) trait End {
+    /// How many messages it takes without letting others run.
+    const MESSAGES: usize;
+
     /// Writes what is to be sent, or wakes the task when there is something.
     fn poll_write(&self, cx: &Context<'_>, out: &mut Vec<u8>);
 
@@ -32,6 +39,8 @@ pub(super) trait End {
 }
 
 impl End for Link {
+    const MESSAGES: usize = MESSAGES;
+
     fn poll_write(&self, cx: &Context<'_>, out: &mut Vec<u8>) {
         Self::poll_write(self, cx, out);
     }
@@ -57,7 +66,7 @@ struct Channel {
 /// # Errors
 ///
 /// Those of the socket, or `InvalidData` if the other end sends what is no message.
-pub(super) async fn carry(stream: Socket, end: &impl End) -> io::Result<()> {
+pub(super) async fn carry<E: End>(stream: Socket, end: &E) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     let channel = Channel {
         stream: UnixStream::from_std(stream)?,
@@ -71,10 +80,15 @@ pub(super) async fn carry(stream: Socket, end: &impl End) -> io::Result<()> {
 }
 
 impl Channel {
-    fn poll(&mut self, cx: &mut Context<'_>, end: &impl End) -> Poll<io::Result<()>> {
+    fn poll<E: End>(&mut self, cx: &mut Context<'_>, end: &E) -> Poll<io::Result<()>> {
+        let mut messages = E::MESSAGES;
         for _ in 0..STEPS {
+            self.deliver(&mut messages, end)?;
             let has_written = self.poll_write(cx, end);
-            match self.poll_read(cx, end) {
+            if messages == 0 {
+                break;
+            }
+            match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -127,7 +141,18 @@ impl Channel {
         self.output = Vec::new();
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, end: &impl End) -> Poll<io::Result<usize>> {
+    /// Hands over what has come, at most so many messages.
+    fn deliver(&mut self, messages: &mut usize, end: &impl End) -> io::Result<()> {
+        while *messages > 0
+            && let Some(message) = self.input.next().map_err(invalid)?
+        {
+            end.receive(message).map_err(invalid)?;
+            *messages -= 1;
+        }
+        Ok(())
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
             std::task::ready!(self.stream.poll_read_ready(cx))?;
             let count = match self.stream.try_read(self.input.room()) {
@@ -135,9 +160,6 @@ impl Channel {
                 count => count?,
             };
             self.input.filled(count);
-            while let Some(message) = self.input.next().map_err(invalid)? {
-                end.receive(message).map_err(invalid)?;
-            }
             return Poll::Ready(Ok(count));
         }
     }

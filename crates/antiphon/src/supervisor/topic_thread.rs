@@ -90,6 +90,8 @@ struct HubEnd {
 }
 
 impl End for HubEnd {
+    const MESSAGES: usize = usize::MAX;
+
     fn poll_write(&self, cx: &Context<'_>, out: &mut Vec<u8>) {
         self.hub.borrow_mut().poll_write(self.peer, cx, out);
     }

@@ -102,7 +102,7 @@ pub(crate) async fn work(
     };
     started();
     let handle = bound.handle();
-    topics.stay_when_it_stops(&handle);
+    topics.go_while_it_serves(&handle);
     let mut heartbeat = Heartbeat::new(&bound, supervisor.clone(), max_requests);
     let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
     heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -125,7 +125,9 @@ pub(crate) async fn work(
             () = topics.ended(), if !without_topics => {
                 without_topics = true;
                 if !orphaned {
-                    tell_supervisor(&supervisor, "leaves", "its topics are cut off").await;
+                    // Subscribers here would hear nothing: they go on at another worker.
+                    tell_supervisor(&supervisor, "fails", "its topics are cut off").await;
+                    handle.retire();
                 }
             }
             _ = &mut session, if !orphaned => {

@@ -1,8 +1,10 @@
 //! Topics of a worker: they follow the supervisor as long as the worker works.
 
+use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -20,23 +22,32 @@ const LAST_ITEMS: Duration = Duration::from_millis(500);
 pub(super) struct WorkerTopics {
     link: Arc<Link>,
     carrier: JoinHandle<()>,
+    /// Whether the worker does not serve any more.
+    is_over: Arc<AtomicBool>,
 }
 
 impl WorkerTopics {
     /// Makes all topics of the process follow the supervisor at the other end of the channel.
     pub(super) fn begin(channel: Option<OwnedFd>) -> Self {
         let link = Link::new();
-        work_with(&link);
+        if channel.is_some() {
+            work_with(&link);
+        }
         let end = EndLink(Arc::clone(&link));
         let carrier = tokio::spawn(async move {
             let Some(channel) = channel else {
-                return;
+                // A supervisor of another version carries none: topics are those of this worker.
+                return pending().await;
             };
             if let Err(error) = carry(UnixStream::from(channel), &*end.0).await {
                 tracing::error!("the channel for topics has failed: {error}");
             }
         });
-        Self { link, carrier }
+        Self {
+            link,
+            carrier,
+            is_over: Arc::default(),
+        }
     }
 
     /// Waits until all topics have their history.
@@ -49,14 +60,17 @@ impl WorkerTopics {
         let _ = (&mut self.carrier).await;
     }
 
-    /// When the worker stops, it drops its topics, and the supervisor keeps them for others.
-    pub(super) fn stay_when_it_stops(&self, handle: &ServerHandle) {
-        let handle = handle.clone();
-        self.link.keep_topics_if(move || handle.is_stopping());
+    /// Topics that the program drops while it serves are gone for all. When the worker stops, it drops its
+    /// topics, too, and the supervisor keeps them for others.
+    pub(super) fn go_while_it_serves(&self, handle: &ServerHandle) {
+        let (handle, is_over) = (handle.clone(), Arc::clone(&self.is_over));
+        let serves = move || !handle.is_stopping() && !is_over.load(Ordering::Relaxed);
+        self.link.unregister_if(serves);
     }
 
     /// Waits until what was published has its numbers, for a while.
     pub(super) async fn finish(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
         if timeout(LAST_ITEMS, self.link.quiet()).await.is_err() {
             tracing::warn!(
                 "the last items of topics may be lost: the supervisor does not take them"

@@ -54,8 +54,8 @@ pub(in crate::topic) struct Named {
 /// The worker's end. Whoever has the socket writes what it wants to send, and tells it what has come.
 pub(crate) struct Link {
     state: Mutex<State>,
-    /// Whether topics that the program drops are to stay at the supervisor.
-    keeps_topics: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
+    /// Whether topics that the program drops are to be dropped at the supervisor, too.
+    unregisters: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
     /// Told when topics have become complete, when all items have numbers, and at the end.
     changed: Notify,
 }
@@ -96,7 +96,7 @@ impl Link {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
-            keeps_topics: OnceLock::new(),
+            unregisters: OnceLock::new(),
             changed: Notify::new(),
         })
     }
@@ -120,11 +120,11 @@ impl Link {
 
     /// The program has dropped a topic. A worker that stops drops all of them, and the history stays.
     pub(in crate::topic) fn detach(&self, topic: u32) {
-        let keeps = self.keeps_topics.get().is_some_and(|keeps| keeps());
+        let unregisters = self.unregisters.get().is_some_and(|serves| serves());
         let mut state = self.lock();
         state.topics.remove(&topic);
         state.questions.remove(&topic);
-        if !keeps && !state.is_gone {
+        if unregisters && !state.is_gone {
             state.pending.unregister(topic);
             state.wake();
         }
@@ -291,9 +291,10 @@ impl Link {
         Ok(())
     }
 
-    /// Topics that the program drops stay at the supervisor, for other workers, if this is so then.
-    pub(crate) fn keep_topics_if(&self, keeps: impl Fn() -> bool + Send + Sync + 'static) {
-        let _ = self.keeps_topics.set(Box::new(keeps));
+    /// Topics that the program drops are dropped at the supervisor, too, if this is so then. Until it is set,
+    /// and else, they stay there for other workers.
+    pub(crate) fn unregister_if(&self, serves: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.unregisters.set(Box::new(serves));
     }
 
     /// The channel has ended: what has no number will not get one.

@@ -122,8 +122,6 @@ fn program() {
         settings.supervision.worker_timeout = None;
         settings.supervision.boot_timeout = Duration::from_secs(120);
         settings.calls.call_timeout = None;
-        settings.sessions.max_queued = 100_000;
-        settings.sessions.max_queued_bytes = 100_000_000;
     });
     let code = server.start_with(args);
     let is_success = format!("{code:?}") == format!("{:?}", std::process::ExitCode::SUCCESS);
