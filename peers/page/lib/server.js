@@ -34,14 +34,17 @@ let path = null;
 
 /**
  * Starts a server: `{ url, token, workers(), stop() }`. It has two workers unless `extra` has other arguments;
- * `workers()` are their process ids.
+ * `workers()` are their process ids. `variables` are added to its environment.
  */
-export async function startServer(extra = ["--workers", "2"]) {
+export async function startServer(extra = ["--workers", "2"], variables = {}) {
   path ??= program();
   const folder = mkdtempSync(join(tmpdir(), "antiphon-page-"));
   const file = join(folder, "token");
   const args = ["--bind", "127.0.0.1:0", "--admin-token-file", file, ...extra];
-  const child = spawn(path, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(path, args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...variables },
+  });
   let log = "";
   const url = await new Promise((resolve, reject) => {
     const clock = setTimeout(() => reject(new Error(`no server:\n${log}`)), TIMEOUT);

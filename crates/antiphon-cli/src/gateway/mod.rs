@@ -113,11 +113,7 @@ impl GatewayCommand {
         let defaults = self.options.over(section.defaults);
         let mut gateway = Gateway::new().title("Antiphon gateway");
         for upstream in upstreams {
-            let (name, remote) = upstream.remote(&defaults)?;
-            gateway = match name {
-                Some(name) => gateway.upstream_at(name, remote),
-                None => gateway.upstream(remote),
-            };
+            gateway = upstream.add_to(gateway, &defaults)?;
         }
         Ok(compressed(gateway.server()).start_with(self.serve))
     }

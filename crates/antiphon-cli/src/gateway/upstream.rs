@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use antiphon::Client;
 use antiphon::client::Remote;
+use antiphon::{Client, Gateway};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,6 +19,8 @@ pub(super) struct Upstream {
     servers: Vec<String>,
     /// What its own names begin with, which callers do not see.
     namespace: Option<String>,
+    /// The scopes that callers need, separated by spaces.
+    scope: Option<String>,
     options: UpstreamOptions,
 }
 
@@ -32,8 +34,9 @@ impl TryFrom<Map<String, Value>> for Upstream {
             name: Option<String>,
             servers: Vec<String>,
             namespace: Option<String>,
+            scope: Option<String>,
         }
-        let own = ["name", "servers", "namespace"];
+        let own = ["name", "servers", "namespace", "scope"];
         let own = own.map(|key| table.remove_entry(key)).into_iter().flatten();
         let own: Own = serde_json::from_value(Value::Object(own.collect()))
             .map_err(|error| format!("an upstream: {error}"))?;
@@ -43,6 +46,7 @@ impl TryFrom<Map<String, Value>> for Upstream {
             name: own.name,
             servers: own.servers,
             namespace: own.namespace,
+            scope: own.scope,
             options,
         })
     }
@@ -67,21 +71,23 @@ impl FromStr for Upstream {
             name: name.map(str::to_owned),
             servers,
             namespace: None,
+            scope: None,
             options: UpstreamOptions::default(),
         })
     }
 }
 
 impl Upstream {
-    /// The name, and what calls are forwarded to. Nothing is connected yet.
+    /// Adds the upstream to a gateway. Nothing is connected yet.
     ///
     /// # Errors
     ///
     /// If an address, a file or an option is unusable.
-    pub(super) fn remote(
+    pub(super) fn add_to(
         self,
+        mut gateway: Gateway,
         defaults: &UpstreamOptions,
-    ) -> Result<(Option<String>, Remote), Failure> {
+    ) -> Result<Gateway, Failure> {
         let options = self.options.over(defaults.clone());
         let clients = self.servers.iter().map(|url| options.client(url));
         let clients = clients.collect::<Result<Vec<_>, _>>()?;
@@ -89,7 +95,14 @@ impl Upstream {
         if let Some(namespace) = self.namespace {
             client = client.namespace(&namespace);
         }
-        Ok((self.name, options.apply(Remote::of(client))?))
+        for scope in self.scope.iter().flat_map(|text| text.split_whitespace()) {
+            gateway = gateway.require_scope(self.name.clone().unwrap_or_default(), scope);
+        }
+        let remote = options.apply(Remote::of(client))?;
+        Ok(match self.name {
+            Some(name) => gateway.upstream_at(name, remote),
+            None => gateway.upstream(remote),
+        })
     }
 }
 

@@ -93,7 +93,10 @@ impl ServeArgs {
             Some(own) => own.clone().try_into(),
             None => return Ok(T::default()),
         };
-        own.map_err(|error| bad(path, &format_args!("[{name}]: {error}")))
+        own.map_err(|error| {
+            let reason = error.to_string();
+            bad(path, &format_args!("[{name}]: {}", reason.trim_end()))
+        })
     }
 
     /// The settings in this text, without the tables that the program reads itself.

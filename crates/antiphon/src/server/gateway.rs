@@ -63,7 +63,8 @@ const UPSTREAM: &str = "upstream";
 ///
 /// Methods of [`merge`](Self::merge) come first, then these, then those of upstreams. Callers are asked
 /// who they are, limited and counted as by any [`Server`]. On one that authenticates, calls of upstreams
-/// need a known caller; documents of upstreams do not change that.
+/// need a known caller, and the scopes of [`require_scope`](Self::require_scope); documents of upstreams do
+/// not change that.
 #[must_use = "`server` makes a server of it"]
 pub struct Gateway {
     own: Router,
@@ -101,6 +102,14 @@ impl Gateway {
         let name = name.into();
         let union = self.upstreams.entry(name.clone()).or_default();
         union.push(upstream.into(), &name);
+        self
+    }
+
+    /// Requires a scope of the callers of all upstreams under this name, or of those without one if it
+    /// is empty; see [`Router::require_scope`](crate::Router::require_scope).
+    pub fn require_scope(mut self, name: impl Into<String>, scope: impl Into<Box<str>>) -> Self {
+        let union = self.upstreams.entry(name.into()).or_default();
+        union.require_scope(scope.into());
         self
     }
 
@@ -144,6 +153,9 @@ impl IntoRouter for Gateway {
             .merge(ServerCommands::new())
             .merge(GatewayCommands);
         for (name, union) in &self.upstreams {
+            if union.is_empty() {
+                continue;
+            }
             let methods = union.router();
             router = match name.as_str() {
                 "" => router.merge(methods),

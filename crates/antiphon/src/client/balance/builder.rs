@@ -95,6 +95,7 @@ impl IntoUpstream for Client {
 /// | outcome at an upstream | what follows |
 /// |---|---|
 /// | [`NotSent`](crate::client::ErrorKind::NotSent), or HTTP status 503 | another upstream, each once |
+/// | error −32000 with `"mayHaveRun":false` in its data, as of a server that stops | another upstream, each once |
 /// | [`Unknown`](crate::client::ErrorKind::Unknown), and the call is [`idempotent`](crate::client::PendingCall::idempotent) | another upstream; it is sent at most three times |
 /// | any other | that is the outcome |
 ///

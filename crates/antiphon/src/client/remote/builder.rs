@@ -259,7 +259,7 @@ impl Remote {
             described_only: self.described_only,
             adds_params,
             flights: self.share.then(Flights::default),
-            cache: Cache::new(self.cached, self.cache_size),
+            cache: Arc::new(Cache::new(self.cached, self.cache_size)),
             is_all,
             client,
         })

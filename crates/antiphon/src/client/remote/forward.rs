@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use antiphon_proto::{ErrorCode, Params};
 use serde_json::value::RawValue;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::cache::Cache;
@@ -48,7 +49,7 @@ pub(super) struct Forwarder {
     pub(super) adds_params: bool,
     /// Calls of methods that change nothing; `None` if each is forwarded by itself.
     pub(super) flights: Option<Flights>,
-    pub(super) cache: Cache,
+    pub(super) cache: Arc<Cache>,
     /// Whether the program is there to forward to this server.
     pub(super) is_all: bool,
 }
@@ -175,31 +176,39 @@ impl Forwarder {
         {
             return call.answer_raw(Ok(result));
         }
-        let outcome = match &self.flights {
-            None => {
-                let asked = self.pending(name, effects, call.params());
-                call.forget_params();
-                ask(asked, ctx).await
-            }
-            Some(flights) => {
-                let passenger = flights.join(Arc::clone(&key), |teller| {
-                    // The deadline of one caller is not that of the others.
-                    let mut current = CurrentCall {
-                        deadline: None,
-                        ..ctx.current.clone()
-                    };
-                    let asked = current.enter(|| self.pending(name, effects, call.params()));
-                    let asked = asked.on_progress(move |value| tell(&teller, value)).raw();
-                    async move { asked.await.map_err(|error| fault::of(&error)) }
-                });
-                call.forget_params();
-                passenger.outcome(ctx).await
+        let keep = {
+            let (cache, key) = (Arc::clone(&self.cache), Arc::clone(&key));
+            move |outcome: &Outcome| {
+                if let (Some(time), Ok(result)) = (time, outcome) {
+                    cache.keep(key, result, time);
+                }
             }
         };
-        if let (Some(time), Ok(result)) = (time, &outcome) {
-            self.cache.keep(key, result, time);
-        }
-        call.answer_raw(outcome)
+        let shared = self.flights.as_ref();
+        // A call that is shared runs in a task of its own.
+        let Some(flights) = shared.filter(|_| Handle::try_current().is_ok()) else {
+            let asked = self.pending(name, effects, call.params());
+            call.forget_params();
+            let outcome = ask(asked, ctx).await;
+            keep(&outcome);
+            return call.answer_raw(outcome);
+        };
+        let passenger = flights.join(key, |teller| {
+            // The deadline of one caller is not that of the others.
+            let mut current = CurrentCall {
+                deadline: None,
+                ..ctx.current.clone()
+            };
+            let asked = current.enter(|| self.pending(name, effects, call.params()));
+            let asked = asked.on_progress(move |value| tell(&teller, value)).raw();
+            async move {
+                let outcome = asked.await.map_err(|error| fault::of(&error));
+                keep(&outcome);
+                outcome
+            }
+        });
+        call.forget_params();
+        call.answer_raw(passenger.outcome(ctx).await)
     }
 
     /// Subscribes, and passes on the items.

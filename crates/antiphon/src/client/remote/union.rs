@@ -15,6 +15,8 @@ const CHECK: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(crate) struct Union {
     forwarders: Vec<Arc<Forwarder>>,
+    /// The scopes that callers of all of them need.
+    scopes: Vec<Box<str>>,
 }
 
 impl Union {
@@ -27,9 +29,20 @@ impl Union {
         self.forwarders.push(remote.into_forwarder(true));
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.forwarders.is_empty()
+    }
+
+    /// Requires a scope of callers.
+    pub(crate) fn require_scope(&mut self, scope: Box<str>) {
+        self.scopes.push(scope);
+    }
+
     /// Their methods as a router.
     pub(crate) fn router(&self) -> Router {
-        router(self.forwarders.clone())
+        let scopes = self.scopes.iter().cloned();
+        scopes.fold(router(self.forwarders.clone()), Router::require_scope)
     }
 
     /// Begins to watch over the servers, and waits until each has described its methods or cannot be

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use antiphon::client::{Client, Remote};
 use antiphon::{Gateway, Router};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -17,6 +18,9 @@ use crate::support::until;
 
 /// What an upstream answers.
 type Answer = Arc<dyn Fn(&Value) -> Vec<u8> + Send + Sync>;
+
+/// What an upstream is, what it answers, whether that has no end, and the codes that its callers may get.
+type Row = (&'static str, Answer, bool, &'static [i64]);
 
 /// A server over TCP that answers each line so. After an answer that is endless it goes on with it.
 async fn answering(answer: Answer, is_endless: bool) -> SocketAddr {
@@ -68,7 +72,7 @@ fn answer_with(result: &str) -> impl Fn(&Value) -> Vec<u8> + Send + Sync + use<>
 async fn an_upstream_that_misbehaves_is_an_error_for_its_callers_and_nothing_for_others() {
     let text = |text: &'static str| -> Answer { Arc::new(move |_| text.as_bytes().to_vec()) };
     let huge = format!("\"{}\"", "x".repeat(300 * 1024));
-    let table: Vec<(&str, Answer, bool, &[i64])> = vec![
+    let table: Vec<Row> = vec![
         ("no JSON", text("nonsense\n"), false, &[-32000, -32001]),
         (
             "a wrong id",
@@ -115,7 +119,7 @@ async fn an_upstream_that_misbehaves_is_an_error_for_its_callers_and_nothing_for
             &[-32000, -32001],
         ),
     ];
-    for (what, answer, is_endless, expected) in table {
+    let check = async |(what, answer, is_endless, expected): Row| {
         let address = answering(answer, is_endless).await;
         let server = serve(gateway(address)).await;
         let client = client(&server);
@@ -128,7 +132,9 @@ async fn an_upstream_that_misbehaves_is_an_error_for_its_callers_and_nothing_for
             let good = client.call::<String>("good.name", ()).await.unwrap();
             assert_eq!(good, "good", "{what}");
         }
-    }
+    };
+    // Most of them wait for the time of their calls.
+    join_all(table.into_iter().map(check)).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,16 @@
 //! Whose a method is, among several upstreams.
 
+use std::time::Duration;
+
 use antiphon::client::{Client, Remote};
-use antiphon::{Gateway, Method, Router};
+use antiphon::{
+    AuthenticationError, Authenticator, Credentials, Gateway, Identity, Method, Router,
+};
 use serde_json::{Value, json};
 
 use super::{client, code, serve};
 use crate::client_support::scripted;
+use crate::support::test_server::{Log, TestServer};
 
 /// A client of a server in the same process, each of whose methods answers with the server's name.
 fn upstream(server: &'static str, methods: &[&str]) -> Client {
@@ -169,5 +174,51 @@ async fn listings_and_documents_are_the_union_and_say_who_serves_what() {
         ("upstreams_list", Value::Null),
     ] {
         assert_eq!(served(name), expected, "{name}");
+    }
+}
+
+/// Knows callers by their tokens, which are their names, and each has its name as a scope.
+struct Names;
+
+impl Authenticator for Names {
+    async fn authenticate(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Option<Identity>, AuthenticationError> {
+        let identity = |name: &str| Identity::new(name).scope(name);
+        Ok(credentials.bearer().map(identity))
+    }
+}
+
+#[tokio::test]
+async fn callers_need_the_scopes_of_an_upstream_also_for_what_is_kept() {
+    let look = Method::function("look", || "seen").read_only().public();
+    let kept = Client::in_process(Router::new().method(look)).unwrap();
+    let kept = Remote::of(kept).cache("*", Duration::from_secs(3600));
+    let gateway = Gateway::new()
+        .upstream_at("a", kept)
+        .require_scope("a", "alice")
+        .upstream(upstream("b", &["x"]))
+        .require_scope("nobody", "nobody");
+    let server = gateway.server().authenticate(Names);
+    let server = TestServer::of(server, Log::default()).await;
+    let client = |token: &str| {
+        let builder = Client::builder(format!("ws://{}", server.address).as_str());
+        match token {
+            "" => builder.build().unwrap(),
+            token => builder.bearer(token).build().unwrap(),
+        }
+    };
+    for (token, method, expected) in [
+        ("alice", "a.look", 0),
+        ("alice", "a.look", 0),
+        ("bob", "a.look", -32007),
+        ("", "a.look", -32006),
+        ("bob", "x", 0),
+        ("", "x", -32006),
+        ("", "ping", 0),
+    ] {
+        let outcome = client(token).call::<Value>(method, ()).await;
+        assert_eq!(code(&outcome), expected, "{token:?} {method}");
     }
 }
