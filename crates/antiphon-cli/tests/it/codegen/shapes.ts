@@ -370,7 +370,8 @@ export class Subscription<T> implements AsyncIterable<T> {
       false,
       this.options,
       items,
-      place.after,
+      // Asks where it begins, to go on there if the connection is lost before an item has come.
+      place.after ?? (this.resumes ? null : undefined),
     );
     const id = settled(outcome);
     if (typeof id !== "string" && typeof id !== "number") {
@@ -384,6 +385,7 @@ export class Subscription<T> implements AsyncIterable<T> {
       if (this.options.signal?.aborted) end();
       for (;;) {
         const item = await items.next().catch((error: unknown) => {
+          place.after ??= items.start;
           // If it goes on behind a cursor, the server counts again.
           const goesOn = this.resumes && place.after !== undefined;
           if (!goesOn || !isPassing(error, false)) this.miss(items.behind);
@@ -443,6 +445,8 @@ interface Item {
 class Items {
   /** The server sends no more. */
   ended = false;
+  /** The cursor of the place where they begin, if the server has told it. */
+  start: string | undefined;
   /** How many are missing behind the last one; null if nobody knows. */
   behind: number | null = 0;
   private readonly waiting: Item[] = [];
@@ -469,10 +473,12 @@ class Items {
       const missed = this.missing(params["seq"], params["missed"]);
       const known = typeof cursor === "string" ? cursor : undefined;
       this.waiting.push({ value, cursor: known, missed });
+    } else if (typeof params["cursor"] === "string") {
+      this.start = params["cursor"];
     } else {
+      const { error, end } = params;
       this.ended = true;
       this.behind = this.missing(params["seq"], params["missed"]);
-      const { error, end } = params;
       const complete = end === "complete" || end === "unsubscribed";
       if (isObject(error)) this.finish({ error: rpcError(error) });
       else if (complete) this.finish({});
@@ -527,7 +533,7 @@ export interface RpcRequest {
   id?: number;
   method: string;
   params?: unknown;
-  after?: string;
+  after?: string | null;
 }
 
 /** How requests go to the server and answers come back. */
@@ -1025,7 +1031,7 @@ export class Core {
     batch: boolean,
     options: CallOptions,
     items?: Items,
-    after?: string,
+    after?: string | null,
   ): Promise<PromiseSettledResult<unknown>[]> {
     const requests = [...calls, ...notifications].map(
       (call, at): RpcRequest => {
