@@ -387,8 +387,8 @@ pub use router::{
 pub use schemars;
 #[cfg(feature = "server")]
 pub use server::{
-    BoundServer, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands, ServerHandle,
-    ServerInfo, Settings, Supervision,
+    BoundServer, Gateway, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands,
+    ServerHandle, ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;
 pub use topic::{
@@ -414,6 +414,9 @@ struct LimitsOfAll;
 #[cfg(all(doctest, unix))]
 #[doc = include_str!("../../../docs/deploy.md")]
 struct InProduction;
+#[cfg(all(doctest, unix))]
+#[doc = include_str!("../../../docs/gateway.md")]
+struct InFrontOfOthers;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;

@@ -47,7 +47,9 @@ impl Methods {
     fn publish(self, count: usize) -> Vec<String> {
         match self {
             Self::Items => vec![messages::publish(count)],
-            Self::News => vec![messages::publish_news(item()); count],
+            Self::News => (1..=count as u64)
+                .map(|id| messages::publish_news(id, item()))
+                .collect(),
         }
     }
 

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use antiphon_proto::message::Extras;
 use antiphon_proto::{Id, IntoParams};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::balance::{Attempt, Told};
 use super::batch_responses::{Responses, SUBJECT, Slot, Ticket};
 use super::error::Error;
 use super::request::Outgoing;
 use super::session::{SessionExchange, is_unauthenticated};
-use super::shared::Scope;
+use super::session_source::SessionSource;
+use super::shared::{Scope, Shared};
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
 use crate::session_state::{BatchRoom, NewCall};
@@ -181,90 +184,161 @@ impl Batch {
             fault,
         } = self;
         async move {
-            let mut responses = Responses {
-                serial,
-                calls,
-                status: None,
-                refused: None,
-            };
             if let Some(fault) = fault {
                 return Err(fault);
             }
-            if entries == 0 {
-                return Ok(responses);
-            }
             text.push(b']');
+            let parts = Parts {
+                serial,
+                text: text.into(),
+                entries,
+                subjects: calls.into_iter().map(|slot| slot.subject).collect(),
+                ids,
+            };
+            if entries == 0 {
+                return Ok(parts.responses());
+            }
             let shared = &scope.shared;
-            let source = match &shared.transport {
-                ClientTransport::Session(source) => source,
-                ClientTransport::Http(http) => {
-                    let outgoing = Outgoing {
-                        subject: SUBJECT,
-                        text,
-                        timeout,
-                        current,
-                        max: shared.calls.max_batch_response,
-                    };
-                    let answer = shared.post(http, outgoing).await?;
-                    responses.status = Some(answer.status());
-                    if ids.is_empty() {
-                        answer.nothing(SUBJECT, &shared.calls.rules)?;
-                        return Ok(responses);
-                    }
-                    let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.calls.rules)?;
-                    responses.settle(answer, &ids, status);
+            let ClientTransport::Balanced(balancer) = &shared.transport else {
+                return parts.send(shared, timeout, current).await;
+            };
+            let attempt = Attempt {
+                subject: SUBJECT,
+                timeout,
+                current: current.clone(),
+                // Nobody says so of its calls.
+                idempotent: false,
+                streams: false,
+            };
+            let send = |upstream: Arc<Shared>, left| {
+                let (parts, current) = (&parts, current.clone());
+                async move { parts.send(&upstream, left, current).await }
+            };
+            let told = |responses: &Responses| {
+                let status = responses.status();
+                status.map_or(Told::Nothing, Told::Status)
+            };
+            let sent = shared.with_upstream(balancer, attempt, send, told);
+            // In a box, so that other batches are not larger.
+            Box::pin(sent).await
+        }
+    }
+}
+
+/// A batch that is complete.
+struct Parts {
+    serial: u64,
+    text: Bytes,
+    entries: usize,
+    /// The names of the calls in errors.
+    subjects: Vec<String>,
+    ids: HashMap<Id, usize>,
+}
+
+impl Parts {
+    /// The responses before there are any.
+    fn responses(&self) -> Responses {
+        let slot = |subject: &String| Slot {
+            subject: subject.clone(),
+            outcome: None,
+        };
+        Responses {
+            serial: self.serial,
+            calls: self.subjects.iter().map(slot).collect(),
+            status: None,
+            refused: None,
+        }
+    }
+
+    /// Sends the batch to this server.
+    async fn send(
+        &self,
+        shared: &Shared,
+        timeout: Option<Duration>,
+        current: CurrentCall,
+    ) -> Result<Responses, Error> {
+        let ids = &self.ids;
+        match &shared.transport {
+            ClientTransport::Session(source) => {
+                self.send_over(shared, source, timeout, current).await
+            }
+            ClientTransport::Balanced(_) => Err(Error::nested(SUBJECT)),
+            ClientTransport::Http(http) => {
+                let mut responses = self.responses();
+                let outgoing = Outgoing {
+                    subject: SUBJECT,
+                    text: self.text.clone(),
+                    timeout,
+                    current,
+                    max: shared.calls.max_batch_response,
+                };
+                let answer = shared.post(http, outgoing).await?;
+                responses.status = Some(answer.status());
+                if ids.is_empty() {
+                    answer.nothing(SUBJECT, &shared.calls.rules)?;
                     return Ok(responses);
                 }
-            };
-            let mut exchange = SessionExchange::new(SUBJECT, source, timeout, current);
-            let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
-            let calls = || {
-                let room = Arc::new(BatchRoom::new(shared.calls.max_batch_response));
-                let call = |id: &Id| NewCall {
-                    room: Some(Arc::clone(&room)),
-                    ..NewCall::from(id.clone())
-                };
-                ids.iter().map(call).collect()
-            };
-            let mut token = source.token_number();
-            let (mut missing, calls) = loop {
-                // Only a token that can be replaced makes it necessary to keep the text.
-                let again = token.map(|_| text.clone());
-                let (handle, waiting, serial) = exchange.send(text, calls).await?;
-                if waiting.is_empty() {
-                    exchange.written(&handle, serial).await?;
-                }
-                let (count, mut refused) = (waiting.len(), 0);
-                let mut missing = Vec::new();
-                for (waiting, &place) in waiting.into_iter().zip(&places) {
-                    match exchange.answer(waiting).await {
-                        Ok(end) => {
-                            refused += usize::from(is_unauthenticated(&end));
-                            responses.settle_one(place, end, shared.calls.max_response);
-                        }
-                        Err(error) => missing.push((place, error)),
-                    }
-                }
-                // If no call was accepted, nothing has run, unless there are notifications.
-                match (token.take(), again) {
-                    (Some(token), Some(kept)) if refused == entries => {
-                        exchange.renew_token(&handle, token).await?;
-                        text = kept;
-                    }
-                    _ => break (missing, count),
-                }
-            };
-            // Keep the responses that have arrived. If there are none, the batch fails as a whole.
-            if missing.len() == calls
-                && let Some((_, error)) = missing.pop()
-            {
-                return Err(error);
+                let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.calls.rules)?;
+                responses.settle(answer, ids, status);
+                Ok(responses)
             }
-            for (place, error) in missing {
-                responses.miss_one(place, error);
-            }
-            Ok(responses)
         }
+    }
+
+    /// Sends the batch over a session.
+    async fn send_over(
+        &self,
+        shared: &Shared,
+        source: &SessionSource,
+        timeout: Option<Duration>,
+        current: CurrentCall,
+    ) -> Result<Responses, Error> {
+        let mut responses = self.responses();
+        let mut exchange = SessionExchange::new(SUBJECT, source, timeout, current);
+        let (ids, places): (Vec<_>, Vec<_>) = self.ids.iter().unzip();
+        let calls = || {
+            let room = Arc::new(BatchRoom::new(shared.calls.max_batch_response));
+            let call = |id: &&Id| NewCall {
+                room: Some(Arc::clone(&room)),
+                ..NewCall::from((*id).clone())
+            };
+            ids.iter().map(call).collect()
+        };
+        let mut token = source.token_number();
+        let (mut missing, calls) = loop {
+            let (handle, waiting, serial) = exchange.send(&self.text, calls).await?;
+            if waiting.is_empty() {
+                exchange.written(&handle, serial).await?;
+            }
+            let (count, mut refused) = (waiting.len(), 0);
+            let mut missing = Vec::new();
+            for (waiting, place) in waiting.into_iter().zip(places.iter().copied().copied()) {
+                match exchange.answer(waiting).await {
+                    Ok(end) => {
+                        refused += usize::from(is_unauthenticated(&end));
+                        responses.settle_one(place, end, shared.calls.max_response);
+                    }
+                    Err(error) => missing.push((place, error)),
+                }
+            }
+            // If no call was accepted, nothing has run, unless there are notifications.
+            match token.take() {
+                Some(token) if refused == self.entries => {
+                    exchange.renew_token(&handle, token).await?;
+                }
+                _ => break (missing, count),
+            }
+        };
+        // Keep the responses that have arrived. If there are none, the batch fails as a whole.
+        if missing.len() == calls
+            && let Some((_, error)) = missing.pop()
+        {
+            return Err(error);
+        }
+        for (place, error) in missing {
+            responses.miss_one(place, error);
+        }
+        Ok(responses)
     }
 }
 

@@ -29,7 +29,7 @@ const ENVELOPE: usize = 128;
 pub(super) struct Outgoing<'a> {
     /// Its name in errors.
     pub(super) subject: &'a str,
-    pub(super) text: Vec<u8>,
+    pub(super) text: Bytes,
     /// The timeout; the deadline of the running call may be earlier.
     pub(super) timeout: Option<Duration>,
     /// The running call in which this one was created, if any.
@@ -74,7 +74,7 @@ impl Shared {
             current,
             max: outgoing.max,
         };
-        let text = Bytes::from(outgoing.text);
+        let text = outgoing.text;
         match &http.tokens {
             None => self.attempt(http, &attempts, text, None, started).await,
             // In a box, so that calls without a token are not larger.

@@ -8,10 +8,11 @@ use antiphon_proto::message::Extras;
 use antiphon_proto::{ErrorCode, ErrorObject, RawJson};
 use tokio::time::{Instant, timeout_at};
 
-use super::driver::{SessionError, SessionSource};
+use super::driver::SessionError;
 use super::error::{Error, Reason};
 use super::request::deadline_of;
 use super::session_authentication::AuthenticationFault;
+use super::session_source::SessionSource;
 use super::shared::Shared;
 use crate::current_call::CurrentCall;
 use crate::identity::Principal;
@@ -214,13 +215,13 @@ impl<'a> SessionExchange<'a> {
     /// reconnects, the next session is used.
     pub(super) async fn send(
         &mut self,
-        text: Vec<u8>,
+        text: &[u8],
         calls: impl Fn() -> Vec<NewCall>,
     ) -> Result<(SessionHandle, Vec<Waiting>, u64), Error> {
         loop {
             let calls = calls();
             let handle = self.handle(calls.len()).await?;
-            match self.post(&handle, calls, text.clone()) {
+            match self.post(&handle, calls, text.to_vec()) {
                 Err(error) if error.is_closed() && self.source.reconnects() => {}
                 posted => return posted.map(|(waiting, serial)| (handle, waiting, serial)),
             }
@@ -356,7 +357,7 @@ impl Shared {
             ..exchange.extras()
         };
         self.write(&mut text, None, sending.method, sending.params, extras);
-        let (handle, _, serial) = exchange.send(text, Vec::new).await?;
+        let (handle, _, serial) = exchange.send(&text, Vec::new).await?;
         exchange.written(&handle, serial).await
     }
 }

@@ -6,7 +6,7 @@ use antiphon_proto::IntoParams;
 
 use super::call_options::CallOptions;
 use super::transport::ClientTransport;
-use crate::session_state::NewCall;
+use crate::session_state::{NewCall, SessionHandle};
 
 /// The state that clones of a client share.
 pub(super) struct Shared {
@@ -14,6 +14,8 @@ pub(super) struct Shared {
     pub(super) place: String,
     pub(super) transport: ClientTransport,
     pub(super) calls: CallOptions,
+    /// The clients among which a balanced one chooses, by their index in its balancer.
+    pub(super) upstreams: Vec<Arc<Self>>,
 }
 
 impl Shared {
@@ -22,13 +24,46 @@ impl Shared {
         NewCall::from((self.calls.next_id)())
     }
 
+    /// Whether there can be subscriptions.
+    pub(super) fn has_sessions(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Session(_) => true,
+            ClientTransport::Http(_) => false,
+            ClientTransport::Balanced(_) => self.upstreams.iter().any(|one| one.has_sessions()),
+        }
+    }
+
+    /// Whether calls are made in the name of the caller of the method that makes them.
+    pub(super) fn forwards_identity(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Session(source) => source.forwards_identity(),
+            ClientTransport::Http(_) => false,
+            ClientTransport::Balanced(_) => {
+                self.upstreams.iter().any(|one| one.forwards_identity())
+            }
+        }
+    }
+
+    /// Opens another connection in the place of one whose server stops, wherever it belongs.
+    pub(super) fn retire(&self, handle: &SessionHandle) {
+        if let ClientTransport::Session(source) = &self.transport {
+            source.retire(handle);
+        }
+        self.upstreams.iter().for_each(|one| one.retire(handle));
+    }
+
     /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
-        matches!(&self.transport, ClientTransport::Session(source) if source.reconnects())
+        match &self.transport {
+            ClientTransport::Session(source) => source.reconnects(),
+            ClientTransport::Balanced(_) => true,
+            ClientTransport::Http(_) => false,
+        }
     }
 }
 
 /// Name of a method in backquotes: what is called, and its name in errors, in one text.
+#[derive(Clone)]
 pub(super) struct QuotedName(String);
 
 impl QuotedName {

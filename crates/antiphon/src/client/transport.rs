@@ -1,13 +1,14 @@
-//! Transport of a client: HTTP exchanges, or a session.
+//! Transport of a client: HTTP exchanges, a session, or that of one of several upstreams.
 
 use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::balance::Balancer;
 use super::connect::HttpPool;
-use super::driver::SessionSource;
 use super::http::{Exchange, Received};
 use super::prepared_request::{CommonHeaders, PreparedRequest};
+use super::session_source::SessionSource;
 use super::token::Tokens;
 use crate::router::BoxError;
 
@@ -15,6 +16,8 @@ use crate::router::BoxError;
 pub(super) enum ClientTransport {
     Http(Box<Http>),
     Session(SessionSource),
+    /// That of one of the upstreams, for each call.
+    Balanced(Balancer),
 }
 
 /// HTTP: one exchange per request.

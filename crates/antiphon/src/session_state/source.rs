@@ -258,10 +258,23 @@ impl Source {
             Some(Ok(())) => {
                 message.extend_anyway(MessageFormat::TAIL);
                 self.made += 1;
+                if let Some(place) = items.as_mut().take_place() {
+                    self.format
+                        .insert_place(self.made, &place, &mut message.text);
+                    self.cursor = place.cursor;
+                }
                 Ok(())
             }
-            Some(Err(error)) => Err(Ending::Error(error)),
-            None => Err(Ending::Complete),
+            ended => {
+                // What is missing before the end is told with it.
+                let place = items.as_mut().take_place();
+                let missed = place.and_then(|place| place.missed);
+                self.missed = missed.map(|count| count.map_or(Missed::Unknown, Missed::Some));
+                match ended {
+                    Some(Err(error)) => Err(Ending::Error(error)),
+                    _ => Err(Ending::Complete),
+                }
+            }
         })
     }
 }

@@ -11,6 +11,7 @@
 
 use antiphon_proto::{ErrorCode, ErrorObject};
 
+use super::items::ItemPlace;
 use crate::topic::{Item, Missed};
 
 /// Why a subscription has ended.
@@ -86,6 +87,32 @@ impl MessageFormat {
             item.write_place(all, text);
         }
         text.extend_from_slice(item.plain());
+    }
+
+    /// Inserts the place of an item behind the sequence number of its message, which
+    /// [`begin`](Self::begin) has begun.
+    pub(crate) fn insert_place(&self, seq: u64, place: &ItemPlace, text: &mut Vec<u8>) {
+        if self.plain {
+            return;
+        }
+        let mut members = Vec::new();
+        // Serializing to memory does not fail.
+        if let Some(missed) = &place.missed {
+            members.extend_from_slice(b",\"missed\":");
+            let _ = serde_json::to_writer(&mut members, missed);
+        }
+        if let Some(cursor) = &place.cursor {
+            members.extend_from_slice(b",\"cursor\":");
+            let _ = serde_json::to_writer(&mut members, cursor);
+        }
+        if let Some(key) = &place.key {
+            members.extend_from_slice(b",\"key\":");
+            let _ = serde_json::to_writer(&mut members, &**key);
+        }
+        let mut head = Vec::new();
+        self.head(seq, &mut head);
+        let at = head.len().min(text.len());
+        text.splice(at..at, members);
     }
 
     /// Appends the message that says where a subscription begins, which is no item. Returns `false` if plain

@@ -24,7 +24,7 @@ use crate::current_call::CurrentCall;
 use crate::topic::Overflow;
 
 pub(crate) use encode::{Ending, MessageFormat};
-pub(crate) use items::{Items, Room, erase};
+pub(crate) use items::{ItemPlace, ItemStream, Items, Room, erase, write as write_item};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
 

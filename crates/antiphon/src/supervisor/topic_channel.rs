@@ -12,8 +12,12 @@ use tokio::net::UnixStream;
 use crate::topic::link::buffer::{Frames, Malformed};
 use crate::topic::link::worker_end::Link;
 
-/// How often a task goes on without letting others run.
+/// How often a task reads or writes without letting others run.
 const STEPS: usize = 8;
+
+/// How many messages it takes note of before others run. Each may put an item into the queues of all
+/// subscribers, which have to take them out before these are full, at 256 items by default.
+const MESSAGES: usize = 64;
 
 /// The capacity beyond which an empty buffer gives its memory back.
 const KEPT: usize = 256 * 1024;
@@ -72,9 +76,13 @@ pub(super) async fn carry(stream: Socket, end: &impl End) -> io::Result<()> {
 
 impl Channel {
     fn poll(&mut self, cx: &mut Context<'_>, end: &impl End) -> Poll<io::Result<()>> {
+        let mut left = MESSAGES;
         for _ in 0..STEPS {
             let has_written = self.poll_write(cx, end);
-            match self.poll_read(cx, end) {
+            if !self.take(&mut left, end)? {
+                break;
+            }
+            match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -82,8 +90,21 @@ impl Channel {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        // The runtime polls what was woken before this again.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Takes note of the messages that were read, up to `left`. Returns whether these were all.
+    fn take(&mut self, left: &mut usize, end: &impl End) -> io::Result<bool> {
+        while *left > 0 {
+            let Some(message) = self.input.next().map_err(invalid)? else {
+                return Ok(true);
+            };
+            end.receive(message).map_err(invalid)?;
+            *left -= 1;
+        }
+        Ok(false)
     }
 
     /// Returns whether something was sent; if not, the task is woken when it can be.
@@ -127,7 +148,7 @@ impl Channel {
         self.output = Vec::new();
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, end: &impl End) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
             std::task::ready!(self.stream.poll_read_ready(cx))?;
             let count = match self.stream.try_read(self.input.room()) {
@@ -135,9 +156,6 @@ impl Channel {
                 count => count?,
             };
             self.input.filled(count);
-            while let Some(message) = self.input.next().map_err(invalid)? {
-                end.receive(message).map_err(invalid)?;
-            }
             return Poll::Ready(Ok(count));
         }
     }
@@ -145,4 +163,45 @@ impl Channel {
 
 fn invalid(_: Malformed) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "that is no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// Counts messages.
+    #[derive(Default)]
+    struct Counting(Cell<usize>);
+
+    impl End for Counting {
+        fn poll_write(&self, _: &Context<'_>, _: &mut Vec<u8>) {}
+
+        fn receive(&self, _: &[u8]) -> Result<(), Malformed> {
+            self.0.set(self.0.get() + 1);
+            Ok(())
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn others_run_after_a_few_messages_however_many_were_read() {
+        const ALL: usize = 5000;
+        let (mut ours, theirs) = Socket::pair().unwrap();
+        ours.write_all(&[1, 0, 0, 0, 7].repeat(ALL)).unwrap();
+        drop(ours);
+        let end = Counting::default();
+        let mut carried = pin!(carry(theirs, &end));
+        let mut counts = Vec::new();
+        let one_by_one = std::future::poll_fn(|cx| {
+            let polled = carried.as_mut().poll(cx);
+            counts.push(end.0.replace(0));
+            polled
+        });
+        one_by_one.await.unwrap();
+        assert_eq!(counts.iter().sum::<usize>(), ALL);
+        let most = counts.iter().max();
+        assert_eq!(most, Some(&MESSAGES), "{counts:?}");
+    }
 }

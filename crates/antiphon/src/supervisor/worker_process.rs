@@ -102,7 +102,7 @@ pub(crate) async fn work(
     };
     started();
     let handle = bound.handle();
-    topics.stay_when_it_stops(&handle);
+    topics.serve(&handle);
     let mut heartbeat = Heartbeat::new(&bound, supervisor.clone(), max_requests);
     let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
     heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -49,8 +49,10 @@ impl WorkerTopics {
         let _ = (&mut self.carrier).await;
     }
 
-    /// When the worker stops, it drops its topics, and the supervisor keeps them for others.
-    pub(super) fn stay_when_it_stops(&self, handle: &ServerHandle) {
+    /// The worker serves: a topic that the program drops from now on is gone, if no other worker has it.
+    /// When the worker stops, or has not come so far, it drops its topics, and the supervisor keeps them
+    /// for others.
+    pub(super) fn serve(&self, handle: &ServerHandle) {
         let handle = handle.clone();
         self.link.keep_topics_if(move || handle.is_stopping());
     }

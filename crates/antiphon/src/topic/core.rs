@@ -342,8 +342,8 @@ impl Core {
         for subscriber in keys.members().flat_map(Members::iter) {
             subscriber.end(Over::Closed);
         }
-        drop(keys);
         if let Some((link, topic)) = self.link.get() {
+            // Under the lock, so that another one of this name is registered behind it.
             link.detach(*topic);
         }
     }

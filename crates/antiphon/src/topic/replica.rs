@@ -10,7 +10,8 @@ use super::hooks::Change;
 use super::item::Text;
 use super::keys::{Channel, Keys, Numbered, max_shared_keys};
 use super::link::fields::ItemPlace;
-use super::link::worker_end::{Link, Named, Replica};
+use super::link::pending::Named;
+use super::link::worker_end::{Link, Replica};
 use super::members::{Audience as _, Members};
 use super::queue::Over;
 
@@ -18,7 +19,7 @@ impl Core {
     /// Follows a supervisor from now on. What was published before is sent there, as far as it was kept.
     pub(super) fn follow(self: &Arc<Self>, link: &Arc<Link>, name: &str, nth: u32) {
         let mut keys = self.lock();
-        if self.link.get().is_some() {
+        if self.link.get().is_some() || keys.closed {
             return;
         }
         let replica: Weak<Self> = Arc::downgrade(self);

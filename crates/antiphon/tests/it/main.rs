@@ -8,6 +8,7 @@ mod auth;
 #[cfg(unix)]
 mod blocked_start;
 mod client_answers;
+mod client_balanced;
 mod client_batch;
 mod client_blocking;
 mod client_floods;
@@ -22,12 +23,14 @@ mod client_token;
 mod commands;
 mod describe;
 mod dispatch;
+mod gateway;
 mod http;
 mod identity;
 mod macros;
 #[cfg(unix)]
 mod program;
 mod rate_limit;
+mod remote;
 mod rpc_trait;
 mod session;
 mod spec;

@@ -8,12 +8,13 @@ use tokio::sync::Semaphore;
 use crate::address::{Address, authority};
 use crate::client::builder::options::ClientBuilder;
 use crate::client::connect::{self, HttpPool, HttpTarget};
-use crate::client::driver::{Driver, SessionSource};
+use crate::client::driver::Driver;
 use crate::client::error::Error;
 use crate::client::handle::Client;
 use crate::client::prepared_request::CommonHeaders;
 use crate::client::session_authentication::SessionAuthentication;
 use crate::client::session_connector::{SessionConnector, Target, host_or_loopback, session_place};
+use crate::client::session_source::SessionSource;
 use crate::client::shared::{Scope, Shared};
 use crate::client::token::is_exposed;
 use crate::client::transport::{ClientTransport, Http, HttpChannel};
@@ -207,6 +208,7 @@ impl ClientBuilder {
             place,
             transport,
             calls: self.calls,
+            upstreams: Vec::new(),
         };
         Client {
             scope: Scope {

@@ -116,6 +116,20 @@ impl<T: DeserializeOwned> Subscription<T> {
         }))
     }
 
+    /// The next item as it came, with its key and its cursor.
+    pub(in crate::client) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Event<RawJson>, StreamError>>> {
+        let next = ready!(self.poll_raw(cx));
+        let event = |raw: RawItem| Event {
+            item: raw.json,
+            key: raw.key,
+            cursor: self.cursor.clone(),
+        };
+        Poll::Ready(next.map(|next| next.map(event)))
+    }
+
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, StreamError>>> {
         let next = ready!(self.poll_raw(cx));
         Poll::Ready(next.map(|next| next.and_then(|raw| self.decode(&raw.json))))

@@ -70,16 +70,21 @@ impl Hub {
         let numbers: Vec<_> = gone.attached.keys().copied().collect();
         for number in numbers {
             if let Some(topic) = self.detach(peer, number) {
-                self.abandoned.push_back(topic);
+                self.abandon(topic);
             }
         }
         self.peers.remove(&peer);
+        self.forget_what_all_have_taken();
+    }
+
+    /// Keeps a topic that no worker has, until one comes.
+    fn abandon(&mut self, topic: u64) {
+        self.abandoned.push_back(topic);
         while self.abandoned.len() > MAX_ABANDONED
             && let Some(topic) = self.abandoned.pop_front()
         {
             self.remove(topic);
         }
-        self.forget_what_all_have_taken();
     }
 
     /// Takes note of a message of a worker.
@@ -108,15 +113,13 @@ impl Hub {
                     return Err(Malformed);
                 }
                 let topic = self.topics.get_mut(&id).ok_or(Malformed)?;
-                if !topic.workers.insert(peer) {
-                    return Err(Malformed);
-                }
+                topic.workers.insert(peer);
             }
-            ToHub::Unregister { topic } => {
-                if let Some(topic) = self.detach(peer, topic) {
-                    self.remove(topic);
-                }
-            }
+            ToHub::Unregister { topic, keeps } => match self.detach(peer, topic) {
+                Some(topic) if keeps => self.abandon(topic),
+                Some(topic) => self.remove(topic),
+                None => {}
+            },
             ToHub::Publish {
                 topic: number,
                 key,

@@ -11,9 +11,12 @@
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
 //! | `model_tests.rs` | random use by workers that come, go and are slow |
+//! | `life_tests.rs` | topics that are dropped and made again, producers that stop |
 //! | `resume_tests.rs` | subscribers that go on at another worker |
 
 pub(crate) mod exchange;
+#[cfg(test)]
+mod life_tests;
 mod log;
 #[cfg(test)]
 mod model_tests;

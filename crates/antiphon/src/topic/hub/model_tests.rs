@@ -45,14 +45,14 @@ pub(super) struct Reader {
 /// A worker, and the bytes on their way.
 pub(super) struct Worker {
     peer: u64,
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
     pub(super) topic: Topic<Item>,
     up: (Vec<u8>, Frames),
     down: (Vec<u8>, Frames),
     pub(super) readers: Vec<Reader>,
     published: Vec<(&'static str, u64, Published)>,
     /// Keys that it produces.
-    produces: Arc<Mutex<BTreeSet<String>>>,
+    pub(super) produces: Arc<Mutex<BTreeSet<String>>>,
 }
 
 fn nobody() -> Context<'static> {

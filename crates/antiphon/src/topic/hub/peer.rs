@@ -101,8 +101,11 @@ impl Peer {
         self.position
     }
 
-    /// It has a topic. Returns whether it had not used that number.
+    /// It has a topic. Returns whether it had neither that number nor that topic.
     pub(super) fn attach(&mut self, number: u32, topic: u64) -> bool {
+        if self.attached.contains_key(&number) || self.numbers.contains_key(&topic) {
+            return false;
+        }
         let attached = Attached {
             topic,
             from: 0,
@@ -112,7 +115,8 @@ impl Peer {
             keys: HashSet::new(),
         };
         self.numbers.insert(topic, number);
-        self.attached.insert(number, attached).is_none()
+        self.attached.insert(number, attached);
+        true
     }
 
     pub(super) fn detach(&mut self, number: u32) -> Option<Attached> {

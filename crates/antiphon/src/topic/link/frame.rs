@@ -18,8 +18,8 @@ pub(in crate::topic) enum ToHub<'a> {
         keys: u64,
         name: &'a str,
     },
-    /// The program has dropped it.
-    Unregister { topic: u32 },
+    /// This worker has it no more. With `keeps` it may come again at another worker.
+    Unregister { topic: u32, keeps: bool },
     /// The number of subscribers of a key in this worker; `None` for those of all keys.
     Subscribers {
         topic: u32,
@@ -125,7 +125,7 @@ impl<'a> ToHub<'a> {
                 .long(size(limits.bytes))
                 .long(keys)
                 .rest(name.as_bytes()),
-            Self::Unregister { topic } => Writer::begin(out, 1).short(topic),
+            Self::Unregister { topic, keeps } => Writer::begin(out, 1).short(topic).byte(keeps),
             Self::Subscribers { topic, count, key } => {
                 let message = Writer::begin(out, 2).short(topic).short(count);
                 match key {
@@ -162,6 +162,7 @@ impl<'a> ToHub<'a> {
             },
             1 => Self::Unregister {
                 topic: fields.short()?,
+                keeps: fields.byte()?,
             },
             2 => Self::Subscribers {
                 topic: fields.short()?,
@@ -328,7 +329,10 @@ mod tests {
             keys: 10,
             name: "market.ticks",
         },
-        ToHub::Unregister { topic: u32::MAX },
+        ToHub::Unregister {
+            topic: u32::MAX,
+            keeps: true,
+        },
         ToHub::Subscribers {
             topic: 1,
             count: 2,

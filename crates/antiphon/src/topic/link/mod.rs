@@ -7,12 +7,12 @@
 //! | file | what it does |
 //! |---|---|
 //! | `worker_end.rs` | [`Link`](worker_end::Link): what is to be sent, and what has come |
-//! | `pending.rs` | items that the supervisor has not numbered yet |
+//! | `pending.rs` | what is said in one order; items that the supervisor has not numbered yet |
 //! | `frame.rs`, `fields.rs` | messages in both directions, and what they are made of |
 //! | `buffer.rs` | [`Frames`](buffer::Frames): messages out of bytes |
 
 pub(crate) mod buffer;
 pub(super) mod fields;
 pub(super) mod frame;
-mod pending;
+pub(super) mod pending;
 pub(crate) mod worker_end;

@@ -1,4 +1,4 @@
-//! Items of a worker that its supervisor has not numbered yet.
+//! What a worker says in one order: topics that come and go, items, and producers that were stopped.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::super::item::{Item, Text};
+use super::super::keys::HistoryLimits;
 use super::super::published::{Answer, PublishError, Published, log};
 use super::buffer::MAX_TEXT;
 use super::frame::ToHub;
@@ -13,6 +14,16 @@ use super::frame::ToHub;
 /// The most items, and bytes of them, that wait for their numbers.
 const MAX_ITEMS: usize = 65_536;
 const MAX_BYTES: usize = MAX_TEXT;
+
+/// A topic as it is registered.
+#[derive(Clone, Debug)]
+pub(in crate::topic) struct Named {
+    pub(in crate::topic) name: Box<str>,
+    /// Its number among the topics of this name.
+    pub(in crate::topic) nth: u32,
+    pub(in crate::topic) limits: HistoryLimits,
+    pub(in crate::topic) keys: usize,
+}
 
 /// An item that was published.
 #[derive(Debug)]
@@ -42,8 +53,19 @@ impl Sent {
 #[derive(Debug)]
 enum Queued {
     Item(Sent),
-    /// The program has dropped a topic.
-    Unregister(u32),
+    Register(u32, Named),
+    /// A topic was dropped, and whether the supervisor keeps it.
+    Unregister(u32, bool),
+    /// What publishes a key was stopped. Its last items are before.
+    Stopped(u32, Arc<str>),
+}
+
+/// What was written.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Wrote {
+    /// A topic: more can be said of it now.
+    Register(u32),
+    Another,
 }
 
 /// Items that are to be sent, and those that were sent and have no number yet.
@@ -77,17 +99,38 @@ impl Pending {
         Published::waits(answered)
     }
 
-    /// Says that a topic is gone, behind all that was published in it.
-    pub(super) fn unregister(&mut self, topic: u32) {
-        self.queued.push_back(Queued::Unregister(topic));
+    /// Says that there is a topic, behind the end of one that had its name.
+    pub(super) fn register(&mut self, topic: u32, named: Named) {
+        self.queued.push_back(Queued::Register(topic, named));
     }
 
-    /// Writes what comes next. Returns whether there was anything.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>) -> bool {
-        match self.queued.pop_front() {
-            None => return false,
-            Some(Queued::Unregister(topic)) => ToHub::Unregister { topic }.write(out),
-            Some(Queued::Item(item)) => {
+    /// Says that a topic is gone, behind all that was published in it.
+    pub(super) fn unregister(&mut self, topic: u32, keeps: bool) {
+        self.queued.push_back(Queued::Unregister(topic, keeps));
+    }
+
+    /// Says that what publishes a key was stopped, behind all that was published by it.
+    pub(super) fn stopped(&mut self, topic: u32, key: Arc<str>) {
+        self.queued.push_back(Queued::Stopped(topic, key));
+    }
+
+    /// Writes what comes next; `None` if there was nothing.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>) -> Option<Wrote> {
+        match self.queued.pop_front()? {
+            Queued::Register(topic, named) => {
+                ToHub::Register {
+                    topic,
+                    nth: named.nth,
+                    limits: named.limits,
+                    keys: named.keys as u64,
+                    name: &named.name,
+                }
+                .write(out);
+                return Some(Wrote::Register(topic));
+            }
+            Queued::Unregister(topic, keeps) => ToHub::Unregister { topic, keeps }.write(out),
+            Queued::Stopped(topic, key) => ToHub::Stopped { topic, key: &key }.write(out),
+            Queued::Item(item) => {
                 ToHub::Publish {
                     topic: item.topic,
                     key: &item.key,
@@ -97,7 +140,7 @@ impl Pending {
                 self.sent.push_back(item);
             }
         }
-        true
+        Some(Wrote::Another)
     }
 
     /// Takes the first item that was sent: it has its number.
@@ -122,7 +165,7 @@ impl Pending {
     pub(super) fn give_up(self) {
         let queued = self.queued.into_iter().filter_map(|queued| match queued {
             Queued::Item(item) => Some(item),
-            Queued::Unregister(_) => None,
+            Queued::Register(..) | Queued::Unregister(..) | Queued::Stopped(..) => None,
         });
         let mut unheard = 0;
         for item in self.sent.into_iter().chain(queued) {
@@ -151,13 +194,18 @@ mod tests {
         let mut pending = Pending::default();
         let mut out = Vec::new();
         drop(pending.add(7, "k", text(1)));
-        assert!(pending.write(&mut out));
-        pending.unregister(7);
+        assert!(pending.write(&mut out).is_some());
+        pending.unregister(7, false);
         assert!(pending.answered().is_some() && pending.is_empty());
         out.clear();
-        assert!(pending.write(&mut out) && !pending.write(&mut Vec::new()));
+        assert_eq!(pending.write(&mut out), Some(Wrote::Another));
+        assert_eq!(pending.write(&mut Vec::new()), None);
         let mut expected = Vec::new();
-        ToHub::Unregister { topic: 7 }.write(&mut expected);
+        ToHub::Unregister {
+            topic: 7,
+            keeps: false,
+        }
+        .write(&mut expected);
         assert_eq!(out, expected);
     }
 
@@ -172,7 +220,7 @@ mod tests {
             assert!(matches!(refused, Err(PublishError::QueueFull)), "{length}");
             // Also when they are on their way.
             let mut out = Vec::new();
-            while pending.write(&mut out) {
+            while pending.write(&mut out).is_some() {
                 out.clear();
             }
             let refused = pending.add(1, "k", text(length)).await;

@@ -1,6 +1,6 @@
 //! Worker's end of the channel of topics: what is to be sent, and what has come.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Waker};
@@ -8,12 +8,11 @@ use std::task::{Context, Waker};
 use tokio::sync::Notify;
 
 use super::super::item::Text;
-use super::super::keys::HistoryLimits;
 use super::super::published::{PublishError, Published};
 use super::buffer::Malformed;
 use super::fields::ItemPlace;
 use super::frame::{ToHub, ToWorker};
-use super::pending::{Pending, Sent};
+use super::pending::{Named, Pending, Sent, Wrote};
 
 /// About how many bytes are written at once.
 const BATCH: usize = 64 * 1024;
@@ -41,20 +40,10 @@ pub(in crate::topic) trait Replica: Send + Sync {
     fn answer(&self, question: u64);
 }
 
-/// A topic as it is registered.
-#[derive(Clone, Debug)]
-pub(in crate::topic) struct Named {
-    pub(in crate::topic) name: Box<str>,
-    /// Its number among the topics of this name.
-    pub(in crate::topic) nth: u32,
-    pub(in crate::topic) limits: HistoryLimits,
-    pub(in crate::topic) keys: usize,
-}
-
 /// The worker's end. Whoever has the socket writes what it wants to send, and tells it what has come.
 pub(crate) struct Link {
     state: Mutex<State>,
-    /// Whether topics that the program drops are to stay at the supervisor.
+    /// Whether topics that are dropped are to stay at the supervisor. Until this is set, they are.
     keeps_topics: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
     /// Told when topics have become complete, when all items have numbers, and at the end.
     changed: Notify,
@@ -65,14 +54,10 @@ struct State {
     /// By the number that they have here.
     topics: BTreeMap<u32, Linked>,
     last: u32,
-    /// Topics that are to be registered.
-    new: VecDeque<(u32, Named)>,
-    /// Keys whose number of subscribers is to be told.
+    /// Keys whose number of subscribers is to be told, of registered topics.
     counts: BTreeSet<(u32, Option<Arc<str>>)>,
-    /// The last question about each topic that is to be asked.
+    /// The last question about each topic that is to be asked. Who asks has the history.
     questions: BTreeMap<u32, u64>,
-    /// Keys whose producers were stopped.
-    stopped: VecDeque<(u32, Arc<str>)>,
     pending: Pending,
     is_gone: bool,
     /// The task that writes, if it had nothing to write.
@@ -81,10 +66,23 @@ struct State {
 
 struct Linked {
     replica: Weak<dyn Replica>,
+    is_registered: bool,
+    /// As [`State::counts`], until the topic is registered.
+    counts: BTreeSet<Option<Arc<str>>>,
     is_live: bool,
 }
 
 impl State {
+    /// The supervisor knows a topic: it can be told who has subscribed.
+    fn registered(&mut self, topic: u32) {
+        if let Some(linked) = self.topics.get_mut(&topic) {
+            linked.is_registered = true;
+            let counts = std::mem::take(&mut linked.counts);
+            let counts = counts.into_iter().map(|key| (topic, key));
+            self.counts.extend(counts);
+        }
+    }
+
     fn wake(&mut self) {
         if let Some(task) = self.task.take() {
             task.wake();
@@ -111,21 +109,27 @@ impl Link {
         let mut state = self.lock();
         state.last += 1;
         let topic = state.last;
-        let is_live = false;
-        state.topics.insert(topic, Linked { replica, is_live });
-        state.new.push_back((topic, named));
+        let linked = Linked {
+            replica,
+            is_registered: false,
+            counts: BTreeSet::new(),
+            is_live: false,
+        };
+        state.topics.insert(topic, linked);
+        state.pending.register(topic, named);
         state.wake();
         topic
     }
 
-    /// The program has dropped a topic. A worker that stops drops all of them, and the history stays.
+    /// The program has dropped a topic. A worker that stops, or does not come to serve, drops all of
+    /// them, and the history stays.
     pub(in crate::topic) fn detach(&self, topic: u32) {
-        let keeps = self.keeps_topics.get().is_some_and(|keeps| keeps());
+        let keeps = self.keeps_topics.get().is_none_or(|keeps| keeps());
         let mut state = self.lock();
         state.topics.remove(&topic);
         state.questions.remove(&topic);
-        if !keeps && !state.is_gone {
-            state.pending.unregister(topic);
+        if !state.is_gone {
+            state.pending.unregister(topic, keeps);
             state.wake();
         }
         drop(state);
@@ -146,9 +150,16 @@ impl Link {
     /// The number of subscribers of a key has changed; `None` for those of all keys.
     pub(in crate::topic) fn count_changed(&self, topic: u32, key: Option<&Arc<str>>) {
         let mut state = self.lock();
-        if !state.is_gone && state.topics.contains_key(&topic) {
-            state.counts.insert((topic, key.cloned()));
-            state.wake();
+        if state.is_gone {
+            return;
+        }
+        match state.topics.get_mut(&topic) {
+            None => {}
+            Some(linked) if !linked.is_registered => drop(linked.counts.insert(key.cloned())),
+            Some(_) => {
+                state.counts.insert((topic, key.cloned()));
+                state.wake();
+            }
         }
     }
 
@@ -166,16 +177,7 @@ impl Link {
         let start = out.len();
         let mut state = self.lock();
         while out.len() < start + BATCH {
-            if let Some((topic, named)) = state.new.pop_front() {
-                ToHub::Register {
-                    topic,
-                    nth: named.nth,
-                    limits: named.limits,
-                    keys: named.keys as u64,
-                    name: &named.name,
-                }
-                .write(out);
-            } else if let Some((topic, key)) = state.counts.pop_first() {
+            if let Some((topic, key)) = state.counts.pop_first() {
                 let Some(linked) = state.topics.get(&topic) else {
                     continue;
                 };
@@ -193,12 +195,12 @@ impl Link {
                 state = self.lock();
             } else if let Some((topic, question)) = state.questions.pop_first() {
                 ToHub::Ask { topic, question }.write(out);
-            } else if let Some((topic, key)) = state.stopped.pop_front() {
-                if state.topics.contains_key(&topic) {
-                    ToHub::Stopped { topic, key: &key }.write(out);
+            } else {
+                match state.pending.write(out) {
+                    None => break,
+                    Some(Wrote::Register(topic)) => state.registered(topic),
+                    Some(Wrote::Another) => {}
                 }
-            } else if !state.pending.write(out) {
-                break;
             }
         }
         if out.len() == start {
@@ -261,8 +263,9 @@ impl Link {
             ToWorker::Produce { starts, key, .. } => {
                 replica.produce(key, starts);
                 let mut state = self.lock();
-                if !starts && !state.is_gone {
-                    state.stopped.push_back((topic, key.into()));
+                let is_there = !state.is_gone && state.topics.contains_key(&topic);
+                if !starts && is_there {
+                    state.pending.stopped(topic, key.into());
                     state.wake();
                 }
             }
@@ -301,8 +304,6 @@ impl Link {
         let mut state = self.lock();
         state.is_gone = true;
         state.counts.clear();
-        state.new.clear();
-        state.stopped.clear();
         let pending = std::mem::take(&mut state.pending);
         drop(state);
         pending.give_up();

@@ -159,7 +159,7 @@ async fn who_publishes_too_fast_is_told_and_holds_up_no_replacement() {
 
 #[tokio::test]
 async fn a_worker_that_stands_still_holds_up_nobody_and_is_told_what_is_missing() {
-    let program = Program::start(2);
+    let program = Program::with_long_queues(2);
     let mut peers = Peer::connect_to_all(&program.address, 2).await;
     let (mut other, mut still) = (peers.pop().unwrap(), peers.pop().unwrap());
     still.subscribe("texts", "k", None).await;

@@ -12,6 +12,9 @@ use antiphon::{PublishError, Router, ServeArgs, Server, Subscription, Topic, rpc
 /// The variable with the number of workers; only with it, [`program`] is one.
 const WORKERS: &str = "TEST_OF_TOPICS";
 
+/// The variable with which more than usual may wait for a subscriber.
+const LONG_QUEUES: &str = "TEST_OF_TOPICS_LONG_QUEUES";
+
 /// How long to wait for an end.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -122,8 +125,10 @@ fn program() {
         settings.supervision.worker_timeout = None;
         settings.supervision.boot_timeout = Duration::from_secs(120);
         settings.calls.call_timeout = None;
-        settings.sessions.max_queued = 100_000;
-        settings.sessions.max_queued_bytes = 100_000_000;
+        if std::env::var_os(LONG_QUEUES).is_some() {
+            settings.sessions.max_queued = 100_000;
+            settings.sessions.max_queued_bytes = 100_000_000;
+        }
     });
     let code = server.start_with(args);
     let is_success = format!("{code:?}") == format!("{:?}", std::process::ExitCode::SUCCESS);
@@ -138,9 +143,19 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn start(workers: usize) -> Self {
+        Self::start_with(workers, &[])
+    }
+
+    /// With subscribers who may be far behind.
+    pub(super) fn with_long_queues(workers: usize) -> Self {
+        Self::start_with(workers, &[(LONG_QUEUES, "1")])
+    }
+
+    fn start_with(workers: usize, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "topic_workers::program::program", "--nocapture"])
             .env(WORKERS, workers.to_string())
+            .envs(variables.iter().copied())
             .env_remove("ANTIPHON_WORKER")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

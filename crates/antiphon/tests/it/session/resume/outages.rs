@@ -1,6 +1,7 @@
 //! Tests of servers that end and begin again.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use antiphon::client::Client;
 use antiphon::{Router, Server, ServerHandle, Topic};

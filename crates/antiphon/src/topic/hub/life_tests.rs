@@ -1,0 +1,96 @@
+//! Tests of topics that are dropped and made again, and of producers that stop.
+
+use std::sync::Arc;
+
+use super::super::Topic;
+use super::super::queue::Next;
+use super::exchange::Hub;
+use super::model_tests::{Item, Worker, settle};
+
+/// The numbers of what waits for a subscriber.
+fn numbers(feed: &super::super::feed::Feed) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while let Next::Item { item, .. } = feed.next() {
+        numbers.push(item.place.number);
+    }
+    numbers
+}
+
+/// What is said of the one that is dropped comes first, whatever waits there. It is another one if no
+/// worker has it, and the program has dropped it while it served.
+#[test]
+fn a_topic_may_be_made_again_under_its_name() {
+    for (items, has_another, serves) in [
+        (0, false, true),
+        (0, true, true),
+        (3, false, true),
+        (3, true, true),
+        (3, false, false),
+    ] {
+        let mut hub = Hub::default();
+        let mut workers = vec![Worker::new(&mut hub, 5)];
+        if has_another {
+            workers.push(Worker::new(&mut hub, 5));
+        }
+        settle(&mut hub, &mut workers);
+        if serves {
+            workers[0].link.keep_topics_if(|| false);
+        }
+        for n in 0..items {
+            drop(workers[0].topic.publish("a", &("a".to_owned(), n)));
+        }
+        workers[0].topic = Topic::builder("another").build();
+        let again = Topic::<Item>::builder("model").history(5).build();
+        again.core().follow(&workers[0].link, "model", 0);
+        let feed = again.subscribe("a").into_feed();
+        workers[0].topic = again;
+        settle(&mut hub, &mut workers);
+        drop(workers[0].topic.publish("a", &("a".to_owned(), 9)));
+        settle(&mut hub, &mut workers);
+        let goes_on = has_another || !serves;
+        let first = if goes_on { items + 1 } else { 1 };
+        assert_eq!(numbers(&feed), [first], "{items} {has_another} {serves}");
+    }
+}
+
+/// The next producer may be in another worker, and its items come behind those of the first one.
+#[test]
+fn what_a_producer_has_published_is_numbered_before_it_has_stopped() {
+    let mut hub = Hub::default();
+    let mut workers = [Worker::new(&mut hub, 5), Worker::new(&mut hub, 5)];
+    settle(&mut hub, &mut workers);
+    let first = workers[0].topic.subscribe("a");
+    settle(&mut hub, &mut workers);
+    assert!(workers[0].produces.lock().unwrap().contains("a"));
+    // The last one goes, and is told to stop; its items wait.
+    drop(first);
+    workers[0].up(&mut hub, usize::MAX);
+    for n in 0..3 {
+        drop(workers[0].topic.publish("a", &("a".to_owned(), n)));
+    }
+    workers[0].down(&mut hub, usize::MAX);
+    assert!(workers[0].produces.lock().unwrap().is_empty());
+    let _second = workers[1].topic.subscribe("a");
+    while workers[1].up(&mut hub, usize::MAX) {}
+    let topic = Arc::clone(workers[0].topic.core());
+    let produces = |worker: &Worker| worker.produces.lock().unwrap().contains("a");
+    for most in 1.. {
+        // Little by little, until the other one produces.
+        let moved = workers[0].up(&mut hub, 1);
+        workers[1].down(&mut hub, usize::MAX);
+        if produces(&workers[1]) || !moved {
+            assert!(most > 3);
+            break;
+        }
+    }
+    assert!(produces(&workers[1]));
+    let published = workers[1].topic.publish("a", &("a".to_owned(), 3));
+    while workers[1].up(&mut hub, usize::MAX) {}
+    settle(&mut hub, &mut workers);
+    assert_eq!(published.number(), None);
+    let kept = topic.lock().all_after(0, u64::MAX);
+    let kept = kept
+        .iter()
+        .map(|item| serde_json::from_slice::<Item>(item.json()).unwrap().1);
+    assert!(kept.eq(0..4));
+}
