@@ -45,7 +45,8 @@ class Cut extends WebSocket {
     latest = this;
     this.addEventListener("message", ({ data }) => {
       message = String(data);
-      begins += message.includes("result") ? 0 : 1;
+      const { cursor, result } = JSON.parse(message).params ?? {};
+      begins += cursor !== undefined && result === undefined ? 1 : 0;
     });
   }
 }

@@ -462,7 +462,10 @@ class Items {
       const missed = this.missing(params["seq"], params["missed"]);
       const known = typeof cursor === "string" ? cursor : undefined;
       this.waiting.push({ value, cursor: known, missed });
-    } else if (typeof params["cursor"] === "string") {
+    } else if (
+      typeof params["cursor"] === "string" &&
+      !("end" in params || "error" in params)
+    ) {
       this.start = params["cursor"];
     } else {
       const { error, end } = params;
