@@ -167,6 +167,8 @@ impl Source {
                 return Taken::Over(match why {
                     Over::Lagged => Ending::Lagged,
                     Over::Closed => Ending::Complete,
+                    // Whoever reconnects goes on at another worker.
+                    Over::CutOff => Ending::Shutdown,
                 });
             }
             Next::Item {

@@ -125,7 +125,7 @@ pub(crate) async fn work(
             () = topics.ended(), if !without_topics => {
                 without_topics = true;
                 if !orphaned {
-                    tell_supervisor(&supervisor, "leaves", "its topics are cut off").await;
+                    tell_supervisor(&supervisor, "fails", "its topics are cut off").await;
                 }
             }
             _ = &mut session, if !orphaned => {

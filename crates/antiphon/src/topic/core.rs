@@ -208,9 +208,13 @@ impl Core {
         keys.members().map(shed).sum()
     }
 
-    /// Adds a subscriber of a key, or of all; `None` if there are too many keys.
+    /// Adds a subscriber of a key, or of all; `None` if there are too many keys, or this worker is cut off
+    /// from its supervisor.
     pub(super) fn join(&self, key: Option<&str>) -> Option<Joined> {
         let mut keys = self.lock();
+        if self.link.get().is_some_and(|(link, _)| link.is_gone()) {
+            return None;
+        }
         let subscriber = Subscriber::new(self.overflow);
         if keys.closed {
             subscriber.end(Over::Closed);

@@ -119,7 +119,7 @@ impl Reader {
                 }
                 self.end(match why {
                     Over::Lagged => Some(SubscriptionError::Lagged),
-                    Over::Closed => None,
+                    Over::Closed | Over::CutOff => None,
                 })
             }
         }

@@ -240,6 +240,19 @@ impl Replica for Core {
         self.answered(question);
     }
 
+    fn cut_off(&self) {
+        let mut keys = self.lock();
+        for subscriber in keys.members().flat_map(Members::iter) {
+            subscriber.end(Over::CutOff);
+        }
+        // Another worker produces them now.
+        for key in std::mem::take(&mut keys.produced) {
+            self.hooks.note(Change::Last, &key);
+        }
+        drop(keys);
+        self.hooks.tell();
+    }
+
     fn vanished(&self, key: &str, id: u64) {
         let mut keys = self.lock();
         if keys.get(key).is_some_and(|channel| channel.id == id) {

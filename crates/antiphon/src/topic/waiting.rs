@@ -38,6 +38,8 @@ pub(crate) enum Over {
     Lagged,
     /// The topic is gone.
     Closed,
+    /// This worker hears nothing of the topic any more; another one does.
+    CutOff,
 }
 
 /// What waits for a subscriber, and what is missing there.

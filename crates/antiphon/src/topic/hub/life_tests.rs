@@ -1,19 +1,22 @@
-//! Tests of topics that are dropped and made again, and of producers that stop.
+//! Tests of topics that are dropped and made again, of producers that stop, and of channels that end.
 
 use std::sync::Arc;
 
 use super::super::Topic;
-use super::super::queue::Next;
+use super::super::feed::Feed;
+use super::super::gaps::Missed;
+use super::super::published::PublishError;
+use super::super::queue::{Next, Over};
 use super::exchange::Hub;
 use super::model_tests::{Item, Worker, settle};
 
 /// The numbers of what waits for a subscriber.
-fn numbers(feed: &super::super::feed::Feed) -> Vec<u64> {
-    let mut numbers = Vec::new();
-    while let Next::Item { item, .. } = feed.next() {
-        numbers.push(item.place.number);
-    }
-    numbers
+fn numbers(feed: &Feed) -> Vec<u64> {
+    let next = || match feed.next() {
+        Next::Item { item, .. } => Some(item.place.number),
+        _ => None,
+    };
+    std::iter::from_fn(next).collect()
 }
 
 /// What is said of the one that is dropped comes first, whatever waits there. It is another one if no
@@ -93,4 +96,58 @@ fn what_a_producer_has_published_is_numbered_before_it_has_stopped() {
         .iter()
         .map(|item| serde_json::from_slice::<Item>(item.json()).unwrap().1);
     assert!(kept.eq(0..4));
+}
+
+/// Its clients go on elsewhere, also those that wait for an item which it has not got.
+#[tokio::test]
+async fn a_worker_that_is_cut_off_ends_its_subscriptions_and_takes_no_new_ones() {
+    let mut hub = Hub::default();
+    let mut workers = [Worker::new(&mut hub, 5), Worker::new(&mut hub, 5)];
+    settle(&mut hub, &mut workers);
+    let worker = &workers[0];
+    let feed = worker.topic.subscribe("a").into_feed();
+    let all = worker.topic.subscribe_all().into_feed();
+    settle(&mut hub, &mut workers);
+    drop(workers[1].topic.publish("a", &("a".to_owned(), 1)));
+    settle(&mut hub, &mut workers);
+    let worker = &workers[0];
+    assert!(worker.produces.lock().unwrap().contains("a"));
+    let mut ahead = worker.topic.subscribe("a").into_feed();
+    let epoch = worker.topic.core().lock().epoch;
+    ahead.resume(&format!("{epoch:x}-1-9"));
+    assert!(matches!(ahead.next(), Next::Empty));
+    worker.link.end();
+    let over = |feed: &Feed, expected: Option<Missed>| match feed.next() {
+        Next::Over { why, missed, .. } => assert_eq!((why, missed), (Over::CutOff, expected)),
+        other => panic!("{other:?}"),
+    };
+    for feed in [&feed, &all] {
+        // What has come before is there.
+        assert_eq!(numbers(feed), [1]);
+        over(feed, None);
+    }
+    over(&ahead, Some(Missed::Unknown));
+    assert!(worker.produces.lock().unwrap().is_empty());
+    assert!(worker.topic.subscribe("a").into_feed().is_refused());
+    assert!(worker.topic.subscribe_all().into_feed().is_refused());
+    let refused = worker.topic.publish("a", &("a".to_owned(), 2)).await;
+    assert!(matches!(refused, Err(PublishError::Disconnected)));
+}
+
+/// A topic of one process may have larger items than one of workers.
+#[test]
+fn an_item_that_is_too_large_for_a_channel_stays_behind_when_a_topic_follows() {
+    let mut hub = Hub::default();
+    let topic = || Topic::builder("model").history(9).max_waiting(100 << 20);
+    let before = topic().history_bytes(100 << 20).build();
+    for text in ["x".repeat(33 << 20), "y".to_owned()] {
+        drop(before.publish("a", &(text, 0)));
+    }
+    let mut workers = [Worker::with(&mut hub, topic())];
+    settle(&mut hub, &mut workers);
+    before.core().follow(&workers[0].link, "model", 1);
+    settle(&mut hub, &mut workers);
+    let kept = before.core().lock().all_after(0, u64::MAX);
+    let kept = kept.iter().map(|item| item.json().len());
+    assert_eq!(kept.collect::<Vec<_>>(), [r#"["y",0]"#.len()]);
 }

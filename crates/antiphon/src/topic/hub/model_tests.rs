@@ -9,7 +9,7 @@ use super::super::gaps::Missed;
 use super::super::link::buffer::Frames;
 use super::super::link::worker_end::Link;
 use super::super::published::{PublishError, Published};
-use super::super::queue::{Next, QueueLimits};
+use super::super::queue::{Next, Over, QueueLimits};
 use super::super::{Overflow, Topic, TopicBuilder};
 use super::exchange::Hub;
 use crate::memory_budget::Account;
@@ -157,6 +157,10 @@ impl Known {
             let (item, missed) = match reader.feed.next() {
                 Next::Item { item, missed, .. } => (item, missed),
                 Next::Empty => return,
+                // Of a worker that has died.
+                Next::Over {
+                    why: Over::CutOff, ..
+                } => return,
                 over @ Next::Over { .. } => panic!("{over:?}"),
             };
             let cursor = item.cursor(reader.key.is_none());

@@ -7,9 +7,9 @@ use std::task::{Context, Waker};
 
 use tokio::sync::Notify;
 
-use super::super::item::Text;
+use super::super::item::{Item, Text};
 use super::super::published::{PublishError, Published};
-use super::buffer::Malformed;
+use super::buffer::{MAX_TEXT, Malformed};
 use super::fields::ItemPlace;
 use super::frame::{ToHub, ToWorker};
 use super::pending::{Named, Pending, Sent, Wrote};
@@ -38,6 +38,8 @@ pub(in crate::topic) trait Replica: Send + Sync {
     fn refused(&self, key: &str);
     /// A question is answered: what was published before it was asked has come.
     fn answer(&self, question: u64);
+    /// Nothing comes any more.
+    fn cut_off(&self);
 }
 
 /// The worker's end. Whoever has the socket writes what it wants to send, and tells it what has come.
@@ -109,6 +111,9 @@ impl Link {
         let mut state = self.lock();
         state.last += 1;
         let topic = state.last;
+        if state.is_gone {
+            return topic;
+        }
         let linked = Linked {
             replica,
             is_registered: false,
@@ -138,6 +143,10 @@ impl Link {
 
     /// Sends an item to the supervisor, unless too many are on their way.
     pub(in crate::topic) fn publish(&self, topic: u32, key: &str, text: Text) -> Published {
+        if Item::bytes_of(key, &text) > MAX_TEXT {
+            // It was published before the topic had this bound.
+            return Published::failed(PublishError::TooLarge);
+        }
         let mut state = self.lock();
         if state.is_gone {
             return Published::failed(PublishError::Disconnected);
@@ -299,15 +308,26 @@ impl Link {
         let _ = self.keeps_topics.set(Box::new(keeps));
     }
 
-    /// The channel has ended: what has no number will not get one.
+    /// The channel has ended: what has no number will not get one, and subscribers go on elsewhere.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.is_gone = true;
         state.counts.clear();
         let pending = std::mem::take(&mut state.pending);
+        let topics = std::mem::take(&mut state.topics);
         drop(state);
         pending.give_up();
+        for linked in topics.into_values() {
+            if let Some(replica) = linked.replica.upgrade() {
+                replica.cut_off();
+            }
+        }
         self.changed.notify_waiters();
+    }
+
+    /// Whether the channel has ended.
+    pub(in crate::topic) fn is_gone(&self) -> bool {
+        self.lock().is_gone
     }
 
     /// Waits until all topics have their history, or the channel has ended.
