@@ -147,7 +147,9 @@ impl Source {
             feed.listen(&self.waker);
             self.listens = true;
         }
-        if let Some(start) = self.start.take() {
+        if self.start.is_some()
+            && let Some(start) = self.start.take()
+        {
             message.text.clear();
             if self.format.start(&start, &mut message.text) {
                 self.is_awake();

@@ -83,7 +83,9 @@ impl MessageFormat {
         }
         self.head(seq, text);
         if !self.plain {
-            write_missed(missed, text);
+            if let Some(missed) = missed {
+                write_missed(missed, text);
+            }
             item.write_place(all, text);
         }
         text.extend_from_slice(item.plain());
@@ -153,7 +155,7 @@ impl MessageFormat {
         };
         let mut text = Vec::with_capacity(self.head.len() + 64);
         self.head(seq, &mut text);
-        if !self.plain {
+        if let Some(missed) = missed.filter(|_| !self.plain) {
             write_missed(missed, &mut text);
         }
         match ending {
@@ -181,11 +183,12 @@ impl MessageFormat {
     }
 }
 
-fn write_missed(missed: Option<Missed>, text: &mut Vec<u8>) {
+/// Rare, so it is not a part of what every message costs.
+#[cold]
+fn write_missed(missed: Missed, text: &mut Vec<u8>) {
     match missed {
-        None => {}
-        Some(Missed::Unknown) => text.extend_from_slice(b",\"missed\":null"),
-        Some(Missed::Some(count)) => {
+        Missed::Unknown => text.extend_from_slice(b",\"missed\":null"),
+        Missed::Some(count) => {
             text.extend_from_slice(b",\"missed\":");
             // Serializing a number to memory does not fail.
             let _ = serde_json::to_writer(text, &count);

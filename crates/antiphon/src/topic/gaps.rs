@@ -45,6 +45,10 @@ pub(super) struct Behind {
 pub(super) struct Gaps(VecDeque<(u64, Missed)>);
 
 impl Gaps {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes note of items that are missing before the one that gets the number `next`. `first` is that
     /// of the first one that waits, or `next`.
     pub(super) fn add(&mut self, missed: Missed, first: u64, next: u64) {

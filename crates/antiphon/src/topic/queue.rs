@@ -105,28 +105,31 @@ impl Subscriber {
         }
         let Some(entry) = queue.drop_front() else {
             if let Some(why) = queue.over {
-                let gap = queue.gaps.take(u64::MAX);
                 return Next::Over {
                     why,
                     seq: queue.seq,
-                    missed: Missed::sum(queue.missed.take(), gap),
+                    missed: queue.missed_before(u64::MAX),
                 };
             }
             queue.sleeps = true;
             return Next::Empty;
         };
-        queue.extra = queue.extra.saturating_sub(1);
-        queue.extra_bytes = queue.extra_bytes.saturating_sub(entry.item.bytes());
+        if queue.extra > 0 {
+            queue.extra -= 1;
+            queue.extra_bytes = match queue.extra {
+                0 => 0,
+                _ => queue.extra_bytes.saturating_sub(entry.item.bytes()),
+            };
+        }
         let is_empty = queue.entries.is_empty();
         if is_empty {
             queue.clear();
             queue.sleeps = queue.over.is_none();
         }
-        let gap = queue.gaps.take(entry.seq);
         Next::Item {
+            missed: queue.missed_before(entry.seq),
             seq: entry.seq,
             item: entry.item,
-            missed: Missed::sum(queue.missed.take(), gap),
             more: !is_empty || queue.over.is_some(),
         }
     }

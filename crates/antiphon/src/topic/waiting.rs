@@ -124,6 +124,14 @@ impl Queue {
         count > 0 && (count >= self.limits.items || bytes + more > self.limits.bytes)
     }
 
+    /// Takes out what is to be told as missing before this item.
+    pub(super) fn missed_before(&mut self, seq: u64) -> Option<Missed> {
+        if self.missed.is_none() && self.gaps.is_empty() {
+            return None;
+        }
+        Missed::sum(self.missed.take(), self.gaps.take(seq))
+    }
+
     pub(super) fn drop_front(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
         self.bytes -= entry.item.bytes();
