@@ -55,6 +55,9 @@ pub(crate) struct Handover {
     /// Whether there is a channel for topics, whose descriptor is the one behind the listeners.
     #[serde(default)]
     pub(crate) topics: bool,
+    /// The version of the messages on that channel.
+    #[serde(default)]
+    pub(crate) topics_version: u32,
 }
 
 /// Description of a listener, without its socket.
@@ -184,6 +187,7 @@ mod tests {
             listeners: vec![record; listeners],
             slot: None,
             topics: false,
+            topics_version: 0,
         }
     }
 

@@ -14,6 +14,7 @@ use super::state::{GenerationConfig, Supervisor};
 use super::worker_state::{Worker, WorkerId, WorkerState};
 use crate::client::Client;
 use crate::server::worker_counts::CountTable;
+use crate::topic::link::frame::VERSION;
 
 impl Supervisor {
     /// Starts a worker.
@@ -108,6 +109,7 @@ impl Supervisor {
             listeners,
             slot,
             topics: is_worker,
+            topics_version: VERSION,
         };
         if let (Some(counts), Some(_)) = (&self.counts, slot) {
             sockets.push(counts.share()?);

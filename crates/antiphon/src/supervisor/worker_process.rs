@@ -68,7 +68,8 @@ pub(crate) async fn work(
         .slot
         .zip(sockets.pop_if(|_| handover.slot.is_some()));
     let counts = counts.map(|(slot, file)| WorkerCounts::new(file, slot));
-    let mut topics = WorkerTopics::begin(sockets.pop_if(|_| handover.topics));
+    let topics = sockets.pop_if(|_| handover.topics);
+    let mut topics = WorkerTopics::begin(topics, handover.topics_version);
     let mut signals = WorkerSignals::new()?;
     exit_with_supervisor(line.try_clone()?, last_lines)?;
     // One that waits stands for all that come before it begins.

@@ -159,10 +159,16 @@ impl Hub {
                     Some(key) => match topic.set_count(peer, key, count, &mut entries) {
                         Ok(produce) => self.note(peer, number, key, produce),
                         Err(TooManyKeys) => {
+                            let topic = topic.id;
                             let worker = self.peers.get_mut(&peer).ok_or(Malformed)?;
-                            if !worker.refuse(number, key) {
+                            if !worker.refuse() {
                                 return Err(Malformed);
                             }
+                            entries.push(Entry::Refused {
+                                topic,
+                                worker: peer,
+                                key: key.into(),
+                            });
                         }
                     },
                 }
@@ -286,10 +292,13 @@ impl Hub {
 
     fn take_first(&mut self) -> Option<()> {
         let (number, entry) = self.log.take_first()?;
-        if let Entry::Item { item, origin, .. } = entry
-            && let Some(origin) = self.peers.get_mut(&origin)
-        {
-            origin.left_the_log(number, &item);
+        let concerned = match &entry {
+            Entry::Item { origin, .. } => origin,
+            Entry::Refused { worker, .. } => worker,
+            _ => return Some(()),
+        };
+        if let Some(concerned) = self.peers.get_mut(concerned) {
+            concerned.left_the_log(number, entry);
         }
         Some(())
     }

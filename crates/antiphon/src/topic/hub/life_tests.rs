@@ -151,3 +151,35 @@ fn an_item_that_is_too_large_for_a_channel_stays_behind_when_a_topic_follows() {
     let kept = kept.iter().map(|item| item.json().len());
     assert_eq!(kept.collect::<Vec<_>>(), [r#"["y",0]"#.len()]);
 }
+
+/// Also if that it has vanished is still on its way, or has left the log.
+#[test]
+fn who_subscribes_again_to_a_key_that_there_is_no_room_for_any_more_is_told() {
+    for log in [1 << 20, 1] {
+        let mut hub = Hub::with_log(log);
+        // Two keys, with the spare one.
+        let worker = |hub: &mut Hub| Worker::with(hub, Topic::builder("model").max_keys(1));
+        let mut workers = [worker(&mut hub), worker(&mut hub)];
+        settle(&mut hub, &mut workers);
+        // The other one does not hear of it.
+        let before = workers[0].topic.subscribe("a");
+        settle(&mut hub, &mut workers[..1]);
+        drop(before);
+        settle(&mut hub, &mut workers[..1]);
+        let others = ["b", "c"].map(|key| workers[1].topic.subscribe(key));
+        while workers[1].up(&mut hub, usize::MAX) {}
+        let again = workers[0].topic.subscribe("a").into_feed();
+        while workers[0].up(&mut hub, usize::MAX) {}
+        settle(&mut hub, &mut workers);
+        let next = again.next();
+        let is_told = matches!(
+            next,
+            Next::Over {
+                why: Over::Lagged,
+                ..
+            }
+        );
+        assert!(is_told, "{log}: {next:?}");
+        drop((again, others));
+    }
+}

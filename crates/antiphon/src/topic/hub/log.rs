@@ -40,6 +40,12 @@ pub(super) enum Entry {
         key: Arc<str>,
         id: u64,
     },
+    /// For one worker alone: there is no room for a key.
+    Refused {
+        topic: u64,
+        worker: u64,
+        key: Arc<str>,
+    },
     /// For one worker alone: it has all that is before.
     Answer {
         topic: u64,
@@ -53,7 +59,9 @@ impl Entry {
         OVERHEAD
             + match self {
                 Self::Item { item, .. } => item.bytes(),
-                Self::Key { key, .. } | Self::Vanished { key, .. } => key.len(),
+                Self::Key { key, .. } | Self::Vanished { key, .. } | Self::Refused { key, .. } => {
+                    key.len()
+                }
                 Self::All { .. } | Self::Answer { .. } => 0,
             }
     }

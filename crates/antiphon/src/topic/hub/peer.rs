@@ -25,7 +25,10 @@ pub(super) struct Peer {
     skipped: VecDeque<u64>,
     /// What it has to start and to stop.
     produce: VecDeque<(u32, Arc<str>, bool)>,
-    refused: VecDeque<(u32, Arc<str>)>,
+    /// How many keys were refused that it has not been told.
+    refusals: usize,
+    /// Those of them that have left the log.
+    refused: VecDeque<(u64, Arc<str>)>,
     /// What comes before the log: histories and keys.
     script: VecDeque<Part>,
 }
@@ -92,6 +95,7 @@ impl Peer {
             numbers: HashMap::new(),
             skipped: VecDeque::new(),
             produce: VecDeque::new(),
+            refusals: 0,
             refused: VecDeque::new(),
             script: VecDeque::new(),
         }
@@ -133,16 +137,21 @@ impl Peer {
         }
     }
 
-    /// There is no room for a key. Returns whether it may go on.
-    pub(super) fn refuse(&mut self, number: u32, key: &str) -> bool {
-        self.refused.push_back((number, key.into()));
-        self.refused.len() <= MAX_REFUSED
+    /// There is no room for a key, which the log will tell. Returns whether it may go on.
+    pub(super) fn refuse(&mut self) -> bool {
+        self.refusals += 1;
+        self.refusals <= MAX_REFUSED
     }
 
     /// An entry has left the log.
-    pub(super) fn left_the_log(&mut self, number: u64, item: &Item) {
-        if self.position <= number {
-            self.skipped.push_back(item.place.number);
+    pub(super) fn left_the_log(&mut self, number: u64, entry: Entry) {
+        if self.position > number {
+            return;
+        }
+        match entry {
+            Entry::Item { item, .. } => self.skipped.push_back(item.place.number),
+            Entry::Refused { topic, key, .. } => self.refused.push_back((topic, key)),
+            _ => {}
         }
     }
 
@@ -165,7 +174,8 @@ impl Peer {
         } else if let Some((number, topic)) = self.behind() {
             self.prepare(number, topics.get(&topic), log.end());
         } else if let Some((topic, key)) = self.refused.pop_front() {
-            ToWorker::Refused { topic, key: &key }.write(out);
+            // Behind the history, which says what has become of the key.
+            self.write_refused(topic, &key, out);
         } else if let Some((topic, key, starts)) = self.produce.pop_front() {
             let key = &*key;
             ToWorker::Produce { topic, starts, key }.write(out);
@@ -273,12 +283,26 @@ impl Peer {
         }
     }
 
+    fn write_refused(&mut self, topic: u64, key: &str, out: &mut Vec<u8>) {
+        self.refusals = self.refusals.saturating_sub(1);
+        if let Some(&topic) = self.numbers.get(&topic) {
+            ToWorker::Refused { topic, key }.write(out);
+        }
+    }
+
     fn write_entry(&mut self, at: u64, entry: &Entry, out: &mut Vec<u8>) {
         let (Entry::Item { topic, .. }
         | Entry::Key { topic, .. }
         | Entry::All { topic, .. }
         | Entry::Answer { topic, .. }
+        | Entry::Refused { topic, .. }
         | Entry::Vanished { topic, .. }) = entry;
+        if let Entry::Refused { worker, key, .. } = entry {
+            if *worker == self.id {
+                self.write_refused(*topic, key, out);
+            }
+            return;
+        }
         let number = self.numbers.get(topic).copied();
         // Of what was before, the history tells.
         let told = number.and_then(|number| Some((number, self.attached.get_mut(&number)?)));
@@ -346,7 +370,7 @@ impl Peer {
                     ToWorker::Answer { topic, question }.write(out);
                 }
             }
-            (_, None) => {}
+            (Entry::Refused { .. }, _) | (_, None) => {}
         }
     }
 }

@@ -74,7 +74,7 @@ impl Audience for Workers {
 
 /// A topic, as the supervisor has it.
 pub(super) struct SharedTopic {
-    id: u64,
+    pub(super) id: u64,
     pub(super) keys: Keys<Workers>,
     memory: Arc<Memory>,
     /// Workers that have it.

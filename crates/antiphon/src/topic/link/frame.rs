@@ -7,6 +7,9 @@ use super::super::keys::HistoryLimits;
 use super::buffer::Malformed;
 use super::fields::{Fields, ItemPlace, Writer};
 
+/// The version of these messages. A worker whose supervisor has another one has topics of its own.
+pub(crate) const VERSION: u32 = 1;
+
 /// What a worker says. Topics have the numbers that the worker has given them.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(in crate::topic) enum ToHub<'a> {

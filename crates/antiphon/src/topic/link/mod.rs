@@ -13,6 +13,6 @@
 
 pub(crate) mod buffer;
 pub(super) mod fields;
-pub(super) mod frame;
+pub(crate) mod frame;
 pub(super) mod pending;
 pub(crate) mod worker_end;
