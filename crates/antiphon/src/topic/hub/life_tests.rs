@@ -183,3 +183,35 @@ fn who_subscribes_again_to_a_key_that_there_is_no_room_for_any_more_is_told() {
         drop((again, others));
     }
 }
+
+/// However much is published meanwhile, so much that it never has everything.
+#[test]
+fn a_worker_gets_all_histories_while_a_flood_goes_on() {
+    let mut hub = Hub::with_log(1);
+    let text = "x".repeat(3_000);
+    let mut flood = Worker::new(&mut hub, 50);
+    let mut publish = |hub: &mut Hub| {
+        for n in 0..50 {
+            drop(flood.topic.publish("a", &(text.clone(), n)));
+        }
+        while flood.up(hub, usize::MAX) {}
+        while flood.down(hub, usize::MAX) {}
+    };
+    publish(&mut hub);
+    let mut new = Worker::new(&mut hub, 50);
+    let other = Topic::<Item>::builder("other").history(20).build();
+    other.core().follow(&new.link, "other", 0);
+    let link = Arc::clone(&new.link);
+    let mut ready = std::pin::pin!(link.live());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    for _ in 0..100 {
+        publish(&mut hub);
+        new.up(&mut hub, usize::MAX);
+        // Its history does not fit into this.
+        new.down(&mut hub, 40_000);
+        if ready.as_mut().poll(&mut cx).is_ready() {
+            return;
+        }
+    }
+    panic!("it does not become ready");
+}

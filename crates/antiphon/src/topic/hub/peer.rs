@@ -188,9 +188,12 @@ impl Peer {
         true
     }
 
+    /// A topic of which it gets the history now. Those that it has not got yet come first: else one that
+    /// is published faster than the worker reads would hold up the others, and the start of the worker.
     fn behind(&self) -> Option<(u32, u64)> {
-        let mut attached = self.attached.iter();
-        let (number, attached) = attached.find(|(_, attached)| attached.is_behind)?;
+        let attached = self.attached.iter();
+        let behind = attached.filter(|(_, attached)| attached.is_behind);
+        let (number, attached) = behind.min_by_key(|(_, attached)| attached.is_live)?;
         Some((*number, attached.topic))
     }
 

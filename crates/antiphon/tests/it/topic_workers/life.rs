@@ -1,5 +1,7 @@
 //! Topics when workers start, are replaced, are too fast, and when the whole program is upgraded.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -155,6 +157,37 @@ async fn who_publishes_too_fast_is_told_and_holds_up_no_replacement() {
             .as_u64()
             > Some(65_536)
     );
+}
+
+#[tokio::test]
+async fn a_flood_does_not_delay_the_replacement_of_a_worker_that_dies_meanwhile() {
+    let program = Program::start(2);
+    let mut peers = Peer::connect_to_all(&program.address, 2).await;
+    let (mut other, mut flood) = (peers.pop().unwrap(), peers.pop().unwrap());
+    // The new one has to get this as well.
+    for n in 1..=100 {
+        let item = json!(["k", [n, "x".repeat(50_000)]]);
+        assert_eq!(other.call("publish", item).await, n);
+    }
+    let known = [flood.worker, other.worker];
+    let enough = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&enough);
+    let flooding = tokio::spawn(async move {
+        while !until.load(Ordering::Relaxed) {
+            flood.call("flood", json!(["k", 50_000])).await;
+        }
+    });
+    signal(other.worker, "KILL");
+    while other.next().await.is_some() {}
+    // It accepts connections when it is ready.
+    let mut new = to_another(&program.address, &known).await;
+    new.subscribe("texts", "k", Some("0-0-0")).await;
+    for n in 1..=100 {
+        assert_eq!(new.item().await.unwrap().number, n);
+    }
+    assert!(!flooding.is_finished());
+    enough.store(true, Ordering::Relaxed);
+    flooding.await.unwrap();
 }
 
 #[tokio::test]
