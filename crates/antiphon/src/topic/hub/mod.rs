@@ -10,9 +10,12 @@
 //! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
+//! | `begin_tests.rs` | subscribers that are there before the history |
 //! | `model_tests.rs` | random use by workers that come, go and are slow |
 //! | `resume_tests.rs` | subscribers that go on at another worker |
 
+#[cfg(test)]
+mod begin_tests;
 pub(crate) mod exchange;
 mod log;
 #[cfg(test)]
