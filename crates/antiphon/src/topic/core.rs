@@ -9,6 +9,8 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::time::Instant;
+
 use super::counts::Counts;
 use super::cursor::{Place, new_epoch};
 use super::filter::Filter;
@@ -44,6 +46,8 @@ pub(super) struct Core {
     pub(super) hooks: Hooks,
     pub(super) memory: Arc<Memory>,
     pub(super) counts: Arc<Counts>,
+    /// When it was made, before its first subscriber.
+    pub(super) made: Instant,
     keys: Mutex<Keys<Members>>,
     /// In a worker: the channel to its supervisor, and the number of the topic there. Set under the
     /// lock of the keys.
@@ -72,6 +76,7 @@ impl Core {
             keys: Mutex::new(keys),
             memory,
             counts: Counts::new(name),
+            made: Instant::now(),
             link: OnceLock::new(),
             paused: Mutex::default(),
         }

@@ -142,6 +142,21 @@ impl Subscriber {
         queue.gaps.add(missed, first, next);
     }
 
+    /// Nobody knows whether it has missed items since it has begun. Who goes on behind a cursor, now or
+    /// later, is told what is behind that instead.
+    pub(super) fn miss_at_start(&self) {
+        let mut queue = self.lock();
+        if queue.is_paused {
+            return;
+        }
+        if queue.seq == 0 {
+            queue.missed = Some(Missed::Unknown);
+            return;
+        }
+        drop(queue);
+        self.miss(Missed::Unknown);
+    }
+
     /// Nothing is taken until it is told what to begin with.
     pub(super) fn pause(&self) {
         self.lock().is_paused = true;

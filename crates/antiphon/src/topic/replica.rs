@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::core::Core;
 use super::counts::Counts;
@@ -203,7 +204,7 @@ impl Replica for Core {
         self.count_everywhere(&keys);
     }
 
-    fn live(&self, serial: u64) {
+    fn live(&self, serial: u64, quiet: Duration) {
         let mut keys = self.lock();
         let round = keys.round;
         let is_gone = |channel: &Channel<Members>| channel.id > 0 && channel.round != round;
@@ -223,6 +224,9 @@ impl Replica for Core {
             return self.has_history();
         }
         (keys.live, keys.serial) = (true, serial);
+        // Others may have published since the first subscriber here has begun, before the supervisor had
+        // heard of this worker's topic.
+        let is_sure = self.made.elapsed() < quiet;
         let all = keys.all.iter().map(|one| (keys.serial, one));
         let others = keys.iter().flat_map(|(_, channel)| {
             let members = channel.members.iter();
@@ -231,6 +235,9 @@ impl Replica for Core {
         for (number, subscriber) in all.chain(others) {
             // Nothing has come for it yet.
             subscriber.from.store(number, Ordering::Relaxed);
+            if number > 0 && !is_sure {
+                subscriber.miss_at_start();
+            }
         }
         drop(keys);
         self.has_history();

@@ -109,10 +109,10 @@ impl Hub {
                     usize::try_from(keys).unwrap_or(usize::MAX),
                 );
                 let worker = self.peers.get_mut(&peer).ok_or(Malformed)?;
-                if !worker.attach(number, id) {
+                let topic = self.topics.get_mut(&id).ok_or(Malformed)?;
+                if !worker.attach(number, id, topic, self.log.end()) {
                     return Err(Malformed);
                 }
-                let topic = self.topics.get_mut(&id).ok_or(Malformed)?;
                 topic.workers.insert(peer);
             }
             ToHub::Unregister { topic, keeps } => match self.detach(peer, topic) {

@@ -10,10 +10,13 @@
 //! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
+//! | `begin_tests.rs` | subscribers that are there before the history |
 //! | `model_tests.rs` | random use by workers that come, go and are slow |
 //! | `life_tests.rs` | topics that are dropped and made again, producers that stop |
 //! | `resume_tests.rs` | subscribers that go on at another worker |
 
+#[cfg(test)]
+mod begin_tests;
 pub(crate) mod exchange;
 #[cfg(test)]
 mod life_tests;

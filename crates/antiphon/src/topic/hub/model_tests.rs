@@ -37,6 +37,8 @@ pub(super) struct Reader {
     key: Option<&'static str>,
     /// The number of the last item, if it is known where it has begun.
     seen: Option<u64>,
+    /// Whether it was there before its worker had the history.
+    is_early: bool,
     /// Items that were said to be missing, and have not been missed yet.
     owed: u64,
     cursor: Option<String>,
@@ -130,6 +132,7 @@ impl Worker {
             feed,
             key,
             seen: after.as_ref().map(|(_, number)| *number),
+            is_early: !self.topic.core().lock().live,
             owed: 0,
             cursor: after.map(|(cursor, _)| cursor),
         });
@@ -184,9 +187,11 @@ impl Known {
                     assert_eq!(number, seen + 1 + count, "{:?}", reader.key);
                 }
                 (None, None | Some(Missed::Some(_))) => {}
+                (None, Some(Missed::Unknown)) if reader.is_early => {}
                 (_, Some(Missed::Unknown)) => panic!("{:?} {number}", reader.key),
             }
             (reader.seen, reader.cursor) = (Some(number), Some(cursor.into()));
+            reader.is_early = false;
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::super::item::Item;
 use super::super::link::fields::ItemPlace;
 use super::super::link::frame::ToWorker;
@@ -64,7 +66,12 @@ enum Part {
         total: u32,
     },
     All(u32, u32),
-    Live(u32, u64),
+    Live {
+        topic: u32,
+        serial: u64,
+        /// When the last item came.
+        last: Option<Instant>,
+    },
 }
 
 fn place(item: &Item) -> ItemPlace {
@@ -73,6 +80,11 @@ fn place(item: &Item) -> ItemPlace {
         number: item.place.number,
         serial: item.serial,
     }
+}
+
+/// The microseconds since then.
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn write_item(topic: u32, item: &Item, known: bool, out: &mut Vec<u8>) {
@@ -105,21 +117,30 @@ impl Peer {
         self.position
     }
 
-    /// It has a topic. Returns whether it had neither that number nor that topic.
-    pub(super) fn attach(&mut self, number: u32, topic: u64) -> bool {
-        if self.attached.contains_key(&number) || self.numbers.contains_key(&topic) {
+    /// It has a topic, whose history it gets as it is now: what comes from now on, also from this worker
+    /// itself, is for those who have subscribed there. Returns whether it had neither that number nor
+    /// that topic.
+    pub(super) fn attach(
+        &mut self,
+        number: u32,
+        id: u64,
+        topic: &SharedTopic,
+        log_end: u64,
+    ) -> bool {
+        if self.attached.contains_key(&number) || self.numbers.contains_key(&id) {
             return false;
         }
         let attached = Attached {
-            topic,
+            topic: id,
             from: 0,
             serial: 0,
-            is_behind: true,
+            is_behind: false,
             is_live: false,
             keys: HashSet::new(),
         };
-        self.numbers.insert(topic, number);
+        self.numbers.insert(id, number);
         self.attached.insert(number, attached);
+        self.prepare(number, Some(topic), log_end);
         true
     }
 
@@ -226,7 +247,11 @@ impl Peer {
         });
         self.script.extend(totals);
         self.script.push_back(Part::All(number, all));
-        self.script.push_back(Part::Live(number, keys.serial));
+        self.script.push_back(Part::Live {
+            topic: number,
+            serial: keys.serial,
+            last: topic.last_item,
+        });
     }
 
     fn write_part(&mut self, part: &Part, out: &mut Vec<u8>) {
@@ -235,7 +260,7 @@ impl Peer {
             | Part::Item(topic, _)
             | Part::Key { topic, .. }
             | Part::All(topic, _)
-            | Part::Live(topic, _) => *topic,
+            | Part::Live { topic, .. } => *topic,
         };
         let Some(attached) = self.attached.get_mut(&number) else {
             return;
@@ -274,12 +299,17 @@ impl Peer {
                 total: *total,
             }
             .write(out),
-            Part::Live(topic, serial) => {
+            Part::Live {
+                topic,
+                serial,
+                last,
+            } => {
                 attached.is_live = true;
                 attached.serial = *serial;
                 ToWorker::Live {
                     topic: *topic,
                     serial: *serial,
+                    quiet: last.map_or(u64::MAX, micros),
                 }
                 .write(out);
             }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::super::cursor::{Place, new_epoch};
 use super::super::item::{Item, Text};
 use super::super::keys::{HistoryLimits, Keys, Upkeep, max_shared_keys, spare_keys};
@@ -79,6 +81,8 @@ pub(super) struct SharedTopic {
     memory: Arc<Memory>,
     /// Workers that have it.
     pub(super) workers: HashSet<u64>,
+    /// When the last item came.
+    pub(super) last_item: Option<Instant>,
 }
 
 /// A worker has to start, or to stop, what publishes a key.
@@ -104,6 +108,7 @@ impl SharedTopic {
             ),
             memory,
             workers: HashSet::new(),
+            last_item: None,
         }
     }
 
@@ -116,6 +121,7 @@ impl SharedTopic {
 
     /// Numbers an item and keeps it.
     pub(super) fn publish(&mut self, origin: u64, key: &str, text: Text, log: &mut Vec<Entry>) {
+        self.last_item = Some(Instant::now());
         let numbered = self.keys.number(key);
         let channel = self.keys.get(key);
         let known = channel.is_some_and(|channel| channel.id == numbered.channel);

@@ -80,10 +80,12 @@ pub(in crate::topic) enum ToWorker<'a> {
         topic: u32,
         total: u32,
     },
-    /// The history and the keys are complete.
+    /// The history and the keys are complete. The last item came this many microseconds ago; the
+    /// highest number stands for never.
     Live {
         topic: u32,
         serial: u64,
+        quiet: u64,
     },
     /// A key does not exist any more.
     Vanished {
@@ -228,7 +230,11 @@ impl<'a> ToWorker<'a> {
                 .long(number)
                 .key(key),
             Self::All { topic, total } => Writer::begin(out, 5).short(topic).short(total),
-            Self::Live { topic, serial } => Writer::begin(out, 6).short(topic).long(serial),
+            Self::Live {
+                topic,
+                serial,
+                quiet,
+            } => Writer::begin(out, 6).short(topic).long(serial).long(quiet),
             Self::Vanished { topic, id, key } => {
                 Writer::begin(out, 7).short(topic).long(id).key(key)
             }
@@ -281,6 +287,7 @@ impl<'a> ToWorker<'a> {
             6 => Self::Live {
                 topic: fields.short()?,
                 serial: fields.long()?,
+                quiet: fields.long()?,
             },
             7 => Self::Vanished {
                 topic: fields.short()?,
@@ -391,6 +398,7 @@ mod tests {
         ToWorker::Live {
             topic: 1,
             serial: 6,
+            quiet: 7,
         },
         ToWorker::Vanished {
             topic: 1,

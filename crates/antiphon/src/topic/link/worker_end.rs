@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -29,8 +30,8 @@ pub(in crate::topic) trait Replica: Send + Sync {
     fn own(&self, delivers: Option<(ItemPlace, bool)>, key: &str, text: Text);
     fn key(&self, key: &str, id: u64, number: u64, total: u32);
     fn all(&self, total: u32);
-    /// The history and the keys are complete.
-    fn live(&self, serial: u64);
+    /// The history and the keys are complete. The last item came this long ago.
+    fn live(&self, serial: u64, quiet: Duration);
     fn vanished(&self, key: &str, id: u64);
     /// To start, or to stop, what publishes a key.
     fn produce(&self, key: &str, starts: bool);
@@ -261,8 +262,8 @@ impl Link {
                 ..
             } => replica.key(key, id, number, total),
             ToWorker::All { total, .. } => replica.all(total),
-            ToWorker::Live { serial, .. } => {
-                replica.live(serial);
+            ToWorker::Live { serial, quiet, .. } => {
+                replica.live(serial, Duration::from_micros(quiet));
                 if let Some(linked) = self.lock().topics.get_mut(&topic) {
                     linked.is_live = true;
                 }
