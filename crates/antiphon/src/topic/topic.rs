@@ -26,8 +26,9 @@ use super::subscription::Subscription;
 /// In a server with worker processes the topics of one name are one topic: what is published in one
 /// worker reaches the subscribers of all, in one order, numbered by the supervisor. A worker that starts
 /// has the history, and cursors are good at every worker. A subscriber that is there before gets all that
-/// its worker publishes; if others may have published meanwhile, its first item says `"missed":null`. Several topics of one name in a process stay
-/// apart, and the first, second… of each worker belong together; so give each topic a name of its own.
+/// its worker publishes; if others may have published meanwhile, its first item says `"missed":null`.
+/// Several topics of one name in a process stay apart, and the first, second… of each worker belong
+/// together; so give each topic a name of its own.
 /// What a program publishes before [`Server::start`](crate::Server::start), each worker publishes that
 /// starts, as far as the history keeps it. A supervisor that replaces another one begins anew: whoever
 /// goes on is told so with `"missed":null`.
