@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `main.rs` | command line and exit code; the only place that prints errors |
 //! | `serve.rs` | `antiphon serve` |
+//! | `gateway/` | `antiphon gateway` |
 //! | `allocator.rs` | how `antiphon serve` returns memory to the system |
 //! | `calculator.rs`, `random_walks.rs`, `ticks.rs`, `news.rs` | methods of `antiphon serve` |
 //! | `call.rs` | `antiphon call` |
@@ -34,6 +35,7 @@ mod credentials;
 mod ctl;
 mod docs;
 mod exit;
+mod gateway;
 mod json;
 mod listen;
 mod news;
@@ -70,6 +72,8 @@ struct Cli {
 enum Command {
     /// Serve a calculator, and commands that tell about the server
     Serve(Box<serve::ServeCommand>),
+    /// Serve the methods of other servers, of which several may serve the same
+    Gateway(Box<gateway::GatewayCommand>),
     /// Call one method and print its result
     Call(call::CallCommand),
     /// Send calls together, one JSON object a line
@@ -93,6 +97,7 @@ enum Command {
 const HELP: &str = "\
 Examples:
   antiphon serve                             answer on 127.0.0.1:8060
+  antiphon gateway -u ws://10.0.0.1:8060     in front of other servers
   antiphon call :8060 calc.add 3 4           parameters by position
   antiphon call :8060 calc.add a=3 b=4       parameters by name
   antiphon call :8060 functions_list         what can be called
@@ -130,6 +135,10 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Serve(command) => {
             allocator::return_memory();
             Ok(command.run())
+        }
+        Command::Gateway(command) => {
+            allocator::return_memory();
+            command.run()
         }
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),

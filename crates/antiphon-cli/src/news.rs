@@ -1,6 +1,6 @@
 //! Topics for trying out publish and subscribe.
 
-use antiphon::{ErrorObject, Overflow, Subscription, Topic, rpc};
+use antiphon::{ErrorObject, Overflow, PublishError, Subscription, Topic, rpc};
 use serde_json::value::RawValue;
 
 /// The longest name of a topic, in bytes.
@@ -43,15 +43,20 @@ impl News {
     /// Publish an item, which may be any value, to all who have subscribed to its topic; returns its
     /// number within the topic.
     #[method(example = r#"{"params": ["weather", "rain"], "result": 1}"#)]
-    fn rpc_publish(&self, topic: String, item: Box<RawValue>) -> Result<u64, ErrorObject> {
+    async fn rpc_publish(&self, topic: String, item: Box<RawValue>) -> Result<u64, ErrorObject> {
         check_name(&topic)?;
         if item.get().len() > MAX_ITEM {
             return Err(ErrorObject::invalid_params(format_args!(
                 "the item has more than {MAX_ITEM} bytes"
             )));
         }
-        let published = self.items.try_publish(topic, &item);
-        published.map_err(ErrorObject::invalid_params)
+        let published = self.items.publish(topic, &item).await;
+        published.map_err(|error| match error {
+            PublishError::KeyTooLong | PublishError::TooLarge | PublishError::NotJson(_) => {
+                ErrorObject::invalid_params(error)
+            }
+            error => error.into(),
+        })
     }
 
     /// The items of a topic, from now on; if the request has the member `after`, with the cursor of an

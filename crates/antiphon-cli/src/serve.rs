@@ -47,11 +47,14 @@ impl ServeCommand {
             .nest("calc", Calculator)
             .nest("news", News::new())
             .method(ticks::method());
-        let compression = CompressionLayer::new()
-            // Each stream would have the memory of a compressor for as long as it lasts.
-            .compress_when(SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE));
-        Server::new(router)
-            .http_layer_if(|headers| headers.contains_key(ACCEPT_ENCODING), compression)
-            .start_with(self.args)
+        compressed(Server::new(router)).start_with(self.args)
     }
+}
+
+/// A server that compresses what it answers over HTTP, for callers who accept that.
+pub(crate) fn compressed(server: Server) -> Server {
+    let compression = CompressionLayer::new()
+        // Each stream would have the memory of a compressor for as long as it lasts.
+        .compress_when(SizeAbove::new(COMPRESS_FROM).and(NotForContentType::SSE));
+    server.http_layer_if(|headers| headers.contains_key(ACCEPT_ENCODING), compression)
 }

@@ -98,6 +98,8 @@ pub(crate) struct MethodOptions {
     /// The scopes that a caller needs, separated by spaces.
     pub(crate) scope: Option<LitStr>,
     pub(crate) cost: Option<LitInt>,
+    pub(crate) idempotent: Option<Ident>,
+    pub(crate) read_only: Option<Ident>,
     pub(crate) skip: Option<Ident>,
     /// `stream`, with the item type for the client if it is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
@@ -138,6 +140,8 @@ impl MethodOptions {
                 "public" => options.public = option.word(errors),
                 "scope" => options.scope = option.scopes(errors),
                 "cost" => options.cost = option.number(errors),
+                "idempotent" => options.idempotent = option.word(errors),
+                "read_only" => options.read_only = option.word(errors),
                 "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
                 "stream" => {
                     let name = option.name.clone();
@@ -154,7 +158,7 @@ impl MethodOptions {
                 ),
                 _ => option.unknown(
                     "`name`, `doc`, `format`, `request_handler`, `example`, `errors`, `deprecated`, \
-                     `blocking`, `local`, `admin`, `cost`, `public`, `scope`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                     `blocking`, `local`, `admin`, `cost`, `public`, `scope`, `idempotent`, `read_only`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }

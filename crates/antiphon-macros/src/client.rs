@@ -121,6 +121,8 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
             }
         };
     }
+    let may_repeat = method.is_idempotent || method.is_read_only;
+    let repeats = may_repeat.then(|| quote!(.idempotent()));
     quote! {
         #docs
         #(#attrs)*
@@ -130,7 +132,7 @@ fn call(method: &Method, prefix: &str, source: &Source<'_>) -> TokenStream {
         ) -> ::antiphon::__private::Result<#result, ::antiphon::__private::ClientError>
         #bounds
         {
-            self.0.call(#remote, #params).await
+            self.0.call(#remote, #params) #repeats .await
         }
     }
 }

@@ -136,6 +136,8 @@ use proc_macro::TokenStream;
 /// | `public` | anonymous callers may call it, once the server has an authenticator |
 /// | `scope = "accounts:write"` | requires these scopes of the caller, beside those of the block |
 /// | `cost = 10` | how many calls it counts as for the rate limit of its caller; 0 exempts it |
+/// | `idempotent` | it may run twice for one call: the generated client, and whoever forwards it, may send it again when a connection is lost |
+/// | `read_only` | it changes nothing, and so is `idempotent`, too: whoever forwards it may answer equal calls at the same time with one result |
 /// | `skip` | makes the method private, although its name has the prefix |
 /// | `stream` and four more | see [subscriptions](#subscriptions) |
 ///

@@ -40,6 +40,8 @@ pub(crate) struct Method {
     pub(crate) scope: Option<LitStr>,
     /// How many calls it counts as for rate limits.
     pub(crate) cost: Option<LitInt>,
+    pub(crate) is_idempotent: bool,
+    pub(crate) is_read_only: bool,
     pub(crate) is_async: bool,
     pub(crate) has_receiver: bool,
     pub(crate) args: Vec<Arg>,
@@ -139,6 +141,8 @@ impl Method {
             is_public: options.public.is_some(),
             scope: options.scope,
             cost: options.cost,
+            is_idempotent: options.idempotent.is_some(),
+            is_read_only: options.read_only.is_some(),
             is_async: sig.asyncness.is_some(),
             has_receiver,
             args,

@@ -140,6 +140,11 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
     let public = method.is_public.then(|| quote!(.public()));
     let scopes = scopes(method.scope.as_ref()).map(|scope| quote!(.scope(#scope)));
     let cost = method.cost.iter();
+    let effects = match (method.is_read_only, method.is_idempotent) {
+        (true, _) => Some(quote!(.read_only())),
+        (false, true) => Some(quote!(.idempotent())),
+        (false, false) => None,
+    };
     let made = quote! {
         #handler
         #format
@@ -147,6 +152,7 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         #public
         #(#scopes)*
         #(.cost(#cost))*
+        #effects
         #subscription
     };
     described(method, &made)

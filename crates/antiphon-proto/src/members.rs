@@ -167,6 +167,7 @@ impl Members {
                 traceparent: self.traceparent.and_then(|span| trace(at(span))),
                 tracestate: self.tracestate.and_then(|span| trace(at(span))),
                 after: self.after.and_then(|span| cursor(at(span))),
+                asks_start: self.after.is_some_and(|span| at(span) == b"null"),
             })
         });
         Entry::Request(Request {
@@ -333,6 +334,7 @@ mod tests {
                 panic!("no request");
             };
             assert_eq!(request.after(), expected, "{value}");
+            assert_eq!(request.asks_start(), expected.is_none(), "{value}");
         }
         let twice = r#"{"jsonrpc":"2.0","method":"m","after":"a","after":"b"}"#;
         let parsed = parse(twice.into(), &Rules::default());

@@ -142,6 +142,7 @@ pub(crate) struct Extensions {
     pub(crate) traceparent: Option<String>,
     pub(crate) tracestate: Option<String>,
     pub(crate) after: Option<String>,
+    pub(crate) asks_start: bool,
 }
 
 impl Request {
@@ -268,6 +269,14 @@ impl Request {
         self.extensions.as_ref()?.after.as_deref()
     }
 
+    /// Whether the member `after` is null: a subscription begins now, and the caller asks for the cursor of
+    /// that place.
+    #[must_use]
+    pub fn asks_start(&self) -> bool {
+        let extensions = self.extensions.as_ref();
+        extensions.is_some_and(|extensions| extensions.asks_start)
+    }
+
     fn str(&self, range: std::ops::Range<usize>) -> &str {
         // The parser has validated the message as UTF-8, and spans begin and end at ASCII
         // characters.
@@ -312,6 +321,8 @@ pub struct Extras<'a> {
     pub tracestate: Option<&'a str>,
     /// The cursor of the item after which a subscription is to begin.
     pub after: Option<&'a str>,
+    /// Without one, asks for the cursor of the place where it begins; see [`Request::asks_start`].
+    pub asks_start: bool,
 }
 
 /// Appends a request, or a notification if `id` is `None`.
@@ -378,9 +389,13 @@ pub fn write_request_with(
         out.extend_from_slice(b",\"tracestate\":");
         write_string(out, tracestate);
     }
-    if let Some(after) = extras.after {
-        out.extend_from_slice(b",\"after\":");
-        write_string(out, after);
+    match extras.after {
+        Some(after) => {
+            out.extend_from_slice(b",\"after\":");
+            write_string(out, after);
+        }
+        None if extras.asks_start => out.extend_from_slice(b",\"after\":null"),
+        None => {}
     }
     out.push(b'}');
 }

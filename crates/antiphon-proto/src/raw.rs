@@ -54,6 +54,12 @@ impl RawJson {
         }
     }
 
+    /// A copy that keeps no message in memory.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// The bytes that it keeps in memory after [`compact`](Self::compact): its own, or those of the
     /// message.
     #[must_use]

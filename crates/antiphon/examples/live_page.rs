@@ -11,12 +11,13 @@
 //! ```
 //!
 //! An `EventSource` can only send a GET, which reaches methods that return a stream or a `Subscription`,
-//! and no others. The page is `live_page.html`. A program that serves its pages with axum mounts the
-//! service there, as `axum_mount` does.
+//! and no others. The page is `live_page.html`. With `--workers 2` nothing changes: if the worker of a browser
+//! dies, the other one has the same history, and the page goes on there. A program that serves its pages
+//! with axum mounts the service there, as `axum_mount` does.
 
 use std::process::ExitCode;
 
-use antiphon::{Body, Router, Server, Subscription, Topic, rpc};
+use antiphon::{Body, PublishError, Router, Server, Subscription, Topic, rpc};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
@@ -35,8 +36,8 @@ impl News {
     }
 
     /// Tells all subscribers of a subject, and returns the number of the text.
-    fn rpc_publish(&self, subject: String, text: String) -> u64 {
-        self.texts.publish(&subject, &text)
+    async fn rpc_publish(&self, subject: String, text: String) -> Result<u64, PublishError> {
+        self.texts.publish(&subject, &text).await
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject, Id, Request, json_vec, message};
+use antiphon_proto::{ErrorCode, ErrorObject, Id, RawJson, Request, json_vec, message};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -219,6 +219,28 @@ impl Call {
         self.reply(outcome)
     }
 
+    /// Creates the reply from the outcome of a call of another server, whose result is text.
+    pub(crate) fn answer_raw(mut self, outcome: Result<RawJson, ErrorObject>) -> Reply {
+        let result = match outcome {
+            Ok(result) => result,
+            Err(error) => return Reply::error(error),
+        };
+        if self.is_notification() {
+            return Reply(Ok(Output::default()));
+        }
+        let mut output = std::mem::take(&mut self.output);
+        let account = &self.origin.connection.memory;
+        if result.as_str().len() > self.limits.max_result {
+            return Reply::error(ErrorCode::RESPONSE_TOO_LARGE);
+        }
+        let text = result.as_str().as_bytes();
+        let written = output.payload.extend(text, account);
+        match written.and_then(|()| output.payload.settle(account)) {
+            Ok(()) => Reply(Ok(output)),
+            Err(exhausted) => Reply::error(exhausted),
+        }
+    }
+
     /// Creates the reply and takes the buffer that it is written into.
     #[inline]
     pub(crate) fn reply<T: Serialize>(&mut self, outcome: Result<T, ErrorObject>) -> Reply {
@@ -273,7 +295,7 @@ impl Call {
 
     /// The cursor behind which the caller wants to go on: the member `after`, or for an event stream the
     /// id of the last event that it has seen.
-    fn after(&self) -> Option<&str> {
+    pub(crate) fn after(&self) -> Option<&str> {
         let session = self.origin.session.as_ref();
         let header = || {
             let head = self.origin.http.as_ref();
@@ -304,7 +326,11 @@ impl Call {
             match self.after() {
                 Some(cursor) => feed.resume(cursor),
                 // The reader of a response may come back before there was an item.
-                None if session.is_some_and(|session| !session.is_duplex()) => start = feed.start(),
+                None if self.request.asks_start()
+                    || session.is_some_and(|session| !session.is_duplex()) =>
+                {
+                    start = feed.start();
+                }
                 None => {}
             }
             if feed.is_refused() {

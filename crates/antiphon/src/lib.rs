@@ -229,9 +229,9 @@
 //! What is the same for many subscribers is published in a [`Topic`]: each item is written once and
 //! reaches all who have subscribed to its key, in the same order. A method returns its
 //! [`Subscription`]. Who subscribes again with the [`Cursor`] of the last item that it has seen gets what
-//! was kept since. A subscriber receives only what the process that it is connected to publishes: worker
-//! processes do not share topics. A client that [reconnects](client::ClientBuilder::reconnect) goes on
-//! behind the last item by itself, and is told what is missing. WebSocket over HTTP/2 is not supported.
+//! was kept since. Worker processes share their topics. A client that
+//! [reconnects](client::ClientBuilder::reconnect) goes on behind the last item by itself, and is told what
+//! is missing. WebSocket over HTTP/2 is not supported.
 //!
 //! # Layers
 //!
@@ -388,12 +388,13 @@ pub use router::{
 pub use schemars;
 #[cfg(feature = "server")]
 pub use server::{
-    BoundServer, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands, ServerHandle,
-    ServerInfo, Settings, Supervision,
+    BoundServer, Gateway, HttpStack, IntoRoute, Profile, ServeError, Server, ServerCommands,
+    ServerHandle, ServerInfo, Settings, Supervision,
 };
 pub use session::SessionLimits;
 pub use topic::{
-    Cursor, Event, Overflow, PublishError, Subscription, SubscriptionError, Topic, TopicBuilder,
+    Cursor, Event, Overflow, PublishError, Published, Subscription, SubscriptionError, Topic,
+    TopicBuilder,
 };
 #[cfg(feature = "server")]
 pub use transport::http::{Body, HttpService, Route};
@@ -414,6 +415,9 @@ struct LimitsOfAll;
 #[cfg(all(doctest, unix))]
 #[doc = include_str!("../../../docs/deploy.md")]
 struct InProduction;
+#[cfg(all(doctest, unix))]
+#[doc = include_str!("../../../docs/gateway.md")]
+struct InFrontOfOthers;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;

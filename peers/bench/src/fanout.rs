@@ -1,4 +1,4 @@
-//! Benchmark of publishing: one connection publishes, a thousand WebSockets receive. The next items
+//! Benchmark of publishing: one connection publishes, a thousand or more WebSockets receive. The next items
 //! are published when every subscriber has received the ones before.
 
 use std::cell::Cell;
@@ -16,7 +16,12 @@ use crate::window::{self, Loop, Plan, Progress, Sample};
 use crate::wire::Link;
 
 /// Count of subscribers, each with a connection.
-const SUBSCRIBERS: usize = 1_000;
+fn subscribers(case: Case) -> usize {
+    match case {
+        Case::Crowd => 10_000,
+        _ => 1_000,
+    }
+}
 
 /// Size of an item as JSON, with its two quotes.
 const ITEM_BYTES: usize = 110;
@@ -42,7 +47,9 @@ impl Methods {
     fn publish(self, count: usize) -> Vec<String> {
         match self {
             Self::Items => vec![messages::publish(count)],
-            Self::News => vec![messages::publish_news(item()); count],
+            Self::News => (1..=count as u64)
+                .map(|id| messages::publish_news(id, item()))
+                .collect(),
         }
     }
 
@@ -64,8 +71,8 @@ pub(crate) fn item() -> &'static str {
 }
 
 /// Raises the limit of open files for both load generator and server.
-pub(crate) fn allow_connections() -> Result<(), Failure> {
-    allow_files(SUBSCRIBERS as u64 + 100)
+pub(crate) fn allow_connections(case: Case) -> Result<(), Failure> {
+    allow_files(subscribers(case) as u64 + 100)
 }
 
 /// What publisher and subscribers share.
@@ -87,15 +94,15 @@ pub(crate) async fn load(
     plan: Plan,
     pids: &[u32],
 ) -> Result<Sample, Failure> {
-    allow_connections()?;
+    allow_connections(case)?;
     let at_once = match case {
-        Case::Fanout1 | Case::Topic1 => 1,
+        Case::Fanout1 | Case::Topic1 | Case::Crowd => 1,
         Case::Fanout20 | Case::Topic20 => 20,
         other => return Err(format!("{} publishes nothing", other.name()).into()),
     };
     let shared = Rc::new(Shared::default());
     let mut loops: Vec<Loop> = Vec::new();
-    for _ in 0..SUBSCRIBERS {
+    for _ in 0..subscribers(case) {
         let mut link = Link::open(url).await?;
         link.call(&methods.subscribe(), messages::check_subscribed)
             .await?;
@@ -105,7 +112,7 @@ pub(crate) async fn load(
     loops.push(Box::pin(publish(
         link,
         methods,
-        at_once,
+        (subscribers(case), at_once),
         Rc::clone(&shared),
     )));
     window::measure(loops, Rc::clone(&shared.progress), plan, pids).await
@@ -115,14 +122,14 @@ pub(crate) async fn load(
 async fn publish(
     mut link: Link,
     methods: Methods,
-    at_once: usize,
+    (subscribers, at_once): (usize, usize),
     shared: Rc<Shared>,
 ) -> Result<(), Failure> {
     let requests = methods.publish(at_once);
     let encode = |request: &String| link.framing.encode(request);
     let encoded: Vec<u8> = requests.iter().flat_map(encode).collect();
     while shared.progress.goes_on() {
-        shared.missing.set(SUBSCRIBERS * at_once);
+        shared.missing.set(subscribers * at_once);
         link.exchange(&encoded, requests.len(), |answer| {
             methods.check_published(answer, at_once)
         })

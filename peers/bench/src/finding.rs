@@ -18,6 +18,8 @@ pub(crate) enum Finding {
     Memory(Memory),
     /// Connections of each worker of a server.
     Turns(Vec<usize>),
+    /// Items from one worker to another.
+    Relay(Relay),
     /// The peer does not support the transport of the case. It is a row of the table, not a
     /// failure.
     Refused(String),
@@ -32,6 +34,18 @@ pub(crate) struct Memory {
     /// When the server cut the connection; `None` if it did not, or if the case does not measure
     /// it.
     pub(crate) cut_seconds: Option<f64>,
+}
+
+/// Items from a connection at one worker to a connection at another.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Relay {
+    pub(crate) items_per_second: f64,
+    /// From the request to the item.
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// CPU time of an item.
+    pub(crate) supervisor_us: f64,
+    pub(crate) workers_us: f64,
 }
 
 impl Finding {

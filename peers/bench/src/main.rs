@@ -13,6 +13,7 @@ mod memory;
 mod messages;
 mod process;
 mod readme;
+mod relay;
 mod row;
 mod run;
 mod servers;
@@ -45,6 +46,7 @@ bench load URL CASE [--pid N] [--quick]           load on a server; with --pid i
            [--client PEER]                        with its children; with a peer's own clients
 bench memory URL CASE --pid N                     memory that a server holds for connections
 bench turns URL CASE --pid N                      connections of each worker of a server
+bench relay URL CASE --pid N [--quick]            items from one worker of a server to another
 bench client PEER URL CASE [--quick]              a client's own CPU per call
 bench inprocess PEER [--quick]                    bytes to bytes inside one process
 bench list                                        the peers and the cases";
@@ -115,6 +117,11 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
             let counts = block_on(turns::measure(url, turns, pid.parse()?))?;
             Finding::Turns(counts).print()
         }
+        ["relay", url, case] => {
+            let pid = option(arguments, "--pid").ok_or("relay needs --pid")?;
+            let (case, pid) = (Case::named(case)?, pid.parse()?);
+            Finding::Relay(block_on(relay::measure(url, case, plan, pid))?).print()
+        }
         ["client", peer, url, case] => {
             let (peer, case) = (Peer::named(peer)?, Case::named(case)?);
             let found = block_on(client::measure(peer, url, case, plan));
@@ -138,7 +145,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
 fn serve(peer: Peer, case: Case, port: u16) -> Result<(), Failure> {
     match case.form() {
         Form::Memory => memory::allow_connections()?,
-        Form::Fanout => fanout::allow_connections()?,
+        Form::Fanout => fanout::allow_connections(case)?,
         _ => process::allow_all_files()?,
     }
     std::thread::spawn(|| {

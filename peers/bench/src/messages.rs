@@ -60,14 +60,14 @@ pub(crate) fn subscribe_to_news() -> String {
 }
 
 /// A request to publish an item there.
-pub(crate) fn publish_news(item: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"news.publish","params":["bench","{item}"]}}"#)
+pub(crate) fn publish_news(id: u64, item: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"news.publish","params":["bench","{item}"]}}"#)
 }
 
 /// Checks a response to [`publish_news`], which is the number of the item.
 pub(crate) fn check_news_published(answer: &[u8]) -> Result<(), Failure> {
     let value: Value = serde_json::from_slice(answer)?;
-    if value["id"] == 1 && value["result"].as_u64().is_some_and(|number| number > 0) {
+    if value["id"].is_u64() && value["result"].as_u64().is_some_and(|number| number > 0) {
         return Ok(());
     }
     Err(wrong("news.publish", answer))

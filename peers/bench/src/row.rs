@@ -1,7 +1,7 @@
 //! Results of one peer in one case, in all rounds.
 
 use crate::cases::{Case, Form};
-use crate::finding::{Finding, Memory};
+use crate::finding::{Finding, Memory, Relay};
 use crate::statistics::Spread;
 use crate::window::Sample;
 
@@ -20,6 +20,7 @@ pub(crate) struct Row {
     pub(crate) memory: Vec<Memory>,
     /// Connections of each worker.
     pub(crate) turns: Vec<Vec<usize>>,
+    pub(crate) relays: Vec<Relay>,
     pub(crate) state: State,
 }
 
@@ -41,6 +42,7 @@ impl Row {
             samples: Vec::new(),
             memory: Vec::new(),
             turns: Vec::new(),
+            relays: Vec::new(),
             state: State::Measured,
         }
     }
@@ -62,6 +64,7 @@ impl Row {
             Finding::Cpu(sample) => self.samples.push(sample),
             Finding::Memory(memory) => self.memory.push(memory),
             Finding::Turns(counts) => self.turns.push(counts),
+            Finding::Relay(relay) => self.relays.push(relay),
             Finding::Refused(why) => self.state = State::Refused(why),
         }
     }

@@ -123,6 +123,7 @@ fn find(starter: &Starter, peer: Peer, case: Case) -> Result<Finding, Failure> {
         Form::Client => &["client", peer.name, url, &name],
         Form::Memory => &["memory", url, &name, "--pid", &pid],
         Form::Turns => &["turns", url, &name, "--pid", &pid],
+        Form::Relay => &["relay", url, &name, "--pid", &pid],
         // The load depends on the peer, too.
         _ if peer.own_load.is_some() || (form == Form::Fanout && peer.program) => {
             &["load", url, &name, "--pid", &pid, "--client", peer.name]

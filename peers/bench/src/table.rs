@@ -2,6 +2,7 @@
 //! and the floor.
 
 use crate::cases::{Case, Form};
+use crate::finding::Relay;
 use crate::row::{BASELINE, FLOOR, Row, State};
 use crate::statistics::{NONE, Spread, cell, median, relative_range, spread_cell};
 use crate::window::Sample;
@@ -13,16 +14,24 @@ enum Kind {
     Scale,
     Memory,
     Turns,
+    Relay,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Cpu, Self::Scale, Self::Memory, Self::Turns];
+    const ALL: [Self; 5] = [
+        Self::Cpu,
+        Self::Scale,
+        Self::Memory,
+        Self::Turns,
+        Self::Relay,
+    ];
 
     fn of(case: Case) -> Self {
         match (case, case.form()) {
             (Case::Scale(_), _) => Self::Scale,
             (_, Form::Memory) => Self::Memory,
             (_, Form::Turns) => Self::Turns,
+            (_, Form::Relay) => Self::Relay,
             _ => Self::Cpu,
         }
     }
@@ -48,6 +57,7 @@ impl Kind {
                 "cut after s",
             ],
             Self::Turns => &["largest ÷ mean", "smallest", "in the last round"],
+            Self::Relay => &["items/s", "p50 ms", "p99 ms", "supervisor µs", "workers µs"],
         }
     }
 
@@ -56,6 +66,7 @@ impl Kind {
             Self::Cpu | Self::Scale => cpu_cells(row, rows),
             Self::Memory => memory_cells(row, rows),
             Self::Turns => turn_cells(row),
+            Self::Relay => relay_cells(row),
         }
     }
 }
@@ -117,6 +128,21 @@ fn turn_cells(row: &Row) -> Vec<String> {
     ]
 }
 
+fn relay_cells(row: &Row) -> Vec<String> {
+    let figures: [fn(&Relay) -> f64; 5] = [
+        |relay| relay.items_per_second,
+        |relay| relay.p50_ms,
+        |relay| relay.p99_ms,
+        |relay| relay.supervisor_us,
+        |relay| relay.workers_us,
+    ];
+    let median_of = |figure: fn(&Relay) -> f64| {
+        let figures: Vec<f64> = row.relays.iter().map(figure).collect();
+        cell(median(&figures))
+    };
+    figures.map(median_of).to_vec()
+}
+
 /// The connections of the worker with most of them, relative to the mean.
 fn unevenness(counts: &[usize]) -> Option<f64> {
     let largest = *counts.iter().max()? as f64;
@@ -164,7 +190,7 @@ fn table(kind: Kind, rows: &[Row]) -> String {
 mod tests {
     use super::*;
     use crate::cases::Turns;
-    use crate::finding::{Finding, Memory};
+    use crate::finding::{Finding, Memory, Relay};
 
     fn row(peer: &'static str, user: &[f64]) -> Row {
         let mut row = Row::new(Case::Call, peer);
@@ -220,6 +246,24 @@ mod tests {
                 "| ws64 | antiphon | refused | – | – | – | – | – | – | – |",
                 "antiphon refused ws64: 404",
             ],
+        );
+    }
+
+    #[test]
+    fn items_between_workers_have_medians() {
+        let mut row = Row::new(Case::Relay1, "antiphon-serve");
+        for factor in [1.0, 2.0, 9.0] {
+            row.add(Finding::Relay(Relay {
+                items_per_second: 1000.0 * factor,
+                p50_ms: 0.1 * factor,
+                p99_ms: factor,
+                supervisor_us: 0.5 * factor,
+                workers_us: 3.0 * factor,
+            }));
+        }
+        has_lines(
+            &[row],
+            &["| relay1 | antiphon-serve | 2000 | 0.200 | 2.00 | 1.00 | 6.00 |"],
         );
     }
 

@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::cpu::CpuTime;
 
 /// Timeout for the loops to end after the window. When it passes, a response counts as lost.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+pub(crate) const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Interval of looking whether the warm-up is over.
 const STEP: Duration = Duration::from_millis(10);

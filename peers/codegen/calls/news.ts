@@ -32,6 +32,10 @@ async function raised(promise: Promise<unknown>): Promise<unknown> {
 let away = false;
 let attempts = 0;
 let latest: WebSocket | undefined;
+/** The message that has come last. */
+let message = "";
+/** How often a server has said where a subscription begins. */
+let begins = 0;
 
 /** A WebSocket that can be cut, and finds nobody while the server is away. */
 class Cut extends WebSocket {
@@ -39,6 +43,11 @@ class Cut extends WebSocket {
     super(away ? "ws://127.0.0.1:1" : target);
     attempts += 1;
     latest = this;
+    this.addEventListener("message", ({ data }) => {
+      message = String(data);
+      const { cursor, result } = JSON.parse(message).params ?? {};
+      begins += cursor !== undefined && result === undefined ? 1 : 0;
+    });
   }
 }
 
@@ -114,18 +123,32 @@ for await (const line of client.news.follow("one").with(options)) {
 }
 same(unknown, [null]);
 
-// Who has heard nothing yet cannot know what is missing.
+// Who has heard nothing yet goes on where it has begun.
+const before = begins;
 const two = follow("two");
-await until(() => attempts > 0);
-await client.ping();
+await until(() => begins > before);
 latest?.close();
-while (!two.lines.includes("x")) {
-  await tell("two", ["x"]);
-  await new Promise((resolve) => setTimeout(resolve, 10));
-}
-same(two.lines[0], "missed null");
-await tell("two", ["end"]);
+await tell("two", ["x", "end"]);
 await two.over;
+same(two.lines, ["x", "end"]);
+
+// What is missing behind the last item is told before the end.
+for (const [missed, end, expected] of [
+  [2, { end: "complete" }, null],
+  [null, { end: "complete" }, null],
+  [2, { error: { code: 7, message: "no" } }, "no"],
+] as const) {
+  const last = follow("last");
+  await heard("last", last.lines);
+  const ending = JSON.parse(message);
+  ending.params = { ...ending.params, result: undefined, missed, ...end };
+  ending.params.seq += 2;
+  const data = JSON.stringify(ending);
+  latest?.dispatchEvent(new MessageEvent("message", { data }));
+  const error = expected === null ? await last.over : await raised(last.over);
+  same(error instanceof RpcError ? error.message : null, expected);
+  same(last.lines, [missed === null ? "missed null" : "missed 3"]);
+}
 
 // A signal ends the attempts, and so does the client's end.
 const controller = new AbortController();
@@ -135,8 +158,8 @@ const four = follow("four");
 await heard("four", four.lines);
 away = true;
 latest?.close();
-const before = attempts;
-await until(() => attempts > before + 1);
+const tries = attempts;
+await until(() => attempts > tries + 1);
 controller.abort("enough");
 same(await raised(three.over), "enough");
 client.close();

@@ -150,8 +150,8 @@ export interface CallOptions {
 /** What can be said of one subscription. */
 export interface SubscriptionOptions extends CallOptions {
   /**
-   * Is told, before an item comes, how many are missing before it; null if nobody knows whether any
-   * are, as after a restart of the server.
+   * Is told, before an item comes or the subscription ends, how many are missing before that; null if
+   * nobody knows whether any are, as after a restart of the server.
    */
   missed?: (count: number | null) => void;
   /** Begins behind the item with this cursor, if items have cursors. */
@@ -321,7 +321,7 @@ export class Subscription<T> implements AsyncIterable<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    const { signal, missed } = this.options;
+    const { signal } = this.options;
     const era = this.core.era;
     const place = { after: this.options.after, began: false };
     // Attempts in a row without an item.
@@ -331,8 +331,7 @@ export class Subscription<T> implements AsyncIterable<T> {
         for await (const item of this.connected(place)) {
           attempt = 0;
           this.cursor = place.after;
-          const lost = item.missed;
-          if (lost !== 0) missed?.(lost);
+          this.miss(item.missed);
           yield item.value as T;
         }
         return;
@@ -360,7 +359,8 @@ export class Subscription<T> implements AsyncIterable<T> {
       false,
       this.options,
       items,
-      place.after,
+      // Asks where it begins, to go on there if the connection is lost before an item has come.
+      place.after ?? (this.resumes ? null : undefined),
     );
     const id = settled(outcome);
     if (typeof id !== "string" && typeof id !== "number") {
@@ -373,8 +373,14 @@ export class Subscription<T> implements AsyncIterable<T> {
     try {
       if (this.options.signal?.aborted) end();
       for (;;) {
-        const item = await items.next();
-        if (item === undefined) return;
+        const item = await items.next().catch((error: unknown) => {
+          place.after ??= items.start;
+          // If it goes on behind a cursor, the server counts again.
+          const goesOn = this.resumes && place.after !== undefined;
+          if (!goesOn || !isPassing(error, false)) this.miss(items.behind);
+          throw error;
+        });
+        if (item === undefined) return this.miss(items.behind);
         place.after = item.cursor ?? place.after;
         yield item;
       }
@@ -387,6 +393,11 @@ export class Subscription<T> implements AsyncIterable<T> {
         bye.send().catch(() => undefined);
       }
     }
+  }
+
+  /** Says that no item comes behind those that are missing. */
+  private miss(count: number | null): void {
+    if (count !== 0) this.options.missed?.(count);
   }
 }
 
@@ -423,6 +434,10 @@ interface Item {
 class Items {
   /** The server sends no more. */
   ended = false;
+  /** The cursor of the place where they begin, if the server has told it. */
+  start: string | undefined;
+  /** How many are missing behind the last one; null if nobody knows. */
+  behind: number | null = 0;
   private readonly waiting: Item[] = [];
   /** The number of the message that came last. */
   private seq = 0;
@@ -447,9 +462,15 @@ class Items {
       const missed = this.missing(params["seq"], params["missed"]);
       const known = typeof cursor === "string" ? cursor : undefined;
       this.waiting.push({ value, cursor: known, missed });
+    } else if (
+      typeof params["cursor"] === "string" &&
+      !("end" in params || "error" in params)
+    ) {
+      this.start = params["cursor"];
     } else {
-      this.ended = true;
       const { error, end } = params;
+      this.ended = true;
+      this.behind = this.missing(params["seq"], params["missed"]);
       const complete = end === "complete" || end === "unsubscribed";
       if (isObject(error)) this.finish({ error: rpcError(error) });
       else if (complete) this.finish({});
@@ -504,7 +525,7 @@ export interface RpcRequest {
   id?: number;
   method: string;
   params?: unknown;
-  after?: string;
+  after?: string | null;
 }
 
 /** How requests go to the server and answers come back. */
@@ -1002,7 +1023,7 @@ export class Core {
     batch: boolean,
     options: CallOptions,
     items?: Items,
-    after?: string,
+    after?: string | null,
   ): Promise<PromiseSettledResult<unknown>[]> {
     const requests = [...calls, ...notifications].map(
       (call, at): RpcRequest => {

@@ -1,6 +1,6 @@
 //! Methods with a topic, whose subscriptions resume.
 
-use antiphon::{Subscription, Topic};
+use antiphon::{PublishError, Subscription, Topic};
 
 /// Lines by subject.
 pub struct News(Topic<String>);
@@ -20,7 +20,7 @@ impl News {
     }
 
     /// Tells a line, and returns its number.
-    fn rpc_tell(&self, subject: String, line: String) -> u64 {
-        self.0.publish(subject, &line)
+    async fn rpc_tell(&self, subject: String, line: String) -> Result<u64, PublishError> {
+        self.0.publish(subject, &line).await
     }
 }

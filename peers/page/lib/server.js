@@ -32,13 +32,19 @@ function program() {
 
 let path = null;
 
-/** Starts a server: `{ url, token, stop() }`. It has two workers unless `extra` has other arguments. */
-export async function startServer(extra = ["--workers", "2"]) {
+/**
+ * Starts a server: `{ url, token, workers(), stop() }`. It has two workers unless `extra` has other arguments;
+ * `workers()` are their process ids. `variables` are added to its environment.
+ */
+export async function startServer(extra = ["--workers", "2"], variables = {}) {
   path ??= program();
   const folder = mkdtempSync(join(tmpdir(), "antiphon-page-"));
   const file = join(folder, "token");
   const args = ["--bind", "127.0.0.1:0", "--admin-token-file", file, ...extra];
-  const child = spawn(path, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(path, args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...variables },
+  });
   let log = "";
   const url = await new Promise((resolve, reject) => {
     const clock = setTimeout(() => reject(new Error(`no server:\n${log}`)), TIMEOUT);
@@ -57,6 +63,10 @@ export async function startServer(extra = ["--workers", "2"]) {
   return {
     url,
     token: readFileSync(file, "utf8").trim(),
+    workers() {
+      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+      return children.trim().split(" ").filter(Boolean).map(Number);
+    },
     async stop() {
       child.kill("SIGTERM");
       const clock = setTimeout(() => child.kill("SIGKILL"), 10_000);

@@ -109,6 +109,22 @@ test("a server that does not answer is reported until it is back", async () => {
   await other.stop();
 });
 
+test("a gateway shows its servers, and whose a method is", async () => {
+  const there = await startServer([]);
+  const gateway = await startServer([], { PAGE_UPSTREAM: there.url.replace("http:", "ws:") });
+  const { page, close } = await open(browser, `${gateway.url}#server`);
+  const servers = page.locator(".upstreams tbody tr");
+  await eventually("one is up, one is not", async () => {
+    const texts = await servers.allTextContents();
+    return texts.length === 2 && texts[0].includes("up") && texts[1].includes("left out");
+  });
+  await page.goto(`${gateway.url}#far.calc.add`);
+  await page.locator(".badge", { hasText: "served by far" }).waitFor();
+  await close();
+  await gateway.stop();
+  await there.stop();
+});
+
 test("without workers and metrics there is one row, and the plots use server_info", async () => {
   const alone = await startServer(["--metrics", "false"]);
   const opened = await open(browser, `${alone.url}#server`);

@@ -1,4 +1,5 @@
-// Live items over connections that are cut: the browser's own `EventSource`, the page, the example.
+// Live items over connections that are cut, and workers that die: the browser's own `EventSource`, the page,
+// the example.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -30,9 +31,12 @@ async function publish(topic, texts, { url } = server) {
   }
 }
 
-/** Opens a page behind the proxy. The browser itself notes each connection that is cut. */
-async function visitProxy(path, body) {
-  const opened = await open(browser, new URL(path, proxy.url).href);
+/** Opens a page behind the proxy. */
+const visitProxy = (path, body) => visitAnyway(new URL(path, proxy.url).href, body);
+
+/** Opens a page. The browser itself notes each connection that is cut. */
+async function visitAnyway(url, body) {
+  const opened = await open(browser, url);
   try {
     await body(opened.page);
     const expected = /net::ERR_|status of 404|closed before the connection is established/;
@@ -209,6 +213,7 @@ test("the page counts what the topic has not kept", async () => {
       } else {
         tell({ seq: 1, missed: 3, cursor: "5-1-b", result: "fifth" });
         tell({ seq: 3, cursor: "5-1-d", result: "seventh" });
+        tell({ seq: 4, missed: 2, end: "lagged" });
       }
     });
   });
@@ -217,32 +222,95 @@ test("the page counts what the topic has not kept", async () => {
   await page.locator(".console").waitFor();
   await field(page, "topic").fill("gaps");
   await page.getByRole("button", { name: "Subscribe" }).click();
-  await page.locator(".items > li", { hasText: "seventh" }).waitFor();
+  await page.locator(".state", { hasText: "Ended" }).waitFor();
   assert.deepEqual(await rows(page), [
     '1"first"',
     "3 items missing here: the server did not keep them",
     '5"fifth"',
     "1 item missing here: the server dropped them",
     '7"seventh"',
+    "2 items missing here: the server did not keep them",
   ]);
-  assert.deepEqual(afters, [undefined, "5-1-7"]);
-  assert.match(await page.locator(".live .answer-head").textContent(), /3 items, 4 missing/);
+  assert.deepEqual(afters, [null, "5-1-7"]);
+  assert.match(await page.locator(".live .answer-head").textContent(), /3 items, 6 missing/);
   await opened.close();
 });
 
+/** Opens the example, which is served in place of a page of the server. */
+async function goToExample(page, url) {
+  await page.route("**/live", (route) =>
+    route.fulfill({ contentType: "text/html", body: readFileSync(EXAMPLE, "utf8") }),
+  );
+  await page.goto(new URL("live", url).href);
+  await page.locator("#state", { hasText: "live" }).waitFor();
+}
+
+const list = (page) =>
+  page
+    .locator("#list li")
+    .allTextContents()
+    .then((texts) => texts.reverse());
+
 test("the example shows a list that survives a cut", async () => {
   await visitProxy("", async (page) => {
-    await page.route("**/live", (route) =>
-      route.fulfill({ contentType: "text/html", body: readFileSync(EXAMPLE, "utf8") }),
-    );
-    await page.goto(new URL("live", proxy.url).href);
-    await page.locator("#state", { hasText: "live" }).waitFor();
+    await goToExample(page, proxy.url);
     await publish("weather", ["sun"]);
     await page.locator("#list li", { hasText: "sun" }).waitFor();
     proxy.cut();
     await page.locator("#state", { hasText: "reconnecting…" }).waitFor();
     await publish("weather", ["rain", "snow"]);
     await page.locator("#list li", { hasText: "snow" }).waitFor();
-    assert.deepEqual(await page.locator("#list li").allTextContents(), ["snow", "rain", "sun"]);
+    assert.deepEqual(await list(page), ["sun", "rain", "snow"]);
   });
+});
+
+test("the example misses nothing when the workers of its server are killed", async () => {
+  const other = await startServer();
+  const published = [];
+  let next = 1;
+  /** Publishes the next number. If its worker dies over it, nobody knows whether it was published. */
+  const publishNext = async () => {
+    const number = `number ${next++}`;
+    const answer = await call(other.url, "news.publish", ["weather", number]).catch(() => null);
+    if (answer === null) return;
+    if (typeof answer.result === "number") published.push(number);
+    else assert.match(answer.error.message, /unknown/, JSON.stringify(answer));
+  };
+  try {
+    await visitAnyway(other.url, async (page) => {
+      await goToExample(page, other.url);
+      await page.evaluate(() => {
+        window.lost = 0;
+        // The example has declared it.
+        source.addEventListener("error", () => (window.lost += 1));
+      });
+      const [first, second] = other.workers();
+      for (const worker of [first, second, null]) {
+        for (let count = 0; count < 4; count += 1) await publishNext();
+        if (worker !== null) process.kill(worker, "SIGKILL");
+        for (let count = 0; count < 6; count += 1) await publishNext();
+        const last = published.at(-1);
+        await eventually(`${last} is shown`, async () => (await list(page)).includes(last));
+        await eventually("two workers serve", () => {
+          const workers = other.workers();
+          return workers.length === 2 && !workers.includes(worker);
+        });
+      }
+      const shown = await list(page);
+      assert.deepEqual(
+        shown.filter((text) => published.includes(text)),
+        published,
+      );
+      const numbers = shown.map((text) => Number(/^number (\d+)$/.exec(text)?.[1]));
+      assert.deepEqual(
+        numbers,
+        [...new Set(numbers)].sort((a, b) => a - b),
+        shown.join(),
+      );
+      assert.ok(published.length >= 24, `${published.length} of ${next - 1}`);
+      assert.ok((await page.evaluate(() => window.lost)) > 0);
+    });
+  } finally {
+    await other.stop();
+  }
 });

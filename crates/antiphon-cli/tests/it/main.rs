@@ -25,6 +25,8 @@ mod deploy;
 mod docs;
 mod ends;
 #[cfg(target_os = "linux")]
+mod gateway;
+#[cfg(target_os = "linux")]
 mod jwks;
 mod listen;
 #[cfg(unix)]

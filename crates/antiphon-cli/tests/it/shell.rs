@@ -9,6 +9,7 @@ fn every_shell_has_a_script_with_every_command() {
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         for word in [
             "serve",
+            "gateway",
             "call",
             "batch",
             "listen",

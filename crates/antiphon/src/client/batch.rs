@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use antiphon_proto::message::Extras;
 use antiphon_proto::{Id, IntoParams};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::balance::{Attempt, Told};
 use super::batch_responses::{Responses, SUBJECT, Slot, Ticket};
 use super::error::Error;
 use super::request::Outgoing;
 use super::session::{SessionExchange, is_unauthenticated};
-use super::shared::Scope;
+use super::session_source::SessionSource;
+use super::shared::{Scope, Shared};
 use super::split_batch::{self, SplitEntry};
 use super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
@@ -54,7 +57,7 @@ pub struct Batch {
     ids: HashMap<Id, usize>,
     timeout: Option<Duration>,
     current: CurrentCall,
-    /// The entries one by one, if there is no request for all of them.
+    /// The entries one by one, if they may have to be requests of their own.
     split: Vec<SplitEntry>,
     /// The error of the first entry that cannot be sent; then nothing is sent.
     fault: Option<Error>,
@@ -154,9 +157,6 @@ impl Batch {
         params: Result<Option<String>, String>,
     ) {
         let id = call.map(|(id, _)| id);
-        if self.scope.shared.transport.is_broker() {
-            return self.push_split(call, name, params);
-        }
         if self.entries > 0 {
             self.text.push(b',');
         }
@@ -164,31 +164,15 @@ impl Batch {
         match params {
             Ok(params) => {
                 let shared = &self.scope.shared;
-                let extras = Extras::default();
+                let (extras, start) = (Extras::default(), self.text.len());
                 shared.write(&mut self.text, id, name, params.as_deref(), extras);
-            }
-            Err(fault) => self.fail(|| Error::local(&format!("`{name}`"), fault)),
-        }
-    }
-
-    /// Adds an entry that becomes a request of its own.
-    fn push_split(
-        &mut self,
-        call: Option<(&Id, usize)>,
-        name: &str,
-        params: Result<Option<String>, String>,
-    ) {
-        self.entries += 1;
-        let mut text = Vec::new();
-        match params {
-            Ok(params) => {
-                let (shared, id) = (&self.scope.shared, call.map(|(id, _)| id));
-                shared.write(&mut text, id, name, params.as_deref(), Extras::default());
-                self.split.push(SplitEntry {
-                    method: name.to_owned(),
-                    text,
-                    call: call.map(|(id, place)| (id.clone(), place)),
-                });
+                if shared.splits_batches() {
+                    self.split.push(SplitEntry {
+                        method: name.to_owned(),
+                        text: start..self.text.len(),
+                        call: call.map(|(id, place)| (id.clone(), place)),
+                    });
+                }
             }
             Err(fault) => self.fail(|| Error::local(&format!("`{name}`"), fault)),
         }
@@ -219,95 +203,173 @@ impl Batch {
             fault,
         } = self;
         async move {
-            let mut responses = Responses {
-                serial,
-                calls,
-                status: None,
-                refused: None,
-            };
             if let Some(fault) = fault {
                 return Err(fault);
             }
-            if entries == 0 {
-                return Ok(responses);
-            }
             text.push(b']');
-            let shared = &scope.shared;
-            if !split.is_empty() {
-                let sending = split_batch::send(shared, split, timeout, &current, &mut responses);
-                return sending.await.map(|()| responses);
+            let parts = Parts {
+                serial,
+                text: text.into(),
+                entries,
+                subjects: calls.into_iter().map(|slot| slot.subject).collect(),
+                ids,
+                split,
+            };
+            if entries == 0 {
+                return Ok(parts.responses());
             }
-            let source = match &shared.transport {
-                ClientTransport::Session(source) => source,
-                ClientTransport::Http(http) => {
-                    let outgoing = Outgoing {
-                        subject: SUBJECT,
-                        addressee: None,
-                        text,
-                        timeout,
-                        current,
-                        max: shared.calls.max_batch_response,
-                    };
-                    let answer = shared.post(http, outgoing).await?;
-                    responses.status = Some(answer.status());
-                    if ids.is_empty() {
-                        answer.nothing(SUBJECT, &shared.calls.rules)?;
-                        return Ok(responses);
-                    }
-                    let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.calls.rules)?;
-                    responses.settle(answer, &ids, status);
+            let shared = &scope.shared;
+            let ClientTransport::Balanced(balancer) = &shared.transport else {
+                return parts.send(shared, timeout, current).await;
+            };
+            let attempt = Attempt {
+                subject: SUBJECT,
+                timeout,
+                current: current.clone(),
+                // Nobody says so of its calls.
+                idempotent: false,
+                streams: false,
+            };
+            let send = |upstream: Arc<Shared>, left| {
+                let (parts, current) = (&parts, current.clone());
+                async move { parts.send(&upstream, left, current).await }
+            };
+            let told = |responses: &Responses| {
+                let status = responses.status();
+                status.map_or(Told::Nothing, Told::Status)
+            };
+            let sent = shared.with_upstream(balancer, attempt, send, told);
+            // In a box, so that other batches are not larger.
+            Box::pin(sent).await
+        }
+    }
+}
+
+/// A batch that is complete.
+struct Parts {
+    serial: u64,
+    text: Bytes,
+    entries: usize,
+    /// The names of the calls in errors.
+    subjects: Vec<String>,
+    ids: HashMap<Id, usize>,
+    split: Vec<SplitEntry>,
+}
+
+impl Parts {
+    /// The responses before there are any.
+    fn responses(&self) -> Responses {
+        let slot = |subject: &String| Slot {
+            subject: subject.clone(),
+            outcome: None,
+        };
+        Responses {
+            serial: self.serial,
+            calls: self.subjects.iter().map(slot).collect(),
+            status: None,
+            refused: None,
+        }
+    }
+
+    /// Sends the batch to this server.
+    async fn send(
+        &self,
+        shared: &Arc<Shared>,
+        timeout: Option<Duration>,
+        current: CurrentCall,
+    ) -> Result<Responses, Error> {
+        let ids = &self.ids;
+        match &shared.transport {
+            ClientTransport::Session(source) => {
+                self.send_over(shared, source, timeout, current).await
+            }
+            ClientTransport::Balanced(_) => Err(Error::nested(SUBJECT)),
+            ClientTransport::Http(_) if shared.transport.is_broker() => {
+                let (text, split) = (&self.text, &self.split);
+                let responses = self.responses();
+                // In a box, so that other batches are not larger.
+                Box::pin(split_batch::send(
+                    shared, text, split, timeout, &current, responses,
+                ))
+                .await
+            }
+            ClientTransport::Http(http) => {
+                let mut responses = self.responses();
+                let outgoing = Outgoing {
+                    subject: SUBJECT,
+                    addressee: None,
+                    text: self.text.clone(),
+                    timeout,
+                    current,
+                    max: shared.calls.max_batch_response,
+                };
+                let answer = shared.post(http, outgoing).await?;
+                responses.status = Some(answer.status());
+                if ids.is_empty() {
+                    answer.nothing(SUBJECT, &shared.calls.rules)?;
                     return Ok(responses);
                 }
-            };
-            let mut exchange = SessionExchange::new(SUBJECT, source, timeout, current);
-            let (ids, places): (Vec<_>, Vec<_>) = ids.into_iter().unzip();
-            let calls = || {
-                let room = Arc::new(BatchRoom::new(shared.calls.max_batch_response));
-                let call = |id: &Id| NewCall {
-                    room: Some(Arc::clone(&room)),
-                    ..NewCall::from(id.clone())
-                };
-                ids.iter().map(call).collect()
-            };
-            let mut token = source.token_number();
-            let (mut missing, calls) = loop {
-                // Only a token that can be replaced makes it necessary to keep the text.
-                let again = token.map(|_| text.clone());
-                let (handle, waiting, serial) = exchange.send(text, calls).await?;
-                if waiting.is_empty() {
-                    exchange.written(&handle, serial).await?;
-                }
-                let (count, mut refused) = (waiting.len(), 0);
-                let mut missing = Vec::new();
-                for (waiting, &place) in waiting.into_iter().zip(&places) {
-                    match exchange.answer(waiting).await {
-                        Ok(end) => {
-                            refused += usize::from(is_unauthenticated(&end));
-                            responses.settle_one(place, end, shared.calls.max_response);
-                        }
-                        Err(error) => missing.push((place, error)),
-                    }
-                }
-                // If no call was accepted, nothing has run, unless there are notifications.
-                match (token.take(), again) {
-                    (Some(token), Some(kept)) if refused == entries => {
-                        exchange.renew_token(&handle, token).await?;
-                        text = kept;
-                    }
-                    _ => break (missing, count),
-                }
-            };
-            // Keep the responses that have arrived. If there are none, the batch fails as a whole.
-            if missing.len() == calls
-                && let Some((_, error)) = missing.pop()
-            {
-                return Err(error);
+                let (status, answer) = answer.batch(SUBJECT, ids.len(), &shared.calls.rules)?;
+                responses.settle(answer, ids, status);
+                Ok(responses)
             }
-            for (place, error) in missing {
-                responses.miss_one(place, error);
-            }
-            Ok(responses)
         }
+    }
+
+    /// Sends the batch over a session.
+    async fn send_over(
+        &self,
+        shared: &Shared,
+        source: &SessionSource,
+        timeout: Option<Duration>,
+        current: CurrentCall,
+    ) -> Result<Responses, Error> {
+        let mut responses = self.responses();
+        let mut exchange = SessionExchange::new(SUBJECT, source, timeout, current);
+        let (ids, places): (Vec<_>, Vec<_>) = self.ids.iter().unzip();
+        let calls = || {
+            let room = Arc::new(BatchRoom::new(shared.calls.max_batch_response));
+            let call = |id: &&Id| NewCall {
+                room: Some(Arc::clone(&room)),
+                ..NewCall::from((*id).clone())
+            };
+            ids.iter().map(call).collect()
+        };
+        let mut token = source.token_number();
+        let (mut missing, calls) = loop {
+            let (handle, waiting, serial) = exchange.send(&self.text, calls).await?;
+            if waiting.is_empty() {
+                exchange.written(&handle, serial).await?;
+            }
+            let (count, mut refused) = (waiting.len(), 0);
+            let mut missing = Vec::new();
+            for (waiting, place) in waiting.into_iter().zip(places.iter().copied().copied()) {
+                match exchange.answer(waiting).await {
+                    Ok(end) => {
+                        refused += usize::from(is_unauthenticated(&end));
+                        responses.settle_one(place, end, shared.calls.max_response);
+                    }
+                    Err(error) => missing.push((place, error)),
+                }
+            }
+            // If no call was accepted, nothing has run, unless there are notifications.
+            match token.take() {
+                Some(token) if refused == self.entries => {
+                    exchange.renew_token(&handle, token).await?;
+                }
+                _ => break (missing, count),
+            }
+        };
+        // Keep the responses that have arrived. If there are none, the batch fails as a whole.
+        if missing.len() == calls
+            && let Some((_, error)) = missing.pop()
+        {
+            return Err(error);
+        }
+        for (place, error) in missing {
+            responses.miss_one(place, error);
+        }
+        Ok(responses)
     }
 }
 

@@ -11,7 +11,10 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 pub use super::blocking_items::Subscription;
-use crate::client::{self, ClientBuilder, Error, FullResponse, PendingCall, Responses, Ticket};
+use crate::client::{
+    self, Balanced, ClientBuilder, Error, FullResponse, IntoUpstream, PendingCall, Responses,
+    Ticket,
+};
 use crate::current_call::CurrentCall;
 
 /// A client whose calls block the current thread.
@@ -89,6 +92,24 @@ impl Client {
     /// if the background thread cannot be started.
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build_blocking()
+    }
+
+    /// Creates a client of several servers that serve the same; see [`client::Client::balanced`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`client::Client::balanced`], or if the background thread cannot be started.
+    pub fn balanced<U: IntoUpstream>(
+        upstreams: impl IntoIterator<Item = U>,
+    ) -> Result<Self, Error> {
+        Balanced::of(upstreams).build_blocking()
+    }
+
+    fn of(client: client::Client) -> Result<Self, Error> {
+        Ok(Self {
+            client,
+            worker: Arc::new(Worker::start().map_err(Error::no_thread)?),
+        })
     }
 
     /// Creates a builder of a client with other options;
@@ -229,6 +250,17 @@ impl Client {
     }
 }
 
+impl Balanced {
+    /// Builds a blocking client. It does not connect yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build), or if the background thread cannot be started.
+    pub fn build_blocking(self) -> Result<Client, Error> {
+        Client::of(self.build()?)
+    }
+}
+
 impl ClientBuilder {
     /// Builds a blocking client. It does not connect yet.
     ///
@@ -236,10 +268,7 @@ impl ClientBuilder {
     ///
     /// As for [`build`](Self::build), or if the background thread cannot be started.
     pub fn build_blocking(self) -> Result<Client, Error> {
-        Ok(Client {
-            client: self.build()?,
-            worker: Arc::new(Worker::start().map_err(Error::no_thread)?),
-        })
+        Client::of(self.build()?)
     }
 }
 

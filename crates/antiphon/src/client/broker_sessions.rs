@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use http::HeaderMap;
 
 use super::connect::NatsChannel;
-use super::driver::{Driver, SessionSource};
+use super::driver::Driver;
 use super::reconnect::Reconnect;
 use super::session_connector::{SessionConnector, Target};
+use super::session_source::SessionSource;
 use crate::dispatch::Dispatcher;
 use crate::identity::Identity;
 use crate::session::SessionConfig;
+use crate::session_state::SessionHandle;
 
 /// What the sessions of a client have in common.
 pub(super) struct BrokerSessions {
@@ -76,6 +78,17 @@ impl BrokerSessions {
                 source: Arc::downgrade(&source),
             });
         source
+    }
+
+    /// Opens another session in the place of one whose server stops, if it is one of these.
+    pub(super) fn retire(&self, handle: &SessionHandle) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = open.values().flatten().map(|one| &one.source);
+        let sources: Vec<_> = sources.filter_map(Weak::upgrade).collect();
+        drop(open);
+        for source in sources {
+            source.retire(handle);
+        }
     }
 }
 

@@ -14,12 +14,13 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::driver::SessionSource;
+use super::balance::{Attempt, Balancer, Told};
 use super::error::Error;
 use super::prepared_request::Addressee;
 use super::request::Outgoing;
 use super::response::Answer;
 use super::session::Sending;
+use super::session_source::SessionSource;
 use super::shared::{QuotedName, Shared};
 use super::transport::{ClientTransport, Http};
 use crate::current_call::CurrentCall;
@@ -107,6 +108,11 @@ impl<R: DeserializeOwned> PendingCall<R> {
         self
     }
 
+    /// Makes the call return the text of its result.
+    pub(super) fn raw(self) -> CallFuture<RawJson> {
+        self.prepared.send(Some(self.id), CallOutcome::raw)
+    }
+
     /// Makes the call return the whole HTTP response, even if that holds an error.
     ///
     /// # Errors
@@ -161,22 +167,72 @@ impl Prepared {
         let future = Box::pin(async move {
             let shared = Arc::clone(&self.shared);
             match &shared.transport {
-                ClientTransport::Http(http) if self.progress.is_none() => {
-                    self.send_http(http, id).await
+                // In a box, so that other calls are not larger.
+                ClientTransport::Balanced(balancer) => {
+                    Box::pin(self.send_to_some(balancer, id)).await
                 }
-                ClientTransport::Http(http) => {
-                    match shared
-                        .transport
-                        .session_of(self.method.plain(), &self.current)?
-                    {
-                        Some(session) => self.send_over_session(&session, id).await,
-                        None => self.send_http(http, id).await,
-                    }
-                }
-                ClientTransport::Session(source) => self.send_over_session(source, id).await,
+                transport => self.send_over(transport, id).await,
             }
         });
         CallFuture { future, read }
+    }
+
+    /// Sends the request over this transport, which is that of one server.
+    async fn send_over(
+        self,
+        transport: &ClientTransport,
+        id: Option<Option<Id>>,
+    ) -> Result<CallOutcome, Error> {
+        match transport {
+            ClientTransport::Http(http) if self.progress.is_none() => {
+                self.send_http(http, id).await
+            }
+            ClientTransport::Http(http) => {
+                match transport.session_of(self.method.plain(), &self.current)? {
+                    Some(session) => self.send_over_session(&session, id).await,
+                    None => self.send_http(http, id).await,
+                }
+            }
+            ClientTransport::Session(source) => self.send_over_session(source, id).await,
+            ClientTransport::Balanced(_) => Err(Error::nested(self.method.quoted())),
+        }
+    }
+
+    /// Sends the request to one of several upstreams, and to another one if it may.
+    async fn send_to_some(
+        self,
+        balancer: &Balancer,
+        id: Option<Option<Id>>,
+    ) -> Result<CallOutcome, Error> {
+        let attempt = Attempt {
+            subject: self.method.quoted(),
+            timeout: self.timeout,
+            current: self.current.clone(),
+            idempotent: self.idempotent,
+            streams: false,
+        };
+        let send = |upstream: Arc<Shared>, left| {
+            let prepared = self.for_upstream(Arc::clone(&upstream), left);
+            let id = id.clone();
+            async move { prepared.send_over(&upstream.transport, id).await }
+        };
+        let shared = Arc::clone(&self.shared);
+        shared
+            .with_upstream(balancer, attempt, send, CallOutcome::told)
+            .await
+    }
+
+    /// The same request, for one of several upstreams, with this timeout.
+    fn for_upstream(&self, shared: Arc<Shared>, timeout: Option<Duration>) -> Self {
+        Self {
+            shared,
+            method: self.method.clone(),
+            params: self.params.clone(),
+            timeout,
+            idempotent: self.idempotent,
+            progress: self.progress.clone(),
+            current: self.current.clone(),
+        }
     }
 
     /// Sends an HTTP request.
@@ -196,7 +252,7 @@ impl Prepared {
         let outgoing = Outgoing {
             subject,
             addressee: Some(addressee),
-            text,
+            text: text.into(),
             timeout: self.timeout,
             current: self.current,
             max: shared.calls.max_response,
@@ -224,6 +280,7 @@ impl Prepared {
             method: self.method.plain(),
             params: params.as_deref(),
             after: None,
+            asks_start: false,
             timeout: self.timeout,
             current: self.current,
             idempotent: self.idempotent,
@@ -270,19 +327,34 @@ enum RawOutcome {
     Nothing,
 }
 
+impl RawOutcome {
+    /// The text of the result.
+    fn text(self, subject: &str, shared: &Shared) -> Result<RawJson, Error> {
+        match self {
+            Self::Http(answer, id) => answer.single(subject, id.as_ref(), &shared.calls.rules),
+            Self::Session(outcome, _) => outcome.map_err(|error| Error::refused(subject, error)),
+            Self::Nothing => Err(Error::local(subject, "nothing was asked")),
+        }
+    }
+}
+
 impl CallOutcome {
+    /// What it says of the attempt at an upstream.
+    fn told(&self) -> Told {
+        match &self.raw {
+            RawOutcome::Http(answer, _) => Told::Status(answer.status()),
+            RawOutcome::Session(Err(error), _) => Told::by(error),
+            RawOutcome::Session(Ok(_), _) | RawOutcome::Nothing => Told::Nothing,
+        }
+    }
+
     fn result<R: DeserializeOwned>(self) -> Result<R, Error> {
         let subject = self.method.quoted();
-        let raw = match self.raw {
-            RawOutcome::Http(answer, id) => {
-                answer.single(subject, id.as_ref(), &self.shared.calls.rules)?
-            }
-            RawOutcome::Session(outcome, _) => {
-                outcome.map_err(|error| Error::refused(subject, error))?
-            }
-            RawOutcome::Nothing => return Err(Error::local(subject, "nothing was asked")),
-        };
-        decode(subject, &raw)
+        decode(subject, &self.raw.text(subject, &self.shared)?)
+    }
+
+    fn raw(self) -> Result<RawJson, Error> {
+        self.raw.text(self.method.quoted(), &self.shared)
     }
 
     fn nothing(self) -> Result<(), Error> {

@@ -4,8 +4,8 @@
 //! One task owns the connection. It belongs to the client: dropping the last clone closes it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use antiphon_proto::ErrorObject;
 use http::StatusCode;
@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use super::connect::refusal;
-use super::connection_state::{ConnectionWatch, State};
+use super::connection_state::State;
 use super::reconnect::Reconnect;
 use super::session_authentication::{AuthenticationFault, SessionAuthentication, is_refused};
 use super::session_connector::{ConnectedSession, SessionConnector};
@@ -26,13 +26,8 @@ use crate::session_state::{End, SessionHandle};
 /// After so many connections in a row on which nothing was sent, a client waits for the next call.
 const MAX_UNUSED: u32 = 2;
 
-/// Where a client gets its session from.
-pub(super) enum SessionSource {
-    /// The client's own connection.
-    Own(Driver),
-    /// The session of the call that a method is answering.
-    Peer(SessionHandle),
-}
+/// How many connections whose servers stop may be open beside the one in use.
+const MAX_RETIRED: usize = 8;
 
 /// Why there is no session.
 #[derive(Debug)]
@@ -49,121 +44,30 @@ pub(super) enum SessionError {
     Over(Arc<End>),
 }
 
-impl SessionSource {
-    pub(super) async fn handle(&self) -> Result<SessionHandle, SessionError> {
-        match self {
-            Self::Own(driver) => driver.handle().await,
-            Self::Peer(handle) => match handle.end() {
-                Some(end) => Err(SessionError::Over(end)),
-                None => Ok(handle.clone()),
-            },
-        }
-    }
-
-    /// The session, if it is open and need not be waited for.
-    pub(super) fn open_handle(&self) -> Option<SessionHandle> {
-        match self {
-            Self::Own(driver) => match &*driver.core.state.borrow() {
-                State::Open(handle) => Some(handle.clone()),
-                _ => None,
-            },
-            Self::Peer(handle) => Some(handle.clone()),
-        }
-    }
-
-    pub(super) fn reconnects(&self) -> bool {
-        match self {
-            Self::Own(driver) => driver.core.reconnect.is_some(),
-            Self::Peer(_) => false,
-        }
-    }
-
-    /// The pause before another attempt at what has failed so often; `None` if the client does not try
-    /// again.
-    pub(super) fn pause(&self, attempt: u32) -> Option<Duration> {
-        let Self::Own(driver) = self else {
-            return None;
-        };
-        let reconnect = driver.core.reconnect.as_ref()?;
-        let may = reconnect
-            .max_attempts
-            .is_none_or(|max| attempt.saturating_add(1) < max);
-        may.then(|| reconnect.pause(attempt))
-    }
-
-    /// Waits until a session of the client's own connection is over.
-    pub(super) async fn until_over(&self, handle: &SessionHandle) {
-        let Self::Own(driver) = self else {
-            return;
-        };
-        let mut states = driver.core.state.subscribe();
-        // The session ends first, and then the state changes.
-        while handle.end().is_none() {
-            // This cannot fail: the sender is in `core`.
-            let _ = states.changed().await;
-        }
-    }
-
-    pub(super) fn tells_deadlines(&self) -> bool {
-        match self {
-            Self::Own(driver) => driver.core.tells_deadlines,
-            Self::Peer(_) => true,
-        }
-    }
-
-    /// Whether messages are sent on behalf of the caller of the method that sends them.
-    pub(super) fn forwards_identity(&self) -> bool {
-        match self {
-            Self::Own(driver) => driver.core.connector.forwards_identity(),
-            Self::Peer(_) => false,
-        }
-    }
-
-    /// The number of the token of this session, if a refused one can be replaced.
-    pub(super) fn token_number(&self) -> Option<u64> {
-        match self {
-            Self::Own(driver) => driver.core.authentication.as_ref()?.number(),
-            Self::Peer(_) => None,
-        }
-    }
-
-    /// Replaces a token that was refused.
-    pub(super) async fn renew_token(
-        &self,
-        handle: &SessionHandle,
-        number: u64,
-    ) -> Result<(), AuthenticationFault> {
-        match self {
-            Self::Own(Driver { core }) => match &core.authentication {
-                Some(authentication) => authentication.renew(handle, number).await,
-                None => Ok(()),
-            },
-            Self::Peer(_) => Ok(()),
-        }
-    }
-
-    pub(super) fn watch(&self) -> ConnectionWatch {
-        match self {
-            Self::Own(driver) => ConnectionWatch(driver.core.state.subscribe()),
-            Self::Peer(_) => ConnectionWatch::none(),
-        }
-    }
-}
-
 /// Opens and keeps the connection of a client. Dropping it closes the connection.
 pub(super) struct Driver {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
 }
 
-struct Core {
-    connector: SessionConnector,
-    authentication: Option<SessionAuthentication>,
+pub(super) struct Core {
+    pub(super) connector: SessionConnector,
+    pub(super) authentication: Option<SessionAuthentication>,
     reconnect: Option<Reconnect>,
-    tells_deadlines: bool,
-    state: watch::Sender<State>,
+    pub(super) tells_deadlines: bool,
+    /// Whether each call connects by itself, instead of waiting for the reconnection.
+    pub(super) on_demand: AtomicBool,
+    pub(super) state: watch::Sender<State>,
     /// Tells the task that a call waits for a connection.
     wanted: Notify,
-    task: Mutex<Option<AbortHandle>>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    /// What opens and drives the connection.
+    current: Option<AbortHandle>,
+    /// Connections whose servers stop. Their tasks only drive them.
+    retired: Vec<SessionHandle>,
 }
 
 impl Driver {
@@ -179,15 +83,16 @@ impl Driver {
                 authentication,
                 reconnect,
                 tells_deadlines,
+                on_demand: AtomicBool::new(false),
                 state: watch::Sender::new(State::Idle),
                 wanted: Notify::new(),
-                task: Mutex::default(),
+                tasks: Mutex::default(),
             }),
         }
     }
 
     /// The session: connects if there is none yet, and waits while it is connecting.
-    async fn handle(&self) -> Result<SessionHandle, SessionError> {
+    pub(super) async fn handle(&self) -> Result<SessionHandle, SessionError> {
         let mut states = self.core.state.subscribe();
         // A failure from before this call does not count.
         let mut begun = self.core.begin();
@@ -198,8 +103,13 @@ impl Driver {
                 State::Open(handle) if handle.end().is_none() => {
                     return Ok(handle);
                 }
-                State::Lost(end) if self.core.reconnect.is_none() => {
-                    return Err(SessionError::Over(end));
+                State::Lost(end) if self.core.reconnect().is_none() => {
+                    if begun || !self.core.on_demand.load(Ordering::Relaxed) {
+                        return Err(SessionError::Over(end));
+                    }
+                    self.core.begin();
+                    begun = true;
+                    continue;
                 }
                 State::Failed(error) if begun => {
                     if let Some((status, text)) = refusal(&error) {
@@ -229,9 +139,10 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let task = self.core.task().take();
+        let tasks = std::mem::take(&mut *self.core.tasks());
         let state = self.core.state.borrow().clone();
-        match (state, task) {
+        tasks.retired.iter().for_each(SessionHandle::shut_down);
+        match (state, tasks.current) {
             // The task ends when everything is written.
             (State::Open(handle), _) => handle.shut_down(),
             (_, Some(task)) => task.abort(),
@@ -241,25 +152,90 @@ impl Drop for Driver {
 }
 
 impl Core {
-    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The policy of reconnecting, if calls wait for it.
+    pub(super) fn reconnect(&self) -> Option<&Reconnect> {
+        let waits = !self.on_demand.load(Ordering::Relaxed);
+        self.reconnect.as_ref().filter(|_| waits)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the task, unless it is running, or has ended and does not reconnect. Returns whether
     /// it was started.
     fn begin(self: &Arc<Self>) -> bool {
-        let mut task = self.task();
-        if task.as_ref().is_some_and(|task| !task.is_finished()) {
+        let mut tasks = self.tasks();
+        if tasks
+            .current
+            .as_ref()
+            .is_some_and(|task| !task.is_finished())
+        {
             return false;
         }
         if matches!(&*self.state.borrow(), State::Lost(_) | State::Open(_))
             && self.reconnect.is_none()
+            && !self.on_demand.load(Ordering::Relaxed)
         {
             return false;
         }
         self.state.send_replace(State::Connecting(1));
-        *task = Some(tokio::spawn(Arc::clone(self).run()).abort_handle());
+        tasks.current = Some(tokio::spawn(Arc::clone(self).run()).abort_handle());
         true
+    }
+
+    /// Opens another connection in the place of this one, whose server stops: calls on it still get their
+    /// results, and nothing new is sent. Returns false if it cannot, because many such connections are
+    /// open.
+    pub(super) fn retire(self: &Arc<Self>, handle: &SessionHandle) -> bool {
+        let mut tasks = self.tasks();
+        let is_open = match &*self.state.borrow() {
+            State::Open(current) => current.is(handle) && current.end().is_none(),
+            _ => false,
+        };
+        let on_demand = self.on_demand.load(Ordering::Relaxed);
+        if !is_open || (self.reconnect.is_none() && !on_demand) {
+            return true;
+        }
+        if tasks.retired.len() >= MAX_RETIRED {
+            return false;
+        }
+        tracing::debug!("{} stops", self.connector.place());
+        tasks.retired.push(handle.clone());
+        let Some(reconnect) = self.reconnect() else {
+            self.state.send_replace(State::Idle);
+            tasks.current = None;
+            return true;
+        };
+        self.state.send_replace(State::Connecting(1));
+        // The clients of a server do not all connect at once.
+        let (core, pause) = (Arc::clone(self), reconnect.pause(0));
+        let running = async move {
+            sleep(pause).await;
+            core.run().await;
+        };
+        tasks.current = Some(tokio::spawn(running).abort_handle());
+        true
+    }
+
+    /// Tells that a connection is lost, unless it was retired. Returns whether its task goes on.
+    fn lose(&self, handle: &SessionHandle, end: Arc<End>) -> bool {
+        // Under one lock, so that a caller that sees the loss can start a new task.
+        let mut tasks = self.tasks();
+        if let Some(place) = tasks.retired.iter().position(|other| other.is(handle)) {
+            tasks.retired.swap_remove(place);
+            return false;
+        }
+        let goes_on = !end.ours && self.reconnect().is_some();
+        self.state.send_replace(State::Lost(end));
+        if !goes_on {
+            tasks.current = None;
+        }
+        goes_on
+    }
+
+    fn is_current(&self, handle: &SessionHandle) -> bool {
+        matches!(&*self.state.borrow(), State::Open(current) if current.is(handle))
     }
 
     /// Connects, and authenticates the session if there is a token.
@@ -295,19 +271,18 @@ impl Core {
                     let end = match &self.authentication {
                         None => session.await,
                         Some(authentication) => {
-                            authentication.accompany(&mut session, &handle).await
+                            let is_current = || self.is_current(&handle);
+                            (authentication.accompany(&mut session, &handle, is_current)).await
                         }
                     };
+                    tracing::debug!("the connection has ended: {}", Printable(&end.reason));
                     let was_used = handle.sent() > self.told() - told;
                     unused = if was_used { 0 } else { unused + 1 };
-                    tracing::debug!("the connection has ended: {}", Printable(&end.reason));
-                    let ours = end.ours;
                     faults = match end.misbehaved {
                         true => faults.saturating_add(1),
                         false => 0,
                     };
-                    self.state.send_replace(State::Lost(end));
-                    if ours {
+                    if !self.lose(&handle, end) {
                         return;
                     }
                 }
@@ -317,15 +292,14 @@ impl Core {
                     let failed = State::Failed(Arc::new(error));
                     let last = |max: u32| attempt + 1 >= max;
                     if self
-                        .reconnect
-                        .as_ref()
+                        .reconnect()
                         .is_none_or(|r| is_refused || r.max_attempts.is_some_and(last))
                     {
                         // Under one lock, so that a caller that sees the failure can start a new
                         // task.
-                        let mut task = self.task();
+                        let mut tasks = self.tasks();
                         self.state.send_replace(failed);
-                        *task = None;
+                        tasks.current = None;
                         return;
                     }
                     attempt += 1;

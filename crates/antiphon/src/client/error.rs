@@ -158,6 +158,17 @@ impl Error {
         Self::new(subject, Repr::Local(Reason::Request(reason.into())))
     }
 
+    /// A subscription over HTTP.
+    pub(super) fn needs_session(subject: &str) -> Self {
+        let fault = "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:";
+        Self::local(subject, fault)
+    }
+
+    /// An upstream of a balanced client is balanced itself, which its builder refuses.
+    pub(super) fn nested(subject: &str) -> Self {
+        Self::local(subject, "an upstream is balanced itself")
+    }
+
     pub(super) fn no_caller(subject: &str) -> Self {
         Self::new(subject, Repr::Local(Reason::NoCaller))
     }

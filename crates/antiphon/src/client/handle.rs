@@ -2,22 +2,28 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use antiphon_proto::IntoParams;
 use serde::de::DeserializeOwned;
 
+use super::balance::{Attempt, Told};
 use super::batch::Batch;
 use super::builder::ClientBuilder;
 use super::call::{self, CallFuture, FullResponse, PendingCall};
 use super::connection_state::ConnectionWatch;
 use super::error::Error;
 use super::session::SessionExchange;
-use super::shared::Scope;
+use super::shared::{Scope, Shared};
 use super::subscription::PendingSubscription;
 use super::transport::ClientTransport;
+use crate::current_call::CurrentCall;
 use crate::router::{IntoRouter, Router, RouterError};
 
-/// A client of one server, for calls, notifications, batches and subscriptions.
+/// The name of a connection in errors.
+const CONNECTION: &str = "the connection";
+
+/// A client of one server, or of several that serve the same ([`balanced`](Self::balanced)), for calls, notifications, batches and subscriptions.
 ///
 /// A client is cheap to clone. All clones share connections, ids and limits. The address selects
 /// the transport: `http:`, `https:`, `ws:`, `wss:`, `tcp:`, `tls:`, `unix:` or `stdio:`; see
@@ -207,11 +213,12 @@ impl Client {
     pub fn connection(&self) -> ConnectionWatch {
         match &self.scope.shared.transport {
             ClientTransport::Session(source) => source.watch(),
-            ClientTransport::Http(_) => ConnectionWatch::none(),
+            ClientTransport::Http(_) | ClientTransport::Balanced(_) => ConnectionWatch::none(),
         }
     }
 
-    /// Connects now, without a call. Over HTTP this does nothing.
+    /// Connects now, without a call: a balanced client to one of its upstreams. Over HTTP this does
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -219,16 +226,28 @@ impl Client {
     /// client's timeout. [`ErrorKind::Rejected`](super::ErrorKind::Rejected) if an HTTP server rejects the
     /// WebSocket handshake.
     pub async fn ready(&self) -> Result<(), Error> {
-        let ClientTransport::Session(source) = &self.scope.shared.transport else {
-            return Ok(());
-        };
-        let mut exchange = SessionExchange::new(
-            "the connection",
-            source,
-            self.scope.shared.calls.timeout,
-            crate::current_call::CurrentCall::get(),
-        );
-        exchange.handle(0).await.map(drop)
+        let shared = &self.scope.shared;
+        let (timeout, current) = (shared.calls.timeout, CurrentCall::get());
+        match &shared.transport {
+            ClientTransport::Http(_) => Ok(()),
+            ClientTransport::Session(_) => open(shared, timeout, current).await,
+            ClientTransport::Balanced(balancer) => {
+                let attempt = Attempt {
+                    subject: CONNECTION,
+                    timeout,
+                    current: current.clone(),
+                    idempotent: true,
+                    streams: false,
+                };
+                let connect = |upstream: Arc<Shared>, left| {
+                    let current = current.clone();
+                    async move { open(&upstream, left, current).await }
+                };
+                shared
+                    .with_upstream(balancer, attempt, connect, |()| Told::Nothing)
+                    .await
+            }
+        }
     }
 
     /// Creates an empty batch, for calls that are sent together in one request.
@@ -259,6 +278,19 @@ impl Client {
         };
         Self { scope }
     }
+}
+
+/// Waits for a session of this client, if it uses one.
+async fn open(
+    shared: &Shared,
+    timeout: Option<Duration>,
+    current: CurrentCall,
+) -> Result<(), Error> {
+    let ClientTransport::Session(source) = &shared.transport else {
+        return Ok(());
+    };
+    let mut exchange = SessionExchange::new(CONNECTION, source, timeout, current);
+    exchange.handle(0).await.map(drop)
 }
 
 impl fmt::Debug for Client {

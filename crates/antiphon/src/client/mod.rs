@@ -8,6 +8,7 @@
 //! | `shared.rs` | what clones of a client share |
 //! | `builder/` | [`ClientBuilder`] |
 //! | `call.rs` | [`PendingCall`]: one call, from its parameters to its result |
+//! | `balance/` | [`Balanced`]: one of several servers for each call |
 //! | `batch.rs`, `batch_responses.rs` | [`Batch`]: many calls in one request; [`Responses`] to it |
 //! | `broker_sessions.rs` | sessions through a broker, one for each method |
 //! | `passed_identity.rs` | whose identity goes with a request |
@@ -25,6 +26,7 @@
 //! | `connect/` | connections: pools for HTTP, single ones for sessions |
 //! | `no_connect.rs` | replaces `connect/` in builds without the feature `client` |
 //! | `session.rs` | sessions: calls, with deadline and retry |
+//! | `session_source.rs` | sessions: where a client gets its session from |
 //! | `driver.rs` | sessions: the connection, opened on demand and reopened when it is lost |
 //! | `connection_state.rs` | sessions: the state of the connection, as its user watches it |
 //! | `reconnect.rs` | sessions: how often to reconnect, and after which pauses |
@@ -32,12 +34,15 @@
 //! | `session_connector.rs` | sessions: address → connection |
 //! | `peer.rs` | sessions: a client for calling back the caller of a method |
 //! | `token/` | bearer tokens, fixed or from a provider |
+//! | `remote/` | [`Remote`]: the methods of another server as a part of a router |
 //! | `tls.rs` | options of TLS |
 //! | `error.rs`, `error_text.rs` | [`Error`]: why there is no result, and whether the call may have run; its text |
 //! | `access_error.rs` | the same for callers who are unknown, or must not |
+//! | `memory_net.rs` | servers in memory for tests, which can be cut off |
 //! | `macros.rs` | [`call!`](crate::call) |
 
 mod access_error;
+mod balance;
 mod batch;
 mod batch_responses;
 pub mod blocking;
@@ -56,10 +61,13 @@ mod handle;
 mod http;
 mod late;
 mod macros;
+#[cfg(test)]
+mod memory_net;
 mod passed_identity;
 mod peer;
 mod prepared_request;
 mod reconnect;
+mod remote;
 mod request;
 mod response;
 mod response_meter;
@@ -67,6 +75,7 @@ mod sent_mark;
 mod session;
 mod session_authentication;
 mod session_connector;
+mod session_source;
 mod shared;
 mod split_batch;
 mod subscription;
@@ -75,6 +84,7 @@ mod token;
 mod transport;
 mod unserved;
 
+pub use balance::{Balanced, IntoUpstream, UpstreamStatus};
 pub use batch::Batch;
 pub use batch_responses::{Responses, Ticket};
 pub use builder::ClientBuilder;
@@ -87,5 +97,8 @@ pub use http::Body;
 #[cfg(all(unix, feature = "supervisor"))]
 pub(crate) use peer::over;
 pub use reconnect::Reconnect;
+pub use remote::Remote;
+#[cfg(feature = "server")]
+pub(crate) use remote::Union;
 pub use subscription::{PendingSubscription, StreamError, Subscription};
 pub use token::BearerToken;

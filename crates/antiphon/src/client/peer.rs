@@ -5,8 +5,8 @@ use std::sync::Arc;
 use antiphon_proto::{ErrorCode, ErrorObject};
 
 use super::call_options::CallOptions;
-use super::driver::SessionSource;
 use super::handle::Client;
+use super::session_source::SessionSource;
 use super::shared::{Scope, Shared};
 use super::transport::ClientTransport;
 use crate::context::Context;
@@ -56,6 +56,7 @@ pub(crate) fn over(handle: SessionHandle, place: &str) -> Client {
             next_id: Box::new(move || ids.next_id()),
             ..CallOptions::default()
         },
+        upstreams: Vec::new(),
     };
     Client {
         scope: Scope {

@@ -32,7 +32,7 @@ pub(super) struct Outgoing<'a> {
     pub(super) subject: &'a str,
     /// Where a broker takes it; `None` for a batch.
     pub(super) addressee: Option<Addressee<'a>>,
-    pub(super) text: Vec<u8>,
+    pub(super) text: Bytes,
     /// The timeout; the deadline of the running call may be earlier.
     pub(super) timeout: Option<Duration>,
     /// The running call in which this one was created, if any.
@@ -82,7 +82,7 @@ impl Shared {
             identity,
             max: outgoing.max,
         };
-        let text = Bytes::from(outgoing.text);
+        let text = outgoing.text;
         match &http.tokens {
             None => self.attempt(http, &attempts, text, None, started).await,
             // In a box, so that calls without a token are not larger.

@@ -8,10 +8,11 @@ use antiphon_proto::message::Extras;
 use antiphon_proto::{ErrorCode, ErrorObject, RawJson};
 use tokio::time::{Instant, timeout_at};
 
-use super::driver::{SessionError, SessionSource};
+use super::driver::SessionError;
 use super::error::{Error, Reason};
 use super::request::deadline_of;
 use super::session_authentication::AuthenticationFault;
+use super::session_source::SessionSource;
 use super::shared::Shared;
 use crate::current_call::CurrentCall;
 use crate::identity::Principal;
@@ -25,6 +26,8 @@ pub(super) struct Sending<'a> {
     pub(super) params: Option<&'a str>,
     /// The cursor behind which a subscription is to begin.
     pub(super) after: Option<&'a str>,
+    /// Whether it is to say where it begins, if there is none.
+    pub(super) asks_start: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) current: CurrentCall,
     /// Whether it may safely run twice.
@@ -157,6 +160,7 @@ impl<'a> SessionExchange<'a> {
             traceparent: self.current.traceparent.as_deref(),
             tracestate: self.current.tracestate.as_deref(),
             after: None,
+            asks_start: false,
         }
     }
 
@@ -212,13 +216,13 @@ impl<'a> SessionExchange<'a> {
     /// reconnects, the next session is used.
     pub(super) async fn send(
         &mut self,
-        text: Vec<u8>,
+        text: &[u8],
         calls: impl Fn() -> Vec<NewCall>,
     ) -> Result<(SessionHandle, Vec<Waiting>, u64), Error> {
         loop {
             let calls = calls();
             let handle = self.handle(calls.len()).await?;
-            match self.post(&handle, calls, text.clone()) {
+            match self.post(&handle, calls, text.to_vec()) {
                 Err(error) if error.is_closed() && self.source.reconnects() => {}
                 posted => return posted.map(|(waiting, serial)| (handle, waiting, serial)),
             }
@@ -312,6 +316,7 @@ impl Shared {
             let mut text = Vec::new();
             let extras = Extras {
                 after: sending.after,
+                asks_start: sending.asks_start,
                 ..exchange.extras()
             };
             let id = Some(&call.id);
@@ -353,7 +358,7 @@ impl Shared {
             ..exchange.extras()
         };
         self.write(&mut text, None, sending.method, sending.params, extras);
-        let (handle, _, serial) = exchange.send(text, Vec::new).await?;
+        let (handle, _, serial) = exchange.send(&text, Vec::new).await?;
         exchange.written(&handle, serial).await
     }
 }

@@ -246,13 +246,14 @@ impl SessionAuthentication {
         };
     }
 
-    /// Drives a session to its end, and renews its token meanwhile.
+    /// Drives a session to its end, and renews its token meanwhile, as long as it is the one in use.
     pub(super) async fn accompany(
         &self,
         session: &mut Pin<Box<dyn Future<Output = Arc<End>> + Send>>,
         handle: &SessionHandle,
+        is_current: impl Fn() -> bool,
     ) -> Arc<End> {
-        let mut keeping = pin!(self.keep(handle));
+        let mut keeping = pin!(self.keep(handle, is_current));
         poll_fn(|cx| {
             if let Poll::Ready(end) = session.as_mut().poll(cx) {
                 return Poll::Ready(end);
@@ -264,7 +265,7 @@ impl SessionAuthentication {
         .await
     }
 
-    async fn keep(&self, handle: &SessionHandle) {
+    async fn keep(&self, handle: &SessionHandle, is_current: impl Fn() -> bool) {
         loop {
             let grant = self.standing.lock().await.grant.clone();
             let Some((grant, old_at)) =
@@ -276,6 +277,10 @@ impl SessionAuthentication {
                 return pending().await;
             }
             sleep_until(old_at).await;
+            if !is_current() {
+                // The token is told on another one.
+                return pending().await;
+            }
             let pause = match self.renew(handle, grant.number).await {
                 Ok(()) => PAUSE,
                 Err(fault) => {

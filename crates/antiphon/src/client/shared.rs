@@ -5,8 +5,9 @@ use std::sync::Arc;
 use antiphon_proto::IntoParams;
 
 use super::call_options::CallOptions;
+use super::passed_identity::PassedIdentity;
 use super::transport::ClientTransport;
-use crate::session_state::NewCall;
+use crate::session_state::{NewCall, SessionHandle};
 
 /// The state that clones of a client share.
 pub(super) struct Shared {
@@ -14,6 +15,8 @@ pub(super) struct Shared {
     pub(super) place: String,
     pub(super) transport: ClientTransport,
     pub(super) calls: CallOptions,
+    /// The clients among which a balanced one chooses, by their index in its balancer.
+    pub(super) upstreams: Vec<Arc<Self>>,
 }
 
 impl Shared {
@@ -22,13 +25,51 @@ impl Shared {
         NewCall::from((self.calls.next_id)())
     }
 
+    /// Whether there can be subscriptions.
+    pub(super) fn has_sessions(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Session(_) => true,
+            ClientTransport::Http(_) => self.transport.is_broker(),
+            ClientTransport::Balanced(_) => self.upstreams.iter().any(|one| one.has_sessions()),
+        }
+    }
+
+    /// Whether the entries of a batch may have to be requests of their own.
+    pub(super) fn splits_batches(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Balanced(_) => self.upstreams.iter().any(|one| one.splits_batches()),
+            transport => transport.is_broker(),
+        }
+    }
+
+    /// Whether calls are made in the name of the caller of the method that makes them.
+    pub(super) fn forwards_identity(&self) -> bool {
+        match &self.transport {
+            ClientTransport::Session(source) => source.forwards_identity(),
+            ClientTransport::Http(http) => matches!(http.identity, PassedIdentity::OfCaller),
+            ClientTransport::Balanced(_) => {
+                self.upstreams.iter().any(|one| one.forwards_identity())
+            }
+        }
+    }
+
+    /// Opens another connection in the place of one whose server stops, wherever it belongs.
+    pub(super) fn retire(&self, handle: &SessionHandle) {
+        self.transport.retire(handle);
+        self.upstreams.iter().for_each(|one| one.retire(handle));
+    }
+
     /// Whether the client reconnects after its connection was lost.
     pub(super) fn reconnects(&self) -> bool {
-        self.transport.reconnects()
+        match &self.transport {
+            ClientTransport::Balanced(_) => true,
+            transport => transport.reconnects(),
+        }
     }
 }
 
 /// Name of a method in backquotes: what is called, and its name in errors, in one text.
+#[derive(Clone)]
 pub(super) struct QuotedName(String);
 
 impl QuotedName {

@@ -1,9 +1,11 @@
 //! Batch through a broker: each entry is a request of its own, and may reach another server.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_proto::{Id, RawJson};
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::batch_responses::{Responses, SUBJECT};
@@ -17,7 +19,8 @@ use crate::current_call::CurrentCall;
 /// One entry.
 pub(super) struct SplitEntry {
     pub(super) method: String,
-    pub(super) text: Vec<u8>,
+    /// Where it is in the text of the batch.
+    pub(super) text: Range<usize>,
     /// Its id and its place among the calls; `None` for a notification.
     pub(super) call: Option<(Id, usize)>,
 }
@@ -30,17 +33,20 @@ pub(super) struct SplitEntry {
 /// If no entry was answered.
 pub(super) async fn send(
     shared: &Arc<Shared>,
-    entries: Vec<SplitEntry>,
+    text: &Bytes,
+    entries: &[SplitEntry],
     timeout: Option<Duration>,
     current: &CurrentCall,
-    responses: &mut Responses,
-) -> Result<(), Error> {
+    mut responses: Responses,
+) -> Result<Responses, Error> {
     let mut tasks = JoinSet::new();
     for entry in entries {
         let (shared, current) = (Arc::clone(shared), current.clone());
+        let (method, text) = (entry.method.clone(), text.slice(entry.text.clone()));
+        let (id, place) = entry.call.clone().unzip();
         tasks.spawn(async move {
-            let place = entry.call.as_ref().map(|(_, place)| *place);
-            (place, send_one(&shared, entry, timeout, current).await)
+            let sent = send_one(&shared, &method, text, id, timeout, current);
+            (place, sent.await)
         });
     }
     let (mut left, mut is_answered, mut missing) =
@@ -81,35 +87,37 @@ pub(super) async fn send(
             responses.miss_one(place, error);
         }
     }
-    Ok(())
+    Ok(responses)
 }
 
 /// Sends one entry. A notification has no result.
 async fn send_one(
     shared: &Arc<Shared>,
-    entry: SplitEntry,
+    method: &str,
+    text: Bytes,
+    id: Option<Id>,
     timeout: Option<Duration>,
     current: CurrentCall,
 ) -> Result<Option<RawJson>, Error> {
-    let subject = format!("`{}`", entry.method);
+    let subject = format!("`{method}`");
     let ClientTransport::Http(http) = &shared.transport else {
         return Err(Error::local(SUBJECT, "it goes through no broker"));
     };
     let outgoing = Outgoing {
         subject: &subject,
         addressee: Some(Addressee {
-            method: &entry.method,
-            is_answered: entry.call.is_some(),
+            method,
+            is_answered: id.is_some(),
         }),
-        text: entry.text,
+        text,
         timeout,
         current,
         max: shared.calls.max_response,
     };
     let answer = shared.post(http, outgoing).await?;
     let rules = &shared.calls.rules;
-    match entry.call {
-        Some((id, _)) => answer.single(&subject, Some(&id), rules).map(Some),
+    match id {
+        Some(id) => answer.single(&subject, Some(&id), rules).map(Some),
         None => answer.nothing(&subject, rules).map(|()| None),
     }
 }

@@ -1,24 +1,28 @@
-//! Transport of a client: HTTP exchanges, or a session.
+//! Transport of a client: HTTP exchanges, a session, or that of one of several upstreams.
 
 use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::balance::Balancer;
 use super::broker_sessions::{BrokerSessions, MethodSession};
 use super::connect::HttpPool;
-use super::driver::SessionSource;
 use super::error::Error;
 use super::http::{Exchange, Received};
 use super::passed_identity::PassedIdentity;
 use super::prepared_request::{CommonHeaders, PreparedRequest};
+use super::session_source::SessionSource;
 use super::token::Tokens;
 use crate::current_call::CurrentCall;
 use crate::router::BoxError;
+use crate::session_state::SessionHandle;
 
 /// How messages are exchanged.
 pub(super) enum ClientTransport {
     Http(Box<Http>),
     Session(SessionSource),
+    /// That of one of the upstreams, for each call.
+    Balanced(Balancer),
 }
 
 /// HTTP: one exchange per request.
@@ -53,11 +57,12 @@ impl ClientTransport {
                 HttpChannel::Nats(sessions) => Some(sessions),
                 _ => None,
             },
-            Self::Session(_) => None,
+            Self::Session(_) | Self::Balanced(_) => None,
         }
     }
 
-    /// The session for a method, and for a caller if the client passes it on; `None` over HTTP.
+    /// The session for a method, and for a caller if the client passes it on; `None` over HTTP, and for one
+    /// of several servers.
     ///
     /// # Errors
     ///
@@ -69,6 +74,7 @@ impl ClientTransport {
     ) -> Result<Option<MethodSession<'_>>, Error> {
         match self {
             Self::Session(source) => Ok(Some(MethodSession::OfClient(source))),
+            Self::Balanced(_) => Ok(None),
             Self::Http(http) => {
                 let HttpChannel::Nats(sessions) = &http.channel else {
                     return Ok(None);
@@ -89,6 +95,22 @@ impl ClientTransport {
         match self {
             Self::Session(source) => source.reconnects(),
             Self::Http(_) => self.broker().is_some_and(|one| one.reconnect.is_some()),
+            Self::Balanced(_) => false,
+        }
+    }
+
+    /// Opens another connection in the place of one whose server stops, if it is one of these.
+    pub(super) fn retire(&self, handle: &SessionHandle) {
+        match self {
+            Self::Session(source) => {
+                source.retire(handle);
+            }
+            Self::Http(_) => {
+                if let Some(sessions) = self.broker() {
+                    sessions.retire(handle);
+                }
+            }
+            Self::Balanced(_) => {}
         }
     }
 }

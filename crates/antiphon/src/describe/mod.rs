@@ -3,6 +3,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `tree.rs` | [`Tree`]: the methods of a frozen router, and their namespaces |
+//! | `effects.rs` | whether a call may run twice |
+//! | `remote.rs`, `forwarded.rs` | methods of other servers that a router forwards; these in listings |
 //! | `schema_source.rs`, `no_schema_source.rs` | JSON Schemas of types, and default values of parameters |
 //! | `rst.rs` | reStructuredText, for the method `documentation` |
 //! | `documents/` | OpenRPC, Markdown and HTML |
@@ -10,8 +12,11 @@
 
 #[cfg(feature = "describe")]
 mod documents;
+mod effects;
+mod forwarded;
 #[cfg(all(feature = "describe", feature = "server"))]
 pub(crate) mod page;
+mod remote;
 pub(crate) mod rst;
 #[cfg_attr(not(feature = "describe"), path = "no_schema_source.rs")]
 pub(crate) mod schema_source;
@@ -19,5 +24,9 @@ mod tree;
 
 #[cfg(feature = "describe")]
 pub use documents::{OpenRpc, OpenRpcDocument, Specification};
+pub(crate) use effects::Effects;
+pub(crate) use remote::{
+    RemoteMethod, RemoteMethods, RemoteNode, RemoteSource, ServedBy, UpstreamState,
+};
 pub use tree::{Access, MethodInfo, Node, ParamInfo, Reader, Tree};
 pub(crate) use tree::{Inner, NodeInner};

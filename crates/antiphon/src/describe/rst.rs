@@ -9,7 +9,13 @@ use crate::describe::{Reader, Tree};
 /// The result of the method `documentation` for this reader.
 pub(crate) fn document(tree: &Tree, reader: Reader) -> String {
     let methods = tree.methods(reader).into_iter();
-    text(methods.map(|method| (method.name(), method.doc())))
+    let forwarded = tree.forwarded(reader);
+    let theirs = forwarded.iter().map(|method| (&*method.name, &*method.doc));
+    text(
+        methods
+            .map(|method| (method.name(), method.doc()))
+            .chain(theirs),
+    )
 }
 
 /// Formats methods with their doc comments.

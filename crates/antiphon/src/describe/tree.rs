@@ -3,11 +3,12 @@
 //! A [`Tree`] is created when a router is frozen, and never changes. Methods access it through
 //! [`Context::router`](crate::Context::router).
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex};
 
 use serde_json::value::RawValue;
 
+use crate::describe::effects::Effects;
+use crate::describe::remote::RemoteNode;
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::error::ErrorInfo;
 use crate::identity::Requirement;
@@ -108,6 +109,7 @@ pub struct MethodInfo {
     pub(crate) access: Access,
     pub(crate) requirement: Requirement,
     pub(crate) cost: u32,
+    pub(crate) effects: Effects,
     /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
     /// Index of its node.
@@ -225,6 +227,18 @@ impl MethodInfo {
     pub fn cost(&self) -> u32 {
         self.cost
     }
+
+    /// Whether it may run twice for one call, with the same effect as once.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.effects >= Effects::Idempotent
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.effects == Effects::ReadOnly
+    }
 }
 
 /// A parameter of a method.
@@ -274,12 +288,16 @@ pub struct Tree(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) methods: Vec<MethodInfo>,
     pub(crate) nodes: Vec<NodeInner>,
-    /// The documents of the router. They never change, so each is generated once, on first use.
+    /// The methods of other servers that it forwards.
+    pub(crate) remotes: Vec<RemoteNode>,
+    /// The documents of the router. Each is generated once, on first use, and again when another
+    /// server has described its methods anew.
     cache: Cache,
 }
 
-/// Slots for generated documents: one for each kind of reader and format.
-pub(crate) type Cache = [OnceLock<Option<Box<RawValue>>>; 10];
+/// Slots for generated documents: one for each kind of reader and format, with the number of the
+/// descriptions that it was made of.
+pub(crate) type Cache = [Mutex<Option<(u64, Arc<RawValue>)>>; 10];
 
 #[derive(Debug)]
 pub(crate) struct NodeInner {
@@ -310,7 +328,8 @@ impl Tree {
     /// the order in which they were nested.
     ///
     /// Those that the reader may not see are left out: a `reader` is an access level, or
-    /// [`Context::reader`](crate::Context::reader).
+    /// [`Context::reader`](crate::Context::reader). So are those of other servers
+    /// ([`Router::nest_remote`](crate::Router::nest_remote)), which change; documents show them.
     #[must_use]
     pub fn methods(&self, reader: impl Into<Reader>) -> Vec<&MethodInfo> {
         let mut found = Vec::with_capacity(self.0.methods.len());
@@ -350,6 +369,50 @@ impl Tree {
             tree: self.clone(),
             index,
         }
+    }
+
+    /// The other servers whose methods are forwarded for this reader.
+    pub(crate) fn remotes(&self, reader: Reader) -> impl Iterator<Item = &RemoteNode> {
+        let is_seen = move |remote: &&RemoteNode| {
+            let info = self.method(remote.route);
+            info.is_some_and(|info| reader.sees(info))
+        };
+        self.0.remotes.iter().filter(is_seen)
+    }
+
+    /// All other servers whose methods are forwarded.
+    pub(crate) fn all_remotes(&self) -> &[RemoteNode] {
+        &self.0.remotes
+    }
+
+    /// Whether a method of another server opens subscriptions, as far as anybody can tell: `route` is
+    /// that of the method that forwards it.
+    pub(crate) fn remote_streams(&self, route: usize, name: &str) -> Option<bool> {
+        let mut known = Some(false);
+        for remote in self.0.remotes.iter().filter(|remote| remote.route == route) {
+            let node = self.node(remote.node);
+            let Some(name) = name.strip_prefix(node.prefix()) else {
+                continue;
+            };
+            match remote.source.streams(name) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => known = None,
+            }
+        }
+        known
+    }
+
+    /// A number that is higher when another server has described its methods anew.
+    pub(crate) fn described(&self) -> u64 {
+        let all = self.0.remotes.iter();
+        let numbers = all.filter_map(|remote| Some(remote.source.described()?.0));
+        numbers.fold(0, u64::wrapping_add)
+    }
+
+    /// Whether a method of this router has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.methods.iter().any(|method| method.name == name)
     }
 
     pub(crate) fn cache(&self) -> &Cache {

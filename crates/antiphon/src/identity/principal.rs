@@ -17,6 +17,15 @@ pub(crate) struct Principal {
 }
 
 impl Principal {
+    /// No caller in particular, with no rights at all.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            identity: None,
+            client: ClientAddress::default(),
+            local: false,
+        }
+    }
+
     /// What is known of the caller where the call arrives. A caller whom nobody has asked is
     /// anonymous there: otherwise it could call what needs a scope.
     pub(crate) fn identification(self) -> Identification {

@@ -12,9 +12,13 @@
 //! | `places.rs` | places of calls in flight, and the shares of their callers |
 //! | `method_metrics/` | [`MethodMetrics`]: metrics of one method; `no_method_metrics.rs` without feature `metrics` |
 //! | `snapshot.rs` | [`Snapshot`]: all metrics at one time, which can be added up over workers |
+//! | `upstream_counts.rs`, `upstream_text.rs` | those of the servers that calls are forwarded to; the same for Prometheus |
+//! | `exposition.rs` | parts of the text format |
 //! | `prometheus.rs` | formats a snapshot for Prometheus |
 
 pub(crate) mod counters;
+#[cfg(feature = "server")]
+mod exposition;
 #[cfg_attr(not(feature = "metrics"), path = "no_method_metrics.rs")]
 pub(crate) mod method_metrics;
 pub(crate) mod places;
@@ -24,6 +28,9 @@ pub(crate) mod process_info;
 mod prometheus;
 mod snapshot;
 pub(crate) mod status;
+mod upstream_counts;
+#[cfg(feature = "server")]
+mod upstream_text;
 
 pub(crate) use method_metrics::{MethodMetrics, Stopwatch};
 #[cfg(feature = "server")]

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::exposition::{head, label};
 use super::snapshot::{BOUNDS, CODES, MethodSnapshot, Snapshot};
+use super::upstream_text::upstreams;
 use crate::topic::counts::TopicCounts;
 
 /// The media type of this format.
@@ -55,6 +57,7 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
         }
     }
     topics(&mut text, snapshot);
+    upstreams(&mut text, snapshot);
     errors(&mut text, snapshot);
     durations(&mut text, snapshot);
     let whole = [
@@ -161,11 +164,6 @@ type Simple = (
     fn(&MethodSnapshot) -> u64,
 );
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a `String` cannot fail, here and below.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
 fn errors(text: &mut String, snapshot: &Snapshot) {
     let name = "antiphon_errors_total";
     head(
@@ -223,13 +221,6 @@ fn durations(text: &mut String, snapshot: &Snapshot) {
 /// Microseconds as seconds.
 fn seconds(microseconds: u64) -> String {
     (microseconds as f64 / 1e6).to_string()
-}
-
-/// Escapes a label value.
-fn label(name: &str) -> String {
-    name.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::upstream_counts::RemoteCounts;
 use crate::topic::counts::TopicCounts;
 
 /// Upper bounds of the histogram's buckets, in microseconds; one more bucket has no bound.
@@ -38,6 +39,9 @@ pub(crate) struct Snapshot {
     /// By name.
     #[serde(default)]
     pub(crate) topics: BTreeMap<String, TopicCounts>,
+    /// By the names of the servers that calls are forwarded to.
+    #[serde(default)]
+    pub(crate) upstreams: BTreeMap<String, RemoteCounts>,
     /// The number of processes that are summed up here.
     pub(crate) processes: u64,
 }
@@ -74,6 +78,9 @@ impl Snapshot {
         for (name, topic) in &other.topics {
             self.topics.entry(name.clone()).or_default().add(topic);
         }
+        for (name, counts) in &other.upstreams {
+            self.upstreams.entry(name.clone()).or_default().add(counts);
+        }
         self.processes += other.processes;
     }
 
@@ -106,6 +113,7 @@ impl Snapshot {
         for topic in self.topics.values_mut() {
             topic.subscribers = 0;
         }
+        self.upstreams.values_mut().for_each(RemoteCounts::end);
         Self {
             connections: 0,
             request_memory: 0,

@@ -11,10 +11,12 @@ use antiphon_proto::ErrorObject;
 use serde_json::Value;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::describe::{Access, MethodInfo, Reader};
+use crate::describe::{Access, MethodInfo, Reader, ServedBy};
+use crate::error::Printable;
 use crate::memory_budget::MemoryBudgets;
 use crate::metrics::Snapshot;
 use crate::metrics::counters::RouterState;
+use crate::metrics::upstream_counts::RemoteCounts;
 use crate::shutdown::Shutdown;
 
 /// The state of a running server.
@@ -144,6 +146,11 @@ impl ServerStatus {
             processes: 1,
             ..Snapshot::default()
         };
+        for served in self.served_by() {
+            let counts = RemoteCounts::of(&served);
+            let name = served.name.into_string();
+            snapshot.upstreams.entry(name).or_default().add(&counts);
+        }
         for RouterState { tree, counters } in self.routers.iter().map(|router| &**router) {
             for route in 0..=tree.len() {
                 let name = tree.method(route).map_or("", MethodInfo::name);
@@ -153,6 +160,35 @@ impl ServerStatus {
             }
         }
         snapshot
+    }
+
+    /// The servers that calls are forwarded to, as far as they have names.
+    fn served_by(&self) -> impl Iterator<Item = ServedBy> {
+        let trees = self.routers.iter().map(|router| &router.tree);
+        let all = trees.flat_map(|tree| tree.all_remotes());
+        let served = all.map(|remote| remote.source.served_by());
+        served.filter(|served| !served.name.is_empty())
+    }
+
+    /// Whether calls can be answered, and a line for each of the servers that they are forwarded to. A
+    /// program that is there for nothing else is not ready if no server is up.
+    pub(crate) fn readiness(&self) -> (bool, String) {
+        let (mut all, mut any, mut lines) = (false, false, String::new());
+        for served in self.served_by() {
+            let up = served.upstreams.iter().filter(|upstream| upstream.is_up);
+            let (up, count) = (up.count(), served.upstreams.len());
+            all |= served.is_all;
+            any |= up > 0;
+            lines.push_str(&format!(
+                "{}: {up} of {count} up\n",
+                Printable(&served.name)
+            ));
+        }
+        match (self.is_stopping(), all && !any) {
+            (true, _) => (false, "stopping\n".to_owned()),
+            (false, true) => (false, format!("no upstream\n{lines}")),
+            (false, false) => (true, format!("ready\n{lines}")),
+        }
     }
 
     /// The names of methods that are hidden from this reader on all routes.

@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::files::read::read_text;
 use crate::program::args::ServeArgs;
 use crate::program::units::{ByteSize, CallRate, TimeLimit};
@@ -54,6 +56,61 @@ fn rate_limit(
 }
 
 impl ServeArgs {
+    /// Reads a table of the settings file that is the program's own: what the file has under `[name]`.
+    /// Without a file, or without that table, it is the default. What else the file has stays what the
+    /// server's settings are; a table that nobody reads is an error.
+    ///
+    /// ```
+    /// use antiphon::ServeArgs;
+    ///
+    /// #[derive(serde::Deserialize, Default)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Greeting {
+    ///     text: String,
+    /// }
+    ///
+    /// let mut args = ServeArgs::default();
+    /// let greeting: Greeting = args.section("greeting")?;
+    /// assert_eq!(greeting.text, "", "there is no settings file");
+    /// # Ok::<(), antiphon::ServeError>(())
+    /// ```
+    ///
+    /// It is read once: a reload of the settings does not change it, except that new workers read it, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::BadSetting`] if the file cannot be read, is no TOML, or the table is no `T`.
+    pub fn section<T>(&mut self, name: &str) -> Result<T, ServeError>
+    where
+        T: DeserializeOwned + Default,
+    {
+        self.sections.push(name.to_owned());
+        let (Some(path), Some(text)) = (&self.config, self.read_file()?) else {
+            return Ok(T::default());
+        };
+        let table: toml::Table = toml::from_str(&text).map_err(|error| bad(path, &error))?;
+        let own = match table.get(name) {
+            Some(own) => own.clone().try_into(),
+            None => return Ok(T::default()),
+        };
+        own.map_err(|error| {
+            let reason = error.to_string();
+            bad(path, &format_args!("[{name}]: {}", reason.trim_end()))
+        })
+    }
+
+    /// The settings in this text, without the tables that the program reads itself.
+    fn parse(&self, text: &str) -> Result<Self, toml::de::Error> {
+        if self.sections.is_empty() {
+            return toml::from_str(text);
+        }
+        let mut table: toml::Table = toml::from_str(text)?;
+        for name in &self.sections {
+            table.remove(name);
+        }
+        table.try_into()
+    }
+
     /// The text of the settings file, if there is one.
     pub(super) fn read_file(&self) -> Result<Option<String>, ServeError> {
         let Some(path) = &self.config else {
@@ -66,7 +123,7 @@ impl ServeArgs {
     /// These arguments over what the text of the settings file says.
     pub(super) fn with_file(mut self, text: Option<&str>) -> Result<SettingSources, ServeError> {
         let mut file = match (&self.config, text) {
-            (Some(path), Some(text)) => toml::from_str(text).map_err(|error| bad(path, &error))?,
+            (Some(path), Some(text)) => self.parse(text).map_err(|error| bad(path, &error))?,
             _ => Self::default(),
         };
         // Lists add to what the builder has, but one of a flag replaces that of the file.
@@ -386,5 +443,48 @@ mod tests {
         let error = toml::from_str::<ServeArgs>("max-bacth = 7").unwrap_err();
         assert!(error.to_string().contains("max-bacth"), "{error}");
         assert!(toml::from_str::<ServeArgs>("call-timeout = \"soon\"").is_err());
+    }
+
+    #[test]
+    fn a_table_of_the_program_is_no_setting_of_the_server() {
+        #[derive(serde::Deserialize, Default, PartialEq, Debug)]
+        #[serde(deny_unknown_fields, default)]
+        struct Own {
+            text: String,
+        }
+        let path = std::env::temp_dir().join(format!("antiphon-own-{}.toml", std::process::id()));
+        for (text, name, expected) in [
+            ("max-batch = 7", "own", Ok("")),
+            ("max-batch = 7\n[own]\ntext = \"x\"", "own", Ok("x")),
+            ("[own]", "own", Ok("")),
+            ("[own]\ntext = 7", "own", Err("[own]: ")),
+            ("[own]\nother = 7", "own", Err("other")),
+            ("[other]\ntext = \"x\"", "own", Err("other")),
+            ("own = 7", "own", Err("[own]: ")),
+            ("max-batch = ", "own", Err("")),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let mut flags = ServeArgs {
+                config: Some(path.clone()),
+                ..ServeArgs::default()
+            };
+            let own: Result<Own, _> = flags.section(name);
+            let settings = own.and_then(|own| {
+                let mut settings = Settings::default();
+                let text = flags.read_file()?;
+                let layers = flags.clone().with_file(text.as_deref())?;
+                layers.apply(&mut settings)?;
+                Ok((own, settings.calls.max_batch))
+            });
+            match (settings, expected) {
+                (Ok((own, batch)), Ok(found)) => {
+                    assert_eq!(own.text, found, "{text}");
+                    assert_eq!(batch == 7, text.contains('7'), "{text}");
+                }
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (found, expected) => panic!("{text}: {found:?}, not {expected:?}"),
+            }
+        }
+        std::fs::remove_file(path).unwrap();
     }
 }

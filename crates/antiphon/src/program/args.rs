@@ -370,4 +370,9 @@ pub struct ServeArgs {
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or `off` [default: info]
     #[arg(long, value_name = "LEVEL", env = "ANTIPHON_LOG")]
     pub log: Option<String>,
+
+    /// Tables of the settings file that the program reads itself.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub(super) sections: Vec<String>,
 }

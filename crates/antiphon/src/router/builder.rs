@@ -1,5 +1,7 @@
 //! Router, as a user builds it.
 
+use std::sync::Arc;
+
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -8,6 +10,7 @@ use super::error::BoxError;
 use super::function::Function;
 use super::method::{IntoMethod, Method};
 use crate::call::{Call, Reply};
+use crate::describe::RemoteSource;
 
 /// A tree of remote methods: methods under names, and nested routers under prefixes.
 ///
@@ -70,6 +73,15 @@ pub struct Router {
     pub(super) layers: Vec<BoxLayer>,
     /// The scopes that callers of all its methods need.
     pub(super) scopes: Vec<Box<str>>,
+    /// What answers calls of all names that no method has.
+    pub(super) rest: Option<Box<Rest>>,
+}
+
+/// A method for all names below the prefix of its router, and what is known of them.
+pub(crate) struct Rest {
+    pub(crate) method: Method,
+    /// A method that several have is that of the first one.
+    pub(crate) described: Vec<Arc<dyn RemoteSource>>,
 }
 
 /// A type that can be served or nested: a [`Router`], or a type whose `impl` block has the
@@ -131,7 +143,8 @@ impl Router {
     #[must_use]
     pub fn merge(mut self, router: impl IntoRouter) -> Self {
         let other = router.into_router();
-        if other.layers.is_empty() && other.separator.is_none() && other.scopes.is_empty() {
+        let is_plain = other.layers.is_empty() && other.scopes.is_empty() && other.rest.is_none();
+        if is_plain && other.separator.is_none() {
             self.methods.extend(other.methods);
             self.children.extend(other.children);
             self.merged.extend(other.merged);
@@ -220,6 +233,14 @@ impl Router {
     pub fn require_scope(mut self, scope: impl Into<Box<str>>) -> Self {
         self.scopes.push(scope.into());
         self
+    }
+
+    /// A router whose method has all names that none of its others has.
+    pub(crate) fn with_rest(rest: Rest) -> Self {
+        Self {
+            rest: Some(Box::new(rest)),
+            ..Self::default()
+        }
     }
 
     /// Adds layers that are boxed already.

@@ -19,6 +19,7 @@ pub(super) fn add(entries: &mut Entries) {
             handler,
             route: usize::MAX,
             cost: 1,
+            below: false,
         };
         entries.push((DISCOVER.into(), entry));
     }
@@ -42,7 +43,7 @@ fn discover(call: Call) -> CallFuture {
     let document = context
         .router()
         .openrpc_text(context.reader(), specification);
-    CallFuture::ready(call.answer(Ok(document)))
+    CallFuture::ready(call.answer(Ok(document.as_deref())))
 }
 
 /// The version of the document, by position or by name.

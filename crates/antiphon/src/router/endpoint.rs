@@ -17,6 +17,7 @@ use crate::call_origin::Origin;
 use crate::describe::MethodInfo;
 use crate::error::internal_error;
 use crate::router::BoxError;
+use crate::router::error::MAX_METHOD_LEN;
 use crate::router::method::Handler;
 
 /// The service that a call layer wraps: the methods of a router, or the next inner layer.
@@ -30,8 +31,41 @@ pub struct Endpoint {
     layers: Option<Handler>,
 }
 
-/// By the bytes of the name: a call's need not be checked as UTF-8 to be looked up.
-type Table = HashMap<Box<[u8]>, Entry, BuildHasherDefault<NameHasher>>;
+/// Methods by name, and those for all names below a prefix.
+#[derive(Default)]
+struct Table {
+    /// By the bytes of the name: a call's need not be checked as UTF-8 to be looked up.
+    names: HashMap<Box<[u8]>, Entry, BuildHasherDefault<NameHasher>>,
+    /// By their prefixes, the longest first.
+    below: Vec<(Box<[u8]>, Entry)>,
+}
+
+impl Table {
+    #[inline]
+    fn get(&self, name: &[u8]) -> Option<&Entry> {
+        let entry = self.names.get(name);
+        if entry.is_some() || self.below.is_empty() {
+            return entry;
+        }
+        self.get_below(name)
+    }
+
+    /// The method for all names below a prefix of this one. What the protocol reserves is nobody's.
+    fn get_below(&self, name: &[u8]) -> Option<&Entry> {
+        if name.len() > MAX_METHOD_LEN || name.starts_with(RESERVED) {
+            return None;
+        }
+        let is_below = |(prefix, _): &&(Box<[u8]>, Entry)| {
+            let rest = name.strip_prefix(&**prefix);
+            rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(RESERVED))
+        };
+        let (_, entry) = self.below.iter().find(is_below)?;
+        Some(entry)
+    }
+}
+
+/// The names of the protocol's own methods begin so.
+const RESERVED: &[u8] = b"rpc.";
 
 /// Methods with their full names, before they are a table.
 pub(super) type Entries = Vec<(Box<str>, Entry)>;
@@ -43,6 +77,8 @@ pub(super) struct Entry {
     pub(super) route: usize,
     /// How many calls it counts as, for rate limits.
     pub(super) cost: u32,
+    /// Whether its name is a prefix, and it answers calls of all names below.
+    pub(super) below: bool,
 }
 
 impl Endpoint {
@@ -52,12 +88,24 @@ impl Endpoint {
     ) -> (Self, Vec<Box<str>>) {
         let (mut table, mut twice) = (Table::default(), Vec::new());
         for (name, entry) in entries {
-            if table.contains_key(name.as_bytes()) {
+            if entry.below {
+                let known = table
+                    .below
+                    .iter()
+                    .any(|(prefix, _)| **prefix == *name.as_bytes());
+                match known {
+                    true => twice.push(name),
+                    false => table.below.push((name.into_boxed_bytes(), entry)),
+                }
+            } else if table.names.contains_key(name.as_bytes()) {
                 twice.push(name);
             } else {
-                table.insert(name.into_boxed_bytes(), entry);
+                table.names.insert(name.into_boxed_bytes(), entry);
             }
         }
+        table
+            .below
+            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         let table = Arc::new(table);
         let layers = None;
         (Self { table, layers }, twice)
@@ -65,7 +113,7 @@ impl Endpoint {
 
     /// Whether there is a method of this name, or a layer that may answer in its place.
     pub(crate) fn knows(&self, name: &[u8]) -> bool {
-        self.layers.is_some() || self.table.contains_key(name)
+        self.layers.is_some() || self.table.get(name).is_some()
     }
 
     /// The index of a method, and what a call of it costs. One that the caller may not see costs as
@@ -81,11 +129,22 @@ impl Endpoint {
         }
     }
 
-    /// Whether a method of this name opens a subscription, and this caller may see it.
+    /// Whether a method of this name opens a subscription, and this caller may see it. If that is a
+    /// method of another server which has not told yet, the one that forwards it asks.
     pub(crate) fn only_streams(&self, name: &[u8], origin: &Origin) -> bool {
-        let entry = self.table.get(name);
-        let info = entry.and_then(|entry| origin.common.tree.method(entry.route));
-        info.is_some_and(|info| info.access <= origin.access() && info.only_streams())
+        let Some(entry) = self.table.get(name) else {
+            return false;
+        };
+        let tree = &origin.common.tree;
+        let streams = |info: &MethodInfo| match entry.below {
+            true => {
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                tree.remote_streams(entry.route, name) != Some(false)
+            }
+            false => info.only_streams(),
+        };
+        let info = tree.method(entry.route);
+        info.is_some_and(|info| info.access <= origin.access() && streams(info))
     }
 
     /// Whether a method of this name ends subscriptions: only that one costs nothing and has no place in the
@@ -164,7 +223,11 @@ impl Service<Call> for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.table.keys().map(|name| String::from_utf8_lossy(name));
+        let names = self
+            .table
+            .names
+            .keys()
+            .map(|name| String::from_utf8_lossy(name));
         f.debug_set().entries(names).finish()
     }
 }

@@ -3,9 +3,8 @@
 //! Freezing happens once. It finds every conflict, applies the layers, and builds the [`Tree`] that
 //! documents are made from. Afterwards a call costs one look-up.
 
-use crate::describe::{Inner, MethodInfo, NodeInner, Tree};
+use crate::describe::{Inner, MethodInfo, NodeInner, RemoteNode, Tree};
 use crate::identity::is_scope;
-use crate::router::Router;
 use crate::router::authenticate::{AUTHENTICATE, authenticate};
 #[cfg(feature = "describe")]
 use crate::router::discover;
@@ -13,6 +12,7 @@ use crate::router::endpoint::{BoxLayer, Endpoint, Entries, Entry, stack};
 use crate::router::error::{MAX_METHOD_LEN, RouterError, RouterProblem, is_name};
 use crate::router::method::{Handler, Method};
 use crate::router::unsubscribe::{UNSUBSCRIBE, unsubscribe};
+use crate::router::{Rest, Router};
 
 /// A router that can be called.
 pub(crate) struct Frozen {
@@ -32,6 +32,7 @@ impl Router {
             handler,
             route,
             cost: 1,
+            below: false,
         };
         entries.push((AUTHENTICATE.into(), entry));
         #[cfg(feature = "describe")]
@@ -92,6 +93,9 @@ impl Build {
         for method in router.methods {
             entries.push(self.method(method, prefix, &scopes, node));
         }
+        if let Some(rest) = router.rest {
+            entries.push(self.rest(*rest, prefix, &scopes, node));
+        }
         for (name, child) in router.children {
             self.child(&name, node);
             let layers = child.layers.clone();
@@ -121,6 +125,30 @@ impl Build {
                 .push(RouterProblem::UsedPrefix(name.to_owned()));
         }
         node.children.push((name.to_owned(), next));
+    }
+
+    /// Adds the method for all other names below a prefix. No listing shows it, but what it knows of
+    /// those names.
+    fn rest(
+        &mut self,
+        rest: Rest,
+        prefix: &str,
+        scopes: &[Box<str>],
+        node: usize,
+    ) -> (Box<str>, Entry) {
+        let (_, mut entry) = self.method(rest.method, prefix, scopes, node);
+        entry.below = true;
+        if let Some(node) = self.tree.nodes.get_mut(node) {
+            node.methods.retain(|route| *route != entry.route);
+        }
+        let route = entry.route;
+        let remotes = rest.described.into_iter();
+        (self.tree.remotes).extend(remotes.map(|source| RemoteNode {
+            route,
+            node,
+            source,
+        }));
+        (prefix.into(), entry)
     }
 
     fn method(
@@ -165,6 +193,7 @@ impl Build {
             access: method.access,
             requirement,
             cost,
+            effects: method.effects,
             subscription: method.subscription,
             node,
         });
@@ -172,6 +201,7 @@ impl Build {
             handler,
             route,
             cost,
+            below: false,
         };
         (name.into(), entry)
     }
@@ -193,6 +223,7 @@ impl Build {
                     route: usize::MAX,
                     // A caller that makes too many calls may still end what it has begun.
                     cost: 0,
+                    below: false,
                 };
                 entries.push((name.into(), entry));
             }
@@ -216,15 +247,16 @@ impl Build {
         }
         let names: Vec<_> = entries
             .iter()
-            .map(|(name, entry)| (name.clone(), entry.route, entry.cost))
+            .map(|(name, entry)| (name.clone(), entry.route, entry.cost, entry.below))
             .collect();
         let endpoint = stack(self.table(entries), layers);
         let handler = Handler::new(move |call| endpoint.answer(call));
-        let through = |(name, route, cost)| {
+        let through = |(name, route, cost, below)| {
             let entry = Entry {
                 handler: handler.clone(),
                 route,
                 cost,
+                below,
             };
             (name, entry)
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::call::{Call, CallFuture, Reply};
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
-use crate::describe::{Access, ParamInfo};
+use crate::describe::{Access, Effects, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};
 use crate::identity::Requirement;
 use crate::subscription::{Kind, Options};
@@ -66,6 +66,7 @@ pub struct Method {
     pub(crate) access: Access,
     pub(crate) requirement: Requirement,
     pub(crate) cost: u32,
+    pub(crate) effects: Effects,
     pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
 }
@@ -129,6 +130,7 @@ impl Method {
             access: Access::Public,
             requirement: Requirement::default(),
             cost: 1,
+            effects: Effects::Any,
             subscription: None,
             handler,
         }
@@ -238,6 +240,29 @@ impl Method {
         self.cost = calls;
         self
     }
+
+    /// Declares that it may run twice for one call, with the same effect as once. Documents say so, and
+    /// a [router that forwards](crate::Router::nest_remote) it may then send a call again, to another
+    /// server, if it cannot know whether the first one has run it.
+    ///
+    /// ```
+    /// use antiphon::Method;
+    ///
+    /// let rename = Method::function("rename", |id: u64, name: String| (id, name)).idempotent();
+    /// ```
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.effects = self.effects.max(Effects::Idempotent);
+        self
+    }
+
+    /// Declares that it changes nothing, which makes it [`idempotent`](Self::idempotent), too. A router
+    /// that forwards it may then answer equal calls at the same time with one result.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.effects = Effects::ReadOnly;
+        self
+    }
 }
 
 /// Options of subscriptions. Each of them makes the method a subscription.
@@ -249,6 +274,9 @@ impl Method {
         self.subscription.get_or_insert_default();
         self
     }
+
+    /// The name of a method for all names below a prefix, in the log and in metrics.
+    pub(crate) const REST: &'static str = "*";
 
     /// Sets what the handler is known to return.
     pub(crate) fn opens(self, kind: Kind) -> Self {

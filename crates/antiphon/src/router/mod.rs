@@ -24,6 +24,7 @@ mod named;
 pub(crate) mod params;
 mod unsubscribe;
 
+pub(crate) use builder::Rest;
 pub use builder::{IntoRouter, Router};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, RouterError, RouterProblem};

@@ -125,19 +125,20 @@ impl ServerCommands {
     /// List of functions and where they are documented.
     fn rpc_functions_list(&self, ctx: &Context) -> Vec<(String, Function)> {
         let tree = ctx.router();
-        let line = |method: &crate::describe::MethodInfo| {
-            let doc = method.doc().replace('\n', " ");
-            let function = Function {
-                doc: if doc.is_empty() {
-                    rst::NO_DOCS.to_owned()
-                } else {
-                    doc
-                },
-                section: tree.node_of(method).prefix().to_owned(),
+        let line = |name: String, doc: &str, section: String| {
+            let doc = match doc.is_empty() {
+                true => rst::NO_DOCS.to_owned(),
+                false => doc.replace('\n', " "),
             };
-            (method.name().to_owned(), function)
+            (name, Function { doc, section })
         };
-        tree.methods(ctx.reader()).into_iter().map(line).collect()
+        let own = tree.methods(ctx.reader()).into_iter().map(|method| {
+            let section = tree.node_of(method).prefix().to_owned();
+            line(method.name().to_owned(), method.doc(), section)
+        });
+        let forwarded = tree.forwarded(ctx.reader()).into_iter();
+        let forwarded = forwarded.map(|method| line(method.name, &method.doc, method.section));
+        own.chain(forwarded).collect()
     }
 
     /// Documentation of every function, as reStructuredText.

@@ -26,6 +26,7 @@
 //! | `pages.rs` | documents: health, metrics, OpenRPC, the page |
 //! | `handle.rs` | [`ServerHandle`]: stops a server and observes it |
 //! | `error.rs` | [`ServeError`]: why a server does not start |
+//! | `gateway.rs` | [`Gateway`]: a server whose methods are those of others |
 //! | `commands.rs` | [`ServerCommands`]: `ping`, `echo`, listings, `server_info` |
 
 mod accept;
@@ -43,6 +44,7 @@ mod connection_limits;
 mod connection_setup;
 mod error;
 pub(crate) mod exposure;
+mod gateway;
 #[cfg(test)]
 mod guess_tests;
 mod handle;
@@ -75,6 +77,7 @@ pub use bound::BoundServer;
 pub use builder::{IntoRoute, Server};
 pub use commands::{ServerCommands, ServerInfo};
 pub use error::ServeError;
+pub use gateway::Gateway;
 pub use handle::ServerHandle;
 pub use http_layer::HttpStack;
 pub use settings::{Profile, Settings};

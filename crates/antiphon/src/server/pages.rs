@@ -29,11 +29,14 @@ impl Pages for ServerPages {
         match path {
             // Liveness: that it answers at all is enough.
             "/healthz" => Some(Page::shared(PLAIN, "ok\n")),
-            "/readyz" if self.server.is_stopping() => {
-                let page = Page::shared(PLAIN, "stopping\n");
-                Some(page.with_status(StatusCode::SERVICE_UNAVAILABLE))
+            "/readyz" => {
+                let (is_ready, text) = self.server.readiness();
+                let page = Page::shared(PLAIN, text);
+                Some(match is_ready {
+                    true => page,
+                    false => page.with_status(StatusCode::SERVICE_UNAVAILABLE),
+                })
             }
-            "/readyz" => Some(Page::shared(PLAIN, "ready\n")),
             _ => None,
         }
     }
@@ -72,16 +75,19 @@ impl ServerPages {
     fn document(&self, request: &PageRequest<'_>) -> Option<Page> {
         use bytes::Bytes;
 
-        use crate::Specification::{self, V1_3, V1_4};
-        use crate::describe::{Tree, page};
+        use std::sync::Arc;
+
+        use serde_json::value::RawValue;
+
+        use crate::Specification::{V1_3, V1_4};
+        use crate::describe::page;
 
         /// The text of a document in the cache of its tree, which all requests share.
-        struct CachedDocument(Tree, Reader, Specification);
+        struct CachedDocument(Option<Arc<RawValue>>);
 
         impl AsRef<[u8]> for CachedDocument {
             fn as_ref(&self) -> &[u8] {
-                let Self(tree, reader, specification) = self;
-                let text = tree.openrpc_text(*reader, *specification);
+                let text = self.0.as_deref();
                 text.map(|text| text.get().as_bytes()).unwrap_or_default()
             }
         }
@@ -90,8 +96,8 @@ impl ServerPages {
             return None;
         }
         let openrpc = |specification| {
-            let tree = request.tree.clone();
-            let document = CachedDocument(tree, request.reader, specification);
+            let text = request.tree.openrpc_text(request.reader, specification);
+            let document = CachedDocument(text);
             Some(Page::shared(JSON, Bytes::from_owner(document)))
         };
         match request.name {

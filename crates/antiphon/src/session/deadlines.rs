@@ -5,12 +5,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::config::Silence;
+use super::last_look::LastLook;
 use super::limits::SessionLimits;
 use super::pace::{Pace, arrival_deadline};
 use super::wire::Traffic;
@@ -59,6 +60,16 @@ pub(super) enum TimerEvent {
     Over,
 }
 
+impl TimerEvent {
+    /// Whether it ends the session because nothing has arrived.
+    fn is_silence(self) -> bool {
+        match self {
+            Self::Dead | Self::NoMessage | Self::Idle | Self::SlowMessage | Self::Drained => true,
+            Self::CheckPeer | Self::Ping | Self::NotReading | Self::Over => false,
+        }
+    }
+}
+
 /// How long a connection must be silent before graceful shutdown closes it. Requests that the peer
 /// sent before it could know of the shutdown are still served.
 const DRAIN_SILENCE: Duration = Duration::from_millis(100);
@@ -94,6 +105,7 @@ pub(super) struct Clock {
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether the timer wakes the task that polls this.
     registered: bool,
+    last_look: LastLook,
 }
 
 /// An incomplete message.
@@ -128,6 +140,7 @@ impl Clock {
             silence,
             timer: None,
             registered: false,
+            last_look: LastLook::default(),
         }
     }
 
@@ -168,6 +181,9 @@ impl Clock {
             return Poll::Pending;
         }
         let now = Instant::now();
+        if activity.traffic.received != self.traffic.received {
+            self.last_look.reset();
+        }
         self.note(activity, now);
         loop {
             let due = self.due(activity, limits);
@@ -177,6 +193,9 @@ impl Clock {
                 return Poll::Pending;
             };
             if at <= now {
+                if event.is_silence() {
+                    ready!(self.last_look.poll(cx));
+                }
                 match event {
                     TimerEvent::Ping => self.pinged = Some(now),
                     TimerEvent::CheckPeer => self.peer_checked = Some(now),
@@ -292,21 +311,54 @@ mod tests {
 
     use super::*;
 
+    const REST: Activity = Activity {
+        traffic: Traffic {
+            received: 0,
+            written: 0,
+        },
+        message: false,
+        partial: false,
+        unwritten: false,
+        paused: false,
+        busy: false,
+        done: false,
+        until: None,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn what_arrives_in_time_keeps_a_session_though_it_is_told_late() {
+        let limits = SessionLimits::default();
+        let memory = Account::unlimited();
+        for (told, expected) in [(true, None), (false, Some(TimerEvent::Drained))] {
+            let mut clock = Clock::new(Silence::default(), true, limits.write_timeout, &memory);
+            let mut activity = Activity { done: true, ..REST };
+            let mut event = None;
+            for _ in 0..3 {
+                let polled = poll_fn(|cx| Poll::Ready(clock.poll(activity, &limits, cx))).await;
+                if let Poll::Ready(due) = polled {
+                    event = event.or(Some(due));
+                }
+                let step = if activity.traffic.written == 0 {
+                    100
+                } else {
+                    1
+                };
+                sleep(Duration::from_millis(step)).await;
+                activity.traffic.written += 1;
+                if told && activity.traffic.written == 2 {
+                    activity.traffic.received += 50;
+                }
+            }
+            assert_eq!(event, expected, "{told}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn items_that_are_written_put_no_deadline_off() {
         let limits = SessionLimits::default();
         let memory = Account::unlimited();
         let mut clock = Clock::new(Silence::default(), true, limits.write_timeout, &memory);
-        let mut activity = Activity {
-            traffic: Traffic::default(),
-            message: false,
-            partial: false,
-            unwritten: false,
-            paused: false,
-            busy: true,
-            done: false,
-            until: None,
-        };
+        let mut activity = Activity { busy: true, ..REST };
         let mut due = Vec::new();
         let began = Instant::now();
         for _ in 0..50 {
@@ -317,8 +369,8 @@ mod tests {
             activity.traffic.written += 100;
             sleep(Duration::from_secs(1)).await;
         }
-        // From then on it is dead at each look.
+        // There is a second look before it is dead.
         due.truncate(2);
-        assert_eq!(due, [(20, TimerEvent::Ping), (40, TimerEvent::Dead)]);
+        assert_eq!(due, [(20, TimerEvent::Ping), (41, TimerEvent::Dead)]);
     }
 }

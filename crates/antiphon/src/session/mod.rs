@@ -15,6 +15,7 @@
 //! | `respond.rs` | responses that the session makes itself |
 //! | `streams.rs`, `poll_streams.rs`, `poll_tests.rs` | the streams of the peer's subscriptions; their polling |
 //! | `deadlines.rs`, `pace.rs` | timeouts; the minimum rate of a transfer |
+//! | `last_look.rs` | whether nothing has arrived when a deadline for input has passed |
 //! | `phase.rs`, `closing.rs` | phases and reasons to stop; shutdown and close |
 //! | `rate_budget.rs` | a burst and a rate, for what a peer sends unasked |
 //! | `unasked.rs` | budget of messages that a client did not ask for |
@@ -26,6 +27,7 @@ mod closing;
 pub(crate) mod config;
 mod deadlines;
 pub(crate) mod event_loop;
+pub(crate) mod last_look;
 mod limits;
 #[cfg(test)]
 mod memory_tests;

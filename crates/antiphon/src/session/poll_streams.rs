@@ -72,10 +72,16 @@ impl<W: Wire> Session<W> {
                         break;
                     }
                 }
+                Taken::Start => {
+                    if !self.handle.writes(key, seq) {
+                        drop(self.streams.sources.remove(&key));
+                        break;
+                    }
+                    self.send(&mut message);
+                }
                 Taken::Dropped => {}
                 Taken::Over(ending) => {
-                    self.handle.writes(key, seq);
-                    self.handle.end_queue(key, &ending);
+                    self.handle.end_queue(source, &ending);
                     drop(self.streams.sources.remove(&key));
                     break;
                 }
@@ -129,7 +135,7 @@ impl<W: Wire> Session<W> {
                 self.streams.ready.push_back(key);
             }
             Poll::Ready(Err(ending)) => {
-                self.handle.end_queue(key, &ending);
+                self.handle.end_queue(source, &ending);
                 drop(self.streams.sources.remove(&key));
             }
         }

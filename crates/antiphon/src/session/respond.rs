@@ -5,6 +5,7 @@ use antiphon_proto::{Entry, ErrorCode, ErrorObject, Incoming, message};
 use super::event_loop::Session;
 use super::wire::Wire;
 use crate::call_origin::Origin;
+use crate::error::stopping;
 use crate::memory_budget::Payload;
 
 impl<W: Wire> Session<W> {
@@ -12,7 +13,10 @@ impl<W: Wire> Session<W> {
     pub(super) fn reject_overloaded(&mut self, entry: &Incoming, on_behalf: Option<&Origin>) {
         self.record_refused(entry, on_behalf, ErrorCode::OVERLOADED);
         let entries = entries(entry);
-        let error = ErrorObject::of(ErrorCode::OVERLOADED);
+        let error = match self.refuses() {
+            true => stopping(),
+            false => ErrorObject::of(ErrorCode::OVERLOADED),
+        };
         let mut text = Vec::new();
         for entry in entries {
             let id = match entry {
@@ -21,7 +25,9 @@ impl<W: Wire> Session<W> {
                 Entry::Response(response) => Some(response.id().as_bytes()),
             };
             match id {
-                None => tracing::warn!("a notification was dropped: its session is overloaded"),
+                None => {
+                    tracing::warn!("a notification was dropped: its session is overloaded or stops")
+                }
                 Some(id) => {
                     text.push(if text.is_empty() { b'[' } else { b',' });
                     message::write_error(&mut text, id, &error);

@@ -100,6 +100,11 @@ impl SessionHandle {
         }))
     }
 
+    /// Whether both are handles of one session.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether the peer can be called.
     pub(crate) fn is_duplex(&self) -> bool {
         self.0.duplex

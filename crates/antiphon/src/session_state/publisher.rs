@@ -86,6 +86,7 @@ impl SessionHandle {
             of_topic,
             format: opening.format.clone(),
             made: 0,
+            missed: None,
             over: false,
             room: None,
             pump: None,
@@ -108,7 +109,9 @@ impl SessionHandle {
         let pump = self.change(|state| {
             let mut queue = state.queues.remove(id)?;
             if !queue.over
-                && let Some(text) = queue.format.end(queue.made + 1, &Ending::Unsubscribed)
+                && let Some(text) = queue
+                    .format
+                    .end(queue.made + 1, None, &Ending::Unsubscribed)
             {
                 self.put(state, text);
             }
@@ -177,10 +180,14 @@ impl SessionHandle {
         }
     }
 
-    /// Queues the last message of a subscription.
-    pub(crate) fn end_queue(&self, key: u64, ending: &Ending) {
+    /// Queues the last message of a subscription, behind what its source has made.
+    pub(crate) fn end_queue(&self, source: &Source, ending: &Ending) {
+        let key = source.key();
         self.change(|state| {
             let queues = &mut state.queues;
+            if let Some(queue) = queues.table.get_mut(&key).filter(|queue| !queue.over) {
+                (queue.made, queue.missed) = (source.made(), source.missed());
+            }
             let size = match ending {
                 Ending::Error(error) => error.message().len() + error.data().map_or(0, str::len),
                 _ => 0,
@@ -269,8 +276,7 @@ async fn pump(handle: SessionHandle, mut source: Source) {
             return;
         };
         if let Err(ending) = item {
-            handle.writes(key, source.made());
-            return handle.end_queue(key, &ending);
+            return handle.end_queue(&source, &ending);
         }
         let (seq, cursor) = (source.made(), source.take_cursor());
         let offered = handle.offer_with(key, seq, cursor, &mut payload, false);

@@ -17,7 +17,7 @@ use super::source::Source;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Payload, Reservation};
 use crate::subscription::{Ending, MessageFormat};
-use crate::topic::Overflow;
+use crate::topic::{Missed, Overflow};
 
 /// Items are reserved in steps of this many bytes.
 const STEP: usize = 64 * 1024;
@@ -106,6 +106,8 @@ pub(super) struct ItemQueue {
     pub(super) format: MessageFormat,
     /// The sequence number of the last item that the stream has produced.
     pub(super) made: u64,
+    /// What the last message has to tell as missing before it.
+    pub(super) missed: Option<Missed>,
     /// Whether the subscription has ended, and its last message is queued.
     pub(super) over: bool,
     /// The waker of the task that fills the queue, if it waits for room.
@@ -268,7 +270,7 @@ impl ItemQueues {
         }
         let seq = queue.made + 1;
         let of_topic = queue.of_topic;
-        match queue.format.end(seq, ending) {
+        match queue.format.end(seq, queue.missed, ending) {
             Some(text) => self.push(
                 key,
                 Outgoing {

@@ -12,7 +12,7 @@ use crate::current_call::CurrentCall;
 use crate::error::{IncidentScope, guard};
 use crate::memory_budget::{FREE, Payload};
 use crate::subscription::{Ending, Items, MessageFormat, Opening, Room};
-use crate::topic::{Item, Next, Over};
+use crate::topic::{Item, Missed, Next, Over};
 
 /// The log message for a panic in a stream.
 const PANICKED: &str = "a stream panicked";
@@ -35,8 +35,12 @@ pub(crate) struct Source {
     waker: Waker,
     /// Whether the topic knows the waker.
     listens: bool,
+    /// The cursor of the place where it begins, if its subscriber has asked for it and was not told yet.
+    start: Option<Box<str>>,
     /// The cursor of the item of a topic that was made last, for the id of its event.
     cursor: Option<Box<str>>,
+    /// What is missing behind the last item of a topic that has come to its end.
+    missed: Option<Missed>,
 }
 
 /// What a topic had for a subscriber.
@@ -47,6 +51,8 @@ pub(crate) enum Taken {
         item: Arc<Item>,
         more: bool,
     },
+    /// A message that says where the subscription begins.
+    Start,
     /// There was no memory for the item, and the subscription goes on without it.
     Dropped,
     /// Nothing; it rings when something comes.
@@ -63,6 +69,7 @@ impl Source {
             current,
             method,
             caller,
+            start,
             ..
         } = opening;
         let alarm = Arc::new(Alarm {
@@ -82,7 +89,9 @@ impl Source {
             waker: Waker::from(Arc::clone(&alarm)),
             alarm,
             listens: false,
+            start,
             cursor: None,
+            missed: None,
         }
     }
 
@@ -93,6 +102,11 @@ impl Source {
     /// The sequence number of the last item.
     pub(crate) fn made(&self) -> u64 {
         self.made
+    }
+
+    /// What the last message has to tell as missing.
+    pub(super) fn missed(&self) -> Option<Missed> {
+        self.missed
     }
 
     /// The cursor of the last item, if it is of a topic.
@@ -133,6 +147,15 @@ impl Source {
             feed.listen(&self.waker);
             self.listens = true;
         }
+        if self.start.is_some()
+            && let Some(start) = self.start.take()
+        {
+            message.text.clear();
+            if self.format.start(&start, &mut message.text) {
+                self.is_awake();
+                return Taken::Start;
+            }
+        }
         let next = feed.next();
         self.write(next, message)
     }
@@ -141,11 +164,13 @@ impl Source {
     fn write(&mut self, next: Next, message: &mut Payload) -> Taken {
         let (seq, item, missed, more) = match next {
             Next::Empty => return Taken::None,
-            Next::Over { why, seq } => {
-                self.made = seq;
+            Next::Over { why, seq, missed } => {
+                (self.made, self.missed) = (seq, missed);
                 return Taken::Over(match why {
                     Over::Lagged => Ending::Lagged,
                     Over::Closed => Ending::Complete,
+                    // Whoever reconnects goes on at another worker.
+                    Over::CutOff => Ending::Shutdown,
                 });
             }
             Next::Item {
@@ -163,6 +188,7 @@ impl Source {
         let all = feed.is_of_all();
         let size = item.plain().len();
         if size > self.room.max {
+            self.missed = missed;
             return Taken::Over(Ending::Error(ErrorObject::response_too_large(
                 self.room.max,
             )));
@@ -170,10 +196,11 @@ impl Source {
         let whole = size + item.key_room(all) + self.format.around();
         if whole > message.text.capacity().max(FREE) {
             if message.reserve(whole, &self.room.account).is_err() {
-                return match feed.left_out(missed) {
-                    true => Taken::Dropped,
-                    false => Taken::Over(Ending::Lagged),
-                };
+                if feed.left_out(missed) {
+                    return Taken::Dropped;
+                }
+                self.missed = missed;
+                return Taken::Over(Ending::Lagged);
             }
             message.text.reserve_exact(whole);
         }
@@ -204,7 +231,7 @@ impl Source {
                     self.cursor = Some(item.cursor(all));
                     Poll::Ready(Ok(()))
                 }
-                Taken::Dropped => {
+                Taken::Dropped | Taken::Start => {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
@@ -235,10 +262,23 @@ impl Source {
             Some(Ok(())) => {
                 message.extend_anyway(MessageFormat::TAIL);
                 self.made += 1;
+                if let Some(place) = items.as_mut().take_place() {
+                    self.format
+                        .insert_place(self.made, &place, &mut message.text);
+                    self.cursor = place.cursor;
+                }
                 Ok(())
             }
-            Some(Err(error)) => Err(Ending::Error(error)),
-            None => Err(Ending::Complete),
+            ended => {
+                // What is missing before the end is told with it.
+                let place = items.as_mut().take_place();
+                let missed = place.and_then(|place| place.missed);
+                self.missed = missed.map(|count| count.map_or(Missed::Unknown, Missed::Some));
+                match ended {
+                    Some(Err(error)) => Err(Ending::Error(error)),
+                    _ => Err(Ending::Complete),
+                }
+            }
         })
     }
 }

@@ -5,10 +5,13 @@
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"end":"complete"}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":1,"missed":3,"cursor":C,"result":…}}
 //! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":2,"cursor":C,"key":K,"result":…}}
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"seq":3,"missed":null,"end":"lagged"}}
+//! {"jsonrpc":"2.0","method":M,"params":{"subscription":ID,"cursor":C}}
 //! ```
 
 use antiphon_proto::{ErrorCode, ErrorObject};
 
+use super::items::ItemPlace;
 use crate::topic::{Item, Missed};
 
 /// Why a subscription has ended.
@@ -80,17 +83,51 @@ impl MessageFormat {
         }
         self.head(seq, text);
         if !self.plain {
-            match missed {
-                None => {}
-                Some(Missed::Unknown) => text.extend_from_slice(b",\"missed\":null"),
-                Some(Missed::Some(count)) => {
-                    text.extend_from_slice(b",\"missed\":");
-                    let _ = serde_json::to_writer(&mut *text, &count);
-                }
+            if let Some(missed) = missed {
+                write_missed(missed, text);
             }
             item.write_place(all, text);
         }
         text.extend_from_slice(item.plain());
+    }
+
+    /// Inserts the place of an item behind the sequence number of its message, which
+    /// [`begin`](Self::begin) has begun.
+    pub(crate) fn insert_place(&self, seq: u64, place: &ItemPlace, text: &mut Vec<u8>) {
+        if self.plain {
+            return;
+        }
+        let mut members = Vec::new();
+        // Serializing to memory does not fail.
+        if let Some(missed) = &place.missed {
+            members.extend_from_slice(b",\"missed\":");
+            let _ = serde_json::to_writer(&mut members, missed);
+        }
+        if let Some(cursor) = &place.cursor {
+            members.extend_from_slice(b",\"cursor\":");
+            let _ = serde_json::to_writer(&mut members, cursor);
+        }
+        if let Some(key) = &place.key {
+            members.extend_from_slice(b",\"key\":");
+            let _ = serde_json::to_writer(&mut members, &**key);
+        }
+        let mut head = Vec::new();
+        self.head(seq, &mut head);
+        let at = head.len().min(text.len());
+        text.splice(at..at, members);
+    }
+
+    /// Appends the message that says where a subscription begins, which is no item. Returns `false` if plain
+    /// subscribers would not know what it is.
+    pub(crate) fn start(&self, cursor: &str, text: &mut Vec<u8>) -> bool {
+        if !self.plain {
+            text.extend_from_slice(&self.head);
+            text.extend_from_slice(b",\"cursor\":");
+            // Serializing a string to memory does not fail.
+            let _ = serde_json::to_writer(&mut *text, cursor);
+            text.extend_from_slice(Self::TAIL);
+        }
+        !self.plain
     }
 
     /// The most bytes that a message has beside the text and the key of an item of a topic.
@@ -100,14 +137,15 @@ impl MessageFormat {
 
     pub(crate) const TAIL: &'static [u8] = b"}}";
 
-    /// The last message; `None` if plain subscribers do not get one for this ending.
-    pub(crate) fn end(&self, seq: u64, ending: &Ending) -> Option<Vec<u8>> {
+    /// The last message, with what is missing before it; `None` if plain subscribers do not get one for this
+    /// ending.
+    pub(crate) fn end(&self, seq: u64, missed: Option<Missed>, ending: &Ending) -> Option<Vec<u8>> {
         let word = match ending {
             Ending::Error(_) => "",
             // A plain subscriber does not know `end` and would wait forever.
             Ending::Lagged if self.plain => {
                 let error = ErrorObject::new(ErrorCode::OVERLOADED, "the subscriber lagged");
-                return self.end(seq, &Ending::Error(error));
+                return self.end(seq, missed, &Ending::Error(error));
             }
             _ if self.plain => return None,
             Ending::Complete => "complete",
@@ -117,6 +155,9 @@ impl MessageFormat {
         };
         let mut text = Vec::with_capacity(self.head.len() + 64);
         self.head(seq, &mut text);
+        if let Some(missed) = missed.filter(|_| !self.plain) {
+            write_missed(missed, &mut text);
+        }
         match ending {
             Ending::Error(error) => {
                 text.extend_from_slice(b",\"error\":");
@@ -142,6 +183,19 @@ impl MessageFormat {
     }
 }
 
+/// Rare, so it is not a part of what every message costs.
+#[cold]
+fn write_missed(missed: Missed, text: &mut Vec<u8>) {
+    match missed {
+        Missed::Unknown => text.extend_from_slice(b",\"missed\":null"),
+        Missed::Some(count) => {
+            text.extend_from_slice(b",\"missed\":");
+            // Serializing a number to memory does not fail.
+            let _ = serde_json::to_writer(text, &count);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,34 +217,47 @@ mod tests {
         let with = |rest: &str| Some(format!("{head},\"seq\":7,{rest}}}}}"));
         assert_eq!(item(&full), with(r#""result":[1]"#));
         assert_eq!(
-            text(full.end(7, &Ending::Complete)),
+            text(full.end(7, None, &Ending::Complete)),
             with(r#""end":"complete""#)
         );
         assert_eq!(
-            text(full.end(7, &Ending::Unsubscribed)),
+            text(full.end(7, None, &Ending::Unsubscribed)),
             with(r#""end":"unsubscribed""#)
         );
         assert_eq!(
-            text(full.end(7, &Ending::Lagged)),
+            text(full.end(7, None, &Ending::Lagged)),
             with(r#""end":"lagged""#)
         );
         assert_eq!(
-            text(full.end(7, &Ending::Shutdown)),
+            text(full.end(7, None, &Ending::Shutdown)),
             with(r#""end":"shutdown""#)
         );
+        for (missed, expected) in [
+            (Missed::Some(3), r#""missed":3,"end":"lagged""#),
+            (Missed::Unknown, r#""missed":null,"end":"lagged""#),
+        ] {
+            let end = full.end(7, Some(missed), &Ending::Lagged);
+            assert_eq!(text(end), with(expected));
+        }
         assert_eq!(
-            text(full.end(7, &error)),
+            text(full.end(7, None, &error)),
             with(r#""error":{"code":7,"message":"no"}"#)
         );
 
+        let mut start = Vec::new();
+        assert!(full.start("5-1-0", &mut start));
+        let expected = format!("{head},\"cursor\":\"5-1-0\"}}}}");
+        assert_eq!(text(Some(start)), Some(expected));
+
         let plain = MessageFormat::new("tick\"s", "0x1", true);
+        assert!(!plain.start("5-1-0", &mut Vec::new()));
         let with = |rest: &str| Some(format!("{head},{rest}}}}}"));
         assert_eq!(item(&plain), with(r#""result":[1]"#));
-        assert_eq!(plain.end(7, &Ending::Complete), None);
+        assert_eq!(plain.end(7, None, &Ending::Complete), None);
         let lagged = with(r#""error":{"code":-32000,"message":"the subscriber lagged"}"#);
-        assert_eq!(text(plain.end(7, &Ending::Lagged)), lagged);
+        assert_eq!(text(plain.end(7, None, &Ending::Lagged)), lagged);
         assert_eq!(
-            text(plain.end(7, &error)),
+            text(plain.end(7, None, &error)),
             with(r#""error":{"code":7,"message":"no"}"#)
         );
     }

@@ -42,6 +42,21 @@ pub(crate) trait ItemStream {
         out: &mut Payload,
         room: &Room,
     ) -> Poll<Option<Result<(), ErrorObject>>>;
+
+    /// Where the item that was written last stands, if it came from another server that says so; at the
+    /// end, what is missing before it.
+    fn take_place(self: Pin<&mut Self>) -> Option<ItemPlace> {
+        None
+    }
+}
+
+/// Where an item of another server stands.
+#[derive(Debug, Default)]
+pub(crate) struct ItemPlace {
+    /// How many items are missing before it; `Some(None)` if nobody knows.
+    pub(crate) missed: Option<Option<u64>>,
+    pub(crate) cursor: Option<Box<str>>,
+    pub(crate) key: Option<Arc<str>>,
 }
 
 /// A stream whose items `split` turns into a value, or into the error that ends the stream.
@@ -91,7 +106,7 @@ where
 /// # Errors
 ///
 /// −32003 for an item beyond its limit, −32000 for one that the memory for responses has no room for.
-pub(super) fn write<T: Serialize>(
+pub(crate) fn write<T: Serialize>(
     item: &T,
     out: &mut Payload,
     room: &Room,

@@ -24,7 +24,7 @@ use crate::current_call::CurrentCall;
 use crate::topic::Overflow;
 
 pub(crate) use encode::{Ending, MessageFormat};
-pub(crate) use items::{Items, Room, erase};
+pub(crate) use items::{ItemPlace, ItemStream, Items, Room, erase, write as write_item};
 pub(crate) use producer::Produced;
 pub use producer::Producer;
 
@@ -61,7 +61,7 @@ pub(crate) struct Opening {
     pub(crate) format: MessageFormat,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) items: Items,
-    /// The cursor of the place in a topic where it begins, if its reader can come back by itself.
+    /// The cursor of the place in a topic where it begins, if its reader can come back by itself, or asks.
     pub(crate) start: Option<Box<str>>,
     /// What one item may take.
     pub(crate) room: Room,

@@ -34,6 +34,8 @@ pub(crate) enum WorkerMessage {
     Alive(Report),
     /// It asks to be replaced, with the reason.
     Leaves(String),
+    /// The same, because something has gone wrong: as if it had died.
+    Fails(String),
 }
 
 /// A request to the supervisor.
@@ -106,6 +108,10 @@ pub(crate) fn methods_for(id: &WorkerId, events: &Events) -> Result<Dispatcher, 
         .method_fn(
             "leaves",
             tell_supervisor(|why| Some(WorkerMessage::Leaves(why.as_str()?.to_owned()))),
+        )
+        .method_fn(
+            "fails",
+            tell_supervisor(|why| Some(WorkerMessage::Fails(why.as_str()?.to_owned()))),
         )
         .method_fn("status", move |_: Context| {
             let events = status_events.clone();

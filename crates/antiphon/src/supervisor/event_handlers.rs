@@ -64,6 +64,21 @@ impl Supervisor {
                     worker.leaving = Some(Instant::now());
                 }
             }
+            WorkerMessage::Fails(reason) => {
+                if worker.counts() {
+                    tracing::error!(id, reason, "a worker has failed, and is to be replaced");
+                    let now = Instant::now();
+                    worker.leaving = Some(now);
+                    let generation = worker.generation;
+                    let reload = self.reload.as_ref();
+                    if reload.is_some_and(|reload| reload.generation == generation) {
+                        return self.reload_failed(&reason);
+                    }
+                    // Others may fail the same way.
+                    self.unreplaced += 1;
+                    self.restarts.died(now);
+                }
+            }
         }
     }
 

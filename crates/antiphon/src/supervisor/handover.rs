@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use super::system;
 
-/// Maximum number of sockets in one message: 200 listeners, and the control socket or the file of a
-/// worker's slot. The kernel allows 253.
-const MAX_SOCKETS: usize = 201;
+/// Maximum number of sockets in one message: 200 listeners, and the control socket, or a worker's
+/// channel for topics and the file of its slot. The kernel allows 253.
+const MAX_SOCKETS: usize = 202;
 
 /// Maximum length of the line, in bytes. It must fit into the socket buffer, because the new
 /// process does not read yet when it is written.
@@ -52,6 +52,12 @@ pub(crate) struct Handover {
     /// last one.
     #[serde(default)]
     pub(crate) slot: Option<usize>,
+    /// Whether there is a channel for topics, whose descriptor is the one behind the listeners.
+    #[serde(default)]
+    pub(crate) topics: bool,
+    /// The version of the messages on that channel.
+    #[serde(default)]
+    pub(crate) topics_version: u32,
 }
 
 /// Description of a listener, without its socket.
@@ -134,7 +140,8 @@ impl Handover {
             line.extend_from_slice(piece.get(..received.bytes).unwrap_or_default());
         }
         let handover: Self = serde_json::from_slice(&line)?;
-        if handover.listeners.len() + usize::from(handover.slot.is_some()) == sockets.len() {
+        let others = usize::from(handover.slot.is_some()) + usize::from(handover.topics);
+        if handover.listeners.len() + others == sockets.len() {
             Ok((handover, sockets))
         } else {
             Err(io::ErrorKind::InvalidData.into())
@@ -179,6 +186,8 @@ mod tests {
             heartbeat_interval: 250,
             listeners: vec![record; listeners],
             slot: None,
+            topics: false,
+            topics_version: 0,
         }
     }
 
@@ -188,20 +197,29 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let long = "x".repeat(90_000);
-        for (listeners, slot) in [(3, None), (3, Some(5)), (200, Some(4095))] {
-            let count = listeners + usize::from(slot.is_some());
+        for (listeners, slot, topics) in [
+            (3, None, false),
+            (3, None, true),
+            (3, Some(5), false),
+            (200, Some(4095), true),
+        ] {
+            let count = listeners + usize::from(slot.is_some()) + usize::from(topics);
             let sockets: Vec<_> = (0..count)
                 .map(|_| listener.try_clone().unwrap().into())
                 .collect();
             let sent = Handover {
                 slot,
+                topics,
                 ..handover(&long, listeners)
             };
             sent.send(&ours, &sockets).unwrap();
             drop(sockets);
             let (received, sockets) = Handover::receive(&theirs).unwrap();
             assert_eq!(received.settings_file.as_deref(), Some(&*long));
-            assert_eq!((received.slot, sockets.len()), (slot, count));
+            assert_eq!(
+                (received.slot, received.topics, sockets.len()),
+                (slot, topics, count)
+            );
             assert_eq!(
                 (received.id.as_str(), received.heartbeat_interval),
                 ("i1234567", 250)

@@ -15,6 +15,7 @@ use super::run_files::RunFiles;
 use super::signals::{Command, SupervisorSignals};
 use super::state::{GenerationConfig, ReadSettings, Supervisor};
 use super::systemd::{self, Notice, notify};
+use super::topic_thread::TopicThread;
 use super::worker_process;
 
 /// Runs workers until the server is stopped. Announces the addresses when the first worker is
@@ -137,8 +138,14 @@ impl SupervisorSetup {
         if let Some(hook) = server.on_supervisor_start.take() {
             hook().await.map_err(ServeError::Lazy)?;
         }
-        let mut supervisor =
-            Supervisor::new(command_line, config, files.token(), shared, read_settings);
+        let mut supervisor = Supervisor::new(
+            command_line,
+            config,
+            files.token(),
+            shared,
+            read_settings,
+            TopicThread::start()?,
+        );
         let control_socket = ControlSocket::open(&mut supervisor, inherited.control.take()).await?;
         Ok(Self {
             supervisor,

@@ -10,7 +10,8 @@
 //! | `role.rs` | role of this process: standalone, worker, or successor of another supervisor |
 //! | `handover.rs`, `channel.rs` | handover to a new process; the control channel after that |
 //! | `process.rs` | child processes and signals to them |
-//! | `worker_process.rs`, `report.rs` | the worker's side |
+//! | `worker_process.rs`, `worker_topics.rs`, `report.rs` | the worker's side |
+//! | `topic_thread.rs`, `topic_channel.rs` | the thread that passes on what workers publish; the channel for it |
 //! | `main_loop.rs` | the supervisor's main loop |
 //! | `state.rs`, `worker_state.rs` | state of the supervisor and of each worker |
 //! | `event.rs`, `event_handlers.rs` | events and their handling |
@@ -50,10 +51,13 @@ mod status;
 mod stop;
 mod system;
 mod systemd;
+mod topic_channel;
+mod topic_thread;
 mod upgrade;
 mod worker_exit;
 mod worker_process;
 mod worker_state;
+mod worker_topics;
 
 pub(crate) use main_loop::supervise;
 pub(crate) use role::{Assignment, Role};

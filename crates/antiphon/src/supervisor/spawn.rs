@@ -1,5 +1,6 @@
 //! Start of a worker or a successor, and a task that waits for its exit.
 
+use std::os::unix::net::UnixStream;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::state::{GenerationConfig, Supervisor};
 use super::worker_state::{Worker, WorkerId, WorkerState};
 use crate::client::Client;
 use crate::server::worker_counts::CountTable;
+use crate::topic::link::frame::VERSION;
 
 impl Supervisor {
     /// Starts a worker.
@@ -73,7 +75,7 @@ impl Supervisor {
 
     /// Starts a worker or a successor: hands over the listeners, opens the control channel, and
     /// spawns the task that waits for the exit. A successor gets the control socket, too; a worker
-    /// that has a slot gets the file of the slots.
+    /// gets a channel for topics, and if it has a slot the file of the slots.
     ///
     /// # Errors
     ///
@@ -93,6 +95,12 @@ impl Supervisor {
             listeners.push(record.clone());
             sockets.push(socket.try_clone()?);
         }
+        let (mut channel, is_worker) = (None, executable == Executable::Running);
+        if is_worker {
+            let (ours, theirs) = UnixStream::pair()?;
+            channel = Some(ours);
+            sockets.push(theirs.into());
+        }
         let handover = Handover {
             id: id.clone(),
             settings_file,
@@ -100,11 +108,17 @@ impl Supervisor {
             heartbeat_interval,
             listeners,
             slot,
+            topics: is_worker,
+            topics_version: VERSION,
         };
         if let (Some(counts), Some(_)) = (&self.counts, slot) {
             sockets.push(counts.share()?);
         }
         let (child, stream) = self.command_line.start(executable, &handover, &sockets)?;
+        drop(sockets);
+        if let Some(channel) = channel {
+            self.topics.add(channel)?;
+        }
         let pid = child.id().unwrap_or_default();
         let methods = event::methods_for(&id, &self.events).map_err(std::io::Error::other)?;
         let (client, session) = channel::open(stream, &methods)?;

@@ -17,6 +17,7 @@ use super::handover::ListenerRecord;
 use super::process::{CommandLine, SignalSender};
 use super::restart::Restarts;
 use super::systemd::Notice;
+use super::topic_thread::TopicThread;
 use super::worker_state::{Worker, WorkerId};
 use crate::error::incident::incident_id;
 use crate::server::worker_counts::CountTable;
@@ -87,6 +88,8 @@ pub(crate) struct Supervisor {
     pub(crate) restarts: Restarts,
     /// Open connections of the workers, by which they spread them.
     pub(crate) counts: Option<CountTable>,
+    /// Passes on what workers publish.
+    pub(crate) topics: TopicThread,
     /// Metrics of workers that have exited.
     #[cfg(feature = "metrics")]
     pub(crate) ended_metrics: crate::metrics::Snapshot,
@@ -109,6 +112,7 @@ impl Supervisor {
         admin_token: Option<String>,
         listeners: Vec<(ListenerRecord, OwnedFd)>,
         read_settings: ReadSettings,
+        topics: TopicThread,
     ) -> Self {
         let (events, event_queue) = event::channel();
         Self {
@@ -126,6 +130,7 @@ impl Supervisor {
             unreplaced: 0,
             restarts: Restarts::default(),
             counts: CountTable::new(),
+            topics,
             #[cfg(feature = "metrics")]
             ended_metrics: crate::metrics::Snapshot::default(),
             reload: None,

@@ -17,6 +17,7 @@ use super::report::Report;
 use super::role::Assignment;
 use super::signals::WorkerSignals;
 use super::system;
+use super::worker_topics::WorkerTopics;
 use crate::admin_token::AdminToken;
 use crate::client::Client;
 use crate::metrics::status::{Answer, SupervisorClient};
@@ -67,6 +68,8 @@ pub(crate) async fn work(
         .slot
         .zip(sockets.pop_if(|_| handover.slot.is_some()));
     let counts = counts.map(|(slot, file)| WorkerCounts::new(file, slot));
+    let topics = sockets.pop_if(|_| handover.topics);
+    let mut topics = WorkerTopics::begin(topics, handover.topics_version);
     let mut signals = WorkerSignals::new()?;
     exit_with_supervisor(line.try_clone()?, last_lines)?;
     // One that waits stands for all that come before it begins.
@@ -88,13 +91,19 @@ pub(crate) async fn work(
         supervisor: Some(Box::new(SupervisorLink(supervisor.clone()))),
         counts,
     };
+    let set_up = async {
+        let bound = BoundServer::bind(server, provided).await?;
+        topics.live().await;
+        Ok::<_, ServeError>(bound)
+    };
     let bound = tokio::select! {
         biased;
         () = interrupted => return Ok(()),
-        bound = BoundServer::bind(server, provided) => bound?,
+        bound = set_up => bound?,
     };
     started();
     let handle = bound.handle();
+    topics.serve(&handle);
     let mut heartbeat = Heartbeat::new(&bound, supervisor.clone(), max_requests);
     let mut heartbeat_interval = interval(Duration::from_millis(handover.heartbeat_interval));
     heartbeat_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -102,17 +111,24 @@ pub(crate) async fn work(
     call_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut serving = std::pin::pin!(bound.serve_reloading(reloads));
     let mut session = std::pin::pin!(session);
-    let mut orphaned = false;
+    let (mut orphaned, mut without_topics) = (false, false);
     tell_supervisor(&supervisor, "ready", "").await;
     loop {
         tokio::select! {
             served = &mut serving => {
+                topics.finish().await;
                 heartbeat.send().await;
                 return served;
             }
             Some(command) = commands.next() => command.execute(&handle),
             _ = heartbeat_interval.tick(), if !orphaned => heartbeat.send().await,
             _ = call_check.tick(), if heartbeat.max_calls.is_some() => heartbeat.leave_after_max_calls().await,
+            () = topics.ended(), if !without_topics => {
+                without_topics = true;
+                if !orphaned {
+                    tell_supervisor(&supervisor, "fails", "its topics are cut off").await;
+                }
+            }
             _ = &mut session, if !orphaned => {
                 tracing::warn!("the supervisor is gone: finishing what has begun");
                 orphaned = true;

@@ -17,7 +17,7 @@ fn a_hundred_thousand_keys_come_and_go() {
     assert_eq!((topic.keys(), topic.all_subscribers()), (MANY, MANY));
     // There is no room for one more, until one goes.
     assert!(subscribe(MANY).into_feed().is_refused());
-    assert_eq!(topic.publish(format!("key {MANY}"), &1), 1);
+    assert_eq!(topic.publish(format!("key {MANY}"), &1).number(), Some(1));
     assert_eq!(topic.keys(), MANY);
     drop(subscriptions.pop());
     assert!(!subscribe(MANY).into_feed().is_refused());
@@ -69,7 +69,7 @@ fn those_who_do_not_read_lose_the_oldest_items_first() {
         slow.begin(limits, Some(overflow), &Account::unlimited());
         quick.begin(limits, Some(overflow), &Account::unlimited());
         for n in 1..=500 {
-            assert_eq!(topic.publish("k", &"x".repeat(1000)), n);
+            assert_eq!(topic.publish("k", &"x".repeat(1000)).number(), Some(n));
             let taken = quick.next();
             assert!(
                 matches!(taken, Next::Item { seq, .. } if seq == n),
@@ -95,8 +95,9 @@ fn those_who_do_not_read_lose_the_oldest_items_first() {
             "{overflow:?}"
         );
         let large = "x".repeat(BOUND);
-        assert!(topic.try_publish("k", &large).is_err());
-        assert!(topic.try_publish("k".repeat(257), &String::new()).is_err());
+        assert_eq!(topic.publish("k", &large).number(), None);
+        let long = "k".repeat(257);
+        assert_eq!(topic.publish(long, &String::new()).number(), None);
     }
 }
 
@@ -143,7 +144,7 @@ fn a_new_key_takes_the_place_of_that_one_published_longest_ago() {
         .max_keys(200)
         .build();
     for n in 1..=100 {
-        assert_eq!(topic.publish("hot", &n), n as u64);
+        assert_eq!(topic.publish("hot", &n).number(), Some(n as u64));
     }
     let key = |n: usize| format!("key {n}");
     let followed: Vec<_> = (0..99).map(|n| topic.subscribe(key(n))).collect();
@@ -157,18 +158,19 @@ fn a_new_key_takes_the_place_of_that_one_published_longest_ago() {
         .map(|n| topic.subscribe(format!("new {n}")))
         .collect();
     assert!(!news.into_iter().any(|new| new.into_feed().is_refused()));
-    assert_eq!((topic.publish("hot", &0), topic.keys()), (102, 197));
+    assert_eq!(topic.publish("hot", &0).number(), Some(102));
+    assert_eq!(topic.keys(), 197);
     for (n, number) in [(98, 2), (102, 2), (101, 1), (0, 2)] {
-        assert_eq!(topic.publish(key(n), &n), number, "{n}");
+        assert_eq!(topic.publish(key(n), &n).number(), Some(number), "{n}");
     }
     // Without its subscriber, a key may go like any other.
     drop(followed);
     for n in 0..200 {
-        assert_eq!(topic.publish(format!("newer {n}"), &n), 1);
+        assert_eq!(topic.publish(format!("newer {n}"), &n).number(), Some(1));
     }
     assert_eq!(topic.keys(), 200);
     for n in [0, 98, 102] {
-        assert_eq!(topic.publish(key(n), &n), 1, "{n}");
+        assert_eq!(topic.publish(key(n), &n).number(), Some(1), "{n}");
     }
 }
 
@@ -206,4 +208,62 @@ fn long_queues_have_a_bound_together() {
     assert_eq!((topic.held_bytes().1, used()), (0, 0));
     assert!(!resumed().is_refused());
     assert_eq!((topic.held_bytes().1, used()), (0, 0));
+}
+
+/// What a history keeps anyway costs nothing more in the queue of a subscriber, however old it is.
+#[test]
+fn nobody_loses_for_want_of_memory_what_the_history_keeps() {
+    const BOUND: usize = 100_000;
+    let text = "x".repeat(1000);
+    let topic = Topic::<String>::builder("resumed")
+        .history(50)
+        .max_waiting(BOUND)
+        .build();
+    let publish = |key: &str, count: usize| {
+        for _ in 0..count {
+            topic.publish(key, &text);
+            assert!(topic.held_bytes().1 <= BOUND);
+        }
+    };
+    let feed = |subscription: super::Subscription<String>, overflow| {
+        let limits = QueueLimits {
+            items: 10_000,
+            bytes: 10_000_000,
+        };
+        let feed = subscription.into_feed();
+        feed.begin(limits, Some(overflow), &Account::unlimited());
+        feed
+    };
+    let numbers = |feed: &super::Feed| {
+        let mut numbers = Vec::new();
+        let over = loop {
+            match feed.next() {
+                Next::Item { item, .. } => numbers.push((item.key.to_string(), item.place.number)),
+                Next::Empty => break None,
+                Next::Over { why, .. } => break Some(why),
+            }
+        };
+        (numbers, over)
+    };
+    let of = |key: &str, from: u64, to: u64| (from..=to).map(|n| (key.to_owned(), n)).collect();
+    publish("old", 50);
+    let unknown = Cursor::from("?");
+    let one = feed(topic.subscribe("old").after(&unknown), Overflow::Disconnect);
+    let ends = feed(topic.subscribe("old").after(&unknown), Overflow::Disconnect);
+    let all = feed(topic.subscribe_all().after(&unknown), Overflow::DropOldest);
+    let slow = feed(topic.subscribe("new"), Overflow::DropOldest);
+    publish("new", 300);
+    assert_eq!(numbers(&one), (of("old", 1, 50), None));
+    let (got, over) = numbers(&all);
+    assert_eq!((&got[..50], over), (&of("old", 1, 50)[..], None));
+    let (late, _) = numbers(&slow);
+    assert!((50..300).contains(&late.len()), "{}", late.len());
+    assert_eq!(got[got.len() - 50..], late[late.len() - 50..]);
+    // What the history has given up counts.
+    publish("old", 50);
+    assert_eq!(numbers(&one), (of("old", 51, 100), None));
+    publish("old", 40);
+    let (late, over) = numbers(&ends);
+    assert_eq!((late, over), (Vec::new(), Some(Over::Lagged)));
+    assert_eq!(numbers(&one), (of("old", 101, 140), None));
 }

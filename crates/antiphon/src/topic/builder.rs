@@ -4,9 +4,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::core::{Core, TopicLimits};
+use super::filter::Filter;
 use super::hooks::Hooks;
 use super::keys::HistoryLimits;
 use super::overflow::Overflow;
+use super::registry;
 use super::topic::Topic;
 
 /// Builder of a [`Topic`].
@@ -20,7 +22,8 @@ pub struct TopicBuilder<T> {
 }
 
 impl<T> Topic<T> {
-    /// A builder for a topic. The name appears in metrics.
+    /// A builder for a topic. The name appears in metrics, and says which topics of worker processes
+    /// belong together.
     pub fn builder(name: impl Into<String>) -> TopicBuilder<T> {
         TopicBuilder {
             name: name.into(),
@@ -56,7 +59,9 @@ impl<T> TopicBuilder<T> {
     /// it those go that have waited longest, as the [`Overflow`] of their subscribers says. Default: 64 MiB.
     ///
     /// The queues of subscribers that go on behind a cursor may take as much again, 16 bytes for each
-    /// item, if more than 256 items of the history wait. Beyond it, such a subscriber gets error −32000.
+    /// item, if more than 256 items of the history wait. Beyond it, such a subscriber gets error −32000; if
+    /// its worker had to ask the supervisor first, the subscription ends as that of one that does not keep
+    /// up.
     pub fn max_waiting(mut self, bytes: usize) -> Self {
         self.limits.waiting = bytes;
         self
@@ -84,22 +89,35 @@ impl<T> TopicBuilder<T> {
     /// or whose subscription has ended. So they must be quick; they may use the topic. A key whose
     /// subscriber has come and gone while another hook was running is not told. Subscribers of all keys do
     /// not count.
+    ///
+    /// With workers a key has its first subscriber once, in whichever worker, and the hook runs there. If
+    /// that worker goes away while others have subscribers, the hook runs in one of those. In a worker
+    /// hooks run in the task that talks with the supervisor.
     pub fn on_first(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.first = Some(Box::new(hook));
         self
     }
 
-    /// Runs `hook` when the last subscriber of a key has gone, as [`on_first`](Self::on_first) does.
+    /// Runs `hook` when the last subscriber of a key has gone, as [`on_first`](Self::on_first) does; with
+    /// workers the last one of all, in the worker in which that one has run.
     pub fn on_last(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.hooks.last = Some(Box::new(hook));
         self
     }
 
-    /// Makes the topic.
+    /// Makes the topic. In a worker the limits hold for its own copy of the histories, and those of the
+    /// worker that has come last for the supervisor's.
+    ///
+    /// # Panics
+    ///
+    /// In a filter of a topic.
     #[must_use]
     pub fn build(self) -> Topic<T> {
+        Filter::forbid("make another one");
         let core = Core::new(&self.name, self.limits, self.overflow, self.hooks);
-        Topic::new(Arc::new(core))
+        let core = Arc::new(core);
+        registry::add(&self.name, &core);
+        Topic::new(core)
     }
 }
 

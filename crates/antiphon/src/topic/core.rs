@@ -6,25 +6,26 @@
 
 use std::any::Any;
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::time::Instant;
 
 use super::counts::Counts;
-use super::cursor::Place;
+use super::cursor::{Place, new_epoch};
 use super::filter::Filter;
 use super::hooks::{Change, Hooks};
 use super::item::{Item, Text};
-use super::keys::{HistoryLimits, Keys, Numbered};
-use super::members::Members;
-use super::memory::{HeldQueue, Memory};
+use super::keys::{HistoryLimits, Keys, Numbered, Upkeep};
+use super::link::buffer::MAX_TEXT;
+use super::link::worker_end::Link;
+use super::lock::{Editing, Locked};
+use super::members::{Audience as _, Members};
+use super::memory::Memory;
 use super::overflow::Overflow;
-use super::queue::{ENTRY, Missed, Over, Subscriber};
-use crate::memory_budget::FREE;
-
-/// Bits of an epoch: enough to tell starts apart, and few digits in each cursor.
-const EPOCH: u64 = (1 << 48) - 1;
+use super::paused::Paused;
+use super::published::Published;
+use super::queue::{Over, Subscriber};
 
 /// Less of the budget for responses than this is as good as nothing.
 const LITTLE: usize = 64 * 1024;
@@ -40,95 +41,125 @@ pub(super) struct TopicLimits {
 
 /// What all handles and subscribers of a topic share.
 pub(super) struct Core {
-    epoch: u64,
-    limits: TopicLimits,
+    pub(super) limits: TopicLimits,
     pub(super) overflow: Overflow,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     pub(super) memory: Arc<Memory>,
     pub(super) counts: Arc<Counts>,
-    keys: Mutex<Keys>,
+    /// When it was made, before its first subscriber.
+    pub(super) made: Instant,
+    keys: Mutex<Keys<Members>>,
+    /// In a worker: the channel to its supervisor, and the number of the topic there. Set under the
+    /// lock of the keys.
+    pub(super) link: OnceLock<(Arc<Link>, u32)>,
+    /// Subscribers that go on behind an item that this process has not got yet; under the lock of the
+    /// keys.
+    pub(super) paused: Mutex<Paused>,
 }
-
-/// The keys under their lock. When it is released, what filters have left for later is done.
-struct Locked<'a> {
-    // It is dropped first.
-    keys: MutexGuard<'a, Keys>,
-    _settles: Settles,
-}
-
-struct Settles;
 
 /// A subscriber that has just begun.
 pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
     /// `None` for all keys.
     pub(super) key: Option<Arc<str>>,
-    /// The number of the last item before its first one.
-    pub(super) from: u64,
 }
 
 impl Core {
     pub(super) fn new(name: &str, limits: TopicLimits, overflow: Overflow, hooks: Hooks) -> Self {
         let memory = Arc::default();
+        let (epoch, history) = (new_epoch(name), limits.history);
+        let keys = Keys::new(epoch, limits.keys, history, &memory, Upkeep::Own);
         Self {
-            epoch: RandomState::new().hash_one(name) & EPOCH,
             limits,
             overflow,
             hooks,
-            keys: Mutex::new(Keys::new(limits.keys, limits.history, &memory)),
+            keys: Mutex::new(keys),
             memory,
             counts: Counts::new(name),
+            made: Instant::now(),
+            link: OnceLock::new(),
+            paused: Mutex::default(),
         }
     }
 
     /// # Panics
     ///
     /// In a filter, which runs under such a lock.
-    fn lock(&self) -> Locked<'_> {
+    pub(super) fn lock(&self) -> Locked<'_> {
         Filter::forbid("use a topic");
-        Locked {
-            keys: self.keys.lock().unwrap_or_else(PoisonError::into_inner),
-            _settles: Settles,
-        }
+        Locked::new(self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Locks the keys for a step of changing what waits for a subscriber. What filters leave for later
+    /// is done when all steps are.
+    pub(super) fn lock_for(&self, _: &Editing<'_>) -> MutexGuard<'_, Keys<Members>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The most bytes of one item.
     pub(super) fn max_item(&self) -> usize {
-        self.limits.waiting
+        match self.link.get() {
+            Some(_) => self.limits.waiting.min(MAX_TEXT),
+            None => self.limits.waiting,
+        }
     }
 
-    /// Whether anybody has use of an item of this key. If nobody has, it is counted all the same.
+    /// Whether anybody has use of an item of this key. If nobody has, it is counted all the same. Of other
+    /// workers nobody knows in time.
     pub(super) fn wants(&self, key: &str) -> bool {
-        self.lock().wants(key)
+        if self.link.get().is_some() {
+            return true;
+        }
+        let mut keys = self.lock();
+        // It may have become one of a worker meanwhile.
+        self.link.get().is_some() || keys.wants(key)
     }
 
-    /// Numbers an item and delivers it; returns its number.
-    pub(super) fn publish(&self, key: &str, text: Text, value: &dyn Any) -> u64 {
+    /// Numbers an item and delivers it, or sends it to the supervisor, who numbers it.
+    pub(super) fn publish(&self, key: &str, text: Text, value: &dyn Any) -> Published {
         let mut keys = self.lock();
+        if let Some((link, topic)) = self.link.get() {
+            drop(keys);
+            return link.publish(*topic, key, text);
+        }
         let numbered = keys.number(key);
         let number = numbered.number;
         self.deliver(&mut keys, numbered, text, Some(value));
-        number
+        Counts::add(&self.counts.published, 1);
+        Published::known(number)
     }
 
-    /// Delivers an item that has its numbers. Its value is known where it was published.
-    fn deliver(&self, keys: &mut Keys, numbered: Numbered, text: Text, value: Option<&dyn Any>) {
+    /// The item with these numbers.
+    fn item(&self, keys: &mut Keys<Members>, numbered: Numbered, text: Text) -> Arc<Item> {
         keys.stamp += Item::bytes_of(&numbered.key, &text) as u64;
         let place = Place {
-            epoch: self.epoch,
+            epoch: keys.epoch,
             channel: numbered.channel,
             number: numbered.number,
         };
         let (key, serial) = (numbered.key, numbered.serial);
-        let item = Item::new(
-            Arc::clone(&key),
-            place,
-            serial,
-            keys.stamp,
-            text,
-            &self.memory,
-        );
-        let item = Arc::new(item);
+        let item = Item::new(key, place, serial, keys.stamp, text, &self.memory);
+        Arc::new(item)
+    }
+
+    /// Keeps an item that was published before this process has followed the topic.
+    pub(super) fn keep(&self, keys: &mut Keys<Members>, numbered: Numbered, text: Text) {
+        let key = Arc::clone(&numbered.key);
+        let item = self.item(keys, numbered, text);
+        keys.remember(&key, &item);
+    }
+
+    /// Delivers an item that has its numbers. Its value is known where it was published, and in one
+    /// process.
+    pub(super) fn deliver(
+        &self,
+        keys: &mut Keys<Members>,
+        numbered: Numbered,
+        text: Text,
+        value: Option<&dyn Any>,
+    ) {
+        let key = Arc::clone(&numbered.key);
+        let item = self.item(keys, numbered, text);
         let key = &*key;
         let own = keys.get(key).map(|channel| &channel.members);
         let (mut queued, mut dropped) = (0, 0);
@@ -151,14 +182,13 @@ impl Core {
         keys.remember(key, &item);
         drop(item);
         dropped += self.relieve(keys, key);
-        Counts::add(&self.counts.published, 1);
         Counts::add(&self.counts.delivered, queued);
         Counts::add(&self.counts.dropped, dropped);
     }
 
     /// Drops what has waited longest, if more waits than may. Returns how many items of subscribers were
     /// dropped.
-    fn relieve(&self, keys: &Keys, key: &str) -> usize {
+    fn relieve(&self, keys: &Keys<Members>, key: &str) -> usize {
         let allowed = match self.memory.waiting() > self.limits.waiting {
             true => self.limits.waiting,
             false => match self.memory.reserve() {
@@ -169,7 +199,10 @@ impl Core {
         // A quarter becomes free, so that this is not done for each item.
         let stamp = keys.stamp.saturating_sub((allowed - allowed / 4) as u64);
         let shed = |members: &Members| {
-            let shed = members.iter().map(|subscriber| subscriber.shed(stamp));
+            let is_of_all = std::ptr::eq(members, &raw const keys.all);
+            let shed = members
+                .iter()
+                .map(|subscriber| subscriber.shed(stamp, is_of_all));
             shed.sum::<usize>()
         };
         if allowed < LITTLE {
@@ -180,39 +213,40 @@ impl Core {
         keys.members().map(shed).sum()
     }
 
-    /// Adds a subscriber of a key, or of all; `None` if there are too many keys.
+    /// Adds a subscriber of a key, or of all; `None` if there are too many keys, or this worker is cut off
+    /// from its supervisor.
     pub(super) fn join(&self, key: Option<&str>) -> Option<Joined> {
         let mut keys = self.lock();
+        if self.link.get().is_some_and(|(link, _)| link.is_gone()) {
+            return None;
+        }
         let subscriber = Subscriber::new(self.overflow);
         if keys.closed {
             subscriber.end(Over::Closed);
         }
-        let joined = match key {
+        let link = self.link.get();
+        let (key, from) = match key {
             None => {
                 keys.all.add(Arc::clone(&subscriber));
-                Joined {
-                    subscriber,
-                    key: None,
-                    from: keys.serial,
-                }
+                (None, keys.serial)
             }
             Some(key) => {
                 let (key, channel) = keys.open(key)?;
                 channel.members.add(Arc::clone(&subscriber));
-                if channel.members.len() == 1 {
+                if channel.members.len() == 1 && link.is_none() {
                     self.hooks.note(Change::First, &key);
                 }
-                Joined {
-                    subscriber,
-                    from: channel.number,
-                    key: Some(key),
-                }
+                (Some(key), channel.number)
             }
         };
+        subscriber.from.store(from, Ordering::Relaxed);
         drop(keys);
         self.counts.subscribers.fetch_add(1, Ordering::Relaxed);
-        self.hooks.tell();
-        Some(joined)
+        match link {
+            Some((link, topic)) => link.count_changed(*topic, key.as_ref()),
+            None => self.hooks.tell(),
+        }
+        Some(Joined { subscriber, key })
     }
 
     /// Removes a subscriber.
@@ -223,45 +257,62 @@ impl Core {
             return Filter::later(move || core.leave(&subscriber, key.as_ref()));
         }
         let mut keys = self.lock();
+        let link = self.link.get();
         let was_there = match key {
             None => keys.all.remove(subscriber),
             Some(key) => {
                 let left = keys.get_mut(key).map(|channel| {
                     let was_there = channel.members.remove(subscriber);
-                    (was_there, channel.members.is_empty())
+                    (was_there, channel.members.is_empty(), channel.id)
                 });
-                if let Some((true, true)) = left {
-                    self.hooks.note(Change::Last, key);
-                    keys.vanish(key);
+                match (left, link) {
+                    (Some((true, true, _)), None) => {
+                        self.hooks.note(Change::Last, key);
+                        keys.vanish(key);
+                    }
+                    // The supervisor has not heard of it, or will say so.
+                    (Some((true, true, 0)), Some(_)) => keys.remove(key),
+                    (Some((true, true, _)), Some(_)) => keys.vanish(key),
+                    _ => {}
                 }
-                left.is_some_and(|(was_there, _)| was_there)
+                left.is_some_and(|(was_there, ..)| was_there)
             }
         };
         drop(keys);
         if was_there {
             self.counts.subscribers.fetch_sub(1, Ordering::Relaxed);
+            if let Some((link, topic)) = link {
+                return link.count_changed(*topic, key);
+            }
         }
         self.hooks.tell();
     }
 
-    /// The place where a subscriber has begun.
+    /// The place where a subscriber has begun; `None` in a worker that has no history yet.
     pub(super) fn start(&self, joined: &Joined) -> Option<Place> {
         let keys = self.lock();
-        let channel = match &joined.key {
-            None => 0,
-            Some(key) => keys.get(key)?.id,
+        let from = joined.subscriber.from.load(Ordering::Relaxed);
+        let (channel, number) = match &joined.key {
+            None => (0, from),
+            Some(key) => match keys.get(key)?.id {
+                // The supervisor has not said which one it is. This is no place of a key: who goes on
+                // behind it gets all that is kept, and learns that something may be missing.
+                0 => (0, 0),
+                id => (id, from),
+            },
         };
-        Some(Place {
-            epoch: self.epoch,
+        keys.live.then_some(Place {
+            epoch: keys.epoch,
             channel,
-            number: joined.from,
+            number,
         })
     }
 
     /// Adds a filter to those of a subscriber. What is published from now on has to pass it.
     pub(super) fn add_filter(&self, subscriber: &Subscriber, filter: Filter) {
+        let editing = Editing::begin(subscriber);
         // Under the lock, so that an item is either in the queue already or meets the filter.
-        let keys = self.lock();
+        let keys = self.lock_for(&editing);
         if let Err(another) = subscriber.filter.set(Box::new(filter))
             && let Some(first) = subscriber.filter.get()
         {
@@ -269,48 +320,19 @@ impl Core {
         }
         drop(keys);
         subscriber.apply_filter();
-        Filter::settle();
-    }
-
-    /// Puts what has come behind a cursor before all that waits for a subscriber. Returns `false` if
-    /// there is no memory for so long a queue.
-    #[must_use]
-    pub(super) fn resume(&self, joined: &Joined, cursor: &str) -> bool {
-        let place = Place::parse(cursor).filter(|place| place.epoch == self.epoch);
-        let keys = self.lock();
-        let (items, missed) = keys.after(place, joined.key.as_deref(), joined.from);
-        // What comes from now on is queued behind these. Filters may take their time.
-        drop(keys);
-        let bytes = items.len() * ENTRY;
-        let held = match bytes <= FREE {
-            true => None,
-            false => match HeldQueue::new(&self.memory, bytes, self.limits.waiting) {
-                None => return false,
-                held => held,
-            },
-        };
-        // Whoever has seen what came since it has begun does not get it again.
-        let seen = match missed {
-            Some(Missed::Unknown) => 0,
-            _ => place.map_or(0, |place| place.number),
-        };
-        let number = |item: &Item| match joined.key {
-            Some(_) => item.place.number,
-            None => item.serial,
-        };
-        // Nor comes twice what an earlier call of this has put there.
-        let first = seen.max(joined.from);
-        let keeps = |item: &Item| number(item) > first;
-        joined.subscriber.replay(items, missed, held, keeps);
-        Filter::settle();
-        true
     }
 
     /// The number of subscribers of a key, without those of all keys.
     pub(super) fn subscribers(&self, key: &str) -> usize {
-        self.lock()
-            .get(key)
-            .map_or(0, |channel| channel.members.len())
+        self.lock().get(key).map_or(0, |channel| {
+            channel.members.len().max(channel.total as usize)
+        })
+    }
+
+    /// The number of subscribers of all keys together.
+    pub(super) fn all_subscribers(&self) -> usize {
+        let here = self.counts.subscribers.load(Ordering::Relaxed);
+        here.max(self.counts.everywhere.load(Ordering::Relaxed))
     }
 
     /// The number of keys that have subscribers or a history.
@@ -329,26 +351,10 @@ impl Core {
         for subscriber in keys.members().flat_map(Members::iter) {
             subscriber.end(Over::Closed);
         }
-    }
-}
-
-impl Deref for Locked<'_> {
-    type Target = Keys;
-
-    fn deref(&self) -> &Keys {
-        &self.keys
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Keys {
-        &mut self.keys
-    }
-}
-
-impl Drop for Settles {
-    fn drop(&mut self) {
-        Filter::settle();
+        if let Some((link, topic)) = self.link.get() {
+            // Under the lock, so that another one of this name is registered behind it.
+            link.detach(*topic);
+        }
     }
 }
 

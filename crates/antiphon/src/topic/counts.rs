@@ -16,6 +16,8 @@ pub(super) struct Counts {
     /// Those of them that a subscriber did not get, because it did not keep up.
     pub(super) dropped: AtomicU64,
     pub(super) subscribers: AtomicUsize,
+    /// Those of all workers, as far as the supervisor has told.
+    pub(super) everywhere: AtomicUsize,
 }
 
 /// The counters of all topics of one name.

@@ -1,11 +1,20 @@
 //! Cursors: places in a topic from which a subscriber can go on.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use serde::{Deserialize, Serialize};
 
 /// The longest text of a [`Place`]: three numbers of 16 digits.
 pub(super) const MAX_PLACE: usize = 50;
+
+/// Bits of an epoch: enough to tell starts apart, and few digits in each cursor.
+const EPOCH: u64 = (1 << 48) - 1;
+
+/// An epoch for a topic of this name.
+pub(super) fn new_epoch(name: &str) -> u64 {
+    RandomState::new().hash_one(name) & EPOCH
+}
 
 /// A place in a [`Topic`](crate::Topic): the member `cursor` of an item that has been seen.
 ///

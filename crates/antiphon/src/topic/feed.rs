@@ -7,14 +7,15 @@ use std::task::{Context, Waker};
 use super::core::{Core, Joined};
 use super::counts::Counts;
 use super::filter::Filter;
+use super::gaps::Missed;
 use super::overflow::Overflow;
-use super::queue::{Missed, Next, QueueLimits};
+use super::queue::{Next, QueueLimits};
 use crate::memory_budget::Account;
 
 /// The receiving end of a subscription. Dropping it ends the subscription.
 pub(crate) struct Feed {
     core: Arc<Core>,
-    /// `None` if the topic has no room for it.
+    /// `None` if the topic has no room for it, or hears nothing any more.
     joined: Option<Joined>,
     /// Whether it begins behind a cursor.
     is_resumed: bool,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::cursor::{MAX_PLACE, Place};
+use super::link::buffer::Malformed;
 use super::memory::{Held, Memory};
 
 /// What stands before and behind the JSON text of an item.
@@ -33,6 +34,24 @@ impl Text {
         Self(text.into_boxed_slice().into())
     }
 
+    /// With what stands around it, as it goes from process to process.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A copy of such a text.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub(super) fn of_raw(raw: &[u8]) -> Result<Self, Malformed> {
+        let is_text = raw.starts_with(BEFORE) && raw.ends_with(BEHIND);
+        match is_text && raw.len() >= BEFORE.len() + BEHIND.len() {
+            true => Ok(Self(Bytes::copy_from_slice(raw))),
+            false => Err(Malformed),
+        }
+    }
+
     /// The JSON text alone.
     pub(super) fn json(&self) -> &[u8] {
         let end = self.0.len() - BEHIND.len();
@@ -51,7 +70,7 @@ pub(crate) struct Item {
     pub(super) stamp: u64,
     text: Text,
     cursor: CursorText,
-    held: Held,
+    pub(super) held: Held,
 }
 
 impl Item {
@@ -86,6 +105,10 @@ impl Item {
 
     pub(super) fn json(&self) -> &[u8] {
         self.text.json()
+    }
+
+    pub(super) fn text(&self) -> &Text {
+        &self.text
     }
 
     /// The end of its message without a cursor.

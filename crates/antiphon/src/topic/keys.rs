@@ -1,19 +1,27 @@
-//! Keys of a topic: their numbers, subscribers and histories.
+//! Keys of a topic: their numbers and subscribers, and which of them exist.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::cursor::Place;
 use super::item::Item;
-use super::members::Members;
+use super::members::Audience;
 use super::memory::Memory;
-use super::queue::Missed;
 
-/// More items in `order` than this, and than twice those that are there, are too many.
-const SPARE: usize = 64;
+/// The longest key, in bytes.
+pub(super) const MAX_KEY: usize = 256;
+
+/// How many keys that nobody needs the supervisor keeps, with their numbers.
+pub(super) fn spare_keys(max: usize) -> usize {
+    max.min(1024)
+}
+
+/// The most keys of a topic over several workers.
+pub(super) fn max_shared_keys(max: usize) -> usize {
+    max.saturating_add(spare_keys(max))
+}
 
 /// What a topic keeps for those who resume.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct HistoryLimits {
     /// Items of each key.
     pub(super) items: usize,
@@ -21,42 +29,86 @@ pub(super) struct HistoryLimits {
     pub(super) bytes: usize,
 }
 
+/// Who decides which keys there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Upkeep {
+    /// This table; a key that nobody needs vanishes at once.
+    Own,
+    /// This table, for several processes, which are told what has vanished. This many keys that nobody
+    /// needs stay, so that their numbers go on when a worker is replaced.
+    Shared { spare: usize },
+    /// The supervisor, whose table this one follows.
+    Follows,
+}
+
 /// One key.
 #[derive(Default)]
-pub(super) struct Channel {
-    /// Its number. A key that has vanished and comes again has another one.
+pub(super) struct Channel<M> {
+    /// Its number. A key that has vanished and comes again has another one; 0 if the supervisor has
+    /// not given one yet.
     pub(super) id: u64,
     /// The number of its last item.
     pub(super) number: u64,
-    pub(super) members: Members,
-    history: VecDeque<Arc<Item>>,
+    pub(super) members: M,
+    /// Subscribers in all workers, as far as the supervisor has told.
+    pub(super) total: u32,
+    /// When the supervisor has told of it last; see [`Keys::round`].
+    pub(super) round: u32,
+    /// Whether it is among the spare ones.
+    spare: bool,
+    /// The last items, which `history.rs` keeps.
+    pub(super) history: VecDeque<Arc<Item>>,
+}
+
+impl<M: Audience> Channel<M> {
+    /// Whether anybody has subscribed to it, in any worker.
+    pub(super) fn is_followed(&self) -> bool {
+        !self.members.is_empty() || self.total > 0
+    }
 }
 
 /// The keys of a topic.
-pub(super) struct Keys {
-    table: HashMap<Arc<str>, Channel>,
+pub(super) struct Keys<M> {
+    /// A random number of the topic: it has another one after each start.
+    pub(super) epoch: u64,
+    pub(super) upkeep: Upkeep,
+    pub(super) table: HashMap<Arc<str>, Channel<M>>,
     max: usize,
-    limits: HistoryLimits,
-    memory: Arc<Memory>,
+    pub(super) limits: HistoryLimits,
+    pub(super) memory: Arc<Memory>,
     /// The number of the last key that was new.
     last: u64,
     /// The highest number of a key that has had items and is not there any more.
-    lost: u64,
+    pub(super) lost: u64,
+    /// Keys that nobody needs, with the numbers that they had, from the oldest on.
+    idle: VecDeque<(Arc<str>, u64)>,
+    /// What has vanished since that was asked for, of a table for several processes.
+    vanished: Vec<(Arc<str>, u64)>,
+    /// How often the supervisor has told the whole table.
+    pub(super) round: u32,
     /// The subscribers of all keys.
-    pub(super) all: Members,
+    pub(super) all: M,
+    /// Their number in all workers, as far as the supervisor has told.
+    pub(super) all_total: u32,
+    /// The sum of [`Channel::total`].
+    totals: u64,
     /// The number of the last item of all.
     pub(super) serial: u64,
     /// Bytes that were published.
     pub(super) stamp: u64,
     /// Number and key of the items in histories, from the oldest on; some are not there any more.
-    order: VecDeque<(u64, Arc<str>)>,
+    pub(super) order: VecDeque<(u64, Arc<str>)>,
     /// How many are there.
-    kept: usize,
+    pub(super) kept: usize,
     /// The keys that have a history, by the number of their last item. Those with subscribers may be
     /// missing.
-    lasts: BTreeMap<u64, Arc<str>>,
+    pub(super) lasts: BTreeMap<u64, Arc<str>>,
     /// Whether the topic is gone.
     pub(super) closed: bool,
+    /// Whether the histories are complete, in a worker. What comes before is only kept.
+    pub(super) live: bool,
+    /// Keys for which the hook for the first subscriber was called here, in a worker.
+    pub(super) produced: HashSet<Arc<str>>,
 }
 
 /// The numbers of an item, which say where it belongs in the order of its key.
@@ -68,22 +120,37 @@ pub(super) struct Numbered {
     pub(super) serial: u64,
 }
 
-impl Keys {
-    pub(super) fn new(max: usize, limits: HistoryLimits, memory: &Arc<Memory>) -> Self {
+impl<M: Audience> Keys<M> {
+    pub(super) fn new(
+        epoch: u64,
+        max: usize,
+        limits: HistoryLimits,
+        memory: &Arc<Memory>,
+        upkeep: Upkeep,
+    ) -> Self {
         Self {
+            epoch,
+            upkeep,
             table: HashMap::new(),
             max,
             limits,
             memory: Arc::clone(memory),
             last: 0,
             lost: 0,
-            all: Members::default(),
+            idle: VecDeque::new(),
+            vanished: Vec::new(),
+            round: 0,
+            all: M::default(),
+            all_total: 0,
+            totals: 0,
             serial: 0,
             stamp: 0,
             order: VecDeque::new(),
             kept: 0,
             lasts: BTreeMap::new(),
             closed: false,
+            live: true,
+            produced: HashSet::new(),
         }
     }
 
@@ -91,11 +158,16 @@ impl Keys {
         self.table.len()
     }
 
-    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel> {
+    /// Sets other limits; what is beyond them goes with the next item.
+    pub(super) fn set_limits(&mut self, max: usize, limits: HistoryLimits) {
+        (self.max, self.limits) = (max, limits);
+    }
+
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Channel<M>> {
         self.table.get_mut(key)
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Channel> {
+    pub(super) fn get(&self, key: &str) -> Option<&Channel<M>> {
         self.table.get(key)
     }
 
@@ -108,42 +180,71 @@ impl Keys {
     }
 
     /// All lists of subscribers.
-    pub(super) fn members(&self) -> impl Iterator<Item = &Members> {
+    pub(super) fn members(&self) -> impl Iterator<Item = &M> {
         let channels = self.table.values().map(|channel| &channel.members);
         channels.chain([&self.all])
     }
 
+    /// Forgets all but who has subscribed: another process tells what there is.
+    pub(super) fn restart(&mut self, epoch: u64) {
+        let keys: Vec<_> = self.table.keys().cloned().collect();
+        keys.iter().for_each(|key| self.forget_all(key));
+        self.order = VecDeque::new();
+        self.table.retain(|_, channel| {
+            (channel.id, channel.number, channel.total) = (0, 0, 0);
+            !channel.members.is_empty()
+        });
+        (self.epoch, self.upkeep, self.live) = (epoch, Upkeep::Follows, false);
+        (self.serial, self.totals, self.all_total) = (0, 0, 0);
+    }
+
+    /// All keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Channel<M>)> {
+        self.table.iter()
+    }
+
     /// The key as it stands in the table, where it is made room for; `None` if there are too many.
-    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel)> {
-        let known = self
-            .table
-            .get_key_value(key)
-            .map(|(key, _)| Arc::clone(key));
-        let key = match known {
-            Some(key) => key,
-            None => {
-                if self.table.len() >= self.max && !self.make_room() {
-                    return None;
-                }
-                self.last += 1;
-                let key: Arc<str> = key.into();
-                let channel = Channel {
-                    id: self.last,
-                    ..Channel::default()
-                };
-                self.table.insert(Arc::clone(&key), channel);
-                key
+    pub(super) fn open(&mut self, key: &str) -> Option<(Arc<str>, &mut Channel<M>)> {
+        if !self.table.contains_key(key) && self.table.len() >= self.max {
+            let has_room = match self.upkeep {
+                Upkeep::Follows => self.find_idle().is_some(),
+                _ => self.make_room(),
+            };
+            if !has_room {
+                return None;
             }
-        };
-        let channel = self.table.get_mut(&key)?;
-        Some((key, channel))
+        }
+        Some(self.insert(key))
+    }
+
+    /// The key as it stands in the table, whatever else is there.
+    pub(super) fn insert(&mut self, key: &str) -> (Arc<str>, &mut Channel<M>) {
+        let known = self.table.get_key_value(key);
+        let key = known.map_or_else(|| key.into(), |(key, _)| Arc::clone(key));
+        let (last, upkeep) = (&mut self.last, self.upkeep);
+        let channel = self.table.entry(Arc::clone(&key)).or_insert_with(|| {
+            let id = match upkeep {
+                // The supervisor gives it.
+                Upkeep::Follows => 0,
+                _ => {
+                    *last += 1;
+                    *last
+                }
+            };
+            Channel {
+                id,
+                ..Channel::default()
+            }
+        });
+        (key, channel)
     }
 
     /// Gives an item of this key its numbers.
     pub(super) fn number(&mut self, key: &str) -> Numbered {
         self.serial += 1;
         let serial = self.serial;
-        let is_new = self.limits.items == 0 && !self.table.contains_key(key);
+        let is_new =
+            self.upkeep == Upkeep::Own && self.limits.items == 0 && !self.table.contains_key(key);
         let known = if is_new { None } else { self.open(key) };
         let Some((key, channel)) = known else {
             // Nobody remembers this key.
@@ -165,173 +266,110 @@ impl Keys {
         }
     }
 
-    /// Keeps an item for those who resume.
-    pub(super) fn remember(&mut self, key: &str, item: &Arc<Item>) {
-        let Some((name, _)) = self.table.get_key_value(key) else {
+    /// Removes a key that nobody needs, now or later. One without subscribers that has a history goes
+    /// when another one needs its place.
+    pub(super) fn vanish(&mut self, key: &str) {
+        let known = self.table.get_key_value(key);
+        let Some((name, channel)) = known.filter(|(_, channel)| !channel.is_followed()) else {
             return;
         };
-        if self.limits.items == 0 || item.bytes() > self.limits.bytes {
-            // What came before would not be complete without it.
-            self.forget_all(key);
-            return self.vanish(key);
-        }
         let name = Arc::clone(name);
-        self.memory.keep(item.bytes());
-        self.kept += 1;
-        if let Some(channel) = self.table.get_mut(key) {
-            if let Some(last) = channel.history.back() {
-                self.lasts.remove(&last.serial);
-            }
-            if channel.members.is_empty() {
-                self.lasts.insert(item.serial, Arc::clone(&name));
-            }
-            channel.history.push_back(Arc::clone(item));
-            if channel.history.len() > self.limits.items {
-                self.forget_first(key);
-            }
+        if let Some(last) = channel.history.back() {
+            self.lasts.insert(last.serial, name);
+            return;
         }
-        self.order.push_back((item.serial, name));
-        while self.memory.kept() > self.limits.bytes && self.forget_oldest().is_some() {}
-        if self.order.len() > 2 * self.kept + SPARE {
-            self.tidy();
+        match self.upkeep {
+            Upkeep::Own => self.remove(key),
+            Upkeep::Follows => {}
+            Upkeep::Shared { spare } => {
+                if let Some(channel) = self.table.get_mut(key)
+                    && !std::mem::replace(&mut channel.spare, true)
+                {
+                    self.idle.push_back((name, channel.id));
+                }
+                while self.idle.len() > spare && self.drop_idle().is_some() {}
+            }
         }
     }
 
-    /// Removes a key that nobody needs. One without subscribers that has a history may go later.
-    pub(super) fn vanish(&mut self, key: &str) {
-        let known = self.table.get_key_value(key);
-        let Some((name, channel)) = known.filter(|(_, channel)| channel.members.is_empty()) else {
+    /// Removes the key that has been idle longest; `None` if no more of them are known.
+    fn drop_idle(&mut self) -> Option<bool> {
+        let (key, id) = self.idle.pop_front()?;
+        let channel = self.table.get_mut(&key).filter(|channel| channel.id == id);
+        let Some(channel) = channel else {
+            return Some(false);
+        };
+        channel.spare = false;
+        let is_idle = !channel.is_followed() && channel.history.is_empty();
+        if is_idle {
+            self.remove(&key);
+        }
+        Some(is_idle)
+    }
+
+    /// Removes a key and its history, whoever has use of it.
+    pub(super) fn remove(&mut self, key: &str) {
+        self.forget_all(key);
+        let Some((key, channel)) = self.table.remove_entry(key) else {
             return;
         };
-        if let Some(last) = channel.history.back() {
-            self.lasts.insert(last.serial, Arc::clone(name));
-            return;
+        self.totals -= u64::from(channel.total);
+        if channel.number > 0 {
+            self.lost = self.lost.max(channel.id);
         }
-        let gone = self.table.remove(key);
-        if let Some(gone) = gone.filter(|gone| gone.number > 0) {
-            self.lost = self.lost.max(gone.id);
+        if let Upkeep::Shared { .. } = self.upkeep {
+            self.vanished.push((key, channel.id));
         }
         if self.table.len() < self.table.capacity() / 4 {
             self.table.shrink_to(self.table.len() * 2);
         }
     }
 
-    /// The items of one key, or of all, behind a place and up to a number; and how many are missing
-    /// between. A place that is not known is before all of them.
-    pub(super) fn after(
-        &self,
-        place: Option<Place>,
-        key: Option<&str>,
-        until: u64,
-    ) -> (Vec<Arc<Item>>, Option<Missed>) {
-        let known = place.filter(|place| match key.map(|key| self.table.get(key)) {
-            None => place.channel == 0 && place.number <= self.serial,
-            Some(Some(channel)) if place.channel == channel.id => place.number <= channel.number,
-            // The key has vanished before it had an item, and has come again. No key that had some has
-            // vanished since, so all its items came after that; without a history some went unnoticed.
-            Some(Some(channel)) => {
-                let is_empty = place.number == 0 && self.limits.items > 0;
-                is_empty && (self.lost + 1..channel.id).contains(&place.channel)
-            }
-            Some(None) => false,
-        });
-        let from = known.map_or(0, |place| place.number);
-        let items = match key {
-            Some(key) => {
-                let history = self.table.get(key).map(|channel| &channel.history);
-                let later = history.into_iter().flat_map(|history| {
-                    let start = history.partition_point(|item| item.place.number <= from);
-                    history.range(start..)
-                });
-                let within = |item: &&Arc<Item>| item.place.number <= until;
-                later.take_while(within).cloned().collect()
-            }
-            None => self.all_after(from, until),
-        };
-        let missed = match known {
-            None => Some(Missed::Unknown),
-            Some(_) => match until.saturating_sub(from) - items.len() as u64 {
-                0 => None,
-                count => Some(Missed::Some(count)),
-            },
-        };
-        (items, missed)
-    }
-
-    fn all_after(&self, from: u64, until: u64) -> Vec<Arc<Item>> {
-        let start = self.order.partition_point(|(serial, _)| *serial <= from);
-        let later = self.order.range(start..);
-        later
-            .take_while(|(serial, _)| *serial <= until)
-            .filter_map(|(serial, key)| {
-                let history = &self.table.get(key)?.history;
-                let at = history.binary_search_by_key(serial, |item| item.serial);
-                history.get(at.ok()?).cloned()
-            })
-            .collect()
-    }
-
-    /// Forgets the first item of a key.
-    fn forget_first(&mut self, key: &str) {
-        let Some(channel) = self.table.get_mut(key) else {
-            return;
-        };
-        if let Some(item) = channel.history.pop_front() {
-            self.memory.forget(item.bytes());
-            self.kept -= 1;
-            if channel.history.is_empty() {
-                self.lasts.remove(&item.serial);
-            }
-            if channel.history.len() < channel.history.capacity() / 4 {
-                channel.history.shrink_to(2 * channel.history.len());
-            }
+    /// Sets the number of subscribers of a key in all workers.
+    pub(super) fn set_total(&mut self, key: &str, total: u32) {
+        if let Some(channel) = self.table.get_mut(key) {
+            let before = std::mem::replace(&mut channel.total, total);
+            self.totals = self.totals + u64::from(total) - u64::from(before);
+            self.vanish(key);
         }
     }
 
-    fn forget_all(&mut self, key: &str) {
-        while self
-            .get(key)
-            .is_some_and(|channel| !channel.history.is_empty())
-        {
-            self.forget_first(key);
-        }
+    /// Subscribers of the topic in all workers.
+    pub(super) fn everywhere(&self) -> usize {
+        let sum = self.totals + u64::from(self.all_total);
+        usize::try_from(sum).unwrap_or(usize::MAX)
     }
 
-    /// Forgets the oldest item of all, and its key if it was the last of it. `None` if there is none.
-    fn forget_oldest(&mut self) -> Option<()> {
-        loop {
-            let (serial, key) = self.order.pop_front()?;
-            let first = self.get(&key).and_then(|channel| channel.history.front());
-            if first.is_some_and(|first| first.serial == serial) {
-                self.forget_first(&key);
-                self.vanish(&key);
-                return Some(());
-            }
-        }
+    /// What has vanished since this was called last, of a table for several processes.
+    pub(super) fn take_vanished(&mut self) -> Vec<(Arc<str>, u64)> {
+        std::mem::take(&mut self.vanished)
     }
 
-    /// Lets the key vanish that was published longest ago, of those without subscribers. Returns whether
-    /// there was one.
+    /// Removes a key without subscribers: one that has been idle, or that one which was published longest
+    /// ago. Returns whether there was one.
     fn make_room(&mut self) -> bool {
-        while let Some((_, key)) = self.lasts.pop_first() {
-            let channel = self.table.get(&key);
-            // One with subscribers comes again when they have gone.
-            if channel.is_some_and(|channel| channel.members.is_empty()) {
-                self.forget_all(&key);
-                self.vanish(&key);
+        while let Some(was_idle) = self.drop_idle() {
+            if was_idle {
                 return true;
             }
         }
-        false
+        let Some(key) = self.find_idle() else {
+            return false;
+        };
+        self.remove(&key);
+        true
     }
 
-    /// Removes the items from `order` that are not there any more.
-    fn tidy(&mut self) {
-        let table = &self.table;
-        self.order.retain(|(serial, key)| {
-            let first = table.get(key).and_then(|channel| channel.history.front());
-            first.is_some_and(|first| first.serial <= *serial)
-        });
-        self.order.shrink_to(2 * self.kept + SPARE);
+    /// The key that was published longest ago, of those without subscribers that have a history.
+    fn find_idle(&mut self) -> Option<Arc<str>> {
+        while let Some(first) = self.lasts.first_entry() {
+            let channel = self.table.get(first.get());
+            if channel.is_some_and(|channel| !channel.is_followed()) {
+                return Some(Arc::clone(first.get()));
+            }
+            // One with subscribers comes again when they have gone.
+            first.remove();
+        }
+        None
     }
 }

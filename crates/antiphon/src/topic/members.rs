@@ -5,6 +5,11 @@ use std::sync::atomic::Ordering;
 
 use super::queue::Subscriber;
 
+/// Those who have use of the items of a key.
+pub(super) trait Audience: Default {
+    fn is_empty(&self) -> bool;
+}
+
 /// The subscribers of one key, or of all, in any order.
 #[derive(Default)]
 pub(super) struct Members(Vec<Arc<Subscriber>>);
@@ -12,10 +17,6 @@ pub(super) struct Members(Vec<Arc<Subscriber>>);
 impl Members {
     pub(super) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Subscriber>> {
@@ -46,5 +47,11 @@ impl Members {
             self.0.shrink_to(self.0.len() * 2);
         }
         true
+    }
+}
+
+impl Audience for Members {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }

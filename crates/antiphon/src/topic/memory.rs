@@ -1,6 +1,6 @@
 //! Memory of a topic: the bytes of its items, each counted once however many wait for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::memory_budget::{Account, Direction, Exhausted, FREE, Reservation};
@@ -58,12 +58,12 @@ impl Memory {
     }
 
     /// An item goes into a history.
-    pub(super) fn keep(&self, bytes: usize) {
+    fn keep(&self, bytes: usize) {
         self.kept.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// An item leaves its history.
-    pub(super) fn forget(&self, bytes: usize) {
+    fn forget(&self, bytes: usize) {
         self.kept.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -119,6 +119,8 @@ impl Memory {
 pub(super) struct Held {
     pub(super) bytes: usize,
     memory: Arc<Memory>,
+    /// Whether a history has it, and it costs nothing that it waits.
+    is_kept: AtomicBool,
 }
 
 impl Held {
@@ -127,7 +129,26 @@ impl Held {
         Self {
             bytes,
             memory: Arc::clone(memory),
+            is_kept: AtomicBool::new(false),
         }
+    }
+
+    /// The item goes into a history.
+    pub(super) fn keep(&self) {
+        if !self.is_kept.swap(true, Ordering::Relaxed) {
+            self.memory.keep(self.bytes);
+        }
+    }
+
+    /// The item leaves its history.
+    pub(super) fn forget(&self) {
+        if self.is_kept.swap(false, Ordering::Relaxed) {
+            self.memory.forget(self.bytes);
+        }
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed)
     }
 }
 

@@ -7,14 +7,16 @@
 //! | file | what it does |
 //! |---|---|
 //! | `topic.rs` | [`Topic`]: publishing, counts of subscribers |
+//! | `published.rs` | [`Published`]: the number of an item, now or later; [`PublishError`] |
 //! | `builder.rs` | [`TopicBuilder`]: history, limits, hooks |
+//! | `resume.rs`, `paused.rs` | subscribers that go on behind an item, and those that have to wait to do so |
 //! | `subscription.rs` | [`Subscription`]: what a method returns, or the program reads |
 //! | `reader.rs` | reading a subscription in the process, and [`SubscriptionError`] |
 //! | `event.rs` | [`Event`]: an item with its place |
 //! | `feed.rs` | [`Feed`]: what a session takes items from |
-//! | `core.rs` | numbering and delivery, and the lock around both |
-//! | `keys.rs` | keys with their numbers, subscribers and histories |
-//! | `queue.rs` | the queue of a subscriber |
+//! | `core.rs`, `lock.rs` | numbering and delivery, and the lock around both |
+//! | `keys.rs`, `history.rs` | keys with their numbers and subscribers, and their last items |
+//! | `queue.rs`, `waiting.rs`, `gaps.rs` | the queue of a subscriber, what waits there, and what is missing |
 //! | `members.rs` | lists of subscribers |
 //! | `item.rs` | [`Item`]: the shared text |
 //! | `cursor.rs` | [`Cursor`]: a place from which a subscriber can go on |
@@ -26,6 +28,10 @@
 //! | `bounds_tests.rs` | bounds of keys, of what waits and of histories |
 //! | `user_code_tests.rs` | hooks and filters |
 //! | `counts.rs` | counters for metrics, of all topics of the process |
+//! | `registry.rs` | the topics of the process, and the channel to its supervisor |
+//! | `replica.rs` | a topic of a worker, which follows its supervisor |
+//! | `link/` | the worker's end of the channel, and its messages |
+//! | `hub/` | the supervisor's part |
 
 #[cfg(test)]
 mod bounds_tests;
@@ -36,29 +42,42 @@ mod cursor;
 mod event;
 mod feed;
 mod filter;
+mod gaps;
+mod history;
 mod hooks;
+pub(crate) mod hub;
 mod item;
 mod keys;
+pub(crate) mod link;
+mod lock;
 mod members;
 mod memory;
 #[cfg(test)]
 mod model_tests;
 mod overflow;
+mod paused;
+mod published;
 mod queue;
 mod reader;
+pub(crate) mod registry;
+mod replica;
+mod resume;
 mod subscription;
 #[allow(clippy::module_inception)] // the type has the name of the folder
 mod topic;
 #[cfg(test)]
 mod user_code_tests;
+mod waiting;
 
 pub use builder::TopicBuilder;
 pub use cursor::Cursor;
 pub use event::Event;
 pub(crate) use feed::Feed;
+pub(crate) use gaps::Missed;
 pub(crate) use item::Item;
 pub use overflow::Overflow;
-pub(crate) use queue::{Missed, Next, Over, QueueLimits};
+pub use published::{PublishError, Published};
+pub(crate) use queue::{Next, Over, QueueLimits};
 pub use reader::SubscriptionError;
 pub use subscription::Subscription;
-pub use topic::{PublishError, Topic};
+pub use topic::Topic;

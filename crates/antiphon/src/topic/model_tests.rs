@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::feed::Feed;
-use super::queue::{Missed, Next, Over, QueueLimits};
+use super::gaps::Missed;
+use super::queue::{Next, Over, QueueLimits};
 use super::{Cursor, Overflow, Topic};
 use crate::memory_budget::account::Account;
 
@@ -85,8 +86,9 @@ impl Reader {
         let Some((seq, item)) = self.queue.pop_front() else {
             match next {
                 Next::Empty => assert!(!self.over),
-                Next::Over { why, seq } => {
-                    assert_eq!((why, seq, self.over), (Over::Lagged, self.seq, true));
+                Next::Over { why, seq, missed } => {
+                    let expected = (Over::Lagged, self.seq, self.missed.take());
+                    assert!(self.over && (why, seq, missed) == expected, "{missed:?}");
                 }
                 Next::Item { item, .. } => panic!("{item:?} too many"),
             }
@@ -170,7 +172,8 @@ fn run(random: &mut Random, history: usize, steps: usize) {
                     number: numbers[key],
                     serial,
                 };
-                assert_eq!(topic.publish(KEYS[key], &(key, serial)), made.number);
+                let published = topic.publish(KEYS[key], &(key, serial));
+                assert_eq!(published.number(), Some(made.number));
                 if wanted {
                     log.push(made);
                     let follows = |reader: &&mut Reader| reader.key.is_none_or(|k| k == key);
@@ -340,7 +343,7 @@ fn many_threads_make_one_order() {
             let topic = topic.clone();
             scope.spawn(move || {
                 for n in 0..500 {
-                    assert!(topic.publish("k", &(thread, n)) > 0);
+                    assert!(topic.publish("k", &(thread, n)).number().is_some());
                 }
             });
         }
@@ -381,7 +384,8 @@ fn a_topic_that_is_dropped_ends_its_subscriptions() {
         feed.next(),
         Next::Over {
             why: Over::Closed,
-            seq: 2
+            seq: 2,
+            missed: None
         }
     ));
 }

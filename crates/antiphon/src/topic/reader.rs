@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::feed::Feed;
+use super::gaps::Missed;
 use super::item::Item;
-use super::queue::{Missed, Next, Over};
+use super::queue::{Next, Over};
 
 /// An error in place of an item of a [`Subscription`](crate::Subscription) that is read in its process.
 #[derive(Debug)]
@@ -69,6 +70,15 @@ pub(super) struct Reader {
     over: bool,
 }
 
+/// What is missing, with the items that were dropped; `None` if nobody knows.
+fn together(missed: Option<Missed>, dropped: u64) -> Option<u64> {
+    match missed {
+        Some(Missed::Unknown) => None,
+        Some(Missed::Some(count)) => Some(count.saturating_add(dropped)),
+        None => Some(dropped),
+    }
+}
+
 /// An item, or an error in its place.
 type NextItem = Poll<Option<Result<Arc<Item>, SubscriptionError>>>;
 
@@ -93,27 +103,23 @@ impl Reader {
             } => {
                 let dropped = seq.saturating_sub(self.seq + 1);
                 self.seq = seq;
-                let missed = match missed {
-                    Some(Missed::Unknown) => None,
-                    Some(Missed::Some(count)) => Some(count.saturating_add(dropped)),
-                    None => Some(dropped),
-                };
+                let missed = together(missed, dropped);
                 if missed == Some(0) {
                     return Poll::Ready(Some(Ok(item)));
                 }
                 self.behind = Some(item);
                 Poll::Ready(Some(Err(SubscriptionError::Gap { missed })))
             }
-            Next::Over { why, seq } => {
+            Next::Over { why, seq, missed } => {
                 let dropped = seq.saturating_sub(self.seq);
                 self.seq = seq;
-                if dropped > 0 && !self.over {
-                    let missed = Some(dropped);
+                let missed = together(missed, dropped);
+                if missed != Some(0) && !self.over {
                     return Poll::Ready(Some(Err(SubscriptionError::Gap { missed })));
                 }
                 self.end(match why {
                     Over::Lagged => Some(SubscriptionError::Lagged),
-                    Over::Closed => None,
+                    Over::Closed | Over::CutOff => None,
                 })
             }
         }

@@ -103,7 +103,8 @@ impl<T> Subscription<T> {
 }
 
 impl<T: DeserializeOwned> Subscription<T> {
-    /// The next item, read from its JSON text; `None` when the topic is gone, or after an error for which
+    /// The next item, read from its JSON text; `None` when the topic is gone, or its worker is cut off
+    /// from the supervisor and about to be replaced, or after an error for which
     /// [`SubscriptionError::is_end`] is true. Cancel safe: dropping the future loses no item.
     ///
     /// A program may read its own topics like this, or as a `Stream`. What waits for it is limited as it

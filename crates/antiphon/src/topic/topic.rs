@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use antiphon_proto::write_json;
 use serde::Serialize;
@@ -11,10 +10,9 @@ use serde::Serialize;
 use super::core::Core;
 use super::filter::Filter;
 use super::item::{Item, Text};
+use super::keys::MAX_KEY;
+use super::published::{PublishError, Published};
 use super::subscription::Subscription;
-
-/// The longest key, in bytes.
-const MAX_KEY: usize = 256;
 
 /// Items by key, from those who publish to all who have subscribed. Cheap to clone.
 ///
@@ -22,6 +20,18 @@ const MAX_KEY: usize = 256;
 /// items from 1, and everybody sees them in this order. Publishing never waits: a subscriber that does not
 /// keep up loses items, or its subscription, as [`Overflow`](crate::Overflow) says. A key exists while it
 /// has subscribers or a history.
+///
+/// # Workers
+///
+/// In a server with worker processes the topics of one name are one topic: what is published in one
+/// worker reaches the subscribers of all, in one order, numbered by the supervisor. A worker that starts
+/// has the history, and cursors are good at every worker. A subscriber that is there before gets all that
+/// its worker publishes; if others may have published meanwhile, its first item says `"missed":null`.
+/// Several topics of one name in a process stay apart, and the first, second… of each worker belong
+/// together; so give each topic a name of its own.
+/// What a program publishes before [`Server::start`](crate::Server::start), each worker publishes that
+/// starts, as far as the history keeps it. A supervisor that replaces another one begins anew: whoever
+/// goes on is told so with `"missed":null`.
 ///
 /// A method of `#[rpc]`, or a function of [`Router::method_fn`](crate::Router::method_fn), returns a
 /// [`Subscription`]. When the last clone of the topic is dropped, its subscriptions end.
@@ -75,37 +85,6 @@ impl Drop for Owner {
     }
 }
 
-/// Why an item was not published.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The key has more than 256 bytes.
-    KeyTooLong,
-    /// The item takes more than [`max_waiting`](crate::TopicBuilder::max_waiting).
-    TooLarge,
-    /// The item has no JSON form.
-    NotJson(serde_json::Error),
-}
-
-impl fmt::Display for PublishError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeyTooLong => f.write_str("the key is too long"),
-            Self::TooLarge => f.write_str("the item is too large"),
-            Self::NotJson(error) => write!(f, "the item has no JSON form: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for PublishError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotJson(error) => Some(error),
-            Self::KeyTooLong | Self::TooLarge => None,
-        }
-    }
-}
-
 impl<T> Topic<T> {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self {
@@ -114,7 +93,7 @@ impl<T> Topic<T> {
         }
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(super) fn core(&self) -> &Arc<Core> {
         &self.owner.0
     }
 
@@ -146,7 +125,8 @@ impl<T> Topic<T> {
         Subscription::new(self.core(), None)
     }
 
-    /// The number of subscribers of a key, without those of all keys.
+    /// The number of subscribers of a key, without those of all keys; with workers of all of them, as
+    /// they were some milliseconds ago.
     ///
     /// # Panics
     ///
@@ -157,13 +137,15 @@ impl<T> Topic<T> {
         self.core().subscribers(key)
     }
 
-    /// The number of subscribers of all keys together, with those of [`subscribe_all`](Self::subscribe_all).
+    /// The number of subscribers of all keys together, with those of [`subscribe_all`](Self::subscribe_all);
+    /// with workers of all of them, as they were some milliseconds ago.
     #[must_use]
     pub fn all_subscribers(&self) -> usize {
-        self.core().counts.subscribers.load(Ordering::Relaxed)
+        self.core().all_subscribers()
     }
 
-    /// The number of keys that have subscribers or a history.
+    /// The number of keys that have subscribers or a history. With workers up to 1,024 that were used
+    /// lately count as well.
     ///
     /// # Panics
     ///
@@ -185,46 +167,37 @@ impl<T> Topic<T> {
 }
 
 impl<T: Serialize + 'static> Topic<T> {
-    /// Publishes an item under a key; returns its number. Never waits.
+    /// Publishes an item under a key. Never waits: the item is on its way when this returns, and the
+    /// result is a future of its number, which need not be awaited.
     ///
-    /// The number is 0 if the item was not published; the log has the reason, and so has
-    /// [`try_publish`](Self::try_publish).
-    ///
-    /// # Panics
-    ///
-    /// In a filter of a topic.
-    pub fn publish(&self, key: impl AsRef<str>, item: &T) -> u64 {
-        match self.try_publish(key, item) {
-            Ok(number) => number,
-            Err(error) => {
-                let error = antiphon_proto::Printable(&error);
-                tracing::error!("an item of a topic was not published: {error}");
-                0
-            }
-        }
-    }
-
-    /// Publishes an item under a key; returns its number. Never waits.
-    ///
-    /// An item of a key that nobody has subscribed to, of a topic without history, is not written. Such a
-    /// key does not exist, and the number is 1.
+    /// Within one process, an item of a key that nobody has subscribed to, of a topic without history, is
+    /// not written. Such a key does not exist, and the number is 1. In a worker the supervisor gives the
+    /// number, when the item is in the history and on its way to all workers: then it is not lost if this
+    /// worker dies.
     ///
     /// # Errors
     ///
-    /// If the key is too long, or the item is too large or has no JSON form. Nobody gets it then.
+    /// The future's: if the key is too long, or the item is too large or has no JSON form; in a worker
+    /// also if items are published faster than the supervisor passes them on, or if the supervisor is
+    /// gone. Nobody gets the item then, and only in the last case this is not sure. An error that nobody
+    /// awaits is logged.
     ///
     /// # Panics
     ///
     /// In a filter of a topic.
-    pub fn try_publish(&self, key: impl AsRef<str>, item: &T) -> Result<u64, PublishError> {
+    pub fn publish(&self, key: impl AsRef<str>, item: &T) -> Published {
         Filter::forbid("publish");
-        let key = key.as_ref();
+        self.try_publish(key.as_ref(), item)
+            .unwrap_or_else(Published::failed)
+    }
+
+    fn try_publish(&self, key: &str, item: &T) -> Result<Published, PublishError> {
         if key.len() > MAX_KEY {
             return Err(PublishError::KeyTooLong);
         }
         let core = self.core();
         if !core.wants(key) {
-            return Ok(1);
+            return Ok(Published::known(1));
         }
         let mut text = Text::begin();
         write_json(&mut text, item).map_err(PublishError::NotJson)?;

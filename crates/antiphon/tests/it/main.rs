@@ -8,6 +8,7 @@ mod auth;
 #[cfg(unix)]
 mod blocked_start;
 mod client_answers;
+mod client_balanced;
 mod client_batch;
 mod client_blocking;
 mod client_floods;
@@ -22,6 +23,7 @@ mod client_token;
 mod commands;
 mod describe;
 mod dispatch;
+mod gateway;
 mod http;
 mod identity;
 mod macros;
@@ -30,9 +32,12 @@ mod nats;
 #[cfg(unix)]
 mod program;
 mod rate_limit;
+mod remote;
 mod rpc_trait;
 mod session;
 mod spec;
 mod support;
 mod topic;
+#[cfg(unix)]
+mod topic_workers;
 mod ui;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::{Event, Overflow, Subscription, SubscriptionError, Topic};
+use antiphon::{Cursor, Event, Overflow, Subscription, SubscriptionError, Topic};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -144,4 +144,33 @@ async fn what_cannot_be_read_is_an_error() {
     check(&mut topic.subscribe(long), &[refused, "end"], "a long key").await;
     drop(topic);
     check(&mut first, &["end"], "the first").await;
+}
+
+/// What is missing behind the last item is not lost with the end.
+#[tokio::test(start_paused = true)]
+async fn a_reader_is_told_what_is_missing_before_the_end() {
+    type Filter = fn(&u64) -> bool;
+    for (what, history, after, filter, expected) in [
+        ("none is kept", 0, None, (|_| true) as Filter, "gap 4"),
+        (
+            "some are kept, which do not pass",
+            2,
+            None,
+            |_| false,
+            "gap 2",
+        ),
+        ("nobody knows", 0, Some("?"), |_| true, "gap"),
+    ] {
+        let topic = topic(Overflow::Disconnect, history);
+        let mut first = topic.subscribe("k");
+        topic.publish("k", &1);
+        let seen = first.next_event().await.unwrap().unwrap().cursor.unwrap();
+        for n in 2..=5 {
+            topic.publish("k", &n);
+        }
+        let after = after.map_or(seen, Cursor::from);
+        let mut items = topic.subscribe("k").filter(filter).after(&after);
+        drop(topic);
+        check(&mut items, &[expected, "end", "end"], what).await;
+    }
 }

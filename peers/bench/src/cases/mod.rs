@@ -54,6 +54,12 @@ pub(crate) enum Case {
     Topic1,
     /// As `Fanout20`, with the same.
     Topic20,
+    /// One item to ten thousand subscribers at two workers.
+    Crowd,
+    /// One item in flight from one worker to another.
+    Relay1,
+    /// As `Relay1`, with 256 items in flight.
+    Relay256,
     /// Memory of idle WebSockets.
     Idle,
     /// Memory of idle TCP connections.
@@ -85,11 +91,13 @@ pub(crate) enum Form {
     Client,
     /// Connections of each worker of a server.
     Turns,
+    /// Items from one worker of a server to another.
+    Relay,
 }
 
 impl Case {
     /// The cases that are not members of a family.
-    const SINGLE: [Self; 20] = [
+    const SINGLE: [Self; 23] = [
         Self::Call,
         Self::Batch100,
         Self::Params1m,
@@ -106,6 +114,9 @@ impl Case {
         Self::Fanout20,
         Self::Topic1,
         Self::Topic20,
+        Self::Crowd,
+        Self::Relay1,
+        Self::Relay256,
         Self::Idle,
         Self::IdleTcp,
         Self::IdleBig,
@@ -153,6 +164,9 @@ impl Case {
             Self::Fanout20 => "fanout20",
             Self::Topic1 => "topic1",
             Self::Topic20 => "topic20",
+            Self::Crowd => "crowd",
+            Self::Relay1 => "relay1",
+            Self::Relay256 => "relay256",
             Self::Idle => "idle",
             Self::IdleTcp => "idle-tcp",
             Self::IdleBig => "idle-big",
@@ -168,11 +182,13 @@ impl Case {
                 Form::Http
             }
             Self::Ws64 | Self::Ws1 | Self::Tcp64 | Self::Tcp1 => Form::Session,
-            Self::Fanout1 | Self::Fanout20 | Self::Topic1 | Self::Topic20 => Form::Fanout,
+            Self::Fanout1 | Self::Fanout20 => Form::Fanout,
+            Self::Topic1 | Self::Topic20 | Self::Crowd => Form::Fanout,
             Self::Idle | Self::IdleTcp | Self::IdleBig | Self::Unread => Form::Memory,
             Self::InProcess => Form::InProcess,
             Self::Client | Self::Client16 | Self::Client64 => Form::Client,
             Self::Turns(_) => Form::Turns,
+            Self::Relay1 | Self::Relay256 => Form::Relay,
         }
     }
 
@@ -181,7 +197,9 @@ impl Case {
         match self {
             Self::Tcp64 | Self::Tcp1 | Self::IdleTcp => "tcp",
             Self::Ws64 | Self::Ws1 | Self::Client64 => "ws",
-            Self::Fanout1 | Self::Fanout20 | Self::Topic1 | Self::Topic20 => "ws",
+            Self::Fanout1 | Self::Fanout20 => "ws",
+            Self::Topic1 | Self::Topic20 | Self::Crowd => "ws",
+            Self::Relay1 | Self::Relay256 => "ws",
             Self::Idle | Self::IdleBig | Self::Unread => "ws",
             _ => "http",
         }
@@ -192,6 +210,7 @@ impl Case {
         match self {
             Self::Scale(scale) => scale.setup,
             Self::Turns(_) => Setup::Workers(turns::WORKERS),
+            Self::Crowd | Self::Relay1 | Self::Relay256 => Setup::Workers(2),
             _ => Setup::Threads(1),
         }
     }

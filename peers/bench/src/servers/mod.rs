@@ -138,7 +138,7 @@ impl Peer {
         }
         match case.form() {
             Form::Http => self.http,
-            Form::Turns => self.program,
+            Form::Turns | Form::Relay => self.program,
             Form::InProcess => self.in_process.is_some(),
             Form::Client if case == Case::Client64 => self.ws_client.is_some(),
             Form::Client => self.client.is_some(),
@@ -176,6 +176,9 @@ mod tests {
         check("antiphon-serve", "topic20", true, false);
         check("jsonrpsee", "topic1", true, false);
         check("ajj", "topic1", false, false);
+        check("antiphon-serve", "crowd", true, false);
+        check("jsonrpsee", "crowd", false, false);
+        check("antiphon-serve", "relay1", true, false);
         check("antiphon-serve", "tcp64", true, false);
         check("antiphon-serve", "scale-100-w2", true, false);
         check("jsonrpsee", "scale-100-t2", true, false);

@@ -9,7 +9,9 @@ mod shop;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use antiphon::{Context, ErrorCodes, ErrorObject, Router, Server, ServerCommands, rpc};
+use antiphon::{
+    Client, Context, ErrorCodes, ErrorObject, Gateway, Router, Server, ServerCommands, rpc,
+};
 use futures_core::Stream;
 use futures_util::stream;
 
@@ -126,6 +128,15 @@ fn router() -> Router {
         .nest("hostile", hostile::router())
 }
 
+/// A gateway in front of the server at this address, and of one that is not there.
+fn gateway(upstream: String) -> Result<Server, antiphon::client::Error> {
+    let servers = Client::balanced([upstream, "ws://127.0.0.1:1".to_owned()])?;
+    Ok(Gateway::new().upstream_at("far", servers).server())
+}
+
 fn main() -> ExitCode {
+    if let Ok(upstream) = std::env::var("PAGE_UPSTREAM") {
+        return gateway(upstream).map_or(ExitCode::FAILURE, Server::start);
+    }
     Server::new(router()).route("/api/", router()).start()
 }

@@ -1,6 +1,6 @@
 //! Methods with a topic, whose subscriptions resume.
 
-use antiphon::{Subscription, Topic, rpc};
+use antiphon::{PublishError, Subscription, Topic, rpc};
 
 /// Texts by topic.
 pub(crate) struct News(Topic<String>);
@@ -21,7 +21,7 @@ impl News {
     }
 
     /// Publishes a text; returns its number.
-    fn rpc_publish(&self, topic: String, text: String) -> u64 {
-        self.0.publish(topic, &text)
+    async fn rpc_publish(&self, topic: String, text: String) -> Result<u64, PublishError> {
+        self.0.publish(topic, &text).await
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{LazyLock, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use antiphon::{Router, ServeArgs, Server, ServerCommands, Subscription, Topic, rpc};
+use antiphon::{PublishError, Router, ServeArgs, Server, ServerCommands, Subscription, Topic, rpc};
 use clap::Parser;
 use futures_core::Stream;
 use serde::Serialize;
@@ -89,8 +89,8 @@ impl Subject {
     }
 
     /// Publishes a text of 100 KiB; returns its number.
-    fn rpc_shout(&self) -> u64 {
-        with_topic(|topic| topic.publish("", &Text(&ITEM)))
+    async fn rpc_shout(&self) -> Result<u64, PublishError> {
+        with_topic(|topic| topic.publish("", &Text(&ITEM))).await
     }
 
     /// Subscribes to so many keys, and publishes an item under each.

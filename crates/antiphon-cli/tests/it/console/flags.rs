@@ -23,6 +23,7 @@ fn every_flag_that_the_documents_name_exists() {
     let mut help = String::new();
     for command in [
         "serve",
+        "gateway",
         "call",
         "batch",
         "listen",
@@ -41,6 +42,7 @@ fn every_flag_that_the_documents_name_exists() {
     for path in [
         "docs/security.md",
         "docs/deploy.md",
+        "docs/gateway.md",
         "docs/limits.md",
         "SECURITY.md",
     ] {

@@ -8,6 +8,7 @@
 #[cfg(target_os = "linux")]
 mod deploy;
 mod flags;
+mod gateway;
 mod readme;
 mod security;
 

@@ -9,13 +9,14 @@ use crate::address::{Address, NatsAddress, authority};
 use crate::client::broker_sessions::BrokerSessions;
 use crate::client::builder::options::ClientBuilder;
 use crate::client::connect::{self, HttpPool, HttpTarget, NatsChannel};
-use crate::client::driver::{Driver, SessionSource};
+use crate::client::driver::Driver;
 use crate::client::error::Error;
 use crate::client::handle::Client;
 use crate::client::passed_identity::PassedIdentity;
 use crate::client::prepared_request::CommonHeaders;
 use crate::client::session_authentication::SessionAuthentication;
 use crate::client::session_connector::{SessionConnector, Target, host_or_loopback, session_place};
+use crate::client::session_source::SessionSource;
 use crate::client::shared::{Scope, Shared};
 use crate::client::token::is_exposed;
 use crate::client::transport::{ClientTransport, Http, HttpChannel};
@@ -286,6 +287,7 @@ impl ClientBuilder {
             place,
             transport,
             calls: self.calls,
+            upstreams: Vec::new(),
         };
         Client {
             scope: Scope {

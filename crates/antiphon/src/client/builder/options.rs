@@ -352,10 +352,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets whether calls over a session tell the server their timeout, in the member `timeout`.
+    /// Sets whether calls over a session tell the server their timeout, in the member `timeout`, and whether
+    /// a client that [reconnects](Self::reconnect) asks where a subscription begins, with `"after":null`.
     /// Default: `true`.
     ///
-    /// This member is not part of JSON-RPC 2.0. Turn it off for a server that rejects unknown
+    /// These members are not part of JSON-RPC 2.0. Turn them off for a server that rejects unknown
     /// members.
     pub fn tell_deadlines(mut self, yes: bool) -> Self {
         self.tells_deadlines = yes;

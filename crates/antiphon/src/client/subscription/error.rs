@@ -18,8 +18,8 @@ pub enum StreamError {
         missed: Option<u64>,
     },
     /// The connection was lost, and the client has reconnected and subscribed again. The items have no
-    /// [cursor](super::Subscription::cursor), or none has come yet, so the stream has begun anew: what came meanwhile is missing,
-    /// and items may come again. The stream continues.
+    /// [cursor](super::Subscription::cursor), so the stream has begun anew: what came meanwhile is missing, and items
+    /// may come again. The stream continues.
     Interrupted,
     /// An item is not of the requested type. The stream continues.
     Decode(Error),

@@ -52,8 +52,8 @@ use crate::topic::{Cursor, Event};
 /// - Items of a [`Topic`](crate::Topic) have a [`cursor`](Self::cursor), and the subscription goes on behind the
 ///   last one: without gap or repetition, as far as the server has kept what came meanwhile, else with
 ///   [`StreamError::Gap`].
-/// - Any other stream begins anew, after [`StreamError::Interrupted`]. So does that of a topic of which no item has
-///   come yet.
+///   If none has come yet, it goes on where it has begun, which the server tells.
+/// - Any other stream begins anew, after [`StreamError::Interrupted`].
 #[must_use = "it is over when it is dropped"]
 pub struct Subscription<T> {
     request: Request,
@@ -61,7 +61,7 @@ pub struct Subscription<T> {
     reopening: Option<Opening>,
     /// Items and errors to yield before the next notification is read.
     ready: VecDeque<Result<RawItem, StreamError>>,
-    /// The place of the last item that was yielded.
+    /// The place of the last item that was yielded, or that where it has begun.
     cursor: Option<Cursor>,
     item: PhantomData<fn() -> T>,
 }
@@ -90,7 +90,7 @@ impl<T: DeserializeOwned> Subscription<T> {
         self.open.as_ref().map(|open| &*open.id)
     }
 
-    /// The cursor of the last item that was returned, or the one with which the subscription began: where
+    /// The cursor of the last item that was returned, or of the place where the subscription began: where
     /// another one would go on, with [`after`](crate::client::PendingSubscription::after). `None` if the items have
     /// none, because they are not of a topic.
     #[must_use]
@@ -114,6 +114,20 @@ impl<T: DeserializeOwned> Subscription<T> {
                 cursor: self.cursor.clone(),
             })
         }))
+    }
+
+    /// The next item as it came, with its key and its cursor.
+    pub(in crate::client) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Event<RawJson>, StreamError>>> {
+        let next = ready!(self.poll_raw(cx));
+        let event = |raw: RawItem| Event {
+            item: raw.json,
+            key: raw.key,
+            cursor: self.cursor.clone(),
+        };
+        Poll::Ready(next.map(|next| next.map(event)))
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, StreamError>>> {
@@ -179,10 +193,12 @@ impl<T: DeserializeOwned> Subscription<T> {
         });
         let mut missed = message.missed(left_out);
         let Some(ending) = message.ending() else {
+            let cursor = message.cursor();
             let Some(result) = message.result else {
+                // It says where it begins.
+                self.cursor = cursor.or(self.cursor.take());
                 return self.miss(missed);
             };
-            let cursor = message.cursor();
             open.progressed = true;
             if std::mem::take(&mut open.resumes) && cursor.is_none() {
                 // Who does not tell a place did not begin behind one.

@@ -1,125 +1,19 @@
 //! Tests of outages, on a network in memory and a paused clock.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use antiphon_proto::ErrorCode;
-use http::HeaderMap;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::call_options::CallOptions;
-use super::super::driver::{Driver, SessionSource};
-use super::super::handle::Client;
+use super::super::memory_net::Net;
 use super::super::reconnect::Reconnect;
-use super::super::session_connector::{SessionConnector, Target};
-use super::super::shared::{Scope, Shared};
-use super::super::transport::ClientTransport;
 use super::{StreamError, Subscription};
 use crate::call::{CallFuture, Reply};
-use crate::call_origin::{Connection, Transport};
 use crate::current_call::CurrentCall;
-use crate::dispatch::{Dispatcher, Limits};
-use crate::memory_budget::Account;
 use crate::router::{Method, Router};
-use crate::session::event_loop::run;
-use crate::session::{Session, SessionConfig};
-use crate::shutdown::Shutdown;
 use crate::subscription::Items;
 use crate::topic::{Cursor, Topic};
-use crate::transport::memory;
-
-/// A server that can be cut off.
-#[derive(Clone)]
-struct Net(Arc<Inner>);
-
-struct Inner {
-    server: Dispatcher,
-    is_up: Mutex<bool>,
-    connections: Mutex<Vec<(Shutdown, AbortHandle)>>,
-}
-
-impl Net {
-    fn new(router: Router) -> Self {
-        Self(Arc::new(Inner {
-            server: router
-                .build_with(Limits::default().call_timeout(None))
-                .unwrap(),
-            is_up: Mutex::new(true),
-            connections: Mutex::default(),
-        }))
-    }
-
-    fn set_up(&self, is_up: bool) {
-        *self.0.is_up.lock().unwrap() = is_up;
-    }
-
-    fn accepted(&self) -> usize {
-        self.0.connections.lock().unwrap().len()
-    }
-
-    /// Ends all connections, without a word.
-    fn cut(&self) {
-        for (_, connection) in &*self.0.connections.lock().unwrap() {
-            connection.abort();
-        }
-    }
-
-    /// Stops as a server does, which waits for the calls in flight.
-    fn stop(&self) {
-        for (shutdown, _) in &*self.0.connections.lock().unwrap() {
-            shutdown.stop();
-        }
-    }
-
-    fn client(&self, reconnect: Option<Reconnect>) -> Client {
-        let net = Arc::clone(&self.0);
-        let connect = move || {
-            if !*net.is_up.lock().unwrap() {
-                return Err("it is down".into());
-            }
-            let (ours, theirs) = memory::pair();
-            let connection = Connection::new(Transport::InProcess, None, Account::unlimited());
-            let config = SessionConfig::default();
-            let session = Session::new(
-                theirs,
-                net.server.clone(),
-                connection,
-                true,
-                &config,
-                |_| {},
-            );
-            let shutdown = Shutdown::default();
-            let serving = tokio::spawn(run(session, shutdown.clone()));
-            let mut connections = net.connections.lock().unwrap();
-            connections.push((shutdown, serving.abort_handle()));
-            Ok(ours)
-        };
-        let connector = SessionConnector {
-            target: Target::Memory {
-                connect: Box::new(connect),
-            },
-            place: "memory".to_owned(),
-            dispatcher: Router::new().build().unwrap(),
-            config: SessionConfig::default(),
-            headers: HeaderMap::new(),
-            max_message: usize::MAX,
-        };
-        let driver = Driver::new(connector, None, reconnect, true);
-        let shared = Shared {
-            place: "memory".to_owned(),
-            transport: ClientTransport::Session(SessionSource::Own(driver)),
-            calls: CallOptions::default(),
-        };
-        Client {
-            scope: Scope {
-                shared: Arc::new(shared),
-                prefix: None,
-            },
-        }
-    }
-}
 
 /// A topic of numbers, and a server of it that refuses the calls from `first` on, so many, with a code.
 fn numbers(history: usize, first: u32, refusals: u32, code: ErrorCode) -> (Topic<u64>, Net) {
@@ -135,7 +29,10 @@ fn numbers(history: usize, first: u32, refusals: u32, code: ErrorCode) -> (Topic
     });
     let router = Router::new()
         .method(numbers.subscription())
-        .method_fn("hold", || sleep(Duration::from_secs(3600)));
+        .method_fn("hold", async || {
+            sleep(Duration::from_secs(3600)).await;
+            7
+        });
     (topic, Net::new(router))
 }
 
@@ -224,7 +121,8 @@ async fn a_server_may_refuse_for_a_while() {
     }
 }
 
-/// A server that stops ends its subscriptions at once, and its connections when their calls have ended.
+/// A server that stops ends its subscriptions at once, and its connections when their calls have ended. The
+/// client does not wait for these.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_stops_is_an_outage() {
     for (what, reconnects, holds, expected) in [
@@ -237,28 +135,52 @@ async fn a_server_that_stops_is_an_outage() {
         let mut items = client.subscribe::<u64>("numbers", ()).await.unwrap();
         publish(&topic, [1]);
         expect(&mut items, &["1"], what).await;
-        if holds {
-            let call = client.call::<()>("hold", ()).timeout(None);
-            tokio::spawn(call.into_future());
-            sleep(Duration::from_millis(1)).await;
-        }
+        let held = holds.then(|| {
+            let call = client.call::<u8>("hold", ()).timeout(None);
+            tokio::spawn(call.into_future())
+        });
+        sleep(Duration::from_millis(1)).await;
         net.stop();
         sleep(Duration::from_millis(1)).await;
         publish(&topic, [2]);
-        let (again, later) = (net.clone(), topic.clone());
+        let later = topic.clone();
         tokio::spawn(async move {
-            // Longer than a client waits for the end of the connection, and much less than it takes to be
-            // refused as often as it puts up with, whose pauses are random.
-            sleep(Duration::from_secs(61)).await;
-            assert_eq!(again.accepted(), if holds || !reconnects { 1 } else { 2 });
-            again.cut();
+            sleep(Duration::from_secs(1)).await;
             publish(&later, [3]);
         });
         let before = Instant::now();
         expect(&mut items, expected, what).await;
-        let waited = before.elapsed() >= Duration::from_secs(60);
-        assert_eq!(waited, reconnects, "{what}");
+        assert!(before.elapsed() < Duration::from_secs(2), "{what}");
+        assert_eq!(net.accepted(), if reconnects { 2 } else { 1 }, "{what}");
+        if let Some(held) = held {
+            assert_eq!(held.await.unwrap().unwrap(), 7);
+        }
     }
+}
+
+/// A server that says again and again that it stops, and does not close its connections, gets no more of them.
+/// They end with the client.
+#[tokio::test(start_paused = true)]
+async fn few_connections_of_servers_that_stop_are_kept() {
+    let (topic, net) = numbers(100, 0, 0, ErrorCode::OVERLOADED);
+    let client = net.client(Some(Reconnect::default()));
+    let mut items = client.subscribe::<u64>("numbers", ()).await.unwrap();
+    for number in 1..=9 {
+        publish(&topic, [number]);
+        expect(&mut items, &[&*number.to_string()], "each connection").await;
+        let call = client.call::<u8>("hold", ()).timeout(None);
+        tokio::spawn(call.into_future());
+        sleep(Duration::from_millis(1)).await;
+        net.stop();
+        sleep(Duration::from_millis(1)).await;
+    }
+    publish(&topic, [10]);
+    let next = timeout(Duration::from_secs(50), items.next()).await;
+    assert!(next.is_err(), "{next:?}");
+    assert_eq!((net.open(), net.accepted()), (9, 9));
+    drop((items, client));
+    sleep(Duration::from_secs(3601)).await;
+    assert_eq!((net.open(), net.accepted()), (0, 9));
 }
 
 /// Items that come faster than they are taken come again, from the history.

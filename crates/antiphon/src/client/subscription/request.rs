@@ -6,17 +6,19 @@ use std::time::Duration;
 use antiphon_proto::ErrorCode;
 use tokio::time::{sleep, timeout};
 
+use super::super::balance::{Attempt, Balancer, Told};
 use super::super::broker_sessions::MethodSession;
-use super::super::driver::SessionSource;
-use super::super::error::{Error, Reason};
+use super::super::error::{Error, ErrorKind, Reason};
 use super::super::session::{Sending, SessionExchange};
+use super::super::session_source::SessionSource;
 use super::super::shared::Shared;
+use super::super::transport::ClientTransport;
 use crate::current_call::CurrentCall;
 use crate::session_state::{Inbox, InboxSender, NewCall, SessionHandle, is_id};
 use crate::topic::Cursor;
 
-/// How long a client waits for the end of a connection whose server has said that it stops. A server
-/// closes it when the calls on it have ended.
+/// How long a client waits for the end of a connection whose server has said that it stops, if it has too
+/// many of those to open another one. A server closes it when the calls on it have ended.
 const STOPPING: Duration = Duration::from_secs(60);
 
 /// How often in a row a server may refuse to open a subscription again because it has too much to do.
@@ -70,16 +72,65 @@ impl Request {
     }
 
     fn source(&self) -> Result<MethodSession<'_>, Error> {
-        let session = (self.shared.transport).session_of(&self.method, &self.current)?;
-        session.ok_or_else(|| {
-            Error::local(
-                &self.subject(),
-                "a subscription needs a connection that stays: ws:, tcp:, unix: or stdio:",
-            )
+        let transport = &self.shared.transport;
+        let session = transport.session_of(&self.method, &self.current)?;
+        session.ok_or_else(|| match transport {
+            ClientTransport::Balanced(_) => Error::nested(&self.subject()),
+            _ => Error::needs_session(&self.subject()),
         })
     }
 
     pub(super) async fn open(self) -> Result<Open, Error> {
+        match &self.shared.transport {
+            ClientTransport::Balanced(balancer) => Box::pin(self.open_on_some(balancer)).await,
+            _ => self.clone().open_here().await,
+        }
+    }
+
+    /// Subscribes on one of several upstreams.
+    async fn open_on_some(&self, balancer: &Balancer) -> Result<Open, Error> {
+        let subject = self.subject();
+        let attempt = Attempt {
+            subject: &subject,
+            timeout: self.timeout,
+            current: self.current.clone(),
+            idempotent: true,
+            streams: true,
+        };
+        let open = |shared, timeout| {
+            let request = Self {
+                shared,
+                timeout,
+                ..self.clone()
+            };
+            request.open_here()
+        };
+        let opened = self
+            .shared
+            .with_upstream(balancer, attempt, open, |_| Told::Nothing);
+        opened.await
+    }
+
+    /// Subscribes again on one of several upstreams, for as long as none can be reached.
+    async fn reopen_on_some(&self, balancer: &Balancer) -> Result<Open, Error> {
+        let (mut attempt, mut refusals) = (0, 0);
+        loop {
+            let error = match self.open_on_some(balancer).await {
+                Ok(open) => return Ok(open),
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::NotSent | ErrorKind::Unknown => refusals = 0,
+                _ if is_passing(&error) && refusals < MAX_REFUSALS => refusals += 1,
+                _ => return Err(error),
+            }
+            let asked = error.retry_after().unwrap_or_default().min(MAX_PAUSE);
+            sleep(balancer.pause(attempt).max(asked)).await;
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    async fn open_here(self) -> Result<Open, Error> {
         let source = self.source()?;
         let subject = self.subject();
         let params = self.params.as_ref();
@@ -90,6 +141,8 @@ impl Request {
             method: &self.method,
             params: params.as_deref(),
             after: self.after.as_ref().map(Cursor::as_str),
+            // To go on from there, if the connection breaks before an item has come.
+            asks_start: source.reconnects() && source.tells_deadlines(),
             timeout: self.timeout,
             current: self.current.clone(),
             // Safe to retry: a lost connection ends its subscriptions.
@@ -126,8 +179,15 @@ impl Request {
     /// Subscribes again, after an outage of any length. `stopping` is the connection whose server has
     /// said that it stops: on that one there is nothing to be had any more.
     pub(super) async fn reopen(self, stopping: Option<SessionHandle>) -> Result<Open, Error> {
+        if let ClientTransport::Balanced(balancer) = &self.shared.transport {
+            if let Some(handle) = &stopping {
+                self.shared.retire(handle);
+            }
+            // Another one may be there at once.
+            return self.reopen_on_some(balancer).await;
+        }
         let source = self.source()?;
-        if let Some(handle) = stopping {
+        if let Some(handle) = stopping.filter(|handle| !source.retire(handle)) {
             let _ = timeout(STOPPING, source.until_over(&handle)).await;
         }
         let subject = self.subject();

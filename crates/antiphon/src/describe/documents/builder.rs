@@ -31,6 +31,9 @@ const NO_TITLE: &str = "Remote methods";
 /// | `x-public` | `true`, if anonymous callers may call it once the server asks who they are |
 /// | `x-scopes` | the scopes that callers need, all of them |
 /// | `x-cost` | how many calls it counts as for rate limits, if not 1; 0 if it is exempt |
+/// | `x-idempotent` | `true`, if a call may run twice with the same effect as once |
+/// | `x-read-only` | `true`, if it changes nothing |
+/// | `x-served-by` | the server that a call is forwarded to, by its name in a [`Gateway`](crate::Gateway) |
 /// | `x-deprecated-reason` | what to use instead |
 /// | `x-error-docs` | the documentation of errors, by code |
 ///
@@ -130,6 +133,12 @@ impl OpenRpc {
                 definitions.correct(&mut subscription.item.schema);
             }
         }
+        let (forwarded, theirs) = self.tree.forwarded_documents(self.reader);
+        methods.extend(forwarded);
+        let mut schemas = definitions.schemas;
+        for (name, schema) in theirs {
+            schemas.entry(name).or_insert(schema);
+        }
         let given = |own: &Option<String>, routers: &str, none: &str| match own {
             Some(text) => text.clone(),
             None if routers.is_empty() => none.to_owned(),
@@ -149,9 +158,7 @@ impl OpenRpc {
                 version: given(&self.version, root.version(), NO_VERSION),
             },
             methods,
-            components: Components {
-                schemas: definitions.schemas,
-            },
+            components: Components { schemas },
             namespaces: self.namespaces(),
         }
     }

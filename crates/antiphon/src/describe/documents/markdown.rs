@@ -117,6 +117,14 @@ impl Page {
             Some(cost) => self.paragraph(&format!("Counts as {cost} calls for rate limits.")),
             None => {}
         }
+        let has = |name| method.extensions.get(name) == Some(&Value::Bool(true));
+        match (has("x-read-only"), has("x-idempotent")) {
+            (true, _) => self.paragraph("It changes nothing."),
+            (false, true) => {
+                self.paragraph("A call may be repeated: it has the same effect as one.")
+            }
+            (false, false) => {}
+        }
         self.documentation(method.doc());
         let rows: Vec<_> = method.params.iter().map(param).collect();
         self.table(

@@ -29,6 +29,12 @@ pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> M
     if info.cost() != 1 {
         extensions.insert("x-cost".to_owned(), info.cost().into());
     }
+    if info.is_idempotent() {
+        extensions.insert("x-idempotent".to_owned(), true.into());
+    }
+    if info.is_read_only() {
+        extensions.insert("x-read-only".to_owned(), true.into());
+    }
     if let Some(reason) = info.deprecated().filter(|reason| !reason.is_empty()) {
         extensions.insert("x-deprecated-reason".to_owned(), reason.into());
     }

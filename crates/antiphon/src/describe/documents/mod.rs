@@ -10,6 +10,7 @@
 //! | `method_schemas.rs` | the schemas of single parameters and results |
 //! | `cache.rs` | caches the documents of a router |
 //! | `document.rs` | [`OpenRpcDocument`]: parsing and output formats |
+//! | `forwarded.rs` | methods of other servers |
 //! | `references.rs` | resolves references in parsed documents |
 //! | `markdown.rs` | Markdown output |
 //! | `markdown_text.rs`, `markdown_escape.rs` | texts of a document as Markdown that forges nothing |
@@ -19,6 +20,7 @@
 mod builder;
 mod cache;
 mod document;
+mod forwarded;
 mod html;
 mod markdown;
 mod markdown_escape;

@@ -6,6 +6,7 @@ import { countersByMethod, parseMetrics, quantile, rates, sumBuckets } from "./m
 import { linePlot, MAX_LINES } from "./plot.js";
 import { methodHash } from "./route.js";
 import { call, hasToken, withToken } from "./rpc.js";
+import { upstreamsTable } from "./upstreams.js";
 import { serverLine, workersOf, workersTable } from "./workers.js";
 
 const POLL_INTERVAL = 1000;
@@ -29,14 +30,15 @@ export function serverView(getApi) {
   const plots = h("div.plots", calls.element, latency.element, inFlight.element, errors.element);
   const table = workersTable(endWorker);
   const methods = h("div");
+  const upstreams = h("div");
   const tokenHint = h("p.hint", "With the admin token, see “Access”, workers can be ended here.");
-  const body = h("div", plots, h("h2", "Workers"), table.element, tokenHint, methods);
+  const body = h("div", plots, h("h2", "Workers"), table.element, tokenHint, upstreams, methods);
   const emptyNote = h(
     "p.empty",
     { hidden: true },
     "This server tells nothing about itself to this caller. It may do so to one on its own machine, or with the admin token, see “Access”.",
   );
-  const costNote = h("p.hint", "Looking costs the server one call a second, which is counted here too.");
+  const costNote = h("p.hint", "Looking costs the server a call a second, or two, which are counted here too.");
   const element = h("article.server", h("h1", "Server"), head, status, notice, emptyNote, body, costNote);
 
   let running = false;
@@ -48,14 +50,17 @@ export function serverView(getApi) {
     const api = getApi();
     const command = api?.command("server_info");
     const signal = AbortSignal.timeout(TIMEOUT);
-    const [info, metrics] = await Promise.allSettled([
+    const listing = api?.command("upstreams_list");
+    const [info, metrics, servers] = await Promise.allSettled([
       command ? call(command.name, undefined, signal) : Promise.resolve(null),
       loadMetrics(signal),
+      listing ? call(listing.name, undefined, signal) : Promise.resolve(null),
     ]);
     // An error response shows that the server is alive. Only a failed request counts as lost.
     if (info.status === "rejected" && info.reason.code === undefined && info.reason.status === undefined)
       throw info.reason;
-    return { info: info.value ?? null, metrics: metrics.value ?? null, at: performance.now() / 1000 };
+    const upstreams = servers.value ?? null;
+    return { info: info.value ?? null, metrics: metrics.value ?? null, upstreams, at: performance.now() / 1000 };
   }
 
   async function loadMetrics(signal) {
@@ -94,6 +99,7 @@ export function serverView(getApi) {
     body.hidden = !emptyNote.hidden;
     costNote.hidden = body.hidden;
     setChildren(head, now.info && serverLine(now.info));
+    setChildren(upstreams, upstreamsTable(now.upstreams));
     const canKill = hasToken() && Boolean(getApi()?.command("kill_actor"));
     table.show(workers, canKill);
     tokenHint.hidden = canKill || !workers.some((worker) => worker.isWorker);

@@ -25,6 +25,12 @@ export function methodView(api, method, fillIn) {
       method.deprecated && h("span.badge.warn", "deprecated"),
       method.access && h("span.badge", method.access),
       method.isPublic && h("span.badge", { title: "Callers need not be known" }, "public"),
+      method.isReadOnly && h("span.badge", { title: "It changes nothing" }, "read-only"),
+      method.isIdempotent &&
+        !method.isReadOnly &&
+        h("span.badge", { title: "A call may be repeated" }, "idempotent"),
+      method.servedBy &&
+        h("span.badge", { title: "The servers that it is forwarded to" }, `served by ${method.servedBy}`),
       method.scopes.map((scope) => h("span.badge", { title: "A scope that callers need" }, scope)),
     ),
     method.deprecated &&

@@ -46,6 +46,7 @@ const PARTS: &[Part] = &[
     part!("subscription.js", JAVASCRIPT),
     part!("subscription_view.js", JAVASCRIPT),
     part!("theme.js", JAVASCRIPT),
+    part!("upstreams.js", JAVASCRIPT),
     part!("validate.js", JAVASCRIPT),
     part!("widgets.js", JAVASCRIPT),
     part!("workers.js", JAVASCRIPT),

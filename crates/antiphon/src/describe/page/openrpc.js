@@ -132,6 +132,9 @@ class Method {
     this.structure = asText(raw.paramStructure) || "either";
     this.access = asText(raw["x-access"]);
     this.isPublic = raw["x-public"] === true;
+    this.isReadOnly = raw["x-read-only"] === true;
+    this.isIdempotent = raw["x-idempotent"] === true;
+    this.servedBy = asText(raw["x-served-by"]);
     this.scopes = Array.isArray(raw["x-scopes"]) ? raw["x-scopes"].map(asText).filter(Boolean) : [];
     this.rest = raw["x-additional-params"];
     this.examples = objectsOf(raw.examples);

@@ -1,8 +1,9 @@
 // Subscription client over a WebSocket or an event stream.
 //
 // The event stream is used with a token, or if no WebSocket can be opened. Both call a listener:
-// `{ opened(id), item(seq, raw, missed, cursor), ended(reason, error, seq), failed(text), broke(text) }`,
-// where `missed` counts the items before this one that the server has not kept; null if it does not know.
+// `{ opened(id), began(cursor), item(seq, raw, missed, cursor), ended(reason, error, seq, missed), failed(text),
+// broke(text) }`, where `missed` counts the items before this one, or before the end, that the server has not
+// kept; null if it does not know.
 //
 // If items have cursors, a subscription whose connection breaks is begun again behind the last one.
 
@@ -19,13 +20,14 @@ const LONGEST_PAUSE = 10_000;
 
 /**
  * Subscribes to a method: `{ stop() }`, which unsubscribes. `listener` is told `opened()`, again after
- * `lost()`, `item(seq, raw, missed)`, and at last `ended(reason, error, seq)` or `failed(text)`.
+ * `lost()`, `item(seq, raw, missed)`, and at last `ended(reason, error, seq, missed)` or `failed(text)`.
  */
 export function subscribe(method, params, listener) {
   let current = null;
   let stopped = false;
   let wasOpened = false;
-  let after;
+  // Asks where it begins, to go on there if the connection breaks before an item has come.
+  let after = method.stream.resumes ? null : undefined;
   let attempts = 0;
   let timer = 0;
   const again = (otherwise) => {
@@ -40,13 +42,14 @@ export function subscribe(method, params, listener) {
       wasOpened = true;
       listener.opened();
     },
+    began: (cursor) => (after = cursor),
     item(seq, raw, missed, cursor) {
       attempts = 0;
       after = cursor ?? after;
       listener.item(seq, raw, missed);
     },
-    ended(reason, error, seq) {
-      const tell = () => listener.ended(reason, error, seq);
+    ended(reason, error, seq, missed) {
+      const tell = () => listener.ended(reason, error, seq, missed);
       if (reason === "shutdown") again(tell);
       else tell();
     },
@@ -119,9 +122,10 @@ function messageReader(listener) {
       const seq = Number(part("seq"));
       const [missed, cursor] = [part("missed"), part("cursor")].map((text) => text && JSON.parse(text));
       if (item !== undefined) listener.item(seq, item, missed, cursor);
-      else if (part("end") !== undefined) end(() => listener.ended(JSON.parse(part("end")), null, seq));
+      else if (part("end") !== undefined) end(() => listener.ended(JSON.parse(part("end")), null, seq, missed));
       else if (part("error") !== undefined)
-        end(() => listener.ended("error", decodeResponse(params, text)?.error, seq));
+        end(() => listener.ended("error", decodeResponse(params, text)?.error, seq, missed));
+      else if (cursor !== undefined) listener.began(cursor);
     },
   };
 }

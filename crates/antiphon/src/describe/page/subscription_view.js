@@ -102,8 +102,8 @@ export function subscriptionView(method, params) {
       count += 1;
       schedule(() => h("li", h("span.seq", number), jsonView(raw, MAX_ITEM)));
     },
-    ended(reason, error, seq) {
-      noteGap(seq);
+    ended(reason, error, seq, missed) {
+      noteGap(seq, missed);
       if (error) finish("failed", `Ended with error ${error.code}`, errorView(error, method));
       else finish("done", "Ended", h("p", END_REASONS.get(reason) ?? `The server ended it: ${reason}`));
     },

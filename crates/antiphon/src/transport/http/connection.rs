@@ -14,9 +14,11 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
 
 use crate::error::{IncidentScope, guard};
 use crate::session::event_loop::SessionFuture;
+use crate::session::last_look::LastLook;
 use crate::shutdown::Shutdown;
 use crate::transport::byte_stream::Socket;
 use crate::transport::http::answer_call::{ResponseFuture, now};
@@ -359,10 +361,18 @@ where
     if let Some(version) = shutdown.until_stopped(pin!(socket.sniff())).await {
         return version;
     }
-    match tokio::time::timeout(LAST_BYTE, socket.sniff()).await {
-        Ok(version) => version,
-        Err(_) if socket.has_begun() => socket.sniff().await,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    let (mut sleeping, mut last_look) = (pin!(sleep(LAST_BYTE)), LastLook::default());
+    let version = poll_fn(|cx| {
+        if let Poll::Ready(version) = pin!(socket.sniff()).poll(cx) {
+            return Poll::Ready(Some(version));
+        }
+        ready!(sleeping.as_mut().poll(cx));
+        last_look.poll(cx).map(|()| None)
+    });
+    match version.await {
+        Some(version) => version,
+        None if socket.has_begun() => socket.sniff().await,
+        None => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 

@@ -76,6 +76,9 @@ async fn a_call_long_after_the_stop_is_refused() {
     sleep(Duration::from_millis(300)).await;
     let late = peer.call("3", "add", "[3,4]").await;
     assert_eq!(code(&late), -32000, "{late}");
+    // So whoever has other servers asks one of them.
+    let data = serde_json::json!({"mayHaveRun": false, "stopping": true});
+    assert_eq!(late["error"]["data"], data);
     assert_eq!(peer.next().await["result"], 1500);
     assert_eq!(peer.rest().await, [""; 0]);
     server.ended().await;

@@ -1,7 +1,9 @@
 //! Tests of topics as their subscribers see them: messages, cursors, policies, event streams.
 
 use antiphon::client::{Client, StreamError};
-use antiphon::{Cursor, ErrorObject, Method, Overflow, Router, Server, Subscription, Topic, rpc};
+use antiphon::{
+    Cursor, ErrorObject, Method, Overflow, PublishError, Router, Server, Subscription, Topic, rpc,
+};
 use serde_json::{Value, json};
 
 use super::raw::{RawPeer, SessionServer};
@@ -53,9 +55,9 @@ impl Market {
     }
 
     /// Publishes a price.
-    fn rpc_report(&self, symbol: String, price: u64) -> u64 {
+    async fn rpc_report(&self, symbol: String, price: u64) -> Result<u64, PublishError> {
         let tick = (symbol, price);
-        self.ticks.publish(&tick.0, &tick)
+        self.ticks.publish(&tick.0, &tick).await
     }
 
     /// No subscription.

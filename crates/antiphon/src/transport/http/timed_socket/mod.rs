@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::session::last_look::LastLook;
 use crate::session::pace::Pace;
 use crate::transport::http::deadlines::Clock;
 use crate::transport::http::http2_streams::NEVER;
@@ -39,6 +40,7 @@ pub(crate) struct TimedSocket<S> {
     armed: u64,
     /// Whom the timer wakes.
     waker: Option<Waker>,
+    last_look: LastLook,
     /// Bytes that were read to detect the protocol; hyper reads them first.
     prefix: Prefix,
     /// The time limit for shutting down, and for discarding input after that.
@@ -77,6 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
             timer: None,
             armed: NEVER,
             waker: None,
+            last_look: LastLook::default(),
             prefix: Prefix::default(),
             linger: None,
             is_shut: false,
@@ -143,7 +146,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedSocket<S> {
                 return Ok(());
             }
             if self.clock.has_passed(by) {
-                return Err(io::ErrorKind::TimedOut.into());
+                return match self.last_look.poll(cx) {
+                    Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+                    Poll::Pending => Ok(()),
+                };
             }
             let at = self.clock.instant(by);
             let timer = match &mut self.timer {
@@ -236,6 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimedSocket<S> {
                 let bytes = buffer.filled().len() - before;
                 if bytes > 0 {
                     this.clock.received(bytes);
+                    this.last_look.reset();
                 }
                 this.is_dry = false;
                 Poll::Ready(result)

@@ -200,3 +200,58 @@ async fn the_protocol_is_told_by_the_first_bytes_and_they_are_read_again() {
         assert_eq!(all, sent);
     }
 }
+
+/// A socket whose input the runtime tells late.
+struct Late(tokio::io::DuplexStream, Pin<Box<Sleep>>);
+
+impl AsyncRead for Late {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.1.as_mut().poll(cx));
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Late {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_arrived_in_time_is_read_though_it_is_told_late() {
+    let told = |after: Duration| {
+        let (mut peer, socket) = tokio::io::duplex(64);
+        let clock = Clock::new(TIMEOUTS, Account::unlimited());
+        drop(clock.request());
+        clock.drain();
+        let socket = Late(socket, Box::pin(tokio::time::sleep(after)));
+        let mut socket = TimedSocket::new(socket, clock);
+        async move {
+            peer.write_all(b"POST").await.unwrap();
+            let mut bytes = [0; 8];
+            let read = socket.read(&mut bytes).await.map_err(|error| error.kind());
+            drop(peer);
+            read
+        }
+    };
+    let just = Duration::from_millis(101);
+    assert_eq!(told(just).await, Ok(4));
+    let late = Duration::from_millis(110);
+    assert_eq!(told(late).await, Err(io::ErrorKind::TimedOut));
+}

@@ -3,7 +3,9 @@
 mod reach;
 mod resume;
 
-use antiphon::{Access, ErrorObject, HttpService, Method, Router, Subscription, Topic, rpc};
+use antiphon::{
+    Access, ErrorObject, HttpService, Method, PublishError, Router, Subscription, Topic, rpc,
+};
 use futures_core::Stream;
 use futures_util::stream::iter;
 use http::{Method as Verb, Request, Response};
@@ -66,9 +68,9 @@ impl News {
     }
 
     /// Tells an item.
-    fn rpc_publish(&self, topic: String, item: String) -> u64 {
+    async fn rpc_publish(&self, topic: String, item: String) -> Result<u64, PublishError> {
         self.ordinary.add();
-        self.topic.publish(topic, &item)
+        self.topic.publish(topic, &item).await
     }
 }
 

@@ -1,10 +1,17 @@
 //! Tests of cursors and keys as programs use them.
 
+use std::sync::Mutex;
+
 use antiphon::client::{Client, ErrorKind};
 use antiphon::{Cursor, Params, Router, Server, Topic};
+use serde_json::{Value, json};
 
 use super::super::raw::SessionServer;
 use super::{Numbers, NumbersClient, expect, publish};
+use crate::support::call;
+use crate::support::events::{ACCEPT, EventReader, EventSource};
+use crate::support::http1::post;
+use crate::support::test_server::{Log, TestServer};
 
 /// The cursors that items of a topic have had.
 struct Cursors {
@@ -201,4 +208,91 @@ async fn who_subscribes_to_all_keys_is_told_each() {
     let mut count = client.subscribe::<u64>("count", ()).await.unwrap();
     let event = count.next_event().await.unwrap().unwrap();
     assert_eq!((event.item, event.key, event.cursor), (1, None, None));
+}
+
+/// Who asks for it is told where the subscription begins, before the first item.
+#[tokio::test]
+async fn a_subscription_says_where_it_begins_if_it_is_asked() {
+    for (method, params, after, place) in [
+        ("of", r#"["k"]"#, r#","after":null"#, Some("-1-2")),
+        ("all", "[]", r#","after":null"#, Some("-0-2")),
+        ("of", r#"["k"]"#, "", None),
+        ("plain", r#"["k"]"#, r#","after":null"#, None),
+        ("count", "[]", r#","after":null"#, None),
+    ] {
+        let topic = super::topic(5);
+        publish(&topic, 8..=9);
+        let router = Router::of(Numbers(topic.clone()));
+        let server = SessionServer::raw(Server::new(router)).await;
+        let mut peer = server.connect().await;
+        let request = |after: &str| {
+            let start = r#"{"jsonrpc":"2.0","id":1,"method":"#;
+            format!(r#"{start}"{method}","params":{params}{after}}}"#)
+        };
+        peer.say([request(after)]).await;
+        let id = peer.next().await["result"].take();
+        let mut peers = vec![peer];
+        if let Some(place) = place {
+            let begins = peers[0].next().await;
+            let cursor = &begins["params"]["cursor"];
+            assert!(cursor.as_str().unwrap().ends_with(place), "{begins}");
+            let expected = json!({"subscription": id, "cursor": cursor});
+            assert_eq!(begins["params"], expected, "{method}");
+            // Nobody has missed anything behind it.
+            let mut other = server.connect().await;
+            other.say([request(&format!(",\"after\":{cursor}"))]).await;
+            assert!(other.next().await["result"].is_string());
+            peers.push(other);
+        }
+        publish(&topic, [1]);
+        for peer in &mut peers {
+            let item = peer.next().await;
+            let params = &item["params"];
+            assert_eq!(
+                (&params["result"], &params["missed"]),
+                (&json!(1), &Value::Null)
+            );
+            assert!(method == "plain" || params["seq"] == 1, "{item}");
+        }
+    }
+}
+
+/// The topic has gone when the subscription begins, and has kept nothing.
+#[tokio::test]
+async fn what_is_missing_before_the_end_is_told_with_it() {
+    for (after, missed, gap) in [(None, json!(5), "gap 5"), (Some("?"), Value::Null, "gap")] {
+        for over_http in [false, true] {
+            let topic = super::topic(0);
+            let mut all = topic.subscribe("k");
+            publish(&topic, [0]);
+            let seen = all.next_event().await.unwrap().unwrap().cursor.unwrap();
+            publish(&topic, 1..=5);
+            let after = after.map_or(seen, Cursor::from);
+            let slot = Mutex::new(Some(topic));
+            let router = Router::new().method_fn("follow", move || {
+                slot.lock().unwrap().take().unwrap().subscribe("k")
+            });
+            if !over_http {
+                let router = router.build().unwrap();
+                let client = Client::builder("").in_process(&router).build().unwrap();
+                let pending = client.subscribe::<u64>("follow", ());
+                let mut items = pending.after(Some(after)).await.unwrap();
+                expect(&mut items, &[gap, "end", "end"], "of a session").await;
+                continue;
+            }
+            let server = TestServer::of(Server::new(router), Log::default()).await;
+            let mut http1 = server.connect().await;
+            let head = format!("{ACCEPT}Last-Event-ID: {after}\r\n");
+            http1.send(post(&head, &call("7", "follow", "[]"))).await;
+            assert_eq!(http1.head().await.unwrap().status, 200);
+            let mut reader = EventReader::of(EventSource::Http1(http1));
+            assert!(reader.text().await.unwrap().contains("\"id\":7"));
+            let text = reader.text().await.unwrap();
+            let data = text.lines().find_map(|line| line.strip_prefix("data: "));
+            let message: Value = serde_json::from_str(data.unwrap()).unwrap();
+            let params = &message["params"];
+            assert_eq!(params["end"], "complete", "{message}");
+            assert_eq!(params.get("missed"), Some(&missed), "{message}");
+        }
+    }
 }

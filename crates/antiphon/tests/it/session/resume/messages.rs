@@ -39,6 +39,20 @@ async fn every_sequence_of_messages_around_an_outage_has_a_defined_outcome() {
             &["interrupted", "1"],
         ),
         (
+            "the place where it begins",
+            vec![item(r#""cursor":"c0""#)],
+            Some("\"c0\""),
+            vec![at(1, 1)],
+            &["1"],
+        ),
+        (
+            "a place, and then items without one",
+            vec![item(r#""cursor":"c0""#), item(r#""seq":1,"result":1"#)],
+            None,
+            vec![item(r#""seq":1,"result":1"#)],
+            &["1", "interrupted", "1"],
+        ),
+        (
             "no gap",
             vec![at(1, 1)],
             Some("\"c1\""),
@@ -189,6 +203,29 @@ async fn every_sequence_of_messages_around_an_outage_has_a_defined_outcome() {
             Some("\"c1\""),
             vec![complete],
             &["1", "end", "end"],
+        ),
+        (
+            "some are missing before the end",
+            vec![at(1, 1), item(r#""seq":3,"missed":2,"end":"complete""#)],
+            None,
+            vec![],
+            &["1", "gap 3", "end", "end"],
+        ),
+        (
+            "nobody knows before an error",
+            vec![
+                at(1, 1),
+                item(r#""seq":2,"missed":null,"error":{"code":7,"message":"no"}"#),
+            ],
+            None,
+            vec![],
+            &[
+                "1",
+                "gap",
+                r#"Failed({"code":7,"message":"no"})"#,
+                "end",
+                "end",
+            ],
         ),
     ];
     for (what, first, after, second, expected) in cases {

@@ -1,6 +1,7 @@
 //! Tests of servers that end and begin again.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use antiphon::client::Client;
 use antiphon::{Router, Server, ServerHandle, Topic};
@@ -43,7 +44,7 @@ async fn check(place: &Place) {
     /// How many are published before, are taken before, and are published while the server is away; whether
     /// it comes back with another topic; and what comes then.
     type Case<'a> = (&'a str, u64, usize, u64, bool, &'a [&'a str]);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 7] = [
         ("nothing is missed", 3, 3, 0, false, &["99"]),
         (
             "within the history",
@@ -70,7 +71,15 @@ async fn check(place: &Place) {
             &["gap 4", "8", "9", "10", "11", "99"],
         ),
         ("another epoch", 3, 3, 2, true, &["gap", "4", "5", "99"]),
-        ("nothing had come", 0, 0, 2, false, &["interrupted", "99"]),
+        ("nothing had come", 0, 0, 2, false, &["1", "2", "99"]),
+        (
+            "nothing had come, beyond the history",
+            0,
+            0,
+            6,
+            false,
+            &["gap 2", "3", "4", "5", "6", "99"],
+        ),
     ];
     for (what, before, taken, away, anew, expected) in cases {
         for graceful in [false, true] {
@@ -84,6 +93,13 @@ async fn check(place: &Place) {
             let first: Vec<_> = (1..=taken).map(|n| n.to_string()).collect();
             let first: Vec<_> = first.iter().map(String::as_str).collect();
             expect(&mut items, &first, &what).await;
+            let begins = async {
+                while items.cursor().is_none() {
+                    let next = timeout(Duration::from_millis(10), items.next()).await;
+                    assert!(next.is_err(), "{what}");
+                }
+            };
+            timeout(TEST_TIMEOUT, begins).await.unwrap();
             match graceful {
                 true => server.handle.stop(),
                 false => server.handle.kill(),

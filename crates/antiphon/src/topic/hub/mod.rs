@@ -1,0 +1,29 @@
+//! Topics over worker processes: the supervisor's part. Without I/O.
+//!
+//! The supervisor numbers what workers publish, keeps the histories, and passes everything on to all
+//! workers, in one order. What they have not taken yet is in one log, once. A worker that has not taken
+//! it when the log is full gets what the histories have, and is told what is missing.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `exchange.rs` | [`Hub`](exchange::Hub): workers that come and go, and what they say |
+//! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
+//! | `log.rs` | what the workers have not taken yet |
+//! | `peer.rs` | one worker: what it has taken, and what it is to be told |
+//! | `begin_tests.rs` | subscribers that are there before the history |
+//! | `model_tests.rs` | random use by workers that come, go and are slow |
+//! | `life_tests.rs` | topics that are dropped and made again, producers that stop |
+//! | `resume_tests.rs` | subscribers that go on at another worker |
+
+#[cfg(test)]
+mod begin_tests;
+pub(crate) mod exchange;
+#[cfg(test)]
+mod life_tests;
+mod log;
+#[cfg(test)]
+mod model_tests;
+mod peer;
+#[cfg(test)]
+mod resume_tests;
+mod shared_topic;

@@ -1,0 +1,176 @@
+//! Subscribers that go on behind an item that they have seen.
+//!
+//! In a worker that item may not have come yet: the subscriber has got it from another worker. Then it
+//! waits until the supervisor has answered a question, because what was published before comes before
+//! the answer.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::core::{Core, Joined};
+use super::cursor::Place;
+use super::gaps::{Behind, Missed};
+use super::item::Item;
+use super::keys::Keys;
+use super::lock::Editing;
+use super::members::Members;
+use super::memory::HeldQueue;
+use super::paused::{Paused, Waiting};
+use super::queue::{ENTRY, Subscriber};
+use crate::memory_budget::FREE;
+
+/// Whether a cursor is of the topic as it is, but of an item that has not come yet.
+fn is_ahead(keys: &Keys<Members>, key: Option<&str>, place: Option<Place>) -> bool {
+    let Some(place) = place.filter(|place| place.epoch == keys.epoch) else {
+        return false;
+    };
+    match key.map(|key| keys.get(key)) {
+        None => place.channel == 0 && place.number > keys.serial,
+        Some(Some(channel)) if channel.id == place.channel => place.number > channel.number,
+        // A key that has come again has a higher number.
+        Some(known) => place.channel > known.map_or(0, |channel| channel.id),
+    }
+}
+
+/// There is no memory for so long a queue.
+struct NoMemory;
+
+impl Core {
+    /// Puts what has come behind a cursor before all that waits for a subscriber. Returns `false` if
+    /// there is no memory for so long a queue.
+    #[must_use]
+    pub(super) fn resume(&self, joined: &Joined, cursor: &str) -> bool {
+        let (subscriber, key) = (&joined.subscriber, joined.key.as_deref());
+        let place = Place::parse(cursor);
+        let editing = Editing::begin(subscriber);
+        let keys = self.lock_for(&editing);
+        let waits = match keys.live {
+            false => true,
+            true => self.link.get().is_some() && is_ahead(&keys, key, place),
+        };
+        let mut paused = self.paused();
+        paused.remove(subscriber);
+        if !waits {
+            drop((paused, keys));
+            return self.replay(&editing, subscriber, key, place).is_ok();
+        }
+        subscriber.pause();
+        let question = if keys.live { self.ask(&mut paused) } else { 0 };
+        paused.waiting.push(Waiting {
+            subscriber: Arc::downgrade(subscriber),
+            key: joined.key.clone(),
+            place,
+            question,
+        });
+        true
+    }
+
+    fn paused(&self) -> MutexGuard<'_, Paused> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the supervisor to say when everything has come that was published before.
+    fn ask(&self, paused: &mut Paused) -> u64 {
+        paused.asked += 1;
+        if let Some((link, topic)) = self.link.get() {
+            link.ask(*topic, paused.asked);
+        }
+        paused.asked
+    }
+
+    /// The supervisor has answered a question: who waits for that goes on in any case.
+    pub(super) fn answered(&self, question: u64) {
+        let is_answered = |waiting: &Waiting| (1..=question).contains(&waiting.question);
+        let ready = self.paused().those(is_answered);
+        self.release(ready);
+    }
+
+    /// The topic has its history. Who waits for an item that is not there, asks.
+    pub(super) fn has_history(&self) {
+        let keys = self.lock();
+        let mut paused = self.paused();
+        let is_ahead = |waiting: &Waiting| is_ahead(&keys, waiting.key.as_deref(), waiting.place);
+        let ready = paused.those(|waiting| !is_ahead(waiting));
+        if paused.waiting.iter().any(is_ahead) {
+            let question = self.ask(&mut paused);
+            let ahead = paused.waiting.iter_mut();
+            ahead
+                .filter(|waiting| is_ahead(waiting))
+                .for_each(|waiting| waiting.question = question);
+        }
+        drop((paused, keys));
+        self.release(ready);
+    }
+
+    /// Lets subscribers go on that wait for the answer to this question.
+    fn release(&self, ready: Vec<(Arc<Subscriber>, u64)>) {
+        for (subscriber, question) in ready {
+            let editing = Editing::begin(&subscriber);
+            let mut paused = self.paused();
+            let Some(waiting) = paused.remove(&subscriber) else {
+                continue;
+            };
+            if waiting.question != question {
+                // It was told to go on elsewhere.
+                paused.waiting.push(waiting);
+                continue;
+            }
+            drop(paused);
+            let (key, place) = (waiting.key.as_deref(), waiting.place);
+            if let Err(NoMemory) = self.replay(&editing, &subscriber, key, place) {
+                subscriber.give_up();
+            }
+        }
+    }
+
+    fn replay(
+        &self,
+        editing: &Editing<'_>,
+        subscriber: &Subscriber,
+        key: Option<&str>,
+        place: Option<Place>,
+    ) -> Result<(), NoMemory> {
+        let keys = self.lock_for(editing);
+        let from = subscriber.from.load(Ordering::Relaxed);
+        let place = place.filter(|place| place.epoch == keys.epoch);
+        let (items, missed) = keys.after(place, key, from);
+        // What comes from now on is queued behind these. Filters may take their time.
+        drop(keys);
+        let bytes = items.len() * ENTRY;
+        let held = match bytes <= FREE {
+            true => None,
+            false => match HeldQueue::new(&self.memory, bytes, self.limits.waiting) {
+                None => return Err(NoMemory),
+                held => held,
+            },
+        };
+        let items = subscriber.passing(items);
+        let keys = self.lock_for(editing);
+        let missed = match subscriber.from.load(Ordering::Relaxed) == from {
+            true => missed,
+            // The key has vanished and come again meanwhile.
+            false => Some(Missed::Unknown),
+        };
+        // Whoever has seen what came since it has begun does not get it again.
+        let seen = match missed {
+            Some(Missed::Unknown) => 0,
+            _ => place.map_or(0, |place| place.number),
+        };
+        let number: fn(&Item) -> u64 = match key {
+            Some(_) => |item| item.place.number,
+            None => |item| item.serial,
+        };
+        let last = match key {
+            Some(key) => keys.get(key).map_or(0, |channel| channel.number),
+            None => keys.serial,
+        };
+        let behind = Behind {
+            number,
+            // Nor comes twice what an earlier call of this has put there.
+            seen: seen.max(from),
+            last,
+        };
+        subscriber.replay(items, missed, held, &behind);
+        Ok(())
+    }
+}
