@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use http::HeaderMap;
@@ -29,6 +30,8 @@ pub(super) struct BrokerSessions {
     pub(super) max_message: usize,
     pub(super) reconnect: Option<Reconnect>,
     pub(super) tells_deadlines: bool,
+    /// Whether calls do not wait while a session is lost, as those of a client that is one of several.
+    pub(super) on_demand: AtomicBool,
     /// By the methods of the client's own calls.
     pub(super) open: Mutex<HashMap<String, Vec<OpenSession>>>,
 }
@@ -71,6 +74,9 @@ impl BrokerSessions {
             self.tells_deadlines,
         );
         let source = Arc::new(SessionSource::Own(driver));
+        if self.on_demand.load(Ordering::Relaxed) {
+            source.connect_on_demand();
+        }
         open.entry(method.to_owned())
             .or_default()
             .push(OpenSession {

@@ -1,5 +1,7 @@
 //! Transport of a client: HTTP exchanges, a session, or that of one of several upstreams.
 
+use std::sync::atomic::Ordering;
+
 use http::Uri;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -96,6 +98,19 @@ impl ClientTransport {
             Self::Session(source) => source.reconnects(),
             Self::Http(_) => self.broker().is_some_and(|one| one.reconnect.is_some()),
             Self::Balanced(_) => false,
+        }
+    }
+
+    /// From now on calls do not wait while a connection is lost, because they can go elsewhere.
+    pub(super) fn connect_on_demand(&self) {
+        match self {
+            Self::Session(source) => source.connect_on_demand(),
+            Self::Http(_) => {
+                if let Some(sessions) = self.broker() {
+                    sessions.on_demand.store(true, Ordering::Relaxed);
+                }
+            }
+            Self::Balanced(_) => {}
         }
     }
 

@@ -183,15 +183,12 @@ impl Balanced {
         let mut shared = Vec::with_capacity(upstreams.len());
         let mut places = Vec::with_capacity(upstreams.len());
         for Client { scope } in upstreams {
-            let streams = match &scope.shared.transport {
-                ClientTransport::Http(_) => false,
-                ClientTransport::Session(source) => {
-                    source.connect_on_demand();
-                    true
-                }
+            if let ClientTransport::Balanced(_) = &scope.shared.transport {
                 // Its own choice would be hidden from this one.
-                ClientTransport::Balanced(_) => return Err(Error::nested(SUBJECT)),
-            };
+                return Err(Error::nested(SUBJECT));
+            }
+            scope.shared.transport.connect_on_demand();
+            let streams = scope.shared.has_sessions();
             places.push((scope.shared.place.as_str().into(), streams));
             shared.push(scope.shared);
         }

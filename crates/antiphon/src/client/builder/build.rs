@@ -1,5 +1,6 @@
 //! Construction of a client from its options.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderValue, Uri, header};
@@ -219,6 +220,7 @@ impl ClientBuilder {
             max_message: self.max_message(),
             reconnect: self.reconnect.take(),
             tells_deadlines: self.tells_deadlines,
+            on_demand: AtomicBool::new(false),
             open: Mutex::default(),
         };
         Ok((place, self.exchanges(HttpChannel::Nats(sessions), headers)))
