@@ -105,6 +105,10 @@ pub(super) struct UpstreamOptions {
     #[arg(long, value_name = "METHOD[=METHOD]", value_delimiter = ',')]
     subscription: Vec<String>,
 
+    /// A method that tells of its progress: through NATS that passes only if it is said here
+    #[arg(long, value_name = "METHOD", value_delimiter = ',')]
+    progress: Vec<String>,
+
     /// Forward equal calls at the same time of methods that change nothing as one, or not [default: true]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     share: Option<bool>,
@@ -140,6 +144,7 @@ impl UpstreamOptions {
             idempotent: list(self.idempotent, other.idempotent),
             read_only: list(self.read_only, other.read_only),
             subscription: list(self.subscription, other.subscription),
+            progress: list(self.progress, other.progress),
             share: self.share.or(other.share),
             cache: list(self.cache, other.cache),
             cache_size: self.cache_size.or(other.cache_size),
@@ -215,6 +220,9 @@ impl UpstreamOptions {
         }
         for method in &self.read_only {
             remote = remote.read_only(method);
+        }
+        for method in &self.progress {
+            remote = remote.progress(method);
         }
         for text in &self.subscription {
             remote = match text.split_once('=') {

@@ -166,7 +166,7 @@ impl Batch {
                 let shared = &self.scope.shared;
                 let (extras, start) = (Extras::default(), self.text.len());
                 shared.write(&mut self.text, id, name, params.as_deref(), extras);
-                if shared.splits_batches() {
+                if shared.uses_broker() {
                     self.split.push(SplitEntry {
                         method: name.to_owned(),
                         text: start..self.text.len(),

@@ -34,10 +34,10 @@ impl Shared {
         }
     }
 
-    /// Whether the entries of a batch may have to be requests of their own.
-    pub(super) fn splits_batches(&self) -> bool {
+    /// Whether requests may go through a broker, one by one, also those of a batch.
+    pub(super) fn uses_broker(&self) -> bool {
         match &self.transport {
-            ClientTransport::Balanced(_) => self.upstreams.iter().any(|one| one.splits_batches()),
+            ClientTransport::Balanced(_) => self.upstreams.iter().any(|one| one.uses_broker()),
             transport => transport.is_broker(),
         }
     }

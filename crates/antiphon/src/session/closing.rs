@@ -85,6 +85,7 @@ impl<W: Wire> Session<W> {
             reason: stop.reason,
             ours: stop.ours,
             misbehaved: stop.misbehaved,
+            drained: stop.drained,
         };
         let end = self.handle.close(end);
         self.streams.clear();

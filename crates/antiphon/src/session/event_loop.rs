@@ -362,6 +362,7 @@ impl<W> Drop for Session<W> {
             reason: "the connection was dropped".into(),
             ours: true,
             misbehaved: false,
+            drained: false,
         });
         self.origin.connection.close();
     }

@@ -56,6 +56,8 @@ pub(crate) struct StopReason {
     pub(super) half: bool,
     /// Whether the peer has broken a rule.
     pub(super) misbehaved: bool,
+    /// Whether the peer has answered all calls that it has taken.
+    pub(super) drained: bool,
 }
 
 impl StopReason {
@@ -67,6 +69,7 @@ impl StopReason {
             ours: false,
             half: false,
             misbehaved: false,
+            drained: false,
         }
     }
 
@@ -112,6 +115,7 @@ impl From<WireError> for StopReason {
     fn from(error: WireError) -> Self {
         Self {
             answered: error.answered,
+            drained: error.close_reason == CloseReason::GoingAway,
             misbehaved: !matches!(
                 error.close_reason,
                 CloseReason::Normal | CloseReason::GoingAway | CloseReason::Dead

@@ -10,4 +10,6 @@ pub(crate) struct End {
     pub(crate) ours: bool,
     /// Whether the peer has broken a rule of the protocol, or a limit.
     pub(crate) misbehaved: bool,
+    /// Whether the peer has answered all calls that it has taken, so that the others have not run.
+    pub(crate) drained: bool,
 }

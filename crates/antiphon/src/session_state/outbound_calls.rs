@@ -352,6 +352,7 @@ impl Future for Waiting {
                     reason: "the session has dropped the call".into(),
                     ours: false,
                     misbehaved: false,
+                    drained: false,
                 }),
             })
         })

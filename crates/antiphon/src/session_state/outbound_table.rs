@@ -133,7 +133,7 @@ impl Calls {
 
     pub(super) fn lose(mut self, taken: u64, end: &Arc<End>) {
         for (_, waiter) in self.pending.drain() {
-            let sent = waiter.serial <= taken;
+            let sent = waiter.serial <= taken && !end.drained;
             let end = Arc::clone(end);
             let _ = waiter.tell.send(CallEnd::Lost { sent, end });
         }
@@ -158,6 +158,45 @@ impl Calls {
         match self.unmatched > MAX_UNMATCHED {
             true => Err(TooManyUnmatched),
             false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer that has answered all that it has taken has not run the others.
+    #[tokio::test]
+    async fn a_lost_call_may_have_run_if_it_was_handed_over_and_the_peer_has_not_said_otherwise() {
+        for (serial, taken, drained, expected) in [
+            (3, 2, false, false),
+            (3, 3, false, true),
+            (3, 4, false, true),
+            (3, 2, true, false),
+            (3, 3, true, false),
+        ] {
+            let mut calls = Calls::default();
+            let (tell, told) = oneshot::channel();
+            let waiter = Waiter {
+                serial,
+                tell,
+                opens: None,
+                progress: None,
+                room: None,
+            };
+            assert!(calls.pending.insert("1", waiter).is_ok());
+            let end = End {
+                reason: "x".into(),
+                ours: false,
+                misbehaved: false,
+                drained,
+            };
+            calls.lose(taken, &Arc::new(end));
+            let Ok(CallEnd::Lost { sent, .. }) = told.await else {
+                panic!("it was not lost");
+            };
+            assert_eq!(sent, expected, "{serial} {taken} {drained}");
         }
     }
 }

@@ -13,11 +13,15 @@ use crate::client::http::{BodyFault, Received};
 use crate::client::late::Late;
 use crate::client::prepared_request::PreparedRequest;
 use crate::client::unserved::Unserved;
+use crate::error::unavailable;
 use crate::identity::Identity;
 use crate::router::BoxError;
 use crate::transport::memory::MemoryWire;
 use crate::transport::nats::{Delivery, Failure, RequestHeaders, Requests};
 use crate::transport::tls::client::ClientTls;
+
+/// What the names begin with that the protocol reserves.
+const PROTOCOL: &str = "rpc.";
 
 /// The way of a client through a broker. It connects with the first request.
 pub(in crate::client) struct NatsChannel {
@@ -84,7 +88,7 @@ impl NatsChannel {
         let body = match delivery.map_err(told)? {
             Delivery::Response(text) if text.len() > max => Err(BodyFault::TooLong(max)),
             Delivery::Response(text) => Ok(text),
-            Delivery::NobodyServes { was_served } => Ok(nobody(was_served)),
+            Delivery::NobodyServes { was_served } => Ok(nobody(method, was_served)),
         };
         Ok(received(StatusCode::OK, body))
     }
@@ -110,7 +114,7 @@ impl NatsChannel {
         };
         let opened = requests.open_session(method, &headers, max).await;
         opened.map_err(|failure| match failure {
-            Failure::Unserved { was_served } => Unserved(unserved(was_served)).into(),
+            Failure::Unserved { was_served } => Unserved(unserved(method, was_served)).into(),
             other => told(other),
         })
     }
@@ -143,20 +147,18 @@ fn told(failure: Failure) -> BoxError {
 }
 
 /// The answer to a call that no server has taken. It is an error of a server, because nothing has run.
-fn unserved(was_served: bool) -> ErrorObject {
-    match was_served {
-        true => ErrorObject::new(
-            ErrorCode::OVERLOADED,
-            "No server of this method is there now",
-        ),
+fn unserved(method: &str, was_served: bool) -> ErrorObject {
+    // Every server has the methods of the protocol itself.
+    match was_served || method.starts_with(PROTOCOL) {
+        true => unavailable(false),
         false => ErrorObject::of(ErrorCode::METHOD_NOT_FOUND),
     }
 }
 
 /// The text of this answer.
-fn nobody(was_served: bool) -> Bytes {
+fn nobody(method: &str, was_served: bool) -> Bytes {
     let mut text = Vec::new();
-    message::write_error(&mut text, b"null", &unserved(was_served));
+    message::write_error(&mut text, b"null", &unserved(method, was_served));
     text.into()
 }
 

@@ -203,6 +203,15 @@ impl Remote {
         self
     }
 
+    /// Declares that a method tells of its progress, so that this passes through a broker, too: such a call
+    /// needs a session with one of the servers there, and others do not. Over other transports progress
+    /// always passes.
+    pub fn progress(mut self, method: impl AsRef<str>) -> Self {
+        let method = Pattern::new(method.as_ref());
+        self.declared.progress.push(method);
+        self
+    }
+
     /// Sets whether equal calls at the same time of a method that changes nothing are forwarded as one.
     /// Default: `true`.
     pub fn share(mut self, yes: bool) -> Self {

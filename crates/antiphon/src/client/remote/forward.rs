@@ -61,6 +61,8 @@ pub(super) struct Declared {
     pub(super) subscriptions: Vec<(Pattern, Box<str>)>,
     pub(super) idempotent: Vec<Pattern>,
     pub(super) read_only: Vec<Pattern>,
+    /// Methods that tell of their progress.
+    pub(super) progress: Vec<Pattern>,
 }
 
 /// What is known of one method of another server.
@@ -68,6 +70,8 @@ pub(super) struct Known {
     /// The method that ends its subscriptions, if it opens some.
     pub(super) ends: Option<Box<str>>,
     pub(super) effects: Effects,
+    /// Whether it is said to tell of its progress.
+    pub(super) progress: bool,
 }
 
 impl Declared {
@@ -89,7 +93,11 @@ impl Declared {
             (false, false) => Effects::Any,
         };
         let effects = told.map_or(own, |told| told.effects.max(own));
-        Known { ends, effects }
+        Known {
+            ends,
+            effects,
+            progress: has(&self.progress),
+        }
     }
 }
 
@@ -106,7 +114,13 @@ impl Forwarder {
         if told.is_none() && self.described_only {
             return Reply::error(ErrorCode::METHOD_NOT_FOUND);
         }
-        let Known { ends, effects } = self.declared.with(name, told);
+        let Known {
+            ends,
+            effects,
+            progress,
+        } = self.declared.with(name, told);
+        // Through a broker, it takes a session with one server.
+        let progress = progress || !self.client.scope.shared.uses_broker();
         if call.origin.only_streams && ends.is_none() {
             // Any page can make a browser ask so.
             return Reply::error(ErrorCode::METHOD_NOT_FOUND);
@@ -122,16 +136,24 @@ impl Forwarder {
                 }
                 call.answer(Ok(()))
             }
-            _ if effects == Effects::ReadOnly => self.read(name, call, ctx).await,
-            _ => self.forward(name, effects, call, ctx).await,
+            _ if effects == Effects::ReadOnly => self.read(name, call, ctx, progress).await,
+            _ => {
+                let asked = self.pending(name, effects, call.params());
+                self.forward(asked, call, ctx, progress).await
+            }
         }
     }
 
     /// Answers a call with what the other server answers to it.
-    async fn forward(&self, name: &str, effects: Effects, mut call: Call, ctx: &Context) -> Reply {
-        let asked = self.pending(name, effects, call.params());
+    async fn forward(
+        &self,
+        asked: PendingCall<Box<RawValue>>,
+        mut call: Call,
+        ctx: &Context,
+        progress: bool,
+    ) -> Reply {
         call.forget_params();
-        call.answer_raw(ask(asked, ctx).await)
+        call.answer_raw(ask(asked, ctx, progress).await)
     }
 
     /// The parameters as they came, with what the client adds to all calls.
@@ -161,14 +183,15 @@ impl Forwarder {
     }
 
     /// Answers a call that changes nothing: from the cache, together with an equal one, or by itself.
-    async fn read(&self, name: &str, mut call: Call, ctx: &Context) -> Reply {
+    async fn read(&self, name: &str, mut call: Call, ctx: &Context, progress: bool) -> Reply {
         let effects = Effects::ReadOnly;
         let time = self.cache.time_of(name);
         // What depends on the caller is nobody else's.
         let is_own = self.client.scope.shared.forwards_identity();
         let length = name.len() + call.params().map_or(0, str::len);
         if is_own || length > MAX_KEY || (self.flights.is_none() && time.is_none()) {
-            return self.forward(name, effects, call, ctx).await;
+            let asked = self.pending(name, effects, call.params());
+            return self.forward(asked, call, ctx, progress).await;
         }
         let key = key(name, call.params());
         if time.is_some()
@@ -189,7 +212,7 @@ impl Forwarder {
         let Some(flights) = shared.filter(|_| Handle::try_current().is_ok()) else {
             let asked = self.pending(name, effects, call.params());
             call.forget_params();
-            let outcome = ask(asked, ctx).await;
+            let outcome = ask(asked, ctx, progress).await;
             keep(&outcome);
             return call.answer_raw(outcome);
         };
@@ -200,7 +223,11 @@ impl Forwarder {
                 ..ctx.current.clone()
             };
             let asked = current.enter(|| self.pending(name, effects, call.params()));
-            let asked = asked.on_progress(move |value| tell(&teller, value)).raw();
+            let asked = match progress {
+                true => asked.on_progress(move |value| tell(&teller, value)),
+                false => asked,
+            };
+            let asked = asked.raw();
             async move {
                 let outcome = asked.await.map_err(|error| fault::of(&error));
                 keep(&outcome);
@@ -237,8 +264,11 @@ impl Forwarder {
     }
 }
 
-/// Makes a call, and passes on what it tells of its progress meanwhile.
-async fn ask(asked: PendingCall<Box<RawValue>>, ctx: &Context) -> Outcome {
+/// Makes a call, and passes on what it tells of its progress meanwhile, if it may.
+async fn ask(asked: PendingCall<Box<RawValue>>, ctx: &Context, progress: bool) -> Outcome {
+    if !progress {
+        return asked.raw().await.map_err(|error| fault::of(&error));
+    }
     let (tell, mut told) = mpsc::channel::<Box<RawValue>>(MAX_PROGRESS);
     let asked = asked.on_progress(move |value: Box<RawValue>| {
         if value.get().len() <= MAX_PROGRESS_BYTES {

@@ -25,6 +25,9 @@ use crate::shutdown::Shutdown;
 /// What brokers show of a server.
 const NAME: &str = "antiphon server";
 
+/// A name of the namespace that the protocol reserves, which every server has.
+const PROTOCOL: &str = "rpc.discover";
+
 /// How long a broker has to take the last responses.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -185,7 +188,9 @@ impl Service {
             subscriptions.spawn(discovery::answer(Arc::clone(self), asked));
         }
         let methods = setup.dispatcher.tree().methods(Access::Public);
+        // What the protocol reserves is in no document.
         let names = methods.iter().map(|method| method.name());
+        let names = names.chain([PROTOCOL]);
         for subject in self.subjects.of_service(names) {
             let group = self.name.clone();
             let calls = client.queue_subscribe(subject.clone(), group).await?;

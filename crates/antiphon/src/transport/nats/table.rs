@@ -112,6 +112,7 @@ impl Table {
         }
     }
 
+    /// Whether servers of this subscription were there.
     pub(super) fn was_served(&self, service: &str) -> bool {
         let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         served.contains(service)

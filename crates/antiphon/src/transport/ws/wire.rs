@@ -18,7 +18,7 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
 use crate::memory_budget::Account;
-use crate::session::{CloseReason, Traffic, Wire, WireError};
+use crate::session::{CloseReason, DRAINED, Traffic, Wire, WireError};
 use crate::transport::byte_stream::Socket;
 use crate::transport::ws::frame_limits::{FrameLimited, MAX_HEADER, READ};
 use crate::transport::ws::outbox::Outbox;
@@ -248,9 +248,13 @@ impl<S: Socket> Wire for WsWire<S> {
                     let _ = self.with_frames(None, |frames, bridge| frames.flush(bridge));
                     continue;
                 }
-                Ok(Message::Close(_)) => {
+                Ok(Message::Close(frame)) => {
                     self.dismissed();
-                    return Poll::Ready(None);
+                    let is_drained = frame.is_some_and(|frame| {
+                        u16::from(frame.code) == CloseReason::GoingAway as u16
+                            && frame.reason.as_str() == DRAINED
+                    });
+                    return Poll::Ready(is_drained.then(|| Err(WireError::drained())));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Poll::Pending;
@@ -330,9 +334,13 @@ impl<S: Socket> Wire for WsWire<S> {
                 // After the end of the stream tungstenite would send no close frame, although the
                 // peer may still be reading. A new context does not have that state.
                 self.frames = None;
+                let reason = match why {
+                    CloseReason::GoingAway => DRAINED,
+                    _ => "",
+                };
                 let frame = CloseFrame {
                     code: (why as u16).into(),
-                    reason: Utf8Bytes::from_static(""),
+                    reason: Utf8Bytes::from_static(reason),
                 };
                 let _ = self.with_frames(None, |frames, bridge| frames.close(bridge, Some(frame)));
                 self.frames = None;

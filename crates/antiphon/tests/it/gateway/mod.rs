@@ -1,5 +1,7 @@
 //! Tests of a gateway in front of servers of several transports.
 
+#[cfg(feature = "nats")]
+mod broker;
 mod hostile;
 mod restart;
 mod shown;
@@ -31,7 +33,12 @@ struct Serving {
 impl Serving {
     /// Serves a router at this address.
     async fn of(router: Router, bind: &str) -> Self {
-        let server = Server::new(router).bind(bind).listen().await.unwrap();
+        Self::of_server(Server::new(router), bind).await
+    }
+
+    /// Runs a server at this address.
+    async fn of_server(server: Server, bind: &str) -> Self {
+        let server = server.bind(bind).listen().await.unwrap();
         let (url, handle) = (server.url(), server.handle());
         let task = tokio::spawn(server.serve()).abort_handle();
         Self { url, handle, task }

@@ -221,6 +221,7 @@ impl Drop for Events {
             reason: "the event stream is closed".into(),
             ours: false,
             misbehaved: false,
+            drained: false,
         });
     }
 }

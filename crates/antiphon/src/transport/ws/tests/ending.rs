@@ -1,6 +1,7 @@
 //! Ends of connections.
 
 use super::*;
+use crate::session::DRAINED;
 
 #[tokio::test]
 async fn a_close_frame_is_answered_and_ends_the_stream() {
@@ -30,6 +31,28 @@ async fn a_close_frame_is_answered_and_ends_the_stream() {
 }
 
 #[tokio::test]
+async fn only_a_peer_that_says_so_has_answered_all_calls() {
+    for (code, reason, is_drained) in [
+        (1001_u16, DRAINED, true),
+        (1001, "", false),
+        (1001, "bye", false),
+        (1000, DRAINED, false),
+    ] {
+        let (mut peer, mut wire) = raw(1000);
+        let mut payload = code.to_be_bytes().to_vec();
+        payload.extend_from_slice(reason.as_bytes());
+        let frame = masked(FIN | CLOSE, &payload);
+        peer.write_all(&frame).await.unwrap();
+        let ended = receive(&mut wire).await.map(|received| {
+            let error = received.unwrap_err();
+            error.close_reason == CloseReason::GoingAway
+        });
+        assert_eq!(ended.is_some_and(|yes| yes), is_drained, "{code} {reason}");
+        assert_eq!(ended.is_some(), is_drained, "{code} {reason}");
+    }
+}
+
+#[tokio::test]
 async fn two_wires_part_in_good_order() {
     for client_first in [true, false] {
         let (client, server) = pair();
@@ -40,7 +63,9 @@ async fn two_wires_part_in_good_order() {
         };
         let parting = poll_fn(|cx| one.poll_close(cx, CloseReason::GoingAway));
         let other = async {
-            assert!(receive(&mut two).await.is_none());
+            // What it says when it goes away.
+            let error = receive(&mut two).await.unwrap().unwrap_err();
+            assert_eq!(error.close_reason, CloseReason::GoingAway);
             poll_fn(|cx| two.poll_close(cx, CloseReason::Normal))
                 .await
                 .unwrap();
