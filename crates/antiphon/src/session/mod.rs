@@ -48,4 +48,4 @@ mod wire;
 pub(crate) use config::SessionConfig;
 pub(crate) use event_loop::Session;
 pub use limits::SessionLimits;
-pub(crate) use wire::{CloseReason, DRAINED, Traffic, Wire, WireError};
+pub(crate) use wire::{CloseReason, Traffic, Wire, WireError};

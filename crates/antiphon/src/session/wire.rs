@@ -100,10 +100,6 @@ pub(crate) struct WireError {
     pub(crate) close_reason: CloseReason,
 }
 
-/// What a peer that goes away says beside its close reason, where the transport has room for it. It has
-/// answered all calls that it has taken, and takes no more: so those without an answer may be sent elsewhere.
-pub(crate) const DRAINED: &str = "calls without an answer have not run";
-
 /// The close reason sent to the peer, on transports that have one. The numbers are those of
 /// WebSocket close frames (RFC 6455, section 7.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,11 +133,6 @@ impl WireError {
 }
 
 impl WireError {
-    /// The peer goes away, and has answered all calls.
-    pub(crate) fn drained() -> Self {
-        Self::new("the peer has stopped", CloseReason::GoingAway)
-    }
-
     /// The server has no memory left for what the peer sends.
     pub(crate) fn exhausted() -> Self {
         Self::new("no memory for its message", CloseReason::TryAgain)

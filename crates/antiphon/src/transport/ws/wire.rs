@@ -18,10 +18,14 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
 use crate::memory_budget::Account;
-use crate::session::{CloseReason, DRAINED, Traffic, Wire, WireError};
+use crate::session::{CloseReason, Traffic, Wire, WireError};
 use crate::transport::byte_stream::Socket;
 use crate::transport::ws::frame_limits::{FrameLimited, MAX_HEADER, READ};
 use crate::transport::ws::outbox::Outbox;
+
+/// What a peer that goes away says in its close frame. It has answered all calls that it has taken, and
+/// takes no more: those without an answer may be sent elsewhere.
+pub(super) const DRAINED: &str = "calls without an answer have not run";
 
 /// A message is small next to one that is this many times as long.
 const SMALL_PART: usize = 8;
@@ -254,7 +258,7 @@ impl<S: Socket> Wire for WsWire<S> {
                         u16::from(frame.code) == CloseReason::GoingAway as u16
                             && frame.reason.as_str() == DRAINED
                     });
-                    return Poll::Ready(is_drained.then(|| Err(WireError::drained())));
+                    return Poll::Ready(is_drained.then(|| Err(drained())));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Poll::Pending;
@@ -364,6 +368,11 @@ impl<S: Socket> Wire for WsWire<S> {
             self.outbox.rest();
         }
     }
+}
+
+/// The peer goes away, and has answered all calls.
+fn drained() -> WireError {
+    WireError::new("the peer has stopped", CloseReason::GoingAway)
 }
 
 fn config(max_message: usize, read: usize) -> WebSocketConfig {

@@ -1,7 +1,7 @@
 //! Ends of connections.
 
 use super::*;
-use crate::session::DRAINED;
+use crate::transport::ws::wire::DRAINED;
 
 #[tokio::test]
 async fn a_close_frame_is_answered_and_ends_the_stream() {
