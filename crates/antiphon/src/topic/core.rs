@@ -351,10 +351,16 @@ impl Core {
         for subscriber in keys.members().flat_map(Members::iter) {
             subscriber.end(Over::Closed);
         }
+        // Another worker produces them now, or nobody.
+        for key in std::mem::take(&mut keys.produced) {
+            self.hooks.note(Change::Last, &key);
+        }
         if let Some((link, topic)) = self.link.get() {
             // Under the lock, so that another one of this name is registered behind it.
             link.detach(*topic);
         }
+        drop(keys);
+        self.hooks.tell();
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Channel<M> {
     pub(super) round: u32,
     /// Whether it is among the spare ones.
     spare: bool,
+    /// Whether it was used since it became one.
+    used: bool,
     /// The last items, which `history.rs` keeps.
     pub(super) history: VecDeque<Arc<Item>>,
 }
@@ -282,23 +284,29 @@ impl<M: Audience> Keys<M> {
             Upkeep::Own => self.remove(key),
             Upkeep::Follows => {}
             Upkeep::Shared { spare } => {
-                if let Some(channel) = self.table.get_mut(key)
-                    && !std::mem::replace(&mut channel.spare, true)
-                {
-                    self.idle.push_back((name, channel.id));
+                if let Some(channel) = self.table.get_mut(key) {
+                    match std::mem::replace(&mut channel.spare, true) {
+                        true => channel.used = true,
+                        false => self.idle.push_back((name, channel.id)),
+                    }
                 }
                 while self.idle.len() > spare && self.drop_idle().is_some() {}
             }
         }
     }
 
-    /// Removes the key that has been idle longest; `None` if no more of them are known.
+    /// Removes the key that has been idle longest, or passes it by if it was used meanwhile; `None` if no
+    /// more of them are known.
     fn drop_idle(&mut self) -> Option<bool> {
         let (key, id) = self.idle.pop_front()?;
         let channel = self.table.get_mut(&key).filter(|channel| channel.id == id);
         let Some(channel) = channel else {
             return Some(false);
         };
+        if std::mem::take(&mut channel.used) {
+            self.idle.push_back((key, id));
+            return Some(false);
+        }
         channel.spare = false;
         let is_idle = !channel.is_followed() && channel.history.is_empty();
         if is_idle {

@@ -157,9 +157,11 @@ impl Subscriber {
         self.miss(Missed::Unknown);
     }
 
-    /// Nothing is taken until it is told what to begin with.
-    pub(super) fn pause(&self) {
-        self.lock().is_paused = true;
+    /// Nothing is taken until it is told what to begin with. Returns `false` if it is over.
+    pub(super) fn pause(&self) -> bool {
+        let mut queue = self.lock();
+        queue.is_paused = queue.over.is_none();
+        queue.is_paused
     }
 
     /// Ends it, because there is no memory for what it was to begin with.

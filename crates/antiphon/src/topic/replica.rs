@@ -10,6 +10,7 @@ use super::gaps::Missed;
 use super::hooks::Change;
 use super::item::Text;
 use super::keys::{Channel, Keys, Numbered, max_shared_keys};
+use super::link::buffer::MAX_NAME;
 use super::link::fields::ItemPlace;
 use super::link::pending::Named;
 use super::link::worker_end::{Link, Replica};
@@ -21,6 +22,13 @@ impl Core {
     pub(super) fn follow(self: &Arc<Self>, link: &Arc<Link>, name: &str, nth: u32) {
         let mut keys = self.lock();
         if self.link.get().is_some() || keys.closed {
+            return;
+        }
+        if name.len() > MAX_NAME {
+            drop(keys);
+            tracing::error!(
+                "the name of a topic is too long for workers to share it: {MAX_NAME} bytes"
+            );
             return;
         }
         let replica: Weak<Self> = Arc::downgrade(self);
@@ -40,12 +48,13 @@ impl Core {
         keys.set_limits(max_shared_keys(self.limits.keys), self.limits.history);
         keys.restart(0);
         let all = (!keys.all.is_empty()).then_some(None);
-        drop(keys);
         let counted = before.len() as u64;
         self.counts.published.fetch_sub(counted, Ordering::Relaxed);
+        // Before what others publish from now on.
         for item in before {
-            drop(link.publish(topic, &item.key, item.text().clone()));
+            link.publish_kept(topic, &item.key, item.text().clone());
         }
+        drop(keys);
         for key in all.into_iter().chain(subscribed.iter().map(Some)) {
             if let Some(key) = key {
                 // Which worker starts the producer is the supervisor's decision now.
@@ -272,6 +281,8 @@ impl Replica for Core {
         let mut keys = self.lock();
         let key: Arc<str> = key.into();
         match starts {
+            // Its supervisor has not heard that it was dropped.
+            true if keys.closed => {}
             true if keys.produced.insert(Arc::clone(&key)) => self.hooks.note(Change::First, &key),
             false if keys.produced.remove(&key) => self.hooks.note(Change::Last, &key),
             _ => {}
@@ -282,10 +293,12 @@ impl Replica for Core {
 
     fn refused(&self, key: &str) {
         let keys = self.lock();
-        tracing::warn!("a topic has too many keys for another one");
         let channel = keys.get(key).filter(|channel| channel.id == 0);
         if let Some(channel) = channel {
             channel.members.iter().for_each(|one| one.end(Over::Lagged));
         }
+        drop(keys);
+        // A program may publish its log.
+        tracing::warn!("a topic has too many keys for another one");
     }
 }

@@ -54,7 +54,10 @@ impl Core {
             drop((paused, keys));
             return self.replay(&editing, subscriber, key, place).is_ok();
         }
-        subscriber.pause();
+        if !subscriber.pause() {
+            // Nobody would ever say where it goes on.
+            return true;
+        }
         let question = if keys.live { self.ask(&mut paused) } else { 0 };
         paused.waiting.push(Waiting {
             subscriber: Arc::downgrade(subscriber),

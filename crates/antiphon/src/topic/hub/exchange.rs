@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::task::{Context, Waker};
 
-use super::super::item::Text;
+use super::super::item::{Item, Text};
 use super::super::keys::{HistoryLimits, MAX_KEY};
-use super::super::link::buffer::Malformed;
+use super::super::link::buffer::{MAX_NAME, MAX_TEXT, Malformed};
 use super::super::link::frame::ToHub;
 use super::log::{Entry, Log, MAX_BYTES};
 use super::peer::Peer;
@@ -102,6 +102,10 @@ impl Hub {
                 keys,
                 name,
             } => {
+                let may = |peer: &Peer| peer.may_attach(number) && name.len() <= MAX_NAME;
+                if !self.peers.get(&peer).is_some_and(may) {
+                    return Err(Malformed);
+                }
                 let id = self.open(
                     name,
                     nth,
@@ -110,9 +114,7 @@ impl Hub {
                 );
                 let worker = self.peers.get_mut(&peer).ok_or(Malformed)?;
                 let topic = self.topics.get_mut(&id).ok_or(Malformed)?;
-                if !worker.attach(number, id, topic, self.log.end()) {
-                    return Err(Malformed);
-                }
+                worker.attach(number, id, topic, self.log.end())?;
                 topic.workers.insert(peer);
             }
             ToHub::Unregister { topic, keeps } => match self.detach(peer, topic) {
@@ -129,7 +131,11 @@ impl Hub {
                 if key.len() > MAX_KEY {
                     return Err(Malformed);
                 }
-                topic.publish(peer, key, Text::of_raw(text)?, &mut entries);
+                let text = Text::of_raw(text)?;
+                if Item::bytes_of(key, &text) > MAX_TEXT {
+                    return Err(Malformed);
+                }
+                topic.publish(peer, key, text, &mut entries);
             }
             ToHub::Ask { topic, question } => {
                 let attached = self
@@ -176,7 +182,11 @@ impl Hub {
         }
         self.add(entries);
         self.wake();
-        Ok(())
+        let worker = self.peers.get(&peer);
+        match worker.is_some_and(Peer::has_gone_wrong) {
+            true => Err(Malformed),
+            false => Ok(()),
+        }
     }
 
     /// Writes what a worker is to be told, or wakes its task when there is something.

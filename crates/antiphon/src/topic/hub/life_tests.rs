@@ -215,3 +215,48 @@ fn a_worker_gets_all_histories_while_a_flood_goes_on() {
     }
     panic!("it does not become ready");
 }
+
+/// Nobody could tell it where it goes on.
+#[test]
+fn a_subscriber_that_is_over_does_not_wait_for_what_is_behind_its_cursor() {
+    let ended = |feed: &Feed| matches!(feed.next(), Next::Over { .. });
+    let mut hub = Hub::default();
+    let mut workers = [Worker::new(&mut hub, 5)];
+    settle(&mut hub, &mut workers);
+    let worker = &workers[0];
+    let epoch = worker.topic.core().lock().epoch;
+    let ahead = format!("{epoch:x}-1-9");
+    let mut cut_off = worker.topic.subscribe("a").into_feed();
+    worker.link.end();
+    cut_off.resume(&ahead);
+    assert!(ended(&cut_off));
+
+    // One without a history yet, and one with an item to come.
+    for settles in [false, true] {
+        let mut hub = Hub::default();
+        let mut workers = [Worker::new(&mut hub, 5)];
+        if settles {
+            settle(&mut hub, &mut workers);
+        }
+        let mut dropped = workers[0].topic.subscribe("a").into_feed();
+        let epoch = workers[0].topic.core().lock().epoch;
+        workers[0].topic = Topic::builder("another").build();
+        dropped.resume(&format!("{epoch:x}-1-9"));
+        assert!(ended(&dropped), "{settles}");
+    }
+}
+
+#[test]
+fn what_publishes_a_key_stops_when_its_topic_is_dropped() {
+    let mut hub = Hub::default();
+    let mut workers = [Worker::new(&mut hub, 5)];
+    settle(&mut hub, &mut workers);
+    let feed = workers[0].topic.subscribe("a").into_feed();
+    settle(&mut hub, &mut workers);
+    let produces = Arc::clone(&workers[0].produces);
+    assert!(produces.lock().unwrap().contains("a"));
+    workers[0].topic = Topic::builder("another").build();
+    assert!(produces.lock().unwrap().is_empty());
+    drop(feed);
+    settle(&mut hub, &mut workers);
+}

@@ -55,6 +55,15 @@ pub(super) enum Entry {
 }
 
 impl Entry {
+    /// Whether a worker has to be told of it although histories have what it says.
+    pub(super) fn concerns(&self, peer: u64) -> bool {
+        match self {
+            Self::Item { origin, .. } => *origin == peer,
+            Self::Refused { worker, .. } => *worker == peer,
+            _ => false,
+        }
+    }
+
     fn bytes(&self) -> usize {
         OVERHEAD
             + match self {

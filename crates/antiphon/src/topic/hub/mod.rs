@@ -10,13 +10,17 @@
 //! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
+//! | `script.rs` | histories and keys, as it is told of them |
 //! | `begin_tests.rs` | subscribers that are there before the history |
+//! | `bounds_tests.rs` | what a worker cannot do to the supervisor and to others |
 //! | `model_tests.rs` | random use by workers that come, go and are slow |
 //! | `life_tests.rs` | topics that are dropped and made again, producers that stop |
 //! | `resume_tests.rs` | subscribers that go on at another worker |
 
 #[cfg(test)]
 mod begin_tests;
+#[cfg(test)]
+mod bounds_tests;
 pub(crate) mod exchange;
 #[cfg(test)]
 mod life_tests;
@@ -26,4 +30,5 @@ mod model_tests;
 mod peer;
 #[cfg(test)]
 mod resume_tests;
+mod script;
 mod shared_topic;

@@ -3,16 +3,24 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
-use super::super::item::Item;
-use super::super::link::fields::ItemPlace;
+use super::super::link::buffer::Malformed;
 use super::super::link::frame::ToWorker;
 use super::log::{Entry, Log};
+use super::script::{Part, history, place, write_item};
 use super::shared_topic::SharedTopic;
 
 /// A worker that is refused this many keys without reading the answers has gone wrong.
 const MAX_REFUSED: usize = 65_536;
+
+/// The most items of a worker that may leave the log before it has taken them. It waits with so many
+/// before that it publishes no more.
+const MAX_SKIPPED: usize = 1 << 22;
+
+/// The most starts and stops of what publishes keys that may wait for a worker.
+const MAX_PRODUCE: usize = 1 << 20;
+
+/// The most topics of a worker.
+const MAX_TOPICS: usize = 1 << 18;
 
 /// A worker.
 pub(super) struct Peer {
@@ -33,6 +41,8 @@ pub(super) struct Peer {
     refused: VecDeque<(u64, Arc<str>)>,
     /// What comes before the log: histories and keys.
     script: VecDeque<Part>,
+    /// Whether topics may be behind.
+    any_behind: bool,
 }
 
 /// A topic of a worker.
@@ -41,61 +51,13 @@ pub(super) struct Attached {
     /// The entry of the log from which on the worker is told; histories have what was before.
     from: u64,
     /// The number of the last item of the topic that it has been told.
-    serial: u64,
+    pub(super) serial: u64,
     /// Whether it has to get the history first.
     is_behind: bool,
     /// Whether it has got one.
-    is_live: bool,
+    pub(super) is_live: bool,
     /// The keys that it has subscribers of, or produces.
     pub(super) keys: HashSet<Arc<str>>,
-}
-
-/// A part of what a worker is told before it is told of the log.
-enum Part {
-    Begin {
-        topic: u32,
-        fresh: bool,
-        epoch: u64,
-    },
-    Item(u32, Arc<Item>),
-    Key {
-        topic: u32,
-        key: Arc<str>,
-        id: u64,
-        number: u64,
-        total: u32,
-    },
-    All(u32, u32),
-    Live {
-        topic: u32,
-        serial: u64,
-        /// When the last item came.
-        last: Option<Instant>,
-    },
-}
-
-fn place(item: &Item) -> ItemPlace {
-    ItemPlace {
-        channel: item.place.channel,
-        number: item.place.number,
-        serial: item.serial,
-    }
-}
-
-/// The microseconds since then.
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
-fn write_item(topic: u32, item: &Item, known: bool, out: &mut Vec<u8>) {
-    ToWorker::Item {
-        topic,
-        known,
-        place: place(item),
-        key: &item.key,
-        text: item.text().raw(),
-    }
-    .write(out);
 }
 
 impl Peer {
@@ -110,7 +72,18 @@ impl Peer {
             refusals: 0,
             refused: VecDeque::new(),
             script: VecDeque::new(),
+            any_behind: false,
         }
+    }
+
+    /// Whether it may have another topic, with this number.
+    pub(super) fn may_attach(&self, number: u32) -> bool {
+        self.attached.len() < MAX_TOPICS && !self.attached.contains_key(&number)
+    }
+
+    /// Whether more waits for it than for a worker that does as it should.
+    pub(super) fn has_gone_wrong(&self) -> bool {
+        self.skipped.len() > MAX_SKIPPED || self.produce.len() > MAX_PRODUCE
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -118,17 +91,20 @@ impl Peer {
     }
 
     /// It has a topic, whose history it gets as it is now: what comes from now on, also from this worker
-    /// itself, is for those who have subscribed there. Returns whether it had neither that number nor
-    /// that topic.
+    /// itself, is for those who have subscribed there.
+    ///
+    /// # Errors
+    ///
+    /// If it has that number or that topic already.
     pub(super) fn attach(
         &mut self,
         number: u32,
         id: u64,
         topic: &SharedTopic,
         log_end: u64,
-    ) -> bool {
-        if self.attached.contains_key(&number) || self.numbers.contains_key(&id) {
-            return false;
+    ) -> Result<(), Malformed> {
+        if !self.may_attach(number) || self.numbers.contains_key(&id) {
+            return Err(Malformed);
         }
         let attached = Attached {
             topic: id,
@@ -141,13 +117,14 @@ impl Peer {
         self.numbers.insert(id, number);
         self.attached.insert(number, attached);
         self.prepare(number, Some(topic), log_end);
-        true
+        Ok(())
     }
 
     pub(super) fn detach(&mut self, number: u32) -> Option<Attached> {
         let attached = self.attached.remove(&number)?;
         self.numbers.remove(&attached.topic);
         self.produce.retain(|(topic, ..)| *topic != number);
+        self.script.retain(|part| part.topic() != number);
         Some(attached)
     }
 
@@ -188,10 +165,7 @@ impl Peer {
         } else if let Some(part) = self.script.pop_front() {
             self.write_part(&part, out);
         } else if self.position < log.first() {
-            // It has not kept up.
-            self.position = log.first();
-            let attached = self.attached.values_mut();
-            attached.for_each(|attached| attached.is_behind = true);
+            self.fall_behind(log);
         } else if let Some((number, topic)) = self.behind() {
             self.prepare(number, topics.get(&topic), log.end());
         } else if let Some((topic, key)) = self.refused.pop_front() {
@@ -209,13 +183,34 @@ impl Peer {
         true
     }
 
+    /// It has not kept up. It gets the histories, which have what is in the log by now. So what it has to take
+    /// does not fill the log meanwhile, and it catches up however much it has to be told.
+    fn fall_behind(&mut self, log: &Log) {
+        for number in log.first()..log.end() {
+            if let Some(entry) = log.get(number)
+                && entry.concerns(self.id)
+            {
+                self.left_the_log(number, entry.clone());
+            }
+        }
+        self.position = log.end();
+        self.any_behind = true;
+        let attached = self.attached.values_mut();
+        attached.for_each(|attached| attached.is_behind = true);
+    }
+
     /// A topic of which it gets the history now. Those that it has not got yet come first: else one that
     /// is published faster than the worker reads would hold up the others, and the start of the worker.
-    fn behind(&self) -> Option<(u32, u64)> {
+    fn behind(&mut self) -> Option<(u32, u64)> {
+        if !self.any_behind {
+            return None;
+        }
         let attached = self.attached.iter();
         let behind = attached.filter(|(_, attached)| attached.is_behind);
-        let (number, attached) = behind.min_by_key(|(_, attached)| attached.is_live)?;
-        Some((*number, attached.topic))
+        let next = behind.min_by_key(|(_, attached)| attached.is_live);
+        let next = next.map(|(number, attached)| (*number, attached.topic));
+        self.any_behind = next.is_some();
+        next
     }
 
     /// Prepares the history of a topic, up to the end of the log.
@@ -228,91 +223,12 @@ impl Peer {
         let Some(topic) = topic else {
             return;
         };
-        let keys = &topic.keys;
-        self.script.push_back(Part::Begin {
-            topic: number,
-            fresh: !attached.is_live,
-            epoch: keys.epoch,
-        });
-        let items = keys.all_after(attached.serial, keys.serial);
-        let items = items.into_iter().map(|item| Part::Item(number, item));
-        self.script.extend(items);
-        let (totals, all) = topic.totals();
-        let totals = totals.map(|(key, id, last, total)| Part::Key {
-            topic: number,
-            key: Arc::clone(key),
-            id,
-            number: last,
-            total,
-        });
-        self.script.extend(totals);
-        self.script.push_back(Part::All(number, all));
-        self.script.push_back(Part::Live {
-            topic: number,
-            serial: keys.serial,
-            last: topic.last_item,
-        });
+        self.script.extend(history(number, topic, attached));
     }
 
     fn write_part(&mut self, part: &Part, out: &mut Vec<u8>) {
-        let number = match part {
-            Part::Begin { topic, .. }
-            | Part::Item(topic, _)
-            | Part::Key { topic, .. }
-            | Part::All(topic, _)
-            | Part::Live { topic, .. } => *topic,
-        };
-        let Some(attached) = self.attached.get_mut(&number) else {
-            return;
-        };
-        match part {
-            Part::Begin {
-                topic,
-                fresh,
-                epoch,
-            } => ToWorker::Begin {
-                topic: *topic,
-                fresh: *fresh,
-                epoch: *epoch,
-            }
-            .write(out),
-            Part::Item(topic, item) => {
-                attached.serial = item.serial;
-                write_item(*topic, item, true, out);
-            }
-            Part::Key {
-                topic,
-                key,
-                id,
-                number,
-                total,
-            } => ToWorker::Key {
-                topic: *topic,
-                total: *total,
-                id: *id,
-                number: *number,
-                key,
-            }
-            .write(out),
-            Part::All(topic, total) => ToWorker::All {
-                topic: *topic,
-                total: *total,
-            }
-            .write(out),
-            Part::Live {
-                topic,
-                serial,
-                last,
-            } => {
-                attached.is_live = true;
-                attached.serial = *serial;
-                ToWorker::Live {
-                    topic: *topic,
-                    serial: *serial,
-                    quiet: last.map_or(u64::MAX, micros),
-                }
-                .write(out);
-            }
+        if let Some(attached) = self.attached.get_mut(&part.topic()) {
+            part.write(attached, out);
         }
     }
 

@@ -1,13 +1,16 @@
 //! Buffer that cuts messages out of the bytes that were read.
 
 /// Bytes of the length before each message.
-pub(super) const LENGTH: usize = 4;
+pub(in crate::topic) const LENGTH: usize = 4;
 
 /// The most bytes of the text of an item on its way to the supervisor.
 pub(in crate::topic) const MAX_TEXT: usize = 32 * 1024 * 1024;
 
 /// The most bytes of a message: an item with its key.
 const MAX_FRAME: usize = MAX_TEXT + 1024;
+
+/// The most bytes of the name of a topic that workers share.
+pub(in crate::topic) const MAX_NAME: usize = 4096;
 
 /// How much is read at once.
 const READ: usize = 64 * 1024;

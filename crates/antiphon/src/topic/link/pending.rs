@@ -81,6 +81,16 @@ pub(super) struct Pending {
 impl Pending {
     /// Adds an item, unless too many wait.
     pub(super) fn add(&mut self, topic: u32, key: &str, text: Text) -> Published {
+        let bytes = Item::bytes_of(key, &text);
+        let is_full = self.items >= MAX_ITEMS || self.bytes + bytes > MAX_BYTES;
+        if self.items > 0 && is_full {
+            return Published::failed(PublishError::QueueFull);
+        }
+        self.add_kept(topic, key, text)
+    }
+
+    /// Adds an item, however many wait.
+    pub(super) fn add_kept(&mut self, topic: u32, key: &str, text: Text) -> Published {
         let (answer, answered) = oneshot::channel();
         let item = Sent {
             topic,
@@ -89,10 +99,6 @@ impl Pending {
             answer,
         };
         let bytes = item.bytes();
-        let is_full = self.items >= MAX_ITEMS || self.bytes + bytes > MAX_BYTES;
-        if self.items > 0 && is_full {
-            return Published::failed(PublishError::QueueFull);
-        }
         self.items += 1;
         self.bytes += bytes;
         self.queued.push_back(Queued::Item(item));

@@ -157,6 +157,16 @@ impl Link {
         published
     }
 
+    /// Sends an item that was published before there was a supervisor, and which the history keeps. There is
+    /// room for all of them: their memory is that of the history, which has them no more.
+    pub(in crate::topic) fn publish_kept(&self, topic: u32, key: &str, text: Text) {
+        let mut state = self.lock();
+        if !state.is_gone && Item::bytes_of(key, &text) <= MAX_TEXT {
+            drop(state.pending.add_kept(topic, key, text));
+            state.wake();
+        }
+    }
+
     /// The number of subscribers of a key has changed; `None` for those of all keys.
     pub(in crate::topic) fn count_changed(&self, topic: u32, key: Option<&Arc<str>>) {
         let mut state = self.lock();
