@@ -23,7 +23,8 @@ impl Tree {
                 continue;
             };
             let section = self.node(remote.node).prefix().to_owned();
-            for method in &described.methods {
+            let seen_there = described.methods.iter();
+            for method in seen_there.filter(|method| method.access <= reader.access()) {
                 let name = format!("{section}{}", method.name);
                 if name.len() <= MAX_NAME && !self.has(&name) && seen.insert(name.clone()) {
                     all.push(Forwarded {

@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `tree.rs` | [`Tree`]: the methods of a frozen router, and their namespaces |
+//! | `access.rs` | which callers a method is for |
 //! | `effects.rs` | whether a call may run twice |
 //! | `remote.rs`, `forwarded.rs` | methods of other servers that a router forwards; these in listings |
 //! | `schema_source.rs`, `no_schema_source.rs` | JSON Schemas of types, and default values of parameters |
@@ -10,6 +11,7 @@
 //! | `documents/` | OpenRPC, Markdown and HTML |
 //! | `page/` | the documentation page for browsers |
 
+mod access;
 #[cfg(feature = "describe")]
 mod documents;
 mod effects;
@@ -22,11 +24,12 @@ pub(crate) mod rst;
 pub(crate) mod schema_source;
 mod tree;
 
+pub use access::Access;
 #[cfg(feature = "describe")]
 pub use documents::{OpenRpc, OpenRpcDocument, Specification};
 pub(crate) use effects::Effects;
 pub(crate) use remote::{
     RemoteMethod, RemoteMethods, RemoteNode, RemoteSource, ServedBy, UpstreamState,
 };
-pub use tree::{Access, MethodInfo, Node, ParamInfo, Reader, Tree};
 pub(crate) use tree::{Inner, NodeInner};
+pub use tree::{MethodInfo, Node, ParamInfo, Reader, Tree};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::describe::access::Access;
 use crate::describe::effects::Effects;
 
 /// The most bytes of a name: as many as a method of a router may have.
@@ -85,6 +86,8 @@ pub(crate) struct RemoteMethod {
     /// The method that ends its subscriptions, if it opens some.
     pub(crate) unsubscribe: Option<Box<str>>,
     pub(crate) effects: Effects,
+    /// Who may call it there. We may be a local caller of a server on this machine; our callers are not.
+    pub(crate) access: Access,
 }
 
 /// The members of a document that are read here.
@@ -106,6 +109,8 @@ struct Method {
     idempotent: bool,
     #[serde(default, rename = "x-read-only")]
     read_only: bool,
+    #[serde(default, rename = "x-access")]
+    access: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +157,7 @@ impl RemoteMethods {
                 doc: doc.into(),
                 unsubscribe,
                 effects,
+                access: access(method.access.as_deref()),
             })
         });
         let mut methods: Vec<_> = methods.collect();
@@ -170,6 +176,15 @@ impl RemoteMethods {
             .methods
             .binary_search_by(|method| (*method.name).cmp(name));
         self.methods.get(at.ok()?)
+    }
+}
+
+/// The access that a document demands. What is not known is for nobody but admins.
+pub(crate) fn access(text: Option<&str>) -> Access {
+    match text {
+        None => Access::Public,
+        Some("local") => Access::Local,
+        Some(_) => Access::Admin,
     }
 }
 

@@ -202,14 +202,17 @@ impl Drop for Pick<'_> {
     fn drop(&mut self) {
         let member = self.member;
         member.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let noted = {
+        let (noted, is_up) = {
             let mut health = member.health();
-            health.note(self.verdict, self.is_probe, self.policy, Instant::now())
+            let noted = health.note(self.verdict, self.is_probe, self.policy, Instant::now());
+            (noted, health.is_up())
         };
         if matches!(self.verdict, Verdict::Failed | Verdict::Down) && !self.is_check {
             member.failed.fetch_add(1, Ordering::Relaxed);
         }
-        if self.is_check && noted == Some(false) {
+        // Also if a call has found out first, or another one has come up since.
+        let is_bad = !matches!(self.verdict, Verdict::Well | Verdict::Nothing);
+        if self.is_check && is_bad && !is_up {
             member.silent.notify_waiters();
         }
         match noted {

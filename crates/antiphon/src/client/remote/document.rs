@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use antiphon_proto::ErrorObject;
+use antiphon_proto::{ErrorCode, ErrorObject};
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -221,7 +221,7 @@ impl Documents {
             Err(error) => match error.kind() {
                 ErrorKind::NotSent => return Found::Away,
                 // Many servers do not describe themselves.
-                ErrorKind::Refused(_) => return Found::None,
+                ErrorKind::Refused(error) if !is_passing(error) => return Found::None,
                 _ => match error.reason() {
                     Some(Reason::TooLong(_) | Reason::Decode(_) | Reason::Answer(_)) => {
                         Err(error.to_string())
@@ -248,6 +248,17 @@ impl Documents {
             }
         }
     }
+}
+
+/// Whether a server refuses because of what goes on there, and may tell its methods a little later.
+fn is_passing(error: &ErrorObject) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::OVERLOADED
+            | ErrorCode::LIMIT_EXCEEDED
+            | ErrorCode::TIMEOUT
+            | ErrorCode::UNAUTHENTICATED
+    )
 }
 
 async fn ask(documents: Weak<Documents>, client: Client) {

@@ -114,6 +114,9 @@ impl Forwarder {
         if told.is_none() && self.described_only {
             return Reply::error(ErrorCode::METHOD_NOT_FOUND);
         }
+        if told.is_some_and(|told| told.access > call.origin.access()) {
+            return Reply::error(ErrorCode::METHOD_NOT_FOUND);
+        }
         let Known {
             ends,
             effects,

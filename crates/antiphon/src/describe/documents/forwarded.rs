@@ -6,13 +6,17 @@ use serde_json::{Map, Value};
 
 use crate::describe::documents::document::OpenRpcDocument;
 use crate::describe::documents::model::{Document, Method, Tag};
+use crate::describe::remote::access;
 use crate::describe::{Node, Reader, RemoteMethods, Tree};
 
 /// Where references to schemas point.
 const SCHEMAS: &str = "#/components/schemas/";
 
 /// Members that say what the other server asks of its callers. Ours are asked here.
-const RIGHTS: [&str; 5] = ["x-access", "x-public", "x-scopes", "x-cost", SERVED_BY];
+const RIGHTS: [&str; 4] = ["x-public", "x-scopes", "x-cost", SERVED_BY];
+
+/// The member that says of which callers a method knows. Ours are asked for it, too.
+const ACCESS: &str = "x-access";
 
 /// The member of a method with the name of the servers that it is forwarded to.
 const SERVED_BY: &str = "x-served-by";
@@ -35,6 +39,11 @@ impl Tree {
             // It was read before, so this fails only for what is no OpenRPC in other members.
             if let Some(document) = rename(&described, &node, &space) {
                 for mut method in document.methods {
+                    let demanded = method.extensions.get(ACCESS);
+                    let demanded = access(demanded.map(|value| value.as_str().unwrap_or_default()));
+                    if demanded > reader.access() {
+                        continue;
+                    }
                     if self.has(&method.name) || !seen.insert(method.name.clone()) {
                         continue;
                     }

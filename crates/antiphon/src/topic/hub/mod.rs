@@ -10,6 +10,7 @@
 //! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
+//! | `attached.rs` | a topic of one worker |
 //! | `script.rs` | histories and keys, as it is told of them |
 //! | `begin_tests.rs` | subscribers that are there before the history |
 //! | `bounds_tests.rs` | what a worker cannot do to the supervisor and to others |
@@ -17,6 +18,7 @@
 //! | `life_tests.rs` | topics that are dropped and made again, producers that stop |
 //! | `resume_tests.rs` | subscribers that go on at another worker |
 
+mod attached;
 #[cfg(test)]
 mod begin_tests;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::link::buffer::Malformed;
 use super::super::link::frame::ToWorker;
+use super::attached::Attached;
 use super::log::{Entry, Log};
 use super::script::{Part, history, place, write_item};
 use super::shared_topic::SharedTopic;
@@ -43,21 +44,6 @@ pub(super) struct Peer {
     script: VecDeque<Part>,
     /// Whether topics may be behind.
     any_behind: bool,
-}
-
-/// A topic of a worker.
-pub(super) struct Attached {
-    pub(super) topic: u64,
-    /// The entry of the log from which on the worker is told; histories have what was before.
-    from: u64,
-    /// The number of the last item of the topic that it has been told.
-    pub(super) serial: u64,
-    /// Whether it has to get the history first.
-    is_behind: bool,
-    /// Whether it has got one.
-    pub(super) is_live: bool,
-    /// The keys that it has subscribers of, or produces.
-    pub(super) keys: HashSet<Arc<str>>,
 }
 
 impl Peer {

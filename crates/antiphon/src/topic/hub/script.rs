@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::item::Item;
 use super::super::link::fields::ItemPlace;
 use super::super::link::frame::ToWorker;
-use super::peer::Attached;
+use super::attached::Attached;
 use super::shared_topic::SharedTopic;
 
 /// A part of what a worker is told before it is told of the log.

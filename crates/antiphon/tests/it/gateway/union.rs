@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use antiphon::client::{Client, Remote};
 use antiphon::{
-    AuthenticationError, Authenticator, Credentials, Gateway, Identity, Method, Router,
+    Access, AuthenticationError, Authenticator, Credentials, Gateway, Identity, Method, Router,
 };
 use serde_json::{Value, json};
 
 use super::{client, code, serve};
 use crate::client_support::scripted;
+use crate::support::call;
+use crate::support::http1::post;
 use crate::support::test_server::{Log, TestServer};
 
 /// A client of a server in the same process, each of whose methods answers with the server's name.
@@ -220,5 +222,47 @@ async fn callers_need_the_scopes_of_an_upstream_also_for_what_is_kept() {
     ] {
         let outcome = client(token).call::<Value>(method, ()).await;
         assert_eq!(code(&outcome), expected, "{token:?} {method}");
+    }
+}
+
+/// The gateway itself is a local caller of a server on its machine, and its callers are not.
+#[tokio::test]
+async fn methods_for_local_callers_of_an_upstream_are_for_local_callers_here() {
+    let there = Router::new()
+        .method_fn("open", || "for all")
+        .method(Method::function("secret", || "for few").access(Access::Local))
+        .method(Method::function("owned", || "for one").access(Access::Admin));
+    let there = super::Serving::of(there, "127.0.0.1:0").await;
+    let upstream = Client::connect(there.at("ws")).unwrap();
+    let server = serve(Gateway::new().upstream_at("x", upstream)).await;
+    let mut http = server.connect().await;
+    let mut ask = async |stranger: bool, method: &str| {
+        let origin = if stranger {
+            "X-Forwarded-For: 1.1.1.1\r\n"
+        } else {
+            ""
+        };
+        let call = call("1", method, "[]");
+        http.ask(post(origin, &call)).await.json()
+    };
+    let listed = async |names: &Value| {
+        let names = names["result"].to_string();
+        ["x.open", "x.secret", "x.owned"].map(|name| names.contains(name))
+    };
+    for (stranger, secret) in [(false, json!("for few")), (true, Value::Null)] {
+        let open = ask(stranger, "x.open").await;
+        assert_eq!(open["result"], "for all", "{stranger}");
+        let answer = ask(stranger, "x.secret").await;
+        assert_eq!(answer["result"], secret, "{stranger}: {answer}");
+        if stranger {
+            assert_eq!(answer["error"]["code"], -32601);
+        }
+        // Nobody but its owner knows of it.
+        assert_eq!(ask(stranger, "x.owned").await["error"]["code"], -32601);
+        for listing in ["functions_list", "rpc.discover"] {
+            let names = ask(stranger, listing).await;
+            let names = listed(&names).await;
+            assert_eq!(names, [true, !stranger, false], "{stranger} {listing}");
+        }
     }
 }
