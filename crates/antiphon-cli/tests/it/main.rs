@@ -15,6 +15,8 @@ mod auth;
 mod batch;
 mod bearer;
 mod call;
+#[cfg(all(target_os = "linux", feature = "nats"))]
+mod cluster;
 mod codegen;
 #[cfg(unix)]
 mod console;
