@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use antiphon::client::Remote;
-use antiphon::{Client, Gateway};
+use antiphon::{Address, Client, Gateway};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -63,7 +63,7 @@ impl FromStr for Upstream {
         };
         let split = text.split_once('=').filter(|(name, _)| is_name(name));
         let (name, servers) = split.map_or((None, text), |(name, rest)| (Some(name), rest));
-        let servers: Vec<_> = servers.split(',').map(str::to_owned).collect();
+        let servers = Address::split_list(servers);
         if servers.iter().any(String::is_empty) {
             return Err(Failure::usage(format!("`{text}`: an address is missing")));
         }
@@ -126,6 +126,10 @@ mod tests {
                 Some("x tcp://a:1?framing=newline"),
             ),
             ("=ws://a", Some("- =ws://a")),
+            (
+                "x=nats://a,b/p?login=f,ws://c",
+                Some("x nats://a,b/p?login=f ws://c"),
+            ),
             ("", None),
             ("calc=", None),
             ("ws://a,", None),

@@ -35,8 +35,6 @@ use std::path::PathBuf;
 use antiphon_proto::Framing;
 pub(crate) use authority::authority;
 pub use nats::NatsAddress;
-#[cfg(feature = "server")]
-pub(crate) use nats::split_list;
 pub use nats_files::NatsFiles;
 pub use socket_access::SocketAccess;
 
@@ -160,6 +158,20 @@ pub enum Address {
 }
 
 impl Address {
+    /// The addresses in a list with commas between them. The commas between the hosts of a `nats:` address
+    /// are part of it.
+    ///
+    /// ```
+    /// use antiphon::Address;
+    ///
+    /// let list = "nats://a,b:4223/shop, ws://c:8060";
+    /// assert_eq!(Address::split_list(list), ["nats://a,b:4223/shop", "ws://c:8060"]);
+    /// ```
+    #[must_use]
+    pub fn split_list(list: &str) -> Vec<String> {
+        nats::split_list(list)
+    }
+
     /// Whether the address uses TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {

@@ -117,7 +117,6 @@ impl NatsAddress {
 
 /// The addresses in a list with commas between them. Those before the prefix of a service behind NATS
 /// servers are part of its address.
-#[cfg(feature = "server")]
 pub(crate) fn split_list(list: &str) -> Vec<String> {
     let mut addresses: Vec<String> = Vec::new();
     for part in list.split(',') {
@@ -224,7 +223,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "server")]
     fn a_list_keeps_the_servers_of_an_address_together() {
         fn check(list: &str, expected: &[&str]) {
             assert_eq!(split_list(list), expected, "{list}");

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::address::{Address, NatsAddress, split_list};
+use crate::address::{Address, NatsAddress};
 use crate::dispatch::Limits;
 use crate::memory_budget::MemoryBudgets;
 use crate::memory_budget::account::Accounts;
@@ -262,8 +262,11 @@ impl Settings {
         if self.bind.is_empty() && !others_are_served {
             return vec![DEFAULT_ADDRESS.to_owned()];
         }
-        let lists = self.bind.iter();
-        lists.flat_map(|list| split_list(list)).collect()
+        // A flag or a file may have cut a list at its commas, and so the address of several brokers.
+        match self.bind.is_empty() {
+            true => Vec::new(),
+            false => Address::split_list(&self.bind.join(",")),
+        }
     }
 
     /// The brokers among the addresses.
@@ -382,6 +385,8 @@ mod tests {
         assert!(addresses(&[], true).is_empty());
         assert_eq!(addresses(&[":1"], false), [":1"]);
         assert_eq!(addresses(&[":1, :2", ":3"], true), [":1", ":2", ":3"]);
+        let cut = ["nats://a", "b:1/p?login=f", ":2"];
+        assert_eq!(addresses(&cut, true), ["nats://a,b:1/p?login=f", ":2"]);
         // The default address that somebody asks for stays beside others.
         let both = ["127.0.0.1:8060", "unix:/run/x"];
         assert_eq!(addresses(&both, true), both);

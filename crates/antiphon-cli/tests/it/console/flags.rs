@@ -43,6 +43,7 @@ fn every_flag_that_the_documents_name_exists() {
         "docs/security.md",
         "docs/deploy.md",
         "docs/gateway.md",
+        "docs/cluster.md",
         "docs/limits.md",
         "SECURITY.md",
     ] {

@@ -5,6 +5,7 @@
 //! | `broker.rs` | a NATS server that belongs to one test |
 //! | `calls.rs` | calls, notifications, batches, names, limits |
 //! | `credentials.rs` | logins, tokens, keys, certificates |
+//! | `permissions.rs` | what the users of the documented settings may do |
 //! | `identity.rs` | who calls, signed by who passes it on |
 //! | `long_calls.rs` | acknowledgement, cancellation, servers that are gone |
 //! | `sessions.rs` | subscriptions, progress, and what ends a session |
@@ -24,6 +25,7 @@ mod history;
 mod identity;
 mod long_calls;
 mod outages;
+mod permissions;
 mod proxy;
 mod server_process;
 mod sessions;
