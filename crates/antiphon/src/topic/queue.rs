@@ -157,10 +157,15 @@ impl Subscriber {
         self.miss(Missed::Unknown);
     }
 
-    /// Nothing is taken until it is told what to begin with. Returns `false` if it is over.
+    /// Nothing is taken until it is told what to begin with. Returns `false` if it is over: then nothing
+    /// comes, and nobody knows what is missing.
     pub(super) fn pause(&self) -> bool {
         let mut queue = self.lock();
         queue.is_paused = queue.over.is_none();
+        if !queue.is_paused {
+            queue.clear();
+            queue.missed = Some(Missed::Unknown);
+        }
         queue.is_paused
     }
 

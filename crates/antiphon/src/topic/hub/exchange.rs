@@ -67,6 +67,7 @@ impl Hub {
         let Some(gone) = self.peers.get_mut(&peer) else {
             return;
         };
+        gone.forget_what_waits();
         let numbers: Vec<_> = gone.attached.keys().copied().collect();
         for number in numbers {
             if let Some(topic) = self.detach(peer, number) {

@@ -106,6 +106,12 @@ impl Peer {
         Ok(())
     }
 
+    /// It will be told nothing more.
+    pub(super) fn forget_what_waits(&mut self) {
+        self.script.clear();
+        self.produce.clear();
+    }
+
     pub(super) fn detach(&mut self, number: u32) -> Option<Attached> {
         let attached = self.attached.remove(&number)?;
         self.numbers.remove(&attached.topic);
