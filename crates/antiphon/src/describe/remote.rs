@@ -180,7 +180,7 @@ impl RemoteMethods {
 }
 
 /// The access that a document demands. What is not known is for nobody but admins.
-pub(crate) fn access(text: Option<&str>) -> Access {
+fn access(text: Option<&str>) -> Access {
     match text {
         None => Access::Public,
         Some("local") => Access::Local,

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::describe::documents::document::OpenRpcDocument;
 use crate::describe::documents::model::{Document, Method, Tag};
-use crate::describe::remote::access;
 use crate::describe::{Node, Reader, RemoteMethods, Tree};
 
 /// Where references to schemas point.
@@ -14,9 +13,6 @@ const SCHEMAS: &str = "#/components/schemas/";
 
 /// Members that say what the other server asks of its callers. Ours are asked here.
 const RIGHTS: [&str; 4] = ["x-public", "x-scopes", "x-cost", SERVED_BY];
-
-/// The member that says of which callers a method knows. Ours are asked for it, too.
-const ACCESS: &str = "x-access";
 
 /// The member of a method with the name of the servers that it is forwarded to.
 const SERVED_BY: &str = "x-served-by";
@@ -37,13 +33,8 @@ impl Tree {
             };
             let server = remote.source.served_by().name;
             // It was read before, so this fails only for what is no OpenRPC in other members.
-            if let Some(document) = rename(&described, &node, &space) {
+            if let Some(document) = rename(&described, &node, &space, reader) {
                 for mut method in document.methods {
-                    let demanded = method.extensions.get(ACCESS);
-                    let demanded = access(demanded.map(|value| value.as_str().unwrap_or_default()));
-                    if demanded > reader.access() {
-                        continue;
-                    }
                     if self.has(&method.name) || !seen.insert(method.name.clone()) {
                         continue;
                     }
@@ -60,9 +51,9 @@ impl Tree {
     }
 }
 
-/// The document with names as callers of this router know them.
+/// What this reader may see of the document, with names as callers of this router know them.
 /// `space` sets the names of its schemas apart from those of others.
-fn rename(described: &RemoteMethods, node: &Node, space: &str) -> Option<Document> {
+fn rename(described: &RemoteMethods, node: &Node, space: &str, reader: Reader) -> Option<Document> {
     let mut value: Value = serde_json::from_str(described.document.get()).ok()?;
     let own = format!("{SCHEMAS}{space}.");
     move_references(&mut value, &own);
@@ -71,7 +62,8 @@ fn rename(described: &RemoteMethods, node: &Node, space: &str) -> Option<Documen
         let Some(known) = method.name.strip_prefix(&*described.prefix) else {
             return false;
         };
-        if described.get(known).is_none() {
+        let told = described.get(known);
+        if told.is_none_or(|told| told.access > reader.access()) {
             return false;
         }
         let name = format!("{}{known}", node.prefix());

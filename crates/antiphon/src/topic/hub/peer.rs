@@ -77,11 +77,11 @@ impl Peer {
     }
 
     /// It has a topic, whose history it gets as it is now: what comes from now on, also from this worker
-    /// itself, is for those who have subscribed there.
+    /// itself, is for those who have subscribed there. The number is one that it [may](Self::may_attach) use.
     ///
     /// # Errors
     ///
-    /// If it has that number or that topic already.
+    /// If it has that topic already.
     pub(super) fn attach(
         &mut self,
         number: u32,
@@ -89,7 +89,7 @@ impl Peer {
         topic: &SharedTopic,
         log_end: u64,
     ) -> Result<(), Malformed> {
-        if !self.may_attach(number) || self.numbers.contains_key(&id) {
+        if self.numbers.contains_key(&id) {
             return Err(Malformed);
         }
         let attached = Attached {

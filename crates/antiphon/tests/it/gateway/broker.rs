@@ -1,14 +1,15 @@
 //! Servers behind a NATS server as an upstream: calls, subscriptions, and whatever fails on the way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use antiphon::client::{Balanced, Client, ErrorKind, Remote};
 use antiphon::{Context, Gateway, Router, Topic};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
+use super::load::Load;
 use super::{LIMIT, Serving, client, methods, serve};
 use crate::nats::broker::{Broker, until_answered};
 use crate::support::counter::Counter;
@@ -181,9 +182,6 @@ async fn a_server_that_has_gone_is_told_as_a_call_that_has_not_run() {
     until_answered(&caller).await;
 }
 
-/// Callers that make one call after the other.
-const CALLERS: i64 = 8;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_is_lost_while_servers_and_gateways_are_restarted() {
     let Some(broker) = Broker::start().await else {
@@ -206,62 +204,23 @@ async fn no_call_is_lost_while_servers_and_gateways_are_restarted() {
         gateways.push(gateway("127.0.0.1:0").await);
     }
     let urls: Vec<_> = gateways.iter().map(|one| one.at("ws")).collect();
-    let (stop, made) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|caller| {
-            let balanced = Balanced::of(urls.clone()).first_pause(Duration::from_millis(20));
-            let (client, stop) = (balanced.build().unwrap(), Arc::clone(&stop));
-            let made = Arc::clone(&made);
-            tokio::spawn(async move {
-                let mut number = caller;
-                while !stop.load(Ordering::Relaxed) {
-                    number += CALLERS;
-                    match number % 3 {
-                        0 => assert_eq!(client.call::<u64>("sleep", (2,)).await?, 2),
-                        _ => {
-                            let sum: i64 = client.call("add", (number, 1)).await?;
-                            assert_eq!(sum, number + 1);
-                        }
-                    }
-                    made.fetch_add(1, Ordering::Relaxed);
-                }
-                Ok::<_, antiphon::client::Error>(())
-            })
-        })
-        .collect();
-    let progress = async |more: u64| {
-        let goal = made.load(Ordering::Relaxed) + more;
-        while made.load(Ordering::Relaxed) < goal && !callers.iter().any(|one| one.is_finished()) {
-            sleep(Duration::from_millis(1)).await;
-        }
-    };
+    let load = Load::begin(|| {
+        let balanced = Balanced::of(urls.clone()).first_pause(Duration::from_millis(20));
+        balanced.build().unwrap()
+    });
     for round in 0..6 {
-        timeout(LIMIT, progress(200)).await.expect("calls go on");
+        load.progress(200).await;
         let at = round % 3;
         servers[at].handle.stop();
         until(|| servers[at].task.is_finished(), "a server stops").await;
-        timeout(LIMIT, progress(50)).await.expect("calls go on");
+        load.progress(50).await;
         servers[at] = behind(&broker, methods("a", &ran, &topic)).await;
         let at = round % 2;
         let address = gateways[at].at("http").replace("http://", "");
         gateways[at].handle.stop();
         until(|| gateways[at].task.is_finished(), "a gateway stops").await;
-        timeout(LIMIT, progress(50)).await.expect("calls go on");
+        load.progress(50).await;
         gateways[at] = gateway(&address).await;
     }
-    stop.store(true, Ordering::Relaxed);
-    for caller in callers {
-        let outcome = timeout(LIMIT, caller).await.unwrap().unwrap();
-        outcome.unwrap_or_else(|error| {
-            panic!(
-                "{} {error} {:?}",
-                made.load(Ordering::Relaxed),
-                error.kind()
-            )
-        });
-    }
-    assert!(made.load(Ordering::Relaxed) >= 1_800);
+    assert!(load.end("a broker").await >= 1_800);
 }

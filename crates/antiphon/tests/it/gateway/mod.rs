@@ -3,6 +3,7 @@
 #[cfg(feature = "nats")]
 mod broker;
 mod hostile;
+mod load;
 mod restart;
 mod shown;
 mod union;
