@@ -90,8 +90,6 @@ async fn check(balancer: &Balancer, index: usize, upstream: &Arc<Shared>, timeou
             },
             (ErrorKind::Rejected { status, .. }, _) if !status.is_server_error() => Verdict::Well,
             (ErrorKind::Local, _) | (_, Some(Reason::Token)) => Verdict::Nothing,
-            // There was no place for it, because the server has enough to do.
-            (ErrorKind::NotSent, Some(Reason::Deadline(_))) => Verdict::Nothing,
             // The time of a call may be over for a reason of its own, that of a check may not.
             _ if is_late => Verdict::Silent,
             _ => Verdict::Down,
