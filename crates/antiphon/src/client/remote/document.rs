@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use antiphon_proto::{ErrorCode, ErrorObject};
+use antiphon_proto::ErrorObject;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use crate::client::error::{Error, ErrorKind, Reason};
 use crate::client::handle::Client;
 use crate::current_call::CurrentCall;
 use crate::describe::RemoteMethods;
-use crate::error::Printable;
+use crate::error::{Printable, not_run};
 use crate::identity::Principal;
 
 /// The name that the OpenRPC specification gives to the method that describes all others.
@@ -250,15 +250,10 @@ impl Documents {
     }
 }
 
-/// Whether a server refuses because of what goes on there, and may tell its methods a little later.
+/// Whether a server says that it refuses because of what goes on there, so that it may tell its methods a
+/// little later. The code alone does not: other servers mean something else by it.
 fn is_passing(error: &ErrorObject) -> bool {
-    matches!(
-        error.code(),
-        ErrorCode::OVERLOADED
-            | ErrorCode::LIMIT_EXCEEDED
-            | ErrorCode::TIMEOUT
-            | ErrorCode::UNAUTHENTICATED
-    )
+    not_run(error).is_some() || error.retry_after().is_some()
 }
 
 async fn ask(documents: Weak<Documents>, client: Client) {
