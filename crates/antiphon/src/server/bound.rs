@@ -19,6 +19,7 @@ use crate::router::endpoint::BoxLayer;
 use crate::server::accept::Acceptor;
 use crate::server::app::App;
 use crate::server::authentication::NamedAuthenticators;
+use crate::server::broker_topics;
 use crate::server::brokers;
 use crate::server::builder::Server;
 use crate::server::connection_kind::ConnectionKind;
@@ -134,6 +135,7 @@ impl BoundServer {
             audit,
         };
         app.check_exposure(&settings)?;
+        broker_topics::begin(&settings).await?;
         // The last step that can fail: until here, the file of a server that runs already stays.
         let token_file = match (prepared, &token_path) {
             (Some(prepared), Some(path)) => Some(token_file(path, prepared.publish())?),

@@ -7,7 +7,7 @@
 //! | `settings_check/` | settings that cannot be meant |
 //! | `route_source.rs`, `http_layer.rs` | sources of routes; layers over HTTP requests |
 //! | `serve.rs` | binding, serving and stopping in the caller's runtime |
-//! | `brokers.rs` | brokers among the addresses |
+//! | `brokers.rs`, `broker_topics.rs` | brokers among the addresses; topics of all servers behind one |
 //! | `bound.rs` | [`BoundServer`]: a server with bound listeners |
 //! | `listener.rs`, `inherit.rs` | addresses → listening sockets; sockets from another process |
 //! | `reload.rs` | reload of a running server |
@@ -36,6 +36,7 @@ mod app;
 #[cfg_attr(not(feature = "auth"), path = "no_authentication.rs")]
 pub(crate) mod authentication;
 pub(crate) mod bound;
+mod broker_topics;
 mod brokers;
 mod builder;
 mod commands;

@@ -4,10 +4,9 @@
 //! replaces workers as if there were no topics. A panic there ends the channels of all workers, which
 //! are then replaced; the supervisor goes on.
 
-use std::cell::RefCell;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::task::Context;
 use std::thread;
 
@@ -16,8 +15,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, LocalSet};
 
 use super::topic_channel::{End, carry};
+use crate::address::NatsAddress;
 use crate::topic::hub::exchange::Hub;
 use crate::topic::link::buffer::Malformed;
+use crate::topic::link::in_process::{SharedHub, lock};
+use crate::transport::nats::topics::follow;
 
 /// Capacity of the queue of channels of new workers.
 const NEW_WORKERS: usize = 4096;
@@ -27,18 +29,27 @@ const NEW_WORKERS: usize = 4096;
 pub(crate) struct TopicThread(mpsc::Sender<UnixStream>);
 
 impl TopicThread {
-    /// Starts the thread. It ends with the last clone of this.
+    /// Starts the thread. It ends with the last clone of this. With a broker, topics are those of all its
+    /// servers.
     ///
     /// # Errors
     ///
     /// Those of the system, if there cannot be another thread.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start(broker: Option<NatsAddress>) -> io::Result<Self> {
         let (sender, mut workers) = mpsc::channel(NEW_WORKERS);
-        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         thread::Builder::new()
             .name("antiphon-topics".to_owned())
             .spawn(move || {
-                while let Err(error) = LocalSet::new().block_on(&runtime, pass_on(&mut workers)) {
+                // What tasks leave behind may need the runtime to end.
+                let _entered = runtime.enter();
+                let mut run = || {
+                    let passing_on = pass_on(&mut workers, broker.as_ref());
+                    LocalSet::new().block_on(&runtime, passing_on)
+                };
+                while let Err(error) = run() {
                     tracing::error!("the topics of all workers begin anew: {error}");
                 }
             })?;
@@ -59,13 +70,23 @@ impl TopicThread {
 }
 
 /// Serves workers until there will be no more. A panic in a task ends all of them.
-async fn pass_on(workers: &mut mpsc::Receiver<UnixStream>) -> Result<(), JoinError> {
-    let hub = Rc::new(RefCell::new(Hub::default()));
+async fn pass_on(
+    workers: &mut mpsc::Receiver<UnixStream>,
+    broker: Option<&NatsAddress>,
+) -> Result<(), JoinError> {
     let mut tasks = JoinSet::new();
+    let hub = match broker {
+        None => SharedHub::default(),
+        Some(address) => {
+            let hub = Arc::new(Mutex::new(Hub::with_broker()));
+            tasks.spawn_local(follow(Arc::clone(&hub), address.clone()));
+            hub
+        }
+    };
     loop {
         tokio::select! {
             worker = workers.recv() => match worker {
-                Some(channel) => drop(tasks.spawn_local(serve(Rc::clone(&hub), channel))),
+                Some(channel) => drop(tasks.spawn_local(serve(Arc::clone(&hub), channel))),
                 None => return Ok(()),
             },
             Some(ended) = tasks.join_next() => ended?,
@@ -73,29 +94,29 @@ async fn pass_on(workers: &mut mpsc::Receiver<UnixStream>) -> Result<(), JoinErr
     }
 }
 
-async fn serve(hub: Rc<RefCell<Hub>>, channel: UnixStream) {
-    let peer = hub.borrow_mut().connect();
+async fn serve(hub: SharedHub, channel: UnixStream) {
+    let peer = lock(&hub).connect();
     let end = HubEnd { hub, peer };
     match carry(channel, &end).await {
         Ok(()) => tracing::debug!("a worker has left the topics"),
         Err(error) => tracing::debug!("a worker has left the topics: {error}"),
     }
-    end.hub.borrow_mut().disconnect(peer);
+    lock(&end.hub).disconnect(peer);
 }
 
 /// The supervisor's end of the channel to one worker.
 struct HubEnd {
-    hub: Rc<RefCell<Hub>>,
+    hub: SharedHub,
     peer: u64,
 }
 
 impl End for HubEnd {
     fn poll_write(&self, cx: &Context<'_>, out: &mut Vec<u8>) {
-        self.hub.borrow_mut().poll_write(self.peer, cx, out);
+        lock(&self.hub).poll_write(self.peer, cx, out);
     }
 
     fn receive(&self, message: &[u8]) -> Result<(), Malformed> {
-        self.hub.borrow_mut().receive(self.peer, message)
+        lock(&self.hub).receive(self.peer, message)
     }
 }
 
@@ -108,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_says_nonsense_is_left_alone() {
-        let topics = TopicThread::start().unwrap();
+        let topics = TopicThread::start(None).unwrap();
         let add = || {
             let (ours, theirs) = UnixStream::pair().unwrap();
             topics.add(theirs).unwrap();

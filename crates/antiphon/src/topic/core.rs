@@ -138,7 +138,16 @@ impl Core {
             number: numbered.number,
         };
         let (key, serial) = (numbered.key, numbered.serial);
-        let item = Item::new(key, place, serial, keys.stamp, text, &self.memory);
+        let by_serial = keys.by_broker.is_some();
+        let item = Item::new(
+            key,
+            place,
+            serial,
+            keys.stamp,
+            text,
+            &self.memory,
+            by_serial,
+        );
         Arc::new(item)
     }
 
@@ -292,6 +301,11 @@ impl Core {
     pub(super) fn start(&self, joined: &Joined) -> Option<Place> {
         let keys = self.lock();
         let from = joined.subscriber.from.load(Ordering::Relaxed);
+        if keys.by_broker.is_some()
+            && let Some(key) = &joined.key
+        {
+            return keys.globalize(key, from).filter(|_| keys.live);
+        }
         let (channel, number) = match &joined.key {
             None => (0, from),
             Some(key) => match keys.get(key)?.id {

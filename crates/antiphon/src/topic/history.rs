@@ -22,6 +22,7 @@ impl<M: Audience> Keys<M> {
         };
         if self.limits.items == 0 || item.bytes() > self.limits.bytes {
             // What came before would not be complete without it.
+            self.note_lost(item.serial);
             self.forget_all(key);
             return self.vanish(key);
         }
@@ -132,6 +133,10 @@ impl<M: Audience> Keys<M> {
 
     /// Forgets the history of a key.
     pub(super) fn forget_all(&mut self, key: &str) {
+        let last = self.get(key).and_then(|channel| channel.history.back());
+        if let Some(serial) = last.map(|last| last.serial) {
+            self.note_lost(serial);
+        }
         while self
             .get(key)
             .is_some_and(|channel| !channel.history.is_empty())
@@ -146,6 +151,7 @@ impl<M: Audience> Keys<M> {
             let (serial, key) = self.order.pop_front()?;
             let first = self.get(&key).and_then(|channel| channel.history.front());
             if first.is_some_and(|first| first.serial == serial) {
+                self.note_lost(serial);
                 self.forget_first(&key);
                 self.vanish(&key);
                 return Some(());

@@ -39,6 +39,14 @@ impl Text {
         &self.0
     }
 
+    /// The text of an item that is written as JSON already.
+    pub(super) fn of_json(json: &[u8]) -> Self {
+        let mut text = Vec::with_capacity(BEFORE.len() + json.len() + BEHIND.len());
+        text.extend_from_slice(BEFORE);
+        text.extend_from_slice(json);
+        Self::end(text)
+    }
+
     /// A copy of such a text.
     ///
     /// # Errors
@@ -50,6 +58,12 @@ impl Text {
             true => Ok(Self(Bytes::copy_from_slice(raw))),
             false => Err(Malformed),
         }
+    }
+
+    /// The JSON text alone, in the same memory.
+    pub(super) fn json_bytes(&self) -> Bytes {
+        let end = self.0.len() - BEHIND.len();
+        self.0.slice(BEFORE.len()..end)
     }
 
     /// The JSON text alone.
@@ -70,6 +84,8 @@ pub(crate) struct Item {
     pub(super) stamp: u64,
     text: Text,
     cursor: CursorText,
+    /// Whether its number within the topic is its cursor, also for subscribers of its key.
+    by_serial: bool,
     pub(super) held: Held,
 }
 
@@ -81,12 +97,19 @@ impl Item {
         stamp: u64,
         text: Text,
         memory: &Arc<Memory>,
+        by_serial: bool,
     ) -> Self {
+        let overall = Place {
+            channel: 0,
+            number: serial,
+            ..place
+        };
         Self {
             place,
             serial,
             stamp,
-            cursor: CursorText::new(place),
+            cursor: CursorText::new(if by_serial { overall } else { place }),
+            by_serial,
             held: Held::new(memory, Self::bytes_of(&key, &text)),
             text,
             key,
@@ -139,7 +162,10 @@ impl Item {
 
     /// The text of its cursor alone.
     pub(crate) fn cursor(&self, all: bool) -> Box<str> {
-        let place = if all { self.overall() } else { self.place };
+        let place = match all || self.by_serial {
+            true => self.overall(),
+            false => self.place,
+        };
         place.to_string().into()
     }
 
@@ -212,7 +238,8 @@ mod tests {
                 channel: 3,
                 number,
             };
-            let item = Item::new(key.into(), place, serial, 0, Text::end(json), &memory);
+            let text = Text::end(json);
+            let item = Item::new(key.into(), place, serial, 0, text.clone(), &memory, false);
             assert_eq!(
                 (item.json(), item.plain()),
                 (&b"[1]"[..], &b",\"result\":[1]}}"[..])
@@ -227,6 +254,11 @@ mod tests {
                 assert_eq!(&*item.cursor(overall), cursor);
             }
             assert_eq!(memory.waiting(), item.bytes());
+            let kept = Item::new(key.into(), place, serial, 0, text, &memory, true);
+            let mut written = Vec::new();
+            kept.write_place(false, &mut written);
+            assert_eq!(written, format!(",\"cursor\":\"{all}\"").into_bytes());
+            assert_eq!((&*kept.cursor(false), &*kept.cursor(true)), (all, all));
         }
         assert_eq!(memory.waiting(), 0);
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::item::Item;
+use super::kept::Kept;
 use super::members::Audience;
 use super::memory::Memory;
 
@@ -22,11 +23,11 @@ pub(super) fn max_shared_keys(max: usize) -> usize {
 
 /// What a topic keeps for those who resume.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct HistoryLimits {
+pub(crate) struct HistoryLimits {
     /// Items of each key.
-    pub(super) items: usize,
+    pub(crate) items: usize,
     /// Bytes of all keys.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// Who decides which keys there are.
@@ -109,6 +110,10 @@ pub(super) struct Keys<M> {
     pub(super) closed: bool,
     /// Whether the histories are complete, in a worker. What comes before is only kept.
     pub(super) live: bool,
+    /// Whether items were missed that nobody can name, since the histories were complete last.
+    pub(super) broken: bool,
+    /// What a broker keeps, if it numbers the items.
+    pub(super) by_broker: Option<Kept>,
     /// Keys for which the hook for the first subscriber was called here, in a worker.
     pub(super) produced: HashSet<Arc<str>>,
 }
@@ -152,6 +157,8 @@ impl<M: Audience> Keys<M> {
             lasts: BTreeMap::new(),
             closed: false,
             live: true,
+            broken: false,
+            by_broker: None,
             produced: HashSet::new(),
         }
     }
@@ -198,6 +205,25 @@ impl<M: Audience> Keys<M> {
         });
         (self.epoch, self.upkeep, self.live) = (epoch, Upkeep::Follows, false);
         (self.serial, self.totals, self.all_total) = (0, 0, 0);
+        self.by_broker = None;
+    }
+
+    /// Forgets all items, of a table for several processes, and all keys that nobody needs: those that are
+    /// left have other numbers, and their items begin anew.
+    pub(super) fn renew(&mut self, epoch: u64, kept: Option<Kept>) {
+        let keys: Vec<_> = self.table.keys().cloned().collect();
+        keys.iter().for_each(|key| self.forget_all(key));
+        (self.order, self.idle) = (VecDeque::new(), VecDeque::new());
+        let last = &mut self.last;
+        self.table.retain(|_, channel| {
+            *last += 1;
+            (channel.id, channel.number) = (*last, 0);
+            (channel.spare, channel.used) = (false, false);
+            !channel.members.is_empty()
+        });
+        self.vanished = Vec::new();
+        (self.epoch, self.by_broker) = (epoch, kept);
+        (self.serial, self.lost) = (0, self.last);
     }
 
     /// All keys.

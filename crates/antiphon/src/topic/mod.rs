@@ -17,6 +17,7 @@
 //! | `core.rs`, `lock.rs` | numbering and delivery, and the lock around both |
 //! | `keys.rs`, `history.rs` | keys with their numbers and subscribers, and their last items |
 //! | `queue.rs`, `waiting.rs`, `gaps.rs` | the queue of a subscriber, what waits there, and what is missing |
+//! | `kept.rs` | [`Kept`](kept::Kept): places of items that a broker keeps |
 //! | `members.rs` | lists of subscribers |
 //! | `item.rs` | [`Item`]: the shared text |
 //! | `cursor.rs` | [`Cursor`]: a place from which a subscriber can go on |
@@ -47,6 +48,7 @@ mod history;
 mod hooks;
 pub(crate) mod hub;
 mod item;
+pub(crate) mod kept;
 mod keys;
 pub(crate) mod link;
 mod lock;
@@ -75,7 +77,9 @@ pub use event::Event;
 pub(crate) use feed::Feed;
 pub(crate) use gaps::Missed;
 pub(crate) use item::Item;
+pub(crate) use keys::HistoryLimits;
 pub use overflow::Overflow;
+pub(crate) use published::NotPublished;
 pub use published::{PublishError, Published};
 pub(crate) use queue::{Next, Over, QueueLimits};
 pub use reader::SubscriptionError;

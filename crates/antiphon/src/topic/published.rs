@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 /// What has become of an item that was published: a future of its number.
 ///
 /// Within one process the number is known at once. In a worker it is known when the supervisor has
-/// put the item into the history of the topic and on its way to all workers. Publishing does not depend
-/// on this value: it may be dropped, and an error is then logged.
+/// put the item into the history of the topic and on its way to all workers. If a broker keeps the items, it
+/// is the broker's number, known when the broker has the item. Publishing does not depend on this value: it may be dropped, and an error is then logged.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -112,15 +112,60 @@ pub enum PublishError {
     /// The key has more than 256 bytes.
     KeyTooLong,
     /// The item takes more than [`max_waiting`](crate::TopicBuilder::max_waiting), or in a worker more
-    /// than 32 MiB.
+    /// than 32 MiB, or more than a message of the broker may have.
     TooLarge,
     /// The item has no JSON form.
     NotJson(serde_json::Error),
     /// Too many items of this worker are on their way to the supervisor: they are published faster
     /// than they are passed on. Nobody gets this one.
     QueueFull,
-    /// The supervisor is gone, or the worker has lost it: nobody knows whether the item was published.
+    /// The broker that keeps the items of this topic is away, or does not take this one. Nobody gets it.
+    Unavailable,
+    /// The supervisor is gone, or the worker has lost it, or the broker has not answered: nobody knows
+    /// whether the item was published.
     Disconnected,
+}
+
+/// Why an item was not published, as a supervisor tells its worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotPublished {
+    TooLarge,
+    QueueFull,
+    Unavailable,
+    /// Nobody knows whether it was.
+    Unknown,
+}
+
+impl NotPublished {
+    pub(super) fn code(self) -> u32 {
+        match self {
+            Self::TooLarge => 0,
+            Self::QueueFull => 1,
+            Self::Unavailable => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    pub(super) fn of_code(code: u32) -> Option<Self> {
+        let all = [
+            Self::TooLarge,
+            Self::QueueFull,
+            Self::Unavailable,
+            Self::Unknown,
+        ];
+        all.into_iter().find(|one| one.code() == code)
+    }
+}
+
+impl From<NotPublished> for PublishError {
+    fn from(why: NotPublished) -> Self {
+        match why {
+            NotPublished::TooLarge => Self::TooLarge,
+            NotPublished::QueueFull => Self::QueueFull,
+            NotPublished::Unavailable => Self::Unavailable,
+            NotPublished::Unknown => Self::Disconnected,
+        }
+    }
 }
 
 impl fmt::Display for PublishError {
@@ -130,9 +175,10 @@ impl fmt::Display for PublishError {
             Self::TooLarge => f.write_str("the item is too large"),
             Self::NotJson(error) => write!(f, "the item has no JSON form: {error}"),
             Self::QueueFull => f.write_str("items are published faster than they are passed on"),
-            Self::Disconnected => {
-                f.write_str("the supervisor is gone, and whether the item was published is unknown")
-            }
+            Self::Unavailable => f.write_str("the broker of the topic does not take the item"),
+            Self::Disconnected => f.write_str(
+                "the supervisor is gone, or the broker: whether the item was published is unknown",
+            ),
         }
     }
 }
@@ -168,6 +214,7 @@ mod tests {
             (PublishError::TooLarge, "item is too large"),
             (PublishError::NotJson(not_json), "has no JSON form"),
             (PublishError::QueueFull, "faster than they are passed on"),
+            (PublishError::Unavailable, "does not take the item"),
             (PublishError::Disconnected, "supervisor is gone"),
         ] {
             let object = ErrorObject::from(error);

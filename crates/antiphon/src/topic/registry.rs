@@ -46,6 +46,13 @@ pub(super) fn add(name: &str, core: &Arc<Core>) {
     }
 }
 
+/// Whether the topics of this process follow a supervisor, or a hub of their own.
+pub(crate) fn follow_already() -> bool {
+    let registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    let link = registry.link.as_ref();
+    link.is_some_and(|link| !link.is_gone())
+}
+
 /// This process is a worker: all its topics, and those that are made later, follow the supervisor at
 /// the other end of this channel.
 pub(crate) fn work_with(link: &Arc<Link>) {

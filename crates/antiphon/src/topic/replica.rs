@@ -9,6 +9,7 @@ use super::counts::Counts;
 use super::gaps::Missed;
 use super::hooks::Change;
 use super::item::Text;
+use super::kept::Kept;
 use super::keys::{Channel, Keys, Numbered, max_shared_keys};
 use super::link::buffer::MAX_NAME;
 use super::link::fields::ItemPlace;
@@ -83,6 +84,7 @@ fn meet<'a>(
         Some((0, _)) => None,
         Some((known, _)) if known != id => {
             // It had vanished, and has come again.
+            keys.note_lost(keys.serial);
             keys.forget_all(key);
             Some(Missed::Unknown)
         }
@@ -90,6 +92,7 @@ fn meet<'a>(
             0 => None,
             count => {
                 // What was before would not be complete.
+                keys.note_lost(keys.serial);
                 keys.forget_all(key);
                 Some(Missed::Some(count))
             }
@@ -181,12 +184,16 @@ impl Replica for Core {
         }
     }
 
-    fn begin(&self, epoch: u64, fresh: bool) {
+    fn begin(&self, epoch: u64, fresh: bool, kept: Option<Kept>) {
         let mut keys = self.lock();
         keys.round = keys.round.wrapping_add(1);
         if fresh {
+            keys.broken |= keys.live;
             keys.restart(epoch);
         }
+        let lost = keys.by_broker.map_or(0, |kept| kept.lost);
+        keys.by_broker = kept;
+        keys.note_lost(lost);
     }
 
     fn item(&self, place: ItemPlace, known: bool, key: &str, text: Text) {
@@ -233,6 +240,7 @@ impl Replica for Core {
             return self.has_history();
         }
         (keys.live, keys.serial) = (true, serial);
+        let is_broken = std::mem::take(&mut keys.broken);
         // Others may have published since the first subscriber here has begun, before the supervisor had
         // heard of this worker's topic.
         let is_sure = self.made.elapsed() < quiet;
@@ -244,7 +252,9 @@ impl Replica for Core {
         for (number, subscriber) in all.chain(others) {
             // Nothing has come for it yet.
             subscriber.from.store(number, Ordering::Relaxed);
-            if number > 0 && !is_sure {
+            if is_broken {
+                subscriber.miss(Missed::Unknown);
+            } else if number > 0 && !is_sure {
                 subscriber.miss_at_start();
             }
         }

@@ -25,6 +25,10 @@ fn is_ahead(keys: &Keys<Members>, key: Option<&str>, place: Option<Place>) -> bo
         return false;
     };
     match key.map(|key| keys.get(key)) {
+        Some(known) if keys.by_broker.is_some() => {
+            let is_new = known.is_none_or(|channel| channel.id == 0);
+            place.channel == 0 && (is_new || place.number > keys.serial)
+        }
         None => place.channel == 0 && place.number > keys.serial,
         Some(Some(channel)) if channel.id == place.channel => place.number > channel.number,
         // A key that has come again has a higher number.
@@ -136,6 +140,7 @@ impl Core {
         let keys = self.lock_for(editing);
         let from = subscriber.from.load(Ordering::Relaxed);
         let place = place.filter(|place| place.epoch == keys.epoch);
+        let place = place.and_then(|place| keys.localize(place, key));
         let (items, missed) = keys.after(place, key, from);
         // What comes from now on is queued behind these. Filters may take their time.
         drop(keys);

@@ -14,6 +14,17 @@ use crate::memory_budget::account::Accounts;
 use crate::session::SessionConfig;
 use crate::shutdown::Shutdown;
 
+/// Topics over a broker.
+pub(crate) mod topics {
+    use crate::address::NatsAddress;
+    use crate::topic::link::in_process::SharedHub;
+
+    /// Does nothing: there is no broker.
+    pub(crate) async fn follow(_: SharedHub, _: NatsAddress) {
+        std::future::pending().await
+    }
+}
+
 /// A connection to a broker; cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct Broker(Infallible);

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A topic of a worker.
+#[derive(Debug)]
 pub(super) struct Attached {
     pub(super) topic: u64,
-    /// The entry of the log from which on the worker is told; histories have what was before.
+    /// The entry of the log from which on the worker is told; histories have what was before. The highest
+    /// number if it has to get the history first.
     pub(super) from: u64,
     /// The number of the last item of the topic that it has been told.
     pub(super) serial: u64,
@@ -16,4 +18,24 @@ pub(super) struct Attached {
     pub(super) is_live: bool,
     /// The keys that it has subscribers of, or produces.
     pub(super) keys: HashSet<Arc<str>>,
+}
+
+impl Attached {
+    /// A topic of which the worker knows nothing yet.
+    pub(super) fn new(topic: u64) -> Self {
+        Self {
+            topic,
+            from: u64::MAX,
+            serial: 0,
+            is_behind: true,
+            is_live: false,
+            keys: HashSet::new(),
+        }
+    }
+
+    /// What it knows does not count any more.
+    pub(super) fn renew(&mut self) {
+        (self.from, self.serial) = (u64::MAX, 0);
+        (self.is_behind, self.is_live) = (true, false);
+    }
 }

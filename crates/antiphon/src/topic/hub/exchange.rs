@@ -8,7 +8,8 @@ use super::super::item::{Item, Text};
 use super::super::keys::{HistoryLimits, MAX_KEY};
 use super::super::link::buffer::{MAX_NAME, MAX_TEXT, Malformed};
 use super::super::link::frame::ToHub;
-use super::log::{Entry, Log, MAX_BYTES};
+use super::broker_side::BrokerSide;
+use super::log::{Entry, Log, MAX_BYTES, Origin};
 use super::peer::Peer;
 use super::shared_topic::{Produce, SharedTopic, TooManyKeys};
 
@@ -20,17 +21,19 @@ const MAX_ABANDONED: usize = 256;
 
 /// The topics of all workers.
 pub(crate) struct Hub {
-    topics: BTreeMap<u64, SharedTopic>,
+    pub(super) topics: BTreeMap<u64, SharedTopic>,
     /// The topic of this name, and the first, second… of it.
-    names: HashMap<(Box<str>, u32), u64>,
+    pub(super) names: HashMap<(Box<str>, u32), u64>,
     last_topic: u64,
     /// Topics of workers that have died, from the oldest on.
     abandoned: VecDeque<u64>,
-    peers: BTreeMap<u64, Peer>,
+    pub(super) peers: BTreeMap<u64, Peer>,
     last_peer: u64,
     log: Log,
     /// Tasks of workers for which there was nothing to write.
     sleepers: BTreeMap<u64, Waker>,
+    /// The broker behind which there are other servers.
+    pub(super) broker: Option<BrokerSide>,
 }
 
 impl Default for Hub {
@@ -50,6 +53,7 @@ impl Hub {
             last_peer: 0,
             log: Log::new(bytes),
             sleepers: BTreeMap::new(),
+            broker: None,
         }
     }
 
@@ -136,18 +140,18 @@ impl Hub {
                 if Item::bytes_of(key, &text) > MAX_TEXT {
                     return Err(Malformed);
                 }
-                topic.publish(peer, key, text, &mut entries);
+                let (id, origin) = (
+                    topic.id,
+                    Origin {
+                        worker: peer,
+                        topic: number,
+                    },
+                );
+                self.publish(id, origin, key, text, &mut entries);
             }
             ToHub::Ask { topic, question } => {
-                let attached = self
-                    .peers
-                    .get(&peer)
-                    .and_then(|peer| peer.attached.get(&topic));
-                entries.push(Entry::Answer {
-                    topic: attached.ok_or(Malformed)?.topic,
-                    worker: peer,
-                    question,
-                });
+                let topic = self.topic(peer, topic).ok_or(Malformed)?.id;
+                self.ask(topic, peer, question, &mut entries);
             }
             ToHub::Stopped { topic: number, key } => {
                 let topic = self.topic(peer, number).ok_or(Malformed)?;
@@ -220,9 +224,10 @@ impl Hub {
         }
         self.last_topic += 1;
         let id = self.last_topic;
-        self.topics
-            .insert(id, SharedTopic::new(id, name, limits, keys));
+        let topic = SharedTopic::new(id, name, limits, keys);
+        self.topics.insert(id, topic);
         self.names.insert(slot, id);
+        self.opened(id, name, nth, limits);
         id
     }
 
@@ -253,7 +258,7 @@ impl Hub {
     }
 
     fn remove(&mut self, topic: u64) {
-        self.topics.remove(&topic);
+        self.removed(topic);
         self.names.retain(|_, known| *known != topic);
     }
 
@@ -294,7 +299,7 @@ impl Hub {
     }
 
     /// Adds to the log. What is beyond its limit goes; who has not taken it gets the histories.
-    fn add(&mut self, entries: Vec<Entry>) {
+    pub(super) fn add(&mut self, entries: Vec<Entry>) {
         for entry in entries {
             self.log.add(entry);
         }
@@ -304,7 +309,7 @@ impl Hub {
     fn take_first(&mut self) -> Option<()> {
         let (number, entry) = self.log.take_first()?;
         let concerned = match &entry {
-            Entry::Item { origin, .. } => origin,
+            Entry::Item { origin, .. } => &origin.worker,
             Entry::Refused { worker, .. } => worker,
             _ => return Some(()),
         };
@@ -320,7 +325,7 @@ impl Hub {
         while self.log.first() < taken && self.take_first().is_some() {}
     }
 
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         for (_, sleeper) in std::mem::take(&mut self.sleepers) {
             sleeper.wake();
         }

@@ -11,14 +11,30 @@ pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What an entry takes beside its text.
 const OVERHEAD: usize = size_of::<Entry>();
 
+/// A topic of a worker, which has published an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Origin {
+    pub(super) worker: u64,
+    /// The number that the topic has there.
+    pub(super) topic: u32,
+}
+
+impl Origin {
+    /// What comes from a broker; no worker has this number.
+    pub(super) const ELSEWHERE: Self = Self {
+        worker: 0,
+        topic: 0,
+    };
+}
+
 /// What all workers are told that have this topic.
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
     Item {
         topic: u64,
         item: Arc<Item>,
-        /// The worker that has published it.
-        origin: u64,
+        /// Who has published it.
+        origin: Origin,
         /// Whether its key is in the table.
         known: bool,
     },
@@ -58,7 +74,7 @@ impl Entry {
     /// Whether a worker has to be told of it although histories have what it says.
     pub(super) fn concerns(&self, peer: u64) -> bool {
         match self {
-            Self::Item { origin, .. } => *origin == peer,
+            Self::Item { origin, .. } => origin.worker == peer,
             Self::Refused { worker, .. } => *worker == peer,
             _ => false,
         }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `exchange.rs` | [`Hub`](exchange::Hub): workers that come and go, and what they say |
 //! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
+//! | `broker_side.rs` | [`BrokerSide`](broker_side::BrokerSide): what a broker is to be told, and what it says |
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
 //! | `attached.rs` | a topic of one worker |
@@ -23,6 +24,7 @@ mod attached;
 mod begin_tests;
 #[cfg(test)]
 mod bounds_tests;
+pub(crate) mod broker_side;
 pub(crate) mod exchange;
 #[cfg(test)]
 mod life_tests;

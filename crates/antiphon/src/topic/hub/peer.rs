@@ -1,10 +1,11 @@
 //! One worker, as its supervisor sees it: what it has taken, and what it is to be told.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::super::link::buffer::Malformed;
 use super::super::link::frame::ToWorker;
+use super::super::published::NotPublished;
 use super::attached::Attached;
 use super::log::{Entry, Log};
 use super::script::{Part, history, place, write_item};
@@ -13,9 +14,9 @@ use super::shared_topic::SharedTopic;
 /// A worker that is refused this many keys without reading the answers has gone wrong.
 const MAX_REFUSED: usize = 65_536;
 
-/// The most items of a worker that may leave the log before it has taken them. It waits with so many
-/// before that it publishes no more.
-const MAX_SKIPPED: usize = 1 << 22;
+/// The most answers about items that may wait for a worker. It waits with so many before that it publishes
+/// no more.
+const MAX_ANSWERS: usize = 1 << 22;
 
 /// The most starts and stops of what publishes keys that may wait for a worker.
 const MAX_PRODUCE: usize = 1 << 20;
@@ -28,12 +29,15 @@ pub(super) struct Peer {
     id: u64,
     /// The number of the next entry of the log.
     position: u64,
+    /// Items of this worker that a broker has to number, and their bytes.
+    pub(super) unnumbered: (usize, usize),
     /// Its topics, by the numbers that it has given them.
     pub(super) attached: BTreeMap<u32, Attached>,
     /// Those numbers, by topic.
     numbers: HashMap<u64, u32>,
-    /// Numbers of items of this worker that have left the log before it has taken them.
-    skipped: VecDeque<u64>,
+    /// What has become of items of this worker that it is not told of by the log, by the number of their
+    /// topic at the worker.
+    answers: VecDeque<(u32, Result<u64, NotPublished>)>,
     /// What it has to start and to stop.
     produce: VecDeque<(u32, Arc<str>, bool)>,
     /// How many keys were refused that it has not been told.
@@ -51,9 +55,10 @@ impl Peer {
         Self {
             id,
             position: log.end(),
+            unnumbered: (0, 0),
             attached: BTreeMap::new(),
             numbers: HashMap::new(),
-            skipped: VecDeque::new(),
+            answers: VecDeque::new(),
             produce: VecDeque::new(),
             refusals: 0,
             refused: VecDeque::new(),
@@ -69,7 +74,7 @@ impl Peer {
 
     /// Whether more waits for it than for a worker that does as it should.
     pub(super) fn has_gone_wrong(&self) -> bool {
-        self.skipped.len() > MAX_SKIPPED || self.produce.len() > MAX_PRODUCE
+        self.answers.len() > MAX_ANSWERS || self.produce.len() > MAX_PRODUCE
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -92,18 +97,30 @@ impl Peer {
         if self.numbers.contains_key(&id) {
             return Err(Malformed);
         }
-        let attached = Attached {
-            topic: id,
-            from: 0,
-            serial: 0,
-            is_behind: false,
-            is_live: false,
-            keys: HashSet::new(),
-        };
         self.numbers.insert(id, number);
-        self.attached.insert(number, attached);
-        self.prepare(number, Some(topic), log_end);
+        self.attached.insert(number, Attached::new(id));
+        match topic.is_ready {
+            true => self.prepare(number, Some(topic), log_end),
+            false => self.any_behind = true,
+        }
         Ok(())
+    }
+
+    /// A topic begins anew, if this worker has it: it gets the history when there is one.
+    pub(super) fn renew(&mut self, topic: u64) {
+        let number = self.numbers.get(&topic).copied();
+        if let Some(number) = number
+            && let Some(attached) = self.attached.get_mut(&number)
+        {
+            attached.renew();
+            self.any_behind = true;
+            self.script.retain(|part| part.topic() != number);
+        }
+    }
+
+    /// Tells what has become of an item.
+    pub(super) fn answer(&mut self, topic: u32, outcome: Result<u64, NotPublished>) {
+        self.answers.push_back((topic, outcome));
     }
 
     /// It will be told nothing more.
@@ -139,7 +156,7 @@ impl Peer {
             return;
         }
         match entry {
-            Entry::Item { item, .. } => self.skipped.push_back(item.place.number),
+            Entry::Item { item, origin, .. } => self.answer(origin.topic, Ok(item.place.number)),
             Entry::Refused { topic, key, .. } => self.refused.push_back((topic, key)),
             _ => {}
         }
@@ -152,13 +169,16 @@ impl Peer {
         topics: &BTreeMap<u64, SharedTopic>,
         out: &mut Vec<u8>,
     ) -> bool {
-        if let Some(number) = self.skipped.pop_front() {
-            ToWorker::Passed { number }.write(out);
+        if let Some((topic, outcome)) = self.answers.pop_front() {
+            match outcome {
+                Ok(number) => ToWorker::Passed { topic, number }.write(out),
+                Err(why) => ToWorker::Failed { topic, why }.write(out),
+            }
         } else if let Some(part) = self.script.pop_front() {
             self.write_part(&part, out);
         } else if self.position < log.first() {
             self.fall_behind(log);
-        } else if let Some((number, topic)) = self.behind() {
+        } else if let Some((number, topic)) = self.behind(topics) {
             self.prepare(number, topics.get(&topic), log.end());
         } else if let Some((topic, key)) = self.refused.pop_front() {
             // Behind the history, which says what has become of the key.
@@ -193,16 +213,18 @@ impl Peer {
 
     /// A topic of which it gets the history now. Those that it has not got yet come first: else one that
     /// is published faster than the worker reads would hold up the others, and the start of the worker.
-    fn behind(&mut self) -> Option<(u32, u64)> {
+    fn behind(&mut self, topics: &BTreeMap<u64, SharedTopic>) -> Option<(u32, u64)> {
         if !self.any_behind {
             return None;
         }
         let attached = self.attached.iter();
         let behind = attached.filter(|(_, attached)| attached.is_behind);
-        let next = behind.min_by_key(|(_, attached)| attached.is_live);
-        let next = next.map(|(number, attached)| (*number, attached.topic));
-        self.any_behind = next.is_some();
-        next
+        let mut behind = behind.peekable();
+        self.any_behind = behind.peek().is_some();
+        let is_ready = |topic| topics.get(topic).is_none_or(|topic| topic.is_ready);
+        let ready = behind.filter(|(_, attached)| is_ready(&attached.topic));
+        let next = ready.min_by_key(|(_, attached)| attached.is_live);
+        next.map(|(number, attached)| (*number, attached.topic))
     }
 
     /// Prepares the history of a topic, up to the end of the log.
@@ -259,8 +281,9 @@ impl Peer {
                 Some((number, attached)),
             ) => {
                 attached.serial = item.serial;
-                match *origin == self.id {
+                match origin.worker == self.id {
                     true => ToWorker::Own {
+                        topic: number,
                         known: *known,
                         place: place(item),
                     }
@@ -268,9 +291,12 @@ impl Peer {
                     false => write_item(number, item, *known, out),
                 }
             }
-            (Entry::Item { item, origin, .. }, None) if *origin == self.id => {
-                let number = item.place.number;
-                ToWorker::Passed { number }.write(out);
+            (Entry::Item { item, origin, .. }, None) if origin.worker == self.id => {
+                ToWorker::Passed {
+                    topic: origin.topic,
+                    number: item.place.number,
+                }
+                .write(out);
             }
             (
                 Entry::Key {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::super::item::Item;
+use super::super::kept::Kept;
 use super::super::link::fields::ItemPlace;
 use super::super::link::frame::ToWorker;
 use super::attached::Attached;
@@ -16,6 +17,7 @@ pub(super) enum Part {
         topic: u32,
         fresh: bool,
         epoch: u64,
+        kept: Option<Kept>,
     },
     Item(u32, Arc<Item>),
     Key {
@@ -41,6 +43,7 @@ pub(super) fn history(number: u32, topic: &SharedTopic, attached: &Attached) -> 
         topic: number,
         fresh: !attached.is_live,
         epoch: keys.epoch,
+        kept: keys.by_broker,
     }];
     let items = keys.all_after(attached.serial, keys.serial);
     parts.extend(items.into_iter().map(|item| Part::Item(number, item)));
@@ -80,10 +83,12 @@ impl Part {
                 topic,
                 fresh,
                 epoch,
+                kept,
             } => ToWorker::Begin {
                 topic: *topic,
                 fresh: *fresh,
                 epoch: *epoch,
+                kept: *kept,
             }
             .write(out),
             Self::Item(topic, item) => {

@@ -1,6 +1,6 @@
 //! One topic of all workers: its keys, and which workers have subscribers or produce.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use super::super::item::{Item, Text};
 use super::super::keys::{HistoryLimits, Keys, Upkeep, max_shared_keys, spare_keys};
 use super::super::members::Audience;
 use super::super::memory::Memory;
-use super::log::Entry;
+use super::log::{Entry, Origin};
 
 /// The workers that have subscribers of a key, with their numbers, in the order in which they came.
 #[derive(Debug, Default)]
@@ -83,6 +83,33 @@ pub(super) struct SharedTopic {
     pub(super) workers: HashSet<u64>,
     /// When the last item came.
     pub(super) last_item: Option<Instant>,
+    /// Who numbers its items.
+    pub(super) numbering: Numbering,
+    /// Whether the histories are complete. Until then nobody is told of the topic.
+    pub(super) is_ready: bool,
+    /// What is to be numbered when it is known by whom.
+    pub(super) unnumbered: VecDeque<Unnumbered>,
+    /// Questions of workers, and the number up to which items have to come before they are answered.
+    pub(super) questions: Vec<(u64, u64, u64)>,
+}
+
+/// Who numbers the items of a topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Numbering {
+    /// This supervisor.
+    Here,
+    /// Nobody knows yet: the broker has to say whether it does.
+    Awaited,
+    /// A broker that keeps them.
+    Broker,
+}
+
+/// An item that has to wait for its number.
+#[derive(Debug)]
+pub(super) struct Unnumbered {
+    pub(super) origin: Origin,
+    pub(super) key: Arc<str>,
+    pub(super) text: Text,
 }
 
 /// A worker has to start, or to stop, what publishes a key.
@@ -109,6 +136,10 @@ impl SharedTopic {
             memory,
             workers: HashSet::new(),
             last_item: None,
+            numbering: Numbering::Here,
+            is_ready: true,
+            unnumbered: VecDeque::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -120,7 +151,7 @@ impl SharedTopic {
     }
 
     /// Numbers an item and keeps it.
-    pub(super) fn publish(&mut self, origin: u64, key: &str, text: Text, log: &mut Vec<Entry>) {
+    pub(super) fn publish(&mut self, origin: Origin, key: &str, text: Text, log: &mut Vec<Entry>) {
         self.last_item = Some(Instant::now());
         let numbered = self.keys.number(key);
         let channel = self.keys.get(key);
@@ -130,9 +161,16 @@ impl SharedTopic {
             channel: numbered.channel,
             number: numbered.number,
         };
-        let item = Item::new(numbered.key, place, numbered.serial, 0, text, &self.memory);
+        let by_serial = self.keys.by_broker.is_some();
+        let (name, serial) = (numbered.key, numbered.serial);
+        let item = Item::new(name, place, serial, 0, text, &self.memory, by_serial);
         let item = Arc::new(item);
         self.keys.remember(key, &item);
+        if !self.is_ready {
+            // The histories tell of it.
+            drop(self.keys.take_vanished());
+            return;
+        }
         log.push(Entry::Item {
             topic: self.id,
             item,

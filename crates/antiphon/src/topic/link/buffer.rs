@@ -77,7 +77,7 @@ impl Frames {
         Ok(self.bytes.get(from..self.start))
     }
 
-    #[cfg(test)]
+    /// Adds what was not read into the room.
     pub(in crate::topic) fn add(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = self.room();

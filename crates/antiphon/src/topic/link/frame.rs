@@ -3,12 +3,14 @@
 //! A message is a length of four bytes, a byte for its kind, and its fields. The texts of items pass as
 //! they are.
 
+use super::super::kept::Kept;
 use super::super::keys::HistoryLimits;
+use super::super::published::NotPublished;
 use super::buffer::Malformed;
 use super::fields::{Fields, ItemPlace, Writer};
 
 /// The version of these messages. A worker whose supervisor has another one has topics of its own.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What a worker says. Topics have the numbers that the worker has given them.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -43,11 +45,13 @@ pub(in crate::topic) enum ToHub<'a> {
 /// What the supervisor says.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(in crate::topic) enum ToWorker<'a> {
-    /// The history of a topic follows, then its keys. With `fresh` nothing was known of it before.
+    /// The history of a topic follows, then its keys. With `fresh` nothing that is known of it counts. If
+    /// a broker numbers the items, `kept` says what it has.
     Begin {
         topic: u32,
         fresh: bool,
         epoch: u64,
+        kept: Option<Kept>,
     },
     /// An item, as it was published by another worker, or was kept. `known` says whether its key is in
     /// the table.
@@ -58,14 +62,22 @@ pub(in crate::topic) enum ToWorker<'a> {
         key: &'a str,
         text: &'a [u8],
     },
-    /// The first item of this worker that was not answered has these numbers, and its turn is now.
+    /// The first item of this worker and this topic that was not answered has these numbers, and its turn
+    /// is now.
     Own {
+        topic: u32,
         known: bool,
         place: ItemPlace,
     },
     /// The same, but the item comes as those of others do, or not at all.
     Passed {
+        topic: u32,
         number: u64,
+    },
+    /// Nobody gets that item, or this is not known.
+    Failed {
+        topic: u32,
+        why: NotPublished,
     },
     /// A key, the number of its last item and its subscribers in all workers.
     Key {
@@ -114,6 +126,10 @@ fn size(value: usize) -> u64 {
     value as u64
 }
 
+fn size_of_field(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
 impl<'a> ToHub<'a> {
     pub(in crate::topic) fn write(self, out: &mut Vec<u8>) {
         match self {
@@ -153,14 +169,13 @@ impl<'a> ToHub<'a> {
     pub(in crate::topic) fn read(frame: &'a [u8]) -> Result<Self, Malformed> {
         let (kind, fields) = frame.split_first().ok_or(Malformed)?;
         let mut fields = Fields(fields);
-        let size = |value| usize::try_from(value).unwrap_or(usize::MAX);
         Ok(match kind {
             0 => Self::Register {
                 topic: fields.short()?,
                 nth: fields.short()?,
                 limits: HistoryLimits {
-                    items: size(fields.long()?),
-                    bytes: size(fields.long()?),
+                    items: size_of_field(fields.long()?),
+                    bytes: size_of_field(fields.long()?),
                 },
                 keys: fields.long()?,
                 name: fields.text()?,
@@ -202,7 +217,17 @@ impl<'a> ToWorker<'a> {
                 topic,
                 fresh,
                 epoch,
-            } => Writer::begin(out, 0).short(topic).byte(fresh).long(epoch),
+                kept,
+            } => {
+                let message = Writer::begin(out, 0).short(topic).byte(fresh).long(epoch);
+                match kept {
+                    None => message.byte(false),
+                    Some(kept) => message
+                        .byte(true)
+                        .long(kept.lost)
+                        .long(size(kept.of_each_key)),
+                }
+            }
             Self::Item {
                 topic,
                 known,
@@ -215,8 +240,12 @@ impl<'a> ToWorker<'a> {
                 .place(place)
                 .key(key)
                 .rest(text),
-            Self::Own { known, place } => Writer::begin(out, 2).byte(known).place(place),
-            Self::Passed { number } => Writer::begin(out, 3).long(number),
+            Self::Own {
+                topic,
+                known,
+                place,
+            } => Writer::begin(out, 2).short(topic).byte(known).place(place),
+            Self::Passed { topic, number } => Writer::begin(out, 3).short(topic).long(number),
             Self::Key {
                 topic,
                 total,
@@ -243,6 +272,7 @@ impl<'a> ToWorker<'a> {
             }
             Self::Refused { topic, key } => Writer::begin(out, 9).short(topic).key(key),
             Self::Answer { topic, question } => Writer::begin(out, 10).short(topic).long(question),
+            Self::Failed { topic, why } => Writer::begin(out, 11).short(topic).short(why.code()),
         }
         .end();
     }
@@ -258,6 +288,13 @@ impl<'a> ToWorker<'a> {
                 topic: fields.short()?,
                 fresh: fields.byte()?,
                 epoch: fields.long()?,
+                kept: match fields.byte()? {
+                    false => None,
+                    true => Some(Kept {
+                        lost: fields.long()?,
+                        of_each_key: size_of_field(fields.long()?),
+                    }),
+                },
             },
             1 => Self::Item {
                 topic: fields.short()?,
@@ -267,10 +304,12 @@ impl<'a> ToWorker<'a> {
                 text: fields.rest(),
             },
             2 => Self::Own {
+                topic: fields.short()?,
                 known: fields.byte()?,
                 place: fields.place()?,
             },
             3 => Self::Passed {
+                topic: fields.short()?,
                 number: fields.long()?,
             },
             4 => Self::Key {
@@ -306,6 +345,10 @@ impl<'a> ToWorker<'a> {
             10 => Self::Answer {
                 topic: fields.short()?,
                 question: fields.long()?,
+            },
+            11 => Self::Failed {
+                topic: fields.short()?,
+                why: NotPublished::of_code(fields.short()?).ok_or(Malformed)?,
             },
             _ => return Err(Malformed),
         })
@@ -365,7 +408,7 @@ mod tests {
         },
     ];
 
-    const TO_WORKER: [ToWorker<'_>; 11] = [
+    const TO_WORKER: [ToWorker<'_>; 14] = [
         ToWorker::Answer {
             topic: 1,
             question: u64::MAX,
@@ -374,6 +417,24 @@ mod tests {
             topic: 1,
             fresh: true,
             epoch: 5,
+            kept: None,
+        },
+        ToWorker::Begin {
+            topic: 1,
+            fresh: false,
+            epoch: 5,
+            kept: Some(Kept {
+                lost: 7,
+                of_each_key: usize::MAX,
+            }),
+        },
+        ToWorker::Failed {
+            topic: 1,
+            why: NotPublished::QueueFull,
+        },
+        ToWorker::Failed {
+            topic: 2,
+            why: NotPublished::Unknown,
         },
         ToWorker::Item {
             topic: 1,
@@ -383,10 +444,14 @@ mod tests {
             text: b"{}",
         },
         ToWorker::Own {
+            topic: 1,
             known: true,
             place: PLACE,
         },
-        ToWorker::Passed { number: 8 },
+        ToWorker::Passed {
+            topic: 1,
+            number: 8,
+        },
         ToWorker::Key {
             topic: 1,
             total: 2,

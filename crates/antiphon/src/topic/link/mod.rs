@@ -9,10 +9,12 @@
 //! | `worker_end.rs` | [`Link`](worker_end::Link): what is to be sent, and what has come |
 //! | `pending.rs` | what is said in one order; items that the supervisor has not numbered yet |
 //! | `frame.rs`, `fields.rs` | messages in both directions, and what they are made of |
+//! | `in_process.rs` | [`join`](in_process::join): both ends in one process |
 //! | `buffer.rs` | [`Frames`](buffer::Frames): messages out of bytes |
 
 pub(crate) mod buffer;
 pub(super) mod fields;
 pub(crate) mod frame;
+pub(crate) mod in_process;
 pub(super) mod pending;
 pub(crate) mod worker_end;

@@ -1,6 +1,6 @@
 //! What a worker says in one order: topics that come and go, items, and producers that were stopped.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -14,6 +14,9 @@ use super::frame::ToHub;
 /// The most items, and bytes of them, that wait for their numbers.
 const MAX_ITEMS: usize = 65_536;
 const MAX_BYTES: usize = MAX_TEXT;
+
+/// The room of a list of a topic that stays when it is empty.
+const SPARE: usize = 64;
 
 /// A topic as it is registered.
 #[derive(Clone, Debug)]
@@ -72,7 +75,8 @@ pub(super) enum Wrote {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     queued: VecDeque<Queued>,
-    sent: VecDeque<Sent>,
+    /// By topic.
+    sent: HashMap<u32, VecDeque<Sent>>,
     /// Items of both, and their bytes.
     items: usize,
     bytes: usize,
@@ -143,19 +147,23 @@ impl Pending {
                     text: item.text.raw(),
                 }
                 .write(out);
-                self.sent.push_back(item);
+                self.sent.entry(item.topic).or_default().push_back(item);
             }
         }
         Some(Wrote::Another)
     }
 
-    /// Takes the first item that was sent: it has its number.
-    pub(super) fn answered(&mut self) -> Option<Sent> {
-        let item = self.sent.pop_front()?;
+    /// Takes the first item of a topic that was sent: it is known what has become of it.
+    pub(super) fn answered(&mut self, topic: u32) -> Option<Sent> {
+        let sent = self.sent.get_mut(&topic)?;
+        let item = sent.pop_front()?;
+        if sent.is_empty() && sent.capacity() > SPARE {
+            self.sent.remove(&topic);
+        }
         self.items -= 1;
         self.bytes -= item.bytes();
         if self.items == 0 {
-            self.sent = VecDeque::new();
+            self.sent = HashMap::new();
             // A topic that was dropped may wait there.
             self.queued.shrink_to_fit();
         }
@@ -174,7 +182,8 @@ impl Pending {
             Queued::Register(..) | Queued::Unregister(..) | Queued::Stopped(..) => None,
         });
         let mut unheard = 0;
-        for item in self.sent.into_iter().chain(queued) {
+        let sent = self.sent.into_values().flatten();
+        for item in sent.chain(queued) {
             let told = Sent::tell(item.answer, Err(PublishError::Disconnected));
             unheard += usize::from(told.is_some());
         }
@@ -202,7 +211,7 @@ mod tests {
         drop(pending.add(7, "k", text(1)));
         assert!(pending.write(&mut out).is_some());
         pending.unregister(7, false);
-        assert!(pending.answered().is_some() && pending.is_empty());
+        assert!(pending.answered(7).is_some() && pending.is_empty());
         out.clear();
         assert_eq!(pending.write(&mut out), Some(Wrote::Another));
         assert_eq!(pending.write(&mut Vec::new()), None);
@@ -231,7 +240,7 @@ mod tests {
             }
             let refused = pending.add(1, "k", text(length)).await;
             assert!(matches!(refused, Err(PublishError::QueueFull)), "{length}");
-            let (.., answer) = pending.answered().unwrap().into_parts();
+            let (.., answer) = pending.answered(1).unwrap().into_parts();
             assert!(Sent::tell(answer, Ok(1)).is_none());
             let mut more = pending.add(1, "k", text(length));
             assert_eq!(more.number(), None);

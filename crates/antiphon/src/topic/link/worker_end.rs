@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::super::item::{Item, Text};
-use super::super::published::{PublishError, Published};
+use super::super::kept::Kept;
+use super::super::published::{NotPublished, PublishError, Published, log};
 use super::buffer::{MAX_TEXT, Malformed};
 use super::fields::ItemPlace;
 use super::frame::{ToHub, ToWorker};
@@ -23,7 +24,7 @@ pub(in crate::topic) trait Replica: Send + Sync {
     /// The number of subscribers of a key here; `None` for those of all keys.
     fn count(&self, key: Option<&str>) -> usize;
     /// The history and the keys follow.
-    fn begin(&self, epoch: u64, fresh: bool);
+    fn begin(&self, epoch: u64, fresh: bool, kept: Option<Kept>);
     /// An item, as another worker has published it, or as it was kept.
     fn item(&self, place: ItemPlace, known: bool, key: &str, text: Text);
     /// An item that was published here has its number. With `delivers` its turn is now.
@@ -236,10 +237,13 @@ impl Link {
     pub(crate) fn receive(&self, frame: &[u8]) -> Result<(), Malformed> {
         let message = ToWorker::read(frame)?;
         let topic = match message {
-            ToWorker::Own { known, place } => {
-                return self.answer(place.number, Some((place, known)));
-            }
-            ToWorker::Passed { number } => return self.answer(number, None),
+            ToWorker::Own {
+                topic,
+                known,
+                place,
+            } => return self.answer(topic, Ok(place.number), Some((place, known))),
+            ToWorker::Passed { topic, number } => return self.answer(topic, Ok(number), None),
+            ToWorker::Failed { topic, why } => return self.answer(topic, Err(why), None),
             ToWorker::Begin { topic, .. }
             | ToWorker::Item { topic, .. }
             | ToWorker::Key { topic, .. }
@@ -255,8 +259,10 @@ impl Link {
             return Ok(());
         };
         match message {
-            ToWorker::Own { .. } | ToWorker::Passed { .. } => {}
-            ToWorker::Begin { epoch, fresh, .. } => replica.begin(epoch, fresh),
+            ToWorker::Own { .. } | ToWorker::Passed { .. } | ToWorker::Failed { .. } => {}
+            ToWorker::Begin {
+                epoch, fresh, kept, ..
+            } => replica.begin(epoch, fresh, kept),
             ToWorker::Item {
                 known,
                 place,
@@ -300,14 +306,23 @@ impl Link {
         replica.upgrade()
     }
 
-    /// The first item that was sent has its number.
-    fn answer(&self, number: u64, delivers: Option<(ItemPlace, bool)>) -> Result<(), Malformed> {
-        let item = self.lock().pending.answered().ok_or(Malformed)?;
+    /// It is known what has become of the first item of a topic that was sent.
+    fn answer(
+        &self,
+        topic: u32,
+        outcome: Result<u64, NotPublished>,
+        delivers: Option<(ItemPlace, bool)>,
+    ) -> Result<(), Malformed> {
+        let item = self.lock().pending.answered(topic).ok_or(Malformed)?;
         let (topic, key, text, answer) = item.into_parts();
-        if let Some(replica) = self.replica(topic) {
+        if outcome.is_ok()
+            && let Some(replica) = self.replica(topic)
+        {
             replica.own(delivers, &key, text);
         }
-        let _ = Sent::tell(answer, Ok(number));
+        if let Some(unheard) = Sent::tell(answer, outcome.map_err(PublishError::from)) {
+            log(&unheard);
+        }
         if self.lock().pending.is_empty() {
             self.changed.notify_waiters();
         }

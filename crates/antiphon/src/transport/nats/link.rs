@@ -113,6 +113,23 @@ impl Link {
         }
     }
 
+    /// How often the connection was lost.
+    pub(super) fn losses(&self) -> u64 {
+        *self.outages.borrow()
+    }
+
+    /// Waits until the connection is lost, if that was not so since it was lost as often as this.
+    pub(super) async fn lost_since(&self, losses: u64) {
+        let mut outages = self.outages.clone();
+        if outages
+            .wait_for(|outages| *outages != losses)
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// From here on, losses count.
     pub(super) fn forget_losses(&mut self) {
         self.outages.mark_unchanged();
@@ -120,7 +137,7 @@ impl Link {
 
     /// Whether the connection was ever lost.
     pub(super) fn was_lost(&self) -> bool {
-        *self.outages.borrow() > 0
+        self.losses() > 0
     }
 
     /// The most bytes in a message, headers included.

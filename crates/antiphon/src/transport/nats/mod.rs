@@ -28,6 +28,7 @@
 //! | `bridge.rs` | either end of a session: its messages on two subjects |
 //! | `flow.rs` | their parts, and how many may be on their way |
 //! | `discovery.rs` | server: answers as a NATS micro service (ADR-32) |
+//! | `topics/` | topics of all servers with one prefix |
 
 mod accept_session;
 mod bridge;
@@ -51,6 +52,7 @@ mod session_setup;
 mod signed_identity;
 mod subject;
 mod table;
+pub(crate) mod topics;
 
 pub(crate) use headers::RequestHeaders;
 pub(crate) use requests::{Delivery, Requests};

@@ -25,14 +25,14 @@ impl Subjects {
     /// The subject of a method; `None` if it would be too long.
     pub(crate) fn of_method(&self, name: &str) -> Option<String> {
         let mut subject = format!("{}.rpc.", self.prefix);
-        encode(name, &mut subject);
+        encode(name, true, &mut subject);
         (subject.len() <= MAX_SUBJECT).then_some(subject)
     }
 
     /// The method to which a subject belongs; `None` if it belongs to none.
     pub(crate) fn method_of(&self, subject: &str) -> Option<String> {
         let rest = subject.strip_prefix(self.prefix.as_str())?;
-        decode(rest.strip_prefix(".rpc.")?)
+        decode(rest.strip_prefix(".rpc.")?, true)
     }
 
     /// What a server with these methods subscribes to: each namespace as a whole, and methods outside of
@@ -63,7 +63,20 @@ impl Subjects {
     }
 }
 
-fn encode(name: &str, out: &mut String) {
+/// A text as one word of a subject.
+pub(super) fn encode_word(text: &str) -> String {
+    let mut word = String::new();
+    encode(text, false, &mut word);
+    word
+}
+
+/// The text that is encoded as this word, and not otherwise.
+pub(super) fn decode_word(word: &str) -> Option<String> {
+    decode(word, false)
+}
+
+/// With `words`, dots separate words.
+fn encode(name: &str, words: bool, out: &mut String) {
     let bytes = name.as_bytes();
     for (place, &byte) in bytes.iter().enumerate() {
         let is_word = |place: Option<usize>| {
@@ -71,7 +84,8 @@ fn encode(name: &str, out: &mut String) {
                 .and_then(|place| bytes.get(place))
                 .is_some_and(|neighbour| *neighbour != b'.')
         };
-        let separates = byte == b'.' && is_word(place.checked_sub(1)) && is_word(Some(place + 1));
+        let is_dot = words && byte == b'.';
+        let separates = is_dot && is_word(place.checked_sub(1)) && is_word(Some(place + 1));
         if separates || byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
             out.push(char::from(byte));
         } else {
@@ -85,7 +99,7 @@ fn encode(name: &str, out: &mut String) {
 }
 
 /// The name that is encoded like this, and not otherwise.
-fn decode(text: &str) -> Option<String> {
+fn decode(text: &str, words: bool) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('%') {
@@ -101,7 +115,7 @@ fn decode(text: &str) -> Option<String> {
     bytes.extend_from_slice(rest.as_bytes());
     let name = String::from_utf8(bytes).ok()?;
     let mut again = String::new();
-    encode(&name, &mut again);
+    encode(&name, words, &mut again);
     (again == text).then_some(name)
 }
 

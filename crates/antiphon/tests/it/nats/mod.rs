@@ -14,6 +14,7 @@
 //! | `failures.rs` | servers that are killed and frozen, ways that are interrupted, a cluster of brokers |
 //! | `history.rs` | random calls and failures: what callers are told agrees with what has run |
 //! | `outages.rs` | brokers and servers that go and come back |
+//! | `topics.rs` | topics of several servers, kept by the broker or not |
 //! | `discovery.rs` | the service as a NATS micro service |
 
 pub(crate) mod broker;
@@ -29,3 +30,4 @@ mod permissions;
 mod proxy;
 mod server_process;
 mod sessions;
+mod topics;

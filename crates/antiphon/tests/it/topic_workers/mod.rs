@@ -9,5 +9,5 @@
 
 mod life;
 mod order;
-mod peer;
-mod program;
+pub(crate) mod peer;
+pub(crate) mod program;

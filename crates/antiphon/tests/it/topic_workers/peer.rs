@@ -13,25 +13,25 @@ use crate::support::call;
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A connection to one worker, with one message per line.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     stream: BufReader<TcpStream>,
     /// The worker's process, and its supervisor's.
-    pub(super) worker: u32,
-    pub(super) supervisor: u32,
+    pub(crate) worker: u32,
+    pub(crate) supervisor: u32,
 }
 
 /// An item that a subscriber has got.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Got {
-    pub(super) number: u64,
-    pub(super) missed: Option<Value>,
-    pub(super) item: Value,
-    pub(super) cursor: String,
+pub(crate) struct Got {
+    pub(crate) number: u64,
+    pub(crate) missed: Option<Value>,
+    pub(crate) item: Value,
+    pub(crate) cursor: String,
 }
 
 impl Peer {
     /// Connects to whichever worker accepts. Tries again while none does.
-    pub(super) async fn connect(address: &str) -> Self {
+    pub(crate) async fn connect(address: &str) -> Self {
         for _ in 0..200 {
             if let Some(peer) = Self::try_connect(address).await {
                 return peer;
@@ -56,7 +56,7 @@ impl Peer {
     }
 
     /// Connects to as many workers as there are, once to each.
-    pub(super) async fn connect_to_all(address: &str, workers: usize) -> Vec<Self> {
+    pub(crate) async fn connect_to_all(address: &str, workers: usize) -> Vec<Self> {
         let mut peers: Vec<Self> = Vec::new();
         let mut others = Vec::new();
         while peers.len() < workers {
@@ -71,14 +71,14 @@ impl Peer {
     }
 
     /// Whether it could be sent.
-    pub(super) async fn send(&mut self, line: &str) -> bool {
+    pub(crate) async fn send(&mut self, line: &str) -> bool {
         let line = format!("{line}\n");
         let sent = self.stream.get_mut().write_all(line.as_bytes());
         timeout(TIMEOUT, sent).await.expect("nobody reads").is_ok()
     }
 
     /// The next message; `None` at the end of the connection.
-    pub(super) async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
         let read = self.stream.read_line(&mut line);
         match timeout(TIMEOUT, read).await.expect("nothing comes") {
@@ -88,19 +88,19 @@ impl Peer {
     }
 
     /// The response to a call; `None` if the connection ends before.
-    pub(super) async fn try_call(&mut self, method: &str, params: Value) -> Option<Value> {
+    pub(crate) async fn try_call(&mut self, method: &str, params: Value) -> Option<Value> {
         self.send(&call("1", method, &params.to_string())).await;
         self.next().await
     }
 
-    pub(super) async fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         let mut answer = self.try_call(method, params).await.expect("an answer");
         assert!(answer.get("error").is_none(), "{answer}");
         answer["result"].take()
     }
 
     /// Subscribes; `None` if the connection ends before.
-    pub(super) async fn try_subscribe(
+    pub(crate) async fn try_subscribe(
         &mut self,
         method: &str,
         key: &str,
@@ -120,14 +120,14 @@ impl Peer {
         Some(())
     }
 
-    pub(super) async fn subscribe(&mut self, method: &str, key: &str, after: Option<&str>) {
+    pub(crate) async fn subscribe(&mut self, method: &str, key: &str, after: Option<&str>) {
         self.try_subscribe(method, key, after)
             .await
             .expect("an answer");
     }
 
     /// The next item; `None` at the end of the connection or of the subscription.
-    pub(super) async fn item(&mut self) -> Option<Got> {
+    pub(crate) async fn item(&mut self) -> Option<Got> {
         let mut message = self.next().await?;
         let params = &mut message["params"];
         let cursor = params["cursor"].as_str()?.to_owned();

@@ -15,6 +15,9 @@ const WORKERS: &str = "TEST_OF_TOPICS";
 /// The variable with which more than usual may wait for a subscriber.
 const LONG_QUEUES: &str = "TEST_OF_TOPICS_LONG_QUEUES";
 
+/// The variable with the address of a broker.
+const BROKER: &str = "TEST_OF_TOPICS_BROKER";
+
 /// How long to wait for an end.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -118,6 +121,7 @@ fn program() {
     };
     let mut args = ServeArgs::default();
     args.bind = vec!["tcp://127.0.0.1:0".to_owned()];
+    args.bind.extend(std::env::var(BROKER));
     args.workers = Some(workers.parse().unwrap());
     args.threads = Some(1);
     let server = Server::new(Router::of(news)).configure(|settings| {
@@ -136,14 +140,19 @@ fn program() {
 }
 
 /// The running program, ended when this is dropped.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 impl Program {
     pub(super) fn start(workers: usize) -> Self {
         Self::start_with(workers, &[])
+    }
+
+    /// One of several servers behind a broker; `workers` may be 0.
+    pub(crate) fn behind(broker: &str, workers: usize) -> Self {
+        Self::start_with(workers, &[(BROKER, broker)])
     }
 
     /// With subscribers who may be far behind.
@@ -177,7 +186,7 @@ impl Program {
         Self { child, address }
     }
 
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 
@@ -209,7 +218,7 @@ impl Drop for Program {
     }
 }
 
-pub(super) fn signal(process: u32, name: &str) {
+pub(crate) fn signal(process: u32, name: &str) {
     let sent = Command::new("kill")
         .args(["-s", name, &process.to_string()])
         .status();
