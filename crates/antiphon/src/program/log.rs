@@ -10,9 +10,12 @@ use crate::program::line_rate::RateLimit;
 use crate::program::stderr::{self, LogWriter};
 use crate::server::ServeError;
 
+/// What is in the log. The NATS library tells of each connection what this program tells, too.
+const DEFAULT: &str = "info,async_nats=warn";
+
 /// Sends the log to standard error, without waiting for its reader, unless the program has set up its own log.
 pub(super) fn log_to_stderr(filter: Option<&str>) -> Result<(), ServeError> {
-    let filter: Targets = filter.unwrap_or("info").parse().map_err(|error| {
+    let filter: Targets = filter.unwrap_or(DEFAULT).parse().map_err(|error| {
         ServeError::BadSetting(format!("the log level cannot be read: {error}"))
     })?;
     stderr::start()?;

@@ -37,6 +37,8 @@ pub(super) struct Behind {
     pub(super) seen: u64,
     /// That of the last one of all.
     pub(super) last: u64,
+    /// Whether each of these numbers is one item that the subscriber gets.
+    pub(super) counts: bool,
 }
 
 /// What is missing before the items that have these numbers in the queue, or did have them before they
@@ -103,7 +105,11 @@ impl Gaps {
             Some(Missed::Some(_)) => {
                 let last = first.map_or(behind.last, |(_, number)| number.saturating_sub(1));
                 let count = last.saturating_sub(behind.seen);
-                Some(count).filter(|count| *count > 0).map(Missed::Some)
+                let count = Some(count).filter(|count| *count > 0);
+                count.map(|count| match behind.counts {
+                    true => Missed::Some(count),
+                    false => Missed::Unknown,
+                })
             }
             others => others,
         };

@@ -110,8 +110,9 @@ pub(super) struct Keys<M> {
     pub(super) closed: bool,
     /// Whether the histories are complete, in a worker. What comes before is only kept.
     pub(super) live: bool,
-    /// Whether items were missed that nobody can name, since the histories were complete last.
-    pub(super) broken: bool,
+    /// While the histories are told anew because something was lost: the number of the last item that
+    /// subscribers have got, or could have.
+    pub(super) broken: Option<u64>,
     /// What a broker keeps, if it numbers the items.
     pub(super) by_broker: Option<Kept>,
     /// Keys for which the hook for the first subscriber was called here, in a worker.
@@ -157,7 +158,7 @@ impl<M: Audience> Keys<M> {
             lasts: BTreeMap::new(),
             closed: false,
             live: true,
-            broken: false,
+            broken: None,
             by_broker: None,
             produced: HashSet::new(),
         }

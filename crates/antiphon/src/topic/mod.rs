@@ -17,7 +17,7 @@
 //! | `core.rs`, `lock.rs` | numbering and delivery, and the lock around both |
 //! | `keys.rs`, `history.rs` | keys with their numbers and subscribers, and their last items |
 //! | `queue.rs`, `waiting.rs`, `gaps.rs` | the queue of a subscriber, what waits there, and what is missing |
-//! | `kept.rs` | [`Kept`](kept::Kept): places of items that a broker keeps |
+//! | `kept.rs`, `kept_places.rs` | [`Kept`](kept::Kept): what a broker keeps, and the places of its items |
 //! | `members.rs` | lists of subscribers |
 //! | `item.rs` | [`Item`]: the shared text |
 //! | `cursor.rs` | [`Cursor`]: a place from which a subscriber can go on |
@@ -49,6 +49,7 @@ mod hooks;
 pub(crate) mod hub;
 mod item;
 pub(crate) mod kept;
+mod kept_places;
 mod keys;
 pub(crate) mod link;
 mod lock;

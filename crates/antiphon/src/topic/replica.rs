@@ -149,10 +149,20 @@ impl Core {
     fn arrived(&self, place: ItemPlace, known: bool, key: &str, text: Text) {
         let mut keys = self.lock();
         let numbered = accept(&mut keys, place, known, key);
-        match keys.live {
-            true => self.deliver(&mut keys, numbered, text, None),
-            false => self.keep(&mut keys, numbered, text),
+        let is_new = keys.broken.is_some_and(|seen| place.serial > seen);
+        if keys.live || is_new {
+            return self.deliver(&mut keys, numbered, text, None);
         }
+        if keys.broken.is_some() {
+            let own = keys.get(key).map(|channel| &channel.members);
+            for one in own.into_iter().flat_map(Members::iter) {
+                one.from.store(place.number, Ordering::Relaxed);
+            }
+            for one in keys.all.iter() {
+                one.from.store(place.serial, Ordering::Relaxed);
+            }
+        }
+        self.keep(&mut keys, numbered, text);
     }
 
     fn count_everywhere(&self, keys: &Keys<Members>) {
@@ -188,7 +198,16 @@ impl Replica for Core {
         let mut keys = self.lock();
         keys.round = keys.round.wrapping_add(1);
         if fresh {
-            keys.broken |= keys.live;
+            let is_same = keys.epoch == epoch;
+            let had = keys.broken.unwrap_or_default().max(keys.serial);
+            if keys.live || keys.broken.is_some() {
+                keys.broken = Some(if is_same { had } else { 0 });
+                let members = keys.members().flat_map(Members::iter);
+                members.for_each(|one| {
+                    one.from.store(0, Ordering::Relaxed);
+                    one.miss(Missed::Unknown);
+                });
+            }
             keys.restart(epoch);
         }
         let lost = keys.by_broker.map_or(0, |kept| kept.lost);
@@ -240,7 +259,10 @@ impl Replica for Core {
             return self.has_history();
         }
         (keys.live, keys.serial) = (true, serial);
-        let is_broken = std::mem::take(&mut keys.broken);
+        if keys.broken.take().is_some() {
+            drop(keys);
+            return self.has_history();
+        }
         // Others may have published since the first subscriber here has begun, before the supervisor had
         // heard of this worker's topic.
         let is_sure = self.made.elapsed() < quiet;
@@ -252,9 +274,7 @@ impl Replica for Core {
         for (number, subscriber) in all.chain(others) {
             // Nothing has come for it yet.
             subscriber.from.store(number, Ordering::Relaxed);
-            if is_broken {
-                subscriber.miss(Missed::Unknown);
-            } else if number > 0 && !is_sure {
+            if number > 0 && !is_sure {
                 subscriber.miss_at_start();
             }
         }

@@ -140,8 +140,13 @@ impl Core {
         let keys = self.lock_for(editing);
         let from = subscriber.from.load(Ordering::Relaxed);
         let place = place.filter(|place| place.epoch == keys.epoch);
+        let by_broker = place.filter(|place| keys.is_number_of_broker(place));
         let place = place.and_then(|place| keys.localize(place, key));
-        let (items, missed) = keys.after(place, key, from);
+        let (mut items, missed) = keys.after(place, key, from);
+        if let Some(place) = by_broker {
+            // Also if something between is missing.
+            items.retain(|item| item.serial > place.number);
+        }
         // What comes from now on is queued behind these. Filters may take their time.
         drop(keys);
         let bytes = items.len() * ENTRY;
@@ -160,23 +165,35 @@ impl Core {
             false => Some(Missed::Unknown),
         };
         // Whoever has seen what came since it has begun does not get it again.
-        let seen = match missed {
-            Some(Missed::Unknown) => 0,
-            _ => place.map_or(0, |place| place.number),
-        };
-        let number: fn(&Item) -> u64 = match key {
-            Some(_) => |item| item.place.number,
-            None => |item| item.serial,
-        };
-        let last = match key {
-            Some(key) => keys.get(key).map_or(0, |channel| channel.number),
-            None => keys.serial,
-        };
-        let behind = Behind {
-            number,
-            // Nor comes twice what an earlier call of this has put there.
-            seen: seen.max(from),
-            last,
+        let is_unknown = missed == Some(Missed::Unknown);
+        let seen = place
+            .filter(|_| !is_unknown)
+            .map_or(0, |place| place.number);
+        let by_serial: fn(&Item) -> u64 = |item| item.serial;
+        // Nor comes twice what an earlier call of this has put there.
+        let behind = match (key, by_broker) {
+            // The numbers within the key may have begun anew meanwhile.
+            (Some(key), Some(place)) => {
+                let from = keys.globalize(key, from).map_or(0, |from| from.number);
+                Behind {
+                    number: by_serial,
+                    seen: place.number.max(from),
+                    last: keys.serial,
+                    counts: false,
+                }
+            }
+            (Some(key), _) => Behind {
+                number: |item| item.place.number,
+                seen: seen.max(from),
+                last: keys.get(key).map_or(0, |channel| channel.number),
+                counts: true,
+            },
+            (None, _) => Behind {
+                number: by_serial,
+                seen: seen.max(from),
+                last: keys.serial,
+                counts: true,
+            },
         };
         subscriber.replay(items, missed, held, &behind);
         Ok(())

@@ -33,6 +33,17 @@ use super::subscription::Subscription;
 /// starts, as far as the history keeps it. A supervisor that replaces another one begins anew: whoever
 /// goes on is told so with `"missed":null`.
 ///
+/// # Several servers
+///
+/// Behind a NATS server (feature `nats`) the topics of one name are one topic for all servers with the same
+/// prefix, as they are for workers. Nobody has to configure anything. A topic with a history is kept in a
+/// stream, if the NATS server has JetStream: there is one order for all, cursors are good at every server,
+/// and the history outlives all of them. Then the stream numbers the items of all keys together, and
+/// [`publish`](Self::publish) has to wait for it; while it is away, nothing is published. Otherwise each
+/// server numbers what it gets: those of one server keep their order, a cursor is good at its own server, and
+/// what is lost on the way is told by `"missed":null`. Hooks and [`subscribers`](Self::subscribers) are those
+/// of one server. If a process has several servers, its first one decides.
+///
 /// A method of `#[rpc]`, or a function of [`Router::method_fn`](crate::Router::method_fn), returns a
 /// [`Subscription`]. When the last clone of the topic is dropped, its subscriptions end.
 ///

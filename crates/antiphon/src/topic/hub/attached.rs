@@ -18,6 +18,8 @@ pub(super) struct Attached {
     pub(super) is_live: bool,
     /// The keys that it has subscribers of, or produces.
     pub(super) keys: HashSet<Arc<str>>,
+    /// How many items the worker has published in it.
+    pub(super) published: u64,
 }
 
 impl Attached {
@@ -30,6 +32,7 @@ impl Attached {
             is_behind: true,
             is_live: false,
             keys: HashSet::new(),
+            published: 0,
         }
     }
 

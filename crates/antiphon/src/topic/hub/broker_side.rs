@@ -5,11 +5,7 @@
 //! A topic with a history is kept by the broker if it can: then an item goes there, gets its number, and
 //! comes back to all servers in one order.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-
-use bytes::Bytes;
+use std::task::{Context, Poll};
 
 use super::super::cursor::new_epoch;
 use super::super::item::{Item, Text};
@@ -17,7 +13,9 @@ use super::super::kept::Kept;
 use super::super::keys::{HistoryLimits, MAX_KEY};
 use super::super::link::buffer::MAX_TEXT;
 use super::super::published::NotPublished;
+use super::broker_queue::{BrokerQueue, Order, Ticket};
 use super::exchange::Hub;
+use super::foreign_item::text_of;
 use super::log::{Entry, Origin};
 use super::shared_topic::{Numbering, SharedTopic, Unnumbered};
 
@@ -25,94 +23,6 @@ use super::shared_topic::{Numbering, SharedTopic, Unnumbered};
 /// that it publishes no more, apart from what it has published before its start.
 const MAX_UNNUMBERED: usize = 1 << 18;
 const MAX_UNNUMBERED_BYTES: usize = 8 * MAX_TEXT;
-
-/// The most bytes of items that wait to be passed on to other servers, and the most of them.
-const MAX_PASSED_ON: usize = 65_536;
-const MAX_PASSED_ON_BYTES: usize = 2 * MAX_TEXT;
-
-/// What the broker is to be told.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// There is a topic: the first, second… of this name.
-    Follow {
-        topic: u64,
-        name: Box<str>,
-        nth: u32,
-        history: HistoryLimits,
-    },
-    /// It is there no more.
-    Leave { topic: u64 },
-    /// An item for the other servers, with its number among those of this one.
-    PassOn {
-        topic: u64,
-        key: Arc<str>,
-        json: Bytes,
-        number: u64,
-    },
-    /// An item that the broker is to keep and to number.
-    Publish {
-        topic: u64,
-        key: Arc<str>,
-        json: Bytes,
-        ticket: u64,
-    },
-    /// How many items has the broker by now?
-    Ask { topic: u64, ticket: u64 },
-}
-
-/// What an order waits for.
-#[derive(Clone, Copy, Debug)]
-enum Ticket {
-    Item { origin: Origin, bytes: usize },
-    Question { worker: u64, question: u64 },
-}
-
-/// What a broker is to be told.
-#[derive(Debug, Default)]
-pub(crate) struct BrokerSide {
-    orders: VecDeque<Order>,
-    tickets: HashMap<u64, Ticket>,
-    last_ticket: u64,
-    /// Items that wait to be passed on, and their bytes.
-    passing: (usize, usize),
-    /// Items that were passed on, or lost.
-    passed_on: u64,
-    /// The most bytes of an item; `None` until the broker has said it.
-    max_item: Option<usize>,
-    task: Option<Waker>,
-}
-
-impl BrokerSide {
-    fn order(&mut self, order: Order) {
-        self.orders.push_back(order);
-        if let Some(task) = self.task.take() {
-            task.wake();
-        }
-    }
-
-    fn ticket(&mut self, ticket: Ticket) -> u64 {
-        self.last_ticket += 1;
-        self.tickets.insert(self.last_ticket, ticket);
-        self.last_ticket
-    }
-
-    /// Passes an item on to other servers. If too many wait they are told that one is missing.
-    fn pass_on(&mut self, topic: u64, key: &str, text: &Text) {
-        self.passed_on += 1;
-        let bytes = key.len() + text.json().len();
-        let (items, all) = self.passing;
-        if items >= MAX_PASSED_ON || all + bytes > MAX_PASSED_ON_BYTES {
-            return;
-        }
-        self.passing = (items + 1, all + bytes);
-        self.order(Order::PassOn {
-            topic,
-            key: key.into(),
-            json: text.json_bytes(),
-            number: self.passed_on,
-        });
-    }
-}
 
 /// Something was lost.
 #[derive(Debug)]
@@ -123,7 +33,7 @@ impl Hub {
     /// A hub of one of many servers.
     pub(crate) fn with_broker() -> Self {
         let mut hub = Self::default();
-        hub.broker = Some(BrokerSide::default());
+        hub.broker = Some(BrokerQueue::default());
         hub
     }
 
@@ -146,15 +56,7 @@ impl Hub {
         let Some(broker) = &mut self.broker else {
             return Poll::Pending;
         };
-        let Some(order) = broker.orders.pop_front() else {
-            broker.task = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        if let Order::PassOn { key, json, .. } = &order {
-            let (items, bytes) = broker.passing;
-            broker.passing = (items - 1, bytes - key.len() - json.len());
-        }
-        Poll::Ready(order)
+        broker.poll(cx)
     }
 
     /// How many items were passed on to other servers, or lost.
@@ -268,7 +170,10 @@ impl Hub {
         // It gets the next number.
         shared.keys.serial = number - 1;
         let mut entries = Vec::new();
-        shared.publish(Origin::ELSEWHERE, key, Text::of_json(json), &mut entries);
+        match text_of(json) {
+            Some(text) => shared.publish(Origin::ELSEWHERE, key, text, &mut entries),
+            None => shared.keys.serial = number,
+        }
         let is_ready = shared.is_ready;
         self.add(entries);
         if is_ready {
@@ -308,11 +213,12 @@ impl Hub {
         let Some(shared) = self.topics.get_mut(&topic) else {
             return;
         };
-        if shared.numbering != Numbering::Here || key.len() > MAX_KEY {
+        let text = text_of(json).filter(|_| key.len() <= MAX_KEY);
+        let Some(text) = text.filter(|_| shared.numbering == Numbering::Here) else {
             return;
-        }
+        };
         let mut entries = Vec::new();
-        shared.publish(Origin::ELSEWHERE, key, Text::of_json(json), &mut entries);
+        shared.publish(Origin::ELSEWHERE, key, text, &mut entries);
         self.add(entries);
         self.wake();
     }
@@ -340,7 +246,7 @@ impl Hub {
     /// It is known what has become of an item that the broker was to number.
     pub(crate) fn was_published(&mut self, ticket: u64, outcome: Result<u64, NotPublished>) {
         let broker = self.broker.as_mut();
-        let ticket = broker.and_then(|broker| broker.tickets.remove(&ticket));
+        let ticket = broker.and_then(|broker| broker.redeem(ticket));
         if let Some(Ticket::Item { origin, bytes }) = ticket {
             self.release(origin, bytes);
             self.answer(origin, outcome);
@@ -350,7 +256,7 @@ impl Hub {
     /// The broker has this many items by now, or does not say.
     pub(crate) fn broker_has(&mut self, topic: u64, ticket: u64, last: Option<u64>) {
         let broker = self.broker.as_mut();
-        let ticket = broker.and_then(|broker| broker.tickets.remove(&ticket));
+        let ticket = broker.and_then(|broker| broker.redeem(ticket));
         if let Some(Ticket::Question { worker, question }) = ticket
             && let Some(shared) = self.topics.get_mut(&topic)
         {
@@ -470,7 +376,7 @@ impl Hub {
             &mut self.broker,
             self.topics.get(&topic).is_some_and(is_kept),
         ) {
-            (Some(broker), true) => {
+            (Some(broker), true) if !broker.is_full() => {
                 let ticket = broker.ticket(Ticket::Question { worker, question });
                 broker.order(Order::Ask { topic, ticket });
             }
@@ -485,7 +391,7 @@ impl Hub {
     /// Tells a worker what has become of an item.
     fn answer(&mut self, origin: Origin, outcome: Result<u64, NotPublished>) {
         if let Some(peer) = self.peers.get_mut(&origin.worker) {
-            peer.answer(origin.topic, outcome);
+            peer.answer(origin, outcome);
             self.wake();
         }
     }

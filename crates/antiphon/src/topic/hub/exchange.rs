@@ -8,7 +8,7 @@ use super::super::item::{Item, Text};
 use super::super::keys::{HistoryLimits, MAX_KEY};
 use super::super::link::buffer::{MAX_NAME, MAX_TEXT, Malformed};
 use super::super::link::frame::ToHub;
-use super::broker_side::BrokerSide;
+use super::broker_queue::BrokerQueue;
 use super::log::{Entry, Log, MAX_BYTES, Origin};
 use super::peer::Peer;
 use super::shared_topic::{Produce, SharedTopic, TooManyKeys};
@@ -33,7 +33,7 @@ pub(crate) struct Hub {
     /// Tasks of workers for which there was nothing to write.
     sleepers: BTreeMap<u64, Waker>,
     /// The broker behind which there are other servers.
-    pub(super) broker: Option<BrokerSide>,
+    pub(super) broker: Option<BrokerQueue>,
 }
 
 impl Default for Hub {
@@ -140,13 +140,8 @@ impl Hub {
                 if Item::bytes_of(key, &text) > MAX_TEXT {
                     return Err(Malformed);
                 }
-                let (id, origin) = (
-                    topic.id,
-                    Origin {
-                        worker: peer,
-                        topic: number,
-                    },
-                );
+                let id = topic.id;
+                let origin = self.origin(peer, number).ok_or(Malformed)?;
                 self.publish(id, origin, key, text, &mut entries);
             }
             ToHub::Ask { topic, question } => {
@@ -229,6 +224,17 @@ impl Hub {
         self.names.insert(slot, id);
         self.opened(id, name, nth, limits);
         id
+    }
+
+    /// The next item of a worker and a topic.
+    fn origin(&mut self, worker: u64, topic: u32) -> Option<Origin> {
+        let attached = self.peers.get_mut(&worker)?.attached.get_mut(&topic)?;
+        attached.published += 1;
+        Some(Origin {
+            worker,
+            topic,
+            nth: attached.published - 1,
+        })
     }
 
     /// The topic that has this number at a worker.

@@ -11,12 +11,14 @@ pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What an entry takes beside its text.
 const OVERHEAD: usize = size_of::<Entry>();
 
-/// A topic of a worker, which has published an item.
+/// An item that a worker has published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Origin {
     pub(super) worker: u64,
     /// The number that the topic has there.
     pub(super) topic: u32,
+    /// How many items this worker had published in the topic before.
+    pub(super) nth: u64,
 }
 
 impl Origin {
@@ -24,6 +26,7 @@ impl Origin {
     pub(super) const ELSEWHERE: Self = Self {
         worker: 0,
         topic: 0,
+        nth: 0,
     };
 }
 

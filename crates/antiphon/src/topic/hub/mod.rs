@@ -8,11 +8,14 @@
 //! |---|---|
 //! | `exchange.rs` | [`Hub`](exchange::Hub): workers that come and go, and what they say |
 //! | `shared_topic.rs` | one topic: its keys, and who has subscribers or produces |
-//! | `broker_side.rs` | [`BrokerSide`](broker_side::BrokerSide): what a broker is to be told, and what it says |
+//! | `broker_side.rs` | topics over many servers: what a broker is to be told, and what it says |
+//! | `broker_queue.rs` | [`BrokerQueue`](broker_queue::BrokerQueue): orders to the broker, and what waits for them |
+//! | `foreign_item.rs` | texts of items that come from elsewhere |
 //! | `log.rs` | what the workers have not taken yet |
 //! | `peer.rs` | one worker: what it has taken, and what it is to be told |
 //! | `attached.rs` | a topic of one worker |
 //! | `script.rs` | histories and keys, as it is told of them |
+//! | `broker_tests.rs` | several servers behind a broker |
 //! | `begin_tests.rs` | subscribers that are there before the history |
 //! | `bounds_tests.rs` | what a worker cannot do to the supervisor and to others |
 //! | `model_tests.rs` | random use by workers that come, go and are slow |
@@ -24,8 +27,12 @@ mod attached;
 mod begin_tests;
 #[cfg(test)]
 mod bounds_tests;
+pub(crate) mod broker_queue;
 pub(crate) mod broker_side;
+#[cfg(test)]
+mod broker_tests;
 pub(crate) mod exchange;
+mod foreign_item;
 #[cfg(test)]
 mod life_tests;
 mod log;

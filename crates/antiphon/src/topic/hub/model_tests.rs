@@ -19,10 +19,10 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 pub(super) type Item = (String, u64);
 
 /// Numbers from a fixed seed (xorshift).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -46,7 +46,7 @@ pub(super) struct Reader {
 
 /// A worker, and the bytes on their way.
 pub(super) struct Worker {
-    peer: u64,
+    pub(super) peer: u64,
     pub(super) link: Arc<Link>,
     pub(super) topic: Topic<Item>,
     up: (Vec<u8>, Frames),

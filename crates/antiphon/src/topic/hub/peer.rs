@@ -7,7 +7,7 @@ use super::super::link::buffer::Malformed;
 use super::super::link::frame::ToWorker;
 use super::super::published::NotPublished;
 use super::attached::Attached;
-use super::log::{Entry, Log};
+use super::log::{Entry, Log, Origin};
 use super::script::{Part, history, place, write_item};
 use super::shared_topic::SharedTopic;
 
@@ -35,9 +35,8 @@ pub(super) struct Peer {
     pub(super) attached: BTreeMap<u32, Attached>,
     /// Those numbers, by topic.
     numbers: HashMap<u64, u32>,
-    /// What has become of items of this worker that it is not told of by the log, by the number of their
-    /// topic at the worker.
-    answers: VecDeque<(u32, Result<u64, NotPublished>)>,
+    /// What has become of items of this worker that it is not told of by the log.
+    answers: VecDeque<(Origin, Result<u64, NotPublished>)>,
     /// What it has to start and to stop.
     produce: VecDeque<(u32, Arc<str>, bool)>,
     /// How many keys were refused that it has not been told.
@@ -119,8 +118,8 @@ impl Peer {
     }
 
     /// Tells what has become of an item.
-    pub(super) fn answer(&mut self, topic: u32, outcome: Result<u64, NotPublished>) {
-        self.answers.push_back((topic, outcome));
+    pub(super) fn answer(&mut self, origin: Origin, outcome: Result<u64, NotPublished>) {
+        self.answers.push_back((origin, outcome));
     }
 
     /// It will be told nothing more.
@@ -156,7 +155,7 @@ impl Peer {
             return;
         }
         match entry {
-            Entry::Item { item, origin, .. } => self.answer(origin.topic, Ok(item.place.number)),
+            Entry::Item { item, origin, .. } => self.answer(origin, Ok(item.place.number)),
             Entry::Refused { topic, key, .. } => self.refused.push_back((topic, key)),
             _ => {}
         }
@@ -169,10 +168,10 @@ impl Peer {
         topics: &BTreeMap<u64, SharedTopic>,
         out: &mut Vec<u8>,
     ) -> bool {
-        if let Some((topic, outcome)) = self.answers.pop_front() {
+        if let Some((Origin { topic, nth, .. }, outcome)) = self.answers.pop_front() {
             match outcome {
-                Ok(number) => ToWorker::Passed { topic, number }.write(out),
-                Err(why) => ToWorker::Failed { topic, why }.write(out),
+                Ok(number) => ToWorker::Passed { topic, nth, number }.write(out),
+                Err(why) => ToWorker::Failed { topic, nth, why }.write(out),
             }
         } else if let Some(part) = self.script.pop_front() {
             self.write_part(&part, out);
@@ -284,6 +283,7 @@ impl Peer {
                 match origin.worker == self.id {
                     true => ToWorker::Own {
                         topic: number,
+                        nth: origin.nth,
                         known: *known,
                         place: place(item),
                     }
@@ -294,6 +294,7 @@ impl Peer {
             (Entry::Item { item, origin, .. }, None) if origin.worker == self.id => {
                 ToWorker::Passed {
                     topic: origin.topic,
+                    nth: origin.nth,
                     number: item.place.number,
                 }
                 .write(out);

@@ -62,21 +62,24 @@ pub(in crate::topic) enum ToWorker<'a> {
         key: &'a str,
         text: &'a [u8],
     },
-    /// The first item of this worker and this topic that was not answered has these numbers, and its turn
-    /// is now.
+    /// An item of this worker, before which it had published `nth` others in this topic, has these numbers,
+    /// and its turn is now.
     Own {
         topic: u32,
+        nth: u64,
         known: bool,
         place: ItemPlace,
     },
     /// The same, but the item comes as those of others do, or not at all.
     Passed {
         topic: u32,
+        nth: u64,
         number: u64,
     },
     /// Nobody gets that item, or this is not known.
     Failed {
         topic: u32,
+        nth: u64,
         why: NotPublished,
     },
     /// A key, the number of its last item and its subscribers in all workers.
@@ -242,10 +245,17 @@ impl<'a> ToWorker<'a> {
                 .rest(text),
             Self::Own {
                 topic,
+                nth,
                 known,
                 place,
-            } => Writer::begin(out, 2).short(topic).byte(known).place(place),
-            Self::Passed { topic, number } => Writer::begin(out, 3).short(topic).long(number),
+            } => Writer::begin(out, 2)
+                .short(topic)
+                .long(nth)
+                .byte(known)
+                .place(place),
+            Self::Passed { topic, nth, number } => {
+                Writer::begin(out, 3).short(topic).long(nth).long(number)
+            }
             Self::Key {
                 topic,
                 total,
@@ -272,7 +282,10 @@ impl<'a> ToWorker<'a> {
             }
             Self::Refused { topic, key } => Writer::begin(out, 9).short(topic).key(key),
             Self::Answer { topic, question } => Writer::begin(out, 10).short(topic).long(question),
-            Self::Failed { topic, why } => Writer::begin(out, 11).short(topic).short(why.code()),
+            Self::Failed { topic, nth, why } => Writer::begin(out, 11)
+                .short(topic)
+                .long(nth)
+                .short(why.code()),
         }
         .end();
     }
@@ -305,11 +318,13 @@ impl<'a> ToWorker<'a> {
             },
             2 => Self::Own {
                 topic: fields.short()?,
+                nth: fields.long()?,
                 known: fields.byte()?,
                 place: fields.place()?,
             },
             3 => Self::Passed {
                 topic: fields.short()?,
+                nth: fields.long()?,
                 number: fields.long()?,
             },
             4 => Self::Key {
@@ -348,6 +363,7 @@ impl<'a> ToWorker<'a> {
             },
             11 => Self::Failed {
                 topic: fields.short()?,
+                nth: fields.long()?,
                 why: NotPublished::of_code(fields.short()?).ok_or(Malformed)?,
             },
             _ => return Err(Malformed),
@@ -430,10 +446,12 @@ mod tests {
         },
         ToWorker::Failed {
             topic: 1,
+            nth: 5,
             why: NotPublished::QueueFull,
         },
         ToWorker::Failed {
             topic: 2,
+            nth: u64::MAX,
             why: NotPublished::Unknown,
         },
         ToWorker::Item {
@@ -445,11 +463,13 @@ mod tests {
         },
         ToWorker::Own {
             topic: 1,
+            nth: 6,
             known: true,
             place: PLACE,
         },
         ToWorker::Passed {
             topic: 1,
+            nth: 7,
             number: 8,
         },
         ToWorker::Key {

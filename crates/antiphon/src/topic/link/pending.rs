@@ -71,12 +71,37 @@ pub(super) enum Wrote {
     Another,
 }
 
+/// Items of a topic that were sent, without those whose fate is known.
+#[derive(Debug, Default)]
+struct SentItems {
+    /// How many were sent before the first one that is here.
+    first: u64,
+    items: VecDeque<Option<Sent>>,
+    /// Whether the topic was dropped.
+    is_over: bool,
+}
+
+impl SentItems {
+    fn take(&mut self, nth: u64) -> Option<Sent> {
+        let at = usize::try_from(nth.checked_sub(self.first)?).ok()?;
+        let taken = self.items.get_mut(at)?.take();
+        while let Some(None) = self.items.front() {
+            self.items.pop_front();
+            self.first += 1;
+        }
+        if self.items.is_empty() && self.items.capacity() > SPARE {
+            self.items = VecDeque::new();
+        }
+        taken
+    }
+}
+
 /// Items that are to be sent, and those that were sent and have no number yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     queued: VecDeque<Queued>,
     /// By topic.
-    sent: HashMap<u32, VecDeque<Sent>>,
+    sent: HashMap<u32, SentItems>,
     /// Items of both, and their bytes.
     items: usize,
     bytes: usize,
@@ -138,7 +163,13 @@ impl Pending {
                 .write(out);
                 return Some(Wrote::Register(topic));
             }
-            Queued::Unregister(topic, keeps) => ToHub::Unregister { topic, keeps }.write(out),
+            Queued::Unregister(topic, keeps) => {
+                if let Some(sent) = self.sent.get_mut(&topic) {
+                    sent.is_over = true;
+                    self.forget_if_over(topic);
+                }
+                ToHub::Unregister { topic, keeps }.write(out);
+            }
             Queued::Stopped(topic, key) => ToHub::Stopped { topic, key: &key }.write(out),
             Queued::Item(item) => {
                 ToHub::Publish {
@@ -147,27 +178,32 @@ impl Pending {
                     text: item.text.raw(),
                 }
                 .write(out);
-                self.sent.entry(item.topic).or_default().push_back(item);
+                let sent = self.sent.entry(item.topic).or_default();
+                sent.items.push_back(Some(item));
             }
         }
         Some(Wrote::Another)
     }
 
-    /// Takes the first item of a topic that was sent: it is known what has become of it.
-    pub(super) fn answered(&mut self, topic: u32) -> Option<Sent> {
-        let sent = self.sent.get_mut(&topic)?;
-        let item = sent.pop_front()?;
-        if sent.is_empty() && sent.capacity() > SPARE {
-            self.sent.remove(&topic);
-        }
+    /// Takes an item of a topic that was sent behind `nth` others: it is known what has become of it.
+    pub(super) fn answered(&mut self, topic: u32, nth: u64) -> Option<Sent> {
+        let item = self.sent.get_mut(&topic)?.take(nth)?;
+        self.forget_if_over(topic);
         self.items -= 1;
         self.bytes -= item.bytes();
         if self.items == 0 {
-            self.sent = HashMap::new();
             // A topic that was dropped may wait there.
             self.queued.shrink_to_fit();
         }
         Some(item)
+    }
+
+    /// Forgets a topic that was dropped. It has another number if it comes again.
+    fn forget_if_over(&mut self, topic: u32) {
+        let is_over = |sent: &SentItems| sent.is_over && sent.items.is_empty();
+        if self.sent.get(&topic).is_some_and(is_over) {
+            self.sent.remove(&topic);
+        }
     }
 
     /// Whether all items have their numbers.
@@ -182,7 +218,11 @@ impl Pending {
             Queued::Register(..) | Queued::Unregister(..) | Queued::Stopped(..) => None,
         });
         let mut unheard = 0;
-        let sent = self.sent.into_values().flatten();
+        let sent = self
+            .sent
+            .into_values()
+            .flat_map(|sent| sent.items)
+            .flatten();
         for item in sent.chain(queued) {
             let told = Sent::tell(item.answer, Err(PublishError::Disconnected));
             unheard += usize::from(told.is_some());
@@ -211,7 +251,7 @@ mod tests {
         drop(pending.add(7, "k", text(1)));
         assert!(pending.write(&mut out).is_some());
         pending.unregister(7, false);
-        assert!(pending.answered(7).is_some() && pending.is_empty());
+        assert!(pending.answered(7, 0).is_some() && pending.is_empty());
         out.clear();
         assert_eq!(pending.write(&mut out), Some(Wrote::Another));
         assert_eq!(pending.write(&mut Vec::new()), None);
@@ -240,7 +280,7 @@ mod tests {
             }
             let refused = pending.add(1, "k", text(length)).await;
             assert!(matches!(refused, Err(PublishError::QueueFull)), "{length}");
-            let (.., answer) = pending.answered(1).unwrap().into_parts();
+            let (.., answer) = pending.answered(1, 0).unwrap().into_parts();
             assert!(Sent::tell(answer, Ok(1)).is_none());
             let mut more = pending.add(1, "k", text(length));
             assert_eq!(more.number(), None);

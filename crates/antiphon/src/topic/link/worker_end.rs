@@ -239,11 +239,16 @@ impl Link {
         let topic = match message {
             ToWorker::Own {
                 topic,
+                nth,
                 known,
                 place,
-            } => return self.answer(topic, Ok(place.number), Some((place, known))),
-            ToWorker::Passed { topic, number } => return self.answer(topic, Ok(number), None),
-            ToWorker::Failed { topic, why } => return self.answer(topic, Err(why), None),
+            } => return self.answer((topic, nth), Ok(place.number), Some((place, known))),
+            ToWorker::Passed { topic, nth, number } => {
+                return self.answer((topic, nth), Ok(number), None);
+            }
+            ToWorker::Failed { topic, nth, why } => {
+                return self.answer((topic, nth), Err(why), None);
+            }
             ToWorker::Begin { topic, .. }
             | ToWorker::Item { topic, .. }
             | ToWorker::Key { topic, .. }
@@ -306,14 +311,14 @@ impl Link {
         replica.upgrade()
     }
 
-    /// It is known what has become of the first item of a topic that was sent.
+    /// It is known what has become of an item, of which topic and number are given.
     fn answer(
         &self,
-        topic: u32,
+        (topic, nth): (u32, u64),
         outcome: Result<u64, NotPublished>,
         delivers: Option<(ItemPlace, bool)>,
     ) -> Result<(), Malformed> {
-        let item = self.lock().pending.answered(topic).ok_or(Malformed)?;
+        let item = self.lock().pending.answered(topic, nth).ok_or(Malformed)?;
         let (topic, key, text, answer) = item.into_parts();
         if outcome.is_ok()
             && let Some(replica) = self.replica(topic)

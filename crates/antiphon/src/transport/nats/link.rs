@@ -58,6 +58,23 @@ impl Link {
         name: &str,
         tls: Option<&ClientTls>,
     ) -> io::Result<Self> {
+        Self::connect_with(address, name, tls, |options| options).await
+    }
+
+    /// Connects for topics: what the broker answers comes on subjects of the service, so that a server need
+    /// not be allowed to hear other inboxes.
+    pub(super) async fn connect_topics(address: &NatsAddress, name: &str) -> io::Result<Self> {
+        let inbox = format!("{}.topic-inbox", address.prefix);
+        let configure = |options: ConnectOptions| options.custom_inbox_prefix(inbox);
+        Self::connect_with(address, name, None, configure).await
+    }
+
+    async fn connect_with(
+        address: &NatsAddress,
+        name: &str,
+        tls: Option<&ClientTls>,
+        configure: impl FnOnce(ConnectOptions) -> ConnectOptions,
+    ) -> io::Result<Self> {
         // The broker may ask for TLS at any time, so there is always a configuration.
         let of_files = tls_of(&address.files)?;
         let config = match of_files.as_ref().or(tls) {
@@ -92,7 +109,10 @@ impl Link {
         let places = (address.servers.iter())
             .map(|(host, port)| format!("nats://{}", authority(host, *port)))
             .collect::<Vec<_>>();
-        let client = options.connect(places).await.map_err(io::Error::other)?;
+        let client = configure(options)
+            .connect(places)
+            .await
+            .map_err(io::Error::other)?;
         Ok(Self { client, outages })
     }
 

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use antiphon::client::{Client, ErrorKind};
 use antiphon::{Context, Server, Topic};
+use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::broker::{Broker, Serving, router, until_answered};
 use crate::support::counter::Counter;
+use crate::topic_workers::peer::Peer;
+use crate::topic_workers::program::Program;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -17,6 +20,52 @@ fn settings(_: &Path) -> String {
     users
         .replace("$SERVER_PASSWORD", "s3cret-server")
         .replace("$GATEWAY_PASSWORD", "s3cret-gateway")
+}
+
+fn with_jetstream(folder: &Path) -> String {
+    let store = format!("jetstream {{ store_dir: \"{}\" }}", folder.display());
+    format!("{store}\n{}", settings(folder))
+}
+
+#[tokio::test]
+async fn the_server_of_the_example_may_keep_topics_in_streams() {
+    let Some(broker) = Broker::with(with_jetstream).await else {
+        return;
+    };
+    let url = url(&broker, "server", "shop");
+    let start = |url: &str| {
+        let url = url.to_owned();
+        tokio::task::spawn_blocking(move || Program::behind(&url, 1))
+    };
+    let (one, two) = (start(&url).await.unwrap(), start(&url).await.unwrap());
+    let mut publisher = Peer::connect(&one.address).await;
+    let mut subscriber = Peer::connect(&two.address).await;
+    subscriber.subscribe("texts", "k", None).await;
+    publisher.call("publish", json!(["k", [1, ""]])).await;
+    let first = timeout(LIMIT, subscriber.item()).await.unwrap().unwrap();
+    publisher.call("publish", json!(["k", [2, ""]])).await;
+    let second = timeout(LIMIT, subscriber.item()).await.unwrap().unwrap();
+    // The broker has numbered them.
+    assert_eq!(
+        (second.item[0].as_u64(), second.number),
+        (Some(2), first.number + 1)
+    );
+    publisher.subscribe("texts", "k", Some(&first.cursor)).await;
+    let resumed = timeout(LIMIT, publisher.item()).await.unwrap().unwrap();
+    assert_eq!(resumed.cursor, second.cursor);
+    // Who calls may not publish items.
+    let login = |user: &str| (user.to_owned(), format!("s3cret-{user}"));
+    let (user, password) = login("gateway");
+    let options = async_nats::ConnectOptions::with_user_and_password(user, password);
+    let caller = options.connect(format!("nats://127.0.0.1:{}", broker.port()));
+    let caller = caller.await.unwrap();
+    for subject in ["shop.kept-topic.texts.0.k", "shop.topic.texts.0.k"] {
+        caller.publish(subject, "[9,\"\"]".into()).await.unwrap();
+    }
+    caller.flush().await.unwrap();
+    publisher.call("publish", json!(["k", [3, ""]])).await;
+    let third = timeout(LIMIT, subscriber.item()).await.unwrap().unwrap();
+    assert_eq!(third.item[0], 3);
 }
 
 /// The address for one of the users.

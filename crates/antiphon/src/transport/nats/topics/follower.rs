@@ -1,24 +1,22 @@
 //! Connection of a hub to its broker: what was published here goes out, and what others publish comes in.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{Context, PublishAckFuture, PublishErrorKind};
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::{HeaderMap, Message, Subscriber};
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
 use super::super::link::{Link, next, pause};
-use super::item_text::checked;
 use super::names::{Names, TopicName};
 use super::origins::{Origins, Verdict};
-use super::stream::{self, PATIENCE};
+use super::shared::{Followed, NewTopic, PATIENCE, Shared, Unanswered};
+use super::stream;
 use crate::address::NatsAddress;
-use crate::topic::hub::broker_side::Order;
+use crate::topic::hub::broker_queue::Order;
 use crate::topic::link::in_process::{SharedHub, lock};
 use crate::topic::{HistoryLimits, NotPublished};
 
@@ -36,51 +34,6 @@ const BEAT: Duration = Duration::from_secs(1);
 
 /// After how many of these they are told in any case.
 const SILENT_BEATS: u32 = 5;
-
-/// After this time without a word a server is not there.
-pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(11);
-
-/// A topic that is to be followed.
-pub(super) struct NewTopic {
-    pub(super) id: u64,
-    pub(super) name: TopicName,
-    pub(super) history: HistoryLimits,
-}
-
-/// What all topics share.
-pub(super) struct Shared {
-    pub(super) hub: SharedHub,
-    pub(super) link: Link,
-    pub(super) jetstream: Context,
-    pub(super) names: Names,
-    /// The name of this server, which nobody can guess.
-    id: String,
-    topics: Mutex<Topics>,
-}
-
-#[derive(Default)]
-struct Topics {
-    by_name: HashMap<TopicName, u64>,
-    by_id: HashMap<u64, Followed>,
-    /// Tasks of topics that streams keep.
-    tasks: JoinSet<()>,
-}
-
-struct Followed {
-    topic: Arc<NewTopic>,
-    tasks: Vec<tokio::task::AbortHandle>,
-    /// Items that are on their way to the stream.
-    unanswered: mpsc::UnboundedSender<Unanswered>,
-}
-
-/// An item on its way to a stream.
-struct Unanswered {
-    ticket: u64,
-    answer: PublishAckFuture,
-    until: Instant,
-    /// How often the connection had been lost before.
-    losses: u64,
-}
 
 /// Follows a broker for ever. While it is away, what is published stays in this server, or is refused.
 pub(crate) async fn follow(hub: SharedHub, address: NatsAddress) {
@@ -109,7 +62,7 @@ pub(crate) async fn follow(hub: SharedHub, address: NatsAddress) {
 async fn connect(address: &NatsAddress) -> Link {
     let mut attempt = 1;
     loop {
-        match Link::connect(address, NAME, None).await {
+        match Link::connect_topics(address, NAME).await {
             Ok(link) => return link,
             Err(error) => tracing::warn!("topics have no connection to a NATS server: {error}"),
         }
@@ -236,10 +189,6 @@ async fn beat(shared: &Shared) {
 }
 
 impl Shared {
-    fn topics(&self) -> std::sync::MutexGuard<'_, Topics> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn begin(self: &Arc<Self>, id: u64, name: &str, nth: u32, history: HistoryLimits) {
         let Some(name) = TopicName::new(name, nth) else {
             tracing::error!(
@@ -272,14 +221,6 @@ impl Shared {
         while topics.tasks.try_join_next().is_some() {}
     }
 
-    fn find(&self, id: u64) -> Option<Arc<NewTopic>> {
-        let topics = self.topics();
-        topics
-            .by_id
-            .get(&id)
-            .map(|followed| Arc::clone(&followed.topic))
-    }
-
     /// An item of another server.
     fn item(&self, message: &Message, origins: &mut Origins, gaps: &mut Gaps) -> Verdict {
         let Some((server, number)) = place_of(message) else {
@@ -301,10 +242,8 @@ impl Shared {
             return Verdict::Next;
         };
         let topic = self.topics().by_name.get(&topic).copied();
-        match (topic, checked(&message.payload)) {
-            (None, _) => {}
-            (Some(topic), Some(text)) => lock(&self.hub).item_from_elsewhere(topic, &key, &text),
-            (Some(_), None) => tracing::warn!("what is no item was published in a topic"),
+        if let Some(topic) = topic {
+            lock(&self.hub).item_from_elsewhere(topic, &key, &message.payload);
         }
         Verdict::Next
     }
@@ -409,20 +348,6 @@ impl Shared {
             };
             lock(&shared.hub).broker_has(id, ticket, last);
         });
-    }
-}
-
-impl Topics {
-    fn remove(&mut self, id: u64) {
-        if let Some(followed) = self.by_id.remove(&id) {
-            followed
-                .tasks
-                .iter()
-                .for_each(tokio::task::AbortHandle::abort);
-            if self.by_name.get(&followed.topic.name) == Some(&id) {
-                self.by_name.remove(&followed.topic.name);
-            }
-        }
     }
 }
 

@@ -10,12 +10,12 @@
 //! | `stream.rs` | a topic that a stream keeps |
 //! | `origins.rs` | [`Origins`](origins::Origins): numbers of what other servers have sent |
 //! | `names.rs` | [`Names`](names::Names): subjects and streams |
-//! | `item_text.rs` | texts of items that come from elsewhere |
+//! | `shared.rs` | [`Shared`](shared::Shared): what they share |
 
 mod follower;
-mod item_text;
 mod names;
 mod origins;
+mod shared;
 mod stream;
 
 pub(crate) use follower::follow;

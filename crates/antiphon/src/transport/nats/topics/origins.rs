@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// The most servers that are known. Of others, what is lost is not noticed.
 const MAX_SERVERS: usize = 4096;
 
+/// After this time without a word a server was not there before.
+const LONGEST_SILENCE: Duration = Duration::from_secs(11);
+
 /// A server that has been silent so long is not there any more.
 const GONE: Duration = Duration::from_secs(60);
 
@@ -69,7 +72,7 @@ impl Origins {
             };
         }
         // Whoever was there before would have been heard before.
-        let is_late = now.saturating_duration_since(self.since) > super::follower::LONGEST_SILENCE;
+        let is_late = now.saturating_duration_since(self.since) > LONGEST_SILENCE;
         if self.known.len() >= MAX_SERVERS {
             self.known
                 .retain(|_, heard| now.saturating_duration_since(heard.at) < GONE);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::context::{
-    Context, ContextBuilder, CreateStreamErrorKind, GetStreamErrorKind,
+    AccountErrorKind, Context, ContextBuilder, CreateStreamErrorKind, GetStreamErrorKind,
 };
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{ErrorCode, Message};
@@ -13,21 +13,18 @@ use async_nats::{Client, Error};
 use tokio::time::{sleep, timeout};
 
 use super::super::link::{Link, pause};
-use super::follower::{NewTopic, Shared};
-use super::item_text::checked;
 use super::names::Names;
+use super::shared::{NewTopic, PATIENCE, Shared};
 use crate::topic::hub::broker_side::Gap;
 use crate::topic::kept::Kept;
 use crate::topic::link::in_process::lock;
 
-/// How long the broker has to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
 /// How long it has to say that there is JetStream.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// The pause before it is asked again.
+/// The pause before it is asked again, doubled up to the longest.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
+const LONGEST_PROBE_AGAIN: Duration = Duration::from_secs(300);
 
 /// How long a history may pause that is being told.
 const HISTORY_PAUSE: Duration = Duration::from_secs(10);
@@ -60,24 +57,19 @@ enum Answer {
 }
 
 /// Whether the broker has JetStream for this account.
-async fn probe(client: &Client) -> Answer {
-    if !client.server_info().jetstream {
+async fn probe(shared: &Shared) -> Answer {
+    if !shared.link.client().server_info().jetstream {
         return Answer::IsNot;
     }
-    match timeout(PROBE, client.request("$JS.API.INFO", "".into())).await {
-        Err(_) => Answer::Silence,
+    match timeout(PROBE, shared.jetstream.query_account()).await {
+        Ok(Ok(_)) => Answer::Is,
         Ok(Err(error)) => match error.kind() {
-            async_nats::RequestErrorKind::NoResponders => Answer::IsNot,
+            AccountErrorKind::JetStream(_) | AccountErrorKind::JetStreamUnavailable => {
+                Answer::IsNot
+            }
             _ => Answer::Silence,
         },
-        Ok(Ok(answer)) => {
-            let answer: Option<serde_json::Value> = serde_json::from_slice(&answer.payload).ok();
-            let error = answer.as_ref().and_then(|answer| answer.get("error"));
-            match (&answer, error) {
-                (Some(_), None) => Answer::Is,
-                _ => Answer::IsNot,
-            }
-        }
+        Err(_) => Answer::Silence,
     }
 }
 
@@ -86,9 +78,9 @@ pub(super) async fn follow(shared: &Shared, topic: &NewTopic) {
     if topic.history.items == 0 {
         return lock(&shared.hub).number_here(topic.id);
     }
-    let client = shared.link.client();
+    let mut again = PROBE_AGAIN;
     loop {
-        match probe(client).await {
+        match probe(shared).await {
             Answer::Is => break,
             Answer::IsNot => return lock(&shared.hub).number_here(topic.id),
             Answer::Silence => {
@@ -97,7 +89,8 @@ pub(super) async fn follow(shared: &Shared, topic: &NewTopic) {
                      the items of topics for itself"
                 );
                 lock(&shared.hub).number_here(topic.id);
-                sleep(PROBE_AGAIN).await;
+                sleep(again).await;
+                again = (2 * again).min(LONGEST_PROBE_AGAIN);
             }
         }
     }
@@ -195,12 +188,9 @@ async fn read(
 fn take(shared: &Shared, topic: &NewTopic, message: &Message, number: u64) -> Result<(), Gap> {
     let mut hub = lock(&shared.hub);
     let key = Names::read_kept(&message.subject);
-    match (key, checked(&message.payload)) {
-        (Some(key), Some(text)) => hub.numbered_item(topic.id, number, &key, &text),
-        _ => {
-            tracing::warn!("what is no item was published in a topic");
-            hub.number_without_item(topic.id, number)
-        }
+    match key {
+        Some(key) => hub.numbered_item(topic.id, number, &key, &message.payload),
+        None => hub.number_without_item(topic.id, number),
     }
 }
 

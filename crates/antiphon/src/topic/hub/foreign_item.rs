@@ -4,8 +4,19 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-/// The text without line breaks; `None` if it is no JSON.
-pub(super) fn checked(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+use super::super::item::Text;
+
+/// The text of an item; `None`, which is logged, if it is no JSON.
+pub(super) fn text_of(json: &[u8]) -> Option<Text> {
+    let text = checked(json).map(|json| Text::of_json(&json));
+    if text.is_none() {
+        tracing::warn!("what is no item was published in a topic");
+    }
+    text
+}
+
+/// The text without line breaks.
+fn checked(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     serde_json::from_str::<IgnoredAny>(std::str::from_utf8(text).ok()?).ok()?;
     // In a valid text these stand only between values. Some sessions separate messages by lines.
     let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'\t');
