@@ -27,7 +27,7 @@ const HISTORIES: Duration = Duration::from_secs(30);
 ///
 /// [`ServeError::Broker`] if the broker does not tell what it keeps.
 pub(super) async fn begin(settings: &Settings) -> Result<(), ServeError> {
-    let Some(address) = settings.brokers().into_iter().next() else {
+    let Some(address) = settings.topic_broker() else {
         return Ok(());
     };
     if follow_already() {

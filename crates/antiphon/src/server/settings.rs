@@ -113,6 +113,9 @@ pub struct Settings {
     /// Whether metrics are served, at `metrics` below the path of each route. Default: only if
     /// callers count as local.
     pub metrics: Option<bool>,
+    /// Whether the topics of this process are shared with all servers behind the first NATS server of
+    /// [`bind`](Self::bind), if there is one; see [`Topic`](crate::Topic#several-servers). Default: yes.
+    pub share_topics: bool,
     /// Maximum number of open connections, including idle ones; more get 503. Sessions (WebSockets
     /// and raw streams) leave an eighth of them to HTTP requests, and the other way round. Default:
     /// 10 000.
@@ -194,6 +197,7 @@ impl Default for Settings {
             audit_log: None,
             page: None,
             metrics: None,
+            share_topics: true,
             max_connections: 10_000,
             max_connections_per_ip: 256,
             max_request: 10 * 1024 * 1024,
@@ -270,6 +274,11 @@ impl Settings {
     }
 
     /// The brokers among the addresses.
+    pub(crate) fn topic_broker(&self) -> Option<NatsAddress> {
+        let mut brokers = self.brokers().into_iter();
+        brokers.next().filter(|_| self.share_topics)
+    }
+
     pub(crate) fn brokers(&self) -> Vec<NatsAddress> {
         let addresses = self.addresses(true);
         addresses.iter().filter_map(|text| broker(text)).collect()

@@ -144,7 +144,7 @@ impl SupervisorSetup {
             files.token(),
             shared,
             read_settings,
-            TopicThread::start(server.settings.brokers().into_iter().next())?,
+            TopicThread::start(server.settings.topic_broker())?,
         );
         let control_socket = ControlSocket::open(&mut supervisor, inherited.control.take()).await?;
         Ok(Self {

@@ -43,6 +43,8 @@ pub(crate) struct Link {
     client: Client,
     /// How often the connection was lost.
     outages: watch::Receiver<u64>,
+    /// How often the broker has refused what this connection may not do.
+    refusals: watch::Receiver<u64>,
 }
 
 impl Link {
@@ -81,8 +83,9 @@ impl Link {
             Some(tls) => tls.config(),
             None => ClientTls::platform().map_err(io::Error::other)?.config(),
         };
-        let (tell, outages) = watch::channel(0);
-        let tell = Arc::new(tell);
+        let (tell_outages, outages) = watch::channel(0);
+        let (tell_refusals, refusals) = watch::channel(0);
+        let tell = Arc::new((tell_outages, tell_refusals));
         let options = match Credentials::of(address)? {
             None => ConnectOptions::new(),
             Some(credentials) => {
@@ -113,7 +116,11 @@ impl Link {
             .connect(places)
             .await
             .map_err(io::Error::other)?;
-        Ok(Self { client, outages })
+        Ok(Self {
+            client,
+            outages,
+            refusals,
+        })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -150,6 +157,15 @@ impl Link {
         }
     }
 
+    /// Waits until the broker refuses something that this connection may not do.
+    pub(super) async fn refused(&self) {
+        let mut refusals = self.refusals.clone();
+        refusals.mark_unchanged();
+        if refusals.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// From here on, losses count.
     pub(super) fn forget_losses(&mut self) {
         self.outages.mark_unchanged();
@@ -177,19 +193,26 @@ pub(super) async fn next(subscriber: &mut Subscriber) -> Option<Message> {
     poll_fn(|cx| Pin::new(&mut *subscriber).poll_next(cx)).await
 }
 
-fn note(tell: &watch::Sender<u64>, event: &Event) {
+fn note((outages, refusals): &(watch::Sender<u64>, watch::Sender<u64>), event: &Event) {
     match event {
         Event::Disconnected => {
             tracing::warn!("the connection to the NATS server is lost");
-            tell.send_modify(|outages| *outages += 1);
+            outages.send_modify(|outages| *outages += 1);
         }
         // This side has closed it.
-        Event::Closed => tell.send_modify(|outages| *outages += 1),
+        Event::Closed => outages.send_modify(|outages| *outages += 1),
         Event::SlowConsumer(_) => {
             tracing::warn!("a message from the NATS server was dropped: too many wait");
         }
         Event::LameDuckMode => tracing::info!("the NATS server is about to stop"),
-        Event::ServerError(error) => tracing::warn!("the NATS server reports: {error}"),
+        Event::ServerError(error) => {
+            tracing::warn!("the NATS server reports: {error}");
+            let is_refusal = error
+                .to_string()
+                .to_lowercase()
+                .contains("permissions violation");
+            refusals.send_modify(|refusals| *refusals += u64::from(is_refusal));
+        }
         Event::ClientError(error) => tracing::debug!("the NATS library reports: {error}"),
         Event::Connected | Event::Draining => {}
     }

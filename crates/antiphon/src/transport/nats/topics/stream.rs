@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::context::{
-    AccountErrorKind, Context, ContextBuilder, CreateStreamErrorKind, GetStreamErrorKind,
+    Context, ContextBuilder, CreateStreamErrorKind, GetStreamErrorKind,
 };
 use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{ErrorCode, Message};
-use async_nats::{Client, Error};
+use async_nats::{Client, Error, RequestErrorKind};
 use tokio::time::{sleep, timeout};
 
 use super::super::link::{Link, pause};
@@ -22,9 +22,11 @@ use crate::topic::link::in_process::lock;
 /// How long it has to say that there is JetStream.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// The pause before it is asked again, doubled up to the longest.
-const PROBE_AGAIN: Duration = Duration::from_secs(5);
-const LONGEST_PROBE_AGAIN: Duration = Duration::from_secs(300);
+/// How often it is asked at once: a cluster that has just started may need some time.
+const PROBES: u32 = 10;
+
+/// The pause before it is asked again later.
+const PROBE_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long a history may pause that is being told.
 const HISTORY_PAUSE: Duration = Duration::from_secs(10);
@@ -54,6 +56,8 @@ enum Answer {
     IsNot,
     /// Nobody answers.
     Silence,
+    /// This server may not ask.
+    Refused,
 }
 
 /// Whether the broker has JetStream for this account.
@@ -61,16 +65,24 @@ async fn probe(shared: &Shared) -> Answer {
     if !shared.link.client().server_info().jetstream {
         return Answer::IsNot;
     }
-    match timeout(PROBE, shared.jetstream.query_account()).await {
+    let client = shared.link.client();
+    let asking = timeout(PROBE, client.request("$JS.API.INFO", "".into()));
+    let answer = tokio::select! {
+        () = shared.link.refused() => return Answer::Refused,
+        answer = asking => answer,
+    };
+    match answer {
+        Ok(Ok(answer)) if has_error(&answer.payload) => Answer::IsNot,
         Ok(Ok(_)) => Answer::Is,
-        Ok(Err(error)) => match error.kind() {
-            AccountErrorKind::JetStream(_) | AccountErrorKind::JetStreamUnavailable => {
-                Answer::IsNot
-            }
-            _ => Answer::Silence,
-        },
-        Err(_) => Answer::Silence,
+        Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Answer::IsNot,
+        Ok(Err(_)) | Err(_) => Answer::Silence,
     }
+}
+
+/// Whether an answer of JetStream is an error: all that it has beside its kind.
+fn has_error(answer: &[u8]) -> bool {
+    let name = b"\"error\":";
+    answer.windows(name.len()).any(|window| window == name)
 }
 
 /// Sees to it that a topic has its items, as long as it is there.
@@ -78,19 +90,28 @@ pub(super) async fn follow(shared: &Shared, topic: &NewTopic) {
     if topic.history.items == 0 {
         return lock(&shared.hub).number_here(topic.id);
     }
-    let mut again = PROBE_AGAIN;
+    let mut silent = 0;
     loop {
         match probe(shared).await {
             Answer::Is => break,
             Answer::IsNot => return lock(&shared.hub).number_here(topic.id),
+            Answer::Refused => {
+                tracing::warn!(
+                    "this server may not use JetStream: it keeps the items of topics for itself"
+                );
+                return lock(&shared.hub).number_here(topic.id);
+            }
+            Answer::Silence if silent < PROBES => {
+                silent += 1;
+                sleep(pause(1)).await;
+            }
             Answer::Silence => {
                 tracing::warn!(
                     "the NATS server does not say whether it has JetStream: until then each server keeps \
                      the items of topics for itself"
                 );
                 lock(&shared.hub).number_here(topic.id);
-                sleep(again).await;
-                again = (2 * again).min(LONGEST_PROBE_AGAIN);
+                sleep(PROBE_AGAIN).await;
             }
         }
     }
