@@ -71,13 +71,14 @@ impl NatsChannel {
                 requests
             }
         };
-        let headers = RequestHeaders {
+        let mut headers = RequestHeaders {
             identity: request.identity.cloned(),
             timeout: request.timeout,
             traceparent: request.current.traceparent.clone(),
             tracestate: request.current.tracestate.clone(),
         };
-        let (method, text) = (addressee.method, request.text.clone());
+        let method = addressee.method;
+        let text = headers.tell_timeout(request.text.clone());
         let mark = |sent| request.mark.set(sent);
         if !addressee.is_answered {
             let sent = requests.notify(method, &headers, text, &mark).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
+use bytes::Bytes;
 
 use crate::call_origin::{MAX_TRACE, Origin};
 use crate::identity::Identity;
@@ -31,6 +32,9 @@ const TAKEN: &str = "rpc-taken";
 /// The most bytes of headers in one of our requests, beside its trace.
 pub(super) const ROOM: usize = 256;
 
+/// The most bytes of a request that is written again to add its timeout.
+const SHORT: usize = 16 * 1024;
+
 /// What a request says beside its text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestHeaders {
@@ -43,6 +47,24 @@ pub(crate) struct RequestHeaders {
 }
 
 impl RequestHeaders {
+    /// The text of a request that tells its timeout itself, and not in a header, which would cost more; as
+    /// it is, if it is long.
+    pub(crate) fn tell_timeout(&mut self, text: Bytes) -> Bytes {
+        let Some(timeout) = self.timeout.filter(|_| text.len() <= SHORT) else {
+            return text;
+        };
+        let Some(open) = text.strip_suffix(b"}") else {
+            return text;
+        };
+        let mut told = Vec::with_capacity(text.len() + 32);
+        told.extend_from_slice(open);
+        told.extend_from_slice(b",\"timeout\":");
+        told.extend_from_slice(timeout.to_string().as_bytes());
+        told.push(b'}');
+        self.timeout = None;
+        told.into()
+    }
+
     /// The headers to send. What no header can carry is left out.
     pub(super) fn to_map(&self) -> HeaderMap {
         let mut map = HeaderMap::new();

@@ -1,14 +1,23 @@
 //! Reader of a caller's inbox: responses, signs of life, the end of the connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::headers;
 use super::link::{Link, next};
 use super::table::{Answer, Table};
+
+/// How long a server may be silent about a request. It acknowledges one that takes longer than 250 ms, and
+/// sends a beat each second.
+const SILENCE: Duration = Duration::from_millis(2500);
+
+/// How often silent ones are looked for.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The inbox of a client.
 pub(super) struct Inbox {
@@ -32,24 +41,25 @@ impl Inbox {
             control,
         } = self;
         let mut losses = link.clone();
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let cancelled = tokio::select! {
-                () = losses.lost() => {
-                    table.lose_all();
-                    None
-                }
+            let mut cancelled = Vec::new();
+            tokio::select! {
+                biased;
                 message = next(&mut subscriber) => match message {
-                    Some(message) => take(message, &table),
+                    Some(message) => cancelled.extend(take(message, &table)),
                     None => break,
                 },
-                cancelled = cancels.recv() => match cancelled {
-                    Some(cancelled) => Some(cancelled),
+                () = losses.lost() => table.lose_all(),
+                _ = look.tick() => cancelled = table.give_up_silent(SILENCE),
+                unwanted = cancels.recv() => match unwanted {
+                    Some(unwanted) => cancelled.push(unwanted),
                     None => break,
                 },
-            };
-            if let Some(subject) = cancelled
-                && subject.starts_with(control.as_str())
-            {
+            }
+            let ours = |subject: &Subject| subject.starts_with(control.as_str());
+            for subject in cancelled.into_iter().filter(ours) {
                 cancel(&mut link, subject).await;
             }
         }

@@ -37,7 +37,8 @@ impl Requests {
         let nothing = Bytes::new();
         let mut asking = headers::open(headers);
         self.sign(&mut asking, headers, &subject, Some(&own), &nothing)?;
-        let sending = client.publish_with_reply_and_headers(subject, own.clone(), asking, nothing);
+        let sending =
+            client.publish_with_reply_and_headers(subject.clone(), own.clone(), asking, nothing);
         sending.await.map_err(|_| Failure::Away)?;
         let until = Instant::now() + SILENCE;
         let peer = loop {
@@ -57,7 +58,7 @@ impl Requests {
                 _ => {}
             }
         };
-        self.table.note_served(service);
+        self.table.note_served(&subject, || service);
         let (ours, theirs) = memory::pair();
         let held = Reservation::new(&Account::unlimited(), Direction::Request);
         let link = self.link.clone();

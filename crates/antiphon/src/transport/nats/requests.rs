@@ -7,13 +7,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_nats::client::PublishErrorKind;
 use async_nats::{HeaderMap, Subject};
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::headers::RequestHeaders;
@@ -25,10 +23,6 @@ use super::subject::Subjects;
 use super::table::{Answer, Answering, Failure, Table};
 use crate::address::NatsAddress;
 use crate::transport::tls::client::ClientTls;
-
-/// How long a server may be silent about a request. It acknowledges one that takes longer than 250 ms, and
-/// sends a beat each second.
-const SILENCE: Duration = Duration::from_millis(2500);
 
 /// The most cancellations that wait to be sent. The beat of a call that lacks its own brings it again.
 const MAX_CANCELS: usize = 1024;
@@ -114,18 +108,19 @@ impl Requests {
         mark: &(dyn Fn(bool) + Sync),
     ) -> Result<Delivery, Failure> {
         let subject = self.subjects.of_method(method).ok_or(Failure::LongName)?;
-        let service = self.subjects.served_by(&subject);
-        let mut call = self.register();
+        let subject = Subject::from(subject);
+        let call = self.register();
         let reply = format!("{}.{}", self.inbox, call.key);
-        self.publish(subject, Some(reply), headers, text, mark)
+        self.publish(subject.clone(), Some(reply.into()), headers, text, mark)
             .await?;
         match call.answer().await? {
             Answer::Response(text) => {
-                self.table.note_served(service);
+                let service = || self.subjects.served_by(&subject);
+                self.table.note_served(&subject, service);
                 Ok(Delivery::Response(text))
             }
             Answer::NobodyServes => Ok(Delivery::NobodyServes {
-                was_served: self.table.was_served(&service),
+                was_served: self.table.was_served(&self.subjects.served_by(&subject)),
             }),
         }
     }
@@ -143,13 +138,14 @@ impl Requests {
         mark: &(dyn Fn(bool) + Sync),
     ) -> Result<(), Failure> {
         let subject = self.subjects.of_method(method).ok_or(Failure::LongName)?;
-        self.publish(subject, None, headers, text, mark).await
+        self.publish(subject.into(), None, headers, text, mark)
+            .await
     }
 
     async fn publish(
         &self,
-        subject: String,
-        reply: Option<String>,
+        subject: Subject,
+        reply: Option<Subject>,
         headers: &RequestHeaders,
         text: Bytes,
         mark: &(dyn Fn(bool) + Sync),
@@ -159,14 +155,15 @@ impl Requests {
         }
         let (client, mut map) = (self.link.client(), headers.to_map());
         self.sign(&mut map, headers, &subject, reply.as_deref(), &text)?;
-        let headers = map;
         mark(true);
         let published = match reply {
+            // Headers cost both sides as much as a small request.
+            Some(reply) if map.is_empty() => client.publish_with_reply(subject, reply, text).await,
             Some(reply) => {
-                let sending = client.publish_with_reply_and_headers(subject, reply, headers, text);
+                let sending = client.publish_with_reply_and_headers(subject, reply, map, text);
                 sending.await
             }
-            None => client.publish_with_headers(subject, headers, text).await,
+            None => client.publish_with_headers(subject, map, text).await,
         };
         published.map_err(|error| {
             mark(false);
@@ -200,12 +197,11 @@ impl Requests {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             self.keys.hash_one(number)
         };
-        let (key, receiver, seen) = self.table.add(key);
+        let (key, receiver) = self.table.add(key);
         InFlight {
             requests: self,
             key,
             receiver,
-            seen,
         }
     }
 }
@@ -215,26 +211,13 @@ struct InFlight<'a> {
     requests: &'a Requests,
     key: u64,
     receiver: Answering,
-    seen: Instant,
 }
 
 impl InFlight<'_> {
-    async fn answer(&mut self) -> Result<Answer, Failure> {
-        loop {
-            let until = self.seen + SILENCE;
-            if let Ok(answer) = timeout_at(until, &mut self.receiver).await {
-                // The sender is dropped only with the table, which is there.
-                return answer.unwrap_or(Err(Failure::Lost));
-            }
-            let Some(seen) = self.requests.table.seen(self.key) else {
-                // The answer is there by now.
-                continue;
-            };
-            if seen == self.seen {
-                return Err(Failure::Silent);
-            }
-            self.seen = seen;
-        }
+    async fn answer(mut self) -> Result<Answer, Failure> {
+        // The sender is dropped only with the table, which is there.
+        let answer = (&mut self.receiver).await;
+        answer.unwrap_or(Err(Failure::Lost))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_nats::Subject;
 use bytes::Bytes;
@@ -54,6 +55,8 @@ pub(super) struct Table {
     waiting: Mutex<HashMap<u64, Waiting>>,
     /// Subscriptions of servers that have answered.
     served: Mutex<HashSet<String>>,
+    /// The subject of the last answer: mostly the next one is of the same.
+    last: Mutex<String>,
 }
 
 /// The most namespaces and single methods whose servers are remembered.
@@ -105,11 +108,34 @@ impl Table {
         }
     }
 
-    pub(super) fn note_served(&self, service: String) {
+    /// A server has answered on this subject, which belongs to the subscription `service`.
+    pub(super) fn note_served(&self, subject: &str, service: impl FnOnce() -> String) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == subject {
+            return;
+        }
+        subject.clone_into(&mut last);
+        drop(last);
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if served.len() < MAX_SERVED {
-            served.insert(service);
+            served.insert(service());
         }
+    }
+
+    /// Gives up requests about which servers have been silent for this long. Returns where they can be
+    /// cancelled.
+    pub(super) fn give_up_silent(&self, silence: Duration) -> Vec<Subject> {
+        let now = Instant::now();
+        let mut waiting = self.waiting();
+        let silent =
+            waiting.extract_if(|_, waiting| now.saturating_duration_since(waiting.seen) >= silence);
+        let silent: Vec<_> = silent.collect();
+        drop(waiting);
+        let give_up = |(_, waiting): (u64, Waiting)| {
+            let _ = waiting.answer.send(Err(Failure::Silent));
+            waiting.control
+        };
+        silent.into_iter().filter_map(give_up).collect()
     }
 
     /// Whether servers of this subscription were there.
@@ -122,9 +148,9 @@ impl Table {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place for a request, under the first of these keys that is free. Returns the key, what is
-    /// told of the answer, and the time.
-    pub(super) fn add(&self, mut key: impl FnMut() -> u64) -> (u64, Answering, Instant) {
+    /// Takes a place for a request, under the first of these keys that is free. Returns the key, and what is
+    /// told of the answer.
+    pub(super) fn add(&self, mut key: impl FnMut() -> u64) -> (u64, Answering) {
         let mut table = self.waiting();
         let key = loop {
             let key = key();
@@ -133,19 +159,13 @@ impl Table {
             }
         };
         let (answer, receiver) = oneshot::channel();
-        let seen = Instant::now();
         let waiting = Waiting {
             answer,
-            seen,
+            seen: Instant::now(),
             control: None,
         };
         table.insert(key, waiting);
-        (key, receiver, seen)
-    }
-
-    /// When a server has last shown that it runs a request; `None` if that is answered.
-    pub(super) fn seen(&self, key: u64) -> Option<Instant> {
-        self.waiting().get(&key).map(|waiting| waiting.seen)
+        (key, receiver)
     }
 
     /// Gives up a request. Returns where it can be cancelled, if it has no answer and that is known.
@@ -184,7 +204,7 @@ mod tests {
         let give_up: Step = |table| drop(table.remove(7));
         let check = |steps: &[Step], expected: &str| {
             let table = Table::default();
-            let (key, mut answer, _) = table.add(|| 7);
+            let (key, mut answer) = table.add(|| 7);
             assert_eq!(key, 7);
             steps.iter().for_each(|step| step(&table));
             assert_eq!(outcome(&mut answer), expected);
@@ -201,24 +221,34 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_beat_counts_for_a_request_that_somebody_waits_for() {
         let table = Table::default();
-        let (key, _answer, began) = table.add(|| 7);
+        let silence = Duration::from_secs(2);
+        let (key, mut answer) = table.add(|| 7);
+        let (_, mut silent) = table.add(|| 9);
         advance(Duration::from_secs(1)).await;
         assert!(!table.beat(8, None));
-        assert_eq!(table.seen(key), Some(began));
         let control = Subject::from("shop.ctl.x.y");
         assert!(table.beat(key, Some(control.clone())));
-        assert_eq!(table.seen(key), Some(began + Duration::from_secs(1)));
-        assert_eq!(table.remove(key), Some(control));
+        assert_eq!(table.give_up_silent(silence), []);
+        advance(Duration::from_secs(1)).await;
+        // Nobody knows where the other one could be cancelled.
+        assert_eq!(table.give_up_silent(silence), []);
+        assert_eq!(
+            (outcome(&mut answer), outcome(&mut silent)),
+            ("waits", "failed")
+        );
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(table.give_up_silent(silence), [control]);
+        assert_eq!(outcome(&mut answer), "failed");
         assert!(!table.beat(key, None));
-        assert_eq!(table.seen(key), None);
+        assert_eq!(table.remove(key), None);
     }
 
     #[tokio::test]
     async fn a_key_is_not_given_twice() {
         let table = Table::default();
         let mut keys = [7, 7, 7, 8].into_iter();
-        let (first, _one, _) = table.add(|| keys.next().unwrap());
-        let (second, _other, _) = table.add(|| keys.next().unwrap());
+        let (first, _one) = table.add(|| keys.next().unwrap());
+        let (second, _other) = table.add(|| keys.next().unwrap());
         assert_eq!((first, second), (7, 8));
     }
 }
