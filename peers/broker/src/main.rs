@@ -3,9 +3,11 @@
 //! | file | what it has |
 //! |---|---|
 //! | `main.rs` | the command `run`: broker, servers, callers, rounds, table |
+//! | `gateway.rs` | the command `gateway`: servers, gateways and their load |
 //! | `sides.rs` | the servers and the callers that are compared |
 //! | `processes.rs` | child processes, and the CPU time of one |
 
+mod gateway;
 mod processes;
 mod sides;
 
@@ -22,8 +24,11 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 const USAGE: &str = "usage:
 broker run [--quick]                  measure all, print a Markdown table
+broker gateway [--quick]              measure gateways in front of the broker, print a Markdown table
 broker serve SIDE PORT                one server behind the broker at this port, until stdin ends
-broker call SIDE PORT COUNT PID MS    so many calls at a time; the CPU time of process PID in the window";
+broker call SIDE PORT COUNT PID MS    so many calls at a time; the CPU time of process PID in the window
+broker front KIND PORT                a server or a gateway over HTTP, until stdin ends
+broker load FORM PORT PID MS          calls over HTTP; the CPU time of process PID in the window";
 
 /// How many calls are in flight at a time.
 const AT_A_TIME: [usize; 2] = [1, 64];
@@ -54,6 +59,21 @@ fn dispatch(words: &[&str]) -> Result<(), Failure> {
     match *words {
         ["run"] => run(7, Duration::from_secs(2)),
         ["run", "--quick"] => run(3, Duration::from_secs(1)),
+        ["gateway"] => gateway::run(7, Duration::from_secs(2)),
+        ["gateway", "--quick"] => gateway::run(3, Duration::from_secs(1)),
+        ["front", kind, port] => {
+            processes::end_with_parent();
+            block_on(gateway::serve(kind, port.parse()?))
+        }
+        ["load", form, port, pid, window] => {
+            let window = Duration::from_millis(window.parse()?);
+            block_on(gateway::load(
+                form == "batch",
+                port.parse()?,
+                pid.parse()?,
+                window,
+            ))
+        }
         ["serve", side, port] => {
             let (side, port) = (Side::named(side)?, port.parse()?);
             processes::end_with_parent();

@@ -38,6 +38,10 @@ impl Child {
         self.0.id()
     }
 
+    pub(crate) fn stdout(&mut self) -> Option<&mut std::process::ChildStdout> {
+        self.0.stdout.as_mut()
+    }
+
     /// What it prints until it ends.
     pub(crate) fn output(mut self) -> Result<String, Failure> {
         let mut text = String::new();

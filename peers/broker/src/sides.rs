@@ -104,6 +104,6 @@ async fn connect(port: u16) -> Result<Raw, Failure> {
     Ok(async_nats::connect(format!("nats://127.0.0.1:{port}")).await?)
 }
 
-fn url(port: u16) -> String {
+pub(crate) fn url(port: u16) -> String {
     format!("nats://127.0.0.1:{port}/bench")
 }
