@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::value::Json;
+use crate::openrpc::value::Json;
 
 /// Maximum depth of nested references within one object.
 const MAX_DEPTH: usize = 64;

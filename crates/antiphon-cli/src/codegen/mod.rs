@@ -3,7 +3,6 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | the command |
-//! | `value.rs` | JSON values with members in document order |
 //! | `document.rs` | OpenRPC document → model |
 //! | `schema.rs`, `members.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
 //! | `model.rs`, `tree.rs` | model of the API: types, methods, namespaces |
@@ -34,7 +33,6 @@ mod text;
 mod tree;
 mod typescript;
 mod typescript_types;
-mod value;
 
 use clap::{Args, ValueEnum};
 
@@ -63,7 +61,7 @@ pub(crate) struct CodegenCommand {
 }
 
 const HELP: &str = "\
-SOURCE is OpenRPC 1.2 to 1.4, as JSON; a server gives it as the result of rpc.discover. The outcome
+SOURCE is OpenRPC 1.0 to 1.4, as JSON; a server gives it as the result of rpc.discover. The outcome
 is one file, the same every time: types, and a client with a method for each method of the document.
 
   python      Python 3.9, nothing but its standard library: calls, asyncio, batches, notifications
@@ -87,8 +85,8 @@ enum Language {
 
 impl CodegenCommand {
     pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
-        let text = self.source.text()?;
-        let api = document::read(&text);
+        let read = self.source.read(output)?;
+        let api = document::read(&read.document.json);
         let api =
             api.map_err(|reason| Failure::usage(format!("{}: {reason}", self.source.name())))?;
         let name = match &self.name {

@@ -16,7 +16,7 @@ use super::model::{
 };
 use super::recursive;
 use super::tagging;
-use super::value::{Json, doc};
+use crate::openrpc::value::{Json, doc};
 
 /// Maximum count of schemas that are converted, including repetitions. `allOf` is expanded wherever
 /// it is used, which could grow exponentially in a hostile document. Any further schema becomes

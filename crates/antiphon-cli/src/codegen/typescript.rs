@@ -102,18 +102,43 @@ pub(crate) fn write(api: &Api, client: &str) -> String {
             .take_type(format!("{}Methods", pascal(&node.full_name())));
         writer.classes.insert(node.full_name(), name);
     }
+    let mut classes = Code::new(2, 80);
+    for node in root.inner_first() {
+        writer.class(node, &client, &mut classes);
+    }
+    let classes = classes.finish();
     let mut code = Code::new(2, 80);
     head(api, &client, &mut code);
     code.raw("// Types.\n\n");
     writer.types.write_all(&mut code);
     code.raw("// What all clients have in common.\n\n");
-    code.raw(RUNTIME);
+    code.raw(&runtime(&classes));
     code.raw("\n// Methods.\n\n");
     errors(api, &mut code);
-    for node in root.inner_first() {
-        writer.class(node, &client, &mut code);
-    }
+    code.raw(&classes);
     code.finish()
+}
+
+/// The common part without the ways of passing parameters that nothing uses: the compiler complains
+/// of those.
+fn runtime(classes: &str) -> String {
+    let mut runtime = RUNTIME.to_owned();
+    // `either` uses the others.
+    for name in ["either", "byName", "byPosition"] {
+        let begin = format!("\nfunction {name}(");
+        let call = format!("{name}(");
+        let (true, Some(at)) = (
+            !classes.contains(&call) && runtime.matches(&call).count() == 1,
+            runtime.find(&begin),
+        ) else {
+            continue;
+        };
+        // Its comment is the line before it.
+        let start = runtime[..at].rfind("\n\n").map_or(at, |start| start + 1);
+        let end = runtime[at..].find("\n}\n").map_or(at, |end| at + end + 3);
+        runtime.replace_range(start..end, "");
+    }
+    runtime
 }
 
 fn head(api: &Api, client: &str, code: &mut Code) {

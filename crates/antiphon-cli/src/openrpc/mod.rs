@@ -1,0 +1,65 @@
+//! OpenRPC documents as the world writes them: every published version, in one file or in several.
+//!
+//! What comes out is one document of the current form, in which all references lead to something.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | the outcome, and its limits |
+//! | `value.rs` | JSON values with members in document order |
+//! | `place.rs` | places in a file, as JSON pointers |
+//! | `files.rs` | the files of a document: which may be read, and how many |
+//! | `bundle.rs` | several files → one document |
+//! | `methods.rs` | methods, parameters, results and errors of a document |
+//! | `schemas.rs` | references in schemas |
+//! | `versions.rs` | what older versions wrote in another way |
+
+mod bundle;
+mod files;
+mod methods;
+mod place;
+mod schemas;
+pub(crate) mod value;
+mod versions;
+
+pub(crate) use files::Files;
+
+use std::path::Path;
+
+use value::Json;
+
+/// Maximum count of methods.
+const MAX_METHODS: usize = 10_000;
+
+/// Maximum length of a chain of references.
+const MAX_HOPS: usize = 16;
+
+/// Maximum count of values that are copied from where they are to where one document has them.
+const MAX_COPIED: usize = 1_000_000;
+
+/// Maximum count of notes; there is nothing to learn from more of the same.
+const MAX_NOTES: usize = 20;
+
+/// A document that is complete in itself.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) json: Json,
+    /// Whether parts come from other files.
+    pub(crate) is_bundled: bool,
+    /// What was passed over, each with its place.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads a document.
+///
+/// # Errors
+///
+/// If it is not OpenRPC of a version from 1.0 to 1.4, or has a fault; the text names the file and
+/// the JSON pointer.
+pub(crate) fn read(
+    text: &str,
+    name: &str,
+    path: Option<&Path>,
+    files: Files,
+) -> Result<Document, String> {
+    bundle::Bundle::new(files).read(text, name, path)
+}
