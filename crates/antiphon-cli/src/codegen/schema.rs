@@ -1,16 +1,16 @@
 //! Converter of JSON Schema to types. A schema that no type can express exactly becomes a wider
 //! type, never a narrower one: every value that matches the schema also matches the type.
 //!
-//! The supported subset is `type`, `properties`, `required`, `additionalProperties`, `items`,
-//! `prefixItems`, `enum`, `const`, `oneOf`, `anyOf`, `allOf` of objects, references within the
-//! document, `nullable`, `format` of numbers, and `true`. The representations of enums that serde
-//! writes are recognised.
+//! The supported subset is `type`, `properties`, `required`, `additionalProperties`,
+//! `patternProperties`, `items`, `prefixItems`, `enum`, `const`, `oneOf`, `anyOf`, `allOf`,
+//! references within the document, `nullable`, `format` of numbers, and `true`. The representations
+//! of enums that serde writes are recognised.
 
 use std::collections::HashMap;
 use std::mem;
 
 use super::constants::{MAX_VALUES, constants, texts};
-use super::members::Members;
+use super::members::{Members, is_constant, is_telling};
 use super::model::{
     Field, Float, Int, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant,
 };
@@ -21,21 +21,21 @@ use crate::openrpc::value::{Json, doc};
 /// Maximum count of schemas that are converted, including repetitions. `allOf` is expanded wherever
 /// it is used, which could grow exponentially in a hostile document. Any further schema becomes
 /// `Any`.
-const MAX_READ: usize = 100_000;
+pub(super) const MAX_READ: usize = 100_000;
 
 /// Maximum nesting of schemas that are not references.
 const MAX_DEPTH: usize = 32;
 
 /// Converter that collects the types of all schemas.
 pub(crate) struct Schemas<'a> {
-    root: &'a Json,
+    pub(super) root: &'a Json,
     /// Types of the schemas that references point to.
     named: HashMap<String, TypeId>,
     /// Named types whose shape is not known yet. A queue avoids recursion, as chains of references
     /// may have any length.
     waiting: Vec<(TypeId, &'a Json)>,
-    types: Vec<TypeDef>,
-    read: usize,
+    pub(super) types: Vec<TypeDef>,
+    pub(super) read: usize,
     /// The schemas being converted, outermost first.
     open: Vec<&'a Json>,
 }
@@ -100,7 +100,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn define(&mut self, name: String, doc: String, shape: Shape) -> TypeId {
+    pub(super) fn define(&mut self, name: String, doc: String, shape: Shape) -> TypeId {
         self.types.push(TypeDef {
             name,
             doc,
@@ -166,7 +166,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn reference(&mut self, reference: &str) -> Type {
+    pub(super) fn reference(&mut self, reference: &str) -> Type {
         match self.root.pointer(reference) {
             Some(schema) => Type::Named(self.component(reference, schema)),
             // References to other documents are not followed.
@@ -258,32 +258,70 @@ impl<'a> Schemas<'a> {
     }
 
     fn object(&mut self, schema: &'a Json, name: &str) -> Shape {
+        let mut members = Members::default();
+        members.own(schema);
         let closed = schema.get("additionalProperties") == Some(&Json::Bool(false));
-        if schema.get("properties").is_none() && !closed {
-            let values = schema.get("additionalProperties");
-            let values = values.map_or(Type::Any, |values| {
+        if schema.get("properties").is_none() && (!closed || members.extra.is_some()) {
+            let values = members.extra.map_or(Type::Any, |values| {
                 self.ty(values, &format!("{name} value"))
             });
             return Shape::Alias(Type::Map(Box::new(values)));
         }
-        let mut members = Members::default();
-        members.own(schema);
         Shape::Struct(self.fields(&members, name))
     }
 
     /// Merges the members of all parts of `allOf`.
     fn all_of(&mut self, schema: &'a Json, name: &str) -> Shape {
-        if let ([only], false) = (schema.list("allOf"), schema.get("properties").is_some()) {
+        let parts = schema.list("allOf").iter();
+        let parts: Vec<_> = parts.filter(|part| is_telling(part)).collect();
+        let alone = ["properties", "$ref", "oneOf", "anyOf"];
+        if let ([only], true) = (
+            &parts[..],
+            alone.iter().all(|key| schema.get(key).is_none()),
+        ) {
             return self.shape(only, name);
         }
         let mut members = Members::default();
-        match members.add(self.root, schema) {
-            true => Shape::Struct(self.fields(&members, name)),
-            false => Shape::Alias(Type::Any),
+        if members.add(self.root, schema) {
+            let shape = self.merged(members, name);
+            let null = !parts.is_empty() && parts.iter().all(|part| self.allows_null(part));
+            return if null {
+                self.or_null(shape, schema, name)
+            } else {
+                shape
+            };
+        }
+        // A value fits all parts, so it fits the type of any: constants say most.
+        let constant = parts.iter().find(|part| is_constant(self.resolved(part)));
+        match (constant.or(parts.first()), schema.get("type")) {
+            (Some(part), _) => self.shape(part, name),
+            (None, Some(Json::String(kind))) => self.of_type(schema, kind, name),
+            _ => Shape::Alias(Type::Any),
         }
     }
 
-    fn fields(&mut self, members: &Members<'a>, name: &str) -> Struct {
+    /// The schema behind references, as far as a few of them lead.
+    pub(super) fn resolved(&self, mut schema: &'a Json) -> &'a Json {
+        for _ in 0..MAX_DEPTH {
+            let next = schema.text("$ref").and_then(|to| self.root.pointer(to));
+            let Some(next) = next else { break };
+            schema = next;
+        }
+        schema
+    }
+
+    fn allows_null(&self, schema: &'a Json) -> bool {
+        let schema = self.resolved(schema);
+        let listed = schema
+            .list("type")
+            .iter()
+            .any(|kind| kind.as_str() == Some("null"));
+        let variants = schema.list("oneOf").iter().chain(schema.list("anyOf"));
+        let mut variants = variants.map(|variant| variant.text("type"));
+        schema.flag("nullable") || listed || variants.any(|kind| kind == Some("null"))
+    }
+
+    pub(super) fn fields(&mut self, members: &Members<'a>, name: &str) -> Struct {
         let fields = members.properties.iter().map(|&(field, schema)| Field {
             name: field.to_owned(),
             doc: doc(schema),
@@ -294,7 +332,11 @@ impl<'a> Schemas<'a> {
         let extra = members
             .extra
             .map(|schema| self.ty(schema, &format!("{name} extra")));
-        Struct { fields, extra }
+        Struct {
+            fields,
+            extra,
+            choices: Vec::new(),
+        }
     }
 
     fn one_of(&mut self, schema: &'a Json, variants: &'a [Json], name: &str) -> Shape {
@@ -310,14 +352,13 @@ impl<'a> Schemas<'a> {
                     Type::Null
                 });
             }
-            // The schema has members that all variants share; those of the variants become
-            // additional members.
+            // The schema has members that all variants share.
             _ if schema.get("properties").is_some() => {
-                let Shape::Struct(mut shape) = self.object(schema, name) else {
-                    return Shape::Alias(Type::Any);
-                };
-                shape.extra.get_or_insert(Type::Any);
-                Shape::Struct(shape)
+                let mut members = Members::default();
+                match members.add(self.root, schema) {
+                    true => self.merged(members, name),
+                    false => Shape::Alias(Type::Any),
+                }
             }
             [only] => self.shape(only, name),
             _ if others.len() > MAX_VALUES => return Shape::Alias(Type::Any),
@@ -333,7 +374,7 @@ impl<'a> Schemas<'a> {
     }
 
     fn union(&mut self, schemas: &[&'a Json], name: &str) -> Union {
-        let mut tagging = tagging::of(schemas);
+        let tagging = tagging::of(schemas);
         let mut variants = Vec::new();
         for (schema, number) in schemas.iter().zip(1_usize..) {
             for (given, text) in tagging::names(&tagging, schema, number) {
@@ -348,6 +389,11 @@ impl<'a> Schemas<'a> {
                 });
             }
         }
+        self.tagged(tagging, variants)
+    }
+
+    /// A union with a tag, if all its variants are objects.
+    pub(super) fn tagged(&mut self, mut tagging: Tagging, variants: Vec<Variant>) -> Union {
         let structs = variants.iter().all(|variant| match variant.ty {
             Type::Named(id) => matches!(self.types[id].shape, Shape::Struct(_)),
             _ => tagging == Tagging::External,
@@ -383,6 +429,7 @@ impl<'a> Schemas<'a> {
         let shape = Shape::Struct(Struct {
             fields,
             extra: None,
+            choices: Vec::new(),
         });
         Type::Named(self.define(format!("{name} variant"), doc(schema), shape))
     }

@@ -144,10 +144,13 @@ impl<'a> Types<'a> {
     }
 
     fn interface(&self, shape: &Struct, name: &str, code: &mut Code) {
-        if shape.fields.is_empty() && shape.extra.is_none() {
+        if shape.is_empty() {
             return code.line(&format!("export interface {name} {{}}"));
         }
-        code.line(&format!("export interface {name} {{"));
+        match shape.choices.is_empty() {
+            true => code.line(&format!("export interface {name} {{")),
+            false => code.line(&format!("export type {name} = {{")),
+        }
         code.deeper(|code| {
             for field in &shape.fields {
                 comment(&field.doc, code);
@@ -162,7 +165,14 @@ impl<'a> Types<'a> {
                 }
             }
         });
-        code.line("}");
+        let choices = shape
+            .choices
+            .iter()
+            .map(|choice| format!(" & {}", self.write(&choice.ty)));
+        match choices.collect::<String>() {
+            choices if choices.is_empty() => code.line("}"),
+            choices => code.line(&format!("}}{choices};")),
+        }
     }
 
     /// Formats a member: `name?: type`.

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::files::{Files, Unread};
 use super::place::{At, Place, decoded, escaped, steps};
 use super::value::Json;
-use super::versions::Version;
+use super::versions::{self, Version};
 use super::{Document, MAX_COPIED, MAX_HOPS, MAX_NOTES};
 
 /// A document that is being put together.
@@ -192,7 +192,10 @@ impl Bundle {
         at: &At<'_>,
     ) -> Result<Json, String> {
         match section {
-            "schemas" => self.schema(part, at),
+            "schemas" => match versions::schema(part) {
+                Some(inner) => self.schema(inner, &at.member("schema")),
+                None => self.schema(part, at),
+            },
             _ if part.text("$ref").is_some() => self.shared(section, part, at),
             "contentDescriptors" => self.content(part, at),
             "errors" => Ok(Self::error(part)),
