@@ -1,5 +1,8 @@
 //! Small documents, each with a trait of documents that others wrote.
 
+// `json!` only looks at what it is given, and a table reads better without `&`.
+#![allow(clippy::needless_pass_by_value)]
+
 use serde_json::{Value, json};
 
 /// A document with the type `Sample`.
