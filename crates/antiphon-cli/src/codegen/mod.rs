@@ -4,20 +4,21 @@
 //! |---|---|
 //! | `mod.rs` | the command |
 //! | `document.rs` | OpenRPC document → model |
-//! | `schema.rs`, `members.rs`, `choices.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
+//! | `schema.rs`, `members.rs`, `all_of.rs`, `numbers.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
 //! | `model.rs`, `tree.rs` | model of the API: types, methods, namespaces |
 //! | `names.rs`, `text.rs`, `code.rs` | identifiers, escaping and indentation, for every language |
 //! | `python.rs`, `python_types.rs`, `python_objects.rs`, `python_names.rs`, `runtime.py` | Python |
 //! | `rust.rs`, `rust_types.rs`, `rust_unions.rs`, `rust_constants.rs`, `rust_file.rs`, `rust_text.rs`, `runtime.rs` | Rust |
-//! | `typescript.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
+//! | `typescript.rs`, `typescript_file.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
 
-mod choices;
+mod all_of;
 mod code;
 mod constants;
 mod document;
 mod members;
 mod model;
 mod names;
+mod numbers;
 mod python;
 mod python_names;
 mod python_objects;
@@ -34,6 +35,7 @@ mod tagging;
 mod text;
 mod tree;
 mod typescript;
+mod typescript_file;
 mod typescript_types;
 
 use clap::{Args, ValueEnum};

@@ -137,6 +137,8 @@ pub(crate) struct Int {
     pub(crate) signed: bool,
     /// Size in bits: 8, 16, 32 or 64.
     pub(crate) bits: u8,
+    /// Whether the document says that it may have more digits than a floating-point number.
+    pub(crate) wide: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

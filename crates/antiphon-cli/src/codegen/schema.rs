@@ -10,10 +10,9 @@ use std::collections::HashMap;
 use std::mem;
 
 use super::constants::{MAX_VALUES, constants, texts};
-use super::members::{Members, is_constant, is_telling};
-use super::model::{
-    Field, Float, Int, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant,
-};
+use super::members::Members;
+use super::model::{Field, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant};
+use super::numbers::{float, integer};
 use super::recursive;
 use super::tagging;
 use crate::openrpc::value::{Json, doc};
@@ -24,7 +23,7 @@ use crate::openrpc::value::{Json, doc};
 pub(super) const MAX_READ: usize = 100_000;
 
 /// Maximum nesting of schemas that are not references.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// Converter that collects the types of all schemas.
 pub(crate) struct Schemas<'a> {
@@ -111,7 +110,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// The shape of a schema. Nested schemas get named types where they need them.
-    fn shape(&mut self, schema: &'a Json, name: &str) -> Shape {
+    pub(super) fn shape(&mut self, schema: &'a Json, name: &str) -> Shape {
         if schema.flag("nullable") {
             let shape = self.not_null(schema, name);
             return self.or_null(shape, schema, name);
@@ -120,7 +119,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// Adds null to a shape. A shape that needs a name becomes a named type.
-    fn or_null(&mut self, shape: Shape, schema: &'a Json, name: &str) -> Shape {
+    pub(super) fn or_null(&mut self, shape: Shape, schema: &'a Json, name: &str) -> Shape {
         Shape::Alias(match shape {
             Shape::Alias(ty) => ty.or_null(),
             shape => Type::Named(self.define(name.to_owned(), doc(schema), shape)).or_null(),
@@ -174,16 +173,13 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn of_type(&mut self, schema: &'a Json, kind: &str, name: &str) -> Shape {
+    pub(super) fn of_type(&mut self, schema: &'a Json, kind: &str, name: &str) -> Shape {
         Shape::Alias(match kind {
             "null" => Type::Null,
             "boolean" => Type::Bool,
             "string" => Type::String,
             "integer" => Type::Int(integer(schema)),
-            "number" => Type::Float(match schema.text("format") {
-                Some("float") => Float::Single,
-                _ => Float::Double,
-            }),
+            "number" => Type::Float(float(schema)),
             "array" => self.array(schema, name),
             "object" => return self.object(schema, name),
             _ => Type::Any,
@@ -268,57 +264,6 @@ impl<'a> Schemas<'a> {
             return Shape::Alias(Type::Map(Box::new(values)));
         }
         Shape::Struct(self.fields(&members, name))
-    }
-
-    /// Merges the members of all parts of `allOf`.
-    fn all_of(&mut self, schema: &'a Json, name: &str) -> Shape {
-        let parts = schema.list("allOf").iter();
-        let parts: Vec<_> = parts.filter(|part| is_telling(part)).collect();
-        let alone = ["properties", "$ref", "oneOf", "anyOf"];
-        if let ([only], true) = (
-            &parts[..],
-            alone.iter().all(|key| schema.get(key).is_none()),
-        ) {
-            return self.shape(only, name);
-        }
-        let mut members = Members::default();
-        if members.add(self.root, schema) {
-            let shape = self.merged(members, name);
-            let null = !parts.is_empty() && parts.iter().all(|part| self.allows_null(part));
-            return if null {
-                self.or_null(shape, schema, name)
-            } else {
-                shape
-            };
-        }
-        // A value fits all parts, so it fits the type of any: constants say most.
-        let constant = parts.iter().find(|part| is_constant(self.resolved(part)));
-        match (constant.or(parts.first()), schema.get("type")) {
-            (Some(part), _) => self.shape(part, name),
-            (None, Some(Json::String(kind))) => self.of_type(schema, kind, name),
-            _ => Shape::Alias(Type::Any),
-        }
-    }
-
-    /// The schema behind references, as far as a few of them lead.
-    pub(super) fn resolved(&self, mut schema: &'a Json) -> &'a Json {
-        for _ in 0..MAX_DEPTH {
-            let next = schema.text("$ref").and_then(|to| self.root.pointer(to));
-            let Some(next) = next else { break };
-            schema = next;
-        }
-        schema
-    }
-
-    fn allows_null(&self, schema: &'a Json) -> bool {
-        let schema = self.resolved(schema);
-        let listed = schema
-            .list("type")
-            .iter()
-            .any(|kind| kind.as_str() == Some("null"));
-        let variants = schema.list("oneOf").iter().chain(schema.list("anyOf"));
-        let mut variants = variants.map(|variant| variant.text("type"));
-        schema.flag("nullable") || listed || variants.any(|kind| kind == Some("null"))
     }
 
     pub(super) fn fields(&mut self, members: &Members<'a>, name: &str) -> Struct {
@@ -433,21 +378,6 @@ impl<'a> Schemas<'a> {
         });
         Type::Named(self.define(format!("{name} variant"), doc(schema), shape))
     }
-}
-
-fn integer(schema: &Json) -> Int {
-    let (signed, bits) = match schema.text("format") {
-        Some("int8") => (true, 8),
-        Some("int16") => (true, 16),
-        Some("int32") => (true, 32),
-        Some("uint8") => (false, 8),
-        Some("uint16") => (false, 16),
-        Some("uint32") => (false, 32),
-        Some("uint" | "uint64") => (false, 64),
-        Some("int" | "int64") => (true, 64),
-        _ => (schema.integer("minimum").is_none_or(|min| min < 0), 64),
-    };
-    Int { signed, bits }
 }
 
 #[cfg(test)]

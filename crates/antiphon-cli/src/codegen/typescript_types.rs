@@ -101,6 +101,33 @@ impl<'a> Types<'a> {
         }
     }
 
+    /// Documentation of a value, which says if its type may round it.
+    pub(crate) fn doc(&self, doc: &str, ty: &Type) -> String {
+        match is_wide(ty) {
+            true => text::paragraphs(&[doc, WIDE]),
+            false => doc.to_owned(),
+        }
+    }
+
+    /// Whether any type of the document may round its values.
+    pub(crate) fn rounds(&self) -> bool {
+        let types = self.api.types.iter().any(|def| match &def.shape {
+            Shape::Struct(shape) => {
+                let fields = shape.fields.iter().map(|field| &field.ty);
+                fields.chain(&shape.extra).any(is_wide)
+            }
+            Shape::Union(union) => union.variants.iter().any(|variant| is_wide(&variant.ty)),
+            Shape::Alias(ty) => is_wide(ty),
+            Shape::Enum(_) => false,
+        });
+        types
+            || self.api.methods.iter().any(|method| {
+                let stream = method.stream.iter().map(|stream| &stream.item);
+                let params = method.params.iter().map(|param| &param.ty);
+                params.chain(stream).chain([&method.result]).any(is_wide)
+            })
+    }
+
     pub(crate) fn write_all(&self, code: &mut Code) {
         for (def, name) in self.api.types.iter().zip(&self.names) {
             match &def.shape {
@@ -135,7 +162,7 @@ impl<'a> Types<'a> {
                     union(name, &literals(values), code);
                 }
                 Shape::Alias(ty) => {
-                    comment(&def.doc, code);
+                    comment(&self.doc(&def.doc, ty), code);
                     code.line(&format!("export type {name} = {};", self.write(ty)));
                 }
             }
@@ -153,7 +180,7 @@ impl<'a> Types<'a> {
         }
         code.deeper(|code| {
             for field in &shape.fields {
-                comment(&field.doc, code);
+                comment(&self.doc(&field.doc, &field.ty), code);
                 code.line(&format!("{};", self.member(field)));
             }
             match &shape.extra {
@@ -183,6 +210,19 @@ impl<'a> Types<'a> {
         };
         let mark = if field.required { "" } else { "?" };
         format!("{name}{mark}: {}", self.write(&field.ty))
+    }
+}
+
+/// What is said of integers that may have more digits than a `number`.
+const WIDE: &str = "An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.";
+
+/// Whether the type has integers of 64 bits, without another type that says so.
+fn is_wide(ty: &Type) -> bool {
+    match ty {
+        Type::Int(int) => int.wide,
+        Type::Nullable(inner) | Type::Array(inner) | Type::Map(inner) => is_wide(inner),
+        Type::Tuple(items) => items.iter().any(is_wide),
+        _ => false,
     }
 }
 

@@ -268,7 +268,8 @@ impl Bundle {
         let path: Vec<_> = steps(&place.pointer).collect();
         if let ([components, known, _], 0) = (&path[..], place.file)
             && components == "components"
-            && SECTIONS.iter().any(|section| section == known)
+            && (known == section
+                || (section, &**known) == ("examplePairings", "examplePairingObjects"))
         {
             return format!("#{}", place.pointer);
         }

@@ -51,8 +51,17 @@ pub(super) fn tag(tag: &Json) -> Json {
 
 /// A named schema. Some write it as the `schema` of an object, like that of a parameter.
 pub(super) fn schema(schema: &Json) -> Option<&Json> {
-    let inner = schema.get("schema").filter(|inner| matches!(inner, Json::Object(_)));
-    let about = ["schema", "name", "title", "summary", "description", "required"];
+    let inner = schema
+        .get("schema")
+        .filter(|inner| matches!(inner, Json::Object(_)));
+    let about = [
+        "schema",
+        "name",
+        "title",
+        "summary",
+        "description",
+        "required",
+    ];
     let members = schema.members().iter();
     let mut others = members.filter(|(name, _)| !about.contains(&&**name));
     inner.filter(|_| others.next().is_none())

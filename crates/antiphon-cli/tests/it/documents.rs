@@ -298,6 +298,19 @@ fn whole_methods_parameters_and_errors_come_from_files() {
 }
 
 #[test]
+fn a_schema_and_a_parameter_may_be_the_same_component() {
+    let key = json!({"name": "key", "required": true, "schema": {"type": "integer"}});
+    let mut document = document(&to("#/components/schemas/Key"));
+    document["methods"][0]["params"] = json!([to("#/components/schemas/Key")]);
+    document["components"] = json!({"schemas": {"Key": key}});
+    let python = run(&["codegen", "-", "--lang", "python"], &document.to_string());
+    assert_eq!((python.code, &*python.err), (Some(0), ""));
+    let said = "def m(self, key: int) -> Key:";
+    assert!(python.out.contains(said), "{}", python.out);
+    assert!(python.out.contains("\nKey = int\n"), "{}", python.out);
+}
+
+#[test]
 fn files_stay_within_the_folder_unless_that_is_allowed() {
     let inner = document(&to("../shared.json#/X"));
     let folder = Folder::with(

@@ -78,6 +78,8 @@ async fn clients_of_all_of_them_read_their_samples() {
         }
 
         let client = client_of(first, "typescript", row.options).await;
+        let is_told = client.contains("beyond 2⁵³ − 1 it is rounded");
+        assert_eq!(is_told, *name == "wide_integers", "{name}: {client}");
         fs::write(place.join(format!("ts/{name}.ts")), client).unwrap();
         let mut calls = format!("import type {{ Sample }} from \"./{name}.js\";\n");
         for value in samples {

@@ -1,10 +1,10 @@
-//! Objects with a choice in them: `allOf` of an object and a `oneOf`, or both in one schema.
+//! `allOf`, and objects with a choice in them: a `oneOf` in one of the parts, or beside `properties`.
 
 use std::collections::HashSet;
 
-use super::members::{Choice, Members};
+use super::members::{Choice, Members, is_constant, is_telling};
 use super::model::{Field, Shape, Tagging, Type, Union, Variant};
-use super::schema::{MAX_READ, Schemas};
+use super::schema::{MAX_DEPTH, MAX_READ, Schemas};
 use super::tagging;
 use crate::openrpc::value::{Json, doc};
 
@@ -12,6 +12,57 @@ use crate::openrpc::value::{Json, doc};
 const MAX_NESTED: usize = 8;
 
 impl<'a> Schemas<'a> {
+    /// Merges the members of all parts of `allOf`.
+    pub(super) fn all_of(&mut self, schema: &'a Json, name: &str) -> Shape {
+        let parts = schema.list("allOf").iter();
+        let parts: Vec<_> = parts.filter(|part| is_telling(part)).collect();
+        let alone = ["properties", "$ref", "oneOf", "anyOf"];
+        if let ([only], true) = (
+            &parts[..],
+            alone.iter().all(|key| schema.get(key).is_none()),
+        ) {
+            return self.shape(only, name);
+        }
+        let mut members = Members::default();
+        if members.add(self.root, schema) {
+            let shape = self.merged(members, name);
+            let null = !parts.is_empty() && parts.iter().all(|part| self.allows_null(part));
+            return if null {
+                self.or_null(shape, schema, name)
+            } else {
+                shape
+            };
+        }
+        // A value fits all parts, so it fits the type of any: constants say most.
+        let constant = parts.iter().find(|part| is_constant(self.resolved(part)));
+        match (constant.or(parts.first()), schema.get("type")) {
+            (Some(part), _) => self.shape(part, name),
+            (None, Some(Json::String(kind))) => self.of_type(schema, kind, name),
+            _ => Shape::Alias(Type::Any),
+        }
+    }
+
+    /// The schema behind references, as far as a few of them lead.
+    fn resolved(&self, mut schema: &'a Json) -> &'a Json {
+        for _ in 0..MAX_DEPTH {
+            let next = schema.text("$ref").and_then(|to| self.root.pointer(to));
+            let Some(next) = next else { break };
+            schema = next;
+        }
+        schema
+    }
+
+    fn allows_null(&self, schema: &'a Json) -> bool {
+        let schema = self.resolved(schema);
+        let listed = schema
+            .list("type")
+            .iter()
+            .any(|kind| kind.as_str() == Some("null"));
+        let variants = schema.list("oneOf").iter().chain(schema.list("anyOf"));
+        let mut variants = variants.map(|variant| variant.text("type"));
+        schema.flag("nullable") || listed || variants.any(|kind| kind == Some("null"))
+    }
+
     /// An object with these members: a struct, which has a union for each choice. If there is
     /// nothing but a choice, it is the union itself.
     pub(super) fn merged(&mut self, members: Members<'a>, name: &str) -> Shape {
