@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::args;
 use crate::exit::Failure;
-use crate::openrpc::{self, Document, Files};
+use crate::openrpc::{self, Document, Fetch, Files};
 use crate::output::Output;
 use crate::remote::{self, Options};
 
@@ -21,6 +21,10 @@ pub(crate) struct Source {
     /// Follow references to files outside of the folder of the document, too
     #[arg(long)]
     allow_outside: bool,
+
+    /// Follow references to URLs, which are fetched without any credentials
+    #[arg(long)]
+    allow_remote: bool,
 
     #[command(flatten)]
     options: Options,
@@ -47,6 +51,11 @@ impl Source {
             // What a server says must not lead to the files of this machine.
             false => (None, Files::none()),
         };
+        let remote = match self.allow_remote {
+            true => Some(Fetch::new(self.options.authorities()?)),
+            false => None,
+        };
+        let files = files.with_remote(remote);
         let document = openrpc::read(&text, &self.name(), path, files).map_err(Failure::usage)?;
         for note in &document.notes {
             output.about(&format!("note: {note}"));

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::place::decoded;
+use super::remote::{Fetch, joined};
 use super::value::Json;
 
 /// Maximum count of files, the first one included.
@@ -23,7 +24,10 @@ pub(crate) struct Files {
     /// The folder of the first file; `None` if the document is no file.
     root: Option<PathBuf>,
     allow_outside: bool,
+    /// How files behind URLs are read, if at all.
+    remote: Option<Fetch>,
     read: Vec<OneFile>,
+    /// The files by path or by URL.
     known: HashMap<PathBuf, usize>,
     left: u64,
 }
@@ -31,8 +35,15 @@ pub(crate) struct Files {
 struct OneFile {
     /// The name in messages.
     name: String,
-    folder: Option<PathBuf>,
+    base: Base,
     json: Rc<Json>,
+}
+
+/// What references in a file are relative to.
+enum Base {
+    Nothing,
+    Folder(PathBuf),
+    Url(String),
 }
 
 /// Why a reference to a file is not followed.
@@ -63,10 +74,17 @@ impl Files {
         Self {
             root: None,
             allow_outside: false,
+            remote: None,
             read: Vec::new(),
             known: HashMap::new(),
             left: MAX_BYTES,
         }
+    }
+
+    /// Follows URLs, too.
+    pub(crate) fn with_remote(mut self, remote: Option<Fetch>) -> Self {
+        self.remote = remote;
+        self
     }
 
     /// Adds the first file.
@@ -76,7 +94,7 @@ impl Files {
         }
         self.read.push(OneFile {
             name: name.to_owned(),
-            folder: self.root.clone(),
+            base: self.root.clone().map_or(Base::Nothing, Base::Folder),
             json: Rc::new(json),
         });
     }
@@ -102,12 +120,15 @@ impl Files {
 
     /// Reads the file that a reference in another one names.
     pub(super) fn open(&mut self, from: usize, reference: &str) -> Result<usize, Unread> {
-        if let Some((scheme, _)) = reference.split_once("://") {
-            return Err(Unread::Elsewhere(format!(
-                "{scheme} addresses are not followed"
-            )));
+        let url = match &self.read[from].base {
+            _ if reference.contains("://") => Some(reference.to_owned()),
+            Base::Url(base) => Some(joined(base, reference)),
+            _ => None,
+        };
+        if let Some(url) = url {
+            return self.open_url(url);
         }
-        let (Some(root), Some(folder)) = (&self.root, &self.read[from].folder) else {
+        let (Some(root), Base::Folder(folder)) = (&self.root, &self.read[from].base) else {
             let what = "a document that is no file has no files beside it";
             return Err(Unread::Elsewhere(what.to_owned()));
         };
@@ -119,30 +140,60 @@ impl Files {
             Ok(inner) => inner.display().to_string(),
             Err(_) => path.display().to_string(),
         };
-        let fault = |error: String| Unread::Fault(format!("{name}: {error}"));
-        if self.read.len() == MAX_FILES {
-            return Err(fault(format!(
-                "the document has more than {MAX_FILES} files"
-            )));
-        }
+        let max = self.room(&name)?;
+        let fault = |error: std::io::Error| Unread::Fault(format!("{name}: {error}"));
         let mut text = String::new();
-        let file = File::open(&path).map_err(|error| fault(error.to_string()))?;
-        let read = file.take(self.left + 1).read_to_string(&mut text);
-        let read = read.map_err(|error| fault(error.to_string()))? as u64;
-        self.left = self.left.checked_sub(read).ok_or_else(|| {
+        let file = File::open(&path).map_err(fault)?;
+        file.take(max + 1)
+            .read_to_string(&mut text)
+            .map_err(fault)?;
+        let base = path
+            .parent()
+            .map_or(Base::Nothing, |folder| Base::Folder(folder.to_owned()));
+        self.add(path, name, base, &text)
+    }
+
+    fn open_url(&mut self, url: String) -> Result<usize, Unread> {
+        let key = PathBuf::from(&url);
+        if let Some(&file) = self.known.get(&key) {
+            return Ok(file);
+        }
+        let Some(remote) = &self.remote else {
+            let what = "URLs are not followed without --allow-remote";
+            return Err(Unread::Elsewhere(what.to_owned()));
+        };
+        let fetched = remote.get(&url, self.room(&url)?);
+        let text = fetched.map_err(|error| Unread::Fault(format!("{url}: {error}")))?;
+        self.add(key, url.clone(), Base::Url(url), &text)
+    }
+
+    /// How many bytes one more file may have.
+    fn room(&self, name: &str) -> Result<u64, Unread> {
+        match self.read.len() < MAX_FILES {
+            true => Ok(self.left),
+            false => {
+                let what = format!("{name}: the document has more than {MAX_FILES} files");
+                Err(Unread::Fault(what))
+            }
+        }
+    }
+
+    fn add(&mut self, key: PathBuf, name: String, base: Base, text: &str) -> Result<usize, Unread> {
+        let fault = |error: String| Unread::Fault(format!("{name}: {error}"));
+        self.left = self.left.checked_sub(text.len() as u64).ok_or_else(|| {
             fault(format!(
                 "the files of the document have more than {MAX_BYTES} bytes"
             ))
         })?;
         let json =
-            serde_json::from_str(&text).map_err(|error| fault(format!("no JSON: {error}")))?;
+            serde_json::from_str(text).map_err(|error| fault(format!("no JSON: {error}")))?;
         let file = self.read.len();
         self.read.push(OneFile {
-            folder: path.parent().map(Path::to_owned),
             json: Rc::new(json),
             name,
+            base,
         });
-        self.known.insert(path, file);
+        self.known.insert(key, file);
         Ok(file)
     }
 

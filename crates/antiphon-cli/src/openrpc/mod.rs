@@ -8,6 +8,7 @@
 //! | `value.rs` | JSON values with members in document order |
 //! | `place.rs` | places in a file, as JSON pointers |
 //! | `files.rs` | the files of a document: which may be read, and how many |
+//! | `remote.rs` | files behind URLs |
 //! | `bundle.rs` | several files → one document |
 //! | `methods.rs` | methods, parameters, results and errors of a document |
 //! | `schemas.rs` | references in schemas |
@@ -17,11 +18,13 @@ mod bundle;
 mod files;
 mod methods;
 mod place;
+mod remote;
 mod schemas;
 pub(crate) mod value;
 mod versions;
 
 pub(crate) use files::Files;
+pub(crate) use remote::Fetch;
 
 use std::path::Path;
 
