@@ -7,7 +7,7 @@
 //! | `schema.rs`, `members.rs`, `all_of.rs`, `numbers.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
 //! | `model.rs`, `tree.rs` | model of the API: types, methods, namespaces |
 //! | `names.rs`, `text.rs`, `code.rs` | identifiers, escaping and indentation, for every language |
-//! | `python.rs`, `python_types.rs`, `python_objects.rs`, `python_names.rs`, `runtime.py` | Python |
+//! | `python.rs`, `python_types.rs`, `python_objects.rs`, `python_choices.rs`, `python_names.rs`, `runtime.py` | Python |
 //! | `rust.rs`, `rust_types.rs`, `rust_unions.rs`, `rust_constants.rs`, `rust_file.rs`, `rust_text.rs`, `runtime.rs` | Rust |
 //! | `typescript.rs`, `typescript_file.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
 
@@ -20,6 +20,7 @@ mod model;
 mod names;
 mod numbers;
 mod python;
+mod python_choices;
 mod python_names;
 mod python_objects;
 mod python_types;

@@ -2,96 +2,11 @@
 //! several others.
 
 use super::code::{Breaking, Code};
-use super::model::{Api, Field, Shape, Struct, Type};
-use super::names::{Scope, is_identifier, pascal};
+use super::model::{Field, Struct, Type};
+use super::names::is_identifier;
+use super::python_choices::Combined;
 use super::python_types::{Types, comment, docstring};
 use super::text;
-
-/// Maximum count of combinations of an object with its variants; with more it is a `dict`.
-const MAX_COMBINED: usize = 64;
-
-/// Maximum depth of choices within choices.
-const MAX_NESTED: usize = 8;
-
-/// An object with the members of one variant of each of its choices.
-pub(super) struct Combined {
-    pub(super) name: String,
-    shape: Struct,
-}
-
-/// All combinations of an object with its variants, named after both. None if there are too many.
-pub(super) fn combined(
-    api: &Api,
-    shape: &Struct,
-    name: &str,
-    globals: &mut Scope,
-) -> Vec<Combined> {
-    let all = with_choices(api, shape, 0).unwrap_or_default();
-    let named = all.into_iter().map(|(words, shape)| Combined {
-        name: globals.take_type(pascal(&format!("{name} {words}"))),
-        shape,
-    });
-    named.collect()
-}
-
-/// Objects with the words that tell them apart.
-type Objects = Vec<(String, Struct)>;
-
-fn with_choices(api: &Api, shape: &Struct, depth: usize) -> Option<Objects> {
-    let own = Struct {
-        fields: shape.fields.clone(),
-        extra: shape.extra.clone(),
-        choices: Vec::new(),
-    };
-    let mut all = vec![(String::new(), own)];
-    for choice in &shape.choices {
-        let variants = objects(api, &choice.ty, depth + 1)?;
-        let mut combined = Vec::new();
-        for (words, shape) in &all {
-            for (more, variant) in &variants {
-                let fields = shape.fields.iter().chain(&variant.fields);
-                combined.push((
-                    format!("{words} {more}"),
-                    Struct {
-                        fields: fields.cloned().collect(),
-                        extra: shape.extra.clone().or_else(|| variant.extra.clone()),
-                        choices: Vec::new(),
-                    },
-                ));
-            }
-        }
-        all = combined;
-        if all.len() > MAX_COMBINED {
-            return None;
-        }
-    }
-    Some(all)
-}
-
-/// The objects that a type stands for. `None` if it has others, or too many.
-fn objects(api: &Api, ty: &Type, depth: usize) -> Option<Objects> {
-    if depth > MAX_NESTED {
-        return None;
-    }
-    let Type::Named(id) = ty else { return None };
-    match &api.types[*id].shape {
-        Shape::Struct(shape) => with_choices(api, shape, depth),
-        Shape::Alias(ty) => objects(api, ty, depth + 1),
-        Shape::Enum(_) => None,
-        Shape::Union(union) => {
-            let mut all = Vec::new();
-            for variant in &union.variants {
-                let name = &variant.name;
-                let inner = objects(api, &variant.ty, depth + 1)?.into_iter();
-                all.extend(inner.map(|(words, shape)| (format!("{name} {words}"), shape)));
-                if all.len() > MAX_COMBINED {
-                    return None;
-                }
-            }
-            Some(all)
-        }
-    }
-}
 
 impl Types<'_> {
     /// Writes an object with choices as the union of its combinations.
@@ -112,11 +27,10 @@ impl Types<'_> {
     /// Required and optional members become two classes: before Python 3.11, all keys of a
     /// `TypedDict` are either required or optional.
     pub(super) fn object(&self, doc: &str, shape: &Struct, name: &str, code: &mut Code) {
-        let scope = self.class_scope(&[]);
         let plain = |field: &&Field| {
             is_identifier(&field.name)
                 && !field.name.starts_with("__")
-                && scope.clone().take(field.name.clone()) == field.name
+                && self.members.is_free(&field.name)
         };
         let (required, optional): (Vec<_>, Vec<_>) =
             shape.fields.iter().partition(|field| field.required);

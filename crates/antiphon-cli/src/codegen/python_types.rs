@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::code::{Breaking, Code};
 use super::model::{Api, Field, Literal, Shape, Type, TypeId};
 use super::names::{Scope, kept, pascal};
-use super::python_objects::{Combined, combined};
+use super::python_choices::{Combined, combined};
 use super::text;
 
 /// Python's keywords.
@@ -63,6 +63,8 @@ pub(crate) struct Types<'a> {
     names: Vec<String>,
     /// The combinations of each object that has choices.
     combined: HashMap<TypeId, Vec<Combined>>,
+    /// The names that no member of a class may have, as they would shadow a type there.
+    pub(super) members: Scope,
     /// All global names so far.
     pub(crate) globals: Scope,
 }
@@ -84,8 +86,13 @@ impl<'a> Types<'a> {
                 _ => {}
             }
         }
+        let mut members = Scope::with(&[KEYWORDS, ANNOTATIONS]);
+        for name in &names {
+            members.take(name.clone());
+        }
         Self {
             names,
+            members,
             combined: all,
             api,
             globals,
@@ -94,9 +101,9 @@ impl<'a> Types<'a> {
 
     /// A class scope, in which no name may shadow one that annotations need.
     pub(crate) fn class_scope(&self, reserved: &[&str]) -> Scope {
-        let mut scope = Scope::with(&[KEYWORDS, ANNOTATIONS, reserved]);
-        for name in &self.names {
-            scope.take(name.clone());
+        let mut scope = self.members.clone();
+        for name in reserved {
+            scope.take((*name).to_owned());
         }
         scope
     }

@@ -255,6 +255,15 @@ fn literals(values: &[Literal]) -> Vec<String> {
 
 /// Writes a JSDoc comment with `*/` escaped, so that no text can end it early.
 pub(crate) fn comment(doc: &str, code: &mut Code) {
+    let marked;
+    let doc = match doc.strip_suffix("Deprecated.") {
+        // As `doc` of a schema marks it.
+        Some(about) if about.is_empty() || about.ends_with('\n') => {
+            marked = format!("{about}@deprecated");
+            &marked
+        }
+        _ => doc,
+    };
     // Remove invisible characters first: one of them could separate `*` from `/`.
     let lines = text::lines(doc)
         .into_iter()
@@ -288,6 +297,9 @@ mod tests {
             ("a\r*/\u{2028}b", "/**\n * a\n * *\\/\n * b\n */\n"),
             ("ends with *", "/** ends with * */\n"),
             ("/", "/** / */\n"),
+            ("Deprecated.", "/** @deprecated */\n"),
+            ("a\n\nDeprecated.", "/**\n * a\n *\n * @deprecated\n */\n"),
+            ("It is Deprecated.", "/** It is Deprecated. */\n"),
         ];
         for (doc, expected) in table {
             let mut code = Code::new(2, 80);

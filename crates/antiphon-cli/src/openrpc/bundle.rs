@@ -7,10 +7,20 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 use super::files::{Files, Unread};
+use super::limits::{MAX_COPIED, MAX_HOPS, MAX_NOTES};
 use super::place::{At, Place, decoded, escaped, steps};
 use super::value::Json;
 use super::versions::{self, Version};
-use super::{Document, MAX_COPIED, MAX_HOPS, MAX_NOTES};
+
+/// A document that is complete in itself.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) json: Json,
+    /// Whether parts come from other files.
+    pub(crate) is_bundled: bool,
+    /// What was passed over, each with its place.
+    pub(crate) notes: Vec<String>,
+}
 
 /// A document that is being put together.
 pub(super) struct Bundle {
@@ -83,10 +93,15 @@ impl Bundle {
                 "methods" => self.methods(value, &at)?,
                 "components" => self.components(value, &at)?,
                 "x-namespaces" if !is_texts(value) => continue,
+                "servers" => versions::servers(value),
+                "info" => versions::info(value),
                 _ if *value == Json::Null => continue,
                 _ => value.clone(),
             };
             members.push((name.clone(), value));
+        }
+        if root.get("info").is_none() {
+            members.push(("info".to_owned(), versions::info(&Json::Null)));
         }
         if root.get("methods").is_none() {
             return Err(self.fault(&at, "no OpenRPC document: it has no `methods`"));
@@ -305,8 +320,14 @@ impl Bundle {
 
     /// Says that something was passed over.
     pub(super) fn note(&mut self, at: &At<'_>, what: &str) {
+        let note = self.fault(at, what);
+        self.say(note);
+    }
+
+    /// Says something about a place that is named in it.
+    pub(super) fn say(&mut self, note: String) {
         match self.notes.len() < MAX_NOTES {
-            true => self.notes.push(self.fault(at, what)),
+            true => self.notes.push(note),
             false => self.unsaid += 1,
         }
     }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::MAX_METHODS;
 use super::bundle::{Bundle, is_texts};
+use super::limits::MAX_METHODS;
 use super::place::At;
 use super::value::Json;
-use super::versions;
+use super::versions::{self, text};
 
 impl Bundle {
     pub(super) fn methods(&mut self, methods: &Json, at: &At<'_>) -> Result<Json, String> {
@@ -57,7 +57,10 @@ impl Bundle {
                     None => continue,
                 },
                 ("x-error-docs", value) if !is_texts(value) => continue,
-                (_, value) => value.clone(),
+                (name, value) => match versions::member(name, value) {
+                    Some(value) => value,
+                    None => continue,
+                },
             };
             members.push((name.clone(), value));
         }
@@ -118,14 +121,12 @@ impl Bundle {
         }
         let mut members = Vec::new();
         for (name, value) in content.members() {
-            members.push((
-                name.clone(),
-                match &**name {
-                    _ if *value == Json::Null => continue,
-                    "schema" => self.schema(value, &at.member(name))?,
-                    _ => value.clone(),
-                },
-            ));
+            let value = match (&**name, versions::member(name, value)) {
+                (_, None) => continue,
+                ("schema", Some(value)) => self.schema(&value, &at.member(name))?,
+                (_, Some(value)) => value,
+            };
+            members.push((name.clone(), value));
         }
         if let (Some(summary), None) = (content.text("summary"), content.text("description")) {
             members.push(text("description", summary));
@@ -197,10 +198,13 @@ impl Bundle {
     ) -> Result<Json, String> {
         let mut copied = Vec::new();
         for (index, item) in list.items().iter().enumerate() {
-            let item = self.shared(section, item, &at.item(index))?;
-            match translate(&item) {
-                item @ Json::Object(_) => copied.push(item),
-                _ => self.note(&at.item(index), "it is no object, and left out"),
+            // A client does not need them.
+            match self.shared(section, item, &at.item(index)) {
+                Ok(item) => match translate(&item) {
+                    item @ Json::Object(_) => copied.push(item),
+                    _ => self.note(&at.item(index), "it has no name, and is left out"),
+                },
+                Err(error) => self.say(error),
             }
         }
         Ok(Json::Array(copied))
@@ -240,8 +244,4 @@ fn content_is_own(members: &[(String, Json)]) -> bool {
     members
         .iter()
         .all(|(name, _)| name != "$ref" && name != "name")
-}
-
-fn text(name: &str, value: &str) -> (String, Json) {
-    (name.to_owned(), Json::String(value.to_owned()))
 }

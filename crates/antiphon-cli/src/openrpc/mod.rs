@@ -4,7 +4,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `mod.rs` | the outcome, and its limits |
+//! | `mod.rs` | the entry |
+//! | `limits.rs` | how much of everything there may be |
 //! | `value.rs` | JSON values with members in document order |
 //! | `place.rs` | places in a file, as JSON pointers |
 //! | `files.rs` | the files of a document: which may be read, and how many |
@@ -16,6 +17,7 @@
 
 mod bundle;
 mod files;
+mod limits;
 mod methods;
 mod place;
 mod remote;
@@ -23,34 +25,11 @@ mod schemas;
 pub(crate) mod value;
 mod versions;
 
+pub(crate) use bundle::Document;
 pub(crate) use files::Files;
 pub(crate) use remote::Fetch;
 
 use std::path::Path;
-
-use value::Json;
-
-/// Maximum count of methods.
-const MAX_METHODS: usize = 10_000;
-
-/// Maximum length of a chain of references.
-const MAX_HOPS: usize = 16;
-
-/// Maximum count of values that are copied from where they are to where one document has them.
-const MAX_COPIED: usize = 1_000_000;
-
-/// Maximum count of notes; there is nothing to learn from more of the same.
-const MAX_NOTES: usize = 20;
-
-/// A document that is complete in itself.
-#[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) json: Json,
-    /// Whether parts come from other files.
-    pub(crate) is_bundled: bool,
-    /// What was passed over, each with its place.
-    pub(crate) notes: Vec<String>,
-}
 
 /// Reads a document.
 ///

@@ -41,10 +41,11 @@ impl Version {
     }
 }
 
-/// A tag, which may be only its name.
+/// A tag, which may be only its name. Null for one without a name.
 pub(super) fn tag(tag: &Json) -> Json {
     match tag {
         Json::String(name) => named(name),
+        tag if tag.text("name").is_none() && tag.text("$ref").is_none() => Json::Null,
         tag => tag.clone(),
     }
 }
@@ -67,31 +68,114 @@ pub(super) fn schema(schema: &Json) -> Option<&Json> {
     inner.filter(|_| others.next().is_none())
 }
 
-/// An example of a call. Some write its parameters by name, which no version has.
+/// An example of a call. Some write its parameters by name, or values as they are, which no version
+/// has.
 pub(super) fn example(example: &Json) -> Json {
-    let Some(Json::Object(params)) = example.get("params") else {
+    if example.text("$ref").is_some() {
         return example.clone();
-    };
-    let params = params.iter().map(|(name, value)| {
-        let Json::Object(mut members) = named(name) else {
-            return Json::Null;
-        };
-        members.push(("value".to_owned(), value.clone()));
-        Json::Object(members)
-    });
-    let params = Json::Array(params.collect());
-    let others = example
+    }
+    let own = ["params", "result"];
+    let members = example
         .members()
         .iter()
-        .filter(|(name, _)| name != "params");
-    let mut members: Vec<_> = others.cloned().collect();
-    members.push(("params".to_owned(), params));
-    members.push(("x-by-name".to_owned(), Json::Bool(true)));
+        .filter(|(name, _)| !own.contains(&&**name));
+    let members = members.filter_map(|(name, value)| Some((name.clone(), member(name, value)?)));
+    let mut members: Vec<_> = members.collect();
+    let mut by_name = false;
+    let params = match example.get("params") {
+        Some(Json::Object(params)) => {
+            by_name = true;
+            params
+                .iter()
+                .map(|(name, param)| value(name, param))
+                .collect()
+        }
+        params => {
+            let params = params.map_or(&[][..], Json::items).iter();
+            params.map(|param| described(param, "")).collect()
+        }
+    };
+    members.push(("params".to_owned(), Json::Array(params)));
+    if by_name {
+        members.push(("x-by-name".to_owned(), Json::Bool(true)));
+    }
+    if let Some(result) = example.get("result") {
+        members.push(("result".to_owned(), described(result, "result")));
+    }
     Json::Object(members)
 }
 
+/// An example of a value, which may be the value itself.
+fn described(example: &Json, name: &str) -> Json {
+    let is_described = ["$ref", "value", "externalValue"]
+        .iter()
+        .any(|member| example.get(member).is_some());
+    match (is_described, example.text("$ref")) {
+        (true, Some(_)) => example.clone(),
+        (true, None) => {
+            let name = example.text("name").unwrap_or(name);
+            value(name, example.get("value").unwrap_or(&Json::Null))
+        }
+        (false, _) => value(name, example),
+    }
+}
+
+fn value(name: &str, value: &Json) -> Json {
+    Json::Object(vec![
+        text("name", name),
+        ("value".to_owned(), value.clone()),
+    ])
+}
+
+/// Members that every object may have, in the form that they have: others write `null`, or a reason
+/// in place of `true`. None if it says nothing.
+pub(super) fn member(name: &str, value: &Json) -> Option<Json> {
+    match (name, value) {
+        (_, Json::Null) => None,
+        ("deprecated" | "required", Json::String(text)) => {
+            Some(Json::Bool(!text.is_empty() && text != "false"))
+        }
+        ("deprecated" | "required", Json::Bool(_)) => Some(value.clone()),
+        ("deprecated" | "required", _) => None,
+        ("summary" | "description" | "name", Json::String(_)) => Some(value.clone()),
+        ("summary" | "description" | "name", _) => None,
+        _ => Some(value.clone()),
+    }
+}
+
+/// What a document says of itself, with a title even if it has none.
+pub(super) fn info(info: &Json) -> Json {
+    let texts = ["title", "description", "version"];
+    let members = info.members().iter();
+    let told =
+        members.filter(|(name, value)| value.as_str().is_some() || !texts.contains(&&**name));
+    let mut told: Vec<_> = told.cloned().collect();
+    if info.text("title").is_none() {
+        told.push(text("title", ""));
+    }
+    Json::Object(told)
+}
+
+/// Servers that have a URL.
+pub(super) fn servers(servers: &Json) -> Json {
+    let servers = servers.items().iter();
+    let servers = servers.filter(|server| server.text("url").is_some());
+    let servers = servers.map(|server| {
+        let members = server.members().iter();
+        let members =
+            members.filter_map(|(name, value)| Some((name.clone(), member(name, value)?)));
+        Json::Object(members.collect())
+    });
+    Json::Array(servers.collect())
+}
+
 fn named(name: &str) -> Json {
-    Json::Object(vec![("name".to_owned(), Json::String(name.to_owned()))])
+    Json::Object(vec![text("name", name)])
+}
+
+/// A member that is a text.
+pub(super) fn text(name: &str, value: &str) -> (String, Json) {
+    (name.to_owned(), Json::String(value.to_owned()))
 }
 
 #[cfg(test)]

@@ -112,6 +112,53 @@ fn every_version_is_read() {
 }
 
 #[test]
+fn what_others_write_in_their_own_way_is_understood() {
+    let document = json!({
+        "openrpc": "1.2.6",
+        "servers": {"url": "https://example.org"},
+        "methods": [{
+            "name": "find",
+            "summary": null,
+            "description": ["no text"],
+            "deprecated": "since 2",
+            "tags": [{}, "words", {"$ref": "#/components/tags/lost"}],
+            "params": [{
+                "name": "key",
+                "description": null,
+                "required": "true",
+                "deprecated": null,
+                "schema": {"type": "string"},
+            }],
+            "examples": [
+                {"name": "by name", "params": {"key": "a key"}, "result": "a plain result"},
+                {"params": ["another key"], "result": {"name": null, "value": 1}},
+            ],
+            "errors": [{"code": 1}],
+        }],
+    });
+    let text = document.to_string();
+    let place = "note: standard input#/methods/0/tags";
+    let said = format!(
+        "{place}/0: it has no name, and is left out\n\
+         {place}/2/$ref: \"#/components/tags/lost\" leads to nothing\n"
+    );
+    for form in ["markdown", "html", "rst", "openrpc-1.4"] {
+        let ended = run(&["docs", "-", "-f", form], &text);
+        assert_eq!((ended.code, ended.err), (Some(0), said.clone()), "{form}");
+        for shown in ["find", "a key", "a plain result", "another key"] {
+            let is_shown = ended.out.contains(shown) || form == "rst";
+            assert!(is_shown, "{form} {shown}: {}", ended.out);
+        }
+    }
+    let typescript = run(&["codegen", "-", "--lang", "typescript"], &text).out;
+    assert!(typescript.contains("   * @deprecated"), "{typescript}");
+    assert!(
+        typescript.contains("  find(key: string): Call<unknown> {"),
+        "{typescript}"
+    );
+}
+
+#[test]
 fn references_to_files_are_followed() {
     let number = json!({"type": "integer"});
     for (name, files, schemas) in [
