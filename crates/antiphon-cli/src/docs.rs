@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::output::Output;
 use crate::output_file;
-use crate::source::Source;
+use crate::source::{Read, Source};
 
 #[derive(Args)]
 #[command(after_help = HELP)]
@@ -53,17 +53,20 @@ enum Format {
 
 impl DocsCommand {
     pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
-        let text = self.source.text()?;
+        let Read { document, text } = self.source.read(output)?;
+        let bundled = serde_json::to_string(&document.json)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let text = if document.is_bundled { &bundled } else { &text };
         let wrong = |error: serde_json::Error| {
             Failure::usage(format!("{}: no OpenRPC: {error}", self.source.name()))
         };
-        let document: OpenRpcDocument = text.parse().map_err(wrong)?;
+        let document: OpenRpcDocument = bundled.parse().map_err(wrong)?;
         let made = match self.format {
             Format::Markdown => document.to_markdown(),
             Format::Html => document.to_html(),
             Format::Rst => document.to_rst(),
             // The document as it came, including members that this version does not know.
-            Format::Openrpc => indented(&text),
+            Format::Openrpc => indented(text),
             Format::Openrpc14 => document
                 .specification(antiphon::Specification::V1_4)
                 .to_json(),

@@ -15,6 +15,7 @@
 //! | `docs.rs` | `antiphon docs` |
 //! | `codegen/` | `antiphon codegen` |
 //! | `source.rs` | input of `docs` and `codegen`: an OpenRPC document from a file or a server |
+//! | `openrpc/` | OpenRPC documents of every version, in one file or in several |
 //! | `shell.rs` | `antiphon completions`, `antiphon man` |
 //! | `credentials.rs` | credentials of a command: a token, a certificate |
 //! | `remote.rs` | connection options, runtime and timeout of a command |
@@ -39,6 +40,7 @@ mod gateway;
 mod json;
 mod listen;
 mod news;
+mod openrpc;
 mod output;
 mod output_file;
 mod random_walks;

@@ -68,6 +68,11 @@ impl Remote {
 }
 
 impl Options {
+    /// The certificate authorities to trust in place of the machine's own.
+    pub(crate) fn authorities(&self) -> Result<Option<String>, Failure> {
+        self.ca_cert.as_deref().map(args::read).transpose()
+    }
+
     /// Creates a client of the server at this address. It does not connect yet.
     pub(crate) fn client(
         &self,

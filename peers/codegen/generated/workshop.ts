@@ -9,6 +9,8 @@
  * compile_error!("an example is no test");
  * ```
  *
+ * Integers of 64 bits are numbers, as JSON.parse gives them: they are exact up to Number.MAX_SAFE_INTEGER (2⁵³ − 1), and rounded beyond it. Where that may happen, the documentation of the value says so.
+ *
  * Written by `antiphon codegen`: changes are lost when it runs again.
  */
 
@@ -1271,7 +1273,9 @@ export class CalcMethods {
   /**
    * Divides two numbers.
    *
-   * @param b Anything but 0.
+   * @param a An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @param b Anything but 0. An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @returns An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
    * @throws {RpcError} with the code 1
    */
   divide(a: number, b: number): Call<number> {
@@ -1327,7 +1331,11 @@ export class NewsMethods {
     return this.core.resumable("news.follow", "rpc.unsubscribe", params);
   }
 
-  /** Tells a line, and returns its number. */
+  /**
+   * Tells a line, and returns its number.
+   *
+   * @returns An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   */
   tell(subject: string, line: string): Call<number> {
     return this.core.call(
       "news.tell",
@@ -1516,7 +1524,8 @@ export class WorkshopClient extends ClientBase {
   /**
    * Counts from 1 to `count`, or for ever.
    *
-   * @param milliseconds From one to the next.
+   * @param count An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @param milliseconds From one to the next. An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
    */
   ticks(
     count?: number | null,
@@ -1540,7 +1549,9 @@ export class WorkshopClient extends ClientBase {
   /**
    * Adds numbers, whatever they are called.
    *
-   * @param extra Other parameters.
+   * @param start An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @param extra Other parameters. An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @returns An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
    */
   total(start: number, extra?: { [key: string]: number }): Call<number> {
     return this.core.call(

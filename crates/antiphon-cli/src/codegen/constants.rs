@@ -2,7 +2,7 @@
 
 use super::model::{EnumValue, Literal, Shape, Type};
 use super::tagging;
-use super::value::{Json, doc};
+use crate::openrpc::value::{Json, doc};
 
 /// Maximum count of values of an enumeration. A longer one becomes any string or any value.
 pub(crate) const MAX_VALUES: usize = 1000;

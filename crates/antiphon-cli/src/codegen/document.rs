@@ -5,42 +5,23 @@ use std::collections::BTreeMap;
 use super::model::{Api, ErrorDef, Field, Method, Passing, STANDARD_ERRORS, Stream, Type};
 use super::schema::Schemas;
 use super::text::{one_line, paragraphs};
-use super::value::Json;
-
-/// Maximum count of methods.
-const MAX_METHODS: usize = 10_000;
+use crate::openrpc::value::Json;
 
 /// Maximum length of a chain of references.
 const MAX_HOPS: usize = 16;
 
-/// Parses a document.
+/// Reads a document that `openrpc::read` has checked.
 ///
 /// # Errors
 ///
-/// If it is not an OpenRPC document of version 1.2 to 1.4; the error text says why.
-pub(crate) fn read(text: &str) -> Result<Api, String> {
-    let root: Json = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
-    let version = root
-        .text("openrpc")
-        .ok_or("no OpenRPC document: it has no `openrpc`")?;
-    let numbers: Vec<_> = version.split('.').collect();
-    if !matches!(numbers[..], ["1", "2" | "3" | "4", ..]) {
-        return Err(format!(
-            "OpenRPC {version:?} is not read: versions 1.2 to 1.4 are"
-        ));
-    }
-    let Some(Json::Array(methods)) = root.get("methods") else {
-        return Err("no OpenRPC document: `methods` is no list".to_owned());
-    };
-    if methods.len() > MAX_METHODS {
-        return Err(format!("more than {MAX_METHODS} methods"));
-    }
+/// If there is a fault in it; the error text says where.
+pub(crate) fn read(root: &Json) -> Result<Api, String> {
     let mut reader = Reader {
-        root: &root,
-        schemas: Schemas::new(&root),
+        root,
+        schemas: Schemas::new(root),
         errors: BTreeMap::new(),
     };
-    let references: Vec<_> = components(&root)
+    let references: Vec<_> = components(root)
         .map(|name| {
             format!(
                 "#/components/schemas/{}",
@@ -55,7 +36,7 @@ pub(crate) fn read(text: &str) -> Result<Api, String> {
     }
     reader.schemas.settle();
     let mut read = Vec::new();
-    for method in methods {
+    for method in root.list("methods") {
         read.push(reader.method(method)?);
     }
     let info = root.get("info");

@@ -3,23 +3,26 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | the command |
-//! | `value.rs` | JSON values with members in document order |
 //! | `document.rs` | OpenRPC document → model |
-//! | `schema.rs`, `members.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
+//! | `schema.rs`, `members.rs`, `all_of.rs`, `numbers.rs`, `constants.rs`, `tagging.rs`, `recursive.rs` | JSON Schema → types |
 //! | `model.rs`, `tree.rs` | model of the API: types, methods, namespaces |
 //! | `names.rs`, `text.rs`, `code.rs` | identifiers, escaping and indentation, for every language |
-//! | `python.rs`, `python_types.rs`, `python_names.rs`, `runtime.py` | Python |
+//! | `python.rs`, `python_types.rs`, `python_objects.rs`, `python_choices.rs`, `python_names.rs`, `runtime.py` | Python |
 //! | `rust.rs`, `rust_types.rs`, `rust_unions.rs`, `rust_constants.rs`, `rust_file.rs`, `rust_text.rs`, `runtime.rs` | Rust |
-//! | `typescript.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
+//! | `typescript.rs`, `typescript_file.rs`, `typescript_types.rs`, `runtime.ts` | TypeScript |
 
+mod all_of;
 mod code;
 mod constants;
 mod document;
 mod members;
 mod model;
 mod names;
+mod numbers;
 mod python;
+mod python_choices;
 mod python_names;
+mod python_objects;
 mod python_types;
 mod recursive;
 mod rust;
@@ -33,8 +36,8 @@ mod tagging;
 mod text;
 mod tree;
 mod typescript;
+mod typescript_file;
 mod typescript_types;
-mod value;
 
 use clap::{Args, ValueEnum};
 
@@ -63,7 +66,7 @@ pub(crate) struct CodegenCommand {
 }
 
 const HELP: &str = "\
-SOURCE is OpenRPC 1.2 to 1.4, as JSON; a server gives it as the result of rpc.discover. The outcome
+SOURCE is OpenRPC 1.0 to 1.4, as JSON; a server gives it as the result of rpc.discover. The outcome
 is one file, the same every time: types, and a client with a method for each method of the document.
 
   python      Python 3.9, nothing but its standard library: calls, asyncio, batches, notifications
@@ -87,8 +90,8 @@ enum Language {
 
 impl CodegenCommand {
     pub(crate) fn run(self, output: &Output) -> Result<Exit, Failure> {
-        let text = self.source.text()?;
-        let api = document::read(&text);
+        let read = self.source.read(output)?;
+        let api = document::read(&read.document.json);
         let api =
             api.map_err(|reason| Failure::usage(format!("{}: {reason}", self.source.name())))?;
         let name = match &self.name {

@@ -42,6 +42,22 @@ pub(crate) struct Struct {
     pub(crate) fields: Vec<Field>,
     /// The type of additional members; `None` if the document mentions none.
     pub(crate) extra: Option<Type>,
+    /// Unions of objects: the struct has the members of one variant of each as well. None of these
+    /// has the name of a field.
+    pub(crate) choices: Vec<Field>,
+}
+
+impl Struct {
+    /// Whether it has no members at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.has_only("") && self.fields.is_empty()
+    }
+
+    /// Whether it has no members but one of this name.
+    pub(crate) fn has_only(&self, name: &str) -> bool {
+        let fields = self.fields.iter().all(|field| field.name == name);
+        fields && self.extra.is_none() && self.choices.is_empty()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -121,6 +137,8 @@ pub(crate) struct Int {
     pub(crate) signed: bool,
     /// Size in bits: 8, 16, 32 or 64.
     pub(crate) bits: u8,
+    /// Whether the document says that it may have more digits than a floating-point number.
+    pub(crate) wide: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -107,6 +107,11 @@ impl Scope {
         }
     }
 
+    /// Whether nobody has taken this name.
+    pub(crate) fn is_free(&self, name: &str) -> bool {
+        !self.taken.contains(name)
+    }
+
     /// Takes this name, or a free variation of it: `name_`, `name_2`, …
     pub(crate) fn take(&mut self, name: String) -> String {
         self.take_with(name, "_")

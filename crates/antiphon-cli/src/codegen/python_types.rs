@@ -1,8 +1,11 @@
 //! Types in Python: `TypedDict`, `Literal`, and aliases for the rest.
 
+use std::collections::HashMap;
+
 use super::code::{Breaking, Code};
-use super::model::{Api, Field, Literal, Shape, Struct, Type, TypeDef, TypeId};
-use super::names::{Scope, is_identifier, kept, pascal};
+use super::model::{Api, Field, Literal, Shape, Type, TypeId};
+use super::names::{Scope, kept, pascal};
+use super::python_choices::{Combined, combined};
 use super::text;
 
 /// Python's keywords.
@@ -58,6 +61,10 @@ const GLOBALS: &[&str] = &[
 pub(crate) struct Types<'a> {
     api: &'a Api,
     names: Vec<String>,
+    /// The combinations of each object that has choices.
+    combined: HashMap<TypeId, Vec<Combined>>,
+    /// The names that no member of a class may have, as they would shadow a type there.
+    pub(super) members: Scope,
     /// All global names so far.
     pub(crate) globals: Scope,
 }
@@ -69,8 +76,24 @@ impl<'a> Types<'a> {
             .types
             .iter()
             .map(|def| globals.take_type(pascal(&def.name)));
+        let names: Vec<_> = names.collect();
+        let mut all = HashMap::new();
+        for (id, def) in api.types.iter().enumerate() {
+            match &def.shape {
+                Shape::Struct(shape) if !shape.choices.is_empty() => {
+                    all.insert(id, combined(api, shape, &def.name, &mut globals));
+                }
+                _ => {}
+            }
+        }
+        let mut members = Scope::with(&[KEYWORDS, ANNOTATIONS]);
+        for name in &names {
+            members.take(name.clone());
+        }
         Self {
-            names: names.collect(),
+            names,
+            members,
+            combined: all,
             api,
             globals,
         }
@@ -78,9 +101,9 @@ impl<'a> Types<'a> {
 
     /// A class scope, in which no name may shadow one that annotations need.
     pub(crate) fn class_scope(&self, reserved: &[&str]) -> Scope {
-        let mut scope = Scope::with(&[KEYWORDS, ANNOTATIONS, reserved]);
-        for name in &self.names {
-            scope.take(name.clone());
+        let mut scope = self.members.clone();
+        for name in reserved {
+            scope.take((*name).to_owned());
         }
         scope
     }
@@ -111,7 +134,7 @@ impl<'a> Types<'a> {
 
     /// Formats a type. `quoted` makes forward references of names, where Python evaluates them at
     /// once.
-    fn write(&self, ty: &Type, quoted: bool) -> String {
+    pub(super) fn write(&self, ty: &Type, quoted: bool) -> String {
         match ty {
             Type::Any => "Any".to_owned(),
             Type::Null => "None".to_owned(),
@@ -173,7 +196,10 @@ impl<'a> Types<'a> {
     fn definition(&self, id: TypeId, code: &mut Code) {
         let (def, name) = (&self.api.types[id], &self.names[id]);
         match &def.shape {
-            Shape::Struct(shape) => self.object(def, shape, name, code),
+            Shape::Struct(shape) => match self.combined.get(&id) {
+                Some(all) => self.choices(&def.doc, all, name, code),
+                None => self.object(&def.doc, shape, name, code),
+            },
             Shape::Enum(values) => {
                 let told = values.iter().filter(|value| !value.doc.is_empty());
                 let told = told.map(|value| {
@@ -218,95 +244,6 @@ impl<'a> Types<'a> {
             }
         }
         code.blank(2);
-    }
-
-    /// Required and optional members become two classes: before Python 3.11, all keys of a
-    /// `TypedDict` are either required or optional.
-    fn object(&self, def: &TypeDef, shape: &Struct, name: &str, code: &mut Code) {
-        let scope = self.class_scope(&[]);
-        let plain = |field: &&Field| {
-            is_identifier(&field.name)
-                && !field.name.starts_with("__")
-                && scope.clone().take(field.name.clone()) == field.name
-        };
-        let (required, optional): (Vec<_>, Vec<_>) =
-            shape.fields.iter().partition(|field| field.required);
-        let bases = [
-            ("Required", &required, ""),
-            ("Optional", &optional, ", total=False"),
-        ];
-        let classes = shape.fields.iter().collect::<Vec<_>>().iter().all(plain);
-        let more = shape.extra.as_ref().map(|ty| match ty {
-            Type::Any => "There may be other members.".to_owned(),
-            ty => format!(
-                "There may be other members, each of type {}.",
-                self.annotation(ty)
-            ),
-        });
-        let doc = text::paragraphs(&[&def.doc, more.as_deref().unwrap_or_default()]);
-        // The last part becomes the class itself if its members can be written in class syntax.
-        let parts: Vec<_> = bases
-            .iter()
-            .filter(|(_, fields, _)| !fields.is_empty())
-            .collect();
-        let mut inherited = Vec::new();
-        for (at, (kind, fields, total)) in parts.iter().enumerate() {
-            if classes && at + 1 == parts.len() {
-                let base = inherited.first().map_or("TypedDict", String::as_str);
-                code.line(&format!("class {name}({base}{total}):"));
-                code.deeper(|code| {
-                    docstring(&doc, code);
-                    if !doc.is_empty() {
-                        code.blank(1);
-                    }
-                    self.members(fields, code);
-                });
-                return;
-            }
-            let base = format!("_{name}{kind}");
-            if classes {
-                code.line(&format!("class {base}(TypedDict{total}):"));
-                code.deeper(|code| self.members(fields, code));
-            } else {
-                code.line(&format!("{base} = TypedDict("));
-                code.deeper(|code| {
-                    code.line(&format!("{},", text::quoted(&base)));
-                    code.line("{");
-                    code.deeper(|code| self.entries(fields, code));
-                    code.line("},");
-                    if !total.is_empty() {
-                        code.line("total=False,");
-                    }
-                });
-                code.line(")");
-            }
-            code.blank(2);
-            inherited.push(base);
-        }
-        let bases = match inherited.is_empty() {
-            true => "TypedDict".to_owned(),
-            false => inherited.join(", "),
-        };
-        code.line(&format!("class {name}({bases}):"));
-        code.deeper(|code| match doc.is_empty() {
-            true => code.line("pass"),
-            false => docstring(&doc, code),
-        });
-    }
-
-    fn members(&self, fields: &[&Field], code: &mut Code) {
-        for field in fields {
-            comment(&field.doc, code);
-            code.line(&format!("{}: {}", field.name, self.annotation(&field.ty)));
-        }
-    }
-
-    fn entries(&self, fields: &[&Field], code: &mut Code) {
-        for field in fields {
-            comment(&field.doc, code);
-            let (name, ty) = (text::quoted(&field.name), self.write(&field.ty, false));
-            code.line(&format!("{name}: {},", text::quoted(&ty)));
-        }
     }
 }
 

@@ -121,10 +121,10 @@ fn held(shape: &Shape) -> Vec<TypeId> {
     }
     let mut all = Vec::new();
     match shape {
-        Shape::Struct(shape) => shape
-            .fields
-            .iter()
-            .for_each(|field| of(&field.ty, &mut all)),
+        Shape::Struct(shape) => {
+            let fields = shape.fields.iter().chain(&shape.choices);
+            fields.for_each(|field| of(&field.ty, &mut all));
+        }
         Shape::Union(union) => union.variants.iter().for_each(|one| of(&one.ty, &mut all)),
         Shape::Alias(ty) => of(ty, &mut all),
         Shape::Enum(_) => {}

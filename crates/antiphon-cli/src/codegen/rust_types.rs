@@ -217,11 +217,15 @@ impl<'a> Types<'a> {
             .fields
             .iter()
             .all(|field| !field.required || self.has_default(&field.ty));
-        let default = if default { "Default, " } else { "" };
+        let default = if default && shape.choices.is_empty() {
+            "Default, "
+        } else {
+            ""
+        };
         code.line(&format!(
             "#[derive(Clone, Debug, {default}PartialEq, Serialize, Deserialize)]"
         ));
-        if shape.fields.is_empty() && shape.extra.is_none() {
+        if shape.is_empty() {
             return code.line(&format!("pub struct {name} {{}}"));
         }
         code.line(&format!("pub struct {name} {{"));
@@ -246,6 +250,13 @@ impl<'a> Types<'a> {
         {
             let name = scope.take(snake(&field.name));
             self.field(field, &name, public, endless, code);
+        }
+        for choice in &shape.choices {
+            let name = scope.take(snake(&choice.name));
+            comment("The members of one of these.", code);
+            code.line("#[serde(flatten)]");
+            let ty = self.held(&choice.ty, endless);
+            broken(&format!("{public}{name}:"), &format!("{ty},"), code);
         }
         if let Some(ty) = &shape.extra {
             let name = scope.take("extra".to_owned());

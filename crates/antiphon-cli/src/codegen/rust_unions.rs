@@ -36,9 +36,7 @@ impl Types<'_> {
             !text::lines(&variant.doc).is_empty()
                 || (union.tagging != Tagging::None && variant.name != *name)
                 || self.inline(union, variant).is_some_and(|(shape, tag)| {
-                    let alone =
-                        shape.extra.is_none() && shape.fields.iter().all(|field| field.name == tag);
-                    !alone && self.short(shape, tag, endless).is_none()
+                    !shape.has_only(tag) && self.short(shape, tag, endless).is_none()
                 })
         };
         let short = variants.iter().all(broken) || !variants.iter().any(broken);
@@ -58,21 +56,23 @@ impl Types<'_> {
     }
 
     /// The variants in the order in which serde tries them if there is no tag: objects with the
-    /// most required members first, and types that accept anything last.
+    /// most required members first, then with the most members, and types that accept anything last.
     fn in_order<'u>(&self, union: &'u Union) -> Vec<&'u Variant> {
         let mut variants: Vec<_> = union.variants.iter().collect();
         if union.tagging == Tagging::None {
             let asked = |variant: &&Variant| match self.meant(&variant.ty) {
-                Type::Any => -1,
-                Type::Map(_) => 0,
+                Type::Any => (-1, 0),
+                Type::Map(_) => (0, 0),
                 Type::Named(id) => match &self.api.types[*id].shape {
                     Shape::Struct(shape) => {
                         let fields = shape.fields.iter().filter(|field| field.required);
-                        i64::try_from(fields.count()).unwrap_or(i64::MAX)
+                        let required = fields.count() + shape.choices.len();
+                        let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
+                        (count(required), count(shape.fields.len()))
                     }
-                    _ => i64::MAX,
+                    _ => (i64::MAX, 0),
                 },
-                _ => i64::MAX,
+                _ => (i64::MAX, 0),
             };
             variants.sort_by_key(|variant| std::cmp::Reverse(asked(variant)));
         }
@@ -99,7 +99,7 @@ impl Types<'_> {
         (endless, short): (bool, bool),
         code: &mut Code,
     ) {
-        if shape.extra.is_none() && shape.fields.iter().all(|field| field.name == tag) {
+        if shape.has_only(tag) {
             return code.line(&format!("{name},"));
         }
         match self.short(shape, tag, endless) {
@@ -148,6 +148,7 @@ impl Types<'_> {
             fields.push(format!("{name}: {}", self.held(&field.ty, endless)));
         }
         let fields = fields.join(", ");
-        (shape.extra.is_none() && fields.chars().count() <= MAX_VARIANT).then_some(fields)
+        let plain = shape.extra.is_none() && shape.choices.is_empty();
+        (plain && fields.chars().count() <= MAX_VARIANT).then_some(fields)
     }
 }

@@ -1,41 +1,40 @@
 //! Converter of JSON Schema to types. A schema that no type can express exactly becomes a wider
 //! type, never a narrower one: every value that matches the schema also matches the type.
 //!
-//! The supported subset is `type`, `properties`, `required`, `additionalProperties`, `items`,
-//! `prefixItems`, `enum`, `const`, `oneOf`, `anyOf`, `allOf` of objects, references within the
-//! document, `nullable`, `format` of numbers, and `true`. The representations of enums that serde
-//! writes are recognised.
+//! The supported subset is `type`, `properties`, `required`, `additionalProperties`,
+//! `patternProperties`, `items`, `prefixItems`, `enum`, `const`, `oneOf`, `anyOf`, `allOf`,
+//! references within the document, `nullable`, `format` of numbers, and `true`. The representations
+//! of enums that serde writes are recognised.
 
 use std::collections::HashMap;
 use std::mem;
 
 use super::constants::{MAX_VALUES, constants, texts};
 use super::members::Members;
-use super::model::{
-    Field, Float, Int, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant,
-};
+use super::model::{Field, Literal, Shape, Struct, Tagging, Type, TypeDef, TypeId, Union, Variant};
+use super::numbers::{float, integer};
 use super::recursive;
 use super::tagging;
-use super::value::{Json, doc};
+use crate::openrpc::value::{Json, doc};
 
 /// Maximum count of schemas that are converted, including repetitions. `allOf` is expanded wherever
 /// it is used, which could grow exponentially in a hostile document. Any further schema becomes
 /// `Any`.
-const MAX_READ: usize = 100_000;
+pub(super) const MAX_READ: usize = 100_000;
 
 /// Maximum nesting of schemas that are not references.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// Converter that collects the types of all schemas.
 pub(crate) struct Schemas<'a> {
-    root: &'a Json,
+    pub(super) root: &'a Json,
     /// Types of the schemas that references point to.
     named: HashMap<String, TypeId>,
     /// Named types whose shape is not known yet. A queue avoids recursion, as chains of references
     /// may have any length.
     waiting: Vec<(TypeId, &'a Json)>,
-    types: Vec<TypeDef>,
-    read: usize,
+    pub(super) types: Vec<TypeDef>,
+    pub(super) read: usize,
     /// The schemas being converted, outermost first.
     open: Vec<&'a Json>,
 }
@@ -100,7 +99,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn define(&mut self, name: String, doc: String, shape: Shape) -> TypeId {
+    pub(super) fn define(&mut self, name: String, doc: String, shape: Shape) -> TypeId {
         self.types.push(TypeDef {
             name,
             doc,
@@ -111,7 +110,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// The shape of a schema. Nested schemas get named types where they need them.
-    fn shape(&mut self, schema: &'a Json, name: &str) -> Shape {
+    pub(super) fn shape(&mut self, schema: &'a Json, name: &str) -> Shape {
         if schema.flag("nullable") {
             let shape = self.not_null(schema, name);
             return self.or_null(shape, schema, name);
@@ -120,7 +119,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// Adds null to a shape. A shape that needs a name becomes a named type.
-    fn or_null(&mut self, shape: Shape, schema: &'a Json, name: &str) -> Shape {
+    pub(super) fn or_null(&mut self, shape: Shape, schema: &'a Json, name: &str) -> Shape {
         Shape::Alias(match shape {
             Shape::Alias(ty) => ty.or_null(),
             shape => Type::Named(self.define(name.to_owned(), doc(schema), shape)).or_null(),
@@ -166,7 +165,7 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn reference(&mut self, reference: &str) -> Type {
+    pub(super) fn reference(&mut self, reference: &str) -> Type {
         match self.root.pointer(reference) {
             Some(schema) => Type::Named(self.component(reference, schema)),
             // References to other documents are not followed.
@@ -174,16 +173,13 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn of_type(&mut self, schema: &'a Json, kind: &str, name: &str) -> Shape {
+    pub(super) fn of_type(&mut self, schema: &'a Json, kind: &str, name: &str) -> Shape {
         Shape::Alias(match kind {
             "null" => Type::Null,
             "boolean" => Type::Bool,
             "string" => Type::String,
             "integer" => Type::Int(integer(schema)),
-            "number" => Type::Float(match schema.text("format") {
-                Some("float") => Float::Single,
-                _ => Float::Double,
-            }),
+            "number" => Type::Float(float(schema)),
             "array" => self.array(schema, name),
             "object" => return self.object(schema, name),
             _ => Type::Any,
@@ -258,32 +254,19 @@ impl<'a> Schemas<'a> {
     }
 
     fn object(&mut self, schema: &'a Json, name: &str) -> Shape {
+        let mut members = Members::default();
+        members.own(schema);
         let closed = schema.get("additionalProperties") == Some(&Json::Bool(false));
-        if schema.get("properties").is_none() && !closed {
-            let values = schema.get("additionalProperties");
-            let values = values.map_or(Type::Any, |values| {
+        if schema.get("properties").is_none() && (!closed || members.extra.is_some()) {
+            let values = members.extra.map_or(Type::Any, |values| {
                 self.ty(values, &format!("{name} value"))
             });
             return Shape::Alias(Type::Map(Box::new(values)));
         }
-        let mut members = Members::default();
-        members.own(schema);
         Shape::Struct(self.fields(&members, name))
     }
 
-    /// Merges the members of all parts of `allOf`.
-    fn all_of(&mut self, schema: &'a Json, name: &str) -> Shape {
-        if let ([only], false) = (schema.list("allOf"), schema.get("properties").is_some()) {
-            return self.shape(only, name);
-        }
-        let mut members = Members::default();
-        match members.add(self.root, schema) {
-            true => Shape::Struct(self.fields(&members, name)),
-            false => Shape::Alias(Type::Any),
-        }
-    }
-
-    fn fields(&mut self, members: &Members<'a>, name: &str) -> Struct {
+    pub(super) fn fields(&mut self, members: &Members<'a>, name: &str) -> Struct {
         let fields = members.properties.iter().map(|&(field, schema)| Field {
             name: field.to_owned(),
             doc: doc(schema),
@@ -294,7 +277,11 @@ impl<'a> Schemas<'a> {
         let extra = members
             .extra
             .map(|schema| self.ty(schema, &format!("{name} extra")));
-        Struct { fields, extra }
+        Struct {
+            fields,
+            extra,
+            choices: Vec::new(),
+        }
     }
 
     fn one_of(&mut self, schema: &'a Json, variants: &'a [Json], name: &str) -> Shape {
@@ -310,14 +297,13 @@ impl<'a> Schemas<'a> {
                     Type::Null
                 });
             }
-            // The schema has members that all variants share; those of the variants become
-            // additional members.
+            // The schema has members that all variants share.
             _ if schema.get("properties").is_some() => {
-                let Shape::Struct(mut shape) = self.object(schema, name) else {
-                    return Shape::Alias(Type::Any);
-                };
-                shape.extra.get_or_insert(Type::Any);
-                Shape::Struct(shape)
+                let mut members = Members::default();
+                match members.add(self.root, schema) {
+                    true => self.merged(members, name),
+                    false => Shape::Alias(Type::Any),
+                }
             }
             [only] => self.shape(only, name),
             _ if others.len() > MAX_VALUES => return Shape::Alias(Type::Any),
@@ -333,7 +319,7 @@ impl<'a> Schemas<'a> {
     }
 
     fn union(&mut self, schemas: &[&'a Json], name: &str) -> Union {
-        let mut tagging = tagging::of(schemas);
+        let tagging = tagging::of(schemas);
         let mut variants = Vec::new();
         for (schema, number) in schemas.iter().zip(1_usize..) {
             for (given, text) in tagging::names(&tagging, schema, number) {
@@ -348,6 +334,11 @@ impl<'a> Schemas<'a> {
                 });
             }
         }
+        self.tagged(tagging, variants)
+    }
+
+    /// A union with a tag, if all its variants are objects.
+    pub(super) fn tagged(&mut self, mut tagging: Tagging, variants: Vec<Variant>) -> Union {
         let structs = variants.iter().all(|variant| match variant.ty {
             Type::Named(id) => matches!(self.types[id].shape, Shape::Struct(_)),
             _ => tagging == Tagging::External,
@@ -383,24 +374,10 @@ impl<'a> Schemas<'a> {
         let shape = Shape::Struct(Struct {
             fields,
             extra: None,
+            choices: Vec::new(),
         });
         Type::Named(self.define(format!("{name} variant"), doc(schema), shape))
     }
-}
-
-fn integer(schema: &Json) -> Int {
-    let (signed, bits) = match schema.text("format") {
-        Some("int8") => (true, 8),
-        Some("int16") => (true, 16),
-        Some("int32") => (true, 32),
-        Some("uint8") => (false, 8),
-        Some("uint16") => (false, 16),
-        Some("uint32") => (false, 32),
-        Some("uint" | "uint64") => (false, 64),
-        Some("int" | "int64") => (true, 64),
-        _ => (schema.integer("minimum").is_none_or(|min| min < 0), 64),
-    };
-    Int { signed, bits }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tagging of unions: detection of serde's enum representations.
 
 use super::model::Tagging;
-use super::value::Json;
+use crate::openrpc::value::Json;
 
 /// The representation that all variants have in common.
 pub(crate) fn of(variants: &[&Json]) -> Tagging {

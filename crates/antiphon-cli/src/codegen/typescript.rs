@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 
 use super::code::{Breaking, Code};
-use super::model::{Api, Field, Method, Passing, STANDARD_ERRORS, Type};
+use super::model::{Api, Field, Method, Passing, Type};
 use super::names::{Scope, kept, pascal};
 use super::text;
 use super::tree::Node;
+use super::typescript_file::{errors, head, runtime};
 use super::typescript_types::{Types, comment};
-
-/// Transports, batches, subscriptions and errors of every generated client.
-const RUNTIME: &str = include_str!("runtime.ts");
 
 /// Member names that classes already have or that are special in JavaScript.
 const MEMBERS: &[&str] = &[
@@ -102,50 +100,21 @@ pub(crate) fn write(api: &Api, client: &str) -> String {
             .take_type(format!("{}Methods", pascal(&node.full_name())));
         writer.classes.insert(node.full_name(), name);
     }
+    let mut classes = Code::new(2, 80);
+    for node in root.inner_first() {
+        writer.class(node, &client, &mut classes);
+    }
+    let classes = classes.finish();
     let mut code = Code::new(2, 80);
-    head(api, &client, &mut code);
+    head(api, &client, writer.types.rounds(), &mut code);
     code.raw("// Types.\n\n");
     writer.types.write_all(&mut code);
     code.raw("// What all clients have in common.\n\n");
-    code.raw(RUNTIME);
+    code.raw(&runtime(&classes));
     code.raw("\n// Methods.\n\n");
     errors(api, &mut code);
-    for node in root.inner_first() {
-        writer.class(node, &client, &mut code);
-    }
+    code.raw(&classes);
     code.finish()
-}
-
-fn head(api: &Api, client: &str, code: &mut Code) {
-    let title = match &*text::one_line(&api.title) {
-        "" => "a server".to_owned(),
-        title => format!("{title} {}", text::one_line(&api.version)),
-    };
-    let about = format!("{client}: {}, over JSON-RPC 2.0.", title.trim_end());
-    let origin = "Written by `antiphon codegen`: changes are lost when it runs again.";
-    comment(&text::paragraphs(&[&about, &api.doc, origin]), code);
-    code.blank(1);
-}
-
-fn errors(api: &Api, code: &mut Code) {
-    let mut scope = Scope::default();
-    code.line("/** Codes of errors: those of JSON-RPC itself, and what the server declares. */");
-    code.line("export const ErrorCode = {");
-    code.deeper(|code| {
-        for (number, name) in STANDARD_ERRORS {
-            code.line(&format!("{}: {number},", scope.take_type(pascal(name))));
-        }
-        for error in &api.errors {
-            comment(&error.doc, code);
-            code.line(&format!(
-                "{}: {},",
-                scope.take_type(pascal(&error.name)),
-                error.code
-            ));
-        }
-    });
-    code.line("} as const;");
-    code.blank(1);
 }
 
 struct Writer<'w, 'a> {
@@ -233,15 +202,17 @@ impl Writer<'_, '_> {
             .iter()
             .map(|param| scope.take(kept(&param.name)))
             .collect();
-        let tags = method
-            .params
-            .iter()
-            .zip(&names)
-            .filter(|(param, _)| !param.doc.is_empty());
-        let tags: Vec<_> = tags
-            .map(|(param, name)| format!("@param {name} {}", text::one_line(&param.doc)))
+        let docs = method.params.iter().zip(&names);
+        let docs = docs.map(|(param, name)| (name, self.types.doc(&param.doc, &param.ty)));
+        let tags: Vec<_> = docs
+            .filter(|(_, doc)| !doc.is_empty())
+            .map(|(name, doc)| format!("@param {name} {}", text::one_line(&doc)))
             .collect();
-        comment(&doc(method, &tags), code);
+        let result = match method.stream {
+            Some(_) => String::new(),
+            None => self.types.doc(&method.result_doc, &method.result),
+        };
+        comment(&doc(method, &result, &tags), code);
         let params = method.params.iter().zip(&names).map(|(param, name)| {
             let named = Field {
                 name: name.clone(),
@@ -376,15 +347,15 @@ impl Writer<'_, '_> {
     }
 }
 
-fn doc(method: &Method, params: &[String]) -> String {
+fn doc(method: &Method, result: &str, params: &[String]) -> String {
     let stands_in = format!("Calls `{}`.", text::one_line(&method.name));
     let about = match text::lines(&method.doc).is_empty() {
         true => &stands_in,
         false => &method.doc,
     };
     let mut tags = params.to_vec();
-    if !method.result_doc.is_empty() {
-        tags.push(format!("@returns {}", text::one_line(&method.result_doc)));
+    if !result.is_empty() {
+        tags.push(format!("@returns {}", text::one_line(result)));
     }
     tags.extend(
         method

@@ -101,6 +101,33 @@ impl<'a> Types<'a> {
         }
     }
 
+    /// Documentation of a value, which says if its type may round it.
+    pub(crate) fn doc(&self, doc: &str, ty: &Type) -> String {
+        match is_wide(ty) {
+            true => text::paragraphs(&[doc, WIDE]),
+            false => doc.to_owned(),
+        }
+    }
+
+    /// Whether any type of the document may round its values.
+    pub(crate) fn rounds(&self) -> bool {
+        let types = self.api.types.iter().any(|def| match &def.shape {
+            Shape::Struct(shape) => {
+                let fields = shape.fields.iter().map(|field| &field.ty);
+                fields.chain(&shape.extra).any(is_wide)
+            }
+            Shape::Union(union) => union.variants.iter().any(|variant| is_wide(&variant.ty)),
+            Shape::Alias(ty) => is_wide(ty),
+            Shape::Enum(_) => false,
+        });
+        types
+            || self.api.methods.iter().any(|method| {
+                let stream = method.stream.iter().map(|stream| &stream.item);
+                let params = method.params.iter().map(|param| &param.ty);
+                params.chain(stream).chain([&method.result]).any(is_wide)
+            })
+    }
+
     pub(crate) fn write_all(&self, code: &mut Code) {
         for (def, name) in self.api.types.iter().zip(&self.names) {
             match &def.shape {
@@ -135,7 +162,7 @@ impl<'a> Types<'a> {
                     union(name, &literals(values), code);
                 }
                 Shape::Alias(ty) => {
-                    comment(&def.doc, code);
+                    comment(&self.doc(&def.doc, ty), code);
                     code.line(&format!("export type {name} = {};", self.write(ty)));
                 }
             }
@@ -144,13 +171,16 @@ impl<'a> Types<'a> {
     }
 
     fn interface(&self, shape: &Struct, name: &str, code: &mut Code) {
-        if shape.fields.is_empty() && shape.extra.is_none() {
+        if shape.is_empty() {
             return code.line(&format!("export interface {name} {{}}"));
         }
-        code.line(&format!("export interface {name} {{"));
+        match shape.choices.is_empty() {
+            true => code.line(&format!("export interface {name} {{")),
+            false => code.line(&format!("export type {name} = {{")),
+        }
         code.deeper(|code| {
             for field in &shape.fields {
-                comment(&field.doc, code);
+                comment(&self.doc(&field.doc, &field.ty), code);
                 code.line(&format!("{};", self.member(field)));
             }
             match &shape.extra {
@@ -162,7 +192,14 @@ impl<'a> Types<'a> {
                 }
             }
         });
-        code.line("}");
+        let choices = shape
+            .choices
+            .iter()
+            .map(|choice| format!(" & {}", self.write(&choice.ty)));
+        match choices.collect::<String>() {
+            choices if choices.is_empty() => code.line("}"),
+            choices => code.line(&format!("}}{choices};")),
+        }
     }
 
     /// Formats a member: `name?: type`.
@@ -173,6 +210,19 @@ impl<'a> Types<'a> {
         };
         let mark = if field.required { "" } else { "?" };
         format!("{name}{mark}: {}", self.write(&field.ty))
+    }
+}
+
+/// What is said of integers that may have more digits than a `number`.
+const WIDE: &str = "An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.";
+
+/// Whether the type has integers of 64 bits, without another type that says so.
+fn is_wide(ty: &Type) -> bool {
+    match ty {
+        Type::Int(int) => int.wide,
+        Type::Nullable(inner) | Type::Array(inner) | Type::Map(inner) => is_wide(inner),
+        Type::Tuple(items) => items.iter().any(is_wide),
+        _ => false,
     }
 }
 
@@ -205,6 +255,15 @@ fn literals(values: &[Literal]) -> Vec<String> {
 
 /// Writes a JSDoc comment with `*/` escaped, so that no text can end it early.
 pub(crate) fn comment(doc: &str, code: &mut Code) {
+    let marked;
+    let doc = match doc.strip_suffix("Deprecated.") {
+        // As `doc` of a schema marks it.
+        Some(about) if about.is_empty() || about.ends_with('\n') => {
+            marked = format!("{about}@deprecated");
+            &marked
+        }
+        _ => doc,
+    };
     // Remove invisible characters first: one of them could separate `*` from `/`.
     let lines = text::lines(doc)
         .into_iter()
@@ -238,6 +297,9 @@ mod tests {
             ("a\r*/\u{2028}b", "/**\n * a\n * *\\/\n * b\n */\n"),
             ("ends with *", "/** ends with * */\n"),
             ("/", "/** / */\n"),
+            ("Deprecated.", "/** @deprecated */\n"),
+            ("a\n\nDeprecated.", "/**\n * a\n *\n * @deprecated\n */\n"),
+            ("It is Deprecated.", "/** It is Deprecated. */\n"),
         ];
         for (doc, expected) in table {
             let mut code = Code::new(2, 80);

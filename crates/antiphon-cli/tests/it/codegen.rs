@@ -74,16 +74,24 @@ fn an_invalid_document_is_an_error() {
         ("", "no JSON"),
         ("{", "no JSON"),
         ("[]", "it has no `openrpc`"),
-        (r#"{"openrpc":"1.1.0","methods":[]}"#, "versions 1.2 to 1.4"),
-        (r#"{"openrpc":"2.0.0","methods":[]}"#, "versions 1.2 to 1.4"),
-        (r#"{"openrpc":"1.3.2"}"#, "`methods` is no list"),
+        (
+            r#"{"openrpc":"2.0.0","methods":[]}"#,
+            "#/openrpc: OpenRPC \"2.0.0\" is not read: versions 1.0 to 1.4 are",
+        ),
+        (r#"{"openrpc":"1.5.0","methods":[]}"#, "versions 1.0 to 1.4"),
+        (r#"{"openrpc":1.3,"methods":[]}"#, "versions 1.0 to 1.4"),
+        (r#"{"openrpc":"1.3.2"}"#, "it has no `methods`"),
+        (
+            r#"{"openrpc":"1.3.2","methods":{}}"#,
+            "#/methods: no OpenRPC document: `methods` is no list",
+        ),
         (
             r#"{"openrpc":"1.3.2","methods":[{}]}"#,
-            "a method has no name",
+            "standard input#/methods/0: a method has no name",
         ),
         (
             r##"{"openrpc":"1.3.2","methods":[{"$ref":"#/x"}]}"##,
-            "leads to nothing",
+            "#/methods/0/$ref: \"#/x\" leads to nothing",
         ),
         (
             r##"{"openrpc":"1.3.2","methods":[{"$ref":"#/methods/0"}]}"##,
@@ -91,15 +99,32 @@ fn an_invalid_document_is_an_error() {
         ),
         (
             r#"{"openrpc":"1.3.2","methods":[{"name":"m","params":[{}]}]}"#,
-            "the method \"m\": a parameter has no name",
+            "#/methods/0/params/0: a parameter has no name",
         ),
         (
             r#"{"openrpc":"1.3.2","methods":[{"name":"m","params":[{"name":"a"},{"name":"a"}]}]}"#,
-            "two parameters have the name \"a\"",
+            "#/methods/0/params/1: two parameters have the name \"a\"",
         ),
         (
             r#"{"openrpc":"1.3.2","methods":[{"name":"m","errors":[{}]}]}"#,
-            "an error has no code",
+            "#/methods/0/errors/0: an error has no code",
+        ),
+        (
+            r#"{"openrpc":"1.3.2","methods":[{"name":"m","errors":[{"code":"1"}]}]}"#,
+            "#/methods/0/errors/0/code: the code is no integer",
+        ),
+        (
+            r##"{"openrpc":"1.3.2","methods":[{"name":"m","params":[{"$ref":"#/a~1b/0"}]}],
+                "a/b":[{}]}"##,
+            "#/a~1b/0: a parameter has no name",
+        ),
+        (
+            r#"{"openrpc":"1.3.2","methods":[{"$ref":"other.json"}]}"#,
+            "\"other.json\" cannot be read: a document that is no file has no files beside it",
+        ),
+        (
+            r#"{"openrpc":"1.3.2","methods":[{"$ref":"https://example.org/m.json"}]}"#,
+            "#/methods/0/$ref: \"https://example.org/m.json\" cannot be read",
         ),
     ];
     for (document, part) in table {

@@ -64,17 +64,12 @@ fn documents_are_read_from_and_written_to_files() {
 #[test]
 fn an_invalid_document_is_an_error() {
     for (args, input, code, said) in [
-        (
-            &["docs", "-"][..],
-            "{",
-            Some(2),
-            "standard input: no OpenRPC",
-        ),
+        (&["docs", "-"][..], "{", Some(2), "standard input: no JSON"),
         (
             &["docs", "-"],
             "{\"methods\": []}",
             Some(2),
-            "missing field",
+            "standard input#: no OpenRPC document: it has no `openrpc`",
         ),
         (
             &["docs", "/no/such/file"],

@@ -25,6 +25,7 @@ mod ctl;
 #[cfg(target_os = "linux")]
 mod deploy;
 mod docs;
+mod documents;
 mod ends;
 #[cfg(target_os = "linux")]
 mod gateway;

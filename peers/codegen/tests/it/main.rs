@@ -3,6 +3,8 @@
 // A panic in a test is a failure.
 #![allow(clippy::unwrap_used)]
 
+mod documents;
+mod documents_table;
 mod files;
 mod hostile;
 mod programs;

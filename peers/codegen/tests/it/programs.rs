@@ -80,8 +80,15 @@ async fn tool() -> &'static Path {
 
 /// Generates a client from a file or from the address of a server.
 pub(crate) async fn client(source: &str, lang: &str) -> String {
+    client_of(source, lang, &[]).await
+}
+
+/// Generates a client with further options.
+pub(crate) async fn client_of(source: &str, lang: &str, options: &[&str]) -> String {
     let mut command = Command::new(tool().await);
-    command.args(["codegen", source, "--lang", lang]);
+    command
+        .args(["codegen", source, "--lang", lang])
+        .args(options);
     run(command).await
 }
 

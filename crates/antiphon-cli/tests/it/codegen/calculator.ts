@@ -3,6 +3,8 @@
  *
  * Sums and random walks, to try clients on.
  *
+ * Integers of 64 bits are numbers, as JSON.parse gives them: they are exact up to Number.MAX_SAFE_INTEGER (2⁵³ − 1), and rounded beyond it. Where that may happen, the documentation of the value says so.
+ *
  * Written by `antiphon codegen`: changes are lost when it runs again.
  */
 
@@ -1148,6 +1150,9 @@ export class CalcMethods {
    *
    * Lists of numbers, each a random walk from 0 in `size` steps, which are normally distributed
    * with the mean `mu` and the standard deviation `sigma`.
+   *
+   * @param num_paths An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @param size An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
    */
   randompaths(
     num_paths?: number,
@@ -1198,6 +1203,9 @@ export class CalculatorClient extends ClientBase {
 
   /**
    * Counts from 1, once a second or as often as is asked for, to `count` or for ever.
+   *
+   * @param count An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
+   * @param milliseconds An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
    */
   ticks(count?: number, milliseconds?: number): Subscription<number> {
     return this.core.subscription(

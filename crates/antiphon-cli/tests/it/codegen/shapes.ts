@@ -5,6 +5,8 @@
  *
  * *\/ alert(1); /* """ import os """ \
  *
+ * Integers of 64 bits are numbers, as JSON.parse gives them: they are exact up to Number.MAX_SAFE_INTEGER (2⁵³ − 1), and rounded beyond it. Where that may happen, the documentation of the value says so.
+ *
  * Written by `antiphon codegen`: changes are lost when it runs again.
  */
 
@@ -119,6 +121,7 @@ export interface EventAdded {
 
 export interface EventRemoved {
   type: "Removed";
+  /** An integer of 64 bits: beyond 2⁵³ − 1 it is rounded. */
   data: number;
 }
 
@@ -1264,6 +1267,7 @@ export class ShapesStoreMethods {
    *
    * @param shape The shape.
    * @param options How to put it.
+   * @returns An integer of 64 bits: beyond 2⁵³ − 1 it is rounded.
    */
   put(shape: Shape, options?: ShapesStorePutOptions): Call<number> {
     return this.core.call(

@@ -222,6 +222,12 @@ impl Page {
             let schema = serde_json::to_string_pretty(&schema).unwrap_or_default();
             self.json(&schema);
         }
+        let is_more = ["allOf", "anyOf", "oneOf"]
+            .iter()
+            .any(|word| schema.get(word).is_some());
+        if is_more && !rows.is_empty() {
+            self.paragraph(&format!("Type: {}.", type_of(schema)));
+        }
         self.table(["Value", "Description"], &values);
         self.table(["Member", "Type", "Required", "Description"], &rows);
     }

@@ -21,9 +21,9 @@ pub(super) fn type_of(schema: &Value) -> String {
     if let Some(Value::Array(values)) = members.get("enum") {
         return any_of(values.iter().map(|value| code(&value.to_string())));
     }
-    for word in ["allOf", "anyOf", "oneOf"] {
+    for (word, joint) in [("allOf", " and "), ("anyOf", " or "), ("oneOf", " or ")] {
         if let Some(Value::Array(schemas)) = members.get(word) {
-            return any_of(schemas.iter().map(type_of));
+            return joined(schemas.iter().map(type_of), joint);
         }
     }
     match members.get("type") {
@@ -38,13 +38,18 @@ pub(super) fn type_of(schema: &Value) -> String {
 
 /// Joins alternatives without duplicates.
 fn any_of(types: impl Iterator<Item = String>) -> String {
+    joined(types, " or ")
+}
+
+/// Joins types without duplicates.
+fn joined(types: impl Iterator<Item = String>, joint: &str) -> String {
     let mut known: Vec<String> = Vec::new();
     for found in types {
         if !known.contains(&found) {
             known.push(found);
         }
     }
-    known.join(" or ")
+    known.join(joint)
 }
 
 fn named(name: &str, schema: &Value) -> String {
@@ -64,10 +69,18 @@ fn named(name: &str, schema: &Value) -> String {
     }
 }
 
-/// The members of an object as table rows: name, type, whether it is required, description.
+/// The members of an object as table rows: name, type, whether it is required, description. Those
+/// of the parts of `allOf` are among them, except of parts that have a name.
 pub(super) fn members(schema: &Value) -> Vec<[String; 4]> {
+    let parts = schema.get("allOf").and_then(Value::as_array);
+    let parts = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| part.get("$ref").is_none());
+    // The recursion is bounded by the parser's depth limit.
+    let of_parts = parts.flat_map(members);
     let Some(Value::Object(properties)) = schema.get("properties") else {
-        return Vec::new();
+        return of_parts.collect();
     };
     let required = schema.get("required").and_then(Value::as_array);
     let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
@@ -80,7 +93,7 @@ pub(super) fn members(schema: &Value) -> Vec<[String; 4]> {
             line(description.unwrap_or_default()),
         ]
     };
-    properties.iter().map(row).collect()
+    properties.iter().map(row).chain(of_parts).collect()
 }
 
 /// The values of an enumeration as table rows: value, description. Empty for any other schema.
@@ -159,6 +172,23 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn members_of_unnamed_parts_are_told() {
+        let schema = json!({
+            "properties": {"a": {"type": "string"}},
+            "allOf": [
+                {"properties": {"b": {}}, "required": ["b"]},
+                {"$ref": "#/components/schemas/Book"},
+                {"allOf": [{"properties": {"c": {}}}]},
+            ],
+        });
+        let rows = members(&schema).into_iter();
+        let rows: Vec<_> = rows
+            .map(|[name, _, required, _]| name + " " + &required)
+            .collect();
+        assert_eq!(rows, ["`a` no", "`b` yes", "`c` no"]);
+    }
+
+    #[test]
     fn schemas_are_told_in_words() {
         for (schema, words) in [
             (json!(true), "anything"),
@@ -187,6 +217,10 @@ mod tests {
             (
                 json!({"allOf": [{"$ref": "#/components/schemas/Book"}], "default": {}}),
                 "[`Book`](#type-book)",
+            ),
+            (
+                json!({"allOf": [{"$ref": "#/components/schemas/Book"}, {"type": "object"}]}),
+                "[`Book`](#type-book) and object",
             ),
         ] {
             assert_eq!(type_of(&schema), words, "{schema}");

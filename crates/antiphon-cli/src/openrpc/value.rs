@@ -5,7 +5,10 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::Number;
+
+use super::place::steps;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,14 +76,40 @@ impl Json {
 
     /// Resolves a reference within this document (`#/components/schemas/X`).
     pub(crate) fn pointer(&self, reference: &str) -> Option<&Self> {
-        let steps = reference.strip_prefix('#')?.split('/').skip(1);
-        steps.into_iter().try_fold(self, |at, step| {
-            let step = step.replace("~1", "/").replace("~0", "~");
-            match at {
-                Self::Array(items) => items.get(step.parse::<usize>().ok()?),
-                at => at.get(&step),
-            }
+        self.at(reference.strip_prefix('#')?)
+    }
+
+    /// The value that a JSON pointer leads to.
+    pub(super) fn at(&self, pointer: &str) -> Option<&Self> {
+        steps(pointer).try_fold(self, |at, step| match at {
+            Self::Array(items) => items.get(step.parse::<usize>().ok()?),
+            at => at.get(&step),
         })
+    }
+
+    /// The count of values in this one, itself included.
+    pub(super) fn count(&self) -> usize {
+        // The recursion is bounded by the parser's depth limit.
+        1 + match self {
+            Self::Array(items) => items.iter().map(Self::count).sum(),
+            Self::Object(members) => members.iter().map(|(_, value)| value.count()).sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(items) => serializer.collect_seq(items),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
+            }
+        }
     }
 }
 
