@@ -26,7 +26,8 @@ pub use crate::{
     __default_of as default_of, __schema_of as schema_of, __schema_of_outcome as schema_of_outcome,
 };
 
-pub use crate::call::{Call, CallFuture, Reply};
+pub use crate::call::{Call, Reply};
+pub use crate::call_future::CallFuture;
 pub use crate::client::{Client, Error as ClientError, PendingSubscription};
 pub use crate::context::Context;
 #[cfg(feature = "describe")]

@@ -4,26 +4,21 @@
 //! put there already; the [`Reply`] takes it back. So a result is written once, where it is sent
 //! from.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use antiphon_proto::{ErrorCode, ErrorObject, Id, RawJson, Request, json_vec, message};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::call_origin::{Origin, Transport};
-use crate::context::{CancelOnDrop, Context, Data};
-use crate::current_call::{CurrentCall, HeldPlace};
+use crate::context::{Context, Data};
+use crate::current_call::CurrentCall;
 use crate::describe::MethodInfo;
-use crate::error::{IncidentScope, guard, internal_error};
+use crate::error::internal_error;
 use crate::identity::{Identity, Principal};
-use crate::memory_budget::{FREE, Payload, Wait, may_block};
+use crate::memory_budget::{FREE, Payload, Wait};
 use crate::metrics::places::PlaceLimits;
 use crate::session_state::SessionHandle;
 use crate::subscription::{Items, Opening, Room};
@@ -434,106 +429,5 @@ impl Clone for Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Reply").field(&self.result()).finish()
-    }
-}
-
-/// The answer, now or later.
-///
-/// What is ready at once is neither boxed nor timed nor counted; only what has to wait is.
-pub struct CallFuture(pub(crate) Work);
-
-pub(crate) enum Work {
-    Ready(Option<Reply>),
-    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
-}
-
-impl CallFuture {
-    /// Creates a future of a reply that is known already.
-    #[must_use]
-    pub fn ready(reply: Reply) -> Self {
-        Self(Work::Ready(Some(reply)))
-    }
-
-    /// A future without a reply, which is answered with an error.
-    pub(crate) fn lost() -> Self {
-        Self(Work::Ready(None))
-    }
-
-    /// Creates a future from a future of the reply. Clients that are used in it inherit the
-    /// deadline and trace context of `ctx`, and its caller if they
-    /// [forward](crate::client::ClientBuilder::forward_identity) it.
-    pub fn boxed(ctx: &Context, future: impl Future<Output = Reply> + Send + 'static) -> Self {
-        let unanswered = CancelOnDrop::new(ctx);
-        let work = ctx.current.clone().scope(future);
-        Self(Work::Later(Box::pin(async move {
-            let reply = work.await;
-            unanswered.answered();
-            reply
-        })))
-    }
-
-    /// Creates a future that runs a closure on a thread where it may block.
-    ///
-    /// If the caller stops waiting before a thread is free, the closure does not run. Later it runs
-    /// to its end all the same, and until then the call counts as in flight. If no place is free,
-    /// the closure does not run, and the reply is error −32000.
-    pub fn blocking(ctx: &Context, work: impl FnOnce() -> Reply + Send + 'static) -> Self {
-        let mut current = ctx.current.clone();
-        let (origin, method) = (Arc::clone(&ctx.origin), ctx.method);
-        // A call that holds a place already goes on in this one, which stays until the thread is
-        // free, even if nobody waits any more. Dispatch then gives the first one back.
-        let limits = match HeldPlace::get() {
-            HeldPlace::Yes => PlaceLimits::NONE,
-            HeldPlace::No | HeldPlace::Elsewhere => ctx.places,
-        };
-        let shares = origin.shares();
-        let Some(permit) = origin.common.counters.enter(method, limits, shares) else {
-            return Self::ready(Reply::error(ErrorCode::OVERLOADED));
-        };
-        HeldPlace::Elsewhere.replace();
-        let abandoned = ctx.cancellation();
-        let unanswered = CancelOnDrop::new(ctx);
-        Self(Work::Later(Box::pin(async move {
-            let work = move || {
-                let _permit = permit;
-                let scope = IncidentScope::enter();
-                let deadline = current.deadline.map(Instant::into_std);
-                let reply = guard("a blocking method panicked", || {
-                    current.enter(|| may_block(deadline, abandoned, work))
-                });
-                scope.log(|| origin.named(method));
-                reply.unwrap_or_else(Reply::error)
-            };
-            let done = AbortOnDropHandle::new(spawn_blocking(work)).await;
-            unanswered.answered();
-            // It fails only if the runtime shuts down before the closure has begun.
-            done.unwrap_or_else(|_| Reply::error(internal_error(&"a blocking method did not run")))
-        })))
-    }
-}
-
-impl Future for CallFuture {
-    type Output = Result<Reply, Infallible>;
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<Result<Reply, Infallible>> {
-        let reply = match &mut self.0 {
-            Work::Ready(reply) => reply
-                .take()
-                .unwrap_or_else(|| Reply::error(internal_error(&"an answer was asked for twice"))),
-            Work::Later(future) => ready!(future.as_mut().poll(cx)),
-        };
-        Poll::Ready(Ok(reply))
-    }
-}
-
-impl fmt::Debug for CallFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Work::Ready(_) => "CallFuture::Ready",
-            Work::Later(_) => "CallFuture::Later",
-        })
     }
 }

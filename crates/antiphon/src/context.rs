@@ -290,7 +290,7 @@ impl CancelOnDrop {
         Self(Some(Arc::clone(&ctx.cancel)))
     }
 
-    pub(crate) fn answered(mut self) {
+    pub(crate) fn answered(&mut self) {
         self.0 = None;
     }
 }

@@ -5,10 +5,11 @@
 //! call's limits lie here. So does the answer to whether it holds a place among the calls in flight.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use crate::identity::Principal;
@@ -67,9 +68,32 @@ impl CurrentCall {
     }
 
     /// Runs a future as part of this call.
-    pub(crate) async fn scope<F: Future>(mut self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
+    pub(crate) fn scope<F: Future>(self, future: F) -> Scoped<F> {
+        Scoped {
+            current: self,
+            future,
+        }
+    }
+}
+
+pin_project! {
+    /// A future that runs as part of a call. An `async` block would have room for the inner future twice:
+    /// where it is captured, and where it is polled.
+    #[derive(Debug)]
+    pub(crate) struct Scoped<F> {
+        current: CurrentCall,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future;
+        this.current.enter(|| future.poll(cx))
     }
 }
 

@@ -324,6 +324,7 @@ mod audit;
 #[cfg(feature = "auth")]
 mod auth;
 mod call;
+mod call_future;
 mod call_origin;
 pub mod client;
 mod context;
@@ -364,7 +365,8 @@ pub use audit::AuditLog;
 pub use auth::UnixPeers;
 #[cfg(feature = "auth")]
 pub use auth::{AuthSetupError, BearerTokens, ClientCertificates, Jwt, JwtKeys, NewToken};
-pub use call::{Call, CallFuture, Reply};
+pub use call::{Call, Reply};
+pub use call_future::CallFuture;
 pub use call_origin::Transport;
 pub use client::{Client, blocking};
 pub use context::Context;

@@ -17,7 +17,7 @@ use crate::processes::{Child, Cpu, broker};
 use crate::sides::{self, Side};
 
 /// How many connections call at a time.
-const CALLERS: usize = 16;
+const CALLERS: usize = 64;
 
 /// Calls in a batch.
 const BATCH: usize = 100;
@@ -48,23 +48,26 @@ struct Found {
     p50_us: f64,
     p99_us: f64,
     front_us: f64,
+    broker_us: f64,
 }
 
 /// All rounds, and the table.
 pub(crate) fn run(rounds: usize, window: Duration) -> Result<(), Failure> {
-    let (_broker, port) = broker()?;
+    let (broker, port) = broker()?;
     let mut rows = SCENES.map(|scene| (scene, Vec::new()));
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for index in 0..rows.len() {
             let length = rows.len();
             let ((front, is_batch), found) = &mut rows[(index + round) % length];
-            found.push(one(*front, *is_batch, port, window)?);
+            found.push(one(*front, *is_batch, (port, broker.id()), window)?);
         }
     }
     println!("Medians of {rounds} rounds; the front on core 0, all others on core 1.\n");
-    println!("| calls | front | calls/s | p50 µs | p99 µs | CPU of the front, µs a call |");
-    println!("|---|---|---:|---:|---:|---:|");
+    println!(
+        "| calls | front | calls/s | p50 µs | p99 µs | CPU of the front, µs a call | of the broker |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|");
     for ((front, is_batch), found) in &rows {
         let median = |figure: fn(&Found) -> f64| {
             let mut figures: Vec<_> = found.iter().map(figure).collect();
@@ -81,18 +84,24 @@ pub(crate) fn run(rounds: usize, window: Duration) -> Result<(), Failure> {
             Front::Gateway { servers } => format!("a gateway, NATS, servers: {servers}"),
         };
         println!(
-            "| {calls} | {front} | {:.0} | {:.0} | {:.0} | {:.2} |",
+            "| {calls} | {front} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} |",
             median(|found| found.calls_per_second),
             median(|found| found.p50_us),
             median(|found| found.p99_us),
             median(|found| found.front_us),
+            median(|found| found.broker_us),
         );
     }
     Ok(())
 }
 
 /// One measurement, in fresh processes.
-fn one(front: Front, is_batch: bool, port: u16, window: Duration) -> Result<Found, Failure> {
+fn one(
+    front: Front,
+    is_batch: bool,
+    (port, nats): (u16, u32),
+    window: Duration,
+) -> Result<Found, Failure> {
     let broker = port.to_string();
     let serve = || Child::start(1, &["serve", Side::Both.name(), &broker]);
     let (kind, count) = match front {
@@ -104,7 +113,8 @@ fn one(front: Front, is_batch: bool, port: u16, window: Duration) -> Result<Foun
     let http = front.line()?;
     let (pid, window) = (front.id().to_string(), window.as_millis().to_string());
     let form = if is_batch { "batch" } else { "single" };
-    let load = Child::start(1, &["load", form, http.trim(), &pid, &window])?;
+    let words = ["load", form, http.trim(), &pid, &nats.to_string(), &window];
+    let load = Child::start(1, &words)?;
     Ok(serde_json::from_str(&load.output()?)?)
 }
 
@@ -153,7 +163,7 @@ async fn until_answered(client: &Client) -> Result<(), Failure> {
 pub(crate) async fn load(
     is_batch: bool,
     port: u16,
-    front: u32,
+    [front, broker]: [u32; 2],
     window: Duration,
 ) -> Result<(), Failure> {
     let begin = Instant::now() + Duration::from_secs(1).max(window / 2);
@@ -174,9 +184,11 @@ pub(crate) async fn load(
     };
     let watching = async {
         sleep_until(begin).await;
-        let before = Cpu::of(front)?;
+        let both = || -> Result<_, Failure> { Ok([Cpu::of(front)?.0, Cpu::of(broker)?.0]) };
+        let before = both()?;
         sleep_until(end).await;
-        Ok(Cpu::of(front)?.0 - before.0)
+        let after = both()?;
+        Ok([0, 1].map(|index| after[index] - before[index]))
     };
     let (took, cpu) = tokio::try_join!(try_join_all((0..CALLERS).map(|_| calling())), watching)?;
     let mut took = took.concat();
@@ -192,7 +204,8 @@ pub(crate) async fn load(
         calls_per_second: calls / window.as_secs_f64(),
         p50_us: at(0.5),
         p99_us: at(0.99),
-        front_us: cpu * 1e6 / calls,
+        front_us: cpu[0] * 1e6 / calls,
+        broker_us: cpu[1] * 1e6 / calls,
     };
     println!("{}", serde_json::to_string(&found)?);
     Ok(())

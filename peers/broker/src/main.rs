@@ -26,9 +26,10 @@ const USAGE: &str = "usage:
 broker run [--quick]                  measure all, print a Markdown table
 broker gateway [--quick]              measure gateways in front of the broker, print a Markdown table
 broker serve SIDE PORT                one server behind the broker at this port, until stdin ends
-broker call SIDE PORT COUNT PID MS    so many calls at a time; the CPU time of process PID in the window
+broker call SIDE PORT COUNT PID NATS MS
+                                      so many calls at a time; the CPU time of the processes PID and NATS in the window
 broker front KIND PORT                a server or a gateway over HTTP, until stdin ends
-broker load FORM PORT PID MS          calls over HTTP; the CPU time of process PID in the window";
+broker load FORM PORT PID NATS MS     calls over HTTP; the CPU time of the processes PID and NATS in the window";
 
 /// How many calls are in flight at a time.
 const AT_A_TIME: [usize; 2] = [1, 64];
@@ -40,6 +41,7 @@ struct Found {
     p50_us: f64,
     p99_us: f64,
     server_us: f64,
+    broker_us: f64,
     caller_us: f64,
 }
 
@@ -65,24 +67,22 @@ fn dispatch(words: &[&str]) -> Result<(), Failure> {
             processes::end_with_parent();
             block_on(gateway::serve(kind, port.parse()?))
         }
-        ["load", form, port, pid, window] => {
+        ["load", form, port, pid, nats, window] => {
             let window = Duration::from_millis(window.parse()?);
-            block_on(gateway::load(
-                form == "batch",
-                port.parse()?,
-                pid.parse()?,
-                window,
-            ))
+            let watched = [pid.parse()?, nats.parse()?];
+            let load = gateway::load(form == "batch", port.parse()?, watched, window);
+            block_on(load)
         }
         ["serve", side, port] => {
             let (side, port) = (Side::named(side)?, port.parse()?);
             processes::end_with_parent();
             block_on(sides::serve(side, port))
         }
-        ["call", side, port, count, pid, window] => {
+        ["call", side, port, count, pid, nats, window] => {
             let (side, port) = (Side::named(side)?, port.parse()?);
             let window = Duration::from_millis(window.parse()?);
-            let found = block_on(measure(side, port, count.parse()?, pid.parse()?, window))?;
+            let watched = [pid.parse()?, nats.parse()?];
+            let found = block_on(measure(side, port, count.parse()?, watched, window))?;
             println!("{}", serde_json::to_string(&found)?);
             Ok(())
         }
@@ -100,7 +100,7 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 /// All rounds. The order of what is compared is another one in each, so that a slow phase of the
 /// machine affects all of them.
 fn run(rounds: usize, window: Duration) -> Result<(), Failure> {
-    let (_broker, port) = broker()?;
+    let (broker, port) = broker()?;
     let mut rows: Vec<_> = (AT_A_TIME.into_iter())
         .flat_map(|count| Side::ALL.map(|side| (count, side, Vec::new())))
         .collect();
@@ -109,16 +109,16 @@ fn run(rounds: usize, window: Duration) -> Result<(), Failure> {
         for index in 0..rows.len() {
             let length = rows.len();
             let (count, side, found) = &mut rows[(index + round) % length];
-            found.push(one(*side, port, *count, window)?);
+            found.push(one(*side, port, *count, broker.id(), window)?);
         }
     }
     println!(
         "Medians of {rounds} rounds; server on core 0, caller on core 1, the broker on any.\n"
     );
     println!(
-        "| at a time | server ← caller | calls/s | p50 µs | p99 µs | CPU of the server, µs a call | of the caller |"
+        "| at a time | server ← caller | calls/s | p50 µs | p99 µs | CPU of the server, µs a call | of the broker | of the caller |"
     );
-    println!("|---:|---|---:|---:|---:|---:|---:|");
+    println!("|---:|---|---:|---:|---:|---:|---:|---:|");
     for (count, side, found) in &rows {
         let median = |figure: fn(&Found) -> f64| {
             let mut figures: Vec<_> = found.iter().map(figure).collect();
@@ -126,12 +126,13 @@ fn run(rounds: usize, window: Duration) -> Result<(), Failure> {
             figures[figures.len() / 2]
         };
         println!(
-            "| {count} | {} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} |",
+            "| {count} | {} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} |",
             side.name(),
             median(|found| found.calls_per_second),
             median(|found| found.p50_us),
             median(|found| found.p99_us),
             median(|found| found.server_us),
+            median(|found| found.broker_us),
             median(|found| found.caller_us),
         );
     }
@@ -139,12 +140,19 @@ fn run(rounds: usize, window: Duration) -> Result<(), Failure> {
 }
 
 /// One measurement, in fresh processes.
-fn one(side: Side, port: u16, count: usize, window: Duration) -> Result<Found, Failure> {
+fn one(
+    side: Side,
+    port: u16,
+    count: usize,
+    broker: u32,
+    window: Duration,
+) -> Result<Found, Failure> {
     let port = port.to_string();
     let server = Child::start(0, &["serve", side.name(), &port])?;
     let (count, pid) = (count.to_string(), server.id().to_string());
-    let window = window.as_millis().to_string();
-    let caller = Child::start(1, &["call", side.name(), &port, &count, &pid, &window])?;
+    let (broker, window) = (broker.to_string(), window.as_millis().to_string());
+    let words = ["call", side.name(), &port, &count, &pid, &broker, &window];
+    let caller = Child::start(1, &words)?;
     Ok(serde_json::from_str(&caller.output()?)?)
 }
 
@@ -153,7 +161,7 @@ async fn measure(
     side: Side,
     port: u16,
     count: usize,
-    pid: u32,
+    [server, broker]: [u32; 2],
     window: Duration,
 ) -> Result<Found, Failure> {
     use futures_util::future::try_join_all;
@@ -178,10 +186,13 @@ async fn measure(
     };
     let watching = async {
         tokio::time::sleep_until(begin).await;
-        let before = (Cpu::of(pid)?, Cpu::of(this)?);
+        let all = || -> Result<_, Failure> {
+            Ok([Cpu::of(server)?.0, Cpu::of(broker)?.0, Cpu::of(this)?.0])
+        };
+        let before = all()?;
         tokio::time::sleep_until(end).await;
-        let after = (Cpu::of(pid)?, Cpu::of(this)?);
-        Ok((after.0.0 - before.0.0, after.1.0 - before.1.0))
+        let after = all()?;
+        Ok([0, 1, 2].map(|index| after[index] - before[index]))
     };
     let (took, cpu) = tokio::try_join!(try_join_all((0..count).map(|_| calling())), watching)?;
     let mut took = took.concat();
@@ -196,7 +207,8 @@ async fn measure(
         calls_per_second: calls / window.as_secs_f64(),
         p50_us: at(0.5),
         p99_us: at(0.99),
-        server_us: cpu.0 * 1e6 / calls,
-        caller_us: cpu.1 * 1e6 / calls,
+        server_us: cpu[0] * 1e6 / calls,
+        broker_us: cpu[1] * 1e6 / calls,
+        caller_us: cpu[2] * 1e6 / calls,
     })
 }

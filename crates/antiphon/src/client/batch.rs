@@ -234,10 +234,8 @@ impl Batch {
                 let (parts, current) = (&parts, current.clone());
                 async move { parts.send(&upstream, left, current).await }
             };
-            let told = |responses: &Responses| {
-                let status = responses.status();
-                status.map_or(Told::Nothing, Told::Status)
-            };
+            // It was read: what is no response is an error.
+            let told = |_: &Responses| Told::Nothing;
             let sent = shared.with_upstream(balancer, attempt, send, told);
             // In a box, so that other batches are not larger.
             Box::pin(sent).await

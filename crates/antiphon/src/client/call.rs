@@ -18,7 +18,7 @@ use super::balance::{Attempt, Balancer, Told};
 use super::error::Error;
 use super::prepared_request::Addressee;
 use super::request::Outgoing;
-use super::response::Answer;
+use super::response::{Answer, Says};
 use super::session::Sending;
 use super::session_source::SessionSource;
 use super::shared::{QuotedName, Shared};
@@ -342,7 +342,12 @@ impl CallOutcome {
     /// What it says of the attempt at an upstream.
     fn told(&self) -> Told {
         match &self.raw {
-            RawOutcome::Http(answer, _) => Told::Status(answer.status()),
+            RawOutcome::Http(answer, _) => match answer.says() {
+                Says::Nothing => Told::Nothing,
+                Says::Error(error) => Told::by(&error),
+                Says::Refused => Told::Refused,
+                Says::Status(status) => Told::Status(status),
+            },
             RawOutcome::Session(Err(error), _) => Told::by(error),
             RawOutcome::Session(Ok(_), _) | RawOutcome::Nothing => Told::Nothing,
         }

@@ -116,7 +116,7 @@ pub enum ErrorKind<'a> {
     /// An HTTP server rejected the request before it became a call: too large, too many requests,
     /// not found, not allowed.
     Rejected {
-        /// The HTTP status: 3xx (redirects are not followed), 4xx, 501, 503 or 505.
+        /// The HTTP status: 3xx (redirects are not followed), 4xx, 501 or 505; 503 if the server says that nothing has run.
         status: StatusCode,
         /// The body, if it is plain text; at most 1 KiB. It is the server's text as it came: show
         /// it as [`Printable`](crate::Printable).

@@ -17,6 +17,9 @@ use tokio::time::Instant;
 use super::error::{Error, Reason};
 use super::http::{BodyFault, Received};
 
+/// Says `false` if no call of the request has run.
+const MAY_HAVE_RUN: &str = "rpc-may-have-run";
+
 /// How much of the body is kept when a server rejects a request, in bytes.
 const MAX_REFUSAL: usize = 1024;
 
@@ -25,6 +28,16 @@ pub(super) struct Answer {
     pub(super) head: Parts,
     pub(super) body: Result<Bytes, BodyFault>,
     pub(super) elapsed: Duration,
+}
+
+/// What a response says of the attempt.
+pub(super) enum Says {
+    Nothing,
+    /// An error that says whether the call has run.
+    Error(ErrorObject),
+    /// Nothing has run: it was refused before it was a call.
+    Refused,
+    Status(StatusCode),
 }
 
 /// Why a body is not a valid response.
@@ -52,6 +65,33 @@ impl Answer {
 
     pub(super) fn status(&self) -> StatusCode {
         self.head.status
+    }
+
+    /// What it says of the attempt, before it is read as a response.
+    pub(super) fn says(&self) -> Says {
+        let body = self.body.as_ref().map_or(&[][..], |body| body);
+        match self.head.status {
+            // What may be a response is one, whatever its status.
+            _ if body.first() == Some(&b'{') => self.error().map_or(Says::Nothing, Says::Error),
+            StatusCode::SERVICE_UNAVAILABLE if never_ran(&self.head) => Says::Refused,
+            status => Says::Status(status),
+        }
+    }
+
+    /// The error of a short response that says whether the call has run.
+    fn error(&self) -> Option<ErrorObject> {
+        let body = self.body.as_ref().ok()?;
+        let says_so = |body: &[u8]| {
+            let member = b"\"mayHaveRun\"";
+            body.windows(member.len()).any(|window| window == member)
+        };
+        if body.len() > MAX_REFUSAL || !says_so(body) {
+            return None;
+        }
+        match parse(body.clone(), &Rules::default()) {
+            Ok(Incoming::Single(Entry::Response(response))) => response.into_outcome().err(),
+            _ => None,
+        }
     }
 
     /// Whether the server did not know who called, so that nothing has run: HTTP status 401, or
@@ -121,13 +161,13 @@ impl Answer {
         let fault = match self.body {
             Ok(body) => match read(body.clone()) {
                 Ok(value) => return Ok((status, value)),
-                Err(_) if never_ran(status) => {
+                Err(_) if never_ran(&self.head) => {
                     let text = refusal(&self.head, &body);
                     return Err(Error::rejected(subject, status, text));
                 }
                 Err(fault) => Error::unknown(subject, Reason::Answer(fault)),
             },
-            Err(_) if never_ran(status) => {
+            Err(_) if never_ran(&self.head) => {
                 return Err(Error::rejected(subject, status, String::new()));
             }
             Err(BodyFault::TooLong(max)) => Error::unknown(subject, Reason::TooLong(max)),
@@ -144,11 +184,19 @@ impl Answer {
 }
 
 /// Whether this status, without a JSON-RPC response, means that the call has not run. A 303 may
-/// follow completed work; 500, 502 and 504 may come from a proxy that has forwarded the request.
-fn never_ran(status: StatusCode) -> bool {
+/// follow completed work; 500, 502, 503 and 504 may come from a proxy that has forwarded the request.
+/// Servers of Antiphon say of a 503 that nothing has run.
+fn never_ran(head: &Parts) -> bool {
+    let status = head.status;
+    let is_said = || {
+        head.headers
+            .get(MAY_HAVE_RUN)
+            .is_some_and(|said| said == "false")
+    };
     (status.is_redirection() && status != StatusCode::SEE_OTHER)
         || status.is_client_error()
-        || matches!(status.as_u16(), 501 | 503 | 505)
+        || matches!(status.as_u16(), 501 | 505)
+        || (status == StatusCode::SERVICE_UNAVAILABLE && is_said())
 }
 
 /// The message of a plain-text rejection.

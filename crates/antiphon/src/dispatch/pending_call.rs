@@ -4,7 +4,8 @@ use std::future::pending;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::call::{Call, Reply, Work};
+use crate::call::{Call, Reply};
+use crate::call_future::Work;
 use crate::current_call::{CurrentCall, HeldPlace};
 use crate::error::{IncidentScope, guard, internal_error};
 use crate::metrics::counters::InFlight;

@@ -95,6 +95,7 @@ fn run(mut server: Server, args: ServeArgs) -> Result<(), ServeError> {
         server = server.stdio_framed(framing);
     }
     args.apply(&mut server.settings)?;
+    server.settings.share_topics.get_or_insert(true);
     server.settings.check()?;
     let threads = args.flags.threads.or(server.threads);
     check_threads(threads)?;

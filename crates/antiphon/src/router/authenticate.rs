@@ -6,7 +6,8 @@
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 use crate::call_origin::Transport;
 use crate::error::limit_exceeded;
 use crate::identity::{Attempt, Identification, Identity};

@@ -3,7 +3,8 @@
 use antiphon_proto::ErrorObject;
 use serde::Deserialize;
 
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 use crate::describe::Specification;
 use crate::router::endpoint::{Entries, Entry};
 use crate::router::method::Handler;

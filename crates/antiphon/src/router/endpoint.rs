@@ -12,7 +12,8 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 use crate::call_origin::Origin;
 use crate::describe::MethodInfo;
 use crate::error::internal_error;

@@ -9,7 +9,8 @@ use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 use crate::context::Context;
 use crate::router::method::Method;
 use crate::router::params::{Slot, decode};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 use crate::describe::schema_source::{DefaultSource, SchemaSource};
 use crate::describe::{Access, Effects, ParamInfo};
 use crate::error::{ErrorCodes, ErrorInfo};

@@ -3,7 +3,8 @@
 use antiphon_proto::{ErrorCode, ErrorObject};
 use serde::Deserialize;
 
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 
 /// Ends a subscription, under whatever name a client knows this.
 pub(super) const UNSUBSCRIBE: &str = "rpc.unsubscribe";

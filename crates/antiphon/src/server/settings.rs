@@ -114,8 +114,10 @@ pub struct Settings {
     /// callers count as local.
     pub metrics: Option<bool>,
     /// Whether the topics of this process are shared with all servers behind the first NATS server of
-    /// [`bind`](Self::bind), if there is one; see [`Topic`](crate::Topic#several-servers). Default: yes.
-    pub share_topics: bool,
+    /// [`bind`](Self::bind), if there is one; see [`Topic`](crate::Topic#several-servers). From then on all
+    /// topics of the process follow that, for as long as the runtime of the server runs. Default: only in
+    /// a program that calls [`start`](crate::Server::start).
+    pub share_topics: Option<bool>,
     /// Maximum number of open connections, including idle ones; more get 503. Sessions (WebSockets
     /// and raw streams) leave an eighth of them to HTTP requests, and the other way round. Default:
     /// 10 000.
@@ -197,7 +199,7 @@ impl Default for Settings {
             audit_log: None,
             page: None,
             metrics: None,
-            share_topics: true,
+            share_topics: None,
             max_connections: 10_000,
             max_connections_per_ip: 256,
             max_request: 10 * 1024 * 1024,
@@ -276,7 +278,7 @@ impl Settings {
     /// The brokers among the addresses.
     pub(crate) fn topic_broker(&self) -> Option<NatsAddress> {
         let mut brokers = self.brokers().into_iter();
-        brokers.next().filter(|_| self.share_topics)
+        brokers.next().filter(|_| self.share_topics == Some(true))
     }
 
     pub(crate) fn brokers(&self) -> Vec<NatsAddress> {

@@ -42,7 +42,8 @@ use super::subscription::Subscription;
 /// [`publish`](Self::publish) has to wait for it; while it is away, nothing is published. Otherwise each
 /// server numbers what it gets: those of one server keep their order, a cursor is good at its own server, and
 /// what is lost on the way is told by `"missed":null`. Hooks and [`subscribers`](Self::subscribers) are those
-/// of one server. If a process has several servers, its first one decides.
+/// of one server. A program that calls `start` shares its topics so; any other one says
+/// [`Settings::share_topics`](crate::Settings::share_topics), and its first server decides.
 ///
 /// A method of `#[rpc]`, or a function of [`Router::method_fn`](crate::Router::method_fn), returns a
 /// [`Subscription`]. When the last clone of the topic is dropped, its subscriptions end.

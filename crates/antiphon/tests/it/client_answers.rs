@@ -201,7 +201,9 @@ async fn an_http_status_tells_whether_the_call_may_have_run() {
         (500, "<html>", "unknown"),
         (501, "", "rejected"),
         (502, "bad gateway", "unknown"),
-        (503, "later", "rejected"),
+        // A proxy says it also if its server has died with the call.
+        (503, "later", "unknown"),
+        (503, result, "7"),
         (504, "", "unknown"),
     ];
     for (status, body, expected) in table {
@@ -234,8 +236,10 @@ async fn an_error_in_plain_text_is_reported_up_to_a_limit() {
     let refused = |kind: &'static str, text: String| async move {
         let (builder, _) = scripted(move |_| {
             let mut response = json(503, text.clone());
-            let kind = http::HeaderValue::from_static(kind);
-            response.headers_mut().insert("content-type", kind);
+            let value = http::HeaderValue::from_static;
+            response.headers_mut().insert("content-type", value(kind));
+            let name = "rpc-may-have-run";
+            response.headers_mut().insert(name, value("false"));
             response
         });
         let client: Client = builder.build().unwrap();

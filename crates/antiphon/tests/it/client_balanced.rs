@@ -24,11 +24,54 @@ fn answers(status: u16, name: &'static str) -> ClientBuilder {
     builder
 }
 
+/// An upstream that refuses every request, as a server of Antiphon does.
+fn refuses() -> ClientBuilder {
+    let (builder, _) = scripted(|_| {
+        let mut response = json(503, "no");
+        let nothing = http::HeaderValue::from_static("false");
+        response.headers_mut().insert("rpc-may-have-run", nothing);
+        response
+    });
+    builder
+}
+
+/// An upstream that answers with an error that says so, and status 200.
+fn is_busy() -> ClientBuilder {
+    let (builder, _) = scripted(|request| {
+        let error = r#"{"code":-32000,"message":"busy","data":{"mayHaveRun":false}}"#;
+        json(
+            200,
+            &format!(
+                r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#,
+                request.json()["id"]
+            ),
+        )
+    });
+    builder
+}
+
+#[tokio::test]
+async fn what_has_not_run_goes_elsewhere_however_that_is_said() {
+    for (what, first) in [("503", refuses()), ("an error", is_busy())] {
+        let client = Balanced::of([first, answers(200, "b")]).build().unwrap();
+        let name = client.call::<String>("name", ()).await;
+        assert_eq!(name.unwrap(), "b", "{what}");
+    }
+    // What is an answer is one, whatever its status.
+    let (first, _) = scripted(|request| {
+        let mut response = request.answer("\"a\"");
+        *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        response
+    });
+    let client = Balanced::of([first, answers(200, "b")]).build().unwrap();
+    assert_eq!(client.call::<String>("name", ()).await.unwrap(), "a");
+}
+
 #[tokio::test]
 async fn an_http_status_says_whether_a_call_may_go_elsewhere() {
     for (status, idempotent, expected) in [
         (200, false, "a"),
-        (503, false, "b"),
+        (503, false, "unknown"),
         (503, true, "b"),
         (502, false, "unknown"),
         (502, true, "b"),
@@ -57,9 +100,7 @@ async fn an_http_status_says_whether_a_call_may_go_elsewhere() {
 
 #[tokio::test]
 async fn if_every_upstream_refuses_the_last_refusal_is_the_outcome() {
-    let client = Balanced::of([answers(503, "a"), answers(503, "b")])
-        .build()
-        .unwrap();
+    let client = Balanced::of([refuses(), refuses()]).build().unwrap();
     let error = client.call::<String>("name", ()).await.unwrap_err();
     let kind = error.kind();
     assert!(

@@ -1,7 +1,7 @@
 //! Attempts of one call: at one upstream after the other, as long as that is safe.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -54,6 +54,8 @@ pub(in crate::client) enum Told {
     Nothing,
     /// Its HTTP status.
     Status(StatusCode),
+    /// The server has refused the request before it was a call.
+    Refused,
     /// The call has not run there.
     NotRun {
         /// Whether the server stops.
@@ -78,9 +80,8 @@ impl Told {
 
     fn has_not_run(self) -> bool {
         match self {
-            Self::Nothing => false,
-            Self::Status(status) => status == StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotRun { .. } => true,
+            Self::Nothing | Self::Status(_) => false,
+            Self::Refused | Self::NotRun { .. } => true,
         }
     }
 }
@@ -119,9 +120,9 @@ impl Shared {
                 return last.unwrap_or_else(|| Err(none()));
             };
             let left = own.map(|own| own.saturating_duration_since(now));
-            let sending = send(Arc::clone(upstream), left);
+            let mut sending = pin!(send(Arc::clone(upstream), left));
             let outcome = match attempt.idempotent && !attempt.streams {
-                true => until_silent(sending, balancer, pick.index)
+                true => until_silent(sending.as_mut(), balancer, pick.index)
                     .await
                     .unwrap_or_else(|| {
                         let reason = Reason::Closed("the server does not answer any more".into());
@@ -168,11 +169,11 @@ impl Shared {
 /// The outcome of an attempt; `None` if a check finds the upstream silent before, and another one is up.
 /// The silent one may have run the call, and will perhaps never say so.
 async fn until_silent<F: Future>(
-    sending: F,
+    mut sending: Pin<&mut F>,
     balancer: &Balancer,
     index: usize,
 ) -> Option<F::Output> {
-    let (mut sending, mut silent) = (pin!(sending), pin!(balancer.silent(index)));
+    let mut silent = pin!(balancer.silent(index));
     poll_fn(|cx| match sending.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
         Poll::Pending => silent.as_mut().poll(cx).map(|()| None),
@@ -198,9 +199,11 @@ fn joined<T>(
 /// What a response means.
 fn of_response(told: Told, idempotent: bool) -> (Verdict, Next) {
     match told {
-        // The server has refused the request before it was a call.
-        Told::Status(StatusCode::SERVICE_UNAVAILABLE) => (Verdict::Failed, Next::Elsewhere),
-        Told::Status(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => {
+        Told::Refused => (Verdict::Failed, Next::Elsewhere),
+        // A proxy may have forwarded it.
+        Told::Status(
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT,
+        ) => {
             let next = if idempotent { Next::Repeat } else { Next::Over };
             (Verdict::Failed, next)
         }
@@ -236,6 +239,10 @@ fn of_error(error: &Error, idempotent: bool, waited: Duration) -> (Verdict, Next
             true => (unwell, Next::Repeat),
             false => (unwell, Next::Over),
         },
+        // The server has said that nothing has run.
+        ErrorKind::Rejected { status, .. } if status == StatusCode::SERVICE_UNAVAILABLE => {
+            of_response(Told::Refused, idempotent)
+        }
         ErrorKind::Rejected { status, .. } => of_response(Told::Status(status), idempotent),
         ErrorKind::Refused(error) => of_response(Told::by(error), idempotent),
         ErrorKind::Local => (Verdict::Nothing, Next::Over),
@@ -356,7 +363,8 @@ mod tests {
             (Told::Nothing, false),
             (Told::Status(StatusCode::OK), false),
             (Told::Status(StatusCode::BAD_GATEWAY), false),
-            (Told::Status(StatusCode::SERVICE_UNAVAILABLE), true),
+            (Told::Status(StatusCode::SERVICE_UNAVAILABLE), false),
+            (Told::Refused, true),
             (Told::NotRun { stopping: true }, true),
         ] {
             assert_eq!(told.has_not_run(), expected, "{told:?}");

@@ -7,7 +7,8 @@ use antiphon_proto::{ErrorCode, ErrorObject};
 use super::document::Told;
 use super::fault;
 use super::forward::Forwarder;
-use crate::call::{Call, CallFuture, Reply};
+use crate::call::{Call, Reply};
+use crate::call_future::CallFuture;
 use crate::describe::RemoteMethods;
 
 /// Other servers, in the order in which they are asked whose a method is.

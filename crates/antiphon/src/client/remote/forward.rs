@@ -130,6 +130,15 @@ impl Forwarder {
         }
         match ends {
             Some(ends) if !call.is_notification() => self.subscribe(name, &ends, call).await,
+            // The server would let all later calls of the session wait for it, and gateways have one for all
+            // callers. So it is a call whose answer nobody gets.
+            _ if call.is_notification() && told.is_some() => {
+                let asked = self.pending(name, effects, call.params());
+                if let Err(error) = asked.raw().await {
+                    tracing::debug!("a notification was not forwarded: {error}");
+                }
+                call.answer(Ok(()))
+            }
             _ if call.is_notification() => {
                 let scope = &self.client.scope;
                 let shared = Arc::clone(&scope.shared);

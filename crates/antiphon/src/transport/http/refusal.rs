@@ -1,10 +1,13 @@
 //! Error responses to requests that do not become a call: a status and one sentence of plain text.
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::transport::http::body::Body;
+
+/// Says `false` if no call of the request has run.
+pub(crate) const MAY_HAVE_RUN: HeaderName = HeaderName::from_static("rpc-may-have-run");
 
 /// An error response to a request that does not become a call. The body is one sentence of plain
 /// text.
@@ -58,6 +61,8 @@ impl Refusal {
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            // A proxy may say 503 as well when its server has died with the call.
+            headers.insert(MAY_HAVE_RUN, HeaderValue::from_static("false"));
         }
         if self.close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

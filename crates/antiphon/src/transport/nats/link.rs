@@ -112,10 +112,9 @@ impl Link {
         let places = (address.servers.iter())
             .map(|(host, port)| format!("nats://{}", authority(host, *port)))
             .collect::<Vec<_>>();
-        let client = configure(options)
-            .connect(places)
-            .await
-            .map_err(io::Error::other)?;
+        // In a box: its future is larger than all that a call needs, and would be part of each call's.
+        let connecting = Box::pin(configure(options).connect(places));
+        let client = connecting.await.map_err(io::Error::other)?;
         Ok(Self {
             client,
             outages,

@@ -142,3 +142,32 @@ async fn an_upstream_may_have_any_transport() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_slow_notification_of_one_caller_holds_up_no_other() {
+    let topic = Topic::builder("prices").history(3).build();
+    let (ran, begun) = (Counter::default(), Counter::default());
+    let served = || {
+        let begin = begun.clone();
+        methods("there", &ran, &topic).method_fn("slow", move || {
+            begin.add();
+            std::future::pending::<()>()
+        })
+    };
+    for scheme in ["ws", "tcp"] {
+        let bind = if scheme == "tcp" {
+            "tcp://127.0.0.1:0"
+        } else {
+            "127.0.0.1:0"
+        };
+        let there = Serving::of(served(), bind).await;
+        let upstream = Client::connect(there.at(scheme)).unwrap();
+        let gateway = serve(Gateway::new().upstream_at("far", Remote::of(upstream))).await;
+        let (one, other) = (client(&gateway), client(&gateway));
+        assert_eq!(other.call::<i64>("far.add", (1, 2)).await.unwrap(), 3);
+        one.notify("far.slow", ()).await.unwrap();
+        begun.reach(if scheme == "ws" { 1 } else { 2 }).await;
+        let answer = timeout(LIMIT, other.call::<i64>("far.add", (3, 4)).into_future()).await;
+        assert_eq!(answer.expect("it is held up").unwrap(), 7, "{scheme}");
+    }
+}

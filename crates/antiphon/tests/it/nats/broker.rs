@@ -172,15 +172,10 @@ pub(crate) async fn until_answered(client: &Client) {
     panic!("no server answers");
 }
 
-/// A server that leaves topics alone: other tests of this process have some, too.
-pub(crate) fn alone(router: Router) -> Server {
-    Server::new(router).configure(|settings| settings.share_topics = false)
-}
-
 impl Serving {
     /// Starts a server at this address.
     pub(crate) async fn start(url: &str, router: Router) -> Self {
-        let bound = alone(router).bind(url).listen().await.unwrap();
+        let bound = Server::new(router).bind(url).listen().await.unwrap();
         let (handle, urls) = (bound.handle(), bound.urls());
         let task = tokio::spawn(async move { bound.serve().await.unwrap() });
         Self {

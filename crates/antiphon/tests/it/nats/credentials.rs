@@ -7,7 +7,7 @@ use antiphon::client::{Client, ErrorKind};
 use nkeys::KeyPair;
 use serde_json::{Value, json};
 
-use super::broker::{Broker, Serving, alone, router, until_answered};
+use super::broker::{Broker, Serving, router, until_answered};
 
 /// The address of a service of a broker, with a login and a query.
 fn url(broker: &Broker, scheme: &str, login: &str, query: &str) -> String {
@@ -27,7 +27,7 @@ async fn refused(address: &str) {
     let error = Client::connect(address).unwrap();
     let error = error.call::<bool>("is_there", ()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
-    let bound = alone(router()).bind(address).listen().await;
+    let bound = antiphon::Server::new(router()).bind(address).listen().await;
     let refusal = bound.unwrap_err();
     for text in [
         format!("{error:?}"),

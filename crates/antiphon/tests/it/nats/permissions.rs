@@ -8,7 +8,7 @@ use antiphon::{Context, Topic};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::broker::{Broker, Serving, alone, router, until_answered};
+use super::broker::{Broker, Serving, router, until_answered};
 use crate::support::counter::Counter;
 use crate::topic_workers::peer::Peer;
 use crate::topic_workers::program::Program;
@@ -128,7 +128,7 @@ async fn the_permissions_of_the_example_are_enough_and_no_more() {
     server.stop().await;
 
     // Who only calls cannot serve, whatever it says.
-    let rogue = alone(router()).bind(url(&broker, "gateway", "shop"));
+    let rogue = antiphon::Server::new(router()).bind(url(&broker, "gateway", "shop"));
     let rogue = rogue.listen().await.unwrap();
     let handle = rogue.handle();
     let serving = tokio::spawn(rogue.serve());
