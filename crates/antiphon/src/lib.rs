@@ -301,6 +301,7 @@
 //! | `auth` | no | authenticators: bearer tokens, JSON Web Tokens, client certificates, peers of Unix sockets; turns on `server`, `client` and `tls` |
 //! | `metrics` | no | counters of calls per method and of connections, at `GET /metrics` |
 //! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli` |
+//! | `mcp` | no | [`mcp`]: a router as a server of the Model Context Protocol, for agents; turns on `describe` |
 //! | `full` | no | all of these |
 //! | `nats` | no | `nats:` addresses: servers and clients that meet at a NATS server; turns on `server`, `client` and `tls` |
 //!
@@ -334,6 +335,11 @@ mod error;
 #[cfg(any(feature = "client", feature = "server"))]
 mod files;
 mod identity;
+#[cfg(feature = "mcp")]
+pub mod mcp;
+#[cfg(not(feature = "mcp"))]
+#[path = "mcp/no_mcp.rs"]
+mod mcp;
 mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]

@@ -11,6 +11,7 @@
 //! | `future.rs` | futures of whole messages |
 //! | `batch.rs` | batches: bounded, concurrent, answered in order |
 //! | `run.rs` | one call: start, place, deadline |
+//! | `exchange.rs` | one request of a client of the Model Context Protocol |
 //! | `rate_check.rs` | the rate limit of one call |
 //! | `pending_call.rs` | one call: its first poll and its future, panics |
 //! | `elsewhere.rs` | large messages and parameters, on other threads |
@@ -24,6 +25,7 @@ mod batch;
 mod dispatcher;
 mod elsewhere;
 mod envelope;
+mod exchange;
 mod future;
 mod limits;
 mod pending_call;
