@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::ask;
-use super::errors::{self, MISSING_CAPABILITY};
+use super::errors::{self, HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
 use super::features::Passed;
 use super::params::SERVER_INFO;
 use super::request::Request;
@@ -50,19 +50,23 @@ pub(super) enum Kind {
     Passed(&'static Passed),
     /// It is an answer already.
     Own,
-    /// The request is not one that it could be: HTTP says so, too.
+    /// The request cannot be answered.
     Refused,
+    /// The request does not say what it has to.
+    Malformed,
 }
 
 impl Exchange {
     /// The status of an HTTP response with this error, if it is not that of any other response.
     pub(crate) fn status(&self, error: &ErrorObject) -> Option<StatusCode> {
-        let code = error.code();
-        let is_refused = matches!(self.kind, Kind::Refused);
-        if self.version.is_stateless() && is_refused && code == ErrorCode::METHOD_NOT_FOUND {
-            return Some(StatusCode::NOT_FOUND);
+        match (error.code(), &self.kind) {
+            (HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_VERSION, _)
+            | (_, Kind::Malformed) => Some(StatusCode::BAD_REQUEST),
+            (ErrorCode::METHOD_NOT_FOUND, Kind::Refused) if self.version.is_stateless() => {
+                Some(StatusCode::NOT_FOUND)
+            }
+            _ => None,
         }
-        (is_refused || code == MISSING_CAPABILITY).then_some(StatusCode::BAD_REQUEST)
     }
 
     /// The answer of the protocol to the request with this id. Its result may have `max` bytes.
@@ -79,14 +83,14 @@ impl Exchange {
             .as_ref()
             .and_then(|request| request.take_wanted())
             && reply.0.is_err()
-            && !matches!(self.kind, Kind::Own | Kind::Refused)
+            && matches!(self.kind, Kind::Tool(_) | Kind::Passed(_))
         {
             let request = self.request.as_deref();
             let asked = ask::input_required(&wanted, request);
             return self.with_members(asked.to_string().as_bytes(), None, &answer);
         }
         match &self.kind {
-            Kind::Own | Kind::Refused => reply,
+            Kind::Own | Kind::Refused | Kind::Malformed => reply,
             Kind::Tool(tool) => self.of_tool(reply, tool, &answer),
             Kind::Passed(passed) => match reply.0 {
                 Ok(output) => match output.result() {

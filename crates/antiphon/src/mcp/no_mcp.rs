@@ -10,10 +10,20 @@ use crate::call::{CallFuture, Reply};
 use crate::call_origin::Origin;
 use crate::context::Context;
 use crate::memory_budget::Account;
+use crate::router::Router;
 
 /// A service that cannot be made.
 #[derive(Debug)]
 pub(crate) enum Service {}
+
+/// A server that cannot be made.
+pub(crate) enum Mcp {}
+
+impl Mcp {
+    pub(crate) fn into_parts(self) -> (Option<Router>, Arc<Service>) {
+        match self {}
+    }
+}
 
 /// An exchange that cannot be made.
 pub(crate) enum Exchange {}

@@ -94,7 +94,7 @@ impl Service {
             Err(error) => {
                 // A client that has said a version it cannot have is one of now.
                 let version = Version::V2026_07_28;
-                return self.refused(message, version, origin, error);
+                return self.refused(message, version, origin, Kind::Malformed, error);
             }
         };
         let asked = Asked {
@@ -126,7 +126,7 @@ impl Service {
             }
             Err(Refused(error)) => {
                 let version = asked.version;
-                self.refused(message, version, origin, error)
+                self.refused(message, version, origin, Kind::Refused, error)
             }
         }
     }
@@ -163,6 +163,7 @@ impl Service {
         message: Message,
         version: Version,
         origin: &Origin,
+        kind: Kind,
         error: ErrorObject,
     ) -> Begun {
         Begun::Own {
@@ -171,7 +172,7 @@ impl Service {
                 version,
                 server: self.info(origin),
                 request: None,
-                kind: Kind::Refused,
+                kind,
                 ttl: 0,
             }),
             answer: CallFuture::ready(Reply::error(error)),
@@ -323,7 +324,11 @@ impl Service {
         let filter = asked.params.notifications.as_ref();
         let id = message.id().unwrap_or("null");
         let changes = self.options.changes.as_ref();
-        let stop = asked.origin.server.as_ref().map(|server| server.overdue());
+        let stop = asked
+            .origin
+            .server
+            .as_ref()
+            .map(|server| server.told_to_stop());
         let result = json!({"resultType": "complete", "_meta": self.meta(asked.origin)});
         let account = Arc::clone(&asked.origin.connection.memory);
         let listening = Listening::new(filter, id, changes);

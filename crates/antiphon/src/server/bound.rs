@@ -374,6 +374,8 @@ async fn build_routes(
     settings: &Settings,
 ) -> Result<Vec<(Option<String>, Route)>, ServeError> {
     let mut routes = Vec::new();
+    // Those of which the router is that of another route.
+    let mut shared = Vec::new();
     let mut known = HashSet::new();
     for (path, source) in sources {
         if !path.starts_with('/') || !known.insert(path.clone()) {
@@ -384,11 +386,28 @@ async fn build_routes(
                 routes.push((Some(path), route));
                 continue;
             }
+            RouteSource::Mcp(mcp) => {
+                let (router, service) = mcp.into_parts();
+                let Some(router) = router else {
+                    shared.push((path, service));
+                    continue;
+                };
+                let dispatcher = router.layers(layers).build_with(settings.calls.clone())?;
+                let route = Route::of_server(dispatcher).speaking_mcp(service);
+                routes.push((Some(path), route));
+                continue;
+            }
             RouteSource::Router(router) => router,
             RouteSource::Lazy(make) => make().await.map_err(ServeError::Lazy)?,
         };
         let dispatcher = router.layers(layers).build_with(settings.calls.clone())?;
         routes.push((Some(path), Route::of_server(dispatcher)));
+    }
+    for (path, service) in shared {
+        let is_root = |(path, _): &&(Option<String>, Route)| path.as_deref() == Some("/");
+        let root = routes.iter().find(is_root).ok_or(ServeError::NoRoute)?;
+        let route = root.1.clone().speaking_mcp(service);
+        routes.push((Some(path), route));
     }
     if routes.is_empty() {
         return Err(ServeError::NoRoute);

@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::bell::Bell;
 use super::end::End;
 use super::inbound_table::Running;
-use super::limits::ConnectionLimits;
+use super::limits::{ConnectionLimits, Dialect};
 use super::outbound_table::Calls;
 use super::publisher_queues::{Arrivals, ItemQueues, Outgoing};
 use super::subscriber_queues::Inboxes;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Payload};
+use crate::subscription::unguessable;
 
 /// A handle of a session. Cheap to clone; it does not keep the session alive.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Inner {
     pub(super) memory: Arc<Account>,
     /// Whether the peer can be called. If not, calls go in one direction only.
     pub(super) duplex: bool,
+    /// What the ids of our calls begin with, where nobody may guess them.
+    pub(super) prefix: OnceLock<String>,
     pub(super) state: Mutex<State>,
     /// Whether the task has something to fetch. Can be read without the lock.
     pub(super) mail: AtomicBool,
@@ -87,6 +90,7 @@ impl SessionHandle {
             limits,
             memory: Arc::clone(memory),
             duplex,
+            prefix: OnceLock::new(),
             state: Mutex::default(),
             mail: AtomicBool::new(false),
             bell: Arc::default(),
@@ -108,6 +112,16 @@ impl SessionHandle {
     /// Whether the peer can be called.
     pub(crate) fn is_duplex(&self) -> bool {
         self.0.duplex
+    }
+
+    /// Whether the peer speaks the Model Context Protocol.
+    pub(crate) fn speaks_mcp(&self) -> bool {
+        self.0.limits.dialect == Dialect::Mcp
+    }
+
+    /// What the ids of our calls begin with, where nobody may guess them.
+    pub(crate) fn call_prefix(&self) -> &str {
+        self.0.prefix.get_or_init(unguessable)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -17,6 +17,32 @@ pub(crate) struct ConnectionLimits {
     pub(crate) max_queued_bytes: usize,
     /// The notification that cancels a call, in both directions.
     pub(crate) cancel: Arc<str>,
+    pub(crate) dialect: Dialect,
+}
+
+/// What a peer understands beside JSON-RPC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Dialect {
+    /// Whatever is understood here.
+    #[default]
+    Own,
+    /// The Model Context Protocol: a request has no other members, a cancelled call gets no answer, and
+    /// the ids of our calls cannot be guessed, since over HTTP anybody could answer.
+    Mcp,
+}
+
+/// The notification that cancels a call there.
+pub(crate) const CANCELLED: &str = "notifications/cancelled";
+
+impl ConnectionLimits {
+    /// The same for a peer that speaks the Model Context Protocol.
+    pub(crate) fn speaking_mcp(&self) -> Self {
+        Self {
+            cancel: CANCELLED.into(),
+            dialect: Dialect::Mcp,
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for ConnectionLimits {
@@ -28,6 +54,7 @@ impl Default for ConnectionLimits {
             max_queued: 256,
             max_queued_bytes: 1024 * 1024,
             cancel: "$/cancelRequest".into(),
+            dialect: Dialect::Own,
         }
     }
 }

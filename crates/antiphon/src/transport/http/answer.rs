@@ -19,6 +19,7 @@ use crate::transport::http::event_source;
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::host_check::{Admission, check_form};
 use crate::transport::http::identify::identify;
+use crate::transport::http::mcp_call;
 use crate::transport::http::pages;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
@@ -74,6 +75,9 @@ impl HttpService {
     {
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
+        // A client of the Model Context Protocol gets nothing by GET, and is told so.
+        let is_mcp = self.0.routes.find(head.uri.path());
+        let is_mcp = is_mcp.is_ok_and(|route| route.dispatcher.speaks_mcp());
         let mut fields = Fields::of(&head.headers);
         let memory = &caller.connection.memory;
         let health = pages.and_then(|pages| pages::health(pages, &head, memory));
@@ -116,7 +120,8 @@ impl HttpService {
             };
             return self.upgrade(head, handshake, caller, rights);
         }
-        if event_source::is_requested(&head, &fields)
+        if !is_mcp
+            && event_source::is_requested(&head, &fields)
             && let Ok(route) = self.0.routes.find(head.uri.path())
         {
             let response = match event_source::check(&fields) {
@@ -129,7 +134,7 @@ impl HttpService {
             };
             return reply::share(response, admission.cors);
         }
-        if let Some(pages) = pages {
+        if let Some(pages) = pages.filter(|_| !is_mcp) {
             let reader = Reader::from(Access::of(local, admin));
             let reader = match identification.is_anonymous() {
                 true => reader.anonymous(),
@@ -182,7 +187,10 @@ impl HttpService {
                     identification,
                     cors,
                 };
-                return call.answer(head, body);
+                return match route.dispatcher.speaks_mcp() {
+                    true => mcp_call::answer(call, head, body),
+                    false => call.answer(head, body),
+                };
             }
             Ok(Accepted::Preflight) => reply::preflight(),
             Err(refusal) => refusal.into_response(),

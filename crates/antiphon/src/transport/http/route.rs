@@ -8,10 +8,12 @@ use http::header::HeaderValue;
 use crate::audit::AuditLog;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Limits;
+use crate::mcp::Service;
 use crate::metrics::status::ServerStatus;
 use crate::rate_limit::RateLimiter;
 use crate::transport::http::headers::Fields;
 use crate::transport::http::media_types;
+use crate::transport::http::open_calls::OpenCalls;
 use crate::transport::http::refusal::Refusal;
 
 /// One path of a server: a built router, and how its responses look over HTTP.
@@ -37,6 +39,7 @@ pub struct Route {
     pub(super) notification_status: StatusCode,
     /// Whether the limits of calls come from the server.
     limited_by_server: bool,
+    pub(super) open_calls: OpenCalls,
 }
 
 impl Route {
@@ -50,6 +53,7 @@ impl Route {
             values: vec![HeaderValue::from_static("application/json")],
             notification_status: StatusCode::NO_CONTENT,
             limited_by_server: false,
+            open_calls: OpenCalls::default(),
         }
     }
 
@@ -58,6 +62,16 @@ impl Route {
         Self {
             limited_by_server: true,
             ..Self::new(dispatcher)
+        }
+    }
+
+    /// The same route for clients of the Model Context Protocol.
+    pub(crate) fn speaking_mcp(self, service: Arc<Service>) -> Self {
+        Self {
+            dispatcher: self.dispatcher.speaking(service),
+            notification_status: StatusCode::ACCEPTED,
+            open_calls: OpenCalls::default(),
+            ..self
         }
     }
 

@@ -1,6 +1,8 @@
 //! The Model Context Protocol, message by message.
 
 mod before;
+mod http;
+mod session;
 mod subject;
 mod tools;
 mod version;
