@@ -370,6 +370,16 @@ impl Tree {
         self.0.remotes.iter().filter(is_seen)
     }
 
+    /// Waits until all of them have described their methods, or cannot be reached.
+    pub(crate) async fn asked(&self) {
+        let asked: Vec<_> = (self.0.remotes.iter())
+            .map(|remote| remote.source.asked())
+            .collect();
+        for asked in asked {
+            asked.await;
+        }
+    }
+
     /// All other servers whose methods are forwarded.
     pub(crate) fn all_remotes(&self) -> &[RemoteNode] {
         &self.0.remotes

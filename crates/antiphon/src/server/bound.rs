@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::audit::AuditLog;
+use crate::dispatch::Dispatcher;
 use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::rate_limit::RateTable;
 use crate::router::endpoint::BoxLayer;
@@ -36,6 +37,9 @@ use crate::server::worker_counts::WorkerCounts;
 use crate::server::worker_load::WorkerLoad;
 use crate::transport::http::Route;
 use crate::transport::nats::{Broker, BrokerLimits};
+
+/// How long the start waits for what other servers say of their methods, where that is of interest.
+const OTHERS: Duration = Duration::from_secs(5);
 
 /// How long connections have to send the error responses of calls that were dropped.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
@@ -367,6 +371,11 @@ pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Waits for what other servers say of their methods: agents ask for tools once, at their beginning.
+async fn ask_others(dispatcher: &Dispatcher) {
+    let _ = timeout(OTHERS, dispatcher.tree().asked()).await;
+}
+
 /// Builds all routes, including the lazy ones.
 async fn build_routes(
     sources: Vec<(String, RouteSource)>,
@@ -393,6 +402,7 @@ async fn build_routes(
                     continue;
                 };
                 let dispatcher = router.layers(layers).build_with(settings.calls.clone())?;
+                ask_others(&dispatcher).await;
                 let route = Route::of_server(dispatcher).speaking_mcp(service);
                 routes.push((Some(path), route));
                 continue;
@@ -406,6 +416,7 @@ async fn build_routes(
     for (path, service) in shared {
         let is_root = |(path, _): &&(Option<String>, Route)| path.as_deref() == Some("/");
         let root = routes.iter().find(is_root).ok_or(ServeError::NoRoute)?;
+        ask_others(root.1.dispatcher()).await;
         let route = root.1.clone().speaking_mcp(service);
         routes.push((Some(path), route));
     }
