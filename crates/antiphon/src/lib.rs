@@ -427,6 +427,9 @@ struct InFrontOfOthers;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;
+#[cfg(all(doctest, feature = "mcp"))]
+#[doc = include_str!("../../../docs/mcp.md")]
+struct ForAgents;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/security.md")]
 struct Security;

@@ -27,6 +27,7 @@ use crate::transport::http::request_body;
 use crate::transport::http::request_check::{
     Accepted, CallHead, accept, check_framing, check_no_body,
 };
+use crate::transport::http::resource::{self, Challenge};
 use crate::transport::http::room::{exhausted, has_many};
 use crate::transport::http::service::HttpService;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
@@ -91,6 +92,9 @@ impl HttpService {
         let admin = self.is_admin(&fields);
         let mut identification = Identification::Unasked;
         let authenticators = &self.0.config.authenticators;
+        if let Some(document) = resource::document(&head, &self.0.routes, authenticators) {
+            return reply::share(document, admission.cors);
+        }
         if !authenticators.is_empty() && !admin {
             let many = has_many(&head, memory);
             let held = request_body::hold_head(fields.bytes, many, memory);
@@ -103,7 +107,14 @@ impl HttpService {
             let identified = Box::pin(identifying).await;
             identification = match identified {
                 Ok(identification) => identification,
-                Err(response) => return reply::share(response, admission.cors),
+                Err(response) => {
+                    let challenge = Challenge::of(&head, authenticators).filter(|_| is_mcp);
+                    let response = match challenge {
+                        Some(challenge) => challenge.add_to(response),
+                        None => response,
+                    };
+                    return reply::share(response, admission.cors);
+                }
             };
             fields = Fields::of(&head.headers);
         }
@@ -187,9 +198,14 @@ impl HttpService {
                     identification,
                     cors,
                 };
-                return match route.dispatcher.speaks_mcp() {
-                    true => mcp_call::answer(call, head, body),
-                    false => call.answer(head, body),
+                if !route.dispatcher.speaks_mcp() {
+                    return call.answer(head, body);
+                }
+                let challenge = Challenge::of(&head, &self.0.config.authenticators);
+                let answering = mcp_call::answer(call, head, body);
+                return match challenge {
+                    Some(challenge) => Box::pin(async { challenge.add_to(answering.await) }),
+                    None => answering,
                 };
             }
             Ok(Accepted::Preflight) => reply::preflight(),

@@ -13,6 +13,7 @@
 //! | `forwarded.rs` | the client's address, as trusted proxies write it |
 //! | `host_check.rs` | checks of Host, Origin and Sec-Fetch-Site |
 //! | `identify.rs` | who the caller of a request is |
+//! | `resource.rs` | where a client of the Model Context Protocol gets a token |
 //! | `allow_list.rs`, `authority.rs` | hosts and origins that a user allows; host and port |
 //! | `media_types.rs` | media types: Content-Type and Accept |
 //! | `http2_streams.rs` | progress of the streams of one HTTP/2 connection |
@@ -56,6 +57,7 @@ mod refusal;
 pub(crate) mod reply;
 pub(crate) mod request_body;
 mod request_check;
+mod resource;
 mod room;
 mod route;
 pub(crate) mod routes;

@@ -12,10 +12,10 @@ use crate::support::counter::Counter;
 use crate::support::http1::{Http1, HttpResponse};
 use crate::support::test_server::{Log, TestServer};
 
-const BOTH: &str = "Accept: application/json, text/event-stream\r\n";
+pub(super) const BOTH: &str = "Accept: application/json, text/event-stream\r\n";
 
 /// A request to `/mcp` with additional header lines.
-fn post(more: &str, body: &Value) -> String {
+pub(super) fn post(more: &str, body: &Value) -> String {
     let body = body.to_string();
     let length = body.len();
     format!(

@@ -2,6 +2,7 @@
 
 mod before;
 mod http;
+mod rights;
 mod session;
 mod subject;
 mod tools;
