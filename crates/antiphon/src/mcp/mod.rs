@@ -20,7 +20,8 @@
 //! |---|---|
 //! | `builder.rs` | [`Mcp`], which a user sets up |
 //! | `service.rs` | what becomes of each request, before the router sees it |
-//! | `version.rs`, `params.rs`, `headers.rs` | versions; parameters and header fields that the protocol reads |
+//! | `version.rs`, `negotiation.rs` | versions; which one a request has |
+//! | `params.rs`, `headers.rs` | parameters and header fields that the protocol reads |
 //! | `tools.rs`, `features.rs` | the list of tools; the methods with names of the protocol |
 //! | `exchange.rs`, `errors.rs` | the reply of a method as an answer of the protocol; errors that it defines |
 //! | `request.rs`, `ask.rs`, `logging.rs` | what a method learns of its client, asks it and tells it |
@@ -36,6 +37,7 @@ mod features;
 mod headers;
 mod listen;
 mod logging;
+mod negotiation;
 mod params;
 mod prompts;
 mod request;

@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::errors::{HEADER_MISMATCH, UNSUPPORTED_VERSION};
+use super::errors::HEADER_MISMATCH;
 use super::exchange::{Exchange, Kind};
 use super::features::passed_on;
 use super::headers;
 use super::listen::{Changes, Listening, needs_stream};
-use super::logging::LogLevel;
-use super::params::{Meta, Params, SERVER_INFO, only};
+use super::negotiation::{short, version_of};
+use super::params::{Params, SERVER_INFO, only};
 use super::request::Request;
 use super::tools::{Filter, ToolCall, ToolList, ToolLists, at_path, by_position};
 use super::version::Version;
@@ -55,15 +55,6 @@ pub(crate) enum Begun {
         /// Whether the answer may take as long as it wants.
         is_endless: bool,
     },
-}
-
-/// A request that is refused, and its error.
-struct Refused(ErrorObject);
-
-impl From<ErrorObject> for Refused {
-    fn from(error: ErrorObject) -> Self {
-        Self(error)
-    }
 }
 
 impl Service {
@@ -124,7 +115,7 @@ impl Service {
                     request,
                 }
             }
-            Err(Refused(error)) => {
+            Err(error) => {
                 let version = asked.version;
                 self.refused(message, version, origin, Kind::Refused, error)
             }
@@ -195,7 +186,7 @@ impl Service {
         })
     }
 
-    fn answer(&self, message: &Message, asked: &Asked<'_>) -> Result<Next, Refused> {
+    fn answer(&self, message: &Message, asked: &Asked<'_>) -> Result<Next, ErrorObject> {
         let now = asked.version.is_stateless();
         let method = message.method();
         if let Some(headers) = asked.headers
@@ -211,7 +202,7 @@ impl Service {
         let list = self.list(asked.origin.reader(), asked.origin);
         // Nothing is shown to strangers, so a client has to learn that it needs a token.
         if asked.origin.reader().is_anonymous() && list.is_empty() {
-            return Err(ErrorObject::of(ErrorCode::UNAUTHENTICATED).into());
+            return Err(ErrorObject::of(ErrorCode::UNAUTHENTICATED));
         }
         let tells = self.options.changes.is_some();
         let capabilities = || list.features.capabilities(asked.version, tells);
@@ -256,7 +247,7 @@ impl Service {
                         move |message: Message| message.replaced(passed.name, params.as_deref());
                     Ok(Next::Call(Kind::Passed(passed), Box::new(redirect)))
                 }
-                None => Err(ErrorObject::of(ErrorCode::METHOD_NOT_FOUND).into()),
+                None => Err(ErrorObject::of(ErrorCode::METHOD_NOT_FOUND)),
             },
         }
     }
@@ -293,15 +284,15 @@ impl Service {
         }))
     }
 
-    fn call(&self, asked: &Asked<'_>) -> Result<Next, Refused> {
+    fn call(&self, asked: &Asked<'_>) -> Result<Next, ErrorObject> {
         let Some(name) = asked.params.name.as_deref() else {
-            return Err(ErrorObject::invalid_params("`name` is missing").into());
+            return Err(ErrorObject::invalid_params("`name` is missing"));
         };
         // A stranger who may not call it is told so by the router.
         let list = self.list(asked.origin.access().into(), asked.origin);
         let Some(tool) = list.find(name) else {
             let unknown = format!("Unknown tool: {}", short(name));
-            return Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, unknown).into());
+            return Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, unknown));
         };
         let within = asked.params.arguments_within(asked.text);
         let within = within.map_err(ErrorObject::invalid_params)?;
@@ -401,63 +392,4 @@ fn check_params(
             .map_err(|reason| ErrorObject::new(HEADER_MISMATCH, reason))?;
     }
     Ok(())
-}
-
-/// The version of a request: what it says of itself, and what its headers say.
-fn version_of(
-    message: &Message,
-    params: &Params<'_>,
-    headers: Option<&HeaderMap>,
-) -> Result<Version, ErrorObject> {
-    let none = Meta::default();
-    let meta = params.meta.as_ref().unwrap_or(&none);
-    let mismatch = |reason: String| ErrorObject::new(HEADER_MISMATCH, reason);
-    let header = match headers {
-        Some(headers) => headers::only(headers, headers::VERSION).map_err(mismatch)?,
-        None => None,
-    };
-    let Some(named) = meta.version.as_deref() else {
-        let is_new = matches!(message.method(), "server/discover" | "subscriptions/listen");
-        return match header.map(|name| (name, Version::of(name))) {
-            // It asks for a version in its parameters.
-            _ if message.method() == "initialize" => Ok(Version::LATEST_BEFORE),
-            Some((name, None)) => Err(unsupported(name)),
-            Some((_, Some(version))) if !version.is_stateless() && !is_new => Ok(version),
-            None if !is_new => Ok(Version::LATEST_BEFORE),
-            _ => Err(ErrorObject::invalid_params(
-                "`_meta` has no `io.modelcontextprotocol/protocolVersion`",
-            )),
-        };
-    };
-    if headers.is_some() && header != Some(named) {
-        let reason = match header {
-            Some(_) => "the header mcp-protocol-version and the body say different versions",
-            None => "the header mcp-protocol-version is missing",
-        };
-        return Err(mismatch(reason.to_owned()));
-    }
-    let version = Version::of(named).filter(|version| version.is_stateless());
-    let version = version.ok_or_else(|| unsupported(named))?;
-    if meta.capabilities.is_none() {
-        return Err(ErrorObject::invalid_params(
-            "`_meta` has no `io.modelcontextprotocol/clientCapabilities`",
-        ));
-    }
-    if let Some(level) = meta.log_level.as_deref()
-        && LogLevel::of(level).is_none()
-    {
-        return Err(ErrorObject::invalid_params("there is no such log level"));
-    }
-    Ok(version)
-}
-
-/// The beginning of a peer's text, for an error.
-fn short(text: &str) -> String {
-    text.chars().take(100).collect()
-}
-
-fn unsupported(name: &str) -> ErrorObject {
-    let supported = Version::ALL.map(Version::name);
-    let data = json!({"supported": supported, "requested": short(name)});
-    ErrorObject::new(UNSUPPORTED_VERSION, "Unsupported protocol version").with_data(&data)
 }
