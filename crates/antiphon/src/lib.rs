@@ -188,7 +188,7 @@
 //!
 //! A method that returns a stream opens a subscription, which [`Client::subscribe`] reads.
 //! [`Overflow`] decides what happens if the subscriber does not keep up. Over HTTP, subscriptions
-//! are sent as event streams, and the server cannot call the client.
+//! are sent as event streams, and the server can call the client on a route that is [two-way](Route::two_way) only.
 //!
 //! ```
 //! # mod program {

@@ -25,7 +25,8 @@ pub(super) struct Inner {
     pub(super) limits: Arc<ConnectionLimits>,
     /// What is held for the peer.
     pub(super) memory: Arc<Account>,
-    /// Whether the peer can be called. If not, calls go in one direction only.
+    /// Whether it is a connection on which both sides send messages at any time. If not, it is one
+    /// response, and what follows it.
     pub(super) duplex: bool,
     /// What the ids of our calls begin with, where nobody may guess them.
     pub(super) prefix: OnceLock<String>,
@@ -109,7 +110,13 @@ impl SessionHandle {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether the peer can be called.
+    /// Whether the peer can be called: on a connection of both, or if it answers with requests of its
+    /// own.
+    pub(crate) fn can_be_called(&self) -> bool {
+        self.0.duplex || self.0.limits.unguessable_ids
+    }
+
+    /// Whether it is a connection on which both sides send messages at any time.
     pub(crate) fn is_duplex(&self) -> bool {
         self.0.duplex
     }

@@ -18,6 +18,9 @@ pub(crate) struct ConnectionLimits {
     /// The notification that cancels a call, in both directions.
     pub(crate) cancel: Arc<str>,
     pub(crate) dialect: Dialect,
+    /// Whether nobody may guess the ids of our calls: over HTTP, where the peer answers with requests of
+    /// its own, anybody could.
+    pub(crate) unguessable_ids: bool,
 }
 
 /// What a peer understands beside JSON-RPC.
@@ -26,8 +29,7 @@ pub(crate) enum Dialect {
     /// Whatever is understood here.
     #[default]
     Own,
-    /// The Model Context Protocol: a request has no other members, a cancelled call gets no answer, and
-    /// the ids of our calls cannot be guessed, since over HTTP anybody could answer.
+    /// The Model Context Protocol: a request has no other members, and a cancelled call gets no answer.
     Mcp,
 }
 
@@ -40,6 +42,7 @@ impl ConnectionLimits {
         Self {
             cancel: CANCELLED.into(),
             dialect: Dialect::Mcp,
+            unguessable_ids: true,
             ..self.clone()
         }
     }
@@ -55,6 +58,7 @@ impl Default for ConnectionLimits {
             max_queued_bytes: 1024 * 1024,
             cancel: "$/cancelRequest".into(),
             dialect: Dialect::Own,
+            unguessable_ids: false,
         }
     }
 }

@@ -45,7 +45,7 @@ impl SessionHandle {
         let mut state = self.lock();
         state.calls.next += 1;
         let number = state.calls.next;
-        match self.speaks_mcp() {
+        match self.0.limits.unguessable_ids {
             true => Id::from(format!("{}-{number}", self.call_prefix())),
             false => Id::from(number),
         }

@@ -19,7 +19,6 @@ use crate::transport::http::event_source;
 use crate::transport::http::headers::{Fields, Occurrence};
 use crate::transport::http::host_check::{Admission, check_form};
 use crate::transport::http::identify::identify;
-use crate::transport::http::mcp_call;
 use crate::transport::http::pages;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
@@ -30,6 +29,7 @@ use crate::transport::http::request_check::{
 use crate::transport::http::resource::{self, Challenge};
 use crate::transport::http::room::{exhausted, has_many};
 use crate::transport::http::service::HttpService;
+use crate::transport::http::two_way_call;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 impl HttpService {
@@ -198,11 +198,12 @@ impl HttpService {
                     identification,
                     cors,
                 };
-                if !route.dispatcher.speaks_mcp() {
+                if !route.is_two_way() {
                     return call.answer(head, body);
                 }
                 let challenge = Challenge::of(&head, &self.0.config.authenticators);
-                let answering = mcp_call::answer(call, head, body);
+                let challenge = challenge.filter(|_| route.dispatcher.speaks_mcp());
+                let answering = two_way_call::answer(call, head, body);
                 return match challenge {
                     Some(challenge) => Box::pin(async { challenge.add_to(answering.await) }),
                     None => answering,

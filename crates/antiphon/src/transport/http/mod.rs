@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
 //! | `answer.rs`, `answer_call.rs` | its answer to one request; to a call that has passed all checks of its head |
-//! | `mcp_call.rs`, `open_calls.rs` | its answer to a client of the Model Context Protocol; calls whose methods may call their caller back |
+//! | `two_way_call.rs`, `open_calls.rs` | its answer to a call whose method may call its caller back; such calls |
 //! | `caller.rs`, `session_place.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
@@ -47,7 +47,6 @@ mod headers;
 pub(crate) mod host_check;
 mod http2_streams;
 mod identify;
-mod mcp_call;
 mod media_types;
 mod open_calls;
 pub(crate) mod pages;
@@ -65,6 +64,7 @@ mod service;
 mod session_place;
 mod timed_socket;
 mod tracked_body;
+mod two_way_call;
 #[cfg_attr(not(feature = "ws"), path = "no_upgrade.rs")]
 mod upgrade;
 

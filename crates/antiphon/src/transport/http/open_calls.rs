@@ -13,6 +13,7 @@ use crate::dispatch::Work;
 use crate::identity::Identification;
 use crate::memory_budget::Reservation;
 use crate::session_state::{Received, SessionHandle};
+use crate::subscription::Opening;
 
 /// The calls of a route that are open.
 #[derive(Clone, Default)]
@@ -30,6 +31,8 @@ struct OpenCall {
 pub(super) struct Unanswered {
     /// The call, until it is answered.
     pub(super) work: Option<Work>,
+    /// What follows the answer.
+    pub(super) streams: Vec<Opening>,
     /// What is reserved for the request.
     pub(super) _held: Option<Reservation>,
     pub(super) _entered: Entered,

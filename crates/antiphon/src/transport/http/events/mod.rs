@@ -147,6 +147,13 @@ impl Events {
         }
     }
 
+    /// Begins the subscriptions that the call has opened: from here on they are what follows.
+    fn open_streams(&mut self) {
+        if let Some(call) = self.call.take_if(|call| !call.streams.is_empty()) {
+            self.handle.open(call.streams);
+        }
+    }
+
     /// Whether the call has an answer by now, or had none to wait for.
     fn poll_call(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(work) = self.call.as_mut().and_then(|call| call.work.as_mut()) else {
@@ -157,6 +164,7 @@ impl Events {
         };
         if let Some(call) = &mut self.call {
             call.work = None;
+            call.streams = answered.streams;
         }
         self.last = answered.text;
         true
@@ -188,6 +196,7 @@ impl Events {
                 return self.poll_silence(cx);
             }
             if let Some(last) = self.last.take() {
+                self.open_streams();
                 return self.speak(event(last, None));
             }
             if self.call.is_none() && self.handle.is_busy() {

@@ -1,7 +1,7 @@
-//! Answer to a request of a client of the Model Context Protocol.
+//! Answer to a call whose method may call its caller back, as in the Model Context Protocol.
 //!
 //! It differs from that to any other call: the body may be a response, and what a method tells its
-//! client, or asks it, goes before the result, on an event stream. Such a stream begins when there is
+//! caller, or asks it, goes before the result, on an event stream. Such a stream begins when there is
 //! something to say; a call that says nothing before its result is answered as JSON.
 
 use std::future::poll_fn;
@@ -21,11 +21,11 @@ use crate::dispatch::{Answered, Begun, Calls, Denied, Heard, Work, hear};
 use crate::identity::Identification;
 use crate::memory_budget::Reservation;
 use crate::router::BoxError;
-use crate::session_state::SessionHandle;
+use crate::session_state::{ConnectionLimits, SessionHandle};
 use crate::transport::http::answer_call::{HttpCall, ResponseFuture, now, origin_of};
 use crate::transport::http::body::Body;
 use crate::transport::http::body_framing::BodyFraming;
-use crate::transport::http::events::{self, Events};
+use crate::transport::http::events::{self, EventReader, Events};
 use crate::transport::http::open_calls::Unanswered;
 use crate::transport::http::refusal::Refusal;
 use crate::transport::http::reply;
@@ -97,7 +97,10 @@ impl HttpCall<'_> {
                 let caller = identification.clone();
                 let (origin, handle) = self.origin_and_session(head, identification);
                 match self.begin(entry, origin, handle.as_ref(), many).await {
-                    Outcome::Answered(answered) => self.whole(answered, many),
+                    Outcome::Answered(answered) if answered.streams.is_empty() => {
+                        self.whole(answered, many)
+                    }
+                    Outcome::Answered(answered) => self.subscribed(answered, handle),
                     Outcome::Says(rest) => match handle {
                         Some(handle) => Ok(self.stream(rest, handle, held, &caller)),
                         None => Err(Refusal::bad_request("nothing can follow this request")),
@@ -114,8 +117,16 @@ impl HttpCall<'_> {
     ) -> (Arc<Origin>, Option<SessionHandle>) {
         let mut origin = origin_of(self.route, &self.call, identification, head);
         let memory = &self.call.connection.memory;
-        let limits = || Arc::new(self.connection_limits.speaking_mcp());
-        let open = || SessionHandle::new(limits(), memory, true);
+        let limits = || {
+            Arc::new(match self.route.dispatcher.speaks_mcp() {
+                true => self.connection_limits.speaking_mcp(),
+                false => ConnectionLimits {
+                    unguessable_ids: true,
+                    ..ConnectionLimits::clone(self.connection_limits)
+                },
+            })
+        };
+        let open = || SessionHandle::new(limits(), memory, false);
         let handle = self.form.events.then(open);
         origin.session.clone_from(&handle);
         (Arc::new(origin), handle)
@@ -184,10 +195,11 @@ impl HttpCall<'_> {
             text.hold_all(memory).map_err(exhausted)?;
         }
         // What is no request has a status that says so.
-        let is_none = matches!(
-            code,
-            Some(ErrorCode::PARSE_ERROR | ErrorCode::INVALID_REQUEST)
-        );
+        let is_none = self.route.dispatcher.speaks_mcp()
+            && matches!(
+                code,
+                Some(ErrorCode::PARSE_ERROR | ErrorCode::INVALID_REQUEST)
+            );
         let bad = || {
             let (status, header) = (StatusCode::BAD_REQUEST, None);
             Box::new(Denied { status, header })
@@ -205,6 +217,22 @@ impl HttpCall<'_> {
         })
     }
 
+    /// The response of a call that has opened subscriptions at once.
+    fn subscribed(
+        &self,
+        answered: Answered,
+        handle: Option<SessionHandle>,
+    ) -> Result<Response<Body>, Refusal> {
+        let Some(handle) = handle else {
+            return Err(Refusal::bad_request("nothing can follow this request"));
+        };
+        let (memory, stopping) = (&self.call.connection.memory, self.call.stopping);
+        let Answered { text, streams, .. } = answered;
+        let (text, reader) = (text.unwrap_or_default(), EventReader::Program);
+        let events = Events::new(text, streams, handle, memory, stopping, reader);
+        Ok(reply::events(Body::from(events)))
+    }
+
     /// The response of a call that has something to say before its answer.
     fn stream(
         &self,
@@ -214,17 +242,19 @@ impl HttpCall<'_> {
         caller: &Identification,
     ) -> Response<Body> {
         let _entered = self.route.open_calls.enter(&handle, caller);
-        let (answer, work) = match rest {
-            Ok(answered) => (answered.text, None),
-            Err(work) => (None, Some(work)),
+        let (answered, work) = match rest {
+            Ok(answered) => (answered, None),
+            Err(work) => (Answered::default(), Some(work)),
         };
+        let Answered { text, streams, .. } = answered;
         let call = Unanswered {
             work,
+            streams,
             _held: held,
             _entered,
         };
         let memory = &self.call.connection.memory;
-        let events = Events::of_call(call, answer, handle, memory, self.call.stopping);
+        let events = Events::of_call(call, text, handle, memory, self.call.stopping);
         let mut response = reply::events(Body::from(events));
         response.headers_mut().extend([UNBUFFERED]);
         response
