@@ -7,6 +7,7 @@
 //! | `gateway/` | `antiphon gateway` |
 //! | `allocator.rs` | how `antiphon serve` returns memory to the system |
 //! | `calculator.rs`, `random_walks.rs`, `ticks.rs`, `news.rs` | methods of `antiphon serve` |
+//! | `mcp.rs` | `antiphon mcp` |
 //! | `call.rs` | `antiphon call` |
 //! | `batch.rs` | `antiphon batch` |
 //! | `listen.rs` | `antiphon listen` |
@@ -39,6 +40,7 @@ mod exit;
 mod gateway;
 mod json;
 mod listen;
+mod mcp;
 mod news;
 mod openrpc;
 mod output;
@@ -76,6 +78,8 @@ enum Command {
     Serve(Box<serve::ServeCommand>),
     /// Serve the methods of other servers, of which several may serve the same
     Gateway(Box<gateway::GatewayCommand>),
+    /// Give an agent the methods of a server as tools, on standard input and output
+    Mcp(mcp::McpCommand),
     /// Call one method and print its result
     Call(call::CallCommand),
     /// Send calls together, one JSON object a line
@@ -100,6 +104,7 @@ const HELP: &str = "\
 Examples:
   antiphon serve                             answer on 127.0.0.1:8060
   antiphon gateway -u ws://10.0.0.1:8060     in front of other servers
+  antiphon mcp :8060                         the methods of a server as tools of an agent
   antiphon call :8060 calc.add 3 4           parameters by position
   antiphon call :8060 calc.add a=3 b=4       parameters by name
   antiphon call :8060 functions_list         what can be called
@@ -142,6 +147,7 @@ fn run(command: Command, output: &Output) -> Result<ExitCode, Failure> {
             allocator::return_memory();
             command.run()
         }
+        Command::Mcp(command) => command.run(),
         Command::Call(command) => command.run(output).map(ExitCode::from),
         Command::Batch(command) => command.run(output).map(ExitCode::from),
         Command::Listen(command) => command.run(output).map(ExitCode::from),

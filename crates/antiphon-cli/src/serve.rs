@@ -20,6 +20,10 @@ const COMPRESS_FROM: u64 = 200;
 pub(crate) struct ServeCommand {
     #[command(flatten)]
     args: ServeArgs,
+
+    /// Serve agents as well, at /mcp: what can be called are their tools (Model Context Protocol)
+    #[arg(long)]
+    mcp: bool,
 }
 
 const HELP: &str = "\
@@ -34,6 +38,7 @@ a known caller.
 Examples:
   antiphon serve
   antiphon serve --bind 127.0.0.1:0 --call-timeout 5s
+  antiphon serve --mcp
   antiphon token new alice calc:random --append tokens && antiphon serve --auth-tokens tokens
   curl -H 'Content-Type: application/json' 127.0.0.1:8060 \\
     -d '{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"calc.add\", \"params\": [3, 4]}'";
@@ -47,7 +52,18 @@ impl ServeCommand {
             .nest("calc", Calculator)
             .nest("news", News::new())
             .method(ticks::method());
-        compressed(Server::new(router)).start_with(self.args)
+        with_agents(compressed(Server::new(router)), self.mcp).start_with(self.args)
+    }
+}
+
+/// Where agents find the server.
+const AGENTS: &str = "/mcp";
+
+/// A server that agents use as well, if that is wanted.
+pub(crate) fn with_agents(server: Server, is_wanted: bool) -> Server {
+    match is_wanted {
+        true => server.mcp(AGENTS),
+        false => server,
     }
 }
 

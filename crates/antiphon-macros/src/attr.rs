@@ -100,6 +100,10 @@ pub(crate) struct MethodOptions {
     pub(crate) cost: Option<LitInt>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) read_only: Option<Ident>,
+    /// Whether a call may destroy something, if that is said.
+    pub(crate) destructive: Option<bool>,
+    /// Whether agents get it as a tool, if that is said.
+    pub(crate) tool: Option<bool>,
     pub(crate) skip: Option<Ident>,
     /// `stream`, with the item type for the client if it is given.
     pub(crate) stream: Option<(Ident, Option<LitStr>)>,
@@ -142,6 +146,9 @@ impl MethodOptions {
                 "cost" => options.cost = option.number(errors),
                 "idempotent" => options.idempotent = option.word(errors),
                 "read_only" => options.read_only = option.word(errors),
+                "destructive" if option.value.is_none() => options.destructive = Some(true),
+                "destructive" => options.destructive = Some(option.boolean(errors)),
+                "tool" => options.tool = Some(option.boolean(errors)),
                 "stream" if option.value.is_none() => options.stream = Some((option.name, None)),
                 "stream" => {
                     let name = option.name.clone();
@@ -158,7 +165,7 @@ impl MethodOptions {
                 ),
                 _ => option.unknown(
                     "`name`, `doc`, `format`, `request_handler`, `example`, `errors`, `deprecated`, \
-                     `blocking`, `local`, `admin`, `cost`, `public`, `scope`, `idempotent`, `read_only`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
+                     `blocking`, `local`, `admin`, `cost`, `public`, `scope`, `idempotent`, `read_only`, `destructive`, `tool`, `skip`, and for streams `stream`, `notification`, `unsubscribe`, `plain` and `overflow`",
                     errors,
                 ),
             }

@@ -138,6 +138,8 @@ use proc_macro::TokenStream;
 /// | `cost = 10` | how many calls it counts as for the rate limit of its caller; 0 exempts it |
 /// | `idempotent` | it may run twice for one call: the generated client, and whoever forwards it, may send it again when a connection is lost |
 /// | `read_only` | it changes nothing, and so is `idempotent`, too: whoever forwards it may answer equal calls at the same time with one result |
+/// | `destructive`, `destructive = false` | that it may destroy something, or only ever adds: agents are told |
+/// | `tool = false` | agents do not get it as a tool |
 /// | `skip` | makes the method private, although its name has the prefix |
 /// | `stream` and four more | see [subscriptions](#subscriptions) |
 ///

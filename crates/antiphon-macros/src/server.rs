@@ -145,6 +145,8 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         (false, true) => Some(quote!(.idempotent())),
         (false, false) => None,
     };
+    let destructive = method.destructive.iter();
+    let tool = method.tool.iter();
     let made = quote! {
         #handler
         #format
@@ -153,6 +155,8 @@ pub(crate) fn definition(method: &Method, callee: &TokenStream) -> TokenStream {
         #(#scopes)*
         #(.cost(#cost))*
         #effects
+        #(.destructive(#destructive))*
+        #(.tool(#tool))*
         #subscription
     };
     described(method, &made)

@@ -1,5 +1,6 @@
 //! Requests and responses: their types and their serialization.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -179,6 +180,35 @@ impl Request {
         self.params.and_then(|span| self.text.get(span.range()))
     }
 
+    /// The same request for another method, with a part of its own parameters as the parameters: the
+    /// bytes in this range of their text, which have to be an array or an object. Without a range, or
+    /// with one beyond the text, it has none.
+    #[must_use]
+    pub fn redirected(mut self, method: &str, params: Option<Range<usize>>) -> Self {
+        self.params = self.params.zip(params).and_then(|(all, part)| {
+            let all = all.range();
+            let within = part.start < part.end && part.end <= all.len();
+            within.then(|| Span::new(all.start + part.start, all.start + part.end))
+        });
+        self.method = Name::Unescaped(method.into());
+        self
+    }
+
+    /// The same request for another method, with other parameters: JSON text, an array or an object.
+    #[must_use]
+    pub fn replaced(mut self, method: &str, params: Option<&str>) -> Self {
+        self.keep(None);
+        let mut own = BytesMut::from(&*self.text);
+        self.params = params.map(|params| {
+            let start = own.len();
+            own.extend_from_slice(params.as_bytes());
+            Span::new(start, own.len())
+        });
+        self.text = own.freeze();
+        self.method = Name::Unescaped(method.into());
+        self
+    }
+
     /// Lets go of the parameters and of the message, when they are decoded: a call that waits would
     /// keep them alive. Method and id stay.
     pub fn forget_params(&mut self) {
@@ -277,7 +307,7 @@ impl Request {
         extensions.is_some_and(|extensions| extensions.asks_start)
     }
 
-    fn str(&self, range: std::ops::Range<usize>) -> &str {
+    fn str(&self, range: Range<usize>) -> &str {
         // The parser has validated the message as UTF-8, and spans begin and end at ASCII
         // characters.
         let bytes = self.text.get(range).unwrap_or_default();

@@ -188,7 +188,7 @@
 //!
 //! A method that returns a stream opens a subscription, which [`Client::subscribe`] reads.
 //! [`Overflow`] decides what happens if the subscriber does not keep up. Over HTTP, subscriptions
-//! are sent as event streams, and the server cannot call the client.
+//! are sent as event streams, and the server can call the client on a route that is [two-way](Route::two_way) only.
 //!
 //! ```
 //! # mod program {
@@ -301,6 +301,7 @@
 //! | `auth` | no | authenticators: bearer tokens, JSON Web Tokens, client certificates, peers of Unix sockets; turns on `server`, `client` and `tls` |
 //! | `metrics` | no | counters of calls per method and of connections, at `GET /metrics` |
 //! | `supervisor` | no | worker processes: `Server::workers`, `--workers`, socket activation, the control socket (Unix only); turns on `cli` |
+//! | `mcp` | no | [`mcp`]: a router as a server of the Model Context Protocol, for agents; turns on `describe` |
 //! | `full` | no | all of these |
 //! | `nats` | no | `nats:` addresses: servers and clients that meet at a NATS server; turns on `server`, `client` and `tls` |
 //!
@@ -335,6 +336,11 @@ mod error;
 #[cfg(any(feature = "client", feature = "server"))]
 mod files;
 mod identity;
+#[cfg(feature = "mcp")]
+pub mod mcp;
+#[cfg(not(feature = "mcp"))]
+#[path = "mcp/no_mcp.rs"]
+mod mcp;
 mod memory_budget;
 mod metrics;
 #[cfg(feature = "cli")]
@@ -423,6 +429,9 @@ struct InFrontOfOthers;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/describe.md")]
 struct Described;
+#[cfg(all(doctest, feature = "mcp"))]
+#[doc = include_str!("../../../docs/mcp.md")]
+struct ForAgents;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/security.md")]
 struct Security;

@@ -12,6 +12,10 @@ impl Context {
     /// Reports progress to the caller: sends the notification `$/progress` with the id of the call
     /// as `token`, and this `value`. It waits while too many bytes are queued for writing.
     ///
+    /// A client of the Model Context Protocol gets `notifications/progress` with its own token, if it has
+    /// given one. There a value is a number that rises, an object with `progress`, `total` and `message`,
+    /// or a message.
+    ///
     /// Nothing is sent if the call did not come over a session, if it is a notification, if the value
     /// cannot be serialized, or if the server has no memory for it.
     ///
@@ -25,7 +29,9 @@ impl Context {
     /// });
     /// ```
     pub async fn progress<T: Serialize + ?Sized + Sync>(&self, value: &T) {
-        if let Some(id) = &self.id {
+        if self.mcp().is_some() {
+            self.tell_client(value).await;
+        } else if let Some(id) = &self.id {
             self.tell_progress(id.as_str(), value).await;
         }
     }

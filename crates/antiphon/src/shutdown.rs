@@ -65,6 +65,11 @@ impl Shutdown {
     }
 
     /// Waits until calls in flight have to end.
+    /// Completes when the server is told to stop.
+    pub(crate) fn told(&self) -> WaitForCancellationFutureOwned {
+        self.stop.clone().cancelled_owned()
+    }
+
     pub(crate) fn overdue(&self) -> WaitForCancellationFutureOwned {
         self.overdue.clone().cancelled_owned()
     }

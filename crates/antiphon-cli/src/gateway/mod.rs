@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::exit::{Exit, Failure};
-use crate::serve::compressed;
+use crate::serve::{compressed, with_agents};
 
 use options::UpstreamOptions;
 use upstream::Upstream;
@@ -45,6 +45,10 @@ pub(crate) struct GatewayCommand {
 
     #[command(flatten)]
     options: UpstreamOptions,
+
+    /// Serve agents as well, at /mcp: the methods of all upstreams are their tools (Model Context Protocol)
+    #[arg(long)]
+    mcp: bool,
 }
 
 /// What the settings file has under `[gateway]`.
@@ -115,6 +119,7 @@ impl GatewayCommand {
         for upstream in upstreams {
             gateway = upstream.add_to(gateway, &defaults)?;
         }
-        Ok(compressed(gateway.server()).start_with(self.serve))
+        let server = with_agents(compressed(gateway.server()), self.mcp);
+        Ok(server.start_with(self.serve))
     }
 }

@@ -38,6 +38,7 @@ mod listen_again;
 mod listen_for_proxies;
 #[cfg(unix)]
 mod log;
+mod mcp;
 #[cfg(all(target_os = "linux", feature = "nats"))]
 mod nats;
 #[cfg(target_os = "linux")]

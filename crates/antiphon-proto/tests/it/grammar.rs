@@ -46,3 +46,31 @@ fn the_verdict_is_the_same_within_params() {
         }
     }
 }
+
+#[test]
+fn a_request_becomes_one_for_another_method() {
+    use antiphon_proto::{Entry, Incoming, Rules, parse};
+
+    let text =
+        r#"{"jsonrpc":"2.0","id":"i","method":"call","params":{"name":"add","arguments":{"a":1}}}"#;
+    let Ok(Incoming::Single(Entry::Request(request))) = parse(text.into(), &Rules::default())
+    else {
+        panic!("it is a request");
+    };
+    let params = request.params().unwrap();
+    let start = params.find(r#"{"a""#).unwrap();
+    for (range, expected) in [
+        (Some(start..start + 7), Some(r#"{"a":1}"#)),
+        (Some(start..params.len() + 1), None),
+        (None, None),
+    ] {
+        let other = request.clone().redirected("add", range);
+        assert_eq!((other.method(), other.id()), ("add", Some("\"i\"")));
+        assert_eq!(other.params(), expected);
+    }
+    for params in [Some("[1,2]"), None] {
+        let other = request.clone().replaced("sub", params);
+        assert_eq!((other.method(), other.id()), ("sub", Some("\"i\"")));
+        assert_eq!(other.params(), params);
+    }
+}

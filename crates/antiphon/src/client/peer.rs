@@ -21,8 +21,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// Error −32004 if the call did not come over a session. Over HTTP, the caller cannot be
-    /// called.
+    /// Error −32004 if the call did not come over a session. Over HTTP, the caller can be called on a route
+    /// that is [two-way](crate::Route::two_way) only, and for clients of the Model Context Protocol.
     ///
     /// ```
     /// use antiphon::{Context, ErrorObject, Router, call};
@@ -40,7 +40,7 @@ impl Context {
             .origin
             .session
             .as_ref()
-            .filter(|handle| handle.is_duplex());
+            .filter(|handle| handle.can_be_called());
         let handle = handle.ok_or_else(|| ErrorObject::of(ErrorCode::NEEDS_SESSION))?;
         Ok(over(handle.clone(), "the caller"))
     }

@@ -152,6 +152,9 @@ impl<'a> SessionExchange<'a> {
 
     /// Members of a message beyond the specification.
     pub(super) fn extras(&self) -> Extras<'_> {
+        if !self.source.takes_extras() {
+            return Extras::default();
+        }
         let left = self
             .deadline
             .map(|deadline| deadline.saturating_duration_since(self.ready));

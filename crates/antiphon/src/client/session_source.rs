@@ -87,6 +87,14 @@ impl SessionSource {
         }
     }
 
+    /// Whether a message may have members beyond the specification.
+    pub(super) fn takes_extras(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Peer(handle) => !handle.speaks_mcp(),
+        }
+    }
+
     pub(super) fn tells_deadlines(&self) -> bool {
         match self {
             Self::Own(driver) => driver.core.tells_deadlines,

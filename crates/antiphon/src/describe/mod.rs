@@ -25,6 +25,8 @@ pub(crate) mod schema_source;
 mod tree;
 
 pub use access::Access;
+#[cfg(feature = "mcp")]
+pub(crate) use documents::{FOR_AGENTS, Tool, Tools};
 #[cfg(feature = "describe")]
 pub use documents::{OpenRpc, OpenRpcDocument, Specification};
 pub(crate) use effects::Effects;

@@ -1,6 +1,7 @@
 //! Methods of other servers that a router forwards, as far as those describe them.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -16,6 +17,9 @@ pub(super) const MAX_NAME: usize = 256;
 pub(crate) trait RemoteSource: Send + Sync {
     /// The description as it is known now, and its number: each one has a higher number.
     fn described(&self) -> Option<(u64, Arc<RemoteMethods>)>;
+
+    /// Waits until the other server has described its methods, or cannot be reached.
+    fn asked(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// Whether a method opens subscriptions, by its name without the prefix of its router; `None` if
     /// nobody can tell yet.

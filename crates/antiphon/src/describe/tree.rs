@@ -86,6 +86,8 @@ pub struct MethodInfo {
     pub(crate) requirement: Requirement,
     pub(crate) cost: u32,
     pub(crate) effects: Effects,
+    pub(crate) destructive: Option<bool>,
+    pub(crate) is_tool: bool,
     /// Set if the method returns a subscription.
     pub(crate) subscription: Option<Options>,
     /// Index of its node.
@@ -214,6 +216,18 @@ impl MethodInfo {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.effects == Effects::ReadOnly
+    }
+
+    /// Whether a call may destroy something; `None` if the method does not say.
+    #[must_use]
+    pub fn is_destructive(&self) -> Option<bool> {
+        self.destructive
+    }
+
+    /// Whether agents get it as a tool; see the feature `mcp`.
+    #[must_use]
+    pub fn is_tool(&self) -> bool {
+        self.is_tool && !self.is_subscription()
     }
 }
 
@@ -354,6 +368,16 @@ impl Tree {
             info.is_some_and(|info| reader.sees(info))
         };
         self.0.remotes.iter().filter(is_seen)
+    }
+
+    /// Waits until all of them have described their methods, or cannot be reached.
+    pub(crate) async fn asked(&self) {
+        let asked: Vec<_> = (self.0.remotes.iter())
+            .map(|remote| remote.source.asked())
+            .collect();
+        for asked in asked {
+            asked.await;
+        }
     }
 
     /// All other servers whose methods are forwarded.

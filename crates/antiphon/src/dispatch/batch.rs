@@ -152,6 +152,7 @@ impl Batch {
             &self.origin.connection,
             origin,
             request,
+            None,
             limits,
             buffer,
             cx,

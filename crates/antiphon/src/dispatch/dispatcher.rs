@@ -15,6 +15,7 @@ use crate::audit::{AuditLog, CallRecord};
 use crate::call::CallLimits;
 use crate::call_origin::{Connection, Origin, Transport};
 use crate::describe::Tree;
+use crate::mcp::Service;
 use crate::memory_budget::Account;
 use crate::metrics::counters::{Counters, RouterState};
 use crate::metrics::status::ServerStatus;
@@ -74,7 +75,35 @@ impl Router {
             limits,
             rate: None,
             audit: None,
+            mcp: None,
         }))
+    }
+}
+
+#[cfg(feature = "mcp")]
+impl crate::mcp::Mcp {
+    /// Builds a dispatcher, which needs no transport: it takes a message of a client and returns the
+    /// answer. Without a router it has no tools.
+    ///
+    /// ```
+    /// use antiphon::Router;
+    /// use antiphon::mcp::Mcp;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let mcp = Mcp::new(Router::new().method_fn("zero", || 0)).build().unwrap();
+    /// let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"zero"}}"#;
+    /// let answer = mcp.handle(call).await.unwrap();
+    /// assert_eq!(answer, r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"0"}]}}"#);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RouterError`](crate::RouterError), which lists all conflicting and invalid names.
+    pub fn build(self) -> Result<Dispatcher, RouterError> {
+        let (router, service) = self.into_parts();
+        let dispatcher = router.unwrap_or_default().build()?;
+        Ok(dispatcher.speaking(service))
     }
 }
 
@@ -85,6 +114,7 @@ struct Parts {
     limits: Limits,
     rate: Option<RateLimiter>,
     audit: Option<AuditLog>,
+    mcp: Option<Arc<Service>>,
 }
 
 impl Dispatcher {
@@ -95,7 +125,13 @@ impl Dispatcher {
             limits,
             rate,
             audit,
+            mcp,
         } = parts;
+        // The Model Context Protocol has no batches.
+        let limits = match mcp {
+            Some(_) => limits.max_batch(0),
+            None => limits,
+        };
         Self(Arc::new(Shared {
             endpoint,
             rules: Rules::default()
@@ -110,6 +146,7 @@ impl Dispatcher {
             limits,
             rate,
             audit,
+            mcp,
             threads: Threads::default(),
             in_process,
         }))
@@ -122,7 +159,22 @@ impl Dispatcher {
             limits: self.0.limits.clone(),
             rate: self.0.rate.clone(),
             audit: self.0.audit.clone(),
+            mcp: self.0.mcp.clone(),
         }
+    }
+
+    /// The same router for clients of the Model Context Protocol. Both share one count of calls in
+    /// flight.
+    pub(crate) fn speaking(&self, mcp: Arc<Service>) -> Self {
+        Self::of(Parts {
+            mcp: Some(mcp),
+            ..self.parts()
+        })
+    }
+
+    /// Whether its clients are those of the Model Context Protocol.
+    pub(crate) fn speaks_mcp(&self) -> bool {
+        self.0.mcp.is_some()
     }
 
     /// The same router with other limits. Both share one count of calls in flight.
@@ -179,6 +231,7 @@ impl Dispatcher {
             limits: limits.unwrap_or(parts.limits),
             rate,
             audit,
+            mcp: parts.mcp,
         })
     }
 
@@ -250,7 +303,7 @@ impl Dispatcher {
 
     /// Whether there is such a method, or a layer that may answer in its place.
     pub(crate) fn knows(&self, request: &Request) -> bool {
-        self.0.endpoint.knows(request.method_bytes())
+        self.speaks_mcp() || self.0.endpoint.knows(request.method_bytes())
     }
 
     /// Whether a method of this name opens a subscription, and this caller may see it.

@@ -10,6 +10,7 @@ use crate::audit::CallRecord;
 use crate::call::{Call, Output, Reply};
 use crate::call_origin::Origin;
 use crate::error::internal_error;
+use crate::mcp::Exchange;
 use crate::memory_budget::{Account, Exhausted, Payload};
 use crate::metrics::Stopwatch;
 use crate::metrics::counters::Counters;
@@ -22,6 +23,8 @@ pub(super) struct Envelope {
     pub(super) watch: Stopwatch,
     /// Whether the reply is certainly that of this call: no layer has had it.
     pub(super) is_own: bool,
+    /// How a reply becomes an answer of the Model Context Protocol, if the client speaks it.
+    pub(super) exchange: Option<Box<Exchange>>,
     /// The record for the audit log, if there is one.
     record: Option<Box<CallRecord>>,
 }
@@ -41,6 +44,7 @@ impl Envelope {
             route: usize::MAX,
             watch: Stopwatch::start(request.params_len()),
             is_own: false,
+            exchange: None,
             record: audit.map(|audit| CallRecord::begin(audit, request, origin)),
         }
     }
@@ -74,6 +78,12 @@ impl Envelope {
         counters: &Counters,
         account: &Arc<Account>,
     ) -> Answered {
+        let reply = match &self.exchange {
+            Some(exchange) if !self.is_notification() => {
+                exchange.shape(reply, self.id(), max_result, account)
+            }
+            _ => reply,
+        };
         let (answered, code) = self.answer(reply, max_result, counters, account);
         let sent = answered.text.as_ref().map_or(0, Payload::len);
         if let Some(method) = counters.method(self.route) {
@@ -129,11 +139,18 @@ impl Envelope {
         }
         let answered = Answered {
             text: Some(self.error(&error, account)),
-            denied: Denied::of(&error),
+            denied: Denied::of(&error).or_else(|| self.refused(&error)),
             code: Some(error.code()),
             ..Answered::default()
         };
         (answered, Some(error.code()))
+    }
+
+    /// What goes with an error of the Model Context Protocol that has a status of its own.
+    fn refused(&self, error: &ErrorObject) -> Option<Box<Denied>> {
+        let status = self.exchange.as_ref()?.status(error)?;
+        let header = None;
+        Some(Box::new(Denied { status, header }))
     }
 
     /// Completes a result in place if the buffer starts with this call's envelope. If a layer has

@@ -11,6 +11,7 @@ use super::answer::{ANSWER_SIZE, Answered, refuse, reject};
 use super::batch::Batch;
 use super::elsewhere::{Parsing, goes_elsewhere};
 use super::envelope::Envelope;
+use super::exchange;
 use super::rate_check::Denial;
 use super::run::{Running, Started, start};
 use super::shared::Shared;
@@ -251,7 +252,15 @@ fn open_single(
         });
     };
     let limits = shared.call_limits;
-    match start(shared, connection, origin, request, limits, buffer, cx) {
+    let started = match &shared.mcp {
+        Some(service) => exchange::begin(
+            shared, service, connection, origin, request, limits, buffer, cx,
+        ),
+        None => start(
+            shared, connection, origin, request, None, limits, buffer, cx,
+        ),
+    };
+    match started {
         (Started::Replied(reply), mut envelope) => {
             let max = shared.limits.max_response;
             Opened::Answer(envelope.finish(reply, max, shared.counters(), &connection.memory))

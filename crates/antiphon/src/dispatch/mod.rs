@@ -11,10 +11,12 @@
 //! | `future.rs` | futures of whole messages |
 //! | `batch.rs` | batches: bounded, concurrent, answered in order |
 //! | `run.rs` | one call: start, place, deadline |
+//! | `exchange.rs` | one request of a client of the Model Context Protocol |
 //! | `rate_check.rs` | the rate limit of one call |
 //! | `pending_call.rs` | one call: its first poll and its future, panics |
 //! | `elsewhere.rs` | large messages and parameters, on other threads |
 //! | `envelope.rs` | the envelope of a request, kept for its response |
+//! | `heard.rs` | a message that may be a response |
 //! | `answer.rs` | responses to messages, and to messages that are rejected |
 //! | `stream_request.rs` | a request for a stream, made of texts that are no message yet |
 //! | `shared.rs` | what clones of a dispatcher share |
@@ -24,7 +26,10 @@ mod batch;
 mod dispatcher;
 mod elsewhere;
 mod envelope;
+mod exchange;
 mod future;
+#[cfg(feature = "server")]
+mod heard;
 mod limits;
 mod pending_call;
 mod rate_check;
@@ -42,6 +47,8 @@ pub use dispatcher::Dispatcher;
 pub(crate) use dispatcher::Reading;
 pub(crate) use elsewhere::Parsing;
 pub(crate) use future::{Begun, Work};
+#[cfg(feature = "server")]
+pub(crate) use heard::{Calls, Heard, hear};
 pub use limits::Limits;
 #[cfg(feature = "server")]
 pub(crate) use stream_request::stream_request;

@@ -18,6 +18,10 @@ use crate::call::{Call, CallLimits, Reply};
 use crate::call_origin::{CallClient, CallerId, Connection, Origin};
 use crate::current_call::HeldPlace;
 use crate::error::IncidentScope;
+use crate::mcp::{self, Exchange};
+
+/// What belongs to a call of a client of the Model Context Protocol.
+pub(super) type Exchanged = (Box<Exchange>, Arc<mcp::Request>);
 
 /// A call after its first poll.
 pub(super) enum Started {
@@ -30,18 +34,27 @@ pub(super) enum Started {
 /// Calls the method and polls it once. Only a call that is pending then needs a place among those
 /// in flight and gets timers. If there is no place, it is dropped and answered with an error.
 ///
-/// `connection` is that of the origin, which goes with the call: so a call that is ready at once
-/// need not count its references.
+/// `exchanged` is there if its reply becomes another answer. `connection` is that of the origin, which
+/// goes with the call: so a call that is ready at once need not count its references.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a struct of them would be copied for each call"
+)]
 pub(super) fn start(
     shared: &Shared,
     connection: &Connection,
     origin: Arc<Origin>,
     request: Request,
+    exchanged: Option<Exchanged>,
     limits: CallLimits,
     buffer: Vec<u8>,
     cx: &mut Context<'_>,
 ) -> (Started, Envelope) {
     let mut envelope = Envelope::of(shared, &request, &origin);
+    let told = exchanged.map(|(exchange, told)| {
+        envelope.exchange = Some(exchange);
+        told
+    });
     if let Some(limiter) = &shared.rate
         && let Some(denial) = exceeds(shared, limiter, &origin, &request)
     {
@@ -73,7 +86,10 @@ pub(super) fn start(
     // Built where it stays until the method takes it: each move of a call copies it.
     let mut place = Some(Call::new(request, origin, limits, buffer));
     let mut timeout = None;
-    if let Some(call) = &place {
+    if let Some(call) = &mut place {
+        if let Some(told) = told {
+            call.insert(told);
+        }
         envelope.record_caller(call);
         timeout = call.timeout();
     }
@@ -183,7 +199,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    fn new(
+    pub(super) fn new(
         shared: &Shared,
         call: PendingCall,
         timeout: Option<Duration>,

@@ -9,6 +9,7 @@ use super::limits::Limits;
 use crate::audit::AuditLog;
 use crate::call::CallLimits;
 use crate::call_origin::{CallClient, Connection, Origin};
+use crate::mcp::Service;
 use crate::metrics::counters::{Counters, InFlight};
 use crate::rate_limit::RateLimiter;
 use crate::router::Endpoint;
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     pub(super) rate: Option<RateLimiter>,
     /// Where calls are recorded, if they are.
     pub(super) audit: Option<AuditLog>,
+    /// The Model Context Protocol, if its clients are served.
+    pub(super) mcp: Option<Arc<Service>>,
     pub(super) threads: Threads,
     /// The origin of calls from this process. It also has the state that all origins share.
     pub(super) in_process: Arc<Origin>,

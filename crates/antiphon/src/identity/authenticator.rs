@@ -61,6 +61,12 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         credentials: &Credentials,
     ) -> impl Future<Output = Result<Option<Identity>, AuthenticationError>> + Send;
+
+    /// The authorization server that makes the tokens which it takes: its issuer identifier, if there is
+    /// one. Clients of the Model Context Protocol are told (RFC 9728), so that they can get a token there.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Why credentials are refused. The reason goes to the log at level `debug`, not to the caller.
@@ -148,6 +154,8 @@ trait Erased: Send + Sync {
         &'a self,
         credentials: &'a Credentials,
     ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+    fn issued_by(&self) -> Option<&str>;
 }
 
 impl<A: Authenticator> Erased for A {
@@ -156,6 +164,10 @@ impl<A: Authenticator> Erased for A {
         credentials: &'a Credentials,
     ) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
         Box::pin(self.authenticate(credentials))
+    }
+
+    fn issued_by(&self) -> Option<&str> {
+        self.issuer()
     }
 }
 
@@ -189,6 +201,11 @@ impl Authenticators {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// The authorization servers that make tokens for this server.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter_map(|one| one.issued_by())
     }
 
     /// The identity of the first one that knows the credentials; `None` for an anonymous caller. If

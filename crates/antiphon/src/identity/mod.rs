@@ -13,6 +13,7 @@
 //! | `identification.rs` | what is known of the caller of a message, and of a session |
 //! | `principal.rs` | on whose behalf a call is made |
 //! | `statement.rs` | the text of an identity, for another process |
+//! | `resource.rs` | what a server says to clients that need a token |
 //! | `requirement.rs` | what a method asks of its callers, and the errors if they fall short |
 
 mod authenticator;
@@ -20,6 +21,7 @@ mod credentials;
 mod identification;
 mod principal;
 mod requirement;
+mod resource;
 #[cfg(feature = "nats")]
 mod statement;
 mod subject;

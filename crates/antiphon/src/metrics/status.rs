@@ -208,6 +208,11 @@ impl ServerStatus {
         hidden
     }
 
+    /// Completes when the server is told to stop.
+    pub(crate) fn told_to_stop(&self) -> WaitForCancellationFutureOwned {
+        self.shutdown.told()
+    }
+
     /// Completes when calls in flight have to end because the server stops.
     pub(crate) fn overdue(&self) -> WaitForCancellationFutureOwned {
         self.shutdown.overdue()

@@ -194,6 +194,8 @@ impl Build {
             requirement,
             cost,
             effects: method.effects,
+            destructive: method.destructive,
+            is_tool: method.is_tool,
             subscription: method.subscription,
             node,
         });

@@ -68,6 +68,8 @@ pub struct Method {
     pub(crate) requirement: Requirement,
     pub(crate) cost: u32,
     pub(crate) effects: Effects,
+    pub(crate) destructive: Option<bool>,
+    pub(crate) is_tool: bool,
     pub(crate) subscription: Option<Options>,
     pub(crate) handler: Handler,
 }
@@ -132,6 +134,8 @@ impl Method {
             requirement: Requirement::default(),
             cost: 1,
             effects: Effects::Any,
+            destructive: None,
+            is_tool: true,
             subscription: None,
             handler,
         }
@@ -262,6 +266,29 @@ impl Method {
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.effects = Effects::ReadOnly;
+        self
+    }
+
+    /// Declares that a call may destroy something, or with `false` that it only ever adds something.
+    /// Agents are told, and may ask a human before; see the feature `mcp`.
+    #[must_use]
+    pub fn destructive(mut self, is_destructive: bool) -> Self {
+        self.destructive = Some(is_destructive);
+        self
+    }
+
+    /// Sets whether agents get it as a tool; see the feature `mcp`. Default: they do, unless it returns
+    /// a stream.
+    ///
+    /// ```
+    /// use antiphon::Method;
+    ///
+    /// let wipe = Method::function("wipe", || "gone").destructive(true);
+    /// let tick = Method::function("tick", || "tock").tool(false);
+    /// ```
+    #[must_use]
+    pub fn tool(mut self, is_tool: bool) -> Self {
+        self.is_tool = is_tool;
         self
     }
 }

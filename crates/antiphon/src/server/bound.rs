@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin_token::{AdminToken, PreparedToken, TokenFile};
 use crate::audit::AuditLog;
+use crate::dispatch::Dispatcher;
 use crate::metrics::status::{ServerStatus, SupervisorClient};
 use crate::rate_limit::RateTable;
 use crate::router::endpoint::BoxLayer;
@@ -37,6 +38,9 @@ use crate::server::worker_counts::WorkerCounts;
 use crate::server::worker_load::WorkerLoad;
 use crate::transport::http::Route;
 use crate::transport::nats::{Broker, BrokerLimits};
+
+/// How long the start waits for what other servers say of their methods, where that is of interest.
+const OTHERS: Duration = Duration::from_secs(5);
 
 /// How long connections have to send the error responses of calls that were dropped.
 const LAST_ANSWERS: Duration = Duration::from_millis(50);
@@ -369,6 +373,11 @@ pub(crate) async fn check(server: &mut Server) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Waits for what other servers say of their methods: agents ask for tools once, at their beginning.
+async fn ask_others(dispatcher: &Dispatcher) {
+    let _ = timeout(OTHERS, dispatcher.tree().asked()).await;
+}
+
 /// Builds all routes, including the lazy ones.
 async fn build_routes(
     sources: Vec<(String, RouteSource)>,
@@ -376,6 +385,8 @@ async fn build_routes(
     settings: &Settings,
 ) -> Result<Vec<(Option<String>, Route)>, ServeError> {
     let mut routes = Vec::new();
+    // Those of which the router is that of another route.
+    let mut shared = Vec::new();
     let mut known = HashSet::new();
     for (path, source) in sources {
         if !path.starts_with('/') || !known.insert(path.clone()) {
@@ -386,11 +397,30 @@ async fn build_routes(
                 routes.push((Some(path), route));
                 continue;
             }
+            RouteSource::Mcp(mcp) => {
+                let (router, service) = mcp.into_parts();
+                let Some(router) = router else {
+                    shared.push((path, service));
+                    continue;
+                };
+                let dispatcher = router.layers(layers).build_with(settings.calls.clone())?;
+                ask_others(&dispatcher).await;
+                let route = Route::of_server(dispatcher).speaking_mcp(service);
+                routes.push((Some(path), route));
+                continue;
+            }
             RouteSource::Router(router) => router,
             RouteSource::Lazy(make) => make().await.map_err(ServeError::Lazy)?,
         };
         let dispatcher = router.layers(layers).build_with(settings.calls.clone())?;
         routes.push((Some(path), Route::of_server(dispatcher)));
+    }
+    for (path, service) in shared {
+        let is_root = |(path, _): &&(Option<String>, Route)| path.as_deref() == Some("/");
+        let root = routes.iter().find(is_root).ok_or(ServeError::NoRoute)?;
+        ask_others(root.1.dispatcher()).await;
+        let route = root.1.clone().speaking_mcp(service);
+        routes.push((Some(path), route));
     }
     if routes.is_empty() {
         return Err(ServeError::NoRoute);

@@ -106,6 +106,37 @@ impl IntoRoute for Route {
     }
 }
 
+#[cfg(feature = "mcp")]
+impl IntoRoute for crate::mcp::Mcp {
+    fn on(self, path: String, mut server: Server) -> Server {
+        server.routes.push((path, RouteSource::Mcp(self)));
+        server
+    }
+}
+
+#[cfg(feature = "mcp")]
+impl Server {
+    /// Serves the router at `/` also to clients of the Model Context Protocol, at this path: its methods
+    /// are their tools. [`Mcp`](crate::mcp::Mcp) has options for that, and is a route, too.
+    ///
+    /// ```no_run
+    /// use antiphon::{Router, Server};
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     let router = Router::new().method_fn("zero", || 0);
+    ///     Server::new(router).mcp("/mcp").start()
+    /// }
+    /// ```
+    ///
+    /// A method can call its client back on the event stream of its response
+    /// ([`Context::peer`](crate::Context::peer)), which answers with another request. So both have to reach
+    /// the same process: a client of several workers is asked in vain.
+    #[must_use]
+    pub fn mcp(self, path: impl Into<String>) -> Self {
+        self.route(path, crate::mcp::Mcp::of_root())
+    }
+}
+
 impl Server {
     /// Creates a server with one router or [`Route`], at the path `/`.
     pub fn new(router: impl IntoRoute) -> Self {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::mcp::Mcp;
 use crate::router::{BoxError, Router};
 use crate::transport::http::Route;
 
@@ -10,6 +11,8 @@ use crate::transport::http::Route;
 pub(crate) enum RouteSource {
     Router(Router),
     Route(Route),
+    /// For clients of the Model Context Protocol.
+    Mcp(Mcp),
     Lazy(LazyRouter),
 }
 

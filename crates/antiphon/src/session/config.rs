@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::limits::SessionLimits;
 use crate::identity::Authenticators;
-use crate::session_state::ConnectionLimits;
+use crate::session_state::{CANCELLED, ConnectionLimits};
 
 /// The configuration that all sessions of a server, or of a client, share.
 #[derive(Clone, Debug)]
@@ -34,6 +34,19 @@ impl SessionConfig {
             limits: Arc::new(limits),
             silence: Silence::default(),
             authenticators: Authenticators::default(),
+        }
+    }
+
+    /// The same for peers that speak the Model Context Protocol.
+    pub(crate) fn speaking_mcp(&self) -> Self {
+        let limits = SessionLimits {
+            cancel_method: CANCELLED.to_owned(),
+            ..(*self.limits).clone()
+        };
+        Self {
+            limits: Arc::new(limits),
+            connection: Arc::new(self.connection.speaking_mcp()),
+            ..self.clone()
         }
     }
 

@@ -69,6 +69,14 @@ impl<W: Wire> Session<W> {
         config: &SessionConfig,
         change: impl FnOnce(&mut Origin),
     ) -> Self {
+        let spoken;
+        let config = match dispatcher.speaks_mcp() {
+            true => {
+                spoken = config.speaking_mcp();
+                &spoken
+            }
+            false => config,
+        };
         // Who has started this process, or is a part of it, may be silent as long as it likes.
         let silence = match connection.transport {
             Transport::Stdio | Transport::InProcess => Silence::default(),

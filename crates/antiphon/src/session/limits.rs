@@ -84,6 +84,7 @@ impl SessionLimits {
             max_queued: self.max_queued,
             max_queued_bytes: self.max_queued_bytes,
             cancel: self.cancel_method.as_str().into(),
+            ..ConnectionLimits::default()
         }
     }
 }

@@ -233,7 +233,9 @@ impl<W: Wire> Session<W> {
         };
         let on_behalf = cancelled.origin.as_deref();
         self.record_refused(&cancelled.message, on_behalf, ErrorCode::CANCELLED);
-        self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
+        if !self.handle.speaks_mcp() {
+            self.refuse(id.as_bytes(), ErrorCode::CANCELLED);
+        }
     }
 
     /// The progress callback of a pending call, and the value to pass to it.

@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::bell::Bell;
 use super::end::End;
 use super::inbound_table::Running;
-use super::limits::ConnectionLimits;
+use super::limits::{ConnectionLimits, Dialect};
 use super::outbound_table::Calls;
 use super::publisher_queues::{Arrivals, ItemQueues, Outgoing};
 use super::subscriber_queues::Inboxes;
 use crate::identity::Principal;
 use crate::memory_budget::{Account, Payload};
+use crate::subscription::unguessable;
 
 /// A handle of a session. Cheap to clone; it does not keep the session alive.
 #[derive(Clone)]
@@ -24,8 +25,11 @@ pub(super) struct Inner {
     pub(super) limits: Arc<ConnectionLimits>,
     /// What is held for the peer.
     pub(super) memory: Arc<Account>,
-    /// Whether the peer can be called. If not, calls go in one direction only.
+    /// Whether it is a connection on which both sides send messages at any time. If not, it is one
+    /// response, and what follows it.
     pub(super) duplex: bool,
+    /// What the ids of our calls begin with, where nobody may guess them.
+    pub(super) prefix: OnceLock<String>,
     pub(super) state: Mutex<State>,
     /// Whether the task has something to fetch. Can be read without the lock.
     pub(super) mail: AtomicBool,
@@ -87,6 +91,7 @@ impl SessionHandle {
             limits,
             memory: Arc::clone(memory),
             duplex,
+            prefix: OnceLock::new(),
             state: Mutex::default(),
             mail: AtomicBool::new(false),
             bell: Arc::default(),
@@ -105,9 +110,25 @@ impl SessionHandle {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether the peer can be called.
+    /// Whether the peer can be called: on a connection of both, or if it answers with requests of its
+    /// own.
+    pub(crate) fn can_be_called(&self) -> bool {
+        self.0.duplex || self.0.limits.unguessable_ids
+    }
+
+    /// Whether it is a connection on which both sides send messages at any time.
     pub(crate) fn is_duplex(&self) -> bool {
         self.0.duplex
+    }
+
+    /// Whether the peer speaks the Model Context Protocol.
+    pub(crate) fn speaks_mcp(&self) -> bool {
+        self.0.limits.dialect == Dialect::Mcp
+    }
+
+    /// What the ids of our calls begin with, where nobody may guess them.
+    pub(crate) fn call_prefix(&self) -> &str {
+        self.0.prefix.get_or_init(unguessable)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -92,7 +92,7 @@ impl SessionHandle {
         true
     }
 
-    /// Cancels a running call and answers it; returns `false` if no running call has this id.
+    /// Cancels a running call and answers it, unless its caller expects no answer; returns `false` if no running call has this id.
     pub(crate) fn cancel(&self, id: &[u8]) -> bool {
         let mut state = self.lock();
         let serial = match state.running.ids.get(id) {
@@ -112,6 +112,9 @@ impl SessionHandle {
         // Outside of the lock: dropping the method's future runs user code.
         if let Some(abort) = abort {
             abort.abort();
+        }
+        if self.speaks_mcp() {
+            return true;
         }
         let mut text = Vec::new();
         message::write_error(&mut text, id, &ErrorObject::of(ErrorCode::CANCELLED));

@@ -17,6 +17,35 @@ pub(crate) struct ConnectionLimits {
     pub(crate) max_queued_bytes: usize,
     /// The notification that cancels a call, in both directions.
     pub(crate) cancel: Arc<str>,
+    pub(crate) dialect: Dialect,
+    /// Whether nobody may guess the ids of our calls: over HTTP, where the peer answers with requests of
+    /// its own, anybody could.
+    pub(crate) unguessable_ids: bool,
+}
+
+/// What a peer understands beside JSON-RPC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Dialect {
+    /// Whatever is understood here.
+    #[default]
+    Own,
+    /// The Model Context Protocol: a request has no other members, and a cancelled call gets no answer.
+    Mcp,
+}
+
+/// The notification that cancels a call there.
+pub(crate) const CANCELLED: &str = "notifications/cancelled";
+
+impl ConnectionLimits {
+    /// The same for a peer that speaks the Model Context Protocol.
+    pub(crate) fn speaking_mcp(&self) -> Self {
+        Self {
+            cancel: CANCELLED.into(),
+            dialect: Dialect::Mcp,
+            unguessable_ids: true,
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for ConnectionLimits {
@@ -28,6 +57,8 @@ impl Default for ConnectionLimits {
             max_queued: 256,
             max_queued_bytes: 1024 * 1024,
             cancel: "$/cancelRequest".into(),
+            dialect: Dialect::Own,
+            unguessable_ids: false,
         }
     }
 }

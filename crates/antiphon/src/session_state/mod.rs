@@ -36,7 +36,7 @@ mod subscriber_queues;
 pub(crate) use end::End;
 pub(crate) use handle::SessionHandle;
 pub(crate) use inbound_table::{Cancels, Ticket};
-pub(crate) use limits::ConnectionLimits;
+pub(crate) use limits::{CANCELLED, ConnectionLimits};
 pub(crate) use outbound_calls::{Refused, Waiting};
 pub(crate) use outbound_table::{BatchRoom, CallEnd, NewCall, Progress};
 pub(crate) use publisher::Offered;

@@ -44,7 +44,11 @@ impl SessionHandle {
     pub(crate) fn next_id(&self) -> Id {
         let mut state = self.lock();
         state.calls.next += 1;
-        Id::from(state.calls.next)
+        let number = state.calls.next;
+        match self.0.limits.unguessable_ids {
+            true => Id::from(format!("{}-{number}", self.call_prefix())),
+            false => Id::from(number),
+        }
     }
 
     /// Waits until `more` calls may be made. Also ready when the session is over.
@@ -318,7 +322,8 @@ impl SessionHandle {
             drop(waiter);
             state.calls.abandon(id.as_ref(), opens);
             let mut text = Vec::new();
-            let params = format!("{{\"id\":{}}}", id.as_str());
+            let name = if self.speaks_mcp() { "requestId" } else { "id" };
+            let params = format!("{{\"{name}\":{}}}", id.as_str());
             let cancel = &self.0.limits.cancel;
             message::write_request(&mut text, "2.0", None, cancel, Some(&params));
             self.put(state, text);

@@ -85,7 +85,7 @@ impl Opening {
         place: Box<dyn Send + Sync>,
         caller: String,
     ) -> Self {
-        let id = new_id();
+        let id = unguessable();
         let name = options.notification.as_deref().unwrap_or(method);
         Self {
             format: MessageFormat::new(name, &id, options.plain),
@@ -113,9 +113,9 @@ impl fmt::Debug for Opening {
     }
 }
 
-/// 128 unguessable bits, in the format that Ethereum clients expect of an id. The keys of the
+/// 128 bits that nobody can guess, in the format that Ethereum clients expect of an id. The keys of the
 /// hash are random and never leave this process.
-fn new_id() -> String {
+pub(crate) fn unguessable() -> String {
     static KEYS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     static COUNTER: AtomicU64 = AtomicU64::new(0);

@@ -27,6 +27,7 @@ mod gateway;
 mod http;
 mod identity;
 mod macros;
+mod mcp;
 #[cfg(unix)]
 mod nats;
 #[cfg(unix)]

@@ -9,6 +9,7 @@
 mod deploy;
 mod flags;
 mod gateway;
+mod mcp;
 mod readme;
 mod security;
 

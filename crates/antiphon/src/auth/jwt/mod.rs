@@ -161,6 +161,10 @@ impl Authenticator for Jwt {
             _ => Ok(None),
         }
     }
+
+    fn issuer(&self) -> Option<&str> {
+        Some(&self.expected.issuer)
+    }
 }
 
 impl fmt::Debug for Jwt {

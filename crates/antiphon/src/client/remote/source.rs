@@ -1,5 +1,6 @@
 //! Description of another server for the documents, health and metrics of the router that forwards to it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::document::Told;
@@ -14,6 +15,16 @@ impl RemoteSource for Source {
         let Self(forwarder) = self;
         forwarder.watch.begin();
         forwarder.documents.described()
+    }
+
+    fn asked(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let Self(forwarder) = self;
+        forwarder.watch.begin();
+        let forwarder = Arc::clone(forwarder);
+        Box::pin(async move {
+            // What is not known then will be.
+            let _ = forwarder.documents.known().await;
+        })
     }
 
     fn streams(&self, name: &str) -> Option<bool> {

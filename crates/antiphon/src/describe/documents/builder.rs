@@ -33,6 +33,8 @@ const NO_TITLE: &str = "Remote methods";
 /// | `x-cost` | how many calls it counts as for rate limits, if not 1; 0 if it is exempt |
 /// | `x-idempotent` | `true`, if a call may run twice with the same effect as once |
 /// | `x-read-only` | `true`, if it changes nothing |
+/// | `x-destructive` | whether a call may destroy something, if the method says so |
+/// | `x-tool` | `false`, if agents do not get it as a tool |
 /// | `x-served-by` | the server that a call is forwarded to, by its name in a [`Gateway`](crate::Gateway) |
 /// | `x-deprecated-reason` | what to use instead |
 /// | `x-error-docs` | the documentation of errors, by code |

@@ -12,6 +12,12 @@ use crate::describe::documents::schemas::Schemas;
 use crate::describe::{Access, MethodInfo, Node, ParamInfo, Tree};
 use crate::error::ErrorInfo;
 
+/// The member that says whether a call may destroy something.
+pub(super) const DESTRUCTIVE: &str = "x-destructive";
+
+/// The member that is `false` where agents do not get a method as a tool.
+pub(super) const TOOL: &str = "x-tool";
+
 pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> Method {
     let mut extensions = BTreeMap::new();
     let params = params(info, schemas, &mut extensions);
@@ -34,6 +40,12 @@ pub(super) fn method(tree: &Tree, info: &MethodInfo, schemas: &mut Schemas) -> M
     }
     if info.is_read_only() {
         extensions.insert("x-read-only".to_owned(), true.into());
+    }
+    if let Some(is_destructive) = info.is_destructive() {
+        extensions.insert(DESTRUCTIVE.to_owned(), is_destructive.into());
+    }
+    if !info.is_tool && !info.is_subscription() {
+        extensions.insert(TOOL.to_owned(), false.into());
     }
     if let Some(reason) = info.deprecated().filter(|reason| !reason.is_empty()) {
         extensions.insert("x-deprecated-reason".to_owned(), reason.into());

@@ -10,6 +10,7 @@
 //! | `method_schemas.rs` | the schemas of single parameters and results |
 //! | `cache.rs` | caches the documents of a router |
 //! | `document.rs` | [`OpenRpcDocument`]: parsing and output formats |
+//! | `tools.rs`, `tool_schemas.rs` | methods as tools for agents |
 //! | `forwarded.rs` | methods of other servers |
 //! | `references.rs` | resolves references in parsed documents |
 //! | `markdown.rs` | Markdown output |
@@ -32,7 +33,11 @@ mod references;
 mod schema_text;
 mod schemas;
 mod specification;
+mod tool_schemas;
+mod tools;
 
 pub use builder::OpenRpc;
 pub use document::OpenRpcDocument;
 pub use specification::Specification;
+#[cfg(feature = "mcp")]
+pub(crate) use tools::{FOR_AGENTS, Tool, Tools};

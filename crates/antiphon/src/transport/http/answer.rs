@@ -26,8 +26,10 @@ use crate::transport::http::request_body;
 use crate::transport::http::request_check::{
     Accepted, CallHead, accept, check_framing, check_no_body,
 };
+use crate::transport::http::resource::{self, Challenge};
 use crate::transport::http::room::{exhausted, has_many};
 use crate::transport::http::service::HttpService;
+use crate::transport::http::two_way_call;
 use crate::transport::http::upgrade::{self, Handshake, UpgradeContext};
 
 impl HttpService {
@@ -74,6 +76,9 @@ impl HttpService {
     {
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
+        // A client of the Model Context Protocol gets nothing by GET, and is told so.
+        let is_mcp = self.0.routes.find(head.uri.path());
+        let is_mcp = is_mcp.is_ok_and(|route| route.dispatcher.speaks_mcp());
         let mut fields = Fields::of(&head.headers);
         let memory = &caller.connection.memory;
         let health = pages.and_then(|pages| pages::health(pages, &head, memory));
@@ -87,6 +92,9 @@ impl HttpService {
         let admin = self.is_admin(&fields);
         let mut identification = Identification::Unasked;
         let authenticators = &self.0.config.authenticators;
+        if let Some(document) = resource::document(&head, &self.0.routes, authenticators) {
+            return reply::share(document, admission.cors);
+        }
         if !authenticators.is_empty() && !admin {
             let many = has_many(&head, memory);
             let held = request_body::hold_head(fields.bytes, many, memory);
@@ -99,7 +107,14 @@ impl HttpService {
             let identified = Box::pin(identifying).await;
             identification = match identified {
                 Ok(identification) => identification,
-                Err(response) => return reply::share(response, admission.cors),
+                Err(response) => {
+                    let challenge = Challenge::of(&head, authenticators).filter(|_| is_mcp);
+                    let response = match challenge {
+                        Some(challenge) => challenge.add_to(response),
+                        None => response,
+                    };
+                    return reply::share(response, admission.cors);
+                }
             };
             fields = Fields::of(&head.headers);
         }
@@ -116,7 +131,8 @@ impl HttpService {
             };
             return self.upgrade(head, handshake, caller, rights);
         }
-        if event_source::is_requested(&head, &fields)
+        if !is_mcp
+            && event_source::is_requested(&head, &fields)
             && let Ok(route) = self.0.routes.find(head.uri.path())
         {
             let response = match event_source::check(&fields) {
@@ -129,7 +145,7 @@ impl HttpService {
             };
             return reply::share(response, admission.cors);
         }
-        if let Some(pages) = pages {
+        if let Some(pages) = pages.filter(|_| !is_mcp) {
             let reader = Reader::from(Access::of(local, admin));
             let reader = match identification.is_anonymous() {
                 true => reader.anonymous(),
@@ -182,7 +198,16 @@ impl HttpService {
                     identification,
                     cors,
                 };
-                return call.answer(head, body);
+                if !route.is_two_way() {
+                    return call.answer(head, body);
+                }
+                let challenge = Challenge::of(&head, &self.0.config.authenticators);
+                let challenge = challenge.filter(|_| route.dispatcher.speaks_mcp());
+                let answering = two_way_call::answer(call, head, body);
+                return match challenge {
+                    Some(challenge) => Box::pin(async { challenge.add_to(answering.await) }),
+                    None => answering,
+                };
             }
             Ok(Accepted::Preflight) => reply::preflight(),
             Err(refusal) => refusal.into_response(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `service.rs` | [`HttpService`]: the `tower` service, which mounts in any server |
 //! | `answer.rs`, `answer_call.rs` | its answer to one request; to a call that has passed all checks of its head |
+//! | `two_way_call.rs`, `open_calls.rs` | its answer to a call whose method may call its caller back; such calls |
 //! | `caller.rs`, `session_place.rs` | [`Caller`]: the peer of a connection; its place among the others |
 //! | `route.rs`, `routes.rs` | [`Route`] and its response formats; the table of routes by path |
 //! | `request_check.rs` | checks of a request's method and headers |
@@ -12,6 +13,7 @@
 //! | `forwarded.rs` | the client's address, as trusted proxies write it |
 //! | `host_check.rs` | checks of Host, Origin and Sec-Fetch-Site |
 //! | `identify.rs` | who the caller of a request is |
+//! | `resource.rs` | where a client of the Model Context Protocol gets a token |
 //! | `allow_list.rs`, `authority.rs` | hosts and origins that a user allows; host and port |
 //! | `media_types.rs` | media types: Content-Type and Accept |
 //! | `http2_streams.rs` | progress of the streams of one HTTP/2 connection |
@@ -46,6 +48,7 @@ pub(crate) mod host_check;
 mod http2_streams;
 mod identify;
 mod media_types;
+mod open_calls;
 pub(crate) mod pages;
 mod proxy_fields;
 mod query;
@@ -53,6 +56,7 @@ mod refusal;
 pub(crate) mod reply;
 pub(crate) mod request_body;
 mod request_check;
+mod resource;
 mod room;
 mod route;
 pub(crate) mod routes;
@@ -60,6 +64,7 @@ mod service;
 mod session_place;
 mod timed_socket;
 mod tracked_body;
+mod two_way_call;
 #[cfg_attr(not(feature = "ws"), path = "no_upgrade.rs")]
 mod upgrade;
 

@@ -8,10 +8,12 @@ use http::header::HeaderValue;
 use crate::audit::AuditLog;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Limits;
+use crate::mcp::Service;
 use crate::metrics::status::ServerStatus;
 use crate::rate_limit::RateLimiter;
 use crate::transport::http::headers::Fields;
 use crate::transport::http::media_types;
+use crate::transport::http::open_calls::OpenCalls;
 use crate::transport::http::refusal::Refusal;
 
 /// One path of a server: a built router, and how its responses look over HTTP.
@@ -37,6 +39,9 @@ pub struct Route {
     pub(super) notification_status: StatusCode,
     /// Whether the limits of calls come from the server.
     limited_by_server: bool,
+    /// Whether methods may call their callers.
+    is_two_way: bool,
+    pub(super) open_calls: OpenCalls,
 }
 
 impl Route {
@@ -50,6 +55,8 @@ impl Route {
             values: vec![HeaderValue::from_static("application/json")],
             notification_status: StatusCode::NO_CONTENT,
             limited_by_server: false,
+            is_two_way: false,
+            open_calls: OpenCalls::default(),
         }
     }
 
@@ -58,6 +65,49 @@ impl Route {
         Self {
             limited_by_server: true,
             ..Self::new(dispatcher)
+        }
+    }
+
+    /// Lets methods call the callers of this route back, with [`Context::peer`](crate::Context::peer), if these
+    /// accept event streams (`Accept: text/event-stream`).
+    ///
+    /// The response is then an event stream as soon as a method calls its caller, or reports
+    /// [progress](crate::Context::progress): each is an event, and the last one is the response. The caller
+    /// answers with another request to the same path, whose body is its response, and which gets the status
+    /// of a notification. Nobody can guess the id of such a call, and nobody but the caller may answer. It has to
+    /// reach the same process, so there may be one worker only. Clients of this crate do not answer.
+    ///
+    /// ```
+    /// use antiphon::{Context, ErrorObject, Route, Router};
+    ///
+    /// async fn greet(ctx: Context) -> Result<String, ErrorObject> {
+    ///     Ok(ctx.peer()?.call("name", ()).await?)
+    /// }
+    ///
+    /// let dispatcher = Router::new().method_fn("greet", greet).build()?;
+    /// let route = Route::new(dispatcher).two_way();
+    /// # Ok::<(), antiphon::RouterError>(())
+    /// ```
+    #[must_use]
+    pub fn two_way(self) -> Self {
+        Self {
+            is_two_way: true,
+            ..self
+        }
+    }
+
+    /// Whether methods may call their callers, and these answer with requests of their own.
+    pub(super) fn is_two_way(&self) -> bool {
+        self.is_two_way || self.dispatcher.speaks_mcp()
+    }
+
+    /// The same route for clients of the Model Context Protocol.
+    pub(crate) fn speaking_mcp(self, service: Arc<Service>) -> Self {
+        Self {
+            dispatcher: self.dispatcher.speaking(service),
+            notification_status: StatusCode::ACCEPTED,
+            open_calls: OpenCalls::default(),
+            ..self
         }
     }
 

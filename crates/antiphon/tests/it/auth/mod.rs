@@ -25,20 +25,20 @@ fn router(ran: &Counter) -> Router {
 }
 
 /// An issuer of JSON Web Tokens.
-struct Issuer(KeyPair);
+pub(crate) struct Issuer(KeyPair);
 
 impl Issuer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
     }
 
-    fn authenticator(&self) -> Jwt {
+    pub(crate) fn authenticator(&self) -> Jwt {
         let keys = JwtKeys::text(&self.0.public_key_pem()).unwrap();
         Jwt::new("https://issuer.example/", "calculator", keys)
     }
 
     /// A token with changes to the claims of a good one; `null` removes a claim.
-    fn token(&self, changes: &Value) -> String {
+    pub(crate) fn token(&self, changes: &Value) -> String {
         self.token_with(&json!({"alg": "EdDSA"}), changes)
     }
 

@@ -25,3 +25,4 @@ mod routes;
 mod start;
 mod stop;
 mod time;
+mod two_way;

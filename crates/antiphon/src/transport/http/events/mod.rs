@@ -27,6 +27,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::memory_budget::{Account, Direction, Exhausted, Payload, Reservation};
 use crate::session_state::{Arrivals, End, Outgoing, SessionHandle};
 use crate::subscription::Opening;
+use crate::transport::http::open_calls::Unanswered;
 
 use text::{AROUND, write_event};
 pub(crate) use text::{LAST_ID, event, last_event, response_event};
@@ -81,6 +82,10 @@ pub(crate) struct Events {
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether the reader is to be told that the stream has come to its end.
     tells_end: bool,
+    /// The call whose answer is the last event, if it is not the first.
+    call: Option<Box<Unanswered>>,
+    /// That answer.
+    last: Option<Payload>,
 }
 
 impl Events {
@@ -113,7 +118,56 @@ impl Events {
             speak_by: Instant::now() + SILENCE,
             timer: None,
             tells_end: reader == EventReader::EventSource,
+            call: None,
+            last: None,
         }
+    }
+
+    /// What a call says before its answer, and the answer. Dropping it cancels the call.
+    pub(super) fn of_call(
+        call: Unanswered,
+        answer: Option<Payload>,
+        handle: SessionHandle,
+        account: &Arc<Account>,
+        stopping: &CancellationToken,
+    ) -> Self {
+        Self {
+            handle,
+            account: Arc::clone(account),
+            answer: None,
+            fetched: VecDeque::new(),
+            more: false,
+            pause: None,
+            stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
+            speak_by: Instant::now() + SILENCE,
+            timer: None,
+            tells_end: false,
+            call: Some(Box::new(call)),
+            last: answer,
+        }
+    }
+
+    /// Begins the subscriptions that the call has opened: from here on they are what follows.
+    fn open_streams(&mut self) {
+        if let Some(call) = self.call.take_if(|call| !call.streams.is_empty()) {
+            self.handle.open(call.streams);
+        }
+    }
+
+    /// Whether the call has an answer by now, or had none to wait for.
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(work) = self.call.as_mut().and_then(|call| call.work.as_mut()) else {
+            return true;
+        };
+        let Poll::Ready(answered) = Pin::new(work).poll(cx) else {
+            return false;
+        };
+        if let Some(call) = &mut self.call {
+            call.work = None;
+            call.streams = answered.streams;
+        }
+        self.last = answered.text;
+        true
     }
 
     /// Returns the next events; `None` when the subscription has ended and all its messages have
@@ -126,6 +180,7 @@ impl Events {
         self.handle.wrote(0);
         self.check_stopping(cx);
         self.handle.listen(cx.waker());
+        let is_answered = self.poll_call(cx);
         loop {
             match self.frame() {
                 Ok(Some(frame)) => return self.speak(frame),
@@ -137,7 +192,14 @@ impl Events {
                     continue;
                 }
             }
-            if self.handle.is_busy() {
+            if !is_answered {
+                return self.poll_silence(cx);
+            }
+            if let Some(last) = self.last.take() {
+                self.open_streams();
+                return self.speak(event(last, None));
+            }
+            if self.call.is_none() && self.handle.is_busy() {
                 return self.poll_silence(cx);
             }
             // The last message may have arrived since then.
