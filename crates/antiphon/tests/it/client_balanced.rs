@@ -41,7 +41,7 @@ fn is_busy() -> ClientBuilder {
         let error = r#"{"code":-32000,"message":"busy","data":{"mayHaveRun":false}}"#;
         json(
             200,
-            &format!(
+            format!(
                 r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#,
                 request.json()["id"]
             ),
