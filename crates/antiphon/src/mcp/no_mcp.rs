@@ -6,7 +6,8 @@ use antiphon_proto::{ErrorObject, Request as Message};
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::call::{CallFuture, Reply};
+use crate::call::Reply;
+use crate::call_future::CallFuture;
 use crate::call_origin::Origin;
 use crate::context::Context;
 use crate::memory_budget::Account;

@@ -8,6 +8,7 @@
 //! | `graph.rs` | the dependency graph |
 //! | `held_bytes.rs` | every place that can hold a peer's bytes, and what bounds them |
 //! | `tables.rs` | file tables in `mod.rs`, and file names in documents |
+//! | `scale.rs` | the arithmetic of `docs/scale.md` |
 //! | `source.rs` | nothing; it is the scanner for Rust sources |
 
 // A panic in a helper fails the test, as it should.
@@ -18,6 +19,7 @@ mod graph;
 mod held_bytes;
 mod imports;
 mod modules;
+mod scale;
 mod source;
 mod tables;
 

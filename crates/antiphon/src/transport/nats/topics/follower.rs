@@ -17,8 +17,9 @@ use super::shared::{Followed, NewTopic, PATIENCE, Shared, Unanswered};
 use super::stream;
 use crate::address::NatsAddress;
 use crate::topic::hub::broker_queue::Order;
+use crate::topic::keys::HistoryLimits;
 use crate::topic::link::in_process::{SharedHub, lock};
-use crate::topic::{HistoryLimits, NotPublished};
+use crate::topic::published::NotPublished;
 
 /// What brokers show of this connection.
 const NAME: &str = "antiphon topics";

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::super::link::Link;
 use super::names::{Names, TopicName};
-use crate::topic::HistoryLimits;
+use crate::topic::keys::HistoryLimits;
 use crate::topic::link::in_process::SharedHub;
 
 /// How long the broker has to answer.
