@@ -11,7 +11,7 @@ use super::answer::{ANSWER_SIZE, Answered, refuse, reject};
 use super::batch::Batch;
 use super::elsewhere::{Parsing, goes_elsewhere};
 use super::envelope::Envelope;
-use super::exchange;
+use super::exchange::{self, Redirected};
 use super::rate_check::Denial;
 use super::run::{Running, Started, start};
 use super::shared::Shared;
@@ -252,13 +252,20 @@ fn open_single(
         });
     };
     let limits = shared.call_limits;
-    let started = match &shared.mcp {
-        Some(service) => exchange::begin(
-            shared, service, connection, origin, request, limits, buffer, cx,
-        ),
-        None => start(
-            shared, connection, origin, request, None, limits, buffer, cx,
-        ),
+    let started = 'begun: {
+        let (request, exchanged) = match &shared.mcp {
+            None => (request, None),
+            Some(service) => {
+                match exchange::begin(shared, service, connection, &origin, request, limits, cx) {
+                    Redirected::Call(request, exchanged) => (request, Some(exchanged)),
+                    Redirected::Own(begun) => break 'begun *begun,
+                }
+            }
+        };
+        // The only place from which single calls start, so that this is compiled into it.
+        start(
+            shared, connection, origin, request, exchanged, limits, buffer, cx,
+        )
     };
     match started {
         (Started::Replied(reply), mut envelope) => {

@@ -77,8 +77,7 @@ impl HttpService {
         let pages = self.0.pages.as_deref();
         let pages = pages.filter(|_| pages::is_get(&head));
         // A client of the Model Context Protocol gets nothing by GET, and is told so.
-        let is_mcp = self.0.routes.find(head.uri.path());
-        let is_mcp = is_mcp.is_ok_and(|route| route.dispatcher.speaks_mcp());
+        let is_mcp = self.0.routes.speak_mcp(head.uri.path());
         let mut fields = Fields::of(&head.headers);
         let memory = &caller.connection.memory;
         let health = pages.and_then(|pages| pages::health(pages, &head, memory));

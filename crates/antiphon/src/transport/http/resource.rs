@@ -24,7 +24,7 @@ pub(super) fn document(
     }
     let path = head.uri.path().strip_prefix(WELL_KNOWN)?;
     let path = if path.is_empty() { "/" } else { path };
-    if !routes.find(path).ok()?.dispatcher.speaks_mcp() {
+    if !routes.speak_mcp(path) {
         return None;
     }
     let resource = format!("{}{path}", base(head)?);

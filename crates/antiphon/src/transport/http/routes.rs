@@ -71,6 +71,13 @@ impl Routes {
         }
     }
 
+    /// Whether clients of the Model Context Protocol are served at this path.
+    pub(super) fn speak_mcp(&self, path: &str) -> bool {
+        // Mostly they are served nowhere, which is known without a look at the path.
+        let speaks = |route: &Route| route.dispatcher.speaks_mcp();
+        self.0.iter().any(|(_, route)| speaks(route)) && self.find(path).is_ok_and(speaks)
+    }
+
     /// The route with the longest path that is a prefix of this path. Routes may be nested.
     pub(super) fn below<'a>(&'a self, path: &'a str) -> Option<Below<'a>> {
         let rest = |known: &str| -> Option<&'a str> {
