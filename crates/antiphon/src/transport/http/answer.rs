@@ -185,6 +185,7 @@ impl HttpService {
                 return call.answer(head, body);
             }
             Ok(Accepted::Preflight) => reply::preflight(),
+            Ok(Accepted::Options) => reply::options(),
             Err(refusal) => refusal.into_response(),
         };
         now(reply::share(response, cors))
