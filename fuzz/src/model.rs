@@ -117,7 +117,7 @@ fn entry(value: &RawValue) -> Entry<'_> {
 
     let version = only("jsonrpc").and_then(string);
     let method = only("method").filter(|method| method.starts_with('"'));
-    let params = only("params");
+    let params = only("params").filter(|params| *params != "null");
     let structured = params.is_none_or(|params| params.starts_with(['[', '{']));
     match method {
         Some(method)

@@ -148,10 +148,9 @@ impl Members {
                 None => refuse("neither a method nor one of result and error"),
             };
         };
-        if !self
-            .params
-            .is_none_or(|params| matches!(first(params), Some(b'[' | b'{')))
-        {
+        // Clients of editors write `null` where there are none.
+        let params = self.params.filter(|&params| first(params) != Some(b'n'));
+        if !params.is_none_or(|params| matches!(first(params), Some(b'[' | b'{'))) {
             return refuse("params are neither an array nor an object");
         }
         let Some(method) = method_name(at(method), method, self.plain) else {
@@ -172,7 +171,7 @@ impl Members {
         });
         Entry::Request(Request {
             method,
-            params: self.params,
+            params,
             id,
             extensions,
             text: message,

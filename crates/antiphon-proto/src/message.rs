@@ -168,7 +168,8 @@ impl Request {
         }
     }
 
-    /// The JSON text of `params`, an array or an object.
+    /// The JSON text of `params`, an array or an object. `null` counts as no parameters, so it is
+    /// `None`.
     #[must_use]
     pub fn params(&self) -> Option<&str> {
         self.params.map(|span| self.str(span.range()))

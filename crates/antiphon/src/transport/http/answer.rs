@@ -209,6 +209,7 @@ impl HttpService {
                 };
             }
             Ok(Accepted::Preflight) => reply::preflight(),
+            Ok(Accepted::Options) => reply::options(),
             Err(refusal) => refusal.into_response(),
         };
         now(reply::share(response, cors))

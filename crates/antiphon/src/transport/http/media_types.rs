@@ -6,6 +6,14 @@ use http::header::ACCEPT;
 use crate::transport::http::events;
 use crate::transport::http::headers::{Fields, Occurrence};
 
+/// The media types of a message. A request may have any of them, and a response has the first one
+/// unless its client wants another.
+pub(crate) const KNOWN: [&str; 3] = [
+    "application/json",
+    "application/json-rpc",
+    "application/jsonrequest",
+];
+
 /// Whether the body is JSON, by the essence of its media type; parameters are ignored.
 ///
 /// A missing type is refused as well: a web page can send a body without one to another site, and
@@ -15,18 +23,13 @@ pub(crate) fn is_json(content_type: Occurrence<'_>) -> bool {
         return false;
     };
     let value = value.as_bytes();
-    if value == b"application/json" {
+    if value == KNOWN[0].as_bytes() {
         return true;
     }
     let Some((essence, parameters)) = split(value) else {
         return false;
     };
-    let known = [
-        "application/json",
-        "application/json-rpc",
-        "application/jsonrequest",
-    ];
-    known
+    KNOWN
         .iter()
         .any(|known| essence.eq_ignore_ascii_case(known))
         && are_parameters(parameters)
@@ -89,8 +92,8 @@ fn is_token(byte: u8) -> bool {
 /// Response formats that a request accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Choice {
-    /// Index of the first of the route's media types that the client accepts; `None` if it accepts
-    /// none.
+    /// Index of the one of the route's media types that the client likes best, and of several the
+    /// first; `None` if it accepts none.
     pub(crate) whole: Option<usize>,
     /// Whether `Accept` names `text/event-stream`. A client that sends `*/*` does not expect an
     /// event stream.
@@ -122,10 +125,16 @@ pub(crate) fn negotiate(fields: &Fields<'_>, ours: &[String]) -> Choice {
     if ranges.is_empty() {
         return first;
     }
-    let named = |range: &Range<'_>| range.is(events::MEDIA_TYPE) && !range.refused;
+    let mut best = None;
+    for (at, ours) in ours.iter().enumerate() {
+        let weight = weight(&ranges, ours);
+        if weight > best.map_or(0, |(_, weight)| weight) {
+            best = Some((at, weight));
+        }
+    }
     Choice {
-        whole: ours.iter().position(|ours| accepts(&ranges, ours)),
-        events: ranges.iter().any(named),
+        whole: best.map(|(at, _)| at),
+        events: ranges.iter().any(|range| range.names(events::MEDIA_TYPE)),
     }
 }
 
@@ -135,27 +144,21 @@ pub(crate) fn is_wanted(fields: &Fields<'_>, media_type: &str) -> bool {
     let mut ranges = accepted
         .filter_map(|value| value.to_str().ok())
         .flat_map(|list| list.split(','));
-    ranges.any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case(media_type));
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
+    ranges.any(|range| Range::parse(range).is_some_and(|range| range.names(media_type)))
 }
 
-/// The most specific media range decides; a weight of zero excludes the type.
-fn accepts(ranges: &[Range<'_>], ours: &str) -> bool {
+/// The weight of this media type. The most specific range decides, and of several the heaviest.
+fn weight(ranges: &[Range<'_>], ours: &str) -> u16 {
     let fitting = ranges
         .iter()
-        .filter_map(|range| Some((range.fits(ours)?, range.refused)));
-    let decisive = fitting.max_by_key(|(precision, refused)| (*precision, !refused));
-    decisive.is_some_and(|(_, refused)| !refused)
+        .filter_map(|range| Some((range.fits(ours)?, range.weight)));
+    fitting.max().map_or(0, |(_, weight)| weight)
 }
 
 struct Range<'a> {
     essence: &'a str,
-    refused: bool,
+    /// In thousandths. Zero excludes what the range matches.
+    weight: u16,
 }
 
 impl<'a> Range<'a> {
@@ -164,12 +167,17 @@ impl<'a> Range<'a> {
         let essence = essence.trim();
         let weight = parameters.split(';').find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+            name.trim()
+                .eq_ignore_ascii_case("q")
+                .then(|| thousandths(value.trim()))
         });
-        let refused = weight
-            .and_then(|q| q.parse::<f32>().ok())
-            .is_some_and(|q| q <= 0.0);
-        (!essence.is_empty()).then_some(Self { essence, refused })
+        let weight = weight.flatten().unwrap_or(HEAVIEST);
+        (!essence.is_empty()).then_some(Self { essence, weight })
+    }
+
+    /// Whether the client wants this media type and has said so by name.
+    fn names(&self, essence: &str) -> bool {
+        self.weight > 0 && self.is(essence)
     }
 
     fn is(&self, essence: &str) -> bool {
@@ -190,6 +198,21 @@ impl<'a> Range<'a> {
         let (ours, _) = ours.split_once('/')?;
         group.eq_ignore_ascii_case(ours).then_some(1)
     }
+}
+
+/// The weight that a range has unless it says otherwise.
+const HEAVIEST: u16 = 1000;
+
+/// The value of a weight (RFC 9110, section 12.4.2): at most 1, with at most three digits behind the
+/// point.
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if !matches!(whole, "0" | "1") || fraction.len() > 3 || !digits {
+        return None;
+    }
+    let value = format!("{whole}{fraction:0<3}").parse().ok()?;
+    (value <= HEAVIEST).then_some(value)
 }
 
 #[cfg(test)]
@@ -252,10 +275,7 @@ mod tests {
 
     #[test]
     fn accept_chooses_or_excludes() {
-        let ours = [
-            "application/json".to_owned(),
-            "application/json-rpc".to_owned(),
-        ];
+        let ours = KNOWN.map(str::to_owned);
         let both = Some("application/json");
         for (value, expected) in [
             ("*/*", both),
@@ -264,7 +284,29 @@ mod tests {
             ("text/html, application/json;q=0.1", both),
             ("application/json-rpc", Some("application/json-rpc")),
             ("application/json;q=0, */*", Some("application/json-rpc")),
+            ("application/jsonrequest", Some("application/jsonrequest")),
+            ("application/json-rpc, application/json", both),
+            (
+                "application/json;q=0.5, application/json-rpc;q=0.501",
+                Some("application/json-rpc"),
+            ),
+            (
+                "application/*;q=0.2, application/jsonrequest;Q=1.000",
+                Some("application/jsonrequest"),
+            ),
+            (
+                "application/json;q=0.1, application/*",
+                Some("application/json-rpc"),
+            ),
+            ("application/json;q=0, application/json;q=0.5", both),
+            // What is no weight counts as none.
+            ("application/json;q=2", both),
+            ("application/json;q=nan", both),
+            ("application/json;q=0.0001", both),
+            ("application/json;q=", both),
             ("application/json;q=0", None),
+            ("application/json; q=0.000", None),
+            ("application/jsonp", None),
             ("text/html", None),
             ("text/*, image/png", None),
             ("*/*;q=0", None),

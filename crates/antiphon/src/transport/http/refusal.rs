@@ -5,6 +5,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::transport::http::body::Body;
+use crate::transport::http::reply;
 
 /// Says `false` if no call of the request has run.
 pub(crate) const MAY_HAVE_RUN: HeaderName = HeaderName::from_static("rpc-may-have-run");
@@ -57,7 +58,7 @@ impl Refusal {
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         headers.insert(header::CONTENT_TYPE, plain);
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+            headers.insert(header::ALLOW, reply::ALLOWED);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,4 +1,4 @@
-//! Responses to calls, notifications and preflights.
+//! Responses to calls, notifications and OPTIONS.
 
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
@@ -55,6 +55,17 @@ pub(crate) fn share(mut response: Response<Body>, origin: Option<HeaderValue>) -
         let exposed = HeaderValue::from_static("retry-after");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
+    response
+}
+
+/// The methods of HTTP that a path of calls knows. A GET that subscribes, or reads a document, is not
+/// there for everybody.
+pub(crate) const ALLOWED: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
+
+/// The response to OPTIONS that is no preflight (RFC 9110, section 9.3.7).
+pub(crate) fn options() -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response.headers_mut().insert(header::ALLOW, ALLOWED);
     response
 }
 

@@ -92,15 +92,19 @@ pub(super) enum Accepted<'a> {
     Call(&'a Route, ResponseForm),
     /// A CORS preflight request of a web page.
     Preflight,
+    /// A question for the methods of HTTP that the path knows.
+    Options,
 }
 
-/// Accepts a CORS preflight; any other request that is not a POST gets an error response.
+/// Accepts OPTIONS, as a CORS preflight or by itself; any other request that is not a POST gets an
+/// error response.
 fn not_post(
     head: &Parts,
     fields: &Fields<'_>,
     admission: &Admission,
 ) -> Result<Accepted<'static>, Refusal> {
-    let is_preflight = head.method == Method::OPTIONS
+    let is_options = head.method == Method::OPTIONS;
+    let is_preflight = is_options
         && fields.origin != Occurrence::Never
         && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     match (is_preflight, &admission.cors) {
@@ -108,6 +112,7 @@ fn not_post(
         (true, None) => Err(Refusal::forbidden(
             "only pages of a named origin are asked before",
         )),
+        (false, _) if is_options => Ok(Accepted::Options),
         (false, _) => Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "JSON-RPC is called with POST; a GET can subscribe, with a query and `Accept: text/event-stream`",

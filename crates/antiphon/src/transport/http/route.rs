@@ -45,14 +45,15 @@ pub struct Route {
 }
 
 impl Route {
-    /// Creates a route that answers with `application/json`, or with status 204 if there is no
-    /// response message.
+    /// Creates a route that answers with `application/json`, or with `application/json-rpc` or
+    /// `application/jsonrequest` if `Accept` prefers it, and with status 204 if there is no response
+    /// message.
     #[must_use]
     pub fn new(dispatcher: Dispatcher) -> Self {
         Self {
             dispatcher,
-            types: vec!["application/json".to_owned()],
-            values: vec![HeaderValue::from_static("application/json")],
+            types: media_types::KNOWN.map(str::to_owned).into(),
+            values: media_types::KNOWN.map(HeaderValue::from_static).into(),
             notification_status: StatusCode::NO_CONTENT,
             limited_by_server: false,
             is_two_way: false,
@@ -143,7 +144,8 @@ impl Route {
         self.dispatcher = self.dispatcher.audited(log.clone());
     }
 
-    /// Sets the media types of responses, in order of preference. A request whose `Accept` excludes
+    /// Sets the media types of responses, in order of preference, which decides where the weights in
+    /// `Accept` do not. A request whose `Accept` excludes
     /// all of them, and does not name `text/event-stream` either, is refused with 406 before any
     /// method runs.
     ///

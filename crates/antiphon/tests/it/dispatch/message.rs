@@ -1,6 +1,6 @@
 //! Tests of single messages: ids, invalid requests, notifications, depth and size.
 
-use antiphon::{Dispatcher, Limits, Router};
+use antiphon::{Call, CallFuture, Dispatcher, Limits, Method, Router};
 use serde_json::{Value, json};
 
 use crate::support::counter::Counter;
@@ -141,10 +141,6 @@ async fn an_invalid_request_gets_an_error_and_never_runs() {
             json!(1),
         ),
         (
-            r#"{"jsonrpc":"2.0","id":1,"method":"take","params":null}"#,
-            json!(1),
-        ),
-        (
             r#"{"jsonrpc":"2.0","id":1,"method":"take","params":true}"#,
             json!(1),
         ),
@@ -177,6 +173,54 @@ async fn the_version_and_the_names_may_be_spelled_with_escapes() {
     let answer = ask(&dispatcher, message).await;
     assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 1, "result": null}));
     assert_eq!(ran.get(), 1);
+}
+
+#[tokio::test]
+async fn no_parameters_are_written_in_four_ways() {
+    let ran = Counter::default();
+    let raw = Method::new("raw", |call: Call| {
+        let text = call.params().map(str::to_owned);
+        CallFuture::ready(call.answer(Ok(text)))
+    });
+    let router = Router::new()
+        .method_fn("count", {
+            let ran = ran.clone();
+            move || ran.add()
+        })
+        .method_fn("maybe", |a: Option<u32>| a)
+        .method_fn("needs", |_a: u32| ())
+        .method(raw);
+    let dispatcher = router.build().unwrap();
+    for (n, params) in [
+        "",
+        r#","params":null"#,
+        r#","params": [ ]"#,
+        r#","params":{}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let one = |method: &str, id: &str| {
+            format!(r#"{{"jsonrpc":"2.0","method":"{method}"{params}{id}}}"#)
+        };
+        let answer = ask(&dispatcher, one("count", r#","id":1"#)).await;
+        assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 1, "result": null}));
+        assert_eq!(ask(&dispatcher, one("count", "")).await, Value::Null);
+        let batch = format!("[{},{}]", one("count", r#","id":2"#), one("count", ""));
+        let answers = ask(&dispatcher, batch).await;
+        assert_eq!(answers.as_array().map(Vec::len), Some(1), "{params}");
+        assert_eq!(ran.get(), 4 * (n + 1), "{params}");
+        let answer = ask(&dispatcher, one("maybe", r#","id":1"#)).await;
+        assert_eq!(answer["result"], Value::Null, "{params}");
+        let answer = ask(&dispatcher, one("needs", r#","id":1"#)).await;
+        assert_eq!(answer["error"]["data"]["reason"], "missing", "{params}");
+        let seen = ask(&dispatcher, one("raw", r#","id":1"#)).await;
+        let expected = (n > 1).then(|| params.trim_start_matches(r#","params":"#).trim());
+        assert_eq!(seen["result"], json!(expected), "{params}");
+    }
+    let twice = r#"{"jsonrpc":"2.0","id":1,"method":"count","params":null,"params":[]}"#;
+    assert_eq!(code(&ask(&dispatcher, twice).await), -32600);
+    assert_eq!(ran.get(), 16);
 }
 
 #[tokio::test]

@@ -29,7 +29,6 @@ async fn an_invalid_http_request_gets_a_status_and_one_sentence() {
         ("DELETE /", JSON, &*body, 405),
         ("PATCH /", JSON, &*body, 405),
         ("BREW /", JSON, &*body, 405),
-        ("OPTIONS /", "", "", 405),
         ("POST /elsewhere", JSON, &*body, 404),
         ("POST //", JSON, &*body, 404),
         ("GET /favicon.ico", "", "", 404),
@@ -105,6 +104,38 @@ async fn an_invalid_http_request_gets_a_status_and_one_sentence() {
     assert_eq!(server.log.counted.get(), 0, "nothing of it ran");
     assert_eq!(server.handle.accepted(), 1, "on one connection");
     // The connection can still be used.
+    assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
+}
+
+#[tokio::test]
+async fn options_tell_the_methods_of_http() {
+    let server = TestServer::new().await;
+    let mut http1 = server.connect().await;
+    let wanted = "Access-Control-Request-Method: POST\r\n";
+    let foreign = "Origin: https://evil.example\r\n";
+    let own = "Origin: http://localhost\r\n";
+    for (line, headers, body, status) in [
+        ("OPTIONS /", "", "", 204),
+        ("OPTIONS /", JSON, "{}", 204),
+        ("OPTIONS /?x=1", wanted, "", 204),
+        ("OPTIONS /", own, "", 204),
+        // With an origin the checks of preflights apply.
+        ("OPTIONS /", &format!("{own}{wanted}"), "", 403),
+        ("OPTIONS /", foreign, "", 403),
+        ("OPTIONS /elsewhere", "", "", 404),
+    ] {
+        http1.send(request(line, headers, body)).await;
+        let answer = http1.answer_to("OPTIONS").await.unwrap();
+        let case = format!("{line} {headers}");
+        assert_eq!(answer.status, status, "{case}");
+        assert!(!answer.closes(), "{case}");
+        let is_found = status == 204;
+        let allowed = is_found.then_some("POST, OPTIONS");
+        assert_eq!(answer.header("allow"), allowed, "{case}");
+        assert_eq!(answer.body.is_empty(), is_found, "{case}");
+        let origin = answer.header("access-control-allow-origin");
+        assert_eq!(origin, None, "{case}");
+    }
     assert_eq!(http1.call("1", "add", "[1,2]").await["result"], 3);
 }
 

@@ -67,7 +67,7 @@ async fn unusual_ids_come_back_byte_for_byte() {
 async fn parameters_must_be_structured_and_white_space_is_ignored() {
     let server = TestServer::new().await;
     let mut http1 = server.connect().await;
-    for params in ["5", r#""x""#, "null", "true"] {
+    for params in ["5", r#""x""#, r#""null""#, "true"] {
         let answer = http1.ask(post("", &call("1", "take", params))).await;
         assert_eq!(answer.json()["error"]["code"], -32600, "{params}");
     }

@@ -57,6 +57,7 @@ async fn the_type_of_a_response_is_chosen_before_anything_runs() {
         .route("/two", route(&["application/json-rpc", "application/json"]))
         .route("/utf8", route(&["application/json; charset=utf-8"]))
         .route("/none", route(&[]))
+        .route("/unset", router(&log))
         .route("/bad", route(&["a\nb"]));
     let server = TestServer::of(server, log.clone()).await;
     let mut runs = 0;
@@ -74,6 +75,11 @@ async fn the_type_of_a_response_is_chosen_before_anything_runs() {
             "application/json;q=0, */*",
             Some("application/json-rpc"),
         ),
+        (
+            "/two",
+            "application/json, application/json-rpc;q=0.9",
+            Some("application/json"),
+        ),
         ("/two", "text/*", None),
         ("/utf8", "", Some("application/json; charset=utf-8")),
         (
@@ -88,6 +94,30 @@ async fn the_type_of_a_response_is_chosen_before_anything_runs() {
         ),
         ("/utf8", "application/json-rpc", None),
         ("/none", "application/json", Some("application/json")),
+        (
+            "/none",
+            "application/json-rpc",
+            Some("application/json-rpc"),
+        ),
+        ("/unset", "", Some("application/json")),
+        ("/unset", "application/*", Some("application/json")),
+        (
+            "/unset",
+            "application/json-rpc",
+            Some("application/json-rpc"),
+        ),
+        (
+            "/unset",
+            "Application/JSONRequest, text/html",
+            Some("application/jsonrequest"),
+        ),
+        (
+            "/unset",
+            "application/json;q=0, application/*;q=0.1",
+            Some("application/json-rpc"),
+        ),
+        ("/unset", "application/jsonp, text/*", None),
+        ("/unset", "*/*;q=0", None),
         ("/bad", "", Some("application/json")),
     ] {
         let answer = ask(&server, path, accept, "count").await;

@@ -93,7 +93,7 @@ async fn a_get_reaches_methods_that_open_subscriptions_and_no_others() {
         (&Verb::HEAD, SSE, GOLD, (405, -1)),
         (&Verb::PUT, SSE, GOLD, (405, -1)),
         (&Verb::DELETE, SSE, GOLD, (405, -1)),
-        (&Verb::OPTIONS, SSE, GOLD, (405, -1)),
+        (&Verb::OPTIONS, SSE, GOLD, (204, -1)),
         (&Verb::POST, SSE, GOLD, (415, -1)),
         // Methods that are no subscriptions, hidden ones, and those of the library.
         (&get, SSE, "method=add&params=[1,2]", unknown),
