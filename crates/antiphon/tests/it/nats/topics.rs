@@ -306,3 +306,45 @@ async fn what_others_send_on_the_subjects_of_topics_does_no_harm() {
     one.publish("publish_plain", "k", 9).await;
     assert_eq!(item(&mut plain).await.item, json!([9, ""]));
 }
+
+#[tokio::test]
+async fn servers_use_jetstream_when_the_broker_comes_back_with_it() {
+    let Some(mut broker) = Broker::start().await else {
+        return;
+    };
+    let url = broker.url("shop");
+    let mut one = Place::start(&url, 0).await;
+    let mut at_one = one.subscribe("texts", "k", None).await;
+    one.publish("publish", "k", 1).await;
+    assert_eq!(numbers(&mut at_one, 1).await, [1]);
+    broker.kill();
+    let settings = jetstream(&broker.folder);
+    broker.restart_with(&settings).await;
+    let two = Place::start(&url, 0).await;
+    let mut at_two = two.subscribe("texts", "k", None).await;
+    // Until the first server has asked again, what it publishes may stay with it.
+    let until = Instant::now() + TIMEOUT;
+    let mut n = 1;
+    let first = loop {
+        assert!(Instant::now() < until, "it does not use the stream");
+        n += 1;
+        let _ = one.peer.try_call("publish", json!(["k", [n, ""]])).await;
+        let next = timeout(Duration::from_millis(200), at_two.item());
+        if let Ok(Some(got)) = next.await {
+            break got;
+        }
+    };
+    assert_eq!(first.item, json!([n, ""]));
+    let mut resumed = one.subscribe("texts", "k", Some(&first.cursor)).await;
+    one.publish("publish", "k", n + 1).await;
+    assert_eq!(numbers(&mut resumed, 1).await, [n + 1]);
+    // Whoever was there is told that something may be missing.
+    let is_told = async {
+        loop {
+            if item(&mut at_one).await.missed == Some(Value::Null) {
+                return;
+            }
+        }
+    };
+    timeout(TIMEOUT, is_told).await.expect("it is told");
+}

@@ -92,14 +92,15 @@ pub(super) async fn follow(shared: &Shared, topic: &NewTopic) {
     }
     let mut silent = 0;
     loop {
+        let losses = shared.link.losses();
         match probe(shared).await {
             Answer::Is => break,
-            Answer::IsNot => return lock(&shared.hub).number_here(topic.id),
+            Answer::IsNot => number_here_until_back(shared, topic, losses).await,
             Answer::Refused => {
                 tracing::warn!(
                     "this server may not use JetStream: it keeps the items of topics for itself"
                 );
-                return lock(&shared.hub).number_here(topic.id);
+                number_here_until_back(shared, topic, losses).await;
             }
             Answer::Silence if silent < PROBES => {
                 silent += 1;
@@ -127,6 +128,16 @@ pub(super) async fn follow(shared: &Shared, topic: &NewTopic) {
         }
         attempt += 1;
         sleep(pause(attempt)).await;
+    }
+}
+
+/// Numbers the items of a topic here until there is another connection: the broker may have been started
+/// again with JetStream, which servers that start later would use.
+async fn number_here_until_back(shared: &Shared, topic: &NewTopic, losses: u64) {
+    lock(&shared.hub).number_here(topic.id);
+    shared.link.lost_since(losses).await;
+    while !shared.link.is_up() {
+        sleep(pause(1)).await;
     }
 }
 
